@@ -1,0 +1,9 @@
+//! What all four Keyway contracts stand on.
+
+mod error;
+mod resources;
+mod secret;
+
+pub use error::{ErrorKind, PluginError};
+pub use resources::{MissingResource, Resources};
+pub use secret::{Integer, MediaKind, SecretValue, Structured, Table};

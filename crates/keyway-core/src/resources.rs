@@ -1,0 +1,71 @@
+//! What a host lends to a plugin that it constructs.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::fmt;
+
+/// Things of the host's that a plugin may use, each found by its type: a storage
+/// engine, a clock, a client.
+///
+/// Contract crates know nothing of storage (see ARCHITECTURE.md), so a plugin that
+/// needs it asks for it here by a type that both sides know.
+///
+/// ```
+/// use std::sync::Arc;
+/// use keyway_core::Resources;
+///
+/// trait Clock: Send + Sync { fn now(&self) -> u64; }
+/// struct Fixed;
+/// impl Clock for Fixed { fn now(&self) -> u64 { 7 } }
+///
+/// let resources = Resources::new().with::<Arc<dyn Clock>>(Arc::new(Fixed));
+/// assert_eq!(resources.require::<Arc<dyn Clock>>().unwrap().now(), 7);
+/// assert!(resources.require::<String>().unwrap_err().to_string().contains("String"));
+/// ```
+#[derive(Default)]
+pub struct Resources {
+    by_type: HashMap<TypeId, (&'static str, Box<dyn Any + Send + Sync>)>,
+}
+
+impl Resources {
+    /// Nothing lent.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lends `resource`, in place of an earlier one of the same type.
+    #[must_use]
+    pub fn with<T: Any + Send + Sync>(mut self, resource: T) -> Self {
+        self.by_type.insert(TypeId::of::<T>(), (type_name::<T>(), Box::new(resource)));
+        self
+    }
+
+    /// The resource of type `T`, if the host lent one.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.by_type.get(&TypeId::of::<T>()).and_then(|(_, resource)| resource.downcast_ref())
+    }
+
+    /// The resource of type `T`.
+    ///
+    /// # Errors
+    /// [`MissingResource`] names the type when the host lent none.
+    pub fn require<T: Any>(&self) -> Result<&T, MissingResource> {
+        self.get().ok_or(MissingResource { resource: type_name::<T>() })
+    }
+}
+
+impl fmt::Debug for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<_> = self.by_type.values().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        f.debug_tuple("Resources").field(&names).finish()
+    }
+}
+
+/// A plugin needs something that the host did not lend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the plugin needs a `{resource}` of the host's: lend one with `Resources::with`")]
+pub struct MissingResource {
+    /// The Rust type that is missing.
+    pub resource: &'static str,
+}

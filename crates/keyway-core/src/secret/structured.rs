@@ -1,0 +1,226 @@
+//! Structured secret values: TOML's types without loss.
+
+use std::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// A structured secret value: what a TOML value can be, and nothing lost of it.
+///
+/// Integers keep their decimal text, because files in the field hold integers beyond
+/// 64 bits; dates and times keep their TOML spelling. Every leaf is zeroized on drop,
+/// and `Debug` shows the shape only.
+#[derive(Clone)]
+pub enum Structured {
+    /// A text.
+    Text(Zeroizing<String>),
+    /// An integer of any size.
+    Integer(Integer),
+    /// A floating-point number, infinities and NaN included.
+    Float(Zeroizing<f64>),
+    /// A truth value.
+    Boolean(Zeroizing<bool>),
+    /// A date, a time or both, in TOML's spelling.
+    DateTime(Zeroizing<String>),
+    /// A list; its items may be of different types.
+    Array(Vec<Structured>),
+    /// Named values in order.
+    Table(Table),
+}
+
+impl Structured {
+    /// A text value.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(Zeroizing::new(text.into()))
+    }
+
+    /// Whether both hold the same value: same types, same order, NaN equal to NaN.
+    pub fn same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) | (Self::DateTime(a), Self::DateTime(b)) => a == b,
+            (Self::Integer(a), Self::Integer(b)) => a.decimal() == b.decimal(),
+            (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
+            (Self::Boolean(a), Self::Boolean(b)) => a == b,
+            (Self::Array(a), Self::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_as(b))
+            }
+            (Self::Table(a), Self::Table(b)) => {
+                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.0 == b.0 && a.1.same_as(b.1))
+            }
+            _ => false,
+        }
+    }
+
+    fn type_name(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "Text",
+            Self::Integer(_) => "Integer",
+            Self::Float(_) => "Float",
+            Self::Boolean(_) => "Boolean",
+            Self::DateTime(_) => "DateTime",
+            Self::Array(_) => "Array",
+            Self::Table(_) => "Table",
+        }
+    }
+}
+
+impl fmt::Debug for Structured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}([REDACTED])", self.type_name())
+    }
+}
+
+/// An integer of any size, kept as its decimal text: an optional `-`, then digits
+/// without leading zeros.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Integer {
+    decimal: String,
+}
+
+impl Integer {
+    /// Reads a decimal text. `None` unless it is an optional sign and digits; a `+` and
+    /// leading zeros are dropped.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (negative, digits) = match text.as_bytes().first()? {
+            b'-' => (true, &text[1..]),
+            b'+' => (false, &text[1..]),
+            _ => (false, text),
+        };
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let significant = digits.trim_start_matches('0');
+        if significant.is_empty() {
+            return Some(Self { decimal: "0".to_owned() });
+        }
+        let mut decimal = String::with_capacity(significant.len() + 1);
+        if negative {
+            decimal.push('-');
+        }
+        decimal.push_str(significant);
+        Some(Self { decimal })
+    }
+
+    /// The decimal text.
+    pub fn decimal(&self) -> &str {
+        &self.decimal
+    }
+}
+
+impl From<i64> for Integer {
+    fn from(number: i64) -> Self {
+        Self { decimal: number.to_string() }
+    }
+}
+
+impl fmt::Debug for Integer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Integer([REDACTED])")
+    }
+}
+
+/// Named values in the order in which they were written.
+#[derive(Clone, Default)]
+pub struct Table {
+    entries: Vec<(Zeroizing<String>, Structured)>,
+}
+
+impl Table {
+    /// No entries.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value under `name`.
+    pub fn get(&self, name: &str) -> Option<&Structured> {
+        self.entries.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value)
+    }
+
+    /// Sets `name` to `value`, in its old place if it has one, else at the end; gives
+    /// back the old value.
+    pub fn insert(&mut self, name: impl Into<String>, value: Structured) -> Option<Structured> {
+        let name = Zeroizing::new(name.into());
+        match self.entries.iter_mut().find(|(key, _)| *key == name) {
+            Some((_, old)) => Some(std::mem::replace(old, value)),
+            None => {
+                self.entries.push((name, value));
+                None
+            }
+        }
+    }
+
+    /// Adds an entry that is known not to be there yet, without looking for it.
+    ///
+    /// For readers whose input format has already excluded duplicates.
+    pub fn push_new(&mut self, name: impl Into<String>, value: Structured) {
+        self.entries.push((Zeroizing::new(name.into()), value));
+    }
+
+    /// Takes the entry `name` out.
+    pub fn remove(&mut self, name: &str) -> Option<Structured> {
+        let at = self.entries.iter().position(|(key, _)| key.as_str() == name)?;
+        Some(self.entries.remove(at).1)
+    }
+
+    /// The entries in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Structured)> {
+        self.entries.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({} entries, [REDACTED])", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_keep_any_size_and_one_spelling() {
+        for (text, decimal) in [
+            ("0", "0"),
+            ("-0", "0"),
+            ("+007", "7"),
+            ("-12", "-12"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+        ] {
+            assert_eq!(Integer::parse(text).unwrap().decimal(), decimal);
+        }
+        for text in ["", "-", "+", "1_0", "0x1", " 1", "1.0", "\u{661}"] {
+            assert!(Integer::parse(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn tables_keep_order_and_replace_in_place() {
+        let mut table = Table::new();
+        assert!(table.insert("b", Structured::text("1")).is_none());
+        assert!(table.insert("a", Structured::text("2")).is_none());
+        assert!(table.insert("b", Structured::text("3")).unwrap().same_as(&Structured::text("1")));
+        assert_eq!(table.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["b", "a"]);
+        assert!(table.remove("b").is_some());
+        assert!(table.remove("b").is_none());
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let mut table = Table::new();
+        table.insert("needle-name", Structured::Integer(Integer::from(4242)));
+        table.insert("x", Structured::Array(vec![Structured::text("needle")]));
+        let shown = format!("{:?} {:?}", table, Structured::Table(table.clone()));
+        assert!(!shown.contains("needle") && !shown.contains("4242"), "{shown}");
+    }
+}
