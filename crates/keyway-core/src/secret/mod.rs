@@ -1,5 +1,6 @@
 //! Secret values: bytes with a media kind, never printed, zeroized on drop (decision C14).
 
+mod json;
 mod structured;
 mod value;
 

@@ -1,0 +1,256 @@
+//! Names: of stores, of secrets, of environments (decision C9).
+
+use std::fmt;
+
+/// Why a name was refused. The name itself is not repeated: it may be hostile or long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// The name has no characters.
+    #[error("the {what} is empty: give it at least one character")]
+    Empty {
+        /// What the name is for.
+        what: &'static str,
+    },
+    /// The name is too long.
+    #[error("the {what} has {bytes} bytes: at most {limit} are allowed")]
+    TooLong {
+        /// What the name is for.
+        what: &'static str,
+        /// Its length in bytes.
+        bytes: usize,
+        /// The longest allowed length in bytes.
+        limit: usize,
+    },
+    /// A character that must not be there.
+    #[error("the {what} has a character at byte {at} that is not allowed: {expected}")]
+    Character {
+        /// What the name is for.
+        what: &'static str,
+        /// The byte position of the character.
+        at: usize,
+        /// What is allowed there.
+        expected: &'static str,
+    },
+}
+
+/// The name of a store: 1 to 128 of `A-Z a-z 0-9 . _ -`, not beginning with a dot.
+///
+/// It is an identifier and never a path, so that no name reaches the host's own files.
+///
+/// ```
+/// use keyway_secrets::StoreName;
+///
+/// assert!(StoreName::new("production.eu-1").is_ok());
+/// for refused in ["", ".hidden", "a/b", "../root.key", "a b"] {
+///     assert!(StoreName::new(refused).is_err());
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreName(String);
+
+impl StoreName {
+    /// The longest name in bytes.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`NameError`] says what is wrong and where.
+    pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
+        const WHAT: &str = "store name";
+        let name = name.into();
+        check_length(WHAT, &name, Self::MAX_BYTES)?;
+        let expected = "use letters, digits, '.', '_' and '-', and no dot at the beginning";
+        let bad = name.char_indices().find(|&(at, character)| {
+            !(character.is_ascii_alphanumeric() || "._-".contains(character)) || (at == 0 && character == '.')
+        });
+        match bad {
+            Some((at, _)) => Err(NameError::Character { what: WHAT, at, expected }),
+            None => Ok(Self(name)),
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StoreName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a secret: any text of 1 to 1,024 bytes without control characters.
+///
+/// Files of other systems may hold names outside this rule. Such a name can be made with
+/// [`SecretName::of_existing`] to read and to destroy what is there;
+/// [`is_creatable`](Self::is_creatable) is false for it, and stores refuse to create it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretName(String);
+
+impl SecretName {
+    /// The longest name in bytes.
+    pub const MAX_BYTES: usize = 1024;
+    const WHAT: &str = "secret name";
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`NameError`] says what is wrong and where.
+    pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
+        let name = name.into();
+        check_free_text(Self::WHAT, &name, Self::MAX_BYTES)?;
+        Ok(Self(name))
+    }
+
+    /// The name of a secret that another system wrote, whatever it looks like.
+    pub fn of_existing(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// Whether a secret of this name may be created.
+    pub fn is_creatable(&self) -> bool {
+        self.check_creatable().is_ok()
+    }
+
+    /// Like [`is_creatable`](Self::is_creatable), with the reason.
+    ///
+    /// # Errors
+    /// [`NameError`] says what is wrong and where.
+    pub fn check_creatable(&self) -> Result<(), NameError> {
+        check_free_text(Self::WHAT, &self.0, Self::MAX_BYTES)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name from another system may hold anything; a terminal must survive it.
+        write!(f, "{}", self.0.escape_debug())
+    }
+}
+
+/// The name of an environment: any text of 1 to 1,024 bytes without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentName(String);
+
+impl EnvironmentName {
+    /// The longest name in bytes.
+    pub const MAX_BYTES: usize = 1024;
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`NameError`] says what is wrong and where.
+    pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
+        let name = name.into();
+        check_free_text("environment name", &name, Self::MAX_BYTES)?;
+        Ok(Self(name))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EnvironmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a secret is: its name and, optionally, its environment (Locker seed, "Get a
+/// secret value"). The same name may stand once without an environment and once in each.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretAddress {
+    /// The environment; `None` is the layer that belongs to no environment.
+    pub environment: Option<EnvironmentName>,
+    /// The name.
+    pub name: SecretName,
+}
+
+impl SecretAddress {
+    /// The secret `name` that belongs to no environment.
+    pub fn shared(name: SecretName) -> Self {
+        Self { environment: None, name }
+    }
+
+    /// The secret `name` of `environment`.
+    pub fn in_environment(name: SecretName, environment: EnvironmentName) -> Self {
+        Self { environment: Some(environment), name }
+    }
+}
+
+impl fmt::Display for SecretAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.environment {
+            None => write!(f, "\"{}\"", self.name),
+            Some(environment) => write!(f, "\"{}\" of environment \"{environment}\"", self.name),
+        }
+    }
+}
+
+fn check_length(what: &'static str, name: &str, limit: usize) -> Result<(), NameError> {
+    match name.len() {
+        0 => Err(NameError::Empty { what }),
+        bytes if bytes > limit => Err(NameError::TooLong { what, bytes, limit }),
+        _ => Ok(()),
+    }
+}
+
+fn check_free_text(what: &'static str, name: &str, limit: usize) -> Result<(), NameError> {
+    check_length(what, name, limit)?;
+    match name.char_indices().find(|(_, character)| character.is_control()) {
+        Some((at, _)) => Err(NameError::Character { what, at, expected: "no control characters" }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn store_names_are_identifiers() {
+        for accepted in ["a", "A-1_b.c", "a..b", &"x".repeat(128)] {
+            assert!(StoreName::new(accepted).is_ok(), "{accepted}");
+        }
+        let position = |name: &str| match StoreName::new(name) {
+            Err(NameError::Character { at, .. }) => at,
+            other => panic!("{name:?}: {other:?}"),
+        };
+        assert_eq!(position(".a"), 0);
+        assert_eq!(position("a/b"), 1);
+        assert_eq!(position("ab\0"), 2);
+        assert_eq!(position("aé"), 1);
+        assert!(matches!(StoreName::new(""), Err(NameError::Empty { .. })));
+        assert!(matches!(StoreName::new("x".repeat(129)), Err(NameError::TooLong { bytes: 129, .. })));
+    }
+
+    #[test]
+    fn secret_names_are_any_text_without_control_characters() {
+        for accepted in [" ", "a/b", "päss wörd", "..", &"x".repeat(1024)] {
+            assert!(SecretName::new(accepted).is_ok(), "{accepted:?}");
+        }
+        for refused in ["", "a\nb", "\u{85}", "\0", &"x".repeat(1025)] {
+            assert!(SecretName::new(refused).is_err(), "{refused:?}");
+            let existing = SecretName::of_existing(refused);
+            assert_eq!(existing.as_str(), refused);
+            assert!(!existing.is_creatable());
+        }
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_control_character() {
+        let address = SecretAddress::shared(SecretName::of_existing("a\u{1b}[31m\n"));
+        assert!(!address.to_string().chars().any(char::is_control));
+    }
+}

@@ -1,0 +1,63 @@
+//! Environments: named layers of secrets (Locker seed, "List environments").
+
+use keyway_core::Timestamp;
+
+use crate::{Cursor, EnvironmentName};
+
+/// An environment as a store answers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Environment {
+    /// The name, unique in its store and case-sensitive.
+    pub name: EnvironmentName,
+    /// Any text that says where the environment is; not checked to be a URL.
+    pub external_url: Option<String>,
+    /// When it was created, where the store keeps that.
+    pub created: Option<Timestamp>,
+    /// When it was changed last, where the store keeps that.
+    pub modified: Option<Timestamp>,
+}
+
+impl Environment {
+    /// An environment without dates.
+    pub fn new(name: EnvironmentName, external_url: Option<String>) -> Self {
+        Self { name, external_url, created: None, modified: None }
+    }
+
+    /// Sets both dates.
+    #[must_use]
+    pub fn with_dates(mut self, created: Timestamp, modified: Timestamp) -> Self {
+        self.created = Some(created);
+        self.modified = Some(modified);
+        self
+    }
+}
+
+/// An environment to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEnvironment {
+    /// The name.
+    pub name: EnvironmentName,
+    /// Any text that says where the environment is, at most
+    /// [`MAX_EXTERNAL_URL_BYTES`].
+    pub external_url: Option<String>,
+}
+
+/// The longest `external_url` in bytes.
+pub const MAX_EXTERNAL_URL_BYTES: usize = 4096;
+
+/// A change of an environment: the new `external_url`, `None` to take it away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentChange {
+    /// The new `external_url`.
+    pub external_url: Option<String>,
+}
+
+/// A page of environments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentPage {
+    /// The environments of this page.
+    pub environments: Vec<Environment>,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<Cursor>,
+}

@@ -1,0 +1,264 @@
+//! The contract: a plugin that opens stores, and a store with its ten operations.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use keyway_core::{Clock, PluginMetadata, Resources, SystemClock, Table, WrittenBy};
+use keyway_seal::KeyRing;
+use serde_json::Value;
+
+use crate::{
+    Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, ListQuery,
+    NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader,
+    SecretPage, SecretVersion, StoreError, StoreInfo, StoreName,
+};
+
+/// A plugin for secret stores: what `register!` puts into the registry.
+pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
+    /// Checks a configuration without opening anything. It does no I/O and does not
+    /// block.
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreError::Invalid) says which key is wrong and what was expected.
+    fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError>;
+
+    /// Makes a handle to a store. It does no I/O, does not block, and succeeds whether
+    /// or not the store exists: that shows in the first operation.
+    ///
+    /// # Errors
+    /// As [`check_configuration`](Self::check_configuration), and
+    /// [`MissingResource`](StoreError::MissingResource) when the host did not lend what
+    /// the plugin needs.
+    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError>;
+}
+
+/// What a host gives a plugin to open a store with.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opening {
+    /// The name of the store.
+    pub store: StoreName,
+    /// The metadata under which the plugin is registered.
+    pub metadata: PluginMetadata,
+    /// The keys: the first seals, all open.
+    pub keys: KeyRing,
+    /// The plugin's configuration.
+    pub configuration: Value,
+    /// What the host lends.
+    pub resources: Resources,
+    /// The host's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Opening {
+    /// An opening with an empty configuration, nothing lent, and the system's clock.
+    pub fn new(store: StoreName, metadata: PluginMetadata, keys: KeyRing) -> Self {
+        Self {
+            store,
+            metadata,
+            keys,
+            configuration: Value::Object(serde_json::Map::new()),
+            resources: Resources::new(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Sets the plugin's configuration.
+    #[must_use]
+    pub fn with_configuration(mut self, configuration: Value) -> Self {
+        self.configuration = configuration;
+        self
+    }
+
+    /// Sets what the host lends.
+    #[must_use]
+    pub fn with_resources(mut self, resources: Resources) -> Self {
+        self.resources = resources;
+        self
+    }
+
+    /// Sets the clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}
+
+/// What is asked of [`SecretStore::configure`].
+#[derive(Clone, Debug)]
+pub enum Configure {
+    /// Read the settings.
+    Read,
+    /// Replace the settings.
+    Write(Table),
+}
+
+/// A secret store: the ten operations of the Convection seed ("Functions / Methods") and,
+/// behind a capability, the four environment operations of the Locker seed.
+///
+/// A store is used through `&self` by many callers at once. It is written either record
+/// by record, by implementing this trait, or as a whole document, by implementing
+/// [`DocumentHooks`](crate::DocumentHooks) and using
+/// [`DocumentStore`](crate::DocumentStore).
+///
+/// # What holds for every operation
+/// * On a store that was not initialized it answers
+///   [`NotInitialized`](StoreError::NotInitialized), after `marked_for_delete`
+///   [`Deleted`](StoreError::Deleted).
+/// * Data that another plugin or an unfit version wrote is refused with
+///   [`Incompatible`](StoreError::Incompatible) before anything is read or written
+///   (decision C4), damaged data with [`Corrupt`](StoreError::Corrupt), data under other
+///   keys with [`WrongKey`](StoreError::WrongKey).
+/// * It either takes effect as a whole, durably, before it answers `Ok`, or not at all
+///   (decision C6). A write that lost a race is an error, never a lost update.
+/// * Cancel safety: a dropped future leaves the store whole. Whether a write that was
+///   under way took effect is not known; read to find out.
+/// * It blocks the thread only if [`Capabilities::blocking`] is declared.
+#[async_trait]
+pub trait SecretStore: fmt::Debug + Send + Sync {
+    /// What the store can do. The same for the life of the handle; does not block.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Who wrote the data last; `None` if there is none. A host asks this first on every
+    /// open, and checks the answer (decision C4).
+    ///
+    /// # Errors
+    /// [`Deleted`](StoreError::Deleted), [`WrongKey`](StoreError::WrongKey),
+    /// [`Corrupt`](StoreError::Corrupt); never `Incompatible`.
+    async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError>;
+
+    /// Makes the store. It never overwrites.
+    ///
+    /// # Errors
+    /// [`AlreadyInitialized`](StoreError::AlreadyInitialized).
+    async fn initialize(&self) -> Result<(), StoreError>;
+
+    /// Moves everything to the keys `new` (decision C7). Afterwards everything reads
+    /// with `new` alone. Reads and writes through this handle go on meanwhile, and
+    /// writes already use the new keys.
+    ///
+    /// It is resumable: after a crash or a dropped future, open the store with a ring
+    /// that holds the new and the old keys, and call it again with the same `new`.
+    /// Calling it once more when it is done changes nothing that a reader sees.
+    ///
+    /// # Errors
+    /// [`WrongKey`](StoreError::WrongKey) when a record opens with neither the handle's
+    /// keys nor `new`.
+    async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError>;
+
+    /// Adds a secret; answers its header.
+    ///
+    /// # Errors
+    /// [`SecretExists`](StoreError::SecretExists),
+    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
+    /// [`UnsupportedValue`](StoreError::UnsupportedValue),
+    /// [`InvalidName`](StoreError::InvalidName), [`TooLarge`](StoreError::TooLarge).
+    async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError>;
+
+    /// Removes a secret; with `expected` only if it still has that version.
+    ///
+    /// # Errors
+    /// [`SecretNotFound`](StoreError::SecretNotFound),
+    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
+    /// [`VersionConflict`](StoreError::VersionConflict).
+    async fn destroy(
+        &self,
+        address: &SecretAddress,
+        expected: Option<SecretVersion>,
+    ) -> Result<(), StoreError>;
+
+    /// Reads a secret at exactly this address: no fall back to another layer.
+    ///
+    /// # Errors
+    /// [`SecretNotFound`](StoreError::SecretNotFound),
+    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound).
+    async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError>;
+
+    /// Changes a secret that exists; answers its new header. It never creates, and never
+    /// changes a secret of another layer (decision L4).
+    ///
+    /// # Errors
+    /// [`SecretNotFound`](StoreError::SecretNotFound),
+    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
+    /// [`VersionConflict`](StoreError::VersionConflict),
+    /// [`UnsupportedValue`](StoreError::UnsupportedValue).
+    async fn modify(&self, address: &SecretAddress, change: SecretChange)
+    -> Result<SecretHeader, StoreError>;
+
+    /// Lists secrets, a page at a time. Pages are stable while other callers write: what
+    /// is there from the first page to the last is in exactly one of them.
+    ///
+    /// # Errors
+    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
+    /// [`Invalid`](StoreError::Invalid) for a cursor that is not this store's.
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError>;
+
+    /// Reads or replaces the settings of the store; answers those now in force, which
+    /// they are at once and after a restart (decision C10).
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreError::Invalid) says which setting is wrong; nothing is stored.
+    async fn configure(&self, request: Configure) -> Result<Table, StoreError>;
+
+    /// What the store says about itself (decision C12).
+    ///
+    /// # Errors
+    /// Those of every operation.
+    async fn info(&self) -> Result<StoreInfo, StoreError>;
+
+    /// Deletes the store and all that is in it (decision C13). Idempotent and resumable:
+    /// calling it on what is gone already succeeds.
+    ///
+    /// # Errors
+    /// [`Incompatible`](StoreError::Incompatible): another version's data is not deleted.
+    async fn marked_for_delete(&self) -> Result<(), StoreError>;
+
+    /// Lists environments, a page of at most `limit` at a time, after `after`.
+    ///
+    /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `environments`.
+    async fn list_environments(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EnvironmentPage, StoreError> {
+        let _ = (after, limit);
+        Err(StoreError::Unsupported { what: "environments" })
+    }
+
+    /// Reads an environment.
+    ///
+    /// # Errors
+    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `environments`.
+    async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
+        let _ = name;
+        Err(StoreError::Unsupported { what: "environments" })
+    }
+
+    /// Adds an environment.
+    ///
+    /// # Errors
+    /// [`EnvironmentExists`](StoreError::EnvironmentExists),
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `environments`.
+    async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
+        let _ = environment;
+        Err(StoreError::Unsupported { what: "environments" })
+    }
+
+    /// Changes an environment.
+    ///
+    /// # Errors
+    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `environments`.
+    async fn modify_environment(
+        &self,
+        name: &EnvironmentName,
+        change: EnvironmentChange,
+    ) -> Result<Environment, StoreError> {
+        let _ = (name, change);
+        Err(StoreError::Unsupported { what: "environments" })
+    }
+}

@@ -1,0 +1,166 @@
+//! A secret and what is changed of it.
+
+use std::fmt;
+use std::num::NonZeroU64;
+
+use keyway_core::{SecretValue, Timestamp};
+
+use crate::SecretAddress;
+
+/// The number of a secret's version: 1 when it is created, one more with each change.
+///
+/// It is what compare-and-set compares: pass the version that you have read, and the
+/// change happens only if the secret still has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretVersion(NonZeroU64);
+
+impl SecretVersion {
+    /// The version that a new secret has.
+    pub const FIRST: Self = Self(NonZeroU64::MIN);
+
+    /// The version of this number; `None` for 0.
+    pub const fn new(number: u64) -> Option<Self> {
+        match NonZeroU64::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
+    /// The number.
+    pub const fn number(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The version after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for SecretVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a store knows about a secret apart from its value (Locker seed, "List secrets"
+/// and "Retrieve a secret").
+///
+/// What a store cannot keep is `None`: its [`Capabilities`](crate::Capabilities) say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecretHeader {
+    /// An id that stays the same for the life of the secret and that a store does not
+    /// give twice. A store without ids of its own uses the name.
+    pub id: String,
+    /// Name and environment.
+    pub address: SecretAddress,
+    /// What the owner says about it. Not a secret, but not shown to everybody either.
+    pub description: Option<String>,
+    /// The version, where the store keeps one.
+    pub version: Option<SecretVersion>,
+    /// When it was created, where the store keeps that.
+    pub created: Option<Timestamp>,
+    /// When it was changed last, where the store keeps that.
+    pub modified: Option<Timestamp>,
+}
+
+impl SecretHeader {
+    /// A header with an id and an address and nothing else known.
+    pub fn new(id: impl Into<String>, address: SecretAddress) -> Self {
+        Self { id: id.into(), address, description: None, version: None, created: None, modified: None }
+    }
+
+    /// Sets the description.
+    #[must_use]
+    pub fn with_description(mut self, description: Option<String>) -> Self {
+        self.description = description;
+        self
+    }
+
+    /// Sets the version.
+    #[must_use]
+    pub fn with_version(mut self, version: SecretVersion) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// Sets both dates.
+    #[must_use]
+    pub fn with_dates(mut self, created: Timestamp, modified: Timestamp) -> Self {
+        self.created = Some(created);
+        self.modified = Some(modified);
+        self
+    }
+}
+
+/// A secret as a store answers it: header and value.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// What is known apart from the value.
+    pub header: SecretHeader,
+    /// The value.
+    pub value: SecretValue,
+}
+
+/// A secret to be created.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NewSecret {
+    /// Name and environment.
+    pub address: SecretAddress,
+    /// The value.
+    pub value: SecretValue,
+    /// What the owner says about it, at most [`MAX_DESCRIPTION_BYTES`].
+    pub description: Option<String>,
+}
+
+/// The longest description in bytes.
+pub const MAX_DESCRIPTION_BYTES: usize = 4096;
+
+impl NewSecret {
+    /// A new secret without a description.
+    pub fn new(address: SecretAddress, value: SecretValue) -> Self {
+        Self { address, value, description: None }
+    }
+
+    /// Sets the description.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+}
+
+/// A change of a secret. What is not set stays as it is.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SecretChange {
+    /// The new value.
+    pub value: Option<SecretValue>,
+    /// The new description; `Some(None)` takes it away.
+    pub description: Option<Option<String>>,
+    /// Change only if the secret still has this version, else answer
+    /// [`VersionConflict`](crate::StoreError::VersionConflict).
+    pub expected: Option<SecretVersion>,
+}
+
+impl SecretChange {
+    /// A change of the value.
+    pub fn value(value: SecretValue) -> Self {
+        Self { value: Some(value), ..Self::default() }
+    }
+
+    /// A change of the description; `None` takes it away.
+    pub fn description(description: Option<String>) -> Self {
+        Self { description: Some(description), ..Self::default() }
+    }
+
+    /// Sets the version that the secret must still have.
+    #[must_use]
+    pub fn if_version(mut self, expected: SecretVersion) -> Self {
+        self.expected = Some(expected);
+        self
+    }
+}
