@@ -1,0 +1,23 @@
+//! What is measured, one file an area.
+
+mod footprint;
+
+use crate::row::Row;
+
+/// Why an area could not be measured.
+pub type Trouble = Box<dyn std::error::Error>;
+
+/// Things that are measured together.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it measures, in one line.
+    pub about: &'static str,
+    /// Measures it; the first argument is the name.
+    pub run: fn(&'static str) -> Result<Vec<Row>, Trouble>,
+}
+
+/// Every area, in the order in which they run.
+pub const AREAS: &[Area] =
+    &[Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run }];
