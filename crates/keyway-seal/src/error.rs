@@ -1,0 +1,182 @@
+//! What can go wrong with keys and tokens, each as a value of its own.
+
+use keyway_core::{ErrorKind, PluginError};
+
+use crate::KeyId;
+
+/// What should have stood at the place where a key or a token breaks off from its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Expected {
+    /// A character of the URL-safe Base64 alphabet: `A-Z a-z 0-9 - _`.
+    Symbol,
+    /// The padding `=` that the length calls for, there and nowhere else.
+    Padding,
+    /// A last character without stray bits, so that every value has one spelling only.
+    CanonicalEnd,
+    /// More text: it stops too early.
+    More,
+    /// The end of the text.
+    End,
+    /// The version byte 0x80, with which every Fernet token begins.
+    Version,
+    /// A ciphertext of whole 16-byte blocks, at least one.
+    WholeBlocks,
+    /// The PKCS #7 padding behind the plaintext.
+    BlockPadding,
+}
+
+impl std::fmt::Display for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Symbol => "a character of `A-Z a-z 0-9 - _`",
+            Self::Padding => "`=` padding to a multiple of four characters",
+            Self::CanonicalEnd => "a last character without stray bits",
+            Self::More => "more text",
+            Self::End => "the end of the text",
+            Self::Version => "the version byte 0x80",
+            Self::WholeBlocks => "a ciphertext of whole 16-byte blocks",
+            Self::BlockPadding => "PKCS #7 padding behind the plaintext",
+        })
+    }
+}
+
+/// Why a text is not a key, or keys are not a ring. Never holds any part of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The text is not 32 bytes in URL-safe Base64 (decision C8).
+    #[error(
+        "not a key: at byte {at} expected {expected}; a key is 44 characters of URL-safe Base64, the last of them `=`"
+    )]
+    Malformed {
+        /// The position in the text, in bytes from 0.
+        at: usize,
+        /// What should stand there.
+        expected: Expected,
+    },
+    /// One line of a list of keys is not a key.
+    #[error(
+        "line {line} is not a key: at byte {at} expected {expected}; a key is 44 characters of URL-safe Base64, the last of them `=`"
+    )]
+    MalformedLine {
+        /// The line, counted from 1.
+        line: usize,
+        /// The position in that line, in bytes from 0.
+        at: usize,
+        /// What should stand there.
+        expected: Expected,
+    },
+    /// There is no key at all.
+    #[error("no key given: a key ring needs at least one")]
+    NoKeys,
+    /// The system's random source failed.
+    #[error("the system's random source failed: {0}")]
+    Random(getrandom::Error),
+}
+
+impl PluginError for KeyError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Malformed { .. } | Self::MalformedLine { .. } | Self::NoKeys => ErrorKind::Invalid,
+            Self::Random(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+/// Why something could not be sealed. The plaintext plays no part in it: any bytes can be sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// The system's random source failed.
+    #[error("the system's random source failed: {0}")]
+    Random(getrandom::Error),
+    /// The system's clock stands before 1970, and a token holds the seconds since then.
+    #[error("the system's clock stands before 1970: set it")]
+    Clock,
+}
+
+impl PluginError for SealError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Internal
+    }
+}
+
+/// Why a token could not be opened (decision C5: wrong key, corrupt and empty are told apart
+/// where that can be known).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The token is empty.
+    #[error("the token is empty: nothing was stored, or it was lost")]
+    Empty,
+    /// The token does not have the form of a Fernet token: it is damaged or cut off.
+    #[error("the token is damaged: at byte {at} expected {expected}")]
+    Malformed {
+        /// The position in the token's text, in bytes from 0.
+        at: usize,
+        /// What should stand there.
+        expected: Expected,
+    },
+    /// No key of the ring verifies the token. Which of the two it is cannot be known: it was
+    /// sealed with another key, or it was altered.
+    #[error(
+        "none of the {keys} keys at hand opens the token: it was sealed with another key, or it was altered"
+    )]
+    NotAuthentic {
+        /// How many keys were tried.
+        keys: usize,
+    },
+    /// The key that is said to have sealed the token does not verify it, so it was altered.
+    #[error("key {key} is said to have sealed the token and does not open it: it was altered")]
+    Altered {
+        /// The key that was tried.
+        key: KeyId,
+    },
+    /// The key that is said to have sealed the token is not in the ring.
+    #[error("the token was sealed with key {0}, which is not at hand: add it to the key ring")]
+    UnknownKey(KeyId),
+    /// The token is older than the time to live.
+    #[error("the token is {age} s old, longer than it may live")]
+    Expired {
+        /// Its age in seconds.
+        age: u64,
+    },
+    /// The token's time lies more than the allowed 60 s in the future.
+    #[error("the token's time lies {ahead} s in the future: compare the clocks")]
+    TooNew {
+        /// How many seconds in the future.
+        ahead: u64,
+    },
+}
+
+impl PluginError for OpenError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Empty | Self::Malformed { .. } | Self::Altered { .. } => ErrorKind::Corrupt,
+            Self::NotAuthentic { .. } | Self::UnknownKey(_) => ErrorKind::WrongKey,
+            Self::Expired { .. } | Self::TooNew { .. } => ErrorKind::Invalid,
+        }
+    }
+}
+
+/// Why a token could not be sealed anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResealError {
+    /// The old token does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The new token cannot be made.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl PluginError for ResealError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Open(error) => error.kind(),
+            Self::Seal(error) => error.kind(),
+        }
+    }
+}

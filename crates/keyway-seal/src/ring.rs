@@ -1,0 +1,286 @@
+//! Several keys in an order that means something: the first seals, all open.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use zeroize::Zeroizing;
+
+use crate::token::{Binary, ReadyKey, token_len};
+use crate::{Key, KeyError, KeyId, OpenError, ResealError, SealError};
+
+/// How far ahead of the reader's clock a token's time may lie, in seconds (decision C8).
+const CLOCK_SKEW: u64 = 60;
+
+/// Which key of a ring seals (decision C8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The first one, the ring's [primary](KeyRing::primary_id).
+    #[default]
+    First,
+    /// Any one, drawn anew for each token, as Convection does.
+    Random,
+}
+
+/// One or more keys: the first seals, every one opens, in their order.
+///
+/// A clone shares the keys and costs one reference count. The keys are wiped with the last
+/// clone. No call blocks, but for the system's random source while a system starts.
+#[derive(Clone)]
+pub struct KeyRing {
+    // Never empty.
+    keys: Arc<[Arc<ReadyKey>]>,
+}
+
+impl KeyRing {
+    /// A ring of these keys in this order. A key that is there twice counts once, at its
+    /// first place.
+    ///
+    /// # Errors
+    /// [`KeyError::NoKeys`] when there is none.
+    pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, KeyError> {
+        let ring = Self::collect(keys.into_iter().map(|key| Arc::new(ReadyKey::new(&key))));
+        if ring.keys.is_empty() { Err(KeyError::NoKeys) } else { Ok(ring) }
+    }
+
+    /// A ring of keys given as text, each read as by [`Key::parse`].
+    ///
+    /// # Errors
+    /// [`KeyError::MalformedLine`] says which one, counted from 1, and where; `NoKeys` when
+    /// there is none.
+    pub fn parse<'text>(texts: impl IntoIterator<Item = &'text str>) -> Result<Self, KeyError> {
+        Self::numbered((1..).zip(texts))
+    }
+
+    /// A ring from the text of a key file: one key in a line, the first line's key seals.
+    /// Empty lines and lines that begin with `#` are left out; a line has nothing but the key.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), with the number of the line.
+    pub fn parse_lines(text: &str) -> Result<Self, KeyError> {
+        Self::numbered((1..).zip(text.lines()).filter(|(_, line)| !line.is_empty() && !line.starts_with('#')))
+    }
+
+    /// The name of the key that seals.
+    pub fn primary_id(&self) -> KeyId {
+        self.primary().id
+    }
+
+    /// The names of all keys, in order.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = KeyId> + '_ {
+        self.keys.iter().map(|key| key.id)
+    }
+
+    /// Whether the ring has the key of this name.
+    pub fn contains(&self, id: KeyId) -> bool {
+        self.ids().any(|other| other == id)
+    }
+
+    /// This ring's keys and behind them those of `old`: what reads new and old and writes new,
+    /// while a rotation is under way (decision C7).
+    #[must_use]
+    pub fn with_retiring(&self, old: &KeyRing) -> KeyRing {
+        Self::collect(self.keys.iter().chain(old.keys.iter()).cloned())
+    }
+
+    /// The ring of the key that seals, alone.
+    #[must_use]
+    pub fn only_primary(&self) -> KeyRing {
+        Self::collect(self.keys.first().cloned())
+    }
+
+    /// Seals `plaintext` with the first key, at the system's time.
+    ///
+    /// # Errors
+    /// [`SealError`], when the system gives no randomness or its clock stands before 1970.
+    pub fn seal(&self, plaintext: &[u8]) -> Result<String, SealError> {
+        self.seal_with(Choice::First, plaintext).map(|(token, _)| token)
+    }
+
+    /// Seals `plaintext` with the key that `choice` names, and says which one that was.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub fn seal_with(&self, choice: Choice, plaintext: &[u8]) -> Result<(String, KeyId), SealError> {
+        let (key, iv) = self.draw(choice)?;
+        Ok((seal_text(key, plaintext, now()?, &iv), key.id))
+    }
+
+    /// Seals as [`seal`](Self::seal) does, with `time` (seconds since 1970) in the token
+    /// instead of the system's time.
+    ///
+    /// # Errors
+    /// [`SealError::Random`], when the system gives no randomness.
+    pub fn seal_at(&self, time: u64, plaintext: &[u8]) -> Result<String, SealError> {
+        let (key, iv) = self.draw(Choice::First)?;
+        Ok(seal_text(key, plaintext, time, &iv))
+    }
+
+    /// Seals as [`seal`](Self::seal) does, behind what `out` holds already, and says which key
+    /// did. Allocates only when `out` has less room than [`token_len`] bytes.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal); `out` is unchanged then.
+    pub fn seal_into(&self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<KeyId, SealError> {
+        let (key, iv) = self.draw(Choice::First)?;
+        let time = now()?;
+        let start = out.len();
+        out.resize(start + token_len(plaintext.len()), 0);
+        key.seal(plaintext, time, &iv, &mut out[start..]);
+        Ok(key.id)
+    }
+
+    /// For replaying recorded tokens only: an IV that is used twice gives away which
+    /// plaintexts begin alike.
+    #[doc(hidden)]
+    pub fn seal_with_iv(&self, time: u64, iv: [u8; 16], plaintext: &[u8]) -> String {
+        seal_text(self.primary(), plaintext, time, &iv)
+    }
+
+    /// Opens a token with whichever key of the ring made it. Its time plays no part.
+    ///
+    /// The form is checked first, then the signature, in constant time, and only then anything
+    /// is decrypted. The plaintext is wiped when dropped.
+    ///
+    /// # Errors
+    /// [`OpenError::Empty`], [`Malformed`](OpenError::Malformed) or
+    /// [`NotAuthentic`](OpenError::NotAuthentic).
+    pub fn open(&self, token: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let (key, binary) = self.verify(token)?;
+        key.decrypt(binary)
+    }
+
+    /// Opens as [`open`](Self::open) does, and says which key made the token.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_naming_key(&self, token: &[u8]) -> Result<(Zeroizing<Vec<u8>>, KeyId), OpenError> {
+        let (key, binary) = self.verify(token)?;
+        Ok((key.decrypt(binary)?, key.id))
+    }
+
+    /// Opens a token with one key, whose name was stored with the token. No other is tried.
+    ///
+    /// # Errors
+    /// [`OpenError::UnknownKey`] when the ring does not have it, `Empty`, `Malformed`, or
+    /// [`Altered`](OpenError::Altered), since no other key can be the reason.
+    pub fn open_with(&self, id: KeyId, token: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let key = self.keys.iter().find(|key| key.id == id).ok_or(OpenError::UnknownKey(id))?;
+        let binary = Binary::decode(token)?;
+        if key.verifies(&binary) { key.decrypt(binary) } else { Err(OpenError::Altered { key: id }) }
+    }
+
+    /// Opens as [`open`](Self::open) does, if the token is not older than `time_to_live` at
+    /// `now` (seconds since 1970) and not made more than 60 s after it. At exactly
+    /// `time_to_live` it is still good (decision C8).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`OpenError::Expired`] or [`TooNew`](OpenError::TooNew);
+    /// these two only for tokens that a key of the ring made.
+    pub fn open_within(
+        &self,
+        token: &[u8],
+        time_to_live: Duration,
+        now: u64,
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let (key, binary) = self.verify(token)?;
+        let time = binary.time();
+        match now.checked_sub(time) {
+            Some(age) if Duration::from_secs(age) > time_to_live => Err(OpenError::Expired { age }),
+            None if time - now > CLOCK_SKEW => Err(OpenError::TooNew { ahead: time - now }),
+            _ => key.decrypt(binary),
+        }
+    }
+
+    /// When a token was made, in seconds since 1970; only of a token that a key of the ring
+    /// made.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn timestamp(&self, token: &[u8]) -> Result<u64, OpenError> {
+        self.verify(token).map(|(_, binary)| binary.time())
+    }
+
+    /// Seals anew with the first key what any key of the ring sealed. The time in the token
+    /// stays (decision C7).
+    ///
+    /// # Errors
+    /// [`ResealError::Open`] as [`open`](Self::open), [`ResealError::Seal`] as
+    /// [`seal`](Self::seal).
+    pub fn reseal(&self, token: &[u8]) -> Result<String, ResealError> {
+        let (old, binary) = self.verify(token)?;
+        let time = binary.time();
+        let plaintext = old.decrypt(binary)?;
+        Ok(self.seal_at(time, &plaintext)?)
+    }
+
+    fn numbered<'text>(lines: impl Iterator<Item = (usize, &'text str)>) -> Result<Self, KeyError> {
+        let keys: Result<Vec<Key>, KeyError> = lines
+            .map(|(line, text)| {
+                Key::parse(text).map_err(|error| match error {
+                    KeyError::Malformed { at, expected } => KeyError::MalformedLine { line, at, expected },
+                    other => other,
+                })
+            })
+            .collect();
+        Self::new(keys?)
+    }
+
+    fn collect(keys: impl IntoIterator<Item = Arc<ReadyKey>>) -> Self {
+        let mut distinct: Vec<Arc<ReadyKey>> = Vec::new();
+        for key in keys {
+            if distinct.iter().all(|other| other.id != key.id) {
+                distinct.push(key);
+            }
+        }
+        Self { keys: distinct.into() }
+    }
+
+    fn primary(&self) -> &ReadyKey {
+        &self.keys[0]
+    }
+
+    /// The key that `choice` names, and a new IV.
+    fn draw(&self, choice: Choice) -> Result<(&ReadyKey, [u8; 16]), SealError> {
+        let mut iv = [0; 16];
+        getrandom::fill(&mut iv).map_err(SealError::Random)?;
+        let at = match choice {
+            Choice::First => 0,
+            Choice::Random if self.keys.len() == 1 => 0,
+            Choice::Random => {
+                let drawn = getrandom::u64().map_err(SealError::Random)?;
+                // The remainder favours the first keys by less than one in 2^50.
+                usize::try_from(drawn % self.keys.len() as u64).unwrap_or(0)
+            }
+        };
+        Ok((&self.keys[at], iv))
+    }
+
+    /// Decodes a token and finds the key that made it.
+    fn verify(&self, token: &[u8]) -> Result<(&ReadyKey, Binary), OpenError> {
+        let binary = Binary::decode(token)?;
+        let key = self.keys.iter().find(|key| key.verifies(&binary));
+        let key = key.ok_or(OpenError::NotAuthentic { keys: self.keys.len() })?;
+        Ok((key, binary))
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyRing ")?;
+        f.debug_list().entries(self.ids()).finish()
+    }
+}
+
+fn seal_text(key: &ReadyKey, plaintext: &[u8], time: u64, iv: &[u8; 16]) -> String {
+    let mut text = vec![0; token_len(plaintext.len())];
+    key.seal(plaintext, time, iv, &mut text);
+    String::from_utf8(text).expect("Base64 is ASCII")
+}
+
+fn now() -> Result<u64, SealError> {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => Ok(since.as_secs()),
+        Err(_) => Err(SealError::Clock),
+    }
+}

@@ -1,0 +1,71 @@
+//! The three protected hooks of the Convection seed, and what goes with them.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use keyway_core::{PluginMetadata, Table};
+use keyway_seal::KeyRing;
+
+use crate::{Document, StoreError};
+
+/// What a read is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Only to look: a write does not follow.
+    Read,
+    /// To change: a write may follow, and until `close` nobody else may write.
+    Update,
+}
+
+/// What a plugin implements whose store is one document: the protected functions
+/// `_read`, `_write` and `_close` of the Convection seed, and how the store is removed.
+///
+/// [`DocumentStore`](crate::DocumentStore) calls them in cycles: one `read`, perhaps one
+/// `write` or `remove`, and then exactly one `close`, whatever happens in between: an
+/// error, a panic, a future that is dropped (decision C13). Cycles of one handle never
+/// overlap.
+#[async_trait]
+pub trait DocumentHooks: fmt::Debug + Send + Sync {
+    /// The metadata under which the plugin is registered.
+    fn metadata(&self) -> &PluginMetadata;
+
+    /// Whether `read`, `write` and `remove` block the thread.
+    fn blocking(&self) -> bool;
+
+    /// The settings of a new store.
+    fn initial_settings(&self) -> Table {
+        Table::new()
+    }
+
+    /// Checks settings before they are stored. It does no I/O.
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreError::Invalid) says which setting is wrong.
+    fn check_settings(&self, settings: &Table) -> Result<(), StoreError>;
+
+    /// Reads the document with any key of `keys`; `None` if there is none.
+    ///
+    /// With [`Access::Update`] it first takes a lock that keeps all other writers out, of
+    /// other processes too, until [`close`](Self::close).
+    ///
+    /// # Errors
+    /// [`WrongKey`](StoreError::WrongKey), [`Corrupt`](StoreError::Corrupt), and those of
+    /// the system underneath.
+    async fn read(&self, keys: &KeyRing, access: Access) -> Result<Option<Document>, StoreError>;
+
+    /// Writes the document, sealed by `keys`, as a whole and durably, or not at all
+    /// (decision C6). While a rotation is under way `keys` are the new ones only.
+    ///
+    /// # Errors
+    /// Those of the system underneath; the document is then what it was before.
+    async fn write(&self, document: &Document, keys: &KeyRing) -> Result<(), StoreError>;
+
+    /// Removes the document; succeeds if there is none.
+    ///
+    /// # Errors
+    /// Those of the system underneath.
+    async fn remove(&self) -> Result<(), StoreError>;
+
+    /// Ends a cycle: gives up the lock and clears what was read. Short; does not fail.
+    fn close(&self);
+}

@@ -1,0 +1,11 @@
+//! Stores that are one document: three protected hooks, and the operations follow.
+
+mod content;
+mod hooks;
+mod paging;
+mod session;
+mod store;
+
+pub use content::Document;
+pub use hooks::{Access, DocumentHooks};
+pub use store::DocumentStore;

@@ -1,0 +1,96 @@
+//! One cycle of a document: read, perhaps write, and close on every path.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use async_lock::MutexGuard;
+use keyway_seal::KeyRing;
+
+use crate::{Access, Document, DocumentHooks, StoreError};
+
+/// What a handle remembers between cycles.
+#[derive(Debug)]
+pub(super) struct HandleState {
+    pub(super) keys: KeyRing,
+    pub(super) deleted: bool,
+    /// Reads since the last write: the next write adds them to the document's number.
+    pub(super) unwritten_reads: i64,
+}
+
+/// A cycle. It owns the handle's lock, so cycles never overlap, and closes when dropped.
+pub(super) struct Session<'a, H: DocumentHooks> {
+    hooks: &'a H,
+    pub(super) state: MutexGuard<'a, HandleState>,
+    closed: bool,
+}
+
+impl<'a, H: DocumentHooks> Session<'a, H> {
+    pub(super) fn begin(hooks: &'a H, state: MutexGuard<'a, HandleState>) -> Self {
+        Self { hooks, state, closed: false }
+    }
+
+    /// Reads without judging who wrote it.
+    pub(super) async fn read_any(&mut self, access: Access) -> Result<Option<Document>, StoreError> {
+        let document = self.hooks.read(&self.state.keys, access).await?;
+        if document.is_some() {
+            self.state.unwritten_reads = self.state.unwritten_reads.saturating_add(1);
+        }
+        Ok(document)
+    }
+
+    /// Reads what the running plugin may read.
+    pub(super) async fn read(&mut self, access: Access) -> Result<Document, StoreError> {
+        let document = self.read_any(access).await?.ok_or(StoreError::NotInitialized)?;
+        self.hooks.metadata().check(&document.written_by)?;
+        Ok(document)
+    }
+
+    /// Writes with the handle's keys.
+    pub(super) async fn write(&mut self, document: Document) -> Result<(), StoreError> {
+        let keys = self.state.keys.clone();
+        self.write_sealed_by(document, &keys).await
+    }
+
+    /// Writes, and so counts the reads that were not counted yet and raises the version
+    /// that wrote last.
+    pub(super) async fn write_sealed_by(
+        &mut self,
+        mut document: Document,
+        keys: &KeyRing,
+    ) -> Result<(), StoreError> {
+        document.reads = document.reads.saturating_add(self.state.unwritten_reads);
+        document.writes = document.writes.saturating_add(1);
+        document.written_by = self.hooks.metadata().written_by();
+        self.hooks.write(&document, keys).await?;
+        self.state.unwritten_reads = 0;
+        Ok(())
+    }
+
+    pub(super) async fn remove(&mut self) -> Result<(), StoreError> {
+        self.hooks.remove().await?;
+        self.state.deleted = true;
+        Ok(())
+    }
+
+    /// Closes and passes `answer` on, unless closing broke the contract.
+    pub(super) fn end<T>(mut self, answer: T) -> Result<T, StoreError> {
+        self.close_once().map(|()| answer)
+    }
+
+    fn close_once(&mut self) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        // A panic here may come while another one unwinds, which would end the process.
+        catch_unwind(AssertUnwindSafe(|| self.hooks.close())).map_err(|_| StoreError::ContractViolation {
+            operation: "close",
+            violation: "it panicked".to_owned(),
+        })
+    }
+}
+
+impl<H: DocumentHooks> Drop for Session<'_, H> {
+    fn drop(&mut self) {
+        // Nobody is there to be told: the operation already failed or was dropped.
+        let _ = self.close_once();
+    }
+}

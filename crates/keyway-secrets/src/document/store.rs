@@ -1,0 +1,270 @@
+//! The template that makes a store of three hooks.
+
+use async_lock::Mutex;
+use async_trait::async_trait;
+use keyway_core::{MediaKind, SecretValue, Structured, Table, WrittenBy};
+use keyway_seal::KeyRing;
+
+use super::paging::Listed;
+use super::session::{HandleState, Session};
+use crate::{
+    Access, Capabilities, Configure, Count, Document, DocumentHooks, EnvironmentFilter, ListOrder, ListQuery,
+    ListedSecret, NewSecret, Progress, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader,
+    SecretName, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+};
+
+/// A [`SecretStore`] made of [`DocumentHooks`]: every operation reads the whole document,
+/// changes it in memory, and writes it back.
+///
+/// The template keeps the rules so that the hooks need not know them: the compatibility
+/// check before anything else (decision C4), values refused before anything is touched
+/// (C6), rotation with a ring that reads new and old keys and writes only new ones (C7),
+/// `close` once on every path (C13), insertion order (C15), exact counting (C12).
+///
+/// It has neither environments nor descriptions, dates or versions.
+#[derive(Debug)]
+pub struct DocumentStore<H> {
+    hooks: H,
+    state: Mutex<HandleState>,
+}
+
+impl<H: DocumentHooks> DocumentStore<H> {
+    /// A handle. It does no I/O.
+    pub fn new(hooks: H, keys: KeyRing) -> Self {
+        let state = HandleState { keys, deleted: false, unwritten_reads: 0 };
+        Self { hooks, state: Mutex::new(state) }
+    }
+
+    /// The hooks.
+    pub fn hooks(&self) -> &H {
+        &self.hooks
+    }
+
+    async fn begin(&self) -> Result<Session<'_, H>, StoreError> {
+        let state = self.state.lock().await;
+        if state.deleted {
+            return Err(StoreError::Deleted);
+        }
+        Ok(Session::begin(&self.hooks, state))
+    }
+
+    /// One cycle that only looks.
+    async fn look<T>(
+        &self,
+        look: impl FnOnce(&Document, &HandleState) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let mut session = self.begin().await?;
+        let document = session.read(Access::Read).await?;
+        let answer = look(&document, &session.state)?;
+        session.end(answer)
+    }
+
+    /// One cycle that changes the document.
+    async fn change<T: Send>(
+        &self,
+        change: impl FnOnce(&mut Document) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let mut session = self.begin().await?;
+        let mut document = session.read(Access::Update).await?;
+        let answer = change(&mut document)?;
+        session.write(document).await?;
+        session.end(answer)
+    }
+}
+
+#[async_trait]
+impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
+    fn capabilities(&self) -> Capabilities {
+        let capabilities = Capabilities::MINIMAL.structured().ordered(ListOrder::Insertion);
+        if self.hooks.blocking() { capabilities.blocking() } else { capabilities }
+    }
+
+    async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        let mut session = self.begin().await?;
+        let document = session.read_any(Access::Read).await?;
+        session.end(document.map(|document| document.written_by))
+    }
+
+    async fn initialize(&self) -> Result<(), StoreError> {
+        let mut session = self.begin().await?;
+        if session.read_any(Access::Update).await?.is_some() {
+            return Err(StoreError::AlreadyInitialized);
+        }
+        let metadata = self.hooks.metadata();
+        let mut document = Document::empty(metadata.written_by(), self.hooks.initial_settings());
+        // The real files begin with one read and one write.
+        document.reads = 1;
+        session.write(document).await?;
+        session.end(())
+    }
+
+    async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        let mut session = self.begin().await?;
+        // From here on the handle reads both and seals with the new keys, so that neither a
+        // failed write nor a dropped future leaves it with keys that do not fit.
+        session.state.keys = new.with_retiring(&session.state.keys);
+        let document = session.read(Access::Update).await?;
+        let total = u64::try_from(document.secrets.len()).unwrap_or(u64::MAX);
+        session.write_sealed_by(document, new).await?;
+        session.state.keys = new.clone();
+        session.end(())?;
+        listener.progressed(Progress { done: total, total });
+        Ok(())
+    }
+
+    async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
+        let address = plain(&secret.address)?.clone();
+        address.check_creatable()?;
+        if secret.description.is_some() {
+            return Err(StoreError::Unsupported { what: "descriptions" });
+        }
+        let value = to_structured(secret.value)?;
+        self.change(|document| {
+            if document.secrets.get(address.as_str()).is_some() {
+                return Err(StoreError::SecretExists { address: secret.address.clone() });
+            }
+            document.secrets.push_new(address.as_str(), value);
+            Ok(header(address.as_str()))
+        })
+        .await
+    }
+
+    async fn destroy(
+        &self,
+        address: &SecretAddress,
+        expected: Option<SecretVersion>,
+    ) -> Result<(), StoreError> {
+        let name = plain(address)?;
+        no_version(expected)?;
+        self.change(|document| match document.secrets.remove(name.as_str()) {
+            Some(_) => Ok(()),
+            None => Err(StoreError::SecretNotFound { address: address.clone() }),
+        })
+        .await
+    }
+
+    async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
+        let name = plain(address)?;
+        self.look(|document, _| match document.secrets.get(name.as_str()) {
+            Some(value) => Ok(Secret { header: header(name.as_str()), value: from_structured(value) }),
+            None => Err(StoreError::SecretNotFound { address: address.clone() }),
+        })
+        .await
+    }
+
+    async fn modify(
+        &self,
+        address: &SecretAddress,
+        change: SecretChange,
+    ) -> Result<SecretHeader, StoreError> {
+        let name = plain(address)?;
+        no_version(change.expected)?;
+        if change.description.is_some() {
+            return Err(StoreError::Unsupported { what: "descriptions" });
+        }
+        let value = change.value.map(to_structured).transpose()?;
+        self.change(|document| {
+            if document.secrets.get(name.as_str()).is_none() {
+                return Err(StoreError::SecretNotFound { address: address.clone() });
+            }
+            if let Some(value) = value {
+                document.secrets.insert(name.as_str(), value);
+            }
+            Ok(header(name.as_str()))
+        })
+        .await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        if let EnvironmentFilter::In(_) = query.environment {
+            return Err(StoreError::Unsupported { what: "environments" });
+        }
+        let listed = Listed::from_cursor(query.after.as_ref())?;
+        self.look(|document, _| {
+            let (page, next) = listed.page(&document.secrets, query.limit);
+            let secrets = page
+                .into_iter()
+                .map(|(name, value)| ListedSecret {
+                    header: header(name),
+                    value: query.with_values.then(|| from_structured(value)),
+                })
+                .collect();
+            Ok(SecretPage { secrets, next })
+        })
+        .await
+    }
+
+    async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
+        match request {
+            Configure::Read => self.look(|document, _| Ok(document.settings.clone())).await,
+            Configure::Write(settings) => {
+                self.hooks.check_settings(&settings)?;
+                self.change(|document| {
+                    document.settings = settings.clone();
+                    Ok(settings)
+                })
+                .await
+            }
+        }
+    }
+
+    async fn info(&self) -> Result<StoreInfo, StoreError> {
+        self.look(|document, state| {
+            let secrets = Count::exact(u64::try_from(document.secrets.len()).unwrap_or(u64::MAX));
+            let counter = |count: i64| u64::try_from(count).unwrap_or(0);
+            let reads = document.reads.saturating_add(state.unwritten_reads);
+            let info = StoreInfo::new(self.hooks.metadata().clone(), document.written_by.clone(), secrets);
+            Ok(info.with_counters(counter(reads), counter(document.writes)))
+        })
+        .await
+    }
+
+    async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        let state = self.state.lock().await;
+        if state.deleted {
+            return Ok(());
+        }
+        let mut session = Session::begin(&self.hooks, state);
+        if let Some(document) = session.read_any(Access::Update).await? {
+            self.hooks.metadata().check(&document.written_by)?;
+        }
+        session.remove().await?;
+        session.end(())
+    }
+}
+
+/// The name of a secret that belongs to no environment.
+fn plain(address: &SecretAddress) -> Result<&SecretName, StoreError> {
+    match address.environment {
+        None => Ok(&address.name),
+        Some(_) => Err(StoreError::Unsupported { what: "environments" }),
+    }
+}
+
+fn no_version(expected: Option<SecretVersion>) -> Result<(), StoreError> {
+    match expected {
+        None => Ok(()),
+        Some(_) => Err(StoreError::Unsupported { what: "versions" }),
+    }
+}
+
+fn header(name: &str) -> SecretHeader {
+    SecretHeader::new(name, SecretAddress::shared(SecretName::of_existing(name)))
+}
+
+fn to_structured(value: SecretValue) -> Result<Structured, StoreError> {
+    match value {
+        SecretValue::Structured(structured) => Ok(structured),
+        other => match other.expose_text() {
+            Some(text) => Ok(Structured::text(text)),
+            None => Err(StoreError::UnsupportedValue { kind: MediaKind::Bytes }),
+        },
+    }
+}
+
+fn from_structured(value: &Structured) -> SecretValue {
+    match value {
+        Structured::Text(text) => SecretValue::text(text.as_str()),
+        other => SecretValue::Structured(other.clone()),
+    }
+}

@@ -1,0 +1,302 @@
+//! What a commit is to do, and what must hold for it.
+
+use std::fmt;
+
+use crate::{Limits, Revision, StorageError};
+
+/// What a record must be like for an item of a [`Batch`] to apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Expectation {
+    /// Whatever is there, or nothing.
+    Any,
+    /// No record has this key. Only for a put.
+    Absent,
+    /// The record is there, and was last written with this revision.
+    Revision(Revision),
+}
+
+impl Expectation {
+    /// Whether a record with this revision, or no record, is what was expected.
+    pub fn is_met_by(self, found: Option<Revision>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Absent => found.is_none(),
+            Self::Revision(expected) => found == Some(expected),
+        }
+    }
+}
+
+/// What one item of a [`Batch`] does.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Creates or replaces the record.
+    Put {
+        /// The new value; may be empty.
+        value: Vec<u8>,
+    },
+    /// Removes the record; nothing happens when there is none and none is expected.
+    Delete,
+    /// Changes nothing, only checks the expectation.
+    Check,
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { value } => write!(f, "Put({} bytes)", value.len()),
+            Self::Delete => f.write_str("Delete"),
+            Self::Check => f.write_str("Check"),
+        }
+    }
+}
+
+/// One item of a [`Batch`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Item {
+    key: Vec<u8>,
+    action: Action,
+    expectation: Expectation,
+}
+
+impl Item {
+    /// The key of the record that the item is about.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// What the item does.
+    pub fn action(&self) -> &Action {
+        &self.action
+    }
+
+    /// What must hold for the whole batch to be committed.
+    pub fn expectation(&self) -> Expectation {
+        self.expectation
+    }
+
+    /// The key and the action, for an engine that keeps them.
+    pub fn into_parts(self) -> (Vec<u8>, Action) {
+        (self.key, self.action)
+    }
+
+    fn value_bytes(&self) -> usize {
+        match &self.action {
+            Action::Put { value } => value.len(),
+            Action::Delete | Action::Check => 0,
+        }
+    }
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {} if {:?}", self.action, self.key.escape_ascii(), self.expectation)
+    }
+}
+
+/// A list of puts, deletes and checks that [`Storage::commit`](crate::Storage::commit)
+/// applies all or none.
+///
+/// A key is not empty and stands once in a batch; [`Batch::validate`] says so before
+/// anything is touched. A batch without items commits and does nothing.
+///
+/// ```
+/// use keyway_storage::{Batch, Expectation, Revision};
+///
+/// # let seen = Revision::from_bits(1);
+/// let batch = Batch::new()
+///     .put("account/1", "90", Expectation::Revision(seen))
+///     .put("transfer/1", "10", Expectation::Absent)
+///     .delete("draft/1", Expectation::Any)
+///     .check("owner/1", seen);
+/// assert_eq!(batch.items().len(), 4);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    items: Vec<Item>,
+}
+
+impl Batch {
+    /// A batch without items.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A batch without items and with room for `items` of them.
+    pub fn with_capacity(items: usize) -> Self {
+        Self { items: Vec::with_capacity(items) }
+    }
+
+    /// Creates or replaces the record at `key`.
+    #[must_use]
+    pub fn put(self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>, expectation: Expectation) -> Self {
+        self.with(key.into(), Action::Put { value: value.into() }, expectation)
+    }
+
+    /// Removes the record at `key`. With [`Expectation::Any`] it need not exist;
+    /// [`Expectation::Absent`] is refused, because there would be nothing to do.
+    #[must_use]
+    pub fn delete(self, key: impl Into<Vec<u8>>, expectation: Expectation) -> Self {
+        self.with(key.into(), Action::Delete, expectation)
+    }
+
+    /// Leaves the record at `key` alone, and makes the commit a conflict when its
+    /// revision is not `revision` at the moment of the commit.
+    #[must_use]
+    pub fn check(self, key: impl Into<Vec<u8>>, revision: Revision) -> Self {
+        self.with(key.into(), Action::Check, Expectation::Revision(revision))
+    }
+
+    fn with(mut self, key: Vec<u8>, action: Action, expectation: Expectation) -> Self {
+        self.items.push(Item { key, action, expectation });
+        self
+    }
+
+    /// The items, in the order in which they were added. Conflicts and errors name an
+    /// item by its place here, counted from 0.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The items, for an engine that wants to keep keys and values.
+    pub fn into_items(self) -> Vec<Item> {
+        self.items
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The bytes of all keys and values: what [`Limits::batch_bytes`] bounds.
+    pub fn bytes(&self) -> usize {
+        self.items.iter().map(|item| item.key.len() + item.value_bytes()).sum()
+    }
+
+    /// Whether an engine with these limits takes the batch. Every engine calls this first,
+    /// so all of them refuse the same batches with the same errors.
+    ///
+    /// # Errors
+    /// [`StorageError::TooManyItems`], [`StorageError::EmptyKey`],
+    /// [`StorageError::KeyTooLarge`], [`StorageError::ValueTooLarge`],
+    /// [`StorageError::DeleteOfAbsent`], [`StorageError::DuplicateKey`],
+    /// [`StorageError::BatchTooLarge`]: the first of these in this order, for the first
+    /// item that it is true of.
+    pub fn validate(&self, limits: &Limits) -> Result<(), StorageError> {
+        if self.items.len() > limits.items_per_batch {
+            return Err(StorageError::TooManyItems {
+                items: self.items.len(),
+                limit: limits.items_per_batch,
+            });
+        }
+        for (item, Item { key, action, expectation }) in self.items.iter().enumerate() {
+            if key.is_empty() {
+                return Err(StorageError::EmptyKey { item });
+            }
+            if key.len() > limits.key_bytes {
+                return Err(StorageError::KeyTooLarge { item, bytes: key.len(), limit: limits.key_bytes });
+            }
+            match action {
+                Action::Put { value } if value.len() > limits.value_bytes => {
+                    let (bytes, limit) = (value.len(), limits.value_bytes);
+                    return Err(StorageError::ValueTooLarge { item, bytes, limit });
+                }
+                Action::Delete if *expectation == Expectation::Absent => {
+                    return Err(StorageError::DeleteOfAbsent { item });
+                }
+                Action::Put { .. } | Action::Delete | Action::Check => {}
+            }
+        }
+        if let Some(item) = self.duplicate() {
+            return Err(StorageError::DuplicateKey { item });
+        }
+        let bytes = self.bytes();
+        if bytes > limits.batch_bytes {
+            return Err(StorageError::BatchTooLarge { bytes, limit: limits.batch_bytes });
+        }
+        Ok(())
+    }
+
+    /// The first item whose key an earlier item has already.
+    fn duplicate(&self) -> Option<usize> {
+        // Most batches have two or three items: comparing all pairs needs no allocation.
+        const FEW: usize = 8;
+        if self.items.len() <= FEW {
+            return (1..self.items.len())
+                .find(|&item| self.items[..item].iter().any(|earlier| earlier.key == self.items[item].key));
+        }
+        // Large batches are mostly in key order already (a scan, rewritten).
+        if self.items.windows(2).all(|pair| pair[0].key < pair[1].key) {
+            return None;
+        }
+        let mut order: Vec<usize> = (0..self.items.len()).collect();
+        order.sort_unstable_by_key(|&item| (&self.items[item].key, item));
+        order
+            .windows(2)
+            .filter(|pair| self.items[pair[0]].key == self.items[pair[1]].key)
+            .map(|pair| pair[1])
+            .min()
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.items).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refusal(batch: &Batch) -> String {
+        format!("{:?}", batch.validate(&Limits::MINIMUM).unwrap_err())
+    }
+
+    #[test]
+    fn what_no_engine_takes_is_named_with_its_item() {
+        let fine = Batch::new().put("a", "1", Expectation::Any);
+        assert!(fine.validate(&Limits::MINIMUM).is_ok());
+        assert!(Batch::new().validate(&Limits::MINIMUM).is_ok());
+        let cases = [
+            (fine.clone().delete("", Expectation::Any), "EmptyKey { item: 1 }"),
+            (fine.clone().delete("a", Expectation::Any), "DuplicateKey { item: 1 }"),
+            (fine.clone().delete("b", Expectation::Absent), "DeleteOfAbsent { item: 1 }"),
+            (
+                fine.clone().delete(vec![b'k'; 1025], Expectation::Any),
+                "KeyTooLarge { item: 1, bytes: 1025, limit: 1024 }",
+            ),
+            (
+                fine.put("big", vec![0; (1 << 20) + 1], Expectation::Any),
+                "ValueTooLarge { item: 1, bytes: 1048577, limit: 1048576 }",
+            ),
+        ];
+        for (batch, expected) in cases {
+            assert_eq!(refusal(&batch), expected);
+        }
+        let many = (0..129_u8).fold(Batch::new(), |batch, key| batch.put([key], "", Expectation::Any));
+        assert_eq!(refusal(&many), "TooManyItems { items: 129, limit: 128 }");
+        let heavy = Batch::new().put("a", vec![0; 1 << 20], Expectation::Any).put(
+            "b",
+            vec![0; 2 * Limits::MINIMUM.key_bytes],
+            Expectation::Any,
+        );
+        assert!(refusal(&heavy).starts_with("BatchTooLarge"), "{}", refusal(&heavy));
+    }
+
+    #[test]
+    fn the_debug_form_shows_no_value() {
+        let batch = Batch::new().put("name", "hunter2", Expectation::Absent);
+        assert_eq!(format!("{batch:?}"), "[Put(7 bytes) name if Absent]");
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_repeated_key_is_found(keys in prop::collection::vec(1_u8..40, 0..30)) {
+            let batch = keys.iter().fold(Batch::new(), |batch, &key| batch.delete([key], Expectation::Any));
+            let slow = (0..keys.len()).find(|&item| keys[..item].contains(&keys[item]));
+            prop_assert_eq!(batch.duplicate(), slow);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a storage engine can answer instead of a result.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use keyway_core::{ErrorKind, PluginError};
+
+/// Why a storage engine did not do what it was asked.
+///
+/// A conflict is not among them: that two callers wanted to change the same record is an
+/// [`Outcome`](crate::Outcome), not an error. No message holds a key or a value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// A batch has more items than the engine takes. Nothing was written.
+    #[error("the batch has {items} items and the engine takes {limit}: split it")]
+    TooManyItems {
+        /// Items in the batch.
+        items: usize,
+        /// [`Limits::items_per_batch`](crate::Limits::items_per_batch).
+        limit: usize,
+    },
+    /// A batch has more bytes of keys and values than the engine takes. Nothing was written.
+    #[error("the batch has {bytes} bytes of keys and values and the engine takes {limit}: split it")]
+    BatchTooLarge {
+        /// Bytes of all keys and values.
+        bytes: usize,
+        /// [`Limits::batch_bytes`](crate::Limits::batch_bytes).
+        limit: usize,
+    },
+    /// A value is longer than the engine takes. Nothing was written.
+    #[error("the value of item {item} has {bytes} bytes and the engine takes {limit}")]
+    ValueTooLarge {
+        /// Which item of the batch.
+        item: usize,
+        /// Bytes of the value.
+        bytes: usize,
+        /// [`Limits::value_bytes`](crate::Limits::value_bytes).
+        limit: usize,
+    },
+    /// A key is longer than the engine takes. Nothing was written.
+    #[error("the key of item {item} has {bytes} bytes and the engine takes {limit}")]
+    KeyTooLarge {
+        /// Which item of the batch.
+        item: usize,
+        /// Bytes of the key.
+        bytes: usize,
+        /// [`Limits::key_bytes`](crate::Limits::key_bytes).
+        limit: usize,
+    },
+    /// A key is empty. Nothing was written.
+    #[error("the key of item {item} is empty: a key has at least one byte")]
+    EmptyKey {
+        /// Which item of the batch.
+        item: usize,
+    },
+    /// A key stands twice in a batch. Nothing was written.
+    #[error("item {item} has the key of an earlier item: a key stands once in a batch")]
+    DuplicateKey {
+        /// The later of the two items.
+        item: usize,
+    },
+    /// A delete expects that there is nothing to delete. Nothing was written.
+    ///
+    /// It would be a check of absence, which not every engine can keep until the commit.
+    #[error("item {item} deletes a record that it expects to be absent: expect `Any` or a revision")]
+    DeleteOfAbsent {
+        /// Which item of the batch.
+        item: usize,
+    },
+    /// The store could not be reached in time: another process holds its lock. Nothing was
+    /// written; the same call may succeed later.
+    #[error("the store is busy: try again later")]
+    Unavailable {
+        /// How long to wait before the next attempt, when the engine knows.
+        retry_after: Option<Duration>,
+    },
+    /// The store's data is damaged. What was found is in `detail`, and holds no data.
+    #[error("the store is damaged ({detail}): restore it from a copy")]
+    Corrupt {
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// The file belongs to another program. It was not touched.
+    #[error("{} is not a Keyway store (application id {application_id:#010x}): name another file", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The application id in its header.
+        application_id: u32,
+    },
+    /// The file was written by a later version of Keyway. It was not touched.
+    #[error(
+        "{} has storage schema {found} and this program knows {known}: use a newer program",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The schema version in its header.
+        found: u32,
+        /// The latest schema version that this program knows.
+        known: u32,
+    },
+    /// The store was closed through one of its handles.
+    #[error("the store was closed: open it again")]
+    Closed,
+    /// The system failed while a commit was made durable: it may or may not be there.
+    /// Read the records again to learn which.
+    #[error("a commit was cut short by a failure of the system: read again whether it is there")]
+    Indeterminate {
+        /// What the engine said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The system below the engine failed: a full disk, a missing folder, no permission.
+    /// Nothing was written.
+    #[error("the storage engine could not {action}")]
+    Engine {
+        /// What it tried.
+        action: &'static str,
+        /// What the system said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl PluginError for StorageError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TooManyItems { .. }
+            | Self::BatchTooLarge { .. }
+            | Self::ValueTooLarge { .. }
+            | Self::KeyTooLarge { .. }
+            | Self::EmptyKey { .. }
+            | Self::DuplicateKey { .. }
+            | Self::DeleteOfAbsent { .. } => ErrorKind::Invalid,
+            Self::Unavailable { retry_after } => ErrorKind::Unavailable { retry_after: *retry_after },
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Foreign { .. } | Self::Newer { .. } => ErrorKind::Incompatible,
+            Self::Closed => ErrorKind::Deleted,
+            Self::Indeterminate { .. } => ErrorKind::Indeterminate,
+            Self::Engine { .. } => ErrorKind::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_busy_store_is_worth_the_same_call_again() {
+        let wait = Some(Duration::from_millis(50));
+        assert_eq!(StorageError::Unavailable { retry_after: wait }.kind().retry_after(), wait);
+        assert!(StorageError::Unavailable { retry_after: None }.kind().is_retryable());
+        let cut = || Box::new(std::io::Error::other("disk gone"));
+        for error in [
+            StorageError::Closed,
+            StorageError::Corrupt { detail: "page 3".to_owned() },
+            StorageError::Indeterminate { source: cut() },
+            StorageError::Engine { action: "read", source: cut() },
+            StorageError::DuplicateKey { item: 1 },
+        ] {
+            assert!(!error.kind().is_retryable(), "{error:?}");
+        }
+        assert_eq!(
+            StorageError::Engine { action: "read", source: cut() }.detail(),
+            "the storage engine could not read: disk gone"
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! The engine that keeps nothing beyond the process.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+
+use crate::revision::Revisions;
+use crate::{Action, Batch, Entry, KeyRange, Limits, Outcome, Page, Record, Storage, StorageError};
+
+/// A store in memory: for tests, and for what may be forgotten when the process ends.
+///
+/// A clone is a handle to the same records. Memory grows with what is stored.
+///
+/// # Blocking
+/// Calls wait for each other on a lock that is held while a batch or a page is copied.
+///
+/// ```
+/// use keyway_storage::{Batch, Expectation, Memory, Outcome, Storage};
+///
+/// # futures_executor::block_on(async {
+/// let store = Memory::new();
+/// let create = Batch::new().put("greeting", "hello", Expectation::Absent);
+/// assert!(matches!(store.commit(create.clone()).await?, Outcome::Committed(_)));
+/// assert_eq!(store.commit(create).await?, Outcome::Conflict { item: 0 });
+/// assert_eq!(store.get(b"greeting").await?.unwrap().value, b"hello");
+/// # Ok::<(), keyway_storage::StorageError>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Memory {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    records: RwLock<BTreeMap<Vec<u8>, Record>>,
+    revisions: Revisions,
+}
+
+impl Memory {
+    /// A store without records.
+    pub fn new() -> Self {
+        let shared = Shared { records: RwLock::default(), revisions: Revisions::new() };
+        Self { shared: Arc::new(shared) }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records = self.shared.records.read().unwrap_or_else(PoisonError::into_inner).len();
+        f.debug_struct("Memory").field("records", &records).finish()
+    }
+}
+
+// A poisoned lock is taken over: the only panic possible while it is held is a failed
+// allocation, and a batch allocates nothing between its first and its last change but
+// tree nodes, for which a failure aborts the process.
+#[async_trait]
+impl Storage for Memory {
+    fn limits(&self) -> Limits {
+        Limits::LOCAL
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        let records = self.shared.records.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(records.get(key).cloned())
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        let limits = self.limits();
+        let limit = limit.clamp(1, limits.page_records);
+        let start = match after {
+            Some(after) if after >= range.start() => Bound::Excluded(after),
+            _ => Bound::Included(range.start()),
+        };
+        let mut page = Page::default();
+        let mut bytes = 0;
+        let records = self.shared.records.read().unwrap_or_else(PoisonError::into_inner);
+        // The end is checked by hand: a tree range whose end is before its start panics.
+        for (key, record) in records.range::<[u8], _>((start, Bound::Unbounded)) {
+            if !range.contains(key) {
+                break;
+            }
+            bytes += key.len() + record.value.len();
+            if page.entries.len() == limit || (bytes > limits.page_bytes && !page.entries.is_empty()) {
+                page.more = true;
+                break;
+            }
+            page.entries.push(Entry {
+                key: key.clone(),
+                value: record.value.clone(),
+                revision: record.revision,
+            });
+        }
+        Ok(page)
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        batch.validate(&self.limits())?;
+        let mut records = self.shared.records.write().unwrap_or_else(PoisonError::into_inner);
+        let conflict = batch.items().iter().position(|item| {
+            !item.expectation().is_met_by(records.get(item.key()).map(|record| record.revision))
+        });
+        if let Some(item) = conflict {
+            return Ok(Outcome::Conflict { item });
+        }
+        let revision = self.shared.revisions.next();
+        for item in batch.into_items() {
+            let (key, action) = item.into_parts();
+            match action {
+                Action::Put { value } => {
+                    records.insert(key, Record { value, revision });
+                }
+                Action::Delete => {
+                    records.remove(&key);
+                }
+                Action::Check => {}
+            }
+        }
+        Ok(Outcome::Committed(revision))
+    }
+}

@@ -1,0 +1,103 @@
+//! The mark of one write.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The mark that a commit leaves on every record it writes.
+///
+/// Opaque: a revision can be compared for equality and handed back in an
+/// [`Expectation`](crate::Expectation), and that is all. Every write has another one, also
+/// a write of the same bytes, and one that was used is never used again, also not
+/// after the record was deleted and created anew. Revisions have no order. All records
+/// written by one batch may carry the same revision.
+///
+/// ```
+/// use keyway_storage::Revision;
+///
+/// let stored = Revision::from_bits(7).to_bits();
+/// assert_eq!(Revision::from_bits(stored), Revision::from_bits(7));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// A revision from the form in which an engine keeps it.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The form in which an engine keeps this revision.
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Revision({:016x})", self.0)
+    }
+}
+
+/// Where an engine without a revision counter of its own takes revisions from.
+///
+/// A counter with a random start, run through a bijection: no value comes twice from one
+/// source, and two sources (two processes on one file) meet only when their random
+/// starts lie within each other's number of writes, one chance in 2^64 for each write.
+/// A counter kept in the store would cost a write of its own on every commit.
+#[derive(Debug)]
+pub(crate) struct Revisions {
+    next: AtomicU64,
+}
+
+impl Revisions {
+    /// A source with a start that no other source has.
+    ///
+    /// The start need not be secret, only different each time, so the randomness that the
+    /// standard library seeds its hash maps with is enough; process id and time are
+    /// mixed in because that randomness is drawn once a thread.
+    pub(crate) fn new() -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let start = RandomState::new().hash_one((std::process::id(), now));
+        Self { next: AtomicU64::new(start) }
+    }
+
+    /// The next revision.
+    pub(crate) fn next(&self) -> Revision {
+        Revision(scatter(self.next.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+/// A bijection on 64 bits whose values for neighbours look unrelated, so that nobody comes
+/// to rely on an order that other engines do not have.
+const fn scatter(number: u64) -> u64 {
+    let mut mixed = number;
+    // Odd multipliers and right shifts with xor are each invertible, hence so is the whole.
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_revision_comes_twice_and_sources_differ() {
+        let (one, other) = (Revisions::new(), Revisions::new());
+        let mut seen = HashSet::new();
+        for _ in 0..10_000 {
+            assert!(seen.insert(one.next()));
+            assert!(seen.insert(other.next()));
+        }
+    }
+
+    #[test]
+    fn revisions_have_no_order() {
+        let source = Revisions { next: AtomicU64::new(0) };
+        let bits: Vec<u64> = (0..100).map(|_| source.next().to_bits()).collect();
+        let rises = bits.windows(2).filter(|pair| pair[0] < pair[1]).count();
+        assert!((20..80).contains(&rises), "{rises} of 99 rise");
+    }
+}
