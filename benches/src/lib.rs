@@ -6,8 +6,10 @@
 //!
 //! - [`measure`]: interleaved rounds, medians, processor time;
 //! - [`row`]: a figure beside its target and its peer;
-//! - [`areas`]: what is measured, one file an area.
+//! - [`areas`]: what is measured, one file an area;
+//! - [`peers`]: what it is measured against.
 
 pub mod areas;
 pub mod measure;
+pub mod peers;
 pub mod row;

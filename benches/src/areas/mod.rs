@@ -1,6 +1,7 @@
 //! What is measured, one file an area.
 
 mod footprint;
+pub mod seal;
 
 use crate::row::Row;
 
@@ -19,5 +20,7 @@ pub struct Area {
 }
 
 /// Every area, in the order in which they run.
-pub const AREAS: &[Area] =
-    &[Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run }];
+pub const AREAS: &[Area] = &[
+    Area { name: "seal", about: "sealing and opening of Fernet tokens", run: seal::run },
+    Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
+];
