@@ -1,11 +1,132 @@
-//! What all four Keyway contracts stand on.
+//! What all four Keyway contracts stand on: plugin metadata, compatibility strings, the
+//! plugin registry, plugin configuration, error kinds and secret values.
+//!
+//! Plugin authors and hosts meet it through the contract crates and the `keyway` facade,
+//! which re-export it. This page shows the parts together.
+//!
+//! # A contract, a plugin, a host
+//!
+//! A contract crate says which trait object its plugins register:
+//!
+//! ```
+//! # mod keyway_greeters {
+//! use keyway_core::{Contract, ContractVersion, PluginKind};
+//!
+//! pub trait Greeter: Send + Sync {
+//!     fn greet(&self, name: &str) -> String;
+//! }
+//!
+//! pub enum Greeters {}
+//!
+//! impl Contract for Greeters {
+//!     const KIND: PluginKind = PluginKind::Secret;
+//!     const VERSION: ContractVersion = ContractVersion::new(1);
+//!     type Plugin = dyn Greeter;
+//! }
+//! # }
+//! # mod polite_greeter {
+//! # use crate::keyway_greeters;
+//!
+//! // A plugin crate implements the trait and registers, once, at its root. What is wrong
+//! // here (a date that does not exist, a version that the plugin could not read itself)
+//! // does not compile.
+//! struct Polite;
+//!
+//! impl keyway_greeters::Greeter for Polite {
+//!     fn greet(&self, name: &str) -> String {
+//!         format!("Good day, {name}")
+//!     }
+//! }
+//!
+//! keyway_core::register! {
+//!     keyway_greeters::Greeters {
+//!         id: "polite-greeter",
+//!         name: "Polite",
+//!         version: "1.2.0",
+//!         author: "Ada <ada@example.org>",
+//!         updated: 20261121,
+//!         compatibility: ">=:1.0,<:2.0",
+//!         description: "Greets everybody",
+//!         plugin: Polite,
+//!     }
+//! }
+//! # }
+//! # use keyway_greeters::{Greeter, Greeters};
+//!
+//! // A host lists its plugins once, and finds them by id.
+//! use keyway_core::{Plugins, compatibility, plugins};
+//!
+//! const PLUGINS: Plugins = plugins! { polite_greeter };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<Greeters>("polite-greeter")?;
+//! assert_eq!(plugin.greet("Bob"), "Good day, Bob");
+//! assert_eq!(plugin.metadata().to_string(), "Polite 1.2.0 (Secret)");
+//!
+//! // Or by name and version.
+//! let plugin = registry.select::<Greeters>("Polite", &compatibility!("==:1.2"))?;
+//!
+//! // Beside its data a store keeps who wrote it; every open compares.
+//! let stamp = plugin.metadata().written_by();
+//! plugin.metadata().check(&stamp)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! | for | see |
+//! | --- | --- |
+//! | what a plugin says about itself | [`PluginMetadata`], [`Version`], [`Compatibility`] |
+//! | who wrote data, who may read it | [`WrittenBy`], [`PluginMetadata::check`] |
+//! | registering and finding plugins | [`register!`], [`plugins!`], [`Registry`] |
+//! | a plugin's configuration | [`configuration`] |
+//! | what a host lends to a plugin | [`Resources`] |
+//! | failures | [`ErrorKind`], [`PluginError`] |
+//! | secrets in memory | [`SecretValue`] |
+//!
+//! # Features
+//!
+//! `schemars`: JSON schemas of plugin configurations. Off by default.
 
 mod clock;
+mod compatibility;
+mod compile_time;
+pub mod configuration;
 mod error;
+mod metadata;
+mod nearest;
+mod registry;
 mod resources;
 mod secret;
+mod version;
 
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use compatibility::Compatibility;
+pub use configuration::read_configuration;
 pub use error::{ErrorKind, PluginError};
+pub use metadata::{
+    Date, IncompatibleData, IncompatibleReason, MetadataError, MetadataField, PluginKind, PluginMetadata,
+    WrittenBy,
+};
+pub use registry::{
+    Contract, ContractUse, ContractVersion, LookupError, Origin, Plugins, Registered, Registration, Registry,
+    RegistryBuilder, RegistryFault, RegistryFaults,
+};
 pub use resources::{MissingResource, Resources};
 pub use secret::{Integer, MediaKind, SecretValue, Structured, Table};
+pub use version::Version;
+pub use version::grammar::{Expected, ParseError};
+
+/// What the macros expand to. Not for use by hand; it may change with every version.
+#[doc(hidden)]
+pub mod __private {
+    pub use std::{env, file, line, stringify};
+
+    pub use inventory;
+
+    pub use crate::compatibility::Clause;
+    pub use crate::metadata::Declared;
+    pub use crate::registry::{Holder, Linked, ListedCrate};
+}

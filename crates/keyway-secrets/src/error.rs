@@ -186,8 +186,8 @@ impl StoreError {
     /// What a token that did not open means for `what`.
     pub fn from_open(what: &'static str, error: &OpenError) -> Self {
         match error {
-            OpenError::UnknownKey { key } => Self::WrongKey { what, sealed_by: Some(*key) },
-            OpenError::NotAuthentic => Self::WrongKey { what, sealed_by: None },
+            OpenError::UnknownKey(key) => Self::WrongKey { what, sealed_by: Some(*key) },
+            OpenError::NotAuthentic { .. } => Self::WrongKey { what, sealed_by: None },
             other => Self::corrupt(what, other.to_string()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::{ErrorKind, PluginError};
@@ -10,7 +11,7 @@ use keyway_core::{ErrorKind, PluginError};
 ///
 /// A conflict is not among them: that two callers wanted to change the same record is an
 /// [`Outcome`](crate::Outcome), not an error. No message holds a key or a value.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
     /// A batch has more items than the engine takes. Nothing was written.
@@ -111,7 +112,7 @@ pub enum StorageError {
     #[error("a commit was cut short by a failure of the system: read again whether it is there")]
     Indeterminate {
         /// What the engine said.
-        source: Box<dyn Error + Send + Sync>,
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// The system below the engine failed: a full disk, a missing folder, no permission.
     /// Nothing was written.
@@ -120,7 +121,7 @@ pub enum StorageError {
         /// What it tried.
         action: &'static str,
         /// What the system said.
-        source: Box<dyn Error + Send + Sync>,
+        source: Arc<dyn Error + Send + Sync>,
     },
 }
 
@@ -153,7 +154,7 @@ mod tests {
         let wait = Some(Duration::from_millis(50));
         assert_eq!(StorageError::Unavailable { retry_after: wait }.kind().retry_after(), wait);
         assert!(StorageError::Unavailable { retry_after: None }.kind().is_retryable());
-        let cut = || Box::new(std::io::Error::other("disk gone"));
+        let cut = || Arc::new(std::io::Error::other("disk gone"));
         for error in [
             StorageError::Closed,
             StorageError::Corrupt { detail: "page 3".to_owned() },

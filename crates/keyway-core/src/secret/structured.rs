@@ -139,13 +139,11 @@ impl Table {
     /// back the old value.
     pub fn insert(&mut self, name: impl Into<String>, value: Structured) -> Option<Structured> {
         let name = Zeroizing::new(name.into());
-        match self.entries.iter_mut().find(|(key, _)| *key == name) {
-            Some((_, old)) => Some(std::mem::replace(old, value)),
-            None => {
-                self.entries.push((name, value));
-                None
-            }
+        if let Some((_, old)) = self.entries.iter_mut().find(|(key, _)| *key == name) {
+            return Some(std::mem::replace(old, value));
         }
+        self.entries.push((name, value));
+        None
     }
 
     /// Adds an entry that is known not to be there yet, without looking for it.

@@ -16,6 +16,20 @@ const DATE_TIME: u8 = 5;
 const ARRAY: u8 = 6;
 const TABLE: u8 = 7;
 
+/// How many bytes [`put_structured`] will append.
+pub(crate) fn structured_bytes(value: &Structured) -> usize {
+    match value {
+        Structured::Text(text) | Structured::DateTime(text) => 5 + text.len(),
+        Structured::Integer(integer) => 5 + integer.decimal().len(),
+        Structured::Float(_) => 5 + 8,
+        Structured::Boolean(_) => 5 + 1,
+        Structured::Array(items) => 5 + items.iter().map(structured_bytes).sum::<usize>(),
+        Structured::Table(table) => {
+            5 + table.iter().map(|(name, value)| 4 + name.len() + structured_bytes(value)).sum::<usize>()
+        }
+    }
+}
+
 /// Appends `value` to `out`. `false`, with `out` in an unspecified state, when it is nested
 /// too deep.
 #[must_use]
@@ -126,6 +140,7 @@ mod tests {
         fn what_is_put_is_read(value in any_structured()) {
             let mut out = Zeroizing::new(Vec::new());
             prop_assert!(put_structured(&mut out, &value));
+            prop_assert_eq!(out.len(), structured_bytes(&value));
             let mut reader = Reader::new(&out);
             let back = read_structured(&mut reader).unwrap();
             prop_assert!(reader.is_at_end() && back.same_as(&value));

@@ -1,0 +1,316 @@
+//! Compatibility strings: which written versions a plugin reads.
+
+mod satisfiable;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::compile_time::Message;
+use crate::version::grammar::{self, Expected, LONGEST, ParseError, Parts};
+use crate::version::{Version, precedence, write_numbers};
+
+/// A version search string such as `>=:1.0,<:2.0` (Convection seed, "Metadata";
+/// decisions C1 and C2).
+///
+/// Clauses are joined by commas, each is a comparator (`>=` `<=` `==` `!=` `>` `<`), a
+/// colon and a version, and all of them must hold. Versions compare as [`Version`] does,
+/// with one exception: `<:2.0` also excludes the pre-releases of 2.0.0. There is no white
+/// space in it, and at most 1,024 bytes.
+///
+/// ```
+/// use keyway_core::{Compatibility, Version};
+///
+/// let range: Compatibility = ">=:1.0,<:2.0".parse()?;
+/// assert!(range.matches(&Version::new(1, 10, 0)));
+/// assert!(!range.matches(&Version::parse("2.0.0-rc.1")?));
+/// assert_eq!(range.to_string(), ">=:1.0,<:2.0");
+/// # Ok::<(), keyway_core::ParseError>(())
+/// ```
+///
+/// At compile time: [`compatibility!`](crate::compatibility).
+#[derive(Clone)]
+pub struct Compatibility {
+    clauses: Cow<'static, [Clause]>,
+    /// The text as written when a clause has a pre-release or build part; without one the
+    /// clauses say it all, and nothing is kept.
+    text: Cow<'static, str>,
+}
+
+/// One comparator and its version, whose positions belong to the string's text.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Clause {
+    comparator: Comparator,
+    version: Parts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparator {
+    AtLeast,
+    AtMost,
+    Equal,
+    NotEqual,
+    Above,
+    Below,
+}
+
+impl Comparator {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::AtLeast => ">=",
+            Self::AtMost => "<=",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Above => ">",
+            Self::Below => "<",
+        }
+    }
+}
+
+impl Compatibility {
+    /// Reads a compatibility string.
+    ///
+    /// A string that no version can satisfy is read too (decision C2): see
+    /// [`is_satisfiable`](Self::is_satisfiable).
+    ///
+    /// # Errors
+    /// [`ParseError`] says at which byte the text leaves the grammar of decision C1.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let bytes = text.as_bytes();
+        if bytes.len() > LONGEST {
+            return Err(ParseError::new(LONGEST, Expected::ShorterText));
+        }
+        // Most strings are a range of two clauses.
+        let mut clauses = Vec::with_capacity(2);
+        let mut at = 0;
+        let mut has_tail = false;
+        loop {
+            let mut clause = Clause::EMPTY;
+            at = clause.read(bytes, at)?;
+            has_tail |= clause.version.has_tail();
+            clauses.push(clause);
+            if at == bytes.len() {
+                break;
+            }
+            at += 1;
+        }
+        let text = if has_tail { Cow::Owned(text.to_owned()) } else { Cow::Borrowed("") };
+        Ok(Self { clauses: Cow::Owned(clauses), text })
+    }
+
+    /// Whether `version` satisfies every clause (decision C2). Allocates nothing.
+    #[inline]
+    pub const fn matches(&self, version: &Version) -> bool {
+        let text = self.bytes();
+        let clauses = self.clauses();
+        let mut index = 0;
+        while index < clauses.len() {
+            if !clauses[index].holds(text, version.parts(), version.bytes()) {
+                return false;
+            }
+            index += 1;
+        }
+        true
+    }
+
+    /// Whether any version at all satisfies the string (decision C2). The answer is
+    /// exact, also for pre-releases.
+    ///
+    /// ```
+    /// use keyway_core::Compatibility;
+    /// assert!(!Compatibility::parse(">=:2.0,<:1.0")?.is_satisfiable());
+    /// assert!(!Compatibility::parse(">:1.0.0-a,<:1.0.0-a.0")?.is_satisfiable());
+    /// # Ok::<(), keyway_core::ParseError>(())
+    /// ```
+    pub fn is_satisfiable(&self) -> bool {
+        satisfiable::is_satisfiable(self)
+    }
+
+    /// What [`compatibility!`](crate::compatibility) and `register!` build.
+    #[doc(hidden)]
+    pub const fn from_static(text: &'static str, clauses: &'static [Clause]) -> Self {
+        Self { clauses: Cow::Borrowed(clauses), text: Cow::Borrowed(text) }
+    }
+
+    const fn clauses(&self) -> &[Clause] {
+        match &self.clauses {
+            Cow::Borrowed(clauses) => clauses,
+            Cow::Owned(clauses) => clauses.as_slice(),
+        }
+    }
+
+    const fn bytes(&self) -> &[u8] {
+        match &self.text {
+            Cow::Borrowed(text) => text.as_bytes(),
+            Cow::Owned(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl Clause {
+    const EMPTY: Self = Self { comparator: Comparator::Equal, version: Parts::ZERO };
+
+    /// How many clauses `text` has, if it is well formed: no clause holds a comma.
+    #[doc(hidden)]
+    pub const fn count(text: &str) -> usize {
+        let bytes = text.as_bytes();
+        let (mut index, mut count) = (0, 1);
+        while index < bytes.len() {
+            if bytes[index] == b',' {
+                count += 1;
+            }
+            index += 1;
+        }
+        count
+    }
+
+    /// Reads all clauses at compile time.
+    ///
+    /// # Panics
+    /// If the text is malformed; in a `const` that is a compile error.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn all<const COUNT: usize>(text: &str) -> [Self; COUNT] {
+        let mut clauses = [Self::EMPTY; COUNT];
+        if text.len() > LONGEST {
+            let error = ParseError::new(LONGEST, Expected::ShorterText);
+            panic!("{}", Message::malformed("compatibility", text, error).as_str());
+        }
+        let (mut index, mut at) = (0, 0);
+        while index < COUNT {
+            at = match clauses[index].read(text.as_bytes(), at) {
+                Ok(end) => end + 1,
+                Err(error) => panic!("{}", Message::malformed("compatibility", text, error).as_str()),
+            };
+            index += 1;
+        }
+        clauses
+    }
+
+    /// Reads the clause that begins at `at` and returns where it ends: at a comma or at
+    /// the end of the text.
+    #[inline]
+    const fn read(&mut self, text: &[u8], at: usize) -> Result<usize, ParseError> {
+        if at >= text.len() {
+            return Err(ParseError::new(at, Expected::Comparator));
+        }
+        let equals = at + 1 < text.len() && text[at + 1] == b'=';
+        let colon = at + 1 + equals as usize;
+        self.comparator = match (text[at], equals) {
+            (b'>', true) => Comparator::AtLeast,
+            (b'>', false) => Comparator::Above,
+            (b'<', true) => Comparator::AtMost,
+            (b'<', false) => Comparator::Below,
+            (b'=', true) => Comparator::Equal,
+            (b'!', true) => Comparator::NotEqual,
+            _ => return Err(ParseError::new(at, Expected::Comparator)),
+        };
+        if colon >= text.len() || text[colon] != b':' {
+            return Err(ParseError::new(colon, Expected::Colon));
+        }
+        match grammar::version(text, colon + 1, &mut self.version) {
+            Ok(end) if end == text.len() || text[end] == b',' => Ok(end),
+            Ok(end) => Err(ParseError::new(end, Expected::CommaOrEnd)),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[inline]
+    const fn holds(&self, text: &[u8], version: &Parts, version_text: &[u8]) -> bool {
+        let order = precedence::compare(version, version_text, &self.version, text);
+        match self.comparator {
+            Comparator::AtLeast => !matches!(order, Ordering::Less),
+            Comparator::AtMost => !matches!(order, Ordering::Greater),
+            Comparator::Equal => matches!(order, Ordering::Equal),
+            Comparator::NotEqual => !matches!(order, Ordering::Equal),
+            Comparator::Above => matches!(order, Ordering::Greater),
+            Comparator::Below => matches!(order, Ordering::Less) && !self.excludes_pre_release(version),
+        }
+    }
+
+    /// `<:X` without a pre-release also excludes the pre-releases of X (decision C2): who
+    /// reads everything below 2.0 does not read 2.0.0-rc.1.
+    const fn excludes_pre_release(&self, version: &Parts) -> bool {
+        version.has_pre() && !self.version.has_pre() && precedence::same_numbers(version, &self.version)
+    }
+}
+
+impl fmt::Display for Compatibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.text.is_empty() {
+            return f.write_str(&self.text);
+        }
+        for (index, clause) in self.clauses().iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            write!(f, "{comma}{}:", clause.comparator.as_str())?;
+            write_numbers(&clause.version, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Compatibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Compatibility({self})")
+    }
+}
+
+/// Two strings are equal when they are written alike. The grammar leaves no two ways to
+/// write the same clauses.
+impl PartialEq for Compatibility {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Compatibility {}
+
+impl FromStr for Compatibility {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text)
+    }
+}
+
+impl Serialize for Compatibility {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Compatibility {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text)
+            .map_err(|error| serde::de::Error::custom(format_args!("not a compatibility string: {error}")))
+    }
+}
+
+/// A [`Compatibility`] that is read at compile time. A malformed string does not compile.
+///
+/// ```
+/// use keyway_core::{Compatibility, Version, compatibility};
+///
+/// const RANGE: Compatibility = compatibility!(">=:1.0,<:2.0");
+/// assert!(RANGE.matches(&Version::new(1, 4, 2)));
+/// ```
+///
+/// ```compile_fail
+/// const RANGE: keyway_core::Compatibility = keyway_core::compatibility!(">=1.0");
+/// ```
+#[macro_export]
+macro_rules! compatibility {
+    ($text:expr $(,)?) => {{
+        const TEXT: &str = $text;
+        const CLAUSES: [$crate::__private::Clause; $crate::__private::Clause::count(TEXT)] =
+            $crate::__private::Clause::all(TEXT);
+        $crate::Compatibility::from_static(TEXT, &CLAUSES)
+    }};
+}

@@ -1,0 +1,109 @@
+//! What is wrong with a plugin's configuration.
+
+use std::fmt;
+
+use crate::{ErrorKind, PluginError};
+
+/// A plugin's configuration cannot be used: where, and why. Never holds a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigurationError {
+    pub(super) path: String,
+    pub(super) problem: ConfigurationProblem,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigurationProblem {
+    /// A key that the plugin does not know.
+    UnknownKey {
+        /// The known key that is spelled most alike.
+        nearest: Option<&'static str>,
+        /// All keys that the plugin knows there.
+        known: &'static [&'static str],
+    },
+    /// A key that the plugin needs is not there.
+    MissingKey,
+    /// A value of a wrong type.
+    WrongType {
+        /// What the plugin expects there, in words.
+        expected: String,
+        /// The type that was found, in words.
+        found: &'static str,
+    },
+    /// A choice that the plugin does not offer.
+    UnknownChoice {
+        /// The choices.
+        known: &'static [&'static str],
+    },
+    /// A value of the right type that the plugin does not take.
+    Refused {
+        /// The plugin's reason; empty when it could have repeated the value.
+        reason: String,
+    },
+}
+
+impl ConfigurationError {
+    /// Where, as in `database.hosts[2].port`. Empty for the configuration itself.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong there.
+    pub fn problem(&self) -> &ConfigurationProblem {
+        &self.problem
+    }
+}
+
+impl fmt::Display for ConfigurationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "the whole" } else { &self.path };
+        match &self.problem {
+            ConfigurationProblem::UnknownKey { nearest: Some(nearest), .. } => {
+                write!(f, "configuration: unknown key `{path}`; did you mean `{nearest}`?")
+            }
+            ConfigurationProblem::UnknownKey { nearest: None, known } => {
+                write!(f, "configuration: unknown key `{path}`; {}", Known(known, "key"))
+            }
+            ConfigurationProblem::MissingKey => write!(f, "configuration: the key `{path}` is missing"),
+            ConfigurationProblem::WrongType { expected, found } => {
+                write!(f, "configuration: `{path}` must be {expected}, but is {found}")
+            }
+            ConfigurationProblem::UnknownChoice { known } => {
+                write!(f, "configuration: `{path}` is no choice of the plugin's; {}", Known(known, "choice"))
+            }
+            ConfigurationProblem::Refused { reason } if reason.is_empty() => {
+                write!(f, "configuration: the plugin does not accept the value of `{path}`")
+            }
+            ConfigurationProblem::Refused { reason } => {
+                write!(f, "configuration: the plugin does not accept the value of `{path}`: {reason}")
+            }
+        }
+    }
+}
+
+/// "known are `a`, `b`".
+struct Known(&'static [&'static str], &'static str);
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(known, what) = self;
+        if known.is_empty() {
+            return write!(f, "there is no {what} here");
+        }
+        f.write_str("known are ")?;
+        for (index, name) in known.iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(f, "{comma}`{name}`")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigurationError {}
+
+impl PluginError for ConfigurationError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
+}

@@ -1,0 +1,328 @@
+//! A `serde` reader of JSON values whose errors know where they are and hold no value.
+//!
+//! `serde_json`'s own errors repeat the value ("invalid type: string "hunter2""), and
+//! name an unknown key only inside a sentence.
+
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor,
+};
+use serde_json::Value;
+
+use super::error::{ConfigurationError, ConfigurationProblem};
+
+/// Reads one value.
+pub(super) struct Reader<'a>(&'a Value);
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(value: &'a Value) -> Self {
+        Self(value)
+    }
+}
+
+/// A step from a value to one inside it.
+#[derive(Clone, Debug)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// What went wrong, and the way there from inside out.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// A key below the place where the failure was seen: the missing or unknown one.
+    key: Option<String>,
+    steps: Vec<Step>,
+    problem: ConfigurationProblem,
+}
+
+impl Failure {
+    fn of(problem: ConfigurationProblem) -> Self {
+        Self { key: None, steps: Vec::new(), problem }
+    }
+
+    fn within(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// The error for the caller, without any reason that could repeat a value of `root`.
+    pub(super) fn explain(self, root: &Value) -> ConfigurationError {
+        let Self { key, mut steps, mut problem } = self;
+        steps.reverse();
+        if let ConfigurationProblem::Refused { reason } = &mut problem {
+            let place = steps.iter().try_fold(root, |value, step| match step {
+                Step::Key(key) => value.get(key),
+                Step::Index(index) => value.get(index),
+            });
+            if repeats(reason, place.unwrap_or(root)) {
+                reason.clear();
+            }
+        }
+        steps.extend(key.map(Step::Key));
+        let mut path = String::new();
+        for step in steps {
+            match step {
+                Step::Key(key) if path.is_empty() => path = key,
+                Step::Key(key) => path = format!("{path}.{key}"),
+                Step::Index(index) => path = format!("{path}[{index}]"),
+            }
+        }
+        ConfigurationError { path, problem }
+    }
+}
+
+/// Whether `reason` has a part of `value` in it: the whole of a short one, four
+/// characters in a row of a long one.
+fn repeats(reason: &str, value: &Value) -> bool {
+    const TELLING: usize = 4;
+    match value {
+        Value::Null | Value::Bool(_) => false,
+        Value::Number(number) => reason.contains(&number.to_string()),
+        Value::String(text) => {
+            let characters: Vec<char> = text.chars().collect();
+            let length = characters.len().min(TELLING);
+            length > 0
+                && characters.windows(length).any(|part| reason.contains(&part.iter().collect::<String>()))
+        }
+        Value::Array(values) => values.iter().any(|value| repeats(reason, value)),
+        Value::Object(map) => map.values().any(|value| repeats(reason, value)),
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used")
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl serde::de::Error for Failure {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::of(ConfigurationProblem::Refused { reason: message.to_string() })
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::of(ConfigurationProblem::WrongType { expected: expected.to_string(), found: type_name(&found) })
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::of(ConfigurationProblem::Refused { reason: format!("it must be {expected}") })
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        Self::of(ConfigurationProblem::Refused {
+            reason: format!("it has {length} elements and must be {expected}"),
+        })
+    }
+
+    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
+        Self::of(ConfigurationProblem::UnknownChoice { known })
+    }
+
+    fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
+        let nearest = crate::nearest::nearest(field, known.iter().copied());
+        Self { key: Some(field.to_owned()), ..Self::of(ConfigurationProblem::UnknownKey { nearest, known }) }
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self { key: Some(field.to_owned()), ..Self::of(ConfigurationProblem::MissingKey) }
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        // An alias and the name itself: a JSON object holds no key twice.
+        Self::of(ConfigurationProblem::Refused { reason: format!("`{field}` is given twice") })
+    }
+}
+
+fn type_name(found: &Unexpected<'_>) -> &'static str {
+    match found {
+        Unexpected::Bool(_) => "a boolean",
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "an integer",
+        Unexpected::Float(_) => "a number with a fraction",
+        Unexpected::Char(_) | Unexpected::Str(_) | Unexpected::Bytes(_) => "a text",
+        Unexpected::Unit | Unexpected::Option => "null",
+        Unexpected::Seq => "a list",
+        Unexpected::Map => "an object",
+        _ => "something else",
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'de> {
+    type Error = Failure;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(number), _, _) => visitor.visit_u64(number),
+                (None, Some(number), _) => visitor.visit_i64(number),
+                (None, None, Some(number)) => visitor.visit_f64(number),
+                (None, None, None) => Err(Failure::custom("the number is too large")),
+            },
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(values) => {
+                let mut elements = Elements { values, next: 0 };
+                let result = visitor.visit_seq(&mut elements)?;
+                if elements.next < values.len() {
+                    return Err(Failure::custom(format_args!(
+                        "at most {} elements are taken",
+                        elements.next
+                    )));
+                }
+                Ok(result)
+            }
+            Value::Object(map) => visitor.visit_map(Entries { entries: map.iter(), value: None }),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        match self.0 {
+            Value::String(choice) => visitor.visit_enum(Choice { choice, content: None }),
+            Value::Object(map) => match map.iter().next() {
+                Some((choice, content)) if map.len() == 1 => {
+                    visitor.visit_enum(Choice { choice, content: Some(content) })
+                }
+                _ => Err(Failure::custom("a choice is a text, or an object with one key")),
+            },
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        seq tuple tuple_struct map struct identifier
+    }
+}
+
+struct Elements<'a> {
+    values: &'a [Value],
+    next: usize,
+}
+
+impl<'de> SeqAccess<'de> for &mut Elements<'de> {
+    type Error = Failure;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
+        let index = self.next;
+        let Some(value) = self.values.get(index) else { return Ok(None) };
+        self.next += 1;
+        seed.deserialize(Reader(value)).map(Some).map_err(|failure| failure.within(Step::Index(index)))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.values.len() - self.next)
+    }
+}
+
+struct Entries<'a> {
+    entries: serde_json::map::Iter<'a>,
+    value: Option<(&'a String, &'a Value)>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'de> {
+    type Error = Failure;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
+        self.value = self.entries.next();
+        self.value.map(|(key, _)| seed.deserialize(StrDeserializer::<Failure>::new(key))).transpose()
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Failure> {
+        let Some((key, value)) = self.value.take() else {
+            return Err(Failure::custom("a value was asked for before its key"));
+        };
+        seed.deserialize(Reader(value)).map_err(|failure| failure.within(Step::Key(key.clone())))
+    }
+}
+
+/// A variant of an enumeration: its name, and what it holds.
+struct Choice<'a> {
+    choice: &'a str,
+    content: Option<&'a Value>,
+}
+
+impl<'de> EnumAccess<'de> for Choice<'de> {
+    type Error = Failure;
+    type Variant = Content<'de>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Content<'de>), Failure> {
+        let variant = seed.deserialize(StrDeserializer::<Failure>::new(self.choice))?;
+        Ok((variant, Content(self.choice, self.content)))
+    }
+}
+
+struct Content<'a>(&'a str, Option<&'a Value>);
+
+impl<'de> Content<'de> {
+    fn read<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Failure> {
+        let Self(choice, content) = self;
+        let value =
+            content.ok_or_else(|| Failure::custom("this choice needs a value: write it as an object"))?;
+        seed.deserialize(Reader(value)).map_err(|failure| failure.within(Step::Key(choice.to_owned())))
+    }
+}
+
+/// Hands a visitor to [`Deserializer::deserialize_any`].
+struct Any<V>(V);
+
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {
+    type Value = V::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_any(self.0)
+    }
+}
+
+impl<'de> VariantAccess<'de> for Content<'de> {
+    type Error = Failure;
+
+    fn unit_variant(self) -> Result<(), Failure> {
+        match self.1 {
+            None | Some(Value::Null) => Ok(()),
+            Some(_) => Err(Failure::custom("this choice takes no value: write it as a text")),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Failure> {
+        self.read(seed)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Failure> {
+        self.read(Any(visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        self.read(Any(visitor))
+    }
+}

@@ -1,0 +1,154 @@
+//! What a plugin says about itself.
+
+mod date;
+mod document;
+mod error;
+mod kind;
+#[cfg(test)]
+mod tests;
+pub(crate) mod text;
+mod written_by;
+
+use std::borrow::Cow;
+use std::fmt;
+
+pub use date::Date;
+pub use error::{MetadataError, MetadataField};
+pub use kind::PluginKind;
+pub use written_by::{IncompatibleData, IncompatibleReason, WrittenBy};
+
+use crate::compatibility::Clause;
+use crate::compile_time::Message;
+use crate::{Compatibility, Version};
+
+/// What a plugin says about itself: the structure of the Convection seed, section
+/// "Metadata" (decision C3).
+///
+/// `register!` makes one at compile time; [`from_json`](Self::from_json) reads the
+/// document. Every value of this type is valid: the date is a real one, and the version
+/// is inside the plugin's own compatibility.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginMetadata {
+    version: Version,
+    author: Cow<'static, str>,
+    updated: Date,
+    compatibility: Compatibility,
+    name: Cow<'static, str>,
+    kind: PluginKind,
+    description: Cow<'static, str>,
+}
+
+impl PluginMetadata {
+    /// The version of the plugin's data format.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The plugin's name for people, such as "Generic". Look-ups use the registry id
+    /// (decision K2).
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which contract the plugin implements.
+    pub const fn kind(&self) -> PluginKind {
+        self.kind
+    }
+
+    /// The author, as "Name <address>".
+    pub fn author(&self) -> &str {
+        &self.author
+    }
+
+    /// The day of the last update.
+    pub const fn updated(&self) -> Date {
+        self.updated
+    }
+
+    /// Which written versions the plugin reads.
+    pub fn compatibility(&self) -> &Compatibility {
+        &self.compatibility
+    }
+
+    /// What the plugin is for.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+impl fmt::Display for PluginMetadata {
+    /// Name, version and kind in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({})", self.name, self.version, self.kind)
+    }
+}
+
+/// What `register!` was given.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Declared {
+    pub id: &'static str,
+    pub name: &'static str,
+    pub version: &'static str,
+    pub author: &'static str,
+    pub updated: u32,
+    pub compatibility: &'static str,
+    pub description: &'static str,
+}
+
+impl Declared {
+    /// The checks of [`PluginMetadata::from_json`], at compile time.
+    ///
+    /// # Panics
+    /// With a message for the plugin's author: a compile error.
+    #[track_caller]
+    pub(crate) const fn metadata(self, kind: PluginKind, clauses: &'static [Clause]) -> PluginMetadata {
+        if !text::is_id(self.id) {
+            refuse(&Message::new("id ").quote(self.id).text(" must be ").text(text::ID));
+        }
+        if !text::is_name(self.name) {
+            refuse(&Message::new("name ").quote(self.name).text(" must be ").text(text::NAME));
+        }
+        if !text::is_author(self.author) {
+            refuse(&Message::new("author ").quote(self.author).text(" must be ").text(text::AUTHOR));
+        }
+        if self.description.is_empty() {
+            refuse(&Message::new("plugin ").quote(self.id).text(
+                " has no description: give one here, or set `description` in the package's Cargo.toml",
+            ));
+        }
+        let Some(updated) = Date::from_number(self.updated) else {
+            refuse(
+                &Message::new("updated ")
+                    .number(self.updated as u64)
+                    .text(" must be a real date as the number YYYYMMDD"),
+            )
+        };
+        let version = Version::from_static(self.version);
+        let compatibility = Compatibility::from_static(self.compatibility, clauses);
+        // A string that nothing satisfies does not match the own version either.
+        if !compatibility.matches(&version) {
+            refuse(
+                &Message::new("version ")
+                    .quote(self.version)
+                    .text(" is outside the plugin's own compatibility ")
+                    .quote(self.compatibility)
+                    .text(": it could not read what it writes"),
+            );
+        }
+        PluginMetadata {
+            version,
+            author: Cow::Borrowed(self.author),
+            updated,
+            compatibility,
+            name: Cow::Borrowed(self.name),
+            kind,
+            description: Cow::Borrowed(self.description),
+        }
+    }
+}
+
+#[track_caller]
+const fn refuse(message: &Message) -> ! {
+    panic!("{}", message.as_str())
+}

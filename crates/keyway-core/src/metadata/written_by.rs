@@ -1,0 +1,132 @@
+//! Which plugin wrote data, and whether another may read it (decision C4).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{PluginKind, PluginMetadata};
+use crate::{Compatibility, ErrorKind, PluginError, Version};
+
+/// The stamp that stands beside stored data: which plugin last wrote it (decision C4;
+/// Convection seed, "compatibility").
+///
+/// As JSON: `{"name": "Generic", "type": "Secret", "version": "1.0.0"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenBy {
+    /// The metadata's `plugin.name`.
+    #[serde(rename = "name")]
+    pub plugin_name: String,
+    /// The metadata's `plugin.type`.
+    #[serde(rename = "type")]
+    pub kind: PluginKind,
+    /// The metadata's `version`: that of the data format.
+    pub version: Version,
+}
+
+impl fmt::Display for WrittenBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} ({}) {}", self.plugin_name, self.kind, self.version)
+    }
+}
+
+impl PluginMetadata {
+    /// The stamp of this plugin, to be stored beside what it writes.
+    pub fn written_by(&self) -> WrittenBy {
+        WrittenBy { plugin_name: self.name().to_owned(), kind: self.kind(), version: self.version().clone() }
+    }
+
+    /// Whether this plugin may read what `written` wrote: name and type are the same, and
+    /// this plugin's compatibility string matches that version (decision C4).
+    ///
+    /// # Errors
+    /// [`IncompatibleData`] names both sides.
+    pub fn check(&self, written: &WrittenBy) -> Result<(), IncompatibleData> {
+        let reason = if self.kind() != written.kind {
+            IncompatibleReason::OtherKind
+        } else if self.name() != written.plugin_name {
+            IncompatibleReason::OtherName
+        } else if !self.compatibility().matches(&written.version) {
+            IncompatibleReason::Version
+        } else {
+            return Ok(());
+        };
+        Err(IncompatibleData(Box::new(Sides {
+            reason,
+            running: self.written_by(),
+            compatibility: self.compatibility().clone(),
+            written: written.clone(),
+        })))
+    }
+}
+
+/// The data was written by a plugin or a version that the running plugin must not read
+/// (decision C4). Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncompatibleData(Box<Sides>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sides {
+    reason: IncompatibleReason,
+    running: WrittenBy,
+    compatibility: Compatibility,
+    written: WrittenBy,
+}
+
+/// What does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IncompatibleReason {
+    /// The data belongs to another kind of plugin.
+    OtherKind,
+    /// The data belongs to a plugin of another name.
+    OtherName,
+    /// The version is outside the running plugin's compatibility.
+    Version,
+}
+
+impl IncompatibleData {
+    /// What does not fit.
+    pub fn reason(&self) -> IncompatibleReason {
+        self.0.reason
+    }
+
+    /// The plugin that was asked to read.
+    pub fn running(&self) -> &WrittenBy {
+        &self.0.running
+    }
+
+    /// Which versions the running plugin reads.
+    pub fn compatibility(&self) -> &Compatibility {
+        &self.0.compatibility
+    }
+
+    /// The plugin that wrote the data.
+    pub fn written(&self) -> &WrittenBy {
+        &self.0.written
+    }
+}
+
+impl fmt::Display for IncompatibleData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Sides { reason, running, compatibility, written } = &*self.0;
+        write!(f, "the data was written by {written}, ")?;
+        match reason {
+            IncompatibleReason::Version => write!(
+                f,
+                "but the running plugin {running} reads only {compatibility}: open it with a version of the \
+                 plugin that reads both, or export and import it"
+            ),
+            IncompatibleReason::OtherKind | IncompatibleReason::OtherName => {
+                write!(f, "not by the running plugin {running}: open it with the plugin that wrote it")
+            }
+        }
+    }
+}
+
+impl std::error::Error for IncompatibleData {}
+
+impl PluginError for IncompatibleData {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Incompatible
+    }
+}

@@ -1,0 +1,229 @@
+//! Putting a registry together.
+
+use std::any::TypeId;
+use std::fmt;
+
+use super::faults::{ContractUse, RegistryFault, RegistryFaults};
+use super::registration::{Holder, Registration};
+use super::{Registry, Slot};
+use crate::{Contract, ContractVersion, PluginKind};
+
+/// What one crate's `register!` links into the program.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Linked(&'static [&'static Registration]);
+
+impl Linked {
+    #[doc(hidden)]
+    pub const fn new(registrations: &'static [&'static Registration]) -> Self {
+        Self(registrations)
+    }
+}
+
+inventory::collect!(Linked);
+
+/// Collects plugins and checks them all at once.
+///
+/// The same plugin by two ways, linked and named, is one plugin.
+#[derive(Default)]
+pub struct RegistryBuilder {
+    slots: Vec<Slot>,
+    driven: Vec<Driven>,
+    empty: Vec<RegistryFault>,
+    /// How many registrations were offered, also those that were there already.
+    offered: usize,
+}
+
+/// A contract that the host drives.
+struct Driven {
+    kind: PluginKind,
+    version: ContractVersion,
+    contract_type: TypeId,
+}
+
+impl RegistryBuilder {
+    /// Adds every plugin that is linked into the program.
+    ///
+    /// A linker may leave out a crate that the program does not mention: list it in
+    /// [`plugins!`](crate::plugins) then. In static libraries and WebAssembly only listed
+    /// crates are sure to be there.
+    #[must_use]
+    pub fn linked(mut self) -> Self {
+        for linked in inventory::iter::<Linked> {
+            self.add(linked.0);
+        }
+        self
+    }
+
+    /// Adds the plugins of one crate by its `register` function.
+    ///
+    /// ```
+    /// # use keyway_core::{Contract, ContractVersion, PluginKind, Registry};
+    /// # pub enum Numbers {}
+    /// # impl Contract for Numbers {
+    /// #     const KIND: PluginKind = PluginKind::Secret;
+    /// #     const VERSION: ContractVersion = ContractVersion::new(1);
+    /// #     type Plugin = dyn Send + Sync;
+    /// # }
+    /// # mod my_plugin {
+    /// #     keyway_core::register! { super::Numbers {
+    /// #         id: "seven", name: "Seven", version: "1.0.0", author: "A <a@b.org>", updated: 20261121,
+    /// #         compatibility: "==:1.0", description: "Seven", plugin: 7_u8,
+    /// #     } }
+    /// # }
+    /// # fn main() -> Result<(), keyway_core::RegistryFaults> {
+    /// let registry = Registry::builder().with(my_plugin::register).build()?;
+    /// assert_eq!(registry.iter().count(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with(mut self, register: impl FnOnce(&mut Self)) -> Self {
+        register(&mut self);
+        self
+    }
+
+    /// Adds the plugins of every listed crate. One that registers nothing is a fault.
+    #[must_use]
+    pub fn plugins(mut self, plugins: &Plugins) -> Self {
+        for listed in plugins.0 {
+            let before = self.offered;
+            (listed.register)(&mut self);
+            if self.offered == before {
+                self.empty.push(RegistryFault::NothingRegistered {
+                    crate_name: listed.crate_name,
+                    file: listed.file,
+                    line: listed.line,
+                });
+            }
+        }
+        self
+    }
+
+    /// Says that the host drives the contract `C`. For every kind that a host says so of,
+    /// a plugin of another version of that contract is a fault (decision K3).
+    #[must_use]
+    pub fn drives<C: Contract>(mut self) -> Self {
+        let contract_type = TypeId::of::<Holder<C::Plugin>>();
+        self.driven.push(Driven { kind: C::KIND, version: C::VERSION, contract_type });
+        self
+    }
+
+    /// Adds registrations; what the `register` function of a crate does.
+    pub fn add(&mut self, registrations: &'static [&'static Registration]) {
+        self.offered += registrations.len();
+        self.slots.extend(registrations.iter().map(|registration| Slot::new(registration)));
+    }
+
+    /// Checks what was added.
+    ///
+    /// # Errors
+    /// [`RegistryFaults`] has every problem: plugins of the same kind, id and version,
+    /// plugins of a contract that the host does not drive, plugins of one kind that were
+    /// made for different contracts, and listed crates without plugins.
+    pub fn build(self) -> Result<Registry, RegistryFaults> {
+        let Self { mut slots, driven, empty: mut faults, .. } = self;
+        slots.sort_unstable_by(Slot::order);
+        slots.dedup_by(|a, b| std::ptr::eq(a.registration, b.registration));
+        duplicates(&slots, &mut faults);
+        contracts(&slots, &driven, &mut faults);
+        if faults.is_empty() { Ok(Registry { slots }) } else { Err(RegistryFaults(faults)) }
+    }
+}
+
+impl fmt::Debug for RegistryBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.slots.iter().map(|slot| slot.registration)).finish()
+    }
+}
+
+fn duplicates(slots: &[Slot], faults: &mut Vec<RegistryFault>) {
+    for pair in slots.windows(2) {
+        let (first, second) = (pair[0].registration, pair[1].registration);
+        if pair[0].same_plugin(&pair[1]) {
+            faults.push(RegistryFault::Duplicate {
+                kind: first.kind(),
+                id: first.id(),
+                version: first.metadata().version().clone(),
+                first: first.origin(),
+                second: second.origin(),
+            });
+        }
+    }
+}
+
+fn contracts(slots: &[Slot], driven: &[Driven], faults: &mut Vec<RegistryFault>) {
+    // Slots are sorted by kind: the first of each kind stands for its contract when the
+    // host drives none by name.
+    let mut first_of_kind: Option<(&'static Registration, TypeId)> = None;
+    for slot in slots {
+        let registration = slot.registration;
+        let (kind, contract_type) = (registration.kind(), registration.contract_type());
+        let of_kind = || driven.iter().filter(move |contract| contract.kind == kind);
+        if of_kind().next().is_some() {
+            if of_kind().all(|contract| contract.contract_type != contract_type) {
+                faults.push(RegistryFault::ContractNotDriven {
+                    kind,
+                    id: registration.id(),
+                    version: registration.metadata().version().clone(),
+                    found: registration.contract_version(),
+                    driven: of_kind().map(|contract| contract.version).collect(),
+                    origin: registration.origin(),
+                });
+            }
+            continue;
+        }
+        match first_of_kind {
+            Some((first, first_type)) if first.kind() == kind => {
+                if first_type != contract_type {
+                    faults.push(RegistryFault::MixedContracts {
+                        kind,
+                        first: contract_use(first),
+                        second: contract_use(registration),
+                    });
+                }
+            }
+            _ => first_of_kind = Some((registration, contract_type)),
+        }
+    }
+}
+
+fn contract_use(registration: &Registration) -> ContractUse {
+    ContractUse {
+        id: registration.id(),
+        contract: registration.contract_version(),
+        origin: registration.origin(),
+    }
+}
+
+/// The crates whose plugins a host links: made by [`plugins!`](crate::plugins).
+#[derive(Clone, Copy, Debug)]
+pub struct Plugins(&'static [ListedCrate]);
+
+/// One crate of [`plugins!`](crate::plugins).
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct ListedCrate {
+    pub crate_name: &'static str,
+    pub file: &'static str,
+    pub line: u32,
+    pub register: fn(&mut RegistryBuilder),
+}
+
+impl Plugins {
+    #[doc(hidden)]
+    pub const fn new(crates: &'static [ListedCrate]) -> Self {
+        Self(crates)
+    }
+
+    /// The registry of these plugins and of whatever else is linked.
+    ///
+    /// A host that knows which contracts it drives says so:
+    /// `Registry::builder().linked().plugins(&PLUGINS).drives::<C>().build()`.
+    ///
+    /// # Errors
+    /// As [`RegistryBuilder::build`].
+    pub fn registry(&self) -> Result<Registry, RegistryFaults> {
+        Registry::builder().linked().plugins(self).build()
+    }
+}

@@ -1,0 +1,55 @@
+//! What a contract crate says about itself.
+
+use std::fmt;
+
+use crate::PluginKind;
+
+/// A contract, as the registry sees it. Each contract crate implements it once, for a
+/// type without values (decision K3).
+///
+/// ```
+/// use keyway_core::{Contract, ContractVersion, PluginKind};
+///
+/// /// What a plugin of this contract registers: usually a factory.
+/// pub trait Greeter: Send + Sync { fn greet(&self) -> &'static str; }
+///
+/// pub enum Greeters {}
+///
+/// impl Contract for Greeters {
+///     const KIND: PluginKind = PluginKind::Secret;
+///     const VERSION: ContractVersion = ContractVersion::new(1);
+///     type Plugin = dyn Greeter;
+/// }
+/// ```
+pub trait Contract: 'static {
+    /// The kind of plugin that implements the contract.
+    const KIND: PluginKind;
+
+    /// The version of the contract: raised whenever a plugin has to be compiled anew.
+    const VERSION: ContractVersion;
+
+    /// What a plugin registers: a trait object, usually of a factory.
+    type Plugin: ?Sized + Send + Sync + 'static;
+}
+
+/// The version of a contract. Versions either are the same or do not fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContractVersion(u32);
+
+impl ContractVersion {
+    /// The version of that number.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number of the version.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for ContractVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}

@@ -1,0 +1,127 @@
+//! What is wrong with a set of plugins.
+
+use std::fmt;
+
+use super::registration::Origin;
+use crate::{ContractVersion, ErrorKind, PluginError, PluginKind, Version};
+
+/// One problem of a set of plugins.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryFault {
+    /// Two plugins of one kind have the same id and version (decision K2).
+    #[error(
+        "two {kind} plugins are `{id}` {version}: one in {first}, one in {second}; drop one of the packages, or \
+         give one of the plugins another id"
+    )]
+    Duplicate {
+        /// The kind of both.
+        kind: PluginKind,
+        /// The id of both.
+        id: &'static str,
+        /// The version of both.
+        version: Version,
+        /// Where one was registered.
+        first: Origin,
+        /// Where the other was registered.
+        second: Origin,
+    },
+    /// A plugin was compiled against a contract that the host cannot drive (decision K3).
+    #[error(
+        "the {kind} plugin `{id}` {version} implements version {found} of its contract, and the host drives {}: \
+         take a version of {origin} that was made for this host",
+        in_words(driven, *found)
+    )]
+    ContractNotDriven {
+        /// The kind of the plugin.
+        kind: PluginKind,
+        /// The id of the plugin.
+        id: &'static str,
+        /// The version of the plugin.
+        version: Version,
+        /// The version of the contract that the plugin implements.
+        found: ContractVersion,
+        /// The versions that the host drives.
+        driven: Vec<ContractVersion>,
+        /// Where the plugin was registered.
+        origin: Origin,
+    },
+    /// Plugins of one kind were compiled against different contracts, and the host did
+    /// not say which it drives (decision K3).
+    #[error(
+        "two {kind} plugins implement different contracts: `{}` implements version {} ({}), `{}` version {} ({}){}; \
+         bring both to one version of the contract crate",
+        first.id, first.contract, first.origin, second.id, second.contract, second.origin,
+        if first.contract == second.contract { ", of another copy of the contract crate" } else { "" }
+    )]
+    MixedContracts {
+        /// The kind of both.
+        kind: PluginKind,
+        /// One plugin.
+        first: ContractUse,
+        /// One that does not fit it.
+        second: ContractUse,
+    },
+    /// A crate that `plugins!` lists registered nothing.
+    #[error(
+        "{file}:{line}: `plugins!` lists `{crate_name}`, which registered no plugin; check its `register!` and its \
+         features"
+    )]
+    NothingRegistered {
+        /// The crate, as it was listed.
+        crate_name: &'static str,
+        /// The source file of the `plugins!`.
+        file: &'static str,
+        /// The line of the `plugins!`, from 1 on.
+        line: u32,
+    },
+}
+
+/// Which plugin implements which version of its contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContractUse {
+    /// The id of the plugin.
+    pub id: &'static str,
+    /// The version of the contract.
+    pub contract: ContractVersion,
+    /// Where the plugin was registered.
+    pub origin: Origin,
+}
+
+fn in_words(driven: &[ContractVersion], found: ContractVersion) -> String {
+    if driven.contains(&found) {
+        return format!("version {found} of another copy of the contract crate");
+    }
+    let numbers: Vec<_> = driven.iter().map(ToString::to_string).collect();
+    format!("version {}", numbers.join(" and "))
+}
+
+/// Everything that is wrong with a set of plugins, at once (design, principle 7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryFaults(pub(super) Vec<RegistryFault>);
+
+impl RegistryFaults {
+    /// The problems, at least one, in a stable order.
+    pub fn faults(&self) -> &[RegistryFault] {
+        &self.0
+    }
+}
+
+impl fmt::Display for RegistryFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} fault(s) among the linked plugins", self.0.len())?;
+        for fault in &self.0 {
+            write!(f, "\n- {fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for RegistryFaults {}
+
+impl PluginError for RegistryFaults {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
+}

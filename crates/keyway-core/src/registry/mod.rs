@@ -1,0 +1,238 @@
+//! Which plugins a program has.
+
+mod builder;
+mod contract;
+mod faults;
+mod lookup;
+mod macros;
+mod registration;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::Deref;
+
+pub use builder::{Linked, ListedCrate, Plugins, RegistryBuilder};
+pub use contract::{Contract, ContractVersion};
+pub use faults::{ContractUse, RegistryFault, RegistryFaults};
+pub use lookup::LookupError;
+pub use registration::{Holder, Origin, Registration};
+
+use crate::{Compatibility, PluginKind, PluginMetadata};
+use registration::SortKey;
+
+/// The plugins of a program, of all kinds, checked and sorted (decisions K2 and K3).
+///
+/// Look-ups are by registry id. See the [crate's front page](crate) for a whole example.
+#[derive(Clone)]
+pub struct Registry {
+    /// Sorted by kind, id and version.
+    slots: Vec<Slot>,
+}
+
+/// A registration beside what decides nearly every comparison.
+#[derive(Clone, Copy)]
+struct Slot {
+    key: SortKey,
+    registration: &'static Registration,
+}
+
+impl Slot {
+    fn new(registration: &'static Registration) -> Self {
+        Self { key: registration.key, registration }
+    }
+
+    /// By kind, id and version; equal ones by where they were registered, so that reports
+    /// do not depend on the linker.
+    #[inline]
+    fn order(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key).then_with(|| {
+            let (a, b) = (self.registration, other.registration);
+            a.id()
+                .cmp(b.id())
+                .then_with(|| a.metadata().version().cmp(b.metadata().version()))
+                .then_with(|| a.origin().cmp(&b.origin()))
+                .then_with(|| std::ptr::from_ref(a).cmp(&std::ptr::from_ref(b)))
+        })
+    }
+
+    fn same_plugin(&self, other: &Self) -> bool {
+        let (a, b) = (self.registration, other.registration);
+        self.key == other.key && a.id() == b.id() && a.metadata().version() == b.metadata().version()
+    }
+}
+
+impl Registry {
+    /// Every plugin that is linked into the program.
+    ///
+    /// # Errors
+    /// [`RegistryFaults`] has every problem: see [`RegistryBuilder::build`].
+    pub fn linked() -> Result<Self, RegistryFaults> {
+        Self::builder().linked().build()
+    }
+
+    /// An empty builder, for a host that names its plugins or its contracts.
+    pub fn builder() -> RegistryBuilder {
+        RegistryBuilder::default()
+    }
+
+    /// The plugin with that id; its highest version, if several are linked.
+    ///
+    /// # Errors
+    /// [`LookupError`] says whether the id is unknown or its contract another one.
+    #[inline]
+    pub fn get<C: Contract>(&self, id: &str) -> Result<Registered<C>, LookupError> {
+        match self.versions(C::KIND, id).last() {
+            Some(slot) => Registered::new(slot.registration),
+            None => Err(self.not_found(C::KIND, id)),
+        }
+    }
+
+    /// The highest version that satisfies `wanted` of the plugin with that id or, if there
+    /// is no such id, that name.
+    ///
+    /// # Errors
+    /// [`LookupError`] says whether the plugin is unknown, its name shared by several, its
+    /// versions others, or its contract another one.
+    pub fn select<C: Contract>(
+        &self,
+        id_or_name: &str,
+        wanted: &Compatibility,
+    ) -> Result<Registered<C>, LookupError> {
+        let mut versions = self.versions(C::KIND, id_or_name);
+        if versions.is_empty() {
+            versions = self.versions(C::KIND, self.id_of_name(C::KIND, id_or_name)?);
+        }
+        let fitting =
+            versions.iter().rev().find(|slot| wanted.matches(slot.registration.metadata().version()));
+        match (fitting, versions.first()) {
+            (Some(slot), _) => Registered::new(slot.registration),
+            (None, Some(slot)) => Err(LookupError::NoSuchVersion {
+                kind: C::KIND,
+                id: slot.registration.id(),
+                wanted: wanted.clone(),
+                available: versions
+                    .iter()
+                    .map(|slot| slot.registration.metadata().version().clone())
+                    .collect(),
+            }),
+            (None, None) => Err(self.not_found(C::KIND, id_or_name)),
+        }
+    }
+
+    /// All plugins, sorted by kind, id and version.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'static Registration> + '_ {
+        self.slots.iter().map(|slot| slot.registration)
+    }
+
+    /// The plugins of one contract, sorted by id and version.
+    pub fn iter_of<C: Contract>(&self) -> impl Iterator<Item = Registered<C>> + '_ {
+        self.iter().filter_map(|registration| Registered::new(registration).ok())
+    }
+
+    /// All versions of one plugin, lowest first.
+    #[inline]
+    fn versions(&self, kind: PluginKind, id: &str) -> &[Slot] {
+        let key = SortKey::new(kind, id);
+        let start = self
+            .slots
+            .partition_point(|slot| slot.key.cmp(&key).then_with(|| slot.registration.id().cmp(id)).is_lt());
+        let rest = &self.slots[start..];
+        let count = rest.iter().take_while(|slot| slot.key == key && slot.registration.id() == id).count();
+        &rest[..count]
+    }
+
+    fn id_of_name(&self, kind: PluginKind, name: &str) -> Result<&'static str, LookupError> {
+        let mut ids: Vec<_> = self
+            .iter()
+            .filter(|plugin| plugin.kind() == kind && plugin.metadata().name() == name)
+            .map(Registration::id)
+            .collect();
+        ids.dedup();
+        match ids[..] {
+            [] => Err(self.not_found(kind, name)),
+            [id] => Ok(id),
+            _ => Err(LookupError::Ambiguous { kind, name: name.to_owned(), ids }),
+        }
+    }
+
+    #[cold]
+    fn not_found(&self, kind: PluginKind, wanted: &str) -> LookupError {
+        let ids = self.iter().filter(|plugin| plugin.kind() == kind).map(Registration::id);
+        LookupError::NotFound {
+            kind,
+            wanted: wanted.to_owned(),
+            nearest: crate::nearest::nearest(wanted, ids),
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A plugin of the contract `C`. Dereferences to what the plugin registered.
+pub struct Registered<C: Contract> {
+    registration: &'static Registration,
+    plugin: &'static C::Plugin,
+}
+
+impl<C: Contract> Registered<C> {
+    #[inline]
+    fn new(registration: &'static Registration) -> Result<Self, LookupError> {
+        match registration.plugin::<C>() {
+            Some(plugin) => Ok(Self { registration, plugin }),
+            None => Err(LookupError::OtherContract {
+                kind: registration.kind(),
+                id: registration.id(),
+                found: registration.contract_version(),
+                wanted: C::VERSION,
+            }),
+        }
+    }
+
+    /// What the plugin registered, for as long as the program runs.
+    pub fn plugin(&self) -> &'static C::Plugin {
+        self.plugin
+    }
+
+    /// The registry id.
+    pub fn id(&self) -> &'static str {
+        self.registration.id()
+    }
+
+    /// What the plugin says about itself.
+    pub fn metadata(&self) -> &'static PluginMetadata {
+        self.registration.metadata()
+    }
+
+    /// The entry in the registry.
+    pub fn registration(&self) -> &'static Registration {
+        self.registration
+    }
+}
+
+impl<C: Contract> Deref for Registered<C> {
+    type Target = C::Plugin;
+
+    fn deref(&self) -> &C::Plugin {
+        self.plugin
+    }
+}
+
+impl<C: Contract> Clone for Registered<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C: Contract> Copy for Registered<C> {}
+
+impl<C: Contract> fmt::Debug for Registered<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.registration, f)
+    }
+}

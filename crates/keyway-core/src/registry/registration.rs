@@ -1,0 +1,162 @@
+//! One plugin of one crate, as the registry keeps it.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+
+use crate::compatibility::Clause;
+use crate::metadata::Declared;
+use crate::{Contract, ContractVersion, PluginKind, PluginMetadata};
+
+/// A plugin that a crate registered, whatever its kind. Made by
+/// [`register!`](crate::register) alone.
+pub struct Registration {
+    pub(super) key: SortKey,
+    id: &'static str,
+    metadata: PluginMetadata,
+    contract_version: ContractVersion,
+    origin: Origin,
+    /// Holds `Holder<C::Plugin>` of the contract `C`, whose type tells one contract, and
+    /// one version of its crate, from another.
+    factory: &'static (dyn Any + Send + Sync),
+}
+
+/// Where a registration stands in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Origin {
+    /// The package that registered the plugin.
+    pub package: &'static str,
+    /// The version of that package.
+    pub package_version: &'static str,
+    /// The source file of its `register!`.
+    pub file: &'static str,
+    /// The line of its `register!`, from 1 on.
+    pub line: u32,
+}
+
+impl Origin {
+    #[doc(hidden)]
+    pub const fn new(
+        package: &'static str,
+        package_version: &'static str,
+        file: &'static str,
+        line: u32,
+    ) -> Self {
+        Self { package, package_version, file, line }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { package, package_version, file, line } = self;
+        write!(f, "{package} {package_version} at {file}:{line}")
+    }
+}
+
+/// What a registration points to: a trait object behind a type that has a size.
+#[doc(hidden)]
+pub struct Holder<T: ?Sized + 'static>(&'static T);
+
+impl<T: ?Sized + 'static> Holder<T> {
+    #[doc(hidden)]
+    pub const fn new(plugin: &'static T) -> Self {
+        Self(plugin)
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Holder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holder").finish_non_exhaustive()
+    }
+}
+
+impl Registration {
+    /// What [`register!`](crate::register) calls.
+    ///
+    /// # Panics
+    /// If the declaration breaks a rule; in a `static` that is a compile error.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn declare<C: Contract>(
+        declared: Declared,
+        clauses: &'static [Clause],
+        factory: &'static Holder<C::Plugin>,
+        origin: Origin,
+    ) -> Self {
+        Self {
+            metadata: declared.metadata(C::KIND, clauses),
+            key: SortKey::new(C::KIND, declared.id),
+            id: declared.id,
+            contract_version: C::VERSION,
+            origin,
+            factory,
+        }
+    }
+
+    /// The registry id, unique for its kind and version (decision K2).
+    pub const fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// What the plugin says about itself.
+    pub const fn metadata(&self) -> &PluginMetadata {
+        &self.metadata
+    }
+
+    /// Which contract the plugin implements.
+    pub const fn kind(&self) -> PluginKind {
+        self.metadata.kind()
+    }
+
+    /// Which version of the contract the plugin was compiled against.
+    pub const fn contract_version(&self) -> ContractVersion {
+        self.contract_version
+    }
+
+    /// Where the plugin was registered.
+    pub const fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// What the plugin registered, if it implements exactly the contract `C`.
+    pub fn plugin<C: Contract>(&self) -> Option<&'static C::Plugin> {
+        self.factory.downcast_ref::<Holder<C::Plugin>>().map(|holder| holder.0)
+    }
+
+    /// The same for two registrations of one contract, and for no others.
+    pub(super) fn contract_type(&self) -> TypeId {
+        self.factory.type_id()
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("id", &self.id)
+            .field("kind", &self.kind())
+            .field("version", self.metadata.version())
+            .field("contract_version", &self.contract_version)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The kind and the beginning of the id as one number: it decides nearly every comparison
+/// of a sort or a look-up without following a pointer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SortKey(u128);
+
+impl SortKey {
+    #[inline]
+    pub(super) const fn new(kind: PluginKind, id: &str) -> Self {
+        const BYTES: usize = 15;
+        let id = id.as_bytes();
+        let mut key = kind as u128;
+        let mut index = 0;
+        while index < BYTES {
+            key = key << 8 | if index < id.len() { id[index] as u128 } else { 0 };
+            index += 1;
+        }
+        Self(key)
+    }
+}

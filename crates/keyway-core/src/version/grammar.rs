@@ -1,0 +1,239 @@
+//! The version grammar of decision C1, written once for compile time and run time.
+//!
+//! Everything here is `const`, works on bytes and fills an out-parameter, because that
+//! form is the fastest at run time and the only one that `register!` can use.
+
+use std::fmt;
+
+/// The longest text that is looked at, in bytes (decision C1).
+pub(crate) const LONGEST: usize = 1024;
+
+/// A version or a compatibility string is malformed: where, and what was expected there
+/// (decision C1).
+///
+/// ```
+/// use keyway_core::{Compatibility, Expected};
+///
+/// let error = ">=:1.0,<2.0".parse::<Compatibility>().unwrap_err();
+/// assert_eq!((error.at, error.expected), (8, Expected::Colon));
+/// assert_eq!(error.to_string(), "at byte 8 expected `:` between comparator and version");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ParseError {
+    /// The position of the first byte that does not fit, counted from 0.
+    pub at: u16,
+    /// What would have fitted there.
+    pub expected: Expected,
+}
+
+impl ParseError {
+    pub(crate) const fn new(at: usize, expected: Expected) -> Self {
+        // No position is beyond LONGEST, so nothing is cut off here.
+        #[allow(clippy::cast_possible_truncation)]
+        Self { at: at as u16, expected }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at byte {} expected {}", self.at, self.expected.as_str())
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// What would have fitted at the position of a [`ParseError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Expected {
+    /// One of the six comparators.
+    Comparator,
+    /// The colon that stands between comparator and version.
+    Colon,
+    /// A decimal number of ASCII digits.
+    Number,
+    /// The same number without its leading zero.
+    NoLeadingZero,
+    /// A number that fits 64 bits.
+    SmallerNumber,
+    /// A third number, because pre-release and build parts stand only after three.
+    ThirdNumber,
+    /// A pre-release or build identifier.
+    Identifier,
+    /// A comma or the end: this clause is complete.
+    CommaOrEnd,
+    /// The end: this version is complete.
+    End,
+    /// A text of at most 1,024 bytes.
+    ShorterText,
+}
+
+impl Expected {
+    /// The expectation in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Comparator => "a comparator (`>=`, `<=`, `==`, `!=`, `>` or `<`)",
+            Self::Colon => "`:` between comparator and version",
+            Self::Number => "a decimal number",
+            Self::NoLeadingZero => "a number without leading zero",
+            Self::SmallerNumber => "a number of at most 18446744073709551615",
+            Self::ThirdNumber => "a third number before a pre-release or build part",
+            Self::Identifier => "an identifier of `0-9 A-Z a-z -`",
+            Self::CommaOrEnd => "`,` or the end after at most three numbers",
+            Self::End => "the end after at most three numbers",
+            Self::ShorterText => "the end: at most 1024 bytes are read",
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A version as positions in a text that is kept elsewhere. It is `Copy`, so that arrays
+/// of it can be filled at compile time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    /// Major, minor and patch; missing ones are 0 (decision C2).
+    pub(crate) numbers: [u64; 3],
+    /// Where the first `-` or `+` stands; equal to `end` when there is none.
+    pub(crate) tail: u16,
+    /// Where the pre-release ends; equal to `tail` when there is none.
+    pub(crate) pre_end: u16,
+    /// Where the version ends.
+    pub(crate) end: u16,
+    /// How many numbers were written, 1 to 3.
+    pub(crate) components: u8,
+}
+
+impl Parts {
+    pub(crate) const ZERO: Self = Self { numbers: [0; 3], tail: 0, pre_end: 0, end: 0, components: 1 };
+
+    pub(crate) const fn has_tail(&self) -> bool {
+        self.tail != self.end
+    }
+
+    pub(crate) const fn has_pre(&self) -> bool {
+        self.tail != self.pre_end
+    }
+
+    /// The pre-release without its `-`; empty when there is none.
+    pub(crate) const fn pre<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        if self.has_pre() { between(text, self.tail as usize + 1, self.pre_end as usize) } else { &[] }
+    }
+}
+
+/// `&text[from..to]`, which is not `const` yet.
+const fn between(text: &[u8], from: usize, to: usize) -> &[u8] {
+    text.split_at(to).0.split_at(from).1
+}
+
+/// Reads the version that begins at `at` into `parts` and returns where it ends. What may
+/// follow is the caller's business.
+#[allow(clippy::cast_possible_truncation)] // positions are at most LONGEST
+#[inline]
+pub(crate) const fn version(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, ParseError> {
+    let mut components = 0;
+    loop {
+        at = match number(text, at, &mut parts.numbers[components]) {
+            Ok(end) => end,
+            Err(error) => return Err(error),
+        };
+        components += 1;
+        if components == 3 || at >= text.len() || text[at] != b'.' {
+            break;
+        }
+        at += 1;
+    }
+    parts.components = components as u8;
+    parts.tail = at as u16;
+    parts.pre_end = at as u16;
+    parts.end = at as u16;
+    if at < text.len() && (text[at] == b'-' || text[at] == b'+') {
+        if components < 3 {
+            return Err(ParseError::new(at, Expected::ThirdNumber));
+        }
+        return tail(text, at, parts);
+    }
+    Ok(at)
+}
+
+/// One decimal number without sign and leading zero.
+#[inline]
+const fn number(text: &[u8], start: usize, into: &mut u64) -> Result<usize, ParseError> {
+    /// So many digits fit 64 bits whatever they are.
+    const SAFE_DIGITS: usize = 19;
+    let mut at = start;
+    let mut value = 0_u64;
+    while at < text.len() {
+        let digit = text[at].wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        if at - start < SAFE_DIGITS {
+            value = value * 10 + digit as u64;
+        } else {
+            value = match value.checked_mul(10) {
+                Some(tens) => match tens.checked_add(digit as u64) {
+                    Some(value) => value,
+                    None => return Err(ParseError::new(start, Expected::SmallerNumber)),
+                },
+                None => return Err(ParseError::new(start, Expected::SmallerNumber)),
+            };
+        }
+        at += 1;
+    }
+    if at == start {
+        return Err(ParseError::new(start, Expected::Number));
+    }
+    if at - start > 1 && text[start] == b'0' {
+        return Err(ParseError::new(start, Expected::NoLeadingZero));
+    }
+    *into = value;
+    Ok(at)
+}
+
+/// The pre-release and build parts of Semantic Versioning 2.0, from their first sign on.
+#[allow(clippy::cast_possible_truncation)]
+#[cold]
+const fn tail(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, ParseError> {
+    if text[at] == b'-' {
+        at = match identifiers(text, at + 1, true) {
+            Ok(end) => end,
+            Err(error) => return Err(error),
+        };
+        parts.pre_end = at as u16;
+    }
+    if at < text.len() && text[at] == b'+' {
+        at = match identifiers(text, at + 1, false) {
+            Ok(end) => end,
+            Err(error) => return Err(error),
+        };
+    }
+    parts.end = at as u16;
+    Ok(at)
+}
+
+/// Identifiers joined by dots. In a pre-release, numeric ones have no leading zero.
+const fn identifiers(text: &[u8], mut at: usize, numbers_are_plain: bool) -> Result<usize, ParseError> {
+    loop {
+        let start = at;
+        let mut numeric = true;
+        while at < text.len() && (text[at].is_ascii_alphanumeric() || text[at] == b'-') {
+            numeric &= text[at].is_ascii_digit();
+            at += 1;
+        }
+        if at == start {
+            return Err(ParseError::new(start, Expected::Identifier));
+        }
+        if numbers_are_plain && numeric && at - start > 1 && text[start] == b'0' {
+            return Err(ParseError::new(start, Expected::NoLeadingZero));
+        }
+        if at >= text.len() || text[at] != b'.' {
+            return Ok(at);
+        }
+        at += 1;
+    }
+}

@@ -1,0 +1,208 @@
+//! Versions of data formats.
+
+pub(crate) mod grammar;
+pub(crate) mod precedence;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::compile_time::Message;
+use grammar::{Expected, LONGEST, ParseError, Parts};
+
+/// A version of a plugin's data format (decision C1; Convection seed, "Metadata").
+///
+/// One to three numbers joined by dots and, only after three, the pre-release and build
+/// parts of Semantic Versioning. What was written is printed again: `1.0` stays `1.0`.
+///
+/// Versions compare by the precedence of Semantic Versioning, where missing numbers are 0
+/// and build parts do not count (decision C2). Equality is the same as that order, so
+/// `1.0` and `1.0.0` are equal.
+///
+/// ```
+/// use keyway_core::Version;
+///
+/// let version: Version = "1.0".parse()?;
+/// assert_eq!(version, Version::new(1, 0, 0));
+/// assert_eq!(version.to_string(), "1.0");
+/// assert!(Version::parse("1.0.0-rc.2")? < Version::parse("1.0.0-rc.10")?);
+/// # Ok::<(), keyway_core::ParseError>(())
+/// ```
+#[derive(Clone)]
+pub struct Version {
+    parts: Parts,
+    /// The text as written when it has a pre-release or build part; without one the
+    /// numbers say it all, and nothing is kept.
+    text: Cow<'static, str>,
+}
+
+impl Version {
+    /// The version `major.minor.patch`.
+    pub const fn new(major: u64, minor: u64, patch: u64) -> Self {
+        Self {
+            parts: Parts { numbers: [major, minor, patch], components: 3, ..Parts::ZERO },
+            text: Cow::Borrowed(""),
+        }
+    }
+
+    /// Reads a version.
+    ///
+    /// # Errors
+    /// [`ParseError`] says at which byte the text leaves the grammar of decision C1.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let parts = read(text)?;
+        let text = if parts.has_tail() { Cow::Owned(text.to_owned()) } else { Cow::Borrowed("") };
+        Ok(Self { parts, text })
+    }
+
+    /// Reads a version at compile time.
+    ///
+    /// ```
+    /// use keyway_core::Version;
+    /// const FORMAT: Version = Version::from_static("1.2.0-beta");
+    /// assert_eq!(FORMAT.pre_release(), Some("beta"));
+    /// ```
+    ///
+    /// # Panics
+    /// If the text is malformed; in a `const` that is a compile error.
+    #[track_caller]
+    pub const fn from_static(text: &'static str) -> Self {
+        match read(text) {
+            Ok(parts) => Self { parts, text: Cow::Borrowed(text) },
+            Err(error) => panic!("{}", Message::malformed("version", text, error).as_str()),
+        }
+    }
+
+    /// The first number.
+    pub const fn major(&self) -> u64 {
+        self.parts.numbers[0]
+    }
+
+    /// The second number; 0 when it was not written.
+    pub const fn minor(&self) -> u64 {
+        self.parts.numbers[1]
+    }
+
+    /// The third number; 0 when it was not written.
+    pub const fn patch(&self) -> u64 {
+        self.parts.numbers[2]
+    }
+
+    /// The pre-release part without its `-`.
+    pub fn pre_release(&self) -> Option<&str> {
+        self.parts
+            .has_pre()
+            .then(|| &self.text[usize::from(self.parts.tail) + 1..usize::from(self.parts.pre_end)])
+    }
+
+    /// The build part without its `+`. It does not count in comparisons.
+    pub fn build(&self) -> Option<&str> {
+        (self.parts.pre_end != self.parts.end)
+            .then(|| &self.text[usize::from(self.parts.pre_end) + 1..usize::from(self.parts.end)])
+    }
+
+    #[inline]
+    pub(crate) const fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The text that the positions in [`parts`](Self::parts) belong to.
+    #[inline]
+    pub(crate) const fn bytes(&self) -> &[u8] {
+        match &self.text {
+            Cow::Borrowed(text) => text.as_bytes(),
+            Cow::Owned(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// Reads a text that holds nothing but a version.
+pub(crate) const fn read(text: &str) -> Result<Parts, ParseError> {
+    let bytes = text.as_bytes();
+    if bytes.len() > LONGEST {
+        return Err(ParseError::new(LONGEST, Expected::ShorterText));
+    }
+    let mut parts = Parts::ZERO;
+    match grammar::version(bytes, 0, &mut parts) {
+        Ok(end) if end == bytes.len() => Ok(parts),
+        Ok(end) => Err(ParseError::new(end, Expected::End)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Prints the numbers that were written.
+pub(crate) fn write_numbers(parts: &Parts, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let [major, minor, patch] = parts.numbers;
+    match parts.components {
+        1 => write!(f, "{major}"),
+        2 => write!(f, "{major}.{minor}"),
+        _ => write!(f, "{major}.{minor}.{patch}"),
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.parts.has_tail() { f.write_str(&self.text) } else { write_numbers(&self.parts, f) }
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Version({self})")
+    }
+}
+
+impl FromStr for Version {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text)
+    }
+}
+
+impl Ord for Version {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        precedence::compare(&self.parts, self.bytes(), &other.parts, other.bytes())
+    }
+}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Version {}
+
+impl Hash for Version {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts.numbers.hash(state);
+        self.pre_release().hash(state);
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|error| serde::de::Error::custom(format_args!("not a version: {error}")))
+    }
+}

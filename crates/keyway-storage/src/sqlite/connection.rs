@@ -1,0 +1,130 @@
+//! One connection to the store file, set up as this engine needs it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::SqliteOptions;
+use crate::StorageError;
+
+/// No thread uses a connection while another does, so SQLite needs no lock for that. The
+/// file is never created here: `file` does it.
+pub(super) const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// Statements that a connection keeps ready. There are fewer than that.
+const STATEMENTS: usize = 32;
+/// Pages in the log after which a commit writes them back into the file.
+const CHECKPOINT_PAGES: u32 = 1000;
+/// What the log may keep on disk after it was written back.
+const LOG_BYTES: u32 = 32 << 20;
+
+/// Opens a connection to a file that `file::prepare` let pass.
+pub(super) fn open(
+    path: &Path,
+    options: &SqliteOptions,
+    patience: &Patience,
+) -> Result<Connection, StorageError> {
+    let set_up = || {
+        let mut connection = Connection::open_with_flags(path, FLAGS)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.busy_handler(Some(patience.handler()))?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        let cache_kib = (options.cache_bytes >> 10).clamp(64, 1 << 30);
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        connection.execute_batch(&format!(
+            "PRAGMA synchronous = FULL;
+             PRAGMA cache_size = -{cache_kib};
+             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+             PRAGMA journal_size_limit = {LOG_BYTES};
+             PRAGMA cell_size_check = ON;
+             PRAGMA trusted_schema = OFF;
+             PRAGMA temp_store = MEMORY;"
+        ))?;
+        Ok((connection, mode))
+    };
+    let (connection, mode) = set_up().map_err(|error| failure("open the store file", error))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        let said = format!("the file system allows the journal mode {mode} only");
+        let source = Arc::new(std::io::Error::other(said));
+        return Err(StorageError::Engine { action: "keep a write-ahead log", source });
+    }
+    Ok(connection)
+}
+
+/// How long a connection waits for other processes; shared with whoever changes it.
+#[derive(Clone, Debug)]
+pub(super) struct Patience {
+    micros: Arc<AtomicU64>,
+}
+
+impl Patience {
+    pub(super) fn new(deadline: Duration) -> Self {
+        let patience = Self { micros: Arc::default() };
+        patience.set(deadline);
+        patience
+    }
+
+    /// From the next wait on.
+    pub(super) fn set(&self, deadline: Duration) {
+        self.micros.store(u64::try_from(deadline.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Short sleeps of changing length. SQLite's own back-off sleeps longer and longer, so
+    /// that whoever came last gets the lock and the others wait for seconds.
+    fn handler(&self) -> impl FnMut(i32) -> bool + Send + use<> {
+        let patience = self.clone();
+        let mut since = Instant::now();
+        let mut noise = u64::from(std::process::id()) | 1;
+        move |attempt| {
+            if attempt == 0 {
+                since = Instant::now();
+            }
+            if since.elapsed() >= Duration::from_micros(patience.micros.load(Ordering::Relaxed)) {
+                return false;
+            }
+            noise ^= noise << 13;
+            noise ^= noise >> 7;
+            noise ^= noise << 17;
+            std::thread::sleep(Duration::from_micros(30 + noise % 170));
+            true
+        }
+    }
+}
+
+/// What an error of SQLite's means to a caller. None of them holds a value: the statements
+/// are constants and the values are bound.
+pub(super) fn failure(action: &'static str, error: rusqlite::Error) -> StorageError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StorageError::Unavailable { retry_after: None }
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            StorageError::Corrupt { detail: error.to_string() }
+        }
+        // Our own statements fit our own table: if not, it is not ours any more.
+        _ if matches!(
+            error,
+            rusqlite::Error::SqlInputError { .. }
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+        ) =>
+        {
+            StorageError::Corrupt { detail: format!("the table is not as it was made: {error}") }
+        }
+        _ => StorageError::Engine { action, source: Arc::new(error) },
+    }
+}
+
+/// The checksum that lies beside a record: over its key, its revision and its value.
+pub(super) fn checksum(key: &[u8], revision: u64, value: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&revision.to_le_bytes());
+    hasher.update(key);
+    hasher.update(value);
+    hasher.finalize()
+}

@@ -1,0 +1,166 @@
+//! Making a store file, and telling one from everything else.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::connection::{self, failure};
+use crate::StorageError;
+use crate::revision::Revisions;
+
+/// "Keyw", in the header of every store file.
+pub(super) const APPLICATION_ID: u32 = 0x4b65_7977;
+/// The layout of the table below. A later one gets the next number.
+pub(super) const SCHEMA_VERSION: u32 = 1;
+
+/// The value stands last, so that reading a revision never walks the pages of a large
+/// value; with row ids, because otherwise large values lie in the tree that every search
+/// for a small neighbour descends.
+const SCHEMA: &str = "CREATE TABLE records (
+    key BLOB NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    value BLOB NOT NULL
+) STRICT";
+
+/// Makes sure that `path` is a store file that this program may open.
+pub(super) fn prepare(path: &Path) -> Result<(), StorageError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() == 0 => {
+            // A store file is never empty, because it appears complete: this one lost its content.
+            Err(StorageError::Corrupt { detail: format!("{} is empty", path.display()) })
+        }
+        Ok(_) => probe(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create(path)?;
+            // Another process may have been faster, with whatever program it is.
+            probe(path)
+        }
+        Err(error) => Err(system("look at the store file", error)),
+    }
+}
+
+/// Reads the header without locking, recovering or writing anything.
+///
+/// It goes through SQLite because closing a plain file handle would release the locks that
+/// other connections of this process hold on the same file (POSIX).
+fn probe(path: &Path) -> Result<(), StorageError> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let header = Connection::open_with_flags(immutable_uri(path), flags).and_then(|connection| {
+        let application_id: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+        let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        Ok((application_id.cast_unsigned(), version.cast_unsigned()))
+    });
+    match header {
+        Ok((APPLICATION_ID, found)) if found > SCHEMA_VERSION => {
+            Err(StorageError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION })
+        }
+        Ok((APPLICATION_ID, 1..=SCHEMA_VERSION)) => Ok(()),
+        Ok((APPLICATION_ID, _)) => {
+            Err(StorageError::Corrupt { detail: format!("{} has no schema version", path.display()) })
+        }
+        Ok((application_id, _)) => Err(StorageError::Foreign { path: path.to_owned(), application_id }),
+        // Without locks a file that grows at this moment looks cut off. The real opening
+        // comes next, looks again under a lock, and says so if it is true.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(()),
+        Err(error) => Err(failure("read the header of the store file", error)),
+    }
+}
+
+/// Makes a complete store file beside `path` and then gives it its name, unless somebody
+/// else took the name first.
+fn create(path: &Path) -> Result<(), StorageError> {
+    for suffix in ["-wal", "-journal"] {
+        let companion = beside(path, suffix);
+        if companion.exists() {
+            let detail = format!("{} is there without its store file", companion.display());
+            return Err(StorageError::Corrupt { detail });
+        }
+    }
+    let draft = beside(path, &format!(".{:016x}.new", Revisions::new().next().to_bits()));
+    let result = write_draft(&draft).and_then(|()| match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(system("give the new store file its name", error))
+        }
+        _ => Ok(()),
+    });
+    let removed = fs::remove_file(&draft);
+    result?;
+    removed.map_err(|error| system("remove the draft of the new store file", error))?;
+    sync_folder(path).map_err(|error| system("sync the folder of the store file", error))
+}
+
+fn write_draft(draft: &Path) -> Result<(), StorageError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Closed before SQLite opens it, see `probe`.
+    drop(options.open(draft).map_err(|error| system("make the store file", error))?);
+    (|| {
+        let connection = Connection::open_with_flags(draft, connection::FLAGS)?;
+        // The header must be in the file itself and not only in the log, for `probe`: so the
+        // log comes last.
+        connection.execute_batch(&format!(
+            "PRAGMA synchronous = FULL;
+             BEGIN IMMEDIATE;
+             PRAGMA application_id = {APPLICATION_ID};
+             PRAGMA user_version = {SCHEMA_VERSION};
+             {SCHEMA};
+             COMMIT;"
+        ))?;
+        let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        connection.close().map_err(|(_, error)| error)
+    })()
+    .map_err(|error| failure("write the new store file", error))?;
+    File::open(draft)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| system("sync the new store file", error))
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// `path` as a URI that tells SQLite to take the file as it lies there.
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+                uri.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(uri, "%{byte:02x}");
+            }
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
+}
+
+fn system(action: &'static str, error: io::Error) -> StorageError {
+    StorageError::Engine { action, source: Arc::new(error) }
+}

@@ -1,0 +1,223 @@
+//! Reads, on a few connections of their own.
+
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use rusqlite::{Connection, Row, params};
+
+use super::SqliteOptions;
+use super::connection::{self, Patience, checksum, failure};
+use crate::{Entry, KeyRange, Limits, Page, Record, Revision, StorageError};
+
+const GET: &str = "SELECT revision, checksum, value FROM records WHERE key = ?1";
+const FROM: &str = "SELECT revision, checksum, value, key FROM records WHERE key >= ?1 ORDER BY key";
+const AFTER: &str = "SELECT revision, checksum, value, key FROM records WHERE key > ?1 ORDER BY key";
+const FROM_BEFORE: &str =
+    "SELECT revision, checksum, value, key FROM records WHERE key >= ?1 AND key < ?2 ORDER BY key";
+const AFTER_BEFORE: &str =
+    "SELECT revision, checksum, value, key FROM records WHERE key > ?1 AND key < ?2 ORDER BY key";
+
+/// The connections for reading. A read takes one, works, and puts it back.
+///
+/// The lock is held only while a connection is taken or put back, and no read waits for
+/// anything but the disk while it has one, so whoever finds none waits for microseconds.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    options: SqliteOptions,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    /// Idle and taken ones.
+    open: usize,
+    closed: bool,
+}
+
+impl Readers {
+    /// Opens the first connection, so that a store that cannot be read does not open.
+    pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Result<Self, StorageError> {
+        let readers = Self { path, options, pool: Mutex::default(), returned: Condvar::new() };
+        readers.get(b"")?;
+        Ok(readers)
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.with(|connection| {
+            let mut statement =
+                connection.prepare_cached(GET).map_err(|error| failure("read a record", error))?;
+            let mut rows = statement.query([key]).map_err(|error| failure("read a record", error))?;
+            match rows.next().map_err(|error| failure("read a record", error))? {
+                Some(row) => record(key, row).map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+
+    pub(super) fn scan(
+        &self,
+        range: &KeyRange,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page, StorageError> {
+        let limits = Limits::LOCAL;
+        let limit = limit.clamp(1, limits.page_records);
+        let (start, exclusive) = match after {
+            Some(after) if after >= range.start() => (after, true),
+            _ => (range.start(), false),
+        };
+        let sql = match (exclusive, range.end()) {
+            (false, None) => FROM,
+            (true, None) => AFTER,
+            (false, Some(_)) => FROM_BEFORE,
+            (true, Some(_)) => AFTER_BEFORE,
+        };
+        self.with(|connection| {
+            let broken = |error| failure("read a page", error);
+            let mut statement = connection.prepare_cached(sql).map_err(broken)?;
+            let mut rows = match range.end() {
+                Some(end) => statement.query(params![start, end]),
+                None => statement.query([start]),
+            }
+            .map_err(broken)?;
+            let mut page = Page::default();
+            let mut bytes = 0;
+            // Rows come one by one from the index, so what is not asked for is not read.
+            while let Some(row) = rows.next().map_err(broken)? {
+                if page.entries.len() == limit {
+                    page.more = true;
+                    break;
+                }
+                let key = blob(row, 3)?;
+                let Record { value, revision } = record(key, row)?;
+                bytes += key.len() + value.len();
+                if bytes > limits.page_bytes && !page.entries.is_empty() {
+                    page.more = true;
+                    break;
+                }
+                page.entries.push(Entry { key: key.to_vec(), value, revision });
+            }
+            Ok(page)
+        })
+    }
+
+    /// See [`Sqlite::verify`](super::Sqlite::verify). On a connection of its own, because it takes long.
+    pub(super) fn verify(&self) -> Result<u64, StorageError> {
+        if self.lock().closed {
+            return Err(StorageError::Closed);
+        }
+        let broken = |error| failure("check the store file", error);
+        let connection = self.connect()?;
+        let report: String =
+            connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(broken)?;
+        if report != "ok" {
+            return Err(StorageError::Corrupt { detail: report.replace('\n', " ") });
+        }
+        let mut statement = connection
+            .prepare("SELECT revision, checksum, value, key FROM records NOT INDEXED")
+            .map_err(broken)?;
+        let mut rows = statement.query([]).map_err(broken)?;
+        let mut records = 0;
+        while let Some(row) = rows.next().map_err(broken)? {
+            record(blob(row, 3)?, row)?;
+            records += 1;
+        }
+        Ok(records)
+    }
+
+    /// Waits for the reads that are under way, and closes all connections.
+    pub(super) fn close(&self) {
+        let mut pool = self.lock();
+        pool.closed = true;
+        self.returned.notify_all();
+        while pool.open > pool.idle.len() {
+            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+        pool.open = 0;
+        let idle = std::mem::take(&mut pool.idle);
+        drop(pool);
+        drop(idle);
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        let lent = self.take()?;
+        lent.connection.as_ref().map_or(Err(StorageError::Closed), read)
+    }
+
+    fn take(&self) -> Result<Lent<'_>, StorageError> {
+        let mut pool = self.lock();
+        loop {
+            if pool.closed {
+                return Err(StorageError::Closed);
+            }
+            if let Some(connection) = pool.idle.pop() {
+                return Ok(Lent { connection: Some(connection), readers: self });
+            }
+            if pool.open < self.options.readers {
+                pool.open += 1;
+                drop(pool);
+                // Counted already, and given back by `Lent` also when opening fails.
+                let mut lent = Lent { connection: None, readers: self };
+                lent.connection = Some(self.connect()?);
+                return Ok(lent);
+            }
+            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn connect(&self) -> Result<Connection, StorageError> {
+        let connection =
+            connection::open(&self.path, &self.options, &Patience::new(self.options.busy_deadline))?;
+        connection
+            .execute_batch("PRAGMA query_only = ON")
+            .map_err(|error| failure("open the store file", error))?;
+        Ok(connection)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection on loan; it goes back on every path, a panic included.
+struct Lent<'a> {
+    connection: Option<Connection>,
+    readers: &'a Readers,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut pool = self.readers.lock();
+        match self.connection.take() {
+            Some(connection) => pool.idle.push(connection),
+            None => pool.open -= 1,
+        }
+        let closed = pool.closed;
+        drop(pool);
+        if closed {
+            self.readers.returned.notify_all();
+        } else {
+            self.readers.returned.notify_one();
+        }
+    }
+}
+
+/// The record in the first three columns of a row, if its checksum is right.
+fn record(key: &[u8], row: &Row<'_>) -> Result<Record, StorageError> {
+    let broken = |error| failure("read a record", error);
+    let bits = row.get::<_, i64>(0).map_err(broken)?.cast_unsigned();
+    let stored: u32 = row.get(1).map_err(broken)?;
+    let value = blob(row, 2)?;
+    if checksum(key, bits, value) != stored {
+        return Err(StorageError::Corrupt { detail: "the checksum of a record does not fit".to_owned() });
+    }
+    Ok(Record { value: value.to_vec(), revision: Revision::from_bits(bits) })
+}
+
+fn blob<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row [u8], StorageError> {
+    let value = row.get_ref(column).map_err(|error| failure("read a record", error))?;
+    value.as_blob().map_err(|_| StorageError::Corrupt { detail: "a record is not made of bytes".to_owned() })
+}

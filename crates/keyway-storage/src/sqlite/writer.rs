@@ -1,0 +1,160 @@
+//! The one connection that writes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::SqliteOptions;
+use super::apply::{Applied, apply, conflicts_before_writing};
+use super::connection::{self, Patience, failure};
+use crate::revision::Revisions;
+use crate::{Batch, Outcome, StorageError};
+
+/// Commits batches, alone or as a group in one transaction.
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// `None` after closing.
+    connection: Option<Connection>,
+    patience: Patience,
+    revisions: Revisions,
+}
+
+impl Writer {
+    pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Self, StorageError> {
+        let patience = Patience::new(options.busy_deadline);
+        let connection = connection::open(path, options, &patience)?;
+        Ok(Self { connection: Some(connection), patience, revisions: Revisions::new() })
+    }
+
+    pub(super) fn close(&mut self) {
+        self.connection = None;
+    }
+
+    /// Commits one batch, and waits for other processes at most `patience`.
+    pub(super) fn commit(&mut self, batch: &Batch, patience: Duration) -> Result<Outcome, StorageError> {
+        let connection = self.connection.as_ref().ok_or(StorageError::Closed)?;
+        self.patience.set(patience);
+        let revision = self.revisions.next();
+        let transaction = Transaction::begin(connection)?;
+        match apply(connection, batch, revision)? {
+            Applied::All => {
+                transaction.commit()?;
+                Ok(Outcome::Committed(revision))
+            }
+            Applied::Conflict { item } => Ok(Outcome::Conflict { item }),
+        }
+    }
+
+    /// Commits many batches with one sync of the disk. Each is all or none by itself, and
+    /// sees those before it.
+    pub(super) fn commit_group(
+        &mut self,
+        batches: &[&Batch],
+        patience: Duration,
+    ) -> Vec<Result<Outcome, StorageError>> {
+        if let [batch] = batches {
+            return vec![self.commit(batch, patience)];
+        }
+        match self.try_group(batches, patience) {
+            Ok(answers) => answers,
+            // Waiting again for each of them would multiply the deadline.
+            Err(error @ (StorageError::Unavailable { .. } | StorageError::Closed)) => {
+                batches.iter().map(|_| Err(error.clone())).collect()
+            }
+            // One batch that meets a damaged page or is too much for the disk must not fail
+            // its neighbours.
+            Err(_) => batches.iter().map(|batch| self.commit(batch, patience)).collect(),
+        }
+    }
+
+    /// `Err` when nothing was written.
+    fn try_group(
+        &mut self,
+        batches: &[&Batch],
+        patience: Duration,
+    ) -> Result<Vec<Result<Outcome, StorageError>>, StorageError> {
+        let connection = self.connection.as_ref().ok_or(StorageError::Closed)?;
+        self.patience.set(patience);
+        let transaction = Transaction::begin(connection)?;
+        let mut outcomes = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let revision = self.revisions.next();
+            let undoable = !conflicts_before_writing(batch);
+            if undoable {
+                statement(connection, "SAVEPOINT batch")?;
+            }
+            outcomes.push(match apply(connection, batch, revision)? {
+                Applied::All => Outcome::Committed(revision),
+                Applied::Conflict { item } => {
+                    if undoable {
+                        statement(connection, "ROLLBACK TO batch")?;
+                    }
+                    Outcome::Conflict { item }
+                }
+            });
+            if undoable {
+                statement(connection, "RELEASE batch")?;
+            }
+        }
+        Ok(match transaction.commit() {
+            Ok(()) => outcomes.into_iter().map(Ok).collect(),
+            Err(error) => outcomes.into_iter().map(|outcome| Err(unfinished(outcome, &error))).collect(),
+        })
+    }
+}
+
+/// What a batch gets whose group may or may not be durable.
+fn unfinished(outcome: Outcome, error: &StorageError) -> StorageError {
+    match outcome {
+        Outcome::Committed(_) => error.clone(),
+        // It wrote nothing, but it may have lost against a batch that is not there either.
+        Outcome::Conflict { .. } => StorageError::Unavailable { retry_after: None },
+    }
+}
+
+/// A transaction that is undone unless it is committed.
+struct Transaction<'a> {
+    connection: &'a Connection,
+}
+
+impl<'a> Transaction<'a> {
+    /// Takes the write lock at once: a transaction that begins by reading could not wait for
+    /// it later.
+    fn begin(connection: &'a Connection) -> Result<Self, StorageError> {
+        if !connection.is_autocommit() {
+            // Left over from a panic; nothing of it was acknowledged.
+            statement(connection, "ROLLBACK")?;
+        }
+        statement(connection, "BEGIN IMMEDIATE")?;
+        Ok(Self { connection })
+    }
+
+    fn commit(self) -> Result<(), StorageError> {
+        let result = self.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
+        match result {
+            Ok(_) => Ok(()),
+            // The log may hold the transaction or not: that is known only after the next recovery.
+            Err(error) => Err(StorageError::Indeterminate { source: Arc::new(error) }),
+        }
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // SQLite ends a transaction by itself after some errors and after a commit.
+        if !self.connection.is_autocommit() {
+            // If this fails too, the next `begin` tries again.
+            let _ = statement(self.connection, "ROLLBACK");
+        }
+    }
+}
+
+fn statement(connection: &Connection, sql: &str) -> Result<(), StorageError> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.execute([]))
+        .map(drop)
+        .map_err(|error| failure("begin or end a transaction", error))
+}

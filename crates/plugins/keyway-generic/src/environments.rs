@@ -1,0 +1,133 @@
+//! The operations on environments.
+
+use keyway_secrets::{
+    Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, MAX_EXTERNAL_URL_BYTES,
+    NewEnvironment, StoreError,
+};
+use keyway_storage::{Entry, Expectation};
+
+use crate::environment_record::EnvironmentRecord;
+use crate::handle::{Committed, Handle, MAX_ATTEMPTS, View};
+use crate::secrets::cursor_key;
+use crate::storage_error::from_storage;
+
+impl Handle {
+    pub(crate) async fn page_of_environments(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EnvironmentPage, StoreError> {
+        let view = self.view().await?;
+        let range = self.prefix.environments();
+        let after = after.map(|cursor| cursor_key(&range, cursor)).transpose()?;
+        let page =
+            self.storage.scan(&range, after.as_deref(), limit.max(1)).await.map_err(from_storage)?;
+        if page.entries.is_empty() {
+            // Nothing there: was the store deleted?
+            self.fresh_view().await?;
+        }
+        let next = page.entries.last().filter(|_| page.more);
+        let next = next.map(|entry| Cursor::from_bytes(entry.key.clone()));
+        let mut environments = Vec::with_capacity(page.entries.len());
+        for entry in page.entries {
+            let record = self.open_environment(&view, &entry)?;
+            if view.environment_key(self.prefix, &record.name) != entry.key {
+                return Err(StoreError::corrupt("the record of an environment", "it was sealed for another place"));
+            }
+            environments.push(record.into_environment());
+        }
+        Ok(EnvironmentPage { environments, next })
+    }
+
+    pub(crate) async fn get_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
+        let (_, _, record) = self.find_environment(name).await?;
+        Ok(record.into_environment())
+    }
+
+    pub(crate) async fn add_environment(
+        &self,
+        environment: NewEnvironment,
+    ) -> Result<Environment, StoreError> {
+        check_url(environment.external_url.as_deref())?;
+        let now = self.clock.now();
+        let record = EnvironmentRecord {
+            name: environment.name,
+            external_url: environment.external_url,
+            created: now,
+            modified: now,
+        };
+        for _ in 0..MAX_ATTEMPTS {
+            let view = self.view().await?;
+            let key = view.environment_key(self.prefix, &record.name);
+            let sealed = record.seal(&view.keys)?;
+            match self.commit(&view, |batch| batch.put(key, sealed, Expectation::Absent)).await? {
+                Committed::Done => return Ok(record.into_environment()),
+                Committed::Conflict(_) => {
+                    return Err(StoreError::EnvironmentExists { environment: record.name });
+                }
+                Committed::HeaderChanged => {}
+            }
+        }
+        Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+    }
+
+    pub(crate) async fn change_environment(
+        &self,
+        name: &EnvironmentName,
+        change: EnvironmentChange,
+    ) -> Result<Environment, StoreError> {
+        check_url(change.external_url.as_deref())?;
+        for _ in 0..MAX_ATTEMPTS {
+            let (view, entry, mut record) = self.find_environment(name).await?;
+            record.external_url.clone_from(&change.external_url);
+            record.modified = self.clock.now().max(record.created);
+            let sealed = record.seal(&view.keys)?;
+            let expectation = Expectation::Revision(entry.revision);
+            match self.commit(&view, |batch| batch.put(entry.key, sealed, expectation)).await? {
+                Committed::Done => return Ok(record.into_environment()),
+                Committed::Conflict(_) | Committed::HeaderChanged => {}
+            }
+        }
+        Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+    }
+
+    async fn find_environment(
+        &self,
+        name: &EnvironmentName,
+    ) -> Result<(View, Entry, EnvironmentRecord), StoreError> {
+        let mut view = self.view().await?;
+        loop {
+            let key = view.environment_key(self.prefix, name);
+            if let Some(found) = self.storage.get(&key).await.map_err(from_storage)? {
+                let entry = Entry { key, value: found.value, revision: found.revision };
+                let record = self.open_environment(&view, &entry)?.check_name(name)?;
+                view.remember(name);
+                return Ok((view, entry, record));
+            }
+            let fresh = self.fresh_view().await?;
+            if fresh.loaded.header.name_key == view.loaded.header.name_key {
+                return Err(StoreError::EnvironmentNotFound { environment: name.clone() });
+            }
+            view = fresh;
+        }
+    }
+
+    fn open_environment(&self, view: &View, entry: &Entry) -> Result<EnvironmentRecord, StoreError> {
+        match EnvironmentRecord::open(&entry.value, &view.keys) {
+            // A rotation began between taking the keys and reading the record.
+            Err(StoreError::WrongKey { .. }) if self.keys_changed_since(view) => {
+                EnvironmentRecord::open(&entry.value, &self.keys())
+            }
+            other => other,
+        }
+    }
+}
+
+fn check_url(url: Option<&str>) -> Result<(), StoreError> {
+    match url.map_or(0, str::len) {
+        bytes if bytes > MAX_EXTERNAL_URL_BYTES => {
+            Err(StoreError::TooLarge { what: "the external URL", bytes, limit: MAX_EXTERNAL_URL_BYTES })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,338 @@
+//! What every operation of a handle begins with: the header, the keys, the commit that
+//! checks both.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use keyway_core::{Clock, PluginMetadata};
+use keyway_seal::KeyRing;
+use keyway_secrets::{EnvironmentName, SecretAddress, StoreError, StoreName};
+use keyway_storage::{Batch, Expectation, Outcome, Record, Revision, Storage};
+
+use crate::counters::{Counts, Pending};
+use crate::header::Header;
+use crate::layout::{Group, NameIndex, StorePrefix};
+use crate::storage_error::from_storage;
+
+/// How often an operation starts over because another writer came first. Each time that it
+/// does, another one got on, so only a crowd on one record ever comes near it.
+pub(crate) const MAX_ATTEMPTS: u32 = 64;
+
+/// How many environments a handle remembers before it forgets them all: the memory only
+/// saves work, and must not grow with the store.
+const REMEMBERED_ENVIRONMENTS: usize = 1024;
+
+/// A store that is used through a storage engine.
+pub(crate) struct Handle {
+    pub(crate) store: StoreName,
+    pub(crate) prefix: StorePrefix,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) metadata: PluginMetadata,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pending: Pending,
+    state: RwLock<State>,
+}
+
+struct State {
+    keys: KeyRing,
+    loaded: Option<Arc<Loaded>>,
+    deleted: bool,
+}
+
+/// The header as it was when it was read.
+pub(crate) struct Loaded {
+    pub(crate) revision: Revision,
+    pub(crate) header: Header,
+    index: NameIndex,
+    shared: Group,
+    groups: Mutex<HashMap<EnvironmentName, Group>>,
+    existing: Mutex<HashSet<EnvironmentName>>,
+}
+
+/// What one attempt of an operation works with.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) keys: KeyRing,
+}
+
+impl View {
+    pub(crate) fn group(&self, environment: Option<&EnvironmentName>) -> Group {
+        let Some(environment) = environment else { return self.loaded.shared };
+        let mut groups = lock(&self.loaded.groups);
+        if let Some(group) = groups.get(environment) {
+            return *group;
+        }
+        let group = self.loaded.index.group(Some(environment));
+        if groups.len() >= REMEMBERED_ENVIRONMENTS {
+            groups.clear();
+        }
+        groups.insert(environment.clone(), group);
+        group
+    }
+
+    pub(crate) fn secret_key(&self, prefix: StorePrefix, address: &SecretAddress) -> Vec<u8> {
+        self.loaded.index.secret_key(prefix, self.group(address.environment.as_ref()), address)
+    }
+
+    pub(crate) fn environment_key(&self, prefix: StorePrefix, environment: &EnvironmentName) -> Vec<u8> {
+        self.loaded.index.environment_key(prefix, environment)
+    }
+
+    /// Remembers that an environment is there. None is ever taken away while the store
+    /// lives, so this stays true.
+    pub(crate) fn remember(&self, environment: &EnvironmentName) {
+        let mut existing = lock(&self.loaded.existing);
+        if existing.len() >= REMEMBERED_ENVIRONMENTS {
+            existing.clear();
+        }
+        existing.insert(environment.clone());
+    }
+
+    fn remembers(&self, environment: &EnvironmentName) -> bool {
+        lock(&self.loaded.existing).contains(environment)
+    }
+}
+
+/// How a commit that also checks the header ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Committed {
+    /// It is done.
+    Done,
+    /// The header changed meanwhile: begin again with a new view.
+    HeaderChanged,
+    /// This item of the caller's, counted from 0, did not hold.
+    Conflict(usize),
+}
+
+impl Handle {
+    pub(crate) fn new(
+        store: StoreName,
+        storage: Arc<dyn Storage>,
+        metadata: PluginMetadata,
+        clock: Arc<dyn Clock>,
+        keys: KeyRing,
+    ) -> Self {
+        let prefix = StorePrefix::of(&store);
+        let state = RwLock::new(State { keys, loaded: None, deleted: false });
+        Self { store, prefix, storage, metadata, clock, pending: Pending::default(), state }
+    }
+
+    pub(crate) fn keys(&self) -> KeyRing {
+        self.read_state().keys.clone()
+    }
+
+    pub(crate) fn set_keys(&self, keys: KeyRing) {
+        self.write_state().keys = keys;
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.read_state().deleted
+    }
+
+    pub(crate) fn set_deleted(&self) {
+        let mut state = self.write_state();
+        state.deleted = true;
+        state.loaded = None;
+    }
+
+    /// The header and the keys, the header as this handle read it last.
+    pub(crate) async fn view(&self) -> Result<View, StoreError> {
+        {
+            let state = self.read_state();
+            if state.deleted {
+                return Err(StoreError::Deleted);
+            }
+            if let Some(loaded) = &state.loaded {
+                return Ok(View { loaded: Arc::clone(loaded), keys: state.keys.clone() });
+            }
+        }
+        self.fresh_view().await
+    }
+
+    /// The header as it is now, and the keys.
+    pub(crate) async fn fresh_view(&self) -> Result<View, StoreError> {
+        let (header, revision) = self.read_header().await?.ok_or(StoreError::NotInitialized)?;
+        if header.text.deleting {
+            return Err(StoreError::Deleted);
+        }
+        self.metadata.check(&header.text.written_by)?;
+        let index = NameIndex::new(&header.name_key);
+        let loaded = Arc::new(Loaded {
+            revision,
+            shared: index.group(None),
+            index,
+            header,
+            groups: Mutex::default(),
+            existing: Mutex::default(),
+        });
+        let mut state = self.write_state();
+        if state.deleted {
+            return Err(StoreError::Deleted);
+        }
+        state.loaded = Some(Arc::clone(&loaded));
+        Ok(View { loaded, keys: state.keys.clone() })
+    }
+
+    /// The header, whoever wrote it and whatever is under way.
+    pub(crate) async fn read_header(&self) -> Result<Option<(Header, Revision)>, StoreError> {
+        if self.is_deleted() {
+            return Err(StoreError::Deleted);
+        }
+        let Some(Record { value, revision }) =
+            self.storage.get(&self.prefix.header()).await.map_err(from_storage)?
+        else {
+            return Ok(None);
+        };
+        let header = Header::open(&value, self.store.as_str(), &self.keys())?;
+        Ok(Some((header, revision)))
+    }
+
+    /// Whether the keys changed since `view` was made: then what it could not open may open
+    /// with the new ones.
+    pub(crate) fn keys_changed_since(&self, view: &View) -> bool {
+        !self.read_state().keys.ids().eq(view.keys.ids())
+    }
+
+    /// Commits the caller's items on the condition that the header is still that of `view`.
+    ///
+    /// So nobody writes into a store that is being deleted, with keys that a rotation has
+    /// retired, or beside a version that cannot read it. The header is raised to the
+    /// running version if an older one wrote last.
+    pub(crate) async fn commit(
+        &self,
+        view: &View,
+        add_items: impl FnOnce(Batch) -> Batch,
+    ) -> Result<Committed, StoreError> {
+        let running = self.metadata.written_by();
+        let raises = running.version > view.loaded.header.text.written_by.version;
+        let batch = if raises {
+            let mut header = view.loaded.header.clone();
+            header.text.written_by = running;
+            let note = header.seal(&view.keys)?;
+            Batch::new().put(self.prefix.header(), note, Expectation::Revision(view.loaded.revision))
+        } else {
+            Batch::new().check(self.prefix.header(), view.loaded.revision)
+        };
+        match self.storage.commit(add_items(batch)).await.map_err(from_storage)? {
+            Outcome::Committed(_) => {
+                if raises {
+                    self.forget(view);
+                }
+                if self.pending.count_write() {
+                    self.store_counts().await;
+                }
+                Ok(Committed::Done)
+            }
+            Outcome::Conflict { item: 0 } => {
+                self.forget(view);
+                Ok(Committed::HeaderChanged)
+            }
+            Outcome::Conflict { item } => Ok(Committed::Conflict(item - 1)),
+        }
+    }
+
+    /// Replaces the header if it is still that of `view`; `false` if it is not.
+    pub(crate) async fn replace_header(&self, view: &View, header: &Header) -> Result<bool, StoreError> {
+        let mut header = header.clone();
+        let running = self.metadata.written_by();
+        if running.version > header.text.written_by.version {
+            header.text.written_by = running;
+        }
+        let note = header.seal(&view.keys)?;
+        let batch =
+            Batch::new().put(self.prefix.header(), note, Expectation::Revision(view.loaded.revision));
+        let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
+        self.forget(view);
+        Ok(matches!(outcome, Outcome::Committed(_)))
+    }
+
+    /// Whether the environment is there.
+    pub(crate) async fn has_environment(
+        &self,
+        view: &View,
+        environment: &EnvironmentName,
+    ) -> Result<bool, StoreError> {
+        if view.remembers(environment) {
+            return Ok(true);
+        }
+        let key = view.environment_key(self.prefix, environment);
+        let found = self.storage.get(&key).await.map_err(from_storage)?.is_some();
+        if found {
+            view.remember(environment);
+        }
+        Ok(found)
+    }
+
+    /// Why there is nothing at `address`.
+    pub(crate) async fn missing(&self, view: &View, address: &SecretAddress) -> StoreError {
+        match &address.environment {
+            Some(environment) => match self.has_environment(view, environment).await {
+                Ok(true) => StoreError::SecretNotFound { address: address.clone() },
+                Ok(false) => StoreError::EnvironmentNotFound { environment: environment.clone() },
+                Err(error) => error,
+            },
+            None => StoreError::SecretNotFound { address: address.clone() },
+        }
+    }
+
+    /// The stored counters.
+    pub(crate) async fn stored_counts(&self) -> Result<Counts, StoreError> {
+        match self.storage.get(&self.prefix.counters()).await.map_err(from_storage)? {
+            Some(record) => Counts::from_bytes(&record.value),
+            None => Ok(Counts::default()),
+        }
+    }
+
+    /// Adds what was counted to the stored counters. If that fails, it is tried again with
+    /// a later write: counting never makes an operation fail.
+    pub(crate) async fn store_counts(&self) {
+        let counted = self.pending.take();
+        if !self.try_store_counts(counted).await.unwrap_or(false) {
+            self.pending.give_back(counted);
+        }
+    }
+
+    async fn try_store_counts(&self, counted: Counts) -> Result<bool, StoreError> {
+        let key = self.prefix.counters();
+        let found = self.storage.get(&key).await.map_err(from_storage)?;
+        let (stored, expectation) = match &found {
+            Some(record) => (Counts::from_bytes(&record.value)?, Expectation::Revision(record.revision)),
+            None => (Counts::default(), Expectation::Absent),
+        };
+        let batch = Batch::new().put(key, stored.plus(counted).to_bytes(), expectation);
+        let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
+        Ok(matches!(outcome, Outcome::Committed(_)))
+    }
+
+    fn forget(&self, view: &View) {
+        let mut state = self.write_state();
+        if state.loaded.as_ref().is_some_and(|loaded| Arc::ptr_eq(loaded, &view.loaded)) {
+            state.loaded = None;
+        }
+    }
+
+    // A panic of another thread cannot leave the state half-changed: every change is one
+    // assignment. So a poisoned lock is as good as any.
+    fn read_state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_state(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GenericStore")
+            .field("store", &self.store)
+            .field("storage", &self.storage)
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

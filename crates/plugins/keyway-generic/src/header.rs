@@ -1,0 +1,58 @@
+//! The store's header: who wrote last, the key of the name index, the settings, and what is
+//! under way.
+
+use keyway_core::WrittenBy;
+use keyway_seal::KeyRing;
+use keyway_secrets::StoreError;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::layout::NameIndex;
+use crate::sealed_note;
+use crate::settings::Settings;
+
+const WHAT: &str = "the header of the store";
+
+/// What the header says, apart from the key of the name index.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HeaderText {
+    /// The store it belongs to, so that the header of another one is refused.
+    pub(crate) store: String,
+    pub(crate) written_by: WrittenBy,
+    pub(crate) settings: Settings,
+    /// The key to which a rotation that is under way moves the records.
+    pub(crate) rotating_to: Option<String>,
+    /// Whether the store is being deleted.
+    pub(crate) deleting: bool,
+}
+
+/// The header as it is sealed: the key of the name index, then the text as JSON.
+#[derive(Clone)]
+pub(crate) struct Header {
+    pub(crate) name_key: Zeroizing<[u8; NameIndex::KEY_BYTES]>,
+    pub(crate) text: HeaderText,
+}
+
+impl Header {
+    pub(crate) fn seal(&self, keys: &KeyRing) -> Result<Vec<u8>, StoreError> {
+        let text = serde_json::to_vec(&self.text)
+            .map_err(|error| StoreError::system("write the header of the store", error))?;
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(NameIndex::KEY_BYTES + text.len()));
+        plaintext.extend_from_slice(self.name_key.as_slice());
+        plaintext.extend_from_slice(&text);
+        sealed_note::seal(&plaintext, keys)
+    }
+
+    pub(crate) fn open(note: &[u8], store: &str, keys: &KeyRing) -> Result<Self, StoreError> {
+        let plaintext = sealed_note::open(WHAT, note, keys)?;
+        let (name_key, text) =
+            plaintext.split_first_chunk().ok_or_else(|| StoreError::corrupt(WHAT, "it is cut off"))?;
+        let text: HeaderText = serde_json::from_slice(text)
+            .map_err(|error| StoreError::corrupt(WHAT, format!("at column {}", error.column())))?;
+        if text.store != store {
+            return Err(StoreError::corrupt(WHAT, "it belongs to another store"));
+        }
+        Ok(Self { name_key: Zeroizing::new(*name_key), text })
+    }
+}

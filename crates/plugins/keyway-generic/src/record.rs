@@ -1,0 +1,339 @@
+//! A secret's record: what is sealed, how it is bound to its place, and what opening checks.
+//!
+//! ```text
+//! format (1 byte) | key id (8) | length of the header token (4) | header token | value token
+//! ```
+//!
+//! Both tokens begin with the same fields: id, version, dates, media kind, environment, name,
+//! description. The header token ends with the tail of the value token, the value token with
+//! the value. So a `get` opens the value token only and a `list` the header token only, each
+//! learns all it needs, and neither half can be exchanged for that of another record or of
+//! another version of the same record.
+
+use keyway_core::{MediaKind, SecretValue, Structured, Timestamp};
+use keyway_seal::{KeyId, KeyRing};
+use keyway_secrets::{
+    EnvironmentName, Secret, SecretAddress, SecretHeader, SecretName, SecretVersion, StoreError,
+};
+use zeroize::Zeroizing;
+
+use crate::bytes::{Malformed, Reader, put_bytes, put_optional, put_u64};
+use crate::structured_codec::{MAX_DEPTH, put_structured, read_structured, structured_bytes};
+
+const WHAT: &str = "the record of a secret";
+const FORMAT: u8 = 1;
+const HEADER_TAG: u8 = b'H';
+const VALUE_TAG: u8 = b'V';
+/// How much of the end of the value token the header token repeats: 24 bytes of its
+/// signature, in Base64.
+const TAIL_BYTES: usize = 32;
+const ID_BYTES: usize = 16;
+
+/// A secret as it is sealed.
+#[derive(Debug)]
+pub(crate) struct SecretRecord {
+    pub(crate) id: [u8; ID_BYTES],
+    pub(crate) version: SecretVersion,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    pub(crate) address: SecretAddress,
+    pub(crate) description: Option<String>,
+}
+
+impl SecretRecord {
+    /// A record for a new secret, with an id drawn from the system's random source.
+    pub(crate) fn new(
+        address: SecretAddress,
+        description: Option<String>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let mut id = [0; ID_BYTES];
+        getrandom::fill(&mut id)
+            .map_err(|error| StoreError::system("draw an id", std::io::Error::from(error)))?;
+        Ok(Self { id, version: SecretVersion::FIRST, created: now, modified: now, address, description })
+    }
+
+    pub(crate) fn header(&self) -> SecretHeader {
+        SecretHeader::new(hex(&self.id), self.address.clone())
+            .with_description(self.description.clone())
+            .with_version(self.version)
+            .with_dates(self.created, self.modified)
+    }
+
+    pub(crate) fn into_secret(self, value: SecretValue) -> Secret {
+        Secret { header: self.header(), value }
+    }
+
+    /// The bytes to store.
+    pub(crate) fn seal(&self, value: &SecretValue, keys: &KeyRing) -> Result<Vec<u8>, StoreError> {
+        let value_bytes = match value {
+            SecretValue::Structured(structured) => structured_bytes(structured),
+            other => other.expose_bytes().map_or(0, <[u8]>::len),
+        };
+        let kind = value.kind();
+        let mut plaintext = self.fields(VALUE_TAG, kind, value_bytes)?;
+        match value {
+            SecretValue::Structured(structured) => {
+                if !put_structured(&mut plaintext, structured) {
+                    let reason = format!("it is nested deeper than {MAX_DEPTH} levels");
+                    return Err(StoreError::invalid("the value", reason));
+                }
+            }
+            other => plaintext.extend_from_slice(
+                other.expose_bytes().ok_or(StoreError::UnsupportedValue { kind })?,
+            ),
+        }
+        let mut value_token = Vec::with_capacity(keyway_seal::token_len(plaintext.len()));
+        let sealed_by = keys.seal_into(&plaintext, &mut value_token).map_err(StoreError::from_seal)?;
+
+        let mut header = self.fields(HEADER_TAG, kind, TAIL_BYTES)?;
+        header.extend_from_slice(tail(&value_token));
+        let header_length = keyway_seal::token_len(header.len());
+        let mut record = Vec::with_capacity(1 + 8 + 4 + header_length + value_token.len());
+        record.push(FORMAT);
+        record.extend_from_slice(&sealed_by.to_bytes());
+        record.extend_from_slice(&u32::try_from(header_length).unwrap_or(u32::MAX).to_le_bytes());
+        keys.seal_into(&header, &mut record).map_err(StoreError::from_seal)?;
+        record.extend_from_slice(&value_token);
+        Ok(record)
+    }
+
+    fn fields(&self, tag: u8, kind: MediaKind, extra: usize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let environment = self.address.environment.as_ref().map(EnvironmentName::as_str);
+        let text_bytes = environment.map_or(0, str::len)
+            + self.address.name.as_str().len()
+            + self.description.as_ref().map_or(0, String::len);
+        // Enough for all: a vector that grows would leave a copy behind that nobody wipes.
+        let mut out = Zeroizing::new(Vec::with_capacity(64 + text_bytes + extra));
+        out.push(tag);
+        out.extend_from_slice(&self.id);
+        put_u64(&mut out, self.version.number());
+        put_u64(&mut out, self.created.as_milliseconds());
+        put_u64(&mut out, self.modified.as_milliseconds());
+        out.push(kind_code(kind).ok_or(StoreError::UnsupportedValue { kind })?);
+        put_optional(&mut out, environment);
+        put_bytes(&mut out, self.address.name.as_str().as_bytes());
+        put_optional(&mut out, self.description.as_deref());
+        Ok(out)
+    }
+}
+
+/// A record as it is stored, not opened yet.
+#[derive(Clone, Copy)]
+pub(crate) struct SealedRecord<'a> {
+    pub(crate) sealed_by: KeyId,
+    header_token: &'a [u8],
+    value_token: &'a [u8],
+}
+
+impl<'a> SealedRecord<'a> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, StoreError> {
+        let mut reader = Reader::new(bytes);
+        let format = reader.byte().map_err(damaged)?;
+        if format != FORMAT {
+            return Err(StoreError::corrupt(WHAT, format!("format {format} where {FORMAT} was expected")));
+        }
+        let sealed_by = KeyId::from_bytes(reader.array().map_err(damaged)?);
+        let header_token = reader.bytes().map_err(damaged)?;
+        Ok(Self { sealed_by, header_token, value_token: reader.rest() })
+    }
+
+    /// Opens the value and checks that the record belongs to `address`.
+    pub(crate) fn open_at(
+        &self,
+        address: &SecretAddress,
+        keys: &KeyRing,
+    ) -> Result<(SecretRecord, SecretValue), StoreError> {
+        let (record, value) = self.open(keys)?;
+        if record.address != *address {
+            return Err(exchanged());
+        }
+        Ok((record, value))
+    }
+
+    /// Opens the value, wherever the record belongs.
+    pub(crate) fn open(&self, keys: &KeyRing) -> Result<(SecretRecord, SecretValue), StoreError> {
+        let plaintext = keys
+            .open_with(self.sealed_by, self.value_token)
+            .map_err(|error| StoreError::from_open(WHAT, &error))?;
+        let mut reader = Reader::new(&plaintext);
+        let (record, kind) = read_fields(&mut reader, VALUE_TAG).map_err(damaged)?;
+        let value = read_value(kind, reader).map_err(damaged)?;
+        Ok((record, value))
+    }
+
+    /// Opens the header alone.
+    pub(crate) fn open_header(&self, keys: &KeyRing) -> Result<SecretRecord, StoreError> {
+        let plaintext = keys
+            .open_with(self.sealed_by, self.header_token)
+            .map_err(|error| StoreError::from_open(WHAT, &error))?;
+        let mut reader = Reader::new(&plaintext);
+        let (record, _) = read_fields(&mut reader, HEADER_TAG).map_err(damaged)?;
+        if reader.rest() != tail(self.value_token) {
+            return Err(exchanged());
+        }
+        Ok(record)
+    }
+}
+
+pub(crate) fn exchanged() -> StoreError {
+    StoreError::corrupt(WHAT, "it was sealed for another place or another version")
+}
+
+fn damaged(malformed: Malformed) -> StoreError {
+    StoreError::corrupt(WHAT, format!("expected {}", malformed.expected))
+}
+
+fn tail(token: &[u8]) -> &[u8] {
+    &token[token.len().saturating_sub(TAIL_BYTES)..]
+}
+
+fn kind_code(kind: MediaKind) -> Option<u8> {
+    match kind {
+        MediaKind::Text => Some(1),
+        MediaKind::Bytes => Some(2),
+        MediaKind::Structured => Some(3),
+        _ => None,
+    }
+}
+
+fn read_fields(reader: &mut Reader<'_>, tag: u8) -> Result<(SecretRecord, u8), Malformed> {
+    if reader.byte()? != tag {
+        return Err(Malformed { expected: "the other half of a record" });
+    }
+    let id = reader.array()?;
+    let version =
+        SecretVersion::new(reader.u64()?).ok_or(Malformed { expected: "a version of 1 or more" })?;
+    let created = Timestamp::from_milliseconds(reader.u64()?);
+    let modified = Timestamp::from_milliseconds(reader.u64()?);
+    let kind = reader.byte()?;
+    let environment = match reader.optional()? {
+        None => None,
+        Some(name) => {
+            Some(EnvironmentName::new(name).map_err(|_| Malformed { expected: "an environment name" })?)
+        }
+    };
+    let name = SecretName::of_existing(reader.text()?);
+    let description = reader.optional()?.map(str::to_owned);
+    let address = SecretAddress { environment, name };
+    Ok((SecretRecord { id, version, created, modified, address, description }, kind))
+}
+
+fn read_value(kind: u8, mut reader: Reader<'_>) -> Result<SecretValue, Malformed> {
+    match kind {
+        1 => {
+            let text = std::str::from_utf8(reader.rest()).map_err(|_| Malformed { expected: "UTF-8 text" })?;
+            Ok(SecretValue::text(text))
+        }
+        2 => Ok(SecretValue::bytes(reader.rest())),
+        3 => {
+            let structured: Structured = read_structured(&mut reader)?;
+            if reader.is_at_end() {
+                Ok(SecretValue::Structured(structured))
+            } else {
+                Err(Malformed { expected: "the end of the value" })
+            }
+        }
+        _ => Err(Malformed { expected: "a known kind of value" }),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyway_seal::Key;
+
+    fn ring() -> KeyRing {
+        KeyRing::new([Key::generate().unwrap()]).unwrap()
+    }
+
+    fn address(environment: Option<&str>, name: &str) -> SecretAddress {
+        SecretAddress {
+            environment: environment.map(|name| EnvironmentName::new(name).unwrap()),
+            name: SecretName::new(name).unwrap(),
+        }
+    }
+
+    fn record(address: SecretAddress) -> SecretRecord {
+        SecretRecord::new(address, Some("what for".into()), Timestamp::from_milliseconds(1234)).unwrap()
+    }
+
+    #[test]
+    fn both_halves_come_back() {
+        let keys = ring();
+        let record = record(address(Some("staging"), "db"));
+        for value in [SecretValue::text("päss"), SecretValue::bytes([0, 255]), SecretValue::text("")] {
+            let bytes = record.seal(&value, &keys).unwrap();
+            let sealed = SealedRecord::parse(&bytes).unwrap();
+            let (opened, back) = sealed.open_at(&record.address, &keys).unwrap();
+            assert!(back.same_as(&value));
+            assert_eq!(opened.header(), record.header());
+            assert_eq!(sealed.open_header(&keys).unwrap().header(), record.header());
+        }
+    }
+
+    #[test]
+    fn a_record_in_anothers_place_is_refused() {
+        let keys = ring();
+        let bytes = record(address(None, "a")).seal(&SecretValue::text("x"), &keys).unwrap();
+        let sealed = SealedRecord::parse(&bytes).unwrap();
+        for other in [address(None, "b"), address(Some("a"), "a")] {
+            assert!(matches!(sealed.open_at(&other, &keys), Err(StoreError::Corrupt { .. })));
+        }
+    }
+
+    #[test]
+    fn halves_of_two_versions_do_not_fit() {
+        let keys = ring();
+        let mut record = record(address(None, "a"));
+        let first = record.seal(&SecretValue::text("x"), &keys).unwrap();
+        record.version = record.version.next();
+        let second = record.seal(&SecretValue::text("x"), &keys).unwrap();
+        let (first, second) = (SealedRecord::parse(&first).unwrap(), SealedRecord::parse(&second).unwrap());
+        let mixed = SealedRecord { value_token: second.value_token, ..first };
+        assert!(matches!(mixed.open_header(&keys), Err(StoreError::Corrupt { .. })));
+        let turned = SealedRecord { value_token: first.header_token, ..first };
+        assert!(matches!(turned.open(&keys), Err(StoreError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let keys = ring();
+        let home = address(None, "a");
+        let bytes = record(home.clone()).seal(&SecretValue::text("value"), &keys).unwrap();
+        let reads = |bytes: &[u8]| {
+            let sealed = SealedRecord::parse(bytes)?;
+            sealed.open_header(&keys)?;
+            sealed.open_at(&home, &keys)
+        };
+        assert!(reads(&bytes).is_ok());
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(reads(&flipped).is_err(), "bit {bit} of byte {at}");
+            }
+            assert!(reads(&bytes[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn another_key_is_named() {
+        let keys = ring();
+        let bytes = record(address(None, "a")).seal(&SecretValue::text("x"), &keys).unwrap();
+        let error = SealedRecord::parse(&bytes).unwrap().open(&ring()).unwrap_err();
+        assert!(
+            matches!(error, StoreError::WrongKey { sealed_by: Some(id), .. } if id == keys.primary_id()),
+            "{error}"
+        );
+    }
+}

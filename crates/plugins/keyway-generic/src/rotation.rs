@@ -1,0 +1,244 @@
+//! Moving a store to new keys, in batches, while reads and writes go on (decision C7).
+//!
+//! 1. The handle takes the new keys beside the old ones: it reads both and seals with the new.
+//! 2. The header is sealed anew and says that a rotation is under way. From here on no
+//!    writer that still seals with old keys can commit, because each commit checks the header.
+//! 3. Record after record is sealed anew, each on the condition that it was not changed
+//!    meanwhile; one that was has the new keys already.
+//! 4. The header says that the rotation is over, and the handle gives up the old keys.
+//!
+//! After a crash all of it is done again; what has the new keys already is only looked at.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use keyway_seal::{KeyId, KeyRing};
+use keyway_secrets::{Progress, RotationListener, StoreError};
+use keyway_storage::{Batch, Entry, Expectation, KeyRange, Outcome};
+
+use crate::environment_record::EnvironmentRecord;
+use crate::handle::{Handle, MAX_ATTEMPTS, View};
+use crate::record::SealedRecord;
+use crate::sealed_note;
+use crate::storage_error::from_storage;
+
+/// How many records are sealed anew in one commit, where the engine takes that many.
+const BATCH_RECORDS: usize = 1000;
+
+/// What a range holds, and so how its records are sealed anew.
+#[derive(Clone, Copy)]
+enum Kind {
+    Secrets,
+    Environments,
+}
+
+impl Handle {
+    /// The caller makes sure that one handle runs one rotation at a time.
+    pub(crate) async fn rotate_to(
+        &self,
+        new: &KeyRing,
+        listener: &dyn RotationListener,
+    ) -> Result<(), StoreError> {
+        // Looked at first, so that a store that may not be read does not get new keys.
+        self.view().await?;
+        self.set_keys(new.with_retiring(&self.keys()));
+        let mut view = self.mark_rotation(Some(new.primary_id())).await?;
+
+        let ranges = [
+            (Kind::Environments, self.prefix.environments()),
+            (Kind::Secrets, self.prefix.secrets()),
+        ];
+        let mut progress = Progress { done: 0, total: 0 };
+        for (_, range) in &ranges {
+            progress.total += self.count_records(range).await?.0;
+        }
+        for (kind, range) in &ranges {
+            self.reseal_range(*kind, range, &mut view, &mut progress, listener).await?;
+        }
+
+        self.mark_rotation(None).await?;
+        self.set_keys(new.clone());
+        progress.total = progress.done;
+        listener.progressed(progress);
+        Ok(())
+    }
+
+    /// Whether a rotation to other keys is under way, and how far it is.
+    pub(crate) async fn rotation_progress(&self, view: &View) -> Result<Option<Progress>, StoreError> {
+        let Some(target) = &view.loaded.header.text.rotating_to else { return Ok(None) };
+        let mut progress = Progress { done: 0, total: 0 };
+        for (kind, range) in
+            [(Kind::Environments, self.prefix.environments()), (Kind::Secrets, self.prefix.secrets())]
+        {
+            let mut after = None;
+            loop {
+                let page = self
+                    .storage
+                    .scan(&range, after.as_deref(), BATCH_RECORDS)
+                    .await
+                    .map_err(from_storage)?;
+                for entry in &page.entries {
+                    progress.total += 1;
+                    progress.done += u64::from(sealed_by(kind, &entry.value)?.to_string() == *target);
+                }
+                after = page.entries.last().map(|entry| entry.key.clone());
+                if !page.more {
+                    break;
+                }
+                let_others_run().await;
+            }
+        }
+        Ok(Some(progress))
+    }
+
+    /// How many records a range has, and whether that was one look.
+    pub(crate) async fn count_records(&self, range: &KeyRange) -> Result<(u64, bool), StoreError> {
+        let mut count = 0;
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let one_look = after.is_none();
+            let page = self
+                .storage
+                .scan(range, after.as_deref(), self.storage.limits().page_records)
+                .await
+                .map_err(from_storage)?;
+            count += page.entries.len() as u64;
+            if !page.more {
+                return Ok((count, one_look));
+            }
+            after = page.entries.last().map(|entry| entry.key.clone());
+            let_others_run().await;
+        }
+    }
+
+    /// Seals the header anew with the state of the rotation in it.
+    async fn mark_rotation(&self, target: Option<KeyId>) -> Result<View, StoreError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let view = self.fresh_view().await?;
+            let mut header = view.loaded.header.clone();
+            header.text.rotating_to = target.map(|target| target.to_string());
+            if self.replace_header(&view, &header).await? {
+                return self.fresh_view().await;
+            }
+        }
+        Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+    }
+
+    async fn reseal_range(
+        &self,
+        kind: Kind,
+        range: &KeyRange,
+        view: &mut View,
+        progress: &mut Progress,
+        listener: &dyn RotationListener,
+    ) -> Result<(), StoreError> {
+        let limits = self.storage.limits();
+        // One item of each batch checks the header.
+        let records = BATCH_RECORDS.min(limits.items_per_batch - 1);
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page =
+                self.storage.scan(range, after.as_deref(), records).await.map_err(from_storage)?;
+            let count = page.entries.len() as u64;
+            after = page.entries.last().map(|entry| entry.key.clone());
+            self.reseal_entries(kind, page.entries, view, limits.batch_bytes).await?;
+            progress.done += count;
+            progress.total = progress.total.max(progress.done);
+            if count > 0 {
+                listener.progressed(*progress);
+            }
+            if !page.more {
+                return Ok(());
+            }
+            let_others_run().await;
+        }
+    }
+
+    async fn reseal_entries(
+        &self,
+        kind: Kind,
+        entries: Vec<Entry>,
+        view: &mut View,
+        batch_bytes: usize,
+    ) -> Result<(), StoreError> {
+        let target = view.keys.primary_id();
+        let mut waiting = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if sealed_by(kind, &entry.value)? != target {
+                waiting.push(entry);
+            }
+        }
+        while !waiting.is_empty() {
+            let mut batch =
+                Batch::with_capacity(waiting.len() + 1).check(self.prefix.header(), view.loaded.revision);
+            let mut bytes = 0;
+            let mut taken = 0;
+            for entry in &waiting {
+                // A new token is as long as the old one.
+                bytes += entry.key.len() + entry.value.len();
+                if taken > 0 && bytes + HEADER_ROOM > batch_bytes {
+                    break;
+                }
+                let sealed = reseal(kind, &entry.value, &view.keys)?;
+                batch = batch.put(entry.key.as_slice(), sealed, Expectation::Revision(entry.revision));
+                taken += 1;
+            }
+            match self.storage.commit(batch).await.map_err(from_storage)? {
+                Outcome::Committed(_) => {
+                    waiting.drain(..taken);
+                }
+                Outcome::Conflict { item: 0 } => *view = self.check_still_ours(view).await?,
+                // Changed or destroyed meanwhile, by a writer that had the new keys.
+                Outcome::Conflict { item } => {
+                    waiting.remove(item - 1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The header changed during a rotation. That is harmless unless another rotation or the
+    /// store's deletion took over.
+    async fn check_still_ours(&self, view: &View) -> Result<View, StoreError> {
+        let fresh = self.fresh_view().await?;
+        if fresh.loaded.header.text.rotating_to == view.loaded.header.text.rotating_to {
+            Ok(fresh)
+        } else {
+            Err(StoreError::Conflict { attempts: 1 })
+        }
+    }
+}
+
+/// Room for the key of the header in a batch.
+const HEADER_ROOM: usize = 1024;
+
+fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
+    match kind {
+        Kind::Secrets => SealedRecord::parse(bytes).map(|record| record.sealed_by),
+        Kind::Environments => sealed_note::sealed_by("the record of an environment", bytes),
+    }
+}
+
+fn reseal(kind: Kind, bytes: &[u8], keys: &KeyRing) -> Result<Vec<u8>, StoreError> {
+    match kind {
+        Kind::Secrets => {
+            let (record, value) = SealedRecord::parse(bytes)?.open(keys)?;
+            record.seal(&value, keys)
+        }
+        Kind::Environments => EnvironmentRecord::open(bytes, keys)?.seal(keys),
+    }
+}
+
+/// Gives the other tasks of the thread a turn: between two batches nothing else would,
+/// because an engine may answer without ever waiting.
+async fn let_others_run() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,253 @@
+//! The operations on single secrets, and lists of them.
+
+use keyway_secrets::{
+    Cursor, EnvironmentFilter, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, NewSecret, Secret,
+    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretVersion, StoreError,
+};
+use keyway_core::SecretValue;
+use keyway_storage::{Entry, Expectation, KeyRange};
+
+use crate::handle::{Committed, Handle, MAX_ATTEMPTS, View};
+use crate::record::{SealedRecord, SecretRecord, exchanged};
+use crate::storage_error::from_storage;
+use crate::structured_codec::structured_bytes;
+
+impl Handle {
+    pub(crate) async fn create_secret(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
+        let NewSecret { address, value, description, .. } = secret;
+        address.name.check_creatable()?;
+        check_description(description.as_deref())?;
+        let record = SecretRecord::new(address, description, self.clock.now())?;
+        for _ in 0..MAX_ATTEMPTS {
+            let view = self.view().await?;
+            view.loaded.header.text.settings.check_value_bytes(value_bytes(&value))?;
+            if let Some(environment) = &record.address.environment
+                && !self.has_environment(&view, environment).await?
+            {
+                return Err(StoreError::EnvironmentNotFound { environment: environment.clone() });
+            }
+            let key = view.secret_key(self.prefix, &record.address);
+            let sealed = record.seal(&value, &view.keys)?;
+            match self.commit(&view, |batch| batch.put(key, sealed, Expectation::Absent)).await? {
+                Committed::Done => return Ok(record.header()),
+                Committed::Conflict(_) => {
+                    return Err(StoreError::SecretExists { address: record.address });
+                }
+                Committed::HeaderChanged => {}
+            }
+        }
+        Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+    }
+
+    pub(crate) async fn destroy_secret(
+        &self,
+        address: &SecretAddress,
+        expected: Option<SecretVersion>,
+    ) -> Result<(), StoreError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let (view, found) = self.find(address).await?;
+            if expected.is_some() {
+                check_version(&self.open_header(&view, address, &found.value)?, expected)?;
+            }
+            let expectation = Expectation::Revision(found.revision);
+            match self.commit(&view, |batch| batch.delete(found.key, expectation)).await? {
+                Committed::Done => return Ok(()),
+                Committed::Conflict(_) | Committed::HeaderChanged => {}
+            }
+        }
+        Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+    }
+
+    pub(crate) async fn get_secret(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
+        self.pending.count_read();
+        loop {
+            let (view, found) = self.find(address).await?;
+            match SealedRecord::parse(&found.value)?.open_at(address, &view.keys) {
+                Ok((record, value)) => return Ok(record.into_secret(value)),
+                // A rotation began between taking the keys and reading the record.
+                Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    pub(crate) async fn modify_secret(
+        &self,
+        address: &SecretAddress,
+        change: SecretChange,
+    ) -> Result<SecretHeader, StoreError> {
+        let SecretChange { value, description, expected, .. } = change;
+        check_description(description.as_ref().and_then(Option::as_deref))?;
+        for _ in 0..MAX_ATTEMPTS {
+            let (view, found) = self.find(address).await?;
+            let opened = SealedRecord::parse(&found.value)?.open_at(address, &view.keys);
+            let (mut record, old_value) = match opened {
+                Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
+                other => other?,
+            };
+            check_version(&record, expected)?;
+            if let Some(value) = &value {
+                view.loaded.header.text.settings.check_value_bytes(value_bytes(value))?;
+            }
+            record.version = record.version.next();
+            // A clock that went back must not make a secret older than its creation.
+            record.modified = self.clock.now().max(record.created);
+            if let Some(description) = &description {
+                record.description.clone_from(description);
+            }
+            let sealed = record.seal(value.as_ref().unwrap_or(&old_value), &view.keys)?;
+            let expectation = Expectation::Revision(found.revision);
+            match self.commit(&view, |batch| batch.put(found.key, sealed, expectation)).await? {
+                Committed::Done => return Ok(record.header()),
+                Committed::Conflict(_) | Committed::HeaderChanged => {}
+            }
+        }
+        Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+    }
+
+    pub(crate) async fn list_secrets(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        self.pending.count_read();
+        let view = self.view().await?;
+        let range = match &query.environment {
+            EnvironmentFilter::All => self.prefix.secrets(),
+            EnvironmentFilter::Shared => self.prefix.secrets_of(view.group(None)),
+            EnvironmentFilter::In(environment) => self.prefix.secrets_of(view.group(Some(environment))),
+        };
+        let mut after = query.after.as_ref().map(|cursor| cursor_key(&range, cursor)).transpose()?;
+        loop {
+            let page = self.storage.scan(&range, after.as_deref(), query.limit).await.map_err(from_storage)?;
+            let next = page.entries.last().filter(|_| page.more).map(|entry| entry.key.clone());
+            let mut secrets = Vec::with_capacity(page.entries.len());
+            for entry in page.entries {
+                let listed = self.open_entry(&view, entry, query.with_values).await?;
+                secrets.extend(listed.filter(|listed| is_in(&query.environment, listed)));
+            }
+            match (secrets.is_empty(), next) {
+                // All of the page belongs to an environment whose mark begins alike.
+                (true, Some(next)) => after = Some(next),
+                (true, None) if query.after.is_none() => {
+                    let fresh = self.fresh_view().await?;
+                    if let EnvironmentFilter::In(environment) = &query.environment
+                        && !self.has_environment(&fresh, environment).await?
+                    {
+                        return Err(StoreError::EnvironmentNotFound { environment: environment.clone() });
+                    }
+                    return Ok(SecretPage { secrets, next: None });
+                }
+                (_, next) => return Ok(SecretPage { secrets, next: next.map(Cursor::from_bytes) }),
+            }
+        }
+    }
+
+    /// Opens an entry of a list. `None` if it was destroyed while its key was looked for.
+    async fn open_entry(
+        &self,
+        view: &View,
+        entry: Entry,
+        with_values: bool,
+    ) -> Result<Option<ListedSecret>, StoreError> {
+        let mut bytes = entry.value;
+        let mut keys = view.keys.clone();
+        loop {
+            let sealed = SealedRecord::parse(&bytes)?;
+            let opened = if with_values {
+                sealed.open(&keys).map(|(record, value)| (record, Some(value)))
+            } else {
+                sealed.open_header(&keys).map(|record| (record, None))
+            };
+            match opened {
+                Ok((record, value)) => {
+                    if view.secret_key(self.prefix, &record.address) != entry.key {
+                        return Err(exchanged());
+                    }
+                    return Ok(Some(ListedSecret { header: record.header(), value }));
+                }
+                Err(StoreError::WrongKey { .. }) if !self.keys().ids().eq(keys.ids()) => {
+                    keys = self.keys();
+                    match self.storage.get(&entry.key).await.map_err(from_storage)? {
+                        Some(record) => bytes = record.value,
+                        None => return Ok(None),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The record at `address` and the view that it was found with.
+    async fn find(&self, address: &SecretAddress) -> Result<(View, Entry), StoreError> {
+        let mut view = self.view().await?;
+        loop {
+            let key = view.secret_key(self.prefix, address);
+            if let Some(record) = self.storage.get(&key).await.map_err(from_storage)? {
+                return Ok((view, Entry { key, value: record.value, revision: record.revision }));
+            }
+            // Nothing there: was the store deleted, or deleted and made anew?
+            let fresh = self.fresh_view().await?;
+            if fresh.loaded.header.name_key == view.loaded.header.name_key {
+                return Err(self.missing(&fresh, address).await);
+            }
+            view = fresh;
+        }
+    }
+
+    fn open_header(
+        &self,
+        view: &View,
+        address: &SecretAddress,
+        bytes: &[u8],
+    ) -> Result<SecretRecord, StoreError> {
+        let sealed = SealedRecord::parse(bytes)?;
+        let record = match sealed.open_header(&view.keys) {
+            Err(StoreError::WrongKey { .. }) if self.keys_changed_since(view) => {
+                sealed.open_header(&self.keys())?
+            }
+            other => other?,
+        };
+        if record.address == *address { Ok(record) } else { Err(exchanged()) }
+    }
+}
+
+fn check_description(description: Option<&str>) -> Result<(), StoreError> {
+    match description.map_or(0, str::len) {
+        bytes if bytes > MAX_DESCRIPTION_BYTES => {
+            Err(StoreError::TooLarge { what: "the description", bytes, limit: MAX_DESCRIPTION_BYTES })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_version(record: &SecretRecord, expected: Option<SecretVersion>) -> Result<(), StoreError> {
+    match expected {
+        Some(expected) if expected != record.version => Err(StoreError::VersionConflict {
+            address: record.address.clone(),
+            expected,
+            actual: record.version,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn value_bytes(value: &SecretValue) -> usize {
+    match value {
+        SecretValue::Structured(structured) => structured_bytes(structured),
+        other => other.expose_bytes().map_or(0, <[u8]>::len),
+    }
+}
+
+fn is_in(filter: &EnvironmentFilter, listed: &ListedSecret) -> bool {
+    let environment = listed.header.address.environment.as_ref();
+    match filter {
+        EnvironmentFilter::All => true,
+        EnvironmentFilter::Shared => environment.is_none(),
+        EnvironmentFilter::In(wanted) => environment == Some(wanted),
+    }
+}
+
+pub(crate) fn cursor_key(range: &KeyRange, cursor: &Cursor) -> Result<Vec<u8>, StoreError> {
+    if range.contains(cursor.as_bytes()) {
+        Ok(cursor.as_bytes().to_vec())
+    } else {
+        Err(StoreError::invalid("the cursor", "it is not one that this list gave"))
+    }
+}

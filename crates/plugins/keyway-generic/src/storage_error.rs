@@ -1,0 +1,22 @@
+//! What an error of the storage engine means for a store.
+
+use keyway_secrets::StoreError;
+use keyway_storage::StorageError;
+
+pub(crate) fn from_storage(error: StorageError) -> StoreError {
+    match error {
+        StorageError::ValueTooLarge { bytes, limit, .. } => {
+            StoreError::TooLarge { what: "the sealed record", bytes, limit }
+        }
+        StorageError::BatchTooLarge { bytes, limit } => {
+            StoreError::TooLarge { what: "the batch of sealed records", bytes, limit }
+        }
+        StorageError::Unavailable { retry_after } => StoreError::Unavailable {
+            what: "the storage",
+            retry_after,
+            source: Some(Box::new(StorageError::Unavailable { retry_after })),
+        },
+        StorageError::Corrupt { detail } => StoreError::corrupt("the storage", detail),
+        other => StoreError::system("use the storage", other),
+    }
+}
