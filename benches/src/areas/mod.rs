@@ -1,6 +1,8 @@
 //! What is measured, one file an area.
 
+pub mod compatibility;
 mod footprint;
+pub mod registry;
 pub mod seal;
 
 use crate::row::Row;
@@ -21,6 +23,8 @@ pub struct Area {
 
 /// Every area, in the order in which they run.
 pub const AREAS: &[Area] = &[
+    Area { name: "compatibility", about: "parsing and matching of version ranges", run: compatibility::run },
+    Area { name: "registry", about: "collecting and looking up a hundred plugins", run: registry::run },
     Area { name: "seal", about: "sealing and opening of Fernet tokens", run: seal::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
