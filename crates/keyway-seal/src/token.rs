@@ -281,6 +281,18 @@ mod tests {
         }
     }
 
+    /// Does not compile when one of the crates is built without its feature `zeroize`.
+    #[test]
+    fn what_holds_a_key_wipes_itself() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        // An HMAC is two of these, and does not pass the marker on.
+        wiped::<Sha256>();
+        wiped::<Aes128>();
+        wiped::<cbc::Encryptor<Aes128>>();
+        wiped::<cbc::Decryptor<Aes128>>();
+        wiped::<Zeroizing<Vec<u8>>>();
+    }
+
     #[test]
     fn pieces_join_without_a_seam() {
         let key = ReadyKey::new(&Key::from_bytes(&mut [9; 32]));
