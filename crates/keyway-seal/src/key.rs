@@ -162,3 +162,92 @@ pub struct KeyIdError {
     /// The position in the text, in bytes from 0.
     pub at: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::Expected;
+
+    /// The key of the Fernet specification's examples.
+    const TEXT: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+
+    #[test]
+    fn a_key_reads_as_it_writes() {
+        assert_eq!(Key::parse(TEXT).unwrap().expose_text().expose_secret(), TEXT);
+        let key = Key::generate().unwrap();
+        let again = Key::parse(key.expose_text().expose_secret()).unwrap();
+        assert_eq!(*again.bytes, *key.bytes);
+        assert_ne!(*Key::generate().unwrap().bytes, *key.bytes);
+    }
+
+    #[test]
+    fn the_halves_are_those_of_the_specification() {
+        let key = Key::parse(TEXT).unwrap();
+        assert_eq!((key.signing()[0], key.encryption()[15]), (0x73, 0xee));
+    }
+
+    #[test]
+    fn a_text_that_is_no_key_is_refused_where_it_breaks() {
+        let unpadded = &TEXT[..43];
+        let cases = [
+            (String::new(), 0, Expected::More),
+            (unpadded.to_owned(), 43, Expected::Padding),
+            (TEXT[..20].to_owned(), 20, Expected::More),
+            (format!("{TEXT}\n"), 44, Expected::End),
+            (format!("{TEXT}="), 44, Expected::End),
+            (format!(" {TEXT}"), 0, Expected::Symbol),
+            (format!("{unpadded} "), 43, Expected::Padding),
+            (format!("{unpadded}A"), 43, Expected::Padding),
+            // 31 bytes.
+            (format!("{}==", &TEXT[..42]), 42, Expected::Symbol),
+            (TEXT.replace('_', "/"), 2, Expected::Symbol),
+            (TEXT.replace('-', "+"), 11, Expected::Symbol),
+            (TEXT.replacen("4e4=", "4e5=", 1), 42, Expected::CanonicalEnd),
+            ("\u{e9}".repeat(22), 0, Expected::Symbol),
+            ("ab".repeat(32), 43, Expected::Padding),
+        ];
+        for (text, at, expected) in cases {
+            let error = Key::parse(&text).unwrap_err();
+            assert_eq!(error, KeyError::Malformed { at, expected }, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_shows_a_key() {
+        let key = Key::parse(TEXT).unwrap();
+        let shown = format!("{key:?} {:?} {}", key.id(), key.id());
+        let broken = Key::parse(&TEXT.replace('_', "*")).unwrap_err();
+        let shown = format!("{shown} {broken:?} {broken}");
+        // No four characters of the key, and no byte of it in decimal or hexadecimal lists.
+        for part in TEXT.as_bytes().windows(4) {
+            assert!(!shown.contains(std::str::from_utf8(part).unwrap()), "{shown}");
+        }
+        assert!(!shown.contains("115, 15") && !shown.contains("730ff4"), "{shown}");
+        assert!(format!("{:?}", key.expose_text()).contains("REDACTED"));
+    }
+
+    #[test]
+    fn a_name_is_stable_and_reads_as_it_writes() {
+        let id = Key::parse(TEXT).unwrap().id();
+        assert_eq!(id, Key::parse(TEXT).unwrap().id());
+        assert_ne!(id, Key::generate().unwrap().id());
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(KeyId::from_bytes(id.to_bytes()), id);
+        // Stored beside tokens, so it must never change for a key.
+        assert_eq!(id.to_string(), "5f656527fc6749b5");
+        for (text, at) in
+            [("", 0), ("0123", 4), ("0123456789abcdeF", 15), ("0123456789abcdef0", 16), ("xyz", 0)]
+        {
+            assert_eq!(text.parse::<KeyId>(), Err(KeyIdError { at }), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_wiped_where_they_came_from() {
+        let mut bytes = [7; 32];
+        let key = Key::from_bytes(&mut bytes);
+        assert_eq!((bytes, **key.bytes), ([0; 32], [7; 32]));
+    }
+}

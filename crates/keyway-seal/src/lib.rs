@@ -27,8 +27,8 @@
 //! What was decided here (decisions C5, C7, C8 and K1): forms are strict, with one spelling for
 //! each key and token; time is looked at only when a time to live is given; a [`KeyId`] names a
 //! key without giving it away; errors tell a wrong key from damage where that can be known;
-//! keys and plaintexts are wiped from memory. What cannot be wiped are copies that a processor
-//! register or the stack of a primitive leaves behind.
+//! keys, what is derived from them, and plaintexts are wiped from memory. What cannot be wiped
+//! are the copies that the compiler leaves in registers and on the stack when it moves a value.
 
 mod error;
 mod key;

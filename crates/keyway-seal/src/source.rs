@@ -266,3 +266,134 @@ impl PluginError for KeySourceError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::{Expected, Key};
+
+    /// Runs a future that never waits.
+    fn ready<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("a future that never waits waited"),
+        }
+    }
+
+    fn key_file(content: impl AsRef<[u8]>, mode: u32) -> (tempfile::TempDir, FileKeySource) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys");
+        fs::write(&path, content).unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        #[cfg(not(unix))]
+        let _ = mode;
+        (directory, FileKeySource::new(path))
+    }
+
+    fn text(key: &Key) -> String {
+        key.expose_text().expose_secret().to_owned()
+    }
+
+    #[test]
+    fn a_file_gives_its_keys_in_order_and_anew_each_time() {
+        let [one, two] = [(); 2].map(|()| Key::generate().unwrap());
+        let content = format!("# the new one first\n{}\n\n{}\r\n", text(&two), text(&one));
+        let (_directory, source) = key_file(content, 0o600);
+        let source: Box<dyn KeySource> = Box::new(source);
+        let ring = ready(source.keys()).unwrap();
+        assert_eq!(ring.ids().collect::<Vec<_>>(), [two.id(), one.id()]);
+
+        let (_directory, source) = key_file(text(&one), 0o400);
+        assert_eq!(source.read().unwrap().primary_id(), one.id());
+        fs::remove_file(source.path()).unwrap();
+        fs::write(source.path(), text(&two)).unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(source.path(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        assert_eq!(source.read().unwrap().primary_id(), two.id());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_may_read_or_change_is_refused() {
+        let content = text(&Key::generate().unwrap());
+        for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o644, 0o777] {
+            let (_directory, source) = key_file(&content, mode);
+            let error = source.read().unwrap_err();
+            assert!(matches!(error, KeySourceError::Exposed { mode: found, .. } if found == mode), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Denied);
+            let message = error.to_string();
+            assert!(message.contains("chmod 600") && message.contains("/keys"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_file_is_refused_with_its_reason_and_without_its_content() {
+        let good = text(&Key::generate().unwrap());
+        let broken = good.replace(&good[20..22], "+/");
+        let (_directory, source) = key_file(format!("{good}\n{broken}\n"), 0o600);
+        let error = source.read().unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                KeySourceError::Keys {
+                    error: KeyError::MalformedLine { line: 2, expected: Expected::Symbol, .. },
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let shown = format!("{error} {error:?} {}", error.detail());
+        assert!(shown.contains("line 2"), "{shown}");
+        assert!(!shown.contains(&good[..8]) && !shown.contains(&broken[30..38]), "{shown}");
+
+        let (_directory, source) = key_file("", 0o600);
+        assert!(matches!(source.read(), Err(KeySourceError::Keys { error: KeyError::NoKeys, .. })));
+        let (_directory, source) = key_file(b"# \xff", 0o600);
+        assert!(matches!(source.read(), Err(KeySourceError::NotText { at: 2, .. })));
+        let (_directory, source) = key_file(vec![b'#'; FileKeySource::MAX_BYTES + 1], 0o600);
+        assert!(matches!(source.read(), Err(KeySourceError::TooLarge { .. })));
+        let (_directory, source) = key_file(vec![b'#'; FileKeySource::MAX_BYTES], 0o600);
+        assert!(matches!(source.read(), Err(KeySourceError::Keys { .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_or_not_a_file_is_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = FileKeySource::new(directory.path()).read().unwrap_err();
+        assert!(matches!(error, KeySourceError::NotAFile { .. }), "{error}");
+        let error = FileKeySource::new(directory.path().join("none")).read().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_callback_and_a_ring_are_sources_too() {
+        let ring = KeyRing::new([Key::generate().unwrap()]).unwrap();
+        let given = ring.clone();
+        let sources: [Box<dyn KeySource>; 2] = [
+            Box::new(ring.clone()),
+            Box::new(CallbackKeySource::new("a test", move || {
+                let ring = given.clone();
+                async move { Ok(ring) }
+            })),
+        ];
+        for source in sources {
+            assert_eq!(ready(source.keys()).unwrap().primary_id(), ring.primary_id());
+        }
+
+        let wait = Duration::from_secs(3);
+        let source = CallbackKeySource::new("a test", move || async move {
+            Err(KeySourceError::unavailable("no route to the key service", wait))
+        });
+        let error = ready(source.keys()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable { retry_after: Some(wait) });
+        assert!(error.detail().ends_with("no route to the key service"));
+    }
+}

@@ -24,9 +24,7 @@ pub use list::{Cursor, EnvironmentFilter, ListQuery, ListedSecret, SecretPage};
 pub use plugin::{Configure, Opening, SecretStore, SecretStorePlugin};
 pub use register::SecretStores;
 pub use rotation::{Progress, RotationListener};
-pub use secret::{
-    MAX_DESCRIPTION_BYTES, NewSecret, Secret, SecretChange, SecretHeader, SecretVersion,
-};
+pub use secret::{MAX_DESCRIPTION_BYTES, NewSecret, Secret, SecretChange, SecretHeader, SecretVersion};
 
 pub use async_trait::async_trait;
 pub use keyway_core::{self as core, register};

@@ -32,9 +32,8 @@ impl EnvironmentRecord {
 
     pub(crate) fn open(note: &[u8], keys: &KeyRing) -> Result<Self, StoreError> {
         let plaintext = sealed_note::open(WHAT, note, keys)?;
-        let damaged = |malformed: Malformed| {
-            StoreError::corrupt(WHAT, format!("expected {}", malformed.expected))
-        };
+        let damaged =
+            |malformed: Malformed| StoreError::corrupt(WHAT, format!("expected {}", malformed.expected));
         let mut reader = Reader::new(&plaintext);
         let created = Timestamp::from_milliseconds(reader.u64().map_err(damaged)?);
         let modified = Timestamp::from_milliseconds(reader.u64().map_err(damaged)?);

@@ -20,8 +20,7 @@ impl Handle {
         let view = self.view().await?;
         let range = self.prefix.environments();
         let after = after.map(|cursor| cursor_key(&range, cursor)).transpose()?;
-        let page =
-            self.storage.scan(&range, after.as_deref(), limit.max(1)).await.map_err(from_storage)?;
+        let page = self.storage.scan(&range, after.as_deref(), limit.max(1)).await.map_err(from_storage)?;
         if page.entries.is_empty() {
             // Nothing there: was the store deleted?
             self.fresh_view().await?;
@@ -32,7 +31,10 @@ impl Handle {
         for entry in page.entries {
             let record = self.open_environment(&view, &entry)?;
             if view.environment_key(self.prefix, &record.name) != entry.key {
-                return Err(StoreError::corrupt("the record of an environment", "it was sealed for another place"));
+                return Err(StoreError::corrupt(
+                    "the record of an environment",
+                    "it was sealed for another place",
+                ));
             }
             environments.push(record.into_environment());
         }

@@ -241,8 +241,7 @@ impl Handle {
             header.text.written_by = running;
         }
         let note = header.seal(&view.keys)?;
-        let batch =
-            Batch::new().put(self.prefix.header(), note, Expectation::Revision(view.loaded.revision));
+        let batch = Batch::new().put(self.prefix.header(), note, Expectation::Revision(view.loaded.revision));
         let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
         self.forget(view);
         Ok(matches!(outcome, Outcome::Committed(_)))

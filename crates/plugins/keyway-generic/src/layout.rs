@@ -49,18 +49,18 @@ impl StorePrefix {
     }
 
     pub(crate) fn environments(self) -> KeyRange {
-        KeyRange::prefix(&self.room(Room::Environments))
+        KeyRange::prefix(self.room(Room::Environments))
     }
 
     pub(crate) fn secrets(self) -> KeyRange {
-        KeyRange::prefix(&self.room(Room::Secrets))
+        KeyRange::prefix(self.room(Room::Secrets))
     }
 
     /// The secrets of one environment lie together, so that listing them is one range.
     pub(crate) fn secrets_of(self, group: Group) -> KeyRange {
         let mut prefix = self.room(Room::Secrets);
         prefix.extend_from_slice(&group.0);
-        KeyRange::prefix(&prefix)
+        KeyRange::prefix(prefix)
     }
 }
 
@@ -81,7 +81,8 @@ impl NameIndex {
     pub(crate) const KEY_BYTES: usize = 32;
 
     pub(crate) fn new(key: &[u8; Self::KEY_BYTES]) -> Self {
-        let keyed = Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        let keyed =
+            Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
         Self { keyed }
     }
 
@@ -102,7 +103,9 @@ impl NameIndex {
 
     pub(crate) fn environment_key(&self, store: StorePrefix, environment: &EnvironmentName) -> Vec<u8> {
         let mut key = store.room(Room::Environments);
-        key.extend_from_slice(&self.mark(&[b"environment\0", environment.as_str().as_bytes()])[..PLACE_BYTES]);
+        key.extend_from_slice(
+            &self.mark(&[b"environment\0", environment.as_str().as_bytes()])[..PLACE_BYTES],
+        );
         key
     }
 

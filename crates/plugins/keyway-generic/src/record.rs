@@ -48,8 +48,7 @@ impl SecretRecord {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let mut id = [0; ID_BYTES];
-        getrandom::fill(&mut id)
-            .map_err(|error| StoreError::system("draw an id", std::io::Error::from(error)))?;
+        getrandom::fill(&mut id).map_err(|error| StoreError::system("draw an id", error))?;
         Ok(Self { id, version: SecretVersion::FIRST, created: now, modified: now, address, description })
     }
 
@@ -79,9 +78,8 @@ impl SecretRecord {
                     return Err(StoreError::invalid("the value", reason));
                 }
             }
-            other => plaintext.extend_from_slice(
-                other.expose_bytes().ok_or(StoreError::UnsupportedValue { kind })?,
-            ),
+            other => plaintext
+                .extend_from_slice(other.expose_bytes().ok_or(StoreError::UnsupportedValue { kind })?),
         }
         let mut value_token = Vec::with_capacity(keyway_seal::token_len(plaintext.len()));
         let sealed_by = keys.seal_into(&plaintext, &mut value_token).map_err(StoreError::from_seal)?;
@@ -222,7 +220,8 @@ fn read_fields(reader: &mut Reader<'_>, tag: u8) -> Result<(SecretRecord, u8), M
 fn read_value(kind: u8, mut reader: Reader<'_>) -> Result<SecretValue, Malformed> {
     match kind {
         1 => {
-            let text = std::str::from_utf8(reader.rest()).map_err(|_| Malformed { expected: "UTF-8 text" })?;
+            let text =
+                std::str::from_utf8(reader.rest()).map_err(|_| Malformed { expected: "UTF-8 text" })?;
             Ok(SecretValue::text(text))
         }
         2 => Ok(SecretValue::bytes(reader.rest())),

@@ -44,10 +44,8 @@ impl Handle {
         self.set_keys(new.with_retiring(&self.keys()));
         let mut view = self.mark_rotation(Some(new.primary_id())).await?;
 
-        let ranges = [
-            (Kind::Environments, self.prefix.environments()),
-            (Kind::Secrets, self.prefix.secrets()),
-        ];
+        let ranges =
+            [(Kind::Environments, self.prefix.environments()), (Kind::Secrets, self.prefix.secrets())];
         let mut progress = Progress { done: 0, total: 0 };
         for (_, range) in &ranges {
             progress.total += self.count_records(range).await?.0;
@@ -72,11 +70,8 @@ impl Handle {
         {
             let mut after = None;
             loop {
-                let page = self
-                    .storage
-                    .scan(&range, after.as_deref(), BATCH_RECORDS)
-                    .await
-                    .map_err(from_storage)?;
+                let page =
+                    self.storage.scan(&range, after.as_deref(), BATCH_RECORDS).await.map_err(from_storage)?;
                 for entry in &page.entries {
                     progress.total += 1;
                     progress.done += u64::from(sealed_by(kind, &entry.value)?.to_string() == *target);
@@ -137,8 +132,7 @@ impl Handle {
         let records = BATCH_RECORDS.min(limits.items_per_batch - 1);
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let page =
-                self.storage.scan(range, after.as_deref(), records).await.map_err(from_storage)?;
+            let page = self.storage.scan(range, after.as_deref(), records).await.map_err(from_storage)?;
             let count = page.entries.len() as u64;
             after = page.entries.last().map(|entry| entry.key.clone());
             self.reseal_entries(kind, page.entries, view, limits.batch_bytes).await?;

@@ -4,8 +4,8 @@
 //! format (1 byte) | key id (8) | token
 //! ```
 
-use keyway_secrets::StoreError;
 use keyway_seal::{KeyId, KeyRing};
+use keyway_secrets::StoreError;
 use zeroize::Zeroizing;
 
 const FORMAT: u8 = 1;

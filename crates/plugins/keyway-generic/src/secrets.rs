@@ -1,10 +1,10 @@
 //! The operations on single secrets, and lists of them.
 
+use keyway_core::SecretValue;
 use keyway_secrets::{
     Cursor, EnvironmentFilter, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, NewSecret, Secret,
     SecretAddress, SecretChange, SecretHeader, SecretPage, SecretVersion, StoreError,
 };
-use keyway_core::SecretValue;
 use keyway_storage::{Entry, Expectation, KeyRange};
 
 use crate::handle::{Committed, Handle, MAX_ATTEMPTS, View};
@@ -115,7 +115,8 @@ impl Handle {
         };
         let mut after = query.after.as_ref().map(|cursor| cursor_key(&range, cursor)).transpose()?;
         loop {
-            let page = self.storage.scan(&range, after.as_deref(), query.limit).await.map_err(from_storage)?;
+            let page =
+                self.storage.scan(&range, after.as_deref(), query.limit).await.map_err(from_storage)?;
             let next = page.entries.last().filter(|_| page.more).map(|entry| entry.key.clone());
             let mut secrets = Vec::with_capacity(page.entries.len());
             for entry in page.entries {

@@ -15,8 +15,9 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn from_table(table: &Table) -> Result<Self, StoreError> {
-        let json =
-            table.to_json().ok_or_else(|| StoreError::invalid("the settings", "no setting is of this type"))?;
+        let json = table
+            .to_json()
+            .ok_or_else(|| StoreError::invalid("the settings", "no setting is of this type"))?;
         keyway_core::read_configuration(&serde_json::Value::Object(json))
             .map_err(|error| StoreError::invalid("the settings", error.to_string()))
     }

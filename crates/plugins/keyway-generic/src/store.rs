@@ -56,9 +56,8 @@ impl SecretStore for GenericStore {
             rotating_to: None,
             deleting: false,
         };
-        let name_key = NameIndex::draw_key().map_err(|error| {
-            StoreError::system("draw the key of the name index", std::io::Error::from(error))
-        })?;
+        let name_key = NameIndex::draw_key()
+            .map_err(|error| StoreError::system("draw the key of the name index", error))?;
         let note = Header { name_key, text }.seal(&self.handle.keys())?;
         let batch = Batch::new().put(self.handle.prefix.header(), note, Expectation::Absent);
         match self.handle.storage.commit(batch).await.map_err(from_storage)? {

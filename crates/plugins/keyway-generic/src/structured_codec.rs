@@ -83,7 +83,8 @@ fn read_at_depth(reader: &mut Reader<'_>, depth: usize) -> Result<Structured, Ma
             Integer::parse(reader.text()?).ok_or(Malformed { expected: "a decimal integer" })?,
         ),
         FLOAT => {
-            let bits = reader.bytes()?.try_into().map_err(|_| Malformed { expected: "8 bytes of a float" })?;
+            let bits =
+                reader.bytes()?.try_into().map_err(|_| Malformed { expected: "8 bytes of a float" })?;
             Structured::Float(Zeroizing::new(f64::from_bits(u64::from_le_bytes(bits))))
         }
         BOOLEAN => match reader.bytes()? {
@@ -94,7 +95,9 @@ fn read_at_depth(reader: &mut Reader<'_>, depth: usize) -> Result<Structured, Ma
         DATE_TIME => Structured::DateTime(Zeroizing::new(reader.text()?.to_owned())),
         ARRAY => {
             let length = reader.u32()?;
-            Structured::Array((0..length).map(|_| read_at_depth(reader, depth + 1)).collect::<Result<_, _>>()?)
+            Structured::Array(
+                (0..length).map(|_| read_at_depth(reader, depth + 1)).collect::<Result<_, _>>()?,
+            )
         }
         TABLE => {
             let mut table = Table::new();
