@@ -7,9 +7,11 @@
 //! - [`measure`]: interleaved rounds, medians, processor time;
 //! - [`row`]: a figure beside its target and its peer;
 //! - [`areas`]: what is measured, one file an area;
-//! - [`peers`]: what it is measured against.
+//! - [`peers`]: what it is measured against;
+//! - [`generic_store`]: a filled store.
 
 pub mod areas;
+pub mod generic_store;
 pub mod measure;
 pub mod peers;
 pub mod row;

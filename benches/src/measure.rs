@@ -86,6 +86,21 @@ pub fn compare<A, B>(plan: Plan, mut ours: impl FnMut() -> A, mut peer: impl FnM
     Compared { ours: median(&mut our_times), peer: median(&mut peer_times) }
 }
 
+/// Runs any number of operations in turns, so many calls of each a round, and returns the median time of one
+/// call of each in nanoseconds. For operations that change what they work on, so that the number of calls has
+/// to be known; and long ones, because each call goes through a pointer.
+pub fn interleave(clock: Clock, rounds: usize, calls: u32, operations: &mut [&mut dyn FnMut()]) -> Vec<f64> {
+    let mut times = vec![Vec::with_capacity(rounds); operations.len()];
+    for round in 0..rounds {
+        for position in 0..operations.len() {
+            // Each comes first, second, ... in turn.
+            let index = (position + round) % operations.len();
+            times[index].push(batch(clock, calls, &mut operations[index]));
+        }
+    }
+    times.iter_mut().map(|times| median(times)).collect()
+}
+
 /// The median time of one call, in nanoseconds.
 pub fn time<A>(plan: Plan, mut operation: impl FnMut() -> A) -> f64 {
     let calls = calls_in_a_batch(plan, &mut operation);
@@ -132,7 +147,7 @@ pub fn median(values: &mut [f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, Plan, compare, median, time};
+    use super::{Clock, Plan, compare, interleave, median, time};
     use std::{cell::RefCell, hint::black_box, time::Duration};
 
     #[test]
@@ -163,6 +178,16 @@ mod tests {
         compare(plan, || step('a'), || step('b'));
         // The first two find out how long a call takes.
         assert_eq!(*order.borrow(), "ababbaabba");
+    }
+
+    #[test]
+    fn each_of_several_has_its_turn_at_every_place() {
+        let order = RefCell::new(String::new());
+        let step = |name| order.borrow_mut().push(name);
+        let (mut a, mut b, mut c) = (|| step('a'), || step('b'), || step('c'));
+        let times = interleave(Clock::Wall, 3, 2, &mut [&mut a, &mut b, &mut c]);
+        assert_eq!(times.len(), 3);
+        assert_eq!(*order.borrow(), "aabbccbbccaaccaabb");
     }
 
     #[test]

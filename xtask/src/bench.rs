@@ -6,6 +6,14 @@ use crate::{Failure, cargo};
 
 /// Runs the task. Everything but the build is done by the program `measure` of keyway-benches.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    // All programs of the package: one of them starts another.
+    let built = cargo::cargo()
+        .args(["build", "--quiet", "--release", "--package", "keyway-benches", "--bins"])
+        .status()
+        .map_err(|error| format!("cargo does not start: {error}"))?;
+    if !built.success() {
+        return Err("the benchmarks do not compile".to_owned());
+    }
     let mut command = cargo::cargo();
     command.args(["run", "--quiet", "--release", "--package", "keyway-benches", "--bin", "measure", "--"]);
     while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {

@@ -4,6 +4,7 @@ pub mod compatibility;
 mod footprint;
 pub mod registry;
 pub mod seal;
+pub mod secrets;
 
 use crate::row::Row;
 
@@ -26,5 +27,6 @@ pub const AREAS: &[Area] = &[
     Area { name: "compatibility", about: "parsing and matching of version ranges", run: compatibility::run },
     Area { name: "registry", about: "collecting and looking up a hundred plugins", run: registry::run },
     Area { name: "seal", about: "sealing and opening of Fernet tokens", run: seal::run },
+    Area { name: "secrets", about: "the generic store on SQLite with 100,000 secrets", run: secrets::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
