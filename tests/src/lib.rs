@@ -1,5 +1,6 @@
 //! What the tests of Keyway that reach across crates share.
 //!
+//! - [`properties`]: what must hold for any bytes whatever, for the fuzz targets and their corpora;
 //! - [`services`]: finding or making the real programs that some tests run against, and reporting what
 //!   was skipped because one is missing.
 //!
@@ -17,4 +18,5 @@
 //! }
 //! ```
 
+pub mod properties;
 pub mod services;

@@ -114,7 +114,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
         CREATE_ROUNDS,
         CREATES,
         &mut [&mut || large.create(), &mut || large.peer_create(), &mut || small.create(), &mut || {
-            small.peer_create()
+            small.peer_create();
         }],
     );
     rows.extend(against_the_peer(area, "durable create", &times));
@@ -126,7 +126,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
         GET_ROUNDS,
         GETS,
         &mut [&mut || large.get(a), &mut || large.peer_get(b), &mut || small.get(c), &mut || {
-            small.peer_get(d)
+            small.peer_get(d);
         }],
     );
     rows.extend(against_the_peer(area, "get", &times));
