@@ -42,7 +42,7 @@ impl PluginMetadata {
     /// # Errors
     /// [`MetadataError`] names the field and what it must be: every field present and of
     /// its type, no unknown and no repeated key, a real date, a known type, an author
-    /// "Name <address>", a compatibility string that some version and the own version
+    /// `Name <address>`, a compatibility string that some version and the own version
     /// satisfy.
     pub fn from_json(json: &str) -> Result<Self, MetadataError> {
         let node = serde_json::from_str(json)

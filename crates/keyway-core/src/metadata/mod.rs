@@ -55,7 +55,7 @@ impl PluginMetadata {
         self.kind
     }
 
-    /// The author, as "Name <address>".
+    /// The author, as `Name <address>`.
     pub fn author(&self) -> &str {
         &self.author
     }
