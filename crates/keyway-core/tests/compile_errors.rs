@@ -8,12 +8,13 @@ use std::path::Path;
 use cargo_project::Project;
 
 /// A file of `tests/ui`, and what the compiler must say about it.
-const CASES: [(&str, &[&str]); 11] = [
+const CASES: [(&str, &[&str]); 12] = [
     (
         "malformed_compatibility",
         &[r#"compatibility ">=:1.0,<2.0": at byte 8 expected `:` between comparator and version"#],
     ),
     ("malformed_version", &[r#"version "1.0.": at byte 4 expected a decimal number"#]),
+    ("short_version", &[r#"version "1.0" must have three numbers: Major.Minor.Patch"#]),
     ("impossible_date", &["updated 20230229 must be a real date as the number YYYYMMDD"]),
     (
         "version_outside_own_range",

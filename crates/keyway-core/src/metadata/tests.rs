@@ -154,7 +154,7 @@ fn unknown_keys_are_named_with_their_neighbour() {
     wrong["plugin"]["descripton"] = json!("typo");
     assert_eq!(
         refused(&wrong).to_string(),
-        "metadata: unknown key `plugin.descripton`; did you mean `plugin.description`?"
+        "metadata: unknown key `plugin.descripton`; did you mean `description`?"
     );
     let mut wrong = document();
     wrong["name"] = json!("Shadow");

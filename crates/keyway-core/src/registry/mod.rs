@@ -163,11 +163,7 @@ impl Registry {
     #[cold]
     fn not_found(&self, kind: PluginKind, wanted: &str) -> LookupError {
         let ids = self.iter().filter(|plugin| plugin.kind() == kind).map(Registration::id);
-        LookupError::NotFound {
-            kind,
-            wanted: wanted.to_owned(),
-            nearest: crate::nearest::nearest(wanted, ids),
-        }
+        LookupError::NotFound { kind, wanted: wanted.to_owned(), nearest: crate::key::nearest(wanted, ids) }
     }
 }
 

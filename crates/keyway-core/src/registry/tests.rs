@@ -54,10 +54,12 @@ fn declare<C: Contract>(
     package: &'static str,
     factory: &'static Holder<C::Plugin>,
 ) -> &'static Registration {
+    // Short here, three numbers in a declaration.
+    let version = Version::parse(version).unwrap();
     let declared = Declared {
         id,
         name: "Number",
-        version,
+        version: full(&version),
         author: "A <a@example.org>",
         updated: 20_261_121,
         compatibility: ">=:0.0.0-0",
@@ -65,6 +67,12 @@ fn declare<C: Contract>(
     };
     let origin = Origin::new(package, "0.1.0", "src/lib.rs", 7);
     Box::leak(Box::new(Registration::declare::<C>(declared, ANYTHING, factory, origin)))
+}
+
+fn full(version: &Version) -> &'static str {
+    let (pre, build) = (version.pre_release(), version.build());
+    let tail = pre.map(|pre| format!("-{pre}")).into_iter().chain(build.map(|build| format!("+{build}")));
+    format!("{}.{}.{}{}", version.major(), version.minor(), version.patch(), tail.collect::<String>()).leak()
 }
 
 fn first(id: &'static str, version: &'static str, package: &'static str) -> &'static Registration {
@@ -95,11 +103,11 @@ fn plugins_are_found_by_id_and_listed_in_order() {
     assert_eq!(
         order,
         [
-            "Secret a-much-longer-id 1.0",
-            "Secret a-much-longer-ie 1.0",
-            "Secret b 1.9",
-            "Secret b 1.10",
-            "Issuer a 1.0"
+            "Secret a-much-longer-id 1.0.0",
+            "Secret a-much-longer-ie 1.0.0",
+            "Secret b 1.9.0",
+            "Secret b 1.10.0",
+            "Issuer a 1.0.0"
         ]
     );
     let plugin = registry.get::<Firsts>("b").unwrap();
@@ -132,14 +140,14 @@ fn selecting_takes_the_highest_version_that_fits() {
             .map(|plugin| plugin.metadata().version().to_string())
     };
     for id in ["b", "Number"] {
-        assert_eq!(version(">=:1.0,<:2.0", id).unwrap(), "1.10");
-        assert_eq!(version("<:1.10", id).unwrap(), "1.9");
-        assert_eq!(version(">=:0", id).unwrap(), "2.0");
+        assert_eq!(version(">=:1.0,<:2.0", id).unwrap(), "1.10.0");
+        assert_eq!(version("<:1.10", id).unwrap(), "1.9.0");
+        assert_eq!(version(">=:0", id).unwrap(), "2.0.0");
     }
     let error = version(">:2", "b").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no version of the Secret plugin `b` satisfies >:2; linked are 1.9, 1.10, 2.0"
+        "no version of the Secret plugin `b` satisfies >:2; linked are 1.9.0, 1.10.0, 2.0.0"
     );
     assert_eq!(error.kind().code(), "incompatible");
     assert_eq!(version(">=:0", "c").unwrap_err().kind().code(), "not_found");
@@ -183,7 +191,7 @@ fn duplicates_are_reported_with_both_sides() {
     let RegistryFault::Duplicate { id, first, second, .. } = &faults.faults()[0] else { panic!("{faults}") };
     assert_eq!((*id, first.package, second.package), ("b", "ant", "zebra"));
     let text = faults.to_string();
-    for part in ["`b` 1.0", "ant 0.1.0 at src/lib.rs:7", "zebra 0.1.0 at src/lib.rs:7", "`d` 1.0.0+"] {
+    for part in ["`b` 1.0.0", "ant 0.1.0 at src/lib.rs:7", "zebra 0.1.0 at src/lib.rs:7", "`d` 1.0.0+"] {
         assert!(text.contains(part), "{text}");
     }
 }
