@@ -18,7 +18,7 @@ pub(super) const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(Open
 /// Statements that a connection keeps ready. There are fewer than that.
 const STATEMENTS: usize = 32;
 /// Pages in the log after which a commit writes them back into the file.
-const CHECKPOINT_PAGES: u32 = 1000;
+const CHECKPOINT_PAGES: u32 = 4000;
 /// What the log may keep on disk after it was written back.
 const LOG_BYTES: u32 = 32 << 20;
 

@@ -1,7 +1,7 @@
 //! Reads, on a few connections of their own.
 
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Row, params};
 
@@ -34,6 +34,8 @@ struct Pool {
     idle: Vec<Connection>,
     /// Idle and taken ones.
     open: usize,
+    /// Who waits for one; nobody is woken for nothing, because that is a system call.
+    waiting: usize,
     closed: bool,
 }
 
@@ -134,7 +136,7 @@ impl Readers {
         pool.closed = true;
         self.returned.notify_all();
         while pool.open > pool.idle.len() {
-            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pool = self.wait(pool);
         }
         pool.open = 0;
         let idle = std::mem::take(&mut pool.idle);
@@ -164,8 +166,15 @@ impl Readers {
                 lent.connection = Some(self.connect()?);
                 return Ok(lent);
             }
-            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pool = self.wait(pool);
         }
+    }
+
+    fn wait<'a>(&self, mut pool: MutexGuard<'a, Pool>) -> MutexGuard<'a, Pool> {
+        pool.waiting += 1;
+        let mut pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        pool.waiting -= 1;
+        pool
     }
 
     fn connect(&self) -> Result<Connection, StorageError> {
@@ -177,7 +186,7 @@ impl Readers {
         Ok(connection)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Pool> {
+    fn lock(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -195,11 +204,11 @@ impl Drop for Lent<'_> {
             Some(connection) => pool.idle.push(connection),
             None => pool.open -= 1,
         }
-        let closed = pool.closed;
+        let (waiting, closed) = (pool.waiting, pool.closed);
         drop(pool);
         if closed {
             self.readers.returned.notify_all();
-        } else {
+        } else if waiting > 0 {
             self.readers.returned.notify_one();
         }
     }
