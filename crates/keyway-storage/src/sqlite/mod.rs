@@ -3,6 +3,7 @@
 mod apply;
 mod connection;
 mod file;
+mod layout;
 mod options;
 mod queue;
 mod readers;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::SqliteOptions;
-use super::apply::{Applied, apply, conflicts_before_writing};
+use super::apply::{Applied, apply};
 use super::connection::{self, Patience, failure};
 use crate::revision::Revisions;
 use crate::{Batch, Outcome, StorageError};
@@ -84,22 +84,10 @@ impl Writer {
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
             let revision = self.revisions.next();
-            let undoable = !conflicts_before_writing(batch);
-            if undoable {
-                statement(connection, "SAVEPOINT batch")?;
-            }
             outcomes.push(match apply(connection, batch, revision)? {
                 Applied::All => Outcome::Committed(revision),
-                Applied::Conflict { item } => {
-                    if undoable {
-                        statement(connection, "ROLLBACK TO batch")?;
-                    }
-                    Outcome::Conflict { item }
-                }
+                Applied::Conflict { item } => Outcome::Conflict { item },
             });
-            if undoable {
-                statement(connection, "RELEASE batch")?;
-            }
         }
         Ok(match transaction.commit() {
             Ok(()) => outcomes.into_iter().map(Ok).collect(),
