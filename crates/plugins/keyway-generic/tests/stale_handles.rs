@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use keyway_core::{SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
-use keyway_secrets::{
-    Configure, EnvironmentFilter, ListQuery, SecretChange, SecretStore, StoreError,
-};
+use keyway_secrets::{Configure, EnvironmentFilter, ListQuery, SecretChange, SecretStore, StoreError};
 use keyway_storage::{Batch, Expectation, Storage};
 use support::*;
 
@@ -31,11 +29,8 @@ async fn made_anew() -> (Arc<dyn Storage>, Arc<dyn SecretStore>, Arc<dyn SecretS
 
 #[tokio::test]
 async fn a_store_made_anew_is_listed_as_it_is() {
-    for filter in [
-        EnvironmentFilter::All,
-        EnvironmentFilter::Shared,
-        EnvironmentFilter::In(environment("e")),
-    ] {
+    for filter in [EnvironmentFilter::All, EnvironmentFilter::Shared, EnvironmentFilter::In(environment("e"))]
+    {
         let (_, stale, other) = made_anew().await;
         let query = ListQuery::all().of(filter);
         let names = |page: keyway_secrets::SecretPage| {
