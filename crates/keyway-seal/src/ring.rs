@@ -97,6 +97,17 @@ impl KeyRing {
         Self::collect(self.keys.first().cloned())
     }
 
+    /// The same keys with this one in front, so that it seals; `None` when the ring does not
+    /// have it.
+    #[must_use]
+    pub fn led_by(&self, id: KeyId) -> Option<KeyRing> {
+        if self.primary_id() == id {
+            return Some(self.clone());
+        }
+        let leader = self.keys.iter().find(|key| key.id == id)?;
+        Some(Self::collect(std::iter::once(leader).chain(self.keys.iter()).cloned()))
+    }
+
     /// Seals `plaintext` with the first key, at the system's time.
     ///
     /// # Errors
