@@ -1,1 +1,22 @@
-//! Placeholder.
+//! What the tests of Keyway that reach across crates share.
+//!
+//! - [`properties`]: what must hold for any bytes whatever, for the fuzz targets and their corpora;
+//! - [`services`]: finding or making the real programs that some tests run against, and reporting what
+//!   was skipped because one is missing.
+//!
+//! A test against a real program reads like this:
+//!
+//! ```
+//! use keyway_tests::services::{CONVECTION, OrSkip as _, python_with};
+//!
+//! fn the_real_plugin_reads_what_we_wrote() {
+//!     let Some(python) = python_with(&CONVECTION).or_skip("store files against the real plugin") else {
+//!         return;
+//!     };
+//!     // Run `python`, look at what it says.
+//! #   let _ = python;
+//! }
+//! ```
+
+pub mod properties;
+pub mod services;

@@ -1,2 +1,66 @@
-//! Placeholder.
-fn main() {}
+//! Tasks of the Keyway workspace, run as `cargo xtask TASK`.
+//!
+//! One file a task. This package is compiled before anything else on a fresh machine, so it
+//! depends on an argument parser and on JSON, and on no crate of the workspace.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+
+mod arrows;
+mod bench;
+mod cargo;
+mod fuzz;
+mod services;
+mod skips;
+mod summary;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask TASK [OPTIONS]
+
+Tasks:
+  test                        every test: unit, integration and documentation tests, and the example host
+      --require-services      fail when a real program that a test needs is missing
+      --install-services      install Debian packages and Python packages first
+  bench [AREA]                measure, and print each figure beside its target and its peer
+      --json FILE             write the rows as JSON too
+      --list                  print the areas
+  arrows                      check the arrows in ARCHITECTURE.md against what cargo reports
+  fuzz [TARGET]               run the fuzz targets for a short time (needs nightly and cargo-fuzz)
+      --seconds N             how long each target runs (default 5)
+";
+
+/// Why a task did not succeed. The text is for the person at the terminal.
+type Failure = String;
+
+fn main() -> ExitCode {
+    let mut arguments = lexopt::Parser::from_env();
+    let outcome = match arguments.next() {
+        Ok(Some(lexopt::Arg::Value(task))) => match task.to_str() {
+            Some("test") => test::run(arguments),
+            Some("bench") => bench::run(arguments),
+            Some("arrows") => arrows::run(arguments),
+            Some("fuzz") => fuzz::run(arguments),
+            Some("help") => help(),
+            _ => Err(format!("no task is called {}\n\n{USAGE}", task.to_string_lossy())),
+        },
+        Ok(Some(lexopt::Arg::Long("help") | lexopt::Arg::Short('h'))) => help(),
+        Ok(Some(other)) => Err(format!("{}\n\n{USAGE}", other.unexpected())),
+        Ok(None) => Err(USAGE.to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one of the tasks")]
+fn help() -> Result<(), Failure> {
+    print!("{USAGE}");
+    Ok(())
+}

@@ -3,9 +3,10 @@
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Things of the host's that a plugin may use, each found by its type: a storage
-/// engine, a clock, a client.
+/// engine, a clock, a client. A clone lends the same things.
 ///
 /// Contract crates know nothing of storage (see ARCHITECTURE.md), so a plugin that
 /// needs it asks for it here by a type that both sides know.
@@ -22,9 +23,9 @@ use std::fmt;
 /// assert_eq!(resources.require::<Arc<dyn Clock>>().unwrap().now(), 7);
 /// assert!(resources.require::<String>().unwrap_err().to_string().contains("String"));
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Resources {
-    by_type: HashMap<TypeId, (&'static str, Box<dyn Any + Send + Sync>)>,
+    by_type: HashMap<TypeId, (&'static str, Arc<dyn Any + Send + Sync>)>,
 }
 
 impl Resources {
@@ -36,7 +37,7 @@ impl Resources {
     /// Lends `resource`, in place of an earlier one of the same type.
     #[must_use]
     pub fn with<T: Any + Send + Sync>(mut self, resource: T) -> Self {
-        self.by_type.insert(TypeId::of::<T>(), (type_name::<T>(), Box::new(resource)));
+        self.by_type.insert(TypeId::of::<T>(), (type_name::<T>(), Arc::new(resource)));
         self
     }
 

@@ -83,10 +83,29 @@ impl KeyRing {
         Self::collect(self.keys.iter().chain(old.keys.iter()).cloned())
     }
 
+    /// The ring of these keys of the ring, in the order of `ids`; `None` when one of them is not
+    /// there, or `ids` is empty.
+    pub fn select(&self, ids: impl IntoIterator<Item = KeyId>) -> Option<KeyRing> {
+        let find = |id| self.keys.iter().find(|key| key.id == id).cloned();
+        let keys: Vec<_> = ids.into_iter().map(find).collect::<Option<_>>()?;
+        (!keys.is_empty()).then(|| Self::collect(keys))
+    }
+
     /// The ring of the key that seals, alone.
     #[must_use]
     pub fn only_primary(&self) -> KeyRing {
         Self::collect(self.keys.first().cloned())
+    }
+
+    /// The same keys with this one in front, so that it seals; `None` when the ring does not
+    /// have it.
+    #[must_use]
+    pub fn led_by(&self, id: KeyId) -> Option<KeyRing> {
+        if self.primary_id() == id {
+            return Some(self.clone());
+        }
+        let leader = self.keys.iter().find(|key| key.id == id)?;
+        Some(Self::collect(std::iter::once(leader).chain(self.keys.iter()).cloned()))
     }
 
     /// Seals `plaintext` with the first key, at the system's time.

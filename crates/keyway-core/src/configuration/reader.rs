@@ -13,6 +13,7 @@ use serde::de::{
 use serde_json::Value;
 
 use super::error::{ConfigurationError, ConfigurationProblem};
+use crate::key::{nearest, shown};
 
 /// Reads one value.
 pub(super) struct Reader<'a>(&'a Value);
@@ -66,9 +67,11 @@ impl Failure {
         let mut path = String::new();
         for step in steps {
             match step {
-                Step::Key(key) if path.is_empty() => path = key,
-                Step::Key(key) => path = format!("{path}.{key}"),
-                Step::Index(index) => path = format!("{path}[{index}]"),
+                Step::Key(key) => {
+                    path.push_str(if path.is_empty() { "" } else { "." });
+                    path.push_str(&shown(&key));
+                }
+                Step::Index(index) => path.extend(["[", &index.to_string(), "]"]),
             }
         }
         ConfigurationError { path, problem }
@@ -125,7 +128,7 @@ impl serde::de::Error for Failure {
     }
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
-        let nearest = crate::nearest::nearest(field, known.iter().copied());
+        let nearest = nearest(field, known.iter().copied());
         Self { key: Some(field.to_owned()), ..Self::of(ConfigurationProblem::UnknownKey { nearest, known }) }
     }
 

@@ -8,6 +8,7 @@ use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::{Date, MetadataError, MetadataField, PluginKind, PluginMetadata, text};
+use crate::key::{nearest, shown};
 use crate::{Compatibility, Version};
 
 /// Any value, with every key of an object as often as it was written: a JSON value keeps
@@ -42,7 +43,7 @@ impl PluginMetadata {
     /// # Errors
     /// [`MetadataError`] names the field and what it must be: every field present and of
     /// its type, no unknown and no repeated key, a real date, a known type, an author
-    /// "Name <address>", a compatibility string that some version and the own version
+    /// `Name <address>`, a compatibility string that some version and the own version
     /// satisfy.
     pub fn from_json(json: &str) -> Result<Self, MetadataError> {
         let node = serde_json::from_str(json)
@@ -132,10 +133,10 @@ impl Fields {
         let prefix = if object == MetadataField::Plugin { "plugin." } else { "" };
         let mut fields = Vec::with_capacity(N);
         for (key, value) in entries {
-            let path = format!("{prefix}{}", shortened(&key));
-            let Some(field) = known.into_iter().find(|field| field.path().strip_prefix(prefix) == Some(&key))
-            else {
-                let nearest = crate::nearest::nearest(&path, known.map(MetadataField::path));
+            let path = format!("{prefix}{}", shown(&key));
+            let name = |field: MetadataField| field.path().strip_prefix(prefix).unwrap_or(field.path());
+            let Some(field) = known.into_iter().find(|field| name(*field) == key) else {
+                let nearest = nearest(&key, known.map(name));
                 return Err(MetadataError::UnknownKey { key: path, nearest });
             };
             if fields.iter().any(|(seen, _)| *seen == field) {
@@ -166,14 +167,6 @@ impl Fields {
                 Err(MetadataError::WrongType { field, expected: "an integer", found: other.type_name() })
             }
         }
-    }
-}
-
-/// Keys come from outside; a message shows the beginning of a long one.
-fn shortened(key: &str) -> Cow<'_, str> {
-    match key.char_indices().nth(64) {
-        Some((end, _)) => Cow::Owned(format!("{}...", &key[..end])),
-        None => Cow::Borrowed(key),
     }
 }
 

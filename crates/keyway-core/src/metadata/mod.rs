@@ -55,7 +55,7 @@ impl PluginMetadata {
         self.kind
     }
 
-    /// The author, as "Name <address>".
+    /// The author, as `Name <address>`.
     pub fn author(&self) -> &str {
         &self.author
     }
@@ -125,6 +125,14 @@ impl Declared {
             )
         };
         let version = Version::from_static(self.version);
+        // Two numbers are read (decision C1), but a plugin says Major.Minor.Patch (seed).
+        if version.parts().components < 3 {
+            refuse(
+                &Message::new("version ")
+                    .quote(self.version)
+                    .text(" must have three numbers: Major.Minor.Patch"),
+            );
+        }
         let compatibility = Compatibility::from_static(self.compatibility, clauses);
         // A string that nothing satisfies does not match the own version either.
         if !compatibility.matches(&version) {

@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::fmt;
 
 use super::faults::{ContractUse, RegistryFault, RegistryFaults};
+use super::index::Index;
 use super::registration::{Holder, Registration};
 use super::{Registry, Slot};
 use crate::{Contract, ContractVersion, PluginKind};
@@ -127,7 +128,11 @@ impl RegistryBuilder {
         slots.dedup_by(|a, b| std::ptr::eq(a.registration, b.registration));
         duplicates(&slots, &mut faults);
         contracts(&slots, &driven, &mut faults);
-        if faults.is_empty() { Ok(Registry { slots }) } else { Err(RegistryFaults(faults)) }
+        if !faults.is_empty() {
+            return Err(RegistryFaults(faults));
+        }
+        let index = Index::new(&slots);
+        Ok(Registry { slots, index })
     }
 }
 

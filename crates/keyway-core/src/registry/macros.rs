@@ -33,6 +33,8 @@ macro_rules! register {
         static __KEYWAY_PLUGINS: &[&$crate::Registration] = &[$(
             $(#[$attribute])*
             {
+                // A date reads better without separators.
+                #[allow(clippy::unreadable_literal)]
                 const DECLARED: $crate::__private::Declared = $crate::__private::Declared {
                     id: $id,
                     name: $name,

@@ -3,6 +3,7 @@
 mod builder;
 mod contract;
 mod faults;
+mod index;
 mod lookup;
 mod macros;
 mod registration;
@@ -20,6 +21,7 @@ pub use lookup::LookupError;
 pub use registration::{Holder, Origin, Registration};
 
 use crate::{Compatibility, PluginKind, PluginMetadata};
+use index::Index;
 use registration::SortKey;
 
 /// The plugins of a program, of all kinds, checked and sorted (decisions K2 and K3).
@@ -29,6 +31,7 @@ use registration::SortKey;
 pub struct Registry {
     /// Sorted by kind, id and version.
     slots: Vec<Slot>,
+    index: Index,
 }
 
 /// A registration beside what decides nearly every comparison.
@@ -57,9 +60,13 @@ impl Slot {
         })
     }
 
+    fn same_id(&self, other: &Self) -> bool {
+        self.key == other.key && self.registration.id() == other.registration.id()
+    }
+
     fn same_plugin(&self, other: &Self) -> bool {
-        let (a, b) = (self.registration, other.registration);
-        self.key == other.key && a.id() == b.id() && a.metadata().version() == b.metadata().version()
+        self.same_id(other)
+            && self.registration.metadata().version() == other.registration.metadata().version()
     }
 }
 
@@ -83,8 +90,8 @@ impl Registry {
     /// [`LookupError`] says whether the id is unknown or its contract another one.
     #[inline]
     pub fn get<C: Contract>(&self, id: &str) -> Result<Registered<C>, LookupError> {
-        match self.versions(C::KIND, id).last() {
-            Some(slot) => Registered::new(slot.registration),
+        match self.index.find(&self.slots, C::KIND, id) {
+            Some(position) => Registered::new(self.slots[position].registration),
             None => Err(self.not_found(C::KIND, id)),
         }
     }
@@ -132,15 +139,11 @@ impl Registry {
     }
 
     /// All versions of one plugin, lowest first.
-    #[inline]
     fn versions(&self, kind: PluginKind, id: &str) -> &[Slot] {
-        let key = SortKey::new(kind, id);
-        let start = self
-            .slots
-            .partition_point(|slot| slot.key.cmp(&key).then_with(|| slot.registration.id().cmp(id)).is_lt());
-        let rest = &self.slots[start..];
-        let count = rest.iter().take_while(|slot| slot.key == key && slot.registration.id() == id).count();
-        &rest[..count]
+        let Some(highest) = self.index.find(&self.slots, kind, id) else { return &[] };
+        let slots = &self.slots[..=highest];
+        let others = slots.iter().rev().take_while(|slot| slot.same_id(&slots[highest])).count();
+        &slots[slots.len() - others..]
     }
 
     fn id_of_name(&self, kind: PluginKind, name: &str) -> Result<&'static str, LookupError> {
@@ -160,11 +163,7 @@ impl Registry {
     #[cold]
     fn not_found(&self, kind: PluginKind, wanted: &str) -> LookupError {
         let ids = self.iter().filter(|plugin| plugin.kind() == kind).map(Registration::id);
-        LookupError::NotFound {
-            kind,
-            wanted: wanted.to_owned(),
-            nearest: crate::nearest::nearest(wanted, ids),
-        }
+        LookupError::NotFound { kind, wanted: wanted.to_owned(), nearest: crate::key::nearest(wanted, ids) }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::fmt;
 
+use super::index::IdHash;
 use crate::compatibility::Clause;
 use crate::metadata::Declared;
 use crate::{Contract, ContractVersion, PluginKind, PluginMetadata};
@@ -11,6 +12,7 @@ use crate::{Contract, ContractVersion, PluginKind, PluginMetadata};
 /// [`register!`](crate::register) alone.
 pub struct Registration {
     pub(super) key: SortKey,
+    pub(super) hash: IdHash,
     id: &'static str,
     metadata: PluginMetadata,
     contract_version: ContractVersion,
@@ -86,6 +88,7 @@ impl Registration {
         Self {
             metadata: declared.metadata(C::KIND, clauses),
             key: SortKey::new(C::KIND, declared.id),
+            hash: IdHash::new(C::KIND, declared.id),
             id: declared.id,
             contract_version: C::VERSION,
             origin,
@@ -142,12 +145,11 @@ impl fmt::Debug for Registration {
 }
 
 /// The kind and the beginning of the id as one number: it decides nearly every comparison
-/// of a sort or a look-up without following a pointer.
+/// of a sort without following a pointer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SortKey(u128);
 
 impl SortKey {
-    #[inline]
     pub(super) const fn new(kind: PluginKind, id: &str) -> Self {
         const BYTES: usize = 15;
         let id = id.as_bytes();

@@ -3,7 +3,7 @@
 pub(crate) mod grammar;
 pub(crate) mod precedence;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

@@ -1,124 +1,180 @@
 //! One batch, inside a transaction that is open.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params};
 
-use super::connection::{checksum, failure};
+use super::connection::failure;
+use super::layout::{checksum, damaged, is_large};
 use crate::{Action, Batch, Expectation, Item, Revision, StorageError};
 
+const FIND: &str = "SELECT revision, value FROM records WHERE key = ?1";
 const REVISION: &str = "SELECT revision FROM records WHERE key = ?1";
 const INSERT: &str = "INSERT INTO records (key, revision, checksum, value) VALUES (?1, ?2, ?3, ?4) \
      ON CONFLICT (key) DO NOTHING";
-const UPSERT: &str = "INSERT INTO records (key, revision, checksum, value) VALUES (?1, ?2, ?3, ?4) \
-     ON CONFLICT (key) DO UPDATE SET \
-     revision = excluded.revision, checksum = excluded.checksum, value = excluded.value";
-const UPDATE: &str =
-    "UPDATE records SET revision = ?2, checksum = ?3, value = ?4 WHERE key = ?1 AND revision = ?5";
+const UPDATE: &str = "UPDATE records SET revision = ?2, checksum = ?3, value = ?4 WHERE key = ?1";
 const DELETE: &str = "DELETE FROM records WHERE key = ?1";
-const DELETE_REVISION: &str = "DELETE FROM records WHERE key = ?1 AND revision = ?2";
+const INSERT_LARGE: &str = "INSERT INTO large_values (value) VALUES (?1)";
+const UPDATE_LARGE: &str = "UPDATE large_values SET value = ?2 WHERE id = ?1";
+const DELETE_LARGE: &str = "DELETE FROM large_values WHERE id = ?1";
 
 /// What applying a batch came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Applied {
     /// Everything is in the transaction.
     All,
-    /// The first item whose expectation did not hold. What the batch wrote before it was
-    /// noticed must be undone, unless [`conflicts_before_writing`].
-    Conflict { item: usize },
+    /// Nothing is: the first item whose expectation does not hold.
+    Conflict {
+        /// Its place in the batch.
+        item: usize,
+    },
 }
 
-/// The order in which items are applied: what can fail comes before what cannot, and what
-/// does not write before what does.
-fn rank(item: &Item) -> u8 {
-    match (item.action(), item.expectation()) {
-        (Action::Check, _) => 0,
-        (_, Expectation::Any) => 2,
-        _ => 1,
-    }
+/// What lies at a key before the batch.
+#[derive(Clone, Copy)]
+struct Found {
+    revision: Revision,
+    /// The id of the value, when it is a large one.
+    large: Option<i64>,
 }
 
-/// Whether a conflict of this batch is always noticed before it wrote anything: then nothing
-/// has to be undone. True for the usual batch, one conditional write and checks.
-pub(super) fn conflicts_before_writing(batch: &Batch) -> bool {
-    batch.items().iter().filter(|item| rank(item) == 1).count() <= 1
-}
-
-/// Applies the items of `batch`, whose keys are all different.
-///
-/// A conditional write is one statement that writes only when the expectation holds, so
-/// it costs one search of the tree and not two.
+/// Applies the items of `batch`, whose keys are all different: first all expectations, then
+/// all writes, so that a conflict never has to be undone.
 pub(super) fn apply(
     connection: &Connection,
     batch: &Batch,
     revision: Revision,
 ) -> Result<Applied, StorageError> {
-    for wanted in 0..=2 {
-        for (place, item) in batch.items().iter().enumerate().filter(|(_, item)| rank(item) == wanted) {
-            if !apply_item(connection, item, revision)? {
-                return first_conflict(connection, batch, place, wanted)
-                    .map(|item| Applied::Conflict { item });
-            }
+    let direct = direct_insert(batch);
+    let mut found = Vec::with_capacity(batch.items().len());
+    for (place, item) in batch.items().iter().enumerate() {
+        if Some(place) == direct {
+            found.push(None);
+            continue;
+        }
+        let there = match item.action() {
+            Action::Check => find_revision(connection, item.key())?,
+            Action::Put { .. } | Action::Delete => find(connection, item.key())?,
+        };
+        if !item.expectation().is_met_by(there.map(|found| found.revision)) {
+            // The one that was left out has to be looked at after all, if it comes first.
+            return match direct.filter(|&direct| direct < place) {
+                Some(direct) if find(connection, batch.items()[direct].key())?.is_some() => {
+                    Ok(Applied::Conflict { item: direct })
+                }
+                _ => Ok(Applied::Conflict { item: place }),
+            };
+        }
+        found.push(there);
+    }
+    if let Some(place) = direct
+        && !write(connection, &batch.items()[place], None, revision)?
+    {
+        return Ok(Applied::Conflict { item: place });
+    }
+    for (place, (item, found)) in batch.items().iter().zip(found).enumerate() {
+        if Some(place) != direct && !write(connection, item, found, revision)? {
+            return Err(damaged("a record is there and cannot be found"));
         }
     }
     Ok(Applied::All)
 }
 
-/// Whether the expectation held.
-fn apply_item(connection: &Connection, item: &Item, revision: Revision) -> Result<bool, StorageError> {
+/// The item whose expectation need not be looked up, because the write tells: a small record
+/// that is to be created, if there is only one such. It saves a search of the tree on
+/// the most frequent commit of all.
+fn direct_insert(batch: &Batch) -> Option<usize> {
+    let mut candidates = batch.items().iter().enumerate().filter(|(_, item)| {
+        item.expectation() == Expectation::Absent
+            && matches!(item.action(), Action::Put { value } if !is_large(item.key(), value))
+    });
+    let first = candidates.next()?;
+    candidates.next().is_none().then_some(first.0)
+}
+
+/// Whether the item was written: `false` when a record to be created is there already, or
+/// one to be changed is not.
+fn write(
+    connection: &Connection,
+    item: &Item,
+    found: Option<Found>,
+    revision: Revision,
+) -> Result<bool, StorageError> {
     let key = item.key();
-    let changed = match (item.action(), item.expectation()) {
-        (Action::Check, expectation) => return Ok(expectation.is_met_by(find(connection, key)?)),
-        (Action::Put { value }, expectation) => {
+    let old_large = found.and_then(|found| found.large);
+    let changed = match item.action() {
+        Action::Check => return Ok(true),
+        Action::Delete => {
+            if let Some(id) = old_large {
+                run(connection, DELETE_LARGE, params![id])?;
+            }
+            if found.is_none() {
+                return Ok(true);
+            }
+            run(connection, DELETE, params![key])?
+        }
+        Action::Put { value } => {
             let bits = revision.to_bits();
             let sum = checksum(key, bits, value);
             let bits = bits.cast_signed();
-            match expectation {
-                Expectation::Absent => prepared(connection, INSERT, params![key, bits, sum, value])?,
-                Expectation::Any => prepared(connection, UPSERT, params![key, bits, sum, value])?,
-                Expectation::Revision(expected) => {
-                    let expected = expected.to_bits().cast_signed();
-                    prepared(connection, UPDATE, params![key, bits, sum, value, expected])?
-                }
+            let sql = if found.is_some() { UPDATE } else { INSERT };
+            if let Some(id) = store_large(connection, key, value, old_large)? {
+                run(connection, sql, params![key, bits, sum, id])?
+            } else {
+                run(connection, sql, params![key, bits, sum, value])?
             }
-        }
-        (Action::Delete, Expectation::Revision(expected)) => {
-            prepared(connection, DELETE_REVISION, params![key, expected.to_bits().cast_signed()])?
-        }
-        // A delete that expects absence was refused by `Batch::validate`.
-        (Action::Delete, Expectation::Any | Expectation::Absent) => {
-            prepared(connection, DELETE, params![key])?;
-            return Ok(true);
         }
     };
     Ok(changed == 1)
 }
 
-/// The lowest place of an item whose expectation does not hold, when the one at `failed` does
-/// not: those that were applied did hold, the others are looked at now. The batch has
-/// not touched their records, because no key comes twice.
-fn first_conflict(
+/// Puts a value where large ones lie, if it is one, in place of the old one; or only removes
+/// the old one.
+fn store_large(
     connection: &Connection,
-    batch: &Batch,
-    failed: usize,
-    reached: u8,
-) -> Result<usize, StorageError> {
-    for (place, item) in batch.items()[..failed].iter().enumerate() {
-        if rank(item) > reached && !item.expectation().is_met_by(find(connection, item.key())?) {
-            return Ok(place);
+    key: &[u8],
+    value: &[u8],
+    old: Option<i64>,
+) -> Result<Option<i64>, StorageError> {
+    match (is_large(key, value), old) {
+        (true, Some(id)) => {
+            run(connection, UPDATE_LARGE, params![id, value])?;
+            Ok(Some(id))
         }
+        (true, None) => {
+            run(connection, INSERT_LARGE, params![value])?;
+            Ok(Some(connection.last_insert_rowid()))
+        }
+        (false, Some(id)) => run(connection, DELETE_LARGE, params![id]).map(|_| None),
+        (false, None) => Ok(None),
     }
-    Ok(failed)
 }
 
-fn find(connection: &Connection, key: &[u8]) -> Result<Option<Revision>, StorageError> {
+fn find(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageError> {
+    let broken = |error| failure("read a revision", error);
+    let mut statement = connection.prepare_cached(FIND).map_err(broken)?;
+    let mut rows = statement.query([key]).map_err(broken)?;
+    let Some(row) = rows.next().map_err(broken)? else { return Ok(None) };
+    let bits: i64 = row.get(0).map_err(broken)?;
+    let large = match row.get_ref(1).map_err(broken)? {
+        ValueRef::Integer(id) => Some(id),
+        _ => None,
+    };
+    Ok(Some(Found { revision: Revision::from_bits(bits.cast_unsigned()), large }))
+}
+
+/// As [`find`], for an item that writes nothing.
+fn find_revision(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageError> {
     let broken = |error| failure("read a revision", error);
     let mut statement = connection.prepare_cached(REVISION).map_err(broken)?;
-    let bits: Option<i64> = statement.query_row([key], |row| row.get(0)).optional().map_err(broken)?;
-    Ok(bits.map(|bits| Revision::from_bits(bits.cast_unsigned())))
+    let mut rows = statement.query([key]).map_err(broken)?;
+    let Some(row) = rows.next().map_err(broken)? else { return Ok(None) };
+    let bits: i64 = row.get(0).map_err(broken)?;
+    Ok(Some(Found { revision: Revision::from_bits(bits.cast_unsigned()), large: None }))
 }
 
-fn prepared(
+fn run(
     connection: &Connection,
-    sql: &str,
+    sql: &'static str,
     values: impl rusqlite::Params,
 ) -> Result<usize, StorageError> {
     connection

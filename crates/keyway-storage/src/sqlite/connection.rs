@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::SqliteOptions;
 use crate::StorageError;
@@ -18,7 +18,7 @@ pub(super) const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(Open
 /// Statements that a connection keeps ready. There are fewer than that.
 const STATEMENTS: usize = 32;
 /// Pages in the log after which a commit writes them back into the file.
-const CHECKPOINT_PAGES: u32 = 1000;
+const CHECKPOINT_PAGES: u32 = 4000;
 /// What the log may keep on disk after it was written back.
 const LOG_BYTES: u32 = 32 << 20;
 
@@ -105,26 +105,25 @@ pub(super) fn failure(action: &'static str, error: rusqlite::Error) -> StorageEr
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             StorageError::Corrupt { detail: error.to_string() }
         }
-        // Our own statements fit our own table: if not, it is not ours any more.
-        _ if matches!(
-            error,
-            rusqlite::Error::SqlInputError { .. }
-                | rusqlite::Error::InvalidColumnType(..)
-                | rusqlite::Error::FromSqlConversionFailure(..)
-                | rusqlite::Error::IntegralValueOutOfRange(..)
-        ) =>
-        {
-            StorageError::Corrupt { detail: format!("the table is not as it was made: {error}") }
+        _ if shows_damage(&error) => {
+            StorageError::Corrupt { detail: format!("the file is not as it was made: {error}") }
         }
         _ => StorageError::Engine { action, source: Arc::new(error) },
     }
 }
 
-/// The checksum that lies beside a record: over its key, its revision and its value.
-pub(super) fn checksum(key: &[u8], revision: u64, value: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&revision.to_le_bytes());
-    hasher.update(key);
-    hasher.update(value);
-    hasher.finalize()
+/// Errors that SQLite does not call damage, and that cannot come from a sound file: our own
+/// statements fit our own tables, and no page of a whole file is cut off.
+fn shows_damage(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(cause, _) => matches!(
+            cause.extended_code,
+            ffi::SQLITE_ERROR | ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS
+        ),
+        rusqlite::Error::SqlInputError { .. }
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..) => true,
+        _ => false,
+    }
 }

@@ -18,22 +18,34 @@ pub(super) const APPLICATION_ID: u32 = 0x4b65_7977;
 /// The layout of the table below. A later one gets the next number.
 pub(super) const SCHEMA_VERSION: u32 = 1;
 
-/// The value stands last, so that reading a revision never walks the pages of a large
-/// value; with row ids, because otherwise large values lie in the tree that every search
-/// for a small neighbour descends.
-const SCHEMA: &str = "CREATE TABLE records (
-    key BLOB NOT NULL PRIMARY KEY,
-    revision INTEGER NOT NULL,
-    checksum INTEGER NOT NULL,
-    value BLOB NOT NULL
-) STRICT";
+/// The smallest page that SQLite knows: no database is shorter.
+const LEAST_BYTES: u64 = 512;
+
+/// Small records lie in the tree of keys itself: one search finds them, and records that
+/// follow each other share pages, so a list or a rotation touches a tenth of the pages that
+/// a table in the order of creation would need. A large value there would lie in the way
+/// of every search for a neighbour, so it lies in a table of its own, and `value` is then
+/// its id. What is large is decided in `layout`.
+const SCHEMA: &str = "
+    CREATE TABLE records (
+        key BLOB NOT NULL PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        value ANY NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE large_values (
+        id INTEGER PRIMARY KEY,
+        value BLOB NOT NULL
+    ) STRICT;";
 
 /// Makes sure that `path` is a store file that this program may open.
 pub(super) fn prepare(path: &Path) -> Result<(), StorageError> {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.len() == 0 => {
-            // A store file is never empty, because it appears complete: this one lost its content.
-            Err(StorageError::Corrupt { detail: format!("{} is empty", path.display()) })
+        Ok(metadata) if metadata.is_file() && metadata.len() < LEAST_BYTES => {
+            // SQLite would take it for a new file. A store file is never that short, because it
+            // appears complete: this one lost its content.
+            let detail = format!("{} has only {} bytes", path.display(), metadata.len());
+            Err(StorageError::Corrupt { detail })
         }
         Ok(_) => probe(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -112,7 +124,7 @@ fn write_draft(draft: &Path) -> Result<(), StorageError> {
              BEGIN IMMEDIATE;
              PRAGMA application_id = {APPLICATION_ID};
              PRAGMA user_version = {SCHEMA_VERSION};
-             {SCHEMA};
+             {SCHEMA}
              COMMIT;"
         ))?;
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;

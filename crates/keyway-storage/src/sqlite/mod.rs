@@ -3,6 +3,7 @@
 mod apply;
 mod connection;
 mod file;
+mod layout;
 mod options;
 mod queue;
 mod readers;
@@ -18,7 +19,7 @@ use crate::{Batch, KeyRange, Limits, Outcome, Page, Record, Storage, StorageErro
 
 pub use options::{CommitMode, SqliteOptions};
 
-use queue::{Handle, Submitted};
+use queue::Handle;
 
 /// A store in one SQLite file: the embedded default.
 ///
@@ -124,10 +125,6 @@ impl Storage for Sqlite {
 
     async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
         batch.validate(&Limits::LOCAL)?;
-        match self.handle.shared().submit(batch) {
-            Submitted::Done(result) => result,
-            // The writer answers every job it takes, so a lost answer means that it is gone.
-            Submitted::Queued(answer) => answer.await.unwrap_or(Err(StorageError::Closed)),
-        }
+        self.handle.shared().commit(batch).await
     }
 }

@@ -1,14 +1,19 @@
 //! Who commits when: the calling thread or the writer thread.
 //!
-//! A caller that finds nobody committing and nobody waiting commits by itself
-//! ([`CommitMode::Inline`]). Everybody else queues, and the writer thread commits what
-//! waits as one group. Since nobody commits by himself while somebody waits, the thread
-//! cannot be passed over; and since only the thread serves the queue, it does not matter
-//! whether a caller's future is ever polled again.
+//! Every batch goes into a queue. In [`CommitMode::Inline`] the caller then lets the other
+//! tasks of its thread run once, so that they can queue theirs, and whoever comes back
+//! first and finds the writer free leads: it commits everything that waits as one group.
+//! One caller alone thus commits on its own thread without a wake-up, and many share a sync.
+//!
+//! Nobody waits for a future to be polled again. A leader holds the writer only inside
+//! one poll, and when batches are left over behind it, when its patience with another
+//! process ends, or when a future is dropped before it led, the writer thread takes over.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,17 +27,12 @@ use crate::{Batch, Outcome, StorageError};
 /// How long a caller's own thread waits for another process before the writer thread takes
 /// over the waiting: a few transactions.
 const INLINE_PATIENCE: Duration = Duration::from_micros(500);
-/// What goes into one group at most: it bounds how long its first batch waits.
-const GROUP_BATCHES: usize = 512;
-const GROUP_BYTES: usize = 16 << 20;
+/// What goes into one group at most. It bounds how long a caller's thread is blocked...
+const INLINE_GROUP: Group = Group { batches: 128, bytes: 4 << 20 };
+/// ...and how long the first batch of a group waits for the last.
+const THREAD_GROUP: Group = Group { batches: 512, bytes: 16 << 20 };
 
 type Answer = Result<Outcome, StorageError>;
-
-/// What [`Shared::submit`] did with a batch.
-pub(super) enum Submitted {
-    Done(Answer),
-    Queued(oneshot::Receiver<Answer>),
-}
 
 #[derive(Debug)]
 struct Job {
@@ -43,6 +43,8 @@ struct Job {
 #[derive(Debug, Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// The writer thread is wanted.
+    called: bool,
     closed: bool,
 }
 
@@ -54,7 +56,7 @@ pub(super) struct Shared {
     readers: Readers,
     writer: Mutex<Writer>,
     queue: Mutex<Queue>,
-    queued: Condvar,
+    called: Condvar,
 }
 
 impl Shared {
@@ -66,64 +68,89 @@ impl Shared {
         &self.readers
     }
 
-    /// Commits the batch here and now, or queues it. `batch` was validated.
-    pub(super) fn submit(&self, batch: Batch) -> Submitted {
-        if self.options.commit_mode == CommitMode::Inline
-            && let Some(mut writer) = self.writer_if_nobody_waits()
-        {
-            match writer.commit(&batch, INLINE_PATIENCE) {
-                // Another process is writing: wait for it elsewhere.
-                Err(StorageError::Unavailable { .. }) => {}
-                answer => return Submitted::Done(answer),
+    /// Commits `batch`, which was validated, by one of the two ways.
+    pub(super) async fn commit(&self, batch: Batch) -> Answer {
+        let (answer, mut receiver) = oneshot::channel();
+        self.enqueue(Job { batch, answer })?;
+        // From here on, on every path, somebody is told about the job.
+        let mut call = CallTheThread { shared: self, needed: true };
+        if self.options.commit_mode == CommitMode::Inline {
+            let_others_run().await;
+            // Whoever was served already does not lead: those behind are still gathering.
+            if let Ok(Some(answer)) = receiver.try_recv() {
+                call.needed = false;
+                return answer;
             }
+            call.needed = self.lead() == Led::LeftOver;
         }
-        let (answer, receiver) = oneshot::channel();
-        let mut queue = self.queue();
-        if queue.closed {
-            return Submitted::Done(Err(StorageError::Closed));
-        }
-        queue.jobs.push_back(Job { batch, answer });
-        drop(queue);
-        self.queued.notify_one();
-        Submitted::Queued(receiver)
+        drop(call);
+        // The writer answers every job it takes, so a lost answer means that it is gone.
+        receiver.await.unwrap_or(Err(StorageError::Closed))
     }
 
-    fn writer_if_nobody_waits(&self) -> Option<MutexGuard<'_, Writer>> {
-        let queue = self.queue();
-        if queue.closed || !queue.jobs.is_empty() {
-            return None;
+    fn enqueue(&self, job: Job) -> Result<(), StorageError> {
+        let mut queue = self.queue();
+        if queue.closed {
+            return Err(StorageError::Closed);
         }
-        match self.writer.try_lock() {
-            Ok(writer) => Some(writer),
+        queue.jobs.push_back(job);
+        Ok(())
+    }
+
+    /// Commits what waits, if the writer is free.
+    fn lead(&self) -> Led {
+        let mut writer = match self.writer.try_lock() {
+            Ok(writer) => writer,
             // A transaction that a panic left open is undone by the next one.
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Whoever has it looks at the queue after giving it back.
+            Err(TryLockError::WouldBlock) => return Led::Everything,
+        };
+        let jobs = INLINE_GROUP.take(&mut self.queue().jobs);
+        let result = commit_group(&mut writer, &jobs, INLINE_PATIENCE);
+        drop(writer);
+        match result {
+            Err(StorageError::Unavailable { .. }) => {
+                let mut queue = self.queue();
+                if queue.closed {
+                    // The thread may have gone already.
+                    drop(queue);
+                    answer(jobs, Err(StorageError::Unavailable { retry_after: None }));
+                } else {
+                    jobs.into_iter().rev().for_each(|job| queue.jobs.push_front(job));
+                }
+            }
+            result => answer(jobs, result),
         }
+        if self.queue().jobs.is_empty() { Led::Everything } else { Led::LeftOver }
     }
 
     /// The writer thread: until the store is closed and nobody waits any more.
     fn serve(&self) {
         let _end = EndOfService { shared: self };
+        let mut queue = self.queue();
         loop {
-            let mut queue = self.queue();
-            while queue.jobs.is_empty() {
+            if !queue.called && !queue.closed {
+                queue = self.called.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            queue.called = false;
+            if queue.jobs.is_empty() {
                 if queue.closed {
                     return;
                 }
-                queue = self.queued.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
             }
             drop(queue);
-            // First the writer, then the jobs: while a caller commits, the group grows, and
-            // while jobs wait in the queue nobody else takes the writer.
+            // First the writer, then the jobs: while somebody else commits, the group grows.
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let jobs = take_group(&mut self.queue().jobs);
-            let batches: Vec<&Batch> = jobs.iter().map(|job| &job.batch).collect();
-            let answers = writer.commit_group(&batches, self.options.busy_deadline);
+            let jobs = THREAD_GROUP.take(&mut self.queue().jobs);
+            let result = commit_group(&mut writer, &jobs, self.options.busy_deadline);
             drop(writer);
-            for (job, answer) in jobs.into_iter().zip(answers) {
-                // Nobody listens any more when the future was dropped; the batch stays.
-                let _ = job.answer.send(answer);
-            }
+            answer(jobs, result);
+            queue = self.queue();
+            // Also those who found the writer taken by this thread.
+            queue.called |= !queue.jobs.is_empty();
         }
     }
 
@@ -148,15 +175,76 @@ impl Drop for EndOfService<'_> {
     }
 }
 
-fn take_group(jobs: &mut VecDeque<Job>) -> Vec<Job> {
-    let mut bytes = 0;
-    let fitting = jobs.iter().take(GROUP_BATCHES).take_while(|job| {
-        let first = bytes == 0;
-        bytes += job.batch.bytes().max(1);
-        first || bytes <= GROUP_BYTES
-    });
-    let count = fitting.count();
-    jobs.drain(..count).collect()
+/// What a caller found out about the queue behind its own batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Led {
+    /// Nobody waits who would not be seen by somebody.
+    Everything,
+    /// The writer thread has to go on.
+    LeftOver,
+}
+
+/// Wakes the writer thread when it is dropped, so also when a future is dropped between
+/// queueing and leading.
+struct CallTheThread<'a> {
+    shared: &'a Shared,
+    needed: bool,
+}
+
+impl Drop for CallTheThread<'_> {
+    fn drop(&mut self) {
+        if self.needed {
+            self.shared.queue().called = true;
+            self.shared.called.notify_one();
+        }
+    }
+}
+
+/// Goes to the end of the executor's queue once.
+async fn let_others_run() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if waited {
+            return Poll::Ready(());
+        }
+        waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// How much is committed in one transaction.
+struct Group {
+    batches: usize,
+    bytes: usize,
+}
+
+impl Group {
+    /// Takes the first jobs, at least one if there is one.
+    fn take(&self, jobs: &mut VecDeque<Job>) -> Vec<Job> {
+        let mut bytes = 0_usize;
+        let fitting = jobs.iter().take(self.batches).enumerate().take_while(|(place, job)| {
+            bytes += job.batch.bytes();
+            *place == 0 || bytes <= self.bytes
+        });
+        let count = fitting.count();
+        jobs.drain(..count).collect()
+    }
+}
+
+fn commit_group(writer: &mut Writer, jobs: &[Job], patience: Duration) -> Result<Vec<Answer>, StorageError> {
+    let batches: Vec<&Batch> = jobs.iter().map(|job| &job.batch).collect();
+    writer.commit_group(&batches, patience)
+}
+
+/// Gives each job its answer, or all of them the same error.
+fn answer(jobs: Vec<Job>, result: Result<Vec<Answer>, StorageError>) {
+    let answers = result.unwrap_or_else(|error| jobs.iter().map(|_| Err(error.clone())).collect());
+    for (job, answer) in jobs.into_iter().zip(answers) {
+        // Nobody listens any more when the future was dropped; the batch stays.
+        let _ = job.answer.send(answer);
+    }
 }
 
 /// What the clones of a [`Sqlite`] hold: closes the store when the last one is dropped.
@@ -173,7 +261,7 @@ impl Handle {
 
     pub(super) fn close(&self) {
         self.shared.queue().closed = true;
-        self.shared.queued.notify_all();
+        self.shared.called.notify_all();
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
             // An answer may wake a task that holds the last handle and drops it, on the
@@ -205,7 +293,7 @@ impl Sqlite {
             readers,
             writer: Mutex::new(writer),
             queue: Mutex::default(),
-            queued: Condvar::new(),
+            called: Condvar::new(),
         });
         let serving = Arc::clone(&shared);
         let thread =

@@ -1,14 +1,16 @@
 //! Reads, on a few connections of their own.
 
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 use super::SqliteOptions;
-use super::connection::{self, Patience, checksum, failure};
-use crate::{Entry, KeyRange, Limits, Page, Record, Revision, StorageError};
+use super::connection::{self, Patience, failure};
+use super::layout::{self, damaged, record};
+use crate::{Entry, KeyRange, Limits, Page, Record, StorageError};
 
+const ALL: &str = "SELECT revision, checksum, value, key FROM records ORDER BY key";
 const GET: &str = "SELECT revision, checksum, value FROM records WHERE key = ?1";
 const FROM: &str = "SELECT revision, checksum, value, key FROM records WHERE key >= ?1 ORDER BY key";
 const AFTER: &str = "SELECT revision, checksum, value, key FROM records WHERE key > ?1 ORDER BY key";
@@ -34,6 +36,8 @@ struct Pool {
     idle: Vec<Connection>,
     /// Idle and taken ones.
     open: usize,
+    /// Who waits for one; nobody is woken for nothing, because that is a system call.
+    waiting: usize,
     closed: bool,
 }
 
@@ -51,7 +55,7 @@ impl Readers {
                 connection.prepare_cached(GET).map_err(|error| failure("read a record", error))?;
             let mut rows = statement.query([key]).map_err(|error| failure("read a record", error))?;
             match rows.next().map_err(|error| failure("read a record", error))? {
-                Some(row) => record(key, row).map(Some),
+                Some(row) => record(connection, key, row).map(Some),
                 None => Ok(None),
             }
         })
@@ -91,8 +95,8 @@ impl Readers {
                     page.more = true;
                     break;
                 }
-                let key = blob(row, 3)?;
-                let Record { value, revision } = record(key, row)?;
+                let key = layout::key(row, 3)?;
+                let Record { value, revision } = record(connection, key, row)?;
                 bytes += key.len() + value.len();
                 if bytes > limits.page_bytes && !page.entries.is_empty() {
                     page.more = true;
@@ -111,19 +115,33 @@ impl Readers {
         }
         let broken = |error| failure("check the store file", error);
         let connection = self.connect()?;
+        // One snapshot for all of it.
+        connection.execute_batch("BEGIN").map_err(broken)?;
         let report: String =
             connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(broken)?;
         if report != "ok" {
             return Err(StorageError::Corrupt { detail: report.replace('\n', " ") });
         }
-        let mut statement = connection
-            .prepare("SELECT revision, checksum, value, key FROM records NOT INDEXED")
-            .map_err(broken)?;
+        let mut statement = connection.prepare(ALL).map_err(broken)?;
         let mut rows = statement.query([]).map_err(broken)?;
-        let mut records = 0;
+        let (mut records, mut large) = (0, 0_i64);
+        let mut last = Vec::new();
         while let Some(row) = rows.next().map_err(broken)? {
-            record(blob(row, 3)?, row)?;
+            let key = layout::key(row, 3)?;
+            if key <= last.as_slice() {
+                return Err(damaged("keys are not in order"));
+            }
+            last.clear();
+            last.extend_from_slice(key);
+            let record = record(&connection, key, row)?;
             records += 1;
+            large += i64::from(layout::is_large(key, &record.value));
+        }
+        let kept: i64 = connection
+            .query_row("SELECT count(*) FROM large_values", [], |row| row.get(0))
+            .map_err(broken)?;
+        if kept != large {
+            return Err(damaged("a large value belongs to no record"));
         }
         Ok(records)
     }
@@ -134,7 +152,7 @@ impl Readers {
         pool.closed = true;
         self.returned.notify_all();
         while pool.open > pool.idle.len() {
-            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pool = self.wait(pool);
         }
         pool.open = 0;
         let idle = std::mem::take(&mut pool.idle);
@@ -164,8 +182,15 @@ impl Readers {
                 lent.connection = Some(self.connect()?);
                 return Ok(lent);
             }
-            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pool = self.wait(pool);
         }
+    }
+
+    fn wait<'a>(&self, mut pool: MutexGuard<'a, Pool>) -> MutexGuard<'a, Pool> {
+        pool.waiting += 1;
+        let mut pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        pool.waiting -= 1;
+        pool
     }
 
     fn connect(&self) -> Result<Connection, StorageError> {
@@ -177,7 +202,7 @@ impl Readers {
         Ok(connection)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Pool> {
+    fn lock(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -195,29 +220,12 @@ impl Drop for Lent<'_> {
             Some(connection) => pool.idle.push(connection),
             None => pool.open -= 1,
         }
-        let closed = pool.closed;
+        let (waiting, closed) = (pool.waiting, pool.closed);
         drop(pool);
         if closed {
             self.readers.returned.notify_all();
-        } else {
+        } else if waiting > 0 {
             self.readers.returned.notify_one();
         }
     }
-}
-
-/// The record in the first three columns of a row, if its checksum is right.
-fn record(key: &[u8], row: &Row<'_>) -> Result<Record, StorageError> {
-    let broken = |error| failure("read a record", error);
-    let bits = row.get::<_, i64>(0).map_err(broken)?.cast_unsigned();
-    let stored: u32 = row.get(1).map_err(broken)?;
-    let value = blob(row, 2)?;
-    if checksum(key, bits, value) != stored {
-        return Err(StorageError::Corrupt { detail: "the checksum of a record does not fit".to_owned() });
-    }
-    Ok(Record { value: value.to_vec(), revision: Revision::from_bits(bits) })
-}
-
-fn blob<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row [u8], StorageError> {
-    let value = row.get_ref(column).map_err(|error| failure("read a record", error))?;
-    value.as_blob().map_err(|_| StorageError::Corrupt { detail: "a record is not made of bytes".to_owned() })
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::SqliteOptions;
-use super::apply::{Applied, apply, conflicts_before_writing};
+use super::apply::{Applied, apply};
 use super::connection::{self, Patience, failure};
 use crate::revision::Revisions;
 use crate::{Batch, Outcome, StorageError};
+
+type Answer = Result<Outcome, StorageError>;
 
 /// Commits batches, alone or as a group in one transaction.
 #[derive(Debug)]
@@ -32,8 +34,35 @@ impl Writer {
         self.connection = None;
     }
 
-    /// Commits one batch, and waits for other processes at most `patience`.
-    pub(super) fn commit(&mut self, batch: &Batch, patience: Duration) -> Result<Outcome, StorageError> {
+    /// Commits batches with one sync of the disk, and waits for other processes at most
+    /// `patience`. Each batch is all or none by itself, and sees those before it.
+    ///
+    /// # Errors
+    /// The file could not be locked ([`StorageError::Unavailable`]) or was closed. Nothing
+    /// was written. What becomes of each batch after that is in the list.
+    pub(super) fn commit_group(
+        &mut self,
+        batches: &[&Batch],
+        patience: Duration,
+    ) -> Result<Vec<Answer>, StorageError> {
+        match batches {
+            [] => Ok(Vec::new()),
+            [batch] => match self.commit(batch, patience) {
+                Err(error) if never_began(&error) => Err(error),
+                answer => Ok(vec![answer]),
+            },
+            _ => match self.try_group(batches, patience) {
+                Err(error) if !never_began(&error) => {
+                    // One batch that meets a damaged page or is too much for the disk must
+                    // not fail its neighbours.
+                    Ok(batches.iter().map(|batch| self.commit(batch, patience)).collect())
+                }
+                result => result,
+            },
+        }
+    }
+
+    fn commit(&self, batch: &Batch, patience: Duration) -> Answer {
         let connection = self.connection.as_ref().ok_or(StorageError::Closed)?;
         self.patience.set(patience);
         let revision = self.revisions.next();
@@ -47,62 +76,29 @@ impl Writer {
         }
     }
 
-    /// Commits many batches with one sync of the disk. Each is all or none by itself, and
-    /// sees those before it.
-    pub(super) fn commit_group(
-        &mut self,
-        batches: &[&Batch],
-        patience: Duration,
-    ) -> Vec<Result<Outcome, StorageError>> {
-        if let [batch] = batches {
-            return vec![self.commit(batch, patience)];
-        }
-        match self.try_group(batches, patience) {
-            Ok(answers) => answers,
-            // Waiting again for each of them would multiply the deadline.
-            Err(error @ (StorageError::Unavailable { .. } | StorageError::Closed)) => {
-                batches.iter().map(|_| Err(error.clone())).collect()
-            }
-            // One batch that meets a damaged page or is too much for the disk must not fail
-            // its neighbours.
-            Err(_) => batches.iter().map(|batch| self.commit(batch, patience)).collect(),
-        }
-    }
-
     /// `Err` when nothing was written.
-    fn try_group(
-        &mut self,
-        batches: &[&Batch],
-        patience: Duration,
-    ) -> Result<Vec<Result<Outcome, StorageError>>, StorageError> {
+    fn try_group(&self, batches: &[&Batch], patience: Duration) -> Result<Vec<Answer>, StorageError> {
         let connection = self.connection.as_ref().ok_or(StorageError::Closed)?;
         self.patience.set(patience);
         let transaction = Transaction::begin(connection)?;
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
             let revision = self.revisions.next();
-            let undoable = !conflicts_before_writing(batch);
-            if undoable {
-                statement(connection, "SAVEPOINT batch")?;
-            }
             outcomes.push(match apply(connection, batch, revision)? {
                 Applied::All => Outcome::Committed(revision),
-                Applied::Conflict { item } => {
-                    if undoable {
-                        statement(connection, "ROLLBACK TO batch")?;
-                    }
-                    Outcome::Conflict { item }
-                }
+                Applied::Conflict { item } => Outcome::Conflict { item },
             });
-            if undoable {
-                statement(connection, "RELEASE batch")?;
-            }
         }
         Ok(match transaction.commit() {
             Ok(()) => outcomes.into_iter().map(Ok).collect(),
             Err(error) => outcomes.into_iter().map(|outcome| Err(unfinished(outcome, &error))).collect(),
         })
     }
+}
+
+/// Whether an error says that no transaction was begun.
+fn never_began(error: &StorageError) -> bool {
+    matches!(error, StorageError::Unavailable { .. } | StorageError::Closed)
 }
 
 /// What a batch gets whose group may or may not be durable.

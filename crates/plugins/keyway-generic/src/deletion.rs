@@ -1,64 +1,74 @@
 //! Deleting a store, resumable at every point (decision C13).
 
 use keyway_secrets::StoreError;
-use keyway_storage::{Batch, Expectation, KeyRange, Outcome};
+use keyway_storage::{Batch, Expectation, Outcome, Revision};
 
 use crate::handle::{Handle, MAX_ATTEMPTS};
+use crate::header::StoredHeader;
+use crate::rotation::let_others_run;
 use crate::storage_error::from_storage;
 
 impl Handle {
     /// First the header says that the store is being deleted, which shuts out all writers;
-    /// then the records go, and last the header itself.
+    /// then the records go, and last the header itself. Every step is on the condition that
+    /// it is still that header: another handle may have finished the deletion, and made a
+    /// new store since, which is none of this one's business.
     pub(crate) async fn delete_all(&self) -> Result<(), StoreError> {
         if self.is_deleted() {
             return Ok(());
         }
-        if !self.mark_deleting().await? {
-            self.set_deleted();
-            return Ok(());
+        if let Some(marked) = self.mark_deleting().await? {
+            self.delete_records(marked).await?;
         }
-        for range in [self.prefix.secrets(), self.prefix.environments()] {
-            self.delete_range(&range).await?;
-        }
-        let last = Batch::new()
-            .delete(self.prefix.counters(), Expectation::Any)
-            .delete(self.prefix.header(), Expectation::Any);
-        // Without expectations there is no conflict: another handle may be deleting too.
-        let _ = self.storage.commit(last).await.map_err(from_storage)?;
         self.set_deleted();
         Ok(())
     }
 
-    /// `false` if there is no store.
-    async fn mark_deleting(&self) -> Result<bool, StoreError> {
+    /// The revision of the header that says so; `None` if there is no store.
+    async fn mark_deleting(&self) -> Result<Option<Revision>, StoreError> {
         for _ in 0..MAX_ATTEMPTS {
-            let Some((mut header, revision)) = self.read_header().await? else { return Ok(false) };
+            let keys = self.keys();
+            let Some(found) = self.read_header_with(&keys).await? else { return Ok(None) };
+            let StoredHeader { mut header, revision, sealed_by } = found;
             self.metadata.check(&header.text.written_by)?;
             if header.text.deleting {
-                return Ok(true);
+                return Ok(Some(revision));
             }
             header.text.deleting = true;
-            let note = header.seal(&self.keys())?;
+            let note = header.seal(&keys.led_by(sealed_by).unwrap_or(keys))?;
             let batch = Batch::new().put(self.prefix.header(), note, Expectation::Revision(revision));
-            if let Outcome::Committed(_) = self.storage.commit(batch).await.map_err(from_storage)? {
-                return Ok(true);
+            if let Outcome::Committed(marked) = self.storage.commit(batch).await.map_err(from_storage)? {
+                return Ok(Some(marked));
             }
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }
 
-    async fn delete_range(&self, range: &KeyRange) -> Result<(), StoreError> {
-        loop {
-            let limit = self.storage.limits().items_per_batch;
-            let page = self.storage.scan(range, None, limit).await.map_err(from_storage)?;
-            if page.entries.is_empty() {
-                return Ok(());
+    async fn delete_records(&self, marked: Revision) -> Result<(), StoreError> {
+        for range in [self.prefix.secrets(), self.prefix.environments()] {
+            loop {
+                // One item of each batch checks the header.
+                let limit = self.storage.limits().items_per_batch - 1;
+                let page = self.storage.scan(&range, None, limit).await.map_err(from_storage)?;
+                if page.entries.is_empty() {
+                    break;
+                }
+                let check = Batch::new().check(self.prefix.header(), marked);
+                let batch = page
+                    .entries
+                    .into_iter()
+                    .fold(check, |batch, entry| batch.delete(entry.key, Expectation::Any));
+                if let Outcome::Conflict { .. } = self.storage.commit(batch).await.map_err(from_storage)? {
+                    return Ok(());
+                }
+                let_others_run().await;
             }
-            let batch = page
-                .entries
-                .into_iter()
-                .fold(Batch::new(), |batch, entry| batch.delete(entry.key, Expectation::Any));
-            let _ = self.storage.commit(batch).await.map_err(from_storage)?;
+        }
+        let last = Batch::new()
+            .delete(self.prefix.header(), Expectation::Revision(marked))
+            .delete(self.prefix.counters(), Expectation::Any);
+        match self.storage.commit(last).await.map_err(from_storage)? {
+            Outcome::Committed(_) | Outcome::Conflict { .. } => Ok(()),
         }
     }
 }

@@ -6,7 +6,7 @@ use keyway_secrets::{
 };
 use keyway_storage::{Entry, Expectation};
 
-use crate::environment_record::EnvironmentRecord;
+use crate::environment_record::{EnvironmentRecord, misplaced};
 use crate::handle::{Committed, Handle, MAX_ATTEMPTS, View};
 use crate::secrets::cursor_key;
 use crate::storage_error::from_storage;
@@ -17,24 +17,37 @@ impl Handle {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<EnvironmentPage, StoreError> {
-        let view = self.view().await?;
+        let mut view = self.view().await?;
+        loop {
+            let page = self.environments_after(&view, after, limit).await;
+            if page.as_ref().is_ok_and(|page| !page.environments.is_empty()) {
+                return page;
+            }
+            // Nothing there, or nothing that fits: was the store deleted, or made anew?
+            let fresh = self.fresh_view().await?;
+            if fresh.is_same_store(&view) {
+                return page;
+            }
+            view = fresh;
+        }
+    }
+
+    async fn environments_after(
+        &self,
+        view: &View,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EnvironmentPage, StoreError> {
         let range = self.prefix.environments();
         let after = after.map(|cursor| cursor_key(&range, cursor)).transpose()?;
-        let page = self.storage.scan(&range, after.as_deref(), limit.max(1)).await.map_err(from_storage)?;
-        if page.entries.is_empty() {
-            // Nothing there: was the store deleted?
-            self.fresh_view().await?;
-        }
+        let page = self.storage.scan(&range, after.as_deref(), limit).await.map_err(from_storage)?;
         let next = page.entries.last().filter(|_| page.more);
         let next = next.map(|entry| Cursor::from_bytes(entry.key.clone()));
         let mut environments = Vec::with_capacity(page.entries.len());
         for entry in page.entries {
-            let record = self.open_environment(&view, &entry)?;
+            let Some(record) = self.open_environment(view, &entry).await? else { continue };
             if view.environment_key(self.prefix, &record.name) != entry.key {
-                return Err(StoreError::corrupt(
-                    "the record of an environment",
-                    "it was sealed for another place",
-                ));
+                return Err(misplaced());
             }
             environments.push(record.into_environment());
         }
@@ -61,7 +74,7 @@ impl Handle {
         for _ in 0..MAX_ATTEMPTS {
             let view = self.view().await?;
             let key = view.environment_key(self.prefix, &record.name);
-            let sealed = record.seal(&view.keys)?;
+            let sealed = record.seal(view.keys())?;
             match self.commit(&view, |batch| batch.put(key, sealed, Expectation::Absent)).await? {
                 Committed::Done => return Ok(record.into_environment()),
                 Committed::Conflict(_) => {
@@ -79,14 +92,17 @@ impl Handle {
         change: EnvironmentChange,
     ) -> Result<Environment, StoreError> {
         check_url(change.external_url.as_deref())?;
+        let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let (view, entry, mut record) = self.find_environment(name).await?;
             record.external_url.clone_from(&change.external_url);
             record.modified = self.clock.now().max(record.created);
-            let sealed = record.seal(&view.keys)?;
+            let sealed = record.seal(view.keys())?;
             let expectation = Expectation::Revision(entry.revision);
+            let crowd = self.crowd_at(&entry.key);
             match self.commit(&view, |batch| batch.put(entry.key, sealed, expectation)).await? {
                 Committed::Done => return Ok(record.into_environment()),
+                Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
                 Committed::Conflict(_) | Committed::HeaderChanged => {}
             }
         }
@@ -102,25 +118,38 @@ impl Handle {
             let key = view.environment_key(self.prefix, name);
             if let Some(found) = self.storage.get(&key).await.map_err(from_storage)? {
                 let entry = Entry { key, value: found.value, revision: found.revision };
-                let record = self.open_environment(&view, &entry)?.check_name(name)?;
-                view.remember(name);
-                return Ok((view, entry, record));
+                match EnvironmentRecord::open(&entry.value, view.keys()) {
+                    // A rotation began between taking the keys and reading the record.
+                    Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => {
+                        view = self.view().await?;
+                        continue;
+                    }
+                    opened => {
+                        let record = opened?.check_name(name)?;
+                        view.remember(name);
+                        return Ok((view, entry, record));
+                    }
+                }
             }
             let fresh = self.fresh_view().await?;
-            if fresh.loaded.header.name_key == view.loaded.header.name_key {
+            if fresh.is_same_store(&view) {
                 return Err(StoreError::EnvironmentNotFound { environment: name.clone() });
             }
             view = fresh;
         }
     }
 
-    fn open_environment(&self, view: &View, entry: &Entry) -> Result<EnvironmentRecord, StoreError> {
-        match EnvironmentRecord::open(&entry.value, &view.keys) {
-            // A rotation began between taking the keys and reading the record.
+    /// Opens an entry of a page. `None` if the store was deleted meanwhile.
+    async fn open_environment(
+        &self,
+        view: &View,
+        entry: &Entry,
+    ) -> Result<Option<EnvironmentRecord>, StoreError> {
+        match EnvironmentRecord::open(&entry.value, view.keys()) {
             Err(StoreError::WrongKey { .. }) if self.keys_changed_since(view) => {
-                EnvironmentRecord::open(&entry.value, &self.keys())
+                self.reread(view, &entry.key, EnvironmentRecord::open).await
             }
-            other => other,
+            other => other.map(Some),
         }
     }
 }

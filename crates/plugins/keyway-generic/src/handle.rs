@@ -6,22 +6,27 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use keyway_core::{Clock, PluginMetadata};
-use keyway_seal::KeyRing;
+use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::{EnvironmentName, SecretAddress, StoreError, StoreName};
-use keyway_storage::{Batch, Expectation, Outcome, Record, Revision, Storage};
+use keyway_storage::{Batch, Expectation, Outcome, Revision, Storage};
 
 use crate::counters::{Counts, Pending};
-use crate::header::Header;
-use crate::layout::{Group, NameIndex, StorePrefix};
+use crate::header::{Header, StoredHeader};
+use crate::layout::{Group, NameIndex, StoreMark, StorePrefix};
 use crate::storage_error::from_storage;
 
 /// How often an operation starts over because another writer came first. Each time that it
-/// does, another one got on, so only a crowd on one record ever comes near it.
+/// does, another one got on; and of one handle's writers only one at a time is a loser that
+/// tries again, so only a crowd of handles on one record ever comes near it.
 pub(crate) const MAX_ATTEMPTS: u32 = 64;
 
 /// How many environments a handle remembers before it forgets them all: the memory only
 /// saves work, and must not grow with the store.
 const REMEMBERED_ENVIRONMENTS: usize = 1024;
+
+/// How many records can have losers trying again at the same time, without one waiting for
+/// the other.
+const CROWDS: usize = 32;
 
 /// A store that is used through a storage engine.
 pub(crate) struct Handle {
@@ -32,11 +37,14 @@ pub(crate) struct Handle {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pending: Pending,
     state: RwLock<State>,
+    crowds: [async_lock::Mutex<()>; CROWDS],
 }
 
 struct State {
     keys: KeyRing,
-    loaded: Option<Arc<Loaded>>,
+    /// Tells one set of keys from the next.
+    generation: u64,
+    view: Option<View>,
     deleted: bool,
 }
 
@@ -45,6 +53,7 @@ pub(crate) struct Loaded {
     pub(crate) revision: Revision,
     pub(crate) header: Header,
     index: NameIndex,
+    store_mark: StoreMark,
     shared: Group,
     groups: Mutex<HashMap<EnvironmentName, Group>>,
     existing: Mutex<HashSet<EnvironmentName>>,
@@ -54,10 +63,36 @@ pub(crate) struct Loaded {
 #[derive(Clone)]
 pub(crate) struct View {
     pub(crate) loaded: Arc<Loaded>,
-    pub(crate) keys: KeyRing,
+    /// The handle's keys, in front the one that sealed the header: it is the key of the
+    /// store. So who holds old and new keys in whatever order never seals with a key
+    /// that a rotation has retired.
+    keys: KeyRing,
+    generation: u64,
+}
+
+/// The keys, and the store that they are used for.
+#[derive(Clone, Copy)]
+pub(crate) struct StoreKeys<'a> {
+    pub(crate) ring: &'a KeyRing,
+    pub(crate) store: StoreMark,
 }
 
 impl View {
+    pub(crate) fn keys(&self) -> StoreKeys<'_> {
+        self.with(&self.keys)
+    }
+
+    /// Other keys, for the same store.
+    pub(crate) fn with<'a>(&self, ring: &'a KeyRing) -> StoreKeys<'a> {
+        StoreKeys { ring, store: self.loaded.store_mark }
+    }
+
+    /// Whether both are views of one and the same store, and not of one that was deleted
+    /// and another that was made in its place.
+    pub(crate) fn is_same_store(&self, other: &Self) -> bool {
+        self.loaded.header.name_key == other.loaded.header.name_key
+    }
+
     pub(crate) fn group(&self, environment: Option<&EnvironmentName>) -> Group {
         let Some(environment) = environment else { return self.loaded.shared };
         let mut groups = lock(&self.loaded.groups);
@@ -115,8 +150,9 @@ impl Handle {
         keys: KeyRing,
     ) -> Self {
         let prefix = StorePrefix::of(&store);
-        let state = RwLock::new(State { keys, loaded: None, deleted: false });
-        Self { store, prefix, storage, metadata, clock, pending: Pending::default(), state }
+        let state = RwLock::new(State { keys, generation: 0, view: None, deleted: false });
+        let crowds = std::array::from_fn(|_| async_lock::Mutex::new(()));
+        Self { store, prefix, storage, metadata, clock, pending: Pending::default(), state, crowds }
     }
 
     pub(crate) fn keys(&self) -> KeyRing {
@@ -124,7 +160,10 @@ impl Handle {
     }
 
     pub(crate) fn set_keys(&self, keys: KeyRing) {
-        self.write_state().keys = keys;
+        let mut state = self.write_state();
+        state.keys = keys;
+        state.generation += 1;
+        state.view = None;
     }
 
     pub(crate) fn is_deleted(&self) -> bool {
@@ -134,7 +173,7 @@ impl Handle {
     pub(crate) fn set_deleted(&self) {
         let mut state = self.write_state();
         state.deleted = true;
-        state.loaded = None;
+        state.view = None;
     }
 
     /// The header and the keys, the header as this handle read it last.
@@ -144,8 +183,8 @@ impl Handle {
             if state.deleted {
                 return Err(StoreError::Deleted);
             }
-            if let Some(loaded) = &state.loaded {
-                return Ok(View { loaded: Arc::clone(loaded), keys: state.keys.clone() });
+            if let Some(view) = &state.view {
+                return Ok(view.clone());
             }
         }
         self.fresh_view().await
@@ -153,46 +192,78 @@ impl Handle {
 
     /// The header as it is now, and the keys.
     pub(crate) async fn fresh_view(&self) -> Result<View, StoreError> {
-        let (header, revision) = self.read_header().await?.ok_or(StoreError::NotInitialized)?;
-        if header.text.deleting {
-            return Err(StoreError::Deleted);
+        loop {
+            let (keys, generation) = {
+                let state = self.read_state();
+                (state.keys.clone(), state.generation)
+            };
+            let found = self.read_header_with(&keys).await;
+            if matches!(found, Err(StoreError::WrongKey { .. })) && self.generation() != generation {
+                continue;
+            }
+            let StoredHeader { header, revision, sealed_by } = found?.ok_or(StoreError::NotInitialized)?;
+            if header.text.deleting {
+                return Err(StoreError::Deleted);
+            }
+            self.metadata.check(&header.text.written_by)?;
+
+            let mut state = self.write_state();
+            if state.deleted {
+                return Err(StoreError::Deleted);
+            }
+            if state.generation != generation {
+                continue;
+            }
+            match &state.view {
+                // Nothing changed: what was remembered stays.
+                Some(view) if view.loaded.revision == revision => return Ok(view.clone()),
+                _ => {}
+            }
+            let index = NameIndex::new(&header.name_key);
+            let loaded = Arc::new(Loaded {
+                revision,
+                shared: index.group(None),
+                store_mark: index.store_mark(),
+                index,
+                header,
+                groups: Mutex::default(),
+                existing: Mutex::default(),
+            });
+            let keys = keys.led_by(sealed_by).unwrap_or(keys);
+            let view = View { loaded, keys, generation };
+            state.view = Some(view.clone());
+            return Ok(view);
         }
-        self.metadata.check(&header.text.written_by)?;
-        let index = NameIndex::new(&header.name_key);
-        let loaded = Arc::new(Loaded {
-            revision,
-            shared: index.group(None),
-            index,
-            header,
-            groups: Mutex::default(),
-            existing: Mutex::default(),
-        });
-        let mut state = self.write_state();
-        if state.deleted {
-            return Err(StoreError::Deleted);
-        }
-        state.loaded = Some(Arc::clone(&loaded));
-        Ok(View { loaded, keys: state.keys.clone() })
+    }
+
+    /// Whether the header is still as `view` has it. If not, the next view is a new one.
+    pub(crate) async fn is_current(&self, view: &View) -> Result<bool, StoreError> {
+        Ok(self.fresh_view().await?.loaded.revision == view.loaded.revision)
     }
 
     /// The header, whoever wrote it and whatever is under way.
-    pub(crate) async fn read_header(&self) -> Result<Option<(Header, Revision)>, StoreError> {
+    pub(crate) async fn read_header(&self) -> Result<Option<StoredHeader>, StoreError> {
+        self.read_header_with(&self.keys()).await
+    }
+
+    pub(crate) async fn read_header_with(&self, keys: &KeyRing) -> Result<Option<StoredHeader>, StoreError> {
         if self.is_deleted() {
             return Err(StoreError::Deleted);
         }
-        let Some(Record { value, revision }) =
-            self.storage.get(&self.prefix.header()).await.map_err(from_storage)?
-        else {
-            return Ok(None);
-        };
-        let header = Header::open(&value, self.store.as_str(), &self.keys())?;
-        Ok(Some((header, revision)))
+        let found = self.storage.get(&self.prefix.header()).await.map_err(from_storage)?;
+        found.map(|record| StoredHeader::open(&record, self.store.as_str(), keys)).transpose()
     }
 
     /// Whether the keys changed since `view` was made: then what it could not open may open
     /// with the new ones.
     pub(crate) fn keys_changed_since(&self, view: &View) -> bool {
-        !self.read_state().keys.ids().eq(view.keys.ids())
+        self.generation() != view.generation
+    }
+
+    /// Where those wait who lost against another writer of the record at `key`: they try again
+    /// one after the other, because all at once some of them would lose for ever.
+    pub(crate) fn crowd_at(&self, key: &[u8]) -> &async_lock::Mutex<()> {
+        &self.crowds[usize::from(key.last().copied().unwrap_or(0)) % CROWDS]
     }
 
     /// Commits the caller's items on the condition that the header is still that of `view`.
@@ -221,7 +292,7 @@ impl Handle {
                     self.forget(view);
                 }
                 if self.pending.count_write() {
-                    self.store_counts().await;
+                    self.store_counts(view).await;
                 }
                 Ok(Committed::Done)
             }
@@ -233,14 +304,20 @@ impl Handle {
         }
     }
 
-    /// Replaces the header if it is still that of `view`; `false` if it is not.
-    pub(crate) async fn replace_header(&self, view: &View, header: &Header) -> Result<bool, StoreError> {
-        let mut header = header.clone();
+    /// Replaces the header if it is still that of `view`; `false` if it is not. With `key`, that
+    /// one becomes the key of the store.
+    pub(crate) async fn replace_header(
+        &self,
+        view: &View,
+        mut header: Header,
+        key: Option<KeyId>,
+    ) -> Result<bool, StoreError> {
+        let keys = key.and_then(|key| view.keys.led_by(key)).unwrap_or_else(|| view.keys.clone());
         let running = self.metadata.written_by();
         if running.version > header.text.written_by.version {
             header.text.written_by = running;
         }
-        let note = header.seal(&view.keys)?;
+        let note = header.seal(&keys)?;
         let batch = Batch::new().put(self.prefix.header(), note, Expectation::Revision(view.loaded.revision));
         let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
         self.forget(view);
@@ -286,30 +363,39 @@ impl Handle {
 
     /// Adds what was counted to the stored counters. If that fails, it is tried again with
     /// a later write: counting never makes an operation fail.
-    pub(crate) async fn store_counts(&self) {
+    pub(crate) async fn store_counts(&self, view: &View) {
         let counted = self.pending.take();
-        if !self.try_store_counts(counted).await.unwrap_or(false) {
+        if !self.try_store_counts(view, counted).await.unwrap_or(false) {
             self.pending.give_back(counted);
         }
     }
 
-    async fn try_store_counts(&self, counted: Counts) -> Result<bool, StoreError> {
+    async fn try_store_counts(&self, view: &View, counted: Counts) -> Result<bool, StoreError> {
         let key = self.prefix.counters();
         let found = self.storage.get(&key).await.map_err(from_storage)?;
         let (stored, expectation) = match &found {
             Some(record) => (Counts::from_bytes(&record.value)?, Expectation::Revision(record.revision)),
             None => (Counts::default(), Expectation::Absent),
         };
-        let batch = Batch::new().put(key, stored.plus(counted).to_bytes(), expectation);
+        // Not into a store that was deleted meanwhile.
+        let batch = Batch::new().check(self.prefix.header(), view.loaded.revision).put(
+            key,
+            stored.plus(counted).to_bytes(),
+            expectation,
+        );
         let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
         Ok(matches!(outcome, Outcome::Committed(_)))
     }
 
     fn forget(&self, view: &View) {
         let mut state = self.write_state();
-        if state.loaded.as_ref().is_some_and(|loaded| Arc::ptr_eq(loaded, &view.loaded)) {
-            state.loaded = None;
+        if state.view.as_ref().is_some_and(|current| Arc::ptr_eq(&current.loaded, &view.loaded)) {
+            state.view = None;
         }
+    }
+
+    fn generation(&self) -> u64 {
+        self.read_state().generation
     }
 
     // A panic of another thread cannot leave the state half-changed: every change is one

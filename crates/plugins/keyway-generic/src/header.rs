@@ -2,8 +2,9 @@
 //! under way.
 
 use keyway_core::WrittenBy;
-use keyway_seal::KeyRing;
+use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::StoreError;
+use keyway_storage::{Record, Revision};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -12,6 +13,7 @@ use crate::sealed_note;
 use crate::settings::Settings;
 
 const WHAT: &str = "the header of the store";
+const TAG: u8 = b'S';
 
 /// What the header says, apart from the key of the name index.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +25,8 @@ pub(crate) struct HeaderText {
     pub(crate) settings: Settings,
     /// The key to which a rotation that is under way moves the records.
     pub(crate) rotating_to: Option<String>,
+    /// How many rotations have begun: tells one from another.
+    pub(crate) rotations: u64,
     /// Whether the store is being deleted.
     pub(crate) deleting: bool,
 }
@@ -38,7 +42,8 @@ impl Header {
     pub(crate) fn seal(&self, keys: &KeyRing) -> Result<Vec<u8>, StoreError> {
         let text = serde_json::to_vec(&self.text)
             .map_err(|error| StoreError::system("write the header of the store", error))?;
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(NameIndex::KEY_BYTES + text.len()));
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(1 + NameIndex::KEY_BYTES + text.len()));
+        plaintext.push(TAG);
         plaintext.extend_from_slice(self.name_key.as_slice());
         plaintext.extend_from_slice(&text);
         sealed_note::seal(&plaintext, keys)
@@ -46,13 +51,31 @@ impl Header {
 
     pub(crate) fn open(note: &[u8], store: &str, keys: &KeyRing) -> Result<Self, StoreError> {
         let plaintext = sealed_note::open(WHAT, note, keys)?;
-        let (name_key, text) =
-            plaintext.split_first_chunk().ok_or_else(|| StoreError::corrupt(WHAT, "it is cut off"))?;
+        let body = plaintext.strip_prefix(&[TAG]);
+        let (name_key, text) = body
+            .and_then(<[u8]>::split_first_chunk)
+            .ok_or_else(|| StoreError::corrupt(WHAT, "another record lies in its place"))?;
         let text: HeaderText = serde_json::from_slice(text)
             .map_err(|error| StoreError::corrupt(WHAT, format!("at column {}", error.column())))?;
         if text.store != store {
             return Err(StoreError::corrupt(WHAT, "it belongs to another store"));
         }
         Ok(Self { name_key: Zeroizing::new(*name_key), text })
+    }
+}
+
+/// The header with where it came from.
+pub(crate) struct StoredHeader {
+    pub(crate) header: Header,
+    pub(crate) revision: Revision,
+    /// The key of the store: all that is written is sealed with it, until a rotation begins.
+    pub(crate) sealed_by: KeyId,
+}
+
+impl StoredHeader {
+    pub(crate) fn open(record: &Record, store: &str, keys: &KeyRing) -> Result<Self, StoreError> {
+        let header = Header::open(&record.value, store, keys)?;
+        let sealed_by = sealed_note::sealed_by(WHAT, &record.value)?;
+        Ok(Self { header, revision: record.revision, sealed_by })
     }
 }

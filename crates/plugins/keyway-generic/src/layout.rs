@@ -68,6 +68,15 @@ impl StorePrefix {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Group([u8; GROUP_BYTES]);
 
+/// What every sealed record of a store carries, so that a record of another store under the
+/// same keys, or of an earlier store of this name, is refused. It is not a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoreMark(pub(crate) [u8; StoreMark::BYTES]);
+
+impl StoreMark {
+    pub(crate) const BYTES: usize = 8;
+}
+
 /// Computes keys from names with a long-lived key that is itself sealed (decision C15):
 /// who has the records and not the key learns no name from them, and a rotation moves no
 /// record.
@@ -91,6 +100,11 @@ impl NameIndex {
         let mut key = Zeroizing::new([0; Self::KEY_BYTES]);
         getrandom::fill(key.as_mut_slice())?;
         Ok(key)
+    }
+
+    pub(crate) fn store_mark(&self) -> StoreMark {
+        let mark = self.mark(&[b"store"]);
+        StoreMark(std::array::from_fn(|at| mark[at]))
     }
 
     pub(crate) fn group(&self, environment: Option<&EnvironmentName>) -> Group {

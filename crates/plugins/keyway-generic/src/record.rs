@@ -4,20 +4,22 @@
 //! format (1 byte) | key id (8) | length of the header token (4) | header token | value token
 //! ```
 //!
-//! Both tokens begin with the same fields: id, version, dates, media kind, environment, name,
+//! Both tokens begin with the same fields: the store's mark, id, version, dates, media kind, environment, name,
 //! description. The header token ends with the tail of the value token, the value token with
 //! the value. So a `get` opens the value token only and a `list` the header token only, each
 //! learns all it needs, and neither half can be exchanged for that of another record or of
 //! another version of the same record.
 
 use keyway_core::{MediaKind, SecretValue, Structured, Timestamp};
-use keyway_seal::{KeyId, KeyRing};
+use keyway_seal::KeyId;
 use keyway_secrets::{
     EnvironmentName, Secret, SecretAddress, SecretHeader, SecretName, SecretVersion, StoreError,
 };
 use zeroize::Zeroizing;
 
 use crate::bytes::{Malformed, Reader, put_bytes, put_optional, put_u64};
+use crate::handle::StoreKeys;
+use crate::layout::StoreMark;
 use crate::structured_codec::{MAX_DEPTH, put_structured, read_structured, structured_bytes};
 
 const WHAT: &str = "the record of a secret";
@@ -64,13 +66,13 @@ impl SecretRecord {
     }
 
     /// The bytes to store.
-    pub(crate) fn seal(&self, value: &SecretValue, keys: &KeyRing) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn seal(&self, value: &SecretValue, keys: StoreKeys<'_>) -> Result<Vec<u8>, StoreError> {
         let value_bytes = match value {
             SecretValue::Structured(structured) => structured_bytes(structured),
             other => other.expose_bytes().map_or(0, <[u8]>::len),
         };
         let kind = value.kind();
-        let mut plaintext = self.fields(VALUE_TAG, kind, value_bytes)?;
+        let mut plaintext = self.fields(VALUE_TAG, keys.store, kind, value_bytes)?;
         match value {
             SecretValue::Structured(structured) => {
                 if !put_structured(&mut plaintext, structured) {
@@ -82,28 +84,35 @@ impl SecretRecord {
                 .extend_from_slice(other.expose_bytes().ok_or(StoreError::UnsupportedValue { kind })?),
         }
         let mut value_token = Vec::with_capacity(keyway_seal::token_len(plaintext.len()));
-        let sealed_by = keys.seal_into(&plaintext, &mut value_token).map_err(StoreError::from_seal)?;
+        let sealed_by = keys.ring.seal_into(&plaintext, &mut value_token).map_err(StoreError::from_seal)?;
 
-        let mut header = self.fields(HEADER_TAG, kind, TAIL_BYTES)?;
+        let mut header = self.fields(HEADER_TAG, keys.store, kind, TAIL_BYTES)?;
         header.extend_from_slice(tail(&value_token));
         let header_length = keyway_seal::token_len(header.len());
         let mut record = Vec::with_capacity(1 + 8 + 4 + header_length + value_token.len());
         record.push(FORMAT);
         record.extend_from_slice(&sealed_by.to_bytes());
         record.extend_from_slice(&u32::try_from(header_length).unwrap_or(u32::MAX).to_le_bytes());
-        keys.seal_into(&header, &mut record).map_err(StoreError::from_seal)?;
+        keys.ring.seal_into(&header, &mut record).map_err(StoreError::from_seal)?;
         record.extend_from_slice(&value_token);
         Ok(record)
     }
 
-    fn fields(&self, tag: u8, kind: MediaKind, extra: usize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    fn fields(
+        &self,
+        tag: u8,
+        store: StoreMark,
+        kind: MediaKind,
+        extra: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let environment = self.address.environment.as_ref().map(EnvironmentName::as_str);
         let text_bytes = environment.map_or(0, str::len)
             + self.address.name.as_str().len()
             + self.description.as_ref().map_or(0, String::len);
         // Enough for all: a vector that grows would leave a copy behind that nobody wipes.
-        let mut out = Zeroizing::new(Vec::with_capacity(64 + text_bytes + extra));
+        let mut out = Zeroizing::new(Vec::with_capacity(72 + text_bytes + extra));
         out.push(tag);
+        out.extend_from_slice(&store.0);
         out.extend_from_slice(&self.id);
         put_u64(&mut out, self.version.number());
         put_u64(&mut out, self.created.as_milliseconds());
@@ -140,7 +149,7 @@ impl<'a> SealedRecord<'a> {
     pub(crate) fn open_at(
         &self,
         address: &SecretAddress,
-        keys: &KeyRing,
+        keys: StoreKeys<'_>,
     ) -> Result<(SecretRecord, SecretValue), StoreError> {
         let (record, value) = self.open(keys)?;
         if record.address != *address {
@@ -150,23 +159,27 @@ impl<'a> SealedRecord<'a> {
     }
 
     /// Opens the value, wherever the record belongs.
-    pub(crate) fn open(&self, keys: &KeyRing) -> Result<(SecretRecord, SecretValue), StoreError> {
+    pub(crate) fn open(&self, keys: StoreKeys<'_>) -> Result<(SecretRecord, SecretValue), StoreError> {
         let plaintext = keys
+            .ring
             .open_with(self.sealed_by, self.value_token)
             .map_err(|error| StoreError::from_open(WHAT, &error))?;
         let mut reader = Reader::new(&plaintext);
-        let (record, kind) = read_fields(&mut reader, VALUE_TAG).map_err(damaged)?;
+        read_place(&mut reader, VALUE_TAG, keys.store)?;
+        let (record, kind) = read_fields(&mut reader).map_err(damaged)?;
         let value = read_value(kind, reader).map_err(damaged)?;
         Ok((record, value))
     }
 
     /// Opens the header alone.
-    pub(crate) fn open_header(&self, keys: &KeyRing) -> Result<SecretRecord, StoreError> {
+    pub(crate) fn open_header(&self, keys: StoreKeys<'_>) -> Result<SecretRecord, StoreError> {
         let plaintext = keys
+            .ring
             .open_with(self.sealed_by, self.header_token)
             .map_err(|error| StoreError::from_open(WHAT, &error))?;
         let mut reader = Reader::new(&plaintext);
-        let (record, _) = read_fields(&mut reader, HEADER_TAG).map_err(damaged)?;
+        read_place(&mut reader, HEADER_TAG, keys.store)?;
+        let (record, _) = read_fields(&mut reader).map_err(damaged)?;
         if reader.rest() != tail(self.value_token) {
             return Err(exchanged());
         }
@@ -195,10 +208,15 @@ fn kind_code(kind: MediaKind) -> Option<u8> {
     }
 }
 
-fn read_fields(reader: &mut Reader<'_>, tag: u8) -> Result<(SecretRecord, u8), Malformed> {
-    if reader.byte()? != tag {
-        return Err(Malformed { expected: "the other half of a record" });
+fn read_place(reader: &mut Reader<'_>, tag: u8, store: StoreMark) -> Result<(), StoreError> {
+    if reader.byte().map_err(damaged)? == tag && reader.array().map_err(damaged)? == store.0 {
+        Ok(())
+    } else {
+        Err(exchanged())
     }
+}
+
+fn read_fields(reader: &mut Reader<'_>) -> Result<(SecretRecord, u8), Malformed> {
     let id = reader.array()?;
     let version =
         SecretVersion::new(reader.u64()?).ok_or(Malformed { expected: "a version of 1 or more" })?;
@@ -249,10 +267,14 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keyway_seal::Key;
+    use keyway_seal::{Key, KeyRing};
 
     fn ring() -> KeyRing {
         KeyRing::new([Key::generate().unwrap()]).unwrap()
+    }
+
+    fn of(ring: &KeyRing) -> StoreKeys<'_> {
+        StoreKeys { ring, store: StoreMark([3; 8]) }
     }
 
     fn address(environment: Option<&str>, name: &str) -> SecretAddress {
@@ -271,48 +293,58 @@ mod tests {
         let keys = ring();
         let record = record(address(Some("staging"), "db"));
         for value in [SecretValue::text("päss"), SecretValue::bytes([0, 255]), SecretValue::text("")] {
-            let bytes = record.seal(&value, &keys).unwrap();
+            let bytes = record.seal(&value, of(&keys)).unwrap();
             let sealed = SealedRecord::parse(&bytes).unwrap();
-            let (opened, back) = sealed.open_at(&record.address, &keys).unwrap();
+            let (opened, back) = sealed.open_at(&record.address, of(&keys)).unwrap();
             assert!(back.same_as(&value));
             assert_eq!(opened.header(), record.header());
-            assert_eq!(sealed.open_header(&keys).unwrap().header(), record.header());
+            assert_eq!(sealed.open_header(of(&keys)).unwrap().header(), record.header());
         }
     }
 
     #[test]
     fn a_record_in_anothers_place_is_refused() {
         let keys = ring();
-        let bytes = record(address(None, "a")).seal(&SecretValue::text("x"), &keys).unwrap();
+        let bytes = record(address(None, "a")).seal(&SecretValue::text("x"), of(&keys)).unwrap();
         let sealed = SealedRecord::parse(&bytes).unwrap();
         for other in [address(None, "b"), address(Some("a"), "a")] {
-            assert!(matches!(sealed.open_at(&other, &keys), Err(StoreError::Corrupt { .. })));
+            assert!(matches!(sealed.open_at(&other, of(&keys)), Err(StoreError::Corrupt { .. })));
         }
+    }
+
+    #[test]
+    fn a_record_of_another_store_is_refused() {
+        let keys = ring();
+        let bytes = record(address(None, "a")).seal(&SecretValue::text("x"), of(&keys)).unwrap();
+        let sealed = SealedRecord::parse(&bytes).unwrap();
+        let other = StoreKeys { ring: &keys, store: StoreMark([4; 8]) };
+        assert!(matches!(sealed.open(other), Err(StoreError::Corrupt { .. })));
+        assert!(matches!(sealed.open_header(other), Err(StoreError::Corrupt { .. })));
     }
 
     #[test]
     fn halves_of_two_versions_do_not_fit() {
         let keys = ring();
         let mut record = record(address(None, "a"));
-        let first = record.seal(&SecretValue::text("x"), &keys).unwrap();
+        let first = record.seal(&SecretValue::text("x"), of(&keys)).unwrap();
         record.version = record.version.next();
-        let second = record.seal(&SecretValue::text("x"), &keys).unwrap();
+        let second = record.seal(&SecretValue::text("x"), of(&keys)).unwrap();
         let (first, second) = (SealedRecord::parse(&first).unwrap(), SealedRecord::parse(&second).unwrap());
         let mixed = SealedRecord { value_token: second.value_token, ..first };
-        assert!(matches!(mixed.open_header(&keys), Err(StoreError::Corrupt { .. })));
+        assert!(matches!(mixed.open_header(of(&keys)), Err(StoreError::Corrupt { .. })));
         let turned = SealedRecord { value_token: first.header_token, ..first };
-        assert!(matches!(turned.open(&keys), Err(StoreError::Corrupt { .. })));
+        assert!(matches!(turned.open(of(&keys)), Err(StoreError::Corrupt { .. })));
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
         let keys = ring();
         let home = address(None, "a");
-        let bytes = record(home.clone()).seal(&SecretValue::text("value"), &keys).unwrap();
+        let bytes = record(home.clone()).seal(&SecretValue::text("value"), of(&keys)).unwrap();
         let reads = |bytes: &[u8]| {
             let sealed = SealedRecord::parse(bytes)?;
-            sealed.open_header(&keys)?;
-            sealed.open_at(&home, &keys)
+            sealed.open_header(of(&keys))?;
+            sealed.open_at(&home, of(&keys))
         };
         assert!(reads(&bytes).is_ok());
         for at in 0..bytes.len() {
@@ -328,8 +360,8 @@ mod tests {
     #[test]
     fn another_key_is_named() {
         let keys = ring();
-        let bytes = record(address(None, "a")).seal(&SecretValue::text("x"), &keys).unwrap();
-        let error = SealedRecord::parse(&bytes).unwrap().open(&ring()).unwrap_err();
+        let bytes = record(address(None, "a")).seal(&SecretValue::text("x"), of(&keys)).unwrap();
+        let error = SealedRecord::parse(&bytes).unwrap().open(of(&ring())).unwrap_err();
         assert!(
             matches!(error, StoreError::WrongKey { sealed_by: Some(id), .. } if id == keys.primary_id()),
             "{error}"

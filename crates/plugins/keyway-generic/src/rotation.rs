@@ -1,13 +1,16 @@
 //! Moving a store to new keys, in batches, while reads and writes go on (decision C7).
 //!
-//! 1. The handle takes the new keys beside the old ones: it reads both and seals with the new.
-//! 2. The header is sealed anew and says that a rotation is under way. From here on no
-//!    writer that still seals with old keys can commit, because each commit checks the header.
+//! 1. The handle takes the new keys beside the old ones, and reads both.
+//! 2. The header is sealed with the new key and says that a rotation is under way. From here on
+//!    everybody seals with the new key, because everybody seals with the key of the header,
+//!    and each commit checks that the header is still the one that was seen.
 //! 3. Record after record is sealed anew, each on the condition that it was not changed
 //!    meanwhile; one that was has the new keys already.
 //! 4. The header says that the rotation is over, and the handle gives up the old keys.
 //!
 //! After a crash all of it is done again; what has the new keys already is only looked at.
+//! Rotations are numbered in the header: one that finds that another has begun since gives
+//! up, and does not say that it is done.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -17,7 +20,7 @@ use keyway_secrets::{Progress, RotationListener, StoreError};
 use keyway_storage::{Batch, Entry, Expectation, KeyRange, Outcome};
 
 use crate::environment_record::EnvironmentRecord;
-use crate::handle::{Handle, MAX_ATTEMPTS, View};
+use crate::handle::{Handle, MAX_ATTEMPTS, StoreKeys, View};
 use crate::record::SealedRecord;
 use crate::sealed_note;
 use crate::storage_error::from_storage;
@@ -39,10 +42,15 @@ impl Handle {
         new: &KeyRing,
         listener: &dyn RotationListener,
     ) -> Result<(), StoreError> {
+        let both = new.with_retiring(&self.keys());
         // Looked at first, so that a store that may not be read does not get new keys.
-        self.view().await?;
-        self.set_keys(new.with_retiring(&self.keys()));
-        let mut view = self.mark_rotation(Some(new.primary_id())).await?;
+        let found = self.read_header_with(&both).await?.ok_or(StoreError::NotInitialized)?;
+        if found.header.text.deleting {
+            return Err(StoreError::Deleted);
+        }
+        self.metadata.check(&found.header.text.written_by)?;
+        self.set_keys(both);
+        let mut view = self.begin_rotation(new.primary_id()).await?;
 
         let ranges =
             [(Kind::Environments, self.prefix.environments()), (Kind::Secrets, self.prefix.secrets())];
@@ -54,7 +62,7 @@ impl Handle {
             self.reseal_range(*kind, range, &mut view, &mut progress, listener).await?;
         }
 
-        self.mark_rotation(None).await?;
+        self.end_rotation(&view).await?;
         self.set_keys(new.clone());
         progress.total = progress.done;
         listener.progressed(progress);
@@ -106,14 +114,32 @@ impl Handle {
         }
     }
 
-    /// Seals the header anew with the state of the rotation in it.
-    async fn mark_rotation(&self, target: Option<KeyId>) -> Result<View, StoreError> {
+    /// Makes `target` the key of the store, unless an interrupted rotation has done so.
+    async fn begin_rotation(&self, target: KeyId) -> Result<View, StoreError> {
+        let target_name = target.to_string();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.fresh_view().await?;
+            if view.loaded.header.text.rotating_to.as_ref() == Some(&target_name) {
+                return Ok(view);
+            }
             let mut header = view.loaded.header.clone();
-            header.text.rotating_to = target.map(|target| target.to_string());
-            if self.replace_header(&view, &header).await? {
-                return self.fresh_view().await;
+            header.text.rotating_to = Some(target_name.clone());
+            header.text.rotations += 1;
+            self.replace_header(&view, header, Some(target)).await?;
+        }
+        Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+    }
+
+    async fn end_rotation(&self, view: &View) -> Result<(), StoreError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let view = self.check_still_ours(view).await?;
+            if view.loaded.header.text.rotating_to.is_none() {
+                return Ok(());
+            }
+            let mut header = view.loaded.header.clone();
+            header.text.rotating_to = None;
+            if self.replace_header(&view, header, None).await? {
+                return Ok(());
             }
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
@@ -155,26 +181,24 @@ impl Handle {
         view: &mut View,
         batch_bytes: usize,
     ) -> Result<(), StoreError> {
-        let target = view.keys.primary_id();
+        let keys = view.keys();
         let mut waiting = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if sealed_by(kind, &entry.value)? != target {
-                waiting.push(entry);
+        for Entry { key, value, revision } in entries {
+            if sealed_by(kind, &value)? != keys.ring.primary_id() {
+                waiting.push(Entry { key, value: reseal(kind, &value, keys)?, revision });
             }
         }
         while !waiting.is_empty() {
             let mut batch =
                 Batch::with_capacity(waiting.len() + 1).check(self.prefix.header(), view.loaded.revision);
-            let mut bytes = 0;
+            let mut bytes = HEADER_ROOM;
             let mut taken = 0;
-            for entry in &waiting {
-                // A new token is as long as the old one.
-                bytes += entry.key.len() + entry.value.len();
-                if taken > 0 && bytes + HEADER_ROOM > batch_bytes {
+            for Entry { key, value, revision } in &waiting {
+                bytes += key.len() + value.len();
+                if taken > 0 && bytes > batch_bytes {
                     break;
                 }
-                let sealed = reseal(kind, &entry.value, &view.keys)?;
-                batch = batch.put(entry.key.as_slice(), sealed, Expectation::Revision(entry.revision));
+                batch = batch.put(key.as_slice(), value.as_slice(), Expectation::Revision(*revision));
                 taken += 1;
             }
             match self.storage.commit(batch).await.map_err(from_storage)? {
@@ -191,11 +215,13 @@ impl Handle {
         Ok(())
     }
 
-    /// The header changed during a rotation. That is harmless unless another rotation or the
-    /// store's deletion took over.
+    /// The header changed during a rotation. That is harmless unless another rotation took
+    /// over, or the store's deletion.
     async fn check_still_ours(&self, view: &View) -> Result<View, StoreError> {
         let fresh = self.fresh_view().await?;
-        if fresh.loaded.header.text.rotating_to == view.loaded.header.text.rotating_to {
+        if fresh.loaded.header.text.rotations == view.loaded.header.text.rotations
+            && fresh.is_same_store(view)
+        {
             Ok(fresh)
         } else {
             Err(StoreError::Conflict { attempts: 1 })
@@ -213,7 +239,7 @@ fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
     }
 }
 
-fn reseal(kind: Kind, bytes: &[u8], keys: &KeyRing) -> Result<Vec<u8>, StoreError> {
+fn reseal(kind: Kind, bytes: &[u8], keys: StoreKeys<'_>) -> Result<Vec<u8>, StoreError> {
     match kind {
         Kind::Secrets => {
             let (record, value) = SealedRecord::parse(bytes)?.open(keys)?;
@@ -225,7 +251,7 @@ fn reseal(kind: Kind, bytes: &[u8], keys: &KeyRing) -> Result<Vec<u8>, StoreErro
 
 /// Gives the other tasks of the thread a turn: between two batches nothing else would,
 /// because an engine may answer without ever waiting.
-async fn let_others_run() {
+pub(crate) async fn let_others_run() {
     let mut waited = false;
     poll_fn(|context| {
         if std::mem::replace(&mut waited, true) {

@@ -3,6 +3,10 @@
 //! ```text
 //! format (1 byte) | key id (8) | token
 //! ```
+//!
+//! Each kind of record begins its plaintext with a letter of its own, so that one is never
+//! taken for another: `H` and `V` the halves of a secret, `S` the store's header, `E` an
+//! environment.
 
 use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::StoreError;

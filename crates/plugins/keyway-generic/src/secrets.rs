@@ -7,7 +7,7 @@ use keyway_secrets::{
 };
 use keyway_storage::{Entry, Expectation, KeyRange};
 
-use crate::handle::{Committed, Handle, MAX_ATTEMPTS, View};
+use crate::handle::{Committed, Handle, MAX_ATTEMPTS, StoreKeys, View};
 use crate::record::{SealedRecord, SecretRecord, exchanged};
 use crate::storage_error::from_storage;
 use crate::structured_codec::structured_bytes;
@@ -20,14 +20,15 @@ impl Handle {
         let record = SecretRecord::new(address, description, self.clock.now())?;
         for _ in 0..MAX_ATTEMPTS {
             let view = self.view().await?;
-            view.loaded.header.text.settings.check_value_bytes(value_bytes(&value))?;
-            if let Some(environment) = &record.address.environment
-                && !self.has_environment(&view, environment).await?
-            {
-                return Err(StoreError::EnvironmentNotFound { environment: environment.clone() });
+            if let Err(refusal) = self.admit(&view, &record.address, &value).await {
+                // What the handle remembers of the store may be out of date.
+                if self.is_current(&view).await? {
+                    return Err(refusal);
+                }
+                continue;
             }
             let key = view.secret_key(self.prefix, &record.address);
-            let sealed = record.seal(&value, &view.keys)?;
+            let sealed = record.seal(&value, view.keys())?;
             match self.commit(&view, |batch| batch.put(key, sealed, Expectation::Absent)).await? {
                 Committed::Done => return Ok(record.header()),
                 Committed::Conflict(_) => {
@@ -39,19 +40,41 @@ impl Handle {
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }
 
+    /// Whether the store takes a new secret of this size at this place.
+    async fn admit(
+        &self,
+        view: &View,
+        address: &SecretAddress,
+        value: &SecretValue,
+    ) -> Result<(), StoreError> {
+        view.loaded.header.text.settings.check_value_bytes(value_bytes(value))?;
+        match &address.environment {
+            Some(environment) if !self.has_environment(view, environment).await? => {
+                Err(StoreError::EnvironmentNotFound { environment: environment.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) async fn destroy_secret(
         &self,
         address: &SecretAddress,
         expected: Option<SecretVersion>,
     ) -> Result<(), StoreError> {
+        let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
             if expected.is_some() {
-                check_version(&self.open_header(&view, address, &found.value)?, expected)?;
+                match open_header_at(&view, address, &found.value) {
+                    Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
+                    opened => check_version(&opened?, expected)?,
+                }
             }
             let expectation = Expectation::Revision(found.revision);
+            let crowd = self.crowd_at(&found.key);
             match self.commit(&view, |batch| batch.delete(found.key, expectation)).await? {
                 Committed::Done => return Ok(()),
+                Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
                 Committed::Conflict(_) | Committed::HeaderChanged => {}
             }
         }
@@ -62,7 +85,7 @@ impl Handle {
         self.pending.count_read();
         loop {
             let (view, found) = self.find(address).await?;
-            match SealedRecord::parse(&found.value)?.open_at(address, &view.keys) {
+            match SealedRecord::parse(&found.value)?.open_at(address, view.keys()) {
                 Ok((record, value)) => return Ok(record.into_secret(value)),
                 // A rotation began between taking the keys and reading the record.
                 Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => {}
@@ -78,16 +101,22 @@ impl Handle {
     ) -> Result<SecretHeader, StoreError> {
         let SecretChange { value, description, expected, .. } = change;
         check_description(description.as_ref().and_then(Option::as_deref))?;
+        let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
-            let opened = SealedRecord::parse(&found.value)?.open_at(address, &view.keys);
+            let opened = SealedRecord::parse(&found.value)?.open_at(address, view.keys());
             let (mut record, old_value) = match opened {
                 Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
                 other => other?,
             };
             check_version(&record, expected)?;
-            if let Some(value) = &value {
-                view.loaded.header.text.settings.check_value_bytes(value_bytes(value))?;
+            if let Some(value) = &value
+                && let Err(refusal) = view.loaded.header.text.settings.check_value_bytes(value_bytes(value))
+            {
+                if self.is_current(&view).await? {
+                    return Err(refusal);
+                }
+                continue;
             }
             record.version = record.version.next();
             // A clock that went back must not make a secret older than its creation.
@@ -95,10 +124,12 @@ impl Handle {
             if let Some(description) = &description {
                 record.description.clone_from(description);
             }
-            let sealed = record.seal(value.as_ref().unwrap_or(&old_value), &view.keys)?;
+            let sealed = record.seal(value.as_ref().unwrap_or(&old_value), view.keys())?;
             let expectation = Expectation::Revision(found.revision);
+            let crowd = self.crowd_at(&found.key);
             match self.commit(&view, |batch| batch.put(found.key, sealed, expectation)).await? {
                 Committed::Done => return Ok(record.header()),
+                Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
                 Committed::Conflict(_) | Committed::HeaderChanged => {}
             }
         }
@@ -107,7 +138,22 @@ impl Handle {
 
     pub(crate) async fn list_secrets(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
         self.pending.count_read();
-        let view = self.view().await?;
+        let mut view = self.view().await?;
+        loop {
+            let page = self.page_of_secrets(&view, query).await;
+            if page.as_ref().is_ok_and(|page| !page.secrets.is_empty()) {
+                return page;
+            }
+            // Nothing there, or nothing that fits: was the store deleted, or made anew?
+            let fresh = self.fresh_view().await?;
+            if fresh.is_same_store(&view) {
+                return page;
+            }
+            view = fresh;
+        }
+    }
+
+    async fn page_of_secrets(&self, view: &View, query: &ListQuery) -> Result<SecretPage, StoreError> {
         let range = match &query.environment {
             EnvironmentFilter::All => self.prefix.secrets(),
             EnvironmentFilter::Shared => self.prefix.secrets_of(view.group(None)),
@@ -120,20 +166,17 @@ impl Handle {
             let next = page.entries.last().filter(|_| page.more).map(|entry| entry.key.clone());
             let mut secrets = Vec::with_capacity(page.entries.len());
             for entry in page.entries {
-                let listed = self.open_entry(&view, entry, query.with_values).await?;
+                let listed = self.open_entry(view, entry, query.with_values).await?;
                 secrets.extend(listed.filter(|listed| is_in(&query.environment, listed)));
             }
-            match (secrets.is_empty(), next) {
-                // All of the page belongs to an environment whose mark begins alike.
-                (true, Some(next)) => after = Some(next),
-                (true, None) if query.after.is_none() => {
-                    let fresh = self.fresh_view().await?;
-                    if let EnvironmentFilter::In(environment) = &query.environment
-                        && !self.has_environment(&fresh, environment).await?
-                    {
-                        return Err(StoreError::EnvironmentNotFound { environment: environment.clone() });
-                    }
-                    return Ok(SecretPage { secrets, next: None });
+            match (&query.environment, next) {
+                // All of the page belongs to an environment whose mark begins alike, or was
+                // destroyed meanwhile.
+                (_, Some(next)) if secrets.is_empty() => after = Some(next),
+                (EnvironmentFilter::In(environment), None)
+                    if secrets.is_empty() && !self.has_environment(view, environment).await? =>
+                {
+                    return Err(StoreError::EnvironmentNotFound { environment: environment.clone() });
                 }
                 (_, next) => return Ok(SecretPage { secrets, next: next.map(Cursor::from_bytes) }),
             }
@@ -147,30 +190,39 @@ impl Handle {
         entry: Entry,
         with_values: bool,
     ) -> Result<Option<ListedSecret>, StoreError> {
-        let mut bytes = entry.value;
-        let mut keys = view.keys.clone();
+        let opened = open_listed(&entry.value, view.keys(), with_values);
+        let (record, value) = match opened {
+            Err(StoreError::WrongKey { .. }) if self.keys_changed_since(view) => {
+                match self
+                    .reread(view, &entry.key, |bytes, keys| open_listed(bytes, keys, with_values))
+                    .await?
+                {
+                    Some(opened) => opened,
+                    None => return Ok(None),
+                }
+            }
+            other => other?,
+        };
+        if view.secret_key(self.prefix, &record.address) != entry.key {
+            return Err(exchanged());
+        }
+        Ok(Some(ListedSecret { header: record.header(), value }))
+    }
+
+    /// Reads a record again that the keys of `view` did not open, because a rotation began
+    /// meanwhile. `None` if it is gone.
+    pub(crate) async fn reread<T>(
+        &self,
+        view: &View,
+        key: &[u8],
+        open: impl Fn(&[u8], StoreKeys<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         loop {
-            let sealed = SealedRecord::parse(&bytes)?;
-            let opened = if with_values {
-                sealed.open(&keys).map(|(record, value)| (record, Some(value)))
-            } else {
-                sealed.open_header(&keys).map(|record| (record, None))
-            };
-            match opened {
-                Ok((record, value)) => {
-                    if view.secret_key(self.prefix, &record.address) != entry.key {
-                        return Err(exchanged());
-                    }
-                    return Ok(Some(ListedSecret { header: record.header(), value }));
-                }
-                Err(StoreError::WrongKey { .. }) if !self.keys().ids().eq(keys.ids()) => {
-                    keys = self.keys();
-                    match self.storage.get(&entry.key).await.map_err(from_storage)? {
-                        Some(record) => bytes = record.value,
-                        None => return Ok(None),
-                    }
-                }
-                Err(error) => return Err(error),
+            let ring = self.keys();
+            let Some(record) = self.storage.get(key).await.map_err(from_storage)? else { return Ok(None) };
+            match open(&record.value, view.with(&ring)) {
+                Err(StoreError::WrongKey { .. }) if !self.keys().ids().eq(ring.ids()) => {}
+                other => return other.map(Some),
             }
         }
     }
@@ -183,29 +235,31 @@ impl Handle {
             if let Some(record) = self.storage.get(&key).await.map_err(from_storage)? {
                 return Ok((view, Entry { key, value: record.value, revision: record.revision }));
             }
-            // Nothing there: was the store deleted, or deleted and made anew?
+            // Nothing there: was the store deleted, or made anew?
             let fresh = self.fresh_view().await?;
-            if fresh.loaded.header.name_key == view.loaded.header.name_key {
+            if fresh.is_same_store(&view) {
                 return Err(self.missing(&fresh, address).await);
             }
             view = fresh;
         }
     }
+}
 
-    fn open_header(
-        &self,
-        view: &View,
-        address: &SecretAddress,
-        bytes: &[u8],
-    ) -> Result<SecretRecord, StoreError> {
-        let sealed = SealedRecord::parse(bytes)?;
-        let record = match sealed.open_header(&view.keys) {
-            Err(StoreError::WrongKey { .. }) if self.keys_changed_since(view) => {
-                sealed.open_header(&self.keys())?
-            }
-            other => other?,
-        };
-        if record.address == *address { Ok(record) } else { Err(exchanged()) }
+fn open_header_at(view: &View, address: &SecretAddress, bytes: &[u8]) -> Result<SecretRecord, StoreError> {
+    let record = SealedRecord::parse(bytes)?.open_header(view.keys())?;
+    if record.address == *address { Ok(record) } else { Err(exchanged()) }
+}
+
+fn open_listed(
+    bytes: &[u8],
+    keys: StoreKeys<'_>,
+    with_value: bool,
+) -> Result<(SecretRecord, Option<SecretValue>), StoreError> {
+    let sealed = SealedRecord::parse(bytes)?;
+    if with_value {
+        sealed.open(keys).map(|(record, value)| (record, Some(value)))
+    } else {
+        sealed.open_header(keys).map(|record| (record, None))
     }
 }
 

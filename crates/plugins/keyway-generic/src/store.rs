@@ -39,8 +39,8 @@ impl SecretStore for GenericStore {
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
         match self.handle.read_header().await? {
-            Some((header, _)) if header.text.deleting => Err(StoreError::Deleted),
-            Some((header, _)) => Ok(Some(header.text.written_by)),
+            Some(found) if found.header.text.deleting => Err(StoreError::Deleted),
+            Some(found) => Ok(Some(found.header.text.written_by)),
             None => Ok(None),
         }
     }
@@ -54,6 +54,7 @@ impl SecretStore for GenericStore {
             written_by: self.handle.metadata.written_by(),
             settings: Settings::default(),
             rotating_to: None,
+            rotations: 0,
             deleting: false,
         };
         let name_key = NameIndex::draw_key()
@@ -62,7 +63,10 @@ impl SecretStore for GenericStore {
         let batch = Batch::new().put(self.handle.prefix.header(), note, Expectation::Absent);
         match self.handle.storage.commit(batch).await.map_err(from_storage)? {
             Outcome::Committed(_) => Ok(()),
-            Outcome::Conflict { .. } => Err(StoreError::AlreadyInitialized),
+            Outcome::Conflict { .. } => match self.handle.read_header().await {
+                Ok(Some(found)) if found.header.text.deleting => Err(StoreError::Deleted),
+                _ => Err(StoreError::AlreadyInitialized),
+            },
         }
     }
 
@@ -100,19 +104,22 @@ impl SecretStore for GenericStore {
     }
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
+        let mut view = self.handle.fresh_view().await?;
         let settings = match request {
-            Configure::Read => {
-                return Ok(self.handle.fresh_view().await?.loaded.header.text.settings.to_table());
-            }
+            Configure::Read => return Ok(view.loaded.header.text.settings.to_table()),
             Configure::Write(table) => Settings::from_table(&table)?,
         };
+        let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
-            let view = self.handle.fresh_view().await?;
             let mut header = view.loaded.header.clone();
             header.text.settings = settings;
-            if self.handle.replace_header(&view, &header).await? {
+            if self.handle.replace_header(&view, header, None).await? {
                 return Ok(settings.to_table());
             }
+            if turn.is_none() {
+                turn = Some(self.handle.crowd_at(&self.handle.prefix.header()).lock().await);
+            }
+            view = self.handle.fresh_view().await?;
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }
@@ -120,6 +127,8 @@ impl SecretStore for GenericStore {
     async fn info(&self) -> Result<StoreInfo, StoreError> {
         let view = self.handle.fresh_view().await?;
         let (number, exact) = self.handle.count_records(&self.handle.prefix.secrets()).await?;
+        // So that what was said once is still true after a restart.
+        self.handle.store_counts(&view).await;
         let counts = self.handle.stored_counts().await?.plus(self.handle.pending.look());
         let written_by = view.loaded.header.text.written_by.clone();
         let info = StoreInfo::new(self.handle.metadata.clone(), written_by, Count { number, exact });

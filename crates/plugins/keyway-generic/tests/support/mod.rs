@@ -109,3 +109,82 @@ impl Storage for Dying {
         self.inner.commit(batch).await
     }
 }
+
+type Interruption = Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// A storage that lets something else happen just before its n-th commit from now.
+pub struct Interrupted {
+    inner: Arc<dyn Storage>,
+    planned: std::sync::Mutex<Option<(usize, Interruption)>>,
+}
+
+impl std::fmt::Debug for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupted")
+    }
+}
+
+impl Interrupted {
+    pub fn new(inner: &Arc<dyn Storage>) -> Arc<Self> {
+        Arc::new(Self { inner: Arc::clone(inner), planned: std::sync::Mutex::default() })
+    }
+
+    /// Commit 0 is the next one.
+    pub fn before_commit<F>(&self, number: usize, what: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        *self.planned.lock().unwrap() = Some((number, Box::new(move || Box::pin(what()))));
+    }
+
+    pub fn has_happened(&self) -> bool {
+        self.planned.lock().unwrap().is_none()
+    }
+}
+
+#[async_trait]
+impl Storage for Interrupted {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        let due = {
+            let mut planned = self.planned.lock().unwrap();
+            match planned.take() {
+                Some((0, what)) => Some(what),
+                Some((number, what)) => {
+                    *planned = Some((number - 1, what));
+                    None
+                }
+                None => None,
+            }
+        };
+        if let Some(what) = due {
+            what().await;
+        }
+        self.inner.commit(batch).await
+    }
+}
+
+/// Every record of a storage.
+pub async fn records(storage: &Arc<dyn Storage>) -> Vec<keyway_storage::Entry> {
+    let mut all = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = storage.scan(&KeyRange::all(), after.as_deref(), 1000).await.unwrap();
+        after = page.entries.last().map(|entry| entry.key.clone());
+        all.extend(page.entries);
+        if !page.more {
+            return all;
+        }
+    }
+}

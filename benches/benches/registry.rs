@@ -1,0 +1,17 @@
+//! Collecting and looking up a hundred plugins under criterion.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use keyway_benches::areas::registry::{IDS, Numbers, collect};
+
+fn registry(criterion: &mut Criterion) {
+    let registry = collect().expect("plugins in order");
+    criterion.bench_function("collect and check", |bencher| bencher.iter(collect));
+    criterion.bench_function("look up the middle one", |bencher| {
+        bencher.iter(|| registry.get::<Numbers>(black_box(IDS[50])).is_ok());
+    });
+}
+
+criterion_group!(benches, registry);
+criterion_main!(benches);

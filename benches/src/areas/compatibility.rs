@@ -1,0 +1,124 @@
+//! Parsing and matching of compatibility strings, against `semver::VersionReq` on the same ranges.
+//!
+//! That matching allocates nothing is a test of keyway-tests, because counting allocations slows them down.
+
+use std::hint::black_box;
+
+use keyway_core::{Compatibility, Version};
+use semver::VersionReq;
+
+use super::Trouble;
+use crate::{
+    measure::{Plan, compare},
+    row::{Row, Target},
+};
+
+/// The same range in both languages.
+#[derive(Clone, Copy, Debug)]
+pub struct Range {
+    /// What is special about it.
+    pub name: &'static str,
+    /// As a compatibility string.
+    pub ours: &'static str,
+    /// As a requirement of the peer.
+    pub peer: &'static str,
+    /// A version that its last clause refuses.
+    pub unfit: &'static str,
+}
+
+/// From the seed's own example to one with everything. `!=` is left out, because the peer has no such thing.
+pub const RANGES: &[Range] = &[
+    Range { name: "one clause", ours: ">=:1.2.3", peer: ">=1.2.3", unfit: "1.2.2" },
+    Range { name: "the seed's example", ours: ">=:1.0,<:2.0", peer: ">=1.0, <2.0", unfit: "2.0.1" },
+    Range {
+        name: "three clauses",
+        ours: ">=:1.10.0,<:2.0.0,>:1.10.7",
+        peer: ">=1.10.0, <2.0.0, >1.10.7",
+        unfit: "1.10.7",
+    },
+    Range {
+        name: "a pre-release",
+        ours: ">=:1.0.0-rc.1,<:2.0.0",
+        peer: ">=1.0.0-rc.1, <2.0.0",
+        unfit: "2.0.0",
+    },
+];
+
+/// A version that every one of [`RANGES`] contains.
+pub const FITTING: &str = "1.11.0";
+
+/// A parsed range and versions, on both sides.
+#[derive(Debug)]
+pub struct Setup {
+    /// Ours.
+    pub ours: (Compatibility, [Version; 2]),
+    /// The peer's.
+    pub peer: (VersionReq, [semver::Version; 2]),
+}
+
+impl Setup {
+    /// Parses the range and the versions on both sides.
+    ///
+    /// # Errors
+    /// When a side refuses them, or they give different answers.
+    pub fn new(range: &Range) -> Result<Self, Trouble> {
+        let ours = Compatibility::parse(range.ours)?;
+        let peer = VersionReq::parse(range.peer)?;
+        let (fitting, unfit) = (FITTING, range.unfit);
+        let our_versions = [Version::parse(fitting)?, Version::parse(unfit)?];
+        let peer_versions = [semver::Version::parse(fitting)?, semver::Version::parse(unfit)?];
+        for (our, (peer_version, fits)) in our_versions.iter().zip(peer_versions.iter().zip([true, false])) {
+            if ours.matches(our) != fits || peer.matches(peer_version) != fits {
+                return Err(format!("{}: the two sides disagree about {our}", range.ours).into());
+            }
+        }
+        Ok(Self { ours: (ours, our_versions), peer: (peer, peer_versions) })
+    }
+
+    /// Matches both versions; how many fit.
+    pub fn matches(&self) -> usize {
+        let (range, versions) = black_box(&self.ours);
+        versions.iter().filter(|version| range.matches(version)).count()
+    }
+
+    /// The same by the peer.
+    pub fn peer_matches(&self) -> usize {
+        let (range, versions) = black_box(&self.peer);
+        versions.iter().filter(|version| range.matches(version)).count()
+    }
+}
+
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+    let mut rows = Vec::new();
+    for range in RANGES {
+        let parsing = compare(
+            Plan::COMPUTATION,
+            || Compatibility::parse(black_box(range.ours)),
+            || VersionReq::parse(black_box(range.peer)),
+        );
+        rows.push(
+            Row::compared(area, format!("parse {}, peer semver", range.name), parsing)
+                .must(Target::RatioAtMost(1.0)),
+        );
+        let setup = Setup::new(range)?;
+        let matching = compare(Plan::COMPUTATION, || setup.matches(), || setup.peer_matches());
+        rows.push(
+            Row::compared(area, format!("match {} twice, peer semver", range.name), matching)
+                .must(Target::RatioAtMost(1.0)),
+        );
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RANGES, Setup};
+
+    #[test]
+    fn both_sides_agree_about_every_range() {
+        for range in RANGES {
+            let setup = Setup::new(range).expect(range.name);
+            assert_eq!((setup.matches(), setup.peer_matches()), (1, 1), "{}", range.name);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What is measured, one file an area.
+
+pub mod compatibility;
+mod footprint;
+pub mod registry;
+pub mod seal;
+pub mod secrets;
+
+use crate::row::Row;
+
+/// Why an area could not be measured.
+pub type Trouble = Box<dyn std::error::Error>;
+
+/// Things that are measured together.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it measures, in one line.
+    pub about: &'static str,
+    /// Measures it; the first argument is the name.
+    pub run: fn(&'static str) -> Result<Vec<Row>, Trouble>,
+}
+
+/// Every area, in the order in which they run.
+pub const AREAS: &[Area] = &[
+    Area { name: "compatibility", about: "parsing and matching of version ranges", run: compatibility::run },
+    Area { name: "registry", about: "collecting and looking up a hundred plugins", run: registry::run },
+    Area { name: "seal", about: "sealing and opening of Fernet tokens", run: seal::run },
+    Area { name: "secrets", about: "the generic store on SQLite with 100,000 secrets", run: secrets::run },
+    Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
+];

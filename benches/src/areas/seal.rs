@@ -1,0 +1,81 @@
+//! Sealing and opening of Fernet tokens, wiping included, against the bare `fernet` crate.
+
+use keyway_seal::{Key, KeyRing};
+use secrecy::ExposeSecret as _;
+
+use super::Trouble;
+use crate::{
+    measure::{Plan, compare},
+    peers::primitives::Primitives,
+    row::{Row, Target},
+};
+
+/// Lengths of plaintexts, and how much slower than the bare crate is still right.
+const SIZES: &[(&str, usize, f64)] =
+    &[("64 B", 64, 1.15), ("4 KiB", 4 << 10, 1.15), ("1 MiB", 1 << 20, 1.25)];
+
+/// The same key on both sides, a plaintext and its token.
+#[derive(Debug)]
+pub struct Setup {
+    /// Ours.
+    pub ring: KeyRing,
+    /// The peer.
+    pub fernet: Fernet,
+    /// What is sealed.
+    pub plaintext: Vec<u8>,
+    /// What is opened.
+    pub token: String,
+}
+
+/// The peer, without its key in `Debug`.
+pub struct Fernet(pub fernet::Fernet);
+
+impl std::fmt::Debug for Fernet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fernet(..)")
+    }
+}
+
+impl Setup {
+    /// A new key, and a plaintext of so many bytes.
+    ///
+    /// # Errors
+    /// When the system has no random bytes, or the two sides do not open each other's tokens.
+    pub fn new(size: usize) -> Result<Self, Trouble> {
+        let key = Key::generate()?;
+        let fernet =
+            fernet::Fernet::new(key.expose_text().expose_secret()).ok_or("the peer refuses our key")?;
+        let ring = KeyRing::new([key])?;
+        let plaintext: Vec<u8> = (0..=u8::MAX).cycle().take(size).collect();
+        let token = ring.seal(&plaintext)?;
+        if fernet.decrypt(&token)? != plaintext
+            || **ring.open(fernet.encrypt(&plaintext).as_bytes())? != *plaintext
+        {
+            return Err("the two sides disagree about a token".into());
+        }
+        Ok(Self { ring, fernet: Fernet(fernet), plaintext, token })
+    }
+}
+
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+    let mut rows = Vec::new();
+    for (size_name, size, limit) in SIZES {
+        let Setup { ring, fernet, plaintext, token } = Setup::new(*size)?;
+        let sealing = compare(Plan::COMPUTATION, || ring.seal(&plaintext), || fernet.0.encrypt(&plaintext));
+        rows.push(
+            Row::compared(area, format!("seal {size_name}, peer fernet"), sealing)
+                .must(Target::RatioAtMost(*limit)),
+        );
+        let opening = compare(Plan::COMPUTATION, || ring.open(token.as_bytes()), || fernet.0.decrypt(&token));
+        rows.push(
+            Row::compared(area, format!("open {size_name}, peer fernet"), opening)
+                .must(Target::RatioAtMost(*limit)),
+        );
+        let mut primitives = Primitives::new(*size)?;
+        let sealing = compare(Plan::COMPUTATION, || ring.seal(&plaintext), || primitives.seal());
+        rows.push(Row::compared(area, format!("seal {size_name}, peer the primitives"), sealing));
+        let opening = compare(Plan::COMPUTATION, || ring.open(token.as_bytes()), || primitives.open());
+        rows.push(Row::compared(area, format!("open {size_name}, peer the primitives"), opening));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,248 @@
+//! The generic store on SQLite, against a bare table and the bare `fernet` crate.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Instant,
+};
+
+use futures_executor::block_on;
+
+use super::Trouble;
+use crate::{
+    generic_store::{GenericStore, number_of_value},
+    measure::{Clock, interleave, median},
+    peers::sqlite::BareTable,
+    row::{Row, Target},
+};
+
+const SMALL: u32 = 100;
+const LARGE: u32 = 100_000;
+/// A store with which every cache is full.
+const CACHES_FULL: u32 = 10_000;
+
+const CREATE_ROUNDS: usize = 61;
+/// Few, because each makes the small store larger: by 600 secrets in all, which is one more level of its tree
+/// at most, for the peer as well.
+const CREATES: u32 = 10;
+const GET_ROUNDS: usize = 61;
+const GETS: u32 = 200;
+const ROTATIONS: usize = 3;
+
+/// A generic store with so many secrets, and a bare table with as many rows of the same length.
+struct Pair {
+    store: GenericStore,
+    table: BareTable,
+    fernet: fernet::Fernet,
+    key_length: usize,
+    /// A value as the peer stores it: a token, as long as the records of the store or a little shorter.
+    token: Vec<u8>,
+    secrets: u32,
+    created: AtomicU32,
+}
+
+impl Pair {
+    fn new(directory: &Path, secrets: u32) -> Result<Self, Trouble> {
+        let store = GenericStore::create(&directory.join(format!("generic-{secrets}.db")), secrets)?;
+        let (key_length, value_length) = store.lengths_of_a_record()?;
+        let fernet = fernet::Fernet::new(&fernet::Fernet::generate_key()).ok_or("no key")?;
+        let mut plaintext = vec![b'v'; value_length];
+        while keyway_seal::token_len(plaintext.len()) > value_length && plaintext.pop().is_some() {}
+        let token = fernet.encrypt(&plaintext).into_bytes();
+        let mut table = BareTable::create(&directory.join(format!("bare-{secrets}.db")))?;
+        table.insert_all((0..secrets).map(|number| (peer_key(number, key_length), &token)))?;
+        Ok(Self { store, table, fernet, key_length, token, secrets, created: AtomicU32::new(0) })
+    }
+
+    /// A name that is not there yet; both sides of a pair may use the same one.
+    fn next(&self) -> u32 {
+        self.secrets + self.created.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Any secret that was there from the beginning.
+    fn any(&self, state: &mut u32) -> u32 {
+        *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (*state >> 8) % self.secrets
+    }
+
+    fn create(&self) {
+        self.store.put(self.next()).expect("a create that is measured succeeds");
+    }
+
+    fn peer_create(&self) {
+        let key = peer_key(self.next(), self.key_length);
+        self.table.insert(&key, &self.token).expect("an insert that is measured succeeds");
+    }
+
+    fn get(&self, state: &mut u32) {
+        let number = self.any(state);
+        let value = self.store.get(number).expect("a get that is measured succeeds");
+        assert_eq!(number_of_value(&value), Some(number), "the value is that of the name");
+    }
+
+    fn peer_get(&self, state: &mut u32) {
+        let key = peer_key(self.any(state), self.key_length);
+        let token = self.table.get(&key).expect("a read that is measured succeeds").expect("a row");
+        let token = std::str::from_utf8(&token).expect("a token is text");
+        std::hint::black_box(self.fernet.decrypt(token).expect("a token of this key"));
+    }
+}
+
+/// Keys of the generic store have no order that a reader could tell, so neither have the peer's.
+fn peer_key(number: u32, length: usize) -> Vec<u8> {
+    let mut state = u64::from(number) + 1;
+    let mut key = Vec::with_capacity(length + 8);
+    while key.len() < length {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        key.extend((mixed ^ (mixed >> 31)).to_be_bytes());
+    }
+    key.truncate(length);
+    key
+}
+
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+    let directory = tempfile::tempdir()?;
+    let small = Pair::new(directory.path(), SMALL)?;
+    let large = Pair::new(directory.path(), LARGE)?;
+    let mut rows = Vec::new();
+
+    let times = interleave(
+        Clock::Wall,
+        CREATE_ROUNDS,
+        CREATES,
+        &mut [&mut || large.create(), &mut || large.peer_create(), &mut || small.create(), &mut || {
+            small.peer_create();
+        }],
+    );
+    rows.extend(against_the_peer(area, "durable create", &times));
+
+    let mut states = [1, 1, 1, 1];
+    let [a, b, c, d] = &mut states;
+    let times = interleave(
+        Clock::ProcessCpu,
+        GET_ROUNDS,
+        GETS,
+        &mut [&mut || large.get(a), &mut || large.peer_get(b), &mut || small.get(c), &mut || {
+            small.peer_get(d);
+        }],
+    );
+    rows.extend(against_the_peer(area, "get", &times));
+
+    rows.push(rotation(area, large.store)?);
+    rows.push(memory(area, directory.path())?);
+    Ok(rows)
+}
+
+/// Rows from the times of: ours large, the peer large, ours small, the peer small.
+fn against_the_peer(area: &'static str, what: &str, times: &[f64]) -> Vec<Row> {
+    let compared = |ours, peer| crate::measure::Compared { ours, peer };
+    vec![
+        Row::compared(area, format!("{what} at 100,000 secrets, peer SQLite"), compared(times[0], times[1]))
+            .must(Target::RatioAtMost(1.3)),
+        Row::compared(area, format!("{what} at 100 secrets, peer SQLite"), compared(times[2], times[3]))
+            .must(Target::RatioAtMost(1.3)),
+        Row {
+            peer_value: Some(times[1] / times[3]),
+            ..Row::alone(
+                area,
+                format!("{what}, growth from 100 to 100,000, peer SQLite"),
+                times[0] / times[2],
+                "times",
+            )
+        }
+        .must(Target::RatioAtMost(1.1)),
+    ]
+}
+
+fn rotation(area: &'static str, mut store: GenericStore) -> Result<Row, Trouble> {
+    let mut rates = Vec::new();
+    let mut secrets = 0;
+    for _ in 0..ROTATIONS {
+        let begun = Instant::now();
+        secrets = store.rotate()?;
+        rates.push(f64::from(secrets) / begun.elapsed().as_secs_f64());
+        store.get(0)?;
+    }
+    Ok(Row::alone(area, format!("rotation of {secrets} secrets"), median(&mut rates), "secrets/s")
+        .must(Target::ValueAtLeast(50_000.0)))
+}
+
+/// The most memory that a process needs that opens a store, reads, lists and rotates it.
+fn memory(area: &'static str, directory: &Path) -> Result<Row, Trouble> {
+    let target = Target::RatioAtMost(1.1);
+    let name = format!("peak memory at {LARGE} secrets, peer the same at {CACHES_FULL}");
+    let mut peaks = Vec::new();
+    for secrets in [LARGE, CACHES_FULL] {
+        let file = directory.join(format!("memory-{secrets}.db"));
+        let keys = file.with_extension("keys");
+        GenericStore::create(&file, secrets)?.write_keys(&keys)?;
+        let output = Command::new(probe()?).arg(&file).arg(&keys).output()?;
+        if !output.status.success() {
+            return Err(format!("the probe failed: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        match String::from_utf8(output.stdout)?.trim().parse::<f64>() {
+            Ok(kibibytes) => peaks.push(kibibytes / 1024.0),
+            Err(_) => return Ok(Row::unmeasured(area, name, target, "this system does not tell it")),
+        }
+    }
+    Ok(Row { peer_value: Some(peaks[1]), ..Row::alone(area, name, peaks[0], "MiB") }.must(target))
+}
+
+/// The program `probe-memory` beside the one that runs.
+fn probe() -> Result<PathBuf, Trouble> {
+    let probe = std::env::current_exe()?
+        .with_file_name("probe-memory")
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    if probe.exists() { Ok(probe) } else { Err(format!("{} is not built", probe.display()).into()) }
+}
+
+/// What `probe-memory` does: opens the store, reads 10,000 secrets, lists all, rotates, and tells the most
+/// memory that this process ever had, in KiB.
+///
+/// # Errors
+/// Those of the store; the system may not tell the memory, which is `None`.
+pub fn probe_memory(file: &Path, keys: &Path) -> Result<Option<u64>, Trouble> {
+    let mut store = GenericStore::open(file, keys)?;
+    let secrets = block_on(store.count_by_listing())?;
+    for number in 0..10_000 {
+        store.get(number % secrets)?;
+    }
+    store.rotate()?;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    Ok(status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pair, peer_key};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_pair_does_on_both_sides_what_is_measured() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let pair = Pair::new(directory.path(), 20).expect("a pair");
+        let (key, value) = pair.store.lengths_of_a_record().expect("records");
+        assert_eq!(pair.key_length, key);
+        assert!(pair.token.len() <= value && pair.token.len() + 24 > value, "{} {value}", pair.token.len());
+        let mut state = 1;
+        for _ in 0..10 {
+            pair.create();
+            pair.peer_create();
+            pair.get(&mut state);
+            pair.peer_get(&mut state);
+        }
+    }
+
+    #[test]
+    fn keys_of_the_peer_differ() {
+        let keys: BTreeSet<_> = (0..1000).map(|number| peer_key(number, 20)).collect();
+        assert_eq!(keys.len(), 1000);
+        assert!(keys.iter().all(|key| key.len() == 20));
+    }
+}

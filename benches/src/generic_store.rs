@@ -1,0 +1,195 @@
+//! A store of the plugin `keyway-generic` on an SQLite file, filled.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use futures_executor::block_on;
+use keyway_core::{Plugins, Resources, SecretValue, plugins};
+use keyway_seal::{FileKeySource, Key, KeyRing};
+use keyway_secrets::{
+    ListQuery, NewSecret, Opening, Progress, SecretAddress, SecretName, SecretStore, SecretStores, StoreName,
+};
+use keyway_storage::{KeyRange, Sqlite, Storage};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::areas::Trouble;
+
+const PLUGINS: Plugins = plugins! { keyway_generic };
+/// How many threads fill a store: commits that come at the same time share a sync of the disk.
+const FILLING_THREADS: u32 = 16;
+
+/// An open store.
+#[derive(Debug)]
+pub struct GenericStore {
+    storage: Arc<dyn Storage>,
+    store: Arc<dyn SecretStore>,
+    key: SecretString,
+}
+
+impl GenericStore {
+    /// Makes a store in a new file, with so many secrets.
+    ///
+    /// # Errors
+    /// Those of the store and of the system.
+    pub fn create(file: &Path, secrets: u32) -> Result<Self, Trouble> {
+        let key = Key::generate()?;
+        let store = Self::with(file, key.expose_text(), KeyRing::new([key])?)?;
+        block_on(store.store.initialize())?;
+        let next = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..FILLING_THREADS)
+                .map(|_| {
+                    scope.spawn(|| {
+                        loop {
+                            let number = next.fetch_add(1, Ordering::Relaxed);
+                            if number >= secrets {
+                                return Ok::<(), String>(());
+                            }
+                            store.put(number).map_err(|error| error.to_string())?;
+                        }
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().map_err(|_| "a filling thread panicked".to_owned())?)
+        })?;
+        Ok(store)
+    }
+
+    /// Opens a store whose key [`write_keys`](Self::write_keys) wrote.
+    ///
+    /// # Errors
+    /// Those of the store and of the system.
+    pub fn open(file: &Path, keys: &Path) -> Result<Self, Trouble> {
+        let key = SecretString::from(fs::read_to_string(keys)?);
+        Self::with(file, key, FileKeySource::new(keys).read()?)
+    }
+
+    fn with(file: &Path, key: SecretString, ring: KeyRing) -> Result<Self, Trouble> {
+        let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(file)?);
+        let registry = PLUGINS.registry()?;
+        let plugin = registry.get::<SecretStores>("generic")?;
+        let opening = Opening::new(StoreName::new("bench")?, plugin.metadata().clone(), ring)
+            .with_resources(Resources::new().with(Arc::clone(&storage)));
+        let store = plugin.open(&opening)?;
+        Ok(Self { storage, store, key })
+    }
+
+    /// Writes the key to a file that only this user can read.
+    ///
+    /// # Errors
+    /// Those of the system.
+    #[cfg(unix)]
+    pub fn write_keys(&self, file: &Path) -> Result<(), Trouble> {
+        use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+        file.write_all(self.key.expose_secret().as_bytes())?;
+        Ok(())
+    }
+
+    /// Creates the secret of this number, durably.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn put(&self, number: u32) -> Result<(), Trouble> {
+        let secret = NewSecret::new(address(number)?, SecretValue::text(value(number)));
+        block_on(self.store.create(secret))?;
+        Ok(())
+    }
+
+    /// The value of the secret of this number.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn get(&self, number: u32) -> Result<String, Trouble> {
+        let secret = block_on(self.store.get(&address(number)?))?;
+        Ok(secret.value.expose_text().ok_or("the value is no text")?.to_owned())
+    }
+
+    /// Rotates to a new key; how many records were sealed anew.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn rotate(&mut self) -> Result<u32, Trouble> {
+        let key = Key::generate()?;
+        let text = key.expose_text();
+        let done = AtomicU64::new(0);
+        let listener = |progress: Progress| done.store(progress.done, Ordering::Relaxed);
+        block_on(self.store.rotate(&KeyRing::new([key])?, &listener))?;
+        self.key = text;
+        Ok(u32::try_from(done.into_inner())?)
+    }
+
+    /// How many secrets a list has, read page by page with their values.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn count_by_listing(&self) -> Result<u32, Trouble> {
+        let mut query = ListQuery::all().with_values();
+        let mut count = 0;
+        loop {
+            let page = self.store.list(&query).await?;
+            count += u32::try_from(page.secrets.len())?;
+            match page.next {
+                Some(cursor) => query = query.after(cursor),
+                None => return Ok(count),
+            }
+        }
+    }
+
+    /// The lengths of the key and the value that most records have in storage: those of secrets.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub fn lengths_of_a_record(&self) -> Result<(usize, usize), Trouble> {
+        let page = block_on(self.storage.scan(&KeyRange::all(), None, 100))?;
+        let mut lengths = BTreeMap::<_, u32>::new();
+        for entry in &page.entries {
+            *lengths.entry((entry.key.len(), entry.value.len())).or_default() += 1;
+        }
+        let most = lengths.into_iter().max_by_key(|(_, count)| *count).ok_or("the storage is empty")?;
+        Ok(most.0)
+    }
+}
+
+/// The value of a secret tells its number, so that a wrong one is noticed.
+fn value(number: u32) -> String {
+    format!("value-{number:08}-of-a-secret-for-a-benchmark")
+}
+
+/// The number that a value tells.
+pub fn number_of_value(value: &str) -> Option<u32> {
+    value.strip_prefix("value-")?.get(..8)?.parse().ok()
+}
+
+fn address(number: u32) -> Result<SecretAddress, Trouble> {
+    Ok(SecretAddress::shared(SecretName::new(format!("secret-{number:08}"))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GenericStore, number_of_value};
+    use futures_executor::block_on;
+
+    #[test]
+    fn a_filled_store_has_its_secrets_before_and_after_a_rotation() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (file, keys) = (directory.path().join("store"), directory.path().join("keys"));
+        let mut store = GenericStore::create(&file, 150).expect("a store");
+        assert!(store.rotate().expect("a rotation") >= 150);
+        store.write_keys(&keys).expect("keys");
+        drop(store);
+        let store = GenericStore::open(&file, &keys).expect("the store");
+        assert_eq!(block_on(store.count_by_listing()).expect("a list"), 150);
+        assert_eq!(number_of_value(&store.get(149).expect("a secret")), Some(149));
+        assert!(store.get(150).is_err());
+    }
+}

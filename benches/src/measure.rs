@@ -1,0 +1,200 @@
+//! Measuring two ways of doing the same in turns.
+//!
+//! A machine that others use too changes its speed by half while a measurement runs. So what is compared
+//! runs in interleaved rounds (A, B, B, A, A, B, ...), each round a batch that is long enough for the clock, and
+//! what is reported is the median of the rounds. Read ratios inside one run, never absolute values between
+//! runs.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+/// What passes while an operation runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Time as on the wall: for what waits for a disk or for another thread.
+    Wall,
+    /// The time that this thread kept a processor busy: for pure computation, because other programs do
+    /// not disturb it.
+    ThreadCpu,
+    /// The time that all threads of this process kept a processor busy: for computation that other threads
+    /// take part in.
+    ProcessCpu,
+}
+
+impl Clock {
+    /// Time since some moment in the past.
+    #[cfg(unix)]
+    pub fn now(self) -> Duration {
+        use rustix::time::{ClockId, clock_gettime};
+        let id = match self {
+            Self::Wall => ClockId::Monotonic,
+            Self::ThreadCpu => ClockId::ThreadCPUTime,
+            Self::ProcessCpu => ClockId::ProcessCPUTime,
+        };
+        let time = clock_gettime(id);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+    }
+}
+
+/// How long and how often to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// The clock.
+    pub clock: Clock,
+    /// How many batches of each side; the median is over these.
+    pub rounds: usize,
+    /// How long a batch should take.
+    pub batch: Duration,
+}
+
+impl Plan {
+    /// For pure computation: 31 rounds of 2 ms of processor time.
+    pub const COMPUTATION: Self =
+        Self { clock: Clock::ThreadCpu, rounds: 31, batch: Duration::from_millis(2) };
+    /// For what waits for a disk: 31 rounds of 20 ms on the wall.
+    pub const DISK: Self = Self { clock: Clock::Wall, rounds: 31, batch: Duration::from_millis(20) };
+}
+
+/// The medians of two ways of doing the same, for one operation each.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared {
+    /// Ours, in nanoseconds.
+    pub ours: f64,
+    /// The peer's, in nanoseconds.
+    pub peer: f64,
+}
+
+/// Runs both in turns and returns the median time of one call of each.
+pub fn compare<A, B>(plan: Plan, mut ours: impl FnMut() -> A, mut peer: impl FnMut() -> B) -> Compared {
+    let our_calls = calls_in_a_batch(plan, &mut ours);
+    let peer_calls = calls_in_a_batch(plan, &mut peer);
+    let mut our_times = Vec::with_capacity(plan.rounds);
+    let mut peer_times = Vec::with_capacity(plan.rounds);
+    for round in 0..plan.rounds {
+        // Who comes second finds the caches as the other left them, so the order changes.
+        if round % 2 == 0 {
+            our_times.push(batch(plan.clock, our_calls, &mut ours));
+            peer_times.push(batch(plan.clock, peer_calls, &mut peer));
+        } else {
+            peer_times.push(batch(plan.clock, peer_calls, &mut peer));
+            our_times.push(batch(plan.clock, our_calls, &mut ours));
+        }
+    }
+    Compared { ours: median(&mut our_times), peer: median(&mut peer_times) }
+}
+
+/// Runs any number of operations in turns, so many calls of each a round, and returns the median time of one
+/// call of each in nanoseconds. For operations that change what they work on, so that the number of calls has
+/// to be known; and long ones, because each call goes through a pointer.
+pub fn interleave(clock: Clock, rounds: usize, calls: u32, operations: &mut [&mut dyn FnMut()]) -> Vec<f64> {
+    let mut times = vec![Vec::with_capacity(rounds); operations.len()];
+    for round in 0..rounds {
+        for position in 0..operations.len() {
+            // Each comes first, second, ... in turn.
+            let index = (position + round) % operations.len();
+            times[index].push(batch(clock, calls, &mut operations[index]));
+        }
+    }
+    times.iter_mut().map(|times| median(times)).collect()
+}
+
+/// The median time of one call, in nanoseconds.
+pub fn time<A>(plan: Plan, mut operation: impl FnMut() -> A) -> f64 {
+    let calls = calls_in_a_batch(plan, &mut operation);
+    let mut times: Vec<f64> = (0..plan.rounds).map(|_| batch(plan.clock, calls, &mut operation)).collect();
+    median(&mut times)
+}
+
+/// How many calls fill a batch. The calls made to find that out warm the caches up.
+fn calls_in_a_batch<A>(plan: Plan, operation: &mut impl FnMut() -> A) -> u32 {
+    let mut calls = 1_u32;
+    loop {
+        // By the wall clock too, so that an operation that only waits comes to an end.
+        let begun = Instant::now();
+        let one = batch(plan.clock, calls, operation);
+        let batch_nanos = plan.batch.as_secs_f64() * 1e9;
+        let long_enough = one * f64::from(calls) >= batch_nanos / 4.0 || begun.elapsed() >= plan.batch;
+        if long_enough || calls >= 1 << 28 {
+            let fitting = (batch_nanos / one.max(0.1)).clamp(1.0, f64::from(1_u32 << 28));
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above")]
+            return fitting as u32;
+        }
+        calls *= 4;
+    }
+}
+
+/// Nanoseconds for one call.
+fn batch<A>(clock: Clock, calls: u32, operation: &mut impl FnMut() -> A) -> f64 {
+    let begun = clock.now();
+    for _ in 0..calls {
+        black_box(operation());
+    }
+    (clock.now().saturating_sub(begun)).as_secs_f64() * 1e9 / f64::from(calls)
+}
+
+/// The median; of an even number of values, the mean of the middle two.
+///
+/// # Panics
+/// When there are no values.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clock, Plan, compare, interleave, median, time};
+    use std::{cell::RefCell, hint::black_box, time::Duration};
+
+    #[test]
+    fn the_median_is_not_moved_by_one_slow_round() {
+        assert!((median(&mut [3.0, 1.0, 1_000_000.0, 2.0, 4.0]) - 3.0).abs() < 1e-9);
+        assert!((median(&mut [4.0, 1.0]) - 2.5).abs() < 1e-9);
+    }
+
+    fn busy(steps: u64) -> u64 {
+        (0..steps).fold(0, |sum, step| black_box(sum ^ step.wrapping_mul(0x9e37_79b9)))
+    }
+
+    #[test]
+    fn twice_the_work_takes_twice_the_time() {
+        let compared = compare(Plan::COMPUTATION, || busy(20_000), || busy(10_000));
+        let ratio = compared.ours / compared.peer;
+        assert!((1.6..2.5).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn both_sides_run_in_turns() {
+        let order = RefCell::new(String::new());
+        let plan = Plan { clock: Clock::Wall, rounds: 4, batch: Duration::from_nanos(1) };
+        let step = |name| {
+            order.borrow_mut().push(name);
+            std::thread::sleep(Duration::from_micros(10));
+        };
+        compare(plan, || step('a'), || step('b'));
+        // The first two find out how long a call takes.
+        assert_eq!(*order.borrow(), "ababbaabba");
+    }
+
+    #[test]
+    fn each_of_several_has_its_turn_at_every_place() {
+        let order = RefCell::new(String::new());
+        let step = |name| order.borrow_mut().push(name);
+        let (mut a, mut b, mut c) = (|| step('a'), || step('b'), || step('c'));
+        let times = interleave(Clock::Wall, 3, 2, &mut [&mut a, &mut b, &mut c]);
+        assert_eq!(times.len(), 3);
+        assert_eq!(*order.borrow(), "aabbccbbccaaccaabb");
+    }
+
+    #[test]
+    fn sleeping_costs_the_wall_clock_only() {
+        let plan = Plan { clock: Clock::Wall, rounds: 3, batch: Duration::from_millis(2) };
+        let sleep = || std::thread::sleep(Duration::from_millis(2));
+        assert!(time(plan, sleep) >= 2e6);
+        assert!(time(Plan { clock: Clock::ThreadCpu, ..plan }, sleep) < 1e6);
+    }
+}

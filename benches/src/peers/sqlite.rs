@@ -1,0 +1,87 @@
+//! A bare table in SQLite: what any store on SQLite costs at least.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+/// A table with a BLOB key and a BLOB value; cached statements, WAL, synchronous=FULL.
+#[derive(Debug)]
+pub struct BareTable {
+    connection: Connection,
+}
+
+impl BareTable {
+    /// Makes the table in a new file.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn create(file: &Path) -> Result<Self, rusqlite::Error> {
+        let connection = Connection::open(file)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.execute_batch("CREATE TABLE item (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)")?;
+        Ok(Self { connection })
+    }
+
+    /// Inserts one row, durably.
+    ///
+    /// # Errors
+    /// Those of SQLite, also when the key is there.
+    pub fn insert(&self, key: &[u8], value: &[u8]) -> Result<(), rusqlite::Error> {
+        self.connection
+            .prepare_cached("INSERT INTO item (key, value) VALUES (?1, ?2)")?
+            .execute(params![key, value])?;
+        Ok(())
+    }
+
+    /// Inserts many rows in one transaction.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn insert_all<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        rows: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), rusqlite::Error> {
+        let transaction = self.connection.transaction()?;
+        {
+            let mut insert = transaction.prepare_cached("INSERT INTO item (key, value) VALUES (?1, ?2)")?;
+            for (key, value) in rows {
+                insert.execute(params![key.as_ref(), value.as_ref()])?;
+            }
+        }
+        transaction.commit()
+    }
+
+    /// Reads the value of a key.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, rusqlite::Error> {
+        self.connection
+            .prepare_cached("SELECT value FROM item WHERE key = ?1")?
+            .query_row(params![key], |row| row.get(0))
+            .optional()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BareTable;
+
+    #[test]
+    fn the_peer_keeps_what_it_is_given_as_safely_as_it_says() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut table = BareTable::create(&directory.path().join("table")).expect("a table");
+        table.insert(b"a", b"1").expect("an insert");
+        table.insert_all([(b"b", b"2"), (b"c", b"3")]).expect("inserts");
+        assert!(table.insert(b"a", b"2").is_err());
+        assert_eq!(table.get(b"a").expect("a read").as_deref(), Some(&b"1"[..]));
+        assert_eq!(table.get(b"c").expect("a read").as_deref(), Some(&b"3"[..]));
+        assert_eq!(table.get(b"d").expect("a read"), None);
+        let pragma = |name| table.connection.pragma_query_value(None, name, |row| row.get::<_, String>(0));
+        assert_eq!(pragma("journal_mode").expect("a mode"), "wal");
+        let synchronous: i64 =
+            table.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).expect("a level");
+        assert_eq!(synchronous, 2, "FULL");
+    }
+}

@@ -1,0 +1,48 @@
+//! Keys that somebody wrote wrongly: what was meant, and how to show them.
+
+use std::borrow::Cow;
+
+/// The candidate that is spelled most like `name`, if one is like it at all.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Below this, a suggestion confuses more than it helps.
+    const LIKE: f64 = 0.7;
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= LIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}
+
+/// The key as a message shows it: keys come from outside, so a long one is cut, and what
+/// would disturb a terminal or a log is escaped.
+pub(crate) fn shown(key: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 64;
+    if key.len() <= LONGEST && !key.contains(char::is_control) {
+        return Cow::Borrowed(key);
+    }
+    let mut text: String = key.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if key.chars().nth(LONGEST).is_some() {
+        text.push_str("...");
+    }
+    Cow::Owned(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_like_it_is_suggested() {
+        assert_eq!(nearest("page_sise", ["path", "page_size"]), Some("page_size"));
+        assert_eq!(nearest("zzzz", ["path", "page_size"]), None);
+        assert_eq!(nearest("path", []), None);
+    }
+
+    #[test]
+    fn long_and_disturbing_keys_are_made_harmless() {
+        assert_eq!(shown("b\u{e4}r.a-1"), "b\u{e4}r.a-1");
+        assert_eq!(shown("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(shown(&"\u{e4}".repeat(1000)), format!("{}...", "\u{e4}".repeat(64)));
+    }
+}

@@ -1,0 +1,103 @@
+//! Finding a plugin by kind and id without comparing it with many others.
+
+use super::Slot;
+use crate::PluginKind;
+
+/// A hash of kind and id. That of a registration is computed at compile time. Hostile ids
+/// are no concern: all of them come from what is linked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct IdHash(u64);
+
+impl IdHash {
+    #[inline]
+    pub(super) const fn new(kind: PluginKind, id: &str) -> Self {
+        let mut rest = id.as_bytes();
+        let mut hash = mix(kind as u64, rest.len() as u64);
+        while let Some((word, after)) = rest.split_first_chunk::<8>() {
+            hash = mix(hash, u64::from_le_bytes(*word));
+            rest = after;
+        }
+        // The last word overlaps the one before, which is quicker than byte by byte.
+        let last = match id.as_bytes().last_chunk::<8>() {
+            Some(word) => u64::from_le_bytes(*word),
+            None => few_bytes(rest),
+        };
+        Self(mix(hash, last))
+    }
+}
+
+const fn few_bytes(bytes: &[u8]) -> u64 {
+    let (mut word, mut index) = (0, 0);
+    while index < bytes.len() {
+        word = word << 8 | bytes[index] as u64;
+        index += 1;
+    }
+    word
+}
+
+/// Multiplies and folds, so that every bit of the input moves many of the result.
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // folding takes both halves of the product
+const fn mix(hash: u64, word: u64) -> u64 {
+    /// Odd, with about as many ones as zeros: the fraction of the golden ratio.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let product = (hash ^ word ^ FACTOR) as u128 * FACTOR as u128;
+    (product as u64) ^ (product >> 64) as u64
+}
+
+/// An open hash table of positions in the sorted slots: for each plugin, that of its
+/// highest version.
+#[derive(Clone)]
+pub(super) struct Index {
+    /// Position plus one; 0 is free. Its length is a power of two, and at least twice the
+    /// number of slots, so that a search always ends.
+    places: Vec<u32>,
+}
+
+impl Index {
+    pub(super) fn new(slots: &[Slot]) -> Self {
+        let mut index = Self { places: vec![0; (slots.len() * 2).next_power_of_two().max(2)] };
+        for (position, slot) in slots.iter().enumerate() {
+            let highest = slots.get(position + 1).is_none_or(|next| !next.same_id(slot));
+            if highest {
+                index.insert(slot.registration.hash, position);
+            }
+        }
+        index
+    }
+
+    fn insert(&mut self, hash: IdHash, position: usize) {
+        let mut at = self.first(hash);
+        while self.places[at] != 0 {
+            at = self.next(at);
+        }
+        // No program links four milliards of plugins.
+        self.places[at] = u32::try_from(position + 1).unwrap_or(0);
+    }
+
+    /// The position of the highest version of that plugin.
+    #[inline]
+    pub(super) fn find(&self, slots: &[Slot], kind: PluginKind, id: &str) -> Option<usize> {
+        let hash = IdHash::new(kind, id);
+        let mut at = self.first(hash);
+        loop {
+            let position = (self.places[at] as usize).checked_sub(1)?;
+            let registration = slots[position].registration;
+            if registration.hash == hash && registration.id() == id && registration.kind() == kind {
+                return Some(position);
+            }
+            at = self.next(at);
+        }
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // only the low bits are kept anyway
+    fn first(&self, hash: IdHash) -> usize {
+        hash.0 as usize & (self.places.len() - 1)
+    }
+
+    #[inline]
+    fn next(&self, at: usize) -> usize {
+        (at + 1) & (self.places.len() - 1)
+    }
+}

@@ -1,0 +1,430 @@
+//! Carries the machine's effects out on plugins and records.
+
+use std::sync::Arc;
+
+use keyway_core::{Clock, Registered, Registry, Resources, SystemClock};
+use keyway_seal::KeyRing;
+use keyway_secrets::{Opening, RotationListener, SecretStore, SecretStores, StoreError, StoreName};
+use keyway_storage::{Expectation, Revision, Storage};
+use serde_json::Value;
+
+use super::error::StoresError;
+use super::guard::{GuardedStore, StoreLimits};
+use super::hosted::HostedStore;
+use super::machine::{Effect, Event, Phase, Refusal, StoreState, step};
+use super::record::StoreRecord;
+use crate::sealed_records::{RecordError, RecordKind, SealedRecords};
+
+/// How often a step is tried again because another host changed the record first.
+const MAX_ATTEMPTS: u32 = 16;
+
+/// The engine for secret stores: makes, opens, rotates and deletes them, and goes on after a
+/// crash with what was cut short.
+///
+/// What it knows of each store (plugin, configuration, keys by name, phase) it keeps on a
+/// storage engine, sealed by the host's own keys (decision K1). Every step is stored before
+/// the plugin is asked (decision R2). Several hosts may share one storage engine.
+///
+/// A clone is another handle to the same engine.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    registry: Registry,
+    records: SealedRecords,
+    resources: Resources,
+    clock: Arc<dyn Clock>,
+    limits: StoreLimits,
+}
+
+/// What the host knows of a store.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoreSummary {
+    /// Its name.
+    pub name: StoreName,
+    /// The id of its plugin.
+    pub plugin: String,
+    /// Where it is in its life, and the keys that it needs.
+    pub state: StoreState,
+}
+
+/// What became of a store that [`Stores::recover`] found in the middle of something.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// Which store.
+    pub store: StoreName,
+    /// What it was in the middle of.
+    pub phase: Phase,
+    /// Whether that is finished now. If it is not, it stays listed until it is.
+    pub outcome: Result<(), StoresError>,
+}
+
+/// Makes a [`Stores`] with other than the usual settings.
+#[derive(Debug)]
+pub struct StoresBuilder {
+    registry: Registry,
+    storage: Arc<dyn Storage>,
+    keys: KeyRing,
+    resources: Resources,
+    clock: Arc<dyn Clock>,
+    limits: StoreLimits,
+}
+
+impl StoresBuilder {
+    /// Lends plugins more than the storage engine.
+    #[must_use]
+    pub fn resources(mut self, resources: Resources) -> Self {
+        self.resources = resources;
+        self
+    }
+
+    /// Sets the clock that plugins see.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets what the guards allow plugins.
+    #[must_use]
+    pub fn limits(mut self, limits: StoreLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Opens the host's records.
+    ///
+    /// # Errors
+    /// [`StoresError::Record`] when they cannot be read with these keys.
+    pub async fn start(self) -> Result<Stores, StoresError> {
+        let records = SealedRecords::open(Arc::clone(&self.storage), self.keys).await?;
+        let resources = self.resources.with::<Arc<dyn Storage>>(self.storage);
+        let inner =
+            Inner { registry: self.registry, records, resources, clock: self.clock, limits: self.limits };
+        Ok(Stores { inner: Arc::new(inner) })
+    }
+}
+
+impl Stores {
+    /// An engine over these plugins, with its records on `storage` sealed by `keys`. The
+    /// storage engine is also lent to the plugins.
+    pub fn builder(registry: Registry, storage: Arc<dyn Storage>, keys: KeyRing) -> StoresBuilder {
+        StoresBuilder {
+            registry,
+            storage,
+            keys,
+            resources: Resources::new(),
+            clock: Arc::new(SystemClock),
+            limits: StoreLimits::default(),
+        }
+    }
+
+    /// [`builder`](Self::builder) with the usual settings.
+    ///
+    /// # Errors
+    /// As [`StoresBuilder::start`].
+    pub async fn start(
+        registry: Registry,
+        storage: Arc<dyn Storage>,
+        keys: KeyRing,
+    ) -> Result<Self, StoresError> {
+        Self::builder(registry, storage, keys).start().await
+    }
+
+    /// Makes a new store with the plugin of this id, sealed by `keys`.
+    ///
+    /// # Errors
+    /// [`Refusal::Exists`] for a name that is taken; [`StoreError::AlreadyInitialized`] when
+    /// the plugin finds data there already, which is left alone
+    /// ([`adopt`](Self::adopt) takes it over); what the plugin answers. After an error
+    /// nothing is listed, except after a deadline: then [`recover`](Self::recover) decides.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the store absent or listed as being created;
+    /// [`open`](Self::open) and [`recover`](Self::recover) go on with that.
+    pub async fn create(
+        &self,
+        name: &StoreName,
+        plugin: &str,
+        configuration: Value,
+        keys: &KeyRing,
+    ) -> Result<HostedStore, StoresError> {
+        let guarded = self.begin(name, plugin, configuration, keys).await?;
+        match guarded.initialize().await {
+            Ok(()) => self.finish_creation(name, guarded).await,
+            // Whether it took effect is not known: the record stays, and recover() decides.
+            Err(error @ StoreError::DeadlineExceeded { .. }) => Err(error.into()),
+            Err(error) => {
+                self.advance(name, Event::NotInitialized).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Lists a store that exists already, such as a file of another system, after checking
+    /// that the plugin may read it (decision C4). Nothing of it is changed.
+    ///
+    /// # Errors
+    /// [`Refusal::Exists`] for a name that is taken, [`StoreError::NotInitialized`] when
+    /// there is no store, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
+    ///
+    /// # Cancel safety
+    /// As [`create`](Self::create).
+    pub async fn adopt(
+        &self,
+        name: &StoreName,
+        plugin: &str,
+        configuration: Value,
+        keys: &KeyRing,
+    ) -> Result<HostedStore, StoresError> {
+        let guarded = self.begin(name, plugin, configuration, keys).await?;
+        let found = match guarded.check_written_by().await {
+            Ok(Some(_)) => return self.finish_creation(name, guarded).await,
+            Ok(None) => StoreError::NotInitialized,
+            Err(error) => error,
+        };
+        self.advance(name, Event::NotInitialized).await?;
+        Err(found.into())
+    }
+
+    /// Opens a store that is listed: finds its plugin, takes what it needs out of `keys`, and
+    /// checks who wrote its data (decision C4). A creation that was cut short is finished.
+    ///
+    /// # Errors
+    /// [`Refusal::NoStore`], [`Refusal::BeingDeleted`], [`StoresError::Plugin`] when its plugin
+    /// is not linked, [`StoresError::MissingKeys`], [`StoreError::Incompatible`],
+    /// [`StoreError::NotInitialized`] when its data is gone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn open(&self, name: &StoreName, keys: &KeyRing) -> Result<HostedStore, StoresError> {
+        let (record, _) = self.read(name).await?.ok_or(Refusal::NoStore)?;
+        if record.state.phase == Phase::Deleting {
+            return Err(Refusal::BeingDeleted.into());
+        }
+        let guarded = self.guarded(name, &record, keys)?;
+        if record.state.phase == Phase::Creating {
+            return self.resume_creation(name, guarded).await;
+        }
+        match guarded.check_written_by().await? {
+            Some(_) => Ok(HostedStore::new(self.clone(), name.clone(), guarded)),
+            None => Err(StoreError::NotInitialized.into()),
+        }
+    }
+
+    /// All stores that are listed, sorted by name.
+    ///
+    /// # Errors
+    /// [`StoresError::Record`].
+    pub async fn list(&self) -> Result<Vec<StoreSummary>, StoresError> {
+        let mut summaries = Vec::new();
+        for opened in self.inner.records.read_all(RecordKind::Store).await? {
+            let StoreRecord { plugin, state, .. } = StoreRecord::from_bytes(&opened.payload)?;
+            summaries.push(StoreSummary { name: StoreName::new(opened.name)?, plugin, state });
+        }
+        summaries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(summaries)
+    }
+
+    /// Goes on with everything that was cut short: creations, rotations, deletions. Call it
+    /// when the host starts. `keys` holds the keys of all stores; each takes what it needs.
+    ///
+    /// What cannot be finished is answered with the reason, and stays listed: nothing is
+    /// forgotten. `listener` is told how far rotations are.
+    ///
+    /// # Errors
+    /// [`StoresError::Record`] when the records cannot be read at all.
+    ///
+    /// # Cancel safety
+    /// It can be dropped and called again.
+    pub async fn recover(
+        &self,
+        keys: &KeyRing,
+        listener: &dyn RotationListener,
+    ) -> Result<Vec<Recovered>, StoresError> {
+        let mut recovered = Vec::new();
+        for summary in self.list().await? {
+            let phase = summary.state.phase;
+            if summary.state.resumption() != Effect::None {
+                let outcome = self.resume(&summary, keys, listener).await;
+                recovered.push(Recovered { store: summary.name, phase, outcome });
+            }
+        }
+        Ok(recovered)
+    }
+
+    async fn resume(
+        &self,
+        summary: &StoreSummary,
+        keys: &KeyRing,
+        listener: &dyn RotationListener,
+    ) -> Result<(), StoresError> {
+        let name = &summary.name;
+        let (record, _) = self.read(name).await?.ok_or(Refusal::NoStore)?;
+        let guarded = self.guarded(name, &record, keys)?;
+        match record.state.resumption() {
+            Effect::None => Ok(()),
+            Effect::Initialize => self.resume_creation(name, guarded).await.map(|_| ()),
+            Effect::Rotate => {
+                guarded.check_written_by().await?;
+                let new = select(keys, &record.state.new_keys)?;
+                self.carry_out_rotation(name, &guarded, &new, listener).await
+            }
+            Effect::Delete => self.carry_out_deletion(name, &guarded).await,
+        }
+    }
+
+    async fn resume_creation(
+        &self,
+        name: &StoreName,
+        guarded: GuardedStore,
+    ) -> Result<HostedStore, StoresError> {
+        match guarded.initialize().await {
+            Ok(()) => {}
+            // The crash came after the plugin had made it.
+            Err(StoreError::AlreadyInitialized) => {
+                guarded.check_written_by().await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.finish_creation(name, guarded).await
+    }
+
+    async fn begin(
+        &self,
+        name: &StoreName,
+        plugin: &str,
+        configuration: Value,
+        keys: &KeyRing,
+    ) -> Result<GuardedStore, StoresError> {
+        // What can be refused without a trace is refused before anything is stored.
+        let registered = self.plugin(plugin)?;
+        registered.plugin().check_configuration(&configuration)?;
+        let ids: Vec<_> = keys.ids().collect();
+        let planned = step(None, Event::Create { keys: ids })?;
+        let state = planned.state.ok_or(Refusal::NoKeys)?;
+        let record = StoreRecord { plugin: registered.id().to_owned(), configuration, state };
+        let guarded = self.guarded(name, &record, keys)?;
+        let written = self
+            .inner
+            .records
+            .write(RecordKind::Store, name.as_str(), &record.to_bytes()?, Expectation::Absent)
+            .await?;
+        written.map(|_| guarded).ok_or_else(|| Refusal::Exists.into())
+    }
+
+    async fn finish_creation(
+        &self,
+        name: &StoreName,
+        guarded: GuardedStore,
+    ) -> Result<HostedStore, StoresError> {
+        self.advance(name, Event::Initialized).await?;
+        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+    }
+
+    pub(super) async fn rotate(
+        &self,
+        name: &StoreName,
+        guarded: &GuardedStore,
+        new: &KeyRing,
+        listener: &dyn RotationListener,
+    ) -> Result<(), StoresError> {
+        self.advance(name, Event::Rotate { new_keys: new.ids().collect() }).await?;
+        self.carry_out_rotation(name, guarded, new, listener).await
+    }
+
+    async fn carry_out_rotation(
+        &self,
+        name: &StoreName,
+        guarded: &GuardedStore,
+        new: &KeyRing,
+        listener: &dyn RotationListener,
+    ) -> Result<(), StoresError> {
+        guarded.rotate(new, listener).await?;
+        self.advance(name, Event::Rotated).await
+    }
+
+    pub(super) async fn delete(&self, name: &StoreName, guarded: &GuardedStore) -> Result<(), StoresError> {
+        // Data of another version is not deleted (decision C13): asked before it is noted
+        // down that it is to be.
+        guarded.check_written_by().await?;
+        self.advance(name, Event::Delete).await?;
+        self.carry_out_deletion(name, guarded).await
+    }
+
+    async fn carry_out_deletion(&self, name: &StoreName, guarded: &GuardedStore) -> Result<(), StoresError> {
+        guarded.marked_for_delete().await?;
+        self.advance(name, Event::Deleted).await
+    }
+
+    fn plugin(&self, id: &str) -> Result<Registered<SecretStores>, StoresError> {
+        Ok(self.inner.registry.get::<SecretStores>(id)?)
+    }
+
+    fn guarded(
+        &self,
+        name: &StoreName,
+        record: &StoreRecord,
+        keys: &KeyRing,
+    ) -> Result<GuardedStore, StoresError> {
+        let registered = self.plugin(&record.plugin)?;
+        let needed: Vec<_> = record.state.needed_keys().collect();
+        let opening = Opening::new(name.clone(), registered.metadata().clone(), select(keys, &needed)?)
+            .with_configuration(record.configuration.clone())
+            .with_resources(self.inner.resources.clone())
+            .with_clock(Arc::clone(&self.inner.clock));
+        Ok(GuardedStore::open(registered.plugin(), opening, self.inner.limits)?)
+    }
+
+    async fn read(&self, name: &StoreName) -> Result<Option<(StoreRecord, Revision)>, RecordError> {
+        match self.inner.records.read(RecordKind::Store, name.as_str()).await? {
+            None => Ok(None),
+            Some(opened) => Ok(Some((StoreRecord::from_bytes(&opened.payload)?, opened.revision))),
+        }
+    }
+
+    /// Persists what `event` does to the store.
+    async fn advance(&self, name: &StoreName, event: Event) -> Result<(), StoresError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let Some((record, revision)) = self.read(name).await? else {
+                // Another host may have finished the same deletion.
+                return if event == Event::Deleted { Ok(()) } else { Err(Refusal::NoStore.into()) };
+            };
+            let planned = step(Some(&record.state), event.clone())?;
+            if planned.state.as_ref() == Some(&record.state) {
+                return Ok(());
+            }
+            let records = &self.inner.records;
+            let persisted = match planned.state {
+                Some(state) => {
+                    let payload = StoreRecord { state, ..record }.to_bytes()?;
+                    let expectation = Expectation::Revision(revision);
+                    records.write(RecordKind::Store, name.as_str(), &payload, expectation).await?.is_some()
+                }
+                None => records.remove(RecordKind::Store, name.as_str(), revision).await?,
+            };
+            if persisted {
+                return Ok(());
+            }
+        }
+        Err(StoresError::Contended { attempts: MAX_ATTEMPTS })
+    }
+
+    pub(super) async fn state(&self, name: &StoreName) -> Result<StoreState, StoresError> {
+        let (record, _) = self.read(name).await?.ok_or(Refusal::NoStore)?;
+        Ok(record.state)
+    }
+}
+
+/// The keys `needed`, in this order, out of all that are at hand.
+fn select(keys: &KeyRing, needed: &[keyway_seal::KeyId]) -> Result<KeyRing, StoresError> {
+    keys.select(needed.iter().copied()).ok_or_else(|| {
+        let missing = needed.iter().copied().filter(|key| !keys.contains(*key)).collect();
+        StoresError::MissingKeys { missing }
+    })
+}

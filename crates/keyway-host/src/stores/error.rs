@@ -1,0 +1,79 @@
+//! What can go wrong when a host makes, opens, rotates or deletes a store.
+
+use keyway_core::{ErrorKind, LookupError, PluginError};
+use keyway_seal::KeyId;
+use keyway_secrets::{NameError, StoreError};
+
+use super::machine::Refusal;
+use crate::sealed_records::RecordError;
+
+/// Why a store was not made, opened, rotated or deleted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoresError {
+    /// It does not fit the phase of the store's life.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The plugin is not linked into this host.
+    #[error(transparent)]
+    Plugin(#[from] LookupError),
+    /// Keys that are needed are not at hand.
+    #[error("the store needs keys that are not at hand: add {}", list(missing))]
+    MissingKeys {
+        /// The names of the keys.
+        missing: Vec<KeyId>,
+    },
+    /// A name that is not allowed.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The plugin or its guard answered with an error.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The host's own records failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Other hosts changed the store's record each time.
+    #[error("other hosts were first {attempts} times in a row: try again")]
+    Contended {
+        /// How often it was tried.
+        attempts: u32,
+    },
+}
+
+impl PluginError for StoresError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused(Refusal::NoStore) => ErrorKind::NotFound,
+            Self::Refused(Refusal::Exists) => ErrorKind::AlreadyExists,
+            Self::Refused(Refusal::BeingDeleted) => ErrorKind::Deleted,
+            Self::Refused(Refusal::NoKeys) | Self::Name(_) => ErrorKind::Invalid,
+            Self::Refused(_) | Self::Contended { .. } => ErrorKind::Conflict,
+            Self::Plugin(error) => error.kind(),
+            Self::MissingKeys { .. } => ErrorKind::WrongKey,
+            Self::Store(error) => error.kind(),
+            Self::Record(error) => error.kind(),
+        }
+    }
+}
+
+impl StoresError {
+    /// The same as an error of the store itself, for callers who know only that one.
+    pub(crate) fn into_store_error(self) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            Self::Refused(Refusal::NoStore) => StoreError::NotInitialized,
+            Self::Refused(Refusal::BeingDeleted) => StoreError::Deleted,
+            Self::Name(error) => error.into(),
+            Self::Refused(refusal) => StoreError::invalid("the request", refusal.to_string()),
+            Self::MissingKeys { missing } => {
+                StoreError::WrongKey { what: "the store", sealed_by: missing.first().copied() }
+            }
+            Self::Contended { attempts } => StoreError::Conflict { attempts },
+            other => StoreError::system("use the host's records", other),
+        }
+    }
+}
+
+fn list(keys: &[KeyId]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

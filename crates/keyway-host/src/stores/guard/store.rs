@@ -1,0 +1,355 @@
+//! The guard as a store: it asks nothing of the plugin that is not declared, and passes on
+//! nothing that breaks the contract.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use keyway_core::{PluginMetadata, Table, WrittenBy};
+use keyway_seal::KeyRing;
+use keyway_secrets::{
+    Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
+    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, Opening, Progress, RotationListener, Secret,
+    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretStore, SecretStorePlugin, SecretVersion,
+    StoreError, StoreInfo,
+};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::call::{Guard, Running, StoreLimits};
+use super::verdict::{self, Expected, Violation};
+
+/// A store behind a guard. It is a [`SecretStore`] itself, and whatever the plugin does, its
+/// caller gets an answer:
+///
+/// * a call that takes too long is [`DeadlineExceeded`](StoreError::DeadlineExceeded); a plugin
+///   that hangs is [`Quarantined`](StoreError::Quarantined) until its call comes back;
+/// * a panic is a [`ContractViolation`](StoreError::ContractViolation), and the instance is
+///   made anew (decision R4);
+/// * an answer that does not fit the question or the declared capabilities is discarded, as
+///   a `ContractViolation` too;
+/// * what the plugin does not declare is [`Unsupported`](StoreError::Unsupported) without
+///   asking it.
+///
+/// A process cannot contain an abort, an exit, a stack overflow or running out of memory; a
+/// panic only with `panic = "unwind"`, which is Rust's default.
+///
+/// It needs a tokio runtime. Dropping a future of it cancels the plugin's call.
+pub struct GuardedStore {
+    guard: Guard,
+}
+
+impl GuardedStore {
+    /// Opens a store behind a guard. It does no I/O.
+    ///
+    /// # Errors
+    /// Those of [`SecretStorePlugin::open`].
+    pub fn open(
+        plugin: &'static dyn SecretStorePlugin,
+        opening: Opening,
+        limits: StoreLimits,
+    ) -> Result<Self, StoreError> {
+        Ok(Self { guard: Guard::open(plugin, opening, limits)? })
+    }
+
+    /// The metadata of the running plugin.
+    pub fn metadata(&self) -> PluginMetadata {
+        self.guard.metadata()
+    }
+
+    /// The capabilities that the plugin declares.
+    ///
+    /// # Errors
+    /// [`ContractViolation`](StoreError::ContractViolation) when asking panics.
+    pub fn declared(&self) -> Result<Capabilities, StoreError> {
+        self.guard.look("capabilities", |store| store.capabilities())
+    }
+
+    /// Checks who wrote the data, as on every open (decision C4); `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Incompatible`](StoreError::Incompatible), and those of
+    /// [`SecretStore::written_by`].
+    pub async fn check_written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        let written_by = self.written_by().await?;
+        if let Some(written_by) = &written_by {
+            self.metadata().check(written_by)?;
+        }
+        Ok(written_by)
+    }
+
+    async fn call<T, F>(
+        &self,
+        operation: &'static str,
+        declared: Capabilities,
+        work: impl FnOnce(Arc<dyn SecretStore>) -> F + Send + 'static,
+        judge: impl FnOnce(&T) -> Result<(), Violation>,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let answer = self.guard.call(operation, declared.blocking, work).await?;
+        match judge(&answer) {
+            Ok(()) => Ok(answer),
+            Err(violation) => Err(StoreError::ContractViolation { operation, violation }),
+        }
+    }
+
+    /// Capabilities, if environments are among them.
+    fn with_environments(&self) -> Result<Capabilities, StoreError> {
+        let declared = self.declared()?;
+        if declared.environments { Ok(declared) } else { Err(unsupported("environments")) }
+    }
+
+    fn for_address(&self, address: &SecretAddress) -> Result<Capabilities, StoreError> {
+        match address.environment {
+            Some(_) => self.with_environments(),
+            None => self.declared(),
+        }
+    }
+}
+
+#[async_trait]
+impl SecretStore for GuardedStore {
+    fn capabilities(&self) -> Capabilities {
+        self.declared().unwrap_or(Capabilities::MINIMAL)
+    }
+
+    async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        let declared = self.declared()?;
+        self.call("written_by", declared, move |store| async move { store.written_by().await }, |_| Ok(()))
+            .await
+    }
+
+    async fn initialize(&self) -> Result<(), StoreError> {
+        let declared = self.declared()?;
+        self.call("initialize", declared, move |store| async move { store.initialize().await }, |()| Ok(()))
+            .await
+    }
+
+    async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        const OPERATION: &str = "rotate";
+
+        let declared = self.declared()?;
+        let instance = self.guard.instance(OPERATION)?;
+        // An instance that is made anew in the middle must read both.
+        self.guard.set_keys(new.with_retiring(&self.guard.keys()));
+        let (sender, mut progress) = mpsc::unbounded_channel();
+        let keys = new.clone();
+        let mut running = Running::start(declared.blocking, async move {
+            let report = move |progress: Progress| {
+                // Nobody listens any more once the caller is gone.
+                let _ = sender.send(progress);
+            };
+            instance.rotate(&keys, &report).await
+        })?;
+
+        let stall = self.guard.limits.rotation_stall;
+        let mut told = Told::default();
+        let outcome = loop {
+            let next = timeout(stall, async {
+                tokio::select! {
+                    biased;
+                    Some(progress) = progress.recv() => Next::Progress(progress),
+                    answer = running.answer() => Next::Answer(answer),
+                }
+            });
+            match next.await {
+                Ok(Next::Progress(progress)) => told.pass_on(progress, listener),
+                Ok(Next::Answer(answer)) => break answer,
+                Err(_) => {
+                    self.guard.give_up(OPERATION, running).await;
+                    return Err(StoreError::DeadlineExceeded { operation: OPERATION, deadline: stall });
+                }
+            }
+        };
+        while let Ok(progress) = progress.try_recv() {
+            told.pass_on(progress, listener);
+        }
+        outcome.map_err(|panicked| self.guard.after_panic(OPERATION, panicked))??;
+        self.guard.set_keys(new.clone());
+        match told.violation {
+            None => Ok(()),
+            Some(violation) => Err(StoreError::ContractViolation { operation: OPERATION, violation }),
+        }
+    }
+
+    async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
+        let declared = self.for_address(&secret.address)?;
+        if secret.description.is_some() && !declared.descriptions {
+            return Err(unsupported("descriptions"));
+        }
+        if !declared.stores(secret.value.kind()) {
+            return Err(StoreError::UnsupportedValue { kind: secret.value.kind() });
+        }
+        secret.address.name.check_creatable()?;
+        let asked = (secret.address.clone(), secret.description.clone());
+        self.call(
+            "create",
+            declared,
+            move |store| async move { store.create(secret).await },
+            |answer| {
+                let asked = Expected { address: &asked.0, description: asked.1.as_deref() };
+                verdict::created(declared, &asked, answer)
+            },
+        )
+        .await
+    }
+
+    async fn destroy(
+        &self,
+        address: &SecretAddress,
+        expected: Option<SecretVersion>,
+    ) -> Result<(), StoreError> {
+        let declared = self.for_address(address)?;
+        if expected.is_some() && !declared.versions {
+            return Err(unsupported("versions"));
+        }
+        let address = address.clone();
+        let work = move |store: Arc<dyn SecretStore>| async move { store.destroy(&address, expected).await };
+        self.call("destroy", declared, work, |()| Ok(())).await
+    }
+
+    async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
+        let declared = self.for_address(address)?;
+        let asked = address.clone();
+        let work = move |store: Arc<dyn SecretStore>| async move { store.get(&asked).await };
+        self.call("get", declared, work, |answer| verdict::got(declared, address, answer)).await
+    }
+
+    async fn modify(
+        &self,
+        address: &SecretAddress,
+        change: SecretChange,
+    ) -> Result<SecretHeader, StoreError> {
+        let declared = self.for_address(address)?;
+        if let Some(what) = verdict::unsupported_change(declared, &change) {
+            return Err(unsupported(what));
+        }
+        if let Some(kind) =
+            change.value.as_ref().map(keyway_core::SecretValue::kind).filter(|kind| !declared.stores(*kind))
+        {
+            return Err(StoreError::UnsupportedValue { kind });
+        }
+        let (expected, description) = (change.expected, change.description.clone());
+        let asked = address.clone();
+        let work = move |store: Arc<dyn SecretStore>| async move { store.modify(&asked, change).await };
+        self.call("modify", declared, work, |answer| {
+            verdict::modified(declared, address, expected, description.as_ref(), answer)
+        })
+        .await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        let declared = match query.environment {
+            EnvironmentFilter::In(_) => self.with_environments()?,
+            _ => self.declared()?,
+        };
+        let asked = query.clone();
+        let work = move |store: Arc<dyn SecretStore>| async move { store.list(&asked).await };
+        self.call("list", declared, work, |answer| verdict::listed(declared, query, answer)).await
+    }
+
+    async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
+        let declared = self.declared()?;
+        let work = move |store: Arc<dyn SecretStore>| async move { store.configure(request).await };
+        self.call("configure", declared, work, |_| Ok(())).await
+    }
+
+    async fn info(&self) -> Result<StoreInfo, StoreError> {
+        let declared = self.declared()?;
+        self.call("info", declared, move |store| async move { store.info().await }, |_| Ok(())).await
+    }
+
+    async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        let declared = self.declared()?;
+        let work = move |store: Arc<dyn SecretStore>| async move { store.marked_for_delete().await };
+        self.call("marked_for_delete", declared, work, |()| Ok(())).await
+    }
+
+    async fn list_environments(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EnvironmentPage, StoreError> {
+        let declared = self.with_environments()?;
+        let asked = after.cloned();
+        let work = move |store: Arc<dyn SecretStore>| async move {
+            store.list_environments(asked.as_ref(), limit).await
+        };
+        self.call("list_environments", declared, work, |answer| {
+            verdict::environments_listed(after, limit, answer)
+        })
+        .await
+    }
+
+    async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
+        let declared = self.with_environments()?;
+        let asked = name.clone();
+        let work = move |store: Arc<dyn SecretStore>| async move { store.retrieve_environment(&asked).await };
+        self.call("retrieve_environment", declared, work, |answer| verdict::environment_of(name, answer))
+            .await
+    }
+
+    async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
+        let declared = self.with_environments()?;
+        let asked = environment.clone();
+        let work = move |store: Arc<dyn SecretStore>| async move { store.create_environment(asked).await };
+        self.call("create_environment", declared, work, |answer| {
+            verdict::environment_created(&environment, answer)
+        })
+        .await
+    }
+
+    async fn modify_environment(
+        &self,
+        name: &EnvironmentName,
+        change: EnvironmentChange,
+    ) -> Result<Environment, StoreError> {
+        let declared = self.with_environments()?;
+        let (asked_name, asked) = (name.clone(), change.clone());
+        let work = move |store: Arc<dyn SecretStore>| async move {
+            store.modify_environment(&asked_name, asked).await
+        };
+        self.call("modify_environment", declared, work, |answer| {
+            verdict::environment_modified(name, &change, answer)
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for GuardedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GuardedStore").field(&self.guard).finish()
+    }
+}
+
+fn unsupported(what: &'static str) -> StoreError {
+    StoreError::Unsupported { what }
+}
+
+/// What a rotation does next.
+enum Next<T> {
+    Progress(Progress),
+    Answer(T),
+}
+
+/// What was told of a rotation so far.
+#[derive(Default)]
+struct Told {
+    done: u64,
+    violation: Option<Violation>,
+}
+
+impl Told {
+    /// Tells the listener, unless the progress cannot be.
+    fn pass_on(&mut self, progress: Progress, listener: &dyn RotationListener) {
+        if progress.done < self.done || progress.done > progress.total {
+            self.violation = Some("its progress goes backwards or past the end".to_owned());
+            return;
+        }
+        self.done = progress.done;
+        listener.progressed(progress);
+    }
+}

@@ -1,0 +1,139 @@
+//! A store as the host hands it out: guarded, and with its life journalled.
+
+use async_trait::async_trait;
+use keyway_core::{PluginMetadata, Table, WrittenBy};
+use keyway_seal::KeyRing;
+use keyway_secrets::{
+    Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
+    ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange,
+    SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo, StoreName,
+};
+
+use super::driver::Stores;
+use super::error::StoresError;
+use super::guard::GuardedStore;
+use super::machine::StoreState;
+
+/// A store that is listed with a [`Stores`] engine. It is a [`SecretStore`]: use it as one.
+///
+/// Its plugin is behind a [`GuardedStore`], and what changes its life as a whole (rotation,
+/// deletion) is stored before the plugin is asked, so that it can be finished after a crash.
+#[derive(Debug)]
+pub struct HostedStore {
+    stores: Stores,
+    name: StoreName,
+    guarded: GuardedStore,
+}
+
+impl HostedStore {
+    pub(super) fn new(stores: Stores, name: StoreName, guarded: GuardedStore) -> Self {
+        Self { stores, name, guarded }
+    }
+
+    /// The name of the store.
+    pub fn name(&self) -> &StoreName {
+        &self.name
+    }
+
+    /// The metadata of the plugin that runs it.
+    pub fn metadata(&self) -> PluginMetadata {
+        self.guarded.metadata()
+    }
+
+    /// Where it is in its life, and the keys that it needs.
+    ///
+    /// # Errors
+    /// [`StoresError::Record`], and [`Refusal::NoStore`](crate::stores::Refusal::NoStore)
+    /// after its deletion.
+    pub async fn state(&self) -> Result<StoreState, StoresError> {
+        self.stores.state(&self.name).await
+    }
+}
+
+// A method that is forgotten here would silently be the contract's default.
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl SecretStore for HostedStore {
+    fn capabilities(&self) -> Capabilities {
+        self.guarded.capabilities()
+    }
+
+    async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        self.guarded.written_by().await
+    }
+
+    async fn initialize(&self) -> Result<(), StoreError> {
+        // It was, before this handle was made.
+        self.guarded.initialize().await
+    }
+
+    async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        let rotated = self.stores.rotate(&self.name, &self.guarded, new, listener).await;
+        rotated.map_err(StoresError::into_store_error)
+    }
+
+    async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
+        self.guarded.create(secret).await
+    }
+
+    async fn destroy(
+        &self,
+        address: &SecretAddress,
+        expected: Option<SecretVersion>,
+    ) -> Result<(), StoreError> {
+        self.guarded.destroy(address, expected).await
+    }
+
+    async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
+        self.guarded.get(address).await
+    }
+
+    async fn modify(
+        &self,
+        address: &SecretAddress,
+        change: SecretChange,
+    ) -> Result<SecretHeader, StoreError> {
+        self.guarded.modify(address, change).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        self.guarded.list(query).await
+    }
+
+    async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
+        self.guarded.configure(request).await
+    }
+
+    async fn info(&self) -> Result<StoreInfo, StoreError> {
+        self.guarded.info().await
+    }
+
+    async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        let deleted = self.stores.delete(&self.name, &self.guarded).await;
+        deleted.map_err(StoresError::into_store_error)
+    }
+
+    async fn list_environments(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EnvironmentPage, StoreError> {
+        self.guarded.list_environments(after, limit).await
+    }
+
+    async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
+        self.guarded.retrieve_environment(name).await
+    }
+
+    async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
+        self.guarded.create_environment(environment).await
+    }
+
+    async fn modify_environment(
+        &self,
+        name: &EnvironmentName,
+        change: EnvironmentChange,
+    ) -> Result<Environment, StoreError> {
+        self.guarded.modify_environment(name, change).await
+    }
+}

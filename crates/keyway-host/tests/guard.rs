@@ -1,0 +1,175 @@
+//! Whatever a plugin does, its host gets an answer and goes on.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use keyway_core::{ErrorKind, PluginError, PluginMetadata, SecretValue};
+use keyway_host::stores::{GuardedStore, Isolation, StoreLimits};
+use keyway_secrets::{
+    EnvironmentName, ListQuery, NewSecret, Opening, SecretChange, SecretStore, SecretStorePlugin,
+    SecretVersion, StoreError, StoreName,
+};
+use support::*;
+
+static YIELDING: Misbehaving = Misbehaving { blocking: false };
+static BLOCKING: Misbehaving = Misbehaving { blocking: true };
+const DEADLINE: Duration = Duration::from_millis(100);
+
+fn guarded(plugin: &'static dyn SecretStorePlugin, store: &str, isolation: Isolation) -> GuardedStore {
+    guarded_with(DEADLINE, plugin, store, isolation)
+}
+
+fn guarded_with(
+    deadline: Duration,
+    plugin: &'static dyn SecretStorePlugin,
+    store: &str,
+    isolation: Isolation,
+) -> GuardedStore {
+    let metadata = PluginMetadata::from_json(
+        r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261121, "compatibility": ">=:1.0",
+            "plugin": {"name": "Misbehaving", "type": "Secret", "description": ""}}"#,
+    )
+    .unwrap();
+    let opening = Opening::new(StoreName::new(store).unwrap(), metadata, ring());
+    let limits = StoreLimits::default()
+        .with_deadline(DEADLINE)
+        .with_rotation_stall(DEADLINE)
+        .with_isolation(isolation);
+    GuardedStore::open(plugin, opening, limits).unwrap()
+}
+
+fn opened(store: &str) -> u32 {
+    OPENED.lock().unwrap()[store]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_is_an_answer_and_the_instance_is_made_anew() {
+    for (number, isolation) in [Isolation::Task, Isolation::Inline].into_iter().enumerate() {
+        for (plugin, name) in [(&YIELDING, "yielding"), (&BLOCKING, "blocking")] {
+            let store_name = format!("panic-{name}-{number}");
+            // Writing a backtrace takes its time.
+            let store = guarded_with(Duration::from_secs(20), plugin, &store_name, isolation);
+            for (panics, secret) in (2..).zip(["panics", "panics-later"]) {
+                let error = store.get(&at(secret)).await.unwrap_err();
+                assert!(matches!(error, StoreError::ContractViolation { operation: "get", .. }));
+                assert_eq!(error.kind(), ErrorKind::ContractViolation);
+                assert!(!error.detail().contains("needle"), "{error}");
+                assert_eq!(opened(&store_name), panics);
+            }
+            assert_eq!(store.get(&at("a")).await.unwrap().value.expose_text(), Some("fine"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_never_answers_meets_the_deadline() {
+    for isolation in [Isolation::Task, Isolation::Inline] {
+        let store = guarded(&YIELDING, "never-answers", isolation);
+        let started = Instant::now();
+        let error = store.get(&at("never-answers")).await.unwrap_err();
+        assert!(matches!(error, StoreError::DeadlineExceeded { operation: "get", deadline: DEADLINE }));
+        assert!(started.elapsed() < DEADLINE * 5);
+        // It yields, so it was ended, and is not in quarantine.
+        store.get(&at("a")).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_hangs_is_quarantined_until_it_comes_back() {
+    for plugin in [&YIELDING, &BLOCKING] {
+        let store = guarded(plugin, "hangs", Isolation::Task);
+        let started = Instant::now();
+        let error = store.get(&at("hangs")).await.unwrap_err();
+        assert!(matches!(error, StoreError::DeadlineExceeded { .. }), "{error}");
+        assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+        let error = store.get(&at("a")).await.unwrap_err();
+        assert!(matches!(error, StoreError::Quarantined { operation: "get" }), "{error}");
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        store.get(&at("a")).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn the_deadline_holds_on_a_single_thread_too() {
+    let store = guarded(&YIELDING, "single-thread", Isolation::Task);
+    let error = store.get(&at("hangs")).await.unwrap_err();
+    assert!(matches!(error, StoreError::DeadlineExceeded { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_breaks_the_contract_is_discarded() {
+    let store = guarded(&YIELDING, "lies", Isolation::Task);
+    let new = NewSecret::new(at("a"), SecretValue::text("x"));
+    for error in [
+        store.get(&at("another")).await.unwrap_err(),
+        store.get(&at("bytes")).await.unwrap_err(),
+        store.create(new).await.unwrap_err(),
+        store.list(&ListQuery::all()).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, StoreError::ContractViolation { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_declared_is_not_asked_for() {
+    let store = guarded(&YIELDING, "minimal", Isolation::Task);
+    let environment = EnvironmentName::new("e").unwrap();
+    let inside = keyway_secrets::SecretAddress { environment: Some(environment.clone()), ..at("panics") };
+    let first = SecretVersion::FIRST;
+    let bytes = SecretValue::bytes([1]);
+    for error in [
+        store.get(&inside).await.unwrap_err(),
+        store.retrieve_environment(&environment).await.unwrap_err(),
+        store.list_environments(None, 10).await.unwrap_err(),
+        store.destroy(&at("a"), Some(first)).await.unwrap_err(),
+        store.modify(&at("a"), SecretChange::default().if_version(first)).await.unwrap_err(),
+        store.modify(&at("a"), SecretChange::description(None)).await.unwrap_err(),
+        store.modify(&at("a"), SecretChange::value(bytes.clone())).await.unwrap_err(),
+        store.create(NewSecret::new(at("a"), bytes)).await.unwrap_err(),
+        store
+            .create(NewSecret::new(at("a"), SecretValue::text("x")).with_description("d"))
+            .await
+            .unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_is_held_to_progress() {
+    let store = guarded(&YIELDING, "rotation", Isolation::Task);
+    let told = std::sync::Mutex::new(Vec::new());
+    let listener = |progress: keyway_secrets::Progress| told.lock().unwrap().push(progress.done);
+    let error = store.rotate(&ring(), &listener).await.unwrap_err();
+    assert!(matches!(error, StoreError::ContractViolation { .. }), "{error}");
+    assert_eq!(*told.lock().unwrap(), [2]);
+    let error = store.rotate(&ring(), &listener).await.unwrap_err();
+    assert!(matches!(error, StoreError::DeadlineExceeded { operation: "rotate", .. }), "{error}");
+    let error = store.rotate(&ring(), &silent).await.unwrap_err();
+    assert!(matches!(&error, StoreError::ContractViolation { violation, .. } if violation == "it panicked"));
+}
+
+#[test]
+fn a_panic_while_opening_is_an_answer() {
+    let metadata = PluginMetadata::from_json(
+        r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261121, "compatibility": ">=:1.0",
+            "plugin": {"name": "Misbehaving", "type": "Secret", "description": ""}}"#,
+    )
+    .unwrap();
+    let opening = Opening::new(StoreName::new("panics-on-open").unwrap(), metadata, ring());
+    let error = GuardedStore::open(&YIELDING, opening, StoreLimits::default()).unwrap_err();
+    assert!(matches!(error, StoreError::ContractViolation { operation: "open", .. }));
+}
+
+#[test]
+fn without_a_runtime_it_says_so() {
+    let store = guarded(&YIELDING, "no-runtime", Isolation::Task);
+    let address = at("a");
+    let mut get = store.get(&address);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match get.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(Err(error)) => assert!(error.detail().contains("runtime"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,251 @@
+//! The life of stores: created, opened, rotated, deleted, and cut short at every point.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use keyway_core::{ErrorKind, PluginError, Plugins, SecretValue, plugins};
+use keyway_host::stores::{Phase, Refusal, Stores, StoresError};
+use keyway_seal::KeyRing;
+use keyway_secrets::{NewSecret, SecretStore, StoreError, StoreName};
+use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
+use serde_json::json;
+use support::*;
+
+const PLUGINS: Plugins = plugins! { keyway_generic };
+
+fn name(text: &str) -> StoreName {
+    StoreName::new(text).unwrap()
+}
+
+async fn start(storage: &Arc<dyn Storage>, host_keys: &KeyRing) -> Stores {
+    Stores::start(PLUGINS.registry().unwrap(), Arc::clone(storage), host_keys.clone()).await.unwrap()
+}
+
+fn memory() -> Arc<dyn Storage> {
+    Arc::new(Memory::new())
+}
+
+/// Fails from the n-th commit on, as if the process had died there; small batches, so that
+/// there are many points to die at.
+#[derive(Debug)]
+struct Dying {
+    inner: Arc<dyn Storage>,
+    commits_left: AtomicI64,
+}
+
+#[async_trait]
+impl Storage for Dying {
+    fn limits(&self) -> Limits {
+        Limits { items_per_batch: 4, ..self.inner.limits() }
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Err(StorageError::Closed);
+        }
+        self.inner.commit(batch).await
+    }
+}
+
+fn dying(inner: &Arc<dyn Storage>, commits: i64) -> Arc<dyn Storage> {
+    Arc::new(Dying { inner: Arc::clone(inner), commits_left: AtomicI64::new(commits) })
+}
+
+#[tokio::test]
+async fn a_store_lives_from_create_to_delete() {
+    let (storage, host_keys, keys) = (memory(), ring(), ring());
+    let stores = start(&storage, &host_keys).await;
+    let store = stores.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
+    store.create(NewSecret::new(at("a"), SecretValue::text("1"))).await.unwrap();
+    let error = stores.create(&name("s"), "generic", json!({}), &keys).await.unwrap_err();
+    assert!(matches!(error, StoresError::Refused(Refusal::Exists)));
+
+    // Another start of the host, with a ring that holds more than this store needs.
+    let stores = start(&storage, &host_keys).await;
+    let all = ring().with_retiring(&keys);
+    let store = stores.open(&name("s"), &all).await.unwrap();
+    assert_eq!(store.get(&at("a")).await.unwrap().value.expose_text(), Some("1"));
+    let new = ring();
+    store.rotate(&new, &silent).await.unwrap();
+    let state = store.state().await.unwrap();
+    assert_eq!((state.phase, state.keys), (Phase::Active, vec![new.primary_id()]));
+    let error = stores.open(&name("s"), &keys).await.unwrap_err();
+    assert!(
+        matches!(&error, StoresError::MissingKeys { missing } if *missing == [new.primary_id()]),
+        "{error}"
+    );
+    let store = stores.open(&name("s"), &new).await.unwrap();
+    assert_eq!(store.get(&at("a")).await.unwrap().value.expose_text(), Some("1"));
+    store.marked_for_delete().await.unwrap();
+    assert!(stores.list().await.unwrap().is_empty());
+    let error = stores.open(&name("s"), &new).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn what_cannot_work_leaves_no_trace() {
+    let (storage, keys) = (memory(), ring());
+    let stores = start(&storage, &ring()).await;
+    let error = stores.create(&name("s"), "generik", json!({}), &keys).await.unwrap_err();
+    assert!(error.to_string().contains("generic"), "{error}");
+    let error = stores.create(&name("s"), "generic", json!({"pth": 1}), &keys).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let error = stores.adopt(&name("s"), "generic", json!({}), &keys).await.unwrap_err();
+    assert!(matches!(error, StoresError::Store(StoreError::NotInitialized)), "{error}");
+    assert!(stores.list().await.unwrap().is_empty());
+    assert!(matches!(stores.open(&name("s"), &keys).await, Err(StoresError::Refused(Refusal::NoStore))));
+}
+
+#[tokio::test]
+async fn data_that_is_there_is_adopted_and_not_overwritten() {
+    let (storage, keys) = (memory(), ring());
+    let first = start(&storage, &ring()).await;
+    let store = first.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
+    store.create(NewSecret::new(at("a"), SecretValue::text("1"))).await.unwrap();
+    // Another host with no record of it, on the same engine: its records are lost.
+    let host_prefix = KeyRange::prefix(*b"keyway-host");
+    for entry in storage.scan(&host_prefix, None, 100).await.unwrap().entries {
+        let batch = Batch::new().delete(entry.key, keyway_storage::Expectation::Any);
+        let _ = storage.commit(batch).await.unwrap();
+    }
+    let second = start(&storage, &ring()).await;
+    let error = second.create(&name("s"), "generic", json!({}), &keys).await.unwrap_err();
+    assert!(matches!(error, StoresError::Store(StoreError::AlreadyInitialized)), "{error}");
+    let error = second.adopt(&name("s"), "generic", json!({}), &ring()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongKey);
+    assert!(second.list().await.unwrap().is_empty());
+    let store = second.adopt(&name("s"), "generic", json!({}), &keys).await.unwrap();
+    assert_eq!(store.get(&at("a")).await.unwrap().value.expose_text(), Some("1"));
+}
+
+#[tokio::test]
+async fn a_creation_can_be_cut_short_anywhere() {
+    for commits in 0.. {
+        let (storage, host_keys, keys) = (memory(), ring(), ring());
+        start(&storage, &host_keys).await;
+        let stores = start(&dying(&storage, commits), &host_keys).await;
+        let done = stores.create(&name("s"), "generic", json!({}), &keys).await.is_ok();
+        let stores = start(&storage, &host_keys).await;
+        for recovered in stores.recover(&keys, &silent).await.unwrap() {
+            recovered.outcome.unwrap();
+        }
+        match stores.open(&name("s"), &keys).await {
+            Ok(store) => {
+                store.create(NewSecret::new(at("a"), SecretValue::text("1"))).await.unwrap();
+            }
+            Err(error) => assert!(
+                !done && matches!(error, StoresError::Refused(Refusal::NoStore)),
+                "after {commits} commits: {error}"
+            ),
+        }
+        if done {
+            assert!(commits >= 3, "the intent, the store and the result are three commits");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_can_be_cut_short_anywhere() {
+    for commits in 0.. {
+        let (storage, host_keys, old, new) = (memory(), ring(), ring(), ring());
+        let stores = start(&storage, &host_keys).await;
+        let store = stores.create(&name("s"), "generic", json!({}), &old).await.unwrap();
+        for number in 0..10 {
+            let value = SecretValue::text(number.to_string());
+            store.create(NewSecret::new(at(&number.to_string()), value)).await.unwrap();
+        }
+        let stores = start(&dying(&storage, commits), &host_keys).await;
+        let store = stores.open(&name("s"), &old).await.unwrap();
+        let done = store.rotate(&new, &silent).await.is_ok();
+
+        let stores = start(&storage, &host_keys).await;
+        let both = new.with_retiring(&old);
+        // In the middle of it all is readable with both.
+        let store = stores.open(&name("s"), &both).await.unwrap();
+        for number in 0..10 {
+            let secret = store.get(&at(&number.to_string())).await.unwrap();
+            assert_eq!(secret.value.expose_text(), Some(number.to_string().as_str()));
+        }
+        let recovered = stores.recover(&both, &silent).await.unwrap();
+        let begun = !recovered.is_empty();
+        for recovered in recovered {
+            assert_eq!(recovered.phase, Phase::Rotating);
+            recovered.outcome.unwrap();
+        }
+        let now = if begun || done { &new } else { &old };
+        let store = stores.open(&name("s"), now).await.unwrap();
+        for number in 0..10 {
+            store.get(&at(&number.to_string())).await.unwrap();
+        }
+        assert!(stores.recover(&both, &silent).await.unwrap().is_empty());
+        if done {
+            assert!(commits > 5, "a rotation in batches has several points to die at");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_can_be_cut_short_anywhere() {
+    for commits in 0.. {
+        let (storage, host_keys, keys) = (memory(), ring(), ring());
+        let stores = start(&storage, &host_keys).await;
+        let store = stores.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
+        for number in 0..10 {
+            store.create(NewSecret::new(at(&number.to_string()), SecretValue::text(""))).await.unwrap();
+        }
+        let stores = start(&dying(&storage, commits), &host_keys).await;
+        let store = stores.open(&name("s"), &keys).await.unwrap();
+        let done = store.marked_for_delete().await.is_ok();
+
+        let stores = start(&storage, &host_keys).await;
+        let recovered = stores.recover(&keys, &silent).await.unwrap();
+        let begun = !recovered.is_empty();
+        for recovered in recovered {
+            assert_eq!(recovered.phase, Phase::Deleting);
+            recovered.outcome.unwrap();
+        }
+        if begun || done {
+            assert!(stores.list().await.unwrap().is_empty());
+            stores.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
+        } else {
+            stores.open(&name("s"), &keys).await.unwrap().get(&at("3")).await.unwrap();
+        }
+        if done {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_recovered_stays_listed() {
+    let (storage, host_keys, old, new) = (memory(), ring(), ring(), ring());
+    let stores = start(&storage, &host_keys).await;
+    stores.create(&name("s"), "generic", json!({}), &old).await.unwrap();
+    let stores = start(&dying(&storage, 2), &host_keys).await;
+    let store = stores.open(&name("s"), &old).await.unwrap();
+    store.rotate(&new, &silent).await.unwrap_err();
+    let stores = start(&storage, &host_keys).await;
+    for _ in 0..2 {
+        let recovered = stores.recover(&old, &silent).await.unwrap();
+        assert!(matches!(&recovered[0].outcome, Err(StoresError::MissingKeys { .. })));
+    }
+    // Another target has to wait for the first.
+    let both = new.with_retiring(&old);
+    let store = stores.open(&name("s"), &both).await.unwrap();
+    let error = store.rotate(&ring(), &silent).await.unwrap_err();
+    assert!(error.to_string().contains("under way"), "{error}");
+    assert!(stores.recover(&both, &silent).await.unwrap()[0].outcome.is_ok());
+}

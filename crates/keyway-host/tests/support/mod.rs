@@ -1,0 +1,147 @@
+//! Plugins that misbehave, and how to open them.
+#![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keyway_core::{PluginMetadata, SecretValue, Table, WrittenBy};
+use keyway_seal::{Key, KeyRing};
+use keyway_secrets::{
+    Capabilities, Configure, Count, Cursor, ListQuery, ListedSecret, NewSecret, Opening, Progress,
+    RotationListener, Secret, SecretAddress, SecretChange, SecretHeader, SecretName, SecretPage, SecretStore,
+    SecretStorePlugin, SecretVersion, StoreError, StoreInfo,
+};
+use serde_json::Value;
+
+/// What a misbehaving store does. It is chosen by the name of the secret that is asked for.
+#[derive(Debug)]
+pub struct Misbehaving {
+    pub blocking: bool,
+}
+
+/// How many instances were opened, by the name of the store.
+pub static OPENED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+
+impl SecretStorePlugin for Misbehaving {
+    fn check_configuration(&self, _: &Value) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
+        if opening.store.as_str() == "panics-on-open" {
+            panic!("in open");
+        }
+        *OPENED.lock().unwrap().entry(opening.store.to_string()).or_default() += 1;
+        Ok(Arc::new(Store {
+            blocking: self.blocking,
+            metadata: opening.metadata.clone(),
+            calls: AtomicU32::new(0),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct Store {
+    blocking: bool,
+    metadata: PluginMetadata,
+    calls: AtomicU32,
+}
+
+fn header(address: &SecretAddress) -> SecretHeader {
+    SecretHeader::new("1", address.clone())
+}
+
+#[async_trait]
+impl SecretStore for Store {
+    fn capabilities(&self) -> Capabilities {
+        if self.blocking { Capabilities::MINIMAL.blocking() } else { Capabilities::MINIMAL }
+    }
+
+    async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        Ok(Some(self.metadata.written_by()))
+    }
+
+    async fn initialize(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn rotate(&self, _: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        match self.calls.fetch_add(1, Ordering::SeqCst) {
+            0 => {
+                listener.progressed(Progress { done: 2, total: 3 });
+                listener.progressed(Progress { done: 1, total: 3 });
+                Ok(())
+            }
+            1 => {
+                listener.progressed(Progress { done: 1, total: 3 });
+                std::future::pending().await
+            }
+            _ => panic!("in rotate"),
+        }
+    }
+
+    async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
+        Ok(header(&secret.address).with_version(SecretVersion::FIRST))
+    }
+
+    async fn destroy(&self, _: &SecretAddress, _: Option<SecretVersion>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
+        let value = SecretValue::text("fine");
+        match address.name.as_str() {
+            "panics" => panic!("needle-in-a-panic"),
+            "panics-later" => {
+                tokio::task::yield_now().await;
+                panic!("needle-in-a-panic")
+            }
+            "never-answers" => std::future::pending().await,
+            "hangs" => {
+                std::thread::sleep(Duration::from_millis(600));
+                Ok(Secret { header: header(address), value })
+            }
+            "another" => {
+                let another = SecretAddress::shared(SecretName::new("b").unwrap());
+                Ok(Secret { header: header(&another), value })
+            }
+            "bytes" => Ok(Secret { header: header(address), value: SecretValue::bytes([1]) }),
+            _ => Ok(Secret { header: header(address), value }),
+        }
+    }
+
+    async fn modify(&self, address: &SecretAddress, _: SecretChange) -> Result<SecretHeader, StoreError> {
+        Ok(header(address))
+    }
+
+    async fn list(&self, _: &ListQuery) -> Result<SecretPage, StoreError> {
+        let address = SecretAddress::shared(SecretName::new("a").unwrap());
+        let entry = ListedSecret { header: header(&address), value: None };
+        Ok(SecretPage { secrets: vec![entry.clone(), entry], next: Some(Cursor::from_bytes("x")) })
+    }
+
+    async fn configure(&self, _: Configure) -> Result<Table, StoreError> {
+        Ok(Table::new())
+    }
+
+    async fn info(&self) -> Result<StoreInfo, StoreError> {
+        Ok(StoreInfo::new(self.metadata.clone(), self.metadata.written_by(), Count::exact(0)))
+    }
+
+    async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+pub fn ring() -> KeyRing {
+    KeyRing::new([Key::generate().unwrap()]).unwrap()
+}
+
+pub fn at(name: &str) -> SecretAddress {
+    SecretAddress::shared(SecretName::new(name).unwrap())
+}
+
+pub fn silent(_: Progress) {}

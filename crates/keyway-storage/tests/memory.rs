@@ -1,0 +1,22 @@
+//! The suite on the memory engine.
+
+mod suite;
+
+use std::sync::Arc;
+
+use keyway_storage::{Memory, Storage};
+
+/// A store in memory does not outlive its process: a restart is another handle.
+struct Subject(Memory);
+
+impl suite::Subject for Subject {
+    fn store(&self) -> Arc<dyn Storage> {
+        Arc::new(self.0.clone())
+    }
+
+    fn restart(&mut self) {
+        self.0 = self.0.clone();
+    }
+}
+
+suite!(Subject(Memory::new()));

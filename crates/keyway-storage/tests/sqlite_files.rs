@@ -1,0 +1,279 @@
+//! What the SQLite engine makes of files: its own, damaged ones and other people's.
+#![cfg(feature = "sqlite")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use futures_executor::block_on;
+use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Sqlite, Storage, StorageError};
+use tempfile::TempDir;
+
+type Records = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// A closed store file with small, middle and large values, and what is in it.
+fn sample(folder: &Path) -> (PathBuf, Records) {
+    let path = folder.join("store.db");
+    let store = Sqlite::open(&path).unwrap();
+    let mut records = Records::new();
+    for item in 0..150_u8 {
+        let length = match item % 10 {
+            0 => 700,
+            1 => 9_000,
+            _ => 60,
+        };
+        records.insert(vec![b'k', item.wrapping_mul(89), item], vec![item; length]);
+    }
+    let batch = records
+        .iter()
+        .fold(Batch::new(), |batch, (key, value)| batch.put(key.clone(), value.clone(), Expectation::Absent));
+    assert!(matches!(block_on(store.commit(batch)), Ok(Outcome::Committed(_))));
+    assert_eq!(store.verify().unwrap(), 150);
+    store.close();
+    assert_eq!(siblings(folder), ["store.db"], "a closed store is one file");
+    (path, records)
+}
+
+fn siblings(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Reads everything in every way, and says whether it is what was written. A wrong value is
+/// a failure of the test: damage must be an error.
+fn reads_as(store: &Sqlite, records: &Records) -> Result<(), StorageError> {
+    let mut same = true;
+    for (key, value) in records {
+        match block_on(store.get(key)) {
+            Ok(Some(record)) => assert_eq!(&record.value, value, "a wrong value was handed out"),
+            Ok(None) => same = false,
+            Err(error) => return Err(error),
+        }
+    }
+    let page = block_on(store.scan(&KeyRange::all(), None, usize::MAX))?;
+    for entry in &page.entries {
+        assert_eq!(Some(&entry.value), records.get(&entry.key), "a wrong record was handed out");
+    }
+    same &= page.entries.len() == records.len();
+    let verified = store.verify();
+    assert!(same || verified.is_err(), "records are missing and nobody noticed");
+    verified.map(drop)
+}
+
+fn open_and_read(path: &Path, records: &Records) -> Result<(), StorageError> {
+    reads_as(&Sqlite::open(path)?, records)
+}
+
+#[test]
+fn a_truncated_file_is_recognised() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, records) = sample(folder.path());
+    let whole = fs::read(&path).unwrap();
+    let lengths = [1, 15, 99, 100, 512, 4095, 4096, 4097, 8192, whole.len() / 2, whole.len() - 4096];
+    for length in lengths.into_iter().chain([whole.len() - 1]) {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = open_and_read(&path, &records).unwrap_err();
+        assert!(
+            matches!(error, StorageError::Corrupt { .. }),
+            "{length} of {} bytes: {error:?}",
+            whole.len()
+        );
+    }
+    fs::write(&path, []).unwrap();
+    let error = Sqlite::open(&path).unwrap_err();
+    assert!(matches!(error, StorageError::Corrupt { .. }), "{error:?}");
+    assert_eq!(fs::read(&path).unwrap(), [], "an emptied file is not taken for a new one");
+    fs::write(&path, &whole).unwrap();
+    open_and_read(&path, &records).unwrap();
+}
+
+#[test]
+fn a_flipped_bit_gives_an_error_or_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, records) = sample(folder.path());
+    let whole = fs::read(&path).unwrap();
+    let (mut recognised, mut seed) = (0, 0x2545_f491_4f6c_dd1d_u64);
+    let header = (0..100).map(|byte| byte * 8);
+    let anywhere = (0..500).map(|_| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % (whole.len() as u64 * 8)).unwrap()
+    });
+    for bit in header.chain(anywhere).collect::<Vec<_>>() {
+        let mut damaged = whole.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, damaged).unwrap();
+        match open_and_read(&path, &records) {
+            Ok(()) => {}
+            Err(StorageError::Corrupt { .. }) => recognised += 1,
+            // The bits that say whose file it is.
+            Err(StorageError::Foreign { .. } | StorageError::Newer { .. }) if bit / 8 < 100 => {}
+            // The bits that say which SQLite may read or write it.
+            Err(StorageError::Engine { .. }) if (18..20).contains(&(bit / 8)) => {}
+            Err(error) => panic!("bit {bit}: {error:?}"),
+        }
+    }
+    assert!(recognised > 300, "only {recognised} flips were recognised");
+}
+
+#[test]
+fn a_large_value_that_is_lost_or_left_over_is_recognised() {
+    for damage in ["DELETE FROM large_values WHERE id = 3", "INSERT INTO large_values (value) VALUES (x'00')"]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, records) = sample(folder.path());
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch(damage).unwrap();
+        drop(connection);
+        let error = open_and_read(&path, &records).unwrap_err();
+        assert!(matches!(error, StorageError::Corrupt { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn large_values_come_and_go_with_their_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = Sqlite::open(&path).unwrap();
+    let large = || {
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .query_row("SELECT count(*) FROM large_values", [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    let put = |length: usize| {
+        assert!(block_on(store.commit(Batch::new().put("a", vec![7; length], Expectation::Any))).is_ok());
+        assert_eq!(block_on(store.get(b"a")).unwrap().unwrap().value, vec![7; length]);
+        assert_eq!(store.verify().unwrap(), 1);
+        large()
+    };
+    assert_eq!([600, 700, 511, 512, 3, 100_000].map(put), [1, 1, 0, 1, 0, 1]);
+    assert!(block_on(store.commit(Batch::new().delete("a", Expectation::Any))).is_ok());
+    assert_eq!((large(), store.verify().unwrap()), (0, 0));
+    let lost = Batch::new().put("b", vec![1; 600], Expectation::Absent).put("c", "", Expectation::Absent);
+    assert!(block_on(store.commit(Batch::new().put("c", "", Expectation::Any))).is_ok());
+    assert_eq!(block_on(store.commit(lost)).unwrap(), Outcome::Conflict { item: 1 });
+    assert_eq!(large(), 0, "a batch that lost leaves nothing behind");
+}
+
+/// Opens `path`, which must be refused, and checks that nothing in the folder changed.
+fn refused(folder: &TempDir, path: &Path) -> StorageError {
+    let state = |path: &Path| (fs::read(path).ok(), fs::metadata(path).and_then(|data| data.modified()).ok());
+    let (names, before) = (siblings(folder.path()), state(path));
+    let error = Sqlite::open(path).unwrap_err();
+    assert_eq!(siblings(folder.path()), names);
+    assert!(state(path) == before, "the file was touched");
+    error
+}
+
+#[test]
+fn other_peoples_files_are_refused_and_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.db");
+    fs::write(&path, "just a text, but long enough that it could be a header of 100 bytes".repeat(9))
+        .unwrap();
+    assert!(matches!(refused(&folder, &path), StorageError::Corrupt { .. }));
+
+    for (mode, id) in [("DELETE", 0), ("WAL", 0), ("WAL", 77)] {
+        let path = folder.path().join(format!("{mode}{id}.db"));
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = {mode}; PRAGMA application_id = {id};
+                 CREATE TABLE records (key, value); INSERT INTO records VALUES (1, 2);"
+            ))
+            .unwrap();
+        drop(connection);
+        match refused(&folder, &path) {
+            StorageError::Foreign { application_id, path: named } => {
+                assert_eq!((application_id, &named), (id, &path));
+            }
+            error => panic!("{error:?}"),
+        }
+    }
+    let error = refused(&folder, folder.path());
+    assert!(!matches!(error, StorageError::Foreign { .. }), "a folder: {error:?}");
+}
+
+#[test]
+fn a_newer_or_altered_schema_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = sample(folder.path());
+    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
+    match refused(&folder, &path) {
+        StorageError::Newer { found: 2, known: 1, .. } => {}
+        error => panic!("{error:?}"),
+    }
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch("PRAGMA user_version = 1; ALTER TABLE records RENAME COLUMN value TO worth")
+        .unwrap();
+    let error = Sqlite::open(&path).unwrap_err();
+    assert!(matches!(error, StorageError::Corrupt { .. }), "{error:?}");
+}
+
+#[test]
+fn a_log_without_its_store_is_not_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    fs::write(folder.path().join("store.db-wal"), [0; 32]).unwrap();
+    assert!(matches!(refused(&folder, &path), StorageError::Corrupt { .. }));
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_missing_folder_is_an_error_of_the_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Sqlite::open(folder.path().join("missing").join("store.db")).unwrap_err();
+    assert!(matches!(error, StorageError::Engine { .. }), "{error:?}");
+}
+
+#[test]
+fn odd_names_are_only_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a b?mode=memory#x%41.db", "ü&immutable=1.db", "file:x.db"] {
+        let path = folder.path().join(name);
+        let store = Sqlite::open(&path).unwrap();
+        assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Any))).is_ok());
+        drop(store);
+        assert!(block_on(Sqlite::open(&path).unwrap().get(b"a")).unwrap().is_some());
+        assert!(siblings(folder.path()).contains(&name.to_owned()));
+    }
+    assert_eq!(siblings(folder.path()).len(), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_read_the_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(folder.path().join("store.db")).unwrap();
+    assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Any))).is_ok());
+    assert_eq!(siblings(folder.path()), ["store.db", "store.db-shm", "store.db-wal"]);
+    for name in siblings(folder.path()) {
+        let mode = fs::metadata(folder.path().join(&name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_closed_store_says_so_and_two_handles_share_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let (one, other) = (Sqlite::open(&path).unwrap(), Sqlite::open(&path).unwrap());
+    let clone = one.clone();
+    assert!(block_on(one.commit(Batch::new().put("a", "1", Expectation::Any))).is_ok());
+    one.close();
+    one.close();
+    assert!(matches!(block_on(clone.get(b"a")), Err(StorageError::Closed)));
+    assert!(matches!(block_on(clone.scan(&KeyRange::all(), None, 1)), Err(StorageError::Closed)));
+    assert!(matches!(block_on(clone.commit(Batch::new())), Err(StorageError::Closed)));
+    assert!(matches!(clone.verify(), Err(StorageError::Closed)));
+    assert!(block_on(other.get(b"a")).unwrap().is_some());
+    assert!(block_on(other.commit(Batch::new().put("a", "2", Expectation::Any))).is_ok());
+}

@@ -1,0 +1,37 @@
+//! The real programs that some tests run against.
+//!
+//! A machine with Rust and nothing else runs every test that it can. What cannot run there is not passed
+//! over in silence: [`OrSkip::or_skip`] appends a line to the file that `KEYWAY_SKIP_REPORT` names, and
+//! `cargo xtask test` prints these lines at its end. With `KEYWAY_REQUIRE_SERVICES=1` (`cargo xtask test
+//! --require-services`) the test panics instead.
+//!
+//! The report has one line for each skip: the program, a tab, what was skipped, a tab, and why.
+
+mod python;
+mod skip;
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+pub use python::{CONVECTION, PythonPackages, python_with};
+pub use skip::{OrSkip, REPORT_VARIABLE, REQUIRE_VARIABLE, Skip};
+
+/// A program on the search path, such as `valgrind`; it must answer `--version`.
+///
+/// # Errors
+/// A [`Skip`] when the program is not there or fails.
+pub fn program(name: &str) -> Result<PathBuf, Skip> {
+    let answer = Command::new(name)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match answer {
+        Ok(status) if status.success() => Ok(PathBuf::from(name)),
+        Ok(status) => Err(Skip::new(name, format!("`{name} --version` ended with {status}"))),
+        Err(error) => Err(Skip::new(name, format!("it does not start: {error}"))),
+    }
+}

@@ -1,0 +1,112 @@
+//! A test that could not run, and where it is reported.
+
+use std::{env, ffi::OsStr, fs::OpenOptions, io::Write as _, path::Path};
+
+/// Names the file that skips are appended to; `cargo xtask test` sets it.
+pub const REPORT_VARIABLE: &str = "KEYWAY_SKIP_REPORT";
+/// Set to `1`, it makes a missing program a failure.
+pub const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
+
+/// A real program is missing or cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{program} is missing: {reason}")]
+pub struct Skip {
+    /// What is missing, as the person who would install it calls it.
+    pub program: String,
+    /// Why it cannot be used, in one line.
+    pub reason: String,
+}
+
+impl Skip {
+    /// A missing program; line breaks and tabs in the reason become spaces.
+    pub fn new(program: impl Into<String>, reason: impl AsRef<str>) -> Self {
+        Self { program: one_line(&program.into()), reason: one_line(reason.as_ref()) }
+    }
+
+    /// Reports that `what` was skipped.
+    ///
+    /// # Panics
+    /// When real programs are required (`KEYWAY_REQUIRE_SERVICES=1`), and when the report cannot be
+    /// written, because a skip that nobody hears of looks like a test that passed.
+    pub fn report(&self, what: &str) {
+        let required = env::var_os(REQUIRE_VARIABLE).is_some_and(|value| value == *"1");
+        self.report_to(env::var_os(REPORT_VARIABLE).as_deref(), required, what);
+    }
+
+    fn report_to(&self, file: Option<&OsStr>, required: bool, what: &str) {
+        assert!(!required, "{self}; it is required for: {what}");
+        let Some(file) = file else {
+            return;
+        };
+        // Test processes share the file: one write of one line in append mode keeps lines whole.
+        let line = format!("{}\t{}\t{}\n", self.program, one_line(what), self.reason);
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(file)
+            .and_then(|mut file| file.write_all(line.as_bytes()))
+            .unwrap_or_else(|error| panic!("{} cannot be written: {error}", Path::new(file).display()));
+    }
+}
+
+/// Turns a missing program into a reported skip.
+pub trait OrSkip {
+    /// What there is when nothing is missing.
+    type Found;
+
+    /// What was found, or `None` after reporting that `what` is skipped.
+    ///
+    /// # Panics
+    /// As [`Skip::report`].
+    fn or_skip(self, what: &str) -> Option<Self::Found>;
+}
+
+impl<T> OrSkip for Result<T, Skip> {
+    type Found = T;
+
+    fn or_skip(self, what: &str) -> Option<T> {
+        self.inspect_err(|skip| skip.report(what)).ok()
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Skip;
+    use std::{fs, panic::catch_unwind};
+
+    #[test]
+    fn a_skip_is_one_line_with_three_fields() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("report");
+        let skip = Skip::new("python3", "no module\tnamed\n venv");
+        skip.report_to(Some(file.as_os_str()), false, "store files");
+        skip.report_to(Some(file.as_os_str()), false, "more\nfiles");
+        assert_eq!(
+            fs::read_to_string(file).expect("a report"),
+            "python3\tstore files\tno module named venv\npython3\tmore files\tno module named venv\n"
+        );
+    }
+
+    #[test]
+    fn without_a_report_a_skip_is_silent() {
+        Skip::new("python3", "").report_to(None, false, "store files");
+    }
+
+    #[test]
+    fn a_required_program_that_is_missing_fails_the_test() {
+        let outcome = catch_unwind(|| Skip::new("python3", "gone").report_to(None, true, "store files"));
+        let message = outcome.expect_err("a panic").downcast::<String>().expect("a text");
+        assert_eq!(*message, "python3 is missing: gone; it is required for: store files");
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_fails_the_test() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().as_os_str().to_owned();
+        assert!(catch_unwind(|| Skip::new("python3", "").report_to(Some(&path), false, "x")).is_err());
+    }
+}

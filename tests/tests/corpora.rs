@@ -1,0 +1,58 @@
+//! Every file of the fuzz corpora through its property, without a fuzzer.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use keyway_tests::properties;
+
+fn fuzz() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+}
+
+#[test]
+fn every_file_has_its_property() {
+    for (name, property) in properties::ALL {
+        let mut files = 0;
+        for entry in fs::read_dir(fuzz().join("corpus").join(name)).expect(name) {
+            let path = entry.expect("an entry").path();
+            let data = fs::read(&path).expect("a file");
+            let outcome = std::panic::catch_unwind(|| property(&data));
+            assert!(outcome.is_ok(), "{} fails; what was expected stands above", path.display());
+            files += 1;
+        }
+        assert!(files > 0, "the corpus {name} is empty");
+    }
+}
+
+#[test]
+fn every_property_has_a_target_and_a_corpus_and_the_other_way_round() {
+    let properties: BTreeSet<String> = properties::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let names = |folder: &str| -> BTreeSet<String> {
+        fs::read_dir(fuzz().join(folder))
+            .expect(folder)
+            .map(|entry| entry.expect("an entry").path())
+            .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+            .collect()
+    };
+    assert_eq!(names("corpus"), properties);
+    assert_eq!(names("fuzz_targets"), properties);
+    let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).expect("a manifest");
+    for name in properties {
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")), "Cargo.toml has no target {name}");
+    }
+}
+
+#[test]
+fn random_bytes_have_every_property() {
+    let mut state = 1_u64;
+    for length in 0..200 {
+        let data: Vec<u8> = (0..length)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state.to_be_bytes()[0]
+            })
+            .collect();
+        for (_, property) in properties::ALL {
+            property(&data);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `cargo xtask bench`: builds the benchmarks for release and runs them.
+
+use std::path::absolute;
+
+use crate::{Failure, cargo};
+
+/// Runs the task. Everything but the build is done by the program `measure` of keyway-benches.
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    // All programs of the package: one of them starts another.
+    let built = cargo::cargo()
+        .args(["build", "--quiet", "--release", "--package", "keyway-benches", "--bins"])
+        .status()
+        .map_err(|error| format!("cargo does not start: {error}"))?;
+    if !built.success() {
+        return Err("the benchmarks do not compile".to_owned());
+    }
+    let mut command = cargo::cargo();
+    command.args(["run", "--quiet", "--release", "--package", "keyway-benches", "--bin", "measure", "--"]);
+    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        match argument {
+            lexopt::Arg::Value(area) => command.arg(area),
+            lexopt::Arg::Long("list") => command.arg("--list"),
+            lexopt::Arg::Long("json") => {
+                let file = arguments.value().map_err(|error| error.to_string())?;
+                // The program runs in the root of the workspace, the caller may be elsewhere.
+                command.arg("--json").arg(absolute(file).map_err(|error| error.to_string())?)
+            }
+            other => return Err(other.unexpected().to_string()),
+        };
+    }
+    let status = command.status().map_err(|error| format!("cargo does not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err("a figure fell short, or was not measured".to_owned()) }
+}

@@ -1,0 +1,124 @@
+//! Running cargo and other programs.
+
+use std::{
+    env,
+    ffi::OsStr,
+    io::{BufRead as _, BufReader, IsTerminal as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::Failure;
+
+/// The root of the workspace.
+pub(crate) fn workspace_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
+/// Where cargo builds.
+pub(crate) fn target_directory() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => workspace_root().join(directory),
+        None => workspace_root().join("target"),
+    }
+}
+
+/// The cargo that runs this task, in the root of the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace_root());
+    command
+}
+
+/// The cargo of another toolchain. Under `cargo xtask`, `cargo` is the stable one itself and knows no
+/// `+toolchain`, so rustup is asked.
+pub(crate) fn rustup_cargo(toolchain: &str) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", toolchain, "cargo"]).current_dir(workspace_root());
+    // What the outer cargo set for its own toolchain would be taken for the other one's.
+    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Whether a program runs at all with these arguments.
+pub(crate) fn answers<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .current_dir(workspace_root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// What a program said while it ran, and whether it succeeded.
+pub(crate) struct Ran {
+    pub(crate) success: bool,
+    /// Every line of both streams, without colours.
+    pub(crate) lines: Vec<String>,
+}
+
+/// Runs a program, passes on what it prints as it prints it, and keeps the lines.
+pub(crate) fn run_and_keep(command: &mut Command) -> Result<Ran, Failure> {
+    if std::io::stderr().is_terminal() {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{} does not start: {error}", command.get_program().display()))?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let (mut lines, more) = std::thread::scope(|scope| {
+        let err = scope.spawn(|| err.map(|stream| pass_on(stream, std::io::stderr())).unwrap_or_default());
+        let out = out.map(|stream| pass_on(stream, std::io::stdout())).unwrap_or_default();
+        (out, err.join().unwrap_or_default())
+    });
+    lines.extend(more);
+    let status = child.wait().map_err(|error| error.to_string())?;
+    Ok(Ran { success: status.success(), lines })
+}
+
+fn pass_on(from: impl std::io::Read, mut to: impl std::io::Write) -> Vec<String> {
+    let mut from = BufReader::new(from);
+    let mut lines = Vec::new();
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        // A closed terminal is no reason to stop the tests.
+        let _ = to.write_all(&line).and_then(|()| to.flush());
+        lines.push(without_colours(String::from_utf8_lossy(&line).trim_end()));
+        line.clear();
+    }
+    lines
+}
+
+/// The text without terminal control sequences (`ESC [ ... letter`).
+fn without_colours(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        if character == '\u{1b}' {
+            characters.next();
+            characters.by_ref().find(char::is_ascii_alphabetic);
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_colours;
+
+    #[test]
+    fn colours_are_removed_and_text_is_kept() {
+        assert_eq!(without_colours("\u{1b}[32;1m     Summary\u{1b}[0m [1s] é"), "     Summary [1s] é");
+        assert_eq!(without_colours("\u{1b}"), "");
+        assert_eq!(without_colours("plain [0m"), "plain [0m");
+    }
+}

@@ -1,0 +1,197 @@
+//! `cargo xtask test`: everything in one command that needs nothing but Rust.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Failure, cargo, services, skips,
+    summary::{self, Count},
+};
+
+#[derive(Debug, Default)]
+struct Options {
+    require_services: bool,
+    install_services: bool,
+}
+
+/// Runs the task.
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        match argument {
+            lexopt::Arg::Long("require-services") => options.require_services = true,
+            lexopt::Arg::Long("install-services") => options.install_services = true,
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    if options.install_services {
+        services::install()?;
+    } else {
+        services::forget_failed_environments();
+    }
+    let report = new_report()?;
+    let steps = steps();
+    let mut ended = Vec::new();
+    for (name, mut command) in steps {
+        println!("== {name}");
+        command.env(skips::REPORT_VARIABLE, &report);
+        command.env(skips::REQUIRE_VARIABLE, if options.require_services { "1" } else { "0" });
+        let begun = Instant::now();
+        let ran = cargo::run_and_keep(&mut command)?;
+        ended.push(Ended::new(name, &ran, begun.elapsed()));
+    }
+    let missing = skips::read(&report)?;
+    remove_if_there(&report)?;
+    conclude(&ended, &missing, options.require_services)
+}
+
+/// What is run, in this order; later steps run too when an earlier one failed.
+fn steps() -> Vec<(&'static str, Command)> {
+    let mut steps = Vec::new();
+    let mut tests = cargo::cargo();
+    if cargo::answers("cargo", &["nextest", "--version"]) {
+        tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+        steps.push(("tests, by cargo nextest", tests));
+    } else {
+        tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"]);
+        steps.push(("tests, by cargo test", tests));
+    }
+    let mut documentation = cargo::cargo();
+    documentation.args(["test", "--workspace", "--doc", "--no-fail-fast"]);
+    steps.push(("documentation tests", documentation));
+    if cargo::workspace_root().join("crates/keyway/examples/host.rs").exists() {
+        let mut example = cargo::cargo();
+        example.args(["run", "--package", "keyway", "--example", "host"]);
+        steps.push(("example host", example));
+    }
+    steps
+}
+
+/// How one step ended.
+#[derive(Debug)]
+struct Ended {
+    name: &'static str,
+    success: bool,
+    took: Duration,
+    count: Count,
+    /// The runner's own line, when it prints one for the whole step.
+    line: Option<String>,
+}
+
+impl Ended {
+    fn new(name: &'static str, ran: &cargo::Ran, took: Duration) -> Self {
+        let summaries = summary::find(&ran.lines);
+        let mut count = Count::default();
+        for summary in &summaries {
+            count += summary.count;
+        }
+        if summaries.is_empty() || (count.failed == 0 && !ran.success) {
+            // A program that is no test runner counts as one, and so does what did not compile.
+            count += Count { passed: u64::from(ran.success), failed: u64::from(!ran.success) };
+        }
+        let line = match <[_; 1]>::try_from(summaries) {
+            Ok([only]) => Some(only.line),
+            Err(_) => None,
+        };
+        Self { name, success: ran.success, took, count, line }
+    }
+}
+
+fn conclude(ended: &[Ended], missing: &[skips::Missing], require_services: bool) -> Result<(), Failure> {
+    println!("\n== summary");
+    let mut sum = Count::default();
+    for step in ended {
+        sum += step.count;
+        println!(
+            "{}: {} in {:.1} s: {}",
+            step.name,
+            if step.success { "ok" } else { "FAILED" },
+            step.took.as_secs_f64(),
+            step.line
+                .clone()
+                .unwrap_or_else(|| format!("{} passed, {} failed", step.count.passed, step.count.failed)),
+        );
+    }
+    for program in missing {
+        println!("{program}");
+    }
+    if missing.is_empty() {
+        println!("missing: nothing; skipped: nothing");
+    }
+    println!("{} passed, {} failed", sum.passed, sum.failed);
+    if let Some(step) = ended.iter().find(|step| !step.success) {
+        return Err(format!("{} failed", step.name));
+    }
+    if require_services && !missing.is_empty() {
+        return Err("a required program is missing; try --install-services".to_owned());
+    }
+    if sum.passed == 0 {
+        return Err("not one test ran".to_owned());
+    }
+    Ok(())
+}
+
+/// A file that does not exist yet, for the tests of this run.
+fn new_report() -> Result<PathBuf, Failure> {
+    let directory = cargo::target_directory();
+    fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let report = directory.join(format!("skipped-tests-{}.tsv", std::process::id()));
+    remove_if_there(&report)?;
+    Ok(report)
+}
+
+fn remove_if_there(file: &Path) -> Result<(), Failure> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{} cannot be removed: {error}", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ended, conclude};
+    use crate::{cargo::Ran, skips::Missing, summary::Count};
+    use std::time::Duration;
+
+    fn ended(success: bool, lines: &[&str]) -> Ended {
+        let lines = lines.iter().map(ToString::to_string).collect();
+        Ended::new("step", &Ran { success, lines }, Duration::ZERO)
+    }
+
+    fn missing() -> Missing {
+        Missing { program: "python3".into(), reason: String::new(), skipped: vec!["all".into()] }
+    }
+
+    #[test]
+    fn a_step_that_is_no_test_runner_counts_as_one() {
+        assert_eq!(ended(true, &[]).count, Count { passed: 1, failed: 0 });
+        assert_eq!(ended(false, &["error: it does not compile"]).count, Count { passed: 0, failed: 1 });
+        let half = ended(false, &["test result: ok. 3 passed; 0 failed", "error: the rest does not compile"]);
+        assert_eq!(half.count, Count { passed: 3, failed: 1 });
+    }
+
+    #[test]
+    fn a_failed_step_fails_the_task() {
+        assert!(conclude(&[ended(true, &[]), ended(false, &[])], &[], false).is_err());
+        assert!(conclude(&[ended(true, &[])], &[], false).is_ok());
+    }
+
+    #[test]
+    fn a_missing_program_fails_only_when_required() {
+        assert!(conclude(&[ended(true, &[])], &[missing()], false).is_ok());
+        assert!(conclude(&[ended(true, &[])], &[missing()], true).is_err());
+    }
+
+    #[test]
+    fn no_test_at_all_is_a_failure() {
+        let nothing = ended(true, &["test result: ok. 0 passed; 0 failed; 0 ignored"]);
+        assert_eq!(nothing.count, Count::default());
+        assert!(conclude(&[nothing], &[], false).is_err());
+    }
+}
