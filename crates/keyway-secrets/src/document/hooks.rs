@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use keyway_core::{PluginMetadata, Table};
+use keyway_core::{PluginMetadata, Structured, Table};
 use keyway_seal::KeyRing;
 
 use crate::{Document, StoreError};
@@ -42,6 +42,16 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong.
     fn check_settings(&self, settings: &Table) -> Result<(), StoreError>;
+
+    /// Checks a value before it is stored: whether the document's format can hold it. It
+    /// does no I/O.
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreError::Invalid) says why not, without the value.
+    fn check_value(&self, value: &Structured) -> Result<(), StoreError> {
+        let _ = value;
+        Ok(())
+    }
 
     /// Reads the document with any key of `keys`; `None` if there is none.
     ///

@@ -10,7 +10,13 @@ use crate::{Access, Document, DocumentHooks, StoreError};
 /// What a handle remembers between cycles.
 #[derive(Debug)]
 pub(super) struct HandleState {
-    pub(super) keys: KeyRing,
+    /// The keys that open the document. Until a rotation is known to be done, the new and
+    /// the old ones.
+    pub(super) reading: KeyRing,
+    /// The keys that seal it: the new ones as soon as a rotation is done, and not before,
+    /// so that a failed or dropped rotation never leaves a document that the keys of
+    /// before do not open.
+    pub(super) sealing: KeyRing,
     pub(super) deleted: bool,
     /// Reads since the last write: the next write adds them to the document's number.
     pub(super) unwritten_reads: i64,
@@ -28,30 +34,31 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         Self { hooks, state, closed: false }
     }
 
-    /// Reads without judging who wrote it.
+    /// Reads without judging who wrote it, and without counting.
     pub(super) async fn read_any(&mut self, access: Access) -> Result<Option<Document>, StoreError> {
-        let document = self.hooks.read(&self.state.keys, access).await?;
-        if document.is_some() {
-            self.state.unwritten_reads = self.state.unwritten_reads.saturating_add(1);
-        }
-        Ok(document)
+        self.hooks.read(&self.state.reading, access).await
     }
 
-    /// Reads what the running plugin may read.
+    /// Reads what the running plugin may read (decision C4), and counts that.
     pub(super) async fn read(&mut self, access: Access) -> Result<Document, StoreError> {
         let document = self.read_any(access).await?.ok_or(StoreError::NotInitialized)?;
         self.hooks.metadata().check(&document.written_by)?;
+        self.hooks
+            .check_settings(&document.settings)
+            .map_err(|error| StoreError::corrupt("the stored settings", error.to_string()))?;
+        self.state.unwritten_reads = self.state.unwritten_reads.saturating_add(1);
         Ok(document)
     }
 
     /// Writes with the handle's keys.
     pub(super) async fn write(&mut self, document: Document) -> Result<(), StoreError> {
-        let keys = self.state.keys.clone();
+        let keys = self.state.sealing.clone();
         self.write_sealed_by(document, &keys).await
     }
 
     /// Writes, and so counts the reads that were not counted yet and raises the version
-    /// that wrote last.
+    /// that wrote last. It is never lowered (decision C4): what a newer version wrote
+    /// stays marked as that version's.
     pub(super) async fn write_sealed_by(
         &mut self,
         mut document: Document,
@@ -59,7 +66,10 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
     ) -> Result<(), StoreError> {
         document.reads = document.reads.saturating_add(self.state.unwritten_reads);
         document.writes = document.writes.saturating_add(1);
-        document.written_by = self.hooks.metadata().written_by();
+        let running = self.hooks.metadata();
+        if *running.version() >= document.written_by.version {
+            document.written_by = running.written_by();
+        }
         self.hooks.write(&document, keys).await?;
         self.state.unwritten_reads = 0;
         Ok(())

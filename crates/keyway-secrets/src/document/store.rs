@@ -31,13 +31,20 @@ pub struct DocumentStore<H> {
 impl<H: DocumentHooks> DocumentStore<H> {
     /// A handle. It does no I/O.
     pub fn new(hooks: H, keys: KeyRing) -> Self {
-        let state = HandleState { keys, deleted: false, unwritten_reads: 0 };
+        let state = HandleState { reading: keys.clone(), sealing: keys, deleted: false, unwritten_reads: 0 };
         Self { hooks, state: Mutex::new(state) }
     }
 
     /// The hooks.
     pub fn hooks(&self) -> &H {
         &self.hooks
+    }
+
+    /// The value as the document holds it. Refused before anything is touched (C6).
+    fn storable(&self, value: SecretValue) -> Result<Structured, StoreError> {
+        let value = to_structured(value)?;
+        self.hooks.check_value(&value)?;
+        Ok(value)
     }
 
     async fn begin(&self) -> Result<Session<'_, H>, StoreError> {
@@ -100,13 +107,14 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
         let mut session = self.begin().await?;
-        // From here on the handle reads both and seals with the new keys, so that neither a
-        // failed write nor a dropped future leaves it with keys that do not fit.
-        session.state.keys = new.with_retiring(&session.state.keys);
+        // From here on the handle reads both: neither a failed write nor a dropped future
+        // leaves it with keys that do not fit.
+        session.state.reading = new.with_retiring(&session.state.reading);
         let document = session.read(Access::Update).await?;
         let total = u64::try_from(document.secrets.len()).unwrap_or(u64::MAX);
         session.write_sealed_by(document, new).await?;
-        session.state.keys = new.clone();
+        session.state.reading = new.clone();
+        session.state.sealing = new.clone();
         session.end(())?;
         listener.progressed(Progress { done: total, total });
         Ok(())
@@ -118,7 +126,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         if secret.description.is_some() {
             return Err(StoreError::Unsupported { what: "descriptions" });
         }
-        let value = to_structured(secret.value)?;
+        let value = self.storable(secret.value)?;
         self.change(|document| {
             if document.secrets.get(address.as_str()).is_some() {
                 return Err(StoreError::SecretExists { address: secret.address.clone() });
@@ -162,15 +170,18 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         if change.description.is_some() {
             return Err(StoreError::Unsupported { what: "descriptions" });
         }
-        let value = change.value.map(to_structured).transpose()?;
+        let there = |document: &Document| match document.secrets.get(name.as_str()) {
+            Some(_) => Ok(header(name.as_str())),
+            None => Err(StoreError::SecretNotFound { address: address.clone() }),
+        };
+        let Some(value) = change.value else {
+            return self.look(|document, _| there(document)).await;
+        };
+        let value = self.storable(value)?;
         self.change(|document| {
-            if document.secrets.get(name.as_str()).is_none() {
-                return Err(StoreError::SecretNotFound { address: address.clone() });
-            }
-            if let Some(value) = value {
-                document.secrets.insert(name.as_str(), value);
-            }
-            Ok(header(name.as_str()))
+            let header = there(document)?;
+            document.secrets.insert(name.as_str(), value);
+            Ok(header)
         })
         .await
     }

@@ -1,0 +1,75 @@
+//! A lock that keeps other processes from writing.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// An exclusive lock between processes and between handles of one process. It ends when
+/// it is dropped, and when the process ends in whatever way.
+#[derive(Debug)]
+pub(crate) struct FileLock {
+    // Held for its lock.
+    _file: File,
+}
+
+impl FileLock {
+    /// Takes the lock; `None` when others held it for all of `patience`. Blocks.
+    pub(crate) fn acquire(path: &Path, patience: Duration) -> io::Result<Option<Self>> {
+        const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+        let started = Instant::now();
+        let mut pause = Duration::from_micros(200);
+        loop {
+            let file = open(path)?;
+            match file.try_lock() {
+                // Whoever removes the store removes the lock file too: then this lock is on
+                // a file that nobody else will ever meet.
+                Ok(()) if is_still_at(&file, path)? => return Ok(Some(Self { _file: file })),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            if started.elapsed() >= patience {
+                return Ok(None);
+            }
+            sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Gives up the lock and removes its file.
+    pub(crate) fn discard(self, path: &Path) -> io::Result<()> {
+        // Removed while still held, so that nobody can lock it in between.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(unix)]
+fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+
+    let locked = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (locked.dev(), locked.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Elsewhere an open file cannot be removed.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)] // As on Unix.
+fn is_still_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}

@@ -1,0 +1,9 @@
+//! One file: read whole, replaced as a whole, and locked between processes.
+
+mod lock;
+mod paths;
+mod replace;
+
+pub(crate) use lock::FileLock;
+pub(crate) use paths::Paths;
+pub(crate) use replace::{read, remove, replace};

@@ -1,0 +1,75 @@
+//! Which values a store file can hold.
+
+use keyway_core::{Structured, Table};
+use toml::de::DeValue;
+
+use super::{MAX_DEPTH, MAX_INTEGER_DIGITS};
+
+/// Why a value cannot be written into a store file. Never holds the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unstorable {
+    /// It is nested too deep.
+    #[error("it is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// It holds an integer that is too long.
+    #[error("it holds an integer of more than {MAX_INTEGER_DIGITS} digits")]
+    IntegerTooLong,
+    /// It holds a date or time that is none, or that some reader of the file would refuse.
+    #[error(
+        "it holds a date or time that is not one of TOML 1.0: the year must be 1 or later, seconds must be there and below 60"
+    )]
+    DateTime,
+    /// Something unknown that was to be kept has the name of something known.
+    #[error("an unknown section or entry has the name of a known one")]
+    NameTaken,
+}
+
+/// Whether a store file can hold `value`, so that every reader of such files reads it back.
+///
+/// # Errors
+/// [`Unstorable`] says why not.
+pub fn check_value(value: &Structured) -> Result<(), Unstorable> {
+    check_at(value, 0)
+}
+
+/// Like [`check_value`], for all values of a table.
+pub(crate) fn check_table(table: &Table) -> Result<(), Unstorable> {
+    table.iter().try_for_each(|(_, value)| check_at(value, 1))
+}
+
+fn check_at(value: &Structured, depth: usize) -> Result<(), Unstorable> {
+    if depth > MAX_DEPTH {
+        return Err(Unstorable::TooDeep);
+    }
+    match value {
+        Structured::Text(_) | Structured::Float(_) | Structured::Boolean(_) => Ok(()),
+        Structured::Integer(integer) => {
+            let digits = integer.decimal().trim_start_matches('-').len();
+            if digits <= MAX_INTEGER_DIGITS { Ok(()) } else { Err(Unstorable::IntegerTooLong) }
+        }
+        Structured::DateTime(text) => {
+            if is_date_time(text) {
+                Ok(())
+            } else {
+                Err(Unstorable::DateTime)
+            }
+        }
+        Structured::Array(items) => items.iter().try_for_each(|item| check_at(item, depth + 1)),
+        Structured::Table(table) => table.iter().try_for_each(|(_, value)| check_at(value, depth + 1)),
+    }
+}
+
+/// Whether `text` is a date, a time or both as TOML 1.0 spells them, and a moment that
+/// every reader has a type for.
+fn is_date_time(text: &str) -> bool {
+    let Ok(value) = DeValue::parse(text) else { return false };
+    // Nothing before or after it, such as a comment.
+    if value.span() != (0..text.len()) {
+        return false;
+    }
+    let DeValue::Datetime(moment) = value.get_ref() else { return false };
+    let date = moment.date.is_none_or(|date| date.year > 0);
+    let time = moment.time.is_none_or(|time| time.second.is_some_and(|second| second < 60));
+    date && time
+}

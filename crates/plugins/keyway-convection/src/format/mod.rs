@@ -1,0 +1,39 @@
+//! The text inside a store file: TOML, read and written without loss.
+//!
+//! Two pure functions: [`parse`] and [`print`]. What `print` gives, `parse` reads back the
+//! same, and Python's TOML readers read with the same types.
+//!
+//! ```text
+//! [metadata]               version, compatibility, author, updated: the plugin that wrote last
+//! [metadata.plugin]        name, type, description
+//! [config]                 the store's settings
+//! [store]                  one entry for each secret
+//! [stats]                  reads, writes
+//! ```
+
+mod check;
+mod error;
+mod integer;
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use check::check_table;
+pub use check::{Unstorable, check_value};
+pub use error::{Problem, UnreadableText};
+pub use parse::parse;
+pub use print::print;
+
+/// Values nested deeper than this are neither read nor written. The bound keeps hostile
+/// files from overflowing the stack, ours or that of another reader.
+pub const MAX_DEPTH: usize = 64;
+
+/// Integers of more decimal digits are neither read nor written: a Python reader with its
+/// default settings could not open the file any more.
+pub const MAX_INTEGER_DIGITS: usize = 4300;
+
+const METADATA: &str = "metadata";
+const CONFIG: &str = "config";
+const STORE: &str = "store";
+const STATS: &str = "stats";

@@ -1,0 +1,216 @@
+//! Reading the text of a store file.
+
+use std::ops::Range;
+
+use keyway_core::{PluginKind, Structured, Table, Version, WrittenBy};
+use keyway_secrets::Document;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
+
+use super::integer::integer;
+use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
+
+/// Reads the text of a store file. Pure; never panics; the work is proportional to the text.
+///
+/// It judges the form only: not whether the running plugin may read the file (decision C4)
+/// nor whether the settings are good ones. Of `[metadata]` it looks at what says who wrote
+/// the file; the rest is rewritten by every writer. Sections that it does not know are kept
+/// in [`Document::other`].
+///
+/// What is secret is moved into values that zeroize themselves. While it reads, the TOML
+/// reader holds texts with escapes in them in memory that is not cleared.
+///
+/// # Errors
+/// [`UnreadableText`] says where and what; if who wrote the file could be read, it says
+/// that too.
+pub fn parse(text: &str) -> Result<Document, UnreadableText> {
+    let reader = Reader { text };
+    let root = DeTable::parse(text).map_err(|error| {
+        let reason = error.message().to_owned();
+        reader.problem(error.span().unwrap_or(0..0), Problem::Toml { reason })
+    })?;
+    let end = root.span();
+    let mut sections = Sections::default();
+    for (name, value) in root.into_inner() {
+        match name.get_ref().as_ref() {
+            METADATA => sections.metadata = Some(value),
+            CONFIG => sections.config = Some(value),
+            STORE => sections.store = Some(value),
+            STATS => sections.stats = Some(value),
+            _ => sections.other.push((name.into_inner().into_owned(), value)),
+        }
+    }
+    let at = end.end..end.end;
+    let written_by = reader.written_by(sections.metadata.take(), &at)?;
+    reader.document(sections, written_by.clone(), &at).map_err(|mut error| {
+        error.written_by = Some(Box::new(written_by));
+        error
+    })
+}
+
+type Value<'text> = Spanned<DeValue<'text>>;
+
+#[derive(Default)]
+struct Sections<'text> {
+    metadata: Option<Value<'text>>,
+    config: Option<Value<'text>>,
+    store: Option<Value<'text>>,
+    stats: Option<Value<'text>>,
+    other: Vec<(String, Value<'text>)>,
+}
+
+struct Reader<'text> {
+    text: &'text str,
+}
+
+impl<'text> Reader<'text> {
+    fn document(
+        &self,
+        sections: Sections<'text>,
+        written_by: WrittenBy,
+        end: &Range<usize>,
+    ) -> Result<Document, UnreadableText> {
+        let (_, config) = self.table(sections.config, CONFIG, end)?;
+        let settings = self.entries(config, 0)?;
+        let (_, store) = self.table(sections.store, STORE, end)?;
+        let secrets = self.entries(store, 0)?;
+        let (at, stats) = self.table(sections.stats, STATS, end)?;
+        let (mut reads, mut writes, mut unknown) = (None, None, Table::new());
+        for (name, value) in stats {
+            match name.get_ref().as_ref() {
+                "reads" => reads = Some(self.count(&value, "stats.reads")?),
+                "writes" => writes = Some(self.count(&value, "stats.writes")?),
+                _ => unknown.push_new(name.into_inner(), self.structured(value, 1)?),
+            }
+        }
+        let mut other = Table::new();
+        for (name, value) in sections.other {
+            other.push_new(name, self.structured(value, 0)?);
+        }
+        if !unknown.is_empty() {
+            other.push_new(STATS, Structured::Table(unknown));
+        }
+        Ok(Document {
+            written_by,
+            settings,
+            secrets,
+            reads: reads.ok_or_else(|| self.missing(&at, "stats.reads"))?,
+            writes: writes.ok_or_else(|| self.missing(&at, "stats.writes"))?,
+            other,
+        })
+    }
+
+    /// Decision C4: the version that last wrote, and the plugin's name and type.
+    fn written_by(
+        &self,
+        metadata: Option<Value<'text>>,
+        end: &Range<usize>,
+    ) -> Result<WrittenBy, UnreadableText> {
+        let (at, mut metadata) = self.table(metadata, METADATA, end)?;
+        let (version_at, version) = self.string(metadata.remove("version"), "metadata.version", &at)?;
+        let version =
+            Version::parse(&version).map_err(|error| self.problem(version_at, Problem::Version(error)))?;
+        let (at, mut plugin) = self.table(metadata.remove("plugin"), "metadata.plugin", &at)?;
+        let (_, plugin_name) = self.string(plugin.remove("name"), "metadata.plugin.name", &at)?;
+        let (kind_at, kind) = self.string(plugin.remove("type"), "metadata.plugin.type", &at)?;
+        let kind =
+            PluginKind::from_name(&kind).ok_or_else(|| self.problem(kind_at, Problem::UnknownPluginType))?;
+        Ok(WrittenBy { plugin_name, kind, version })
+    }
+
+    fn table(
+        &self,
+        value: Option<Value<'text>>,
+        key: &'static str,
+        parent: &Range<usize>,
+    ) -> Result<(Range<usize>, DeTable<'text>), UnreadableText> {
+        let value = value.ok_or_else(|| self.missing(parent, key))?;
+        let at = value.span();
+        match value.into_inner() {
+            DeValue::Table(table) => Ok((at, table)),
+            _ => Err(self.problem(at, Problem::WrongType { key, expected: "a table" })),
+        }
+    }
+
+    fn string(
+        &self,
+        value: Option<Value<'text>>,
+        key: &'static str,
+        parent: &Range<usize>,
+    ) -> Result<(Range<usize>, String), UnreadableText> {
+        let value = value.ok_or_else(|| self.missing(parent, key))?;
+        let at = value.span();
+        match value.into_inner() {
+            DeValue::String(text) => Ok((at, text.into_owned())),
+            _ => Err(self.problem(at, Problem::WrongType { key, expected: "a text" })),
+        }
+    }
+
+    fn count(&self, value: &Value<'text>, key: &'static str) -> Result<i64, UnreadableText> {
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        let expected = "an integer of at most 64 bits";
+        number.ok_or_else(|| self.problem(value.span(), Problem::WrongType { key, expected }))
+    }
+
+    fn entries(&self, table: DeTable<'text>, depth: usize) -> Result<Table, UnreadableText> {
+        let mut entries = Table::new();
+        for (name, value) in table {
+            let value = self.structured(value, depth + 1)?;
+            entries.push_new(name.into_inner(), value);
+        }
+        Ok(entries)
+    }
+
+    fn structured(&self, value: Value<'text>, depth: usize) -> Result<Structured, UnreadableText> {
+        let at = value.span();
+        if depth > MAX_DEPTH {
+            return Err(self.problem(at, Problem::TooDeep));
+        }
+        Ok(match value.into_inner() {
+            DeValue::String(text) => Structured::text(text),
+            DeValue::Integer(number) => Structured::Integer(
+                integer(number.as_str(), number.radix())
+                    .ok_or_else(|| self.problem(at, Problem::IntegerTooLong))?,
+            ),
+            DeValue::Float(number) => Structured::Float(Zeroizing::new(self.float(number.as_str(), at)?)),
+            DeValue::Boolean(truth) => Structured::Boolean(Zeroizing::new(truth)),
+            // As it is spelled, so that nothing of it is lost.
+            DeValue::Datetime(_) => {
+                Structured::DateTime(Zeroizing::new(self.text.get(at).unwrap_or_default().to_owned()))
+            }
+            DeValue::Array(items) => Structured::Array(
+                items.into_iter().map(|item| self.structured(item, depth + 1)).collect::<Result<_, _>>()?,
+            ),
+            DeValue::Table(table) => Structured::Table(self.entries(table, depth)?),
+        })
+    }
+
+    fn float(&self, text: &str, at: Range<usize>) -> Result<f64, UnreadableText> {
+        text.parse().map_err(|_| {
+            self.problem(at, Problem::Toml { reason: "a number that cannot be read".to_owned() })
+        })
+    }
+
+    fn missing(&self, parent: &Range<usize>, key: &'static str) -> UnreadableText {
+        self.problem(parent.clone(), Problem::Missing { key })
+    }
+
+    fn problem(&self, at: Range<usize>, problem: Problem) -> UnreadableText {
+        let mut end = at.start.min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let before = &self.text[..end];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        UnreadableText {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            problem,
+            written_by: None,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Writing the text of a store file.
+
+use std::fmt::{self, Write};
+
+use keyway_core::{PluginMetadata, Structured, Table};
+use keyway_secrets::Document;
+use zeroize::Zeroizing;
+
+use super::check::{check_table, check_value};
+use super::{CONFIG, METADATA, STATS, STORE, Unstorable};
+
+/// The text of a store file that holds `document`, written by the plugin that `metadata`
+/// describes. Pure.
+///
+/// The version in `[metadata]` is that of [`Document::written_by`]: the newest that ever
+/// wrote. All values stand in one line each, tables too, because an entry that stood in
+/// a section of its own would lose its place in the order (decision C15).
+///
+/// The text is measured before it is written, so that its buffer never grows and leaves
+/// no copies behind.
+///
+/// # Errors
+/// [`Unstorable`], when the document holds a value that a store file cannot.
+pub fn print(document: &Document, metadata: &PluginMetadata) -> Result<Zeroizing<String>, Unstorable> {
+    for table in [&document.settings, &document.secrets] {
+        check_table(table)?;
+    }
+    document.other.iter().try_for_each(|(name, value)| check_unknown(name, value))?;
+
+    let mut length = Length(0);
+    write_document(&mut length, document, metadata);
+    let mut text = Zeroizing::new(String::with_capacity(length.0));
+    write_document(&mut *text, document, metadata);
+    debug_assert_eq!(text.len(), length.0);
+    Ok(text)
+}
+
+fn check_unknown(name: &str, value: &Structured) -> Result<(), Unstorable> {
+    let free = match (name, value) {
+        (METADATA | CONFIG | STORE, _) => false,
+        (STATS, Structured::Table(unknown)) => {
+            unknown.get("reads").is_none() && unknown.get("writes").is_none()
+        }
+        (STATS, _) => false,
+        _ => true,
+    };
+    if free { check_value(value) } else { Err(Unstorable::NameTaken) }
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
+}
+
+fn write_document(out: &mut impl Write, document: &Document, metadata: &PluginMetadata) {
+    // Neither memory nor a counter refuses what is written to it.
+    let _ = try_write_document(out, document, metadata);
+}
+
+fn try_write_document(out: &mut impl Write, document: &Document, metadata: &PluginMetadata) -> fmt::Result {
+    // What has no section of its own must come before the first section.
+    let of_stats = document.other.get(STATS);
+    for (name, value) in document.other.iter().filter(|(name, _)| *name != STATS) {
+        entry(out, name, value)?;
+    }
+
+    writeln!(out, "[{METADATA}]")?;
+    text_entry(out, "version", &document.written_by.version.to_string())?;
+    text_entry(out, "compatibility", &metadata.compatibility().to_string())?;
+    text_entry(out, "author", metadata.author())?;
+    writeln!(out, "updated = {}", metadata.updated().as_number())?;
+    writeln!(out, "\n[{METADATA}.plugin]")?;
+    text_entry(out, "name", &document.written_by.plugin_name)?;
+    text_entry(out, "type", document.written_by.kind.as_str())?;
+    text_entry(out, "description", metadata.description())?;
+
+    section(out, CONFIG, &document.settings)?;
+    section(out, STORE, &document.secrets)?;
+    writeln!(out, "\n[{STATS}]\nreads = {}\nwrites = {}", document.reads, document.writes)?;
+    if let Some(Structured::Table(unknown)) = of_stats {
+        entries(out, unknown)?;
+    }
+    Ok(())
+}
+
+fn section(out: &mut impl Write, name: &str, table: &Table) -> fmt::Result {
+    writeln!(out, "\n[{name}]")?;
+    entries(out, table)
+}
+
+fn entries(out: &mut impl Write, table: &Table) -> fmt::Result {
+    table.iter().try_for_each(|(name, value)| entry(out, name, value))
+}
+
+fn entry(out: &mut impl Write, name: &str, value: &Structured) -> fmt::Result {
+    key(out, name)?;
+    out.write_str(" = ")?;
+    inline(out, value)?;
+    out.write_char('\n')
+}
+
+fn text_entry(out: &mut impl Write, name: &str, text: &str) -> fmt::Result {
+    write!(out, "{name} = ")?;
+    quoted(out, text)?;
+    out.write_char('\n')
+}
+
+fn key(out: &mut impl Write, name: &str) -> fmt::Result {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !name.is_empty() && name.bytes().all(bare) { out.write_str(name) } else { quoted(out, name) }
+}
+
+fn inline(out: &mut impl Write, value: &Structured) -> fmt::Result {
+    match value {
+        Structured::Text(text) => quoted(out, text),
+        Structured::Integer(integer) => out.write_str(integer.decimal()),
+        Structured::Float(number) => float(out, **number),
+        Structured::Boolean(truth) => write!(out, "{}", **truth),
+        Structured::DateTime(text) => out.write_str(text),
+        Structured::Array(items) => {
+            out.write_char('[')?;
+            for (index, item) in items.iter().enumerate() {
+                out.write_str(if index > 0 { ", " } else { "" })?;
+                inline(out, item)?;
+            }
+            out.write_char(']')
+        }
+        Structured::Table(table) => {
+            out.write_char('{')?;
+            for (index, (name, value)) in table.iter().enumerate() {
+                out.write_str(if index > 0 { ", " } else { "" })?;
+                key(out, name)?;
+                out.write_str(" = ")?;
+                inline(out, value)?;
+            }
+            out.write_char('}')
+        }
+    }
+}
+
+fn float(out: &mut impl Write, number: f64) -> fmt::Result {
+    if number.is_nan() {
+        return out.write_str("nan");
+    }
+    // "1.0", "1e300", "-0.0", "inf": the shortest that reads back the same, and always
+    // something that makes it a float.
+    write!(out, "{number:?}")
+}
+
+/// A basic string of TOML 1.0: escapes that 1.1 added are not used.
+fn quoted(out: &mut impl Write, text: &str) -> fmt::Result {
+    out.write_char('"')?;
+    let mut rest = text;
+    while let Some(at) =
+        rest.find(|character: char| character.is_ascii_control() || "\"\\".contains(character))
+    {
+        let (plain, escaped) = rest.split_at(at);
+        out.write_str(plain)?;
+        // What was found is one byte long.
+        match escaped.as_bytes()[0] {
+            b'"' => out.write_str("\\\"")?,
+            b'\\' => out.write_str("\\\\")?,
+            b'\n' => out.write_str("\\n")?,
+            b'\r' => out.write_str("\\r")?,
+            b'\t' => out.write_str("\\t")?,
+            other => write!(out, "\\u{other:04X}")?,
+        }
+        rest = &escaped[1..];
+    }
+    out.write_str(rest)?;
+    out.write_char('"')
+}

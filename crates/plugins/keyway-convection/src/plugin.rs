@@ -1,0 +1,101 @@
+//! The plugin: what the registry holds and a host opens stores with.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use keyway_core::{Table, read_configuration};
+use keyway_seal::Choice;
+use keyway_secrets::{DocumentStore, Opening, SecretStore, SecretStorePlugin, StoreError, StoreName};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::settings;
+use crate::store_file::StoreFile;
+
+/// The plugin `convection-generic`: stores on the files of Convection's Generic plugin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConvectionPlugin;
+
+/// The plugin's configuration: either `directory` or `path` says where the file is.
+///
+/// Which values a new store's `settings` may have is said at
+/// [`configure`](keyway_secrets::SecretStore::configure): one table `data` of anything.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ConvectionConfiguration {
+    /// Convection's storage folder: the store `name` is the file `secrets/name` in it.
+    #[serde(default)]
+    pub directory: Option<PathBuf>,
+    /// The file itself, whatever the store is called (decision C9).
+    #[serde(default)]
+    pub path: Option<PathBuf>,
+    /// Whether each write is sealed with a key drawn from the ring, as Convection does
+    /// (decision C8), or always with its first. Drawn if nothing is said.
+    #[serde(default = "yes")]
+    pub shuffle_keys: bool,
+    /// The settings that `initialize` gives a new store.
+    #[serde(default)]
+    pub settings: Option<Map<String, Value>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+const WHAT: &str = "the configuration of the plugin";
+
+impl ConvectionConfiguration {
+    fn read(configuration: &Value) -> Result<Self, StoreError> {
+        read_configuration(configuration).map_err(|error| StoreError::invalid(WHAT, error.to_string()))
+    }
+
+    fn file(&self, store: &StoreName) -> Result<PathBuf, StoreError> {
+        let is_empty = |path: &Path| path.as_os_str().is_empty();
+        match (&self.directory, &self.path) {
+            (Some(directory), None) if !is_empty(directory) => {
+                Ok(directory.join("secrets").join(store.as_str()))
+            }
+            (None, Some(path)) if path.file_name().is_some() => Ok(path.clone()),
+            (Some(_), Some(_)) => Err(StoreError::invalid(
+                WHAT,
+                "`directory` and `path` are both given: give the one that says where the file is",
+            )),
+            (None, None) => Err(StoreError::invalid(
+                WHAT,
+                "neither `directory` nor `path` is given: one of them says where the file is",
+            )),
+            (Some(_), None) => Err(StoreError::invalid(WHAT, "`directory` is empty")),
+            (None, Some(_)) => Err(StoreError::invalid(WHAT, "`path` does not name a file")),
+        }
+    }
+
+    fn initial_settings(&self) -> Result<Table, StoreError> {
+        let Some(given) = &self.settings else { return Ok(settings::initial()) };
+        let table = Table::from_json(given).ok_or_else(|| {
+            StoreError::invalid(WHAT, "`settings` holds a null, for which files have no type")
+        })?;
+        settings::check(&table)?;
+        Ok(table)
+    }
+}
+
+impl SecretStorePlugin for ConvectionPlugin {
+    fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError> {
+        let configuration = ConvectionConfiguration::read(configuration)?;
+        // Any name will do, since every name is a file's name.
+        configuration.file(&StoreName::new("any")?)?;
+        configuration.initial_settings().map(|_| ())
+    }
+
+    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
+        let configuration = ConvectionConfiguration::read(&opening.configuration)?;
+        let file = StoreFile::new(
+            configuration.file(&opening.store)?,
+            opening.metadata.clone(),
+            configuration.initial_settings()?,
+            if configuration.shuffle_keys { Choice::Random } else { Choice::First },
+        );
+        Ok(Arc::new(DocumentStore::new(file, opening.keys.clone())))
+    }
+}

@@ -1,0 +1,44 @@
+//! The settings of a store: the `[config]` of its file (decision C10).
+
+use keyway_core::{Structured, Table, read_configuration};
+use keyway_secrets::StoreError;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::format;
+
+/// The settings as Convection's specification of the Generic plugin has them: one optional
+/// table that may hold anything.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)] // Only its shape matters.
+struct Settings {
+    #[serde(default)]
+    data: Map<String, Value>,
+}
+
+/// What a new store begins with.
+pub(crate) fn initial() -> Table {
+    let mut settings = Table::new();
+    settings.push_new("data", Structured::Table(Table::new()));
+    settings
+}
+
+/// Checks settings, given by a caller or found in a file.
+pub(crate) fn check(settings: &Table) -> Result<(), StoreError> {
+    const WHAT: &str = "the settings";
+    // The shape only: what stands inside `data` may have types that JSON does not have.
+    let shape = settings.iter().map(|(name, value)| {
+        let value = match value {
+            Structured::Table(_) => Value::Object(Map::new()),
+            Structured::Array(_) => Value::Array(Vec::new()),
+            Structured::Text(_) => Value::String(String::new()),
+            Structured::Boolean(_) => Value::Bool(true),
+            _ => Value::from(0),
+        };
+        (name.to_owned(), value)
+    });
+    read_configuration::<Settings>(&Value::Object(shape.collect()))
+        .map_err(|error| StoreError::invalid(WHAT, error.to_string()))?;
+    format::check_table(settings).map_err(|error| StoreError::invalid(WHAT, error.to_string()))
+}
