@@ -119,7 +119,7 @@ fn each(calls: u32, mut operation: impl FnMut(u32) -> Result<(), Trouble>) -> Re
     for call in 0..calls {
         operation(call)?;
     }
-    Ok((Clock::ProcessCpu.now() - begun).as_secs_f64() * 1e9 / f64::from(calls))
+    Ok(Clock::ProcessCpu.now().saturating_sub(begun).as_secs_f64() * 1e9 / f64::from(calls))
 }
 
 #[cfg(test)]
