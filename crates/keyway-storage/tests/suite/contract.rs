@@ -348,6 +348,23 @@ pub(crate) fn dropped_commits_hold_nobody_up(subject: &mut dyn Subject) {
     }
 }
 
+pub(crate) fn a_commit_that_is_not_polled_again_holds_nobody_up(subject: &mut dyn Subject) {
+    let store = subject.store();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut sleeping = store.commit(Batch::new().put("sleeping", "x", Expectation::Absent));
+    let early = sleeping.as_mut().poll(&mut context);
+    // Its task does something else for a while, which waits for other commits.
+    for round in 0..20_u8 {
+        put(&*store, [round + 1], "x");
+    }
+    let outcome = match early {
+        std::task::Poll::Ready(outcome) => outcome,
+        std::task::Poll::Pending => block_on(sleeping),
+    };
+    committed(outcome);
+    assert_eq!(everything(&*store).len(), 21);
+}
+
 pub(crate) fn large_neighbours_disturb_nobody(subject: &mut dyn Subject) {
     let store = subject.store();
     for item in 0..200_u8 {
