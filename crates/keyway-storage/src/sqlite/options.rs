@@ -93,7 +93,8 @@ impl SqliteOptions {
     /// Opens the store at `path`, and makes it when there is no file. Blocks.
     ///
     /// A new file appears complete or not at all, also when the process is killed or
-    /// another one opens the same path meanwhile.
+    /// another one opens the same path meanwhile; a draft that a killed process left beside
+    /// it (its name ends in `.new`) may be deleted.
     ///
     /// # Errors
     /// [`StorageError::Foreign`] and [`StorageError::Newer`] when the file is not for this
