@@ -40,9 +40,8 @@ pub(crate) async fn show(
     report.refused(store.get(&address("first")?).await, is_corrupt, "records that were exchanged");
 
     let mut flipped = one.clone();
-    if let Some(last) = flipped.last_mut() {
-        *last = if *last == b'A' { b'B' } else { b'A' };
-    }
+    let middle = flipped.len() - 60;
+    flipped[middle] = if flipped[middle] == b'A' { b'B' } else { b'A' };
     put(&storage, &first, flipped).await?;
     put(&storage, &second, two).await?;
     report.refused(store.get(&address("first")?).await, is_corrupt, "a record with one changed byte");

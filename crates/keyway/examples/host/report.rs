@@ -45,7 +45,12 @@ impl Report {
 
     /// Checks that something was refused as it should be, and prints what the user gets to
     /// read.
-    pub(crate) fn refused<T, E: Error>(&mut self, outcome: Result<T, E>, expected: fn(&E) -> bool, what: &str) {
+    pub(crate) fn refused<T, E: Error>(
+        &mut self,
+        outcome: Result<T, E>,
+        expected: fn(&E) -> bool,
+        what: &str,
+    ) {
         match outcome {
             Ok(_) => self.check(false, &format!("{what}: it was not refused")),
             Err(error) => {
