@@ -4,7 +4,6 @@ pub mod compatibility;
 mod footprint;
 pub mod registry;
 pub mod seal;
-mod secrets;
 pub mod secrets;
 
 use crate::row::Row;
@@ -29,6 +28,5 @@ pub const AREAS: &[Area] = &[
     Area { name: "registry", about: "collecting and looking up a hundred plugins", run: registry::run },
     Area { name: "seal", about: "sealing and opening of Fernet tokens", run: seal::run },
     Area { name: "secrets", about: "the generic store on SQLite with 100,000 secrets", run: secrets::run },
-    Area { name: "secrets", about: "the generic store on SQLite", run: secrets::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];

@@ -52,24 +52,6 @@ impl BareTable {
         transaction.commit()
     }
 
-    /// Deletes rows in one transaction.
-    ///
-    /// # Errors
-    /// Those of SQLite.
-    pub fn delete_all<K: AsRef<[u8]>>(
-        &mut self,
-        keys: impl IntoIterator<Item = K>,
-    ) -> Result<(), rusqlite::Error> {
-        let transaction = self.connection.transaction()?;
-        {
-            let mut delete = transaction.prepare_cached("DELETE FROM item WHERE key = ?1")?;
-            for key in keys {
-                delete.execute(params![key.as_ref()])?;
-            }
-        }
-        transaction.commit()
-    }
-
     /// Reads the value of a key.
     ///
     /// # Errors
