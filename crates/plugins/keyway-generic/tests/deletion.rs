@@ -69,6 +69,7 @@ async fn who_writes_while_the_store_is_deleted_leaves_nothing_behind() {
                         store.create_environment(new_environment(&name.replace(' ', "-"))).await?;
                         store.create(new(at(&name), "x")).await?;
                         store.create(new(at_in(&name, "e"), "x")).await?;
+                        tokio::task::yield_now().await;
                     }
                     Ok::<(), StoreError>(())
                 })

@@ -133,11 +133,16 @@ async fn writes_and_rotations_meet_damage_without_doing_more() {
         let store = open(&storage, &keys);
         let mut errors = Vec::new();
         for address in [at("a"), at("b"), at_in("a", "e")] {
-            let change = SecretChange::value(SecretValue::text("x")).if_version(SecretVersion::new(9).unwrap());
+            let change =
+                SecretChange::value(SecretValue::text("x")).if_version(SecretVersion::new(9).unwrap());
             errors.push(store.modify(&address, change).await.unwrap_err());
             errors.push(store.destroy(&address, SecretVersion::new(9)).await.unwrap_err());
         }
-        assert!(errors.iter().all(|error| is_refusal(error) || matches!(error, StoreError::VersionConflict { .. })));
+        assert!(
+            errors
+                .iter()
+                .all(|error| is_refusal(error) || matches!(error, StoreError::VersionConflict { .. }))
+        );
         let fresh = ring();
         let error = store.rotate(&fresh, &silent).await.unwrap_err();
         assert!(is_refusal(&error), "{error}");
