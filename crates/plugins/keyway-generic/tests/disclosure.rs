@@ -89,7 +89,7 @@ fn shown(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?} {error:#?} {:?} {:?}", error.detail(), error.kind());
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(" {error} {error:?}");
+        text = format!("{text} {error} {error:?}");
         cause = error.source();
     }
     text
