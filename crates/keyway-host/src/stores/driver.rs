@@ -102,11 +102,14 @@ impl StoresBuilder {
     /// Opens the host's records. It recovers nothing yet: call [`Stores::recover`] next.
     ///
     /// # Errors
-    /// [`StoresError::Record`] when they cannot be read with these keys.
+    /// [`StoresError::Registry`] lists every secret-store plugin that was made for another
+    /// contract than this engine drives (decision K3); [`StoresError::Record`] when the
+    /// records cannot be read with these keys.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn start(self) -> Result<Stores, StoresError> {
+        self.registry.check_driven::<SecretStores>()?;
         let records = SealedRecords::open(Arc::clone(&self.storage), self.keys).await?;
         let resources = self.resources.with::<Arc<dyn Storage>>(self.storage);
         let inner =
