@@ -51,3 +51,8 @@ pub use keyway_seal as seal;
 pub use keyway_secrets as secrets;
 #[cfg(feature = "secrets")]
 pub use keyway_storage as storage;
+
+/// The code blocks of README.md, run as tests.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
