@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn a_configuration_has_no_keys() {
         GenericPlugin.check_configuration(&serde_json::json!({})).unwrap();
-        for wrong in [serde_json::json!({"path": "x"}), serde_json::json!([]), serde_json::json!(null)] {
+        for wrong in [serde_json::json!({"path": "x"}), serde_json::json!(null), serde_json::json!("x")] {
             let error = GenericPlugin.check_configuration(&wrong).unwrap_err();
             assert!(matches!(error, StoreError::Invalid { .. }), "{wrong}: {error}");
         }

@@ -78,11 +78,7 @@ impl SecretRecord {
         let value_length = keyway_seal::token_len(plaintext.len() + TAIL_BYTES + value_bytes);
 
         let mut record = Vec::with_capacity(1 + 8 + 4 + header_length + value_length);
-        record.push(FORMAT);
-        record.extend_from_slice(&keys.ring.primary_id().to_bytes());
-        record.extend_from_slice(&u32::try_from(header_length).unwrap_or(u32::MAX).to_le_bytes());
-        keys.ring.seal_into(&header, &mut record).map_err(StoreError::from_seal)?;
-
+        put_beginning(&mut record, &header, keys)?;
         plaintext.extend_from_slice(tail(&record));
         match value {
             SecretValue::Structured(structured) => {
@@ -174,6 +170,31 @@ impl<'a> SealedRecord<'a> {
         Ok((record, value))
     }
 
+    /// Seals the record anew with the first of `keys`, without taking it apart: only the key
+    /// changes.
+    pub(crate) fn reseal(&self, keys: StoreKeys<'_>) -> Result<Vec<u8>, StoreError> {
+        let mut plaintext = keys
+            .ring
+            .open_with(self.sealed_by, self.value_token)
+            .map_err(|error| StoreError::from_open(WHAT, &error))?;
+        let mut reader = Reader::new(&plaintext);
+        read_place(&mut reader, VALUE_TAG, keys.store)?;
+        skip_fields(&mut reader).map_err(damaged)?;
+        let fields = plaintext.len() - reader.rest().len();
+        if plaintext.get(fields..fields + TAIL_BYTES) != Some(tail(self.header_token)) {
+            return Err(exchanged());
+        }
+        let mut header = Zeroizing::new(plaintext[..fields].to_vec());
+        header[0] = HEADER_TAG;
+
+        let mut record =
+            Vec::with_capacity(1 + 8 + 4 + keyway_seal::token_len(fields) + self.value_token.len());
+        put_beginning(&mut record, &header, keys)?;
+        plaintext[fields..fields + TAIL_BYTES].copy_from_slice(tail(&record));
+        keys.ring.seal_into(&plaintext, &mut record).map_err(StoreError::from_seal)?;
+        Ok(record)
+    }
+
     /// Opens the header alone. It does not look at the value: that of another version of the
     /// same secret in its place is found by who opens the value.
     pub(crate) fn open_header(&self, keys: StoreKeys<'_>) -> Result<SecretRecord, StoreError> {
@@ -189,6 +210,16 @@ impl<'a> SealedRecord<'a> {
         }
         Ok(record)
     }
+}
+
+/// All that stands before the value token.
+fn put_beginning(record: &mut Vec<u8>, header: &[u8], keys: StoreKeys<'_>) -> Result<(), StoreError> {
+    let length = u32::try_from(keyway_seal::token_len(header.len())).unwrap_or(u32::MAX);
+    record.push(FORMAT);
+    record.extend_from_slice(&keys.ring.primary_id().to_bytes());
+    record.extend_from_slice(&length.to_le_bytes());
+    keys.ring.seal_into(header, record).map_err(StoreError::from_seal)?;
+    Ok(())
 }
 
 pub(crate) fn exchanged() -> StoreError {
@@ -237,6 +268,15 @@ fn read_fields(reader: &mut Reader<'_>) -> Result<(SecretRecord, u8), Malformed>
     let description = reader.optional()?.map(str::to_owned);
     let address = SecretAddress { environment, name };
     Ok((SecretRecord { id, version, created, modified, address, description }, kind))
+}
+
+/// Passes over what [`read_fields`] reads.
+fn skip_fields(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    reader.take(ID_BYTES + 3 * 8 + 1)?;
+    reader.optional()?;
+    reader.bytes()?;
+    reader.optional()?;
+    Ok(())
 }
 
 fn read_value(kind: u8, mut reader: Reader<'_>) -> Result<SecretValue, Malformed> {
@@ -303,6 +343,24 @@ mod tests {
             assert!(back.same_as(&value));
             assert_eq!(opened.header(), record.header());
             assert_eq!(sealed.open_header(of(&keys)).unwrap().header(), record.header());
+        }
+    }
+
+    #[test]
+    fn a_record_sealed_anew_says_the_same_under_another_key() {
+        let (old, new) = (ring(), ring());
+        let both = new.with_retiring(&old);
+        for record in [record(address(Some("staging"), "db")), record(address(None, "a"))] {
+            for value in [SecretValue::text("päss"), SecretValue::bytes([0; 100]), SecretValue::text("")] {
+                let bytes = record.seal(&value, of(&old)).unwrap();
+                let moved = SealedRecord::parse(&bytes).unwrap().reseal(of(&both)).unwrap();
+                assert_eq!(moved.len(), bytes.len());
+                let sealed = SealedRecord::parse(&moved).unwrap();
+                let (opened, back) = sealed.open_at(&record.address, of(&new)).unwrap();
+                assert!(back.same_as(&value));
+                assert_eq!(opened.header(), record.header());
+                assert_eq!(sealed.open_header(of(&new)).unwrap().header(), record.header());
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use keyway_secrets::{Progress, RotationListener, StoreError};
 use keyway_storage::{Batch, Entry, Expectation, KeyRange, Outcome};
 
 use crate::environment_record::EnvironmentRecord;
-use crate::handle::{Handle, MAX_ATTEMPTS, StoreKeys, View};
+use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SealedRecord;
 use crate::sealed_note;
 use crate::storage_error::from_storage;
@@ -153,66 +153,73 @@ impl Handle {
         progress: &mut Progress,
         listener: &dyn RotationListener,
     ) -> Result<(), StoreError> {
-        let limits = self.storage.limits();
         // One item of each batch checks the header.
-        let records = BATCH_RECORDS.min(limits.items_per_batch - 1);
+        let most = BATCH_RECORDS.min(self.storage.limits().items_per_batch - 1);
+        let mut records = most;
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let page = self.storage.scan(range, after.as_deref(), records).await.map_err(from_storage)?;
-            let count = page.entries.len() as u64;
-            after = page.entries.last().map(|entry| entry.key.clone());
-            self.reseal_entries(kind, page.entries, view, limits.batch_bytes).await?;
-            progress.done += count;
-            progress.total = progress.total.max(progress.done);
-            if count > 0 {
-                listener.progressed(*progress);
-            }
-            if !page.more {
-                return Ok(());
+            let mut page = self.storage.scan(range, after.as_deref(), records).await.map_err(from_storage)?;
+            let fitting = self.fitting(&page.entries);
+            page.more |= fitting < page.entries.len();
+            page.entries.truncate(fitting);
+            let last = page.entries.last().map(|entry| entry.key.clone());
+
+            let batch = self.reseal_entries(kind, page.entries, view)?;
+            let outcome = match batch.items().len() {
+                // The check of the header alone: nothing needs to be sealed anew.
+                1 => None,
+                _ => Some(self.storage.commit(batch).await.map_err(from_storage)?),
+            };
+            match outcome {
+                None | Some(Outcome::Committed(_)) => {
+                    records = most.min(records * 2);
+                    progress.done += fitting as u64;
+                    progress.total = progress.total.max(progress.done);
+                    if fitting > 0 {
+                        listener.progressed(*progress);
+                    }
+                    if !page.more {
+                        return Ok(());
+                    }
+                    after = last;
+                }
+                Some(Outcome::Conflict { item: 0 }) => *view = self.check_still_ours(view).await?,
+                // Changed or destroyed meanwhile, by a writer that has the new key. The fewer
+                // records in a batch, the fewer writers come between; and a single record
+                // needs nothing more when its writer has sealed it.
+                Some(Outcome::Conflict { .. }) => records = records.div_ceil(4),
             }
             let_others_run().await;
         }
     }
 
-    async fn reseal_entries(
-        &self,
-        kind: Kind,
-        entries: Vec<Entry>,
-        view: &mut View,
-        batch_bytes: usize,
-    ) -> Result<(), StoreError> {
+    /// How many of the entries go into one batch.
+    fn fitting(&self, entries: &[Entry]) -> usize {
+        let limit = self.storage.limits().batch_bytes;
+        let mut bytes = HEADER_ROOM;
+        let fitting = entries.iter().take_while(|entry| {
+            // A new token is as long as the old one.
+            bytes += entry.key.len() + entry.value.len();
+            bytes <= limit
+        });
+        fitting.count().max(1).min(entries.len())
+    }
+
+    /// A batch that seals anew whatever does not have the key of the store.
+    fn reseal_entries(&self, kind: Kind, entries: Vec<Entry>, view: &View) -> Result<Batch, StoreError> {
         let keys = view.keys();
-        let mut waiting = Vec::with_capacity(entries.len());
+        let mut batch =
+            Batch::with_capacity(entries.len() + 1).check(self.prefix.header(), view.loaded.revision);
         for Entry { key, value, revision } in entries {
             if sealed_by(kind, &value)? != keys.ring.primary_id() {
-                waiting.push(Entry { key, value: reseal(kind, &value, keys)?, revision });
+                let sealed = match kind {
+                    Kind::Secrets => SealedRecord::parse(&value)?.reseal(keys)?,
+                    Kind::Environments => EnvironmentRecord::open(&value, keys)?.seal(keys)?,
+                };
+                batch = batch.put(key, sealed, Expectation::Revision(revision));
             }
         }
-        while !waiting.is_empty() {
-            let mut batch =
-                Batch::with_capacity(waiting.len() + 1).check(self.prefix.header(), view.loaded.revision);
-            let mut bytes = HEADER_ROOM;
-            let mut taken = 0;
-            for Entry { key, value, revision } in &waiting {
-                bytes += key.len() + value.len();
-                if taken > 0 && bytes > batch_bytes {
-                    break;
-                }
-                batch = batch.put(key.as_slice(), value.as_slice(), Expectation::Revision(*revision));
-                taken += 1;
-            }
-            match self.storage.commit(batch).await.map_err(from_storage)? {
-                Outcome::Committed(_) => {
-                    waiting.drain(..taken);
-                }
-                Outcome::Conflict { item: 0 } => *view = self.check_still_ours(view).await?,
-                // Changed or destroyed meanwhile, by a writer that had the new keys.
-                Outcome::Conflict { item } => {
-                    waiting.remove(item - 1);
-                }
-            }
-        }
-        Ok(())
+        Ok(batch)
     }
 
     /// The header changed during a rotation. That is harmless unless another rotation took
@@ -236,16 +243,6 @@ fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
     match kind {
         Kind::Secrets => SealedRecord::parse(bytes).map(|record| record.sealed_by),
         Kind::Environments => sealed_note::sealed_by("the record of an environment", bytes),
-    }
-}
-
-fn reseal(kind: Kind, bytes: &[u8], keys: StoreKeys<'_>) -> Result<Vec<u8>, StoreError> {
-    match kind {
-        Kind::Secrets => {
-            let (record, value) = SealedRecord::parse(bytes)?.open(keys)?;
-            record.seal(&value, keys)
-        }
-        Kind::Environments => EnvironmentRecord::open(bytes, keys)?.seal(keys),
     }
 }
 
