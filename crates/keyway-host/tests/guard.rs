@@ -146,8 +146,15 @@ async fn a_rotation_is_held_to_progress() {
     assert_eq!(*told.lock().unwrap(), [2]);
     let error = store.rotate(&ring(), &listener).await.unwrap_err();
     assert!(matches!(error, StoreError::DeadlineExceeded { operation: "rotate", .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_in_a_rotation_is_an_answer() {
+    // Writing a backtrace takes its time.
+    let store = guarded_with(Duration::from_secs(20), &YIELDING, "panics-in-rotate", Isolation::Task);
     let error = store.rotate(&ring(), &silent).await.unwrap_err();
     assert!(matches!(&error, StoreError::ContractViolation { violation, .. } if violation == "it panicked"));
+    store.get(&at("a")).await.unwrap();
 }
 
 #[test]

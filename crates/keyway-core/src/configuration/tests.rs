@@ -134,6 +134,19 @@ fn a_missing_key_and_a_wrong_type_say_where() {
 }
 
 #[test]
+fn a_list_is_no_structure() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Empty {}
+
+    read_configuration::<Empty>(&json!({})).unwrap();
+    for value in [json!([]), json!(null), json!("")] {
+        let error = read_configuration::<Empty>(&value).unwrap_err();
+        assert!(matches!(error.problem(), ConfigurationProblem::WrongType { .. }), "{error}");
+    }
+}
+
+#[test]
 fn a_reason_that_repeats_the_value_is_dropped() {
     let host = |name: &str| json!({"path": "", "hosts": [{"name": name}]});
     assert_eq!(

@@ -35,6 +35,7 @@ impl SecretStorePlugin for Misbehaving {
         *OPENED.lock().unwrap().entry(opening.store.to_string()).or_default() += 1;
         Ok(Arc::new(Store {
             blocking: self.blocking,
+            panics_in_rotate: opening.store.as_str() == "panics-in-rotate",
             metadata: opening.metadata.clone(),
             calls: AtomicU32::new(0),
         }))
@@ -44,6 +45,7 @@ impl SecretStorePlugin for Misbehaving {
 #[derive(Debug)]
 struct Store {
     blocking: bool,
+    panics_in_rotate: bool,
     metadata: PluginMetadata,
     calls: AtomicU32,
 }
@@ -67,17 +69,17 @@ impl SecretStore for Store {
     }
 
     async fn rotate(&self, _: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        assert!(!self.panics_in_rotate, "in rotate");
         match self.calls.fetch_add(1, Ordering::SeqCst) {
             0 => {
                 listener.progressed(Progress { done: 2, total: 3 });
                 listener.progressed(Progress { done: 1, total: 3 });
                 Ok(())
             }
-            1 => {
+            _ => {
                 listener.progressed(Progress { done: 1, total: 3 });
                 std::future::pending().await
             }
-            _ => panic!("in rotate"),
         }
     }
 
