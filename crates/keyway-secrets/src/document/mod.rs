@@ -5,6 +5,8 @@ mod hooks;
 mod paging;
 mod session;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use content::Document;
 pub use hooks::{Access, DocumentHooks};

@@ -30,11 +30,11 @@ impl Listed {
     }
 
     /// The next at most `limit` entries, and the cursor after them if there are more.
-    pub(super) fn page<'a>(
+    pub(super) fn page(
         mut self,
-        secrets: &'a Table,
+        secrets: &Table,
         limit: usize,
-    ) -> (Vec<(&'a str, &'a Structured)>, Option<Cursor>) {
+    ) -> (Vec<(&str, &Structured)>, Option<Cursor>) {
         let mut waiting =
             secrets.iter().filter(|(name, _)| self.marks.binary_search(&mark(name)).is_err()).peekable();
         let page: Vec<_> = waiting.by_ref().take(limit.max(1)).collect();

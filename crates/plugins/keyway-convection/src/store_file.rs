@@ -206,3 +206,93 @@ impl Stamp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use keyway_seal::Key;
+
+    use super::*;
+
+    /// The hooks never wait, so one poll is enough.
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    fn store_file(path: PathBuf) -> (StoreFile, KeyRing) {
+        let metadata = PluginMetadata::from_json(
+            r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261121,
+                "compatibility": ">=:1.0,<:2.0",
+                "plugin": {"name": "Generic", "type": "Secret", "description": "d"}}"#,
+        );
+        let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
+        (StoreFile::new(path, metadata.unwrap(), settings::initial(), Choice::First), keys)
+    }
+
+    fn initialized(path: &Path) -> (StoreFile, KeyRing) {
+        let (file, keys) = store_file(path.to_owned());
+        assert!(now(file.read(&keys, Access::Update)).unwrap().is_none());
+        let document = Document::empty(file.metadata().written_by(), file.initial_settings());
+        now(file.write(&document, &keys)).unwrap();
+        file.close();
+        (file, keys)
+    }
+
+    #[test]
+    fn a_change_by_somebody_without_the_lock_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let (file, keys) = initialized(&path);
+        for change in [b"x".to_vec(), fs::read(&path).unwrap()] {
+            let same_length = change.len() > 1;
+            let document = now(file.read(&keys, Access::Update)).unwrap().unwrap();
+            let whole = fs::read(&path).unwrap();
+            fs::write(&path, &change).unwrap();
+            if same_length {
+                // Coarse clocks do not show a change at once.
+                let changed = File::options().write(true).open(&path).unwrap();
+                changed.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            }
+            assert!(matches!(now(file.write(&document, &keys)), Err(StoreError::Conflict { .. })));
+            assert_eq!(fs::read(&path).unwrap(), change, "what the other wrote stands");
+            file.close();
+            fs::write(&path, whole).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_write_without_a_read_to_update_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, keys) = initialized(&folder.path().join("s"));
+        let document = now(file.read(&keys, Access::Read)).unwrap().unwrap();
+        assert!(matches!(now(file.write(&document, &keys)), Err(StoreError::ContractViolation { .. })));
+        assert!(matches!(now(file.remove()), Err(StoreError::ContractViolation { .. })));
+        file.close();
+        now(file.read(&keys, Access::Update)).unwrap();
+        file.close();
+        assert!(matches!(now(file.write(&document, &keys)), Err(StoreError::ContractViolation { .. })));
+    }
+
+    #[test]
+    fn close_gives_up_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let (file, keys) = initialized(&path);
+        let lock = folder.path().join(".s.lock");
+        let free = || FileLock::acquire(&lock, Duration::ZERO).unwrap().is_some();
+        assert!(free());
+        now(file.read(&keys, Access::Update)).unwrap();
+        assert!(!free());
+        file.close();
+        assert!(free());
+        now(file.read(&keys, Access::Read)).unwrap();
+        assert!(free(), "who only looks takes no lock");
+    }
+}

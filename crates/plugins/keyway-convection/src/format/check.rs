@@ -30,7 +30,7 @@ pub enum Unstorable {
 /// # Errors
 /// [`Unstorable`] says why not.
 pub fn check_value(value: &Structured) -> Result<(), Unstorable> {
-    check_at(value, 0)
+    check_at(value, 1)
 }
 
 /// Like [`check_value`], for all values of a table.

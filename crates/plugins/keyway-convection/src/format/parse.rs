@@ -81,12 +81,12 @@ impl<'text> Reader<'text> {
             match name.get_ref().as_ref() {
                 "reads" => reads = Some(self.count(&value, "stats.reads")?),
                 "writes" => writes = Some(self.count(&value, "stats.writes")?),
-                _ => unknown.push_new(name.into_inner(), self.structured(value, 1)?),
+                _ => unknown.push_new(name.into_inner(), self.structured(value, 2)?),
             }
         }
         let mut other = Table::new();
         for (name, value) in sections.other {
-            other.push_new(name, self.structured(value, 0)?);
+            other.push_new(name, self.structured(value, 1)?);
         }
         if !unknown.is_empty() {
             other.push_new(STATS, Structured::Table(unknown));

@@ -1,0 +1,229 @@
+//! Several writers, and writers that die: nothing is lost, nothing is half written.
+
+mod support;
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use futures_executor::block_on;
+use keyway_seal::KeyRing;
+use keyway_secrets::StoreError;
+use support::*;
+
+/// A key that is no secret: the processes of this test need the same one.
+const KEY: &str = "cHVibGljLXRlc3Qta2V5LW5vdC1mb3ItcmVhbC11c2U=";
+
+fn shared_ring() -> KeyRing {
+    KeyRing::parse([KEY]).unwrap()
+}
+
+#[test]
+fn handles_in_many_threads_lose_no_update() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(3);
+    block_on(open(root.path(), &keys).initialize()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (root, keys) = (root.path(), &keys);
+            scope.spawn(move || {
+                let store = open(root, keys);
+                for number in 0..15 {
+                    create(&*store, &format!("{thread}-{number}"), "v").unwrap();
+                    // Readers take no lock and never see half a file.
+                    assert_eq!(get(&*store, &format!("{thread}-{number}")).unwrap(), "v");
+                }
+            });
+        }
+    });
+    assert_eq!(names(&*open(root.path(), &keys)).unwrap().len(), 60);
+}
+
+#[test]
+fn of_those_who_initialize_at_once_one_does() {
+    for _ in 0..20 {
+        let root = tempfile::tempdir().unwrap();
+        let keys = ring(1);
+        let barrier = Barrier::new(4);
+        let outcomes: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let store = open(root.path(), &keys);
+                        barrier.wait();
+                        block_on(store.initialize())
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+        let others = outcomes.iter().filter(|outcome| matches!(outcome, Err(StoreError::AlreadyInitialized)));
+        assert_eq!(others.count(), 3, "{outcomes:?}");
+    }
+}
+
+#[test]
+fn deleting_and_making_again_goes_well_with_others_who_write() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let until = Instant::now() + Duration::from_millis(500);
+    std::thread::scope(|scope| {
+        let (root, keys) = (root.path(), &keys);
+        scope.spawn(move || {
+            while Instant::now() < until {
+                // A new handle each time: one that deleted stays deleted.
+                let _ = block_on(open(root, keys).initialize());
+                block_on(open(root, keys).marked_for_delete()).unwrap();
+            }
+        });
+        for thread in 0..3 {
+            scope.spawn(move || {
+                let store = open(root, keys);
+                let mut number = 0;
+                while Instant::now() < until {
+                    number += 1;
+                    let name = format!("{thread}-{number}");
+                    match create(&*store, &name, "v") {
+                        Ok(()) | Err(StoreError::NotInitialized) => {}
+                        other => panic!("{other:?}"),
+                    }
+                    match block_on(store.initialize()) {
+                        Ok(()) | Err(StoreError::AlreadyInitialized) => {}
+                        other => panic!("{other:?}"),
+                    }
+                }
+            });
+        }
+    });
+    let left = files_in(&root.path().join("secrets"));
+    assert!(!left.iter().any(|name| name.ends_with(".tmp")), "{left:?}");
+}
+
+#[test]
+fn what_a_dead_writer_left_is_swept_away() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    let folder = root.path().join("secrets");
+    fs::write(folder.join(".s.tmp"), "half a tok").unwrap();
+    assert_eq!(names(&*store).unwrap(), Vec::<String>::new());
+    create(&*store, "a", "1").unwrap();
+    assert_eq!(files_in(&folder), [".s.lock", "s"]);
+    fs::write(folder.join(".s.tmp"), "half a tok").unwrap();
+    block_on(store.marked_for_delete()).unwrap();
+    assert!(files_in(&folder).is_empty());
+}
+
+/// Not a test by itself: the process that the next test kills.
+#[test]
+#[ignore = "started by another test"]
+fn write_until_killed() {
+    let Some(root) = std::env::var_os("KEYWAY_TEST_ROOT") else { return };
+    let store = open(root.as_ref(), &shared_ring());
+    for number in 0_u64.. {
+        let name = format!("{}-{number}", std::process::id());
+        create(&*store, &name, &"v".repeat(2000)).unwrap();
+        block_on(store.destroy(&at(&name), None)).unwrap();
+    }
+}
+
+#[test]
+fn writers_killed_at_any_moment_leave_a_whole_file() {
+    let root = tempfile::tempdir().unwrap();
+    let store = open(root.path(), &shared_ring());
+    block_on(store.initialize()).unwrap();
+    create(&*store, "keep", "1").unwrap();
+    for round in 0..15_u64 {
+        let mut writers: Vec<_> = (0..2)
+            .map(|_| {
+                Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "write_until_killed", "--ignored", "--quiet"])
+                    .env("KEYWAY_TEST_ROOT", root.path())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(60 + 7 * round));
+        for writer in &mut writers {
+            assert!(writer.try_wait().unwrap().is_none(), "it wrote until it was killed");
+            writer.kill().unwrap();
+            writer.wait().unwrap();
+        }
+        assert_eq!(get(&*store, "keep").unwrap(), "1");
+        // Its lock died with it.
+        create(&*store, &format!("after {round}"), "2").unwrap();
+    }
+    let kept = names(&*store).unwrap();
+    assert!(kept.len() >= 16 && kept[0] == "keep", "{kept:?}");
+    assert!(block_on(store.info()).unwrap().writes > 40, "the writers did write");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_write_that_fails_leaves_the_file_and_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    create(&*store, "a", "1").unwrap();
+    let folder = root.path().join("secrets");
+    let before = fs::read(folder.join("s")).unwrap();
+    // A folder in the way of the temporary file stops everybody, root too.
+    fs::create_dir(folder.join(".s.tmp")).unwrap();
+    fs::write(folder.join(".s.tmp/x"), "").unwrap();
+    assert!(matches!(create(&*store, "b", "2"), Err(StoreError::System { .. })));
+    assert!(matches!(block_on(store.rotate(&ring(1), &|_| {})), Err(StoreError::System { .. })));
+    assert_eq!(fs::read(folder.join("s")).unwrap(), before);
+    fs::remove_dir_all(folder.join(".s.tmp")).unwrap();
+    create(&*store, "b", "2").unwrap();
+    assert_eq!(names(&*open(root.path(), &keys)).unwrap(), ["a", "b"]);
+    // Whatever mode the file had, it is for its owner only after a write.
+    fs::set_permissions(folder.join("s"), fs::Permissions::from_mode(0o644)).unwrap();
+    create(&*store, "c", "3").unwrap();
+    assert_eq!(fs::metadata(folder.join("s")).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_stays_a_link_and_other_things_are_no_files() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let real = root.path().join("real");
+    let link = root.path().join("link");
+    let at_path = |path: &std::path::Path| open_with(serde_json::json!({ "path": path }), &keys);
+    block_on(at_path(&real).initialize()).unwrap();
+    std::os::unix::fs::symlink("real", &link).unwrap();
+    create(&*at_path(&link), "a", "1").unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(get(&*at_path(&real), "a").unwrap(), "1");
+    assert_eq!(files_in(root.path()), [".real.lock", "link", "real"]);
+
+    let folder = root.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    assert!(matches!(names(&*at_path(&folder)), Err(StoreError::System { .. })));
+    assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::System { .. })));
+}
+
+#[test]
+fn whoever_waits_too_long_for_the_lock_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    create(&*store, "a", "1").unwrap();
+    let lock = fs::File::options().write(true).open(root.path().join("secrets/.s.lock")).unwrap();
+    lock.lock().unwrap();
+    // Reading goes on meanwhile.
+    assert_eq!(get(&*store, "a").unwrap(), "1");
+    let started = Instant::now();
+    assert!(matches!(create(&*store, "b", "2"), Err(StoreError::Unavailable { .. })));
+    assert!(started.elapsed() >= Duration::from_secs(10));
+    drop(lock);
+    create(&*store, "b", "2").unwrap();
+}
