@@ -7,16 +7,15 @@
 //! # The life of a store
 //!
 //! ```text
-//!              initialize                                 marked_for_delete
-//!  (nothing) ─────────────► a store ◄──────────────┐ ──────────────────────► (nothing)
-//!                              │  create get modify │                  the handle answers
-//!                              └► destroy list info ┘                  `Deleted` from now on
-//!                                 configure rotate
+//!            initialize              marked_for_delete
+//!  (nothing) ────────────► a store ───────────────────────► (nothing; the handle answers `Deleted`)
+//!                           │   ▲
+//!                           └───┘ create, get, modify, destroy, list, info, configure, rotate
 //! ```
 //!
-//! Opening a handle touches nothing, and works before there is a store. What the store was
-//! written by is checked on every way in: a plugin never reads what it does not understand, and
-//! never overwrites it (decision C4).
+//! Opening a handle touches nothing, and works before there is a store. Every way in
+//! checks who wrote the data: a plugin neither reads nor overwrites what it does not understand
+//! (decision C4).
 //!
 //! | operation | does | needs the capability |
 //! | --- | --- | --- |
@@ -31,7 +30,7 @@
 //! | [`info`](SecretStore::info) | metadata, number of secrets, reads and writes | |
 //! | [`rotate`](SecretStore::rotate) | moves everything to other keys; resumable | |
 //! | [`marked_for_delete`](SecretStore::marked_for_delete) | deletes all of it; resumable | |
-//! | [`list_environments`](SecretStore::list_environments) and its three sisters | list, retrieve, create, modify | `environments` |
+//! | [`list_environments`](SecretStore::list_environments) and three more | lists, retrieves, creates, modifies environments | `environments` |
 //!
 //! What a store cannot do it says in its [`Capabilities`]; who asks nevertheless gets
 //! [`Unsupported`](StoreError::Unsupported). Every failure that a caller may want to act on is a
