@@ -222,10 +222,15 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
     async fn info(&self) -> Result<StoreInfo, StoreError> {
         self.look(|document, state| {
             let secrets = Count::exact(u64::try_from(document.secrets.len()).unwrap_or(u64::MAX));
-            let counter = |count: i64| u64::try_from(count).unwrap_or(0);
-            let reads = document.reads.saturating_add(state.unwritten_reads);
+            // Files in the field may hold a number below zero, which says nothing.
+            let counter = |stored: i64, more: i64| match u64::try_from(stored) {
+                Ok(stored) => stored.saturating_add(u64::try_from(more).unwrap_or(0)),
+                Err(_) => 0,
+            };
+            let (reads, writes) =
+                (counter(document.reads, state.unwritten_reads), counter(document.writes, 0));
             let info = StoreInfo::new(self.hooks.metadata().clone(), document.written_by.clone(), secrets);
-            Ok(info.with_counters(counter(reads), counter(document.writes)))
+            Ok(info.with_counters(reads, writes))
         })
         .await
     }
