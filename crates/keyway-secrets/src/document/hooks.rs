@@ -24,6 +24,10 @@ pub enum Access {
 /// `write` or `remove`, and then exactly one `close`, whatever happens in between: an
 /// error, a panic, a future that is dropped (decision C13). Cycles of one handle never
 /// overlap.
+///
+/// # Cancel safety
+/// The future of a hook may be dropped wherever it waits. `write` and `remove` must then
+/// have taken effect as a whole or not at all; `close` follows in any case.
 #[async_trait]
 pub trait DocumentHooks: fmt::Debug + Send + Sync {
     /// The metadata under which the plugin is registered.

@@ -22,6 +22,13 @@ use crate::{
 /// `close` once on every path (C13), insertion order (C15), exact counting (C12).
 ///
 /// It has neither environments nor descriptions, dates or versions.
+///
+/// Who wrote the document is checked anew in every operation, since others may replace it
+/// at any time. Asking for it with `written_by` is not counted as a read.
+///
+/// A rotation is one write. Until it is known to be done, the handle reads with new and
+/// old keys and seals with the old ones; so whatever becomes of it, a ring of both opens
+/// the document, and calling `rotate` again with the same keys completes it.
 #[derive(Debug)]
 pub struct DocumentStore<H> {
     hooks: H,

@@ -76,3 +76,35 @@ fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
 fn is_still_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn nobody_holds_a_lock_on_a_file_that_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".s.lock");
+        let (held, times) = (AtomicBool::new(false), AtomicU32::new(0));
+        let until = Instant::now() + Duration::from_millis(400);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while Instant::now() < until {
+                        // Each removes the lock file, so the others often have the old one open.
+                        let Some(lock) = FileLock::acquire(&path, Duration::ZERO).unwrap() else { continue };
+                        assert!(!held.swap(true, Ordering::SeqCst), "two hold the lock");
+                        std::thread::yield_now();
+                        held.store(false, Ordering::SeqCst);
+                        times.fetch_add(1, Ordering::SeqCst);
+                        lock.discard().unwrap();
+                    }
+                });
+            }
+        });
+        assert!(times.into_inner() > 10);
+        assert!(!path.exists());
+    }
+}
