@@ -6,10 +6,12 @@
 
 #![expect(clippy::missing_panics_doc, reason = "panicking is how they say no")]
 
-use std::str;
+use std::{str, sync::LazyLock};
 
-use keyway_core::{Compatibility, PluginMetadata, Version, read_configuration};
+use keyway_convection::format;
+use keyway_core::{Compatibility, PluginMetadata, Structured, Version, plugins, read_configuration};
 use keyway_seal::{Key, KeyRing};
+use keyway_secrets::SecretStores;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
@@ -22,6 +24,7 @@ pub const ALL: &[(&str, Property)] = &[
     ("metadata", metadata),
     ("fernet_token", fernet_token),
     ("fernet_key", fernet_key),
+    ("store_document", store_document),
     ("configuration", configuration),
 ];
 
@@ -101,6 +104,41 @@ pub fn fernet_key(data: &[u8]) {
     let ring = KeyRing::new([key]).expect("a ring");
     assert!(!format!("{ring:?}").contains(text), "Debug shows no key");
 }
+
+/// The text inside a store file of the Convection plugin.
+///
+/// What is read can be written; what is written is read as the same, down to the last byte when it is written
+/// once more; an error points into the text.
+pub fn store_document(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let document = match format::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let lines = text.lines().count() + 1;
+            assert!((1..=lines).contains(&error.line()), "line {} of {lines}", error.line());
+            return;
+        }
+    };
+    let printed = format::print(&document, &CONVECTION).expect("what was read can be written");
+    let again = format::parse(&printed).expect("what was written is read");
+    let once_more = format::print(&again, &CONVECTION).expect("it was written before");
+    assert!(*once_more == *printed, "writing is stable");
+    for (what, one, other) in [
+        ("secrets", again.secrets, document.secrets),
+        ("settings", again.settings, document.settings),
+        ("unknown sections", again.other, document.other),
+    ] {
+        assert!(Structured::Table(one).same_as(&Structured::Table(other)), "the {what} are the same");
+    }
+    assert_eq!((again.reads, again.writes), (document.reads, document.writes));
+    assert_eq!(again.written_by.version, document.written_by.version);
+}
+
+/// The metadata of the Convection plugin.
+static CONVECTION: LazyLock<PluginMetadata> = LazyLock::new(|| {
+    let registry = plugins! { keyway_convection }.registry().expect("one plugin");
+    registry.get::<SecretStores>("convection-generic").expect("that plugin").metadata().clone()
+});
 
 /// A configuration as plugins have them, with every kind of field.
 #[derive(Debug, serde::Deserialize)]

@@ -35,15 +35,28 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         println!("missing: {missing}; skipped: fuzz targets {}", targets.join(", "));
         return Ok(());
     }
+    // Nothing here is unsafe code, so a sanitizer would find nothing and make the build twice as long.
+    let build = cargo::rustup_cargo("nightly").args(["fuzz", "build", "--sanitizer", "none"]).status();
+    if !build.is_ok_and(|status| status.success()) {
+        return Err("the fuzz targets do not compile".to_owned());
+    }
     let mut failed = Vec::new();
     for target in &targets {
-        println!("== fuzz target {target}, {seconds} s");
-        let status = cargo::rustup_cargo("nightly")
-            .args(["fuzz", "run", target, "--", &format!("-max_total_time={seconds}"), "-verbosity=0"])
-            .arg("-timeout=10")
-            .status()
+        let found = cargo::workspace_root().join("fuzz/target/found").join(target);
+        fs::create_dir_all(&found).map_err(|error| format!("{}: {error}", found.display()))?;
+        let output = cargo::rustup_cargo("nightly")
+            .args(["fuzz", "run", "--sanitizer", "none", target])
+            // What is found goes into the first folder; the corpus in the repository is only read.
+            .arg(&found)
+            .arg(format!("fuzz/corpus/{target}"))
+            .args(["--", &format!("-max_total_time={seconds}"), "-timeout=10"])
+            .output()
             .map_err(|error| format!("cargo-fuzz does not start: {error}"))?;
-        if !status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            println!("fuzz target {target}: {}", last_words(&said));
+        } else {
+            println!("fuzz target {target}: FAILED\n{said}");
             failed.push(target.as_str());
         }
     }
@@ -65,6 +78,11 @@ fn missing_tool() -> Option<&'static str> {
     None
 }
 
+/// What libFuzzer says at the end of a run without a failure.
+fn last_words(said: &str) -> &str {
+    said.lines().rev().find(|line| line.starts_with("Done ")).unwrap_or("ended without a summary")
+}
+
 /// The names of the `[[bin]]` tables of a manifest.
 fn targets(manifest: &str) -> Vec<String> {
     let mut targets = Vec::new();
@@ -84,7 +102,13 @@ fn targets(manifest: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::targets;
+    use super::{last_words, targets};
+
+    #[test]
+    fn the_summary_of_a_run_is_found() {
+        assert_eq!(last_words("#1 INITED\nDone 5 runs in 1 second(s)\n\n"), "Done 5 runs in 1 second(s)");
+        assert_eq!(last_words(""), "ended without a summary");
+    }
 
     #[test]
     fn only_names_of_bins_are_targets() {

@@ -1,5 +1,7 @@
 //! Reads how many tests passed from what nextest and `cargo test` print.
 
+const NEXTEST: &str = "Summary [";
+
 /// Tests that ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
@@ -21,18 +23,23 @@ pub(crate) struct Summary {
     pub(crate) count: Count,
 }
 
-/// Every summary line among these lines.
+/// Every summary line among these lines; only nextest's, when there is one, because nextest shows what a
+/// failed test printed, and that has a summary of its own.
 ///
 /// nextest prints one a run, in the form
 /// `Summary [   0.1s] 5 tests run: 4 passed (1 slow), 1 failed, 0 skipped`; `cargo test` prints one
 /// a test binary, in the form `test result: ok. 4 passed; 1 failed; 0 ignored; ...`.
 pub(crate) fn find<'a>(lines: impl IntoIterator<Item = &'a String>) -> Vec<Summary> {
-    lines.into_iter().filter_map(|line| parse(line)).collect()
+    let mut summaries: Vec<_> = lines.into_iter().filter_map(|line| parse(line)).collect();
+    if let Some(nextest) = summaries.iter().rposition(|summary| summary.line.starts_with(NEXTEST)) {
+        return vec![summaries.swap_remove(nextest)];
+    }
+    summaries
 }
 
 fn parse(line: &str) -> Option<Summary> {
     let line = line.trim();
-    let counts = if let Some(rest) = line.strip_prefix("Summary [") {
+    let counts = if let Some(rest) = line.strip_prefix(NEXTEST) {
         rest.split_once(" run: ")?.1
     } else {
         line.strip_prefix("test result: ")?.split_once(". ")?.1
@@ -85,6 +92,17 @@ mod tests {
             sum += summary.count;
         }
         assert_eq!(sum, Count { passed: 3, failed: 4 });
+    }
+
+    #[test]
+    fn what_a_failed_test_printed_is_not_counted_again() {
+        let lines = [
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored".to_owned(),
+            "     Summary [  90.9s] 317 tests run: 316 passed, 1 failed, 1 skipped".to_owned(),
+        ];
+        let summaries = find(&lines);
+        assert_eq!(summaries.len(), 1);
+        assert_eq!(summaries[0].count, Count { passed: 316, failed: 1 });
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is measured, one file an area.
 
 pub mod compatibility;
+pub mod convection;
 mod footprint;
 pub mod registry;
 pub mod seal;
@@ -28,5 +29,6 @@ pub const AREAS: &[Area] = &[
     Area { name: "registry", about: "collecting and looking up a hundred plugins", run: registry::run },
     Area { name: "seal", about: "sealing and opening of Fernet tokens", run: seal::run },
     Area { name: "secrets", about: "the generic store on SQLite with 100,000 secrets", run: secrets::run },
+    Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];

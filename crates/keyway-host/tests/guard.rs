@@ -33,8 +33,8 @@ fn guarded_with(
     .unwrap();
     let opening = Opening::new(StoreName::new(store).unwrap(), metadata, ring());
     let limits = StoreLimits::default()
-        .with_deadline(DEADLINE)
-        .with_rotation_stall(DEADLINE)
+        .with_deadline(deadline)
+        .with_rotation_stall(deadline)
         .with_isolation(isolation);
     GuardedStore::open(plugin, opening, limits).unwrap()
 }

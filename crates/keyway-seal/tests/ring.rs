@@ -88,6 +88,17 @@ fn keys_change_while_reads_and_writes_go_on() {
 }
 
 #[test]
+fn a_named_key_comes_to_the_front() {
+    let (ring, single) = three();
+    let [first, second, third] = single.each_ref().map(KeyRing::primary_id);
+    let led = ring.led_by(second).unwrap();
+    assert_eq!(led.ids().collect::<Vec<_>>(), [second, first, third]);
+    assert!(single[1].open(led.seal(b"x").unwrap().as_bytes()).is_ok());
+    assert_eq!(ring.led_by(first).unwrap().ids().collect::<Vec<_>>(), [first, second, third]);
+    assert!(single[0].led_by(second).is_none());
+}
+
+#[test]
 fn with_a_named_key_no_other_is_tried() {
     let (ring, single) = three();
     let token = single[1].seal(b"x").unwrap();

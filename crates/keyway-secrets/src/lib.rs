@@ -1,4 +1,208 @@
-//! The contract for secret stores.
+//! The contract for secret stores: what a plugin implements, and what a host may rely on.
+//!
+//! A *plugin* makes handles to *stores*. A store keeps *secrets*: values under a name, perhaps
+//! in an *environment*, sealed by keys that the host hands in. The operations are those of
+//! the Convection seed ("Functions / Methods"), and for environments those of the Locker seed.
+//!
+//! # The life of a store
+//!
+//! ```text
+//!              initialize                                 marked_for_delete
+//!  (nothing) ─────────────► a store ◄──────────────┐ ──────────────────────► (nothing)
+//!                              │  create get modify │                  the handle answers
+//!                              └► destroy list info ┘                  `Deleted` from now on
+//!                                 configure rotate
+//! ```
+//!
+//! Opening a handle touches nothing, and works before there is a store. What the store was
+//! written by is checked on every way in: a plugin never reads what it does not understand, and
+//! never overwrites it (decision C4).
+//!
+//! | operation | does | needs the capability |
+//! | --- | --- | --- |
+//! | [`written_by`](SecretStore::written_by) | says who wrote the data; the host asks first | |
+//! | [`initialize`](SecretStore::initialize) | makes the store; never overwrites | |
+//! | [`create`](SecretStore::create) | adds a secret | |
+//! | [`get`](SecretStore::get) | reads one, at exactly this address | |
+//! | [`modify`](SecretStore::modify) | changes one that exists | `versions` for compare-and-set |
+//! | [`destroy`](SecretStore::destroy) | removes one | `versions` for compare-and-set |
+//! | [`list`](SecretStore::list) | lists them in pages, with or without values | |
+//! | [`configure`](SecretStore::configure) | reads or replaces the store's settings | |
+//! | [`info`](SecretStore::info) | metadata, number of secrets, reads and writes | |
+//! | [`rotate`](SecretStore::rotate) | moves everything to other keys; resumable | |
+//! | [`marked_for_delete`](SecretStore::marked_for_delete) | deletes all of it; resumable | |
+//! | [`list_environments`](SecretStore::list_environments) and its three sisters | list, retrieve, create, modify | `environments` |
+//!
+//! What a store cannot do it says in its [`Capabilities`]; who asks nevertheless gets
+//! [`Unsupported`](StoreError::Unsupported). Every failure that a caller may want to act on is a
+//! variant of [`StoreError`].
+//!
+//! # A complete plugin: a store that is one document
+//!
+//! If all secrets lie in one thing that is read and written as a whole (a file, an object in a
+//! bucket), implement [`DocumentHooks`]: read it, write it, remove it, close. [`DocumentStore`]
+//! makes all operations of them and keeps the rules: checks before anything is touched,
+//! rotation, paging, `close` on every path. This plugin keeps its documents in memory:
+//!
+//! ```
+//! # mod notebook {
+//! use std::collections::BTreeMap;
+//! use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//!
+//! use keyway_secrets::core::PluginMetadata;
+//! use keyway_secrets::seal::{KeyId, KeyRing};
+//! use keyway_secrets::{
+//!     Access, Document, DocumentHooks, DocumentStore, Opening, SecretStore, SecretStorePlugin, StoreError,
+//!     StoreName, async_trait,
+//! };
+//!
+//! /// The plugin. What it is called and which data it reads stands in `register!`.
+//! #[derive(Debug)]
+//! pub struct Notebook;
+//!
+//! impl SecretStorePlugin for Notebook {
+//!     fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
+//!         let page = Page { store: opening.store.clone(), metadata: opening.metadata.clone() };
+//!         Ok(Arc::new(DocumentStore::new(page, opening.keys.clone())))
+//!     }
+//! }
+//!
+//! /// One store. A plugin with a file would keep its path here.
+//! #[derive(Debug)]
+//! struct Page {
+//!     store: StoreName,
+//!     metadata: PluginMetadata,
+//! }
+//!
+//! type Pages = BTreeMap<StoreName, (Document, KeyId)>;
+//!
+//! fn pages() -> MutexGuard<'static, Pages> {
+//!     static PAGES: Mutex<Pages> = Mutex::new(BTreeMap::new());
+//!     PAGES.lock().unwrap_or_else(PoisonError::into_inner)
+//! }
+//!
+//! #[async_trait]
+//! impl DocumentHooks for Page {
+//!     fn metadata(&self) -> &PluginMetadata {
+//!         &self.metadata
+//!     }
+//!
+//!     async fn read(&self, keys: &KeyRing, _: Access) -> Result<Option<Document>, StoreError> {
+//!         match pages().get(&self.store) {
+//!             // Where there are bytes to store, `keys.open` tells whether the key is right.
+//!             Some((_, key)) if !keys.contains(*key) => {
+//!                 Err(StoreError::WrongKey { what: "the page", sealed_by: Some(*key) })
+//!             }
+//!             found => Ok(found.map(|(document, _)| document.clone())),
+//!         }
+//!     }
+//!
+//!     async fn write(&self, document: &Document, keys: &KeyRing) -> Result<(), StoreError> {
+//!         let mut pages = pages();
+//!         // Another handle may have written since this one read: each write counts one more.
+//!         if pages.get(&self.store).is_some_and(|(there, _)| there.writes + 1 != document.writes) {
+//!             return Err(StoreError::Conflict { attempts: 1 });
+//!         }
+//!         pages.insert(self.store.clone(), (document.clone(), keys.primary_id()));
+//!         Ok(())
+//!     }
+//!
+//!     async fn remove(&self) -> Result<(), StoreError> {
+//!         pages().remove(&self.store);
+//!         Ok(())
+//!     }
+//!
+//!     fn close(&self) {}
+//! }
+//!
+//! keyway_secrets::register! {
+//!     keyway_secrets::SecretStores {
+//!         id: "notebook",
+//!         name: "Notebook",
+//!         version: "1.0.0",
+//!         author: "Ada <ada@example.org>",
+//!         updated: 20261121,
+//!         compatibility: ">=:1.0,<:2.0",
+//!         description: "Keeps secrets until the process ends",
+//!         plugin: Notebook,
+//!     }
+//! }
+//! # }
+//!
+//! // A host finds it by its id. This one does without the guard of `keyway-host`.
+//! use keyway_secrets::core::{ErrorKind, PluginError, Plugins, SecretValue, plugins};
+//! use keyway_secrets::seal::{Key, KeyRing};
+//! use keyway_secrets::{
+//!     ListQuery, NewSecret, Opening, Progress, SecretAddress, SecretChange, SecretName, SecretStores, StoreName,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # futures_executor::block_on(async {
+//! const PLUGINS: Plugins = plugins! { notebook };
+//! let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<SecretStores>("notebook")?;
+//! let open = |keys: &KeyRing| {
+//!     plugin.open(&Opening::new(StoreName::new("web").unwrap(), plugin.metadata().clone(), keys.clone()))
+//! };
+//!
+//! let (old, new) = (KeyRing::new([Key::generate()?])?, KeyRing::new([Key::generate()?])?);
+//! let store = open(&old)?;
+//! store.initialize().await?;
+//! let at = SecretAddress::shared(SecretName::new("database password")?);
+//! store.create(NewSecret::new(at.clone(), SecretValue::text("first"))).await?;
+//! store.modify(&at, SecretChange::value(SecretValue::text("second"))).await?;
+//! store.rotate(&new, &|progress: Progress| assert_eq!(progress.done, progress.total)).await?;
+//!
+//! assert_eq!(open(&new)?.get(&at).await?.value.expose_text(), Some("second"));
+//! assert_eq!(open(&old)?.get(&at).await.unwrap_err().kind(), ErrorKind::WrongKey);
+//! assert_eq!(store.list(&ListQuery::all()).await?.secrets.len(), 1);
+//! # // It has no settings, so it accepts none.
+//! # let mut settings = keyway_secrets::core::Table::new();
+//! # settings.push_new("colour", keyway_secrets::core::Structured::text("blue"));
+//! # let error = store.configure(keyway_secrets::Configure::Write(settings)).await.unwrap_err();
+//! # assert!(error.to_string().contains("no setting \"colour\""), "{error}");
+//! # assert_eq!(open(&old)?.initialize().await.unwrap_err().kind(), ErrorKind::WrongKey);
+//! # let stale = open(&new)?;
+//! # store.marked_for_delete().await?;
+//! # assert_eq!(store.get(&at).await.unwrap_err().kind(), ErrorKind::Deleted);
+//! # assert_eq!(stale.get(&at).await.unwrap_err().kind(), ErrorKind::NotFound);
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # Record by record
+//!
+//! A document is read and written as a whole for every change. A store that keeps records
+//! apart (a table, a key-value store, a service) implements [`SecretStore`] itself. It then
+//! keeps these rules by itself, which the template would have kept for it:
+//!
+//! * refuse what is not acceptable before anything is touched: names
+//!   ([`SecretName::check_creatable`]), kinds of values, capabilities that it does not declare;
+//! * check who wrote the data before each operation, and raise the mark with the first write of
+//!   a newer version, never lower it (decision C4);
+//! * make each operation atomic and durable, and lose no update: a version or revision is
+//!   compared where it is written (decision C6);
+//! * bind each sealed record to its place, so that exchanged records are refused;
+//! * let `rotate` and `marked_for_delete` be called again after they were cut short anywhere.
+//!
+//! The crate `keyway-generic` is such a plugin, on any storage engine that the host lends
+//! ([`Opening::resources`]).
+//!
+//! # Where things are
+//!
+//! | for | see |
+//! | --- | --- |
+//! | the operations, and what holds for all of them | [`SecretStore`] |
+//! | what a plugin gets from its host | [`Opening`] |
+//! | the template for documents | [`DocumentHooks`], [`DocumentStore`], [`Document`] |
+//! | names and addresses | [`StoreName`], [`SecretName`], [`EnvironmentName`], [`SecretAddress`] |
+//! | secrets and changes | [`NewSecret`], [`Secret`], [`SecretHeader`], [`SecretChange`], [`SecretVersion`] |
+//! | lists | [`ListQuery`], [`SecretPage`], [`Cursor`] |
+//! | a configuration with keys of its own | [`core::read_configuration`] |
+//! | deadlines, contained panics, recovery | the crate `keyway-host` |
+//!
+//! This crate needs no runtime and knows none (decision R1).
 
 mod address;
 mod capabilities;

@@ -17,11 +17,20 @@ use crate::{
 /// A plugin for secret stores: what `register!` puts into the registry.
 pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
     /// Checks a configuration without opening anything. It does no I/O and does not
-    /// block.
+    /// block. As long as a plugin does not say otherwise, it has no configuration, and an
+    /// empty one is all that is accepted.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which key is wrong and what was expected.
-    fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError>;
+    fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Empty {}
+
+        keyway_core::read_configuration::<Empty>(configuration)
+            .map(|Empty {}| ())
+            .map_err(|error| StoreError::invalid("the configuration of the plugin", error.to_string()))
+    }
 
     /// Makes a handle to a store. It does no I/O, does not block, and succeeds whether
     /// or not the store exists: that shows in the first operation.

@@ -1,4 +1,75 @@
 //! Atomic conditional batches over ordered keys, and the engines that keep them.
+//!
+//! Everything in Keyway that has to be kept is built on one trait with one way to write,
+//! [`Storage::commit`], so a host moves from tests to one machine to many by naming
+//! another engine:
+//!
+//! | engine | keeps records | shared by |
+//! | --- | --- | --- |
+//! | [`Memory`] | until the process ends | the handles of one process |
+//! | [`Sqlite`] (feature `sqlite`, on by default) | in one file, synced on every commit | the processes of one machine |
+//!
+//! # Tutorial
+//!
+//! A store maps keys to values; both are bytes. Every record carries the [`Revision`] of
+//! its last write. A [`Batch`] lists what to do and what must hold for it, and is applied
+//! all or none:
+//!
+//! ```
+//! use keyway_storage::{Batch, Expectation, KeyRange, Memory, Outcome, Storage};
+//!
+//! # futures_executor::block_on(async {
+//! let store = Memory::new(); // or Sqlite::open("host.db")?
+//!
+//! // Create two accounts; neither may exist yet.
+//! let open = Batch::new()
+//!     .put("account/anna", "100", Expectation::Absent)
+//!     .put("account/ben", "0", Expectation::Absent);
+//! let Outcome::Committed(revision) = store.commit(open).await? else { unreachable!() };
+//!
+//! // Read, decide, and write only if nobody wrote in between.
+//! let anna = store.get(b"account/anna").await?.expect("was just created");
+//! assert_eq!((anna.value.as_slice(), anna.revision), (b"100".as_slice(), revision));
+//! let transfer = Batch::new()
+//!     .put("account/anna", "60", Expectation::Revision(anna.revision))
+//!     .put("account/ben", "40", Expectation::Revision(revision));
+//! assert!(matches!(store.commit(transfer.clone()).await?, Outcome::Committed(_)));
+//!
+//! // The same again comes too late, and says which expectation did not hold. Nothing was
+//! // written: read again and decide anew.
+//! assert_eq!(store.commit(transfer).await?, Outcome::Conflict { item: 0 });
+//!
+//! // Go through a range page by page, in the order of the keys.
+//! let range = KeyRange::prefix("account/");
+//! let (mut after, mut seen) = (None, Vec::new());
+//! loop {
+//!     let page = store.scan(&range, after.as_deref(), 1).await?;
+//!     seen.extend(page.entries.iter().map(|entry| entry.value.clone()));
+//!     if !page.more {
+//!         break;
+//!     }
+//!     after = page.entries.last().map(|entry| entry.key.clone());
+//! }
+//! assert_eq!(seen, [b"60".to_vec(), b"40".to_vec()]);
+//! # Ok::<(), keyway_storage::StorageError>(()) }).unwrap();
+//! ```
+//!
+//! # What goes in
+//!
+//! Values are not sealed here: whoever stores secrets seals them first, and hides names in
+//! keys where they must not be read (decisions K1 and C15). Every engine takes at least
+//! what [`Limits::MINIMUM`] says; [`Storage::limits`] says how much more. What is too much
+//! is a typed error, and nothing is written.
+//!
+//! # Time and threads
+//!
+//! No runtime is needed, and none is started (decision R1). The methods are async because
+//! engines on a network wait; those of this crate work inside the call, and a commit to
+//! [`Sqlite`] may be carried out by a thread of its own: see [`CommitMode`]. What happens to
+//! a commit whose future is dropped is said at [`Storage::commit`].
+
+// The front page names the SQLite engine also where it is left out.
+#![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
 mod batch;
 mod error;

@@ -86,7 +86,7 @@ fn a_truncated_file_is_recognised() {
     fs::write(&path, []).unwrap();
     let error = Sqlite::open(&path).unwrap_err();
     assert!(matches!(error, StorageError::Corrupt { .. }), "{error:?}");
-    assert_eq!(fs::read(&path).unwrap(), [], "an emptied file is not taken for a new one");
+    assert!(fs::read(&path).unwrap().is_empty(), "an emptied file is not taken for a new one");
     fs::write(&path, &whole).unwrap();
     open_and_read(&path, &records).unwrap();
 }

@@ -1,1 +1,58 @@
-//! Placeholder.
+//! One dependency for a host: the contracts, the engines that run their plugins, and the
+//! storage that they stand on.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use keyway::secrets::{NewSecret, SecretAddress, SecretName, SecretStore, StoreName};
+//! use keyway::seal::{Key, KeyRing};
+//! use keyway::storage::{Memory, Storage};
+//! use keyway::{Plugins, SecretValue, plugins, stores::Stores};
+//!
+//! // The plugins of this host. A crate that is listed is linked, and its metadata checked.
+//! const PLUGINS: Plugins = plugins! { keyway_generic };
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+//! let stores = Stores::start(PLUGINS.registry()?, storage, KeyRing::new([Key::generate()?])?).await?;
+//!
+//! let keys = KeyRing::new([Key::generate()?])?;
+//! let name = StoreName::new("production")?;
+//! let store = stores.create(&name, "generic", serde_json::json!({}), &keys).await?;
+//!
+//! let address = SecretAddress::shared(SecretName::new("database password")?);
+//! store.create(NewSecret::new(address.clone(), SecretValue::text("correct horse"))).await?;
+//! assert_eq!(store.get(&address).await?.value.expose_text(), Some("correct horse"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `cargo run --example host` shows a whole host at work: files of another system, SQLite,
+//! environments, versions, a rotation under load, and what damage looks like.
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! | --- | --- | --- |
+//! | `secrets` | yes | [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
+//! | `sqlite` | yes | the engine `Sqlite` in [`storage`] |
+//! | `schemars` | no | JSON schemas of plugin configurations |
+//!
+//! Plugins are not among them: a host depends on the plugin crates that it lists.
+
+pub use keyway_core::*;
+
+#[cfg(feature = "secrets")]
+pub use keyway_host::stores;
+#[cfg(feature = "secrets")]
+pub use keyway_seal as seal;
+#[cfg(feature = "secrets")]
+pub use keyway_secrets as secrets;
+#[cfg(feature = "secrets")]
+pub use keyway_storage as storage;
+
+/// The code blocks of README.md, run as tests.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -5,7 +5,6 @@ mod satisfiable;
 mod tests;
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -61,6 +60,19 @@ enum Comparator {
 }
 
 impl Comparator {
+    /// Bit 0 for less, bit 1 for equal, bit 2 for greater.
+    #[inline]
+    const fn allowed(self) -> u8 {
+        match self {
+            Self::AtLeast => 0b110,
+            Self::AtMost => 0b011,
+            Self::Equal => 0b010,
+            Self::NotEqual => 0b101,
+            Self::Above => 0b100,
+            Self::Below => 0b001,
+        }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::AtLeast => ">=",
@@ -224,14 +236,10 @@ impl Clause {
     #[inline]
     const fn holds(&self, text: &[u8], version: &Parts, version_text: &[u8]) -> bool {
         let order = precedence::compare(version, version_text, &self.version, text);
-        match self.comparator {
-            Comparator::AtLeast => !matches!(order, Ordering::Less),
-            Comparator::AtMost => !matches!(order, Ordering::Greater),
-            Comparator::Equal => matches!(order, Ordering::Equal),
-            Comparator::NotEqual => !matches!(order, Ordering::Equal),
-            Comparator::Above => matches!(order, Ordering::Greater),
-            Comparator::Below => matches!(order, Ordering::Less) && !self.excludes_pre_release(version),
-        }
+        // One bit for each order that the comparator allows, because a branch for each
+        // comparator costs more than the comparison.
+        let holds = self.comparator.allowed() >> (order as i8 + 1) & 1 == 1;
+        holds && !(matches!(self.comparator, Comparator::Below) && self.excludes_pre_release(version))
     }
 
     /// `<:X` without a pre-release also excludes the pre-releases of X (decision C2): who

@@ -128,6 +128,8 @@ fn satisfiable_at_the_edges() {
         ("==:1.0,==:1.0.0+b".to_owned(), true),
         ("==:1.0,!=:1.0".to_owned(), false),
         ("<:1.0,>:1.0".to_owned(), false),
+        (">=:1.0,!=:1.0,!=:1.0.1-0,<=:1.0.1-0.0".to_owned(), true),
+        (">=:1.0,!=:1.0,!=:1.0.1-0,<=:1.0.1-0".to_owned(), false),
         // Nothing is below the lowest pre-release, and `<:0` excludes all of 0.0.0's.
         ("<:0".to_owned(), false),
         ("<=:0".to_owned(), true),

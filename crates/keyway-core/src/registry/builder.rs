@@ -42,6 +42,12 @@ struct Driven {
     contract_type: TypeId,
 }
 
+impl Driven {
+    fn of<C: Contract>() -> Self {
+        Self { kind: C::KIND, version: C::VERSION, contract_type: TypeId::of::<Holder<C::Plugin>>() }
+    }
+}
+
 impl RegistryBuilder {
     /// Adds every plugin that is linked into the program.
     ///
@@ -105,8 +111,7 @@ impl RegistryBuilder {
     /// a plugin of another version of that contract is a fault (decision K3).
     #[must_use]
     pub fn drives<C: Contract>(mut self) -> Self {
-        let contract_type = TypeId::of::<Holder<C::Plugin>>();
-        self.driven.push(Driven { kind: C::KIND, version: C::VERSION, contract_type });
+        self.driven.push(Driven::of::<C>());
         self
     }
 
@@ -142,6 +147,13 @@ impl fmt::Debug for RegistryBuilder {
     }
 }
 
+pub(super) fn check_driven<C: Contract>(slots: &[Slot]) -> Result<(), RegistryFaults> {
+    let mut faults = Vec::new();
+    let of_kind = slots.iter().filter(|slot| slot.registration.kind() == C::KIND);
+    contracts(of_kind, &[Driven::of::<C>()], &mut faults);
+    if faults.is_empty() { Ok(()) } else { Err(RegistryFaults(faults)) }
+}
+
 fn duplicates(slots: &[Slot], faults: &mut Vec<RegistryFault>) {
     for pair in slots.windows(2) {
         let (first, second) = (pair[0].registration, pair[1].registration);
@@ -157,7 +169,11 @@ fn duplicates(slots: &[Slot], faults: &mut Vec<RegistryFault>) {
     }
 }
 
-fn contracts(slots: &[Slot], driven: &[Driven], faults: &mut Vec<RegistryFault>) {
+fn contracts<'a>(
+    slots: impl IntoIterator<Item = &'a Slot>,
+    driven: &[Driven],
+    faults: &mut Vec<RegistryFault>,
+) {
     // Slots are sorted by kind: the first of each kind stands for its contract when the
     // host drives none by name.
     let mut first_of_kind: Option<(&'static Registration, TypeId)> = None;

@@ -11,6 +11,11 @@
 /// string, and a version outside the plugin's own compatibility, do not compile (decisions
 /// C1 to C4 and K2).
 ///
+/// A contract crate re-exports it (`pub use keyway_core::register;`), so that a plugin crate
+/// depends on its contract crate alone. It works in crates that forbid unsafe code: what
+/// needs it is inside the expansion of `inventory`, and the lint does not look into the
+/// macros of other crates.
+///
 /// It also writes `pub fn register(registry: &mut RegistryBuilder)`, which
 /// [`plugins!`](crate::plugins) and [`RegistryBuilder::with`](crate::RegistryBuilder::with)
 /// take. See the [crate's front page](crate) for an example.

@@ -84,6 +84,16 @@ impl Registry {
         RegistryBuilder::default()
     }
 
+    /// Checks that every plugin of the kind of `C` was made for this very contract: what an
+    /// engine asks before it drives any of them, so that none is silently missing
+    /// (decision K3).
+    ///
+    /// # Errors
+    /// [`RegistryFault::ContractNotDriven`] for each that was not.
+    pub fn check_driven<C: Contract>(&self) -> Result<(), RegistryFaults> {
+        builder::check_driven::<C>(&self.slots)
+    }
+
     /// The plugin with that id; its highest version, if several are linked.
     ///
     /// # Errors

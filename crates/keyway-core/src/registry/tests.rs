@@ -220,6 +220,11 @@ fn two_versions_of_a_contract_are_a_fault() {
     );
 
     // One version alone, which is not the host's.
+    // An engine that is handed a registry asks the same.
+    let registry = builder(&[new, issuer]).build().unwrap();
+    assert_eq!(registry.check_driven::<Firsts>().unwrap_err().faults().len(), 1);
+    registry.check_driven::<Seconds>().unwrap();
+
     let faults = builder(&[new]).drives::<Firsts>().build().unwrap_err();
     assert_eq!(faults.faults().len(), 1);
 

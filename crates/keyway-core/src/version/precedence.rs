@@ -7,12 +7,14 @@ use super::grammar::Parts;
 /// Compares two versions; build parts do not count.
 #[inline]
 pub(crate) const fn compare(a: &Parts, a_text: &[u8], b: &Parts, b_text: &[u8]) -> Ordering {
-    let mut index = 0;
-    while index < 3 {
-        if a.numbers[index] != b.numbers[index] {
-            return order(a.numbers[index] < b.numbers[index]);
-        }
-        index += 1;
+    if a.numbers[0] != b.numbers[0] {
+        return order(a.numbers[0] < b.numbers[0]);
+    }
+    if a.numbers[1] != b.numbers[1] {
+        return order(a.numbers[1] < b.numbers[1]);
+    }
+    if a.numbers[2] != b.numbers[2] {
+        return order(a.numbers[2] < b.numbers[2]);
     }
     match (a.has_pre(), b.has_pre()) {
         (false, false) => Ordering::Equal,

@@ -19,7 +19,8 @@ impl Project {
             "Cargo.toml",
             &format!(
                 "[workspace]\nresolver = \"3\"\nmembers = [{}]\n[workspace.lints.rust]\nunsafe_code = \"forbid\"\n\
-                 [profile.dev]\ndebug = false\n",
+                 [profile.dev]\ndebug = false\n\
+                 [profile.fat]\ninherits = \"release\"\nlto = \"fat\"\ncodegen-units = 1\n",
                 members.join(", ")
             ),
         );

@@ -26,6 +26,8 @@ const MAX_ATTEMPTS: u32 = 16;
 /// the plugin is asked (decision R2). Several hosts may share one storage engine.
 ///
 /// A clone is another handle to the same engine.
+///
+/// Its futures need a tokio runtime. They block as much as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct Stores {
     pub(super) inner: Arc<Inner>,
@@ -97,11 +99,17 @@ impl StoresBuilder {
         self
     }
 
-    /// Opens the host's records.
+    /// Opens the host's records. It recovers nothing yet: call [`Stores::recover`] next.
     ///
     /// # Errors
-    /// [`StoresError::Record`] when they cannot be read with these keys.
+    /// [`StoresError::Registry`] lists every secret-store plugin that was made for another
+    /// contract than this engine drives (decision K3); [`StoresError::Record`] when the
+    /// records cannot be read with these keys.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
     pub async fn start(self) -> Result<Stores, StoresError> {
+        self.registry.check_driven::<SecretStores>()?;
         let records = SealedRecords::open(Arc::clone(&self.storage), self.keys).await?;
         let resources = self.resources.with::<Arc<dyn Storage>>(self.storage);
         let inner =
@@ -128,6 +136,9 @@ impl Stores {
     ///
     /// # Errors
     /// As [`StoresBuilder::start`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
     pub async fn start(
         registry: Registry,
         storage: Arc<dyn Storage>,
@@ -174,7 +185,9 @@ impl Stores {
     /// there is no store, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
     ///
     /// # Cancel safety
-    /// As [`create`](Self::create).
+    /// As [`create`](Self::create): an adoption that was cut short is gone on with as a
+    /// creation. Data that is there is taken over, as was asked; where there is none, an
+    /// empty store is made, which a finished `adopt` would not have done.
     pub async fn adopt(
         &self,
         name: &StoreName,
@@ -220,7 +233,10 @@ impl Stores {
     /// All stores that are listed, sorted by name.
     ///
     /// # Errors
-    /// [`StoresError::Record`].
+    /// [`StoresError::Record`] when one of them cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
     pub async fn list(&self) -> Result<Vec<StoreSummary>, StoresError> {
         let mut summaries = Vec::new();
         for opened in self.inner.records.read_all(RecordKind::Store).await? {

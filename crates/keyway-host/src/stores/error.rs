@@ -1,6 +1,6 @@
 //! What can go wrong when a host makes, opens, rotates or deletes a store.
 
-use keyway_core::{ErrorKind, LookupError, PluginError};
+use keyway_core::{ErrorKind, LookupError, PluginError, RegistryFaults};
 use keyway_seal::KeyId;
 use keyway_secrets::{NameError, StoreError};
 
@@ -14,6 +14,9 @@ pub enum StoresError {
     /// It does not fit the phase of the store's life.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Plugins are linked that this engine cannot drive.
+    #[error(transparent)]
+    Registry(#[from] RegistryFaults),
     /// The plugin is not linked into this host.
     #[error(transparent)]
     Plugin(#[from] LookupError),
@@ -48,6 +51,7 @@ impl PluginError for StoresError {
             Self::Refused(Refusal::BeingDeleted) => ErrorKind::Deleted,
             Self::Refused(Refusal::NoKeys) | Self::Name(_) => ErrorKind::Invalid,
             Self::Refused(_) | Self::Contended { .. } => ErrorKind::Conflict,
+            Self::Registry(error) => error.kind(),
             Self::Plugin(error) => error.kind(),
             Self::MissingKeys { .. } => ErrorKind::WrongKey,
             Self::Store(error) => error.kind(),

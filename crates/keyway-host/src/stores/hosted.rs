@@ -18,6 +18,10 @@ use super::machine::StoreState;
 ///
 /// Its plugin is behind a [`GuardedStore`], and what changes its life as a whole (rotation,
 /// deletion) is stored before the plugin is asked, so that it can be finished after a crash.
+///
+/// # Cancel safety
+/// That of [`SecretStore`]. A dropped `rotate` or `marked_for_delete` stays listed, and
+/// [`Stores::recover`] or another call goes on with it.
 #[derive(Debug)]
 pub struct HostedStore {
     stores: Stores,
@@ -45,6 +49,9 @@ impl HostedStore {
     /// # Errors
     /// [`StoresError::Record`], and [`Refusal::NoStore`](crate::stores::Refusal::NoStore)
     /// after its deletion.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
     pub async fn state(&self) -> Result<StoreState, StoresError> {
         self.stores.state(&self.name).await
     }

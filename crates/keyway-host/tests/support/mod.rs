@@ -31,9 +31,7 @@ impl SecretStorePlugin for Misbehaving {
     }
 
     fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        if opening.store.as_str() == "panics-on-open" {
-            panic!("in open");
-        }
+        assert!(opening.store.as_str() != "panics-on-open", "in open");
         *OPENED.lock().unwrap().entry(opening.store.to_string()).or_default() += 1;
         Ok(Arc::new(Store {
             blocking: self.blocking,

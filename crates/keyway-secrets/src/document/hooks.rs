@@ -33,19 +33,32 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
     /// The metadata under which the plugin is registered.
     fn metadata(&self) -> &PluginMetadata;
 
-    /// Whether `read`, `write` and `remove` block the thread.
-    fn blocking(&self) -> bool;
+    /// Whether `read`, `write` and `remove` block the thread, so that a host has to poll
+    /// them on a thread of their own (decision R1). They do not, if nothing is said.
+    fn blocking(&self) -> bool {
+        false
+    }
 
     /// The settings of a new store.
     fn initial_settings(&self) -> Table {
         Table::new()
     }
 
-    /// Checks settings before they are stored. It does no I/O.
+    /// Checks settings before they are stored, and those that a document holds when it is
+    /// read. It does no I/O. As long as hooks do not say otherwise, there are no settings,
+    /// and an empty table is all that is accepted.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong.
-    fn check_settings(&self, settings: &Table) -> Result<(), StoreError>;
+    fn check_settings(&self, settings: &Table) -> Result<(), StoreError> {
+        match settings.iter().next() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let reason = format!("there is no setting {name:?}: this store has none");
+                Err(StoreError::invalid("the settings", reason))
+            }
+        }
+    }
 
     /// Checks a value before it is stored: whether the document's format can hold it. It
     /// does no I/O.

@@ -303,3 +303,53 @@ impl Sqlite {
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(Some(thread)) }) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Expectation, Storage};
+    use futures_channel::oneshot;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    fn jobs(sizes: &[usize]) -> VecDeque<Job> {
+        let job = |&size: &usize| Job {
+            batch: Batch::new().put("k", vec![0; size - 1], Expectation::Any),
+            answer: oneshot::channel().0,
+        };
+        sizes.iter().map(job).collect()
+    }
+
+    #[test]
+    fn a_group_is_bounded_and_never_empty_while_somebody_waits() {
+        let group = Group { batches: 3, bytes: 100 };
+        let take = |sizes: &[usize]| {
+            let mut jobs = jobs(sizes);
+            let taken = group.take(&mut jobs).len();
+            assert_eq!(taken + jobs.len(), sizes.len());
+            taken
+        };
+        assert_eq!([take(&[]), take(&[500]), take(&[500, 1]), take(&[60, 40, 1])], [0, 1, 1, 2]);
+        assert_eq!([take(&[1, 1, 1, 1]), take(&[60, 41])], [3, 1]);
+    }
+
+    /// Opens a store, queues three commits as tasks of one thread do, and counts how many
+    /// are answered after the first of them was polled again.
+    #[test]
+    fn tasks_of_one_thread_share_a_transaction() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(folder.path().join("store.db")).unwrap();
+        let batch = |key: &str| Batch::new().put(key, "1", Expectation::Absent);
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut one, mut two, mut three) =
+            (store.commit(batch("1")), store.commit(batch("2")), store.commit(batch("3")));
+        for future in [&mut one, &mut two, &mut three] {
+            assert!(pin!(future).poll(&mut context).is_pending(), "queued, and lets others run");
+        }
+        assert_eq!(store.handle.shared().queue().jobs.len(), 3);
+        assert!(pin!(&mut two).poll(&mut context).is_ready(), "led");
+        assert_eq!(store.handle.shared().queue().jobs.len(), 0, "for all of them");
+        assert!(pin!(&mut one).poll(&mut context).is_ready());
+        assert!(pin!(&mut three).poll(&mut context).is_ready());
+    }
+}

@@ -154,3 +154,86 @@ fn statement(connection: &Connection, sql: &str) -> Result<(), StorageError> {
         .map(drop)
         .map_err(|error| failure("begin or end a transaction", error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Expectation, Sqlite};
+
+    const PATIENCE: Duration = Duration::from_millis(200);
+
+    fn writer() -> (tempfile::TempDir, Writer) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        drop(Sqlite::open(&path).unwrap());
+        let writer = Writer::open(&path, &SqliteOptions::new()).unwrap();
+        (folder, writer)
+    }
+
+    fn keys(writer: &Writer) -> Vec<String> {
+        let connection = writer.connection.as_ref().unwrap();
+        let mut statement = connection.prepare("SELECT CAST(key AS TEXT) FROM records").unwrap();
+        let keys = statement.query_map([], |row| row.get(0)).unwrap();
+        keys.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn batches_of_a_group_see_those_before_them_and_fail_alone() {
+        let (_folder, mut writer) = writer();
+        let create = |key: &str| Batch::new().put(key, "1", Expectation::Absent);
+        let batches = [
+            create("a"),
+            create("b").put("a", "2", Expectation::Absent),
+            create("c").delete("a", Expectation::Any),
+            create("a").put("d", vec![0; 900], Expectation::Absent),
+        ];
+        let batches: Vec<&Batch> = batches.iter().collect();
+        let answers = writer.commit_group(&batches, PATIENCE).unwrap();
+        let outcomes: Vec<Outcome> = answers.into_iter().map(Result::unwrap).collect();
+        assert!(matches!(outcomes[0], Outcome::Committed(_)));
+        assert_eq!(outcomes[1], Outcome::Conflict { item: 1 });
+        assert!(
+            matches!(outcomes[2..], [Outcome::Committed(one), Outcome::Committed(other)] if one != other)
+        );
+        assert_eq!(keys(&writer), ["a", "c", "d"]);
+    }
+
+    #[test]
+    fn a_batch_that_the_engine_cannot_write_does_not_fail_its_neighbours() {
+        let (_folder, mut writer) = writer();
+        let trap = "CREATE TRIGGER trap BEFORE INSERT ON records WHEN new.key = x'78' \
+             BEGIN SELECT RAISE(ABORT, 'trap'); END";
+        writer.connection.as_ref().unwrap().execute_batch(trap).unwrap();
+        let batches = ["a", "x", "b"].map(|key| {
+            Batch::new().put(key, "1", Expectation::Any).put([key, "2"].concat(), "1", Expectation::Any)
+        });
+        let batches: Vec<&Batch> = batches.iter().collect();
+        let answers = writer.commit_group(&batches, PATIENCE).unwrap();
+        assert!(matches!(answers[0], Ok(Outcome::Committed(_))), "{answers:?}");
+        assert!(matches!(answers[1], Err(StorageError::Engine { .. })), "{answers:?}");
+        assert!(matches!(answers[2], Ok(Outcome::Committed(_))), "{answers:?}");
+        assert_eq!(keys(&writer), ["a", "a2", "b", "b2"], "and leaves nothing of itself");
+    }
+
+    #[test]
+    fn what_a_panic_left_open_is_undone() {
+        let (_folder, mut writer) = writer();
+        let left = "BEGIN IMMEDIATE; INSERT INTO records VALUES (x'6c', 1, 1, x'')";
+        writer.connection.as_ref().unwrap().execute_batch(left).unwrap();
+        let batch = Batch::new().put("a", "1", Expectation::Any);
+        assert!(writer.commit_group(&[&batch], PATIENCE).unwrap()[0].is_ok());
+        assert_eq!(keys(&writer), ["a"]);
+    }
+
+    #[test]
+    fn a_locked_file_fails_the_whole_group_once() {
+        let (folder, mut writer) = writer();
+        let other = Connection::open(folder.path().join("store.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let batch = Batch::new().put("a", "1", Expectation::Any);
+        let start = std::time::Instant::now();
+        let result = writer.commit_group(&[&batch, &Batch::new(), &Batch::new()], PATIENCE);
+        assert!(matches!(result, Err(StorageError::Unavailable { .. })), "{result:?}");
+        assert!(start.elapsed() >= PATIENCE && start.elapsed() < 10 * PATIENCE, "{:?}", start.elapsed());
+    }
+}

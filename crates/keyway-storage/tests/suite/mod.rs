@@ -37,6 +37,7 @@ macro_rules! suite {
             odd_ranges_give_what_they_hold,
             nobody_loses_an_update,
             dropped_commits_hold_nobody_up,
+            a_commit_that_is_not_polled_again_holds_nobody_up,
             large_neighbours_disturb_nobody,
             debug_forms_show_no_value,
         );

@@ -17,8 +17,11 @@ pub struct GenericPlugin;
 /// The plugin's configuration: it has no keys yet. Where the records lie is the host's
 /// choice of a storage engine, and what else can be set is a setting of the store, which
 /// `configure` changes while it runs.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(keyway_core::schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::schemars"))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct GenericConfiguration {}
 
 impl SecretStorePlugin for GenericPlugin {
@@ -38,5 +41,27 @@ impl SecretStorePlugin for GenericPlugin {
             Arc::clone(&opening.clock),
             opening.keys.clone(),
         ))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_has_no_keys() {
+        GenericPlugin.check_configuration(&serde_json::json!({})).unwrap();
+        for wrong in [serde_json::json!({"path": "x"}), serde_json::json!([]), serde_json::json!(null)] {
+            let error = GenericPlugin.check_configuration(&wrong).unwrap_err();
+            assert!(matches!(error, StoreError::Invalid { .. }), "{wrong}: {error}");
+        }
+    }
+
+    #[cfg(feature = "schemars")]
+    #[test]
+    fn the_schema_says_so() {
+        let schema = keyway_core::configuration_schema::<GenericConfiguration>();
+        assert_eq!(schema["type"], "object");
+        assert_eq!(schema["additionalProperties"], false);
     }
 }

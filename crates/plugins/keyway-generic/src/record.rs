@@ -4,11 +4,11 @@
 //! format (1 byte) | key id (8) | length of the header token (4) | header token | value token
 //! ```
 //!
-//! Both tokens begin with the same fields: the store's mark, id, version, dates, media kind, environment, name,
-//! description. The header token ends with the tail of the value token, the value token with
-//! the value. So a `get` opens the value token only and a `list` the header token only, each
-//! learns all it needs, and neither half can be exchanged for that of another record or of
-//! another version of the same record.
+//! Both tokens begin with the same fields: the store's mark, id, version, dates, media kind,
+//! environment, name, description. In the value token the tail of the header token follows,
+//! and then the value. So a `get` opens the value token only and a `list` the header token
+//! only, each learns all it needs, and who opens a value knows that both halves are of the
+//! same version of the same secret.
 
 use keyway_core::{MediaKind, SecretValue, Structured, Timestamp};
 use keyway_seal::KeyId;
@@ -26,7 +26,7 @@ const WHAT: &str = "the record of a secret";
 const FORMAT: u8 = 1;
 const HEADER_TAG: u8 = b'H';
 const VALUE_TAG: u8 = b'V';
-/// How much of the end of the value token the header token repeats: 24 bytes of its
+/// How much of the end of the header token the value token repeats: 24 bytes of its
 /// signature, in Base64.
 const TAIL_BYTES: usize = 32;
 const ID_BYTES: usize = 16;
@@ -72,7 +72,18 @@ impl SecretRecord {
             other => other.expose_bytes().map_or(0, <[u8]>::len),
         };
         let kind = value.kind();
-        let mut plaintext = self.fields(VALUE_TAG, keys.store, kind, value_bytes)?;
+        let header = self.fields(HEADER_TAG, keys.store, kind, 0)?;
+        let header_length = keyway_seal::token_len(header.len());
+        let mut plaintext = self.fields(VALUE_TAG, keys.store, kind, TAIL_BYTES + value_bytes)?;
+        let value_length = keyway_seal::token_len(plaintext.len() + TAIL_BYTES + value_bytes);
+
+        let mut record = Vec::with_capacity(1 + 8 + 4 + header_length + value_length);
+        record.push(FORMAT);
+        record.extend_from_slice(&keys.ring.primary_id().to_bytes());
+        record.extend_from_slice(&u32::try_from(header_length).unwrap_or(u32::MAX).to_le_bytes());
+        keys.ring.seal_into(&header, &mut record).map_err(StoreError::from_seal)?;
+
+        plaintext.extend_from_slice(tail(&record));
         match value {
             SecretValue::Structured(structured) => {
                 if !put_structured(&mut plaintext, structured) {
@@ -83,18 +94,7 @@ impl SecretRecord {
             other => plaintext
                 .extend_from_slice(other.expose_bytes().ok_or(StoreError::UnsupportedValue { kind })?),
         }
-        let mut value_token = Vec::with_capacity(keyway_seal::token_len(plaintext.len()));
-        let sealed_by = keys.ring.seal_into(&plaintext, &mut value_token).map_err(StoreError::from_seal)?;
-
-        let mut header = self.fields(HEADER_TAG, keys.store, kind, TAIL_BYTES)?;
-        header.extend_from_slice(tail(&value_token));
-        let header_length = keyway_seal::token_len(header.len());
-        let mut record = Vec::with_capacity(1 + 8 + 4 + header_length + value_token.len());
-        record.push(FORMAT);
-        record.extend_from_slice(&sealed_by.to_bytes());
-        record.extend_from_slice(&u32::try_from(header_length).unwrap_or(u32::MAX).to_le_bytes());
-        keys.ring.seal_into(&header, &mut record).map_err(StoreError::from_seal)?;
-        record.extend_from_slice(&value_token);
+        keys.ring.seal_into(&plaintext, &mut record).map_err(StoreError::from_seal)?;
         Ok(record)
     }
 
@@ -167,11 +167,15 @@ impl<'a> SealedRecord<'a> {
         let mut reader = Reader::new(&plaintext);
         read_place(&mut reader, VALUE_TAG, keys.store)?;
         let (record, kind) = read_fields(&mut reader).map_err(damaged)?;
+        if reader.take(TAIL_BYTES).map_err(damaged)? != tail(self.header_token) {
+            return Err(exchanged());
+        }
         let value = read_value(kind, reader).map_err(damaged)?;
         Ok((record, value))
     }
 
-    /// Opens the header alone.
+    /// Opens the header alone. It does not look at the value: that of another version of the
+    /// same secret in its place is found by who opens the value.
     pub(crate) fn open_header(&self, keys: StoreKeys<'_>) -> Result<SecretRecord, StoreError> {
         let plaintext = keys
             .ring
@@ -180,8 +184,8 @@ impl<'a> SealedRecord<'a> {
         let mut reader = Reader::new(&plaintext);
         read_place(&mut reader, HEADER_TAG, keys.store)?;
         let (record, _) = read_fields(&mut reader).map_err(damaged)?;
-        if reader.rest() != tail(self.value_token) {
-            return Err(exchanged());
+        if !reader.is_at_end() {
+            return Err(damaged(Malformed { expected: "the end of the header" }));
         }
         Ok(record)
     }
@@ -331,7 +335,7 @@ mod tests {
         let second = record.seal(&SecretValue::text("x"), of(&keys)).unwrap();
         let (first, second) = (SealedRecord::parse(&first).unwrap(), SealedRecord::parse(&second).unwrap());
         let mixed = SealedRecord { value_token: second.value_token, ..first };
-        assert!(matches!(mixed.open_header(of(&keys)), Err(StoreError::Corrupt { .. })));
+        assert!(matches!(mixed.open(of(&keys)), Err(StoreError::Corrupt { .. })));
         let turned = SealedRecord { value_token: first.header_token, ..first };
         assert!(matches!(turned.open(of(&keys)), Err(StoreError::Corrupt { .. })));
     }

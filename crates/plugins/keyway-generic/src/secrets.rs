@@ -65,9 +65,9 @@ impl Handle {
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
             if expected.is_some() {
-                match open_header_at(&view, address, &found.value) {
+                match SealedRecord::parse(&found.value)?.open_at(address, view.keys()) {
                     Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
-                    opened => check_version(&opened?, expected)?,
+                    opened => check_version(&opened?.0, expected)?,
                 }
             }
             let expectation = Expectation::Revision(found.revision);
@@ -243,11 +243,6 @@ impl Handle {
             view = fresh;
         }
     }
-}
-
-fn open_header_at(view: &View, address: &SecretAddress, bytes: &[u8]) -> Result<SecretRecord, StoreError> {
-    let record = SealedRecord::parse(bytes)?.open_header(view.keys())?;
-    if record.address == *address { Ok(record) } else { Err(exchanged()) }
 }
 
 fn open_listed(

@@ -10,7 +10,7 @@ use keyway_storage::{CommitMode, Sqlite, Storage};
 use support::*;
 
 const TASKS: u64 = 16;
-const CHANGES: u64 = 50;
+const CHANGES: u64 = 20;
 
 async fn engines(test: impl AsyncFn(Arc<dyn Storage>)) {
     test(memory()).await;

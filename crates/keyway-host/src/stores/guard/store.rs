@@ -70,6 +70,9 @@ impl GuardedStore {
     /// # Errors
     /// [`Incompatible`](StoreError::Incompatible), and those of
     /// [`SecretStore::written_by`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
     pub async fn check_written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
         let written_by = self.written_by().await?;
         if let Some(written_by) = &written_by {

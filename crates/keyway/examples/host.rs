@@ -1,0 +1,351 @@
+//! A host at work, on real files. Run it with `cargo run --example host`.
+//!
+//! It lists the linked plugins; opens a store file that Convection's Python plugin wrote;
+//! copies it into a generic store on SQLite; works with environments, versions and
+//! compare-and-set; rotates the keys while reads go on; shows what a wrong key, tampered and
+//! exchanged records and data of another version get; and checks every result itself. It
+//! exits with 1 if anything is not as it must be.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+
+#[path = "host/damage.rs"]
+mod damage;
+#[path = "host/report.rs"]
+mod report;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use comfy_table::Table;
+use indicatif::{ProgressBar, ProgressStyle};
+use keyway::seal::{Key, KeyRing};
+use keyway::secrets::{
+    EnvironmentChange, EnvironmentFilter, EnvironmentName, ListQuery, ListedSecret, NewEnvironment,
+    NewSecret, Progress, SecretAddress, SecretChange, SecretName, SecretStore, SecretVersion, StoreError,
+    StoreName,
+};
+use keyway::storage::{Sqlite, Storage};
+use keyway::stores::{HostedStore, Stores};
+use keyway::{Plugins, Registry, SecretValue, Structured, plugins};
+use serde_json::json;
+
+use report::{Failure, Report};
+
+/// The plugins of this host.
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
+
+/// How many secrets the rotation moves.
+const MANY: usize = 1500;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut report = Report::new();
+    if let Err(failure) = run(&mut report).await {
+        eprintln!("The example could not go on: {failure}");
+        return ExitCode::FAILURE;
+    }
+    if report.summary() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn run(report: &mut Report) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let registry = PLUGINS.registry()?;
+    show_plugins(report, &registry);
+
+    let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(folder.path().join("keyway.db"))?);
+    let host_keys = new_ring()?;
+    let stores = Stores::start(registry, Arc::clone(&storage), host_keys.clone()).await?;
+
+    report.step("A store file that Convection's Python plugin wrote");
+    let path = folder.path().join("convection.store");
+    std::fs::write(&path, include_bytes!("fixtures/convection.store"))?;
+    let python_keys = KeyRing::parse_lines(include_str!("fixtures/convection.keys"))?;
+    let name = StoreName::new("from-python")?;
+    let python = stores.adopt(&name, "convection-generic", json!({ "path": path }), &python_keys).await?;
+    let found = list_all(&python, &ListQuery::all().with_values()).await?;
+    report.check(found.len() == 12, &format!("it opens here and holds {} secrets", found.len()));
+    let types: BTreeSet<_> = found.iter().filter_map(|listed| listed.value.as_ref()).map(type_of).collect();
+    report.check(types.len() >= 6, &format!("of these types: {}", Vec::from_iter(types).join(", ")));
+    report.check(
+        std::fs::read(&path)? == include_bytes!("fixtures/convection.store"),
+        "reading did not change a byte of the file",
+    );
+
+    report.step("Copied into a generic store on SQLite");
+    let production = StoreName::new("production")?;
+    let keys = new_ring()?;
+    let store = Arc::new(stores.create(&production, "generic", json!({}), &keys).await?);
+    let mut secrets = Vec::new();
+    copy(report, &found, &store, &mut secrets).await?;
+
+    environments(report, &store, &mut secrets).await?;
+    versions(report, &store).await?;
+    let new_keys = new_ring()?;
+    rotation(report, &stores, &store, &keys, &new_keys).await?;
+
+    damage::show(report, &stores, &production, &new_keys).await?;
+    damage::show_truncated_file(report, &stores, folder.path(), &python_keys).await?;
+
+    restart(report, &storage, &host_keys, &production, &new_keys).await?;
+    report.check_no_secret_was_printed(&secrets);
+    Ok(())
+}
+
+fn show_plugins(report: &mut Report, registry: &Registry) {
+    report.step("Linked plugins");
+    let mut table = Table::new();
+    table.set_header(["kind", "id", "name", "version", "reads data of", "registered at"]);
+    for registration in registry.iter() {
+        let metadata = registration.metadata();
+        table.add_row([
+            registration.kind().to_string(),
+            registration.id().to_owned(),
+            metadata.name().to_owned(),
+            metadata.version().to_string(),
+            metadata.compatibility().to_string(),
+            registration.origin().to_string(),
+        ]);
+    }
+    report.line(&table.to_string());
+    report.check(registry.iter().len() == 2, "both listed plugins are there");
+}
+
+async fn copy(
+    report: &mut Report,
+    found: &[ListedSecret],
+    store: &HostedStore,
+    secrets: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let mut equal = 0;
+    for listed in found {
+        let value = listed.value.clone().ok_or("a list with values has values")?;
+        collect_texts(&value, secrets);
+        let address = listed.header.address.clone();
+        store.create(NewSecret::new(address.clone(), value.clone())).await?;
+        equal += usize::from(store.get(&address).await?.value.same_as(&value));
+    }
+    report.check(equal == found.len(), &format!("{equal} secrets copied, each reads back equal"));
+    let info = store.info().await?;
+    report.check(
+        info.secrets.number == found.len() as u64,
+        &format!("info counts {} secrets, {} reads, {} writes", info.secrets.number, info.reads, info.writes),
+    );
+    Ok(())
+}
+
+async fn environments(
+    report: &mut Report,
+    store: &HostedStore,
+    secrets: &mut Vec<String>,
+) -> Result<(), Failure> {
+    report.step("Environments");
+    for name in ["staging", "prod"] {
+        let name = EnvironmentName::new(name)?;
+        store.create_environment(NewEnvironment { name: name.clone(), external_url: None }).await?;
+        let value = format!("password of {name}");
+        secrets.push(value.clone());
+        let address = SecretAddress::in_environment(SecretName::new("database/password")?, name);
+        store.create(NewSecret::new(address, SecretValue::text(value))).await?;
+    }
+    let staging = EnvironmentName::new("staging")?;
+    let change = EnvironmentChange { external_url: Some("staging.example.org".into()) };
+    let changed = store.modify_environment(&staging, change).await?;
+    report.check(changed.external_url.is_some(), "staging has got an external URL");
+    let listed = store.list_environments(None, 10).await?.environments.len();
+    report.check(listed == 2, &format!("{listed} environments are listed"));
+
+    let in_staging = SecretAddress::in_environment(SecretName::new("database/password")?, staging.clone());
+    let own = store.get(&in_staging).await?;
+    let shared = store.get(&address("database/password")?).await?;
+    report.check(!own.value.same_as(&shared.value), "the same name has another value in staging");
+    let of_staging =
+        list_all(store, &ListQuery::all().of(EnvironmentFilter::In(staging.clone()))).await?.len();
+    report.check(of_staging == 1, "the list of staging holds its one secret");
+    let misspelt = EnvironmentName::new("stagging")?;
+    report.refused(
+        store.get(&SecretAddress::in_environment(SecretName::new("api key")?, misspelt)).await,
+        |error| matches!(error, StoreError::EnvironmentNotFound { .. }),
+        "a misspelt environment is not answered from elsewhere",
+    );
+    Ok(())
+}
+
+async fn versions(report: &mut Report, store: &Arc<HostedStore>) -> Result<(), Failure> {
+    report.step("Versions and compare-and-set");
+    let counter = address("counter")?;
+    let created = store.create(NewSecret::new(counter.clone(), SecretValue::text("0"))).await?;
+    let first = created.version.ok_or("the generic store keeps versions")?;
+    store.modify(&counter, SecretChange::value(SecretValue::text("0")).if_version(first)).await?;
+    report.refused(
+        store.modify(&counter, SecretChange::value(SecretValue::text("0")).if_version(first)).await,
+        |error| matches!(error, StoreError::VersionConflict { .. }),
+        "a change on the ground of an old version",
+    );
+    let mut writers = Vec::new();
+    for _ in 0..8 {
+        let (store, counter) = (Arc::clone(store), counter.clone());
+        writers.push(tokio::spawn(async move {
+            for _ in 0..25 {
+                add_one(&store, &counter).await?;
+            }
+            Ok::<_, Failure>(())
+        }));
+    }
+    for writer in writers {
+        writer.await??;
+    }
+    let secret = store.get(&counter).await?;
+    report.check(
+        secret.value.expose_text() == Some("200") && secret.header.version == SecretVersion::new(202),
+        "8 writers added 1 to a number 25 times each, and no update was lost",
+    );
+    Ok(())
+}
+
+/// Reads, decides, and writes only if nobody was faster.
+async fn add_one(store: &HostedStore, counter: &SecretAddress) -> Result<(), Failure> {
+    loop {
+        let secret = store.get(counter).await?;
+        let number: u64 = secret.value.expose_text().ok_or("a text")?.parse()?;
+        let change = SecretChange::value(SecretValue::text((number + 1).to_string()));
+        let version = secret.header.version.ok_or("a version")?;
+        match store.modify(counter, change.if_version(version)).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::VersionConflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn rotation(
+    report: &mut Report,
+    stores: &Stores,
+    store: &Arc<HostedStore>,
+    old: &KeyRing,
+    new: &KeyRing,
+) -> Result<(), Failure> {
+    report.step("New keys, while reads go on");
+    for number in 0..MANY {
+        let value = SecretValue::text(format!("value {number}"));
+        store.create(NewSecret::new(address(&format!("many/{number}"))?, value)).await?;
+    }
+    let (done, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let reader = tokio::spawn({
+        let (store, done, reads) = (Arc::clone(store), Arc::clone(&done), Arc::clone(&reads));
+        async move {
+            while !done.load(Ordering::SeqCst) {
+                let number = usize::try_from(reads.fetch_add(1, Ordering::SeqCst))? * 7 % MANY;
+                let secret = store.get(&address(&format!("many/{number}"))?).await?;
+                if secret.value.expose_text() != Some(format!("value {number}").as_str()) {
+                    return Err("a read gave another value".into());
+                }
+            }
+            Ok::<_, Failure>(())
+        }
+    });
+    // On a terminal it draws a bar; elsewhere it draws nothing.
+    let bar = ProgressBar::no_length()
+        .with_style(ProgressStyle::with_template("  {bar:40} {pos}/{len} records {elapsed}")?);
+    let listener = {
+        let bar = bar.clone();
+        move |progress: Progress| {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+        }
+    };
+    store.rotate(new, &listener).await?;
+    bar.finish();
+    done.store(true, Ordering::SeqCst);
+    let outcome = reader.await?;
+    report.check(bar.position() >= MANY as u64, &format!("{} records have the new keys", bar.position()));
+    report.check(
+        outcome.is_ok() && reads.load(Ordering::SeqCst) > 0,
+        &format!("{} reads went on meanwhile, each with the right value", reads.load(Ordering::SeqCst)),
+    );
+    let state = store.state().await?;
+    report.check(state.keys == [new.primary_id()], "the host has noted down the new key by its name");
+    report.check(stores.open(store.name(), old).await.is_err(), "the old keys open it no longer");
+    let reopened = stores.open(store.name(), new).await?;
+    report.check(reopened.get(&address("many/0")?).await.is_ok(), "the new ones alone do");
+    Ok(())
+}
+
+async fn restart(
+    report: &mut Report,
+    storage: &Arc<dyn Storage>,
+    host_keys: &KeyRing,
+    production: &StoreName,
+    keys: &KeyRing,
+) -> Result<(), Failure> {
+    report.step("The host starts again");
+    let stores = Stores::start(PLUGINS.registry()?, Arc::clone(storage), host_keys.clone()).await?;
+    let unfinished = stores.recover(keys, &|_: Progress| {}).await?;
+    report.check(unfinished.is_empty(), "nothing was left unfinished");
+    for summary in stores.list().await? {
+        report.line(&format!("       {} ({}, {:?})", summary.name, summary.plugin, summary.state.phase));
+    }
+    let store = stores.open(production, keys).await?;
+    let secrets = list_all(&store, &ListQuery::all().limit(1000)).await?.len();
+    report.check(secrets == 12 + 2 + 1 + MANY, &format!("all {secrets} secrets are listed"));
+    store.marked_for_delete().await?;
+    report.refused(
+        store.get(&address("counter")?).await,
+        |error| matches!(error, StoreError::Deleted),
+        "the store was deleted, and says so",
+    );
+    Ok(())
+}
+
+/// All pages of a list.
+async fn list_all(store: &HostedStore, query: &ListQuery) -> Result<Vec<ListedSecret>, StoreError> {
+    let mut query = query.clone();
+    let mut all = Vec::new();
+    loop {
+        let page = store.list(&query).await?;
+        all.extend(page.secrets);
+        match page.next {
+            Some(next) => query = query.after(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+fn address(name: &str) -> Result<SecretAddress, Failure> {
+    Ok(SecretAddress::shared(SecretName::new(name)?))
+}
+
+fn new_ring() -> Result<KeyRing, Failure> {
+    Ok(KeyRing::new([Key::generate()?])?)
+}
+
+fn type_of(value: &SecretValue) -> &'static str {
+    match value.expose_structured() {
+        None => "text",
+        Some(Structured::Integer(_)) => "integer",
+        Some(Structured::Float(_)) => "float",
+        Some(Structured::Boolean(_)) => "boolean",
+        Some(Structured::DateTime(_)) => "date",
+        Some(Structured::Array(_)) => "list",
+        Some(Structured::Table(_)) => "table",
+        Some(_) => "another",
+    }
+}
+
+/// The texts in a value, to look for them in the output.
+fn collect_texts(value: &SecretValue, texts: &mut Vec<String>) {
+    fn within(value: &Structured, texts: &mut Vec<String>) {
+        match value {
+            Structured::Text(text) => texts.push(text.to_string()),
+            Structured::Integer(integer) => texts.push(integer.decimal().to_owned()),
+            Structured::Array(items) => items.iter().for_each(|item| within(item, texts)),
+            Structured::Table(table) => table.iter().for_each(|(_, item)| within(item, texts)),
+            _ => {}
+        }
+    }
+    match (value.expose_text(), value.expose_structured()) {
+        (Some(text), _) => texts.push(text.to_owned()),
+        (_, Some(structured)) => within(structured, texts),
+        _ => {}
+    }
+}

@@ -1,0 +1,89 @@
+//! Deletion: complete, and resumable at every commit (decision C13).
+
+mod support;
+
+use keyway_secrets::{ListQuery, StoreError};
+use support::*;
+
+#[tokio::test]
+async fn a_deletion_that_died_at_any_commit_is_finished() {
+    let mut points = 0;
+    loop {
+        let (storage, keys) = (memory(), ring());
+        let store = open(&storage, &keys);
+        store.initialize().await.unwrap();
+        for number in 0..7 {
+            let name = number.to_string();
+            store.create_environment(new_environment(&name)).await.unwrap();
+            store.create(new(at(&name), "x")).await.unwrap();
+            store.create(new(at_in(&name, &name), "x")).await.unwrap();
+        }
+        store.info().await.unwrap();
+        let dying = open(&Dying::after(&storage, points), &keys);
+        let died = dying.marked_for_delete().await.is_err();
+        if died && points > 0 {
+            let other = open(&storage, &keys);
+            for error in [
+                other.written_by().await.unwrap_err(),
+                other.get(&at("1")).await.unwrap_err(),
+                other.create(new(at("new"), "x")).await.unwrap_err(),
+                other.list(&ListQuery::all()).await.unwrap_err(),
+                other.create_environment(new_environment("new")).await.unwrap_err(),
+                other.rotate(&ring(), &silent).await.unwrap_err(),
+                other.info().await.unwrap_err(),
+                other.initialize().await.unwrap_err(),
+            ] {
+                assert!(matches!(error, StoreError::Deleted), "{error}");
+            }
+            // Also who has used the store before cannot write any more.
+            let error = store.create(new(at("new"), "x")).await.unwrap_err();
+            assert!(matches!(error, StoreError::Deleted), "{error}");
+        } else if died {
+            assert_eq!(text(&*store, &at("1")).await.unwrap(), "x");
+        }
+        open(&storage, &keys).marked_for_delete().await.unwrap();
+        assert_eq!(records(&storage).await, []);
+        // The name is free again.
+        open(&storage, &keys).initialize().await.unwrap();
+        if !died {
+            break;
+        }
+        points += 1;
+    }
+    assert!(points >= 8, "died at {points} points only");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_writes_while_the_store_is_deleted_leaves_nothing_behind() {
+    for _ in 0..20 {
+        let (storage, keys) = (memory(), ring());
+        let store = open(&storage, &keys);
+        store.initialize().await.unwrap();
+        store.create_environment(new_environment("e")).await.unwrap();
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let store = open(&storage, &keys);
+                tokio::spawn(async move {
+                    for number in 0.. {
+                        let name = format!("{writer} {number}");
+                        store.create_environment(new_environment(&name.replace(' ', "-"))).await?;
+                        store.create(new(at(&name), "x")).await?;
+                        store.create(new(at_in(&name, "e"), "x")).await?;
+                        tokio::task::yield_now().await;
+                    }
+                    Ok::<(), StoreError>(())
+                })
+            })
+            .collect();
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        let (one, two) = (open(&storage, &keys), open(&storage, &keys));
+        let outcomes = tokio::join!(one.marked_for_delete(), two.marked_for_delete());
+        outcomes.0.unwrap();
+        outcomes.1.unwrap();
+        for writer in writers {
+            let error = writer.await.unwrap().unwrap_err();
+            assert!(matches!(error, StoreError::Deleted | StoreError::NotInitialized), "{error}");
+        }
+        assert_eq!(records(&storage).await, []);
+    }
+}
