@@ -26,8 +26,8 @@ pub enum Access {
 /// overlap.
 ///
 /// # Cancel safety
-/// The future of a hook may be dropped wherever it waits; `close` runs then. A `write` that
-/// is dropped has written all of the document or nothing.
+/// The future of a hook may be dropped wherever it waits. `write` and `remove` must then
+/// have taken effect as a whole or not at all; `close` follows in any case.
 #[async_trait]
 pub trait DocumentHooks: fmt::Debug + Send + Sync {
     /// The metadata under which the plugin is registered.

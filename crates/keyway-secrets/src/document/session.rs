@@ -64,8 +64,8 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         mut document: Document,
         keys: &KeyRing,
     ) -> Result<(), StoreError> {
-        document.reads = document.reads.saturating_add(self.state.unwritten_reads);
-        document.writes = document.writes.saturating_add(1);
+        document.reads = document.reads.max(0).saturating_add(self.state.unwritten_reads);
+        document.writes = document.writes.max(0).saturating_add(1);
         let running = self.hooks.metadata();
         if *running.version() >= document.written_by.version {
             document.written_by = running.written_by();

@@ -22,6 +22,13 @@ use crate::{
 /// `close` once on every path (C13), insertion order (C15), exact counting (C12).
 ///
 /// It has neither environments nor descriptions, dates or versions.
+///
+/// Who wrote the document is checked anew in every operation, since others may replace it
+/// at any time. Asking for it with `written_by` is not counted as a read.
+///
+/// A rotation is one write. Until it is known to be done, the handle reads with new and
+/// old keys and seals with the old ones; so whatever becomes of it, a ring of both opens
+/// the document, and calling `rotate` again with the same keys completes it.
 #[derive(Debug)]
 pub struct DocumentStore<H> {
     hooks: H,
@@ -222,10 +229,15 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
     async fn info(&self) -> Result<StoreInfo, StoreError> {
         self.look(|document, state| {
             let secrets = Count::exact(u64::try_from(document.secrets.len()).unwrap_or(u64::MAX));
-            let counter = |count: i64| u64::try_from(count).unwrap_or(0);
-            let reads = document.reads.saturating_add(state.unwritten_reads);
+            // Files in the field may hold a number below zero, which says nothing.
+            let counter = |stored: i64, more: i64| match u64::try_from(stored) {
+                Ok(stored) => stored.saturating_add(u64::try_from(more).unwrap_or(0)),
+                Err(_) => 0,
+            };
+            let (reads, writes) =
+                (counter(document.reads, state.unwritten_reads), counter(document.writes, 0));
             let info = StoreInfo::new(self.hooks.metadata().clone(), document.written_by.clone(), secrets);
-            Ok(info.with_counters(counter(reads), counter(document.writes)))
+            Ok(info.with_counters(reads, writes))
         })
         .await
     }

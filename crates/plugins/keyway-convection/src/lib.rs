@@ -31,7 +31,7 @@
 //!
 //! # What is in a file
 //!
-//! One Fernet token of one TOML document; see [`format`]. A value has any type of TOML:
+//! One Fernet token of one TOML document; see [`mod@format`]. A value has any type of TOML:
 //! texts, integers of any size, floating-point numbers, truth values, dates, lists, tables.
 //! What the file holds beside that, such as sections that nobody here knows, is kept.
 //!

@@ -21,6 +21,8 @@ pub struct ConvectionPlugin;
 /// Which values a new store's `settings` may have is said at
 /// [`configure`](keyway_secrets::SecretStore::configure): one table `data` of anything.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ConvectionConfiguration {
@@ -97,5 +99,16 @@ impl SecretStorePlugin for ConvectionPlugin {
             if configuration.shuffle_keys { Choice::Random } else { Choice::First },
         );
         Ok(Arc::new(DocumentStore::new(file, opening.keys.clone())))
+    }
+}
+
+#[cfg(all(test, feature = "schemars"))]
+mod tests {
+    #[test]
+    fn the_schema_names_every_key() {
+        let schema = keyway_core::configuration::configuration_schema::<super::ConvectionConfiguration>();
+        let keys: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["directory", "path", "settings", "shuffle_keys"]);
+        assert_eq!(schema["additionalProperties"], false);
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct StoreFile {
     metadata: PluginMetadata,
     initial_settings: Table,
     choice: Choice,
+    patience: Duration,
     cycle: Mutex<Cycle>,
 }
 
@@ -47,12 +48,29 @@ impl StoreFile {
         initial_settings: Table,
         choice: Choice,
     ) -> Self {
-        Self { path, metadata, initial_settings, choice, cycle: Mutex::new(Cycle::Looking) }
+        Self {
+            path,
+            metadata,
+            initial_settings,
+            choice,
+            patience: PATIENCE,
+            cycle: Mutex::new(Cycle::Looking),
+        }
     }
 
     fn cycle(&self) -> MutexGuard<'_, Cycle> {
         // A cycle is one value, set in one step: a panic elsewhere leaves it whole.
         self.cycle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self, paths: &Paths) -> Result<FileLock, StoreError> {
+        FileLock::acquire(&paths.lock, self.patience)
+            .map_err(|error| StoreError::system("lock the store file", error))?
+            .ok_or(StoreError::Unavailable {
+                what: "the store file, which others keep locked,",
+                retry_after: Some(Duration::from_secs(1)),
+                source: None,
+            })
     }
 
     fn open(&self, token: &[u8], keys: &KeyRing) -> Result<Document, StoreError> {
@@ -110,7 +128,7 @@ impl DocumentHooks for StoreFile {
                     *self.cycle() = Cycle::New(paths);
                     return Ok(None);
                 }
-                let lock = lock(&paths)?;
+                let lock = self.lock(&paths)?;
                 let read = Stamp::of(&paths.file).map_err(reading)?;
                 let token = file::read(&paths.file).map_err(reading)?;
                 *self.cycle() = Cycle::Locked { paths, lock, read };
@@ -129,14 +147,14 @@ impl DocumentHooks for StoreFile {
                 violation: "it did not follow a read to update".to_owned(),
             }),
             Cycle::New(paths) => {
-                make_directory(&paths.directory)
+                file::make_directory(&paths.directory)
                     .map_err(|error| StoreError::system("make the folder of the store file", error))?;
-                let lock = lock(paths)?;
+                let lock = self.lock(paths)?;
                 if file::read(&paths.file).map_err(writing)?.is_some() {
                     return Err(StoreError::AlreadyInitialized);
                 }
                 file::replace(paths, token.as_bytes()).map_err(|error| {
-                    let _ = lock.discard(&paths.lock);
+                    let _ = lock.discard();
                     writing(error)
                 })
             }
@@ -158,7 +176,7 @@ impl DocumentHooks for StoreFile {
             }),
             Cycle::New(_) => Ok(()),
             Cycle::Locked { paths, lock, .. } => {
-                file::remove(&paths).and_then(|()| lock.discard(&paths.lock)).map_err(removing)
+                file::remove(&paths).and_then(|()| lock.discard()).map_err(removing)
             }
         }
     }
@@ -166,28 +184,6 @@ impl DocumentHooks for StoreFile {
     fn close(&self) {
         *self.cycle() = Cycle::Looking;
     }
-}
-
-fn lock(paths: &Paths) -> Result<FileLock, StoreError> {
-    FileLock::acquire(&paths.lock, PATIENCE)
-        .map_err(|error| StoreError::system("lock the store file", error))?
-        .ok_or(StoreError::Unavailable {
-            what: "the store file, which others keep locked,",
-            retry_after: Some(Duration::from_secs(1)),
-            source: None,
-        })
-}
-
-/// Makes the folder, for its owner only, and what leads to it.
-fn make_directory(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }
 
 /// What shows that somebody who takes no lock wrote the file: Convection itself.
@@ -278,6 +274,20 @@ mod tests {
         now(file.read(&keys, Access::Update)).unwrap();
         file.close();
         assert!(matches!(now(file.write(&document, &keys)), Err(StoreError::ContractViolation { .. })));
+    }
+
+    #[test]
+    fn whoever_waits_too_long_for_the_lock_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut file, keys) = initialized(&folder.path().join("s"));
+        file.patience = Duration::from_millis(30);
+        let lock = FileLock::acquire(&folder.path().join(".s.lock"), Duration::ZERO).unwrap().unwrap();
+        assert!(matches!(now(file.read(&keys, Access::Update)), Err(StoreError::Unavailable { .. })));
+        file.close();
+        // Looking goes on meanwhile.
+        assert!(now(file.read(&keys, Access::Read)).unwrap().is_some());
+        drop(lock);
+        assert!(now(file.read(&keys, Access::Update)).unwrap().is_some());
     }
 
     #[test]

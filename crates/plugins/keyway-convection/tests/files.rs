@@ -306,3 +306,28 @@ fn configurations_that_do_not_say_where_are_refused() {
         assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains(says), "{error}");
     }
 }
+
+#[test]
+fn the_fixture_that_python_wrote_opens_with_its_public_keys() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../keyway/examples/fixtures");
+    let keys = fs::read_to_string(folder.join("convection.keys")).unwrap();
+    let keys = keyway_seal::KeyRing::parse_lines(&keys).unwrap();
+    let store = open_with(serde_json::json!({ "path": folder.join("convection.store") }), &keys);
+    assert_eq!(names(&*store).unwrap().len(), 12);
+    assert_eq!(get(&*store, "database/password").unwrap(), "fake-database-password");
+    let value = |name: &str| block_on(store.get(&at(name))).unwrap().value;
+    let modulus = keyway_core::Integer::parse(
+        "115792089237316195423570985008687907853269984665640564039457584007913129639937",
+    );
+    assert!(value("rsa modulus").same_as(&SecretValue::Structured(Structured::Integer(modulus.unwrap()))));
+    let account = value("service account");
+    assert_eq!(
+        account.expose_structured().unwrap().to_json().unwrap(),
+        serde_json::json!({
+            "user": "fake-user",
+            "login": { "password": "fake-password", "attempts": 3, "codes": [11, 22, [33]] },
+        })
+    );
+    // Looking leaves nothing behind in the folder.
+    assert!(!files_in(&folder).iter().any(|name| name.starts_with('.')));
+}

@@ -88,13 +88,14 @@ fn expected(model: &mut Model, step: &Step, armed: &mut Armed) -> Outcome {
     let mut changed = model.clone();
     let mut writes = true;
     let answer = match step {
-        Step::Create(name, value) => match model.place(&names(*name)) {
-            Some(_) => Err(Some(ErrorKind::AlreadyExists)),
-            None => {
+        Step::Create(name, value) => {
+            if model.place(&names(*name)).is_none() {
                 changed.secrets.push((names(*name), value.clone()));
                 Ok(String::new())
+            } else {
+                Err(Some(ErrorKind::AlreadyExists))
             }
-        },
+        }
         Step::Modify(name, value) => match (model.place(&names(*name)), value) {
             (None, _) => Err(Some(ErrorKind::NotFound)),
             (Some(_), None) => {
@@ -106,13 +107,14 @@ fn expected(model: &mut Model, step: &Step, armed: &mut Armed) -> Outcome {
                 Ok(String::new())
             }
         },
-        Step::Destroy(name) => match model.place(&names(*name)) {
-            None => Err(Some(ErrorKind::NotFound)),
-            Some(place) => {
+        Step::Destroy(name) => {
+            if let Some(place) = model.place(&names(*name)) {
                 changed.secrets.remove(place);
                 Ok(String::new())
+            } else {
+                Err(Some(ErrorKind::NotFound))
             }
-        },
+        }
         Step::Get(name) => {
             writes = false;
             model.place(&names(*name)).map(|at| model.secrets[at].1.clone()).ok_or(Some(ErrorKind::NotFound))

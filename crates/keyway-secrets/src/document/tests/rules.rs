@@ -196,3 +196,37 @@ fn what_is_deleted_stays_deleted() {
     assert!(matches!(block_on(other.info()), Err(StoreError::NotInitialized)));
     block_on(other.marked_for_delete()).unwrap();
 }
+
+#[test]
+fn counters_are_exact_and_survive_nonsense() {
+    let stored: Arc<Mutex<Stored>> = Arc::default();
+    let keys = ring();
+    let counters = |store: &super::hooks::Store| {
+        let info = block_on(store.info()).unwrap();
+        (info.reads, info.writes)
+    };
+    let store = handle(&stored, &keys);
+    block_on(store.initialize()).unwrap();
+    assert_eq!(counters(&store), (2, 1));
+    assert!(block_on(store.get(&at("none"))).is_err());
+    assert_eq!(counters(&store), (4, 1), "a read that found nothing is a read");
+    block_on(store.written_by()).unwrap();
+    assert!(block_on(store.initialize()).is_err());
+    assert_eq!(counters(&store), (5, 1), "looking who wrote is none");
+    block_on(store.create(secret("a", ""))).unwrap();
+    assert_eq!(counters(&store), (7, 2));
+    // Reads since the last write are forgotten with the handle, and only these.
+    assert_eq!(counters(&handle(&stored, &keys)), (7, 2));
+
+    for (found, shown, after) in
+        [(-1, 0, 2), (i64::MIN, 0, 2), (i64::MAX, i64::MAX.unsigned_abs() + 1, i64::MAX)]
+    {
+        if let Some((document, _)) = &mut stored.lock().unwrap().document {
+            (document.reads, document.writes) = (found, found.saturating_sub(1));
+        }
+        let store = handle(&stored, &keys);
+        assert_eq!(counters(&store).0, shown);
+        block_on(store.modify(&at("a"), SecretChange::value(SecretValue::text("x")))).unwrap();
+        assert_eq!(stored.lock().unwrap().document.as_ref().unwrap().0.reads, after);
+    }
+}

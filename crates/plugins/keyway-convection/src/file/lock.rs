@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct FileLock {
     // Held for its lock.
     _file: File,
+    path: PathBuf,
 }
 
 impl FileLock {
@@ -25,7 +26,9 @@ impl FileLock {
             match file.try_lock() {
                 // Whoever removes the store removes the lock file too: then this lock is on
                 // a file that nobody else will ever meet.
-                Ok(()) if is_still_at(&file, path)? => return Ok(Some(Self { _file: file })),
+                Ok(()) if is_still_at(&file, path)? => {
+                    return Ok(Some(Self { _file: file, path: path.to_owned() }));
+                }
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error),
             }
@@ -38,9 +41,9 @@ impl FileLock {
     }
 
     /// Gives up the lock and removes its file.
-    pub(crate) fn discard(self, path: &Path) -> io::Result<()> {
+    pub(crate) fn discard(self) -> io::Result<()> {
         // Removed while still held, so that nobody can lock it in between.
-        match fs::remove_file(path) {
+        match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
@@ -72,4 +75,36 @@ fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
 #[allow(clippy::unnecessary_wraps)] // As on Unix.
 fn is_still_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn nobody_holds_a_lock_on_a_file_that_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".s.lock");
+        let (held, times) = (AtomicBool::new(false), AtomicU32::new(0));
+        let until = Instant::now() + Duration::from_millis(400);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while Instant::now() < until {
+                        // Each removes the lock file, so the others often have the old one open.
+                        let Some(lock) = FileLock::acquire(&path, Duration::ZERO).unwrap() else { continue };
+                        assert!(!held.swap(true, Ordering::SeqCst), "two hold the lock");
+                        std::thread::yield_now();
+                        held.store(false, Ordering::SeqCst);
+                        times.fetch_add(1, Ordering::SeqCst);
+                        lock.discard().unwrap();
+                    }
+                });
+            }
+        });
+        assert!(times.into_inner() > 10);
+        assert!(!path.exists());
+    }
 }

@@ -6,4 +6,4 @@ mod replace;
 
 pub(crate) use lock::FileLock;
 pub(crate) use paths::Paths;
-pub(crate) use replace::{read, remove, replace};
+pub(crate) use replace::{make_directory, read, remove, replace};

@@ -45,6 +45,25 @@ pub(crate) fn remove(paths: &Paths) -> io::Result<()> {
     sync_directory(&paths.directory)
 }
 
+/// Makes the folder, for its owner only, and what leads to it, durably.
+pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = directory
+        .ancestors()
+        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)?;
+    missing.iter().filter_map(|made| made.parent()).try_for_each(|parent| {
+        sync_directory(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+    })
+}
+
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -64,13 +83,13 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 
 /// Makes names that changed in the directory durable.
 #[cfg(unix)]
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
 /// Other systems have no such call.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)] // As on Unix.
-pub(crate) fn sync_directory(_: &Path) -> io::Result<()> {
+fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The text inside a store file: TOML, read and written without loss.
 //!
-//! Two pure functions: [`parse`] and [`print`]. What `print` gives, `parse` reads back the
+//! Two pure functions: [`parse()`] and [`print()`]. What `print` gives, `parse` reads back the
 //! same, and Python's TOML readers read with the same types.
 //!
 //! ```text

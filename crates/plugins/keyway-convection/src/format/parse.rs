@@ -26,6 +26,11 @@ use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 /// that too.
 pub fn parse(text: &str) -> Result<Document, UnreadableText> {
     let reader = Reader { text };
+    if text.starts_with('\u{feff}') {
+        // Later versions of TOML allow it, but not every reader of these files does.
+        let reason = "it begins with a byte order mark".to_owned();
+        return Err(reader.problem(0..0, Problem::Toml { reason }));
+    }
     let root = DeTable::parse(text).map_err(|error| {
         let reason = error.message().to_owned();
         reader.problem(error.span().unwrap_or(0..0), Problem::Toml { reason })

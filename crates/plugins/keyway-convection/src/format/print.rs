@@ -37,11 +37,10 @@ pub fn print(document: &Document, metadata: &PluginMetadata) -> Result<Zeroizing
 
 fn check_unknown(name: &str, value: &Structured) -> Result<(), Unstorable> {
     let free = match (name, value) {
-        (METADATA | CONFIG | STORE, _) => false,
         (STATS, Structured::Table(unknown)) => {
             unknown.get("reads").is_none() && unknown.get("writes").is_none()
         }
-        (STATS, _) => false,
+        (METADATA | CONFIG | STORE | STATS, _) => false,
         _ => true,
     };
     if free { check_value(value) } else { Err(Unstorable::NameTaken) }
