@@ -3,7 +3,8 @@
 //! ```text
 //!            create            initialized             rotate            rotated
 //!  (no store) ─────► Creating ─────────────► Active ──────────► Rotating ───────► Active
-//!      ▲                                       │  delete            │ delete
+//!      │ ▲     adopt            found          ▲ │                  │
+//!      └─┼─────────► Adopting ─────────────────┘ │ delete           │ delete
 //!      │               deleted                 ▼                    ▼
 //!      └──────────────────────────────────── Deleting ◄─────────────┘
 //! ```
@@ -21,6 +22,8 @@ use serde::{Deserialize, Serialize};
 pub enum Phase {
     /// It is to be initialized; perhaps it is already.
     Creating,
+    /// It is said to exist already, and is looked for.
+    Adopting,
     /// It is in use.
     Active,
     /// It is in use, and moves to other keys.
@@ -50,17 +53,25 @@ pub enum Event {
         /// The keys that will open it.
         keys: Vec<KeyId>,
     },
-    /// The plugin made it, or had made it already.
+    /// Somebody says that it exists already, sealed by these keys, and wants it listed.
+    Adopt {
+        /// The keys that open it.
+        keys: Vec<KeyId>,
+    },
+    /// The plugin made it, had made it already, or found it.
     Initialized,
-    /// The plugin refused to make it, and nothing was made.
+    /// The plugin refused to make it, and nothing was made; or it found none.
     NotInitialized,
     /// Somebody wants it moved to these keys.
     Rotate {
         /// The keys that will open it.
         new_keys: Vec<KeyId>,
     },
-    /// The plugin moved all of it.
-    Rotated,
+    /// The plugin moved all of it to these keys.
+    Rotated {
+        /// The keys that open it.
+        new_keys: Vec<KeyId>,
+    },
     /// Somebody wants it deleted.
     Delete,
     /// The plugin deleted all of it.
@@ -74,6 +85,8 @@ pub enum Effect {
     None,
     /// Ask the plugin to make the store.
     Initialize,
+    /// Ask the plugin whether there is the store.
+    Find,
     /// Ask the plugin to move it to the new keys.
     Rotate,
     /// Ask the plugin to delete it.
@@ -122,10 +135,14 @@ pub enum Refusal {
 /// [`Refusal`] when the event does not fit; nothing is to be done then.
 pub fn step(state: Option<&StoreState>, event: Event) -> Result<Step, Refusal> {
     match (state, event) {
-        (None, Event::Create { keys }) if keys.is_empty() => Err(Refusal::NoKeys),
+        (None, Event::Create { keys } | Event::Adopt { keys }) if keys.is_empty() => Err(Refusal::NoKeys),
         (None, Event::Create { keys }) => {
             let state = StoreState { phase: Phase::Creating, keys, new_keys: Vec::new() };
             Ok(Step { state: Some(state), effect: Effect::Initialize })
+        }
+        (None, Event::Adopt { keys }) => {
+            let state = StoreState { phase: Phase::Adopting, keys, new_keys: Vec::new() };
+            Ok(Step { state: Some(state), effect: Effect::Find })
         }
         (None, _) => Err(Refusal::NoStore),
         (Some(state), event) => step_existing(state, event),
@@ -133,33 +150,37 @@ pub fn step(state: Option<&StoreState>, event: Event) -> Result<Step, Refusal> {
 }
 
 fn step_existing(state: &StoreState, event: Event) -> Result<Step, Refusal> {
-    use Phase::{Active, Creating, Deleting, Rotating};
+    use Phase::{Active, Adopting, Creating, Deleting, Rotating};
 
     let to = |phase| StoreState { phase, ..state.clone() };
     match (state.phase, event) {
-        (Deleting, Event::Deleted) | (Creating, Event::NotInitialized) => {
+        (Deleting, Event::Deleted) | (Creating | Adopting, Event::NotInitialized) => {
             Ok(Step { state: None, effect: Effect::None })
         }
-        (Deleting | Active | Rotating | Creating, Event::Delete) => {
+        (Deleting | Active | Rotating | Creating | Adopting, Event::Delete) => {
             Ok(Step { state: Some(to(Deleting)), effect: Effect::Delete })
         }
         (Deleting, _) => Err(Refusal::BeingDeleted),
-        (_, Event::Create { .. }) => Err(Refusal::Exists),
-        (Creating, Event::Initialized) => Ok(Step { state: Some(to(Active)), effect: Effect::None }),
-        (Creating, Event::Rotate { .. }) => Err(Refusal::StillCreating),
+        (_, Event::Create { .. } | Event::Adopt { .. }) => Err(Refusal::Exists),
+        (Creating | Adopting, Event::Initialized) => Ok(Step { state: Some(to(Active)), effect: Effect::None }),
+        (Creating | Adopting, Event::Rotate { .. }) => Err(Refusal::StillCreating),
         (Active | Rotating, Event::Rotate { new_keys }) if new_keys.is_empty() => Err(Refusal::NoKeys),
         (Rotating, Event::Rotate { new_keys }) if new_keys != state.new_keys => Err(Refusal::OtherRotation),
         (Active | Rotating, Event::Rotate { new_keys }) => {
             let state = StoreState { phase: Rotating, keys: state.keys.clone(), new_keys };
             Ok(Step { state: Some(state), effect: Effect::Rotate })
         }
-        (Rotating, Event::Rotated) => {
-            let state = StoreState { phase: Active, keys: state.new_keys.clone(), new_keys: Vec::new() };
+        (Rotating, Event::Rotated { new_keys }) if new_keys == state.new_keys => {
+            let state = StoreState { phase: Active, keys: new_keys, new_keys: Vec::new() };
             Ok(Step { state: Some(state), effect: Effect::None })
         }
-        (Creating | Active, Event::Rotated)
+        // Another handle was told to do the same, and was faster.
+        (Active, Event::Rotated { new_keys }) if new_keys == state.keys => {
+            Ok(Step { state: Some(state.clone()), effect: Effect::None })
+        }
+        (Creating | Adopting | Active | Rotating, Event::Rotated { .. })
         | (Active | Rotating, Event::Initialized | Event::NotInitialized)
-        | (Creating | Active | Rotating, Event::Deleted) => Err(Refusal::NotUnderWay),
+        | (Creating | Adopting | Active | Rotating, Event::Deleted) => Err(Refusal::NotUnderWay),
     }
 }
 
@@ -169,6 +190,7 @@ impl StoreState {
     pub fn resumption(&self) -> Effect {
         match self.phase {
             Phase::Creating => Effect::Initialize,
+            Phase::Adopting => Effect::Find,
             Phase::Active => Effect::None,
             Phase::Rotating => Effect::Rotate,
             Phase::Deleting => Effect::Delete,
@@ -202,21 +224,22 @@ mod tests {
     fn any_event() -> impl Strategy<Value = Event> {
         prop_oneof![
             any_keys().prop_map(|keys| Event::Create { keys }),
+            any_keys().prop_map(|keys| Event::Adopt { keys }),
             Just(Event::Initialized),
             Just(Event::NotInitialized),
             any_keys().prop_map(|new_keys| Event::Rotate { new_keys }),
-            Just(Event::Rotated),
+            any_keys().prop_map(|new_keys| Event::Rotated { new_keys }),
             Just(Event::Delete),
             Just(Event::Deleted),
         ]
     }
 
-    /// The answer of a plugin that did what `effect` asks.
-    fn answer(effect: Effect) -> Option<Event> {
-        match effect {
+    /// The answer of a plugin that did what the state asks for.
+    fn answer(state: &StoreState) -> Option<Event> {
+        match state.resumption() {
             Effect::None => None,
-            Effect::Initialize => Some(Event::Initialized),
-            Effect::Rotate => Some(Event::Rotated),
+            Effect::Initialize | Effect::Find => Some(Event::Initialized),
+            Effect::Rotate => Some(Event::Rotated { new_keys: state.new_keys.clone() }),
             Effect::Delete => Some(Event::Deleted),
         }
     }
@@ -239,7 +262,7 @@ mod tests {
                 let mut resumed = state.clone();
                 for _ in 0..2 {
                     let Some(at) = &resumed else { break };
-                    let Some(answer) = answer(at.resumption()) else { break };
+                    let Some(answer) = answer(at) else { break };
                     resumed = step(Some(at), answer).unwrap().state;
                 }
                 prop_assert!(resumed.is_none_or(|state| state.phase == Phase::Active));
@@ -255,9 +278,9 @@ mod tests {
             for event in events {
                 let Ok(step) = step(state.as_ref(), event.clone()) else { continue };
                 match &event {
-                    Event::Create { keys } => in_use = keys.clone(),
+                    Event::Create { keys } | Event::Adopt { keys } => in_use = keys.clone(),
                     Event::Rotate { new_keys } => in_use.extend(new_keys),
-                    Event::Rotated => in_use = state.as_ref().unwrap().new_keys.clone(),
+                    Event::Rotated { new_keys } => in_use = new_keys.clone(),
                     _ => {}
                 }
                 state = step.state;
@@ -292,13 +315,23 @@ mod tests {
     }
 
     #[test]
+    fn the_slower_of_two_that_did_the_same_is_not_told_off() {
+        let active = StoreState { phase: Phase::Active, keys: vec![key(2)], new_keys: vec![] };
+        let rotated = |number| Event::Rotated { new_keys: vec![key(number)] };
+        assert_eq!(step(Some(&active), rotated(2)).unwrap().state, Some(active.clone()));
+        assert_eq!(step(Some(&active), rotated(3)), Err(Refusal::NotUnderWay));
+        let rotating = StoreState { phase: Phase::Rotating, keys: vec![key(1)], new_keys: vec![key(2)] };
+        assert_eq!(step(Some(&rotating), rotated(3)), Err(Refusal::NotUnderWay));
+    }
+
+    #[test]
     fn what_is_being_deleted_stays_so() {
         let deleting = StoreState { phase: Phase::Deleting, keys: vec![key(1)], new_keys: vec![] };
         for event in [
             Event::Create { keys: vec![key(1)] },
             Event::Initialized,
             Event::Rotate { new_keys: vec![key(2)] },
-            Event::Rotated,
+            Event::Rotated { new_keys: vec![key(2)] },
         ] {
             assert_eq!(step(Some(&deleting), event), Err(Refusal::BeingDeleted));
         }

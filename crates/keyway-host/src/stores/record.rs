@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::machine::{Phase, StoreState};
 use crate::sealed_records::RecordError;
 
-/// The schema that this version writes. It reads this one and all older ones.
+/// The schema that this version writes and reads. Whoever raises it goes on reading the
+/// older ones.
 const SCHEMA: u32 = 1;
 
 /// What the host remembers of a store.
