@@ -157,6 +157,47 @@ async fn a_creation_can_be_cut_short_anywhere() {
 }
 
 #[tokio::test]
+async fn an_adoption_can_be_cut_short_and_never_makes_a_store() {
+    for exists in [true, false] {
+        let (storage, host_keys, keys) = (memory(), ring(), ring());
+        if exists {
+            let elsewhere = start(&storage, &host_keys).await;
+            elsewhere.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
+            // The record of it is lost.
+            let records = KeyRange::prefix(*b"keyway-host\0\x01");
+            for entry in storage.scan(&records, None, 100).await.unwrap().entries {
+                let batch = Batch::new().delete(entry.key, keyway_storage::Expectation::Any);
+                let _ = storage.commit(batch).await.unwrap();
+            }
+        }
+        start(&storage, &host_keys).await;
+        // It dies after the intent was stored.
+        let stores = start(&dying(&storage, 1), &host_keys).await;
+        stores.adopt(&name("s"), "generic", json!({}), &keys).await.unwrap_err();
+        let stores = start(&storage, &host_keys).await;
+        let recovered = stores.recover(&keys, &silent).await.unwrap();
+        assert_eq!(recovered[0].phase, Phase::Adopting);
+        assert_eq!(recovered[0].outcome.is_ok(), exists);
+        assert_eq!(stores.open(&name("s"), &keys).await.is_ok(), exists);
+        assert_eq!(stores.list().await.unwrap().len(), usize::from(exists));
+    }
+}
+
+#[tokio::test]
+async fn two_handles_that_rotate_to_the_same_keys_both_succeed() {
+    let (storage, host_keys, old, new) = (memory(), ring(), ring(), ring());
+    let stores = start(&storage, &host_keys).await;
+    let one = stores.create(&name("s"), "generic", json!({}), &old).await.unwrap();
+    let two = stores.open(&name("s"), &old).await.unwrap();
+    one.create(NewSecret::new(at("a"), SecretValue::text("1"))).await.unwrap();
+    let (first, second) = tokio::join!(one.rotate(&new, &silent), two.rotate(&new, &silent));
+    first.unwrap();
+    second.unwrap();
+    let store = stores.open(&name("s"), &new).await.unwrap();
+    assert_eq!(store.get(&at("a")).await.unwrap().value.expose_text(), Some("1"));
+}
+
+#[tokio::test]
 async fn a_rotation_can_be_cut_short_anywhere() {
     for commits in 0.. {
         let (storage, host_keys, old, new) = (memory(), ring(), ring(), ring());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_core::{Clock, Registered, Registry, Resources, SystemClock};
+use keyway_core::{Clock, ErrorKind, PluginError, Registered, Registry, Resources, SystemClock};
 use keyway_seal::KeyRing;
 use keyway_secrets::{Opening, RotationListener, SecretStore, SecretStores, StoreError, StoreName};
 use keyway_storage::{Expectation, Revision, Storage};
@@ -165,7 +165,8 @@ impl Stores {
         configuration: Value,
         keys: &KeyRing,
     ) -> Result<HostedStore, StoresError> {
-        let guarded = self.begin(name, plugin, configuration, keys).await?;
+        let intent = Event::Create { keys: keys.ids().collect() };
+        let guarded = self.begin(intent, name, plugin, configuration, keys).await?;
         match guarded.initialize().await {
             Ok(()) => self.finish_creation(name, guarded).await,
             // Whether it took effect is not known: the record stays, and recover() decides.
@@ -185,9 +186,8 @@ impl Stores {
     /// there is no store, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
     ///
     /// # Cancel safety
-    /// As [`create`](Self::create): an adoption that was cut short is gone on with as a
-    /// creation. Data that is there is taken over, as was asked; where there is none, an
-    /// empty store is made, which a finished `adopt` would not have done.
+    /// As [`create`](Self::create), except that nothing is ever made: an adoption that was cut
+    /// short looks for the data again.
     pub async fn adopt(
         &self,
         name: &StoreName,
@@ -195,14 +195,9 @@ impl Stores {
         configuration: Value,
         keys: &KeyRing,
     ) -> Result<HostedStore, StoresError> {
-        let guarded = self.begin(name, plugin, configuration, keys).await?;
-        let found = match guarded.check_written_by().await {
-            Ok(Some(_)) => return self.finish_creation(name, guarded).await,
-            Ok(None) => StoreError::NotInitialized,
-            Err(error) => error,
-        };
-        self.advance(name, Event::NotInitialized).await?;
-        Err(found.into())
+        let intent = Event::Adopt { keys: keys.ids().collect() };
+        let guarded = self.begin(intent, name, plugin, configuration, keys).await?;
+        self.carry_out_adoption(name, guarded).await
     }
 
     /// Opens a store that is listed: finds its plugin, takes what it needs out of `keys`, and
@@ -221,8 +216,10 @@ impl Stores {
             return Err(Refusal::BeingDeleted.into());
         }
         let guarded = self.guarded(name, &record, keys)?;
-        if record.state.phase == Phase::Creating {
-            return self.resume_creation(name, guarded).await;
+        match record.state.phase {
+            Phase::Creating => return self.resume_creation(name, guarded).await,
+            Phase::Adopting => return self.carry_out_adoption(name, guarded).await,
+            Phase::Active | Phase::Rotating | Phase::Deleting => {}
         }
         match guarded.check_written_by().await? {
             Some(_) => Ok(HostedStore::new(self.clone(), name.clone(), guarded)),
@@ -286,6 +283,7 @@ impl Stores {
         match record.state.resumption() {
             Effect::None => Ok(()),
             Effect::Initialize => self.resume_creation(name, guarded).await.map(|_| ()),
+            Effect::Find => self.carry_out_adoption(name, guarded).await.map(|_| ()),
             Effect::Rotate => {
                 guarded.check_written_by().await?;
                 let new = select(keys, &record.state.new_keys)?;
@@ -311,8 +309,25 @@ impl Stores {
         self.finish_creation(name, guarded).await
     }
 
+    async fn carry_out_adoption(
+        &self,
+        name: &StoreName,
+        guarded: GuardedStore,
+    ) -> Result<HostedStore, StoresError> {
+        let refused = match guarded.check_written_by().await {
+            Ok(Some(_)) => return self.finish_creation(name, guarded).await,
+            Ok(None) => StoreError::NotInitialized,
+            // Whether there is a store is not known: the record stays.
+            Err(error) if is_passing(&error) => return Err(error.into()),
+            Err(error) => error,
+        };
+        self.advance(name, Event::NotInitialized).await?;
+        Err(refused.into())
+    }
+
     async fn begin(
         &self,
+        intent: Event,
         name: &StoreName,
         plugin: &str,
         configuration: Value,
@@ -321,8 +336,7 @@ impl Stores {
         // What can be refused without a trace is refused before anything is stored.
         let registered = self.plugin(plugin)?;
         registered.plugin().check_configuration(&configuration)?;
-        let ids: Vec<_> = keys.ids().collect();
-        let planned = step(None, Event::Create { keys: ids })?;
+        let planned = step(None, intent)?;
         let state = planned.state.ok_or(Refusal::NoKeys)?;
         let record = StoreRecord { plugin: registered.id().to_owned(), configuration, state };
         let guarded = self.guarded(name, &record, keys)?;
@@ -362,7 +376,7 @@ impl Stores {
         listener: &dyn RotationListener,
     ) -> Result<(), StoresError> {
         guarded.rotate(new, listener).await?;
-        self.advance(name, Event::Rotated).await
+        self.advance(name, Event::Rotated { new_keys: new.ids().collect() }).await
     }
 
     pub(super) async fn delete(&self, name: &StoreName, guarded: &GuardedStore) -> Result<(), StoresError> {
@@ -435,6 +449,11 @@ impl Stores {
         let (record, _) = self.read(name).await?.ok_or(Refusal::NoStore)?;
         Ok(record.state)
     }
+}
+
+/// Whether asking again later may give another answer, without anything having changed.
+fn is_passing(error: &StoreError) -> bool {
+    error.kind().is_retryable() || matches!(error.kind(), ErrorKind::DeadlineExceeded | ErrorKind::Internal)
 }
 
 /// The keys `needed`, in this order, out of all that are at hand.

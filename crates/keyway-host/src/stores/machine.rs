@@ -162,7 +162,9 @@ fn step_existing(state: &StoreState, event: Event) -> Result<Step, Refusal> {
         }
         (Deleting, _) => Err(Refusal::BeingDeleted),
         (_, Event::Create { .. } | Event::Adopt { .. }) => Err(Refusal::Exists),
-        (Creating | Adopting, Event::Initialized) => Ok(Step { state: Some(to(Active)), effect: Effect::None }),
+        (Creating | Adopting, Event::Initialized) => {
+            Ok(Step { state: Some(to(Active)), effect: Effect::None })
+        }
         (Creating | Adopting, Event::Rotate { .. }) => Err(Refusal::StillCreating),
         (Active | Rotating, Event::Rotate { new_keys }) if new_keys.is_empty() => Err(Refusal::NoKeys),
         (Rotating, Event::Rotate { new_keys }) if new_keys != state.new_keys => Err(Refusal::OtherRotation),
