@@ -18,8 +18,8 @@ pub struct GenericPlugin;
 /// choice of a storage engine, and what else can be set is a setting of the store, which
 /// `configure` changes while it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schemars", derive(keyway_core::schemars::JsonSchema))]
-#[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::schemars"))]
+#[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct GenericConfiguration {}
@@ -60,7 +60,7 @@ mod tests {
     #[cfg(feature = "schemars")]
     #[test]
     fn the_schema_says_so() {
-        let schema = keyway_core::configuration_schema::<GenericConfiguration>();
+        let schema = keyway_core::configuration::configuration_schema::<GenericConfiguration>();
         assert_eq!(schema["type"], "object");
         assert_eq!(schema["additionalProperties"], false);
     }
