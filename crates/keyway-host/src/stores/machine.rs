@@ -180,9 +180,8 @@ fn step_existing(state: &StoreState, event: Event) -> Result<Step, Refusal> {
         (Active, Event::Rotated { new_keys }) if new_keys == state.keys => {
             Ok(Step { state: Some(state.clone()), effect: Effect::None })
         }
-        (Creating | Adopting | Active | Rotating, Event::Rotated { .. })
-        | (Active | Rotating, Event::Initialized | Event::NotInitialized)
-        | (Creating | Adopting | Active | Rotating, Event::Deleted) => Err(Refusal::NotUnderWay),
+        (Creating | Adopting | Active | Rotating, Event::Rotated { .. } | Event::Deleted)
+        | (Active | Rotating, Event::Initialized | Event::NotInitialized) => Err(Refusal::NotUnderWay),
     }
 }
 
