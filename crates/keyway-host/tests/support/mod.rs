@@ -70,17 +70,13 @@ impl SecretStore for Store {
 
     async fn rotate(&self, _: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
         assert!(!self.panics_in_rotate, "in rotate");
-        match self.calls.fetch_add(1, Ordering::SeqCst) {
-            0 => {
-                listener.progressed(Progress { done: 2, total: 3 });
-                listener.progressed(Progress { done: 1, total: 3 });
-                Ok(())
-            }
-            _ => {
-                listener.progressed(Progress { done: 1, total: 3 });
-                std::future::pending().await
-            }
+        if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
+            listener.progressed(Progress { done: 2, total: 3 });
+            listener.progressed(Progress { done: 1, total: 3 });
+            return Ok(());
         }
+        listener.progressed(Progress { done: 1, total: 3 });
+        std::future::pending().await
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
