@@ -149,15 +149,31 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the storage.
-    pub fn lengths_of_a_record(&self) -> Result<(usize, usize), Trouble> {
+    pub fn lengths_of_a_record(&self) -> Result<Lengths, Trouble> {
         let page = block_on(self.storage.scan(&KeyRange::all(), None, 100))?;
         let mut lengths = BTreeMap::<_, u32>::new();
         for entry in &page.entries {
-            *lengths.entry((entry.key.len(), entry.value.len())).or_default() += 1;
+            // format (1) | key id (8) | length of the header token (4) | header token | value token
+            let header = entry.value.get(9..13).and_then(|bytes| bytes.try_into().ok());
+            let header = header.map_or(0, |bytes| u32::from_le_bytes(bytes) as usize);
+            let value_token = entry.value.len().saturating_sub(13 + header);
+            let found = Lengths { key: entry.key.len(), record: entry.value.len(), value_token };
+            *lengths.entry(found).or_default() += 1;
         }
         let most = lengths.into_iter().max_by_key(|(_, count)| *count).ok_or("the storage is empty")?;
         Ok(most.0)
     }
+}
+
+/// How long the parts of a record are, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lengths {
+    /// Its key in the storage.
+    pub key: usize,
+    /// All of its value in the storage.
+    pub record: usize,
+    /// The token in it that a `get` opens.
+    pub value_token: usize,
 }
 
 /// The value of a secret tells its number, so that a wrong one is noticed.

@@ -36,8 +36,10 @@ struct Pair {
     table: BareTable,
     fernet: fernet::Fernet,
     key_length: usize,
-    /// A value as the peer stores it: a token, as long as the records of the store or a little shorter.
-    token: Vec<u8>,
+    /// A value as the peer stores it, as long as the records of the store.
+    record: Vec<u8>,
+    /// What the peer opens of it: a token as long as the one that a `get` opens, or a little shorter.
+    token: String,
     secrets: u32,
     created: AtomicU32,
 }
@@ -45,14 +47,17 @@ struct Pair {
 impl Pair {
     fn new(directory: &Path, secrets: u32) -> Result<Self, Trouble> {
         let store = GenericStore::create(&directory.join(format!("generic-{secrets}.db")), secrets)?;
-        let (key_length, value_length) = store.lengths_of_a_record()?;
+        let lengths = store.lengths_of_a_record()?;
+        let (key_length, token_length) = (lengths.key, lengths.value_token);
         let fernet = fernet::Fernet::new(&fernet::Fernet::generate_key()).ok_or("no key")?;
-        let mut plaintext = vec![b'v'; value_length];
-        while keyway_seal::token_len(plaintext.len()) > value_length && plaintext.pop().is_some() {}
-        let token = fernet.encrypt(&plaintext).into_bytes();
+        let mut plaintext = vec![b'v'; token_length];
+        while keyway_seal::token_len(plaintext.len()) > token_length && plaintext.pop().is_some() {}
+        let token = fernet.encrypt(&plaintext);
+        let mut record = token.clone().into_bytes();
+        record.resize(lengths.record, b'.');
         let mut table = BareTable::create(&directory.join(format!("bare-{secrets}.db")))?;
-        table.insert_all((0..secrets).map(|number| (peer_key(number, key_length), &token)))?;
-        Ok(Self { store, table, fernet, key_length, token, secrets, created: AtomicU32::new(0) })
+        table.insert_all((0..secrets).map(|number| (peer_key(number, key_length), &record)))?;
+        Ok(Self { store, table, fernet, key_length, record, token, secrets, created: AtomicU32::new(0) })
     }
 
     /// A name that is not there yet; both sides of a pair may use the same one.
@@ -72,7 +77,7 @@ impl Pair {
 
     fn peer_create(&self) {
         let key = peer_key(self.next(), self.key_length);
-        self.table.insert(&key, &self.token).expect("an insert that is measured succeeds");
+        self.table.insert(&key, &self.record).expect("an insert that is measured succeeds");
     }
 
     fn get(&self, state: &mut u32) {
@@ -83,8 +88,8 @@ impl Pair {
 
     fn peer_get(&self, state: &mut u32) {
         let key = peer_key(self.any(state), self.key_length);
-        let token = self.table.get(&key).expect("a read that is measured succeeds").expect("a row");
-        let token = std::str::from_utf8(&token).expect("a token is text");
+        let record = self.table.get(&key).expect("a read that is measured succeeds").expect("a row");
+        let token = std::str::from_utf8(&record[..self.token.len()]).expect("a token is text");
         std::hint::black_box(self.fernet.decrypt(token).expect("a token of this key"));
     }
 }

@@ -98,8 +98,8 @@ impl Compatibility {
         if bytes.len() > LONGEST {
             return Err(ParseError::new(LONGEST, Expected::ShorterText));
         }
-        // Most strings are a range of two clauses.
-        let mut clauses = Vec::with_capacity(2);
+        // To count the commas is cheaper than to grow.
+        let mut clauses = Vec::with_capacity(Clause::count(text));
         let mut at = 0;
         let mut has_tail = false;
         loop {

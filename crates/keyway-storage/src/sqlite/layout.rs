@@ -8,9 +8,10 @@ use crate::{Record, Revision, StorageError};
 
 const LARGE: &str = "SELECT value FROM large_values WHERE id = ?1";
 
-/// Key and value together up to which a record lies in the tree of keys. A page of 4 KiB
-/// then has at least seven of them, and the tree stays flat.
-const SMALL_BYTES: usize = 512;
+/// Key and value together up to which a record lies in the tree of keys: what SQLite keeps
+/// whole on a page of 4 KiB in such a tree (1,002 bytes), less the other columns. A longer
+/// one would spill into pages of its own, and the tree would grow tall.
+const SMALL_BYTES: usize = 940;
 
 /// Whether the value goes into the table of large values.
 pub(super) fn is_large(key: &[u8], value: &[u8]) -> bool {
