@@ -16,7 +16,7 @@ use keyway_seal::{FileKeySource, Key, KeyRing};
 use keyway_secrets::{
     ListQuery, NewSecret, Opening, Progress, SecretAddress, SecretName, SecretStore, SecretStores, StoreName,
 };
-use keyway_storage::{KeyRange, Sqlite, Storage};
+use keyway_storage::{KeyRange, Memory, Sqlite, Storage};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::areas::Trouble;
@@ -74,7 +74,21 @@ impl GenericStore {
     }
 
     fn with(file: &Path, key: SecretString, ring: KeyRing) -> Result<Self, Trouble> {
-        let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(file)?);
+        Self::on(Arc::new(Sqlite::open(file)?), key, ring)
+    }
+
+    /// Makes an empty store in memory.
+    ///
+    /// # Errors
+    /// Those of the store and of the system.
+    pub fn in_memory() -> Result<Self, Trouble> {
+        let key = Key::generate()?;
+        let store = Self::on(Arc::new(Memory::new()), key.expose_text(), KeyRing::new([key])?)?;
+        block_on(store.store.initialize())?;
+        Ok(store)
+    }
+
+    fn on(storage: Arc<dyn Storage>, key: SecretString, ring: KeyRing) -> Result<Self, Trouble> {
         let registry = PLUGINS.registry()?;
         let plugin = registry.get::<SecretStores>("generic")?;
         let opening = Opening::new(StoreName::new("bench")?, plugin.metadata().clone(), ring)

@@ -13,7 +13,7 @@ use super::Trouble;
 use crate::{
     generic_store::{GenericStore, number_of_value},
     measure::{Clock, interleave, median},
-    peers::sqlite::BareTable,
+    peers::sqlite::{BareTable, peer_key},
     row::{Row, Target},
 };
 
@@ -92,20 +92,6 @@ impl Pair {
         let token = std::str::from_utf8(&record[..self.token.len()]).expect("a token is text");
         std::hint::black_box(self.fernet.decrypt(token).expect("a token of this key"));
     }
-}
-
-/// Keys of the generic store have no order that a reader could tell, so neither have the peer's.
-fn peer_key(number: u32, length: usize) -> Vec<u8> {
-    let mut state = u64::from(number) + 1;
-    let mut key = Vec::with_capacity(length + 8);
-    while key.len() < length {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        key.extend((mixed ^ (mixed >> 31)).to_be_bytes());
-    }
-    key.truncate(length);
-    key
 }
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {

@@ -64,6 +64,20 @@ impl BareTable {
     }
 }
 
+/// Keys of the generic store have no order that a reader could tell, so neither have the peer's.
+pub fn peer_key(number: u32, length: usize) -> Vec<u8> {
+    let mut state = u64::from(number) + 1;
+    let mut key = Vec::with_capacity(length + 8);
+    while key.len() < length {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        key.extend((mixed ^ (mixed >> 31)).to_be_bytes());
+    }
+    key.truncate(length);
+    key
+}
+
 #[cfg(test)]
 mod tests {
     use super::BareTable;
