@@ -218,9 +218,9 @@ mod tests {
     fn a_pair_does_on_both_sides_what_is_measured() {
         let directory = tempfile::tempdir().expect("a directory");
         let pair = Pair::new(directory.path(), 20).expect("a pair");
-        let (key, value) = pair.store.lengths_of_a_record().expect("records");
-        assert_eq!(pair.key_length, key);
-        assert!(pair.token.len() <= value && pair.token.len() + 24 > value, "{} {value}", pair.token.len());
+        let lengths = pair.store.lengths_of_a_record().expect("records");
+        assert_eq!((pair.key_length, pair.record.len()), (lengths.key, lengths.record));
+        assert!(pair.token.len() <= lengths.value_token && pair.token.len() + 24 > lengths.value_token);
         let mut state = 1;
         for _ in 0..10 {
             pair.create();
