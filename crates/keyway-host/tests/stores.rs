@@ -157,6 +157,22 @@ async fn a_creation_can_be_cut_short_anywhere() {
 }
 
 #[tokio::test]
+async fn a_creation_with_an_open_end_stays_listed() {
+    let (storage, host_keys, keys) = (memory(), ring(), ring());
+    start(&storage, &host_keys).await;
+    // The disk fails when the plugin makes the store: what is there now is not known.
+    let stores = start(&dying(&storage, 1), &host_keys).await;
+    let error = stores.create(&name("s"), "generic", json!({}), &keys).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    let stores = start(&storage, &host_keys).await;
+    assert_eq!(stores.list().await.unwrap()[0].state.phase, Phase::Creating);
+    let error = stores.create(&name("s"), "generic", json!({}), &keys).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    stores.open(&name("s"), &keys).await.unwrap();
+    assert_eq!(stores.list().await.unwrap()[0].state.phase, Phase::Active);
+}
+
+#[tokio::test]
 async fn an_adoption_can_be_cut_short_and_never_makes_a_store() {
     for exists in [true, false] {
         let (storage, host_keys, keys) = (memory(), ring(), ring());

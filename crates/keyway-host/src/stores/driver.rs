@@ -153,7 +153,9 @@ impl Stores {
     /// [`Refusal::Exists`] for a name that is taken; [`StoreError::AlreadyInitialized`] when
     /// the plugin finds data there already, which is left alone
     /// ([`adopt`](Self::adopt) takes it over); what the plugin answers. After an error
-    /// nothing is listed, except after a deadline: then [`recover`](Self::recover) decides.
+    /// that says that nothing was made, nothing is listed. One that leaves it open (a
+    /// deadline, a panic, a disk that failed) leaves the store listed as being created:
+    /// then [`open`](Self::open) or [`recover`](Self::recover) decides.
     ///
     /// # Cancel safety
     /// A dropped future leaves the store absent or listed as being created;
@@ -170,7 +172,7 @@ impl Stores {
         match guarded.initialize().await {
             Ok(()) => self.finish_creation(name, guarded).await,
             // Whether it took effect is not known: the record stays, and recover() decides.
-            Err(error @ StoreError::DeadlineExceeded { .. }) => Err(error.into()),
+            Err(error) if leaves_open(&error) => Err(error.into()),
             Err(error) => {
                 self.advance(name, Event::NotInitialized).await?;
                 Err(error.into())
@@ -318,7 +320,7 @@ impl Stores {
             Ok(Some(_)) => return self.finish_creation(name, guarded).await,
             Ok(None) => StoreError::NotInitialized,
             // Whether there is a store is not known: the record stays.
-            Err(error) if is_passing(&error) => return Err(error.into()),
+            Err(error) if leaves_open(&error) => return Err(error.into()),
             Err(error) => error,
         };
         self.advance(name, Event::NotInitialized).await?;
@@ -451,9 +453,18 @@ impl Stores {
     }
 }
 
-/// Whether asking again later may give another answer, without anything having changed.
-fn is_passing(error: &StoreError) -> bool {
-    error.kind().is_retryable() || matches!(error.kind(), ErrorKind::DeadlineExceeded | ErrorKind::Internal)
+/// Whether an error leaves open what is there now: a deadline, a disk that failed, a plugin
+/// that panicked. The others say that nothing was made.
+fn leaves_open(error: &StoreError) -> bool {
+    let kind = error.kind();
+    kind.is_retryable()
+        || matches!(
+            kind,
+            ErrorKind::DeadlineExceeded
+                | ErrorKind::Indeterminate
+                | ErrorKind::Internal
+                | ErrorKind::ContractViolation
+        )
 }
 
 /// The keys `needed`, in this order, out of all that are at hand.
