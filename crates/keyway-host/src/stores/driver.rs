@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_core::{Clock, ErrorKind, PluginError, Registered, Registry, Resources, SystemClock};
+use keyway_core::{Clock, ErrorKind, PluginError, Registered, Registry, Resources};
 use keyway_seal::KeyRing;
 use keyway_secrets::{Opening, RotationListener, SecretStore, SecretStores, StoreError, StoreName};
 use keyway_storage::{Expectation, Revision, Storage};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::StoresError;
 use super::guard::{GuardedStore, StoreLimits};
 use super::hosted::HostedStore;
-use super::machine::{Effect, Event, Phase, Refusal, StoreState, step};
+use super::machine::{Event, Phase, Refusal, StoreState, step};
 use super::record::StoreRecord;
 use crate::sealed_records::{RecordError, RecordKind, SealedRecords};
 
@@ -35,11 +35,11 @@ pub struct Stores {
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    registry: Registry,
-    records: SealedRecords,
-    resources: Resources,
-    clock: Arc<dyn Clock>,
-    limits: StoreLimits,
+    pub(super) registry: Registry,
+    pub(super) records: SealedRecords,
+    pub(super) resources: Resources,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) limits: StoreLimits,
 }
 
 /// What the host knows of a store.
@@ -54,88 +54,11 @@ pub struct StoreSummary {
     pub state: StoreState,
 }
 
-/// What became of a store that [`Stores::recover`] found in the middle of something.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Recovered {
-    /// Which store.
-    pub store: StoreName,
-    /// What it was in the middle of.
-    pub phase: Phase,
-    /// Whether that is finished now. If it is not, it stays listed until it is.
-    pub outcome: Result<(), StoresError>,
-}
-
-/// Makes a [`Stores`] with other than the usual settings.
-#[derive(Debug)]
-pub struct StoresBuilder {
-    registry: Registry,
-    storage: Arc<dyn Storage>,
-    keys: KeyRing,
-    resources: Resources,
-    clock: Arc<dyn Clock>,
-    limits: StoreLimits,
-}
-
-impl StoresBuilder {
-    /// Lends plugins more than the storage engine.
-    #[must_use]
-    pub fn resources(mut self, resources: Resources) -> Self {
-        self.resources = resources;
-        self
-    }
-
-    /// Sets the clock that plugins see.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Sets what the guards allow plugins.
-    #[must_use]
-    pub fn limits(mut self, limits: StoreLimits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Opens the host's records. It recovers nothing yet: call [`Stores::recover`] next.
-    ///
-    /// # Errors
-    /// [`StoresError::Registry`] lists every secret-store plugin that was made for another
-    /// contract than this engine drives (decision K3); [`StoresError::Record`] when the
-    /// records cannot be read with these keys.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing.
-    pub async fn start(self) -> Result<Stores, StoresError> {
-        self.registry.check_driven::<SecretStores>()?;
-        let records = SealedRecords::open(Arc::clone(&self.storage), self.keys).await?;
-        let resources = self.resources.with::<Arc<dyn Storage>>(self.storage);
-        let inner =
-            Inner { registry: self.registry, records, resources, clock: self.clock, limits: self.limits };
-        Ok(Stores { inner: Arc::new(inner) })
-    }
-}
-
 impl Stores {
-    /// An engine over these plugins, with its records on `storage` sealed by `keys`. The
-    /// storage engine is also lent to the plugins.
-    pub fn builder(registry: Registry, storage: Arc<dyn Storage>, keys: KeyRing) -> StoresBuilder {
-        StoresBuilder {
-            registry,
-            storage,
-            keys,
-            resources: Resources::new(),
-            clock: Arc::new(SystemClock),
-            limits: StoreLimits::default(),
-        }
-    }
-
     /// [`builder`](Self::builder) with the usual settings.
     ///
     /// # Errors
-    /// As [`StoresBuilder::start`].
+    /// As [`StoresBuilder::start`](super::StoresBuilder::start).
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -246,56 +169,7 @@ impl Stores {
         Ok(summaries)
     }
 
-    /// Goes on with everything that was cut short: creations, rotations, deletions. Call it
-    /// when the host starts. `keys` holds the keys of all stores; each takes what it needs.
-    ///
-    /// What cannot be finished is answered with the reason, and stays listed: nothing is
-    /// forgotten. `listener` is told how far rotations are.
-    ///
-    /// # Errors
-    /// [`StoresError::Record`] when the records cannot be read at all.
-    ///
-    /// # Cancel safety
-    /// It can be dropped and called again.
-    pub async fn recover(
-        &self,
-        keys: &KeyRing,
-        listener: &dyn RotationListener,
-    ) -> Result<Vec<Recovered>, StoresError> {
-        let mut recovered = Vec::new();
-        for summary in self.list().await? {
-            let phase = summary.state.phase;
-            if summary.state.resumption() != Effect::None {
-                let outcome = self.resume(&summary, keys, listener).await;
-                recovered.push(Recovered { store: summary.name, phase, outcome });
-            }
-        }
-        Ok(recovered)
-    }
-
-    async fn resume(
-        &self,
-        summary: &StoreSummary,
-        keys: &KeyRing,
-        listener: &dyn RotationListener,
-    ) -> Result<(), StoresError> {
-        let name = &summary.name;
-        let (record, _) = self.read(name).await?.ok_or(Refusal::NoStore)?;
-        let guarded = self.guarded(name, &record, keys)?;
-        match record.state.resumption() {
-            Effect::None => Ok(()),
-            Effect::Initialize => self.resume_creation(name, guarded).await.map(|_| ()),
-            Effect::Find => self.carry_out_adoption(name, guarded).await.map(|_| ()),
-            Effect::Rotate => {
-                guarded.check_written_by().await?;
-                let new = select(keys, &record.state.new_keys)?;
-                self.carry_out_rotation(name, &guarded, &new, listener).await
-            }
-            Effect::Delete => self.carry_out_deletion(name, &guarded).await,
-        }
-    }
-
-    async fn resume_creation(
+    pub(super) async fn resume_creation(
         &self,
         name: &StoreName,
         guarded: GuardedStore,
@@ -311,7 +185,7 @@ impl Stores {
         self.finish_creation(name, guarded).await
     }
 
-    async fn carry_out_adoption(
+    pub(super) async fn carry_out_adoption(
         &self,
         name: &StoreName,
         guarded: GuardedStore,
@@ -370,7 +244,7 @@ impl Stores {
         self.carry_out_rotation(name, guarded, new, listener).await
     }
 
-    async fn carry_out_rotation(
+    pub(super) async fn carry_out_rotation(
         &self,
         name: &StoreName,
         guarded: &GuardedStore,
@@ -389,7 +263,11 @@ impl Stores {
         self.carry_out_deletion(name, guarded).await
     }
 
-    async fn carry_out_deletion(&self, name: &StoreName, guarded: &GuardedStore) -> Result<(), StoresError> {
+    pub(super) async fn carry_out_deletion(
+        &self,
+        name: &StoreName,
+        guarded: &GuardedStore,
+    ) -> Result<(), StoresError> {
         guarded.marked_for_delete().await?;
         self.advance(name, Event::Deleted).await
     }
@@ -398,7 +276,7 @@ impl Stores {
         Ok(self.inner.registry.get::<SecretStores>(id)?)
     }
 
-    fn guarded(
+    pub(super) fn guarded(
         &self,
         name: &StoreName,
         record: &StoreRecord,
@@ -413,7 +291,10 @@ impl Stores {
         Ok(GuardedStore::open(registered.plugin(), opening, self.inner.limits)?)
     }
 
-    async fn read(&self, name: &StoreName) -> Result<Option<(StoreRecord, Revision)>, RecordError> {
+    pub(super) async fn read(
+        &self,
+        name: &StoreName,
+    ) -> Result<Option<(StoreRecord, Revision)>, RecordError> {
         match self.inner.records.read(RecordKind::Store, name.as_str()).await? {
             None => Ok(None),
             Some(opened) => Ok(Some((StoreRecord::from_bytes(&opened.payload)?, opened.revision))),
@@ -468,7 +349,7 @@ fn leaves_open(error: &StoreError) -> bool {
 }
 
 /// The keys `needed`, in this order, out of all that are at hand.
-fn select(keys: &KeyRing, needed: &[keyway_seal::KeyId]) -> Result<KeyRing, StoresError> {
+pub(super) fn select(keys: &KeyRing, needed: &[keyway_seal::KeyId]) -> Result<KeyRing, StoresError> {
     keys.select(needed.iter().copied()).ok_or_else(|| {
         let missing = needed.iter().copied().filter(|key| !keys.contains(*key)).collect();
         StoresError::MissingKeys { missing }

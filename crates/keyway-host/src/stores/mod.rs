@@ -81,15 +81,19 @@
 //!   for engines to come). Each step is conditional on the record, and the contract lets every
 //!   effect be repeated.
 
+mod builder;
 mod driver;
 mod error;
 mod guard;
 mod hosted;
 pub mod machine;
 mod record;
+mod recovery;
 
-pub use driver::{Recovered, StoreSummary, Stores, StoresBuilder};
+pub use builder::StoresBuilder;
+pub use driver::{StoreSummary, Stores};
 pub use error::StoresError;
 pub use guard::{GuardedStore, Isolation, StoreLimits};
 pub use hosted::HostedStore;
 pub use machine::{Phase, Refusal, StoreState};
+pub use recovery::Recovered;
