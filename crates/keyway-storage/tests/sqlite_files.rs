@@ -152,10 +152,10 @@ fn large_values_come_and_go_with_their_records() {
         assert_eq!(store.verify().unwrap(), 1);
         large()
     };
-    assert_eq!([600, 700, 511, 512, 3, 100_000].map(put), [1, 1, 0, 1, 0, 1]);
+    assert_eq!([1000, 1200, 939, 940, 3, 100_000].map(put), [1, 1, 0, 1, 0, 1]);
     assert!(block_on(store.commit(Batch::new().delete("a", Expectation::Any))).is_ok());
     assert_eq!((large(), store.verify().unwrap()), (0, 0));
-    let lost = Batch::new().put("b", vec![1; 600], Expectation::Absent).put("c", "", Expectation::Absent);
+    let lost = Batch::new().put("b", vec![1; 1000], Expectation::Absent).put("c", "", Expectation::Absent);
     assert!(block_on(store.commit(Batch::new().put("c", "", Expectation::Any))).is_ok());
     assert_eq!(block_on(store.commit(lost)).unwrap(), Outcome::Conflict { item: 1 });
     assert_eq!(large(), 0, "a batch that lost leaves nothing behind");
