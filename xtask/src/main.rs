@@ -9,6 +9,8 @@ mod arrows;
 mod bench;
 mod cargo;
 mod fuzz;
+mod instructions;
+mod miri;
 mod services;
 mod skips;
 mod summary;
@@ -29,6 +31,9 @@ Tasks:
   arrows                      check the arrows in ARCHITECTURE.md against what cargo reports
   fuzz [TARGET]               run the fuzz targets for a short time (needs nightly and cargo-fuzz)
       --seconds N             how long each target runs (default 5)
+  instructions                count the instructions of the hot paths against the baseline (needs valgrind)
+      --update                make a new baseline
+  miri                        the parser and the registry under miri (needs nightly and miri)
 ";
 
 /// Why a task did not succeed. The text is for the person at the terminal.
@@ -42,6 +47,8 @@ fn main() -> ExitCode {
             Some("bench") => bench::run(arguments),
             Some("arrows") => arrows::run(arguments),
             Some("fuzz") => fuzz::run(arguments),
+            Some("instructions") => instructions::run(arguments),
+            Some("miri") => miri::run(arguments),
             Some("help") => help(),
             _ => Err(format!("no task is called {}\n\n{USAGE}", task.to_string_lossy())),
         },

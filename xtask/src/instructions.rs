@@ -1,0 +1,162 @@
+//! `cargo xtask instructions`: counts the instructions of the hot paths under callgrind and compares
+//! them with the committed baseline.
+//!
+//! Instructions, unlike time, are the same on a busy machine. They depend on the compiler, so the
+//! baseline says which one it was made with, and another one is not compared.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Map, Value, json};
+
+use crate::{Failure, cargo};
+
+const BASELINE: &str = "benches/hot-paths/baseline.json";
+/// How far a count may lie from the baseline. A gain is a reason to make a new one, too.
+const TOLERANCE: f64 = 0.03;
+const FEW: u64 = 500;
+const MANY: u64 = 2500;
+
+/// Runs the task. Without valgrind, or with another compiler than the baseline's, it says so in one
+/// line and succeeds.
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    let mut update = false;
+    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        match argument {
+            lexopt::Arg::Long("update") => update = true,
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    if !cargo::answers("valgrind", &["--version"]) {
+        println!("missing: valgrind; skipped: the instruction counts of the hot paths");
+        return Ok(());
+    }
+    let compiler = compiler()?;
+    let file = cargo::workspace_root().join(BASELINE);
+    let baseline = if update { None } else { Some(read(&file)?) };
+    if let Some(baseline) = &baseline
+        && baseline["compiler"] != Value::String(compiler.clone())
+    {
+        println!(
+            "skipped: the instruction counts of the hot paths; the baseline is of {}, and this is {compiler}",
+            baseline["compiler"]
+        );
+        return Ok(());
+    }
+    let program = build()?;
+    let mut counts = Map::new();
+    for path in paths(&program)? {
+        let per_call = (count(&program, &path, MANY)? - count(&program, &path, FEW)?) / (MANY - FEW);
+        counts.insert(path, json!(per_call));
+    }
+    match baseline {
+        None => {
+            let text = serde_json::to_string_pretty(&json!({ "compiler": compiler, "instructions": counts }))
+                .map_err(|error| error.to_string())?;
+            fs::write(&file, text + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
+            println!("{BASELINE}: {} hot paths", counts.len());
+            Ok(())
+        }
+        Some(baseline) => compare(&baseline, &counts),
+    }
+}
+
+fn compare(baseline: &Value, counts: &Map<String, Value>) -> Result<(), Failure> {
+    let mut outside = Vec::new();
+    for (path, count) in counts {
+        let now = count.as_f64().unwrap_or(0.0);
+        let Some(before) = baseline["instructions"][path].as_f64() else {
+            outside.push(format!("{path} is not in the baseline"));
+            continue;
+        };
+        let change = now / before - 1.0;
+        println!("{path:8} {now:>8} instructions, {:+.1} % of the baseline's {before}", change * 100.0);
+        if change.abs() > TOLERANCE {
+            outside.push(format!("{path} changed by {:+.1} %", change * 100.0));
+        }
+    }
+    if outside.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "instruction counts left the baseline by more than {} %: {}\nif that is meant: cargo xtask instructions --update",
+        TOLERANCE * 100.0,
+        outside.join("; ")
+    ))
+}
+
+fn compiler() -> Result<String, Failure> {
+    let output =
+        Command::new("rustc").arg("--version").output().map_err(|error| format!("rustc: {error}"))?;
+    Ok(format!("{} on {}", String::from_utf8_lossy(&output.stdout).trim(), std::env::consts::ARCH))
+}
+
+fn read(file: &Path) -> Result<Value, Failure> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn build() -> Result<PathBuf, Failure> {
+    let built = cargo::cargo()
+        .args(["build", "--quiet", "--release", "--package", "keyway-hot-paths"])
+        .status()
+        .map_err(|error| format!("cargo does not start: {error}"))?;
+    if !built.success() {
+        return Err("the hot paths do not compile".to_owned());
+    }
+    Ok(cargo::target_directory()
+        .join("release/keyway-hot-paths")
+        .with_extension(std::env::consts::EXE_EXTENSION))
+}
+
+fn paths(program: &Path) -> Result<Vec<String>, Failure> {
+    let output = Command::new(program)
+        .arg("list")
+        .output()
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}
+
+/// The instructions of a whole run.
+fn count(program: &Path, path: &str, times: u64) -> Result<u64, Failure> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args([path, &times.to_string()])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("valgrind does not start: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("{path} failed under valgrind:\n{said}"));
+    }
+    collected(&said).ok_or_else(|| format!("valgrind did not say what it counted for {path}:\n{said}"))
+}
+
+/// The number in callgrind's line `Collected : 123`.
+fn collected(said: &str) -> Option<u64> {
+    let (_, rest) = said.lines().find_map(|line| line.split_once("Collected :"))?;
+    rest.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_found() {
+        assert_eq!(collected("==1== Events    : Ir\n==1== Collected : 299176\n"), Some(299_176));
+        assert_eq!(collected("nothing"), None);
+    }
+
+    #[test]
+    fn more_than_the_tolerance_is_a_failure_in_both_directions() {
+        let baseline = json!({ "instructions": { "a": 1000 } });
+        let counts = |count: u64| Map::from_iter([("a".to_owned(), json!(count))]);
+        assert!(compare(&baseline, &counts(1030)).is_ok());
+        assert!(compare(&baseline, &counts(1031)).is_err());
+        assert!(compare(&baseline, &counts(969)).is_err());
+        assert!(compare(&json!({ "instructions": {} }), &counts(1000)).is_err());
+    }
+}

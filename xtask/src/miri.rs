@@ -1,0 +1,30 @@
+//! `cargo xtask miri`: the parser and the registry of keyway-core under miri.
+
+use crate::{Failure, cargo};
+
+/// The tests that miri runs: those whose names begin so, and that do no I/O.
+const TESTS: [&str; 3] = ["compatibility::", "version::", "registry::"];
+
+/// Runs the task. Without nightly and miri it says so in one line and succeeds.
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    if let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        return Err(argument.unexpected().to_string());
+    }
+    if !cargo::answers("rustup", &["run", "nightly", "cargo", "miri", "--version"]) {
+        println!(
+            "missing: miri (rustup component add miri rust-src --toolchain nightly); skipped: core under miri"
+        );
+        return Ok(());
+    }
+    let status = cargo::rustup_cargo("nightly")
+        .args(["miri", "test", "--package", "keyway-core", "--lib", "--"])
+        .args(TESTS)
+        // Some thousand times the same path: minutes here, and nothing new.
+        .args(["--skip", "brute_force", "--skip", "agrees_with_a_map"])
+        // A few cases of each property: miri is some hundred times slower.
+        .env("PROPTEST_CASES", "4")
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+        .status()
+        .map_err(|error| format!("cargo miri does not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err("a test of keyway-core fails under miri".to_owned()) }
+}
