@@ -4,6 +4,7 @@ mod exclusion;
 mod formats;
 mod report;
 mod rule;
+pub mod secrets;
 mod suite;
 mod trial;
 mod verdict;
