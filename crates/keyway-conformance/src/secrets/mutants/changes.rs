@@ -120,9 +120,8 @@ impl Warp for DestroyHides {
     }
 
     async fn get(&self, it: &Warped, address: &SecretAddress) -> Result<Secret, StoreError> {
-        match it.notes.values().get(address) {
-            Some(None) => return Err(StoreError::SecretNotFound { address: address.clone() }),
-            _ => {}
+        if let Some(None) = it.notes.values().get(address) {
+            return Err(StoreError::SecretNotFound { address: address.clone() });
         }
         it.store.get(address).await
     }

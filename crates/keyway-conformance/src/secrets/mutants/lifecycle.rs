@@ -4,7 +4,7 @@ use std::fs::File;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use async_trait::async_trait;
 use keyway_secrets::{ListQuery, SecretPage, SecretStore, StoreError};
@@ -74,7 +74,7 @@ impl Warp for OneRoom {
 impl Warp for EagerOpen {
     fn opened(&self, store: &mut ReferenceStore) {
         let mut read = pin!(store.load_any());
-        while let Poll::Pending = read.as_mut().poll(&mut Context::from_waker(Waker::noop())) {}
+        while read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
     }
 }
 

@@ -152,14 +152,8 @@ fn faults() -> Vec<String> {
     let (rules, mutants) = (crate::secrets::suite().rules, all());
     let mut faults = Vec::new();
     for rule in &rules {
-        match CAUGHT_BY
-            .iter()
-            .filter(|(id, _)| *id == rule.id)
-            .map(|(_, mutants)| mutants.len())
-            .sum::<usize>()
-        {
-            0 => faults.push(format!("{} catches no mutant: write one that breaks it", rule.id)),
-            _ => {}
+        if CAUGHT_BY.iter().all(|(id, mutants)| *id != rule.id || mutants.is_empty()) {
+            faults.push(format!("{} catches no mutant: write one that breaks it", rule.id));
         }
     }
     for (id, names) in CAUGHT_BY {

@@ -19,6 +19,7 @@ use super::SecretStoreSubject;
 
 /// What a store may do differently and still keep the contract.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a habit of its own.
 pub(super) struct Habits {
     pub(super) capabilities: Capabilities,
     /// How many secrets a page holds at most, whatever was asked for.

@@ -196,7 +196,7 @@ impl ReferenceStore {
         }
     }
 
-    fn admit_description(&self, description: Option<&str>) -> Result<(), StoreError> {
+    fn admit_description(description: Option<&str>) -> Result<(), StoreError> {
         match description {
             Some(text) if text.len() > MAX_DESCRIPTION_BYTES => {
                 Err(StoreError::invalid("the description", "it is too long"))
@@ -205,7 +205,7 @@ impl ReferenceStore {
         }
     }
 
-    fn need(&self, declared: bool, what: &'static str) -> Result<(), StoreError> {
+    fn need(declared: bool, what: &'static str) -> Result<(), StoreError> {
         if declared { Ok(()) } else { Err(StoreError::Unsupported { what }) }
     }
 
@@ -277,8 +277,8 @@ impl SecretStore for ReferenceStore {
         self.admit(&secret.address)?;
         secret.address.name.check_creatable()?;
         self.admit_value(&secret.value)?;
-        self.need(self.habits.capabilities.descriptions || secret.description.is_none(), "descriptions")?;
-        self.admit_description(secret.description.as_deref())?;
+        Self::need(self.habits.capabilities.descriptions || secret.description.is_none(), "descriptions")?;
+        Self::admit_description(secret.description.as_deref())?;
         let now = self.now();
         self.change(|content| {
             match content.find(&secret.address) {
@@ -312,7 +312,7 @@ impl SecretStore for ReferenceStore {
         expected: Option<SecretVersion>,
     ) -> Result<(), StoreError> {
         self.admit(address)?;
-        self.need(self.habits.capabilities.versions || expected.is_none(), "versions")?;
+        Self::need(self.habits.capabilities.versions || expected.is_none(), "versions")?;
         self.change(|content| {
             let at = content.find(address)?;
             Self::check_version(&content.secrets[at], expected)?;
@@ -336,9 +336,9 @@ impl SecretStore for ReferenceStore {
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         self.admit(address)?;
-        self.need(self.habits.capabilities.versions || change.expected.is_none(), "versions")?;
-        self.need(self.habits.capabilities.descriptions || change.description.is_none(), "descriptions")?;
-        self.admit_description(change.description.as_ref().and_then(Option::as_deref))?;
+        Self::need(self.habits.capabilities.versions || change.expected.is_none(), "versions")?;
+        Self::need(self.habits.capabilities.descriptions || change.description.is_none(), "descriptions")?;
+        Self::admit_description(change.description.as_ref().and_then(Option::as_deref))?;
         change.value.as_ref().map_or(Ok(()), |value| self.admit_value(value))?;
         let now = self.now();
         self.change(|content| {
@@ -360,7 +360,7 @@ impl SecretStore for ReferenceStore {
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
         if let EnvironmentFilter::In(_) = query.environment {
-            self.need(self.habits.capabilities.environments, "environments")?;
+            Self::need(self.habits.capabilities.environments, "environments")?;
         }
         let after = after(query.after.as_ref(), SECRET_CURSOR)?;
         let content = self.load().await?.content;
@@ -409,7 +409,10 @@ impl SecretStore for ReferenceStore {
             [] => None,
             [("note", keyway_core::Structured::Text(note))] => Some(note.to_string()),
             _ => {
-                return Err(StoreError::invalid("the settings", "a `note`, which is a text, is all there is"));
+                return Err(StoreError::invalid(
+                    "the settings",
+                    "a `note`, which is a text, is all there is",
+                ));
             }
         };
         self.change(|content| {
@@ -429,15 +432,13 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
-        let Loaded { content, revision, keys } = match self.load_any().await {
-            Err(StoreError::Deleted) => return Ok(()),
-            other => match other? {
-                Some(found) => found,
-                None => {
-                    self.deleted.store(true, Ordering::SeqCst);
-                    return Ok(());
-                }
-            },
+        let loaded = match self.load_any().await {
+            Err(StoreError::Deleted) => None,
+            other => other?,
+        };
+        let Some(Loaded { content, revision, keys }) = loaded else {
+            self.deleted.store(true, Ordering::SeqCst);
+            return Ok(());
         };
         (self.check)(&self.metadata, &content.written_by)?;
         let written = if self.habits.names_stay_taken {
@@ -459,7 +460,7 @@ impl SecretStore for ReferenceStore {
         after_cursor: Option<&Cursor>,
         limit: usize,
     ) -> Result<EnvironmentPage, StoreError> {
-        self.need(self.habits.capabilities.environments, "environments")?;
+        Self::need(self.habits.capabilities.environments, "environments")?;
         let after = after(after_cursor, ENVIRONMENT_CURSOR)?;
         let mut content = self.load().await?.content;
         content.environments.sort_by(|one, other| one.name.cmp(&other.name));
@@ -478,13 +479,13 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
-        self.need(self.habits.capabilities.environments, "environments")?;
+        Self::need(self.habits.capabilities.environments, "environments")?;
         let content = self.load().await?.content;
         content.environments[content.find_environment(name)?].answer()
     }
 
     async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
-        self.need(self.habits.capabilities.environments, "environments")?;
+        Self::need(self.habits.capabilities.environments, "environments")?;
         check_url(environment.external_url.as_deref())?;
         let now = self.now();
         self.change(|content| {
@@ -508,7 +509,7 @@ impl SecretStore for ReferenceStore {
         name: &EnvironmentName,
         change: EnvironmentChange,
     ) -> Result<Environment, StoreError> {
-        self.need(self.habits.capabilities.environments, "environments")?;
+        Self::need(self.habits.capabilities.environments, "environments")?;
         check_url(change.external_url.as_deref())?;
         let now = self.now();
         self.change(|content| {

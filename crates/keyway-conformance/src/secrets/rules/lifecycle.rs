@@ -130,6 +130,7 @@ async fn opening_does_nothing(trial: &SecretTrial<'_>) -> Checked {
     ensure(rest.is_empty(), "nothing left behind", format!("{} records or files", rest.len()))
 }
 
+#[allow(clippy::unused_async)] // Every check is asynchronous.
 async fn unknown_configuration_is_refused(trial: &SecretTrial<'_>) -> Checked {
     const KEY: &str = "no such key in any plugin";
     let place = Place::new(trial)?;

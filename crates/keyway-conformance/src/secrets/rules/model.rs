@@ -5,6 +5,7 @@ use std::thread;
 
 use keyway_secrets::{
     EnvironmentFilter, ListQuery, NewSecret, SecretAddress, SecretChange, SecretStore, SecretVersion,
+    StoreError,
 };
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
@@ -85,6 +86,7 @@ fn value_text(value: u8) -> String {
     format!("value {value}")
 }
 
+#[allow(clippy::unused_async)] // Every check is asynchronous.
 async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
     let mut seed = [0; 32];
     for part in seed.chunks_mut(8) {
@@ -170,19 +172,7 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
                 };
                 let wanted = model.list(layer.map(|layer| layer % layers));
                 let query = ListQuery::all().of(filter).with_values().limit(usize::from(limit));
-                let found = match store.list(&query).await {
-                    Err(error) => Err(error),
-                    Ok(_) => {
-                        let mut all: Vec<_> = list_all(&store, &query).await?;
-                        all.sort_by(|one, other| one.header.address.cmp(&other.header.address));
-                        let shown = all.iter().map(|listed| {
-                            let value = listed.value.as_ref().and_then(|value| value.expose_text());
-                            format!("{} with {value:?}", seen(&listed.header))
-                        });
-                        Ok(shown.collect::<Vec<_>>().join(", "))
-                    }
-                };
-                (found, wanted)
+                (listed(&store, &query).await?, wanted)
             }
             Step::CreateEnvironment { layer } if layer % layers != 0 => {
                 let wanted = if model.environments.insert(layer) {
@@ -210,6 +200,20 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
         }
     }
     Ok(())
+}
+
+/// A whole list as the model writes it; the refusal of its first page, if it is one.
+async fn listed(store: &dyn SecretStore, query: &ListQuery) -> Result<Result<String, StoreError>, Broken> {
+    if let Err(error) = store.list(query).await {
+        return Ok(Err(error));
+    }
+    let mut all = list_all(store, query).await?;
+    all.sort_by(|one, other| one.header.address.cmp(&other.header.address));
+    let shown = all.iter().map(|listed| {
+        let value = listed.value.as_ref().and_then(|value| value.expose_text());
+        format!("{} with {value:?}", seen(&listed.header))
+    });
+    Ok(Ok(shown.collect::<Vec<_>>().join(", ")))
 }
 
 /// What the model knows of a header.
