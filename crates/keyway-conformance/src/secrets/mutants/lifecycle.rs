@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Waker};
 
 use async_trait::async_trait;
 use keyway_secrets::{ListQuery, SecretPage, SecretStore, StoreError};
-use keyway_storage::{Batch, Expectation};
+use keyway_storage::{Batch, Expectation, Storage};
 use serde_json::Value;
 
 use super::warp::{Warp, Warped, mutants};
@@ -29,7 +28,8 @@ mutants! {
     DeletionNeverResumes of FULL "does not go on with a deletion that did not end";
     KeepsACopy of FULL "leaves a copy of a deleted store";
     DeletesAnything of FULL "deletes data that it may not read";
-    KeepsWhatWasLent of FULL "never gives back the storage, and keeps a file open";
+    KeepsWhatWasLent of FULL "never gives back the storage";
+    KeepsFilesOpen of FULL "never closes a file";
 }
 
 #[async_trait]
@@ -173,15 +173,22 @@ impl Warp for DeletesAnything {
     }
 }
 
-#[async_trait]
 impl Warp for KeepsWhatWasLent {
     fn opened(&self, store: &mut ReferenceStore) {
         std::mem::forget(Arc::clone(&store.storage));
-        std::mem::forget(File::open(std::env::current_exe().unwrap_or_default()));
     }
+}
 
-    async fn initialize(&self, it: &Warped) -> Result<(), StoreError> {
-        it.notes.flag.store(true, Ordering::SeqCst);
-        it.store.initialize().await
+/// The files that a mutant keeps open. They are closed when their place is gone, so that
+/// the process of the kit does not run out of them.
+static KEPT: Mutex<Vec<(Weak<dyn Storage>, File)>> = Mutex::new(Vec::new());
+
+impl Warp for KeepsFilesOpen {
+    fn opened(&self, store: &mut ReferenceStore) {
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(place, _)| place.strong_count() > 0);
+        if let Ok(file) = std::env::current_exe().and_then(File::open) {
+            kept.push((Arc::downgrade(&store.storage), file));
+        }
     }
 }

@@ -94,6 +94,6 @@ pub const CAUGHT_BY: &[(&str, &[&str])] = &[
     ("SEC-160", &["DebugShowsValues"]),
     ("SEC-161", &["ErrorsShowValues"]),
     ("SEC-162", &["TracesValues"]),
-    ("SEC-165", &["KeepsWhatWasLent"]),
+    ("SEC-165", &["KeepsWhatWasLent", "KeepsFilesOpen"]),
     ("SEC-170", &["LosesTheFourth"]),
 ];
