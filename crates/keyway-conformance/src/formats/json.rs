@@ -1,0 +1,30 @@
+//! The report for programs.
+
+use serde_json::{Value, json};
+
+use crate::{Report, Verdict};
+
+pub(super) fn write(report: &Report) -> String {
+    let rows: Vec<Value> = report
+        .outcomes()
+        .iter()
+        .map(|outcome| {
+            let detail = match &outcome.verdict {
+                Verdict::Skipped { capability } => format!("{capability} is not declared"),
+                Verdict::Excluded { reason } => reason.clone(),
+                _ => outcome.explanation(),
+            };
+            json!({
+                "plugin": outcome.subject,
+                "kind": outcome.kind,
+                "rule": outcome.rule,
+                "level": outcome.level.as_str(),
+                "verdict": outcome.verdict.as_str(),
+                "detail": detail,
+            })
+        })
+        .collect();
+    let mut text = serde_json::to_string_pretty(&rows).unwrap_or_default();
+    text.push('\n');
+    text
+}

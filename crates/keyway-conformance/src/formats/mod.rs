@@ -1,0 +1,48 @@
+//! Reports as text: for people, for programs, for build servers.
+
+mod json;
+mod junit;
+mod markdown;
+mod table;
+
+use crate::Report;
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// A table for the terminal, with an explanation of each failure.
+    #[default]
+    Table,
+    /// A list of rows {plugin, kind, rule, level, verdict, detail}.
+    Json,
+    /// `JUnit` XML, skips with their reasons.
+    Junit,
+    /// A table for a page.
+    Markdown,
+}
+
+impl Format {
+    /// The format of this name: `table`, `json`, `junit`, `markdown`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "table" => Self::Table,
+            "json" => Self::Json,
+            "junit" => Self::Junit,
+            "markdown" => Self::Markdown,
+            _ => return None,
+        })
+    }
+}
+
+impl Report {
+    /// The report as text.
+    pub fn format(&self, format: Format) -> String {
+        match format {
+            Format::Table => table::write(self),
+            Format::Json => json::write(self),
+            Format::Junit => junit::write(self),
+            Format::Markdown => markdown::write(self),
+        }
+    }
+}

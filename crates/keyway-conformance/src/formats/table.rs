@@ -1,0 +1,42 @@
+//! The report for the terminal.
+
+use std::fmt::Write;
+
+use crate::{Report, Verdict};
+
+pub(super) fn write(report: &Report) -> String {
+    let mut text = String::new();
+    let mut subject = None;
+    for outcome in report.outcomes() {
+        if subject != Some((outcome.kind, outcome.subject.as_str())) {
+            subject = Some((outcome.kind, outcome.subject.as_str()));
+            let _ = writeln!(text, "\n{} ({})", outcome.subject, outcome.kind);
+        }
+        let reason = match &outcome.verdict {
+            Verdict::Skipped { capability } => format!(" ({capability} is not declared)"),
+            Verdict::Excluded { reason } => format!(" ({reason})"),
+            _ => String::new(),
+        };
+        let (verdict, rule, level) = (outcome.verdict.as_str(), outcome.rule, outcome.level);
+        let _ = writeln!(text, "  {verdict:8} {rule:8} {level:6} {}{reason}", outcome.sentence);
+    }
+    for outcome in report.outcomes() {
+        let explanation = outcome.explanation();
+        if !explanation.is_empty() {
+            let _ = write!(text, "\n{}: {explanation}", outcome.subject);
+        }
+    }
+    for fault in report.faults() {
+        let _ = writeln!(text, "\n{fault}");
+    }
+    let totals = report.totals();
+    if totals.passed + totals.failed + totals.excluded == 0 {
+        text.push_str("\nno rule was run: nothing is proved\n");
+    }
+    let _ = writeln!(
+        text,
+        "\n{} passed, {} failed, {} skipped, {} excluded",
+        totals.passed, totals.failed, totals.skipped, totals.excluded
+    );
+    text
+}

@@ -1,0 +1,68 @@
+//! A report: what came of all rules, as a value.
+
+use crate::verdict::{Outcome, Verdict};
+
+/// What came of all rules that were run, for one subject or for several.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    outcomes: Vec<Outcome>,
+    faults: Vec<String>,
+}
+
+/// How many rules ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Rules that are kept.
+    pub passed: usize,
+    /// Rules that are broken.
+    pub failed: usize,
+    /// Rules that do not apply.
+    pub skipped: usize,
+    /// Rules that are broken, with a reason that is accepted.
+    pub excluded: usize,
+}
+
+impl Report {
+    pub(crate) fn new(outcomes: Vec<Outcome>, faults: Vec<String>) -> Self {
+        Self { outcomes, faults }
+    }
+
+    /// Adds the outcomes of another report.
+    pub fn append(&mut self, other: Self) {
+        self.outcomes.extend(other.outcomes);
+        self.faults.extend(other.faults);
+    }
+
+    /// All outcomes, in the order of subjects and rules.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// What is wrong with the run itself: stale exclusions.
+    pub fn faults(&self) -> &[String] {
+        &self.faults
+    }
+
+    /// How many rules ended how.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for outcome in &self.outcomes {
+            match outcome.verdict {
+                Verdict::Passed => totals.passed += 1,
+                Verdict::Failed(_) => totals.failed += 1,
+                Verdict::Skipped { .. } => totals.skipped += 1,
+                Verdict::Excluded { .. } => totals.excluded += 1,
+            }
+        }
+        totals
+    }
+
+    /// Whether every MUST and SHOULD is kept, at least one rule was really run, and the run
+    /// itself is sound.
+    pub fn succeeded(&self) -> bool {
+        let totals = self.totals();
+        totals.passed + totals.failed + totals.excluded > 0
+            && self.faults.is_empty()
+            && !self.outcomes.iter().any(Outcome::is_fault)
+    }
+}

@@ -1,0 +1,81 @@
+//! The suite against the plugins of this workspace.
+
+use std::sync::Arc;
+
+use keyway_core::{Registry, Structured, Table};
+use keyway_secrets::SecretStores;
+use serde_json::json;
+
+use super::{SecretStoreSubject, suite};
+use crate::{Outcome, Report, RunOptions, Verdict};
+
+fn passes(subject: SecretStoreSubject) {
+    let report = suite().run(&Arc::new(subject), &RunOptions::default());
+    assert!(report.succeeded(), "{}", failures(&report));
+}
+
+fn failures(report: &Report) -> String {
+    report
+        .outcomes()
+        .iter()
+        .filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)))
+        .map(Outcome::explanation)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn registered(id: &str) -> SecretStoreSubject {
+    const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_generic, keyway_convection };
+    let registry: Registry = PLUGINS.registry().unwrap();
+    let plugin = registry.get::<SecretStores>(id).unwrap();
+    SecretStoreSubject::of(plugin.registration()).unwrap()
+}
+
+#[test]
+fn every_clause_has_a_rule() {
+    crate::check_rules(&suite()).unwrap();
+}
+
+#[test]
+fn the_reference_store_keeps_the_contract() {
+    passes(super::reference());
+}
+
+#[test]
+fn a_minimal_store_keeps_the_contract() {
+    passes(super::minimal());
+}
+
+#[test]
+fn a_strange_store_keeps_the_contract() {
+    passes(super::strange());
+}
+
+#[test]
+fn the_generic_plugin_keeps_the_contract() {
+    let mut settings = Table::new();
+    settings.insert("maximum_value_bytes", Structured::Integer(4096.into()));
+    passes(registered("generic").example_settings(settings));
+}
+
+#[test]
+fn the_convection_plugin_keeps_the_contract() {
+    let (mut settings, mut data) = (Table::new(), Table::new());
+    data.insert("note", Structured::text("any"));
+    settings.insert("data", Structured::Table(data));
+    let subject = registered("convection-generic").configuration(|scratch| json!({ "directory": scratch }));
+    passes(subject.example_settings(settings));
+}
+
+#[test]
+fn every_mutant_is_caught_by_its_rules() {
+    let matrix = super::mutants::matrix(&super::mutants::MutantOptions::default().expected_rules_only());
+    assert!(matrix.succeeded(), "{matrix}");
+}
+
+#[test]
+#[ignore = "it tries every rule on every mutant, which takes minutes: `cargo xtask conformance --mutants` does so"]
+fn the_whole_matrix() {
+    let matrix = super::mutants::matrix(&super::mutants::MutantOptions::default());
+    assert!(matrix.succeeded(), "{matrix}");
+}

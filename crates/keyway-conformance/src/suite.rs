@@ -1,0 +1,406 @@
+//! A suite: rules, and how they are run.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::exclusion::Exclusion;
+use crate::trial::History;
+use crate::verdict::{Failure, Outcome, Verdict};
+use crate::{Broken, Clause, Level, Report, Rule, Trial};
+
+/// The rules of one kind of subject, and the clauses that they come from.
+pub struct Suite<S: ?Sized + 'static> {
+    /// The kind of subject, as reports call it.
+    pub kind: &'static str,
+    /// The rules, sorted by id.
+    pub rules: Vec<&'static Rule<S>>,
+    /// The clauses that the rules have to cover.
+    pub clauses: &'static [Clause],
+}
+
+/// How a suite is run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// The seed of all random choices; each rule gets one of its own from it.
+    pub seed: u64,
+    /// How long a rule may take, 60 s by default.
+    pub deadline: Duration,
+    /// Run only the rules whose ids begin with this.
+    pub only: Option<String>,
+    /// Rules that are known to be broken.
+    pub exclusions: Vec<Exclusion>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { seed: 1, deadline: Duration::from_secs(60), only: None, exclusions: Vec::new() }
+    }
+}
+
+impl RunOptions {
+    /// Sets the seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets how long a rule may take.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Runs only the rules whose ids begin with `prefix`.
+    #[must_use]
+    pub fn only(mut self, prefix: impl Into<String>) -> Self {
+        self.only = Some(prefix.into());
+        self
+    }
+
+    /// Accepts for now that a rule is broken.
+    #[must_use]
+    pub fn exclude(mut self, exclusion: Exclusion) -> Self {
+        self.exclusions.push(exclusion);
+        self
+    }
+}
+
+/// What a suite tests: a name for reports, and a version that exclusions expire by.
+pub trait Subject: Send + Sync + 'static {
+    /// What reports call it: the id under which it is registered.
+    fn name(&self) -> String;
+
+    /// Its version.
+    fn version(&self) -> keyway_core::Version;
+}
+
+impl<S: Subject + ?Sized> Suite<S> {
+    /// Runs the rules, each on a thread of its own, with its panic contained and its time
+    /// limited, in the order of their ids.
+    pub fn run(&self, subject: &Arc<S>, options: &RunOptions) -> Report {
+        let mut outcomes = Vec::new();
+        for rule in self.rules.iter().filter(|rule| is_chosen(rule.id, options)) {
+            let outcome = self.run_rule(rule, subject, options);
+            outcomes.push(outcome);
+        }
+        let faults = exclusion_faults(&outcomes, subject.as_ref(), options);
+        Report::new(outcomes, faults)
+    }
+
+    /// Runs one rule.
+    pub fn run_rule(&self, rule: &'static Rule<S>, subject: &Arc<S>, options: &RunOptions) -> Outcome {
+        let seed = options.seed;
+        let begun = Instant::now();
+        let history = Arc::new(History::default());
+        let verdict = match catch_unwind(AssertUnwindSafe(|| skipped(rule, &**subject))) {
+            Ok(Some(capability)) => Verdict::Skipped { capability },
+            Ok(None) => Self::judge(rule, subject, seed, &history, options),
+            Err(panic) => failed(
+                "no panic",
+                format!("asking for capabilities panicked: {}", panic_text(&*panic)),
+                &history,
+            ),
+        };
+        Outcome {
+            subject: subject.name(),
+            kind: self.kind,
+            rule: rule.id,
+            level: rule.level,
+            sentence: rule.sentence,
+            clauses: rule.clauses,
+            verdict,
+            seed,
+            took: begun.elapsed(),
+        }
+    }
+
+    fn judge(
+        rule: &'static Rule<S>,
+        subject: &Arc<S>,
+        seed: u64,
+        history: &Arc<History>,
+        options: &RunOptions,
+    ) -> Verdict {
+        let (sender, receiver) = channel();
+        let worker = thread::Builder::new().name(rule.id.to_owned()).spawn({
+            let (subject, history) = (Arc::clone(subject), Arc::clone(history));
+            move || {
+                // Nobody waits any more if the deadline has passed.
+                let _ =
+                    sender.send(catch_unwind(AssertUnwindSafe(|| check(rule, &*subject, seed, &history))));
+            }
+        });
+        if let Err(error) = worker {
+            return failed("a thread to run on", format!("the system gave none: {error}"), history);
+        }
+        let verdict = match receiver.recv_timeout(options.deadline) {
+            Ok(Ok(Ok(()))) => Verdict::Passed,
+            Ok(Ok(Err(Broken::Rule { expected, observed }))) => failed(expected, observed, history),
+            Ok(Ok(Err(Broken::Missing { capability }))) => Verdict::Skipped { capability },
+            Ok(Err(panic)) => failed("no panic", format!("it panicked: {}", panic_text(&*panic)), history),
+            Err(RecvTimeoutError::Timeout) => {
+                failed(format!("an end within {:?}", options.deadline), "it was still running", history)
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                failed("an answer", "its thread ended without one", history)
+            }
+        };
+        let exclusion = options.exclusions.iter().find(|exclusion| exclusion.rule == rule.id);
+        match (verdict, exclusion) {
+            (Verdict::Failed(_), Some(exclusion)) if subject.version() < exclusion.until => {
+                Verdict::Excluded { reason: exclusion.reason.to_owned() }
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// The table that leads from every clause to its rules, and the clauses that no rule
+    /// covers.
+    pub fn coverage(&self) -> Vec<(Clause, Vec<&'static str>)> {
+        let rules_of = |clause: &Clause| {
+            self.rules.iter().filter(|rule| rule.clauses.contains(&clause.id)).map(|rule| rule.id).collect()
+        };
+        self.clauses.iter().map(|clause| (*clause, rules_of(clause))).collect()
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for Suite<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Suite({}, {} rules)", self.kind, self.rules.len())
+    }
+}
+
+fn is_chosen(rule: &str, options: &RunOptions) -> bool {
+    options.only.as_deref().is_none_or(|prefix| rule.starts_with(prefix))
+}
+
+fn skipped<S: ?Sized>(rule: &Rule<S>, subject: &S) -> Option<&'static str> {
+    rule.needs.filter(|need| !(need.declared)(subject)).map(|need| need.capability)
+}
+
+fn check<S: ?Sized>(rule: &'static Rule<S>, subject: &S, seed: u64, history: &History) -> Result<(), Broken> {
+    // Asked again here, because somebody may run a rule that the list would have skipped.
+    if let Some(capability) = skipped(rule, subject) {
+        return Err(Broken::Missing { capability });
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| crate::broken("a runtime to run on", error.to_string()))?;
+    let trial = Trial::new(subject, seed, history);
+    runtime.block_on((rule.check)(&trial))
+}
+
+fn failed(expected: impl Into<String>, observed: impl Into<String>, history: &History) -> Verdict {
+    Verdict::Failed(Failure {
+        expected: expected.into(),
+        observed: observed.into(),
+        history: history.latest(),
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)").to_owned()
+}
+
+/// What is wrong with the exclusions themselves.
+fn exclusion_faults<S: Subject + ?Sized>(
+    outcomes: &[Outcome],
+    subject: &S,
+    options: &RunOptions,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    for exclusion in options.exclusions.iter().filter(|exclusion| is_chosen(exclusion.rule, options)) {
+        let rule = exclusion.rule;
+        if exclusion.reason.trim().is_empty() {
+            faults.push(format!("the exclusion of {rule} has no reason: write one"));
+        }
+        match outcomes.iter().find(|outcome| outcome.rule == rule).map(|outcome| &outcome.verdict) {
+            None => faults.push(format!("the exclusion of {rule} is stale: there is no such rule")),
+            Some(Verdict::Passed) => {
+                faults.push(format!("the exclusion of {rule} is stale: the rule is kept, so take it away"));
+            }
+            Some(Verdict::Skipped { .. }) => {
+                faults.push(format!("the exclusion of {rule} is stale: the rule does not apply"));
+            }
+            Some(Verdict::Failed(_)) if subject.version() >= exclusion.until => {
+                faults.push(format!("the exclusion of {rule} has expired with version {}", exclusion.until));
+            }
+            Some(_) => {}
+        }
+    }
+    faults
+}
+
+/// Checks what is said of the rules themselves; the tests of each suite call it.
+///
+/// # Errors
+/// All faults: ids out of order or twice, clauses that are not listed, clauses without
+/// rules.
+pub fn check_rules<S: Subject + ?Sized>(suite: &Suite<S>) -> Result<(), Vec<String>> {
+    let mut faults = Vec::new();
+    for pair in suite.rules.windows(2) {
+        if pair[0].id >= pair[1].id {
+            faults
+                .push(format!("{} stands before {}: sort them, and use no id twice", pair[0].id, pair[1].id));
+        }
+    }
+    for rule in &suite.rules {
+        if rule.clauses.is_empty() {
+            faults.push(format!("{} comes from no clause", rule.id));
+        }
+        for id in rule.clauses {
+            if suite.clauses.iter().all(|clause| clause.id != *id) {
+                faults.push(format!("{} comes from {id}, which is not listed", rule.id));
+            }
+        }
+    }
+    for (clause, rules) in suite.coverage() {
+        if rules.is_empty() {
+            faults.push(format!("no rule covers {}: {}", clause.id, clause.text));
+        }
+    }
+    if suite.rules.iter().all(|rule| rule.level != Level::Must) {
+        faults.push("no rule is a MUST".to_owned());
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Need, ensure};
+    use keyway_core::Version;
+
+    /// A subject that is a number, to test the kit itself.
+    struct Number(u32);
+
+    impl Subject for Number {
+        fn name(&self) -> String {
+            format!("number-{}", self.0)
+        }
+
+        fn version(&self) -> Version {
+            Version::new(1, 2, 0)
+        }
+    }
+
+    const EVEN: Need<Number> = Need { capability: "even", declared: |number| number.0 % 2 == 0 };
+
+    static SMALL: Rule<Number> = Rule {
+        id: "NUM-001",
+        level: Level::Must,
+        sentence: "A number is small.",
+        clauses: &["N1"],
+        needs: None,
+        check: |trial| {
+            Box::pin(async move {
+                trial.history().record(format!("look at it with {}", trial.seed()));
+                let number = trial.subject().0;
+                ensure(number < 10, "less than 10", number.to_string())
+            })
+        },
+    };
+    static HALVES: Rule<Number> = Rule {
+        id: "NUM-002",
+        level: Level::Should,
+        sentence: "An even number can be halved.",
+        clauses: &["N2"],
+        needs: Some(EVEN),
+        check: |trial| {
+            Box::pin(async move {
+                assert!(trial.subject().0 != 4, "four is special");
+                if trial.subject().0 == 6 {
+                    std::thread::sleep(Duration::from_secs(5));
+                }
+                Ok(())
+            })
+        },
+    };
+
+    fn suite() -> Suite<Number> {
+        Suite {
+            kind: "number",
+            rules: vec![&SMALL, &HALVES],
+            clauses: &[Clause { id: "N1", text: "small" }, Clause { id: "N2", text: "halves" }],
+        }
+    }
+
+    fn run(number: u32, options: &RunOptions) -> Report {
+        suite().run(&Arc::new(Number(number)), options)
+    }
+
+    #[test]
+    fn every_kind_of_verdict_is_told_apart() {
+        let options = RunOptions::default().deadline(Duration::from_millis(200));
+        let words = |number| {
+            let report = run(number, &options);
+            report.outcomes().iter().map(|outcome| outcome.verdict.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(words(2), ["passed", "passed"]);
+        assert_eq!(words(3), ["passed", "skipped"]);
+        assert_eq!(words(12), ["failed", "passed"]);
+        assert_eq!(words(4), ["passed", "failed"]);
+        assert_eq!(words(6), ["passed", "failed"]);
+    }
+
+    #[test]
+    fn a_failure_explains_itself() {
+        let report = run(12, &RunOptions::default().seed(7));
+        assert!(!report.succeeded());
+        let text = report.outcomes()[0].explanation();
+        for part in [
+            "NUM-001 MUST A number is small.",
+            "N1",
+            "less than 10",
+            "12",
+            "1. look at it",
+            "--rule NUM-001 --seed 7",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn nothing_run_is_a_failure() {
+        assert!(!run(2, &RunOptions::default().only("XXX")).succeeded());
+        assert!(run(2, &RunOptions::default().only("NUM-002")).succeeded());
+    }
+
+    #[test]
+    fn exclusions_are_held_to_their_reason_and_their_end() {
+        let exclusion = |reason, until| Exclusion { rule: "NUM-001", reason, until };
+        let later = Version::new(2, 0, 0);
+        let excluded = |number, exclusion: Exclusion| run(number, &RunOptions::default().exclude(exclusion));
+        assert!(excluded(12, exclusion("known", later.clone())).succeeded());
+        for (number, exclusion, fault) in [
+            (12, exclusion(" ", later.clone()), "no reason"),
+            (12, exclusion("known", Version::new(1, 2, 0)), "expired"),
+            (2, exclusion("known", later.clone()), "stale"),
+            (2, Exclusion { rule: "NUM-009", ..exclusion("known", later.clone()) }, "no such rule"),
+        ] {
+            let report = excluded(number, exclusion);
+            assert!(!report.succeeded());
+            assert!(report.faults().iter().any(|text| text.contains(fault)), "{:?}", report.faults());
+        }
+    }
+
+    #[test]
+    fn an_uncovered_clause_is_found() {
+        check_rules(&suite()).unwrap();
+        let mut suite = suite();
+        suite.rules = vec![&HALVES, &SMALL];
+        suite.clauses = &[Clause { id: "N1", text: "small" }, Clause { id: "N3", text: "new" }];
+        let faults = check_rules(&suite).unwrap_err();
+        assert_eq!(faults.len(), 3, "{faults:?}");
+    }
+}

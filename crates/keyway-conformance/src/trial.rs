@@ -1,0 +1,99 @@
+//! One run of one rule: its subject, its history, its random choices.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One run of one rule against one subject.
+#[derive(Debug)]
+pub struct Trial<'a, S: ?Sized> {
+    subject: &'a S,
+    seed: u64,
+    history: &'a History,
+    random: Mutex<u64>,
+}
+
+impl<'a, S: ?Sized> Trial<'a, S> {
+    pub(crate) fn new(subject: &'a S, seed: u64, history: &'a History) -> Self {
+        Self { subject, seed, history, random: Mutex::new(seed) }
+    }
+
+    /// What is tested.
+    pub fn subject(&self) -> &'a S {
+        self.subject
+    }
+
+    /// The seed of all random choices of this run.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The calls that were made so far.
+    pub fn history(&self) -> &'a History {
+        self.history
+    }
+
+    /// The next random number. The same seed gives the same numbers.
+    pub fn random(&self) -> u64 {
+        // SplitMix64: enough for choices, and the same everywhere.
+        let mut state = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = *state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// The calls of a run, in order. It holds no secret values: who records, names arguments
+/// and kinds of outcomes.
+#[derive(Debug, Default)]
+pub struct History {
+    calls: Mutex<Vec<String>>,
+}
+
+impl History {
+    /// How many of the latest calls a report shows.
+    pub(crate) const SHOWN: usize = 40;
+
+    /// Adds a call and what came of it.
+    pub fn record(&self, call: impl Into<String>) {
+        self.calls().push(call.into());
+    }
+
+    /// The latest calls, numbered from the first call of the run on.
+    pub(crate) fn latest(&self) -> Vec<String> {
+        let calls = self.calls();
+        let skipped = calls.len().saturating_sub(Self::SHOWN);
+        calls.iter().enumerate().skip(skipped).map(|(at, call)| format!("{}. {call}", at + 1)).collect()
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<String>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_numbers() {
+        let history = History::default();
+        let draw = |seed| {
+            let trial = Trial::new(&(), seed, &history);
+            [trial.random(), trial.random(), trial.random()]
+        };
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+    }
+
+    #[test]
+    fn long_histories_show_their_end_with_the_right_numbers() {
+        let history = History::default();
+        for number in 0..100 {
+            history.record(format!("call {number}"));
+        }
+        let latest = history.latest();
+        assert_eq!(latest.len(), History::SHOWN);
+        assert_eq!(latest.last().unwrap(), "100. call 99");
+    }
+}
