@@ -1,8 +1,10 @@
 //! A subject with its suite, whatever its kind: what front ends run.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::secrets::{self, SecretStoreSubject};
 use crate::{Exclusion, Level, Report, RunOptions, Subject, Suite};
 
 /// A subject and the suite that it is to pass, as one value for the front ends:
@@ -65,12 +67,17 @@ impl<S: Subject + ?Sized> Runner for Pair<S> {
     }
 
     fn rules(&self) -> Vec<RuleSummary> {
+        // A subject that panics when it is asked is no reason to leave a rule out: running it
+        // reports the panic.
+        let declares = |need: &crate::Need<S>| {
+            catch_unwind(AssertUnwindSafe(|| (need.declared)(&self.subject))).unwrap_or(true)
+        };
         let summary = |rule: &&'static crate::Rule<S>| RuleSummary {
             id: rule.id,
             level: rule.level,
             sentence: rule.sentence,
             clauses: rule.clauses,
-            missing: rule.needs.filter(|need| !(need.declared)(&self.subject)).map(|need| need.capability),
+            missing: rule.needs.filter(|need| !declares(need)).map(|need| need.capability),
         };
         self.suite.rules.iter().map(summary).collect()
     }
@@ -118,6 +125,12 @@ impl Candidate {
         let mut options = options.clone();
         options.exclusions.extend(self.exclusions.iter().cloned());
         self.runner.run(&options)
+    }
+}
+
+impl From<SecretStoreSubject> for Candidate {
+    fn from(subject: SecretStoreSubject) -> Self {
+        Self::new(secrets::suite(), Arc::new(subject))
     }
 }
 

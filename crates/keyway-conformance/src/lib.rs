@@ -9,6 +9,7 @@ pub mod metadata;
 mod report;
 mod rule;
 pub mod storage;
+pub mod secrets;
 mod suite;
 mod trial;
 mod verdict;

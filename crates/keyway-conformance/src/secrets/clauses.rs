@@ -1,0 +1,65 @@
+//! Where the rules come from: the seeds' operations and the decisions, in words of ours.
+
+use crate::Clause;
+
+macro_rules! clauses {
+    ($($id:literal $text:literal;)+) => {
+        /// The clauses that the rules for secret stores have to cover.
+        pub const CLAUSES: &[Clause] = &[$(Clause { id: $id, text: $text }),+];
+    };
+}
+
+clauses! {
+    "Convection/metadata" "a plugin says what it is: version, name, type, author, date, compatibility";
+    "Convection/compatibility" "the version that last wrote the data must be in the running plugin's range";
+    "Convection/close" "the hook that ends each read and each write";
+    "Convection/read" "the hook that brings data from the store into memory";
+    "Convection/write" "the hook that brings data from memory into the store";
+    "Convection/initialize" "makes a new and empty store";
+    "Convection/rotate" "moves the store to other keys";
+    "Convection/create" "adds a secret";
+    "Convection/destroy" "removes a secret";
+    "Convection/get" "reads a secret in the clear";
+    "Convection/modify" "changes a secret that is there";
+    "Convection/list" "lists the secrets";
+    "Convection/configure" "reads and writes the store's settings";
+    "Convection/info" "says how many secrets, reads and writes there are, and the metadata";
+    "Convection/marked_for_delete" "deletes the store";
+    "Convection/encryption" "what is stored is encrypted with the keys of the host";
+    "Locker/list" "lists all secrets with their values";
+    "Locker/get" "reads a secret by name and environment";
+    "Locker/retrieve" "reads a secret with id and name";
+    "Locker/create" "adds a secret, with an environment if one is named";
+    "Locker/modify" "changes a secret, in an environment if one is named";
+    "Locker/list_environments" "lists the environments";
+    "Locker/retrieve_environment" "reads an environment by name";
+    "Locker/create_environment" "adds an environment with an external URL";
+    "Locker/modify_environment" "changes the external URL of an environment";
+    "Locker/errors" "an error says by its class what to do about it";
+    "Locker/threads" "a store can be used from several threads";
+    "C4" "compatibility is checked on every open; nothing is overwritten; the version only rises by a write";
+    "C5" "errors are typed, and a wrong key is told apart from damage";
+    "C6" "a write is atomic and durable, and what cannot be stored is refused before anything is touched";
+    "C7" "rotation ends with the new keys alone, others work meanwhile, and it can be resumed";
+    "C8" "the first key of a ring seals, and every key of it opens";
+    "C9" "which names there are, and that a name is never a path";
+    "C10" "settings are checked before they are stored, and hold at once and after a restart";
+    "C11" "what is derived from settings uses those that are stored";
+    "C12" "info counts secrets, reads and writes, and reading never becomes writing";
+    "C13" "deletion checks compatibility, is idempotent and resumable, and the handle says so afterwards";
+    "C14" "texts, bytes and structured values, without loss; other kinds are refused first";
+    "C15" "pages are stable while others write; the order is declared; names hidden at rest survive rotation";
+    "L1" "a store answers for exactly the address that it was asked for";
+    "L2" "an unknown environment is an error of its own";
+    "L4" "a change never creates, and never touches another layer";
+    "R1" "a handle is made without I/O, and a dropped call frees what it held";
+    "Principle/declared" "what is declared works, and what is not answers Unsupported and changes nothing";
+    "Principle/secrets" "a secret value shows in no error, log line or debugging text";
+    "Contract/versions" "a version grows by one with each change, and compare-and-set compares it";
+    "Contract/dates" "dates come from the host's clock";
+    "Contract/descriptions" "a description is kept apart from the value";
+    "Contract/ids" "an id stays with a secret for its life and is not given twice";
+    "Contract/cancellation" "a dropped call leaves the store whole";
+    "Contract/configuration" "the plugin's configuration is checked before anything is opened";
+    "Contract/resources" "what a handle took is given back";
+}

@@ -1,0 +1,39 @@
+//! The suite for secret stores (contract 1).
+//!
+//! A plugin's crate proves its stores with a test like this:
+//!
+//! ```no_run
+//! # fn test(plugin: &'static dyn keyway_secrets::SecretStorePlugin, metadata: keyway_core::PluginMetadata) {
+//! use std::sync::Arc;
+//! use keyway_conformance::{RunOptions, secrets};
+//!
+//! let subject = secrets::SecretStoreSubject::new("my-store", plugin, metadata);
+//! let report = secrets::suite().run(&Arc::new(subject), &RunOptions::default());
+//! assert!(report.succeeded());
+//! # }
+//! ```
+
+mod clauses;
+mod clock;
+mod lent_storage;
+mod operations;
+mod picture;
+mod place;
+mod polls;
+mod recorded;
+mod refusal;
+mod rules;
+mod samples;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+pub use clauses::CLAUSES;
+pub use subject::SecretStoreSubject;
+
+use crate::Suite;
+
+/// The suite: all rules, sorted by id.
+pub fn suite() -> Suite<SecretStoreSubject> {
+    Suite { kind: "secret", rules: rules::all(), clauses: CLAUSES }
+}

@@ -1,0 +1,60 @@
+//! Every operation once, for rules that hold for all of them.
+
+use keyway_core::SecretValue;
+use keyway_secrets::{
+    Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError,
+};
+
+use super::place::ring;
+use super::samples::{at, environment, new, new_environment, silent};
+
+/// The name of an operation and its answer.
+pub(super) type Answered = (&'static str, Result<(), StoreError>);
+
+/// Calls every operation that looks or changes, but neither `written_by`, `initialize`
+/// nor `marked_for_delete`. The secret is `name`, which the store may hold or not.
+pub(super) async fn each_operation(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
+    let mut answers = each_read(store, name).await;
+    answers.extend(each_write(store, name).await);
+    answers.push(("rotate", store.rotate(&ring(0xabc), &silent).await));
+    answers
+}
+
+/// Calls every operation that only looks.
+pub(super) async fn each_read(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
+    let address = at(name);
+    let mut answers: Vec<Answered> = vec![
+        ("get", store.get(&address).await.map(drop)),
+        ("list", store.list(&ListQuery::all()).await.map(drop)),
+        ("list with values", store.list(&ListQuery::all().with_values()).await.map(drop)),
+        ("configure (read)", store.configure(Configure::Read).await.map(drop)),
+        ("info", store.info().await.map(drop)),
+    ];
+    if store.capabilities().environments {
+        answers.push(("list_environments", store.list_environments(None, 10).await.map(drop)));
+        answers.push(("retrieve_environment", store.retrieve_environment(&environment("e")).await.map(drop)));
+    }
+    answers
+}
+
+/// Calls every operation that changes content.
+pub(super) async fn each_write(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
+    let address = at(name);
+    let value = || SecretValue::text("other");
+    let settings = store.configure(Configure::Read).await.unwrap_or_default();
+    let mut answers: Vec<Answered> = vec![
+        ("create", store.create(new(&format!("{name} too"), "v")).await.map(drop)),
+        ("modify", store.modify(&address, SecretChange::value(value())).await.map(drop)),
+        ("configure (write)", store.configure(Configure::Write(settings)).await.map(drop)),
+        ("destroy", store.destroy(&address, None).await),
+    ];
+    if store.capabilities().environments {
+        answers.push(("create_environment", store.create_environment(new_environment("e")).await.map(drop)));
+        let change = EnvironmentChange { external_url: None };
+        answers.push((
+            "modify_environment",
+            store.modify_environment(&environment("e"), change).await.map(drop),
+        ));
+    }
+    answers
+}

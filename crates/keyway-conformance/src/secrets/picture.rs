@@ -1,0 +1,127 @@
+//! All that a store shows, so that two moments can be compared.
+
+use std::collections::BTreeMap;
+
+use keyway_core::{SecretValue, Table};
+use keyway_secrets::{
+    Configure, Environment, EnvironmentName, ListQuery, ListedSecret, SecretAddress, SecretHeader, SecretStore,
+};
+
+use super::refusal::Answer;
+use crate::{Broken, broken, ensure};
+
+/// How many pages a list may have before the kit stops asking.
+const MOST_PAGES: usize = 10_000;
+
+/// What a store shows at one moment: secrets with headers and values, environments and
+/// settings.
+#[derive(Clone, Debug)]
+pub(super) struct Picture {
+    pub(super) secrets: BTreeMap<SecretAddress, (SecretHeader, SecretValue)>,
+    pub(super) environments: BTreeMap<EnvironmentName, Environment>,
+    pub(super) settings: Table,
+}
+
+impl Picture {
+    /// Takes it, with lists and not with single reads.
+    pub(super) async fn of(store: &dyn SecretStore) -> Result<Self, Broken> {
+        let mut secrets = BTreeMap::new();
+        for listed in list_all(store, &ListQuery::all().with_values()).await? {
+            let ListedSecret { header, value: Some(value) } = listed else {
+                return Err(broken("values in a list that asks for them", "a secret came without its value"));
+            };
+            if let Some((twice, _)) = secrets.insert(header.address.clone(), (header, value)) {
+                return Err(broken("each secret once in a list", format!("{} came twice", twice.address)));
+            }
+        }
+        let mut environments = BTreeMap::new();
+        if store.capabilities().environments {
+            for environment in list_all_environments(store, 100).await? {
+                environments.insert(environment.name.clone(), environment);
+            }
+        }
+        let settings = store.configure(Configure::Read).await.works("reading the settings")?;
+        Ok(Self { secrets, environments, settings })
+    }
+
+    /// Demands that both show the same.
+    pub(super) fn must_equal(&self, other: &Self, when: &str) -> Result<(), Broken> {
+        match self.difference(other) {
+            None => Ok(()),
+            Some(difference) => Err(broken(format!("the same content {when}"), difference)),
+        }
+    }
+
+    /// The first difference, in words without values.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        for (address, (header, value)) in &self.secrets {
+            let Some((other_header, other_value)) = other.secrets.get(address) else {
+                return Some(format!("the secret {address} is gone"));
+            };
+            if !value.same_as(other_value) {
+                return Some(format!("the secret {address} has another value"));
+            }
+            if header != other_header {
+                return Some(format!("the secret {address} has another header: {header:?}, then {other_header:?}"));
+            }
+        }
+        if let Some(address) = other.secrets.keys().find(|address| !self.secrets.contains_key(*address)) {
+            return Some(format!("the secret {address} has appeared"));
+        }
+        if self.environments != other.environments {
+            let before = self.environments.values().collect::<Vec<_>>();
+            let after = other.environments.values().collect::<Vec<_>>();
+            return Some(format!("the environments differ: {before:?}, then {after:?}"));
+        }
+        (!same_settings(&self.settings, &other.settings)).then(|| "the settings differ".to_owned())
+    }
+}
+
+/// Whether both tables hold the same, in any order.
+pub(super) fn same_settings(one: &Table, other: &Table) -> bool {
+    one.len() == other.len()
+        && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| value.same_as(other)))
+}
+
+/// All pages of a list, joined.
+pub(super) async fn list_all(store: &dyn SecretStore, query: &ListQuery) -> Result<Vec<ListedSecret>, Broken> {
+    let mut all = Vec::new();
+    let mut query = query.clone();
+    for _ in 0..MOST_PAGES {
+        let page = store.list(&query).await.works("a list")?;
+        let (found, limit) = (page.secrets.len(), query.limit);
+        ensure(found <= limit, format!("at most {limit} secrets in a page"), format!("{found} came"))?;
+        all.extend(page.secrets);
+        match page.next {
+            None => return Ok(all),
+            Some(_) if found == 0 => {
+                return Err(broken("a secret in each page that others follow", "an empty page with a cursor"));
+            }
+            Some(next) => query.after = Some(next),
+        }
+    }
+    Err(broken("a list that ends", format!("{MOST_PAGES} pages, and still a cursor")))
+}
+
+/// All pages of the list of environments, joined.
+pub(super) async fn list_all_environments(
+    store: &dyn SecretStore,
+    limit: usize,
+) -> Result<Vec<Environment>, Broken> {
+    let mut all = Vec::new();
+    let mut after = None;
+    for _ in 0..MOST_PAGES {
+        let page = store.list_environments(after.as_ref(), limit).await.works("a list of environments")?;
+        let found = page.environments.len();
+        ensure(found <= limit, format!("at most {limit} environments in a page"), format!("{found} came"))?;
+        all.extend(page.environments);
+        match page.next {
+            None => return Ok(all),
+            Some(_) if found == 0 => {
+                return Err(broken("an environment in each page that others follow", "an empty page with a cursor"));
+            }
+            next => after = next,
+        }
+    }
+    Err(broken("a list of environments that ends", format!("{MOST_PAGES} pages, and still a cursor")))
+}

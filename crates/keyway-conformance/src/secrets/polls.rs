@@ -1,0 +1,55 @@
+//! Futures that are dropped half-way, and futures that run in turns.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+/// Polls a future at most `times` times, each time when it asks for it, and drops it then.
+/// `None` if it was not done.
+pub(super) async fn polled<T>(times: usize, future: impl Future<Output = T> + Send) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = times;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A future that runs among others.
+pub(super) type Turn<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Runs futures together: each step polls the one that `choose` names by a number.
+pub(super) async fn in_turns<T: Send>(
+    futures: Vec<Turn<'_, T>>,
+    choose: impl Fn() -> u64 + Send,
+) -> Vec<T> {
+    let mut waiting: Vec<_> = futures.into_iter().enumerate().collect();
+    let mut done = Vec::new();
+    poll_fn(|context| {
+        if waiting.is_empty() {
+            return Poll::Ready(());
+        }
+        let at = usize::try_from(choose() % waiting.len() as u64).unwrap_or(0);
+        if let Poll::Ready(value) = waiting[at].1.as_mut().poll(context) {
+            let (number, _) = waiting.swap_remove(at);
+            done.push((number, value));
+        }
+        if waiting.is_empty() {
+            return Poll::Ready(());
+        }
+        // Those that were not polled may be ready too.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, value)| value).collect()
+}

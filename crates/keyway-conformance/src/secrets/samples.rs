@@ -1,0 +1,47 @@
+//! Names and values that rules use.
+
+use keyway_core::SecretValue;
+use keyway_secrets::{
+    EnvironmentName, NewEnvironment, NewSecret, Progress, SecretAddress, SecretName, SecretStore,
+};
+
+use super::refusal::Answer;
+use crate::Broken;
+
+/// The shared secret of this name.
+pub(super) fn at(name: &str) -> SecretAddress {
+    SecretAddress::shared(SecretName::new(name).expect("the kit's names are allowed"))
+}
+
+/// The secret of this name in an environment.
+pub(super) fn at_in(name: &str, of: &str) -> SecretAddress {
+    SecretAddress::in_environment(at(name).name, environment(of))
+}
+
+pub(super) fn environment(name: &str) -> EnvironmentName {
+    EnvironmentName::new(name).expect("the kit's names are allowed")
+}
+
+pub(super) fn new_environment(name: &str) -> NewEnvironment {
+    NewEnvironment { name: environment(name), external_url: Some(format!("https://{name}.example.org")) }
+}
+
+pub(super) fn text(text: &str) -> SecretValue {
+    SecretValue::text(text)
+}
+
+/// A shared text secret to be created.
+pub(super) fn new(name: &str, value: &str) -> NewSecret {
+    NewSecret::new(at(name), text(value))
+}
+
+/// A listener that is not curious.
+pub(super) fn silent(_: Progress) {}
+
+/// Creates shared text secrets: `a` has the value `value of a`.
+pub(super) async fn fill(store: &dyn SecretStore, names: &[&str]) -> Result<(), Broken> {
+    for name in names {
+        store.create(new(name, &format!("value of {name}"))).await.works("creating a secret")?;
+    }
+    Ok(())
+}

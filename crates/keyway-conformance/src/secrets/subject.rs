@@ -1,0 +1,126 @@
+//! What the suite tests: a plugin for secret stores, and how to open it.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
+use keyway_secrets::{Capabilities, SecretStorePlugin, SecretStores};
+use serde_json::Value;
+
+use super::place::Place;
+use crate::Subject;
+use crate::trial::History;
+
+type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
+type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
+
+/// A plugin for secret stores under test.
+///
+/// Every rule opens its stores in a place of its own: a scratch folder, a fresh storage
+/// engine in memory (lent as `Arc<dyn Storage>`), a clock and keys of the kit.
+///
+/// ```no_run
+/// # fn subject(plugin: &'static dyn keyway_secrets::SecretStorePlugin, metadata: keyway_core::PluginMetadata) {
+/// use keyway_conformance::secrets::SecretStoreSubject;
+///
+/// let subject = SecretStoreSubject::new("my-store", plugin, metadata)
+///     .configuration(|scratch| serde_json::json!({ "directory": scratch }));
+/// # }
+/// ```
+pub struct SecretStoreSubject {
+    name: String,
+    pub(super) plugin: &'static dyn SecretStorePlugin,
+    pub(super) metadata: PluginMetadata,
+    pub(super) configuration: Box<Configuration>,
+    pub(super) lending: Box<Lending>,
+    pub(super) settings: Option<Table>,
+    capabilities: OnceLock<Capabilities>,
+}
+
+impl SecretStoreSubject {
+    /// A plugin, under the name that reports use and with the metadata that it is
+    /// registered under. Its configuration is empty as long as nothing else is said.
+    pub fn new(
+        name: impl Into<String>,
+        plugin: &'static dyn SecretStorePlugin,
+        metadata: PluginMetadata,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            plugin,
+            metadata,
+            configuration: Box::new(|_| Value::Object(serde_json::Map::new())),
+            lending: Box::new(|resources, _| resources),
+            settings: None,
+            capabilities: OnceLock::new(),
+        }
+    }
+
+    /// A registered plugin; `None` if it is of another kind or of another version of the
+    /// contract.
+    pub fn of(registration: &Registration) -> Option<Self> {
+        let plugin = registration.plugin::<SecretStores>()?;
+        Some(Self::new(registration.id(), plugin, registration.metadata().clone()))
+    }
+
+    /// Says how the plugin is configured. The folder is fresh for each rule and removed
+    /// after it; whatever the plugin writes belongs there.
+    #[must_use]
+    pub fn configuration(
+        mut self,
+        configuration: impl Fn(&Path) -> Value + Send + Sync + 'static,
+    ) -> Self {
+        self.configuration = Box::new(configuration);
+        self
+    }
+
+    /// Lends the plugin more than the storage engine that the kit lends.
+    #[must_use]
+    pub fn lending(
+        mut self,
+        lending: impl Fn(Resources, &Path) -> Resources + Send + Sync + 'static,
+    ) -> Self {
+        self.lending = Box::new(lending);
+        self
+    }
+
+    /// Names settings that a store takes and that differ from those of a new one. Without
+    /// them the rules about changed settings are skipped.
+    #[must_use]
+    pub fn example_settings(mut self, settings: Table) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// What the plugin's stores declare; asked of a store, once.
+    ///
+    /// # Panics
+    /// If the plugin opens none: there is nothing to test then, and the suite reports it.
+    pub fn capabilities(&self) -> Capabilities {
+        *self.capabilities.get_or_init(|| {
+            let history = History::default();
+            let asked = Place::of(self, &history, 1).and_then(|place| Ok(place.open()?.inner().capabilities()));
+            match asked {
+                Ok(capabilities) => capabilities,
+                Err(broken) => panic!("no store opens, so nothing can be asked of one: {broken:?}"),
+            }
+        })
+    }
+}
+
+impl Subject for SecretStoreSubject {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn version(&self) -> Version {
+        self.metadata.version().clone()
+    }
+}
+
+impl fmt::Debug for SecretStoreSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretStoreSubject").field("name", &self.name).finish_non_exhaustive()
+    }
+}
