@@ -8,7 +8,10 @@
 mod arrows;
 mod bench;
 mod cargo;
+mod conformance;
 mod fuzz;
+
+mod rules;
 mod services;
 mod skips;
 mod summary;
@@ -27,6 +30,11 @@ Tasks:
       --json FILE             write the rows as JSON too
       --list                  print the areas
   arrows                      check the arrows in ARCHITECTURE.md against what cargo reports
+  conformance                 run the conformance suites over everything that is linked (--help says more)
+      --mutants               prove the suites with plugins that are broken on purpose
+  new secret-store NAME       make the crate of a new plugin that passes its suite
+      --path DIR              where (default: crates/plugins)
+  rules                       write docs/rules.md
   fuzz [TARGET]               run the fuzz targets for a short time (needs nightly and cargo-fuzz)
       --seconds N             how long each target runs (default 5)
 ";
@@ -42,6 +50,8 @@ fn main() -> ExitCode {
             Some("bench") => bench::run(arguments),
             Some("arrows") => arrows::run(arguments),
             Some("fuzz") => fuzz::run(arguments),
+            Some("conformance") => conformance::run(arguments),
+            Some("rules") => rules::run(arguments),
             Some("help") => help(),
             _ => Err(format!("no task is called {}\n\n{USAGE}", task.to_string_lossy())),
         },

@@ -258,7 +258,7 @@ impl Engine {
     fn queue(&self, batch: &Batch) {
         let key = batch.items().first().map(|item| item.key().to_vec()).unwrap_or_default();
         if *self.first.get_or_init(|| key.clone()) != key {
-            thread::sleep(Duration::from_millis(120));
+            thread::sleep(Duration::from_millis(30));
         }
     }
 
