@@ -10,7 +10,7 @@ mod bench;
 mod cargo;
 mod conformance;
 mod fuzz;
-
+mod new;
 mod rules;
 mod services;
 mod skips;
@@ -51,6 +51,7 @@ fn main() -> ExitCode {
             Some("arrows") => arrows::run(arguments),
             Some("fuzz") => fuzz::run(arguments),
             Some("conformance") => conformance::run(arguments),
+            Some("new") => new::run(arguments),
             Some("rules") => rules::run(arguments),
             Some("help") => help(),
             _ => Err(format!("no task is called {}\n\n{USAGE}", task.to_string_lossy())),
