@@ -22,3 +22,8 @@
 pub mod properties;
 pub mod rules_page;
 pub mod services;
+
+/// The code of `docs/plugin-author.md`, compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/plugin-author.md")]
+pub struct PluginAuthorPage;

@@ -149,7 +149,15 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions) ->
 }
 
 fn judge(report: &Report) -> Result<(), Failed> {
-    let explained: String = report.outcomes().iter().map(crate::Outcome::explanation).collect();
+    // Outside this workspace there is no `xtask` to repeat it with.
+    let explained = |outcome: &crate::Outcome| match outcome.explanation() {
+        nothing if nothing.is_empty() => nothing,
+        text => {
+            let (seed, subject, rule) = (outcome.seed, &outcome.subject, outcome.rule);
+            format!("{text}  or        {SEED}={seed} cargo test -- {subject}::{rule}\n")
+        }
+    };
+    let explained: String = report.outcomes().iter().map(explained).collect();
     let fault = report.outcomes().iter().any(crate::Outcome::is_fault);
     match (fault, report.faults()) {
         (false, []) => Ok(()),
