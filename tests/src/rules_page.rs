@@ -1,6 +1,5 @@
 //! `docs/rules.md`: all rules of the conformance kit, and the clauses that they come from.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use keyway_conformance::{Clause, Subject, Suite, metadata, secrets, storage};
@@ -62,35 +61,49 @@ pub fn page() -> String {
     }
     text.push_str(
         "\n## Clauses\n\nFrom each clause of the seed documents and each decision to the rules that hold \
-         plugins to it.\n\n| clause | what it says | rules |\n| --- | --- | --- |\n",
+         plugins to it.\n\n| clause | what it says | kind | rules |\n| --- | --- | --- | --- |\n",
     );
-    for (id, (clause, rules)) in clauses(&sections) {
-        let _ = writeln!(text, "| {id} | {} | {} |", clause.replace('|', "\\|"), rules.join(", "));
+    for Row { clause, kind, rules } in rows(&sections) {
+        let what = clause.text.replace('|', "\\|");
+        let _ = writeln!(text, "| {} | {what} | {kind} | {} |", clause.id, rules.join(", "));
     }
     text
 }
 
-/// Clause, what it says, rules.
-fn clauses(sections: &[Section]) -> BTreeMap<&'static str, (String, Vec<&'static str>)> {
-    let mut clauses: BTreeMap<&'static str, (Vec<&'static str>, Vec<&'static str>)> = BTreeMap::new();
-    for (clause, rules) in sections.iter().flat_map(|section| &section.coverage) {
-        let (texts, all) = clauses.entry(clause.id).or_default();
-        if !texts.contains(&clause.text) {
-            texts.push(clause.text);
-        }
-        all.extend(rules);
-    }
-    clauses.into_iter().map(|(id, (texts, rules))| (id, (texts.join("; "), rules))).collect()
+/// What one suite has for one clause.
+struct Row {
+    clause: Clause,
+    kind: &'static str,
+    rules: Vec<&'static str>,
 }
 
-/// The table from clauses to rules, for a terminal.
-pub fn coverage() -> String {
-    let clauses = clauses(&sections());
-    let width = clauses.keys().map(|id| id.len()).max().unwrap_or_default();
+fn rows(sections: &[Section]) -> Vec<Row> {
+    let mut rows: Vec<Row> = sections
+        .iter()
+        .flat_map(|section| {
+            section.coverage.iter().map(|(clause, rules)| Row {
+                clause: *clause,
+                kind: section.kind,
+                rules: rules.clone(),
+            })
+        })
+        .collect();
+    rows.sort_by_key(|row| {
+        // C2 before C10.
+        let letters = row.clause.id.trim_end_matches(|digit: char| digit.is_ascii_digit());
+        (letters, row.clause.id.len(), row.clause.id, row.kind)
+    });
+    rows
+}
+
+/// The table from clauses to rules, for a terminal, and whether every clause has a rule.
+pub fn coverage() -> (String, bool) {
+    let rows = rows(&sections());
+    let width = rows.iter().map(|row| row.clause.id.len()).max().unwrap_or_default();
     let mut text = String::new();
-    for (id, (_, rules)) in clauses {
+    for Row { clause, kind, rules } in &rows {
         let rules = if rules.is_empty() { "NO RULE".to_owned() } else { rules.join(", ") };
-        let _ = writeln!(text, "{id:width$}  {rules}");
+        let _ = writeln!(text, "{:width$}  {kind:8}  {rules}", clause.id);
     }
-    text
+    (text, rows.iter().all(|row| !row.rules.is_empty()))
 }

@@ -56,8 +56,9 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Some(options) if options.coverage => {
-            print!("{}", rules_page::coverage());
-            Ok(true)
+            let (text, whole) = rules_page::coverage();
+            print!("{text}");
+            Ok(whole)
         }
         Some(options) if options.mutants => mutants(&options),
         Some(options) => conformance(&options),
