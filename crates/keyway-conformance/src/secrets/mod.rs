@@ -17,6 +17,7 @@ mod clauses;
 mod clock;
 mod lent_storage;
 mod operations;
+mod overheard;
 mod picture;
 mod place;
 mod polls;

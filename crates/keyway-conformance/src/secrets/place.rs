@@ -9,6 +9,7 @@ use keyway_core::{Clock, PluginMetadata, Resources};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{Opening, SecretStore, StoreError, StoreName};
 use keyway_storage::Storage;
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::clock::KitClock;
@@ -161,6 +162,11 @@ fn collect_files(folder: &Path, into: &mut Vec<PathBuf>) {
 /// A ring of one key, the same for the same number.
 pub(super) fn ring(number: u64) -> KeyRing {
     KeyRing::new([key(number)]).expect("it has a key")
+}
+
+/// The text of the key of that ring, to look for it where it must not be.
+pub(super) fn key_text(number: u64) -> String {
+    key(number).expose_text().expose_secret().to_owned()
 }
 
 fn key(number: u64) -> Key {

@@ -11,6 +11,9 @@ use crate::{Outcome, Report, RunOptions, Verdict};
 
 fn passes(subject: SecretStoreSubject) {
     let report = suite().run(&Arc::new(subject), &RunOptions::default());
+    if std::env::var_os("KEYWAY_TIMES").is_some() {
+        for outcome in report.outcomes() { eprintln!("{} {} {:?}", outcome.rule, outcome.verdict.as_str(), outcome.took); }
+    }
     assert!(report.succeeded(), "{}", failures(&report));
 }
 
@@ -29,6 +32,11 @@ fn registered(id: &str) -> SecretStoreSubject {
     let registry: Registry = PLUGINS.registry().unwrap();
     let plugin = registry.get::<SecretStores>(id).unwrap();
     SecretStoreSubject::of(plugin.registration()).unwrap()
+}
+
+#[test]
+fn every_clause_has_a_rule() {
+    crate::check_rules(&suite()).unwrap();
 }
 
 #[test]

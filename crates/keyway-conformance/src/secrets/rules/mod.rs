@@ -21,8 +21,22 @@ macro_rules! rules {
     };
 }
 
+mod absent;
+mod compatibility;
+mod concurrency;
+mod deletion;
+mod environments;
+mod hygiene;
+mod interruption;
+mod keys;
 mod lifecycle;
+mod lists;
+mod model;
+mod names;
 mod records;
+mod settings;
+mod values;
+mod versions;
 
 type Store = SecretStoreSubject;
 type SecretTrial<'a> = Trial<'a, SecretStoreSubject>;
@@ -56,7 +70,24 @@ needs! {
 
 /// All of them, sorted by id.
 pub(super) fn all() -> Vec<&'static Rule<Store>> {
-    let families = [lifecycle::RULES, records::RULES];
+    let families = [
+        lifecycle::RULES,
+        records::RULES,
+        versions::RULES,
+        values::RULES,
+        names::RULES,
+        environments::RULES,
+        lists::RULES,
+        settings::RULES,
+        keys::RULES,
+        compatibility::RULES,
+        deletion::RULES,
+        absent::RULES,
+        concurrency::RULES,
+        interruption::RULES,
+        hygiene::RULES,
+        model::RULES,
+    ];
     let mut all: Vec<_> = families.into_iter().flatten().collect();
     all.sort_by_key(|rule| rule.id);
     all

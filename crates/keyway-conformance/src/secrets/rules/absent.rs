@@ -1,0 +1,111 @@
+//! What a store does not declare, it refuses as `Unsupported`, and changes nothing.
+
+use keyway_secrets::{
+    EnvironmentChange, EnvironmentFilter, ListQuery, NewSecret, SecretChange, SecretStore, SecretVersion,
+};
+
+use super::{Checked, SecretTrial};
+use crate::ensure;
+use crate::secrets::picture::Picture;
+use crate::secrets::place::Place;
+use crate::secrets::refusal::{Answer, Refusal};
+use crate::secrets::samples::{at, at_in, environment, fill, new, new_environment, text};
+
+rules! {
+    "SEC-120" Must needs NO_ENVIRONMENTS from ["Principle/declared", "L1"]
+        "Without environments, every operation on one answers `Unsupported` and changes nothing."
+        no_environments;
+    "SEC-121" Must needs NO_DESCRIPTIONS from ["Principle/declared", "Contract/descriptions"]
+        "Without descriptions, a description is refused as `Unsupported`, and none is answered."
+        no_descriptions;
+    "SEC-122" Must needs NO_VERSIONS from ["Principle/declared", "Contract/versions"]
+        "Without versions, an expected version is refused as `Unsupported`, and none is answered."
+        no_versions;
+    "SEC-123" Must needs NO_DATES from ["Principle/declared", "Contract/dates"]
+        "Without dates, no date is answered."
+        no_dates;
+    "SEC-124" Must needs NOTHING from ["Principle/declared"]
+        "The capabilities are the same for every handle, and do not change when the store is used."
+        capabilities_are_constant;
+}
+
+async fn no_environments(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a"]).await?;
+    let before = Picture::of(&store).await?;
+    let at_rest = place.at_rest().await;
+    let list = ListQuery::all().of(EnvironmentFilter::In(environment("e")));
+    let url = EnvironmentChange { external_url: None };
+    for (operation, answer) in [
+        ("`list_environments`", store.list_environments(None, 10).await.map(drop)),
+        ("`retrieve_environment`", store.retrieve_environment(&environment("e")).await.map(drop)),
+        ("`create_environment`", store.create_environment(new_environment("e")).await.map(drop)),
+        ("`modify_environment`", store.modify_environment(&environment("e"), url).await.map(drop)),
+        ("`create` in one", store.create(NewSecret::new(at_in("a", "e"), text("v"))).await.map(drop)),
+        ("`get` in one", store.get(&at_in("a", "e")).await.map(drop)),
+        ("`modify` in one", store.modify(&at_in("a", "e"), SecretChange::value(text("v"))).await.map(drop)),
+        ("`destroy` in one", store.destroy(&at_in("a", "e"), None).await),
+        ("`list` of one", store.list(&list).await.map(drop)),
+    ] {
+        answer.refused(operation, &[Refusal::Unsupported])?;
+    }
+    ensure(at_rest == place.at_rest().await, "nothing touched", "what lies at rest has changed")?;
+    before.must_equal(&Picture::of(&store).await?, "after refusals")
+}
+
+async fn no_descriptions(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a"]).await?;
+    let before = Picture::of(&store).await?;
+    let created = store.create(new("b", "v").with_description("d")).await;
+    created.refused("`create` with a description", &[Refusal::Unsupported])?;
+    for description in [Some("d".to_owned()), None] {
+        let mut change = SecretChange::value(text("v"));
+        change.description = Some(description);
+        let changed = store.modify(&at("a"), change).await;
+        changed.refused("`modify` of a description", &[Refusal::Unsupported])?;
+    }
+    before.must_equal(&Picture::of(&store).await?, "after refusals")?;
+    let found = before.secrets.values().find_map(|(header, _)| header.description.clone());
+    ensure(found.is_none(), "no description", format!("{found:?}"))
+}
+
+async fn no_versions(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a"]).await?;
+    let before = Picture::of(&store).await?;
+    let change = SecretChange::value(text("v")).if_version(SecretVersion::FIRST);
+    let changed = store.modify(&at("a"), change).await;
+    changed.refused("`modify` for a version", &[Refusal::Unsupported])?;
+    let destroyed = store.destroy(&at("a"), Some(SecretVersion::FIRST)).await;
+    destroyed.refused("`destroy` for a version", &[Refusal::Unsupported])?;
+    before.must_equal(&Picture::of(&store).await?, "after refusals")?;
+    let found = before.secrets.values().find_map(|(header, _)| header.version);
+    ensure(found.is_none(), "no version", format!("{found:?}"))
+}
+
+async fn no_dates(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a"]).await?;
+    store.modify(&at("a"), SecretChange::value(text("w"))).await.works("a change")?;
+    let header = store.get(&at("a")).await.works("a read")?.header;
+    let observed = format!("{:?} and {:?}", header.created, header.modified);
+    ensure(header.created.is_none() && header.modified.is_none(), "no dates", observed)
+}
+
+async fn capabilities_are_constant(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.open()?;
+    let declared = store.capabilities();
+    store.initialize().await.works("making the store")?;
+    fill(&store, &["a"]).await?;
+    let after = [store.capabilities(), place.open()?.capabilities(), trial.subject().capabilities()];
+    ensure(after.iter().all(|found| *found == declared), format!("{declared:?}"), format!("{after:?}"))?;
+    store.marked_for_delete().await.works("deleting the store")?;
+    let last = store.capabilities();
+    ensure(last == declared, format!("{declared:?}"), format!("{last:?}"))
+}

@@ -1,0 +1,216 @@
+//! Secrets that show where they must not, and resources that are not given back.
+
+use std::error::Error;
+use std::fmt::{Debug, Write};
+use std::sync::Arc;
+
+use keyway_core::{PluginError, SecretValue, Structured, Table};
+use keyway_secrets::{
+    Configure, EnvironmentFilter, ListQuery, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore,
+    SecretVersion, StoreError,
+};
+
+use super::{Checked, SecretTrial};
+use crate::secrets::lent_storage::Failure;
+use crate::secrets::overheard::overheard;
+use crate::secrets::place::{Place, key_text, ring};
+use crate::secrets::refusal::Answer;
+use crate::secrets::samples::{at, at_in, environment, fill, new_environment, silent};
+use crate::{Broken, ensure};
+
+rules! {
+    "SEC-160" Must needs NOTHING from ["Principle/secrets", "C14"]
+        "No secret value and no key shows in the debugging text of handles and answers."
+        debugging_text_is_clean;
+    "SEC-161" Must needs NOTHING from ["Principle/secrets", "C5", "Locker/errors"]
+        "No secret value and no key shows in an error, its debugging text, its detail or its causes."
+        errors_are_clean;
+    "SEC-162" Must needs NOTHING from ["Principle/secrets"]
+        "No secret value and no key is traced at any level, by operations that work or fail."
+        traces_are_clean;
+    "SEC-165" Must needs NOTHING from ["Contract/resources", "R1"]
+        "A handle that is dropped gives back its files, its threads and what the host lent."
+        resources_are_given_back;
+}
+
+/// A text that is found again, however it is written.
+struct Canary {
+    text: String,
+    forms: Vec<String>,
+}
+
+impl Canary {
+    fn new(trial: &SecretTrial<'_>, place_key: u64) -> Self {
+        let text = format!("Kanari-{:016x}", trial.random());
+        let bytes = text.as_bytes();
+        let listed: Vec<_> = bytes.iter().map(u8::to_string).collect();
+        let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        let forms = vec![text.clone(), listed.join(", "), hex, key_text(place_key)];
+        Self { text, forms }
+    }
+
+    fn value(&self) -> SecretValue {
+        SecretValue::text(self.text.clone())
+    }
+
+    fn must_not_be_in(&self, text: &str, place: &str) -> Checked {
+        let found = self.forms.iter().any(|form| text.contains(form.as_str()));
+        ensure(!found, format!("no secret in {place}"), "one shows there")
+    }
+}
+
+/// What operations answered: debugging texts of successes, and errors.
+#[derive(Default)]
+struct Answers {
+    shown: Vec<String>,
+    errors: Vec<StoreError>,
+}
+
+impl Answers {
+    fn note<T: Debug>(&mut self, answer: Result<T, StoreError>) {
+        match answer {
+            Ok(value) => self.shown.push(format!("{value:?} {value:#?}")),
+            Err(error) => self.errors.push(error),
+        }
+    }
+}
+
+/// Calls everything with the canary as value, so that it works and so that it fails.
+async fn everything(place: &Place<'_>, canary: &Canary, random: u64) -> Result<Answers, Broken> {
+    let mut answers = Answers::default();
+    let recorded = place.open()?;
+    let store: &dyn SecretStore = &**recorded.inner();
+    let mut structured = Table::new();
+    structured.insert(canary.text.as_str(), Structured::text(canary.text.as_str()));
+    let values = [
+        canary.value(),
+        SecretValue::bytes(canary.text.as_bytes()),
+        SecretValue::Structured(Structured::Table(structured.clone())),
+        SecretValue::text(canary.text.repeat(60_000)),
+    ];
+    // Before there is a store, while there is one, and with keys that do not fit.
+    for round in 0..3 {
+        let stranger;
+        let store = if round == 2 {
+            stranger = place.open_with(&ring(random))?;
+            &**stranger.inner()
+        } else {
+            store
+        };
+        if round == 1 {
+            answers.note(store.initialize().await);
+            if store.capabilities().environments {
+                answers.note(store.create_environment(new_environment("e")).await);
+            }
+        }
+        answers.shown.push(format!("{store:?} {store:#?}"));
+        let hostile = SecretAddress::shared(SecretName::of_existing("a\u{0}"));
+        for address in [at("a"), at("a"), at_in("a", "e"), at_in("a", "missing"), hostile] {
+            for value in &values {
+                answers.note(store.create(NewSecret::new(address.clone(), value.clone())).await);
+                let change = SecretChange::value(value.clone());
+                let stale = SecretVersion::new(1000).unwrap_or(SecretVersion::FIRST);
+                answers.note(store.modify(&address, change.clone().if_version(stale)).await);
+                answers.note(store.modify(&address, change).await);
+                answers.note(store.get(&address).await);
+            }
+        }
+        answers.note(store.modify(&at("missing"), SecretChange::value(canary.value())).await);
+        answers.note(store.list(&ListQuery::all().with_values()).await);
+        let of = EnvironmentFilter::In(environment("e"));
+        answers.note(store.list(&ListQuery::all().of(of).with_values()).await);
+        answers.note(store.configure(Configure::Write(structured.clone())).await);
+        answers.note(store.configure(Configure::Read).await);
+        answers.note(store.info().await);
+        for left in 0..4 {
+            place.storage.fail_after(left, Failure::Unknown, true);
+            answers.note(store.create(NewSecret::new(at("late"), canary.value())).await);
+            answers.note(store.modify(&at("a"), SecretChange::value(canary.value())).await);
+            answers.note(store.get(&at("a")).await);
+            answers.note(store.list(&ListQuery::all().with_values()).await);
+            place.storage.recover();
+        }
+        answers.shown.push(format!("{store:?} {store:#?}"));
+    }
+    answers.note(store.rotate(&ring(random), &silent).await);
+    answers.note(store.destroy(&at("a"), None).await);
+    answers.note(store.marked_for_delete().await);
+    answers.note(store.create(NewSecret::new(at("a"), canary.value())).await);
+    Ok(answers)
+}
+
+async fn debugging_text_is_clean(trial: &SecretTrial<'_>) -> Checked {
+    let (random, key) = (trial.random(), trial.random());
+    let place = Place::of(trial.subject(), trial.history(), key)?;
+    let canary = Canary::new(trial, key);
+    let answers = everything(&place, &canary, random).await?;
+    for shown in &answers.shown {
+        canary.must_not_be_in(shown, "the debugging text of a handle or an answer")?;
+    }
+    let worked = answers.shown.len();
+    ensure(worked > 10, "operations that worked, to look at their answers", format!("{worked}"))
+}
+
+async fn errors_are_clean(trial: &SecretTrial<'_>) -> Checked {
+    let (random, key) = (trial.random(), trial.random());
+    let place = Place::of(trial.subject(), trial.history(), key)?;
+    let canary = Canary::new(trial, key);
+    let answers = everything(&place, &canary, random).await?;
+    for error in &answers.errors {
+        canary.must_not_be_in(&error.to_string(), "an error")?;
+        canary.must_not_be_in(&format!("{error:?} {error:#?}"), "the debugging text of an error")?;
+        canary.must_not_be_in(&error.detail(), "the detail of an error")?;
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            canary.must_not_be_in(&format!("{error} {error:?}"), "the cause of an error")?;
+            cause = error.source();
+        }
+    }
+    ensure(answers.errors.len() > 10, "operations that failed", answers.errors.len().to_string())
+}
+
+async fn traces_are_clean(trial: &SecretTrial<'_>) -> Checked {
+    let (random, key) = (trial.random(), trial.random());
+    let place = Place::of(trial.subject(), trial.history(), key)?;
+    let canary = Canary::new(trial, key);
+    let (answers, traced) = overheard(everything(&place, &canary, random)).await;
+    answers?;
+    canary.must_not_be_in(&traced, "what is traced")
+}
+
+/// Open files and threads of this process, where the system says.
+fn held() -> Option<(usize, usize)> {
+    let count = |folder| std::fs::read_dir(folder).ok().map(Iterator::count);
+    Some((count("/proc/self/fd")?, count("/proc/self/task")?))
+}
+
+async fn resources_are_given_back(trial: &SecretTrial<'_>) -> Checked {
+    /// Enough handles to tell a leak from what other tests of the process take meanwhile.
+    const HANDLES: usize = 200;
+    const NOISE: usize = 100;
+    let place = Place::new(trial)?;
+    place.initialized().await?;
+    let lent = Arc::strong_count(&place.storage);
+    let before = held();
+    for number in 0..HANDLES {
+        let store = place.open()?;
+        if number % 50 == 0 {
+            fill(&store, &[&format!("a{number}")]).await?;
+        }
+        store.get(&at("a0")).await.works("a read")?;
+        store.list(&ListQuery::all()).await.works("a list")?;
+        // A call that is dropped gives back what it took, too.
+        let _ = crate::secrets::polls::polled(1, store.list(&ListQuery::all())).await;
+    }
+    let still_lent = Arc::strong_count(&place.storage);
+    ensure(still_lent == lent, "the storage given back by every handle", format!("{} still hold it", still_lent - lent))?;
+    if let (Some(before), Some(after)) = (before, held()) {
+        let observed = format!("{before:?} before {HANDLES} handles, {after:?} after");
+        let fits = after.0 < before.0 + NOISE && after.1 < before.1 + NOISE;
+        ensure(fits, "as many open files and threads as before", observed)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! Calls that are dropped, and a storage that fails under them.
+
+use keyway_core::SecretValue;
+use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError};
+
+use super::{Checked, SecretTrial, without_lent_storage};
+use crate::secrets::lent_storage::Failure;
+use crate::secrets::operations::each_read;
+use crate::secrets::picture::{Picture, list_all};
+use crate::secrets::place::Place;
+use crate::secrets::polls::polled;
+use crate::secrets::recorded::Recorded;
+use crate::secrets::refusal::{Answer, Refusal};
+use crate::secrets::samples::{at, environment, fill, new, new_environment, text};
+use crate::{Broken, broken, ensure};
+
+rules! {
+    "SEC-140" Must needs NOTHING from ["Contract/cancellation", "C6"]
+        "A write that is dropped at any point took effect as a whole or not at all."
+        dropped_writes_are_whole;
+    "SEC-141" Must needs NOTHING from ["Contract/cancellation", "C13", "Convection/close", "R1"]
+        "After a call that failed or was dropped at any point, every handle can read and write."
+        dropped_calls_hold_nothing;
+    "SEC-145" Must needs NOTHING from ["C6", "C5", "Convection/write"]
+        "When the storage fails at any operation of a write, the answer is typed, and the store is as before or as after."
+        failed_writes_are_whole;
+    "SEC-146" Must needs NOTHING from ["C5", "Convection/read"]
+        "When the storage fails under a read, the answer is that failure, never that there is nothing."
+        failed_reads_are_typed;
+}
+
+/// A write that is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    Create,
+    Modify,
+    Destroy,
+    Configure,
+    CreateEnvironment,
+    ModifyEnvironment,
+}
+
+impl Write {
+    const ALL: [Self; 6] = [
+        Self::Create,
+        Self::Modify,
+        Self::Destroy,
+        Self::Configure,
+        Self::CreateEnvironment,
+        Self::ModifyEnvironment,
+    ];
+
+    fn applies_to(self, store: &dyn SecretStore) -> bool {
+        let environments = matches!(self, Self::CreateEnvironment | Self::ModifyEnvironment);
+        !environments || store.capabilities().environments
+    }
+
+    async fn run(self, store: &dyn SecretStore, settings: &keyway_core::Table) -> Result<(), StoreError> {
+        match self {
+            Self::Create => store.create(new("new", "new")).await.map(drop),
+            Self::Modify => store.modify(&at("a"), SecretChange::value(text("new"))).await.map(drop),
+            Self::Destroy => store.destroy(&at("a"), None).await,
+            Self::Configure => store.configure(Configure::Write(settings.clone())).await.map(drop),
+            Self::CreateEnvironment => store.create_environment(new_environment("new")).await.map(drop),
+            Self::ModifyEnvironment => {
+                let change = EnvironmentChange { external_url: Some("new".to_owned()) };
+                store.modify_environment(&environment("e"), change).await.map(drop)
+            }
+        }
+    }
+
+    /// Whether it took effect; an error if the store shows neither before nor after.
+    async fn took_effect(
+        self,
+        store: &dyn SecretStore,
+        before: &Picture,
+        settings: &keyway_core::Table,
+    ) -> Result<bool, Broken> {
+        let after = Picture::of(store).await?;
+        if before.difference(&after).is_none() {
+            // Writing the same settings again leaves no trace.
+            return Ok(self == Self::Configure && crate::secrets::picture::same_settings(&before.settings, settings));
+        }
+        let mut expected = before.clone();
+        match self {
+            Self::Create | Self::Modify => {
+                let address = if self == Self::Create { at("new") } else { at("a") };
+                let Some((header, value)) = after.secrets.get(&address).cloned() else {
+                    return Err(broken("the store as before or as after", format!("{address} is gone")));
+                };
+                let as_read = store.get(&address).await.works("reading it")?;
+                let whole = value.expose_text() == Some("new") && as_read.value.same_as(&value);
+                ensure(whole, "the new value, whole", "another one")?;
+                if let (Self::Modify, Some((old, _))) = (self, before.secrets.get(&address)) {
+                    let next = old.version.map(keyway_secrets::SecretVersion::next);
+                    ensure(header.version == next, format!("{next:?}"), format!("{:?}", header.version))?;
+                }
+                expected.secrets.insert(address, (header, value));
+            }
+            Self::Destroy => drop(expected.secrets.remove(&at("a"))),
+            Self::Configure => expected.settings = settings.clone(),
+            Self::CreateEnvironment | Self::ModifyEnvironment => {
+                let name = environment(if self == Self::CreateEnvironment { "new" } else { "e" });
+                if let Some(found) = after.environments.get(&name) {
+                    expected.environments.insert(name, found.clone());
+                }
+            }
+        }
+        expected.must_equal(&after, "but the write that was interrupted").map(|()| true)
+    }
+}
+
+async fn prepared<'a>(place: &Place<'a>) -> Result<Recorded<'a>, Broken> {
+    let store = place.initialized().await?;
+    fill(&store, &["a", "b"]).await?;
+    if store.capabilities().environments {
+        store.create_environment(new_environment("e")).await.works("creating an environment")?;
+    }
+    Ok(store)
+}
+
+async fn dropped_writes_are_whole(trial: &SecretTrial<'_>) -> Checked {
+    for write in Write::ALL {
+        for polls in 0..300 {
+            let place = Place::new(trial)?;
+            let store = prepared(&place).await?;
+            if !write.applies_to(&store) {
+                break;
+            }
+            let before = Picture::of(&store).await?;
+            let settings = trial.subject().settings.clone().unwrap_or_else(|| before.settings.clone());
+            let answer = polled(polls, write.run(&store, &settings)).await;
+            let same = write.took_effect(&store, &before, &settings).await?;
+            let reopened = write.took_effect(&place.open()?, &before, &settings).await?;
+            ensure(same == reopened, "the same after a restart", format!("{same}, then {reopened}"))?;
+            if let Some(answer) = answer {
+                answer.works("the whole write")?;
+                ensure(same, format!("the effect of {write:?}"), "none")?;
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn dropped_calls_hold_nothing(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let (store, other) = (prepared(&place).await?, place.open()?);
+    let mut number = 0;
+    for polls in 0..300 {
+        let settings = store.configure(Configure::Read).await.works("reading the settings")?;
+        let mut all_done = true;
+        for write in Write::ALL.into_iter().filter(|write| write.applies_to(&store)) {
+            // Most of them fail when they get to the end, since the round before has done it.
+            all_done &= polled(polls, write.run(&store, &settings)).await.is_some();
+        }
+        all_done &= polled(polls, store.get(&at("b"))).await.is_some();
+        all_done &= polled(polls, list_all(&store, &ListQuery::all().with_values())).await.is_some();
+        all_done &= polled(polls, store.info()).await.is_some();
+        for handle in [&store, &other] {
+            number += 1;
+            let name = format!("after {number}");
+            handle.create(new(&name, "v")).await.works("a write after a dropped call")?;
+            handle.get(&at(&name)).await.works("a read after a dropped call")?;
+            handle.destroy(&at(&name), None).await.works("a destruction after a dropped call")?;
+        }
+        if all_done {
+            return Ok(());
+        }
+    }
+    Err(broken("every operation within 300 polls", "more"))
+}
+
+/// What a failure of the storage may be called.
+const FAILURES: [Refusal; 4] = [Refusal::System, Refusal::Unavailable, Refusal::Conflict, Refusal::Other];
+
+async fn failed_writes_are_whole(trial: &SecretTrial<'_>) -> Checked {
+    for write in Write::ALL {
+        for round in 0..200 {
+            let place = Place::new(trial)?;
+            let store = prepared(&place).await?;
+            if !place.uses_storage() {
+                return Err(without_lent_storage());
+            }
+            if !write.applies_to(&store) {
+                break;
+            }
+            let before = Picture::of(&store).await?;
+            let settings = trial.subject().settings.clone().unwrap_or_else(|| before.settings.clone());
+            let failure = if round % 2 == 0 { Failure::Refused } else { Failure::Unknown };
+            let (operations, stays_down) = (round / 4, round % 4 < 2);
+            place.storage.fail_after(operations, failure, stays_down);
+            trial.history().record(format!("the storage fails after {operations} operations: {failure:?}"));
+            let answer = write.run(&store, &settings).await;
+            let has_failed = place.storage.recover();
+            let same = write.took_effect(&store, &before, &settings).await?;
+            let reopened = write.took_effect(&place.open()?, &before, &settings).await?;
+            ensure(same == reopened, "the same after a restart", format!("{same}, then {reopened}"))?;
+            match answer {
+                Ok(()) => ensure(same, format!("the effect of {write:?}, which was acknowledged"), "none")?,
+                refused => drop(refused.refused(&format!("{write:?} on a storage that fails"), &FAILURES)?),
+            }
+            store.create(new("later", "v")).await.works("a write when the storage is back")?;
+            if !has_failed && round % 4 == 3 {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn failed_reads_are_typed(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = prepared(&place).await?;
+    if !place.uses_storage() {
+        return Err(without_lent_storage());
+    }
+    let before = Picture::of(&store).await?;
+    for round in 0..60 {
+        for fresh in [false, true] {
+            let reopened = if fresh { Some(place.open()?) } else { None };
+            let handle = reopened.as_ref().unwrap_or(&store);
+            place.storage.fail_after(round / 2, Failure::Refused, round % 2 == 0);
+            trial.history().record(format!("the storage fails after {} operations", round / 2));
+            let got = handle.get(&at("a")).await;
+            let listed = handle.list(&ListQuery::all().with_values()).await;
+            let operations = each_read(handle, "a").await;
+            let by = handle.written_by().await;
+            place.storage.recover();
+            let value = |value: &SecretValue| value.expose_text() == Some("value of a");
+            match got {
+                Ok(secret) => ensure(value(&secret.value), "the value, if any", "another one")?,
+                refused => drop(refused.refused("`get` on a storage that fails", &FAILURES)?),
+            }
+            match listed {
+                Ok(page) => ensure(page.secrets.len() == 2, "all secrets, if any", page.secrets.len().to_string())?,
+                refused => drop(refused.refused("`list` on a storage that fails", &FAILURES)?),
+            }
+            match by {
+                Ok(by) => ensure(by.is_some(), "who wrote it", "nobody")?,
+                refused => drop(refused.refused("`written_by` on a storage that fails", &FAILURES)?),
+            }
+            for (operation, answer) in operations {
+                if answer.is_err() {
+                    answer.refused(&format!("{operation} on a storage that fails"), &FAILURES)?;
+                }
+            }
+            before.must_equal(&Picture::of(handle).await?, "when the storage is back")?;
+        }
+    }
+    Ok(())
+}

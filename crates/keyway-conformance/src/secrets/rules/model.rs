@@ -1,0 +1,294 @@
+//! Random operations against a model in memory; a failing sequence is shrunk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+
+use keyway_secrets::{
+    EnvironmentFilter, ListQuery, NewSecret, SecretAddress, SecretChange, SecretStore, SecretVersion,
+};
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+
+use super::{Checked, SecretTrial};
+use crate::secrets::picture::list_all;
+use crate::secrets::place::{Place, ring};
+use crate::secrets::refusal::Refusal;
+use crate::secrets::samples::{at, at_in, environment, new_environment, silent, text};
+use crate::{Broken, broken};
+
+rules! {
+    "SEC-170" Must needs NOTHING
+        from ["Convection/create", "Convection/destroy", "Convection/get", "Convection/modify", "Convection/list", "Convection/rotate"]
+        "After any sequence of operations the store answers as a map from addresses to values would."
+        answers_like_a_map;
+}
+
+/// One step. Names, environments and values are small numbers, so that they meet often.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Create { name: u8, layer: u8, value: u8 },
+    Modify { name: u8, layer: u8, value: u8, condition: Condition },
+    Destroy { name: u8, layer: u8, condition: Condition },
+    Get { name: u8, layer: u8 },
+    List { layer: Option<u8>, limit: u8 },
+    CreateEnvironment { layer: u8 },
+    Restart,
+    Rotate,
+}
+
+/// The version that a write expects.
+#[derive(Clone, Copy, Debug)]
+enum Condition {
+    None,
+    Present,
+    Stale,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // One byte string, read as a step: it shrinks towards zeros, that is, towards
+    // the shared secret 0.
+    any::<(u8, u8, u8, u8)>().prop_map(|(kind, name, layer, value)| {
+        let (name, layer) = (name % 4, layer % 3);
+        let condition = match value / 64 {
+            0 | 1 => Condition::None,
+            2 => Condition::Present,
+            _ => Condition::Stale,
+        };
+        match kind % 16 {
+            0..=4 => Step::Create { name, layer, value },
+            5..=7 => Step::Modify { name, layer, value, condition },
+            8 | 9 => Step::Destroy { name, layer, condition },
+            10 | 11 => Step::Get { name, layer },
+            12 => Step::List { layer: (value % 2 == 0).then_some(layer), limit: 1 + value % 5 },
+            13 => Step::CreateEnvironment { layer },
+            14 => Step::Restart,
+            _ => Step::Rotate,
+        }
+    })
+}
+
+/// What the store should hold: value and version of each secret.
+#[derive(Default)]
+struct Model {
+    secrets: BTreeMap<SecretAddress, (u8, u64)>,
+    environments: BTreeSet<u8>,
+}
+
+/// Layer 0 is the shared one.
+fn address(name: u8, layer: u8) -> SecretAddress {
+    let name = format!("name {name}");
+    if layer == 0 { at(&name) } else { at_in(&name, &format!("layer {layer}")) }
+}
+
+fn value_text(value: u8) -> String {
+    format!("value {value}")
+}
+
+async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
+    let mut seed = [0; 32];
+    for part in seed.chunks_mut(8) {
+        part.copy_from_slice(&trial.random().to_le_bytes());
+    }
+    // The runner calls back without `async`, so each case gets a runtime on another thread.
+    thread::scope(|scope| {
+        let runner = scope.spawn(|| {
+            let config = Config {
+                cases: 24,
+                max_shrink_iters: 200,
+                failure_persistence: None,
+                ..Config::default()
+            };
+            let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+            let case = |steps: Vec<Step>| run(trial, &steps).map_err(TestCaseError::fail);
+            match TestRunner::new_with_rng(config, rng).run(&vec(step(), 1..30), case) {
+                Ok(()) => Ok(()),
+                Err(TestError::Fail(reason, steps)) => {
+                    Err(broken(format!("the answers of a map after {steps:?}"), reason.message().to_owned()))
+                }
+                Err(TestError::Abort(reason)) => Err(broken("random steps", reason.message().to_owned())),
+            }
+        });
+        runner.join().unwrap_or_else(|_| Err(broken("no panic", "the store panicked in a random sequence")))
+    })
+}
+
+fn run(trial: &SecretTrial<'_>, steps: &[Step]) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(follow(trial, steps)).map_err(|broken| match broken {
+        Broken::Rule { expected, observed } => format!("expected {expected}; {observed}"),
+        Broken::Missing { capability } => format!("{capability} is missing"),
+    })
+}
+
+async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
+    let capabilities = trial.subject().capabilities();
+    let layers = if capabilities.environments { 3 } else { 1 };
+    let place = Place::new(trial)?;
+    trial.history().record("a new sequence");
+    let mut keys = place.keys.clone();
+    let mut store = place.initialized().await?;
+    let mut model = Model::default();
+    for (number, step) in steps.iter().enumerate() {
+        let (found, wanted) = match *step {
+            Step::Create { name, layer, value } => {
+                let address = address(name, layer % layers);
+                let wanted = model.create(&address, layer % layers, value);
+                (store.create(NewSecret::new(address, text(&value_text(value)))).await.map(|header| seen(&header)), wanted)
+            }
+            Step::Modify { name, layer, value, condition } => {
+                let address = address(name, layer % layers);
+                let expected = model.expected(&address, condition).filter(|_| capabilities.versions);
+                let mut change = SecretChange::value(text(&value_text(value)));
+                change.expected = expected;
+                let wanted = model.modify(&address, layer % layers, value, expected);
+                (store.modify(&address, change).await.map(|header| seen(&header)), wanted)
+            }
+            Step::Destroy { name, layer, condition } => {
+                let address = address(name, layer % layers);
+                let expected = model.expected(&address, condition).filter(|_| capabilities.versions);
+                let wanted = model.destroy(&address, layer % layers, expected);
+                (store.destroy(&address, expected).await.map(|()| String::new()), wanted)
+            }
+            Step::Get { name, layer } => {
+                let address = address(name, layer % layers);
+                let wanted = model.get(&address, layer % layers);
+                let found = store.get(&address).await.map(|secret| {
+                    format!("{} with {:?}", seen(&secret.header), secret.value.expose_text())
+                });
+                (found, wanted)
+            }
+            Step::List { layer, limit } => {
+                let filter = match layer.map(|layer| layer % layers) {
+                    None => EnvironmentFilter::All,
+                    Some(0) => EnvironmentFilter::Shared,
+                    Some(layer) => EnvironmentFilter::In(environment(&format!("layer {layer}"))),
+                };
+                let wanted = model.list(layer.map(|layer| layer % layers));
+                let query = ListQuery::all().of(filter).with_values().limit(usize::from(limit));
+                let found = match store.list(&query).await {
+                    Err(error) => Err(error),
+                    Ok(_) => {
+                        let mut all: Vec<_> = list_all(&store, &query).await?;
+                        all.sort_by(|one, other| one.header.address.cmp(&other.header.address));
+                        let shown = all.iter().map(|listed| {
+                            let value = listed.value.as_ref().and_then(|value| value.expose_text());
+                            format!("{} with {value:?}", seen(&listed.header))
+                        });
+                        Ok(shown.collect::<Vec<_>>().join(", "))
+                    }
+                };
+                (found, wanted)
+            }
+            Step::CreateEnvironment { layer } if layer % layers != 0 => {
+                let wanted = if model.environments.insert(layer) { Ok(String::new()) } else { Err(Refusal::EnvironmentExists) };
+                let new = new_environment(&format!("layer {layer}"));
+                (store.create_environment(new).await.map(|_| String::new()), wanted)
+            }
+            Step::CreateEnvironment { .. } => continue,
+            Step::Restart => {
+                store = place.open_with(&keys)?;
+                continue;
+            }
+            Step::Rotate => {
+                keys = ring(trial.random());
+                (store.rotate(&keys, &silent).await.map(|()| String::new()), Ok(String::new()))
+            }
+        };
+        let found = found.map_err(|error| Refusal::of(&error));
+        let wanted = if capabilities.versions { wanted } else { wanted.map(|text| without_versions(&text)) };
+        if found != wanted {
+            return Err(broken(format!("{wanted:?} in step {number}, {step:?}"), format!("{found:?} came")));
+        }
+    }
+    Ok(())
+}
+
+/// What the model knows of a header.
+fn seen(header: &keyway_secrets::SecretHeader) -> String {
+    let version = header.version.map(|version| format!(" version {version}")).unwrap_or_default();
+    format!("{}{version}", header.address)
+}
+
+fn without_versions(text: &str) -> String {
+    let mut parts = text.split(" version ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|character: char| character.is_ascii_digit()))
+}
+
+type Wanted = Result<String, Refusal>;
+
+impl Model {
+    fn knows(&self, layer: u8) -> Result<(), Refusal> {
+        if layer == 0 || self.environments.contains(&layer) { Ok(()) } else { Err(Refusal::EnvironmentNotFound) }
+    }
+
+    /// The secret, if its layer is known, it is there and it has the version.
+    fn find(
+        &mut self,
+        address: &SecretAddress,
+        layer: u8,
+        expected: Option<SecretVersion>,
+    ) -> Result<&mut (u8, u64), Refusal> {
+        self.knows(layer)?;
+        let secret = self.secrets.get_mut(address).ok_or(Refusal::SecretNotFound)?;
+        match expected {
+            Some(version) if version.number() != secret.1 => Err(Refusal::VersionConflict),
+            _ => Ok(secret),
+        }
+    }
+
+    fn expected(&self, address: &SecretAddress, condition: Condition) -> Option<SecretVersion> {
+        let present = self.secrets.get(address).map_or(1, |(_, version)| *version);
+        match condition {
+            Condition::None => None,
+            Condition::Present => SecretVersion::new(present),
+            Condition::Stale => SecretVersion::new(present + 1),
+        }
+    }
+
+    fn create(&mut self, address: &SecretAddress, layer: u8, value: u8) -> Wanted {
+        self.knows(layer)?;
+        if self.secrets.contains_key(address) {
+            return Err(Refusal::SecretExists);
+        }
+        self.secrets.insert(address.clone(), (value, 1));
+        Ok(format!("{address} version 1"))
+    }
+
+    fn modify(
+        &mut self,
+        address: &SecretAddress,
+        layer: u8,
+        value: u8,
+        expected: Option<SecretVersion>,
+    ) -> Wanted {
+        let secret = self.find(address, layer, expected)?;
+        *secret = (value, secret.1 + 1);
+        Ok(format!("{address} version {}", secret.1))
+    }
+
+    fn destroy(&mut self, address: &SecretAddress, layer: u8, expected: Option<SecretVersion>) -> Wanted {
+        self.find(address, layer, expected)?;
+        self.secrets.remove(address);
+        Ok(String::new())
+    }
+
+    fn get(&mut self, address: &SecretAddress, layer: u8) -> Wanted {
+        let (value, version) = *self.find(address, layer, None)?;
+        Ok(format!("{address} version {version} with {:?}", Some(value_text(value).as_str())))
+    }
+
+    fn list(&self, layer: Option<u8>) -> Wanted {
+        if let Some(layer) = layer {
+            self.knows(layer)?;
+        }
+        let wanted = layer.map(|layer| address(0, layer).environment);
+        let of = self.secrets.iter().filter(|(address, _)| wanted.as_ref().is_none_or(|of| address.environment == *of));
+        let shown = of.map(|(address, (value, version))| {
+            format!("{address} version {version} with {:?}", Some(value_text(*value).as_str()))
+        });
+        Ok(shown.collect::<Vec<_>>().join(", "))
+    }
+}

@@ -1,0 +1,88 @@
+//! Versions and compare-and-set.
+
+use keyway_secrets::{SecretChange, SecretStore, SecretVersion, StoreError};
+
+use super::{Checked, SecretTrial};
+use crate::secrets::picture::Picture;
+use crate::secrets::place::Place;
+use crate::secrets::refusal::{Answer, Refusal};
+use crate::secrets::samples::{at, fill, text};
+use crate::{broken, ensure};
+
+rules! {
+    "SEC-030" Must needs VERSIONS from ["Contract/versions"]
+        "A new secret has version 1, and each change adds one."
+        versions_count_changes;
+    "SEC-031" Must needs VERSIONS from ["Contract/versions", "C5"]
+        "`modify` for another version than the present one answers `VersionConflict` with both and changes nothing."
+        stale_changes_are_refused;
+    "SEC-032" Must needs VERSIONS from ["Contract/versions", "C5"]
+        "`destroy` for another version than the present one answers `VersionConflict` and removes nothing."
+        stale_destructions_are_refused;
+}
+
+fn version(number: u64) -> SecretVersion {
+    SecretVersion::new(number).unwrap_or(SecretVersion::FIRST)
+}
+
+async fn versions_count_changes(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a", "b"]).await?;
+    for number in 1..=4 {
+        for (where_from, header) in [
+            ("`get`", store.get(&at("a")).await.works("a read")?.header),
+            ("a restart", place.open()?.get(&at("a")).await.works("a read")?.header),
+        ] {
+            let found = header.version.map(SecretVersion::number);
+            ensure(found == Some(number), format!("version {number} from {where_from}"), format!("{found:?}"))?;
+        }
+        // The same value again is a change too.
+        let change = SecretChange::value(text("same")).if_version(version(number));
+        let header = store.modify(&at("a"), change).await.works("a change for the present version")?;
+        let found = header.version.map(SecretVersion::number);
+        ensure(found == Some(number + 1), format!("version {} from `modify`", number + 1), format!("{found:?}"))?;
+    }
+    let other = store.get(&at("b")).await.works("a read")?.header.version;
+    ensure(other == Some(SecretVersion::FIRST), "version 1 of the other secret", format!("{other:?}"))
+}
+
+async fn stale_changes_are_refused(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a"]).await?;
+    store.modify(&at("a"), SecretChange::value(text("two"))).await.works("a change")?;
+    let before = Picture::of(&store).await?;
+    for stale in [1, 3, u64::MAX] {
+        for change in [SecretChange::value(text("three")), SecretChange::default()] {
+            let answer = store.modify(&at("a"), change.if_version(version(stale))).await;
+            let error = answer.refused("`modify`", &[Refusal::VersionConflict])?;
+            if let StoreError::VersionConflict { expected, actual, address } = &error
+                && (expected.number(), actual.number(), address) != (stale, 2, &at("a"))
+            {
+                let observed = format!("{address}: {expected} and {actual}");
+                return Err(broken(format!("{}: {stale} and 2", at("a")), observed));
+            }
+        }
+    }
+    before.must_equal(&Picture::of(&store).await?, "after refusals")?;
+    let change = SecretChange::value(text("v")).if_version(version(1));
+    store.modify(&at("b"), change).await.refused("`modify` of nothing", &[Refusal::SecretNotFound]).map(drop)
+}
+
+async fn stale_destructions_are_refused(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a"]).await?;
+    store.modify(&at("a"), SecretChange::value(text("two"))).await.works("a change")?;
+    let before = Picture::of(&store).await?;
+    for stale in [1, 3] {
+        let answer = store.destroy(&at("a"), Some(version(stale))).await;
+        answer.refused("`destroy`", &[Refusal::VersionConflict])?;
+    }
+    before.must_equal(&Picture::of(&store).await?, "after refusals")?;
+    let missing = store.destroy(&at("b"), Some(version(1))).await;
+    missing.refused("`destroy` of nothing", &[Refusal::SecretNotFound])?;
+    store.destroy(&at("a"), Some(version(2))).await.works("`destroy` for the present version")?;
+    store.get(&at("a")).await.refused("reading it", &[Refusal::SecretNotFound]).map(drop)
+}
