@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use keyway_core::{SecretValue, Table};
 use keyway_secrets::{
-    Configure, Environment, EnvironmentName, ListQuery, ListedSecret, SecretAddress, SecretHeader,
-    SecretStore,
+    Configure, Environment, EnvironmentName, ListQuery, ListedSecret, SecretAddress, SecretHeader, SecretStore,
 };
 
 use super::refusal::Answer;
@@ -63,9 +62,7 @@ impl Picture {
                 return Some(format!("the secret {address} has another value"));
             }
             if header != other_header {
-                return Some(format!(
-                    "the secret {address} has another header: {header:?}, then {other_header:?}"
-                ));
+                return Some(format!("the secret {address} has another header: {header:?}, then {other_header:?}"));
             }
         }
         if let Some(address) = other.secrets.keys().find(|address| !self.secrets.contains_key(*address)) {
@@ -87,10 +84,7 @@ pub(super) fn same_settings(one: &Table, other: &Table) -> bool {
 }
 
 /// All pages of a list, joined.
-pub(super) async fn list_all(
-    store: &dyn SecretStore,
-    query: &ListQuery,
-) -> Result<Vec<ListedSecret>, Broken> {
+pub(super) async fn list_all(store: &dyn SecretStore, query: &ListQuery) -> Result<Vec<ListedSecret>, Broken> {
     let mut all = Vec::new();
     let mut query = query.clone();
     for _ in 0..MOST_PAGES {
@@ -101,10 +95,7 @@ pub(super) async fn list_all(
         match page.next {
             None => return Ok(all),
             Some(_) if found == 0 => {
-                return Err(broken(
-                    "a secret in each page that others follow",
-                    "an empty page with a cursor",
-                ));
+                return Err(broken("a secret in each page that others follow", "an empty page with a cursor"));
             }
             Some(next) => query.after = Some(next),
         }
@@ -127,10 +118,7 @@ pub(super) async fn list_all_environments(
         match page.next {
             None => return Ok(all),
             Some(_) if found == 0 => {
-                return Err(broken(
-                    "an environment in each page that others follow",
-                    "an empty page with a cursor",
-                ));
+                return Err(broken("an environment in each page that others follow", "an empty page with a cursor"));
             }
             next => after = next,
         }
