@@ -3,8 +3,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
@@ -97,7 +97,6 @@ impl LentStorage {
         self.failed.fetch_or(fails, Ordering::SeqCst);
         fails
     }
-
 }
 
 fn refused() -> StorageError {

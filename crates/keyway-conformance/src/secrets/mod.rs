@@ -16,12 +16,14 @@
 mod clauses;
 mod clock;
 mod lent_storage;
+pub mod mutants;
 mod operations;
 mod overheard;
 mod picture;
 mod place;
 mod polls;
 mod recorded;
+mod reference;
 mod refusal;
 mod rules;
 mod samples;
@@ -30,6 +32,7 @@ mod subject;
 mod tests;
 
 pub use clauses::CLAUSES;
+pub use reference::{minimal, reference, strange};
 pub use subject::SecretStoreSubject;
 
 use crate::Suite;

@@ -1,9 +1,7 @@
 //! Every operation once, for rules that hold for all of them.
 
 use keyway_core::SecretValue;
-use keyway_secrets::{
-    Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError,
-};
+use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError};
 
 use super::place::ring;
 use super::samples::{at, environment, new, new_environment, silent};

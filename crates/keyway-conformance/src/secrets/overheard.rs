@@ -16,7 +16,8 @@ pub(super) async fn overheard<T>(future: impl Future<Output = T> + Send) -> (T, 
     let dispatch = Dispatch::new(Ear(Arc::clone(&text)));
     let mut future = pin!(future);
     // Around each poll and not around the whole, since others may run on the thread between.
-    let value = poll_fn(|context| dispatcher::with_default(&dispatch, || future.as_mut().poll(context))).await;
+    let value =
+        poll_fn(|context| dispatcher::with_default(&dispatch, || future.as_mut().poll(context))).await;
     let text = text.lock().unwrap_or_else(PoisonError::into_inner).clone();
     (value, text)
 }

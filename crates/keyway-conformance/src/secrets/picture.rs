@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use keyway_core::{SecretValue, Table};
 use keyway_secrets::{
-    Configure, Environment, EnvironmentName, ListQuery, ListedSecret, SecretAddress, SecretHeader, SecretStore,
+    Configure, Environment, EnvironmentName, ListQuery, ListedSecret, SecretAddress, SecretHeader,
+    SecretStore,
 };
 
 use super::refusal::Answer;
@@ -62,7 +63,9 @@ impl Picture {
                 return Some(format!("the secret {address} has another value"));
             }
             if header != other_header {
-                return Some(format!("the secret {address} has another header: {header:?}, then {other_header:?}"));
+                return Some(format!(
+                    "the secret {address} has another header: {header:?}, then {other_header:?}"
+                ));
             }
         }
         if let Some(address) = other.secrets.keys().find(|address| !self.secrets.contains_key(*address)) {
@@ -84,7 +87,10 @@ pub(super) fn same_settings(one: &Table, other: &Table) -> bool {
 }
 
 /// All pages of a list, joined.
-pub(super) async fn list_all(store: &dyn SecretStore, query: &ListQuery) -> Result<Vec<ListedSecret>, Broken> {
+pub(super) async fn list_all(
+    store: &dyn SecretStore,
+    query: &ListQuery,
+) -> Result<Vec<ListedSecret>, Broken> {
     let mut all = Vec::new();
     let mut query = query.clone();
     for _ in 0..MOST_PAGES {
@@ -95,7 +101,10 @@ pub(super) async fn list_all(store: &dyn SecretStore, query: &ListQuery) -> Resu
         match page.next {
             None => return Ok(all),
             Some(_) if found == 0 => {
-                return Err(broken("a secret in each page that others follow", "an empty page with a cursor"));
+                return Err(broken(
+                    "a secret in each page that others follow",
+                    "an empty page with a cursor",
+                ));
             }
             Some(next) => query.after = Some(next),
         }
@@ -118,7 +127,10 @@ pub(super) async fn list_all_environments(
         match page.next {
             None => return Ok(all),
             Some(_) if found == 0 => {
-                return Err(broken("an environment in each page that others follow", "an empty page with a cursor"));
+                return Err(broken(
+                    "an environment in each page that others follow",
+                    "an empty page with a cursor",
+                ));
             }
             next => after = next,
         }

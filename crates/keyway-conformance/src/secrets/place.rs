@@ -44,8 +44,9 @@ impl<'a> Place<'a> {
         history: &'a History,
         number: u64,
     ) -> Result<Self, Broken> {
-        let scratch = tempfile::tempdir()
-            .map_err(|error| broken("a scratch folder to work in", format!("the system gave none: {error}")))?;
+        let scratch = tempfile::tempdir().map_err(|error| {
+            broken("a scratch folder to work in", format!("the system gave none: {error}"))
+        })?;
         Ok(Self {
             subject,
             history,

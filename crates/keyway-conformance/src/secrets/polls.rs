@@ -27,10 +27,7 @@ pub(super) async fn polled<T>(times: usize, future: impl Future<Output = T> + Se
 pub(super) type Turn<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Runs futures together: each step polls the one that `choose` names by a number.
-pub(super) async fn in_turns<T: Send>(
-    futures: Vec<Turn<'_, T>>,
-    choose: impl Fn() -> u64 + Send,
-) -> Vec<T> {
+pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn() -> u64 + Send) -> Vec<T> {
     let mut waiting: Vec<_> = futures.into_iter().enumerate().collect();
     let mut done = Vec::new();
     poll_fn(|context| {

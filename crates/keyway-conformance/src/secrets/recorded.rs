@@ -175,7 +175,8 @@ impl SecretStore for Recorded<'_> {
             Configure::Read => "configure(read)".to_owned(),
             Configure::Write(settings) => format!("configure(write {} settings)", settings.len()),
         };
-        self.call(text, self.store.configure(request), |settings| format!("{} settings", settings.len())).await
+        self.call(text, self.store.configure(request), |settings| format!("{} settings", settings.len()))
+            .await
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
@@ -195,8 +196,7 @@ impl SecretStore for Recorded<'_> {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<EnvironmentPage, StoreError> {
-        let text =
-            format!("list_environments({}at most {limit})", after.map_or("", |_| "after a cursor, "));
+        let text = format!("list_environments({}at most {limit})", after.map_or("", |_| "after a cursor, "));
         let summary = |page: &EnvironmentPage| format!("{} environments", page.environments.len());
         self.call(text, self.store.list_environments(after, limit), summary).await
     }

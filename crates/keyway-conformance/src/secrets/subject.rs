@@ -67,10 +67,7 @@ impl SecretStoreSubject {
     /// Says how the plugin is configured. The folder is fresh for each rule and removed
     /// after it; whatever the plugin writes belongs there.
     #[must_use]
-    pub fn configuration(
-        mut self,
-        configuration: impl Fn(&Path) -> Value + Send + Sync + 'static,
-    ) -> Self {
+    pub fn configuration(mut self, configuration: impl Fn(&Path) -> Value + Send + Sync + 'static) -> Self {
         self.configuration = Box::new(configuration);
         self
     }
@@ -100,7 +97,8 @@ impl SecretStoreSubject {
     pub fn capabilities(&self) -> Capabilities {
         *self.capabilities.get_or_init(|| {
             let history = History::default();
-            let asked = Place::of(self, &history, 1).and_then(|place| Ok(place.open()?.inner().capabilities()));
+            let asked =
+                Place::of(self, &history, 1).and_then(|place| Ok(place.open()?.inner().capabilities()));
             match asked {
                 Ok(capabilities) => capabilities,
                 Err(broken) => panic!("no store opens, so nothing can be asked of one: {broken:?}"),

@@ -11,9 +11,6 @@ use crate::{Outcome, Report, RunOptions, Verdict};
 
 fn passes(subject: SecretStoreSubject) {
     let report = suite().run(&Arc::new(subject), &RunOptions::default());
-    if std::env::var_os("KEYWAY_TIMES").is_some() {
-        for outcome in report.outcomes() { eprintln!("{} {} {:?}", outcome.rule, outcome.verdict.as_str(), outcome.took); }
-    }
     assert!(report.succeeded(), "{}", failures(&report));
 }
 
@@ -40,6 +37,21 @@ fn every_clause_has_a_rule() {
 }
 
 #[test]
+fn the_reference_store_keeps_the_contract() {
+    passes(super::reference());
+}
+
+#[test]
+fn a_minimal_store_keeps_the_contract() {
+    passes(super::minimal());
+}
+
+#[test]
+fn a_strange_store_keeps_the_contract() {
+    passes(super::strange());
+}
+
+#[test]
 fn the_generic_plugin_keeps_the_contract() {
     passes(registered("generic"));
 }
@@ -47,4 +59,18 @@ fn the_generic_plugin_keeps_the_contract() {
 #[test]
 fn the_convection_plugin_keeps_the_contract() {
     passes(registered("convection-generic").configuration(|scratch| json!({ "directory": scratch })));
+}
+
+#[test]
+fn every_mutant_is_caught_by_its_rules() {
+    let matrix = super::mutants::matrix(&super::mutants::MutantOptions::default().expected_rules_only());
+    assert!(matrix.succeeded(), "{matrix}");
+}
+
+#[test]
+#[ignore = "it tries every rule on every mutant, which takes minutes: `cargo xtask conformance --mutants` does so"]
+fn the_whole_matrix() {
+    let matrix = super::mutants::matrix(&super::mutants::MutantOptions::default());
+    std::fs::write("/tmp/kit_matrix", matrix.to_string()).unwrap();
+    assert!(matrix.succeeded(), "{matrix}");
 }

@@ -78,7 +78,10 @@ async fn refused_and_untouched(place: &Place<'_>, written: &PluginMetadata) -> C
     let by = store.written_by().await.works("asking who wrote it, which is how a host finds out")?;
     ensure(by == Some(written.written_by()), format!("{}", written.written_by()), format!("{by:?}"))?;
     ensure(at_rest == place.at_rest().await, "the data untouched", "what lies at rest has changed")?;
-    before.must_equal(&Picture::of(&place.open_as(&place.keys, written)?).await?, "for the plugin that wrote it")
+    before.must_equal(
+        &Picture::of(&place.open_as(&place.keys, written)?).await?,
+        "for the plugin that wrote it",
+    )
 }
 
 async fn other_versions_are_refused(trial: &SecretTrial<'_>) -> Checked {

@@ -28,20 +28,24 @@ rules! {
 }
 
 /// Runs work on as many threads as there are jobs.
-fn on_threads<'a, T: Send>(jobs: Vec<Turn<'a, Result<T, Broken>>>) -> Result<Vec<T>, Broken> {
+fn on_threads<T: Send>(jobs: Vec<Turn<'_, Result<T, Broken>>>) -> Result<Vec<T>, Broken> {
     thread::scope(|scope| {
         let threads: Vec<_> = jobs
             .into_iter()
             .map(|job| {
-                scope.spawn(move || match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-                    Ok(runtime) => runtime.block_on(job),
-                    Err(error) => Err(broken("a runtime to run on", error.to_string())),
+                scope.spawn(move || {
+                    match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+                        Ok(runtime) => runtime.block_on(job),
+                        Err(error) => Err(broken("a runtime to run on", error.to_string())),
+                    }
                 })
             })
             .collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Err(broken("no panic", "a thread of the rule panicked"))))
+            .map(|thread| {
+                thread.join().unwrap_or_else(|_| Err(broken("no panic", "a thread of the rule panicked")))
+            })
             .collect()
     })
 }
@@ -103,7 +107,9 @@ async fn one_creator_wins(trial: &SecretTrial<'_>) -> Checked {
                             Ok(_) => return Ok(Some(caller)),
                             Err(error) if lost_a_race(&error) => {}
                             refused => {
-                                return refused.refused("creating it too", &[Refusal::SecretExists]).map(|_| None);
+                                return refused
+                                    .refused("creating it too", &[Refusal::SecretExists])
+                                    .map(|_| None);
                             }
                         }
                     }
@@ -149,7 +155,10 @@ async fn no_lost_write(trial: &SecretTrial<'_>) -> Checked {
     let picture = Picture::of(&place.open()?).await?;
     let (expected, found) = (8 * EACH, picture.secrets.len());
     ensure(found == expected, format!("{expected} secrets"), found.to_string())?;
-    let wrong = picture.secrets.iter().find(|(address, (_, value))| value.expose_text() != Some(address.name.as_str()));
+    let wrong = picture
+        .secrets
+        .iter()
+        .find(|(address, (_, value))| value.expose_text() != Some(address.name.as_str()));
     ensure(wrong.is_none(), "each with its own value", format!("{:?}", wrong.map(|(address, _)| address)))
 }
 
@@ -174,7 +183,8 @@ async fn one_initializer_wins(trial: &SecretTrial<'_>) -> Checked {
                 })
             })
             .collect();
-        let made: Vec<bool> = in_turns(turns, || trial.random()).await.into_iter().collect::<Result<_, _>>()?;
+        let made: Vec<bool> =
+            in_turns(turns, || trial.random()).await.into_iter().collect::<Result<_, _>>()?;
         let winners = made.iter().filter(|made| **made).count();
         ensure(winners == 1, "one that makes the store", winners.to_string())?;
         place.open()?.get(&at("a")).await.works("a read of what the one wrote next")?;

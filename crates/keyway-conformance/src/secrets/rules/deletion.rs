@@ -101,7 +101,9 @@ async fn failed_deletions_resume(trial: &SecretTrial<'_>) -> Checked {
         let answer = store.marked_for_delete().await;
         let has_failed = place.storage.recover();
         if answer.is_err() {
-            let again = if round % 4 < 2 { store.marked_for_delete().await } else {
+            let again = if round % 4 < 2 {
+                store.marked_for_delete().await
+            } else {
                 place.open()?.marked_for_delete().await
             };
             again.works("resuming the deletion")?;

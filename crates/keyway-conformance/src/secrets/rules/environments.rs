@@ -59,7 +59,11 @@ async fn created_is_read(trial: &SecretTrial<'_>) -> Checked {
         let reopened = place.open()?;
         let read = reopened.retrieve_environment(&name).await.works("reading it")?;
         ensure(read.external_url.as_deref() == url, format!("{url:?}"), format!("{:?}", read.external_url))?;
-        ensure(read == created, format!("what `create_environment` answered: {created:?}"), format!("{read:?}"))?;
+        ensure(
+            read == created,
+            format!("what `create_environment` answered: {created:?}"),
+            format!("{read:?}"),
+        )?;
         let listed = list_all_environments(&reopened, 100).await?;
         ensure(listed.contains(&read), format!("{read:?} in the list"), format!("{listed:?}"))?;
     }
@@ -94,7 +98,11 @@ async fn modify_sets_the_url(trial: &SecretTrial<'_>) -> Checked {
         let mut expected = before.clone();
         let mut read = place.open()?.retrieve_environment(&environment("e")).await.works("reading it")?;
         ensure(read.external_url.as_deref() == url, format!("{url:?}"), format!("{:?}", read.external_url))?;
-        ensure(read == changed, format!("what `modify_environment` answered: {changed:?}"), format!("{read:?}"))?;
+        ensure(
+            read == changed,
+            format!("what `modify_environment` answered: {changed:?}"),
+            format!("{read:?}"),
+        )?;
         let after = Picture::of(&store).await?;
         if let Some(listed) = after.environments.get(&environment("e")) {
             read = listed.clone();
@@ -142,7 +150,11 @@ async fn layers_are_apart(trial: &SecretTrial<'_>) -> Checked {
     store.modify(&layers[1], SecretChange::value(text("changed"))).await.works("a change in one layer")?;
     for (address, value) in layers.iter().zip(["0", "changed", "2"]) {
         let secret = store.get(address).await.works("reading it")?;
-        ensure(secret.value.expose_text() == Some(value), format!("{address} with its own value"), "another one")?;
+        ensure(
+            secret.value.expose_text() == Some(value),
+            format!("{address} with its own value"),
+            "another one",
+        )?;
         ensure(secret.header.address == *address, address.to_string(), secret.header.address.to_string())?;
     }
     store.destroy(&layers[1], None).await.works("destroying it in one layer")?;
@@ -179,7 +191,15 @@ async fn lists_are_filtered(trial: &SecretTrial<'_>) -> Checked {
     for name in ["e", "f", "empty"] {
         store.create_environment(new_environment(name)).await.works("creating an environment")?;
     }
-    let all = [at("a"), at("b"), at_in("a", "e"), at_in("c", "e"), at_in("a", "f"), at_in("d", "f"), at_in("b", "f")];
+    let all = [
+        at("a"),
+        at("b"),
+        at_in("a", "e"),
+        at_in("c", "e"),
+        at_in("a", "f"),
+        at_in("d", "f"),
+        at_in("b", "f"),
+    ];
     for address in &all {
         store.create(NewSecret::new(address.clone(), text("v"))).await.works("creating a secret")?;
     }

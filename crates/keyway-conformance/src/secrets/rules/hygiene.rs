@@ -85,11 +85,13 @@ async fn everything(place: &Place<'_>, canary: &Canary, random: u64) -> Result<A
     let store: &dyn SecretStore = &**recorded.inner();
     let mut structured = Table::new();
     structured.insert(canary.text.as_str(), Structured::text(canary.text.as_str()));
+    // A setting may be a secret too, such as a password for a server.
+    let mut settings = Table::new();
+    settings.insert("unknown", Structured::text(canary.text.as_str()));
     let values = [
         canary.value(),
         SecretValue::bytes(canary.text.as_bytes()),
-        SecretValue::Structured(Structured::Table(structured.clone())),
-        SecretValue::text(canary.text.repeat(60_000)),
+        SecretValue::Structured(Structured::Table(structured)),
     ];
     // Before there is a store, while there is one, and with keys that do not fit.
     for round in 0..3 {
@@ -118,11 +120,16 @@ async fn everything(place: &Place<'_>, canary: &Canary, random: u64) -> Result<A
                 answers.note(store.get(&address).await);
             }
         }
+        if round == 1 {
+            let large = SecretValue::text(canary.text.repeat(50_000));
+            answers.note(store.create(NewSecret::new(at("large"), large)).await);
+            answers.note(store.destroy(&at("large"), None).await);
+        }
         answers.note(store.modify(&at("missing"), SecretChange::value(canary.value())).await);
         answers.note(store.list(&ListQuery::all().with_values()).await);
         let of = EnvironmentFilter::In(environment("e"));
         answers.note(store.list(&ListQuery::all().of(of).with_values()).await);
-        answers.note(store.configure(Configure::Write(structured.clone())).await);
+        answers.note(store.configure(Configure::Write(settings.clone())).await);
         answers.note(store.configure(Configure::Read).await);
         answers.note(store.info().await);
         for left in 0..4 {
@@ -206,7 +213,11 @@ async fn resources_are_given_back(trial: &SecretTrial<'_>) -> Checked {
         let _ = crate::secrets::polls::polled(1, store.list(&ListQuery::all())).await;
     }
     let still_lent = Arc::strong_count(&place.storage);
-    ensure(still_lent == lent, "the storage given back by every handle", format!("{} still hold it", still_lent - lent))?;
+    ensure(
+        still_lent == lent,
+        "the storage given back by every handle",
+        format!("{} still hold it", still_lent - lent),
+    )?;
     if let (Some(before), Some(after)) = (before, held()) {
         let observed = format!("{before:?} before {HANDLES} handles, {after:?} after");
         let fits = after.0 < before.0 + NOISE && after.1 < before.1 + NOISE;

@@ -79,7 +79,9 @@ impl Write {
         let after = Picture::of(store).await?;
         if before.difference(&after).is_none() {
             // Writing the same settings again leaves no trace.
-            return Ok(self == Self::Configure && crate::secrets::picture::same_settings(&before.settings, settings));
+            return Ok(
+                self == Self::Configure && crate::secrets::picture::same_settings(&before.settings, settings)
+            );
         }
         let mut expected = before.clone();
         match self {
@@ -233,7 +235,7 @@ async fn failed_reads_are_typed(trial: &SecretTrial<'_>) -> Checked {
                 refused => drop(refused.refused("`get` on a storage that fails", &FAILURES)?),
             }
             match listed {
-                Ok(page) => ensure(page.secrets.len() == 2, "all secrets, if any", page.secrets.len().to_string())?,
+                Ok(page) => ensure(!page.secrets.is_empty(), "secrets, if anything", "an empty page")?,
                 refused => drop(refused.refused("`list` on a storage that fails", &FAILURES)?),
             }
             match by {

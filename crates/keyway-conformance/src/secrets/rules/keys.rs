@@ -158,7 +158,8 @@ async fn progress_is_reported(trial: &SecretTrial<'_>) -> Checked {
 /// After a rotation that did not end: nothing is lost, and it can be resumed.
 async fn resumes(place: &Place<'_>, before: &Picture, new: &KeyRing) -> Checked {
     let both = place.open_with(&new.with_retiring(&place.keys))?;
-    before.must_equal(&Picture::of(&both).await?, "with new and old keys after a rotation that did not end")?;
+    before
+        .must_equal(&Picture::of(&both).await?, "with new and old keys after a rotation that did not end")?;
     both.rotate(new, &silent).await.works("resuming the rotation")?;
     only_new_opens(place, before, new, &place.keys).await
 }
@@ -224,7 +225,11 @@ async fn others_work_meanwhile(trial: &SecretTrial<'_>) -> Checked {
                 for _ in 0..6 {
                     let read = store.get(&at(name)).await.works("a read during the rotation")?;
                     let expected = format!("value of {name}");
-                    ensure(read.value.expose_text() == Some(&expected), "the value as it was", "another one")?;
+                    ensure(
+                        read.value.expose_text() == Some(&expected),
+                        "the value as it was",
+                        "another one",
+                    )?;
                     let_others_run().await;
                 }
                 Picture::of(store).await.map(drop)
@@ -249,8 +254,13 @@ async fn others_work_meanwhile(trial: &SecretTrial<'_>) -> Checked {
         for writer in 0..2 {
             for step in 1..5 {
                 let address = at(&format!("w{writer} {step}"));
-                let value = seen.secrets.get(&address).map(|(_, value)| value.expose_text() == Some("second"));
-                ensure(value == Some(true), format!("{address} as it was written last"), format!("{value:?}"))?;
+                let value =
+                    seen.secrets.get(&address).map(|(_, value)| value.expose_text() == Some("second"));
+                ensure(
+                    value == Some(true),
+                    format!("{address} as it was written last"),
+                    format!("{value:?}"),
+                )?;
             }
         }
         ensure(seen.secrets.len() >= 12, "all that was written", seen.secrets.len().to_string())?;

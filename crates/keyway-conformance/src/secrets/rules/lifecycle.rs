@@ -47,7 +47,11 @@ async fn not_initialized(trial: &SecretTrial<'_>) -> Checked {
         answer.refused(operation, &[Refusal::NotInitialized])?;
     }
     let rest = place.at_rest().await;
-    ensure(rest.is_empty(), "nothing stored by refused operations", format!("{} records or files", rest.len()))?;
+    ensure(
+        rest.is_empty(),
+        "nothing stored by refused operations",
+        format!("{} records or files", rest.len()),
+    )?;
     store.initialize().await.works("`initialize` after that")
 }
 
@@ -75,7 +79,10 @@ async fn never_overwrites(trial: &SecretTrial<'_>) -> Checked {
     let before = Picture::of(&store).await?;
     store.initialize().await.refused("`initialize` again", &[Refusal::AlreadyInitialized])?;
     let other = place.open()?;
-    other.initialize().await.refused("`initialize` through a fresh handle", &[Refusal::AlreadyInitialized])?;
+    other
+        .initialize()
+        .await
+        .refused("`initialize` through a fresh handle", &[Refusal::AlreadyInitialized])?;
     before.must_equal(&Picture::of(&store).await?, "after `initialize` was refused")?;
     before.must_equal(&Picture::of(&place.open()?).await?, "after `initialize` was refused and a restart")
 }
@@ -123,6 +130,7 @@ async fn opening_does_nothing(trial: &SecretTrial<'_>) -> Checked {
     ensure(rest.is_empty(), "nothing left behind", format!("{} records or files", rest.len()))
 }
 
+#[allow(clippy::unused_async)] // Every check is asynchronous.
 async fn unknown_configuration_is_refused(trial: &SecretTrial<'_>) -> Checked {
     const KEY: &str = "no such key in any plugin";
     let place = Place::new(trial)?;

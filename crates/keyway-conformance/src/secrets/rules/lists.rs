@@ -43,7 +43,9 @@ pub(super) fn foreign_cursors() -> Vec<Cursor> {
 
 fn names(count: usize) -> Vec<String> {
     // Neither sorted nor reversed, so that no sorting store keeps the order by chance.
-    (0..count).map(|number| format!("{}-{number}", (b'a' + u8::try_from(number * 7 % 26).unwrap_or(0)) as char)).collect()
+    (0..count)
+        .map(|number| format!("{}-{number}", (b'a' + u8::try_from(number * 7 % 26).unwrap_or(0)) as char))
+        .collect()
 }
 
 async fn filled(place: &Place<'_>, count: usize) -> Result<Vec<String>, crate::Broken> {
@@ -67,7 +69,11 @@ async fn pages_are_complete(trial: &SecretTrial<'_>) -> Checked {
         let listed = addresses(&store, limit).await?;
         let distinct: BTreeSet<_> = listed.iter().cloned().collect();
         let observed = format!("{} entries, {} of them distinct", listed.len(), distinct.len());
-        ensure(distinct == wanted && listed.len() == 13, format!("each of 13 once in pages of {limit}"), observed)?;
+        ensure(
+            distinct == wanted && listed.len() == 13,
+            format!("each of 13 once in pages of {limit}"),
+            observed,
+        )?;
     }
     for name in &names {
         store.destroy(&at(name), None).await.works("a destruction")?;

@@ -5,6 +5,7 @@ use std::thread;
 
 use keyway_secrets::{
     EnvironmentFilter, ListQuery, NewSecret, SecretAddress, SecretChange, SecretStore, SecretVersion,
+    StoreError,
 };
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
@@ -85,6 +86,7 @@ fn value_text(value: u8) -> String {
     format!("value {value}")
 }
 
+#[allow(clippy::unused_async)] // Every check is asynchronous.
 async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
     let mut seed = [0; 32];
     for part in seed.chunks_mut(8) {
@@ -93,12 +95,8 @@ async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
     // The runner calls back without `async`, so each case gets a runtime on another thread.
     thread::scope(|scope| {
         let runner = scope.spawn(|| {
-            let config = Config {
-                cases: 24,
-                max_shrink_iters: 200,
-                failure_persistence: None,
-                ..Config::default()
-            };
+            let config =
+                Config { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
             let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
             let case = |steps: Vec<Step>| run(trial, &steps).map_err(TestCaseError::fail);
             match TestRunner::new_with_rng(config, rng).run(&vec(step(), 1..30), case) {
@@ -135,7 +133,13 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
             Step::Create { name, layer, value } => {
                 let address = address(name, layer % layers);
                 let wanted = model.create(&address, layer % layers, value);
-                (store.create(NewSecret::new(address, text(&value_text(value)))).await.map(|header| seen(&header)), wanted)
+                (
+                    store
+                        .create(NewSecret::new(address, text(&value_text(value))))
+                        .await
+                        .map(|header| seen(&header)),
+                    wanted,
+                )
             }
             Step::Modify { name, layer, value, condition } => {
                 let address = address(name, layer % layers);
@@ -154,9 +158,10 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
             Step::Get { name, layer } => {
                 let address = address(name, layer % layers);
                 let wanted = model.get(&address, layer % layers);
-                let found = store.get(&address).await.map(|secret| {
-                    format!("{} with {:?}", seen(&secret.header), secret.value.expose_text())
-                });
+                let found = store
+                    .get(&address)
+                    .await
+                    .map(|secret| format!("{} with {:?}", seen(&secret.header), secret.value.expose_text()));
                 (found, wanted)
             }
             Step::List { layer, limit } => {
@@ -167,22 +172,14 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
                 };
                 let wanted = model.list(layer.map(|layer| layer % layers));
                 let query = ListQuery::all().of(filter).with_values().limit(usize::from(limit));
-                let found = match store.list(&query).await {
-                    Err(error) => Err(error),
-                    Ok(_) => {
-                        let mut all: Vec<_> = list_all(&store, &query).await?;
-                        all.sort_by(|one, other| one.header.address.cmp(&other.header.address));
-                        let shown = all.iter().map(|listed| {
-                            let value = listed.value.as_ref().and_then(|value| value.expose_text());
-                            format!("{} with {value:?}", seen(&listed.header))
-                        });
-                        Ok(shown.collect::<Vec<_>>().join(", "))
-                    }
-                };
-                (found, wanted)
+                (listed(&store, &query).await?, wanted)
             }
             Step::CreateEnvironment { layer } if layer % layers != 0 => {
-                let wanted = if model.environments.insert(layer) { Ok(String::new()) } else { Err(Refusal::EnvironmentExists) };
+                let wanted = if model.environments.insert(layer) {
+                    Ok(String::new())
+                } else {
+                    Err(Refusal::EnvironmentExists)
+                };
                 let new = new_environment(&format!("layer {layer}"));
                 (store.create_environment(new).await.map(|_| String::new()), wanted)
             }
@@ -205,6 +202,20 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
     Ok(())
 }
 
+/// A whole list as the model writes it; the refusal of its first page, if it is one.
+async fn listed(store: &dyn SecretStore, query: &ListQuery) -> Result<Result<String, StoreError>, Broken> {
+    if let Err(error) = store.list(query).await {
+        return Ok(Err(error));
+    }
+    let mut all = list_all(store, query).await?;
+    all.sort_by(|one, other| one.header.address.cmp(&other.header.address));
+    let shown = all.iter().map(|listed| {
+        let value = listed.value.as_ref().and_then(|value| value.expose_text());
+        format!("{} with {value:?}", seen(&listed.header))
+    });
+    Ok(Ok(shown.collect::<Vec<_>>().join(", ")))
+}
+
 /// What the model knows of a header.
 fn seen(header: &keyway_secrets::SecretHeader) -> String {
     let version = header.version.map(|version| format!(" version {version}")).unwrap_or_default();
@@ -214,14 +225,20 @@ fn seen(header: &keyway_secrets::SecretHeader) -> String {
 fn without_versions(text: &str) -> String {
     let mut parts = text.split(" version ");
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.trim_start_matches(|character: char| character.is_ascii_digit()))
+    parts.fold(first, |text, part| {
+        text + part.trim_start_matches(|character: char| character.is_ascii_digit())
+    })
 }
 
 type Wanted = Result<String, Refusal>;
 
 impl Model {
     fn knows(&self, layer: u8) -> Result<(), Refusal> {
-        if layer == 0 || self.environments.contains(&layer) { Ok(()) } else { Err(Refusal::EnvironmentNotFound) }
+        if layer == 0 || self.environments.contains(&layer) {
+            Ok(())
+        } else {
+            Err(Refusal::EnvironmentNotFound)
+        }
     }
 
     /// The secret, if its layer is known, it is there and it has the version.
@@ -285,7 +302,10 @@ impl Model {
             self.knows(layer)?;
         }
         let wanted = layer.map(|layer| address(0, layer).environment);
-        let of = self.secrets.iter().filter(|(address, _)| wanted.as_ref().is_none_or(|of| address.environment == *of));
+        let of = self
+            .secrets
+            .iter()
+            .filter(|(address, _)| wanted.as_ref().is_none_or(|of| address.environment == *of));
         let shown = of.map(|(address, (value, version))| {
             format!("{address} version {version} with {:?}", Some(value_text(*value).as_str()))
         });

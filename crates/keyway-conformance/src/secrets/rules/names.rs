@@ -23,9 +23,42 @@ rules! {
 
 fn unusual() -> Vec<String> {
     let mut names: Vec<String> = [
-        "k", "K", "key", "KEY", "Key", " key", "key ", "k e y", ".", "..", "../../outside", "/etc/passwd", "a/b",
-        "a\\b", "C:\\x", "~", "*", "%2e%2e", "a=b", "a.b", "[section]", "#comment", "'", "\"", "null", "0", "-1",
-        "\u{e9}", "e\u{301}", "\u{1f511}", "\u{202e}gnp", "stored_secrets", "config", "__info__", "a:b", "a,b",
+        "k",
+        "K",
+        "key",
+        "KEY",
+        "Key",
+        " key",
+        "key ",
+        "k e y",
+        ".",
+        "..",
+        "../../outside",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "C:\\x",
+        "~",
+        "*",
+        "%2e%2e",
+        "a=b",
+        "a.b",
+        "[section]",
+        "#comment",
+        "'",
+        "\"",
+        "null",
+        "0",
+        "-1",
+        "\u{e9}",
+        "e\u{301}",
+        "\u{1f511}",
+        "\u{202e}gnp",
+        "stored_secrets",
+        "config",
+        "__info__",
+        "a:b",
+        "a,b",
     ]
     .map(str::to_owned)
     .into();
@@ -52,7 +85,11 @@ async fn all_names_work(trial: &SecretTrial<'_>) -> Checked {
     let picture = Picture::of(&reopened).await?;
     let listed = names.iter().filter(|name| picture.secrets.contains_key(&at(name))).count();
     let (expected, observed) = (names.len(), format!("{listed}, and {} in all", picture.secrets.len()));
-    ensure(listed == expected && picture.secrets.len() == expected, format!("all {expected} in the list"), observed)
+    ensure(
+        listed == expected && picture.secrets.len() == expected,
+        format!("all {expected} in the list"),
+        observed,
+    )
 }
 
 async fn other_names_are_refused(trial: &SecretTrial<'_>) -> Checked {
@@ -80,16 +117,27 @@ async fn all_environment_names_work(trial: &SecretTrial<'_>) -> Checked {
     for (number, name) in names.iter().enumerate() {
         store.create_environment(new_environment(name)).await.works("creating an environment")?;
         let address = SecretAddress::in_environment(at("a").name, environment(name));
-        store.create(NewSecret::new(address, text(&number.to_string()))).await.works("creating a secret in it")?;
+        store
+            .create(NewSecret::new(address, text(&number.to_string())))
+            .await
+            .works("creating a secret in it")?;
     }
     let reopened = place.open()?;
     for (number, name) in names.iter().enumerate() {
         let found = reopened.retrieve_environment(&environment(name)).await.works("reading it")?;
-        ensure(found.name == environment(name), format!("the name {number} as written"), found.name.to_string())?;
+        ensure(
+            found.name == environment(name),
+            format!("the name {number} as written"),
+            found.name.to_string(),
+        )?;
         let address = SecretAddress::in_environment(at("a").name, environment(name));
         let secret = reopened.get(&address).await.works("reading a secret in it")?;
         let value = secret.value.expose_text();
-        ensure(value == Some(&number.to_string()), format!("the value in environment {number}"), "another one")?;
+        ensure(
+            value == Some(&number.to_string()),
+            format!("the value in environment {number}"),
+            "another one",
+        )?;
     }
     let listed = list_all_environments(&reopened, 10).await?.len();
     ensure(listed == names.len(), format!("all {} in the list", names.len()), listed.to_string())

@@ -220,7 +220,11 @@ async fn descriptions_are_kept(trial: &SecretTrial<'_>) -> Checked {
         let read = place.open()?.get(&at("a")).await.works("reading it")?;
         for found in [&header.description, &read.header.description] {
             let expected = format!("a description of {:?} bytes", description.map(str::len));
-            ensure(found.as_deref() == description, expected, format!("{:?} bytes", found.as_ref().map(String::len)))?;
+            ensure(
+                found.as_deref() == description,
+                expected,
+                format!("{:?} bytes", found.as_ref().map(String::len)),
+            )?;
         }
         ensure(read.value.expose_text() == Some(value), "the value that was set last", "another one")?;
     }
@@ -250,7 +254,8 @@ async fn dates_are_the_hosts(trial: &SecretTrial<'_>) -> Checked {
     for step in 0..3_u64 {
         let header = place.open()?.get(&at("a")).await.works("reading it")?.header;
         // Stores may keep whole seconds; the kit's times are whole hours.
-        let found = [header.created, header.modified].map(|date| date.map(keyway_core::Timestamp::as_seconds));
+        let found =
+            [header.created, header.modified].map(|date| date.map(keyway_core::Timestamp::as_seconds));
         let expected_seconds = expected.map(|time| Some(time / 1000));
         ensure(found == expected_seconds, format!("the dates {expected_seconds:?}"), format!("{found:?}"))?;
         place.clock.set(KitClock::BEGINNING + (step + 1) * HOUR);

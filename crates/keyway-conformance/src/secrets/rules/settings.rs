@@ -36,7 +36,8 @@ async fn settings_can_be_written_back(trial: &SecretTrial<'_>) -> Checked {
     let store = place.initialized().await?;
     fill(&store, &["a"]).await?;
     let before = Picture::of(&store).await?;
-    let written = store.configure(Configure::Write(before.settings.clone())).await.works("writing them back")?;
+    let written =
+        store.configure(Configure::Write(before.settings.clone())).await.works("writing them back")?;
     ensure(same_settings(&before.settings, &written), "the settings that were written", "others")?;
     before.must_equal(&Picture::of(&place.open()?).await?, "after settings were written back")
 }
@@ -53,7 +54,9 @@ async fn settings_hold(trial: &SecretTrial<'_>) -> Checked {
     for wanted in [settings, &first, settings] {
         let written = store.configure(Configure::Write(wanted.clone())).await.works("writing settings")?;
         ensure(same_settings(wanted, &written), "the new settings as the answer", "others")?;
-        for (who, handle) in [("the same handle", &store), ("another handle", &other), ("a restart", &place.open()?)] {
+        for (who, handle) in
+            [("the same handle", &store), ("another handle", &other), ("a restart", &place.open()?)]
+        {
             let read = handle.configure(Configure::Read).await.works("reading the settings")?;
             ensure(same_settings(wanted, &read), format!("the new settings from {who}"), "others")?;
         }
@@ -89,7 +92,11 @@ async fn info_describes(trial: &SecretTrial<'_>) -> Checked {
     for count in 0..4_u64 {
         for handle in [&store, &place.open()?] {
             let info = info(handle).await?;
-            ensure(info.plugin == *place.metadata(), "the running plugin's metadata", format!("{:?}", info.plugin))?;
+            ensure(
+                info.plugin == *place.metadata(),
+                "the running plugin's metadata",
+                format!("{:?}", info.plugin),
+            )?;
             let by = place.metadata().written_by();
             ensure(info.written_by == by, format!("{by}"), format!("{}", info.written_by))?;
             let found = info.secrets;
@@ -118,7 +125,11 @@ async fn info_counts(trial: &SecretTrial<'_>) -> Checked {
         let after = info(&store).await?;
         let counted = (after.reads, after.writes);
         let expected = format!("at least {} reads and {} writes", before.reads, before.writes);
-        ensure(after.reads >= before.reads && after.writes >= before.writes, expected, format!("{counted:?}"))?;
+        ensure(
+            after.reads >= before.reads && after.writes >= before.writes,
+            expected,
+            format!("{counted:?}"),
+        )?;
         before = after;
     }
     let grown = (before.reads.saturating_sub(first.0), before.writes.saturating_sub(first.1));

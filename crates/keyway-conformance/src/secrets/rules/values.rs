@@ -152,7 +152,11 @@ async fn other_kinds_are_refused(trial: &SecretTrial<'_>) -> Checked {
         let changed = store.modify(&at("a"), SecretChange::value(value)).await;
         changed.refused("`modify` to another kind", &[Refusal::UnsupportedValue])?;
     }
-    ensure(at_rest == place.at_rest().await, "nothing touched by refused values", "what lies at rest has changed")?;
+    ensure(
+        at_rest == place.at_rest().await,
+        "nothing touched by refused values",
+        "what lies at rest has changed",
+    )?;
     before.must_equal(&Picture::of(&store).await?, "after refusals")
 }
 
@@ -173,7 +177,9 @@ async fn large_values_are_kept_or_refused(trial: &SecretTrial<'_>) -> Checked {
     let changed = store.modify(&at("a"), SecretChange::value(large)).await;
     changed.refused("`modify` to a large value", &[Refusal::TooLarge])?;
     before.must_equal(&Picture::of(&store).await?, "after refusals")?;
-    store.create(NewSecret::new(at("b"), SecretValue::text("small"))).await.map(drop).map_err(|error| {
-        broken("a small value to be taken after a large one was refused", error.to_string())
-    })
+    store
+        .create(NewSecret::new(at("b"), SecretValue::text("small")))
+        .await
+        .map(drop)
+        .map_err(|error| broken("a small value to be taken after a large one was refused", error.to_string()))
 }

@@ -35,13 +35,21 @@ async fn versions_count_changes(trial: &SecretTrial<'_>) -> Checked {
             ("a restart", place.open()?.get(&at("a")).await.works("a read")?.header),
         ] {
             let found = header.version.map(SecretVersion::number);
-            ensure(found == Some(number), format!("version {number} from {where_from}"), format!("{found:?}"))?;
+            ensure(
+                found == Some(number),
+                format!("version {number} from {where_from}"),
+                format!("{found:?}"),
+            )?;
         }
         // The same value again is a change too.
         let change = SecretChange::value(text("same")).if_version(version(number));
         let header = store.modify(&at("a"), change).await.works("a change for the present version")?;
         let found = header.version.map(SecretVersion::number);
-        ensure(found == Some(number + 1), format!("version {} from `modify`", number + 1), format!("{found:?}"))?;
+        ensure(
+            found == Some(number + 1),
+            format!("version {} from `modify`", number + 1),
+            format!("{found:?}"),
+        )?;
     }
     let other = store.get(&at("b")).await.works("a read")?.header.version;
     ensure(other == Some(SecretVersion::FIRST), "version 1 of the other secret", format!("{other:?}"))

@@ -1,0 +1,109 @@
+//! A small store that keeps the whole contract: one sealed document in the lent storage.
+//!
+//! The kit tests itself with it: every rule must pass on it, and each mutant is this
+//! store with one thing broken.
+
+mod content;
+mod store;
+mod value_text;
+
+use std::sync::Arc;
+
+use keyway_core::PluginMetadata;
+use keyway_secrets::{Capabilities, ListOrder, Opening, SecretStore, SecretStorePlugin, StoreError};
+
+pub(super) use content::{Content, SecretRecord, settings_of};
+pub(super) use store::{Loaded, ReferenceStore};
+
+use super::SecretStoreSubject;
+
+/// What a store may do differently and still keep the contract.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a habit of its own.
+pub(super) struct Habits {
+    pub(super) capabilities: Capabilities,
+    /// How many secrets a page holds at most, whatever was asked for.
+    pub(super) page: usize,
+    /// Whether lists begin with the youngest secret.
+    pub(super) youngest_first: bool,
+    /// How often it gives way to others in each operation.
+    pub(super) pauses: usize,
+    /// Whether ids look like nothing else.
+    pub(super) odd_ids: bool,
+    /// Whether the name of a deleted store can never be used again.
+    pub(super) names_stay_taken: bool,
+    /// Whether numbers of secrets are estimates.
+    pub(super) estimates: bool,
+}
+
+impl Habits {
+    /// Everything there is, plainly.
+    pub(super) const FULL: Self = Self {
+        capabilities: Capabilities::FULL.ordered(ListOrder::Insertion),
+        page: usize::MAX,
+        youngest_first: false,
+        pauses: 0,
+        odd_ids: false,
+        names_stay_taken: false,
+        estimates: false,
+    };
+
+    /// The least that the contract allows.
+    pub(super) const MINIMAL: Self = Self { capabilities: Capabilities::MINIMAL, ..Self::FULL };
+
+    /// Everything there is, as oddly as the contract allows.
+    pub(super) const STRANGE: Self = Self {
+        capabilities: Capabilities::FULL,
+        page: 1,
+        youngest_first: true,
+        pauses: 3,
+        odd_ids: true,
+        names_stay_taken: true,
+        estimates: true,
+    };
+}
+
+/// The plugin of the reference store.
+#[derive(Debug)]
+pub(super) struct ReferencePlugin(pub(super) Habits);
+
+impl SecretStorePlugin for ReferencePlugin {
+    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
+        self.check_configuration(&opening.configuration)?;
+        Ok(Arc::new(ReferenceStore::new(self.0, opening)?))
+    }
+}
+
+/// The metadata of the reference plugin and its mutants.
+pub(super) fn metadata() -> PluginMetadata {
+    PluginMetadata::from_json(
+        r#"{"version": "1.0.0", "author": "The Keyway authors <keyway@example.org>", "updated": 20261121,
+            "compatibility": ">=:1.0,<:2.0",
+            "plugin": {"name": "Kit reference", "type": "Secret", "description": "the kit's own"}}"#,
+    )
+    .expect("the kit's own metadata is valid")
+}
+
+/// A subject of the kit's own, with settings to try.
+pub(super) fn subject(name: &str, plugin: &'static dyn SecretStorePlugin) -> SecretStoreSubject {
+    SecretStoreSubject::new(name, plugin, metadata()).example_settings(settings_of(Some("a note")))
+}
+
+/// The reference store, which supports everything.
+pub fn reference() -> SecretStoreSubject {
+    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::FULL);
+    subject("reference", &PLUGIN)
+}
+
+/// A store that does the least that the contract allows.
+pub fn minimal() -> SecretStoreSubject {
+    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::MINIMAL);
+    subject("minimal", &PLUGIN)
+}
+
+/// A store that is as odd as the contract allows: pages of one, youngest first, ids like
+/// nothing else, slow, names that stay taken, estimates.
+pub fn strange() -> SecretStoreSubject {
+    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::STRANGE);
+    subject("strange", &PLUGIN)
+}

@@ -1,0 +1,524 @@
+//! The reference store: read the document, change it, write it on the condition that nobody
+//! else has.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use keyway_core::{Clock, IncompatibleData, PluginMetadata, SecretValue, Table, WrittenBy};
+use keyway_seal::KeyRing;
+use keyway_secrets::{
+    Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentFilter,
+    EnvironmentName, EnvironmentPage, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, MAX_EXTERNAL_URL_BYTES,
+    NewEnvironment, NewSecret, Opening, Progress, RotationListener, Secret, SecretAddress, SecretChange,
+    SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+};
+use keyway_storage::{Batch, Expectation, Outcome, Revision, Storage, StorageError};
+
+use super::content::EnvironmentRecord;
+use super::{Content, Habits, SecretRecord, settings_of};
+use crate::secrets::lent_storage::let_others_run;
+
+const ATTEMPTS: u32 = 1000;
+const SECRET_CURSOR: &[u8] = b"secrets after ";
+const ENVIRONMENT_CURSOR: &[u8] = b"environments after ";
+
+/// Whether the running plugin may read what another wrote.
+pub(in crate::secrets) type Check = fn(&PluginMetadata, &WrittenBy) -> Result<(), IncompatibleData>;
+/// Who has written the data after a write.
+pub(in crate::secrets) type Stamp = fn(&PluginMetadata, &WrittenBy) -> WrittenBy;
+
+/// The document as it was read.
+pub(in crate::secrets) struct Loaded {
+    pub(in crate::secrets) content: Content,
+    pub(in crate::secrets) revision: Revision,
+    /// The handle's keys, led by the one that sealed it.
+    pub(in crate::secrets) keys: KeyRing,
+}
+
+/// A handle.
+pub(in crate::secrets) struct ReferenceStore {
+    pub(in crate::secrets) habits: Habits,
+    pub(in crate::secrets) key: Vec<u8>,
+    pub(in crate::secrets) storage: Arc<dyn Storage>,
+    pub(in crate::secrets) metadata: PluginMetadata,
+    pub(in crate::secrets) clock: Arc<dyn Clock>,
+    pub(in crate::secrets) check: Check,
+    pub(in crate::secrets) stamp: Stamp,
+    /// The keys that open it. Who writes seals with the key that it found, so that a write
+    /// never takes back a rotation.
+    keys: Mutex<KeyRing>,
+    deleted: AtomicBool,
+    reads: AtomicU64,
+}
+
+impl fmt::Debug for ReferenceStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReferenceStore").finish_non_exhaustive()
+    }
+}
+
+fn failed(error: StorageError) -> StoreError {
+    StoreError::system("work on its storage", error)
+}
+
+impl ReferenceStore {
+    pub(in crate::secrets) fn new(habits: Habits, opening: &Opening) -> Result<Self, StoreError> {
+        let stamp: Stamp = |running, written| {
+            if *running.version() >= written.version { running.written_by() } else { written.clone() }
+        };
+        Ok(Self {
+            habits,
+            key: format!("store/{}", opening.store).into_bytes(),
+            storage: Arc::clone(opening.resources.require::<Arc<dyn Storage>>()?),
+            metadata: opening.metadata.clone(),
+            clock: Arc::clone(&opening.clock),
+            check: PluginMetadata::check,
+            stamp,
+            keys: Mutex::new(opening.keys.clone()),
+            deleted: AtomicBool::new(false),
+            reads: AtomicU64::new(0),
+        })
+    }
+
+    pub(in crate::secrets) fn keys(&self) -> KeyRing {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(in crate::secrets) fn set_keys(&self, keys: KeyRing) {
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    pub(in crate::secrets) fn now(&self) -> u64 {
+        self.clock.now().as_milliseconds()
+    }
+
+    /// The document, whoever wrote it; `None` if there is none.
+    pub(in crate::secrets) async fn load_any(&self) -> Result<Option<Loaded>, StoreError> {
+        for _ in 0..self.habits.pauses {
+            let_others_run().await;
+        }
+        if self.deleted.load(Ordering::SeqCst) {
+            return Err(StoreError::Deleted);
+        }
+        let (text, key, revision) = loop {
+            let before = self.keys();
+            let Some(record) = self.storage.get(&self.key).await.map_err(failed)? else { return Ok(None) };
+            let keys = self.keys();
+            match keys.open_naming_key(&record.value) {
+                Ok((text, key)) => break (text, keys.led_by(key).unwrap_or(keys), record.revision),
+                // A rotation ended between reading the document and taking the keys.
+                Err(_) if !before.ids().eq(keys.ids()) => {}
+                Err(error) => return Err(StoreError::from_open("the store", &error)),
+            }
+        };
+        let content: Content = serde_json::from_slice(&text)
+            .map_err(|_| StoreError::corrupt("the store", "its document cannot be read"))?;
+        if content.deleted {
+            Err(StoreError::Deleted)
+        } else {
+            Ok(Some(Loaded { content, revision, keys: key }))
+        }
+    }
+
+    /// The document that the running plugin may read.
+    pub(in crate::secrets) async fn load(&self) -> Result<Loaded, StoreError> {
+        let loaded = self.load_any().await?.ok_or(StoreError::NotInitialized)?;
+        (self.check)(&self.metadata, &loaded.content.written_by)?;
+        Ok(loaded)
+    }
+
+    /// Writes the document; whether the expectation held.
+    pub(in crate::secrets) async fn store(
+        &self,
+        content: &Content,
+        keys: &KeyRing,
+        expectation: Expectation,
+    ) -> Result<bool, StoreError> {
+        let text = serde_json::to_vec(content).map_err(|error| StoreError::system("write JSON", error))?;
+        let sealed = keys.seal(&text).map_err(StoreError::from_seal)?.into_bytes();
+        let (bytes, limit) = (sealed.len(), self.storage.limits().value_bytes);
+        if bytes > limit {
+            return Err(StoreError::TooLarge { what: "the store", bytes, limit });
+        }
+        let batch = Batch::new().put(self.key.clone(), sealed, expectation);
+        let outcome = self.storage.commit(batch).await.map_err(failed)?;
+        Ok(matches!(outcome, Outcome::Committed(_)))
+    }
+
+    /// Changes the document, as often as others come first.
+    pub(in crate::secrets) async fn change<T: Send>(
+        &self,
+        change: impl Fn(&mut Content) -> Result<T, StoreError> + Send + Sync,
+    ) -> Result<T, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let Loaded { mut content, revision, keys } = self.load().await?;
+            let answer = change(&mut content)?;
+            content.written_by = (self.stamp)(&self.metadata, &content.written_by);
+            content.writes += 1;
+            let reads = self.reads.swap(0, Ordering::SeqCst);
+            content.reads += reads;
+            let written = self.store(&content, &keys, Expectation::Revision(revision)).await;
+            if written.as_ref().is_ok_and(|written| *written) {
+                return Ok(answer);
+            }
+            self.reads.fetch_add(reads, Ordering::SeqCst);
+            written?;
+        }
+        Err(StoreError::Conflict { attempts: ATTEMPTS })
+    }
+
+    /// Removes the document without asking who wrote it.
+    pub(in crate::secrets) async fn remove(&self) -> Result<(), StoreError> {
+        let batch = Batch::new().delete(self.key.clone(), Expectation::Any);
+        if let Outcome::Conflict { .. } = self.storage.commit(batch).await.map_err(failed)? {
+            return Err(StoreError::Conflict { attempts: 1 });
+        }
+        self.deleted.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn admit(&self, address: &SecretAddress) -> Result<(), StoreError> {
+        match address.environment {
+            Some(_) if !self.habits.capabilities.environments => {
+                Err(StoreError::Unsupported { what: "environments" })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn admit_value(&self, value: &SecretValue) -> Result<(), StoreError> {
+        if self.habits.capabilities.stores(value.kind()) {
+            Ok(())
+        } else {
+            Err(StoreError::UnsupportedValue { kind: value.kind() })
+        }
+    }
+
+    fn admit_description(description: Option<&str>) -> Result<(), StoreError> {
+        match description {
+            Some(text) if text.len() > MAX_DESCRIPTION_BYTES => {
+                Err(StoreError::invalid("the description", "it is too long"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn need(declared: bool, what: &'static str) -> Result<(), StoreError> {
+        if declared { Ok(()) } else { Err(StoreError::Unsupported { what }) }
+    }
+
+    fn check_version(secret: &SecretRecord, expected: Option<SecretVersion>) -> Result<(), StoreError> {
+        match expected {
+            Some(expected) if expected.number() != secret.version => Err(StoreError::VersionConflict {
+                address: secret.address(),
+                expected,
+                actual: SecretVersion::new(secret.version).unwrap_or(SecretVersion::FIRST),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn after<'a>(cursor: Option<&'a Cursor>, mark: &[u8]) -> Result<Option<&'a [u8]>, StoreError> {
+    let foreign = || StoreError::invalid("the cursor", "it is not one that this store gave");
+    cursor.map(|cursor| cursor.as_bytes().strip_prefix(mark).ok_or_else(foreign)).transpose()
+}
+
+fn check_url(url: Option<&str>) -> Result<(), StoreError> {
+    match url {
+        Some(url) if url.len() > MAX_EXTERNAL_URL_BYTES => {
+            Err(StoreError::invalid("the external URL", "it is too long"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl SecretStore for ReferenceStore {
+    fn capabilities(&self) -> Capabilities {
+        self.habits.capabilities
+    }
+
+    async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        Ok(self.load_any().await?.map(|loaded| loaded.content.written_by))
+    }
+
+    async fn initialize(&self) -> Result<(), StoreError> {
+        if self.load_any().await?.is_some() {
+            return Err(StoreError::AlreadyInitialized);
+        }
+        let content = Content::empty(self.metadata.written_by());
+        if self.store(&content, &self.keys(), Expectation::Absent).await? {
+            Ok(())
+        } else {
+            Err(StoreError::AlreadyInitialized)
+        }
+    }
+
+    async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        // From here on the handle reads both, whatever becomes of the call.
+        self.set_keys(new.with_retiring(&self.keys()));
+        for _ in 0..ATTEMPTS {
+            let Loaded { mut content, revision, .. } = self.load().await?;
+            content.written_by = (self.stamp)(&self.metadata, &content.written_by);
+            if self.store(&content, new, Expectation::Revision(revision)).await? {
+                self.set_keys(new.clone());
+                let total = u64::try_from(content.secrets.len()).unwrap_or(u64::MAX);
+                listener.progressed(Progress { done: total, total });
+                return Ok(());
+            }
+        }
+        Err(StoreError::Conflict { attempts: ATTEMPTS })
+    }
+
+    async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
+        self.admit(&secret.address)?;
+        secret.address.name.check_creatable()?;
+        self.admit_value(&secret.value)?;
+        Self::need(self.habits.capabilities.descriptions || secret.description.is_none(), "descriptions")?;
+        Self::admit_description(secret.description.as_deref())?;
+        let now = self.now();
+        self.change(|content| {
+            match content.find(&secret.address) {
+                Err(StoreError::SecretNotFound { .. }) => {}
+                Err(other) => return Err(other),
+                Ok(_) => return Err(StoreError::SecretExists { address: secret.address.clone() }),
+            }
+            let number = content.number();
+            let mut record = SecretRecord {
+                number,
+                place: number,
+                name: secret.address.name.as_str().to_owned(),
+                environment: secret.address.environment.as_ref().map(|name| name.as_str().to_owned()),
+                value: serde_json::Value::Null,
+                description: secret.description.clone(),
+                version: 1,
+                created: now,
+                modified: now,
+            };
+            record.set_value(&secret.value);
+            let header = record.header(&self.habits);
+            content.secrets.push(record);
+            Ok(header)
+        })
+        .await
+    }
+
+    async fn destroy(
+        &self,
+        address: &SecretAddress,
+        expected: Option<SecretVersion>,
+    ) -> Result<(), StoreError> {
+        self.admit(address)?;
+        Self::need(self.habits.capabilities.versions || expected.is_none(), "versions")?;
+        self.change(|content| {
+            let at = content.find(address)?;
+            Self::check_version(&content.secrets[at], expected)?;
+            content.secrets.remove(at);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
+        self.admit(address)?;
+        let content = self.load().await?.content;
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let record = &content.secrets[content.find(address)?];
+        Ok(Secret { header: record.header(&self.habits), value: record.value()? })
+    }
+
+    async fn modify(
+        &self,
+        address: &SecretAddress,
+        change: SecretChange,
+    ) -> Result<SecretHeader, StoreError> {
+        self.admit(address)?;
+        Self::need(self.habits.capabilities.versions || change.expected.is_none(), "versions")?;
+        Self::need(self.habits.capabilities.descriptions || change.description.is_none(), "descriptions")?;
+        Self::admit_description(change.description.as_ref().and_then(Option::as_deref))?;
+        change.value.as_ref().map_or(Ok(()), |value| self.admit_value(value))?;
+        let now = self.now();
+        self.change(|content| {
+            let at = content.find(address)?;
+            let record = &mut content.secrets[at];
+            Self::check_version(record, change.expected)?;
+            if let Some(value) = &change.value {
+                record.set_value(value);
+            }
+            if let Some(description) = &change.description {
+                record.description.clone_from(description);
+            }
+            record.version += 1;
+            record.modified = now.max(record.created);
+            Ok(record.header(&self.habits))
+        })
+        .await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        if let EnvironmentFilter::In(_) = query.environment {
+            Self::need(self.habits.capabilities.environments, "environments")?;
+        }
+        let after = after(query.after.as_ref(), SECRET_CURSOR)?;
+        let content = self.load().await?.content;
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        if let EnvironmentFilter::In(environment) = &query.environment {
+            content.knows(Some(environment))?;
+        }
+        let mut records: Vec<_> = content
+            .secrets
+            .iter()
+            .filter(|record| match &query.environment {
+                EnvironmentFilter::All => true,
+                EnvironmentFilter::Shared => record.environment.is_none(),
+                EnvironmentFilter::In(name) => record.environment.as_deref() == Some(name.as_str()),
+            })
+            .filter(|record| {
+                let place = record.place.to_be_bytes();
+                after.is_none_or(|after| {
+                    if self.habits.youngest_first { place[..] < *after } else { place[..] > *after }
+                })
+            })
+            .collect();
+        records.sort_by_key(|record| if self.habits.youngest_first { !record.place } else { record.place });
+        let more = records.len() > query.limit.min(self.habits.page);
+        records.truncate(query.limit.min(self.habits.page));
+        let next = records
+            .last()
+            .filter(|_| more)
+            .map(|record| Cursor::from_bytes([SECRET_CURSOR, &record.place.to_be_bytes()].concat()));
+        let secrets = records
+            .into_iter()
+            .map(|record| {
+                let value = if query.with_values { Some(record.value()?) } else { None };
+                Ok(ListedSecret { header: record.header(&self.habits), value })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(SecretPage { secrets, next })
+    }
+
+    async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
+        let settings = match request {
+            Configure::Read => return Ok(settings_of(self.load().await?.content.note.as_deref())),
+            Configure::Write(settings) => settings,
+        };
+        let note = match settings.iter().collect::<Vec<_>>()[..] {
+            [] => None,
+            [("note", keyway_core::Structured::Text(note))] => Some(note.to_string()),
+            _ => {
+                return Err(StoreError::invalid(
+                    "the settings",
+                    "a `note`, which is a text, is all there is",
+                ));
+            }
+        };
+        self.change(|content| {
+            content.note.clone_from(&note);
+            Ok(settings_of(note.as_deref()))
+        })
+        .await
+    }
+
+    async fn info(&self) -> Result<StoreInfo, StoreError> {
+        let content = self.load().await?.content;
+        let number = u64::try_from(content.secrets.len()).unwrap_or(u64::MAX);
+        let count = if self.habits.estimates { Count::about(number + 1) } else { Count::exact(number) };
+        let reads = content.reads + self.reads.load(Ordering::SeqCst);
+        Ok(StoreInfo::new(self.metadata.clone(), content.written_by, count)
+            .with_counters(reads, content.writes))
+    }
+
+    async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        let loaded = match self.load_any().await {
+            Err(StoreError::Deleted) => None,
+            other => other?,
+        };
+        let Some(Loaded { content, revision, keys }) = loaded else {
+            self.deleted.store(true, Ordering::SeqCst);
+            return Ok(());
+        };
+        (self.check)(&self.metadata, &content.written_by)?;
+        let written = if self.habits.names_stay_taken {
+            let content = Content { deleted: true, ..Content::empty(content.written_by) };
+            self.store(&content, &keys, Expectation::Revision(revision)).await?
+        } else {
+            let batch = Batch::new().delete(self.key.clone(), Expectation::Revision(revision));
+            matches!(self.storage.commit(batch).await.map_err(failed)?, Outcome::Committed(_))
+        };
+        if !written {
+            return Err(StoreError::Conflict { attempts: 1 });
+        }
+        self.deleted.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn list_environments(
+        &self,
+        after_cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EnvironmentPage, StoreError> {
+        Self::need(self.habits.capabilities.environments, "environments")?;
+        let after = after(after_cursor, ENVIRONMENT_CURSOR)?;
+        let mut content = self.load().await?.content;
+        content.environments.sort_by(|one, other| one.name.cmp(&other.name));
+        content
+            .environments
+            .retain(|environment| after.is_none_or(|after| environment.name.as_bytes() > after));
+        let limit = limit.clamp(1, self.habits.page);
+        let more = content.environments.len() > limit;
+        content.environments.truncate(limit);
+        let next = content.environments.last().filter(|_| more).map(|environment| {
+            Cursor::from_bytes([ENVIRONMENT_CURSOR, environment.name.as_bytes()].concat())
+        });
+        let environments =
+            content.environments.iter().map(EnvironmentRecord::answer).collect::<Result<_, _>>()?;
+        Ok(EnvironmentPage { environments, next })
+    }
+
+    async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
+        Self::need(self.habits.capabilities.environments, "environments")?;
+        let content = self.load().await?.content;
+        content.environments[content.find_environment(name)?].answer()
+    }
+
+    async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
+        Self::need(self.habits.capabilities.environments, "environments")?;
+        check_url(environment.external_url.as_deref())?;
+        let now = self.now();
+        self.change(|content| {
+            if content.find_environment(&environment.name).is_ok() {
+                return Err(StoreError::EnvironmentExists { environment: environment.name.clone() });
+            }
+            let record = EnvironmentRecord {
+                name: environment.name.as_str().to_owned(),
+                external_url: environment.external_url.clone(),
+                created: now,
+                modified: now,
+            };
+            content.environments.push(record.clone());
+            record.answer()
+        })
+        .await
+    }
+
+    async fn modify_environment(
+        &self,
+        name: &EnvironmentName,
+        change: EnvironmentChange,
+    ) -> Result<Environment, StoreError> {
+        Self::need(self.habits.capabilities.environments, "environments")?;
+        check_url(change.external_url.as_deref())?;
+        let now = self.now();
+        self.change(|content| {
+            let at = content.find_environment(name)?;
+            let record = &mut content.environments[at];
+            record.external_url.clone_from(&change.external_url);
+            record.modified = now.max(record.created);
+            record.answer()
+        })
+        .await
+    }
+}
