@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -95,11 +96,37 @@ fn make(name: &str, folder: &Path) -> Result<(), Failure> {
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     println!("{} is made. Search it for FILL IN; `cargo test` there runs the suite.", folder.display());
-    if inside {
-        let member = folder.strip_prefix(&root).unwrap_or(folder);
-        println!("Add \"{}\" to the members in the Cargo.toml of the workspace.", member.display());
+    // In the style of where it lies; without rustfmt it stays as the templates are.
+    let _ = Command::new("rustfmt")
+        .args(["--edition", "2024", "--quiet", "src/lib.rs", "tests/conformance.rs"])
+        .current_dir(folder)
+        .status();
+    if let Ok(member) = folder.strip_prefix(&root) {
+        add_member(&root.join("Cargo.toml"), &member.display().to_string())?;
     }
     Ok(())
+}
+
+/// Adds the crate to the members of the workspace.
+fn add_member(manifest: &Path, member: &str) -> Result<(), Failure> {
+    let named = |error| format!("{}: {error}", manifest.display());
+    let text = fs::read_to_string(manifest).map_err(named)?;
+    match with_member(&text, member) {
+        Some(text) => {
+            fs::write(manifest, text).map_err(named)?;
+            println!("It is a member of the workspace now.");
+        }
+        None => println!("Add {member:?} to the members in {}.", manifest.display()),
+    }
+    Ok(())
+}
+
+/// The manifest with one more member behind the plugins that are there.
+fn with_member(manifest: &str, member: &str) -> Option<String> {
+    let last = manifest.rfind("    \"crates/plugins/")?;
+    let end = last + manifest[last..].find('\n')? + 1;
+    let (before, after) = manifest.split_at(end);
+    before.trim_end().ends_with(',').then(|| format!("{before}    {member:?},\n{after}"))
 }
 
 fn filled(template: &str, name: &str, root: &Path, inside: bool) -> String {
@@ -155,7 +182,7 @@ fn date(mut days: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{FILES, check_name, date, filled};
+    use super::{FILES, check_name, date, filled, with_member};
     use std::path::Path;
 
     #[test]
@@ -171,6 +198,15 @@ mod tests {
         assert!(["a", "demo", "team-vault-2"].into_iter().all(|name| check_name(name).is_ok()));
         let bad = ["", "Demo", "a--b", "-a", "a-", "a_b", "2a", "../a", "é"];
         assert!(bad.into_iter().all(|name| check_name(name).is_err()));
+    }
+
+    #[test]
+    fn members_are_added_behind_the_other_plugins() {
+        let manifest = "members = [\n    \"a\",\n    \"crates/plugins/b\",\n    \"c\",\n]\n";
+        let expected =
+            "members = [\n    \"a\",\n    \"crates/plugins/b\",\n    \"crates/plugins/x\",\n    \"c\",\n]\n";
+        assert_eq!(with_member(manifest, "crates/plugins/x").as_deref(), Some(expected));
+        assert_eq!(with_member("members = []", "x"), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use crate::secrets::mutants::MutantMatrix;
 use crate::{RunOptions, Subject, Suite, Verdict};
 
 /// A deliberately broken subject. It does not know which rule it breaks; the table beside it
@@ -140,5 +141,25 @@ impl Matrix {
         let _ =
             writeln!(text, "\n{caught} of {} mutants caught, {} rules", self.rows.len(), self.rules.len());
         text
+    }
+}
+
+impl From<MutantMatrix> for Matrix {
+    /// The matrix of the secret stores in the form of the others: a row for each rule that has
+    /// to catch a mutant. What is wrong with its table is not part of it.
+    fn from(matrix: MutantMatrix) -> Self {
+        let suite = crate::secrets::suite();
+        let rows = matrix.rows.iter().flat_map(|row| {
+            row.expected.iter().map(|breaks| MatrixRow {
+                mutant: row.mutant,
+                kind: suite.kind,
+                breaks,
+                caught_by: row.fired.clone(),
+                explanation: row.what.to_owned(),
+            })
+        });
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by_key(|row| (row.breaks, row.mutant));
+        Self { rules: suite.rules.iter().map(|rule| rule.id).collect(), rows }
     }
 }

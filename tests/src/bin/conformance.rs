@@ -10,8 +10,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use keyway_conformance::metadata::RegisteredPlugin;
 use keyway_conformance::secrets::SecretStoreSubject;
+use keyway_conformance::secrets::mutants::MutantOptions;
 use keyway_conformance::storage::StorageSubject;
-use keyway_conformance::{Candidate, Format, Matrix, Report, RunOptions, front, metadata, storage};
+use keyway_conformance::{Candidate, Format, Matrix, Report, RunOptions, front, metadata, secrets, storage};
 use keyway_core::{Plugins, Registry, plugins};
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use keyway_tests::rules_page;
@@ -194,9 +195,8 @@ fn mutants(options: &Options) -> Result<bool, String> {
     // A mutant may wait for ever; nothing sound takes as long as this.
     let run_options = options.run_options().deadline(Duration::from_secs(15));
     let wants = |kind: &str| options.kind.as_ref().is_none_or(|wanted| wanted == kind);
-    let kinds = ["storage", "metadata"];
-    if !kinds.into_iter().any(wants) {
-        return Err("there are mutants of these kinds: storage and metadata".to_owned());
+    if !["secret", "storage", "metadata"].into_iter().any(wants) {
+        return Err("there are mutants of these kinds: secret, storage and metadata".to_owned());
     }
     let mut matrix = Matrix::default();
     let progress = bar(storage::mutants::all().len() + metadata::mutants::all().len());
@@ -212,9 +212,19 @@ fn mutants(options: &Options) -> Result<bool, String> {
     if wants("metadata") {
         matrix.append(metadata::mutants::matrix(&run_options, &mut each));
     }
+    let mut faults = Vec::new();
+    if wants("secret") {
+        progress.set_message("secret stores");
+        let of_secrets = secrets::mutants::matrix(&MutantOptions::default());
+        faults.clone_from(&of_secrets.faults);
+        matrix.append(of_secrets.into());
+    }
     progress.finish_and_clear();
     print!("{}", matrix.format());
-    Ok(matrix.faults().is_empty())
+    for fault in &faults {
+        println!("{fault}");
+    }
+    Ok(matrix.faults().is_empty() && faults.is_empty())
 }
 
 /// A progress bar on a terminal, and nothing elsewhere.
