@@ -1,7 +1,7 @@
 //! The kit's own test: stores with one thing broken, each of which a rule must catch.
 //!
-//! A mutant knows no rule; [`table`] says which rule has to catch which mutant, and the
-//! [`matrix`] which rules really do.
+//! A mutant knows no rule; [`CAUGHT_BY`] says which rule has to catch which mutant, and the
+//! [`matrix()`] which rules really do.
 
 mod answers;
 mod changes;

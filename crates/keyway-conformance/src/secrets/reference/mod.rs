@@ -4,6 +4,7 @@
 //! store with one thing broken.
 
 mod content;
+mod document;
 mod store;
 mod value_text;
 
@@ -13,7 +14,7 @@ use keyway_core::PluginMetadata;
 use keyway_secrets::{Capabilities, ListOrder, Opening, SecretStore, SecretStorePlugin, StoreError};
 
 pub(super) use content::{Content, SecretRecord, settings_of};
-pub(super) use store::{Loaded, ReferenceStore};
+pub(super) use document::{Loaded, ReferenceStore};
 
 use super::SecretStoreSubject;
 

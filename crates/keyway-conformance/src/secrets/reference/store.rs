@@ -1,184 +1,26 @@
-//! The reference store: read the document, change it, write it on the condition that nobody
-//! else has.
+//! The operations of the reference store.
 
-use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, IncompatibleData, PluginMetadata, SecretValue, Table, WrittenBy};
+use keyway_core::{SecretValue, Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentFilter,
     EnvironmentName, EnvironmentPage, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, MAX_EXTERNAL_URL_BYTES,
-    NewEnvironment, NewSecret, Opening, Progress, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    NewEnvironment, NewSecret, Progress, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader,
+    SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
 };
-use keyway_storage::{Batch, Expectation, Outcome, Revision, Storage, StorageError};
+use keyway_storage::{Batch, Expectation, Outcome};
 
 use super::content::EnvironmentRecord;
-use super::{Content, Habits, SecretRecord, settings_of};
-use crate::secrets::lent_storage::let_others_run;
+use super::document::{ATTEMPTS, Loaded, ReferenceStore, failed};
+use super::{Content, SecretRecord, settings_of};
 
-const ATTEMPTS: u32 = 1000;
 const SECRET_CURSOR: &[u8] = b"secrets after ";
 const ENVIRONMENT_CURSOR: &[u8] = b"environments after ";
 
-/// Whether the running plugin may read what another wrote.
-pub(in crate::secrets) type Check = fn(&PluginMetadata, &WrittenBy) -> Result<(), IncompatibleData>;
-/// Who has written the data after a write.
-pub(in crate::secrets) type Stamp = fn(&PluginMetadata, &WrittenBy) -> WrittenBy;
-
-/// The document as it was read.
-pub(in crate::secrets) struct Loaded {
-    pub(in crate::secrets) content: Content,
-    pub(in crate::secrets) revision: Revision,
-    /// The handle's keys, led by the one that sealed it.
-    pub(in crate::secrets) keys: KeyRing,
-}
-
-/// A handle.
-pub(in crate::secrets) struct ReferenceStore {
-    pub(in crate::secrets) habits: Habits,
-    pub(in crate::secrets) key: Vec<u8>,
-    pub(in crate::secrets) storage: Arc<dyn Storage>,
-    pub(in crate::secrets) metadata: PluginMetadata,
-    pub(in crate::secrets) clock: Arc<dyn Clock>,
-    pub(in crate::secrets) check: Check,
-    pub(in crate::secrets) stamp: Stamp,
-    /// The keys that open it. Who writes seals with the key that it found, so that a write
-    /// never takes back a rotation.
-    keys: Mutex<KeyRing>,
-    deleted: AtomicBool,
-    reads: AtomicU64,
-}
-
-impl fmt::Debug for ReferenceStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReferenceStore").finish_non_exhaustive()
-    }
-}
-
-fn failed(error: StorageError) -> StoreError {
-    StoreError::system("work on its storage", error)
-}
-
 impl ReferenceStore {
-    pub(in crate::secrets) fn new(habits: Habits, opening: &Opening) -> Result<Self, StoreError> {
-        let stamp: Stamp = |running, written| {
-            if *running.version() >= written.version { running.written_by() } else { written.clone() }
-        };
-        Ok(Self {
-            habits,
-            key: format!("store/{}", opening.store).into_bytes(),
-            storage: Arc::clone(opening.resources.require::<Arc<dyn Storage>>()?),
-            metadata: opening.metadata.clone(),
-            clock: Arc::clone(&opening.clock),
-            check: PluginMetadata::check,
-            stamp,
-            keys: Mutex::new(opening.keys.clone()),
-            deleted: AtomicBool::new(false),
-            reads: AtomicU64::new(0),
-        })
-    }
-
-    pub(in crate::secrets) fn keys(&self) -> KeyRing {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(in crate::secrets) fn set_keys(&self, keys: KeyRing) {
-        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
-    }
-
-    pub(in crate::secrets) fn now(&self) -> u64 {
-        self.clock.now().as_milliseconds()
-    }
-
-    /// The document, whoever wrote it; `None` if there is none.
-    pub(in crate::secrets) async fn load_any(&self) -> Result<Option<Loaded>, StoreError> {
-        for _ in 0..self.habits.pauses {
-            let_others_run().await;
-        }
-        if self.deleted.load(Ordering::SeqCst) {
-            return Err(StoreError::Deleted);
-        }
-        let (text, key, revision) = loop {
-            let before = self.keys();
-            let Some(record) = self.storage.get(&self.key).await.map_err(failed)? else { return Ok(None) };
-            let keys = self.keys();
-            match keys.open_naming_key(&record.value) {
-                Ok((text, key)) => break (text, keys.led_by(key).unwrap_or(keys), record.revision),
-                // A rotation ended between reading the document and taking the keys.
-                Err(_) if !before.ids().eq(keys.ids()) => {}
-                Err(error) => return Err(StoreError::from_open("the store", &error)),
-            }
-        };
-        let content: Content = serde_json::from_slice(&text)
-            .map_err(|_| StoreError::corrupt("the store", "its document cannot be read"))?;
-        if content.deleted {
-            Err(StoreError::Deleted)
-        } else {
-            Ok(Some(Loaded { content, revision, keys: key }))
-        }
-    }
-
-    /// The document that the running plugin may read.
-    pub(in crate::secrets) async fn load(&self) -> Result<Loaded, StoreError> {
-        let loaded = self.load_any().await?.ok_or(StoreError::NotInitialized)?;
-        (self.check)(&self.metadata, &loaded.content.written_by)?;
-        Ok(loaded)
-    }
-
-    /// Writes the document; whether the expectation held.
-    pub(in crate::secrets) async fn store(
-        &self,
-        content: &Content,
-        keys: &KeyRing,
-        expectation: Expectation,
-    ) -> Result<bool, StoreError> {
-        let text = serde_json::to_vec(content).map_err(|error| StoreError::system("write JSON", error))?;
-        let sealed = keys.seal(&text).map_err(StoreError::from_seal)?.into_bytes();
-        let (bytes, limit) = (sealed.len(), self.storage.limits().value_bytes);
-        if bytes > limit {
-            return Err(StoreError::TooLarge { what: "the store", bytes, limit });
-        }
-        let batch = Batch::new().put(self.key.clone(), sealed, expectation);
-        let outcome = self.storage.commit(batch).await.map_err(failed)?;
-        Ok(matches!(outcome, Outcome::Committed(_)))
-    }
-
-    /// Changes the document, as often as others come first.
-    pub(in crate::secrets) async fn change<T: Send>(
-        &self,
-        change: impl Fn(&mut Content) -> Result<T, StoreError> + Send + Sync,
-    ) -> Result<T, StoreError> {
-        for _ in 0..ATTEMPTS {
-            let Loaded { mut content, revision, keys } = self.load().await?;
-            let answer = change(&mut content)?;
-            content.written_by = (self.stamp)(&self.metadata, &content.written_by);
-            content.writes += 1;
-            let reads = self.reads.swap(0, Ordering::SeqCst);
-            content.reads += reads;
-            let written = self.store(&content, &keys, Expectation::Revision(revision)).await;
-            if written.as_ref().is_ok_and(|written| *written) {
-                return Ok(answer);
-            }
-            self.reads.fetch_add(reads, Ordering::SeqCst);
-            written?;
-        }
-        Err(StoreError::Conflict { attempts: ATTEMPTS })
-    }
-
-    /// Removes the document without asking who wrote it.
-    pub(in crate::secrets) async fn remove(&self) -> Result<(), StoreError> {
-        let batch = Batch::new().delete(self.key.clone(), Expectation::Any);
-        if let Outcome::Conflict { .. } = self.storage.commit(batch).await.map_err(failed)? {
-            return Err(StoreError::Conflict { attempts: 1 });
-        }
-        self.deleted.store(true, Ordering::SeqCst);
-        Ok(())
-    }
-
     fn admit(&self, address: &SecretAddress) -> Result<(), StoreError> {
         match address.environment {
             Some(_) if !self.habits.capabilities.environments => {
