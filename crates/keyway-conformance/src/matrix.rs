@@ -46,13 +46,15 @@ pub struct MatrixRow {
 }
 
 impl Matrix {
-    /// Runs every rule of `suite` on every mutant of `table`, whose pairs are the id of the rule
-    /// that is broken and the mutant that breaks it.
+    /// Runs `suite` on every mutant of `table`, whose pairs are the id of the rule that is broken
+    /// and the mutant that breaks it. With `every_rule` all rules are run on each, which shows
+    /// what else fires and takes its time; without, only the rule that it breaks.
     ///
     /// `each` is called before each mutant, for a progress bar. Blocks until all have ended.
     pub fn run<S: Subject + ?Sized>(
         suite: &Suite<S>,
         table: &[(&'static str, Mutant<S>)],
+        every_rule: bool,
         options: &RunOptions,
         each: &mut dyn FnMut(&'static str),
     ) -> Self {
@@ -60,7 +62,8 @@ impl Matrix {
         let mut rows = Vec::with_capacity(table.len());
         for (breaks, mutant) in table {
             each(mutant.name);
-            let report = suite.run(&(mutant.subject)(), options);
+            let options = if every_rule { options.clone() } else { options.clone().only(*breaks) };
+            let report = suite.run(&(mutant.subject)(), &options);
             let failed =
                 || report.outcomes().iter().filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
             rows.push(MatrixRow {
@@ -75,20 +78,6 @@ impl Matrix {
             });
         }
         Self { rules, rows }
-    }
-
-    /// The same in a short time: on each mutant only the rule that it breaks is run.
-    pub fn of_own_rules<S: Subject + ?Sized>(
-        suite: &Suite<S>,
-        table: &[(&'static str, Mutant<S>)],
-        options: &RunOptions,
-    ) -> Self {
-        let mut matrix = Self::default();
-        for row in table.chunks(1) {
-            matrix.rows.extend(Self::run(suite, row, &options.clone().only(row[0].0), &mut |_| {}).rows);
-        }
-        matrix.rules = suite.rules.iter().map(|rule| rule.id).collect();
-        matrix
     }
 
     /// Adds the rules and rows of another matrix.

@@ -29,7 +29,9 @@ Usage: cargo xtask conformance [OPTIONS]
   --rule ID         only rules whose ids begin with this
   --seed N          the seed of the random choices (default: KEYWAY_SEED, else 1)
   --format FORMAT   table (default), json, junit or markdown
-  --mutants         run the suites on plugins that are broken on purpose, and print which rule caught which
+  --mutants         run the suites on plugins that are broken on purpose, and print which rule caught which:
+                    each with the rules that have to catch it
+      --every-rule  each with every rule, to see what else fires (takes minutes)
   --coverage        print from which clause each rule comes
 ";
 
@@ -41,9 +43,19 @@ struct Options {
     rule: Option<String>,
     seed: Option<u64>,
     format: Format,
-    mutants: bool,
-    coverage: bool,
-    rules: bool,
+    task: Task,
+    every_rule: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Default)]
+enum Task {
+    #[default]
+    Run,
+    Mutants,
+    Coverage,
+    /// Print `docs/rules.md`; what `cargo xtask rules` asks for.
+    Rules,
 }
 
 fn main() -> ExitCode {
@@ -52,17 +64,19 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             Ok(true)
         }
-        Some(options) if options.rules => {
-            print!("{}", rules_page::page());
-            Ok(true)
-        }
-        Some(options) if options.coverage => {
-            let (text, whole) = rules_page::coverage();
-            print!("{text}");
-            Ok(whole)
-        }
-        Some(options) if options.mutants => mutants(&options),
-        Some(options) => conformance(&options),
+        Some(options) => match options.task {
+            Task::Run => conformance(&options),
+            Task::Mutants => mutants(&options),
+            Task::Coverage => {
+                let (text, whole) = rules_page::coverage();
+                print!("{text}");
+                Ok(whole)
+            }
+            Task::Rules => {
+                print!("{}", rules_page::page());
+                Ok(true)
+            }
+        },
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -92,9 +106,10 @@ fn read_options() -> Result<Option<Options>, lexopt::Error> {
                 options.format = Format::from_name(&name)
                     .ok_or_else(|| format!("there is no format {name:?}: table, json, junit or markdown"))?;
             }
-            lexopt::Arg::Long("mutants") => options.mutants = true,
-            lexopt::Arg::Long("coverage") => options.coverage = true,
-            lexopt::Arg::Long("rules") => options.rules = true,
+            lexopt::Arg::Long("mutants") => options.task = Task::Mutants,
+            lexopt::Arg::Long("every-rule") => options.every_rule = true,
+            lexopt::Arg::Long("coverage") => options.task = Task::Coverage,
+            lexopt::Arg::Long("rules") => options.task = Task::Rules,
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
             other => return Err(other.unexpected()),
         }
@@ -199,23 +214,27 @@ fn mutants(options: &Options) -> Result<bool, String> {
         return Err("there are mutants of these kinds: secret, storage and metadata".to_owned());
     }
     let mut matrix = Matrix::default();
-    let progress = bar(storage::mutants::all().len() + metadata::mutants::all().len());
+    let (of_storage, of_metadata) = (storage::mutants::all(), metadata::mutants::all());
+    let progress = bar(of_storage.len() + of_metadata.len() + 1);
     let mut each = |mutant: &'static str| {
-        progress.inc(1);
         progress.set_message(mutant);
+        progress.inc(1);
     };
     // What panics is part of what a mutant may do, and the matrix says so.
     std::panic::set_hook(Box::new(|_| {}));
+    let all = options.every_rule;
     if wants("storage") {
-        matrix.append(storage::mutants::matrix(&run_options, &mut each));
+        matrix.append(Matrix::run(&storage::suite(), &of_storage, all, &run_options, &mut each));
     }
     if wants("metadata") {
-        matrix.append(metadata::mutants::matrix(&run_options, &mut each));
+        matrix.append(Matrix::run(&metadata::suite(), &of_metadata, all, &run_options, &mut each));
     }
     let mut faults = Vec::new();
     if wants("secret") {
-        progress.set_message("secret stores");
-        let of_secrets = secrets::mutants::matrix(&MutantOptions::default());
+        each("secret stores");
+        let of_secrets = MutantOptions::default();
+        let of_secrets =
+            secrets::mutants::matrix(&if all { of_secrets } else { of_secrets.expected_rules_only() });
         faults.clone_from(&of_secrets.faults);
         matrix.append(of_secrets.into());
     }

@@ -7,7 +7,7 @@ use keyway_core::{PluginKind, Version, WrittenBy};
 use serde_json::{Value, json};
 
 use super::{DescribedPlugin, MetadataSubject};
-use crate::{Matrix, Mutant, RunOptions, Subject};
+use crate::{Mutant, Subject};
 
 /// The document that the mutants change.
 fn sound() -> Value {
@@ -136,11 +136,6 @@ pub fn all() -> Vec<(&'static str, Mutant<dyn MetadataSubject>)> {
     ]
 }
 
-/// Runs the suite on every mutant. `each` is called before each of them.
-pub fn matrix(options: &RunOptions, each: &mut dyn FnMut(&'static str)) -> Matrix {
-    Matrix::run(&super::suite(), &all(), options, each)
-}
-
 /// The least that metadata has to say.
 pub fn minimal() -> DescribedPlugin {
     let document = json!({
@@ -165,7 +160,7 @@ pub fn strange() -> DescribedPlugin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Candidate, Format};
+    use crate::{Candidate, Format, Matrix, RunOptions};
 
     #[test]
     fn odd_metadata_that_is_right_passes() {
@@ -177,7 +172,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        let matrix = matrix(&RunOptions::default(), &mut |_| {});
+        let matrix = Matrix::run(&super::super::suite(), &all(), true, &RunOptions::default(), &mut |_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
     }
 

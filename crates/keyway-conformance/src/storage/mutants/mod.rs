@@ -12,16 +12,11 @@ use defect::Defect;
 use engine::Engine;
 
 use super::StorageSubject;
-use crate::{Matrix, Mutant, RunOptions};
+use crate::Mutant;
 
 /// Every mutant, with the id of the rule that it breaks.
 pub fn all() -> Vec<(&'static str, Mutant<StorageSubject>)> {
     table::mutants()
-}
-
-/// Runs the suite on every mutant. `each` is called before each of them.
-pub fn matrix(options: &RunOptions, each: &mut dyn FnMut(&'static str)) -> Matrix {
-    Matrix::run(&super::suite(), &all(), options, each)
 }
 
 /// The least that an engine has to do: the smallest limits, one handle, nothing kept.
@@ -54,6 +49,7 @@ fn memory_subject(defect: Defect) -> StorageSubject {
 mod tests {
     use super::*;
     use crate::storage::suite;
+    use crate::{Matrix, RunOptions};
 
     #[test]
     fn odd_engines_that_are_right_pass() {
@@ -67,7 +63,7 @@ mod tests {
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
         // Each with its own rule: the whole matrix takes a minute, and is run by `xtask`.
-        let matrix = Matrix::of_own_rules(&suite(), &all(), &RunOptions::default());
+        let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &mut |_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {
             assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);
