@@ -1,6 +1,7 @@
 //! What the tests of Keyway that reach across crates share.
 //!
 //! - [`properties`]: what must hold for any bytes whatever, for the fuzz targets and their corpora;
+//! - [`rules_page`]: the page of all conformance rules;
 //! - [`services`]: finding or making the real programs that some tests run against, and reporting what
 //!   was skipped because one is missing.
 //!
@@ -19,4 +20,10 @@
 //! ```
 
 pub mod properties;
+pub mod rules_page;
 pub mod services;
+
+/// The code of `docs/plugin-author.md`, compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/plugin-author.md")]
+pub struct PluginAuthorPage;

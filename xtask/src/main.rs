@@ -8,9 +8,12 @@
 mod arrows;
 mod bench;
 mod cargo;
+mod conformance;
 mod fuzz;
 mod instructions;
 mod miri;
+mod new;
+mod rules;
 mod services;
 mod skips;
 mod summary;
@@ -29,6 +32,11 @@ Tasks:
       --json FILE             write the rows as JSON too
       --list                  print the areas
   arrows                      check the arrows in ARCHITECTURE.md against what cargo reports
+  conformance                 run the conformance suites over everything that is linked (--help says more)
+      --mutants               prove the suites with plugins that are broken on purpose
+  new secret-store NAME       make the crate of a new plugin that passes its suite
+      --path DIR              where (default: crates/plugins)
+  rules                       write docs/rules.md
   fuzz [TARGET]               run the fuzz targets for a short time (needs nightly and cargo-fuzz)
       --seconds N             how long each target runs (default 5)
   instructions                count the instructions of the hot paths against the baseline (needs valgrind)
@@ -49,6 +57,9 @@ fn main() -> ExitCode {
             Some("fuzz") => fuzz::run(arguments),
             Some("instructions") => instructions::run(arguments),
             Some("miri") => miri::run(arguments),
+            Some("conformance") => conformance::run(arguments),
+            Some("new") => new::run(arguments),
+            Some("rules") => rules::run(arguments),
             Some("help") => help(),
             _ => Err(format!("no task is called {}\n\n{USAGE}", task.to_string_lossy())),
         },

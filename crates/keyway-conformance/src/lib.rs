@@ -1,16 +1,67 @@
 //! The conformance kit: proves that a plugin keeps its contract.
+//!
+//! # Tutorial
+//!
+//! A [`Rule`] is one thing that a contract demands, as data: an id that never changes, how binding
+//! it is, one sentence, the clauses that it comes from, the capability that it needs, and a check.
+//! A [`Suite`] runs rules on a subject, each on a thread of its own with its panic contained and
+//! its time limited, and gives a [`Report`]: a value with one outcome a rule, that can be written
+//! as a table, JSON, `JUnit` XML or Markdown.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use keyway_conformance::storage::StorageSubject;
+//! use keyway_conformance::{Candidate, Format, RunOptions};
+//! use keyway_storage::Memory;
+//!
+//! // What is tested: a name, and how to open it.
+//! let memory = StorageSubject::new("memory", |_folder| Ok(Arc::new(Memory::new())));
+//!
+//! // A subject with its suite, run with the seed 7; here only some of the rules.
+//! let options = RunOptions::default().seed(7).only("STO-00");
+//! let report = Candidate::from(memory).run(&options);
+//!
+//! // No rule may be broken, and at least one must have been run.
+//! assert!(report.succeeded(), "{}", report.format(Format::Table));
+//! assert_eq!(report.totals().passed, 9);
+//! ```
+//!
+//! In a crate of your own one line does the same, one test a rule:
+//! [`conformance_main!`]; where `harness = false` cannot be set, [`conformance_test!`].
+//!
+//! # The suites
+//!
+//! | suite | subject | rules |
+//! | --- | --- | --- |
+//! | [`metadata`] | a registered plugin of any kind | `MET-` |
+//! | [`secrets`] | a plugin for secret stores | `SEC-` |
+//! | [`storage`] | a storage engine | `STO-` |
+//!
+//! # What proves the kit
+//!
+//! Each suite has mutants: subjects that are broken on purpose, at least one a rule. A
+//! [`Matrix`] says which rule caught which; `cargo xtask conformance --mutants` prints it, and fails
+//! when a mutant survives the rule that it breaks. Against rules that are too strict there are
+//! subjects that are odd and yet right.
 
+mod candidate;
 mod exclusion;
 mod formats;
+pub mod front;
+mod matrix;
+pub mod metadata;
 mod report;
 mod rule;
 pub mod secrets;
+pub mod storage;
 mod suite;
 mod trial;
 mod verdict;
 
+pub use candidate::{Candidate, RuleSummary};
 pub use exclusion::Exclusion;
 pub use formats::Format;
+pub use matrix::{Matrix, MatrixRow, Mutant};
 pub use report::{Report, Totals};
 pub use rule::{Broken, Checking, Clause, Level, Need, Rule, broken, ensure};
 pub use suite::{RunOptions, Subject, Suite, check_rules};

@@ -1,0 +1,141 @@
+//! A subject with its suite, whatever its kind: what front ends run.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::secrets::{self, SecretStoreSubject};
+use crate::{Exclusion, Level, Report, RunOptions, Subject, Suite};
+
+/// A subject and the suite that it is to pass, as one value for the front ends:
+/// [`conformance_main!`](crate::conformance_main), [`conformance_test!`](crate::conformance_test)
+/// and `cargo xtask conformance`.
+///
+/// The subjects of this crate become one by `From`; a suite of your own by
+/// [`new`](Self::new).
+///
+/// ```
+/// use std::sync::Arc;
+/// use keyway_conformance::storage::StorageSubject;
+/// use keyway_conformance::{Candidate, RunOptions};
+/// use keyway_storage::Memory;
+///
+/// let memory = StorageSubject::new("memory", |_folder| Ok(Arc::new(Memory::new())));
+/// let report = Candidate::from(memory).run(&RunOptions::default().only("STO-001"));
+/// assert!(report.succeeded());
+/// ```
+pub struct Candidate {
+    runner: Box<dyn Runner>,
+    exclusions: Vec<Exclusion>,
+}
+
+/// A rule of a candidate, as lists of tests show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RuleSummary {
+    /// The id.
+    pub id: &'static str,
+    /// How binding it is.
+    pub level: Level,
+    /// What it demands.
+    pub sentence: &'static str,
+    /// The clauses that it comes from.
+    pub clauses: &'static [&'static str],
+    /// The capability that it needs and the subject does not declare.
+    pub missing: Option<&'static str>,
+}
+
+trait Runner: Send + Sync {
+    fn kind(&self) -> &'static str;
+    fn name(&self) -> String;
+    fn rules(&self) -> Vec<RuleSummary>;
+    fn run(&self, options: &RunOptions) -> Report;
+}
+
+struct Pair<S: ?Sized + 'static> {
+    suite: Suite<S>,
+    subject: Arc<S>,
+}
+
+impl<S: Subject + ?Sized> Runner for Pair<S> {
+    fn kind(&self) -> &'static str {
+        self.suite.kind
+    }
+
+    fn name(&self) -> String {
+        self.subject.name()
+    }
+
+    fn rules(&self) -> Vec<RuleSummary> {
+        // A subject that panics when it is asked is no reason to leave a rule out: running it
+        // reports the panic.
+        let declares = |need: &crate::Need<S>| {
+            catch_unwind(AssertUnwindSafe(|| (need.declared)(&self.subject))).unwrap_or(true)
+        };
+        let summary = |rule: &&'static crate::Rule<S>| RuleSummary {
+            id: rule.id,
+            level: rule.level,
+            sentence: rule.sentence,
+            clauses: rule.clauses,
+            missing: rule.needs.filter(|need| !declares(need)).map(|need| need.capability),
+        };
+        self.suite.rules.iter().map(summary).collect()
+    }
+
+    fn run(&self, options: &RunOptions) -> Report {
+        self.suite.run(&self.subject, options)
+    }
+}
+
+impl Candidate {
+    /// A subject and its suite.
+    pub fn new<S: Subject + ?Sized>(suite: Suite<S>, subject: Arc<S>) -> Self {
+        Self { runner: Box::new(Pair { suite, subject }), exclusions: Vec::new() }
+    }
+
+    /// Accepts for now that a rule is broken.
+    #[must_use]
+    pub fn exclude(mut self, exclusion: Exclusion) -> Self {
+        self.exclusions.push(exclusion);
+        self
+    }
+
+    /// The kind of subject: `secret`, `storage`, `metadata`.
+    pub fn kind(&self) -> &'static str {
+        self.runner.kind()
+    }
+
+    /// What reports call the subject.
+    pub fn name(&self) -> String {
+        self.runner.name()
+    }
+
+    /// The rules of the suite, sorted by id.
+    pub fn rules(&self) -> Vec<RuleSummary> {
+        self.runner.rules()
+    }
+
+    /// The exclusions that were added.
+    pub fn exclusions(&self) -> &[Exclusion] {
+        &self.exclusions
+    }
+
+    /// Runs the rules that `options` chooses. Blocks until they have ended.
+    pub fn run(&self, options: &RunOptions) -> Report {
+        let mut options = options.clone();
+        options.exclusions.extend(self.exclusions.iter().cloned());
+        self.runner.run(&options)
+    }
+}
+
+impl From<SecretStoreSubject> for Candidate {
+    fn from(subject: SecretStoreSubject) -> Self {
+        Self::new(secrets::suite(), Arc::new(subject))
+    }
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Candidate({} {})", self.kind(), self.name())
+    }
+}

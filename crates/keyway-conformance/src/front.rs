@@ -1,0 +1,170 @@
+//! Front ends: a test program, a test, and what both are made of.
+//!
+//! A crate that can say `harness = false` for a test gets one test a rule, with the rule's id
+//! in its name, by [`conformance_main!`](crate::conformance_main). Any other gets one test by
+//! [`conformance_test!`](crate::conformance_test). Who wants the report itself runs a
+//! [`Candidate`].
+//!
+//! The environment variable `KEYWAY_SEED` sets the seed of the random choices.
+
+use std::env;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::{Candidate, Format, Report, RuleSummary, RunOptions};
+
+/// The environment variable that sets the seed.
+pub const SEED: &str = "KEYWAY_SEED";
+
+/// Makes the `main` of a test program that runs every rule of the suites of its subjects, each
+/// as a test of its own: `generic::SEC-014`.
+///
+/// It works under `cargo test` and `cargo nextest`, and takes the arguments of a test
+/// program: `cargo test --test conformance -- STO-004` runs one rule. A rule that does not
+/// apply is an ignored test whose kind says which capability is missing. With no subject, or
+/// with subjects for which no rule applies, a test fails. `KEYWAY_SEED` sets the seed.
+///
+/// In Cargo.toml:
+///
+/// ```toml
+/// [[test]]
+/// name = "conformance"
+/// harness = false
+/// ```
+///
+/// In `tests/conformance.rs`:
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use keyway_conformance::storage::StorageSubject;
+/// use keyway_storage::Memory;
+///
+/// keyway_conformance::conformance_main!(
+///     StorageSubject::new("memory", |_folder| Ok(Arc::new(Memory::new()))),
+/// );
+/// ```
+#[macro_export]
+macro_rules! conformance_main {
+    ($($subject:expr),* $(,)?) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::front::main(::std::vec![$($crate::Candidate::from($subject)),*])
+        }
+    };
+}
+
+/// Makes a test that runs every rule of the suite of one subject, and fails with an
+/// explanation of each that is broken. For crates that cannot set `harness = false`; all
+/// others get more from [`conformance_main!`](crate::conformance_main).
+///
+/// ```
+/// use std::sync::Arc;
+/// use keyway_conformance::storage::StorageSubject;
+/// use keyway_storage::Memory;
+///
+/// keyway_conformance::conformance_test!(
+///     memory_conforms,
+///     StorageSubject::new("memory", |_folder| Ok(Arc::new(Memory::new())))
+/// );
+/// ```
+#[macro_export]
+macro_rules! conformance_test {
+    ($name:ident, $subject:expr) => {
+        #[test]
+        fn $name() {
+            $crate::front::assert_conforms(&$crate::Candidate::from($subject));
+        }
+    };
+}
+
+/// The options that the environment asks for: the seed.
+///
+/// # Panics
+/// When `KEYWAY_SEED` is not a number: a run with another seed would not repeat anything.
+pub fn options() -> RunOptions {
+    let options = RunOptions::default();
+    let Ok(seed) = env::var(SEED) else { return options };
+    let Ok(seed) = seed.parse() else { panic!("{SEED} is {seed:?}: set it to a number") };
+    options.seed(seed)
+}
+
+/// Runs the whole suite of a candidate; what [`conformance_test!`](crate::conformance_test)
+/// calls. `KEYWAY_SEED` sets the seed. Blocks.
+///
+/// # Panics
+/// With the report, when a rule is broken or no rule applies.
+pub fn assert_conforms(candidate: &Candidate) {
+    let report = candidate.run(&options());
+    assert!(report.succeeded(), "{}", report.format(Format::Table));
+}
+
+/// The `main` of a test program; what [`conformance_main!`](crate::conformance_main) calls.
+pub fn main(candidates: Vec<Candidate>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    libtest_mimic::run(&arguments, trials(candidates, &options())).exit_code()
+}
+
+/// One test for each rule of each candidate, sorted, and one that fails when nothing is
+/// proved.
+pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
+    let mut candidates = candidates;
+    candidates.sort_by_key(|candidate| (candidate.kind(), candidate.name()));
+    let mut trials = Vec::new();
+    let mut applying = 0;
+    for candidate in candidates {
+        let candidate = Arc::new(candidate);
+        let rules = candidate.rules();
+        for exclusion in candidate.exclusions() {
+            if rules.iter().all(|rule| rule.id != exclusion.rule) {
+                let (name, rule) = (candidate.name(), exclusion.rule);
+                trials.push(failing(
+                    format!("{name}::{rule}"),
+                    format!("the exclusion of {rule} is stale: there is no such rule"),
+                ));
+            }
+        }
+        for rule in rules {
+            applying += usize::from(rule.missing.is_none());
+            trials.push(trial(&candidate, rule, options));
+        }
+    }
+    if applying == 0 {
+        let text = "no rule applies to anything that is linked: nothing is proved";
+        trials.push(failing("nothing_is_proved".to_owned(), text.to_owned()));
+    }
+    trials
+}
+
+fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions) -> Trial {
+    let kind = match rule.missing {
+        Some(capability) => format!("{}, {capability} not declared", candidate.kind()),
+        None => candidate.kind().to_owned(),
+    };
+    let name = format!("{}::{}", candidate.name(), rule.id);
+    let (candidate, options) = (Arc::clone(candidate), options.clone().only(rule.id));
+    // Somebody may run ignored tests too: the rule asks for the capability again.
+    let test = move || judge(&candidate.run(&options));
+    Trial::test(name, test).with_kind(kind).with_ignored_flag(rule.missing.is_some())
+}
+
+fn judge(report: &Report) -> Result<(), Failed> {
+    // Outside this workspace there is no `xtask` to repeat it with.
+    let explained = |outcome: &crate::Outcome| match outcome.explanation() {
+        nothing if nothing.is_empty() => nothing,
+        text => {
+            let (seed, subject, rule) = (outcome.seed, &outcome.subject, outcome.rule);
+            format!("{text}  or        {SEED}={seed} cargo test -- {subject}::{rule}\n")
+        }
+    };
+    let explained: String = report.outcomes().iter().map(explained).collect();
+    let fault = report.outcomes().iter().any(crate::Outcome::is_fault);
+    match (fault, report.faults()) {
+        (false, []) => Ok(()),
+        (_, faults) => Err(format!("{explained}{}", faults.join("\n")).into()),
+    }
+}
+
+fn failing(name: String, text: String) -> Trial {
+    Trial::test(name, move || Err(text.into()))
+}

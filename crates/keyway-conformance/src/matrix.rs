@@ -1,0 +1,154 @@
+//! The kit's own proof: deliberately broken subjects, and the rules that catch them.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use crate::secrets::mutants::MutantMatrix;
+use crate::{RunOptions, Subject, Suite, Verdict};
+
+/// A deliberately broken subject. It does not know which rule it breaks; the table beside it
+/// does.
+pub struct Mutant<S: ?Sized + 'static> {
+    /// What it is called.
+    pub name: &'static str,
+    /// Makes it.
+    pub subject: fn() -> Arc<S>,
+}
+
+impl<S: ?Sized> std::fmt::Debug for Mutant<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mutant({})", self.name)
+    }
+}
+
+/// Which rules catch which mutants.
+#[derive(Clone, Debug, Default)]
+pub struct Matrix {
+    /// The ids of all rules of the suites, sorted within each suite.
+    pub rules: Vec<&'static str>,
+    /// One row a mutant.
+    pub rows: Vec<MatrixRow>,
+}
+
+/// What became of one mutant.
+#[derive(Clone, Debug)]
+pub struct MatrixRow {
+    /// What it is called.
+    pub mutant: &'static str,
+    /// The kind of subject.
+    pub kind: &'static str,
+    /// The rule that it breaks, as the table says.
+    pub breaks: &'static str,
+    /// All rules that it was seen to break.
+    pub caught_by: Vec<&'static str>,
+    /// What the rule that it breaks said of it; empty when it said nothing.
+    pub explanation: String,
+}
+
+impl Matrix {
+    /// Runs `suite` on every mutant of `table`, whose pairs are the id of the rule that is broken
+    /// and the mutant that breaks it. With `every_rule` all rules are run on each, which shows
+    /// what else fires and takes its time; without, only the rule that it breaks.
+    ///
+    /// `each` is called before each mutant, for a progress bar. Blocks until all have ended.
+    pub fn run<S: Subject + ?Sized>(
+        suite: &Suite<S>,
+        table: &[(&'static str, Mutant<S>)],
+        every_rule: bool,
+        options: &RunOptions,
+        each: &mut dyn FnMut(&'static str),
+    ) -> Self {
+        let rules = suite.rules.iter().map(|rule| rule.id).collect();
+        let mut rows = Vec::with_capacity(table.len());
+        for (breaks, mutant) in table {
+            each(mutant.name);
+            let options = if every_rule { options.clone() } else { options.clone().only(*breaks) };
+            let report = suite.run(&(mutant.subject)(), &options);
+            let failed =
+                || report.outcomes().iter().filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
+            rows.push(MatrixRow {
+                mutant: mutant.name,
+                kind: suite.kind,
+                breaks,
+                caught_by: failed().map(|outcome| outcome.rule).collect(),
+                explanation: failed()
+                    .find(|outcome| outcome.rule == *breaks)
+                    .map(crate::Outcome::explanation)
+                    .unwrap_or_default(),
+            });
+        }
+        Self { rules, rows }
+    }
+
+    /// Adds the rules and rows of another matrix.
+    pub fn append(&mut self, other: Self) {
+        self.rules.extend(other.rules);
+        self.rows.extend(other.rows);
+    }
+
+    /// What is wrong: mutants that the rule they break did not catch, rules without mutants,
+    /// and an empty matrix.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.rows.is_empty() {
+            faults.push("no mutant was run: nothing is proved".to_owned());
+        }
+        for row in self.rows.iter().filter(|row| !row.caught_by.contains(&row.breaks)) {
+            faults.push(format!(
+                "{} ({}) survived {}; caught by {}",
+                row.mutant,
+                row.kind,
+                row.breaks,
+                if row.caught_by.is_empty() { "no rule".to_owned() } else { row.caught_by.join(", ") }
+            ));
+        }
+        for rule in &self.rules {
+            if self.rows.iter().all(|row| row.breaks != *rule) {
+                faults.push(format!("no mutant breaks {rule}"));
+            }
+        }
+        faults
+    }
+
+    /// The matrix as text, one line a mutant: the rule that it breaks, whether that caught it,
+    /// and which others fired. Ends with the faults and the totals.
+    pub fn format(&self) -> String {
+        let mut text = String::new();
+        let width = self.rows.iter().map(|row| row.mutant.len()).max().unwrap_or_default();
+        for row in &self.rows {
+            let others: Vec<_> = row.caught_by.iter().copied().filter(|rule| *rule != row.breaks).collect();
+            let caught = if row.caught_by.contains(&row.breaks) { "caught" } else { "MISSED" };
+            let others =
+                if others.is_empty() { String::new() } else { format!("  also {}", others.join(", ")) };
+            let _ = writeln!(text, "{} {caught} {:width$}{others}", row.breaks, row.mutant);
+        }
+        let faults = self.faults();
+        for fault in &faults {
+            let _ = writeln!(text, "{fault}");
+        }
+        let caught = self.rows.iter().filter(|row| row.caught_by.contains(&row.breaks)).count();
+        let _ =
+            writeln!(text, "\n{caught} of {} mutants caught, {} rules", self.rows.len(), self.rules.len());
+        text
+    }
+}
+
+impl From<MutantMatrix> for Matrix {
+    /// The matrix of the secret stores in the form of the others: a row for each rule that has
+    /// to catch a mutant. What is wrong with its table is not part of it.
+    fn from(matrix: MutantMatrix) -> Self {
+        let suite = crate::secrets::suite();
+        let rows = matrix.rows.iter().flat_map(|row| {
+            row.expected.iter().map(|breaks| MatrixRow {
+                mutant: row.mutant,
+                kind: suite.kind,
+                breaks,
+                caught_by: row.fired.clone(),
+                explanation: row.what.to_owned(),
+            })
+        });
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by_key(|row| (row.breaks, row.mutant));
+        Self { rules: suite.rules.iter().map(|rule| rule.id).collect(), rows }
+    }
+}

@@ -1,0 +1,100 @@
+//! What several items do together.
+
+use keyway_storage::{Batch, Expectation, StorageError};
+
+use super::{StorageSubject, Trial, check};
+use crate::storage::opened::{Opened, unchanged};
+use crate::{Broken, Level, Rule};
+
+pub(super) static RULES: &[Rule<StorageSubject>] = &[
+    Rule {
+        id: "STO-004",
+        level: Level::Must,
+        sentence: "A batch is applied all or none: one expectation that does not hold leaves everything as it was.",
+        clauses: &["Storage/atomic", "C6"],
+        needs: None,
+        check: check!(all_or_none),
+    },
+    Rule {
+        id: "STO-005",
+        level: Level::Must,
+        sentence: "A conflict names the first item, in the order of the batch, whose expectation did not hold.",
+        clauses: &["Storage/conflict"],
+        needs: None,
+        check: check!(the_first_conflict_is_named),
+    },
+    Rule {
+        id: "STO-006",
+        level: Level::Must,
+        sentence: "An empty key, a key twice and a delete of what is to be absent are refused by their own errors, and nothing is written.",
+        clauses: &["Storage/keys", "C5"],
+        needs: None,
+        check: check!(odd_batches_are_refused),
+    },
+];
+
+async fn all_or_none(trial: &Trial<'_>) -> Result<(), Broken> {
+    const ITEMS: usize = 5;
+    let store = Opened::new(trial)?;
+    let revision = store.put("kept", "1").await?;
+    store.put("removed", "1").await?;
+    let before = store.everything().await?;
+    for place in 0..ITEMS {
+        let mut batch = Batch::new();
+        for item in 0..ITEMS {
+            batch = match item {
+                _ if item == place => batch.put("kept", "2", Expectation::Absent),
+                0 => batch.delete("removed", Expectation::Any),
+                _ => batch.put(format!("new {item}"), "2", Expectation::Absent),
+            };
+        }
+        store.conflict(batch, place).await?;
+        unchanged(&before, &store.everything().await?)?;
+    }
+    let all = Batch::new()
+        .delete("removed", Expectation::Any)
+        .put("kept", "2", Expectation::Revision(revision))
+        .put("new", "2", Expectation::Absent);
+    let revision = store.committed(all).await?;
+    store.lacks(b"removed").await?;
+    store.holds(b"kept", b"2", revision).await?;
+    store.holds(b"new", b"2", revision).await
+}
+
+async fn the_first_conflict_is_named(trial: &Trial<'_>) -> Result<(), Broken> {
+    let store = Opened::new(trial)?;
+    let right = store.put("m", "1").await?;
+    let wrong = store.put("b", "1").await?;
+    // Not in key order, and with conflicts of every sort behind the first.
+    let batch = Batch::new()
+        .put("z", "1", Expectation::Any)
+        .put("m", "2", Expectation::Revision(right))
+        .delete("y", Expectation::Revision(right))
+        .put("a", "2", Expectation::Revision(wrong))
+        .check("b", right);
+    store.conflict(batch, 2).await?;
+    let batch =
+        Batch::new().put("z", "1", Expectation::Absent).check("b", right).put("m", "2", Expectation::Absent);
+    store.conflict(batch, 1).await
+}
+
+async fn odd_batches_are_refused(trial: &Trial<'_>) -> Result<(), Broken> {
+    let store = Opened::new(trial)?;
+    store.put("a", "1").await?;
+    let before = store.everything().await?;
+    let start = || Batch::new().put("a", "2", Expectation::Any).put("z", "2", Expectation::Any);
+    let empty = |error: &StorageError| matches!(error, StorageError::EmptyKey { item: 2 });
+    store.refused(start().put("", "", Expectation::Any), "EmptyKey of item 2", empty).await?;
+    unchanged(&before, &store.everything().await?)?;
+    store.refused(start().delete("", Expectation::Any), "EmptyKey of item 2", empty).await?;
+    let duplicate = |error: &StorageError| matches!(error, StorageError::DuplicateKey { item: 2 });
+    store.refused(start().delete("a", Expectation::Any), "DuplicateKey of item 2", duplicate).await?;
+    unchanged(&before, &store.everything().await?)?;
+    let mut many = (0..20).fold(start(), |batch, item| batch.put(format!("k{item}"), "", Expectation::Any));
+    many = many.put("k7", "", Expectation::Any);
+    let late = |error: &StorageError| matches!(error, StorageError::DuplicateKey { item: 22 });
+    store.refused(many, "DuplicateKey of item 22", late).await?;
+    let absent = |error: &StorageError| matches!(error, StorageError::DeleteOfAbsent { item: 2 });
+    store.refused(start().delete("b", Expectation::Absent), "DeleteOfAbsent of item 2", absent).await?;
+    unchanged(&before, &store.everything().await?)
+}

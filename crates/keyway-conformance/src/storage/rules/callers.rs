@@ -1,0 +1,236 @@
+//! What callers may do to each other.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Storage, StorageError};
+
+use super::threads::together;
+use super::{StorageSubject, Trial, check};
+use crate::storage::opened::{Opened, text};
+use crate::storage::subject::SHARED;
+use crate::{Broken, Level, Rule, broken, ensure};
+
+pub(super) static RULES: &[Rule<StorageSubject>] = &[
+    Rule {
+        id: "STO-015",
+        level: Level::Must,
+        sentence: "One page is a snapshot: it shows of every batch all or nothing.",
+        clauses: &["Storage/scan", "Storage/atomic"],
+        needs: None,
+        check: check!(a_page_is_a_snapshot),
+    },
+    Rule {
+        id: "STO-016",
+        level: Level::Must,
+        sentence: "Callers that read, decide and write at the same time lose no update.",
+        clauses: &["Storage/contention", "C6"],
+        needs: None,
+        check: check!(no_update_is_lost),
+    },
+    Rule {
+        id: "STO-017",
+        level: Level::Should,
+        sentence: "No caller starves while others are served.",
+        clauses: &["Storage/fairness", "R1"],
+        needs: None,
+        check: check!(nobody_starves),
+    },
+    Rule {
+        id: "STO-018",
+        level: Level::Should,
+        sentence: "Records of 1 MiB among small ones do not make reading the small ones slow.",
+        clauses: &["Storage/neighbours"],
+        needs: None,
+        check: check!(large_neighbours_slow_nobody),
+    },
+    Rule {
+        id: "STO-025",
+        level: Level::Must,
+        sentence: "All handles are one store: each sees at once what another had acknowledged, and their expectations count.",
+        clauses: &["Storage/get", "C6"],
+        needs: Some(SHARED),
+        check: check!(handles_are_one_store),
+    },
+];
+
+const CALLERS: usize = 4;
+
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
+fn failed(error: StorageError) -> Broken {
+    broken("an answer", format!("{error:?}"))
+}
+
+async fn a_page_is_a_snapshot(trial: &Trial<'_>) -> Result<(), Broken> {
+    const LENGTH: Duration = Duration::from_millis(150);
+    let store = Opened::new(trial)?;
+    store.committed(pair(0)).await?;
+    store.record("for 150 ms caller 0 writes pairs of the same number, and callers 1 to 3 scan them");
+    together(store.store(), CALLERS, |number, store| {
+        Box::pin(async move {
+            let begun = Instant::now();
+            for round in 1.. {
+                if begun.elapsed() > LENGTH {
+                    break;
+                }
+                if number == 0 {
+                    let outcome = store.commit(pair(round)).await.map_err(failed)?;
+                    ensure(matches!(outcome, Outcome::Committed(_)), "committed", text(&outcome))?;
+                    continue;
+                }
+                let page = store.scan(&KeyRange::prefix("pair"), None, 2).await.map_err(failed)?;
+                // An engine may give shorter pages than it was asked for.
+                if let [first, second] = page.entries.as_slice() {
+                    ensure(
+                        first.value == second.value && first.revision == second.revision,
+                        "both halves of one batch on a page",
+                        format!(
+                            "{first:?} and {second:?}, with the values {:?} and {:?}",
+                            first.value, second.value
+                        ),
+                    )?;
+                }
+            }
+            Ok(())
+        })
+    })
+    .await?;
+    Ok(())
+}
+
+fn pair(round: u32) -> Batch {
+    Batch::new().put("pair 1", round.to_be_bytes(), Expectation::Any).put(
+        "pair 2",
+        round.to_be_bytes(),
+        Expectation::Any,
+    )
+}
+
+async fn no_update_is_lost(trial: &Trial<'_>) -> Result<(), Broken> {
+    const EACH: u64 = 30;
+    let store = Opened::new(trial)?;
+    store.put("counter", 0_u64.to_be_bytes()).await?;
+    store.record("4 callers add 1 to a counter 30 times each, expecting the revision that they read");
+    together(store.store(), CALLERS, |_, store| {
+        Box::pin(async move {
+            for _ in 0..EACH {
+                while !incremented(&store).await? {}
+            }
+            Ok(())
+        })
+    })
+    .await?;
+    let value = counter(store.get("counter").await?.map(|record| record.value).unwrap_or_default());
+    let expected = EACH * CALLERS as u64;
+    ensure(value == Some(expected), format!("a counter of {expected}"), format!("{value:?}"))
+}
+
+async fn incremented(store: &Arc<dyn Storage>) -> Result<bool, Broken> {
+    let record = store.get(b"counter").await.map_err(failed)?;
+    let record = record.ok_or_else(|| broken("the counter", "no record"))?;
+    let value = counter(record.value).ok_or_else(|| broken("8 bytes", "another value"))?;
+    let next = (value + 1).to_be_bytes();
+    let batch = Batch::new().put("counter", next, Expectation::Revision(record.revision));
+    Ok(matches!(store.commit(batch).await.map_err(failed)?, Outcome::Committed(_)))
+}
+
+fn counter(value: Vec<u8>) -> Option<u64> {
+    value.try_into().ok().map(u64::from_be_bytes)
+}
+
+async fn nobody_starves(trial: &Trial<'_>) -> Result<(), Broken> {
+    /// A caller that gets less than the mean divided by this starves.
+    const SHARE: u64 = 25;
+    /// A busy machine may hold one caller back once, but not every time.
+    const TRIES: usize = 3;
+    let store = Opened::new(trial)?;
+    store.record("4 callers commit to keys of their own for 400 ms");
+    let mut counts = Vec::new();
+    for _ in 0..TRIES {
+        counts = together(store.store(), CALLERS, |number, store| {
+            Box::pin(async move {
+                let (begun, mut commits) = (Instant::now(), 0_u64);
+                while begun.elapsed() < Duration::from_millis(400) {
+                    let key = format!("caller {number}");
+                    let batch = Batch::new().put(key, commits.to_be_bytes(), Expectation::Any);
+                    let outcome = store.commit(batch).await.map_err(failed)?;
+                    ensure(matches!(outcome, Outcome::Committed(_)), "committed", text(&outcome))?;
+                    commits += 1;
+                }
+                Ok(commits)
+            })
+        })
+        .await?;
+        let mean = counts.iter().sum::<u64>() / CALLERS as u64;
+        if counts.iter().all(|count| count * SHARE >= mean) {
+            return Ok(());
+        }
+    }
+    Err(broken(
+        format!("every caller with at least 1/{SHARE} of the mean"),
+        format!("{counts:?} commits by caller"),
+    ))
+}
+
+async fn large_neighbours_slow_nobody(trial: &Trial<'_>) -> Result<(), Broken> {
+    const SMALL: u8 = 60;
+    const RATIO: u32 = 8;
+    /// Below this nothing is slow, whatever the ratio.
+    const FLOOR: Duration = Duration::from_micros(250);
+    let store = Opened::new(trial)?;
+    for item in 0..SMALL {
+        store.put([b's', item], [item; 40]).await?;
+    }
+    let before = slowest(&store, SMALL).await?;
+    for item in (0..SMALL).step_by(6) {
+        store.put([b's', item, b'l'], vec![item; 1 << 20]).await?;
+    }
+    let mut after = slowest(&store, SMALL).await?;
+    let bound = (before * RATIO).max(FLOOR);
+    if after > bound {
+        // Once more, in case that somebody else had the processor.
+        after = after.min(slowest(&store, SMALL).await?);
+    }
+    ensure(
+        after <= bound,
+        format!("at most {bound:?} ({before:?} without large values)"),
+        format!("{after:?}"),
+    )
+}
+
+/// The slowest small key, each at its median.
+async fn slowest(store: &Opened<'_>, small: u8) -> Result<Duration, Broken> {
+    let mut slowest = Duration::ZERO;
+    for item in 0..small {
+        let mut times = [Duration::ZERO; 9];
+        for time in &mut times {
+            let begun = Instant::now();
+            let found = store.store().get(&[b's', item]).await.map_err(failed)?;
+            *time = begun.elapsed();
+            ensure(found.is_some(), "a record", "none")?;
+        }
+        times.sort_unstable();
+        slowest = slowest.max(times[times.len() / 2]);
+    }
+    store.record(&format!("get of the slowest of {small} small records, at its median: {slowest:?}"));
+    Ok(slowest)
+}
+
+async fn handles_are_one_store(trial: &Trial<'_>) -> Result<(), Broken> {
+    let store = Opened::new(trial)?;
+    let other = store.beside()?;
+    for round in 0..10 {
+        let value = format!("{round}");
+        let revision = store.put("a", value.clone()).await?;
+        other.holds(b"a", value.as_bytes(), revision).await?;
+        let batch = Batch::new().put("a", "other", Expectation::Revision(revision));
+        let theirs = other.committed(batch).await?;
+        store.conflict(Batch::new().put("a", "lost", Expectation::Revision(revision)), 0).await?;
+        store.holds(b"a", b"other", theirs).await?;
+        other.delete("a").await?;
+        store.lacks(b"a").await?;
+        let found = store.everything().await?;
+        ensure(found.is_empty(), "no records", text(&found))?;
+    }
+    Ok(())
+}

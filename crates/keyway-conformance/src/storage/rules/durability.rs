@@ -1,0 +1,99 @@
+//! What stays when handles and processes end.
+
+use std::fs;
+use std::path::Path;
+
+use keyway_storage::{Batch, Entry, Expectation};
+
+use super::{StorageSubject, Trial, check};
+use crate::storage::opened::{Opened, unchanged};
+use crate::storage::subject::{COPYABLE, PERSISTENT};
+use crate::{Broken, Level, Rule, broken, ensure};
+
+pub(super) static RULES: &[Rule<StorageSubject>] = &[
+    Rule {
+        id: "STO-021",
+        level: Level::Must,
+        sentence: "An engine that is opened again has every acknowledged write, with its revision, and nothing else.",
+        clauses: &["C6"],
+        needs: Some(PERSISTENT),
+        check: check!(acknowledged_writes_stay),
+    },
+    Rule {
+        id: "STO-022",
+        level: Level::Must,
+        sentence: "What a process leaves behind that is killed has every acknowledged write and no half of a batch.",
+        clauses: &["Storage/crash", "C6"],
+        needs: Some(COPYABLE),
+        check: check!(a_killed_process_leaves_all),
+    },
+];
+
+async fn acknowledged_writes_stay(trial: &Trial<'_>) -> Result<(), Broken> {
+    let mut store = Opened::new(trial)?;
+    for round in 0..5_u8 {
+        let batch = (0..10_u8).fold(Batch::new(), |batch, item| {
+            batch.put([round, item], vec![item; usize::from(item) * 100], Expectation::Absent)
+        });
+        let revision = store.committed(batch).await?;
+        store.committed(Batch::new().delete([round, 3], Expectation::Revision(revision))).await?;
+        let rewritten = store.put([round, 4], "rewritten").await?;
+        let before = store.everything().await?;
+        store.reopen()?;
+        unchanged(&before, &store.everything().await?)?;
+        store.committed(Batch::new().check([round, 5], revision).check([round, 4], rewritten)).await?;
+        store.conflict(Batch::new().check([round, 4], revision), 0).await?;
+    }
+    Ok(())
+}
+
+async fn a_killed_process_leaves_all(trial: &Trial<'_>) -> Result<(), Broken> {
+    let store = Opened::new(trial)?;
+    for round in 0..8_u8 {
+        let size = 1 + usize::try_from(trial.random() % 4000).unwrap_or_default();
+        let batch = (0..6_u8).fold(Batch::new(), |batch, item| {
+            batch.put([round % 3, item], vec![round; size], Expectation::Any)
+        });
+        store.committed(batch).await?;
+        store.delete([round % 3, 9]).await?;
+        let before = store.everything().await?;
+        // The handle stays open: what it would do when it is dropped, a killed process does not.
+        let copy = tempfile::tempdir().map_err(|error| broken("a folder", error.to_string()))?;
+        copy_files(store.folder(), copy.path())
+            .map_err(|error| broken("a copy of the files", error.to_string()))?;
+        store.record("copy the files, open the copy");
+        let left = Opened::inside(trial, copy)?;
+        let found = left.everything().await?;
+        halves(&found)?;
+        unchanged(&before, &found)?;
+        let revision = left.put("after", "the crash").await?;
+        left.holds(b"after", b"the crash", revision).await?;
+    }
+    Ok(())
+}
+
+/// Demands that the records of one batch are all of one age.
+fn halves(entries: &[Entry]) -> Result<(), Broken> {
+    for pair in entries.windows(2).filter(|pair| pair[0].key[0] == pair[1].key[0]) {
+        ensure(
+            pair[0].revision == pair[1].revision && pair[0].value == pair[1].value,
+            "whole batches",
+            format!("{:?} beside {:?}", pair[0], pair[1]),
+        )?;
+    }
+    Ok(())
+}
+
+fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    for file in fs::read_dir(from)? {
+        let file = file?;
+        let target = to.join(file.file_name());
+        if file.file_type()?.is_dir() {
+            fs::create_dir(&target)?;
+            copy_files(&file.path(), &target)?;
+        } else {
+            fs::copy(file.path(), target)?;
+        }
+    }
+    Ok(())
+}

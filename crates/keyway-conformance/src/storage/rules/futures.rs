@@ -1,0 +1,114 @@
+//! Futures that are dropped, or not polled any more.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use keyway_storage::{Batch, Expectation, Outcome};
+
+use super::{StorageSubject, Trial, check};
+use crate::storage::opened::{Opened, text};
+use crate::{Broken, Level, Rule, broken, ensure};
+
+pub(super) static RULES: &[Rule<StorageSubject>] = &[
+    Rule {
+        id: "STO-019",
+        level: Level::Must,
+        sentence: "A commit whose future is dropped, after whatever number of polls, is there as a whole or not at all.",
+        clauses: &["Storage/cancel", "Storage/atomic", "C6"],
+        needs: None,
+        check: check!(dropped_commits_are_whole),
+    },
+    Rule {
+        id: "STO-020",
+        level: Level::Must,
+        sentence: "A commit whose future was dropped, or is not polled for a while, holds nobody up.",
+        clauses: &["R1", "Storage/cancel"],
+        needs: None,
+        check: check!(sleepers_hold_nobody_up),
+    },
+];
+
+/// No engine needs more polls than this without being woken by anything.
+const POLLS: usize = 48;
+/// How long a commit of somebody else may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn pair(number: usize) -> Batch {
+    Batch::new().put(format!("pair {number} a"), "x", Expectation::Absent).put(
+        format!("pair {number} b"),
+        "x",
+        Expectation::Absent,
+    )
+}
+
+/// Polls up to so many times, and says whether it ended.
+fn poll_a_little<F: Future + ?Sized>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..polls {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Some(output);
+        }
+    }
+    None
+}
+
+async fn dropped_commits_are_whole(trial: &Trial<'_>) -> Result<(), Broken> {
+    let store = Opened::new(trial)?;
+    for polls in 0..POLLS {
+        let ended = poll_a_little(store.store().commit(pair(polls)).as_mut(), polls);
+        store.record(&format!("commit pair {polls}, dropped after {polls} polls: {ended:?}"));
+        whole(&store, polls).await?;
+        if matches!(ended, Some(Ok(Outcome::Committed(_)))) {
+            store.get(format!("pair {polls} a")).await?.ok_or_else(|| broken("the pair", "nothing"))?;
+            // It cannot be dropped any later than at its end.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Demands both halves of a pair, or none. Work that goes on without the future may take a
+/// moment to end, and the two are read one after the other.
+async fn whole(store: &Opened<'_>, number: usize) -> Result<(), Broken> {
+    const LOOKS: usize = 12;
+    for look in 1.. {
+        let first = store.get(format!("pair {number} a")).await?.is_some();
+        let second = store.get(format!("pair {number} b")).await?.is_some();
+        if first == second {
+            return Ok(());
+        }
+        ensure(look < LOOKS, "both halves of the pair, or none", format!("{first} and {second}"))?;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+async fn sleepers_hold_nobody_up(trial: &Trial<'_>) -> Result<(), Broken> {
+    let store = Opened::new(trial)?;
+    for polls in 1..8 {
+        drop(poll_a_little(store.store().commit(pair(polls)).as_mut(), polls));
+        store.record(&format!("commit pair {polls}, dropped after {polls} polls"));
+        in_time(&store, format!("after drop {polls}")).await?;
+
+        let mut sleeping = store.store().commit(pair(polls + POLLS));
+        let early = poll_a_little(sleeping.as_mut(), polls);
+        store.record(&format!("commit pair {}, polled {polls} times and left", polls + POLLS));
+        in_time(&store, format!("beside {polls}")).await?;
+        // It wakes up late, and ends as if nothing had been.
+        let ended = match early {
+            Some(ended) => ended,
+            None => tokio::time::timeout(PATIENCE, sleeping)
+                .await
+                .map_err(|_| broken("an end of the commit that slept", "none in 10 s"))?,
+        };
+        ensure(matches!(ended, Ok(Outcome::Committed(_))), "the batch committed", text(&ended))?;
+    }
+    Ok(())
+}
+
+/// Demands that somebody else's commit ends.
+async fn in_time(store: &Opened<'_>, key: String) -> Result<(), Broken> {
+    let put = tokio::time::timeout(PATIENCE / 5, store.put(key, "x"));
+    put.await.map_err(|_| broken("the next commit within 2 s", "it still waits"))?.map(|_| ())
+}

@@ -1,0 +1,84 @@
+//! How much an engine takes.
+
+use keyway_storage::{Batch, Expectation, Limits, StorageError};
+
+use super::{StorageSubject, Trial, check};
+use crate::storage::opened::{Opened, text, unchanged};
+use crate::{Broken, Level, Rule, ensure};
+
+pub(super) static RULES: &[Rule<StorageSubject>] = &[
+    Rule {
+        id: "STO-007",
+        level: Level::Must,
+        sentence: "What is more than the engine's limits is refused by the error that says so, and nothing is written.",
+        clauses: &["Storage/too-much", "Storage/limits", "C5"],
+        needs: None,
+        check: check!(too_much_is_refused),
+    },
+    Rule {
+        id: "STO-008",
+        level: Level::Must,
+        sentence: "The limits do not change, are at least those of every engine (128 items, 1 MiB), and what is within them is taken.",
+        clauses: &["Storage/limits"],
+        needs: None,
+        check: check!(the_minimum_is_taken),
+    },
+];
+
+/// Larger limits than this are not tried out: it would be a test of the machine.
+const TRIED: usize = 64 << 20;
+
+async fn too_much_is_refused(trial: &Trial<'_>) -> Result<(), Broken> {
+    let store = Opened::new(trial)?;
+    store.put("a", "1").await?;
+    let before = store.everything().await?;
+    let limits = store.store().limits();
+    let start = || Batch::new().put("a", "2", Expectation::Any);
+
+    let batch = start().put(vec![1; limits.key_bytes + 1], "", Expectation::Any);
+    let right = |error: &StorageError| matches!(error, StorageError::KeyTooLarge { item: 1, .. });
+    store.refused(batch, "KeyTooLarge of item 1", right).await?;
+    unchanged(&before, &store.everything().await?)?;
+
+    if limits.items_per_batch < TRIED / 16 {
+        let batch = (0..limits.items_per_batch)
+            .fold(start(), |batch, item| batch.put(item.to_be_bytes(), "", Expectation::Any));
+        let right = |error: &StorageError| matches!(error, StorageError::TooManyItems { .. });
+        store.refused(batch, "TooManyItems", right).await?;
+        unchanged(&before, &store.everything().await?)?;
+    }
+    if limits.value_bytes < TRIED {
+        let batch = start().put("b", vec![0; limits.value_bytes + 1], Expectation::Any);
+        let right = |error: &StorageError| matches!(error, StorageError::ValueTooLarge { item: 1, .. });
+        store.refused(batch, "ValueTooLarge of item 1", right).await?;
+        unchanged(&before, &store.everything().await?)?;
+    }
+    let values = limits.batch_bytes / limits.value_bytes + 1;
+    if limits.batch_bytes < TRIED && values < limits.items_per_batch {
+        let batch = (0..values).fold(start(), |batch, item| {
+            batch.put(item.to_be_bytes(), vec![0; limits.value_bytes], Expectation::Any)
+        });
+        let right = |error: &StorageError| matches!(error, StorageError::BatchTooLarge { .. });
+        store.refused(batch, "BatchTooLarge", right).await?;
+        unchanged(&before, &store.everything().await?)?;
+    }
+    Ok(())
+}
+
+async fn the_minimum_is_taken(trial: &Trial<'_>) -> Result<(), Broken> {
+    let store = Opened::new(trial)?;
+    let limits = store.store().limits();
+    ensure(limits.cover(&Limits::MINIMUM), format!("at least {:?}", Limits::MINIMUM), text(&limits))?;
+    let key = vec![b'k'; limits.key_bytes.min(TRIED)];
+    let longest = limits.value_bytes.min(limits.batch_bytes - key.len()).min(TRIED);
+    let value: Vec<u8> = (0..longest).map(|place| (place * 31).to_le_bytes()[place % 2]).collect();
+    let revision = store.put(key.clone(), value.clone()).await?;
+    store.holds(&key, &value, revision).await?;
+    let many = (0..limits.items_per_batch.min(10_000))
+        .fold(Batch::new(), |batch, item| batch.put(item.to_be_bytes(), "v", Expectation::Absent));
+    let items = many.items().len();
+    store.committed(many).await?;
+    let found = store.everything().await?.len();
+    ensure(found == items + 1, format!("{} records", items + 1), format!("{found} records"))?;
+    ensure(store.store().limits() == limits, text(&limits), text(&store.store().limits()))
+}

@@ -1,0 +1,16 @@
+//! A test program made by `conformance_main!`, as a plugin's crate has it.
+
+use std::sync::Arc;
+
+use keyway_conformance::metadata;
+use keyway_conformance::storage::StorageSubject;
+use keyway_storage::{Memory, Sqlite};
+
+keyway_conformance::conformance_main!(
+    StorageSubject::new("memory", |_folder| Ok(Arc::new(Memory::new()))),
+    StorageSubject::new("sqlite", |folder| Ok(Arc::new(Sqlite::open(folder.join("store.db"))?)))
+        .persistent()
+        .shared()
+        .copyable(),
+    metadata::mutants::strange(),
+);

@@ -1,0 +1,256 @@
+//! Runs the conformance suites over everything that this workspace has: what
+//! `cargo xtask conformance` and `cargo xtask rules` start.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use keyway_conformance::metadata::RegisteredPlugin;
+use keyway_conformance::secrets::SecretStoreSubject;
+use keyway_conformance::secrets::mutants::MutantOptions;
+use keyway_conformance::storage::StorageSubject;
+use keyway_conformance::{Candidate, Format, Matrix, Report, RunOptions, front, metadata, secrets, storage};
+use keyway_core::{Plugins, Registry, plugins};
+use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
+use keyway_tests::rules_page;
+use lexopt::ValueExt as _;
+
+/// Everything that is linked.
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
+
+const USAGE: &str = "\
+Usage: cargo xtask conformance [OPTIONS]
+
+  --plugin ID       only this plugin or engine
+  --kind KIND       only this kind: secret, storage or metadata
+  --rule ID         only rules whose ids begin with this
+  --seed N          the seed of the random choices (default: KEYWAY_SEED, else 1)
+  --format FORMAT   table (default), json, junit or markdown
+  --mutants         run the suites on plugins that are broken on purpose, and print which rule caught which:
+                    each with the rules that have to catch it
+      --every-rule  each with every rule, to see what else fires (takes minutes)
+  --coverage        print from which clause each rule comes
+";
+
+/// What is asked for.
+#[derive(Default)]
+struct Options {
+    plugin: Option<String>,
+    kind: Option<String>,
+    rule: Option<String>,
+    seed: Option<u64>,
+    format: Format,
+    task: Task,
+    every_rule: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Default)]
+enum Task {
+    #[default]
+    Run,
+    Mutants,
+    Coverage,
+    /// Print `docs/rules.md`; what `cargo xtask rules` asks for.
+    Rules,
+}
+
+fn main() -> ExitCode {
+    let outcome = options().and_then(|options| match options {
+        None => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        Some(options) => match options.task {
+            Task::Run => conformance(&options),
+            Task::Mutants => mutants(&options),
+            Task::Coverage => {
+                let (text, whole) = rules_page::coverage();
+                print!("{text}");
+                Ok(whole)
+            }
+            Task::Rules => {
+                print!("{}", rules_page::page());
+                Ok(true)
+            }
+        },
+    });
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options() -> Result<Option<Options>, String> {
+    read_options().map_err(|error| format!("{error}\n\n{USAGE}"))
+}
+
+fn read_options() -> Result<Option<Options>, lexopt::Error> {
+    let mut options = Options::default();
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Long("plugin") => options.plugin = Some(arguments.value()?.string()?),
+            lexopt::Arg::Long("kind") => options.kind = Some(arguments.value()?.string()?),
+            lexopt::Arg::Long("rule") => options.rule = Some(arguments.value()?.string()?),
+            lexopt::Arg::Long("seed") => options.seed = Some(arguments.value()?.parse()?),
+            lexopt::Arg::Long("format") => {
+                let name = arguments.value()?.string()?;
+                options.format = Format::from_name(&name)
+                    .ok_or_else(|| format!("there is no format {name:?}: table, json, junit or markdown"))?;
+            }
+            lexopt::Arg::Long("mutants") => options.task = Task::Mutants,
+            lexopt::Arg::Long("every-rule") => options.every_rule = true,
+            lexopt::Arg::Long("coverage") => options.task = Task::Coverage,
+            lexopt::Arg::Long("rules") => options.task = Task::Rules,
+            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Some(options))
+}
+
+impl Options {
+    fn run_options(&self) -> RunOptions {
+        let mut options = front::options();
+        if let Some(seed) = self.seed {
+            options = options.seed(seed);
+        }
+        if let Some(rule) = &self.rule {
+            options = options.only(rule);
+        }
+        options
+    }
+
+    fn wants(&self, candidate: &Candidate) -> bool {
+        self.plugin.as_ref().is_none_or(|plugin| *plugin == candidate.name())
+            && self.kind.as_ref().is_none_or(|kind| kind == candidate.kind())
+    }
+}
+
+/// The registry of everything that is linked.
+fn registry() -> Result<Registry, String> {
+    PLUGINS.registry().map_err(|faults| faults.to_string())
+}
+
+/// Everything that has a suite, sorted by kind and name.
+fn candidates() -> Result<Vec<Candidate>, String> {
+    let mut candidates: Vec<Candidate> = vec![
+        StorageSubject::new("memory", |_| Ok(Arc::new(Memory::new()))).into(),
+        sqlite("sqlite", CommitMode::Inline).into(),
+        sqlite("sqlite-thread", CommitMode::Thread).into(),
+    ];
+    for registration in registry()?.iter() {
+        candidates.push(RegisteredPlugin::from(registration).into());
+        if let Some(subject) = SecretStoreSubject::of(registration) {
+            candidates.push(configured(registration.id(), subject).into());
+        }
+    }
+    candidates.sort_by_key(|candidate| (candidate.kind(), candidate.name()));
+    Ok(candidates)
+}
+
+/// What a plugin has to be told before it opens a store.
+fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
+    match id {
+        "convection-generic" => subject.configuration(|scratch| serde_json::json!({ "directory": scratch })),
+        _ => subject,
+    }
+}
+
+fn sqlite(name: &str, mode: CommitMode) -> StorageSubject {
+    StorageSubject::new(name, move |folder| {
+        let store = Sqlite::options().commit_mode(mode).open(folder.join("store.db"))?;
+        Ok(Arc::new(store) as Arc<dyn Storage>)
+    })
+    .persistent()
+    .shared()
+    .copyable()
+}
+
+fn conformance(options: &Options) -> Result<bool, String> {
+    let candidates: Vec<_> = candidates()?.into_iter().filter(|candidate| options.wants(candidate)).collect();
+    let run_options = options.run_options();
+    let chosen = |rule: &str| options.rule.as_ref().is_none_or(|prefix| rule.starts_with(prefix));
+    let rules: Vec<(usize, &'static str)> = candidates
+        .iter()
+        .enumerate()
+        .flat_map(|(at, candidate)| candidate.rules().into_iter().map(move |rule| (at, rule.id)))
+        .filter(|(_, rule)| chosen(rule))
+        .collect();
+    let progress = bar(rules.len());
+    let mut report = Report::default();
+    for (at, rule) in rules {
+        let candidate = &candidates[at];
+        progress.set_message(format!("{} {rule}", candidate.name()));
+        report.append(candidate.run(&run_options.clone().only(rule)));
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    print!("{}", report.format(options.format));
+    if options.format != Format::Table && !report.succeeded() {
+        // The other formats are for programs; a person wants to see it as well.
+        eprintln!("{}", last_line(&report.format(Format::Table)));
+    }
+    Ok(report.succeeded())
+}
+
+fn last_line(text: &str) -> &str {
+    text.trim_end().lines().last().unwrap_or_default()
+}
+
+fn mutants(options: &Options) -> Result<bool, String> {
+    // A mutant may wait for ever; nothing sound takes as long as this.
+    let run_options = options.run_options().deadline(Duration::from_secs(15));
+    let wants = |kind: &str| options.kind.as_ref().is_none_or(|wanted| wanted == kind);
+    if !["secret", "storage", "metadata"].into_iter().any(wants) {
+        return Err("there are mutants of these kinds: secret, storage and metadata".to_owned());
+    }
+    let mut matrix = Matrix::default();
+    let (of_storage, of_metadata) = (storage::mutants::all(), metadata::mutants::all());
+    let progress = bar(of_storage.len() + of_metadata.len() + 1);
+    let mut each = |mutant: &'static str| {
+        progress.set_message(mutant);
+        progress.inc(1);
+    };
+    // What panics is part of what a mutant may do, and the matrix says so.
+    std::panic::set_hook(Box::new(|_| {}));
+    let all = options.every_rule;
+    if wants("storage") {
+        matrix.append(Matrix::run(&storage::suite(), &of_storage, all, &run_options, &mut each));
+    }
+    if wants("metadata") {
+        matrix.append(Matrix::run(&metadata::suite(), &of_metadata, all, &run_options, &mut each));
+    }
+    let mut faults = Vec::new();
+    if wants("secret") {
+        each("secret stores");
+        let of_secrets = MutantOptions::default();
+        let of_secrets =
+            secrets::mutants::matrix(&if all { of_secrets } else { of_secrets.expected_rules_only() });
+        faults.clone_from(&of_secrets.faults);
+        matrix.append(of_secrets.into());
+    }
+    progress.finish_and_clear();
+    print!("{}", matrix.format());
+    for fault in &faults {
+        println!("{fault}");
+    }
+    Ok(matrix.faults().is_empty() && faults.is_empty())
+}
+
+/// A progress bar on a terminal, and nothing elsewhere.
+fn bar(length: usize) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}

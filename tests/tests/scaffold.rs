@@ -1,0 +1,85 @@
+//! `cargo xtask new`: what it makes passes its own tests, outside this workspace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// A cargo without what the one that runs this test set for it.
+fn cargo(folder: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(folder);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_")
+            || text.starts_with("CARGO_MANIFEST_")
+            || text.starts_with("NEXTEST")
+        {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn new(arguments: &[&str]) -> Output {
+    cargo(&root())
+        .args(["run", "--quiet", "--package", "xtask", "--", "new"])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_new_plugin_passes_its_suite_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let made = new(&["secret-store", "demo-vault", "--path", path]);
+    assert!(made.status.success(), "{}", said(&made));
+
+    // The lock file and the target folder of the workspace, with its profile, so that hardly anything
+    // is compiled again.
+    let plugin = folder.path().join("demo-vault");
+    fs::copy(root().join("Cargo.lock"), plugin.join("Cargo.lock")).unwrap();
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), |target| root().join(target));
+    let tested = cargo(&plugin)
+        .args(["test", "--offline", "--config", "profile.dev.debug=\"line-tables-only\""])
+        .args(["--config", "profile.dev.package.\"*\".debug=false"])
+        .env("CARGO_TARGET_DIR", target)
+        .output()
+        .unwrap();
+    let text = said(&tested);
+    assert!(tested.status.success(), "{text}");
+    for rule in ["demo-vault::SEC-001", "demo-vault::MET-001"] {
+        assert!(text.contains(rule), "{rule} was not run: {text}");
+    }
+
+    // The places to fill in are marked, and the README names each file that has one.
+    let readme = fs::read_to_string(plugin.join("README.md")).unwrap();
+    for file in ["Cargo.toml", "src/lib.rs", "src/plugin.rs", "src/settings.rs", "src/document.rs"] {
+        assert!(fs::read_to_string(plugin.join(file)).unwrap().contains("FILL IN"), "{file}");
+        assert!(readme.contains(&format!("`{file}`")), "{file}");
+    }
+
+    // Nothing is overwritten.
+    let again = new(&["secret-store", "demo-vault", "--path", path]);
+    assert!(!again.status.success() && said(&again).contains("is there already"), "{}", said(&again));
+}
+
+#[test]
+fn a_bad_name_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    for arguments in [["secret-store", "Demo"], ["secret-store", "../demo"], ["issuer", "demo"]] {
+        let made = new(&[arguments[0], arguments[1], "--path", path]);
+        assert!(!made.status.success(), "{}", said(&made));
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

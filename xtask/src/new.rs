@@ -1,0 +1,224 @@
+//! `cargo xtask new`: the crate of a new plugin, which compiles and passes its suite.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use crate::{Failure, cargo};
+
+const USAGE: &str = "Usage: cargo xtask new secret-store NAME [--path DIR]";
+
+/// The files of a crate: where each goes, and what stands in it.
+const FILES: [(&str, &str); 8] = [
+    ("Cargo.toml", include_str!("../templates/secret-store/Cargo.toml.template")),
+    ("README.md", include_str!("../templates/secret-store/README.md.template")),
+    ("src/lib.rs", include_str!("../templates/secret-store/src/lib.rs.template")),
+    ("src/plugin.rs", include_str!("../templates/secret-store/src/plugin.rs.template")),
+    ("src/settings.rs", include_str!("../templates/secret-store/src/settings.rs.template")),
+    ("src/document.rs", include_str!("../templates/secret-store/src/document.rs.template")),
+    ("src/codec.rs", include_str!("../templates/secret-store/src/codec.rs.template")),
+    ("tests/conformance.rs", include_str!("../templates/secret-store/tests/conformance.rs.template")),
+];
+
+/// The crates of this workspace that a plugin depends on.
+const DEPENDENCIES: [(&str, &str); 3] = [
+    ("keyway-secrets", "crates/keyway-secrets"),
+    ("keyway-storage", "crates/keyway-storage"),
+    ("keyway-conformance", "crates/keyway-conformance"),
+];
+
+/// Runs the task.
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    let (mut words, mut folder) = (Vec::new(), None);
+    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        match argument {
+            lexopt::Arg::Value(word) => words.push(word.to_string_lossy().into_owned()),
+            lexopt::Arg::Long("path") => {
+                let path = arguments.value().map_err(|error| error.to_string())?;
+                folder = Some(PathBuf::from(path));
+            }
+            other => return Err(format!("{}\n{USAGE}", other.unexpected())),
+        }
+    }
+    let name = match words.as_slice() {
+        [kind, name] if kind == "secret-store" => name.clone(),
+        [kind, _] => {
+            return Err(format!("there is no template {kind:?}: secret-store is what there is\n{USAGE}"));
+        }
+        _ => return Err(USAGE.to_owned()),
+    };
+    check_name(&name)?;
+    let folder = match folder {
+        Some(folder) => std::path::absolute(&folder)
+            .map_err(|error| format!("{}: {error}", folder.display()))?
+            .join(&name),
+        None => cargo::workspace_root().join("crates/plugins").join(&name),
+    };
+    make(&name, &folder)
+}
+
+/// A registry id: kebab case.
+fn check_name(name: &str) -> Result<(), Failure> {
+    let word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if name.len() <= 64
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.split('-').all(word)
+    {
+        return Ok(());
+    }
+    Err(format!(
+        "{name:?} is no name for a plugin: use words of a-z and 0-9 joined by `-`, such as `team-vault`"
+    ))
+}
+
+fn make(name: &str, folder: &Path) -> Result<(), Failure> {
+    if folder.exists() {
+        return Err(format!("{} is there already: choose another name or path", folder.display()));
+    }
+    let root = cargo::workspace_root();
+    let inside = folder.starts_with(&root);
+    let root_from_there = if inside {
+        let depth = folder.strip_prefix(&root).map_or(0, |path| path.components().count());
+        PathBuf::from(vec![".."; depth].join("/"))
+    } else {
+        root.clone()
+    };
+    for (path, template) in FILES {
+        let file = folder.join(path);
+        let parent = file.parent().unwrap_or(folder);
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&file, filled(template, name, &root_from_there, inside)))
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    println!("{} is made. Search it for FILL IN; `cargo test` there runs the suite.", folder.display());
+    // In the style of where it lies; without rustfmt it stays as the templates are.
+    let _ = Command::new("rustfmt")
+        .args(["--edition", "2024", "--quiet", "src/lib.rs", "tests/conformance.rs"])
+        .current_dir(folder)
+        .status();
+    if let Ok(member) = folder.strip_prefix(&root) {
+        add_member(&root.join("Cargo.toml"), &member.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// Adds the crate to the members of the workspace.
+fn add_member(manifest: &Path, member: &str) -> Result<(), Failure> {
+    let named = |error| format!("{}: {error}", manifest.display());
+    let text = fs::read_to_string(manifest).map_err(named)?;
+    match with_member(&text, member) {
+        Some(text) => {
+            fs::write(manifest, text).map_err(named)?;
+            println!("It is a member of the workspace now.");
+        }
+        None => println!("Add {member:?} to the members in {}.", manifest.display()),
+    }
+    Ok(())
+}
+
+/// The manifest with one more member behind the plugins that are there.
+fn with_member(manifest: &str, member: &str) -> Option<String> {
+    let last = manifest.rfind("    \"crates/plugins/")?;
+    let end = last + manifest[last..].find('\n')? + 1;
+    let (before, after) = manifest.split_at(end);
+    before.trim_end().ends_with(',').then(|| format!("{before}    {member:?},\n{after}"))
+}
+
+fn filled(template: &str, name: &str, root: &Path, inside: bool) -> String {
+    let words = || {
+        name.split('-').map(|word| {
+            let (first, rest) = word.split_at(1);
+            first.to_uppercase() + rest
+        })
+    };
+    // A workspace of its own, so that no Cargo.toml above it is asked.
+    let workspace = if inside { "\n[lints]\nworkspace = true" } else { "\n[workspace]" };
+    let mut text = template
+        .replace("@NAME@", name)
+        .replace("@CRATE@", &name.replace('-', "_"))
+        .replace("@TYPE@", &(words().collect::<String>() + "Plugin"))
+        .replace("@TITLE@", &words().collect::<Vec<_>>().join(" "))
+        .replace("@TODAY@", &today().to_string())
+        .replace("@ROOT@", &root.display().to_string())
+        .replace("@WORKSPACE@", workspace);
+    for (package, folder) in DEPENDENCIES {
+        let path = root.join(folder).display().to_string();
+        let path = path.replace('\\', "/");
+        let features = if package == "keyway-storage" { ", default-features = false" } else { "" };
+        text = text.replace(&format!("@{package}@"), &format!("{{ path = {path:?}{features} }}"));
+    }
+    text
+}
+
+/// Today in UTC, as the number YYYYMMDD.
+fn today() -> u64 {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
+    date(seconds / 86_400)
+}
+
+/// The day that comes so many days after 1 January 1970, as the number YYYYMMDD.
+fn date(mut days: u64) -> u64 {
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    year * 10_000 + month * 100 + days + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FILES, check_name, date, filled, with_member};
+    use std::path::Path;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let days = [(0, 19700101), (58, 19700228), (59, 19700301), (789, 19720229), (11_016, 20000229)];
+        for (day, expected) in days.into_iter().chain([(20_778, 20261121), (20_818, 20261231)]) {
+            assert_eq!(date(day), expected);
+        }
+    }
+
+    #[test]
+    fn names_are_ids() {
+        assert!(["a", "demo", "team-vault-2"].into_iter().all(|name| check_name(name).is_ok()));
+        let bad = ["", "Demo", "a--b", "-a", "a-", "a_b", "2a", "../a", "é"];
+        assert!(bad.into_iter().all(|name| check_name(name).is_err()));
+    }
+
+    #[test]
+    fn members_are_added_behind_the_other_plugins() {
+        let manifest = "members = [\n    \"a\",\n    \"crates/plugins/b\",\n    \"c\",\n]\n";
+        let expected =
+            "members = [\n    \"a\",\n    \"crates/plugins/b\",\n    \"crates/plugins/x\",\n    \"c\",\n]\n";
+        assert_eq!(with_member(manifest, "crates/plugins/x").as_deref(), Some(expected));
+        assert_eq!(with_member("members = []", "x"), None);
+    }
+
+    #[test]
+    fn no_placeholder_is_left() {
+        for (path, template) in FILES {
+            for inside in [false, true] {
+                let text = filled(template, "team-vault", Path::new("/somewhere"), inside);
+                let left = text.split('@').any(|part| {
+                    !part.is_empty() && part.len() < 20 && part.bytes().all(|byte| byte.is_ascii_uppercase())
+                });
+                assert!(!left, "{path}: {text}");
+            }
+        }
+    }
+}
