@@ -5,8 +5,8 @@
 //!  (no store) ─────► Creating ─────────────► Active ──────────► Rotating ───────► Active
 //!      │ ▲     adopt            found          ▲ │                  │
 //!      └─┼─────────► Adopting ─────────────────┘ │ delete           │ delete
-//!      │               deleted                 ▼                    ▼
-//!      └──────────────────────────────────── Deleting ◄─────────────┘
+//!        │               deleted                 ▼                  ▼
+//!        └─────────────────────────────────── Deleting ◄────────────┘
 //! ```
 //!
 //! No clock, no I/O, no randomness. Each step is persisted before its effect is carried out

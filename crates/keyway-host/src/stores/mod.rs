@@ -32,6 +32,7 @@
 //! | found | [`Stores::recover`] | [`Stores::open`] meanwhile |
 //! | --- | --- | --- |
 //! | [`Creating`](Phase::Creating) | makes the store; if it is there, checks who wrote it | does the same |
+//! | [`Adopting`](Phase::Adopting) | looks for the data; if there is none, lists it no more | does the same |
 //! | [`Active`](Phase::Active) | nothing | opens it |
 //! | [`Rotating`](Phase::Rotating) | asks for the same rotation again | opens it, with new and old keys |
 //! | [`Deleting`](Phase::Deleting) | asks for the deletion again | [`Refusal::BeingDeleted`] |

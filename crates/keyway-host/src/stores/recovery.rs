@@ -15,16 +15,17 @@ pub struct Recovered {
     pub store: StoreName,
     /// What it was in the middle of.
     pub phase: Phase,
-    /// Whether that is finished now. If it is not, it stays listed until it is.
+    /// Whether that is finished now. If it is not, it stays listed until it is; only an
+    /// adoption that found no data, or data that may not be read, is given up.
     pub outcome: Result<(), StoresError>,
 }
 
 impl Stores {
-    /// Goes on with everything that was cut short: creations, rotations, deletions. Call it
-    /// when the host starts. `keys` holds the keys of all stores; each takes what it needs.
+    /// Goes on with everything that was cut short: creations, adoptions, rotations, deletions.
+    /// Call it when the host starts. `keys` holds the keys of all stores; each takes what it needs.
     ///
-    /// What cannot be finished is answered with the reason, and stays listed: nothing is
-    /// forgotten. `listener` is told how far rotations are.
+    /// What cannot be finished is answered with the reason, and stays listed (but see
+    /// [`Recovered::outcome`]): nothing is forgotten. `listener` is told how far rotations are.
     ///
     /// # Errors
     /// [`StoresError::Record`] when the records cannot be read at all.
