@@ -28,6 +28,7 @@ Tasks:
   test                        every test: unit, integration and documentation tests, and the example host
       --require-services      fail when a real program that a test needs is missing
       --install-services      install Debian packages and Python packages first
+  services                    install the real programs that some tests run against (Debian and Python packages)
   bench [AREA]                measure, and print each figure beside its target and its peer
       --json FILE             write the rows as JSON too
       --list                  print the areas
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
             Some("conformance") => conformance::run(arguments),
             Some("new") => new::run(arguments),
             Some("rules") => rules::run(arguments),
+            Some("services") => services::run(arguments),
             Some("help") => help(),
             _ => Err(format!("no task is called {}\n\n{USAGE}", task.to_string_lossy())),
         },
