@@ -304,8 +304,7 @@ impl Stores {
         keys: &KeyRing,
     ) -> Result<GuardedStore, StoresError> {
         let registered = self.plugin(&record.plugin)?;
-        let needed: Vec<_> = record.state.needed_keys().collect();
-        let opening = Opening::new(name.clone(), registered.metadata().clone(), select(keys, &needed)?)
+        let opening = Opening::new(name.clone(), registered.metadata().clone(), ring(&record.state, keys)?)
             .with_configuration(record.configuration.clone())
             .with_resources(self.inner.resources.clone())
             .with_clock(Arc::clone(&self.inner.clock));
@@ -374,6 +373,17 @@ fn leaves_open(error: &StoreError) -> bool {
                 | ErrorKind::Internal
                 | ErrorKind::ContractViolation
         )
+}
+
+/// The keys that a store needs. During a rotation only the new ones seal: by the time that this handle
+/// writes, another one may have ended the rotation, and the old keys may be gone.
+fn ring(state: &StoreState, keys: &KeyRing) -> Result<KeyRing, StoresError> {
+    let needed: Vec<_> = state.needed_keys().collect();
+    let all = select(keys, &needed)?;
+    if state.new_keys.is_empty() {
+        return Ok(all);
+    }
+    Ok(select(&all, &state.new_keys)?.with_retiring(&all))
 }
 
 /// The keys `needed`, in this order, out of all that are at hand.
