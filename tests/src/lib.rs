@@ -22,6 +22,7 @@
 pub mod properties;
 pub mod rules_page;
 pub mod services;
+pub mod torture;
 
 /// The code of `docs/plugin-author.md`, compiled and run as documentation tests.
 #[cfg(doctest)]
