@@ -7,7 +7,8 @@ use crate::{JsonFault, JsonKind};
 /// A breach of the contract: the place in the answer, and the rule (decision W3).
 ///
 /// It holds no value of what was received, so it may be logged and shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {rule}", if key.is_empty() { "the whole" } else { key })]
 pub struct Violation {
     /// Where: a path of keys of this contract and indexes, as in
     /// `request_params[0][1].mandatory`. Empty for the answer as a whole.
@@ -20,13 +21,6 @@ impl Violation {
     /// A breach of `rule` at `key`.
     pub fn new(key: impl Into<String>, rule: Rule) -> Self {
         Self { key: key.into(), rule }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = if self.key.is_empty() { "the whole" } else { &self.key };
-        write!(f, "{key}: {}", self.rule)
     }
 }
 

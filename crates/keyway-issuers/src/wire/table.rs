@@ -1,6 +1,8 @@
 //! What each key of each answer must be, as data (decision W3): the decoder reads by these
 //! rows, and the documentation prints them.
 
+use std::fmt::Write as _;
+
 use super::{Profile, erlang};
 use crate::json::JsonObject;
 use crate::{Json, Rule, SecretText, Violation};
@@ -213,7 +215,7 @@ impl Row {
         for (at, piece) in self.key.split("[]").enumerate() {
             if at > 0 {
                 let index = indexes.get(at - 1).copied().unwrap_or_default();
-                path.push_str(&format!("[{index}]"));
+                let _ = write!(path, "[{index}]");
             }
             path.push_str(piece);
         }
@@ -351,15 +353,14 @@ fn accept(accepts: Accepts, value: Json) -> Result<Accepted, Rule> {
     Ok(match (accepts, value) {
         (A::Text | A::Printed | A::PrintedValue, Json::Text(text)) => Accepted::Text(text),
         (A::Printed, other) => Accepted::Text(erlang::print(&other).into()),
-        (A::PrintedValue, other) => Accepted::Any(other),
-        (A::Text, _) => return wrong("a text"),
+        (A::PrintedValue | A::OfItsType, other) => Accepted::Any(other),
         (A::Word(allowed), Json::Text(text)) => {
             if !allowed.split(", ").any(|word| word == text.expose()) {
                 return Err(Rule::Word { allowed });
             }
             Accepted::Text(text)
         }
-        (A::Word(_), _) => return wrong("a text"),
+        (A::Text | A::Word(_), _) => return wrong("a text"),
         (A::Count | A::CountOrDigits, Json::Integer(integer)) => {
             Accepted::Count(integer.decimal().parse().map_err(|_| Rule::Count)?)
         }
@@ -375,7 +376,6 @@ fn accept(accepts: Accepts, value: Json) -> Result<Accepted, Rule> {
         },
         (A::TrueOrElse, _) => Accepted::Truth(false),
         (A::Boolean, _) => return wrong("true or false"),
-        (A::OfItsType, other) => Accepted::Any(other),
         (A::Array, Json::Array(items)) => Accepted::Array(items),
         (A::Array, _) => return wrong("an array"),
         (A::Object | A::ObjectOrElse, Json::Object(entries)) => Accepted::Object(entries),
