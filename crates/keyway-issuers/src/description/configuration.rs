@@ -1,0 +1,183 @@
+//! What an operator configures for a plugin.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::is_name;
+use crate::{Json, Rule, SecretText, Violation, Violations};
+
+/// Something that an operator can configure (WaTTS seed, "Config Parameter").
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfigurationDescriptor {
+    name: String,
+    default: ConfigurationValue,
+}
+
+impl ConfigurationDescriptor {
+    /// A parameter with its default, which also says its type.
+    pub fn new(name: impl Into<String>, default: ConfigurationValue) -> Self {
+        Self { name: name.into(), default }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The type.
+    pub const fn kind(&self) -> ConfigurationType {
+        self.default.kind()
+    }
+
+    /// What holds when nothing is configured.
+    pub const fn default_value(&self) -> &ConfigurationValue {
+        &self.default
+    }
+}
+
+/// The types of what is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConfigurationType {
+    /// A text.
+    String,
+    /// True or false.
+    Boolean,
+}
+
+impl ConfigurationType {
+    /// The word on the wire: `string` or `boolean`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Boolean => "boolean",
+        }
+    }
+
+    /// The value that JSON means under this type, by the table at
+    /// [`Description::resolve_configuration`](super::Description::resolve_configuration).
+    pub fn convert(self, json: &Json) -> Option<ConfigurationValue> {
+        match self {
+            Self::String => json.as_text().map(ConfigurationValue::text),
+            Self::Boolean => truth(json).map(ConfigurationValue::Boolean),
+        }
+    }
+}
+
+/// The truth value that the real host takes a JSON value for.
+pub(crate) fn truth(json: &Json) -> Option<bool> {
+    match json {
+        Json::Boolean(truth) => Some(*truth),
+        Json::Text(text) => match text.expose() {
+            "true" | "True" => Some(true),
+            "false" | "False" => Some(false),
+            _ => None,
+        },
+        Json::Integer(integer) => match integer.decimal() {
+            "1" => Some(true),
+            "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A configured value. It may be a password of a service, so `Debug` shows no text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigurationValue {
+    /// A text.
+    Text(SecretText),
+    /// True or false.
+    Boolean(bool),
+}
+
+impl ConfigurationValue {
+    /// A text.
+    pub fn text(text: impl Into<SecretText>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// The type of the value.
+    pub const fn kind(&self) -> ConfigurationType {
+        match self {
+            Self::Text(_) => ConfigurationType::String,
+            Self::Boolean(_) => ConfigurationType::Boolean,
+        }
+    }
+}
+
+/// The configuration that a plugin works with: a value for everything that it describes
+/// (WaTTS seed, key `conf_params`).
+///
+/// A host makes one with
+/// [`Description::resolve_configuration`](super::Description::resolve_configuration).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Configuration {
+    values: BTreeMap<String, ConfigurationValue>,
+}
+
+impl Configuration {
+    /// Nothing configured.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a value, in place of an earlier one of the same name.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: ConfigurationValue) -> Self {
+        self.values.insert(name.into(), value);
+        self
+    }
+
+    /// The text `name`. `None` when there is none, or it is not a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.values.get(name)? {
+            ConfigurationValue::Text(text) => Some(text.expose()),
+            ConfigurationValue::Boolean(_) => None,
+        }
+    }
+
+    /// The truth value `name`. `None` when there is none, or it is not one.
+    pub fn boolean(&self, name: &str) -> Option<bool> {
+        match self.values.get(name)? {
+            ConfigurationValue::Boolean(truth) => Some(*truth),
+            ConfigurationValue::Text(_) => None,
+        }
+    }
+
+    /// The values, ordered by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ConfigurationValue)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+/// Resolves what is configured against what is described.
+pub(super) fn resolve<'a>(
+    described: &[ConfigurationDescriptor],
+    configured: impl IntoIterator<Item = (&'a str, &'a Json)>,
+) -> Result<Configuration, Violations> {
+    let mut values: BTreeMap<_, _> =
+        described.iter().map(|each| (each.name.clone(), each.default.clone())).collect();
+    let mut found = Vec::new();
+    for (name, json) in configured {
+        match values.get_mut(name) {
+            None => {
+                // A name from outside is shown only when it cannot be anything else.
+                let key = if is_name(name) && name.len() <= 64 { name } else { "a configured name" };
+                found.push(Violation::new(key, Rule::Unknown));
+            }
+            Some(value) => match value.kind().convert(json) {
+                Some(converted) => *value = converted,
+                None => found.push(Violation::new(name, Rule::Value { expected: value.kind().word() })),
+            },
+        }
+    }
+    Violations::none_or(found, Configuration { values })
+}

@@ -1,0 +1,439 @@
+//! The reader. It exists because what it must refuse, common readers let pass: duplicate
+//! names, and numbers that do not fit (decision W2); and because a value must not be left
+//! behind in memory when it is copied.
+
+use std::fmt;
+
+use keyway_core::Integer;
+use zeroize::Zeroizing;
+
+use super::{Float, Json, JsonObject};
+
+/// What becomes of a name that an object has twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// The text is refused.
+    Refused,
+    /// The first value counts, as in the real host. Later ones are checked and dropped.
+    FirstCounts,
+}
+
+/// What becomes of bytes behind the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trailing {
+    /// They are refused, unless they are white space.
+    Refused,
+    /// They are not looked at, as in the real host.
+    Ignored,
+}
+
+/// Reads JSON of RFC 8259 and nothing more: no byte order mark, no comments, no lone
+/// surrogates, no raw control characters. Pure, and bounded in depth and size.
+///
+/// ```
+/// use keyway_issuers::{Reader, JsonFault};
+///
+/// assert!(Reader::STRICT.read(br#"{"result":"ok"}"#).is_ok());
+/// let error = Reader::STRICT.read(br#"{"result":"ok"} bye"#).unwrap_err();
+/// assert_eq!((error.at, error.fault), (16, JsonFault::Trailing));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    /// What becomes of duplicate names.
+    pub duplicates: Duplicates,
+    /// What becomes of bytes behind the value.
+    pub trailing: Trailing,
+    /// The most bytes that a text may have.
+    pub max_bytes: usize,
+    /// How deep arrays and objects may lie in each other.
+    pub max_depth: usize,
+}
+
+impl Reader {
+    /// The most bytes that a text may have, unless set otherwise: 1 MiB (decision W7).
+    pub const MAX_BYTES: usize = 1 << 20;
+    /// How deep a text may be, unless set otherwise.
+    pub const MAX_DEPTH: usize = 64;
+
+    /// Refuses duplicates and trailing bytes.
+    pub const STRICT: Self = Self {
+        duplicates: Duplicates::Refused,
+        trailing: Trailing::Refused,
+        max_bytes: Self::MAX_BYTES,
+        max_depth: Self::MAX_DEPTH,
+    };
+
+    /// As the real host: the first duplicate counts, trailing bytes are not looked at.
+    pub const LENIENT: Self =
+        Self { duplicates: Duplicates::FirstCounts, trailing: Trailing::Ignored, ..Self::STRICT };
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// [`JsonError`] says where and why; it holds nothing of the text.
+    pub fn read(&self, bytes: &[u8]) -> Result<Json, JsonError> {
+        if bytes.len() > self.max_bytes {
+            return Err(JsonError::new(self.max_bytes, JsonFault::TooLarge { limit: self.max_bytes }));
+        }
+        let mut cursor = Cursor { reader: self, bytes, at: 0, depth: 0 };
+        cursor.skip_space();
+        let value = cursor.value()?;
+        if self.trailing == Trailing::Refused {
+            cursor.skip_space();
+            if cursor.at < bytes.len() {
+                return Err(cursor.fault(JsonFault::Trailing));
+            }
+        }
+        Ok(value)
+    }
+}
+
+/// Why a text is not the JSON that was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    /// The byte where it shows.
+    pub at: usize,
+    /// What is wrong there.
+    pub fault: JsonFault,
+    /// For a duplicate: the name. It comes from outside, and `Display` does not show it.
+    pub(crate) name: Option<Box<str>>,
+}
+
+impl JsonError {
+    fn new(at: usize, fault: JsonFault) -> Self {
+        Self { at, fault, name: None }
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (at byte {})", self.fault, self.at)
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+/// What can be wrong with a JSON text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonFault {
+    /// There is nothing, or white space only.
+    #[error("there is nothing: print one JSON object")]
+    Empty,
+    /// The text ends within a value.
+    #[error("the JSON text breaks off")]
+    Truncated,
+    /// A byte that has no place there.
+    #[error("this is not JSON")]
+    Syntax,
+    /// A byte order mark.
+    #[error("a byte order mark: leave it out")]
+    ByteOrderMark,
+    /// A text that is not UTF-8.
+    #[error("a text is not UTF-8")]
+    NotUtf8,
+    /// Half of a surrogate pair.
+    #[error("a \\u escape is half of a surrogate pair")]
+    LoneSurrogate,
+    /// A raw control character within a text.
+    #[error("a control character is not escaped")]
+    Control,
+    /// An object has a name twice.
+    #[error("an object has the same name twice")]
+    Duplicate,
+    /// A float beyond what 64 bits can hold.
+    #[error("a number is too large")]
+    NumberTooLarge,
+    /// Something behind the value.
+    #[error("there is more behind the object: print one JSON object and nothing else")]
+    Trailing,
+    /// Arrays and objects lie too deep in each other.
+    #[error("more than {limit} arrays and objects lie in each other")]
+    TooDeep {
+        /// The deepest allowed.
+        limit: usize,
+    },
+    /// The text is too long.
+    #[error("the text has more than {limit} bytes")]
+    TooLarge {
+        /// The most bytes allowed.
+        limit: usize,
+    },
+}
+
+struct Cursor<'a> {
+    reader: &'a Reader,
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn fault(&self, fault: JsonFault) -> JsonError {
+        JsonError::new(self.at, fault)
+    }
+
+    /// What is wrong where a value or a mark was expected.
+    fn unexpected(&self) -> JsonError {
+        let rest = &self.bytes[self.at..];
+        self.fault(match rest {
+            [] if self.bytes.iter().all(|byte| is_space(*byte)) => JsonFault::Empty,
+            [] => JsonFault::Truncated,
+            [0xef, 0xbb, 0xbf, ..] | [0xfe, 0xff, ..] | [0xff, 0xfe, ..] => JsonFault::ByteOrderMark,
+            _ => JsonFault::Syntax,
+        })
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while self.peek().is_some_and(is_space) {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, word: &[u8], value: Json) -> Result<Json, JsonError> {
+        let rest = &self.bytes[self.at..];
+        if rest.starts_with(word) {
+            self.at += word.len();
+            return Ok(value);
+        }
+        let same = rest.iter().zip(word).take_while(|(a, b)| a == b).count();
+        self.at += same;
+        Err(self.unexpected())
+    }
+
+    fn value(&mut self) -> Result<Json, JsonError> {
+        match self.peek() {
+            Some(b'{') => self.object(),
+            Some(b'[') => self.array(),
+            Some(b'"') => Ok(Json::Text(self.text()?.into())),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.expect(b"true", Json::Boolean(true)),
+            Some(b'f') => self.expect(b"false", Json::Boolean(false)),
+            Some(b'n') => self.expect(b"null", Json::Null),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    fn deeper(&mut self) -> Result<(), JsonError> {
+        self.depth += 1;
+        if self.depth > self.reader.max_depth {
+            return Err(self.fault(JsonFault::TooDeep { limit: self.reader.max_depth }));
+        }
+        self.at += 1;
+        self.skip_space();
+        Ok(())
+    }
+
+    /// After an element: goes on behind a comma (`true`) or behind the end (`false`).
+    fn more(&mut self, end: u8) -> Result<bool, JsonError> {
+        self.skip_space();
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                self.skip_space();
+                Ok(true)
+            }
+            Some(byte) if byte == end => {
+                self.at += 1;
+                self.depth -= 1;
+                Ok(false)
+            }
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// Goes behind the end of an array or object that has no elements.
+    fn ends_at_once(&mut self, end: u8) -> bool {
+        let ends = self.peek() == Some(end);
+        if ends {
+            self.at += 1;
+            self.depth -= 1;
+        }
+        ends
+    }
+
+    fn array(&mut self) -> Result<Json, JsonError> {
+        self.deeper()?;
+        let mut items = Vec::new();
+        if self.ends_at_once(b']') {
+            return Ok(Json::Array(items));
+        }
+        loop {
+            items.push(self.value()?);
+            if !self.more(b']')? {
+                return Ok(Json::Array(items));
+            }
+        }
+    }
+
+    fn object(&mut self) -> Result<Json, JsonError> {
+        use std::collections::btree_map::Entry;
+
+        self.deeper()?;
+        let mut entries = JsonObject::new();
+        if self.ends_at_once(b'}') {
+            return Ok(Json::Object(entries));
+        }
+        loop {
+            let named_at = self.at;
+            if self.peek() != Some(b'"') {
+                return Err(self.unexpected());
+            }
+            let name = std::mem::take(&mut *self.text()?);
+            self.skip_space();
+            if self.peek() != Some(b':') {
+                return Err(self.unexpected());
+            }
+            self.at += 1;
+            self.skip_space();
+            let value = self.value()?;
+            match entries.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
+                Entry::Occupied(_) if self.reader.duplicates == Duplicates::FirstCounts => {}
+                Entry::Occupied(there) => {
+                    let name = Some(there.key().as_str().into());
+                    return Err(JsonError { at: named_at, fault: JsonFault::Duplicate, name });
+                }
+            }
+            if !self.more(b'}')? {
+                return Ok(Json::Object(entries));
+            }
+        }
+    }
+
+    /// Reads a text; stands on its opening quote. The buffer is made once and is large
+    /// enough, so that no part of a secret stays behind in one that was given up.
+    fn text(&mut self) -> Result<Zeroizing<String>, JsonError> {
+        self.at += 1;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    // What the escape is shows below; here only the end is looked for.
+                    self.at += 2;
+                }
+                Some(0..0x20) => return Err(self.fault(JsonFault::Control)),
+                Some(_) => self.at += 1,
+                None => {
+                    self.at = self.bytes.len();
+                    return Err(self.fault(JsonFault::Truncated));
+                }
+            }
+        }
+        let end = self.at;
+        let raw = &self.bytes[start..end];
+        let raw = std::str::from_utf8(raw)
+            .map_err(|error| JsonError::new(start + error.valid_up_to(), JsonFault::NotUtf8))?;
+        self.at = end + 1;
+        if !escaped {
+            return Ok(Zeroizing::new(raw.to_owned()));
+        }
+        unescape(raw, start)
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at == start { Err(self.unexpected()) } else { Ok(()) }
+    }
+
+    fn number(&mut self) -> Result<Json, JsonError> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+            if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+                return Err(self.fault(JsonFault::Syntax));
+            }
+        } else {
+            self.digits()?;
+        }
+        let mut whole = true;
+        if self.peek() == Some(b'.') {
+            whole = false;
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            whole = false;
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        let text: &'a str = std::str::from_utf8(&self.bytes[start..self.at]).unwrap_or_default();
+        let number = if whole {
+            Integer::parse(text).map(Json::Integer)
+        } else {
+            text.parse().ok().and_then(Float::new).map(Json::Float)
+        };
+        number.ok_or_else(|| JsonError::new(start, JsonFault::NumberTooLarge))
+    }
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Resolves the escapes of `raw`, the inside of a text that begins at byte `start`.
+fn unescape(raw: &str, start: usize) -> Result<Zeroizing<String>, JsonError> {
+    // No escape is shorter than what it stands for.
+    let mut text = Zeroizing::new(String::with_capacity(raw.len()));
+    let mut at = 0;
+    while let Some(length) = raw[at..].find('\\') {
+        text.push_str(&raw[at..at + length]);
+        at += length;
+        let escape = raw.as_bytes().get(at + 1).copied().unwrap_or_default();
+        at += 2;
+        text.push(match escape {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = unit(raw, at).ok_or_else(|| JsonError::new(start + at - 2, JsonFault::Syntax))?;
+                let lone = || JsonError::new(start + at - 2, JsonFault::LoneSurrogate);
+                let mut units = [first, 0];
+                let mut used = 1;
+                if (0xd800..0xdc00).contains(&first) && raw[at + 4..].starts_with("\\u") {
+                    units[1] = unit(raw, at + 6).ok_or_else(lone)?;
+                    used = 2;
+                }
+                let character = char::decode_utf16(units.into_iter().take(used)).next();
+                let character = character.and_then(Result::ok).ok_or_else(lone)?;
+                at += if used == 2 { 10 } else { 4 };
+                character
+            }
+            _ => return Err(JsonError::new(start + at - 2, JsonFault::Syntax)),
+        });
+    }
+    text.push_str(&raw[at..]);
+    Ok(text)
+}
+
+/// The four hexadecimal digits at `at`.
+fn unit(raw: &str, at: usize) -> Option<u16> {
+    let digits = raw.as_bytes().get(at..at + 4)?;
+    digits.iter().try_fold(0, |sum: u16, digit| {
+        let value = char::from(*digit).to_digit(16)?;
+        Some(sum << 4 | u16::try_from(value).ok()?)
+    })
+}
