@@ -1,6 +1,7 @@
 //! What the tests of Keyway that reach across crates share.
 //!
 //! - [`properties`]: what must hold for any bytes whatever, for the fuzz targets and their corpora;
+//! - [`replay`]: golden vectors of upstream systems, replayed;
 //! - [`rules_page`]: the page of all conformance rules;
 //! - [`services`]: finding or making the real programs that some tests run against, and reporting what
 //!   was skipped because one is missing.
@@ -20,6 +21,7 @@
 //! ```
 
 pub mod properties;
+pub mod replay;
 pub mod rules_page;
 pub mod services;
 pub mod torture;

@@ -13,6 +13,7 @@ mod fuzz;
 mod instructions;
 mod miri;
 mod new;
+mod replay;
 mod rules;
 mod services;
 mod skips;
@@ -37,6 +38,8 @@ Tasks:
       --mutants               prove the suites with plugins that are broken on purpose
   new secret-store NAME       make the crate of a new plugin that passes its suite
       --path DIR              where (default: crates/plugins)
+  replay FILE...              replay golden vectors: what upstream systems were observed to do
+      --update                the repository's, and write down how many each decision overrules
   rules                       write docs/rules.md
   fuzz [TARGET]               run the fuzz targets for a short time (needs nightly and cargo-fuzz)
       --seconds N             how long each target runs (default 5)
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
             Some("miri") => miri::run(arguments),
             Some("conformance") => conformance::run(arguments),
             Some("new") => new::run(arguments),
+            Some("replay") => replay::run(arguments),
             Some("rules") => rules::run(arguments),
             Some("services") => services::run(arguments),
             Some("help") => help(),

@@ -1,0 +1,53 @@
+//! `compat`: does a version satisfy a compatibility string?
+
+use keyway_core::{Compatibility, Version};
+use serde_json::Value;
+
+use crate::replay::oracle::version as oracle;
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+
+pub(super) struct Compat;
+
+/// The oracle's reading of both, where both are of the grammar.
+fn well_formed(input: &Input) -> Option<(oracle::Compatibility, oracle::Version)> {
+    let range = oracle::Compatibility::read(input.get("compatibility").as_str()?)?;
+    Some((range, oracle::Version::read(input.get("version").as_str()?)?))
+}
+
+impl Adapter for Compat {
+    fn run(&self, input: &Input) -> Observed {
+        let texts = (input.get("compatibility").as_str(), input.get("version").as_str());
+        let outcome = match texts {
+            (Some(range), Some(version)) => match (Compatibility::parse(range), Version::parse(version)) {
+                (Ok(range), Ok(version)) => Outcome::Ok(range.matches(&version).into()),
+                _ => Outcome::Refused(Class::Invalid),
+            },
+            // The interface takes texts.
+            _ => Outcome::Refused(Class::Invalid),
+        };
+        Observed::one("match", outcome)
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        vec![Some(match well_formed(input) {
+            Some((range, version)) => Ruling::new("C2", Demand::Exactly(range.admits(&version).into())),
+            None => Ruling::refused("C1", &[Class::Invalid]),
+        })]
+    }
+
+    fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let demand = |said: &Value| match said.as_str() {
+            Some("match") => Ok(Demand::Exactly(true.into())),
+            Some("no_match") => Ok(Demand::Exactly(false.into())),
+            Some("raises") => Ok(Demand::AnyRefusal),
+            _ => Err(format!("{said} is neither match, no_match nor raises")),
+        };
+        // The documented meaning was worked out for some texts beyond the grammar too; there
+        // decision C1 stands (it says so).
+        let documented = match expected.get("documented") {
+            said @ Value::String(_) if well_formed(input).is_some() => Some(demand(said)?),
+            _ => None,
+        };
+        Ok(vec![UpstreamStep { observed: demand(expected.get("upstream"))?, documented }])
+    }
+}

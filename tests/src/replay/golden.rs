@@ -1,0 +1,54 @@
+//! How many vectors each decision overrules: kept, so that it changes only on purpose.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::Report;
+
+/// Where it is kept.
+pub fn golden_path() -> PathBuf {
+    folder().join("decided.txt")
+}
+
+/// The files of vectors that the repository holds, in the order of their names.
+///
+/// # Errors
+/// Those of the system.
+pub fn vector_files() -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// What stands in the golden file for these reports.
+pub fn decided_table(reports: &[(String, Report)]) -> String {
+    let mut table = String::from(
+        "# How many vectors of each kind a decision overrules. Written by `cargo xtask replay --update`.\n\
+         # file kind: replayed, decided; decision and count\n",
+    );
+    for (file, report) in reports {
+        for (kind, counts) in &report.kinds {
+            let replayed = counts.passed + counts.decided + counts.failed.len();
+            if replayed == 0 {
+                continue;
+            }
+            let _ = write!(table, "{file} {kind}: {replayed}, {}", counts.decided);
+            for (decision, count) in &counts.decisions {
+                let _ = write!(table, "; {decision} {count}");
+            }
+            table.push('\n');
+        }
+    }
+    table
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
+}

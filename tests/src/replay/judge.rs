@@ -1,0 +1,155 @@
+//! From outcome, rulings and what upstream did to a verdict.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Adapter, Class, Observed, Outcome, Vector};
+
+/// How a vector came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Our outcome is what upstream did.
+    Passed,
+    /// It is what these decisions demand, and upstream did something else.
+    Decided(BTreeSet<&'static str>),
+    /// It is neither.
+    Failed {
+        /// What was to come out.
+        expected: String,
+        /// What came out.
+        observed: String,
+    },
+}
+
+/// Replays one vector. Our outcome and the rulings are fixed before `expected` is looked at.
+pub fn judge(adapter: &dyn Adapter, vector: &Vector) -> Verdict {
+    let observed = catch_unwind(AssertUnwindSafe(|| adapter.run(&vector.input)))
+        .unwrap_or_else(|_| Observed::one("the replay", Outcome::Refused(Class::Panicked)));
+    let rulings = match catch_unwind(AssertUnwindSafe(|| adapter.rulings(&vector.input))) {
+        Ok(rulings) => rulings,
+        Err(_) => return failed("a ruling", "the oracle panicked"),
+    };
+    // From here on nothing of ours can change.
+    let upstream = match adapter.demands(&vector.input, &vector.expected) {
+        Ok(upstream) => upstream,
+        Err(reason) => {
+            return failed("a vector of this kind", &format!("`expected` is of another form: {reason}"));
+        }
+    };
+    let steps = observed.0.len();
+    if let Some(panicked) = observed.0.iter().find(|step| step.outcome == Outcome::Refused(Class::Panicked)) {
+        return failed("an outcome", &format!("{} panicked", panicked.what));
+    }
+    if steps == 0 || rulings.len() != steps || upstream.len() != steps {
+        return failed(
+            "one ruling and one expectation for each step",
+            &format!("{steps} steps, {} rulings, {} expectations", rulings.len(), upstream.len()),
+        );
+    }
+    let mut decisions = BTreeSet::new();
+    for ((step, ruling), upstream) in observed.0.iter().zip(&rulings).zip(&upstream) {
+        let at = &step.what;
+        let fits_upstream = upstream.observed.admits(&step.outcome);
+        match ruling {
+            None if !fits_upstream => {
+                return failed(&format!("{at}: {}", upstream.observed), &format!("{at}: {}", step.outcome));
+            }
+            None => {}
+            Some(ruling) => {
+                if !ruling.required.admits(&step.outcome) {
+                    let expected = format!("{at}: {} ({})", ruling.required, ruling.decision);
+                    return failed(&expected, &format!("{at}: {}", step.outcome));
+                }
+                if let Some(documented) =
+                    upstream.documented.as_ref().filter(|demand| !demand.admits(&step.outcome))
+                {
+                    return failed(
+                        &format!("{at}: {documented} (documented)"),
+                        &format!("{at}: {}", step.outcome),
+                    );
+                }
+                if !fits_upstream {
+                    decisions.insert(ruling.decision);
+                }
+            }
+        }
+    }
+    if decisions.is_empty() { Verdict::Passed } else { Verdict::Decided(decisions) }
+}
+
+fn failed(expected: &str, observed: &str) -> Verdict {
+    Verdict::Failed { expected: expected.to_owned(), observed: observed.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::replay::{Demand, Expected, Input, Ruling, UpstreamStep};
+
+    /// Answers its input; refuses nothing; a decision demands what `ruling` says.
+    struct Echo {
+        ruling: Option<fn() -> Ruling>,
+    }
+
+    impl Adapter for Echo {
+        fn run(&self, input: &Input) -> Observed {
+            assert!(*input.value() != json!("panic"), "as asked for");
+            Observed::one("echo", Outcome::Ok(input.value().clone()))
+        }
+
+        fn rulings(&self, _: &Input) -> Vec<Option<Ruling>> {
+            vec![self.ruling.map(|ruling| ruling())]
+        }
+
+        fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+            match expected.value() {
+                Value::Null => Err("null".to_owned()),
+                Value::Array(steps) => {
+                    Ok(steps.iter().map(|step| Demand::Exactly(step.clone()).into()).collect())
+                }
+                other => Ok(vec![Demand::Exactly(other.clone()).into()]),
+            }
+        }
+    }
+
+    fn verdict(ruling: Option<fn() -> Ruling>, input: Value, expected: Value) -> Verdict {
+        let vector = Vector {
+            id: "x".to_owned(),
+            kind: "echo".to_owned(),
+            what: String::new(),
+            input: Input::new(input),
+            expected: Expected::new(expected),
+        };
+        judge(&Echo { ruling }, &vector)
+    }
+
+    fn is_failed(verdict: &Verdict) -> bool {
+        matches!(verdict, Verdict::Failed { .. })
+    }
+
+    #[test]
+    fn without_a_ruling_upstream_must_be_matched() {
+        assert_eq!(verdict(None, json!(1), json!(1)), Verdict::Passed);
+        assert!(is_failed(&verdict(None, json!(1), json!(2))));
+    }
+
+    #[test]
+    fn a_ruling_must_be_matched_whatever_upstream_did() {
+        let one: fn() -> Ruling = || Ruling::new("Z1", Demand::Exactly(json!(1)));
+        assert_eq!(verdict(Some(one), json!(1), json!(1)), Verdict::Passed);
+        assert_eq!(verdict(Some(one), json!(1), json!(2)), Verdict::Decided(["Z1"].into()));
+        assert!(is_failed(&verdict(Some(one), json!(2), json!(2))));
+        let refused: fn() -> Ruling = || Ruling::refused("Z2", &[Class::Invalid]);
+        assert!(is_failed(&verdict(Some(refused), json!(2), json!(2))));
+    }
+
+    #[test]
+    fn what_cannot_be_judged_fails() {
+        assert!(is_failed(&verdict(None, json!(1), json!(null))));
+        assert!(is_failed(&verdict(None, json!(1), json!([]))));
+        assert!(is_failed(&verdict(None, json!(1), json!([1, 1]))));
+        assert!(is_failed(&verdict(None, json!("panic"), json!("panic"))));
+    }
+}

@@ -1,0 +1,52 @@
+//! Vectors of Locker: the error table, credentials, dotenv, look-ups in environments.
+
+use super::{Family, Form, Scope};
+
+/// The family.
+pub(super) const FAMILY: Family = Family {
+    name: "Locker",
+    form: Form::BeginningOfId,
+    kinds: &[
+        // The server and the native client.
+        ("v2.resp", Scope::Later),
+        ("v2.caps", Scope::Later),
+        ("v2.dto", Scope::Later),
+        ("v2.req", Scope::Later),
+        ("v2.retry", Scope::Later),
+        ("v2.exit", Scope::Later),
+        ("v2.table", Scope::Later),
+        ("go.http", Scope::Later),
+        ("go.status", Scope::Later),
+        ("go.crypto", Scope::Later),
+        ("go.offline", Scope::Later),
+        // The process of the 1.x command line: arguments, output, its options.
+        ("v1.argv", Scope::OutOfScope),
+        ("v1.out", Scope::OutOfScope),
+        ("v1.config", Scope::OutOfScope),
+        ("v1.obj", Scope::OutOfScope),
+        ("v1.special", Scope::OutOfScope),
+        ("v1.encode", Scope::OutOfScope),
+        ("v1.timeout", Scope::OutOfScope),
+        ("v1.download", Scope::OutOfScope),
+        ("v1.threadlock", Scope::OutOfScope),
+        ("v1.threadlock_truthy", Scope::OutOfScope),
+        ("v1.log_leak", Scope::OutOfScope),
+        ("v1.log_env", Scope::OutOfScope),
+        // The process of the 2.x command line: where it is found, updated and started.
+        ("v2.ctx", Scope::OutOfScope),
+        ("v2.childenv", Scope::OutOfScope),
+        ("v2.legacy", Scope::OutOfScope),
+        ("v2.strict", Scope::OutOfScope),
+        ("v2.canon", Scope::OutOfScope),
+        ("v2.ver", Scope::OutOfScope),
+        ("v2.proc", Scope::OutOfScope),
+        ("v2.binpath", Scope::OutOfScope),
+        ("v2.obj", Scope::OutOfScope),
+        ("v2.log_env", Scope::OutOfScope),
+        ("v2.log_env_arg", Scope::OutOfScope),
+        ("v2.log_leak", Scope::OutOfScope),
+        ("v2.log_handlers", Scope::OutOfScope),
+        ("v2.ctor_ignores_env_and_file", Scope::OutOfScope),
+        ("go.init", Scope::OutOfScope),
+    ],
+};

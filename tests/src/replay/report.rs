@@ -1,0 +1,200 @@
+//! Replaying all of a file, and telling how it went.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::adapter::Brief;
+use super::family::{Scope, scope_of};
+use super::judge::{Verdict, judge};
+use super::vector::Vector;
+
+/// How the vectors of one kind came out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KindReport {
+    /// Came out as upstream.
+    pub passed: usize,
+    /// Came out as decisions demand, and not as upstream.
+    pub decided: usize,
+    /// How many vectors each decision overruled. One vector may count for several.
+    pub decisions: BTreeMap<&'static str, usize>,
+    /// Out of the plan's scope.
+    pub out_of_scope: usize,
+    /// What they test is not built yet.
+    pub later: usize,
+    /// Did not come out as they should.
+    pub failed: Vec<Failed>,
+}
+
+/// A vector that failed, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Which one.
+    pub id: String,
+    /// What it is about.
+    pub what: String,
+    /// Its input, in short.
+    pub input: String,
+    /// What was to come out.
+    pub expected: String,
+    /// What came out.
+    pub observed: String,
+}
+
+/// How all of it came out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// By kind.
+    pub kinds: BTreeMap<String, KindReport>,
+}
+
+/// Replays vectors.
+pub fn replay(vectors: &[Vector]) -> Report {
+    let mut report = Report::default();
+    for vector in vectors {
+        let kind = report.kinds.entry(vector.kind.clone()).or_default();
+        match scope_of(&vector.kind) {
+            Some(Scope::OutOfScope) => kind.out_of_scope += 1,
+            Some(Scope::Later) => kind.later += 1,
+            Some(Scope::Replayed(adapter)) => kind.count(vector, judge(adapter, vector)),
+            None => kind.count(
+                vector,
+                Verdict::Failed {
+                    expected: "a kind that this project knows".to_owned(),
+                    observed: format!("nobody replays {:?}", vector.kind),
+                },
+            ),
+        }
+    }
+    report
+}
+
+impl KindReport {
+    fn count(&mut self, vector: &Vector, verdict: Verdict) {
+        match verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Decided(decisions) => {
+                self.decided += 1;
+                for decision in decisions {
+                    *self.decisions.entry(decision).or_default() += 1;
+                }
+            }
+            Verdict::Failed { expected, observed } => self.failed.push(Failed {
+                id: vector.id.clone(),
+                what: vector.what.clone(),
+                input: Brief(vector.input.value()).to_string(),
+                expected,
+                observed,
+            }),
+        }
+    }
+}
+
+impl Report {
+    /// How many came out as they should, decided ones among them.
+    pub fn passed(&self) -> usize {
+        self.kinds.values().map(|kind| kind.passed + kind.decided).sum()
+    }
+
+    /// How many did not.
+    pub fn failed(&self) -> usize {
+        self.kinds.values().map(|kind| kind.failed.len()).sum()
+    }
+
+    /// Whether anything was replayed, and all of it came out as it should.
+    pub fn is_success(&self) -> bool {
+        self.failed() == 0 && self.passed() > 0
+    }
+
+    /// Adds what came out of another file.
+    pub fn add(&mut self, other: Self) {
+        for (name, theirs) in other.kinds {
+            let ours = self.kinds.entry(name).or_default();
+            ours.passed += theirs.passed;
+            ours.decided += theirs.decided;
+            ours.out_of_scope += theirs.out_of_scope;
+            ours.later += theirs.later;
+            ours.failed.extend(theirs.failed);
+            for (decision, count) in theirs.decisions {
+                *ours.decisions.entry(decision).or_default() += count;
+            }
+        }
+    }
+
+    fn sum(&self, number: fn(&KindReport) -> usize) -> usize {
+        self.kinds.values().map(number).sum()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.kinds.keys().map(String::len).max().unwrap_or(0);
+        for (name, kind) in &self.kinds {
+            write!(f, "{name:width$}  {kind}")?;
+            writeln!(f)?;
+        }
+        for failed in self.kinds.values().flat_map(|kind| &kind.failed) {
+            writeln!(f, "\nFAILED {} ({})", failed.id, failed.what)?;
+            writeln!(f, "  input     {}", failed.input)?;
+            writeln!(f, "  expected  {}", failed.expected)?;
+            writeln!(f, "  observed  {}", failed.observed)?;
+        }
+        if self.passed() + self.failed() == 0 {
+            writeln!(f, "\nno vector was replayed, and that is a failure")?;
+        }
+        writeln!(
+            f,
+            "\n{} as upstream, {} decided (they count as passed), {} out of scope, {} later",
+            self.sum(|kind| kind.passed),
+            self.sum(|kind| kind.decided),
+            self.sum(|kind| kind.out_of_scope),
+            self.sum(|kind| kind.later),
+        )?;
+        writeln!(f, "{} passed, {} failed", self.passed(), self.failed())
+    }
+}
+
+impl fmt::Display for KindReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        let mut part = |count: usize, word: &str| {
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
+            }
+        };
+        part(self.passed, "passed");
+        let decisions: Vec<_> = self.decisions.iter().map(|(id, count)| format!("{id} {count}")).collect();
+        part(self.decided, &format!("decided ({})", decisions.join(", ")));
+        part(self.out_of_scope, "out of scope");
+        part(self.later, "later (in scope, not built yet)");
+        part(self.failed.len(), "FAILED");
+        f.write_str(&parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::replay::read;
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_kind_is_a_failure() {
+        let vectors =
+            read(r#"{"vectors": [{"id": "a", "kind": "cheese", "input": 1, "expected": 1}]}"#, "x").unwrap();
+        let report = replay(&vectors);
+        assert_eq!((report.passed(), report.failed()), (0, 1));
+        assert!(!report.is_success());
+        assert!(report.to_string().ends_with("0 passed, 1 failed\n"), "{report}");
+    }
+
+    #[test]
+    fn nothing_replayed_is_a_failure() {
+        let vectors =
+            read(r#"{"vectors": [{"id": "a", "kind": "acl", "input": 1, "expected": 1}]}"#, "x").unwrap();
+        for vectors in [&vectors[..], &[]] {
+            let report = replay(vectors);
+            assert!(!report.is_success());
+            assert!(report.to_string().contains("no vector was replayed"), "{report}");
+        }
+    }
+}

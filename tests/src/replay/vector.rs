@@ -1,0 +1,186 @@
+//! Reading vectors.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::family::{self, Form};
+use super::oracle::json_text;
+
+/// One observation of an upstream system.
+#[derive(Clone, Debug)]
+pub struct Vector {
+    /// Its name, for reports only.
+    pub id: String,
+    /// Which adapter replays it.
+    pub kind: String,
+    /// What it is about, for reports only.
+    pub what: String,
+    /// What upstream was given.
+    pub input: Input,
+    /// What upstream did.
+    pub expected: Expected,
+}
+
+/// What upstream was given. It leads neither to the vector's name nor to what upstream did.
+#[derive(Clone, Debug)]
+pub struct Input(Value);
+
+/// What upstream did.
+#[derive(Clone, Debug)]
+pub struct Expected(Value);
+
+impl Input {
+    /// An input. Tests make their own.
+    pub fn new(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// All of it.
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// The value of a key; null when it is not there.
+    pub fn get(&self, key: &str) -> &Value {
+        self.0.get(key).unwrap_or(&Value::Null)
+    }
+
+    /// The text under a key; empty when there is none.
+    pub fn text(&self, key: &str) -> &str {
+        self.get(key).as_str().unwrap_or_default()
+    }
+}
+
+impl Expected {
+    /// What upstream did. Tests make their own.
+    pub fn new(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// All of it.
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// The value of a key; null when it is not there.
+    pub fn get(&self, key: &str) -> &Value {
+        self.0.get(key).unwrap_or(&Value::Null)
+    }
+}
+
+/// Why a file of vectors cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnreadableVectors {
+    /// The system says so.
+    #[error("{path} cannot be read: {error}")]
+    File {
+        /// The file.
+        path: String,
+        /// The cause.
+        error: std::io::Error,
+    },
+    /// It is not JSON.
+    #[error("{path} is not JSON: {error}")]
+    Json {
+        /// The file.
+        path: String,
+        /// The cause.
+        error: serde_json::Error,
+    },
+    /// It is JSON of another form.
+    #[error("{path} holds no vectors: {reason}")]
+    Form {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Reads a file of vectors.
+///
+/// # Errors
+/// [`UnreadableVectors`].
+pub fn read_file(path: &Path) -> Result<Vec<Vector>, UnreadableVectors> {
+    let shown = path.display().to_string();
+    match fs::read_to_string(path) {
+        Ok(text) => read(&text, &shown),
+        Err(error) => Err(UnreadableVectors::File { path: shown, error }),
+    }
+}
+
+/// Reads the text of a file of vectors. Its form says where the kind stands: a list whose items
+/// have it at the beginning of their `id`, or an object with a list `vectors` of items with a
+/// `kind`.
+///
+/// Integers beyond 64 bits become `{"$integer": "123..."}`, so that nothing of them is lost.
+///
+/// # Errors
+/// [`UnreadableVectors`]; `path` is what it calls the file.
+pub fn read(text: &str, path: &str) -> Result<Vec<Vector>, UnreadableVectors> {
+    let form = |reason: String| UnreadableVectors::Form { path: path.to_owned(), reason };
+    let value: Value = serde_json::from_str(&json_text::with_all_integers(text))
+        .map_err(|error| UnreadableVectors::Json { path: path.to_owned(), error })?;
+    let (items, where_kind_stands) = match value {
+        Value::Array(items) => (items, Form::BeginningOfId),
+        Value::Object(mut object) => match object.remove("vectors") {
+            Some(Value::Array(items)) => (items, Form::OwnField),
+            _ => return Err(form("an object without a list `vectors`".to_owned())),
+        },
+        _ => return Err(form("neither a list nor an object".to_owned())),
+    };
+    let vectors = items.into_iter().enumerate();
+    vectors
+        .map(|(index, item)| {
+            one(item, where_kind_stands).map_err(|reason| form(format!("item {index}: {reason}")))
+        })
+        .collect()
+}
+
+fn one(item: Value, form: Form) -> Result<Vector, String> {
+    let Value::Object(mut item) = item else { return Err("not an object".to_owned()) };
+    let id = take_text(&mut item, "id")?;
+    let kind = match form {
+        Form::OwnField => take_text(&mut item, "kind")?,
+        Form::BeginningOfId => family::kind_of_id(&id),
+    };
+    let what = item.remove("what").and_then(|what| what.as_str().map(str::to_owned)).unwrap_or_default();
+    let input = item.remove("input").ok_or("no `input`")?;
+    let expected = item.remove("expected").ok_or("no `expected`")?;
+    Ok(Vector { id, kind, what, input: Input(input), expected: Expected(expected) })
+}
+
+fn take_text(item: &mut Map<String, Value>, key: &str) -> Result<String, String> {
+    match item.remove(key) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(format!("no text `{key}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_are_read() {
+        let object = r#"{"vectors": [{"id": "compat-1", "kind": "compat", "input": {"version": "1"}, "expected": 1}]}"#;
+        let list = r#"[{"id": "go.lookup.03", "input": {}, "expected": {}}, {"id": "nobody.knows.1", "input": 1, "expected": 2}]"#;
+        let vectors = read(object, "x").unwrap();
+        assert_eq!((vectors[0].kind.as_str(), vectors[0].input.text("version")), ("compat", "1"));
+        let vectors = read(list, "x").unwrap();
+        assert_eq!(vectors[0].kind, "go.lookup");
+        assert_eq!(vectors[1].kind, "nobody.knows.1");
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for text in
+            ["", "1", "{}", r#"{"vectors": {}}"#, "[1]", r#"[{"id": "a", "input": 1}]"#, r#"[{"id": 1}]"#]
+        {
+            assert!(read(text, "x").is_err(), "{text}");
+        }
+    }
+}
