@@ -30,3 +30,8 @@ pub mod torture;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/plugin-author.md")]
 pub struct PluginAuthorPage;
+
+/// The code of `docs/migrating.md`, compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migrating.md")]
+pub struct MigratingPage;

@@ -35,7 +35,9 @@ fn main() -> ExitCode {
     let mut raw = std::env::args().skip(1);
     let outcome = match (raw.next().as_deref(), raw.next()) {
         // What the torture itself starts.
-        (Some("child"), Some(plan)) => secrets::child(&plan).map(|()| true).map_err(|error| error.to_string()),
+        (Some("child"), Some(plan)) => {
+            secrets::child(&plan).map(|()| true).map_err(|error| error.to_string())
+        }
         _ => match arguments() {
             Ok(None) => {
                 print!("{USAGE}");
