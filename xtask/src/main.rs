@@ -18,6 +18,7 @@ mod services;
 mod skips;
 mod summary;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,9 @@ Tasks:
       --seconds N             how long each target runs (default 5)
   instructions                count the instructions of the hot paths against the baseline (needs valgrind)
       --update                make a new baseline
+  torture AREA                kill processes that write, and check what is left (--help says more)
+      --kills N               how many are killed (default 200)
+      --seed S                the seed of all choices (default 1)
   miri                        the parser and the registry under miri (needs nightly and miri)
 ";
 
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
             Some("conformance") => conformance::run(arguments),
             Some("new") => new::run(arguments),
             Some("rules") => rules::run(arguments),
+            Some("torture") => torture::run(arguments),
             Some("help") => help(),
             _ => Err(format!("no task is called {}\n\n{USAGE}", task.to_string_lossy())),
         },
