@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use keyway_tests::torture::secrets::{self, Defect};
-use keyway_tests::torture::{Report, ledger::Finding};
+use keyway_tests::torture::{Report, ledger::Finding, samples};
 use lexopt::ValueExt as _;
 
 const USAGE: &str = "\
@@ -34,7 +34,11 @@ struct Arguments {
 fn main() -> ExitCode {
     let mut raw = std::env::args().skip(1);
     let outcome = match (raw.next().as_deref(), raw.next()) {
-        // What the torture itself starts.
+        // What the torture and its tests start themselves.
+        (Some("sample"), Some(name)) => {
+            let folder = raw.next().unwrap_or_default();
+            samples::write(&name, folder.as_ref()).map(|()| true)
+        }
         (Some("child"), Some(plan)) => secrets::child(&plan).map(|()| true).map_err(|error| error.to_string()),
         _ => match arguments() {
             Ok(None) => {
