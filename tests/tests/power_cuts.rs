@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use keyway_tests::services::OrSkip as _;
+use keyway_tests::torture::Report;
 use keyway_tests::torture::cuts::{Cuts, cut_power};
 use keyway_tests::torture::samples::{self, Sample};
 use keyway_tests::torture::secrets::{CutOptions, Tasks, power_cuts};
 use keyway_tests::torture::trace::{Trace, strace};
-use keyway_tests::torture::Report;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_torture");
 

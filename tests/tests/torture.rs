@@ -53,11 +53,11 @@ fn run(arguments: &[&str]) -> Output {
 
 #[test]
 fn the_program_ends_with_the_counts_and_says_how_to_repeat() {
-    let output = run(&["secrets", "--kills", "3", "--seed", "5"]);
+    let output = run(&["secrets", "--kills", "3", "--power-cuts", "0", "--seed", "5"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     assert_eq!(text.lines().last(), Some("lost 0, corrupt 0"), "{text}");
-    assert!(text.contains("cargo xtask torture secrets --kills 3 --seed 5"), "{text}");
+    assert!(text.contains("cargo xtask torture secrets --kills 3 --power-cuts 0 --seed 5"), "{text}");
 
     let output = run(&["secrets", "--kills", "20", "--defect", "acknowledges-before-writing"]);
     let text = String::from_utf8_lossy(&output.stdout);

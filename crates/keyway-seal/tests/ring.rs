@@ -57,8 +57,7 @@ fn a_random_choice_uses_no_key_that_retires() {
     let more = both.with_retiring(&ring());
     let shares = new.with_retiring(&single[1]);
     for (ring, seals) in [(&both, &new), (&more, &new), (&shares, &new), (&both.only_primary(), &single[0])] {
-        let used: HashSet<_> =
-            (0..200).map(|_| ring.seal_with(Choice::Random, b"x").unwrap().1).collect();
+        let used: HashSet<_> = (0..200).map(|_| ring.seal_with(Choice::Random, b"x").unwrap().1).collect();
         assert_eq!(used, seals.ids().collect());
     }
     // Who names keys wants them to seal.

@@ -76,7 +76,11 @@ fn empty(folder: &Path) -> Result<(), TortureError> {
     let emptied = fs::read_dir(folder).and_then(|mut entries| {
         entries.try_for_each(|entry| {
             let entry = entry?;
-            if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
+            }
         })
     });
     emptied.map_err(|source| TortureError::System { action: "empty a folder", source })

@@ -77,10 +77,12 @@ impl Disk {
             Event::Mapped(descriptor) if self.open.contains_key(descriptor) => {
                 return Err(TortureError::Trace("a file was mapped to be written".to_owned()));
             }
-            Event::Mapped(_) | Event::Said(_) => {}
+            Event::Mapped(_) | Event::Said(_) | Event::Nothing => {}
             Event::Opened { descriptor, path, creates, empties } => {
                 self.open.remove(descriptor);
-                let Some(node) = self.find(path).or_else(|| creates.then(|| self.make(moment, path)).flatten()) else {
+                let Some(node) =
+                    self.find(path).or_else(|| creates.then(|| self.make(moment, path)).flatten())
+                else {
                     return Ok(());
                 };
                 if *empties {
@@ -129,7 +131,11 @@ impl Disk {
             Event::MadeFolder(path) => {
                 if let Some((folder, name)) = self.place(path) {
                     let node = self.nodes.len();
-                    self.nodes.push(Node::Folder { durable: Names::new(), now: Names::new(), pending: Vec::new() });
+                    self.nodes.push(Node::Folder {
+                        durable: Names::new(),
+                        now: Names::new(),
+                        pending: Vec::new(),
+                    });
                     self.change_names(moment, folder, NameChange::Set { name, node });
                 }
             }
@@ -148,9 +154,9 @@ impl Disk {
     /// When the system refuses.
     pub fn after_power_cut(&self, survives: Survives, draw: &mut Draw, into: &Path) -> io::Result<()> {
         // A file that has two names is one file, so each node survives in one way.
-        let survived: Vec<Node> = self.nodes.iter().map(|node| node.survive(survives, draw)).collect();
+        let left: Vec<Node> = self.nodes.iter().map(|node| node.survive(survives, draw)).collect();
         let mut seen = BTreeSet::new();
-        write_folder(&survived, 0, into, &mut seen)
+        write_folder(&left, 0, into, &mut seen)
     }
 
     fn find(&self, path: &Path) -> Option<usize> {
@@ -444,7 +450,10 @@ mod tests {
         ];
         let disk = disk(&events);
         assert_eq!(left(&disk, Survives::Nothing, 1)["a"], b"old");
-        assert_eq!(left(&disk, Survives::Everything, 1).into_iter().collect::<Vec<_>>(), [("a".into(), b"new".to_vec())]);
+        assert_eq!(
+            left(&disk, Survives::Everything, 1).into_iter().collect::<Vec<_>>(),
+            [("a".into(), b"new".to_vec())]
+        );
         let seen: BTreeSet<Vec<u8>> =
             (0..30).map(|seed| left(&disk, Survives::Anything, seed)["a"].clone()).collect();
         assert_eq!(seen, [b"old".to_vec(), b"new".to_vec()].into());

@@ -127,8 +127,10 @@ impl Victim {
     /// # Errors
     /// When the system does not let us.
     pub fn end(mut self) -> Result<Ended, TortureError> {
-        let status =
-            self.child.wait().map_err(|source| TortureError::System { action: "wait for a process", source })?;
+        let status = self
+            .child
+            .wait()
+            .map_err(|source| TortureError::System { action: "wait for a process", source })?;
         let _ = self.listener.join();
         let lines = std::mem::take(&mut *self.heard.lines());
         Ok(Ended { lines, status })

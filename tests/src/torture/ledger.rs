@@ -75,7 +75,8 @@ impl Cell {
     /// under way. Several that do not look at each other: the last one of any of them.
     fn allows(&self, found: &State) -> bool {
         let is_found = |state: &State| state.is_same_value(found);
-        let before = if self.last.is_empty() { is_found(&self.settled) } else { self.last.values().any(is_found) };
+        let before =
+            if self.last.is_empty() { is_found(&self.settled) } else { self.last.values().any(is_found) };
         before || self.pending.values().any(is_found)
     }
 
@@ -106,7 +107,10 @@ impl Cell {
     fn has_author(&self, version: u64, found: &State) -> bool {
         match self.chain.get(&version) {
             Some(state) => state.is_same_value(found),
-            None => self.pending.values().any(|state| state.version() == Some(version) && state.is_same_value(found)),
+            None => self
+                .pending
+                .values()
+                .any(|state| state.version() == Some(version) && state.is_same_value(found)),
         }
     }
 }
@@ -126,8 +130,12 @@ impl Ledger {
                 Line::Acknowledged { task } | Line::Refused { task } => {
                     let writer = Writer { process, task: *task };
                     let cell = under_way.remove(task).and_then(|cell| self.cells.get_mut(&cell));
-                    let Some((cell, state)) = cell.and_then(|cell| Some((cell.pending.remove(&writer)?, cell)))
-                        .map(|(state, cell)| (cell, state)) else { continue };
+                    let Some((cell, state)) = cell
+                        .and_then(|cell| Some((cell.pending.remove(&writer)?, cell)))
+                        .map(|(state, cell)| (cell, state))
+                    else {
+                        continue;
+                    };
                     if matches!(line, Line::Refused { .. }) {
                         continue;
                     }

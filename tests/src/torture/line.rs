@@ -196,7 +196,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "begun", "begun x a -", "begun 1 a", "acknowledged", "observed a", "cut o", "begun 1 a t@x"] {
+        for text in
+            ["", "begun", "begun x a -", "begun 1 a", "acknowledged", "observed a", "cut o", "begun 1 a t@x"]
+        {
             assert!(text.parse::<Line>().is_err(), "{text}");
         }
     }

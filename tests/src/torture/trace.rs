@@ -71,6 +71,8 @@ pub enum Event {
     Unlinked(PathBuf),
     /// Made a folder.
     MadeFolder(PathBuf),
+    /// Nothing: the call failed, or changes no file.
+    Nothing,
     /// Mapped a file so that it can be written without a call.
     Mapped(i32),
     /// Said something on the standard output.
@@ -146,15 +148,18 @@ impl Trace {
             let (began, call) = if let Some(call) = rest.strip_suffix("<unfinished ...>") {
                 unfinished.insert(process, (moment, call.trim_end().to_owned()));
                 continue;
-            } else if let Some((_, end)) = rest.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>")) {
-                let Some((began, begin)) = unfinished.remove(process) else {
+            } else if let Some((_, end)) =
+                rest.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>"))
+            {
+                let Some((began, first_half)) = unfinished.remove(process) else {
                     return Err(not_understood(line));
                 };
-                (began, begin + end)
+                (began, first_half + end)
             } else {
                 (moment, rest.to_owned())
             };
-            if let Some(event) = event(&call, began).ok_or_else(|| not_understood(&call))? {
+            let event = event(&call, began).ok_or_else(|| not_understood(&call))?;
+            if event != Event::Nothing {
                 // A descriptor is free as soon as closing begins, and what is said counts from when
                 // somebody may have heard it.
                 let is_early = matches!(event, Event::Closed(_) | Event::Said(_));
@@ -167,17 +172,20 @@ impl Trace {
 }
 
 fn not_understood(line: &str) -> TortureError {
-    TortureError::Trace(format!("strace said what is not understood: {}", line.chars().take(200).collect::<String>()))
+    TortureError::Trace(format!(
+        "strace said what is not understood: {}",
+        line.chars().take(200).collect::<String>()
+    ))
 }
 
-/// The effect of a call: `None` inside for a call without one, `None` for what is not understood.
-fn event(call: &str, began: usize) -> Option<Option<Event>> {
+/// The effect of a call; `None` for what is not understood.
+fn event(call: &str, began: usize) -> Option<Event> {
     let (name, rest) = call.split_once('(')?;
     let (arguments, result) = rest.rsplit_once(" = ")?;
     let arguments = arguments.trim_end().strip_suffix(')')?;
     let result = result.split_whitespace().next()?;
     if result.starts_with('-') || result == "?" {
-        return Some(None);
+        return Some(Event::Nothing);
     }
     let arguments = split(arguments);
     let descriptor = || arguments.first()?.parse::<i32>().ok();
@@ -186,7 +194,7 @@ fn event(call: &str, began: usize) -> Option<Option<Event>> {
     let path = |at: usize| text(arguments.get(at)?).map(|bytes| path_of(&bytes));
     let here = |at: usize| arguments.get(at).is_some_and(|folder| folder == "AT_FDCWD");
     let whole = |data: Vec<u8>| (data.len().to_string() == result).then_some(data);
-    Some(Some(match name {
+    Some(match name {
         "openat" | "open" => {
             let from = usize::from(name == "openat");
             let path = path(from)?;
@@ -229,12 +237,12 @@ fn event(call: &str, began: usize) -> Option<Option<Event>> {
             let (protection, flags) = (arguments.get(2)?, arguments.get(3)?);
             let writes = protection.contains("PROT_WRITE") && flags.contains("MAP_SHARED");
             if !writes || flags.contains("MAP_ANONYMOUS") {
-                return Some(None);
+                return Some(Event::Nothing);
             }
             Event::Mapped(arguments.get(4)?.parse().ok()?)
         }
         _ => return None,
-    }))
+    })
 }
 
 /// The arguments of a call. Strings hold nothing but escapes, so a comma always ends an argument.
@@ -271,7 +279,7 @@ mod tests {
     use crate::torture::line::Line;
 
     fn escaped(text: &str) -> String {
-        text.bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+        text.bytes().fold(String::new(), |text, byte| format!("{text}\\x{byte:02x}"))
     }
 
     fn events(text: &str) -> Vec<Event> {
@@ -309,7 +317,12 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_no_trace() {
-        for line in ["7 splice(3, 4) = 5", "7 write(3, \"\\x41\"..., 9) = 9", "7 <... write resumed>) = 1", "7 nonsense"] {
+        for line in [
+            "7 splice(3, 4) = 5",
+            "7 write(3, \"\\x41\"..., 9) = 9",
+            "7 <... write resumed>) = 1",
+            "7 nonsense",
+        ] {
             assert!(Trace::parse(line).is_err(), "{line}");
         }
     }

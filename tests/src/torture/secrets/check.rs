@@ -83,7 +83,8 @@ async fn look_into(host: &Host, name: &str, lines: &mut Vec<Line>) -> Result<(),
         let page = store.list(&query).await.map_err(|error| error.detail())?;
         for listed in page.secrets {
             let address = listed.header.address;
-            let secret = store.get(&address).await.map_err(|error| format!("{address}: {}", error.detail()))?;
+            let secret =
+                store.get(&address).await.map_err(|error| format!("{address}: {}", error.detail()))?;
             if !listed.value.is_some_and(|value| value.same_as(&secret.value)) {
                 return Err(format!("{address} is listed with another value than it has"));
             }

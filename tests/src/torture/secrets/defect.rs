@@ -7,7 +7,8 @@ use std::{fmt, fs, thread};
 
 use async_trait::async_trait;
 use keyway_storage::{
-    Action, Batch, Expectation, KeyRange, Limits, Memory, Outcome, Page, Record, Sqlite, Storage, StorageError,
+    Action, Batch, Expectation, KeyRange, Limits, Memory, Outcome, Page, Record, Sqlite, Storage,
+    StorageError,
 };
 use serde::{Deserialize, Serialize};
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use keyway_core::{ErrorKind, PluginError as _, Plugins, plugins};
 use keyway_host::stores::{HostedStore, Stores, StoresError};
 use keyway_seal::{Key, KeyId, KeyRing};
-use keyway_secrets::{EnvironmentName, NewEnvironment, SecretAddress, SecretName, SecretStore as _, StoreName};
+use keyway_secrets::{
+    EnvironmentName, NewEnvironment, SecretAddress, SecretName, SecretStore as _, StoreName,
+};
 use keyway_storage::{CommitMode, Sqlite, Storage};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -42,8 +44,7 @@ impl Host {
     pub(super) async fn start(plan: &Plan) -> Result<Self, String> {
         let path = plan.folder.join("host.db");
         let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
-        let storage =
-            Sqlite::options().commit_mode(mode).open(&path).map_err(|error| error.detail())?;
+        let storage = Sqlite::options().commit_mode(mode).open(&path).map_err(|error| error.detail())?;
         let lent: Arc<dyn Storage> = match plan.defect {
             Some(Defect::AcknowledgesBeforeWriting) => {
                 Arc::new(LazyStorage::over(storage.clone()).await.map_err(|error| error.detail())?)
@@ -53,8 +54,11 @@ impl Host {
         let registry = PLUGINS.registry().map_err(|faults| faults.to_string())?;
         let host_keys = ring(["host".to_owned()]);
         let stores = Stores::start(registry, lent, host_keys).await.map_err(|error| error.detail())?;
-        let labels: Vec<String> =
-            (plan.oldest_key..=plan.newest_key).rev().map(label).chain([BORN.to_owned(), GROWN.to_owned()]).collect();
+        let labels: Vec<String> = (plan.oldest_key..=plan.newest_key)
+            .rev()
+            .map(label)
+            .chain([BORN.to_owned(), GROWN.to_owned()])
+            .collect();
         let keys = ring(labels.clone());
         let labels = keys.ids().zip(labels).collect();
         Ok(Self { stores, storage, keys, labels, plan: plan.clone() })
@@ -67,13 +71,21 @@ impl Host {
 
     /// What the keys of a store are called, one after the other.
     pub(super) fn labels(&self, ids: &[KeyId]) -> String {
-        let name = |id: &KeyId| self.labels.iter().find(|(known, _)| known == id).map(|(_, label)| label.as_str());
+        let name =
+            |id: &KeyId| self.labels.iter().find(|(known, _)| known == id).map(|(_, label)| label.as_str());
         ids.iter().map(|id| name(id).unwrap_or("unknown")).collect::<Vec<_>>().join("+")
     }
 
     /// Makes a store, sealed by the key of this label.
-    pub(super) async fn create(&self, name: &str, plugin: &str, label: &str) -> Result<HostedStore, StoresError> {
-        self.stores.create(&store_name(name), plugin, self.configuration(plugin), &ring([label.to_owned()])).await
+    pub(super) async fn create(
+        &self,
+        name: &str,
+        plugin: &str,
+        label: &str,
+    ) -> Result<HostedStore, StoresError> {
+        self.stores
+            .create(&store_name(name), plugin, self.configuration(plugin), &ring([label.to_owned()]))
+            .await
     }
 
     /// Opens a store. Another process may rotate it between two of our looks, so that the keys

@@ -45,10 +45,11 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, T
     let mut folders = 0;
     while report.kills < options.kills && report.findings.len() < MOST_FINDINGS {
         folders += 1;
-        let folder = tempfile::tempdir()
-            .map_err(|source| TortureError::System { action: "make a folder", source })?;
+        let folder =
+            tempfile::tempdir().map_err(|source| TortureError::System { action: "make a folder", source })?;
         let found = report.findings.len();
-        let mut house = House { options, folder, ledger: Ledger::default(), draw: draw.fork(folders), newest_key: 0 };
+        let mut house =
+            House { options, folder, ledger: Ledger::default(), draw: draw.fork(folders), newest_key: 0 };
         for round in 0..ROUNDS_IN_A_FOLDER {
             if report.kills >= options.kills || report.findings.len() > found {
                 break;
@@ -86,7 +87,8 @@ impl House<'_> {
                 })
                 .collect();
             for (slot, thread) in running {
-                let ended = thread.join().unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }));
+                let ended =
+                    thread.join().unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }));
                 endings.push((slot, ended));
             }
         });
@@ -124,7 +126,7 @@ impl House<'_> {
         let rotator = u32::try_from(self.draw.below(u64::from(count))).unwrap_or_default();
         (0..count)
             .map(|slot| {
-                let mut plan = Plan { slot, seed: self.draw.next(), ..self.plan(round, Role::Write) };
+                let mut plan = Plan { slot, seed: self.draw.bits(), ..self.plan(round, Role::Write) };
                 if slot == rotator {
                     plan.rotates.clone_from(&rotates);
                 }
@@ -135,7 +137,8 @@ impl House<'_> {
     }
 
     fn moment(&mut self, rotates: bool) -> Moment {
-        let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
+        let up_to =
+            |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
         match self.draw.below(10) {
             0 | 1 => Moment::AfterStart(up_to(&mut self.draw, 60)),
             2..=5 if rotates => Moment::AfterBegun("s/#keys", up_to(&mut self.draw, 15)),

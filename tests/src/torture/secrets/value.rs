@@ -39,9 +39,9 @@ fn text_of(token: &str) -> String {
 
 fn hash(token: &str) -> u64 {
     // FNV-1a: small, and the same everywhere.
-    token.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    token
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
