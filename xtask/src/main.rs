@@ -19,6 +19,7 @@ mod services;
 mod skips;
 mod summary;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,9 @@ Tasks:
       --seconds N             how long each target runs (default 5)
   instructions                count the instructions of the hot paths against the baseline (needs valgrind)
       --update                make a new baseline
+  torture AREA                kill processes that write, cut their power, and check what is left (--help says more)
+      --kills N               how many are killed (default 200)
+      --seed S                the seed of all choices (default 1)
   miri                        the parser and the registry under miri (needs nightly and miri)
 ";
 
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
             Some("replay") => replay::run(arguments),
             Some("rules") => rules::run(arguments),
             Some("services") => services::run(arguments),
+            Some("torture") => torture::run(arguments),
             Some("help") => help(),
             _ => Err(format!("no task is called {}\n\n{USAGE}", task.to_string_lossy())),
         },

@@ -5,8 +5,10 @@ use std::{fs, process::Command};
 use crate::{Failure, cargo};
 
 /// Debian packages by the program they bring, and the question that tells whether it is there.
-const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] =
-    &[("python3", &["-c", "import venv, ensurepip"], &["python3", "python3-venv", "python3-pip"])];
+const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
+    ("python3", &["-c", "import venv, ensurepip"], &["python3", "python3-venv", "python3-pip"]),
+    ("strace", &["--version"], &["strace"]),
+];
 
 /// Runs the task.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {

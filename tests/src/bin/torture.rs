@@ -5,8 +5,11 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use keyway_tests::torture::secrets::{self, Defect};
-use keyway_tests::torture::{Report, ledger::Finding};
+use keyway_tests::torture::cuts::Cuts;
+use keyway_tests::torture::ledger::Finding;
+use keyway_tests::torture::secrets::{self, CutOptions, Defect, Tasks};
+use keyway_tests::torture::trace::strace;
+use keyway_tests::torture::{Report, samples};
 use lexopt::ValueExt as _;
 
 const USAGE: &str = "\
@@ -16,6 +19,7 @@ Areas:
   secrets           secret stores: records on SQLite, and Convection's files
 
   --kills N         how many processes are killed (default 200)
+  --power-cuts N    how many power cuts are made from a traced run afterwards (default 150; needs strace)
   --seed S          the seed of all choices (default 1)
   --defect DEFECT   do something wrong on purpose, to see that it is noticed:
                     acknowledges-before-writing or writes-in-place
@@ -27,6 +31,7 @@ const KILLS_A_LINE: u64 = 50;
 struct Arguments {
     area: String,
     kills: u64,
+    power_cuts: usize,
     seed: u64,
     defect: Option<Defect>,
 }
@@ -34,7 +39,11 @@ struct Arguments {
 fn main() -> ExitCode {
     let mut raw = std::env::args().skip(1);
     let outcome = match (raw.next().as_deref(), raw.next()) {
-        // What the torture itself starts.
+        // What the torture and its tests start themselves.
+        (Some("sample"), Some(name)) => {
+            let folder = raw.next().unwrap_or_default();
+            samples::write(&name, folder.as_ref()).map(|()| true)
+        }
         (Some("child"), Some(plan)) => {
             secrets::child(&plan).map(|()| true).map_err(|error| error.to_string())
         }
@@ -58,12 +67,13 @@ fn main() -> ExitCode {
 }
 
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
-    let mut given = Arguments { area: String::new(), kills: 200, seed: 1, defect: None };
+    let mut given = Arguments { area: String::new(), kills: 200, power_cuts: 150, seed: 1, defect: None };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             lexopt::Arg::Value(area) if given.area.is_empty() => given.area = area.string()?,
             lexopt::Arg::Long("kills") => given.kills = arguments.value()?.parse()?,
+            lexopt::Arg::Long("power-cuts") => given.power_cuts = arguments.value()?.parse()?,
             lexopt::Arg::Long("seed") => given.seed = arguments.value()?.parse()?,
             lexopt::Arg::Long("defect") => {
                 given.defect = Some(match arguments.value()?.string()?.as_str() {
@@ -84,7 +94,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
 }
 
 fn torture(arguments: &Arguments) -> Result<bool, String> {
-    let Arguments { kills, seed, defect, .. } = *arguments;
+    let Arguments { kills, power_cuts, seed, defect, .. } = *arguments;
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     println!("torture of secrets: {kills} kills, seed {seed}");
     let begun = Instant::now();
@@ -98,24 +108,54 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
     };
     let report = secrets::run(&secrets::Options { program, kills, seed, defect }, &mut tell)
         .map_err(|error| with_sources(&error))?;
-    for finding in &report.findings {
-        match finding {
-            Finding::Lost(what) => println!("LOST     {what}"),
-            Finding::Corrupt(what) => println!("CORRUPT  {what}"),
+    let again =
+        format!("cargo xtask torture secrets --kills {kills} --power-cuts {power_cuts} --seed {seed}");
+    let Report { kills, checks, acknowledged, .. } = report;
+    println!("{kills} kills, {checks} checks, {acknowledged} acknowledged operations");
+    let mut reports = vec![report];
+    if power_cuts > 0 && defect.is_none() {
+        reports.extend(cut_power(arguments)?);
+    }
+    for report in &reports {
+        for finding in &report.findings {
+            match finding {
+                Finding::Lost(what) => println!("LOST     {what}"),
+                Finding::Corrupt(what) => println!("CORRUPT  {what}"),
+            }
+        }
+        for folder in &report.kept {
+            println!("what is wrong was kept in {}", folder.display());
         }
     }
-    for folder in &report.kept {
-        println!("what is wrong was kept in {}", folder.display());
-    }
-    println!(
-        "{} kills, {} checks, {} acknowledged operations in {} s; again: cargo xtask torture secrets --kills {kills} --seed {seed}",
-        report.kills,
-        report.checks,
-        report.acknowledged,
-        begun.elapsed().as_secs(),
-    );
-    println!("lost {}, corrupt {}", report.lost(), report.corrupt());
-    Ok(report.findings.is_empty())
+    println!("{} s; again: {again}", begun.elapsed().as_secs());
+    let (lost, corrupt) = (sum(&reports, Report::lost), sum(&reports, Report::corrupt));
+    println!("lost {lost}, corrupt {corrupt}");
+    Ok(lost + corrupt == 0)
+}
+
+fn sum(reports: &[Report], count: fn(&Report) -> usize) -> usize {
+    reports.iter().map(count).sum()
+}
+
+/// A kill does not test the disk: cuts the power of a traced process.
+fn cut_power(arguments: &Arguments) -> Result<Option<Report>, String> {
+    let strace = match strace() {
+        Ok(strace) => strace,
+        Err(skip) => {
+            println!("no power cuts: {skip}");
+            return Ok(None);
+        }
+    };
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let acknowledgements = arguments.power_cuts / 3;
+    let cuts =
+        Cuts { seed: arguments.seed, acknowledgements, anywhere: arguments.power_cuts - acknowledgements };
+    let tasks = Tasks { operations: 6, ..Tasks::ALL };
+    let report = secrets::power_cuts(&CutOptions { program, strace, tasks, rotates: true, cuts })
+        .map_err(|error| with_sources(&error))?;
+    let (lost, corrupt) = (report.lost(), report.corrupt());
+    println!("{} power cuts: lost {lost}, corrupt {corrupt}", report.checks);
+    Ok(Some(report))
 }
 
 fn with_sources(error: &dyn std::error::Error) -> String {

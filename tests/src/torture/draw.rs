@@ -12,13 +12,14 @@ impl Draw {
 
     /// Another stream, which depends on this seed and on `label` only: what one part draws does
     /// not change what another one draws.
+    #[must_use]
     pub fn fork(&self, label: u64) -> Self {
         let mut mixed = Self(self.0 ^ label.wrapping_mul(0xd6e8_feb8_6659_fd93));
-        Self(mixed.next())
+        Self(mixed.bits())
     }
 
     /// The next 64 bits (`SplitMix64`).
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +29,7 @@ impl Draw {
 
     /// A number below `bound`; 0 for a bound of 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next().checked_rem(bound).unwrap_or_default()
+        self.bits().checked_rem(bound).unwrap_or_default()
     }
 
     /// Yes, `percent` times in a hundred.
@@ -49,10 +50,10 @@ mod tests {
     #[test]
     fn a_seed_repeats_and_forks_are_apart() {
         let (mut one, mut other) = (Draw::new(7), Draw::new(7));
-        let first: Vec<u64> = (0..10).map(|_| one.next()).collect();
-        assert_eq!(first, (0..10).map(|_| other.next()).collect::<Vec<_>>());
-        assert_ne!(Draw::new(7).fork(1).next(), Draw::new(7).fork(2).next());
-        assert_eq!(Draw::new(7).fork(1).next(), Draw::new(7).fork(1).next());
+        let first: Vec<u64> = (0..10).map(|_| one.bits()).collect();
+        assert_eq!(first, (0..10).map(|_| other.bits()).collect::<Vec<_>>());
+        assert_ne!(Draw::new(7).fork(1).bits(), Draw::new(7).fork(2).bits());
+        assert_eq!(Draw::new(7).fork(1).bits(), Draw::new(7).fork(1).bits());
         assert!((0..1000).all(|_| one.below(3) < 3));
         assert_eq!(one.below(0), 0);
     }

@@ -22,6 +22,17 @@ pub enum Finding {
     Corrupt(String),
 }
 
+impl Finding {
+    /// The same, with what happened before.
+    #[must_use]
+    pub fn after(self, what: &str) -> Self {
+        match self {
+            Self::Lost(text) => Self::Lost(format!("{what}: {text}")),
+            Self::Corrupt(text) => Self::Corrupt(format!("{what}: {text}")),
+        }
+    }
+}
+
 /// What is known of each cell.
 ///
 /// A cell is a place that holds one value: a store, a secret, the keys of a store. Its name is

@@ -8,13 +8,22 @@
 //! * [`ledger`]: the model, which knows what must be there and what may be;
 //! * [`kill`]: starting processes, listening to them, killing them;
 //! * [`draw`]: random choices that a seed repeats;
+//! * [`trace`] and [`disk`]: a kill does not test the disk, because the system keeps what was written.
+//!   So a traced run shows what was synced when, and the disks that a power cut could have left are
+//!   made from it;
+//! * [`cuts`]: cuts the power of a traced process, at many moments;
+//! * [`samples`]: stores that sync and stores that do not, to see that the difference is noticed;
 //! * [`secrets`]: the first area, secret stores.
 
+pub mod cuts;
+pub mod disk;
 pub mod draw;
 pub mod kill;
 pub mod ledger;
 pub mod line;
+pub mod samples;
 pub mod secrets;
+pub mod trace;
 
 use std::io;
 use std::path::PathBuf;
@@ -49,6 +58,9 @@ pub enum TortureError {
         #[source]
         source: io::Error,
     },
+    /// A traced process failed, or did what is not understood.
+    #[error("the trace is of no use: {0}")]
+    Trace(String),
     /// A process got a plan that it does not understand.
     #[error("the plan of a process cannot be read")]
     Plan(#[from] serde_json::Error),

@@ -12,13 +12,15 @@ mod host;
 mod life;
 mod parent;
 mod plan;
+mod power;
 mod value;
 mod writer;
 
 pub use check::observe;
 pub use defect::Defect;
 pub use parent::{Options, run};
-pub use plan::{Plan, Role};
+pub use plan::{Plan, Role, Tasks};
+pub use power::{CutOptions, power_cuts};
 
 use super::TortureError;
 

@@ -126,7 +126,7 @@ impl House<'_> {
         let rotator = u32::try_from(self.draw.below(u64::from(count))).unwrap_or_default();
         (0..count)
             .map(|slot| {
-                let mut plan = Plan { slot, seed: self.draw.next(), ..self.plan(round, Role::Write) };
+                let mut plan = Plan { slot, seed: self.draw.bits(), ..self.plan(round, Role::Write) };
                 if slot == rotator {
                     plan.rotates.clone_from(&rotates);
                 }

@@ -92,6 +92,9 @@ async fn begin_main_store(host: &Host, plan: &Plan, name: &str) -> Result<(), St
     }
     host.main_store(name).await.map_err(|error| error.detail())?;
     say(&Line::Acknowledged { task: FOREMAN });
+    if is_new {
+        say(&Line::Acknowledged { task: ROTATOR });
+    }
     Ok(())
 }
 
