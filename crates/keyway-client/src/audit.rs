@@ -150,13 +150,20 @@ pub enum Outcome {
     Cancelled,
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Outcome {
+    /// `done`, `cancelled`, or the code of the kind of failure.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Done => "done",
             Self::Failed(kind) => kind.code(),
             Self::Cancelled => "cancelled",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -245,9 +252,23 @@ fn trace(access: &Access<'_>) {
                 ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Conflict | ErrorKind::Invalid
             )
     );
+    macro_rules! event {
+        ($level:ident) => {
+            tracing::$level!(
+                client = access.client,
+                requester = access.requester,
+                operation = access.operation.as_str(),
+                key = access.key,
+                environment = access.environment,
+                layer = access.layer.map(Layer::as_str),
+                outcome = access.outcome.as_str(),
+                "secrets"
+            )
+        };
+    }
     if callers {
-        tracing::debug!(%access, "secrets");
+        event!(debug);
     } else {
-        tracing::warn!(%access, "secrets");
+        event!(warn);
     }
 }

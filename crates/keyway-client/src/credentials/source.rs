@@ -108,7 +108,8 @@ impl<'a> CredentialsSource<'a> {
         self
     }
 
-    /// Looks at all places. The file is opened only if a field is not found before it.
+    /// Looks at all places. The file is opened only if a key is not found before it, so that
+    /// a file that is not used need not be in order; only then its `api_base` counts.
     ///
     /// # Errors
     /// [`Missing`](CredentialsError::Missing) for a key that is nowhere; for the file
