@@ -31,6 +31,8 @@ pub struct Capabilities {
     pub bytes: bool,
     /// Stores structured values.
     pub structured: bool,
+    /// Makes values itself when asked to (decision C11).
+    pub generates_values: bool,
     /// The order of lists.
     pub order: ListOrder,
     /// Its futures may block the thread, so the host polls them on threads of their own
@@ -40,7 +42,7 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// The least that a store can do: texts by name, without environments, descriptions,
-    /// dates and versions, in unspecified order, without blocking.
+    /// dates and versions, in unspecified order, without blocking and without making values.
     pub const MINIMAL: Self = Self {
         environments: false,
         descriptions: false,
@@ -48,11 +50,14 @@ impl Capabilities {
         versions: false,
         bytes: false,
         structured: false,
+        generates_values: false,
         order: ListOrder::Unspecified,
         blocking: false,
     };
 
-    /// Everything there is, in unspecified order, without blocking.
+    /// Everything that a store can keep, in unspecified order, without blocking. Making
+    /// values is not keeping them: who does that declares it with
+    /// [`generating`](Self::generating).
     pub const FULL: Self = Self {
         environments: true,
         descriptions: true,
@@ -60,6 +65,7 @@ impl Capabilities {
         versions: true,
         bytes: true,
         structured: true,
+        generates_values: false,
         order: ListOrder::Unspecified,
         blocking: false,
     };
@@ -82,6 +88,13 @@ impl Capabilities {
     #[must_use]
     pub const fn structured(mut self) -> Self {
         self.structured = true;
+        self
+    }
+
+    /// Declares that the store makes values itself when asked to.
+    #[must_use]
+    pub const fn generating(mut self) -> Self {
+        self.generates_values = true;
         self
     }
 

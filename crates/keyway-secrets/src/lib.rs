@@ -21,9 +21,9 @@
 //! | --- | --- | --- |
 //! | [`written_by`](SecretStore::written_by) | says who wrote the data; the host asks first | |
 //! | [`initialize`](SecretStore::initialize) | makes the store; never overwrites | |
-//! | [`create`](SecretStore::create) | adds a secret | |
+//! | [`create`](SecretStore::create) | adds a secret | `generates_values` for one that the store makes |
 //! | [`get`](SecretStore::get) | reads one, at exactly this address | |
-//! | [`modify`](SecretStore::modify) | changes one that exists | `versions` for compare-and-set |
+//! | [`modify`](SecretStore::modify) | changes one that exists | `versions` for compare-and-set, `generates_values` |
 //! | [`destroy`](SecretStore::destroy) | removes one | `versions` for compare-and-set |
 //! | [`list`](SecretStore::list) | lists them in pages, with or without values | |
 //! | [`configure`](SecretStore::configure) | reads or replaces the store's settings | |
@@ -197,6 +197,7 @@
 //! | the template for documents | [`DocumentHooks`], [`DocumentStore`], [`Document`] |
 //! | names and addresses | [`StoreName`], [`SecretName`], [`EnvironmentName`], [`SecretAddress`] |
 //! | secrets and changes | [`NewSecret`], [`Secret`], [`SecretHeader`], [`SecretChange`], [`SecretVersion`] |
+//! | values that the store makes | [`NewValue`], [`Recipe`] |
 //! | lists | [`ListQuery`], [`SecretPage`], [`Cursor`] |
 //! | a configuration with keys of its own | [`core::read_configuration`] |
 //! | deadlines, contained panics, recovery | the crate `keyway-host` |
@@ -208,6 +209,7 @@ mod capabilities;
 mod document;
 mod environment;
 mod error;
+mod generation;
 mod info;
 mod list;
 mod plugin;
@@ -222,6 +224,7 @@ pub use environment::{
     Environment, EnvironmentChange, EnvironmentPage, MAX_EXTERNAL_URL_BYTES, NewEnvironment,
 };
 pub use error::{BoxedError, StoreError};
+pub use generation::{MAX_GENERATED_LENGTH, MIN_GENERATED_LENGTH, NewValue, Recipe};
 pub use info::{Count, StoreInfo};
 pub use list::{Cursor, EnvironmentFilter, ListQuery, ListedSecret, SecretPage};
 pub use plugin::{Configure, Opening, SecretStore, SecretStorePlugin};

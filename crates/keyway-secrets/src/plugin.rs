@@ -157,9 +157,16 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// keys nor `new`.
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError>;
 
-    /// Adds a secret; answers its header.
+    /// Adds a secret; answers its header, and not the value, even if the store has made it:
+    /// [`get`](Self::get) gives that, as for any secret.
+    ///
+    /// A value that the store makes uses the settings that are in force when the secret is
+    /// stored, whichever handle has set them, and from the first one on (decision C11).
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) for a value that the store shall make, without
+    /// the capability `generates_values`; [`Invalid`](StoreError::Invalid) for a recipe that it
+    /// cannot follow, before anything is stored.
     /// [`SecretExists`](StoreError::SecretExists),
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
     /// [`UnsupportedValue`](StoreError::UnsupportedValue),
@@ -186,9 +193,11 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError>;
 
     /// Changes a secret that exists; answers its new header. It never creates, and never
-    /// changes a secret of another layer (decision L4).
+    /// changes a secret of another layer (decision L4). A value that the store shall make is
+    /// made anew, as in [`create`](Self::create), and replaces the old one.
     ///
     /// # Errors
+    /// As [`create`](Self::create) for a value that the store shall make;
     /// [`SecretNotFound`](StoreError::SecretNotFound),
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
     /// [`VersionConflict`](StoreError::VersionConflict),

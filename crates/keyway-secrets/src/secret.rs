@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 
 use keyway_core::{SecretValue, Timestamp};
 
-use crate::SecretAddress;
+use crate::{NewValue, Recipe, SecretAddress};
 
 /// The number of a secret's version: 1 when it is created, one more with each change.
 ///
@@ -110,8 +110,8 @@ pub struct Secret {
 pub struct NewSecret {
     /// Name and environment.
     pub address: SecretAddress,
-    /// The value.
-    pub value: SecretValue,
+    /// The value, or that the store makes it.
+    pub value: NewValue,
     /// What the owner says about it, at most [`MAX_DESCRIPTION_BYTES`].
     pub description: Option<String>,
 }
@@ -120,9 +120,15 @@ pub struct NewSecret {
 pub const MAX_DESCRIPTION_BYTES: usize = 4096;
 
 impl NewSecret {
-    /// A new secret without a description.
+    /// A new secret with this value, without a description.
     pub fn new(address: SecretAddress, value: SecretValue) -> Self {
-        Self { address, value, description: None }
+        Self { address, value: NewValue::Given(value), description: None }
+    }
+
+    /// A new secret whose value the store makes (decision C11), without a description.
+    /// [`Recipe::new`] leaves all to the settings of the store.
+    pub fn generated(address: SecretAddress, recipe: Recipe) -> Self {
+        Self { address, value: NewValue::Generated(recipe), description: None }
     }
 
     /// Sets the description.
@@ -137,8 +143,8 @@ impl NewSecret {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SecretChange {
-    /// The new value.
-    pub value: Option<SecretValue>,
+    /// The new value, or that the store makes one.
+    pub value: Option<NewValue>,
     /// The new description; `Some(None)` takes it away.
     pub description: Option<Option<String>>,
     /// Change only if the secret still has this version, else answer
@@ -149,7 +155,13 @@ pub struct SecretChange {
 impl SecretChange {
     /// A change of the value.
     pub fn value(value: SecretValue) -> Self {
-        Self { value: Some(value), ..Self::default() }
+        Self { value: Some(NewValue::Given(value)), ..Self::default() }
+    }
+
+    /// A change to a value that the store makes (decision C11): a new password in the place
+    /// of the old one.
+    pub fn generated(recipe: Recipe) -> Self {
+        Self { value: Some(NewValue::Generated(recipe)), ..Self::default() }
     }
 
     /// A change of the description; `None` takes it away.

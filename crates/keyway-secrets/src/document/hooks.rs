@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use keyway_core::{PluginMetadata, Structured, Table};
 use keyway_seal::KeyRing;
 
-use crate::{Document, StoreError};
+use crate::{Document, NewValue, Recipe, StoreError};
 
 /// What a read is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,39 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
                 Err(StoreError::invalid("the settings", reason))
             }
         }
+    }
+
+    /// Checks the settings that a document holds when it is read. It does no I/O. As long as
+    /// hooks do not say otherwise, these are the settings that [`check_settings`](Self::check_settings) lets be
+    /// stored; a format that others write too may have to read more than it writes.
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreError::Invalid) says which setting is wrong.
+    fn check_stored_settings(&self, settings: &Table) -> Result<(), StoreError> {
+        self.check_settings(settings)
+    }
+
+    /// The settings that are in force when these are stored: where a format lets settings
+    /// be left out, what holds then. Pure; the settings were checked before.
+    fn settings_in_force(&self, settings: Table) -> Table {
+        settings
+    }
+
+    /// Whether the store makes values itself when asked to (decision C11). It does not, if
+    /// nothing is said; who says so implements [`generate`](Self::generate).
+    fn generates_values(&self) -> bool {
+        false
+    }
+
+    /// Makes a value by `settings`, which are those in force and were checked, and by `recipe`, which was not. It does no
+    /// I/O except asking for randomness.
+    ///
+    /// # Errors
+    /// [`Invalid`](StoreError::Invalid) for a recipe that cannot be followed, and
+    /// [`Unsupported`](StoreError::Unsupported) as long as hooks do not say otherwise.
+    fn generate(&self, settings: &Table, recipe: &Recipe) -> Result<Structured, StoreError> {
+        let _ = (settings, recipe);
+        Err(NewValue::unsupported())
     }
 
     /// Checks a value before it is stored: whether the document's format can hold it. It

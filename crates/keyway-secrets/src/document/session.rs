@@ -44,7 +44,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         let document = self.read_any(access).await?.ok_or(StoreError::NotInitialized)?;
         self.hooks.metadata().check(&document.written_by)?;
         self.hooks
-            .check_settings(&document.settings)
+            .check_stored_settings(&document.settings)
             .map_err(|error| StoreError::corrupt("the stored settings", error.to_string()))?;
         self.state.unwritten_reads = self.state.unwritten_reads.saturating_add(1);
         Ok(document)

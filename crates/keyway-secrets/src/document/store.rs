@@ -9,8 +9,8 @@ use super::paging::Listed;
 use super::session::{HandleState, Session};
 use crate::{
     Access, Capabilities, Configure, Count, Document, DocumentHooks, EnvironmentFilter, ListOrder, ListQuery,
-    ListedSecret, NewSecret, Progress, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader,
-    SecretName, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    ListedSecret, NewSecret, NewValue, Progress, Recipe, RotationListener, Secret, SecretAddress,
+    SecretChange, SecretHeader, SecretName, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
 };
 
 /// A [`SecretStore`] made of [`DocumentHooks`]: every operation reads the whole document,
@@ -47,11 +47,32 @@ impl<H: DocumentHooks> DocumentStore<H> {
         &self.hooks
     }
 
-    /// The value as the document holds it. Refused before anything is touched (C6).
-    fn storable(&self, value: SecretValue) -> Result<Structured, StoreError> {
-        let value = to_structured(value)?;
-        self.hooks.check_value(&value)?;
-        Ok(value)
+    /// The value as the document holds it, or how to make it. What is given is refused before
+    /// anything is touched (C6).
+    fn storable(&self, value: NewValue) -> Result<Storable, StoreError> {
+        match value {
+            NewValue::Given(value) => {
+                let value = to_structured(value)?;
+                self.hooks.check_value(&value)?;
+                Ok(Storable::Given(value))
+            }
+            NewValue::Generated(recipe) if self.hooks.generates_values() => Ok(Storable::Generated(recipe)),
+            NewValue::Generated(_) => Err(NewValue::unsupported()),
+        }
+    }
+
+    /// The value to store, made by the settings of the document if it is to be made: they are
+    /// the ones in force while the document is kept from others (C11).
+    fn value_for(&self, document: &Document, value: Storable) -> Result<Structured, StoreError> {
+        match value {
+            Storable::Given(value) => Ok(value),
+            Storable::Generated(recipe) => {
+                let settings = self.hooks.settings_in_force(document.settings.clone());
+                let value = self.hooks.generate(&settings, &recipe)?;
+                self.hooks.check_value(&value)?;
+                Ok(value)
+            }
+        }
     }
 
     async fn begin(&self) -> Result<Session<'_, H>, StoreError> {
@@ -86,10 +107,19 @@ impl<H: DocumentHooks> DocumentStore<H> {
     }
 }
 
+/// A value that may be stored.
+enum Storable {
+    Given(Structured),
+    Generated(Recipe),
+}
+
 #[async_trait]
 impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
     fn capabilities(&self) -> Capabilities {
-        let capabilities = Capabilities::MINIMAL.structured().ordered(ListOrder::Insertion);
+        let mut capabilities = Capabilities::MINIMAL.structured().ordered(ListOrder::Insertion);
+        if self.hooks.generates_values() {
+            capabilities = capabilities.generating();
+        }
         if self.hooks.blocking() { capabilities.blocking() } else { capabilities }
     }
 
@@ -135,6 +165,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         }
         let value = self.storable(secret.value)?;
         self.change(|document| {
+            let value = self.value_for(document, value)?;
             if document.secrets.get(address.as_str()).is_some() {
                 return Err(StoreError::SecretExists { address: secret.address.clone() });
             }
@@ -186,6 +217,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         };
         let value = self.storable(value)?;
         self.change(|document| {
+            let value = self.value_for(document, value)?;
             let header = there(document)?;
             document.secrets.insert(name.as_str(), value);
             Ok(header)
@@ -214,9 +246,12 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
         match request {
-            Configure::Read => self.look(|document, _| Ok(document.settings.clone())).await,
+            Configure::Read => {
+                self.look(|document, _| Ok(self.hooks.settings_in_force(document.settings.clone()))).await
+            }
             Configure::Write(settings) => {
                 self.hooks.check_settings(&settings)?;
+                let settings = self.hooks.settings_in_force(settings);
                 self.change(|document| {
                     document.settings = settings.clone();
                     Ok(settings)

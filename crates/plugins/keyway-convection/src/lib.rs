@@ -1,5 +1,5 @@
-//! Secret stores on the very files of Convection's Generic plugin: a file that the Python
-//! plugin wrote opens here, and one that was written here opens there.
+//! Secret stores on the very files of Convection's Generic and PassDB plugins: a file that a
+//! Python plugin wrote opens here, and one that was written here opens there.
 //!
 //! ```
 //! use keyway_core::SecretValue;
@@ -25,6 +25,48 @@
 //! store.create(NewSecret::new(address.clone(), SecretValue::text("not a real one"))).await?;
 //! assert_eq!(store.get(&address).await?.value.expose_text(), Some("not a real one"));
 //! assert!(folder.path().join("secrets/web").is_file());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Passwords
+//!
+//! `convection-passdb` has the files of the PassDB plugin. A secret that is created without a
+//! value gets a password, by the settings that the file holds:
+//!
+//! ```
+//! # use keyway_core::Table;
+//! # use keyway_seal::{Key, KeyRing};
+//! # use keyway_secrets::core::{Plugins, plugins};
+//! # use keyway_secrets::{Opening, SecretAddress, SecretName, SecretStores, StoreName};
+//! use keyway_secrets::{Configure, NewSecret, Recipe, SecretChange};
+//!
+//! # futures_executor::block_on(async {
+//! # const PLUGINS: Plugins = plugins! { keyway_convection };
+//! # let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<SecretStores>("convection-passdb")?;
+//! # let folder = tempfile::tempdir()?;
+//! # let keys = KeyRing::new([Key::generate()?])?;
+//! let opening = Opening::new(StoreName::new("logins")?, plugin.metadata().clone(), keys)
+//!     .with_configuration(serde_json::json!({
+//!         "directory": folder.path(),
+//!         "settings": { "default": { "length": 24, "letters": "ascii_letters" } },
+//!     }));
+//! let store = plugin.open(&opening)?;
+//! store.initialize().await?;
+//!
+//! let address = SecretAddress::shared(SecretName::new("wiki")?);
+//! store.create(NewSecret::generated(address.clone(), Recipe::new())).await?;
+//! let password = store.get(&address).await?.value;
+//! assert!(password.expose_text().unwrap().bytes().all(|byte| byte.is_ascii_alphabetic()));
+//!
+//! // Another one in its place, of digits this time, as Convection's `modify` does without a value.
+//! store.modify(&address, SecretChange::generated(Recipe::new().alphabet("digits"))).await?;
+//!
+//! // From now on longer ones. Convection reads these settings too.
+//! let settings = serde_json::json!({ "default": { "length": 40 } });
+//! store.configure(Configure::Write(Table::from_json(settings.as_object().unwrap()).unwrap())).await?;
+//! assert!(folder.path().join("passdb/logins").is_file());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
@@ -59,6 +101,12 @@
 //!   read, changed and destroyed.
 //! * A new value that is a table keeps its place in the order of the list. Python's writer
 //!   moves tables behind all other values when it writes next.
+//! * A password is made by the settings that the file holds, the first one after a start too
+//!   (decision C11); it has from 8 to 1024 characters, and `printable` means neither white space nor
+//!   control characters. A file whose settings say another length opens, and makes no
+//!   passwords until they are changed.
+//! * `configure` writes (decision C10). For a PassDB file it takes the three alphabets that
+//!   Convection lets a file name; a single value can be made of any of [`keyway_passwords`]'.
 //! * Nesting deeper than [`format::MAX_DEPTH`] and integers longer than
 //!   [`format::MAX_INTEGER_DIGITS`] digits are refused.
 //!
@@ -66,12 +114,14 @@
 //! declares so (decision R1).
 
 mod file;
+mod flavour;
 pub mod format;
+mod passdb;
 mod plugin;
 mod settings;
 mod store_file;
 
-pub use plugin::{ConvectionConfiguration, ConvectionPlugin};
+pub use plugin::{ConvectionConfiguration, ConvectionPassDbPlugin, ConvectionPlugin};
 
 keyway_core::register! {
     keyway_secrets::SecretStores {
@@ -82,5 +132,15 @@ keyway_core::register! {
         updated: 20261121,
         compatibility: ">=:1.0,<:2.0",
         plugin: ConvectionPlugin,
+    }
+    keyway_secrets::SecretStores {
+        id: "convection-passdb",
+        name: "PassDB",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261122,
+        compatibility: ">=:1.0,<:2.0",
+        description: "Secret store on the files of the Convection PassDB plugin",
+        plugin: ConvectionPassDbPlugin,
     }
 }

@@ -9,24 +9,32 @@ use keyway_secrets::{DocumentStore, Opening, SecretStore, SecretStorePlugin, Sto
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::settings;
+use crate::flavour::Flavour;
 use crate::store_file::StoreFile;
 
 /// The plugin `convection-generic`: stores on the files of Convection's Generic plugin.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConvectionPlugin;
 
-/// The plugin's configuration: either `directory` or `path` says where the file is.
+/// The plugin `convection-passdb`: stores on the files of Convection's PassDB plugin, which make
+/// passwords (decision C11).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConvectionPassDbPlugin;
+
+/// The configuration of both plugins: either `directory` or `path` says where the file is.
 ///
 /// Which values a new store's `settings` may have is said at
-/// [`configure`](keyway_secrets::SecretStore::configure): one table `data` of anything.
+/// [`configure`](keyway_secrets::SecretStore::configure): for `convection-generic` one table
+/// `data` of anything, for `convection-passdb` one table `default` with `length` (8 to 1024) and
+/// `letters` (`printable`, `ascii_letters` or `digits`).
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ConvectionConfiguration {
-    /// Convection's storage folder: the store `name` is the file `secrets/name` in it.
+    /// Convection's storage folder: the store `name` is the file `secrets/name` in it, or
+    /// `passdb/name`.
     #[serde(default)]
     pub directory: Option<PathBuf>,
     /// The file itself, whatever the store is called (decision C9).
@@ -52,11 +60,11 @@ impl ConvectionConfiguration {
         read_configuration(configuration).map_err(|error| StoreError::invalid(WHAT, error.to_string()))
     }
 
-    fn file(&self, store: &StoreName) -> Result<PathBuf, StoreError> {
+    fn file(&self, flavour: Flavour, store: &StoreName) -> Result<PathBuf, StoreError> {
         let is_empty = |path: &Path| path.as_os_str().is_empty();
         match (&self.directory, &self.path) {
             (Some(directory), None) if !is_empty(directory) => {
-                Ok(directory.join("secrets").join(store.as_str()))
+                Ok(directory.join(flavour.folder()).join(store.as_str()))
             }
             (None, Some(path)) if path.file_name().is_some() => Ok(path.clone()),
             (Some(_), Some(_)) => Err(StoreError::invalid(
@@ -72,33 +80,54 @@ impl ConvectionConfiguration {
         }
     }
 
-    fn initial_settings(&self) -> Result<Table, StoreError> {
-        let Some(given) = &self.settings else { return Ok(settings::initial()) };
+    fn initial_settings(&self, flavour: Flavour) -> Result<Table, StoreError> {
+        let Some(given) = &self.settings else { return Ok(flavour.initial_settings()) };
         let table = Table::from_json(given).ok_or_else(|| {
             StoreError::invalid(WHAT, "`settings` holds a null, for which files have no type")
         })?;
-        settings::check(&table)?;
-        Ok(table)
+        flavour.check_settings(&table)?;
+        Ok(flavour.settings_in_force(table))
+    }
+}
+
+impl Flavour {
+    fn check_configuration(self, configuration: &Value) -> Result<(), StoreError> {
+        let configuration = ConvectionConfiguration::read(configuration)?;
+        // Any name will do, since every name is a file's name.
+        configuration.file(self, &StoreName::new("any")?)?;
+        configuration.initial_settings(self).map(|_| ())
+    }
+
+    fn open(self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
+        let configuration = ConvectionConfiguration::read(&opening.configuration)?;
+        let file = StoreFile::new(
+            configuration.file(self, &opening.store)?,
+            opening.metadata.clone(),
+            self,
+            configuration.initial_settings(self)?,
+            if configuration.shuffle_keys { Choice::Random } else { Choice::First },
+        );
+        Ok(Arc::new(DocumentStore::new(file, opening.keys.clone())))
     }
 }
 
 impl SecretStorePlugin for ConvectionPlugin {
     fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError> {
-        let configuration = ConvectionConfiguration::read(configuration)?;
-        // Any name will do, since every name is a file's name.
-        configuration.file(&StoreName::new("any")?)?;
-        configuration.initial_settings().map(|_| ())
+        Flavour::Generic.check_configuration(configuration)
     }
 
     fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        let configuration = ConvectionConfiguration::read(&opening.configuration)?;
-        let file = StoreFile::new(
-            configuration.file(&opening.store)?,
-            opening.metadata.clone(),
-            configuration.initial_settings()?,
-            if configuration.shuffle_keys { Choice::Random } else { Choice::First },
-        );
-        Ok(Arc::new(DocumentStore::new(file, opening.keys.clone())))
+        Flavour::Generic.open(opening)
+    }
+}
+
+impl SecretStorePlugin for ConvectionPassDbPlugin {
+    fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError> {
+        Flavour::PassDb.check_configuration(configuration)
+    }
+
+    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
+        Flavour::PassDb.open(opening)
     }
 }
 

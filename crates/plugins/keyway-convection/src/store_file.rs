@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use keyway_core::{PluginMetadata, Structured, Table};
 use keyway_seal::{Choice, KeyRing};
-use keyway_secrets::{Access, Document, DocumentHooks, StoreError};
+use keyway_secrets::{Access, Document, DocumentHooks, Recipe, StoreError};
 
 use crate::file::{self, FileLock, Paths};
-use crate::{format, settings};
+use crate::flavour::Flavour;
+use crate::format;
 
 /// How long a writer waits for the writers of other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,6 +25,7 @@ const FILE: &str = "the store file";
 pub(crate) struct StoreFile {
     path: PathBuf,
     metadata: PluginMetadata,
+    flavour: Flavour,
     initial_settings: Table,
     choice: Choice,
     patience: Duration,
@@ -45,12 +47,14 @@ impl StoreFile {
     pub(crate) fn new(
         path: PathBuf,
         metadata: PluginMetadata,
+        flavour: Flavour,
         initial_settings: Table,
         choice: Choice,
     ) -> Self {
         Self {
             path,
             metadata,
+            flavour,
             initial_settings,
             choice,
             patience: PATIENCE,
@@ -110,7 +114,23 @@ impl DocumentHooks for StoreFile {
     }
 
     fn check_settings(&self, settings: &Table) -> Result<(), StoreError> {
-        settings::check(settings)
+        self.flavour.check_settings(settings)
+    }
+
+    fn check_stored_settings(&self, settings: &Table) -> Result<(), StoreError> {
+        self.flavour.check_stored_settings(settings)
+    }
+
+    fn settings_in_force(&self, settings: Table) -> Table {
+        self.flavour.settings_in_force(settings)
+    }
+
+    fn generates_values(&self) -> bool {
+        self.flavour.generates_values()
+    }
+
+    fn generate(&self, settings: &Table, recipe: &Recipe) -> Result<Structured, StoreError> {
+        self.flavour.generate(settings, recipe)
     }
 
     fn check_value(&self, value: &Structured) -> Result<(), StoreError> {
@@ -229,7 +249,10 @@ mod tests {
                 "plugin": {"name": "Generic", "type": "Secret", "description": "d"}}"#,
         );
         let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
-        (StoreFile::new(path, metadata.unwrap(), settings::initial(), Choice::First), keys)
+        let flavour = Flavour::Generic;
+        let file =
+            StoreFile::new(path, metadata.unwrap(), flavour, flavour.initial_settings(), Choice::First);
+        (file, keys)
     }
 
     fn initialized(path: &Path) -> (StoreFile, KeyRing) {

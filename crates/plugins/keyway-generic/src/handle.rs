@@ -13,6 +13,7 @@ use keyway_storage::{Batch, Expectation, Outcome, Revision, Storage};
 use crate::counters::{Counts, Pending};
 use crate::header::{Header, StoredHeader};
 use crate::layout::{Group, NameIndex, StoreMark, StorePrefix};
+use crate::sealed_settings::{InForce, ReadSettings};
 use crate::storage_error::from_storage;
 
 /// How often an operation starts over because another writer came first. Each time that it
@@ -36,6 +37,7 @@ pub(crate) struct Handle {
     pub(crate) metadata: PluginMetadata,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pending: Pending,
+    pub(crate) read_settings: ReadSettings,
     state: RwLock<State>,
     crowds: [async_lock::Mutex<()>; CROWDS],
 }
@@ -52,6 +54,7 @@ struct State {
 pub(crate) struct Loaded {
     pub(crate) revision: Revision,
     pub(crate) header: Header,
+    pub(crate) settings: Arc<dyn InForce>,
     index: NameIndex,
     store_mark: StoreMark,
     shared: Group,
@@ -148,11 +151,13 @@ impl Handle {
         metadata: PluginMetadata,
         clock: Arc<dyn Clock>,
         keys: KeyRing,
+        read_settings: ReadSettings,
     ) -> Self {
         let prefix = StorePrefix::of(&store);
         let state = RwLock::new(State { keys, generation: 0, view: None, deleted: false });
         let crowds = std::array::from_fn(|_| async_lock::Mutex::new(()));
-        Self { store, prefix, storage, metadata, clock, pending: Pending::default(), state, crowds }
+        let pending = Pending::default();
+        Self { store, prefix, storage, metadata, clock, pending, read_settings, state, crowds }
     }
 
     pub(crate) fn keys(&self) -> KeyRing {
@@ -206,6 +211,8 @@ impl Handle {
                 return Err(StoreError::Deleted);
             }
             self.metadata.check(&header.text.written_by)?;
+            let settings = (self.read_settings)(&header.text.settings)
+                .map_err(|error| StoreError::corrupt("the stored settings", error.to_string()))?;
 
             let mut state = self.write_state();
             if state.deleted {
@@ -226,6 +233,7 @@ impl Handle {
                 store_mark: index.store_mark(),
                 index,
                 header,
+                settings,
                 groups: Mutex::default(),
                 existing: Mutex::default(),
             });
@@ -411,7 +419,7 @@ impl Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GenericStore")
+        f.debug_struct("SealedStore")
             .field("store", &self.store)
             .field("storage", &self.storage)
             .finish_non_exhaustive()

@@ -6,11 +6,11 @@ use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::StoreError;
 use keyway_storage::{Record, Revision};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::layout::NameIndex;
 use crate::sealed_note;
-use crate::settings::Settings;
 
 const WHAT: &str = "the header of the store";
 const TAG: u8 = b'S';
@@ -22,7 +22,9 @@ pub(crate) struct HeaderText {
     /// The store it belongs to, so that the header of another one is refused.
     pub(crate) store: String,
     pub(crate) written_by: WrittenBy,
-    pub(crate) settings: Settings,
+    /// The settings in force, of the type that the plugin has. They are read after it was
+    /// checked who wrote them.
+    pub(crate) settings: Map<String, Value>,
     /// The key to which a rotation that is under way moves the records.
     pub(crate) rotating_to: Option<String>,
     /// How many rotations have begun: tells one from another.

@@ -100,6 +100,13 @@
 //! it. The setting `maximum_value_bytes` (decision C10) bounds them further. A list
 //! has a stable order that says nothing about names.
 //!
+//! # A plugin of one's own on it
+//! The store itself is [`SealedStore`], and any plugin can open one. What differs from plugin to
+//! plugin is the [`StoreSettings`]: which there are, which values they let in, and whether
+//! the store makes values by them. `generic` is one such plugin, `keyway-passdb` another; each reads
+//! its own stores only (decision C4). A crate that does so links this one, and so the plugin `generic`
+//! too.
+//!
 //! # Features
 //! `schemars`: the JSON schema of [`GenericConfiguration`]. Off by default.
 
@@ -115,6 +122,7 @@ mod plugin;
 mod record;
 mod rotation;
 mod sealed_note;
+mod sealed_settings;
 mod secrets;
 mod settings;
 mod storage_error;
@@ -122,7 +130,8 @@ mod store;
 mod structured_codec;
 
 pub use plugin::{GenericConfiguration, GenericPlugin};
-pub use store::GenericStore;
+pub use sealed_settings::StoreSettings;
+pub use store::SealedStore;
 
 keyway_core::register! {
     keyway_secrets::SecretStores {

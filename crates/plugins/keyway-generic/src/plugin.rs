@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use keyway_secrets::{Opening, SecretStore, SecretStorePlugin, StoreError};
-use keyway_storage::Storage;
 use serde::Deserialize;
 
-use crate::handle::Handle;
-use crate::store::GenericStore;
+use crate::settings::Settings;
+use crate::store::SealedStore;
 
 /// The plugin `generic`: sealed records on the storage engine that the host lends as an
 /// `Arc<dyn Storage>`.
@@ -33,14 +32,7 @@ impl SecretStorePlugin for GenericPlugin {
 
     fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
         self.check_configuration(&opening.configuration)?;
-        let storage = opening.resources.require::<Arc<dyn Storage>>()?;
-        Ok(Arc::new(GenericStore::new(Handle::new(
-            opening.store.clone(),
-            Arc::clone(storage),
-            opening.metadata.clone(),
-            Arc::clone(&opening.clock),
-            opening.keys.clone(),
-        ))))
+        Ok(Arc::new(SealedStore::new(opening, &Settings::default())?))
     }
 }
 

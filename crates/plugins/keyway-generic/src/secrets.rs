@@ -1,8 +1,10 @@
 //! The operations on single secrets, and lists of them.
 
+use std::borrow::Cow;
+
 use keyway_core::SecretValue;
 use keyway_secrets::{
-    Cursor, EnvironmentFilter, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, NewSecret, Secret,
+    Cursor, EnvironmentFilter, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, NewSecret, NewValue, Secret,
     SecretAddress, SecretChange, SecretHeader, SecretPage, SecretVersion, StoreError,
 };
 use keyway_storage::{Entry, Expectation, KeyRange};
@@ -10,7 +12,20 @@ use keyway_storage::{Entry, Expectation, KeyRange};
 use crate::handle::{Committed, Handle, MAX_ATTEMPTS, StoreKeys, View};
 use crate::record::{SealedRecord, SecretRecord, exchanged};
 use crate::storage_error::from_storage;
-use crate::structured_codec::structured_bytes;
+
+impl View {
+    /// The value to store, made by the settings in force if it is to be made (decision C11). The
+    /// commit checks that they are still in force.
+    fn value<'a>(&self, value: &'a NewValue) -> Result<Cow<'a, SecretValue>, StoreError> {
+        let settings = &self.loaded.settings;
+        let value = match value {
+            NewValue::Given(value) => Cow::Borrowed(value),
+            NewValue::Generated(recipe) => Cow::Owned(settings.generate(recipe)?),
+        };
+        settings.check_value(&value)?;
+        Ok(value)
+    }
+}
 
 impl Handle {
     pub(crate) async fn create_secret(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
@@ -20,13 +35,12 @@ impl Handle {
         let record = SecretRecord::new(address, description, self.clock.now())?;
         for _ in 0..MAX_ATTEMPTS {
             let view = self.view().await?;
-            if let Err(refusal) = self.admit(&view, &record.address, &value).await {
+            let value = match self.admit(&view, &record.address, &value).await {
+                Ok(value) => value,
                 // What the handle remembers of the store may be out of date.
-                if self.is_current(&view).await? {
-                    return Err(refusal);
-                }
-                continue;
-            }
+                Err(refusal) if self.is_current(&view).await? => return Err(refusal),
+                Err(_) => continue,
+            };
             let key = view.secret_key(self.prefix, &record.address);
             let sealed = record.seal(&value, view.keys())?;
             match self.commit(&view, |batch| batch.put(key, sealed, Expectation::Absent)).await? {
@@ -40,19 +54,19 @@ impl Handle {
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }
 
-    /// Whether the store takes a new secret of this size at this place.
-    async fn admit(
+    /// The value to store at this place, if the store takes it there.
+    async fn admit<'a>(
         &self,
         view: &View,
         address: &SecretAddress,
-        value: &SecretValue,
-    ) -> Result<(), StoreError> {
-        view.loaded.header.text.settings.check_value_bytes(value_bytes(value))?;
+        value: &'a NewValue,
+    ) -> Result<Cow<'a, SecretValue>, StoreError> {
+        let value = view.value(value)?;
         match &address.environment {
             Some(environment) if !self.has_environment(view, environment).await? => {
                 Err(StoreError::EnvironmentNotFound { environment: environment.clone() })
             }
-            _ => Ok(()),
+            _ => Ok(value),
         }
     }
 
@@ -101,6 +115,15 @@ impl Handle {
     ) -> Result<SecretHeader, StoreError> {
         let SecretChange { value, description, expected, .. } = change;
         check_description(description.as_ref().and_then(Option::as_deref))?;
+        // What no secret could get is refused whether or not there is one.
+        if let Some(value @ NewValue::Generated(_)) = &value {
+            let view = self.view().await?;
+            if let Err(refusal) = view.value(value)
+                && self.is_current(&view).await?
+            {
+                return Err(refusal);
+            }
+        }
         let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
@@ -110,21 +133,18 @@ impl Handle {
                 other => other?,
             };
             check_version(&record, expected)?;
-            if let Some(value) = &value
-                && let Err(refusal) = view.loaded.header.text.settings.check_value_bytes(value_bytes(value))
-            {
-                if self.is_current(&view).await? {
-                    return Err(refusal);
-                }
-                continue;
-            }
+            let new_value = match value.as_ref().map(|value| view.value(value)).transpose() {
+                Ok(new_value) => new_value,
+                Err(refusal) if self.is_current(&view).await? => return Err(refusal),
+                Err(_) => continue,
+            };
             record.version = record.version.next();
             // A clock that went back must not make a secret older than its creation.
             record.modified = self.clock.now().max(record.created);
             if let Some(description) = &description {
                 record.description.clone_from(description);
             }
-            let sealed = record.seal(value.as_ref().unwrap_or(&old_value), view.keys())?;
+            let sealed = record.seal(new_value.as_deref().unwrap_or(&old_value), view.keys())?;
             let expectation = Expectation::Revision(found.revision);
             let crowd = self.crowd_at(&found.key);
             match self.commit(&view, |batch| batch.put(found.key, sealed, expectation)).await? {
@@ -275,13 +295,6 @@ fn check_version(record: &SecretRecord, expected: Option<SecretVersion>) -> Resu
             actual: record.version,
         }),
         _ => Ok(()),
-    }
-}
-
-fn value_bytes(value: &SecretValue) -> usize {
-    match value {
-        SecretValue::Structured(structured) => structured_bytes(structured),
-        other => other.expose_bytes().map_or(0, <[u8]>::len),
     }
 }
 

@@ -1,8 +1,12 @@
-//! The settings of a store, which `configure` reads and replaces (decision C10).
+//! The settings of a store of the plugin `generic`, which `configure` reads and replaces
+//! (decision C10).
 
-use keyway_core::Table;
+use keyway_core::SecretValue;
 use keyway_secrets::StoreError;
 use serde::{Deserialize, Serialize};
+
+use crate::sealed_settings::StoreSettings;
+use crate::structured_codec::structured_bytes;
 
 /// The settings. All are optional.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,27 +17,20 @@ pub(crate) struct Settings {
     pub(crate) maximum_value_bytes: Option<u64>,
 }
 
-impl Settings {
-    pub(crate) fn from_table(table: &Table) -> Result<Self, StoreError> {
-        let json = table
-            .to_json()
-            .ok_or_else(|| StoreError::invalid("the settings", "no setting is of this type"))?;
-        keyway_core::read_configuration(&serde_json::Value::Object(json))
-            .map_err(|error| StoreError::invalid("the settings", error.to_string()))
-    }
-
-    pub(crate) fn to_table(self) -> Table {
-        serde_json::to_value(self)
-            .ok()
-            .and_then(|json| json.as_object().and_then(Table::from_json))
-            .unwrap_or_default()
-    }
-
-    /// Checks the size of a value that is to be stored.
-    pub(crate) fn check_value_bytes(self, bytes: usize) -> Result<(), StoreError> {
-        match self.maximum_value_bytes.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)) {
-            Some(limit) if bytes > limit => Err(StoreError::TooLarge { what: "the value", bytes, limit }),
+impl StoreSettings for Settings {
+    fn check_value(&self, value: &SecretValue) -> Result<(), StoreError> {
+        let Some(limit) = self.maximum_value_bytes else { return Ok(()) };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        match value_bytes(value) {
+            bytes if bytes > limit => Err(StoreError::TooLarge { what: "the value", bytes, limit }),
             _ => Ok(()),
         }
+    }
+}
+
+fn value_bytes(value: &SecretValue) -> usize {
+    match value {
+        SecretValue::Structured(structured) => structured_bytes(structured),
+        other => other.expose_bytes().map_or(0, <[u8]>::len),
     }
 }

@@ -1,40 +1,74 @@
 //! The store as the contract sees it.
 
+use std::sync::Arc;
+
 use async_lock::Mutex;
 use async_trait::async_trait;
 use keyway_core::{Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
-    ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    ListQuery, NewEnvironment, NewSecret, NewValue, Opening, Recipe, RotationListener, Secret, SecretAddress,
+    SecretChange, SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
 };
-use keyway_storage::{Batch, Expectation, Outcome};
+use keyway_storage::{Batch, Expectation, Outcome, Storage};
+use serde_json::{Map, Value};
 
 use crate::handle::{Handle, MAX_ATTEMPTS};
 use crate::header::{Header, HeaderText};
 use crate::layout::NameIndex;
-use crate::settings::Settings;
+use crate::sealed_settings::{self, StoreSettings};
 use crate::storage_error::from_storage;
 
-/// A secret store of sealed records on a storage engine.
+/// A secret store of sealed records on a storage engine, for a plugin to open.
 #[derive(Debug)]
-pub struct GenericStore {
+pub struct SealedStore {
     handle: Handle,
+    capabilities: Capabilities,
+    /// The settings that `initialize` gives a new store.
+    initial_settings: Map<String, Value>,
     /// Two rotations of one handle would take each other's old keys away.
     rotating: Mutex<()>,
 }
 
-impl GenericStore {
-    pub(crate) fn new(handle: Handle) -> Self {
-        Self { handle, rotating: Mutex::new(()) }
+impl SealedStore {
+    /// A handle for the plugin whose `opening` it is, on the storage engine that the host lends
+    /// as an `Arc<dyn Storage>`. `initial` are the settings that `initialize` gives a new store,
+    /// so that they are in force from the first secret on. It does no I/O.
+    ///
+    /// # Errors
+    /// [`MissingResource`](StoreError::MissingResource) when no engine was lent;
+    /// [`Invalid`](StoreError::Invalid) when `initial` are not settings that may be stored.
+    pub fn new<S: StoreSettings>(opening: &Opening, initial: &S) -> Result<Self, StoreError> {
+        let storage = opening.resources.require::<Arc<dyn Storage>>()?;
+        initial.check()?;
+        let initial_settings = sealed_settings::InForce::to_json(initial)?;
+        let handle = Handle::new(
+            opening.store.clone(),
+            Arc::clone(storage),
+            opening.metadata.clone(),
+            Arc::clone(&opening.clock),
+            opening.keys.clone(),
+            sealed_settings::read::<S>,
+        );
+        let capabilities =
+            if S::GENERATES_VALUES { Capabilities::FULL.generating() } else { Capabilities::FULL };
+        Ok(Self { handle, capabilities, initial_settings, rotating: Mutex::new(()) })
+    }
+
+    /// Refuses to make a value where that is not declared.
+    fn check_value_source(&self, recipe: Option<&Recipe>) -> Result<(), StoreError> {
+        match recipe {
+            Some(_) if !self.capabilities.generates_values => Err(NewValue::unsupported()),
+            _ => Ok(()),
+        }
     }
 }
 
 #[async_trait]
-impl SecretStore for GenericStore {
+impl SecretStore for SealedStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::FULL
+        self.capabilities
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
@@ -52,7 +86,7 @@ impl SecretStore for GenericStore {
         let text = HeaderText {
             store: self.handle.store.as_str().to_owned(),
             written_by: self.handle.metadata.written_by(),
-            settings: Settings::default(),
+            settings: self.initial_settings.clone(),
             rotating_to: None,
             rotations: 0,
             deleting: false,
@@ -76,6 +110,7 @@ impl SecretStore for GenericStore {
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
+        self.check_value_source(secret.value.recipe())?;
         self.handle.create_secret(secret).await
     }
 
@@ -96,6 +131,7 @@ impl SecretStore for GenericStore {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
+        self.check_value_source(change.value.as_ref().and_then(NewValue::recipe))?;
         self.handle.modify_secret(address, change).await
     }
 
@@ -106,15 +142,16 @@ impl SecretStore for GenericStore {
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
         let mut view = self.handle.fresh_view().await?;
         let settings = match request {
-            Configure::Read => return Ok(view.loaded.header.text.settings.to_table()),
-            Configure::Write(table) => Settings::from_table(&table)?,
+            Configure::Read => return sealed_settings::answered(&*view.loaded.settings),
+            Configure::Write(table) => (self.handle.read_settings)(&sealed_settings::given(&table)?)?,
         };
+        let stored = settings.to_json()?;
         let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let mut header = view.loaded.header.clone();
-            header.text.settings = settings;
+            header.text.settings.clone_from(&stored);
             if self.handle.replace_header(&view, header, None).await? {
-                return Ok(settings.to_table());
+                return sealed_settings::answered(&*settings);
             }
             if turn.is_none() {
                 turn = Some(self.handle.crowd_at(&self.handle.prefix.header()).lock().await);

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use keyway_core::{Structured, Table};
+use keyway_core::{SecretValue, Structured, Table};
 use keyway_secrets::{
-    Capabilities, Configure, Count, NewSecret, Secret, SecretAddress, SecretChange, SecretHeader,
+    Capabilities, Configure, Count, NewSecret, NewValue, Secret, SecretAddress, SecretChange, SecretHeader,
     SecretStore, SecretVersion, StoreError, StoreInfo,
 };
 
@@ -137,7 +137,7 @@ impl Warp for DebugShowsValues {
     }
 
     async fn create(&self, it: &Warped, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        it.notes.values().insert(secret.address.clone(), Some(secret.value.clone()));
+        it.notes.values().insert(secret.address.clone(), secret.value.as_given().cloned());
         it.store.create(secret).await
     }
 }
@@ -150,7 +150,7 @@ impl Warp for ErrorsShowValues {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        let value = change.value.clone();
+        let value = change.value.as_ref().and_then(NewValue::as_given).cloned();
         it.store.modify(address, change).await.map_err(|error| match (Refusal::of(&error), value) {
             (Refusal::System, Some(value)) => {
                 StoreError::system("write", format!("this did not fit: {:?}", value.expose_text()))
@@ -163,7 +163,7 @@ impl Warp for ErrorsShowValues {
 #[async_trait]
 impl Warp for TracesValues {
     async fn create(&self, it: &Warped, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        tracing::trace!(value = secret.value.expose_text(), "creating");
+        tracing::trace!(value = secret.value.as_given().and_then(SecretValue::expose_text), "creating");
         it.store.create(secret).await
     }
 }

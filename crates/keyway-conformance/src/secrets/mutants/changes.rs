@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use keyway_core::SecretValue;
 use keyway_secrets::{
-    NewSecret, Secret, SecretAddress, SecretChange, SecretHeader, SecretName, SecretStore, SecretVersion,
-    StoreError,
+    NewSecret, NewValue, Recipe, Secret, SecretAddress, SecretChange, SecretHeader, SecretName, SecretStore,
+    SecretVersion, StoreError,
 };
 
 use super::warp::{Warp, Warped, mutants};
@@ -39,8 +39,8 @@ impl Warp for Forgetful {
         address: &SecretAddress,
         mut change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        if let Some(value) = change.value.take() {
-            it.notes.values().insert(address.clone(), Some(value));
+        if let Some(value) = change.value.take_if(|value| value.as_given().is_some()) {
+            it.notes.values().insert(address.clone(), value.given().ok());
         }
         it.store.modify(address, change).await
     }
@@ -59,7 +59,9 @@ impl Warp for CreateOverwrites {
     async fn create(&self, it: &Warped, secret: NewSecret) -> Result<SecretHeader, StoreError> {
         match it.store.create(secret.clone()).await {
             Err(StoreError::SecretExists { address }) => {
-                it.store.modify(&address, SecretChange::value(secret.value)).await
+                let mut change = SecretChange::default();
+                change.value = Some(secret.value);
+                it.store.modify(&address, change).await
             }
             other => other,
         }
@@ -74,7 +76,7 @@ impl Warp for ChangesNeighbour {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        let value = change.value.clone();
+        let value = change.value.as_ref().and_then(NewValue::as_given).cloned();
         let header = it.store.modify(address, change).await?;
         it.store
             .change(|content| {
@@ -99,7 +101,9 @@ impl Warp for ModifyCreates {
     ) -> Result<SecretHeader, StoreError> {
         match (it.store.modify(address, change.clone()).await, change.value) {
             (Err(StoreError::SecretNotFound { .. }), Some(value)) => {
-                it.store.create(NewSecret::new(address.clone(), value)).await
+                let mut secret = NewSecret::generated(address.clone(), Recipe::new());
+                secret.value = value;
+                it.store.create(secret).await
             }
             (other, _) => other,
         }
@@ -186,7 +190,8 @@ impl Warp for EmptyChangeClears {
         address: &SecretAddress,
         mut change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        change.value = change.value.or_else(|| change.description.is_none().then(|| SecretValue::text("")));
+        change.value =
+            change.value.or_else(|| change.description.is_none().then(|| SecretValue::text("").into()));
         it.store.modify(address, change).await
     }
 }

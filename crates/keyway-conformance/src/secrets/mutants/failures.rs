@@ -52,7 +52,9 @@ impl Warp for LooksThenCreates {
         let_others_run().await;
         match it.store.create(secret.clone()).await {
             Err(StoreError::SecretExists { address }) => {
-                it.store.modify(&address, SecretChange::value(secret.value)).await
+                let mut change = SecretChange::default();
+                change.value = Some(secret.value);
+                it.store.modify(&address, change).await
             }
             other => other,
         }

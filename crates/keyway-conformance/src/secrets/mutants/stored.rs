@@ -1,7 +1,7 @@
 //! Mutants in what is stored beside the secrets: who wrote it, settings, counts.
 
 use async_trait::async_trait;
-use keyway_core::{PluginMetadata, Table};
+use keyway_core::{PluginMetadata, SecretValue, Table};
 use keyway_secrets::{Configure, NewSecret, Secret, SecretAddress, SecretHeader, SecretStore, StoreError};
 use keyway_storage::{Batch, Expectation};
 
@@ -50,7 +50,8 @@ impl Warp for ReadsWrite {
 #[async_trait]
 impl Warp for DiaryInTheClear {
     async fn create(&self, it: &Warped, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        let value = secret.value.expose_bytes().unwrap_or_default().to_vec();
+        let given = secret.value.as_given().and_then(SecretValue::expose_bytes);
+        let value = given.unwrap_or_default().to_vec();
         let header = it.store.create(secret).await?;
         let entry = Batch::new().put(format!("diary {}", header.id), value, Expectation::Any);
         it.store

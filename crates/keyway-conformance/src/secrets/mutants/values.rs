@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use keyway_core::{Integer, SecretValue, Structured, Table};
-use keyway_secrets::{NewSecret, SecretAddress, SecretChange, SecretHeader, SecretStore, StoreError};
+use keyway_secrets::{
+    NewSecret, NewValue, SecretAddress, SecretChange, SecretHeader, SecretStore, StoreError,
+};
 
 use super::warp::{Warp, Warped, mutants};
 
@@ -18,12 +20,17 @@ mutants! {
 
 /// Writes another value than the one that was given.
 macro_rules! rewriting {
+    (of $given:expr, |$value:ident| $rewritten:expr) => {
+        match $given {
+            NewValue::Given($value) => NewValue::Given($rewritten),
+            made @ NewValue::Generated(_) => made,
+        }
+    };
     ($type:ident, |$value:ident| $rewritten:expr) => {
         #[async_trait]
         impl Warp for $type {
             async fn create(&self, it: &Warped, mut secret: NewSecret) -> Result<SecretHeader, StoreError> {
-                let $value = secret.value;
-                secret.value = $rewritten;
+                secret.value = rewriting!(of secret.value, |$value| $rewritten);
                 it.store.create(secret).await
             }
 
@@ -33,7 +40,7 @@ macro_rules! rewriting {
                 address: &SecretAddress,
                 mut change: SecretChange,
             ) -> Result<SecretHeader, StoreError> {
-                change.value = change.value.map(|$value| $rewritten);
+                change.value = change.value.map(|value| rewriting!(of value, |$value| $rewritten));
                 it.store.modify(address, change).await
             }
         }

@@ -1,19 +1,19 @@
 //! What the document of a reference store holds.
 
-use keyway_core::{SecretValue, Structured, Table, Timestamp, WrittenBy};
+use keyway_core::{SecretValue, Timestamp, WrittenBy};
 use keyway_secrets::{
     Environment, EnvironmentName, SecretAddress, SecretHeader, SecretName, SecretVersion, StoreError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Habits, value_text};
+use super::{Habits, Settings, value_text};
 
 /// The document.
 #[derive(Clone, Serialize, Deserialize)]
 pub(in crate::secrets) struct Content {
     pub(in crate::secrets) written_by: WrittenBy,
-    pub(in crate::secrets) note: Option<String>,
+    pub(in crate::secrets) settings: Settings,
     pub(in crate::secrets) environments: Vec<EnvironmentRecord>,
     pub(in crate::secrets) secrets: Vec<SecretRecord>,
     pub(in crate::secrets) last_number: u64,
@@ -45,20 +45,11 @@ pub(in crate::secrets) struct SecretRecord {
     pub(in crate::secrets) modified: u64,
 }
 
-/// The settings of a reference store: a note, or none.
-pub(in crate::secrets) fn settings_of(note: Option<&str>) -> Table {
-    let mut table = Table::new();
-    if let Some(note) = note {
-        table.insert("note", Structured::text(note));
-    }
-    table
-}
-
 impl Content {
     pub(in crate::secrets) fn empty(written_by: WrittenBy) -> Self {
         Self {
             written_by,
-            note: None,
+            settings: Settings::default(),
             environments: Vec::new(),
             secrets: Vec::new(),
             last_number: 0,

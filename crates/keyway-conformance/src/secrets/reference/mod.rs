@@ -5,6 +5,7 @@
 
 mod content;
 mod document;
+mod settings;
 mod store;
 mod value_text;
 
@@ -13,8 +14,9 @@ use std::sync::Arc;
 use keyway_core::PluginMetadata;
 use keyway_secrets::{Capabilities, ListOrder, Opening, SecretStore, SecretStorePlugin, StoreError};
 
-pub(super) use content::{Content, SecretRecord, settings_of};
+pub(super) use content::{Content, SecretRecord};
 pub(super) use document::{Loaded, ReferenceStore};
+pub(super) use settings::Settings;
 
 use super::SecretStoreSubject;
 
@@ -40,7 +42,7 @@ pub(super) struct Habits {
 impl Habits {
     /// Everything there is, plainly.
     pub(super) const FULL: Self = Self {
-        capabilities: Capabilities::FULL.ordered(ListOrder::Insertion),
+        capabilities: Capabilities::FULL.generating().ordered(ListOrder::Insertion),
         page: usize::MAX,
         youngest_first: false,
         pauses: 0,
@@ -54,7 +56,7 @@ impl Habits {
 
     /// Everything there is, as oddly as the contract allows.
     pub(super) const STRANGE: Self = Self {
-        capabilities: Capabilities::FULL,
+        capabilities: Capabilities::FULL.generating(),
         page: 1,
         youngest_first: true,
         pauses: 3,
@@ -87,7 +89,8 @@ pub(super) fn metadata() -> PluginMetadata {
 
 /// A subject of the kit's own, with settings to try.
 pub(super) fn subject(name: &str, plugin: &'static dyn SecretStorePlugin) -> SecretStoreSubject {
-    SecretStoreSubject::new(name, plugin, metadata()).example_settings(settings_of(Some("a note")))
+    let settings = Settings { note: Some("a note".to_owned()), ..Settings::default() };
+    SecretStoreSubject::new(name, plugin, metadata()).example_settings(settings.table())
 }
 
 /// The reference store, which supports everything.

@@ -1,5 +1,6 @@
 //! The operations of the reference store.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
@@ -8,14 +9,14 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentFilter,
     EnvironmentName, EnvironmentPage, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, MAX_EXTERNAL_URL_BYTES,
-    NewEnvironment, NewSecret, Progress, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader,
-    SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    NewEnvironment, NewSecret, NewValue, Progress, RotationListener, Secret, SecretAddress, SecretChange,
+    SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
 };
 use keyway_storage::{Batch, Expectation, Outcome};
 
 use super::content::EnvironmentRecord;
 use super::document::{ATTEMPTS, Loaded, ReferenceStore, failed};
-use super::{Content, SecretRecord, settings_of};
+use super::{Content, SecretRecord, Settings};
 
 const SECRET_CURSOR: &[u8] = b"secrets after ";
 const ENVIRONMENT_CURSOR: &[u8] = b"environments after ";
@@ -30,11 +31,21 @@ impl ReferenceStore {
         }
     }
 
-    fn admit_value(&self, value: &SecretValue) -> Result<(), StoreError> {
-        if self.habits.capabilities.stores(value.kind()) {
+    fn admit_value(&self, value: &NewValue) -> Result<(), StoreError> {
+        if value.recipe().is_some() && !self.habits.capabilities.generates_values {
+            Err(NewValue::unsupported())
+        } else if self.habits.capabilities.stores(value.kind()) {
             Ok(())
         } else {
             Err(StoreError::UnsupportedValue { kind: value.kind() })
+        }
+    }
+
+    /// The value to store, made by the document's settings if it is to be made.
+    fn value_for<'a>(content: &Content, value: &'a NewValue) -> Result<Cow<'a, SecretValue>, StoreError> {
+        match value {
+            NewValue::Given(value) => Ok(Cow::Borrowed(value)),
+            NewValue::Generated(recipe) => content.settings.password(recipe).map(Cow::Owned),
         }
     }
 
@@ -140,7 +151,8 @@ impl SecretStore for ReferenceStore {
                 created: now,
                 modified: now,
             };
-            record.set_value(&secret.value);
+            let value = Self::value_for(content, &secret.value)?;
+            record.set_value(&value);
             let header = record.header(&self.habits);
             content.secrets.push(record);
             Ok(header)
@@ -185,9 +197,10 @@ impl SecretStore for ReferenceStore {
         let now = self.now();
         self.change(|content| {
             let at = content.find(address)?;
+            Self::check_version(&content.secrets[at], change.expected)?;
+            let value = change.value.as_ref().map(|value| Self::value_for(content, value)).transpose()?;
             let record = &mut content.secrets[at];
-            Self::check_version(record, change.expected)?;
-            if let Some(value) = &change.value {
+            if let Some(value) = &value {
                 record.set_value(value);
             }
             if let Some(description) = &change.description {
@@ -243,23 +256,14 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
-        let settings = match request {
-            Configure::Read => return Ok(settings_of(self.load().await?.content.note.as_deref())),
-            Configure::Write(settings) => settings,
+        let given = match request {
+            Configure::Read => return Ok(self.load().await?.content.settings.table()),
+            Configure::Write(given) => given,
         };
-        let note = match settings.iter().collect::<Vec<_>>()[..] {
-            [] => None,
-            [("note", keyway_core::Structured::Text(note))] => Some(note.to_string()),
-            _ => {
-                return Err(StoreError::invalid(
-                    "the settings",
-                    "a `note`, which is a text, is all there is",
-                ));
-            }
-        };
+        let settings = Settings::given(&given, self.habits.capabilities.generates_values)?;
         self.change(|content| {
-            content.note.clone_from(&note);
-            Ok(settings_of(note.as_deref()))
+            content.settings = settings.clone();
+            Ok(settings.table())
         })
         .await
     }

@@ -183,9 +183,7 @@ impl SecretStore for GuardedStore {
         if secret.description.is_some() && !declared.descriptions {
             return Err(unsupported("descriptions"));
         }
-        if !declared.stores(secret.value.kind()) {
-            return Err(StoreError::UnsupportedValue { kind: secret.value.kind() });
-        }
+        verdict::supported_value(declared, &secret.value)?;
         secret.address.name.check_creatable()?;
         let asked = (secret.address.clone(), secret.description.clone());
         self.call(
@@ -230,11 +228,7 @@ impl SecretStore for GuardedStore {
         if let Some(what) = verdict::unsupported_change(declared, &change) {
             return Err(unsupported(what));
         }
-        if let Some(kind) =
-            change.value.as_ref().map(keyway_core::SecretValue::kind).filter(|kind| !declared.stores(*kind))
-        {
-            return Err(StoreError::UnsupportedValue { kind });
-        }
+        change.value.as_ref().map_or(Ok(()), |value| verdict::supported_value(declared, value))?;
         let (expected, description) = (change.expected, change.description.clone());
         let asked = address.clone();
         let work = move |store: Arc<dyn SecretStore>| async move { store.modify(&asked, change).await };

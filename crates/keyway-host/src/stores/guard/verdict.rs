@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use keyway_core::SecretValue;
 use keyway_secrets::{
     Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
-    EnvironmentPage, ListQuery, NewEnvironment, Secret, SecretAddress, SecretChange, SecretHeader,
-    SecretPage, SecretVersion,
+    EnvironmentPage, ListQuery, NewEnvironment, NewValue, Secret, SecretAddress, SecretChange, SecretHeader,
+    SecretPage, SecretVersion, StoreError,
 };
 
 /// What the plugin did, in words that hold no secret.
@@ -116,6 +116,20 @@ pub(super) fn environments_listed(
     ensure(names.len() == answer.environments.len(), "the page holds an environment twice")
 }
 
+/// Whether the store declares that it takes such a value, or that it makes values.
+///
+/// # Errors
+/// [`StoreError::Unsupported`] or [`StoreError::UnsupportedValue`], for the caller.
+pub(super) fn supported_value(declared: Capabilities, value: &NewValue) -> Result<(), StoreError> {
+    match value {
+        NewValue::Generated(_) if !declared.generates_values => Err(NewValue::unsupported()),
+        NewValue::Given(value) if !declared.stores(value.kind()) => {
+            Err(StoreError::UnsupportedValue { kind: value.kind() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What a change wants that the store does not declare.
 pub(super) fn unsupported_change(declared: Capabilities, change: &SecretChange) -> Option<&'static str> {
     if change.expected.is_some() && !declared.versions {
@@ -197,6 +211,18 @@ mod tests {
         let bytes =
             Secret { header: SecretHeader::new("1", address.clone()), value: SecretValue::bytes([1]) };
         assert!(got(Capabilities::MINIMAL, &address, &bytes).is_err());
+    }
+
+    #[test]
+    fn values_are_made_only_where_that_is_declared() {
+        let asked = NewValue::Generated(keyway_secrets::Recipe::new());
+        let refused = supported_value(Capabilities::FULL, &asked);
+        assert!(matches!(refused, Err(StoreError::Unsupported { what: "generated values" })));
+        assert!(supported_value(Capabilities::MINIMAL.generating(), &asked).is_ok());
+        let bytes = NewValue::Given(SecretValue::bytes([1]));
+        let refused = supported_value(Capabilities::MINIMAL.generating(), &bytes);
+        assert!(matches!(refused, Err(StoreError::UnsupportedValue { .. })));
+        assert!(supported_value(Capabilities::FULL, &bytes).is_ok());
     }
 
     #[test]

@@ -202,7 +202,7 @@ async fn try_perform(store: &dyn SecretStore, operation: &Operation) -> Result<A
         }
         Operation::Modify { address, value, description, expected } => {
             let mut change = SecretChange::default();
-            change.value = value.as_deref().map(SecretValue::text);
+            change.value = value.as_deref().map(|text| SecretValue::text(text).into());
             change.description.clone_from(description);
             change.expected = expected.and_then(SecretVersion::new);
             Answer::Number(store.modify(address, change).await?.version.unwrap().number())

@@ -1,0 +1,177 @@
+//! The characters that passwords are made of, by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::RuleError;
+
+/// The characters that a password is made of.
+///
+/// All are ASCII, none is white space or a control character (decision C11), and none
+/// stands in an alphabet twice, so that all are equally likely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Alphabet {
+    /// `printable`: letters, digits and punctuation, 94 characters.
+    Printable,
+    /// `ascii_letters`: `a-z` and `A-Z`.
+    AsciiLetters,
+    /// `ascii_lowercase`: `a-z`.
+    AsciiLowercase,
+    /// `ascii_uppercase`: `A-Z`.
+    AsciiUppercase,
+    /// `digits`: `0-9`.
+    Digits,
+    /// `alphanumeric`: letters and digits, 62 characters.
+    Alphanumeric,
+    /// `punctuation`: the 32 printable characters that are neither letters nor digits.
+    Punctuation,
+    /// `hex`: `0-9` and `a-f`, for what reads the password as a number.
+    Hex,
+    /// `hexdigits`: `0-9`, `a-f` and `A-F`, as Python's `string.hexdigits`. Of the letters both
+    /// cases count, so a character is a letter more often than it is with [`Hex`](Self::Hex).
+    HexDigits,
+    /// `octdigits`: `0-7`.
+    OctalDigits,
+    /// `url_safe`: letters, digits, `-` and `_`: what needs no escape in URLs, file names and
+    /// most configuration files.
+    UrlSafe,
+    /// `unambiguous`: letters and digits without those that are taken for each other when read
+    /// or typed by people: `0 O o`, `1 I l`, `5 S`, `8 B`, `2 Z`.
+    Unambiguous,
+}
+
+impl Alphabet {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Printable,
+        Self::AsciiLetters,
+        Self::AsciiLowercase,
+        Self::AsciiUppercase,
+        Self::Digits,
+        Self::Alphanumeric,
+        Self::Punctuation,
+        Self::Hex,
+        Self::HexDigits,
+        Self::OctalDigits,
+        Self::UrlSafe,
+        Self::Unambiguous,
+    ];
+
+    /// The name that settings use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Printable => "printable",
+            Self::AsciiLetters => "ascii_letters",
+            Self::AsciiLowercase => "ascii_lowercase",
+            Self::AsciiUppercase => "ascii_uppercase",
+            Self::Digits => "digits",
+            Self::Alphanumeric => "alphanumeric",
+            Self::Punctuation => "punctuation",
+            Self::Hex => "hex",
+            Self::HexDigits => "hexdigits",
+            Self::OctalDigits => "octdigits",
+            Self::UrlSafe => "url_safe",
+            Self::Unambiguous => "unambiguous",
+        }
+    }
+
+    /// The characters.
+    pub const fn characters(self) -> &'static str {
+        match self {
+            Self::Printable => {
+                "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\
+                 !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+            }
+            Self::AsciiLetters => "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            Self::AsciiLowercase => "abcdefghijklmnopqrstuvwxyz",
+            Self::AsciiUppercase => "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            Self::Digits => "0123456789",
+            Self::Alphanumeric => "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            Self::Punctuation => "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
+            Self::Hex => "0123456789abcdef",
+            Self::HexDigits => "0123456789abcdefABCDEF",
+            Self::OctalDigits => "01234567",
+            Self::UrlSafe => "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_",
+            Self::Unambiguous => "34679abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY",
+        }
+    }
+
+    /// The alphabet of this name, if there is one. Case counts.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|alphabet| alphabet.name() == name)
+    }
+}
+
+impl fmt::Display for Alphabet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Alphabet {
+    type Err = RuleError;
+
+    /// # Errors
+    /// [`RuleError::UnknownAlphabet`], which names those that there are.
+    fn from_str(name: &str) -> Result<Self, RuleError> {
+        Self::from_name(name)
+            .ok_or_else(|| RuleError::UnknownAlphabet { name: name.chars().take(40).collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(accept: impl Fn(u8) -> bool) -> Vec<u8> {
+        (0..128).filter(|byte| accept(*byte)).collect()
+    }
+
+    /// The same sets, said in another way.
+    fn set(alphabet: Alphabet) -> Vec<u8> {
+        match alphabet {
+            Alphabet::Printable => all(|byte| byte.is_ascii_graphic()),
+            Alphabet::AsciiLetters => all(|byte| byte.is_ascii_alphabetic()),
+            Alphabet::AsciiLowercase => all(|byte| byte.is_ascii_lowercase()),
+            Alphabet::AsciiUppercase => all(|byte| byte.is_ascii_uppercase()),
+            Alphabet::Digits => all(|byte| byte.is_ascii_digit()),
+            Alphabet::Alphanumeric => all(|byte| byte.is_ascii_alphanumeric()),
+            Alphabet::Punctuation => all(|byte| byte.is_ascii_punctuation()),
+            Alphabet::Hex => all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()),
+            Alphabet::HexDigits => all(|byte| byte.is_ascii_hexdigit()),
+            Alphabet::OctalDigits => all(|byte| (b'0'..=b'7').contains(&byte)),
+            Alphabet::UrlSafe => all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)),
+            Alphabet::Unambiguous => {
+                all(|byte| byte.is_ascii_alphanumeric() && !b"0Oo1Il5S8B2Z".contains(&byte))
+            }
+        }
+    }
+
+    #[test]
+    fn each_has_the_characters_that_its_name_says_and_none_twice() {
+        for alphabet in Alphabet::ALL {
+            let mut characters = alphabet.characters().as_bytes().to_vec();
+            characters.sort_unstable();
+            assert_eq!(characters, set(alphabet), "{alphabet}");
+        }
+    }
+
+    #[test]
+    fn none_has_white_space_or_control_characters() {
+        for alphabet in Alphabet::ALL {
+            assert!(alphabet.characters().bytes().all(|byte| byte.is_ascii_graphic()), "{alphabet}");
+        }
+    }
+
+    #[test]
+    fn names_lead_back() {
+        for alphabet in Alphabet::ALL {
+            assert_eq!(Alphabet::from_name(alphabet.name()), Some(alphabet));
+        }
+        for wrong in ["", "Printable", "whitespace", "__name__", "printable "] {
+            let error = wrong.parse::<Alphabet>().unwrap_err().to_string();
+            assert!(error.contains("ascii_letters"), "{error}");
+        }
+    }
+}

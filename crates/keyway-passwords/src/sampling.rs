@@ -1,0 +1,95 @@
+//! Random bytes into characters, each equally likely.
+
+use zeroize::Zeroizing;
+
+use crate::RandomnessError;
+
+/// How many random bytes are asked for at once: enough for most passwords.
+const POOL_BYTES: usize = 64;
+
+/// How many bytes in a row may be thrown away. A fair source throws away at most every
+/// second one, so 2⁻²⁵⁶ of its passwords would fail.
+const MOST_REJECTED: usize = 256;
+
+/// Draws characters of an alphabet, with random bytes from `fill`.
+pub(crate) struct Sampler<F> {
+    fill: F,
+    pool: Zeroizing<[u8; POOL_BYTES]>,
+    left: usize,
+}
+
+impl<F: FnMut(&mut [u8]) -> Result<(), RandomnessError>> Sampler<F> {
+    pub(crate) fn new(fill: F) -> Self {
+        Self { fill, pool: Zeroizing::new([0; POOL_BYTES]), left: 0 }
+    }
+
+    /// One of `characters`, of which there are from 1 to 256, each equally likely.
+    pub(crate) fn draw(&mut self, characters: &[u8]) -> Result<u8, RandomnessError> {
+        // The largest multiple of their number: bytes from there on would make the first
+        // characters likelier than the last.
+        let usable = 256 - 256 % characters.len();
+        for _ in 0..MOST_REJECTED {
+            let byte = usize::from(self.byte()?);
+            if byte < usable {
+                return Ok(characters[byte % characters.len()]);
+            }
+        }
+        Err(RandomnessError::Broken)
+    }
+
+    fn byte(&mut self) -> Result<u8, RandomnessError> {
+        if self.left == 0 {
+            (self.fill)(self.pool.as_mut_slice())?;
+            self.left = POOL_BYTES;
+        }
+        self.left -= 1;
+        Ok(self.pool[self.left])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives every byte once, then every byte once again, and so on.
+    fn counting() -> impl FnMut(&mut [u8]) -> Result<(), RandomnessError> {
+        let mut next = 0_u8;
+        move |bytes| {
+            for byte in bytes {
+                *byte = next;
+                next = next.wrapping_add(1);
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn when_every_byte_comes_equally_often_so_does_every_character() {
+        for count in 1..=256_usize {
+            let characters: Vec<u8> = (0..=u8::MAX).take(count).collect();
+            let mut sampler = Sampler::new(counting());
+            let mut drawn = [0_usize; 256];
+            // As many draws as 256 bytes give.
+            for _ in 0..(256 / count) * count {
+                drawn[usize::from(sampler.draw(&characters).unwrap())] += 1;
+            }
+            assert!(drawn[..count].iter().all(|times| *times == 256 / count), "{count}: {drawn:?}");
+        }
+    }
+
+    #[test]
+    fn a_source_that_gives_nothing_usable_is_found_out() {
+        let mut stuck = Sampler::new(|bytes: &mut [u8]| {
+            bytes.fill(255);
+            Ok(())
+        });
+        assert!(matches!(stuck.draw(b"0123456789"), Err(RandomnessError::Broken)));
+    }
+
+    #[test]
+    fn a_source_that_fails_is_said_to_fail() {
+        let mut failing =
+            Sampler::new(|_: &mut [u8]| Err(RandomnessError::System(getrandom::Error::UNSUPPORTED)));
+        assert!(matches!(failing.draw(b"ab"), Err(RandomnessError::System(_))));
+    }
+}

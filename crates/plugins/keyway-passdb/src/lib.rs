@@ -1,0 +1,105 @@
+//! A secret store that makes passwords: by stored settings, on any storage engine.
+//!
+//! It is the plugin `passdb` ([`PassDbPlugin`]). A secret is created with a value, as anywhere, or
+//! without one; then the store draws a password. So nobody thinks up, types, or even sees it
+//! who does not ask for it with `get`.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use keyway_core::{Plugins, Resources, Structured, Table, plugins};
+//! use keyway_seal::{Key, KeyRing};
+//! use keyway_secrets::{
+//!     Configure, NewSecret, Opening, Recipe, SecretAddress, SecretChange, SecretName, SecretStores, StoreName,
+//! };
+//! use keyway_storage::{Memory, Storage};
+//!
+//! const PLUGINS: Plugins = plugins! { keyway_passdb };
+//!
+//! # futures_executor::block_on(async {
+//! let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<SecretStores>("passdb")?;
+//!
+//! // In earnest: keys from a key source, and `Sqlite::open("passwords.db")`.
+//! let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+//! let keys = KeyRing::new([Key::generate()?])?;
+//! let opening = Opening::new(StoreName::new("services")?, plugin.metadata().clone(), keys)
+//!     // What a new store begins with: 32 letters and digits, at least one of them a digit.
+//!     .with_configuration(serde_json::json!({
+//!         "settings": { "length": 32, "alphabet": "alphanumeric", "require": ["digit"] }
+//!     }))
+//!     .with_resources(Resources::new().with(storage));
+//! let store = plugin.open(&opening)?;
+//! store.initialize().await?;
+//!
+//! // As the settings say. The answer is the header; `get` reads the password.
+//! let database = SecretAddress::shared(SecretName::new("database")?);
+//! store.create(NewSecret::generated(database.clone(), Recipe::new())).await?;
+//! let secret = store.get(&database).await?;
+//! let first = secret.value.expose_text().expect("passwords are texts");
+//! assert!(first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+//!
+//! // Otherwise, for one secret.
+//! let pin = SecretAddress::shared(SecretName::new("door")?);
+//! store.create(NewSecret::generated(pin.clone(), Recipe::new().length(8).alphabet("digits"))).await?;
+//!
+//! // A new password in the place of the old one, if nobody else was quicker.
+//! let renewal = SecretChange::generated(Recipe::new());
+//! store.modify(&database, renewal.if_version(secret.header.version.unwrap())).await?;
+//! assert_ne!(store.get(&database).await?.value.expose_text(), Some(first));
+//!
+//! // Other settings, for all that is made from now on, also after a restart.
+//! let mut settings = Table::new();
+//! settings.insert("length", Structured::Integer(64.into()));
+//! let in_force = store.configure(Configure::Write(settings)).await?;
+//! assert_eq!(in_force.to_json().unwrap()["alphabet"], "printable");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Settings
+//! | name | type | if left out | |
+//! | --- | --- | --- | --- |
+//! | `length` | a number | 20 | how many characters, from 8 to 1024 (decision C11) |
+//! | `alphabet` | a text | `printable` | one of [`keyway_passwords::Alphabet`]'s names |
+//! | `require` | a list of texts | none | classes of which each password has at least one character: `lowercase`, `uppercase`, `digit`, `punctuation` |
+//!
+//! They are stored, sealed, with the store, and checked before. Whoever makes a password makes it by those
+//! that are in force when it is stored: the commit checks that nobody has changed them
+//! meanwhile. `configure` replaces all of them: what it is not given is as if left out. The key
+//! `settings` of [`PassDbConfiguration`] says what a new store begins with.
+//!
+//! A [`Recipe`](keyway_secrets::Recipe) replaces length and alphabet for one secret. Required classes
+//! that its alphabet has no characters of are then not required: digits with a capital letter in
+//! them are not what who asked for digits wants.
+//!
+//! Given values are stored as they are given: the settings are about passwords that are made here.
+//!
+//! # Where it lies, and what else holds
+//! It is the store of [`keyway_generic`] with other settings: see there for the layout, for keys
+//! and rotation, for what is hidden and what is not. The length of a password shows at rest, to
+//! 16 bytes. Linking this crate links the plugin `generic` too. Passwords are drawn by [`keyway_passwords`].
+//!
+//! The files of Convection's PassDB plugin are opened by `convection-passdb`, of the crate
+//! `keyway-convection`.
+//!
+//! # Features
+//! `schemars`: the JSON schema of [`PassDbConfiguration`]. Off by default.
+
+mod plugin;
+mod settings;
+
+pub use plugin::{PassDbConfiguration, PassDbPlugin};
+pub use settings::{DEFAULT_LENGTH, PassDbSettings};
+
+keyway_core::register! {
+    keyway_secrets::SecretStores {
+        id: "passdb",
+        name: "Keyway PassDB",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261122,
+        compatibility: ">=:1.0,<:2.0",
+        plugin: PassDbPlugin,
+    }
+}

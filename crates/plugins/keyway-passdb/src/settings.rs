@@ -1,0 +1,120 @@
+//! The settings of a store: the rule for the passwords that it makes (decisions C10, C11).
+
+use keyway_core::SecretValue;
+use keyway_generic::StoreSettings;
+use keyway_passwords::{Alphabet, CharacterClass, PasswordRule, RuleError};
+use keyway_secrets::{Recipe, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// How many characters a password has if nothing is said.
+pub const DEFAULT_LENGTH: u32 = 20;
+
+/// The settings of a store. What is left out is as in [`PassDbSettings::default`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct PassDbSettings {
+    /// How many characters a password has, from 8 to 1024.
+    pub length: u32,
+    /// The alphabet that they are drawn from, by its name: see [`Alphabet`].
+    pub alphabet: String,
+    /// The classes of which a password has at least one character, by their names: see
+    /// [`CharacterClass`].
+    pub require: Vec<String>,
+}
+
+impl Default for PassDbSettings {
+    /// Twenty printable characters, as Convection's PassDB plugin does.
+    fn default() -> Self {
+        Self { length: DEFAULT_LENGTH, alphabet: Alphabet::Printable.name().to_owned(), require: Vec::new() }
+    }
+}
+
+impl PassDbSettings {
+    /// The rule that these settings are.
+    ///
+    /// # Errors
+    /// [`RuleError`] says what no password can keep.
+    pub fn rule(&self) -> Result<PasswordRule, RuleError> {
+        let classes = self.classes()?;
+        PasswordRule::new(self.length, self.alphabet.parse()?)?.requiring(classes)
+    }
+
+    /// The rule for one password: what `recipe` says, else what the settings say.
+    fn rule_for(&self, recipe: &Recipe) -> Result<PasswordRule, RuleError> {
+        let alphabet: Alphabet = recipe.alphabet.as_deref().unwrap_or(&self.alphabet).parse()?;
+        let in_alphabet =
+            |class: &CharacterClass| alphabet.characters().bytes().any(|byte| class.contains(byte));
+        let classes = self.classes()?.into_iter().filter(in_alphabet);
+        PasswordRule::new(recipe.length.unwrap_or(self.length), alphabet)?.requiring(classes)
+    }
+
+    fn classes(&self) -> Result<Vec<CharacterClass>, RuleError> {
+        self.require.iter().map(|name| name.parse()).collect()
+    }
+}
+
+impl StoreSettings for PassDbSettings {
+    const GENERATES_VALUES: bool = true;
+
+    fn check(&self) -> Result<(), StoreError> {
+        self.rule().map(drop).map_err(|error| StoreError::invalid("the settings", error.to_string()))
+    }
+
+    fn generate(&self, recipe: &Recipe) -> Result<SecretValue, StoreError> {
+        let rule = self
+            .rule_for(recipe)
+            .map_err(|error| StoreError::invalid("the recipe for the value", error.to_string()))?;
+        let password = rule.generate().map_err(|error| StoreError::system("draw a password", error))?;
+        Ok(SecretValue::text(password.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(settings: &PassDbSettings, recipe: &Recipe) -> String {
+        settings.generate(recipe).unwrap().expose_text().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_recipe_replaces_what_it_says_and_no_more() {
+        let settings =
+            PassDbSettings { length: 30, alphabet: "digits".to_owned(), require: vec!["digit".to_owned()] };
+        assert_eq!(made(&settings, &Recipe::new()).len(), 30);
+        assert_eq!(made(&settings, &Recipe::new().length(9)).len(), 9);
+        let letters = made(&settings, &Recipe::new().alphabet("ascii_letters"));
+        assert!(letters.len() == 30 && letters.bytes().all(|byte| byte.is_ascii_alphabetic()), "{letters}");
+        let hex = made(&settings, &Recipe::new().alphabet("hex"));
+        assert!(hex.bytes().any(|byte| byte.is_ascii_digit()), "still required: {hex}");
+    }
+
+    #[test]
+    fn what_no_password_can_keep_is_refused() {
+        let wrong = |change: fn(&mut PassDbSettings)| {
+            let mut settings = PassDbSettings::default();
+            change(&mut settings);
+            let error = settings.check().unwrap_err();
+            assert!(matches!(error, StoreError::Invalid { .. }), "{error}");
+            error.to_string()
+        };
+        assert!(wrong(|settings| settings.length = 7).contains("from 8 to 1024"));
+        assert!(wrong(|settings| settings.length = 1025).contains("from 8 to 1024"));
+        assert!(wrong(|settings| settings.alphabet = "whitespace".into()).contains("printable, "));
+        assert!(wrong(|settings| settings.require = vec!["emoji".into()]).contains("punctuation"));
+        assert!(
+            wrong(|settings| {
+                settings.alphabet = "digits".into();
+                settings.require = vec!["uppercase".into()];
+            })
+            .contains("has none of it")
+        );
+        for recipe in [Recipe::new().length(0), Recipe::new().alphabet("")] {
+            let error = PassDbSettings::default().generate(&recipe).unwrap_err();
+            assert!(matches!(error, StoreError::Invalid { .. }), "{recipe}: {error}");
+        }
+    }
+}
