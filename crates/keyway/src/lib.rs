@@ -35,6 +35,7 @@
 //!
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
+//! | `client` | yes | [`client`]: what an application reads and writes secrets with |
 //! | `secrets` | yes | [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
 //! | `sqlite` | yes | the engine `Sqlite` in [`storage`] |
 //! | `schemars` | no | JSON schemas of plugin configurations |
@@ -43,6 +44,8 @@
 
 pub use keyway_core::*;
 
+#[cfg(feature = "client")]
+pub use keyway_client as client;
 #[cfg(feature = "secrets")]
 pub use keyway_host::stores;
 #[cfg(feature = "secrets")]

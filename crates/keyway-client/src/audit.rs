@@ -1,0 +1,253 @@
+//! Who asked for what, and what came of it.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use keyway_core::{ErrorKind, PluginError};
+
+use crate::{Error, Layer, Secrets};
+
+/// Is told of every access that a client makes, and never of a value.
+///
+/// It is called once for each operation, when that ends, on the thread that ran it: also
+/// when the operation failed, and when its future was dropped before it ended. It should
+/// be quick, because the caller waits for it. What it panics with is dropped, and the
+/// caller gets the operation's result nevertheless.
+///
+/// A closure is one:
+///
+/// ```
+/// use keyway_client::{Access, AccessAudit};
+///
+/// fn is_one(audit: impl AccessAudit) {}
+/// is_one(|access: &Access<'_>| println!("{access}"));
+/// ```
+pub trait AccessAudit: Send + Sync {
+    /// An operation ended.
+    fn accessed(&self, access: &Access<'_>);
+}
+
+impl<F: Fn(&Access<'_>) + Send + Sync> AccessAudit for F {
+    fn accessed(&self, access: &Access<'_>) {
+        self(access);
+    }
+}
+
+/// One access. `Display` is one line for a log: names in it are escaped.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Access<'a> {
+    /// The name of the client, where it has one.
+    pub client: Option<&'a str>,
+    /// Who asked, where the application said so.
+    pub requester: Option<&'a str>,
+    /// What was asked for.
+    pub operation: Operation,
+    /// The key, for an operation on one secret.
+    pub key: Option<&'a str>,
+    /// The environment that the client stands in, or that an operation on environments
+    /// is about.
+    pub environment: Option<&'a str>,
+    /// The layer that gave the secret; only for a single secret that was read.
+    pub layer: Option<Layer>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl fmt::Display for Access<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.operation.as_str())?;
+        for (what, text) in [
+            ("client", self.client),
+            ("requester", self.requester),
+            ("key", self.key),
+            ("environment", self.environment),
+        ] {
+            if let Some(text) = text {
+                write!(f, " {what}=\"{}\"", text.escape_debug())?;
+            }
+        }
+        if let Some(layer) = self.layer {
+            write!(f, " layer={layer}")?;
+        }
+        write!(f, " outcome={} microseconds={}", self.outcome, self.duration.as_micros())
+    }
+}
+
+/// What was asked for: the method of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `get`, `get_or` and `get_required`.
+    Get,
+    /// `retrieve` and `find`.
+    Retrieve,
+    /// `list` and `list_all`, with values.
+    List,
+    /// `list_names`.
+    ListNames,
+    /// `create`.
+    Create,
+    /// `modify`.
+    Modify,
+    /// `delete` and `delete_if_version`.
+    Delete,
+    /// `list_environments`.
+    ListEnvironments,
+    /// `retrieve_environment` and the deprecated `get_environment`.
+    RetrieveEnvironment,
+    /// `create_environment`.
+    CreateEnvironment,
+    /// `modify_environment`.
+    ModifyEnvironment,
+    /// `export`: all values of a place, to take them elsewhere.
+    Export,
+    /// `plan_import`: reads all values of a place to compare them.
+    PlanImport,
+}
+
+impl Operation {
+    /// The name of the method.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Retrieve => "retrieve",
+            Self::List => "list",
+            Self::ListNames => "list_names",
+            Self::Create => "create",
+            Self::Modify => "modify",
+            Self::Delete => "delete",
+            Self::ListEnvironments => "list_environments",
+            Self::RetrieveEnvironment => "retrieve_environment",
+            Self::CreateEnvironment => "create_environment",
+            Self::ModifyEnvironment => "modify_environment",
+            Self::Export => "export",
+            Self::PlanImport => "plan_import",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What came of an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It succeeded.
+    Done,
+    /// It failed. A secret that is not there is `Failed(NotFound)`, also when the caller
+    /// was given a default value in its place.
+    Failed(ErrorKind),
+    /// The future was dropped before the operation ended. Whether a write took effect is
+    /// not known.
+    Cancelled,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "done",
+            Self::Failed(kind) => kind.code(),
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// An operation under way. It is reported once: by [`end`](Self::end), or when it is
+/// dropped.
+pub(crate) struct Call<'a> {
+    client: &'a Secrets,
+    operation: Operation,
+    key: Option<&'a str>,
+    environment: Option<&'a str>,
+    /// `None` when nobody wants to know: reading the clock costs more than the rest.
+    begun: Option<Instant>,
+    ended: bool,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(
+        client: &'a Secrets,
+        operation: Operation,
+        key: Option<&'a str>,
+        environment: Option<&'a str>,
+    ) -> Self {
+        let observed = client.audit().is_some() || tracing::enabled!(tracing::Level::WARN);
+        Self { client, operation, key, environment, begun: observed.then(Instant::now), ended: false }
+    }
+
+    /// Reports how the operation ended, and hands its result on.
+    pub(crate) fn end<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
+        self.report(None, result.as_ref().err());
+        result
+    }
+
+    /// As [`end`](Self::end), for a single secret that a layer gave.
+    pub(crate) fn end_in_layer<T>(
+        mut self,
+        result: Result<T, Error>,
+        layer: impl FnOnce(&T) -> Layer,
+    ) -> Result<T, Error> {
+        self.report(result.as_ref().ok().map(layer), result.as_ref().err());
+        result
+    }
+
+    fn report(&mut self, layer: Option<Layer>, error: Option<&Error>) {
+        self.ended = true;
+        let Some(begun) = self.begun else { return };
+        self.tell(begun, layer, error.map_or(Outcome::Done, |error| Outcome::Failed(error.kind())));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell(&self, begun: Instant, layer: Option<Layer>, outcome: Outcome) {
+        let access = Access {
+            client: self.client.name(),
+            requester: self.client.requester(),
+            operation: self.operation,
+            key: self.key,
+            environment: self.environment,
+            layer,
+            outcome,
+            duration: begun.elapsed(),
+        };
+        trace(&access);
+        if let Some(audit) = self.client.audit()
+            && catch_unwind(AssertUnwindSafe(|| audit.accessed(&access))).is_err()
+        {
+            tracing::error!(operation = access.operation.as_str(), "the access audit panicked");
+        }
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if let Some(begun) = self.begun.filter(|_| !self.ended) {
+            self.tell(begun, None, Outcome::Cancelled);
+        }
+    }
+}
+
+/// What is not the caller's doing is a warning; all else is for who wants to see much.
+fn trace(access: &Access<'_>) {
+    let callers = matches!(
+        access.outcome,
+        Outcome::Done
+            | Outcome::Cancelled
+            | Outcome::Failed(
+                ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Conflict | ErrorKind::Invalid
+            )
+    );
+    if callers {
+        tracing::debug!(%access, "secrets");
+    } else {
+        tracing::warn!(%access, "secrets");
+    }
+}

@@ -1,0 +1,161 @@
+//! The client without futures.
+//!
+//! [`Secrets`] has the methods of [`crate::Secrets`] under the same names. Each waits on the
+//! calling thread until the store has answered.
+//!
+//! # Runtimes
+//!
+//! * Outside of any runtime the future runs on the calling thread alone. That is enough for
+//!   the plugins and the storage engines of this project, which know no runtime. A store
+//!   that `keyway-host` opened needs tokio: say which one with [`Secrets::on`].
+//! * On a thread where a tokio runtime may be blocked (`spawn_blocking`) that runtime is
+//!   used.
+//! * In asynchronous code every method answers [`InsideRuntime`](Error::InsideRuntime) and
+//!   does nothing: waiting there could wait for a task that this very thread has to run.
+//!   tokio can tell only by a panic, which is contained here; its message still reaches the
+//!   process's panic hook.
+
+use std::future::Future;
+use std::panic::catch_unwind;
+
+use keyway_secrets::{Environment, SecretHeader, SecretVersion};
+use secrecy::SecretString;
+use tokio::runtime::Handle;
+
+use crate::{Bundle, Change, Draft, Error, ImportPlan, ListedName, Resolution, ResolvedSecret};
+
+/// The client that waits. See the [module](self) for where it may be used, and
+/// [`crate::Secrets`] for what each method does.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # fn example(store: Arc<dyn keyway_secrets::SecretStore>) -> Result<(), keyway_client::Error> {
+/// use keyway_client::blocking;
+///
+/// let secrets = blocking::Secrets::from(keyway_client::Secrets::new(store));
+/// let password = secrets.in_environment("staging").get("DATABASE_PASSWORD")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    client: crate::Secrets,
+    runtime: Option<Handle>,
+}
+
+impl From<crate::Secrets> for Secrets {
+    fn from(client: crate::Secrets) -> Self {
+        Self { client, runtime: None }
+    }
+}
+
+impl Secrets {
+    /// A client that uses this runtime where the calling thread has none.
+    #[must_use]
+    pub fn on(client: crate::Secrets, runtime: Handle) -> Self {
+        Self { client, runtime: Some(runtime) }
+    }
+
+    /// The asynchronous client.
+    pub fn client(&self) -> &crate::Secrets {
+        &self.client
+    }
+
+    fn with(&self, client: crate::Secrets) -> Self {
+        Self { client, runtime: self.runtime.clone() }
+    }
+
+    fn wait<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if let Ok(current) = Handle::try_current() {
+            // tokio has no way to ask, and refuses by a panic.
+            return match catch_unwind(|| current.block_on(async {})) {
+                Ok(()) => current.block_on(future),
+                Err(_) => Err(Error::InsideRuntime),
+            };
+        }
+        if let Some(runtime) = &self.runtime {
+            return runtime.block_on(future);
+        }
+        match futures_executor::enter() {
+            // Only a question: the executor enters by itself.
+            Ok(entered) => drop(entered),
+            Err(_) => return Err(Error::InsideRuntime),
+        }
+        futures_executor::block_on(future)
+    }
+
+    /// See [`crate::Secrets::in_environment`]. Does not wait.
+    #[must_use]
+    pub fn in_environment(&self, environment: &str) -> Self {
+        self.with(self.client.in_environment(environment))
+    }
+
+    /// See [`crate::Secrets::shared`]. Does not wait.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        self.with(self.client.shared())
+    }
+
+    /// See [`crate::Secrets::with_resolution`]. Does not wait.
+    #[must_use]
+    pub fn with_resolution(&self, resolution: Resolution) -> Self {
+        self.with(self.client.with_resolution(resolution))
+    }
+
+    /// See [`crate::Secrets::on_behalf_of`]. Does not wait.
+    #[must_use]
+    pub fn on_behalf_of(&self, requester: &str) -> Self {
+        self.with(self.client.on_behalf_of(requester))
+    }
+
+    /// See [`crate::Secrets::environment`]. Does not wait.
+    pub fn environment(&self) -> Option<&str> {
+        self.client.environment()
+    }
+
+    /// See [`crate::Secrets::resolution`]. Does not wait.
+    pub fn resolution(&self) -> Resolution {
+        self.client.resolution()
+    }
+}
+
+/// Methods that wait for those of the asynchronous client.
+macro_rules! waiting {
+    ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        impl Secrets {$(
+            #[doc = concat!("See [`crate::Secrets::", stringify!($name), "`].")]
+            ///
+            /// # Errors
+            /// As there, and [`InsideRuntime`](Error::InsideRuntime).
+            $(#[$attribute])*
+            pub fn $name(&self, $($argument: $type),*) -> Result<$answer, Error> {
+                self.wait(self.client.$name($($argument),*))
+            }
+        )*}
+    };
+}
+
+waiting! {
+    get(key: &str) -> Option<SecretString>;
+    get_or(key: &str, default: impl Into<SecretString> + Send) -> SecretString;
+    get_required(key: &str) -> SecretString;
+    find(key: &str) -> Option<ResolvedSecret>;
+    retrieve(key: &str) -> ResolvedSecret;
+    list() -> Vec<ResolvedSecret>;
+    list_all() -> Vec<ResolvedSecret>;
+    list_names() -> Vec<ListedName>;
+    create(key: &str, draft: impl Into<Draft> + Send) -> SecretHeader;
+    modify(key: &str, change: impl Into<Change> + Send) -> SecretHeader;
+    delete(key: &str) -> ();
+    delete_if_version(key: &str, expected: SecretVersion) -> ();
+    list_environments() -> Vec<Environment>;
+    retrieve_environment(name: &str) -> Environment;
+    #[deprecated(note = "use `retrieve_environment`, which says what is missing")]
+    #[allow(deprecated)] // The same one waits for the same one.
+    get_environment(name: &str) -> Option<Environment>;
+    create_environment(name: &str, external_url: Option<&str>) -> Environment;
+    modify_environment(name: &str, external_url: Option<&str>) -> Environment;
+    export() -> Bundle;
+    plan_import(bundle: &Bundle) -> ImportPlan;
+    import(bundle: &Bundle) -> ImportPlan;
+}

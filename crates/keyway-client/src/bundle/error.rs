@@ -1,0 +1,86 @@
+//! What can be wrong with what is imported or exported.
+
+use keyway_core::{ErrorKind, MediaKind, PluginError};
+use keyway_secrets::NameError;
+
+/// Why something cannot be imported or exported. It names lines and keys, never a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// A line of dotenv is not as it should be.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong, and what to do.
+        reason: &'static str,
+    },
+    /// A key stands twice.
+    #[error("the key \"{key}\" stands twice{}", Lines(*.first, *.line))]
+    Duplicate {
+        /// The key.
+        key: String,
+        /// The line of the first one, where there are lines.
+        first: Option<usize>,
+        /// The line of the second one.
+        line: Option<usize>,
+    },
+    /// It is not JSON.
+    #[error("line {line}, column {column}: this is not JSON")]
+    NotJson {
+        /// The line, counted from 1.
+        line: usize,
+        /// The column, counted from 1.
+        column: usize,
+    },
+    /// It is JSON of another shape.
+    #[error("{0}: give an object of texts, or a list of objects with `key` and `value`")]
+    Shape(&'static str),
+    /// A value is no text, and these formats hold only texts.
+    #[error("the value of \"{key}\" is no text but {kind}")]
+    NotText {
+        /// The key.
+        key: String,
+        /// What the value is.
+        kind: MediaKind,
+    },
+    /// A value in JSON is no text.
+    #[error("the value of \"{key}\" is no text: put it into quotes")]
+    NotTextInJson {
+        /// The key.
+        key: String,
+    },
+    /// Dotenv cannot have it.
+    #[error("\"{key}\" cannot be written as dotenv: {reason}")]
+    NotDotenv {
+        /// The key.
+        key: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A store must not have such a key.
+    #[error("\"{key}\" cannot be the key of a secret: {reason}")]
+    Key {
+        /// The key, with control characters escaped.
+        key: String,
+        /// Why not.
+        reason: NameError,
+    },
+}
+
+impl PluginError for BundleError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
+}
+
+struct Lines(Option<usize>, Option<usize>);
+
+impl std::fmt::Display for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.0, self.1) {
+            (Some(first), Some(second)) => write!(f, ", in the lines {first} and {second}"),
+            _ => Ok(()),
+        }
+    }
+}

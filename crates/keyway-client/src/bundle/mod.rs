@@ -1,0 +1,131 @@
+//! Keys and values on their way in or out: as dotenv, or as JSON.
+
+mod dotenv;
+mod error;
+mod json;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+pub use error::BundleError;
+
+/// Keys and their texts, each key once, sorted by key: what is exported to or imported from
+/// dotenv or JSON.
+///
+/// ```
+/// use keyway_client::{Bundle, ExposeSecret};
+///
+/// let bundle = Bundle::from_dotenv("# staging\nHOST=db.internal\nexport PASSWORD='it''s'\n")
+///     .unwrap_err();
+/// assert_eq!(bundle.to_string(), "line 3: a quoted value must end the line: put all of it into one pair of quotes");
+///
+/// let bundle = Bundle::from_dotenv("HOST=db.internal\nPASSWORD=\"costs \\$5\"\n")?;
+/// assert_eq!(bundle.get("PASSWORD").unwrap().expose_secret(), "costs $5");
+/// assert_eq!(bundle.to_dotenv()?.expose_secret(), "HOST=\"db.internal\"\nPASSWORD=\"costs \\$5\"\n");
+/// # Ok::<(), keyway_client::BundleError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Bundle(BTreeMap<String, SecretString>);
+
+impl Bundle {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// [`Duplicate`](BundleError::Duplicate) when it is there already.
+    pub fn push(&mut self, key: &str, value: impl Into<SecretString>) -> Result<(), BundleError> {
+        if self.0.contains_key(key) {
+            return Err(BundleError::Duplicate {
+                key: key.escape_debug().to_string(),
+                line: None,
+                first: None,
+            });
+        }
+        self.0.insert(key.to_owned(), value.into());
+        Ok(())
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&SecretString> {
+        self.0.get(key)
+    }
+
+    /// All keys and values, sorted by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &SecretString)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads dotenv: the part of it about which a POSIX shell, which sources the file, and
+    /// this reader agree. What they would read differently is refused.
+    ///
+    /// * A line is empty, a comment (`#`), or `KEY=value`, perhaps after `export `, without
+    ///   white space around the `=`. A comment may follow the value after white space.
+    /// * A key is `[A-Za-z_][A-Za-z0-9_.-]*`. (A shell takes no `.` and no `-`.)
+    /// * A plain value has none of the characters that a shell or another reader of dotenv
+    ///   treats specially: white space, control characters and ``"'\$`&|;<>()#~``.
+    /// * Between `'` and `'` everything stands for itself, line ends too.
+    /// * Between `"` and `"` a backslash stands before `"`, `\`, `$`, `` ` `` or a line end
+    ///   (which both vanish); everything else but a bare `$` and `` ` `` stands for itself,
+    ///   line ends too. So `"\n"` is refused: to a shell it is two characters, to other
+    ///   readers a line end.
+    ///
+    /// # Errors
+    /// They name the line, never what stands there.
+    pub fn from_dotenv(text: &str) -> Result<Self, BundleError> {
+        dotenv::read(text)
+    }
+
+    /// Writes dotenv: one `KEY="value"` for each key. A POSIX shell and
+    /// [`from_dotenv`](Self::from_dotenv) read the same values.
+    ///
+    /// # Errors
+    /// [`NotDotenv`](BundleError::NotDotenv) for a key that dotenv cannot have, or a value
+    /// with a NUL, which no shell can hold. Then nothing is written.
+    pub fn to_dotenv(&self) -> Result<SecretString, BundleError> {
+        dotenv::write(self)
+    }
+
+    /// Reads JSON: an object of texts, or a list of objects with the fields `key` and `value`
+    /// as Locker's clients export it. Other fields of those are skipped.
+    ///
+    /// # Errors
+    /// They name the line or the key, never a value.
+    pub fn from_json(text: &str) -> Result<Self, BundleError> {
+        json::read(text)
+    }
+
+    /// Writes JSON: an object of texts.
+    pub fn to_json(&self) -> SecretString {
+        json::write(self)
+    }
+
+    /// Whether both have the same keys and values. Not in constant time.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && self.0.iter().zip(&other.0).all(|((key, value), (other_key, other_value))| {
+                key == other_key && value.expose_secret() == other_value.expose_secret()
+            })
+    }
+}
+
+impl fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.keys().map(|key| (key, "[REDACTED]"))).finish()
+    }
+}

@@ -1,0 +1,81 @@
+//! Makes a client.
+
+use std::fmt;
+use std::sync::Arc;
+
+use keyway_secrets::SecretStore;
+
+use super::{Core, Place, Secrets};
+use crate::{AccessAudit, Resolution};
+
+/// Makes a [`Secrets`] with more than a store.
+#[must_use]
+pub struct SecretsBuilder {
+    store: Arc<dyn SecretStore>,
+    audit: Option<Arc<dyn AccessAudit>>,
+    name: Option<String>,
+    requester: Option<Arc<str>>,
+    place: Place,
+    resolution: Resolution,
+}
+
+impl SecretsBuilder {
+    pub(super) fn new(store: Arc<dyn SecretStore>) -> Self {
+        Self {
+            store,
+            audit: None,
+            name: None,
+            requester: None,
+            place: Place::Shared,
+            resolution: Resolution::Exact,
+        }
+    }
+
+    /// The environment that the client stands in from the beginning; see
+    /// [`Secrets::in_environment`].
+    pub fn environment(mut self, environment: &str) -> Self {
+        self.place = Place::named(environment);
+        self
+    }
+
+    /// The policy; [`Exact`](Resolution::Exact) unless it is set (decision L1).
+    pub fn resolution(mut self, resolution: Resolution) -> Self {
+        self.resolution = resolution;
+        self
+    }
+
+    /// The name of the client, for the audit hook.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Who asks, for the audit hook.
+    pub fn requester(mut self, requester: &str) -> Self {
+        self.requester = Some(requester.into());
+        self
+    }
+
+    /// What is told of every access.
+    pub fn audit(mut self, audit: impl AccessAudit + 'static) -> Self {
+        self.audit = Some(Arc::new(audit));
+        self
+    }
+
+    /// The client. Does no I/O.
+    pub fn build(self) -> Secrets {
+        let Self { store, audit, name, requester, place, resolution } = self;
+        Secrets { core: Arc::new(Core { store, audit, name }), requester, place, resolution }
+    }
+}
+
+impl fmt::Debug for SecretsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretsBuilder")
+            .field("name", &self.name)
+            .field("requester", &self.requester)
+            .field("resolution", &self.resolution)
+            .field("audit", &self.audit.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+//! Operations on environments (Locker seed, "List environments" and the sections after it).
+
+use keyway_secrets::{Environment, EnvironmentChange, EnvironmentName, NewEnvironment};
+
+use super::Secrets;
+use crate::audit::Call;
+use crate::{Error, Operation};
+
+/// How many environments are asked for at a time.
+const PAGE: usize = 1000;
+
+impl Secrets {
+    /// All environments of the store (Locker seed, "List environments").
+    ///
+    /// # Errors
+    /// What the store answers; one without environments answers
+    /// [`Unsupported`](keyway_secrets::StoreError::Unsupported).
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn list_environments(&self) -> Result<Vec<Environment>, Error> {
+        let call = Call::new(self, Operation::ListEnvironments, None, None);
+        let environments = async {
+            let mut all = Vec::new();
+            let mut after = None;
+            loop {
+                let page = self.store().list_environments(after.as_ref(), PAGE).await?;
+                all.extend(page.environments);
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => return Ok(all),
+                }
+            }
+        };
+        let environments = environments.await;
+        call.end(environments)
+    }
+
+    /// An environment (Locker seed, "Retrieve an environment").
+    ///
+    /// # Errors
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store answers.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn retrieve_environment(&self, name: &str) -> Result<Environment, Error> {
+        let call = Call::new(self, Operation::RetrieveEnvironment, None, Some(name));
+        let environment =
+            async { Ok(self.store().retrieve_environment(&EnvironmentName::new(name)?).await?) };
+        let environment = environment.await;
+        call.end(environment)
+    }
+
+    /// An environment; `None` when it is not there. The seed's older name (decision L11).
+    ///
+    /// # Errors
+    /// As [`retrieve_environment`](Self::retrieve_environment), but for a missing one.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    #[deprecated(note = "use `retrieve_environment`, which says what is missing")]
+    pub async fn get_environment(&self, name: &str) -> Result<Option<Environment>, Error> {
+        match self.retrieve_environment(name).await {
+            Ok(environment) => Ok(Some(environment)),
+            Err(Error::EnvironmentNotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds an environment; `external_url` is any text that says where it is (Locker seed,
+    /// "Create new environment").
+    ///
+    /// # Errors
+    /// A conflict when it exists already, [`InvalidName`](Error::InvalidName), and what the
+    /// store answers.
+    ///
+    /// # Cancel safety
+    /// Once polled, whether a dropped call took effect is not known.
+    pub async fn create_environment(
+        &self,
+        name: &str,
+        external_url: Option<&str>,
+    ) -> Result<Environment, Error> {
+        let call = Call::new(self, Operation::CreateEnvironment, None, Some(name));
+        let environment = async {
+            let name = EnvironmentName::new(name)?;
+            let environment = NewEnvironment { name, external_url: external_url.map(str::to_owned) };
+            Ok(self.store().create_environment(environment).await?)
+        };
+        let environment = environment.await;
+        call.end(environment)
+    }
+
+    /// Sets the `external_url` of an environment; `None` takes it away (Locker seed,
+    /// "Update an environment"; the name is that of decision L11).
+    ///
+    /// # Errors
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store answers.
+    ///
+    /// # Cancel safety
+    /// Once polled, whether a dropped call took effect is not known.
+    pub async fn modify_environment(
+        &self,
+        name: &str,
+        external_url: Option<&str>,
+    ) -> Result<Environment, Error> {
+        let call = Call::new(self, Operation::ModifyEnvironment, None, Some(name));
+        let environment = async {
+            let name = EnvironmentName::new(name)?;
+            let change = EnvironmentChange { external_url: external_url.map(str::to_owned) };
+            Ok(self.store().modify_environment(&name, change).await?)
+        };
+        let environment = environment.await;
+        call.end(environment)
+    }
+}

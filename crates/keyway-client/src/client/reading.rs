@@ -1,0 +1,261 @@
+//! Reads of secrets, and the one rule by which a layer is chosen.
+
+use std::collections::HashSet;
+
+use keyway_secrets::{
+    EnvironmentFilter, ListQuery, ListedSecret, Secret, SecretAddress, SecretName, StoreError,
+};
+use secrecy::SecretString;
+
+use super::Secrets;
+use crate::audit::Call;
+use crate::secret::layer_of;
+use crate::{Error, ListedName, Operation, ResolvedSecret};
+
+/// How many secrets are asked for at a time. A store may give fewer.
+const PAGE: usize = 1000;
+
+impl Secrets {
+    /// The text of a secret; `None` when it is not there (Locker seed, "Get a secret
+    /// value").
+    ///
+    /// ```
+    /// # use keyway_client::{Error, Secrets};
+    /// # async fn get(secrets: Secrets) -> Result<(), Error> {
+    /// use keyway_client::ExposeSecret;
+    ///
+    /// if let Some(password) = secrets.in_environment("staging").get("DATABASE_PASSWORD").await? {
+    ///     log_in(password.expose_secret());
+    /// }
+    /// # fn log_in(_: &str) {}
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotText`](Error::NotText) for other values; [`retrieve`](Self::retrieve) reads
+    /// those. [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store
+    /// answers: every failure but a missing secret is an error (decisions L2, L5).
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn get(&self, key: &str) -> Result<Option<SecretString>, Error> {
+        unless_missing(self.get_required(key).await)
+    }
+
+    /// The text of a secret, or `default` when it is not there. An empty text is a text
+    /// (decision L5).
+    ///
+    /// # Errors
+    /// As [`get`](Self::get): the default stands for a missing secret only, never for an
+    /// environment that does not exist or a store that cannot be read.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn get_or(
+        &self,
+        key: &str,
+        default: impl Into<SecretString> + Send,
+    ) -> Result<SecretString, Error> {
+        let found = self.get(key).await?;
+        Ok(found.unwrap_or_else(|| default.into()))
+    }
+
+    /// The text of a secret that must be there.
+    ///
+    /// # Errors
+    /// [`SecretNotFound`](Error::SecretNotFound), else as [`get`](Self::get).
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn get_required(&self, key: &str) -> Result<SecretString, Error> {
+        let call = Call::new(self, Operation::Get, Some(key), self.environment());
+        let text = self.resolve(key).await.and_then(|secret| {
+            let layer = layer_of(&secret.header);
+            Ok((ResolvedSecret::new(secret).into_text()?, layer))
+        });
+        Ok(call.end_in_layer(text, |(_, layer)| *layer)?.0)
+    }
+
+    /// A secret with its header and the layer that gave it; `None` when it is not there.
+    ///
+    /// # Errors
+    /// As [`retrieve`](Self::retrieve), but for a missing secret.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn find(&self, key: &str) -> Result<Option<ResolvedSecret>, Error> {
+        unless_missing(self.retrieve(key).await)
+    }
+
+    /// A secret with its header and the layer that gave it (Locker seed, "Retrieve a
+    /// secret"). The value may be of any kind.
+    ///
+    /// # Errors
+    /// [`SecretNotFound`](Error::SecretNotFound),
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store answers.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn retrieve(&self, key: &str) -> Result<ResolvedSecret, Error> {
+        let call = Call::new(self, Operation::Retrieve, Some(key), self.environment());
+        let secret = self.resolve(key).await.map(ResolvedSecret::new);
+        call.end_in_layer(secret, |secret| secret.layer)
+    }
+
+    /// All secrets of the place that the client stands in, with their values, in bulk reads
+    /// (Locker seed, "List secrets"; decision L3).
+    ///
+    /// It agrees with [`retrieve`](Self::retrieve) under the same policy: with
+    /// [`SharedFallback`](crate::Resolution::SharedFallback) the shared secrets come along,
+    /// except those that the environment has too. The order is the store's, the environment's
+    /// secrets first. What others write meanwhile may or may not be seen.
+    ///
+    /// # Errors
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store answers.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn list(&self) -> Result<Vec<ResolvedSecret>, Error> {
+        let call = Call::new(self, Operation::List, None, self.environment());
+        call.end(self.secrets_here().await)
+    }
+
+    /// All secrets of the store with their values: those of every environment and the
+    /// shared ones, wherever the client stands. It is what Locker's `list()` answers. Each
+    /// says its environment.
+    ///
+    /// # Errors
+    /// What the store answers.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn list_all(&self) -> Result<Vec<ResolvedSecret>, Error> {
+        let call = Call::new(self, Operation::List, None, None);
+        let mut all = Vec::new();
+        let read = self.read(EnvironmentFilter::All, true, |listed| {
+            all.push(with_value(listed)?);
+            Ok(())
+        });
+        let read = read.await;
+        call.end(read.map(|()| all))
+    }
+
+    /// The keys of the place that the client stands in. No value is read. It agrees with
+    /// [`list`](Self::list).
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn list_names(&self) -> Result<Vec<ListedName>, Error> {
+        let call = Call::new(self, Operation::ListNames, None, self.environment());
+        call.end(self.names_here().await)
+    }
+
+    /// The rule: the layer that the client stands in, and where that has no such secret and
+    /// the policy says so, the shared layer. At most two reads.
+    async fn resolve(&self, key: &str) -> Result<Secret, Error> {
+        // What is read may have a name that must not be created: it was listed, after all.
+        let address = self.address(SecretName::of_existing(key))?;
+        let store = self.store();
+        match store.get(&address).await {
+            Err(StoreError::SecretNotFound { .. }) if self.falls_back() => {
+                let SecretAddress { environment, name } = address;
+                let shared = SecretAddress::shared(name);
+                match store.get(&shared).await {
+                    Err(StoreError::SecretNotFound { .. }) => {
+                        Err(Error::SecretNotFound { key: shared.name, environment, shared_too: true })
+                    }
+                    other => Ok(other?),
+                }
+            }
+            other => Ok(other?),
+        }
+    }
+
+    pub(super) async fn secrets_here(&self) -> Result<Vec<ResolvedSecret>, Error> {
+        let mut found = Vec::new();
+        self.read(self.layer()?, true, |listed| {
+            found.push(with_value(listed)?);
+            Ok(())
+        })
+        .await?;
+        if self.falls_back() {
+            let own = found.len();
+            let hidden: HashSet<_> = found.iter().map(|secret| secret.header.address.name.clone()).collect();
+            self.read(EnvironmentFilter::Shared, true, |listed| {
+                if own == 0 || !hidden.contains(&listed.header.address.name) {
+                    found.push(with_value(listed)?);
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(found)
+    }
+
+    async fn names_here(&self) -> Result<Vec<ListedName>, Error> {
+        let mut found = Vec::new();
+        let name = |listed: ListedSecret| ListedName {
+            layer: layer_of(&listed.header),
+            name: listed.header.address.name,
+        };
+        self.read(self.layer()?, false, |listed| {
+            found.push(name(listed));
+            Ok(())
+        })
+        .await?;
+        if self.falls_back() {
+            let hidden: HashSet<_> = found.iter().map(|listed| listed.name.clone()).collect();
+            self.read(EnvironmentFilter::Shared, false, |listed| {
+                if !hidden.contains(&listed.header.address.name) {
+                    found.push(name(listed));
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(found)
+    }
+
+    /// Reads a layer page by page.
+    async fn read(
+        &self,
+        layer: EnvironmentFilter,
+        with_values: bool,
+        mut take: impl FnMut(ListedSecret) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let mut query = ListQuery::all().of(layer).limit(PAGE);
+        query.with_values = with_values;
+        loop {
+            let page = self.store().list(&query).await?;
+            page.secrets.into_iter().try_for_each(&mut take)?;
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// A listed secret, which has the value that was asked for.
+fn with_value(listed: ListedSecret) -> Result<ResolvedSecret, Error> {
+    let ListedSecret { header, value } = listed;
+    match value {
+        Some(value) => Ok(ResolvedSecret::new(Secret { header, value })),
+        None => Err(Error::Store(StoreError::ContractViolation {
+            operation: "list",
+            violation: "it was asked for values, and left one out".to_owned(),
+        })),
+    }
+}
+
+fn unless_missing<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_secret_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

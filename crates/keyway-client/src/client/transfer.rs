@@ -1,0 +1,151 @@
+//! Import and export of a whole place.
+
+use std::collections::HashMap;
+
+use keyway_secrets::{SecretName, SecretVersion};
+use secrecy::ExposeSecret as _;
+
+use super::Secrets;
+use crate::audit::Call;
+use crate::{Bundle, BundleError, Change, Draft, Error, Operation, Resolution, SecretValue};
+
+/// What an import does, or did: each key of the bundle is in exactly one of the lists, in
+/// the bundle's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ImportPlan {
+    /// Keys that are not there yet.
+    pub created: Vec<String>,
+    /// Keys whose value is another one.
+    pub changed: Vec<String>,
+    /// Keys whose value is the same already: nothing is written.
+    pub unchanged: Vec<String>,
+}
+
+/// A step of an import.
+enum Step {
+    Create,
+    /// Changes the secret if it still has the version that was compared, where the store
+    /// keeps versions.
+    Change(Option<SecretVersion>),
+}
+
+impl Secrets {
+    /// All secrets of the place that the client stands in, as they resolve, to be written as
+    /// dotenv or JSON. Descriptions, versions and dates are left out.
+    ///
+    /// # Errors
+    /// [`Bundle`](Error::Bundle) when a value is no text, which neither format can hold;
+    /// else as [`list`](Self::list).
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn export(&self) -> Result<Bundle, Error> {
+        let call = Call::new(self, Operation::Export, None, self.environment());
+        let bundle = self.secrets_here().await.and_then(|secrets| {
+            let mut bundle = Bundle::new();
+            for secret in secrets {
+                let kind = secret.value.kind();
+                let SecretValue::Text(text) = secret.value else {
+                    let key = secret.header.address.name.as_str().to_owned();
+                    return Err(BundleError::NotText { key, kind }.into());
+                };
+                bundle.push(secret.header.address.name.as_str(), text)?;
+            }
+            Ok(bundle)
+        });
+        call.end(bundle)
+    }
+
+    /// What [`import`](Self::import) would do now, without doing it.
+    ///
+    /// # Errors
+    /// [`Bundle`](Error::Bundle) names a key that the store must not have; else as
+    /// [`list`](Self::list).
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn plan_import(&self, bundle: &Bundle) -> Result<ImportPlan, Error> {
+        Ok(self.prepare(bundle).await?.0)
+    }
+
+    /// Writes the secrets of a bundle into the layer that the client stands in: what is not
+    /// there is created, what has another value is changed, what has the same is left alone,
+    /// and nothing is deleted. Answers what was done.
+    ///
+    /// All of the bundle is checked before anything is written. The writes themselves are
+    /// one by one, because a store has no larger step: a failure in their midst is
+    /// [`ImportInterrupted`](Error::ImportInterrupted), and importing once more goes on.
+    /// A secret that somebody changes between the comparison and the write is a conflict,
+    /// in stores that keep versions.
+    ///
+    /// # Errors
+    /// As [`plan_import`](Self::plan_import), and
+    /// [`ImportInterrupted`](Error::ImportInterrupted).
+    ///
+    /// # Cancel safety
+    /// A dropped import wrote some of the secrets; import again to go on.
+    pub async fn import(&self, bundle: &Bundle) -> Result<ImportPlan, Error> {
+        let (plan, steps) = self.prepare(bundle).await?;
+        let total = steps.len();
+        for (written, (key, value, step)) in steps.into_iter().enumerate() {
+            let value = SecretValue::Text(value.clone());
+            let done = match step {
+                Step::Create => self.create(key, Draft::new(value)).await,
+                Step::Change(version) => {
+                    let mut change = Change::value(value);
+                    change.0.expected = version;
+                    self.modify(key, change).await
+                }
+            };
+            if let Err(error) = done {
+                let (key, source) = (SecretName::of_existing(key), Box::new(error));
+                return Err(Error::ImportInterrupted { key, written, total, source });
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn prepare<'a>(
+        &self,
+        bundle: &'a Bundle,
+    ) -> Result<(ImportPlan, Vec<(&'a str, &'a secrecy::SecretString, Step)>), Error> {
+        let call = Call::new(self, Operation::PlanImport, None, self.environment());
+        call.end(self.compare(bundle).await)
+    }
+
+    async fn compare<'a>(
+        &self,
+        bundle: &'a Bundle,
+    ) -> Result<(ImportPlan, Vec<(&'a str, &'a secrecy::SecretString, Step)>), Error> {
+        for (key, _) in bundle.iter() {
+            SecretName::new(key)
+                .map_err(|reason| BundleError::Key { key: key.escape_debug().to_string(), reason })?;
+        }
+        // What is written is the layer that the client stands in, so that is compared.
+        let there: HashMap<_, _> = self
+            .with_resolution(Resolution::Exact)
+            .secrets_here()
+            .await?
+            .into_iter()
+            .map(|secret| (secret.key().to_owned(), secret))
+            .collect();
+        let (mut plan, mut steps) = (ImportPlan::default(), Vec::new());
+        for (key, value) in bundle.iter() {
+            match there.get(key) {
+                None => {
+                    plan.created.push(key.to_owned());
+                    steps.push((key, value, Step::Create));
+                }
+                Some(old) if old.expose_text() == Some(value.expose_secret()) => {
+                    plan.unchanged.push(key.to_owned());
+                }
+                Some(old) => {
+                    plan.changed.push(key.to_owned());
+                    steps.push((key, value, Step::Change(old.header.version)));
+                }
+            }
+        }
+        Ok((plan, steps))
+    }
+}

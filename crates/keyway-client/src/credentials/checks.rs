@@ -1,0 +1,95 @@
+//! Checks of keys that need no service.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+use super::CredentialsError;
+
+/// Longer ones are refused before they are looked at.
+const LONGEST: usize = 4096;
+
+pub(super) fn access_key_id(id: &SecretString) -> Result<SecretString, CredentialsError> {
+    let id = id.expose_secret().trim();
+    if id.is_empty() {
+        return Err(super::source::missing_id());
+    }
+    if is_uuid_v4(id) { Ok(id.into()) } else { Err(CredentialsError::InvalidAccessKeyId) }
+}
+
+pub(super) fn secret_access_key(key: &SecretString) -> Result<SecretString, CredentialsError> {
+    let key = key.expose_secret().trim();
+    if key.is_empty() {
+        return Err(super::source::missing_key());
+    }
+    if key.len() > LONGEST {
+        return Err(CredentialsError::MalformedSecretAccessKey);
+    }
+    // The engine refuses missing padding and bits after the last byte, so only the canonical
+    // form is left.
+    match STANDARD.decode(key).map(Zeroizing::new) {
+        Ok(bytes) if !bytes.is_empty() => Ok(key.into()),
+        _ => Err(CredentialsError::MalformedSecretAccessKey),
+    }
+}
+
+/// `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`, where x is a hexadecimal digit in either case and
+/// y one of `89abAB`.
+fn is_uuid_v4(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            14 => byte == b'4',
+            19 => matches!(byte, b'8' | b'9' | b'a' | b'b' | b'A' | b'B'),
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
+    fn id(text: &str) -> Result<SecretString, CredentialsError> {
+        access_key_id(&text.into())
+    }
+
+    fn key(text: &str) -> Result<SecretString, CredentialsError> {
+        secret_access_key(&text.into())
+    }
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_4() {
+        assert_eq!(id(&format!("\t {ID}\r\n")).unwrap().expose_secret(), ID);
+        assert!(id(&ID.to_uppercase()).is_ok());
+        for wrong in [
+            "not-a-uuid",
+            "0f8fad5b-d9cb-469f-c165-70867728950e",
+            "0f8fad5b-d9cb-169f-a165-70867728950e",
+            "0f8fad5bd9cb469fa16570867728950e",
+            "{0f8fad5b-d9cb-469f-a165-70867728950e}",
+            "0f8fad5b-d9cb-469f-a165-70867728950g",
+            "0f8fad5b-d9cb-469f-a165-70867728950e0",
+            "0f8fad5b-d9cb-469f-a165-7086772895é",
+        ] {
+            assert!(matches!(id(wrong), Err(CredentialsError::InvalidAccessKeyId)), "{wrong}");
+        }
+        assert!(matches!(id(" "), Err(CredentialsError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_key_is_canonical_base64() {
+        for right in ["QUI=", " QUI=\n", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="] {
+            assert_eq!(key(right).unwrap().expose_secret(), right.trim());
+        }
+        // No padding, bits after the end, another alphabet, white space inside, nothing.
+        for wrong in ["QUI", "QUJ=", "_-8=", "QU I=", "QUI==", "A", "!!!", "="] {
+            assert!(matches!(key(wrong), Err(CredentialsError::MalformedSecretAccessKey)), "{wrong}");
+        }
+        let long = "A".repeat(LONGEST + 4);
+        assert!(matches!(key(&long), Err(CredentialsError::MalformedSecretAccessKey)));
+        assert!(matches!(key(""), Err(CredentialsError::Missing { .. })));
+    }
+}

@@ -1,0 +1,75 @@
+//! What can be wrong with credentials.
+
+use std::io;
+use std::path::PathBuf;
+
+use keyway_core::{ErrorKind, PluginError};
+
+/// Why there are no usable credentials. None of them shows a key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// A key is in none of the places that were looked at.
+    #[error("the {field} is missing: set {variable}, or write it to the credentials file")]
+    Missing {
+        /// Which key.
+        field: &'static str,
+        /// The variable of the environment that is looked at first.
+        variable: &'static str,
+    },
+    /// The access key ID is not one.
+    #[error("the access key ID is not a UUID of version 4: copy it from the dashboard again")]
+    InvalidAccessKeyId,
+    /// The secret access key is not one.
+    #[error("the secret access key is not canonical base64: copy it from the dashboard again")]
+    MalformedSecretAccessKey,
+    /// Others on this machine can read the file of credentials.
+    #[error("{path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`", path = path.display())]
+    ReadableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A line of the file of credentials is not as it should be.
+    #[error("{path}, line {line}: {reason}", path = path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The file of credentials cannot be read.
+    #[error("{path} cannot be read", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl CredentialsError {
+    /// The code word of Locker's newer clients, where they have one:
+    /// `missing_credentials`, `invalid_access_key_id`, `malformed_secret_access_key`.
+    pub const fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing { .. } => Some("missing_credentials"),
+            Self::InvalidAccessKeyId => Some("invalid_access_key_id"),
+            Self::MalformedSecretAccessKey => Some("malformed_secret_access_key"),
+            _ => None,
+        }
+    }
+}
+
+impl PluginError for CredentialsError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Syntax { .. } => ErrorKind::Invalid,
+            Self::Unreadable { .. } => ErrorKind::Internal,
+            _ => ErrorKind::Unauthorized,
+        }
+    }
+}

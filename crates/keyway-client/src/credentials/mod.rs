@@ -1,0 +1,105 @@
+//! Credentials for a service: where each field comes from, and checks that need no service.
+
+mod checks;
+mod error;
+mod ini;
+mod source;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+pub use error::CredentialsError;
+pub use source::CredentialsSource;
+
+/// Where the service is when nobody says otherwise (Locker seed, "Configuration access
+/// key").
+pub const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
+
+/// Credentials for a service, and where it is (decision L7).
+///
+/// Both keys are secret: the service takes the access key ID alone for proof of who asks.
+///
+/// ```
+/// use keyway_client::Credentials;
+///
+/// let environment = |name: &str| match name {
+///     "LOCKER_ACCESS_KEY_ID" => Some("0f8fad5b-d9cb-469f-a165-70867728950e".to_owned()),
+///     "SECRET_ACCESS_KEY" => Some("QUI=".to_owned()),
+///     _ => None,
+/// };
+/// let credentials = Credentials::source().environment(environment).resolve()?.checked()?;
+/// assert_eq!(credentials.api_base(), keyway_client::DEFAULT_API_BASE);
+/// # Ok::<(), keyway_client::CredentialsError>(())
+/// ```
+#[derive(Clone)]
+pub struct Credentials {
+    access_key_id: SecretString,
+    secret_access_key: SecretString,
+    api_base: String,
+    program: Option<PathBuf>,
+}
+
+impl Credentials {
+    /// Says where credentials come from.
+    pub fn source<'a>() -> CredentialsSource<'a> {
+        CredentialsSource::new()
+    }
+
+    /// Credentials from the environment of this process, else from
+    /// `~/.locker/credentials`, field by field, and checked.
+    ///
+    /// Blocks for one small file, if a field is missing in the environment.
+    ///
+    /// # Errors
+    /// As [`CredentialsSource::resolve`] and [`checked`](Self::checked).
+    pub fn from_process_environment() -> Result<Self, CredentialsError> {
+        Self::source().process_environment().home_file().resolve()?.checked()
+    }
+
+    /// The access key ID.
+    pub fn access_key_id(&self) -> &SecretString {
+        &self.access_key_id
+    }
+
+    /// The secret access key: canonical base64, if it was [`checked`](Self::checked).
+    pub fn secret_access_key(&self) -> &SecretString {
+        &self.secret_access_key
+    }
+
+    /// Where the service is, without a `/` at the end.
+    pub fn api_base(&self) -> &str {
+        &self.api_base
+    }
+
+    /// The program that talks to the service, where one is named.
+    pub fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
+    }
+
+    /// Checks what can be checked without the service, and cuts white space around both keys
+    /// off. The ID is looked at first.
+    ///
+    /// # Errors
+    /// [`InvalidAccessKeyId`](CredentialsError::InvalidAccessKeyId) unless it is a UUID of
+    /// version 4 with hyphens,
+    /// [`MalformedSecretAccessKey`](CredentialsError::MalformedSecretAccessKey) unless it is
+    /// canonical base64 and not empty.
+    pub fn checked(mut self) -> Result<Self, CredentialsError> {
+        self.access_key_id = checks::access_key_id(&self.access_key_id)?;
+        self.secret_access_key = checks::secret_access_key(&self.secret_access_key)?;
+        Ok(self)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("secret_access_key", &self.secret_access_key)
+            .field("api_base", &self.api_base)
+            .field("program", &self.program)
+            .finish()
+    }
+}

@@ -1,0 +1,204 @@
+//! Where each field of the credentials comes from.
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+use super::{Credentials, CredentialsError, DEFAULT_API_BASE, ini};
+
+/// What a name of the environment stands for.
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+
+/// The places that are looked at for each field: what was given explicitly, else the
+/// environment, else the file (decision L7). A blank field is one that is not there.
+///
+/// | field | environment | file |
+/// | --- | --- | --- |
+/// | access key ID | `LOCKER_ACCESS_KEY_ID`, `ACCESS_KEY_ID` | `access_key_id` |
+/// | secret access key | `LOCKER_SECRET_ACCESS_KEY`, `SECRET_ACCESS_KEY`, `LOCKER_ACCESS_KEY_SECRET`, `ACCESS_KEY_SECRET` | `secret_access_key` |
+/// | where the service is | `LOCKER_API_BASE` | `api_base` |
+/// | the program that talks to it | `LOCKER_CLI_PATH` | |
+///
+/// The environment is lent as a function, so that tests need not change that of the
+/// process. The file has lines `name = value`, at its beginning or under `[default]`; other
+/// sections, and lines that begin with `#` or `;`, are skipped.
+#[must_use]
+#[derive(Default)]
+pub struct CredentialsSource<'a> {
+    access_key_id: Option<SecretString>,
+    secret_access_key: Option<SecretString>,
+    api_base: Option<String>,
+    program: Option<PathBuf>,
+    environment: Option<Lookup<'a>>,
+    file: Option<File>,
+}
+
+enum File {
+    At(PathBuf),
+    InHome,
+}
+
+const ID: [&str; 2] = ["LOCKER_ACCESS_KEY_ID", "ACCESS_KEY_ID"];
+const KEY: [&str; 4] =
+    ["LOCKER_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY", "LOCKER_ACCESS_KEY_SECRET", "ACCESS_KEY_SECRET"];
+const API_BASE: [&str; 1] = ["LOCKER_API_BASE"];
+const PROGRAM: [&str; 1] = ["LOCKER_CLI_PATH"];
+
+pub(super) fn missing_id() -> CredentialsError {
+    CredentialsError::Missing { field: "access key ID", variable: ID[0] }
+}
+
+pub(super) fn missing_key() -> CredentialsError {
+    CredentialsError::Missing { field: "secret access key", variable: KEY[0] }
+}
+
+impl<'a> CredentialsSource<'a> {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The access key ID.
+    pub fn access_key_id(mut self, id: impl Into<SecretString>) -> Self {
+        self.access_key_id = Some(id.into());
+        self
+    }
+
+    /// The secret access key.
+    pub fn secret_access_key(mut self, key: impl Into<SecretString>) -> Self {
+        self.secret_access_key = Some(key.into());
+        self
+    }
+
+    /// Where the service is.
+    pub fn api_base(mut self, base: impl Into<String>) -> Self {
+        self.api_base = Some(base.into());
+        self
+    }
+
+    /// The program that talks to the service.
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
+        self.program = Some(path.into());
+        self
+    }
+
+    /// Looks at an environment.
+    pub fn environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
+        self.environment = Some(Box::new(lookup));
+        self
+    }
+
+    /// Looks at the environment of this process. What is not UTF-8 there is not there.
+    pub fn process_environment(self) -> Self {
+        self.environment(|name| std::env::var(name).ok())
+    }
+
+    /// Looks at a file. One that does not exist is an empty one.
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file = Some(File::At(path.into()));
+        self
+    }
+
+    /// Looks at `.locker/credentials` in the home directory: the one that `HOME`, or on
+    /// Windows `USERPROFILE`, says in the environment that was lent.
+    pub fn home_file(mut self) -> Self {
+        self.file = Some(File::InHome);
+        self
+    }
+
+    /// Looks at all places. The file is opened only if a field is not found before it.
+    ///
+    /// # Errors
+    /// [`Missing`](CredentialsError::Missing) for a key that is nowhere; for the file
+    /// [`ReadableByOthers`](CredentialsError::ReadableByOthers) (on Unix),
+    /// [`Syntax`](CredentialsError::Syntax) and
+    /// [`Unreadable`](CredentialsError::Unreadable).
+    pub fn resolve(self) -> Result<Credentials, CredentialsError> {
+        let id = self.access_key_id.clone().filter(is_set).or_else(|| self.variable(&ID));
+        let key = self.secret_access_key.clone().filter(is_set).or_else(|| self.variable(&KEY));
+        let base = self.api_base.clone().filter(|base| !base.trim().is_empty());
+        let base = base.or_else(|| self.plain_variable(&API_BASE));
+        let program = self.program.clone().filter(|path| !path.as_os_str().is_empty());
+        let program = program.or_else(|| self.plain_variable(&PROGRAM).map(PathBuf::from));
+        let file = if id.is_some() && key.is_some() { None } else { self.read_file()? };
+        let mut file = file.unwrap_or_default();
+        let base = base.or(file.api_base);
+        Ok(Credentials {
+            access_key_id: id.or(file.access_key_id.take()).ok_or_else(missing_id)?,
+            secret_access_key: key.or(file.secret_access_key.take()).ok_or_else(missing_key)?,
+            api_base: without_slash(base.as_deref().unwrap_or(DEFAULT_API_BASE)).to_owned(),
+            program,
+        })
+    }
+
+    fn variable(&self, names: &[&str]) -> Option<SecretString> {
+        let lookup = self.environment.as_ref()?;
+        names.iter().find_map(|name| lookup(name).map(SecretString::from).filter(is_set))
+    }
+
+    fn plain_variable(&self, names: &[&str]) -> Option<String> {
+        self.variable(names).map(|value| value.expose_secret().to_owned())
+    }
+
+    fn read_file(&self) -> Result<Option<ini::Fields>, CredentialsError> {
+        let path = match &self.file {
+            None => return Ok(None),
+            Some(File::At(path)) => path.clone(),
+            Some(File::InHome) => match self.plain_variable(&["HOME", "USERPROFILE"]) {
+                Some(home) => Path::new(&home).join(".locker").join("credentials"),
+                None => return Ok(None),
+            },
+        };
+        match read_private(&path)? {
+            Some(text) => ini::parse(&text)
+                .map(Some)
+                .map_err(|ini::Fault { line, reason }| CredentialsError::Syntax { path, line, reason }),
+            None => Ok(None),
+        }
+    }
+}
+
+impl fmt::Debug for CredentialsSource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialsSource")
+            .field("api_base", &self.api_base)
+            .field("program", &self.program)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_set(value: &SecretString) -> bool {
+    !value.expose_secret().trim().is_empty()
+}
+
+fn without_slash(base: &str) -> &str {
+    base.strip_suffix('/').unwrap_or(base)
+}
+
+/// Reads a file that only its owner may read; `None` when there is none.
+fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsError> {
+    /// Credentials are a few lines. What is larger is something else.
+    const LARGEST: u64 = 64 * 1024;
+    let unreadable = |source| CredentialsError::Unreadable { path: path.to_owned(), source };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    // Of the open file, so that nobody exchanges it in between.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(CredentialsError::ReadableByOthers { path: path.to_owned(), mode });
+        }
+    }
+    // One buffer of the full size: growing it would leave copies behind.
+    let length = file.metadata().map_err(unreadable)?.len().min(LARGEST);
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(length).unwrap_or_default() + 1));
+    file.take(LARGEST).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(Some(text))
+}

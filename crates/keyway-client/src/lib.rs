@@ -1,0 +1,127 @@
+//! The client that an application reads and writes its secrets with.
+//!
+//! It has the operations of the Locker seed, over any store: one that a host opened, one of
+//! a plugin, one in front of a service. A whole tour:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use keyway_secrets::core::Resources;
+//! # use keyway_secrets::seal::{Key, KeyRing};
+//! # use keyway_secrets::{Opening, SecretStore, SecretStores, StoreName};
+//! # use keyway_storage::{Memory, Storage};
+//! # async fn open_a_store() -> Result<Arc<dyn SecretStore>, Box<dyn std::error::Error>> {
+//! #     const PLUGINS: keyway_secrets::core::Plugins = keyway_secrets::core::plugins! { keyway_generic };
+//! #     let registry = PLUGINS.registry()?;
+//! #     let plugin = registry.get::<SecretStores>("generic")?;
+//! #     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+//! #     let keys = KeyRing::new([Key::generate()?])?;
+//! #     let opening = Opening::new(StoreName::new("tour")?, plugin.metadata().clone(), keys)
+//! #         .with_resources(Resources::new().with(storage));
+//! #     let store = plugin.open(&opening)?;
+//! #     store.initialize().await?;
+//! #     Ok(store)
+//! # }
+//! use keyway_client::{Access, Bundle, Change, Error, ExposeSecret, Layer, Resolution, Secrets};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let store = open_a_store().await?;
+//! // Over a store that the host opened. The hook sees who asked for what, never a value.
+//! let secrets = Secrets::builder(store)
+//!     .requester("billing")
+//!     .audit(|access: &Access<'_>| eprintln!("{access}"))
+//!     .build();
+//!
+//! // A client stands among the shared secrets, or in an environment.
+//! secrets.create("API_URL", "https://api.example.org").await?;
+//! secrets.create_environment("staging", Some("staging.example.org")).await?;
+//! let staging = secrets.in_environment("staging");
+//! staging.create("PASSWORD", "correct horse").await?;
+//!
+//! // What is not there is `None`, or the default, or an error: as you ask.
+//! assert_eq!(staging.get("PASSWORD").await?.unwrap().expose_secret(), "correct horse");
+//! assert!(staging.get("API_URL").await?.is_none());
+//! assert_eq!(staging.get_or("API_URL", "none").await?.expose_secret(), "none");
+//! let error = staging.get_required("API_URL").await.unwrap_err();
+//! assert_eq!((error.code(), error.http_status()), ("not_found", Some(404)));
+//!
+//! // With the other policy a shared secret stands in for one that the environment has not,
+//! // and the answer says which layer gave it. Nothing else changes: a misspelt environment
+//! // is an error, never the default, and a write stays where the client stands.
+//! let layered = staging.with_resolution(Resolution::SharedFallback);
+//! let url = layered.retrieve("API_URL").await?;
+//! assert_eq!((url.expose_text(), url.layer), (Some("https://api.example.org"), Layer::Shared));
+//! let misspelt = secrets.in_environment("stagign").get_or("API_URL", "none").await;
+//! assert!(matches!(misspelt, Err(Error::EnvironmentNotFound { .. })));
+//! assert!(matches!(layered.modify("API_URL", "changed").await, Err(Error::SecretNotFound { .. })));
+//!
+//! // A list agrees with what single reads answer.
+//! let names = layered.list_names().await?;
+//! let names: Vec<_> = names.iter().map(|name| (name.as_str(), name.layer)).collect();
+//! assert_eq!(names, [("PASSWORD", Layer::Environment), ("API_URL", Layer::Shared)]);
+//!
+//! // Change it only if nobody else did meanwhile.
+//! let read = staging.retrieve("PASSWORD").await?;
+//! let change = Change::from("battery staple").if_version(read.header.version.unwrap());
+//! staging.modify("PASSWORD", change.clone()).await?;
+//! assert_eq!(staging.modify("PASSWORD", change).await.unwrap_err().code(), "conflict");
+//!
+//! // Out to a file, and in from one: first what would happen, then the deed.
+//! let file = layered.export().await?.to_dotenv()?;
+//! let bundle = Bundle::from_dotenv(file.expose_secret())?;
+//! let plan = staging.plan_import(&bundle).await?;
+//! assert_eq!((plan.created, plan.unchanged), (vec!["API_URL".to_owned()], vec!["PASSWORD".to_owned()]));
+//! staging.import(&bundle).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! | for | see |
+//! | --- | --- |
+//! | the operations | [`Secrets`], [`SecretsBuilder`] |
+//! | the same without futures | [`blocking`] |
+//! | where a secret is looked for, and found | [`Resolution`], [`Layer`] |
+//! | what is answered and what is written | [`ResolvedSecret`], [`ListedName`], [`Draft`], [`Change`] |
+//! | errors, and the table of the seed | [`Error`], [`Row`] |
+//! | who asked for what | [`AccessAudit`], [`Access`] |
+//! | dotenv and JSON | [`Bundle`], [`ImportPlan`] |
+//! | credentials for a service | [`Credentials`], [`CredentialsSource`] |
+//! | errors of a service, for a store in front of one | [`RemoteError`], [`ErrorObject`], [`RpcError`] |
+//! | how much a program logs | [`LogLevel`] |
+//!
+//! # What is logged
+//!
+//! One `tracing` event for each operation, as the audit hook sees it: what is not the
+//! caller's doing at level `warn`, all else at `debug`. No value, no description, no
+//! credentials at any level (decision L8).
+
+mod audit;
+pub mod blocking;
+mod bundle;
+mod client;
+mod credentials;
+mod error;
+mod log_level;
+mod remote;
+mod resolution;
+mod row;
+mod secret;
+
+pub use audit::{Access, AccessAudit, Operation, Outcome};
+pub use bundle::{Bundle, BundleError};
+pub use client::{ImportPlan, Secrets, SecretsBuilder};
+pub use credentials::{Credentials, CredentialsError, CredentialsSource, DEFAULT_API_BASE};
+pub use error::Error;
+pub use log_level::{LogLevel, UnknownLogLevel};
+pub use remote::{
+    Answer, ErrorObject, RedactedBody, RemoteClass, RemoteError, RpcError, interpret, program_output,
+};
+pub use resolution::{Layer, Resolution};
+pub use row::Row;
+pub use secret::{Change, Draft, ListedName, ResolvedSecret};
+
+pub use keyway_core::{ErrorKind, MediaKind, PluginError, SecretValue};
+pub use keyway_secrets::{Environment, SecretHeader, SecretStore, SecretVersion};
+pub use secrecy::{ExposeSecret, SecretString};

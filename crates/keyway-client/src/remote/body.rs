@@ -1,0 +1,70 @@
+//! What is kept of a service's answer.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// A service's answer without its contents (decision L6): which fields there were and of
+/// which types, in their order. Texts that are code words by their field's name (`object`,
+/// `error`, `code`, `kind`) are kept when they look like one, numbers and truth values only
+/// in the fields of an error object that are known to be harmless.
+///
+/// ```
+/// use keyway_client::RedactedBody;
+///
+/// let body = serde_json::json!({"object": "error", "error": "not_found", "message": "no pa55word"});
+/// let kept = RedactedBody::of(&body).to_string();
+/// assert!(kept.contains(r#""error":"not_found""#) && !kept.contains("pa55word"), "{kept}");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedactedBody(Value);
+
+impl RedactedBody {
+    /// What is kept of an answer.
+    pub fn of(body: &Value) -> Self {
+        Self(redacted(None, body, 0))
+    }
+
+    /// What is kept, as JSON.
+    pub fn as_json(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl fmt::Display for RedactedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+const DEEPEST: usize = 8;
+const MOST: usize = 32;
+
+fn redacted(field: Option<&str>, value: &Value, depth: usize) -> Value {
+    match value {
+        _ if depth > DEEPEST => Value::from("[deeper]"),
+        Value::Null => Value::Null,
+        Value::Bool(_) if matches!(field, Some("success" | "retryable")) => value.clone(),
+        Value::Bool(_) => Value::from("[boolean]"),
+        Value::Number(_) if matches!(field, Some("status_code" | "code" | "retry_after_seconds")) => {
+            value.clone()
+        }
+        Value::Number(_) => Value::from("[number]"),
+        Value::String(text)
+            if matches!(field, Some("object" | "error" | "code" | "kind")) && super::is_word(text) =>
+        {
+            value.clone()
+        }
+        Value::String(_) => Value::from("[text]"),
+        Value::Array(items) => items.iter().take(MOST).map(|item| redacted(None, item, depth + 1)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .take(MOST)
+            .map(|(name, value)| {
+                // A name may come from a secret too, in an answer that lists them.
+                let shown = if super::is_word(name) { name.clone() } else { "[name]".to_owned() };
+                (shown, redacted(Some(name), value, depth + 1))
+            })
+            .collect(),
+    }
+}

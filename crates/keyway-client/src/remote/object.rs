@@ -1,0 +1,134 @@
+//! The error objects of Locker's first generation, and the output of its program.
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+
+use super::{RedactedBody, RemoteClass, RemoteError};
+
+/// An error object: a status, a code word, or both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ErrorObject<'a> {
+    /// The field `status_code`, when it is an integer.
+    pub status: Option<i64>,
+    /// The field `error`.
+    pub word: Option<&'a str>,
+}
+
+impl ErrorObject<'_> {
+    /// What the object means. The first line that fits decides:
+    ///
+    /// | status | or word | class |
+    /// | --- | --- | --- |
+    /// | 429 | `rate_limit` | rate limit |
+    /// | 401 | `unauthorized`, `invalid_secret_access_key` | authentication |
+    /// | 403 | `permission_denied` | permission denied |
+    /// | 404 | `not_found`, `not_found_error` | not found |
+    /// | 500 and above | `server_error` | server |
+    /// | 409 | | conflict (decision L6) |
+    /// | 422 | | validation (decision L6) |
+    /// | | `http_error` | connection |
+    /// | | `database_error`, `command_error` | program |
+    ///
+    /// and anything else is the general error.
+    pub fn class(&self) -> RemoteClass {
+        let word = |words: &[&str]| self.word.is_some_and(|word| words.contains(&word));
+        match self.status {
+            status if status == Some(429) || word(&["rate_limit"]) => RemoteClass::RateLimit,
+            status if status == Some(401) || word(&["unauthorized", "invalid_secret_access_key"]) => {
+                RemoteClass::Authentication
+            }
+            status if status == Some(403) || word(&["permission_denied"]) => RemoteClass::PermissionDenied,
+            status if status == Some(404) || word(&["not_found", "not_found_error"]) => RemoteClass::NotFound,
+            status if status.is_some_and(|status| status >= 500) || word(&["server_error"]) => {
+                RemoteClass::Server
+            }
+            // Without these two a duplicate would look like a broken connection.
+            Some(409) => RemoteClass::Conflict,
+            Some(422) => RemoteClass::Validation,
+            _ if word(&["http_error"]) => RemoteClass::Connection,
+            _ if word(&["database_error", "command_error"]) => RemoteClass::Program,
+            _ => RemoteClass::Other,
+        }
+    }
+
+    /// The error that the object is.
+    pub fn to_error(&self) -> RemoteError {
+        let status = self.status.and_then(|status| u16::try_from(status).ok());
+        RemoteError::new(self.class()).with_word(self.word).with_reported_status(status)
+    }
+}
+
+/// What a program printed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// What it was asked for.
+    Value(T),
+    /// An error object. It is an answer, whatever the program's exit code was.
+    Error(RemoteError),
+}
+
+/// The part of a program's output that is its answer: what stands between the first two
+/// lines `----------- LOG BREAK -----------`, where there are some, without so many lines
+/// at its beginning.
+///
+/// # Errors
+/// [`Protocol`](RemoteClass::Protocol) when there are fewer lines.
+pub fn program_output(output: &str, lines_to_skip: usize) -> Result<&str, RemoteError> {
+    const BREAK: &str = "----------- LOG BREAK -----------";
+    let mut rest = output.split(BREAK).nth(1).unwrap_or(output);
+    for _ in 0..lines_to_skip {
+        rest = rest.split_once('\n').ok_or_else(|| RemoteError::new(RemoteClass::Protocol))?.1;
+    }
+    Ok(rest)
+}
+
+/// Reads a program's answer in JSON. `T` chooses where values go: use types that zeroize
+/// what they hold for secrets.
+///
+/// # Errors
+/// [`Protocol`](RemoteClass::Protocol) when the output is not one JSON object, or not one of
+/// the type `T`. The error shows nothing of it.
+pub fn interpret<T: DeserializeOwned>(output: &str, lines_to_skip: usize) -> Result<Answer<T>, RemoteError> {
+    let text = program_output(output, lines_to_skip)?;
+    let protocol = |_| RemoteError::new(RemoteClass::Protocol);
+    let signs: Signs<'_> = serde_json::from_str(text).map_err(protocol)?;
+    if !signs.is_error() {
+        return serde_json::from_str(text).map(Answer::Value).map_err(protocol);
+    }
+    let body: Value = serde_json::from_str(text).map_err(protocol)?;
+    let object = ErrorObject {
+        status: body.get("status_code").and_then(Value::as_i64),
+        word: body.get("error").and_then(Value::as_str),
+    };
+    Ok(Answer::Error(object.to_error().with_body(RedactedBody::of(&body))))
+}
+
+/// What tells an error object from another one. Nothing else of the text is kept.
+#[derive(Deserialize)]
+struct Signs<'a> {
+    #[serde(borrow, default)]
+    object: Option<Sign<'a>>,
+    #[serde(borrow, default)]
+    success: Option<Sign<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Sign<'a> {
+    Truth(bool),
+    Text(#[serde(borrow)] std::borrow::Cow<'a, str>),
+    Other(IgnoredAny),
+}
+
+impl Signs<'_> {
+    fn is_error(&self) -> bool {
+        let object = matches!(&self.object, Some(Sign::Text(text)) if text == "error");
+        let success = match &self.success {
+            Some(Sign::Truth(success)) => *success,
+            Some(Sign::Text(text)) => text != "false",
+            Some(Sign::Other(IgnoredAny)) | None => true,
+        };
+        object || !success
+    }
+}

@@ -1,0 +1,180 @@
+//! The error table of the Locker seed.
+
+use keyway_core::ErrorKind;
+
+/// A row of the error table of the Locker seed ("Error Handling"), and the two rows that
+/// decision L6 adds: `conflict` and `invalid`.
+///
+/// Every [`Error`](crate::Error) belongs to one. [`ErrorKind`] is finer; several of its
+/// kinds share a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Row {
+    /// The credentials were not accepted.
+    Unauthorized,
+    /// The credentials do not allow this.
+    PermissionDenied,
+    /// Too many requests.
+    RateLimit,
+    /// What was asked for is not there.
+    NotFound,
+    /// The store, or the service behind it, failed.
+    ServerError,
+    /// The service cannot be reached.
+    HttpError,
+    /// Data at hand cannot be opened, or work was cut short.
+    CliError,
+    /// Anything else.
+    LockerError,
+    /// Something is there already, or somebody else was first (decision L6).
+    Conflict,
+    /// What was passed is not acceptable (decision L6).
+    Invalid,
+}
+
+impl Row {
+    /// All rows, in the order of the seed's table.
+    pub const ALL: [Self; 10] = [
+        Self::Unauthorized,
+        Self::PermissionDenied,
+        Self::RateLimit,
+        Self::NotFound,
+        Self::ServerError,
+        Self::HttpError,
+        Self::CliError,
+        Self::LockerError,
+        Self::Conflict,
+        Self::Invalid,
+    ];
+
+    /// The row of a kind of failure.
+    pub const fn of(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Unauthorized => Self::Unauthorized,
+            ErrorKind::Denied => Self::PermissionDenied,
+            ErrorKind::RateLimited { .. } => Self::RateLimit,
+            ErrorKind::NotFound | ErrorKind::Deleted => Self::NotFound,
+            ErrorKind::AlreadyExists | ErrorKind::Conflict => Self::Conflict,
+            ErrorKind::Invalid | ErrorKind::Unsupported => Self::Invalid,
+            ErrorKind::Unavailable { .. } => Self::HttpError,
+            // "Invalid local data, process interruptions" is what the seed says of it.
+            ErrorKind::Program
+            | ErrorKind::Incompatible
+            | ErrorKind::WrongKey
+            | ErrorKind::Corrupt
+            | ErrorKind::DeadlineExceeded
+            | ErrorKind::Indeterminate => Self::CliError,
+            ErrorKind::Internal | ErrorKind::ContractViolation => Self::ServerError,
+            _ => Self::LockerError,
+        }
+    }
+
+    /// The code of the row: what a program compares.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::PermissionDenied => "permission_denied",
+            Self::RateLimit => "rate_limit",
+            Self::NotFound => "not_found",
+            Self::ServerError => "server_error",
+            Self::HttpError => "http_error",
+            Self::CliError => "cli_error",
+            Self::LockerError => "locker_error",
+            Self::Conflict => "conflict",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    /// The HTTP status of the row; none for `cli_error` and `locker_error`.
+    pub const fn http_status(self) -> Option<u16> {
+        match self {
+            Self::Unauthorized => Some(401),
+            Self::PermissionDenied => Some(403),
+            Self::RateLimit => Some(429),
+            Self::NotFound => Some(404),
+            Self::ServerError => Some(500),
+            Self::HttpError => Some(503),
+            Self::CliError | Self::LockerError => None,
+            Self::Conflict => Some(409),
+            Self::Invalid => Some(422),
+        }
+    }
+
+    /// The name of the row.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "Authentication Error",
+            Self::PermissionDenied => "Permission Denied Error",
+            Self::RateLimit => "Rate Limit Error",
+            Self::NotFound => "Resource Not Found Error",
+            Self::ServerError => "API Server Error",
+            Self::HttpError => "API Connect Error",
+            Self::CliError => "CLI Run Error",
+            Self::LockerError => "General Locker Error",
+            Self::Conflict => "Conflict Error",
+            Self::Invalid => "Validation Error",
+        }
+    }
+
+    /// What the row means, whatever the particular failure was.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "The access key ID or the secret access key is missing or not valid",
+            Self::PermissionDenied => "The credentials do not allow this operation",
+            Self::RateLimit => "There were too many requests; wait before the next one",
+            Self::NotFound => "What was asked for does not exist",
+            Self::ServerError => "The store or the service behind it failed",
+            Self::HttpError => "The service could not be reached; check the network connection",
+            Self::CliError => {
+                "Data at hand could not be opened, or the work was interrupted; whether a write took \
+                 effect is not known"
+            }
+            Self::LockerError => "The operation failed for a reason that has no row of its own",
+            Self::Conflict => "It exists already, or somebody else changed it first",
+            Self::Invalid => "What was passed is not acceptable; the message says what",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_rows_have_the_codes_and_statuses_of_their_kinds() {
+        let rows = [
+            (ErrorKind::Unauthorized, Row::Unauthorized),
+            (ErrorKind::Denied, Row::PermissionDenied),
+            (ErrorKind::RateLimited { retry_after: None }, Row::RateLimit),
+            (ErrorKind::NotFound, Row::NotFound),
+            (ErrorKind::Internal, Row::ServerError),
+            (ErrorKind::Unavailable { retry_after: None }, Row::HttpError),
+            (ErrorKind::Program, Row::CliError),
+            (ErrorKind::Other, Row::LockerError),
+            (ErrorKind::Conflict, Row::Conflict),
+            (ErrorKind::Invalid, Row::Invalid),
+        ];
+        for ((kind, row), expected) in rows.into_iter().zip(Row::ALL) {
+            assert_eq!(row, expected, "the order of the table");
+            assert_eq!(Row::of(kind), row);
+            assert_eq!((row.code(), row.http_status()), (kind.code(), kind.http_status()));
+        }
+    }
+
+    #[test]
+    fn kinds_without_a_row_of_their_own_have_a_fitting_one() {
+        for (kind, row) in [
+            (ErrorKind::AlreadyExists, Row::Conflict),
+            (ErrorKind::Deleted, Row::NotFound),
+            (ErrorKind::Unsupported, Row::Invalid),
+            (ErrorKind::WrongKey, Row::CliError),
+            (ErrorKind::Corrupt, Row::CliError),
+            (ErrorKind::Incompatible, Row::CliError),
+            (ErrorKind::DeadlineExceeded, Row::CliError),
+            (ErrorKind::Indeterminate, Row::CliError),
+            (ErrorKind::ContractViolation, Row::ServerError),
+        ] {
+            assert_eq!(Row::of(kind), row);
+        }
+    }
+}

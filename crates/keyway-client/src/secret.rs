@@ -1,0 +1,196 @@
+//! What a client answers, and what it is given to write.
+
+use std::fmt;
+
+use keyway_core::SecretValue;
+use keyway_secrets::{EnvironmentName, Secret, SecretChange, SecretHeader, SecretName, SecretVersion};
+use secrecy::SecretString;
+
+use crate::{Error, Layer};
+
+/// A secret and the layer that gave it (Locker seed, "Retrieve a secret"; decision L1).
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ResolvedSecret {
+    /// Id, key, environment, description, version and dates.
+    pub header: SecretHeader,
+    /// The value, of whatever kind it is.
+    pub value: SecretValue,
+    /// Which layer gave it.
+    pub layer: Layer,
+}
+
+impl ResolvedSecret {
+    pub(crate) fn new(secret: Secret) -> Self {
+        let layer = layer_of(&secret.header);
+        Self { header: secret.header, value: secret.value, layer }
+    }
+
+    /// The key.
+    pub fn key(&self) -> &str {
+        self.header.address.name.as_str()
+    }
+
+    /// The environment that the secret belongs to; `None` for a shared one, whichever
+    /// environment it was asked for in.
+    pub fn environment(&self) -> Option<&str> {
+        self.header.address.environment.as_ref().map(EnvironmentName::as_str)
+    }
+
+    /// The text, when the value is one.
+    pub fn expose_text(&self) -> Option<&str> {
+        self.value.expose_text()
+    }
+
+    /// The value as a secret text.
+    ///
+    /// # Errors
+    /// [`NotText`](Error::NotText) for bytes and structured values.
+    pub fn into_text(self) -> Result<SecretString, Error> {
+        match self.value {
+            SecretValue::Text(text) => Ok(text),
+            other => Err(Error::NotText { address: self.header.address, kind: other.kind() }),
+        }
+    }
+}
+
+impl fmt::Debug for ResolvedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The description stays out too: it is not shown to everybody.
+        f.debug_struct("ResolvedSecret")
+            .field("address", &self.header.address)
+            .field("version", &self.header.version)
+            .field("layer", &self.layer)
+            .field("value", &self.value)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn layer_of(header: &SecretHeader) -> Layer {
+    match header.address.environment {
+        Some(_) => Layer::Environment,
+        None => Layer::Shared,
+    }
+}
+
+/// A key in a list of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedName {
+    /// The key.
+    pub name: SecretName,
+    /// Which layer gives it.
+    pub layer: Layer,
+}
+
+impl ListedName {
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        self.name.as_str()
+    }
+}
+
+/// What a new secret holds. A text is one by itself:
+///
+/// ```
+/// use keyway_client::{Draft, SecretValue};
+///
+/// let plain: Draft = "correct horse".into();
+/// let with_more = Draft::new(SecretValue::bytes([0, 159])).described("the old signing key");
+/// # assert!(!format!("{plain:?} {with_more:?}").contains("horse"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub(crate) value: SecretValue,
+    pub(crate) description: Option<String>,
+}
+
+impl Draft {
+    /// A new secret's value, without a description.
+    pub fn new(value: SecretValue) -> Self {
+        Self { value, description: None }
+    }
+
+    /// Sets the description.
+    #[must_use]
+    pub fn described(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+}
+
+/// What changes of a secret; what is not said stays as it is. A text is a new value by
+/// itself:
+///
+/// ```
+/// use keyway_client::Change;
+///
+/// let new_value: Change = "battery staple".into();
+/// let only_the_description = Change::none().described("the new signing key");
+/// # assert!(!format!("{new_value:?} {only_the_description:?}").contains("staple"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Change(pub(crate) SecretChange);
+
+impl Change {
+    /// Nothing yet.
+    pub fn none() -> Self {
+        Self(SecretChange::default())
+    }
+
+    /// A new value.
+    pub fn value(value: SecretValue) -> Self {
+        Self(SecretChange::value(value))
+    }
+
+    /// Sets the new description.
+    #[must_use]
+    pub fn described(mut self, description: impl Into<String>) -> Self {
+        self.0.description = Some(Some(description.into()));
+        self
+    }
+
+    /// Takes the description away.
+    #[must_use]
+    pub fn without_description(mut self) -> Self {
+        self.0.description = Some(None);
+        self
+    }
+
+    /// Change only if the secret still has the version that was read; else the answer is a
+    /// conflict. Needs a store that keeps versions.
+    #[must_use]
+    pub fn if_version(mut self, expected: SecretVersion) -> Self {
+        self.0.expected = Some(expected);
+        self
+    }
+}
+
+impl From<SecretChange> for Change {
+    fn from(change: SecretChange) -> Self {
+        Self(change)
+    }
+}
+
+macro_rules! from_values {
+    ($($from:ty => |$value:ident| $make:expr),* $(,)?) => {$(
+        impl From<$from> for Draft {
+            fn from($value: $from) -> Self {
+                Self::new($make)
+            }
+        }
+
+        impl From<$from> for Change {
+            fn from($value: $from) -> Self {
+                Self::value($make)
+            }
+        }
+    )*};
+}
+
+from_values! {
+    &str => |text| SecretValue::text(text),
+    String => |text| SecretValue::text(text),
+    SecretString => |text| SecretValue::Text(text),
+    SecretValue => |value| value,
+}
