@@ -13,8 +13,8 @@ use futures_executor::block_on;
 use keyway_core::{SecretValue, Table};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
-    Configure, ListQuery, NewSecret, Progress, SecretAddress, SecretChange, SecretName, SecretStore,
-    StoreError,
+    Configure, ListQuery, NewSecret, NewValue, Progress, Recipe, SecretAddress, SecretChange, SecretName,
+    SecretStore, StoreError,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -255,11 +255,19 @@ async fn ask(store: &dyn SecretStore, operation: &str, arguments: &[Value]) -> A
         "initialize" => store.initialize().await.map(|()| Value::Null).map_err(class),
         "create" => {
             let (at, value) = (address(&arguments[0])?, given(arguments)?);
-            store.create(NewSecret::new(at, value)).await.map(|_| true.into()).map_err(class)
+            let new = match value {
+                NewValue::Given(value) => NewSecret::new(at, value),
+                NewValue::Generated(recipe) => NewSecret::generated(at, recipe),
+            };
+            store.create(new).await.map(|_| true.into()).map_err(class)
         }
         "modify" => {
             let (at, value) = (address(&arguments[0])?, given(arguments)?);
-            store.modify(&at, SecretChange::value(value)).await.map(|_| true.into()).map_err(class)
+            let change = match value {
+                NewValue::Given(value) => SecretChange::value(value),
+                NewValue::Generated(recipe) => SecretChange::generated(recipe),
+            };
+            store.modify(&at, change).await.map(|_| true.into()).map_err(class)
         }
         "destroy" => store.destroy(&address(&arguments[0])?, None).await.map(|()| true.into()).map_err(class),
         "get" => {
@@ -320,15 +328,28 @@ fn address(name: &Value) -> Result<SecretAddress, Class> {
     Ok(SecretAddress::shared(SecretName::of_existing(name)))
 }
 
-/// The value to store. Null has no type.
-fn given(arguments: &[Value]) -> Result<SecretValue, Class> {
+/// The value to store. Null has no type; where a password can be made, it asks for one.
+fn given(arguments: &[Value]) -> Result<NewValue, Class> {
     let value = &arguments[1];
+    if let [_, Value::Null, length, letters] = arguments {
+        let mut recipe = Recipe::new();
+        if !length.is_null() {
+            let length = length.as_i64().ok_or(Class::Invalid)?;
+            recipe = recipe.length(u32::try_from(length).map_err(|_| Class::Invalid)?);
+        }
+        if !letters.is_null() {
+            recipe = recipe.alphabet(letters.as_str().ok_or(Class::Invalid)?);
+        }
+        return Ok(NewValue::Generated(recipe));
+    }
     if let Some(bytes) = bytes(value) {
-        return Ok(SecretValue::bytes(bytes));
+        return Ok(SecretValue::bytes(bytes).into());
     }
     match Node::from_input(value).ok_or(Class::Invalid)? {
-        Node::Text(text) => Ok(SecretValue::text(text)),
-        other => other.to_structured().map(SecretValue::Structured).ok_or(Class::Invalid),
+        Node::Text(text) => Ok(SecretValue::text(text).into()),
+        other => {
+            other.to_structured().map(|value| SecretValue::Structured(value).into()).ok_or(Class::Invalid)
+        }
     }
 }
 

@@ -24,6 +24,7 @@ impl Plugin {
     pub(super) fn named(name: &str) -> Option<Self> {
         match name {
             "generic" => Some(Self { id: "convection-generic", folder: "secrets" }),
+            "passdb" => Some(Self { id: "convection-passdb", folder: "passdb" }),
             _ => None,
         }
     }

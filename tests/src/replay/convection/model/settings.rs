@@ -115,6 +115,11 @@ pub(super) fn is_letter_of(letters: &str, character: char) -> Option<bool> {
         "digits" => character.is_ascii_digit(),
         "hexdigits" => character.is_ascii_hexdigit(),
         "octdigits" => matches!(character, '0'..='7'),
+        // What Python's alphabets do not have.
+        "alphanumeric" => character.is_ascii_alphanumeric(),
+        "hex" => matches!(character, '0'..='9' | 'a'..='f'),
+        "url_safe" => character.is_ascii_alphanumeric() || "-_".contains(character),
+        "unambiguous" => character.is_ascii_alphanumeric() && !"01258loBIOSZ".contains(character),
         "punctuation" => character.is_ascii_punctuation(),
         _ => return None,
     })

@@ -303,8 +303,7 @@ impl Model {
         if length.is_some_and(|length| !length.is_i64())
             || letters.is_some_and(|letters| !letters.is_string())
         {
-            // A value of a wrong type.
-            return self.refused(None, &[Class::Invalid]);
+            return self.change_refused(Problem::new(Some("C11"), &[Class::Invalid]));
         }
         let mut node = match self.read() {
             Ok(node) => node,
