@@ -1,8 +1,10 @@
-"""Runs steps on a store of Convection's own Generic plugin.
+"""Runs steps on a store of one of Convection's own plugins.
 
-Standard input is one JSON object: "root" (the storage folder), "store", "keys", "steps". A step is a list:
-the method's name, then for create and modify the secret's name and value, for get and destroy its name, for
-rotate the new keys. Standard output is a JSON list with {"ok": answer} or {"error": class} for each step.
+Standard input is one JSON object: "root" (the storage folder), "store", "keys", "steps", and perhaps "plugin"
+("generic" if it is missing, or "passdb") and "config" (the settings of a new store). A step is a list: the
+method's name, then for create and modify the secret's name and value, for get and destroy its name, for rotate
+the new keys. A value of null is one that the plugin makes; after it may stand the length and the name of the
+alphabet. Standard output is a JSON list with {"ok": answer} or {"error": class} for each step.
 
 Values carry their types: {"text": ...}, {"integer": decimal digits}, {"float": 16 hexadecimal digits of its
 bits, or "nan"}, {"boolean": ...}, {"moment": ISO 8601}, {"array": [...]}, {"table": [[name, value], ...]} with
@@ -64,7 +66,10 @@ def run(store, step):
     """One step."""
     method, *arguments = step
     if method in ("create", "modify"):
-        return getattr(store, method)(secret_name=arguments[0], secret_value=decode(arguments[1]))
+        if arguments[1] is not None:
+            return getattr(store, method)(secret_name=arguments[0], secret_value=decode(arguments[1]))
+        recipe = dict(zip(("length", "value_type"), arguments[2:]))
+        return getattr(store, method)(secret_name=arguments[0], **recipe)
     if method == "get":
         return encode(store.get(secret_name=arguments[0]))
     if method == "destroy":
@@ -78,9 +83,10 @@ def main():
     """Runs the steps of standard input."""
     order = json.load(sys.stdin)
     StaticSpecker()
-    generic = load_plugins("convection.plugins.secrets", ConvectionPlugin_Secret)["generic"]
+    plugins = load_plugins("convection.plugins.secrets", ConvectionPlugin_Secret)
+    plugin = plugins[order.get("plugin", "generic")]
     root = pathlib.Path(order["root"]).resolve()
-    store = generic(order["store"], [key.encode() for key in order["keys"]], root)
+    store = plugin(order["store"], [key.encode() for key in order["keys"]], root, order.get("config"))
     answers = []
     for step in order["steps"]:
         try:

@@ -1,8 +1,6 @@
 //! Store files go both ways between Keyway and Convection's own Generic plugin.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_executor::block_on;
@@ -14,7 +12,7 @@ use keyway_secrets::{
     Configure, ListQuery, NewSecret, Opening, SecretAddress, SecretChange, SecretName, SecretStore,
     SecretStorePlugin as _, SecretStores, StoreError, StoreName,
 };
-use keyway_tests::services::{CONVECTION, OrSkip as _, python_with};
+use keyway_tests::services::{self, OrSkip as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -35,14 +33,14 @@ const NEW: [&str; 2] =
 /// A folder with a store in it that both sides can open.
 struct Shared {
     root: TempDir,
-    python: PathBuf,
+    plugin: services::ConvectionPlugin,
 }
 
 impl Shared {
     /// `None` after saying so when there is no Python to compare with.
     fn new(what: &str) -> Option<Self> {
-        let python = python_with(&CONVECTION).or_skip(what)?;
-        Some(Self { root: tempfile::tempdir().unwrap(), python })
+        let plugin = services::ConvectionPlugin::new("generic").or_skip(what)?;
+        Some(Self { root: tempfile::tempdir().unwrap(), plugin })
     }
 
     fn file(&self) -> PathBuf {
@@ -61,21 +59,7 @@ impl Shared {
 
     /// What the real plugin answers to these steps.
     fn there(&self, keys: &[&str], steps: &[Value]) -> Vec<Value> {
-        let order = json!({ "root": self.root.path(), "store": "shared", "keys": keys, "steps": steps });
-        let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/convection_driver.py");
-        let mut child = Command::new(&self.python)
-            .arg(driver)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(order.to_string().as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let answers: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(answers.len(), steps.len());
-        answers
+        self.plugin.answers(self.root.path(), "shared", keys, None, steps)
     }
 
     /// What the real plugin lists, and the value of each.

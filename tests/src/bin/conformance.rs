@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use keyway_conformance::metadata::RegisteredPlugin;
-use keyway_conformance::secrets::SecretStoreSubject;
 use keyway_conformance::secrets::mutants::MutantOptions;
+use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
 use keyway_conformance::storage::StorageSubject;
 use keyway_conformance::{Candidate, Format, Matrix, Report, RunOptions, front, metadata, secrets, storage};
-use keyway_core::{Plugins, Registry, plugins};
+use keyway_core::{Plugins, Registry, Table, plugins};
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use keyway_tests::rules_page;
 use lexopt::ValueExt as _;
+use serde_json::json;
 
 /// Everything that is linked.
-const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb };
 
 const USAGE: &str = "\
 Usage: cargo xtask conformance [OPTIONS]
@@ -160,9 +161,39 @@ fn candidates() -> Result<Vec<Candidate>, String> {
 /// What a plugin has to be told before it opens a store.
 fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
     match id {
-        "convection-generic" => subject.configuration(|scratch| serde_json::json!({ "directory": scratch })),
+        "convection-generic" => in_folder(subject),
+        "convection-passdb" => in_folder(subject).generating(
+            GenerationExample::new(
+                settings(json!({ "default": { "length": 33, "letters": "digits" } })),
+                33,
+                "0123456789",
+            )
+            .refused(settings(json!({ "default": { "length": 7 } })))
+            .refused(settings(json!({ "default": { "length": 1025 } })))
+            .refused(settings(json!({ "default": { "letters": "whitespace" } }))),
+        ),
+        "passdb" => subject.generating(
+            GenerationExample::new(
+                settings(json!({ "length": 33, "alphabet": "hex", "require": ["digit"] })),
+                33,
+                "0123456789abcdef",
+            )
+            .refused(settings(json!({ "length": 7 })))
+            .refused(settings(json!({ "length": 1025 })))
+            .refused(settings(json!({ "alphabet": "whitespace" })))
+            .refused(settings(json!({ "alphabet": "digits", "require": ["uppercase"] }))),
+        ),
         _ => subject,
     }
+}
+
+/// A plugin of files, which lie in the scratch folder.
+fn in_folder(subject: SecretStoreSubject) -> SecretStoreSubject {
+    subject.configuration(|scratch| json!({ "directory": scratch }))
+}
+
+fn settings(json: serde_json::Value) -> Table {
+    json.as_object().and_then(Table::from_json).unwrap_or_default()
 }
 
 fn sqlite(name: &str, mode: CommitMode) -> StorageSubject {

@@ -7,6 +7,7 @@
 //!
 //! The report has one line for each skip: the program, a tab, what was skipped, a tab, and why.
 
+mod convection;
 mod python;
 mod skip;
 
@@ -15,6 +16,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+pub use convection::ConvectionPlugin;
 pub use python::{CONVECTION, PythonPackages, python_with};
 pub use skip::{OrSkip, REPORT_VARIABLE, REQUIRE_VARIABLE, Skip};
 

@@ -21,11 +21,15 @@ pub struct PythonPackages {
     pub modules: &'static [&'static str],
 }
 
-/// The real Convection Generic plugin and `cryptography`.
+/// The real Convection plugins, Generic and `PassDB`, and `cryptography`.
 pub const CONVECTION: PythonPackages = PythonPackages {
     name: "convection",
     requirements: include_str!("../../python/convection.txt"),
-    modules: &["convection.plugins.secrets.generic", "cryptography.fernet"],
+    modules: &[
+        "convection.plugins.secrets.generic",
+        "convection.plugins.secrets.passdb",
+        "cryptography.fernet",
+    ],
 };
 
 /// How long a failed attempt keeps other test processes from trying again. A new `cargo xtask test` tries

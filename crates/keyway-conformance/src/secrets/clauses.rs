@@ -44,7 +44,7 @@ clauses! {
     "C8" "the first key of a ring seals, and every key of it opens";
     "C9" "which names there are, and that a name is never a path";
     "C10" "settings are checked before they are stored, and hold at once and after a restart";
-    "C11" "what is derived from settings uses those that are stored";
+    "C11" "a password that the store makes uses the stored settings, from the first one on, and is random";
     "C12" "info counts secrets, reads and writes, and reading never becomes writing";
     "C13" "deletion checks compatibility, is idempotent and resumable, and the handle says so afterwards";
     "C14" "texts, bytes and structured values, without loss; other kinds are refused first";

@@ -15,6 +15,7 @@
 
 mod clauses;
 mod clock;
+mod generation_example;
 mod lent_storage;
 pub mod mutants;
 mod operations;
@@ -32,6 +33,7 @@ mod subject;
 mod tests;
 
 pub use clauses::CLAUSES;
+pub use generation_example::GenerationExample;
 pub use reference::{minimal, reference, strange};
 pub use subject::SecretStoreSubject;
 

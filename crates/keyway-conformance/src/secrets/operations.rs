@@ -1,7 +1,9 @@
 //! Every operation once, for rules that hold for all of them.
 
 use keyway_core::SecretValue;
-use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError};
+use keyway_secrets::{
+    Configure, EnvironmentChange, ListQuery, NewSecret, Recipe, SecretChange, SecretStore, StoreError,
+};
 
 use super::place::ring;
 use super::samples::{at, environment, new, new_environment, silent};
@@ -46,6 +48,13 @@ pub(super) async fn each_write(store: &dyn SecretStore, name: &str) -> Vec<Answe
         ("configure (write)", store.configure(Configure::Write(settings)).await.map(drop)),
         ("destroy", store.destroy(&address, None).await),
     ];
+    if store.capabilities().generates_values {
+        let made = NewSecret::generated(at(&format!("{name} made")), Recipe::new());
+        answers.push(("create (generated)", store.create(made).await.map(drop)));
+        let renewed = SecretChange::generated(Recipe::new());
+        answers
+            .push(("modify (generated)", store.modify(&at(&format!("{name} too")), renewed).await.map(drop)));
+    }
     if store.capabilities().environments {
         answers.push(("create_environment", store.create_environment(new_environment("e")).await.map(drop)));
         let change = EnvironmentChange { external_url: None };

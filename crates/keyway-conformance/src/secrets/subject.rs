@@ -8,6 +8,7 @@ use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
 use keyway_secrets::{Capabilities, SecretStorePlugin, SecretStores};
 use serde_json::Value;
 
+use super::generation_example::GenerationExample;
 use super::place::Place;
 use crate::Subject;
 use crate::trial::History;
@@ -35,6 +36,7 @@ pub struct SecretStoreSubject {
     pub(super) configuration: Box<Configuration>,
     pub(super) lending: Box<Lending>,
     pub(super) settings: Option<Table>,
+    pub(super) generation: Option<GenerationExample>,
     capabilities: OnceLock<Capabilities>,
 }
 
@@ -53,6 +55,7 @@ impl SecretStoreSubject {
             configuration: Box::new(|_| Value::Object(serde_json::Map::new())),
             lending: Box::new(|resources, _| resources),
             settings: None,
+            generation: None,
             capabilities: OnceLock::new(),
         }
     }
@@ -87,6 +90,16 @@ impl SecretStoreSubject {
     #[must_use]
     pub fn example_settings(mut self, settings: Table) -> Self {
         self.settings = Some(settings);
+        self
+    }
+
+    /// Says by which settings the plugin's stores make passwords, and what they are then. Without
+    /// that the rules about settings for passwords are skipped. The settings are example settings
+    /// too, unless others are named.
+    #[must_use]
+    pub fn generating(mut self, example: GenerationExample) -> Self {
+        self.settings.get_or_insert_with(|| example.settings.clone());
+        self.generation = Some(example);
         self
     }
 

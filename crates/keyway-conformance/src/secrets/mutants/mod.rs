@@ -8,6 +8,7 @@ mod changes;
 mod declarations;
 mod environments;
 mod failures;
+mod generation;
 mod keys;
 mod lifecycle;
 mod lists;
@@ -30,6 +31,7 @@ fn all() -> Vec<&'static Mutant> {
         declarations::MUTANTS,
         environments::MUTANTS,
         failures::MUTANTS,
+        generation::MUTANTS,
         keys::MUTANTS,
         lifecycle::MUTANTS,
         lists::MUTANTS,

@@ -18,7 +18,7 @@ pub(super) use content::{Content, SecretRecord};
 pub(super) use document::{Loaded, ReferenceStore};
 pub(super) use settings::Settings;
 
-use super::SecretStoreSubject;
+use super::{GenerationExample, SecretStoreSubject};
 
 /// What a store may do differently and still keep the contract.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +90,14 @@ pub(super) fn metadata() -> PluginMetadata {
 /// A subject of the kit's own, with settings to try.
 pub(super) fn subject(name: &str, plugin: &'static dyn SecretStorePlugin) -> SecretStoreSubject {
     let settings = Settings { note: Some("a note".to_owned()), ..Settings::default() };
-    SecretStoreSubject::new(name, plugin, metadata()).example_settings(settings.table())
+    let made_by = |length, alphabet: Option<&str>| {
+        Settings { note: None, length, alphabet: alphabet.map(str::to_owned) }.table()
+    };
+    let example = GenerationExample::new(made_by(Some(33), Some("octdigits")), 33, "01234567")
+        .refused(made_by(Some(7), None))
+        .refused(made_by(Some(1025), Some("digits")))
+        .refused(made_by(None, Some("no such alphabet")));
+    SecretStoreSubject::new(name, plugin, metadata()).example_settings(settings.table()).generating(example)
 }
 
 /// The reference store, which supports everything.

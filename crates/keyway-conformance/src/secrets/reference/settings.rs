@@ -1,5 +1,7 @@
 //! The settings of a reference store, and the passwords that it makes by them.
 
+use std::fmt;
+
 use keyway_core::{SecretValue, Table};
 use keyway_passwords::{Alphabet, PasswordRule};
 use keyway_secrets::{Recipe, StoreError};
@@ -18,7 +20,7 @@ pub(in crate::secrets) struct Settings {
     pub(in crate::secrets) alphabet: Option<String>,
 }
 
-fn invalid(reason: impl ToString) -> StoreError {
+fn invalid(reason: impl fmt::Display) -> StoreError {
     StoreError::invalid("the settings", reason.to_string())
 }
 

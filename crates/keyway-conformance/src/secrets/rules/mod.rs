@@ -26,6 +26,7 @@ mod compatibility;
 mod concurrency;
 mod deletion;
 mod environments;
+mod generation;
 mod hygiene;
 mod interruption;
 mod keys;
@@ -65,6 +66,10 @@ needs! {
         |subject| !(subject.capabilities().bytes && subject.capabilities().structured);
     INSERTION_ORDER "insertion order"
         |subject| subject.capabilities().order == keyway_secrets::ListOrder::Insertion;
+    GENERATED "generated values" |subject| subject.capabilities().generates_values;
+    NO_GENERATION "the absence of generated values" |subject| !subject.capabilities().generates_values;
+    GENERATION_EXAMPLE "generated values, with example settings for them"
+        |subject| subject.capabilities().generates_values && subject.generation.is_some();
     EXAMPLE_SETTINGS "example settings" |subject| subject.settings.is_some();
 }
 
@@ -79,6 +84,7 @@ pub(super) fn all() -> Vec<&'static Rule<Store>> {
         environments::RULES,
         lists::RULES,
         settings::RULES,
+        generation::RULES,
         keys::RULES,
         compatibility::RULES,
         deletion::RULES,

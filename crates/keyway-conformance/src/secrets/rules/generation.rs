@@ -1,0 +1,348 @@
+//! Values that the store makes (decision C11).
+
+use std::collections::BTreeSet;
+
+use keyway_secrets::{
+    Configure, ListQuery, MAX_GENERATED_LENGTH, MIN_GENERATED_LENGTH, NewSecret, Recipe, SecretChange,
+    SecretStore, SecretVersion,
+};
+
+use super::{Checked, SecretTrial};
+use crate::secrets::GenerationExample;
+use crate::secrets::picture::{Picture, same_settings};
+use crate::secrets::place::Place;
+use crate::secrets::refusal::{Answer, Refusal};
+use crate::secrets::samples::{at, fill, new, text};
+use crate::{Broken, broken, ensure};
+
+rules! {
+    "SEC-180" Must needs GENERATED from ["Convection/create", "C11"]
+        "A secret that is created without a value has a text that the store made, another one each time, and is else like any other."
+        generated_secrets_are_secrets;
+    "SEC-181" Must needs GENERATED from ["C11"]
+        "A recipe is followed: so many characters, all of the alphabet that it names."
+        recipes_are_followed;
+    "SEC-182" Must needs GENERATION_EXAMPLE from ["C10", "C11", "Convection/configure"]
+        "The settings in force make each password, whichever handle has set them, and of a handle that was just opened the first one too."
+        the_first_password_uses_the_settings;
+    "SEC-183" Must needs GENERATION_EXAMPLE from ["C11"]
+        "What a recipe does not say is as the settings in force say."
+        recipes_replace_no_more_than_they_say;
+    "SEC-184" Must needs GENERATED from ["C6", "C11"]
+        "A recipe for fewer than 8 or more than 1024 characters, or of an alphabet that nobody knows, is `Invalid`, and nothing is stored."
+        bad_recipes_are_refused;
+    "SEC-185" Must needs GENERATION_EXAMPLE from ["C10", "C11"]
+        "Settings by which no password can be made are `Invalid`; those of before stay in force."
+        bad_settings_are_refused;
+    "SEC-186" Must needs GENERATED from ["Convection/modify", "C11"]
+        "`modify` without a value puts a new password in the place of the old one, of that secret alone, and only if it is there."
+        passwords_are_renewed;
+    "SEC-187" Must needs NO_GENERATION from ["Principle/declared", "C11"]
+        "Without the capability, a secret without a value is `Unsupported`, and nothing is stored."
+        undeclared_generation_is_refused;
+    "SEC-188" Must needs GENERATED from ["Convection/create", "C11"]
+        "A value that is given is stored as it is given, whatever passwords look like there."
+        given_values_stay_as_they_are;
+    "SEC-189" Must needs GENERATED from ["C11"]
+        "Every character of an alphabet comes equally often in passwords, up to chance, and each password is drawn for itself."
+        characters_come_equally_often;
+}
+
+/// Whether a character is one of an alphabet.
+type Belongs = fn(u8) -> bool;
+
+/// The alphabets that every store that generates knows.
+const ALPHABETS: [(&str, Belongs); 3] = [
+    ("printable", |byte| byte.is_ascii_graphic()),
+    ("ascii_letters", |byte| byte.is_ascii_alphabetic()),
+    ("digits", |byte| byte.is_ascii_digit()),
+];
+
+async fn value_of(store: &dyn SecretStore, name: &str) -> Result<String, Broken> {
+    let value = store.get(&at(name)).await.works("reading a secret whose value the store made")?.value;
+    let observed = format!("a value of the kind {}", value.kind());
+    value.expose_text().map(str::to_owned).ok_or_else(|| broken("a text", observed))
+}
+
+/// Creates a secret whose value the store makes, and reads it.
+async fn make(store: &dyn SecretStore, name: &str, recipe: &Recipe) -> Result<String, Broken> {
+    store
+        .create(NewSecret::generated(at(name), recipe.clone()))
+        .await
+        .works(&format!("creating a secret with a password, {recipe}"))?;
+    value_of(store, name).await
+}
+
+/// Whether a password is as it should be. Nothing is said about what stands in it.
+fn check(what: &str, password: &str, length: usize, belongs: impl Fn(u8) -> bool) -> Checked {
+    ensure(
+        password.chars().count() == length,
+        format!("{length} characters {what}"),
+        password.chars().count().to_string(),
+    )?;
+    let strangers = password.bytes().filter(|byte| !belongs(*byte)).count();
+    ensure(strangers == 0, format!("only characters of the alphabet {what}"), format!("{strangers} others"))
+}
+
+fn example<'a>(trial: &SecretTrial<'a>) -> Result<&'a GenerationExample, Broken> {
+    trial
+        .subject()
+        .generation
+        .as_ref()
+        .ok_or(Broken::Missing { capability: "example settings for passwords" })
+}
+
+/// Whether a password is one by the example settings.
+fn check_example(example: &GenerationExample, what: &str, password: &str) -> Checked {
+    check(what, password, example.length, |byte| example.characters.as_bytes().contains(&byte))
+}
+
+async fn generated_secrets_are_secrets(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["given"]).await?;
+    let (mut names, mut passwords) = (BTreeSet::new(), BTreeSet::new());
+    for number in 0..20 {
+        let name = format!("made {number}");
+        let new = NewSecret::generated(at(&name), Recipe::new());
+        let header = store.create(new).await.works("creating a secret without a value")?;
+        ensure(header.address == at(&name), format!("the header of {name:?}"), header.address.to_string())?;
+        if let Some(version) = header.version {
+            ensure(version == SecretVersion::FIRST, "version 1", format!("version {version}"))?;
+        }
+        let password = value_of(&store, &name).await?;
+        let least = usize::try_from(MIN_GENERATED_LENGTH).unwrap_or(usize::MAX);
+        ensure(password.len() >= least, format!("{least} characters or more"), password.len().to_string())?;
+        names.insert(name);
+        passwords.insert(password);
+    }
+    ensure(passwords.len() == 20, "20 different passwords", format!("{}", passwords.len()))?;
+
+    // They are there like any other: for other handles, in lists, with the same value each time.
+    let before = Picture::of(&store).await?;
+    before.must_equal(&Picture::of(&place.open()?).await?, "after a restart")?;
+    let mut found = BTreeSet::new();
+    for (address, (_, value)) in &before.secrets {
+        found
+            .extend(value.expose_text().filter(|_| names.contains(address.name.as_str())).map(str::to_owned));
+    }
+    ensure(found == passwords, "the same passwords in a list", "others")?;
+    let again = store.create(NewSecret::generated(at("made 0"), Recipe::new())).await;
+    again.refused("creating a secret that is there", &[Refusal::SecretExists])?;
+    before.must_equal(&Picture::of(&store).await?, "after a creation was refused")?;
+    store.destroy(&at("made 0"), None).await.works("destroying a secret with a password")?;
+    let password = make(&store, "made 0", &Recipe::new()).await?;
+    ensure(!passwords.contains(&password), "a new password", "an old one")
+}
+
+async fn recipes_are_followed(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    for (alphabet, belongs) in ALPHABETS {
+        for length in [MIN_GENERATED_LENGTH, 41, MAX_GENERATED_LENGTH] {
+            let recipe = Recipe::new().length(length).alphabet(alphabet);
+            let password = make(&store, &format!("{alphabet} {length}"), &recipe).await?;
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            check(&format!("for {recipe}"), &password, length, belongs)?;
+        }
+    }
+    Ok(())
+}
+
+async fn the_first_password_uses_the_settings(trial: &SecretTrial<'_>) -> Checked {
+    let example = example(trial)?;
+    let place = Place::new(trial)?;
+    let (store, other) = (place.initialized().await?, place.open()?);
+    fill(&store, &["a"]).await?;
+    // Both have seen the settings of before.
+    for handle in [&store, &other] {
+        let settings = handle.configure(Configure::Read).await.works("reading the settings")?;
+        ensure(
+            !same_settings(&settings, &example.settings),
+            "settings that differ from the first",
+            "the same",
+        )?;
+    }
+    make(&other, "before", &Recipe::new()).await?;
+    store.configure(Configure::Write(example.settings.clone())).await.works("writing settings")?;
+
+    let restarted = place.open()?;
+    for (who, handle) in [
+        ("the handle that set them", &store),
+        ("another handle", &other),
+        ("a handle just opened", &restarted),
+    ] {
+        for which in ["first", "second"] {
+            let password = make(handle, &format!("{which} of {who}"), &Recipe::new()).await?;
+            check_example(example, &format!("in the {which} password of {who}"), &password)?;
+        }
+    }
+    // Of a handle just opened, a renewal too.
+    let restarted = place.open()?;
+    let change = SecretChange::generated(Recipe::new());
+    restarted.modify(&at("before"), change).await.works("renewing a password")?;
+    check_example(example, "in a renewed password", &value_of(&store, "before").await?)?;
+    let value = store.get(&at("a")).await.works("a read")?.value;
+    ensure(value.expose_text() == Some("value of a"), "the given value as it was", "another one")
+}
+
+async fn recipes_replace_no_more_than_they_say(trial: &SecretTrial<'_>) -> Checked {
+    let example = example(trial)?;
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    store.configure(Configure::Write(example.settings.clone())).await.works("writing settings")?;
+    let password = make(&store, "length", &Recipe::new().length(57)).await?;
+    check("where only the length is said", &password, 57, |byte| {
+        example.characters.as_bytes().contains(&byte)
+    })?;
+    for (alphabet, belongs) in ALPHABETS {
+        let password = make(&store, alphabet, &Recipe::new().alphabet(alphabet)).await?;
+        check("where only the alphabet is said", &password, example.length, belongs)?;
+    }
+    // And only for that one.
+    check_example(example, "afterwards", &make(&store, "after", &Recipe::new()).await?)
+}
+
+async fn bad_recipes_are_refused(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a"]).await?;
+    let before = Picture::of(&store).await?;
+    let lengths = [0, MIN_GENERATED_LENGTH - 1, MAX_GENERATED_LENGTH + 1, u32::MAX];
+    let alphabets = ["", "no such alphabet", "PRINTABLE"];
+    let recipes = lengths
+        .into_iter()
+        .map(|length| Recipe::new().length(length))
+        .chain(alphabets.into_iter().map(|alphabet| Recipe::new().alphabet(alphabet)));
+    for recipe in recipes {
+        let created = store.create(NewSecret::generated(at("b"), recipe.clone())).await;
+        created.refused(&format!("a creation, {recipe},"), &[Refusal::Invalid])?;
+        let modified = store.modify(&at("a"), SecretChange::generated(recipe.clone())).await;
+        modified.refused(&format!("a change, {recipe},"), &[Refusal::Invalid])?;
+        before.must_equal(&Picture::of(&place.open()?).await?, "after a recipe was refused")?;
+    }
+    Ok(())
+}
+
+async fn bad_settings_are_refused(trial: &SecretTrial<'_>) -> Checked {
+    let example = example(trial)?;
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a"]).await?;
+    store.configure(Configure::Write(example.settings.clone())).await.works("writing settings")?;
+    let before = Picture::of(&store).await?;
+    for (number, wrong) in example.refused.iter().enumerate() {
+        let answer = store.configure(Configure::Write(wrong.clone())).await;
+        answer.refused("settings by which no password can be made", &[Refusal::Invalid])?;
+        before.must_equal(&Picture::of(&place.open()?).await?, "after settings were refused")?;
+        let name = format!("made {number}");
+        check_example(example, "after settings were refused", &make(&store, &name, &Recipe::new()).await?)?;
+        store.destroy(&at(&name), None).await.works("destroying a secret")?;
+    }
+    Ok(())
+}
+
+async fn passwords_are_renewed(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a", "b"]).await?;
+    let mut seen = BTreeSet::from(["value of a".to_owned()]);
+    let mut before = Picture::of(&store).await?;
+    for round in 1..=3 {
+        let change = SecretChange::generated(Recipe::new());
+        let header = store.modify(&at("a"), change).await.works("`modify` without a value")?;
+        let after = Picture::of(&place.open()?).await?;
+        ensure(seen.insert(value_of(&store, "a").await?), "a new password", "one that was there before")?;
+        let (old, new) = (&before.secrets[&at("a")].0, &after.secrets.get(&at("a")).map(|found| &found.0));
+        ensure(*new == Some(&header), "the header that was answered", "another one")?;
+        ensure(header.id == old.id, "the same id", "another one")?;
+        ensure(header.version == old.version.map(SecretVersion::next), "the next version", "another one")?;
+        // Nothing else has changed.
+        before.secrets.remove(&at("a"));
+        let mut others = after.clone();
+        others.secrets.remove(&at("a"));
+        before.must_equal(&others, &format!("of the others after renewal {round}"))?;
+        before = after;
+    }
+    let missing = store.modify(&at("c"), SecretChange::generated(Recipe::new())).await;
+    missing.refused("renewing what is not there", &[Refusal::SecretNotFound])?;
+    if trial.subject().capabilities().versions {
+        let stale = SecretChange::generated(Recipe::new()).if_version(SecretVersion::FIRST);
+        let stale = store.modify(&at("a"), stale).await;
+        stale.refused("renewing another version than the present one", &[Refusal::VersionConflict])?;
+    }
+    before.must_equal(&Picture::of(&store).await?, "after renewals were refused")
+}
+
+async fn undeclared_generation_is_refused(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    fill(&store, &["a"]).await?;
+    let before = Picture::of(&store).await?;
+    for recipe in [Recipe::new(), Recipe::new().length(20).alphabet("printable")] {
+        let created = store.create(NewSecret::generated(at("b"), recipe.clone())).await;
+        created.refused("a creation without a value", &[Refusal::Unsupported])?;
+        let modified = store.modify(&at("a"), SecretChange::generated(recipe)).await;
+        modified.refused("a change without a value", &[Refusal::Unsupported])?;
+    }
+    before.must_equal(&Picture::of(&place.open()?).await?, "after what is not declared was refused")
+}
+
+async fn given_values_stay_as_they_are(trial: &SecretTrial<'_>) -> Checked {
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    if let Some(example) = &trial.subject().generation {
+        store.configure(Configure::Write(example.settings.clone())).await.works("writing settings")?;
+    }
+    let long = "x".repeat(2000);
+    for (number, value) in
+        ["", "short", "white space\tand\nlines", "größer als ASCII", &long].into_iter().enumerate()
+    {
+        let name = format!("a{number}");
+        store.create(new(&name, value)).await.works("creating a secret with a value")?;
+        ensure(value_of(&store, &name).await? == value, "the value as it was given", "another one")?;
+        // Also in the place of a password.
+        let name = format!("b{number}");
+        make(&store, &name, &Recipe::new()).await?;
+        store.modify(&at(&name), SecretChange::value(text(value))).await.works("changing a password")?;
+        ensure(
+            value_of(&place.open()? as &dyn SecretStore, &name).await? == value,
+            "the value as it was given",
+            "another one",
+        )?;
+    }
+    let listed = store.list(&ListQuery::all()).await.works("a list")?;
+    ensure(!listed.secrets.is_empty(), "the secrets in a list", "none")
+}
+
+async fn characters_come_equally_often(trial: &SecretTrial<'_>) -> Checked {
+    const PASSWORDS: u32 = 16;
+    /// Of 93 degrees of freedom: chance exceeds it about once in 10¹¹ runs. Taking a random byte
+    /// modulo 94 gives 500 and more.
+    const MOST: f64 = 220.0;
+
+    let place = Place::new(trial)?;
+    let store = place.initialized().await?;
+    let recipe = Recipe::new().length(MAX_GENERATED_LENGTH).alphabet("printable");
+    let (mut counts, mut beginnings) = ([0_u32; 94], BTreeSet::new());
+    for number in 0..PASSWORDS {
+        let password = make(&store, &format!("a{number}"), &recipe).await?;
+        for byte in password.bytes().filter(u8::is_ascii_graphic) {
+            counts[usize::from(byte - b'!')] += 1;
+        }
+        // Pieces of eight that stand twice were not drawn twice.
+        beginnings.extend(password.as_bytes().chunks_exact(8).map(<[u8]>::to_vec));
+    }
+    let drawn: u32 = counts.iter().sum();
+    let all = PASSWORDS * MAX_GENERATED_LENGTH;
+    ensure(drawn == all, format!("{all} printable characters"), drawn.to_string())?;
+    let expected = f64::from(all) / 94.0;
+    let square: f64 = counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum();
+    ensure(square < MOST, format!("a chi-square of less than {MOST}"), format!("{square:.0}"))?;
+    let pieces = usize::try_from(all / 8).unwrap_or(0);
+    ensure(
+        beginnings.len() == pieces,
+        "no piece of eight characters twice",
+        format!("{} twice", pieces - beginnings.len()),
+    )
+}
