@@ -64,6 +64,8 @@ impl Class {
             ErrorKind::WrongKey => Self::WrongKey,
             ErrorKind::Corrupt => Self::Corrupt,
             ErrorKind::Deleted => Self::Deleted,
+            ErrorKind::Unauthorized => Self::Unauthenticated,
+            ErrorKind::Denied => Self::Denied,
             _ => Self::Internal,
         }
     }

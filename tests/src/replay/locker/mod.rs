@@ -1,5 +1,12 @@
 //! Vectors of Locker: the error table, credentials, dotenv, look-ups in environments.
 
+mod credentials;
+mod dotenv;
+mod errors;
+mod reading;
+mod world;
+mod writing;
+
 use super::{Family, Form, Scope};
 
 /// The family.
@@ -7,6 +14,17 @@ pub(super) const FAMILY: Family = Family {
     name: "Locker",
     form: Form::BeginningOfId,
     kinds: &[
+        ("v1.table", Scope::Replayed(&errors::Table)),
+        ("v1.interpret", Scope::Replayed(&errors::Interpret)),
+        ("v2.err", Scope::Replayed(&errors::Rpc)),
+        ("v2.cred", Scope::Replayed(&credentials::Given)),
+        ("v2.from_env", Scope::Replayed(&credentials::FromEnvironment)),
+        ("v2.dotenv", Scope::Replayed(&dotenv::Dotenv)),
+        ("go.lookup", Scope::Replayed(&reading::Lookup)),
+        ("go.list", Scope::Replayed(&reading::List)),
+        ("go.envs", Scope::Replayed(&reading::Environments)),
+        ("go.env", Scope::Replayed(&reading::Environment)),
+        ("go.write", Scope::Replayed(&writing::Write)),
         // The server and the native client.
         ("v2.resp", Scope::Later),
         ("v2.caps", Scope::Later),

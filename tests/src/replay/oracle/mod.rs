@@ -2,4 +2,5 @@
 
 pub mod base64;
 pub mod json_text;
+pub mod metadata;
 pub mod version;

@@ -1,0 +1,122 @@
+//! What the operations of a life say: `["create", "name", "value"]`.
+
+use serde_json::Value;
+
+/// One operation: its name and arguments.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) operation: &'a str,
+    pub(super) arguments: &'a [Value],
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn read(value: &'a Value) -> Self {
+        let items = value.as_array().map_or(&[][..], Vec::as_slice);
+        let (operation, arguments) = items
+            .split_first()
+            .map_or(("", &[][..]), |(name, rest)| (name.as_str().unwrap_or_default(), rest));
+        Self { operation, arguments }
+    }
+
+    /// The arguments by position, as the operation takes them; null for one that is left out.
+    /// `None` when the operation does not take these: in Rust, such a call does not compile.
+    pub(super) fn bound(self, plugin: &str) -> Option<Vec<Value>> {
+        let (names, required): (&[&str], usize) = match (self.operation, plugin) {
+            ("create" | "modify", "passdb") => (&["secret_name", "secret_value", "length", "value_type"], 1),
+            ("create" | "modify", _) => (&["secret_name", "secret_value"], 2),
+            ("get" | "destroy", _) => (&["secret_name"], 1),
+            ("configure", _) => (&["config_name", "config_value"], 0),
+            _ => (&[], 0),
+        };
+        let mut bound: Vec<Option<Value>> = vec![None; names.len()];
+        let (last, mut positional) =
+            self.arguments.split_last().map_or((None, self.arguments), |(last, rest)| (Some(last), rest));
+        let by_name =
+            last.filter(|last| last.get("$kw") == Some(&Value::Bool(true))).and_then(Value::as_object);
+        if by_name.is_none() {
+            positional = self.arguments;
+        }
+        for (at, argument) in positional.iter().enumerate() {
+            *bound.get_mut(at)? = Some(argument.clone());
+        }
+        for (name, argument) in by_name.into_iter().flatten().filter(|(name, _)| *name != "$kw") {
+            let at = names.iter().position(|known| known == name)?;
+            if bound[at].replace(argument.clone()).is_some() {
+                return None;
+            }
+        }
+        if bound[..required].iter().any(Option::is_none) {
+            return None;
+        }
+        let null_for = |value: Value| if is_none(&value) { Value::Null } else { value };
+        Some(bound.into_iter().map(|value| null_for(value.unwrap_or(Value::Null))).collect())
+    }
+
+    /// The text of an argument.
+    pub(super) fn text(self, at: usize) -> Option<&'a str> {
+        self.arguments.get(at).and_then(Value::as_str)
+    }
+}
+
+/// Whether it is `{"$none": true}`.
+fn is_none(value: &Value) -> bool {
+    matches!(super::node::marked(value), Some(("$none", _)))
+}
+
+/// A key of the vectors, by the set that it belongs to and its place in that.
+pub(super) type KeyName = (u8, u8);
+
+/// The keys of a set; sets are joined by `+`. `None` for a set that is not known.
+///
+/// A store is written with the first key of `old`; `one` lacks it; `mixed` has it, and writes with
+/// the first of `new`.
+pub(super) fn key_set(name: &str) -> Option<Vec<KeyName>> {
+    let old = || (0..5).map(|at| (b'o', at));
+    let new = || (0..5).map(|at| (b'n', at));
+    let mut keys = Vec::new();
+    for part in name.split('+') {
+        match part {
+            "old" => keys.extend(old()),
+            "new" => keys.extend(new()),
+            "one" => keys.push((b'o', 1)),
+            "mixed" => keys.extend([(b'n', 0)].into_iter().chain(old())),
+            "none" => {}
+            _ => return None,
+        }
+    }
+    Some(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn bound(call: &Value, plugin: &str) -> Option<Vec<Value>> {
+        Call::read(call).bound(plugin)
+    }
+
+    #[test]
+    fn calls_are_bound_as_python_does() {
+        assert_eq!(bound(&json!(["create", "a", 1]), "generic"), Some(vec![json!("a"), json!(1)]));
+        assert_eq!(
+            bound(&json!(["create", {"$kw": true, "secret_value": 1, "secret_name": "a"}]), "generic"),
+            Some(vec![json!("a"), json!(1)])
+        );
+        assert_eq!(bound(&json!(["create", "a"]), "passdb").map(|all| all.len()), Some(4));
+        assert_eq!(
+            bound(&json!(["configure", {"$none": true}, 5]), "generic"),
+            Some(vec![json!(null), json!(5)])
+        );
+        for call in [
+            json!(["create", "a"]),
+            json!(["create", "a", 1, 2]),
+            json!(["create", "a", {"$kw": true, "secret_name": "b", "secret_value": 1}]),
+            json!(["get", {"$kw": true, "name": "a"}]),
+            json!(["list", 1]),
+        ] {
+            assert_eq!(bound(&call, "generic"), None, "{call}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `metadata` and `compat_check`: what a plugin says about itself, and whose data it reads.
+
+use keyway_core::{PluginKind, PluginMetadata, Version, WrittenBy};
+use serde_json::{Value, json};
+
+use super::upstream_error;
+use crate::replay::oracle::metadata as oracle;
+use crate::replay::oracle::version;
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+
+/// A metadata document: read, and written again.
+pub(super) struct Metadata;
+
+impl Adapter for Metadata {
+    fn run(&self, input: &Input) -> Observed {
+        let outcome = match PluginMetadata::from_json(&input.get("metadata").to_string()) {
+            Ok(metadata) => match serde_json::from_str(&metadata.to_json()) {
+                Ok(document) => Outcome::Ok(document),
+                Err(_) => Outcome::Refused(Class::Internal),
+            },
+            Err(_) => Outcome::Refused(Class::Invalid),
+        };
+        Observed::one("read and written", outcome)
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let broken = oracle::broken_decision(input.get("metadata"));
+        vec![broken.map(|decision| Ruling::refused(decision, &[Class::Invalid]))]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let got = expected.get("construct_then_get");
+        let demand = match (got.get("ok"), upstream_error(got)) {
+            (Some(document), None) => Demand::Exactly(document.clone()),
+            (None, Some(_)) => Demand::AnyRefusal,
+            _ => return Err("`construct_then_get` holds neither `ok` nor `error`".to_owned()),
+        };
+        Ok(vec![demand.into()])
+    }
+}
+
+/// The check of the version that wrote the data (decision C4).
+pub(super) struct CompatCheck;
+
+fn loaded(input: &Input) -> Value {
+    if input.value().get("loaded_version").is_none() {
+        // A plugin that says nothing about itself.
+        return Value::Null;
+    }
+    json!({
+        "version": input.get("loaded_version"), "compatibility": input.get("loaded_compatibility"),
+        "author": "A <a@example.org>", "updated": 20240101,
+        "plugin": { "name": "Probe", "type": "Secret", "description": "d" },
+    })
+}
+
+impl Adapter for CompatCheck {
+    fn run(&self, input: &Input) -> Observed {
+        let invalid = Outcome::Refused(Class::Invalid);
+        let outcome = match PluginMetadata::from_json(&loaded(input).to_string()) {
+            Err(_) => invalid,
+            Ok(running) => match input.get("incoming_version").as_str().map(Version::parse) {
+                Some(Ok(version)) => {
+                    let written =
+                        WrittenBy { plugin_name: "Probe".to_owned(), kind: PluginKind::Secret, version };
+                    match running.check(&written) {
+                        Ok(()) => Outcome::done(),
+                        Err(_) => Outcome::Refused(Class::Incompatible),
+                    }
+                }
+                _ => invalid,
+            },
+        };
+        Observed::one("check", outcome)
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let loaded = loaded(input);
+        if let Some(decision) = oracle::broken_decision(&loaded) {
+            return vec![Some(Ruling::refused(decision, &[Class::Invalid]))];
+        }
+        let incoming = input.get("incoming_version");
+        let range = loaded["compatibility"].as_str().and_then(version::Compatibility::read);
+        vec![Some(match (incoming.as_str().map(version::Version::read), range) {
+            (Some(Some(version)), Some(range)) if range.admits(&version) => Ruling::new("C2", Demand::done()),
+            (Some(Some(_)), _) => Ruling::refused("C2", &[Class::Incompatible]),
+            (Some(None), _) => Ruling::refused("C1", &[Class::Invalid]),
+            (None, _) => Ruling::refused("C3", &[Class::Invalid]),
+        })]
+    }
+
+    /// Whether the version changed is not warned of: the version that wrote the data is kept
+    /// beside it (decision C4, H9).
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let demand = match (expected.value().get("ok"), upstream_error(expected.value())) {
+            (Some(Value::Null), None) => Demand::done(),
+            (None, Some("VersionCompatibilityError")) => Demand::Refused(&[Class::Incompatible]),
+            (None, Some(_)) => Demand::Refused(&[Class::Invalid]),
+            _ => return Err("neither `ok` without content nor `error`".to_owned()),
+        };
+        Ok(vec![demand.into()])
+    }
+}

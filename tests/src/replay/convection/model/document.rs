@@ -1,0 +1,104 @@
+//! Whether a document may be read (decisions C1, C3, C4).
+
+pub(in crate::replay::convection) use super::settings::Specification;
+use crate::replay::Class;
+use crate::replay::convection::node::Node;
+use crate::replay::oracle::version::{Compatibility, Version};
+
+/// Which versions the running plugins read, and which they write.
+const READS: &str = ">=:1.0,<:2.0";
+pub(super) const WRITES: &str = "1.0.0";
+
+const TYPES: [&str; 4] = ["Secret", "Certificate", "Credential", "Issuer"];
+
+/// Why a document may not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::replay::convection) struct Problem {
+    /// The decision that refuses it; `None` where upstream refuses it too.
+    pub(in crate::replay::convection) decision: Option<&'static str>,
+    /// What the refusal may be.
+    pub(in crate::replay::convection) classes: &'static [Class],
+    /// Whether it lies in the settings alone.
+    pub(super) only_settings: bool,
+}
+
+impl Problem {
+    pub(super) const fn new(decision: Option<&'static str>, classes: &'static [Class]) -> Self {
+        Self { decision, classes, only_settings: false }
+    }
+
+    const fn corrupt(decision: Option<&'static str>) -> Self {
+        Self::new(decision, &[Class::Corrupt])
+    }
+}
+
+/// Why `document` may not be read; `None` when it may.
+pub(in crate::replay::convection) fn problem(
+    specification: &Specification,
+    document: &Node,
+) -> Option<Problem> {
+    // Who wrote it comes first: another version may arrange the rest in another way.
+    let Some(metadata) = table(document, "metadata") else { return Some(Problem::corrupt(None)) };
+    let version = match metadata.get("version") {
+        None => return Some(Problem::corrupt(None)),
+        Some(Node::Text(version)) => Version::read(version),
+        // Upstream takes a number for its text.
+        Some(_) => return Some(Problem::corrupt(Some("C3"))),
+    };
+    let Some(version) = version else { return Some(Problem::corrupt(Some("C1"))) };
+    let Some(plugin) = table(metadata, "plugin") else { return Some(Problem::corrupt(None)) };
+    let (Some(Node::Text(name)), Some(Node::Text(kind))) = (plugin.get("name"), plugin.get("type")) else {
+        return Some(Problem::corrupt(Some("C3")));
+    };
+    if !TYPES.contains(&kind.as_str()) {
+        return Some(Problem::corrupt(Some("C3")));
+    }
+    let reads = Compatibility::read(READS).is_some_and(|reads| reads.admits(&version));
+    if kind != "Secret" || name != specification.name || !reads {
+        return Some(Problem::new(Some("C4"), &[Class::Incompatible]));
+    }
+    let sections = [table(document, "config"), table(document, "store"), table(document, "stats")];
+    let [Some(config), Some(_), Some(stats)] = sections else { return Some(Problem::corrupt(None)) };
+    let is_count =
+        |name| matches!(stats.get(name), Some(Node::Integer(count)) if count.parse::<i64>().is_ok());
+    if !is_count("reads") || !is_count("writes") {
+        return Some(Problem::corrupt(None));
+    }
+    specification
+        .stored_is_broken(config)
+        .then_some(Problem { only_settings: true, ..Problem::corrupt(None) })
+}
+
+fn table<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    node.get(name).filter(|node| matches!(node, Node::Table(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "[metadata]\nversion = \"1.0.0\"\n[metadata.plugin]\nname = \"Generic\"\ntype = \"Secret\"\n\
+                        [config.data]\n[store]\n[stats]\nreads = 1\nwrites = 1\n";
+
+    fn decision(text: &str) -> Option<Option<&'static str>> {
+        problem(&Specification::named("generic"), &Node::from_toml(text).unwrap())
+            .map(|problem| problem.decision)
+    }
+
+    #[test]
+    fn each_fault_has_its_decision() {
+        assert_eq!(decision(GOOD), None);
+        for (from, to, expected) in [
+            ("1.0.0", "2.0.0", Some("C4")),
+            ("1.0.0", "v1", Some("C1")),
+            ("\"1.0.0\"", "1.5", Some("C3")),
+            ("Generic", "Other", Some("C4")),
+            ("Secret", "Access", Some("C3")),
+            ("[store]", "[stored]", None),
+            ("reads = 1", "reads = \"x\"", None),
+            ("[config.data]", "[config.default]", None),
+        ] {
+            assert_eq!(decision(&GOOD.replace(from, to)), Some(expected), "{from} {to}");
+        }
+    }
+}

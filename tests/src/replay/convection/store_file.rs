@@ -1,0 +1,78 @@
+//! `store_file`: files as they are found in the field.
+
+use std::fs;
+
+use futures_executor::block_on;
+use keyway_seal::KeyRing;
+use keyway_secrets::{ListQuery, SecretAddress, SecretStore, StoreError};
+use serde_json::{Map, Value, json};
+
+use super::model::document::{self, Specification};
+use super::node::{Node, answered};
+use super::subject::Plugin;
+use super::upstream_error;
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+
+pub(super) struct StoreFile;
+
+impl Adapter for StoreFile {
+    fn run(&self, input: &Input) -> Observed {
+        let both =
+            |outcome: Outcome| Observed::steps([("read", outcome.clone()), ("info_stats_after", outcome)]);
+        let Some(plugin) = Plugin::named(input.text("plugin")) else {
+            return both(Outcome::Refused(Class::Unsupported));
+        };
+        let keys = input.get("keys").as_array().into_iter().flatten().filter_map(Value::as_str);
+        let Ok(keys) = KeyRing::parse(keys) else { return both(Outcome::Refused(Class::Invalid)) };
+        let Ok(root) = tempfile::tempdir() else { return both(Outcome::Refused(Class::Internal)) };
+        let folder = root.path().join(plugin.folder);
+        if fs::create_dir(&folder).and_then(|()| fs::write(folder.join("s"), input.text("token"))).is_err() {
+            return both(Outcome::Refused(Class::Internal));
+        }
+        let store = match plugin.open(root.path(), "s", &keys, None) {
+            Ok(store) => store,
+            Err(error) => return both(Outcome::Refused(Class::of(&error))),
+        };
+        let refused = |error: StoreError| Outcome::Refused(Class::of(&error));
+        let read = block_on(read(&*store)).map_or_else(refused, Outcome::Ok);
+        let info = block_on(store.info()).map_or_else(refused, |info| {
+            Outcome::Ok(
+                json!({ "secret_count": info.secrets.number, "reads": info.reads, "writes": info.writes }),
+            )
+        });
+        Observed::steps([("read", read), ("info_stats_after", info)])
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let specification = Specification::named(input.text("plugin"));
+        let text = input.text("toml");
+        let problem = Node::from_toml(text).and_then(|node| document::problem(&specification, &node));
+        let ruling = || {
+            let problem = problem.as_ref()?;
+            Some(Ruling::refused(problem.decision?, problem.classes))
+        };
+        vec![ruling(), ruling()]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let demand = |step: &Value| match (step.get("ok"), upstream_error(step)) {
+            (Some(value), None) => Ok(UpstreamStep::from(Demand::Exactly(value.clone()))),
+            (None, Some(error)) => Ok(Demand::Refused(super::lifecycle::classes_of(error, "list")).into()),
+            _ => Err("neither `ok` nor `error`".to_owned()),
+        };
+        Ok(vec![demand(expected.get("read"))?, demand(expected.get("info_stats_after"))?])
+    }
+}
+
+/// The names in order, then each value by itself.
+async fn read(store: &dyn SecretStore) -> Result<Value, StoreError> {
+    let page = store.list(&ListQuery::all().limit(usize::MAX)).await?;
+    let (mut names, mut values) = (Vec::<Value>::new(), Map::new());
+    for listed in page.secrets {
+        let name = listed.header.address.name.clone();
+        let secret = store.get(&SecretAddress::shared(name.clone())).await?;
+        names.push(name.as_str().into());
+        values.insert(name.as_str().to_owned(), answered(&secret.value));
+    }
+    Ok(json!({ "names": names, "values": values }))
+}

@@ -1,0 +1,54 @@
+//! `v2.dotenv`: a secret as a line of dotenv.
+
+use keyway_client::Bundle;
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+
+pub(super) struct Dotenv;
+
+impl Adapter for Dotenv {
+    fn run(&self, input: &Input) -> Observed {
+        let mut bundle = Bundle::new();
+        let pushed = bundle.push(input.text("key"), input.text("value"));
+        let outcome = match pushed.and_then(|()| bundle.to_dotenv()) {
+            Ok(text) => Outcome::Ok(text.expose_secret().into()),
+            Err(_) => Outcome::Refused(Class::Invalid),
+        };
+        Observed::one("dotenv", outcome)
+    }
+
+    /// What is written is what a POSIX shell reads back: it knows no `\n`, and looks into `$` and
+    /// backticks (decision H16).
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let (key, value) = (input.text("key"), input.text("value"));
+        let begins = key.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+        let in_shell = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        if !begins || !key.chars().all(|character| in_shell(character) || ".-".contains(character)) {
+            return vec![None];
+        }
+        if value.contains('\0') {
+            return vec![Some(Ruling::refused("H16", &[Class::Invalid]))];
+        }
+        let alike = key.chars().all(in_shell)
+            && !value.contains(|character: char| character.is_control() || "$`".contains(character));
+        if alike {
+            return vec![None];
+        }
+        let mut text = value.to_owned();
+        for special in ['\\', '"', '$', '`'] {
+            text = text.replace(special, &format!("\\{special}"));
+        }
+        vec![Some(Ruling::new("H16", Demand::Exactly(format!("{key}=\"{text}\"\n").into())))]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let demand = match (expected.value().get("ok"), expected.value().get("error")) {
+            (Some(text @ Value::String(_)), None) => Demand::Exactly(text.clone()),
+            (None, Some(_)) => Demand::AnyRefusal,
+            _ => return Err("neither a text `ok` nor `error`".to_owned()),
+        };
+        Ok(vec![demand.into()])
+    }
+}

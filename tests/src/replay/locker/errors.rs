@@ -1,0 +1,243 @@
+//! `v1.table`, `v1.interpret`, `v2.err`: what a service's errors mean (decision L6).
+
+use std::time::Duration;
+
+use keyway_client::{Answer, RemoteClass, RemoteError, RpcError, interpret, program_output};
+use serde_json::{Value, json};
+
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+
+/// An error as the 1.x table has it.
+fn row(error: &RemoteError) -> Value {
+    json!({ "class": error.class().name(), "code": error.row().code(), "http_status": error.row().http_status() })
+}
+
+/// What decision L6 adds to the 1.x table: 409 and 422, where no line above them fits; and no
+/// status that is not an integer.
+fn added_row(object: &Value) -> Option<Value> {
+    let status = object.get("status_code").and_then(Value::as_i64);
+    let word = object.get("error").and_then(Value::as_str).unwrap_or_default();
+    let above = [
+        "rate_limit",
+        "unauthorized",
+        "invalid_secret_access_key",
+        "permission_denied",
+        "not_found",
+        "not_found_error",
+        "server_error",
+    ];
+    match status {
+        _ if above.contains(&word) => None,
+        Some(409) => Some(json!({ "class": "ConflictError", "code": "conflict", "http_status": 409 })),
+        Some(422) => Some(json!({ "class": "ValidationError", "code": "invalid", "http_status": 422 })),
+        _ => None,
+    }
+}
+
+/// The 1.x table, line by line (Locker seed, "Error Handling").
+fn table_row(object: &Value) -> Value {
+    let status = object.get("status_code").and_then(Value::as_i64);
+    let word = object.get("error").and_then(Value::as_str).unwrap_or_default();
+    let line = |class: &str, code: &str, status: Option<u16>| json!({ "class": class, "code": code, "http_status": status });
+    if status == Some(429) || word == "rate_limit" {
+        line("RateLimitError", "rate_limit", Some(429))
+    } else if status == Some(401) || ["unauthorized", "invalid_secret_access_key"].contains(&word) {
+        line("AuthenticationError", "unauthorized", Some(401))
+    } else if status == Some(403) || word == "permission_denied" {
+        line("PermissionDeniedError", "permission_denied", Some(403))
+    } else if status == Some(404) || ["not_found", "not_found_error"].contains(&word) {
+        line("ResourceNotFoundError", "not_found", Some(404))
+    } else if status.is_some_and(|status| status >= 500) || word == "server_error" {
+        line("APIServerError", "server_error", Some(500))
+    } else if let Some(added) = added_row(object) {
+        added
+    } else if word == "http_error" {
+        line("APIConnectionError", "http_error", Some(503))
+    } else if ["database_error", "command_error"].contains(&word) {
+        line("CliRunError", "cli_error", None)
+    } else {
+        line("LockerError", "locker_error", None)
+    }
+}
+
+/// An error object: its line of the table, and what of it is kept.
+pub(super) struct Table;
+
+impl Adapter for Table {
+    fn run(&self, input: &Input) -> Observed {
+        let (error, body) = match interpret::<Value>(&input.value().to_string(), 0) {
+            Ok(Answer::Error(error)) => {
+                let kept = error.body().map(|body| body.as_json() == input.value());
+                (Outcome::Ok(row(&error)), Outcome::Ok(json!(kept)))
+            }
+            Ok(Answer::Value(_)) => (Outcome::Ok(Value::Null), Outcome::Ok(Value::Null)),
+            Err(_) => (Outcome::Refused(Class::Invalid), Outcome::Refused(Class::Invalid)),
+        };
+        Observed::steps([("error", error), ("the body is kept as it was", body)])
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let object = input.value();
+        let status = object.get("status_code").filter(|status| !status.is_null() && !status.is_i64());
+        let row = added_row(object).or_else(|| status.map(|_| table_row(object)));
+        // A text may be anything, so no text is kept that is not a code word.
+        let has_text = object.get("message").is_some_and(Value::is_string);
+        vec![
+            row.map(|row| Ruling::new("L6", Demand::Exactly(row))),
+            has_text.then(|| Ruling::new("L6", Demand::Exactly(false.into()))),
+        ]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let field = |key| expected.get(key).clone();
+        if !expected.get("class").is_string() {
+            return match expected.get("error") {
+                Value::Null => Err("no `class`".to_owned()),
+                _ => Ok(vec![Demand::AnyRefusal.into(), Demand::Nothing.into()]),
+            };
+        }
+        let row =
+            json!({ "class": field("class"), "code": field("code"), "http_status": field("http_status") });
+        let body = match expected.get("http_body_is_input") {
+            Value::Null => Demand::Nothing,
+            kept => Demand::Exactly(kept.clone()),
+        };
+        Ok(vec![Demand::Exactly(row).into(), body.into()])
+    }
+}
+
+/// What a program printed.
+pub(super) struct Interpret;
+
+fn lines_to_skip(input: &Input) -> usize {
+    input.get("skip_cli_lines").as_u64().and_then(|lines| usize::try_from(lines).ok()).unwrap_or(0)
+}
+
+fn is_raw(input: &Input) -> bool {
+    input.get("asjson") == &Value::Bool(false)
+}
+
+impl Adapter for Interpret {
+    fn run(&self, input: &Input) -> Observed {
+        let (text, lines) = (input.text("text"), lines_to_skip(input));
+        // Our error for what is no answer at all is one of the program, as in the table's row.
+        let protocol = |error: RemoteError| match error.class() {
+            RemoteClass::Protocol => Outcome::Refused(Class::Invalid),
+            _ => Outcome::Refused(Class::Internal),
+        };
+        let outcome = if is_raw(input) {
+            program_output(text, lines).map_or_else(protocol, |text| Outcome::Ok(text.into()))
+        } else {
+            match interpret::<Value>(text, lines) {
+                Ok(Answer::Value(value)) => Outcome::Ok(value),
+                Ok(Answer::Error(error)) => Outcome::Ok(json!({ "error": row(&error) })),
+                Err(error) => protocol(error),
+            }
+        };
+        Observed::one("answer", outcome)
+    }
+
+    /// Upstream finds error objects by the spelling of their JSON. An object that says that it is an
+    /// error is one, however it is spelled.
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let rest = input.text("text").split('\n').skip(lines_to_skip(input)).collect::<Vec<_>>().join("\n");
+        let object: Option<Value> = serde_json::from_str(&rest).ok().filter(Value::is_object);
+        let says_error = |object: &Value| {
+            object.get("object") == Some(&"error".into())
+                || [Some(&Value::Bool(false)), Some(&"false".into())].contains(&object.get("success"))
+        };
+        let error = object.filter(|object| !is_raw(input) && says_error(object));
+        vec![error.map(|object| Ruling::new("L6", Demand::Exactly(json!({ "error": table_row(&object) }))))]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let error = expected.get("error");
+        let demand = match (expected.value().get("ok"), error.get("code")) {
+            (Some(value), _) => Demand::Exactly(value.clone()),
+            // What is no JSON is the program's fault; so is what Python cannot index.
+            (None, Some(code))
+                if error.get("class") == Some(&"CliRunError".into()) && code == "cli_error" =>
+            {
+                Demand::AnyRefusal
+            }
+            (None, Some(code)) => Demand::Exactly(json!({ "error": {
+                "class": error["class"].clone(), "code": code.clone(), "http_status": error["http_status"].clone(),
+            } })),
+            (None, None) if error.is_object() => Demand::AnyRefusal,
+            _ => return Err("neither `ok` nor `error`".to_owned()),
+        };
+        Ok(vec![demand.into()])
+    }
+}
+
+/// An error of the protocol `locker.sdk`.
+pub(super) struct Rpc;
+
+fn retry_after(input: &Input) -> Option<u64> {
+    input.get("retry_after_seconds").as_u64()
+}
+
+impl Adapter for Rpc {
+    fn run(&self, input: &Input) -> Observed {
+        let names =
+            ["error", "get_returns_default", "get_environment_returns_none", "shows the other side's words"];
+        let Some(code) = input.get("code").as_i64() else {
+            return Observed::steps(names.map(|name| (name, Outcome::Refused(Class::Invalid))));
+        };
+        let error = RpcError {
+            code,
+            kind: input.text("kind"),
+            retryable: input.get("retryable") == &Value::Bool(true),
+            retry_after: retry_after(input).map(Duration::from_secs),
+        };
+        let error = error.to_error();
+        let told = json!({
+            "class": error.class().name(),
+            "http_status": error.reported_status(),
+            "kind": error.word(),
+            "retryable": error.is_retryable(),
+            "retry_after_seconds": error.retry_after().map(|after| after.as_secs()),
+        });
+        let message = input.text("message");
+        let leaks = !message.is_empty() && format!("{error} {error:?}").contains(message);
+        let default = keyway_client::Error::from(error.clone()).is_secret_not_found();
+        let is_none = error.class() == RemoteClass::NotFound;
+        let outcomes = [told, default.into(), is_none.into(), leaks.into()];
+        Observed::steps(names.into_iter().zip(outcomes.map(Outcome::Ok)))
+    }
+
+    /// A default never stands in for an environment that there is not (decision L2).
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let is_environment = input.text("kind") == "environment_not_found";
+        let default = is_environment.then(|| Ruling::new("L2", Demand::Exactly(false.into())));
+        vec![None, default, None, None]
+    }
+
+    fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let error = expected.get("error");
+        if !error["class"].is_string() {
+            return Err("no class of error".to_owned());
+        }
+        let field = |key: &str| error.get(key).cloned().unwrap_or(Value::Null);
+        let told = json!({
+            "class": field("class"),
+            "http_status": field("http_status"),
+            "kind": field("kind"),
+            "retryable": field("retryable"),
+            "retry_after_seconds": field("retry_after_seconds"),
+        });
+        let shows = !input.text("message").is_empty()
+            && field("message").as_str().is_some_and(|message| message.contains(input.text("message")));
+        let flag = |key| {
+            Ok::<_, String>(
+                Demand::Exactly(expected.get(key).as_bool().ok_or(format!("no `{key}`"))?.into()).into(),
+            )
+        };
+        Ok(vec![
+            Demand::Exactly(told).into(),
+            flag("get_returns_default")?,
+            flag("get_environment_returns_none")?,
+            Demand::Exactly(shows.into()).into(),
+        ])
+    }
+}
