@@ -195,7 +195,11 @@ impl Answer {
                 let reason = format!("it printed nothing and ended with {ended}");
                 return Err(IssuerError::Program { reason, note: String::new(), source: None });
             }
-            Err(error) => return Err(violated(json_violation(&error))),
+            Err(error) => {
+                let orphan = if action == Action::Request { state_within(printed) } else { None };
+                let violations = json_violation(&error).into();
+                return Err(violated_with(action, violations, orphan));
+            }
         };
         let mut answer = Self { action, ended, profile, entries, result: String::new(), found: Vec::new() };
         match answer.keys(&[]).open_text(&table::RESULT) {
@@ -243,12 +247,7 @@ impl Answer {
                 self.action,
                 Violation::new("", Rule::Other { text: "the answer cannot be read" }),
             )),
-            Err(violations) => Err(IssuerError::ContractViolation(Box::new(ContractViolation {
-                action: self.action,
-                violations,
-                orphan,
-                note: String::new(),
-            }))),
+            Err(violations) => Err(violated_with(self.action, violations, orphan)),
         }
     }
 
@@ -374,6 +373,24 @@ impl Answer {
         };
         (key, parameter)
     }
+}
+
+fn violated_with(action: Action, violations: Violations, orphan: Option<State>) -> IssuerError {
+    IssuerError::ContractViolation(Box::new(ContractViolation {
+        action,
+        violations,
+        orphan,
+        note: String::new(),
+    }))
+}
+
+/// The state of a credential in an answer that only the strict profile cannot read: with
+/// text behind it, or with a name twice. The plugin has made the credential, so the host
+/// needs to know what to revoke.
+fn state_within(printed: &[u8]) -> Option<State> {
+    let Ok(Json::Object(entries)) = Profile::Lenient.reader().read(printed) else { return None };
+    let text = |key| entries.get(key).and_then(Json::as_text);
+    (text("result") == Some("ok")).then(|| text("state").map(State::new)).flatten()
 }
 
 /// What is wrong with the JSON text. A duplicate is named where its name is one of ours:
