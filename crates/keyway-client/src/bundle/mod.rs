@@ -3,6 +3,8 @@
 mod dotenv;
 mod error;
 mod json;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -66,3 +66,54 @@ pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
     }
     Ok(fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret as _;
+
+    fn shown(fields: &Fields) -> [Option<&str>; 3] {
+        let secret =
+            |field: &'_ Option<SecretString>| field.as_ref().map(|text| text.expose_secret().to_owned());
+        let texts =
+            [secret(&fields.access_key_id), secret(&fields.secret_access_key), fields.api_base.clone()];
+        // Leaked, because a test may: it makes comparing short.
+        texts.map(|text| text.map(|text| &*text.leak()))
+    }
+
+    #[test]
+    fn the_beginning_and_the_section_default_count() {
+        let text = "; a comment\n access_key_id = a b \r\n[other]\nsecret_access_key = no\n[ default ]\n\
+                    # another\nsecret_access_key=k=\napi_base =\nunknown = 1\n";
+        assert_eq!(shown(&parse(text).unwrap()), [Some("a b"), Some("k="), None]);
+        assert_eq!(shown(&parse("").unwrap()), [None, None, None]);
+    }
+
+    #[test]
+    fn faults_name_the_line() {
+        for (text, line) in [
+            ("access_key_id", 1),
+            ("\n[default\n", 2),
+            ("access_key_id=1\n[default]\naccess_key_id=2", 3),
+            ("secret_access_key=1\nsecret_access_key=1", 2),
+            ("{\"access_key_id\": \"1\"}", 1),
+        ] {
+            assert_eq!(parse(text).err().map(|fault| fault.line), Some(line), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_reads_what_is_written(id in "[!-~]{1,20}", key in "[!-~]{1,20}", base in "[!-~]{1,20}") {
+            let text = format!("[default]\naccess_key_id = {id}\nsecret_access_key={key}\napi_base\t=\t{base}\n");
+            let fields = parse(&text).unwrap();
+            assert_eq!(shown(&fields), [Some(&*id), Some(&*key), Some(&*base)]);
+        }
+
+        #[test]
+        fn it_survives_anything(text in "(?s).{0,200}") {
+            let _ = parse(&text);
+        }
+    }
+}
