@@ -225,7 +225,7 @@ fn nothing_that_is_shown_holds_a_value() {
                 format!("A={NEEDLE}\nA={NEEDLE}"),
                 format!("A=\"{NEEDLE}"),
                 format!("A=\"${NEEDLE}\""),
-                format!("{NEEDLE}"),
+                NEEDLE.to_owned(),
                 format!("A '{NEEDLE}'"),
             ] {
                 fail(&Bundle::from_dotenv(&broken).unwrap_err().into());

@@ -34,7 +34,7 @@ fn the_operations_of_the_seed() {
         let environment = client.modify_environment("staging", Some("new.host")).await.unwrap();
         assert_eq!(environment.external_url.as_deref(), Some("new.host"));
         assert_eq!(client.retrieve_environment("staging").await.unwrap(), environment);
-        assert_eq!(client.list_environments().await.unwrap(), [environment.clone()]);
+        assert_eq!(client.list_environments().await.unwrap(), std::slice::from_ref(&environment));
         #[expect(deprecated, reason = "it must be there")]
         {
             assert_eq!(client.get_environment("staging").await.unwrap(), Some(environment));

@@ -45,23 +45,14 @@ pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
         if !ours || value.is_empty() {
             continue;
         }
-        match name.trim() {
-            "access_key_id" => {
-                if fields.access_key_id.replace(value.into()).is_some() {
-                    return fault("access_key_id stands here a second time");
-                }
-            }
-            "secret_access_key" => {
-                if fields.secret_access_key.replace(value.into()).is_some() {
-                    return fault("secret_access_key stands here a second time");
-                }
-            }
-            "api_base" => {
-                if fields.api_base.replace(value.to_owned()).is_some() {
-                    return fault("api_base stands here a second time");
-                }
-            }
-            _ => {}
+        let twice = match name.trim() {
+            "access_key_id" => fields.access_key_id.replace(value.into()).is_some(),
+            "secret_access_key" => fields.secret_access_key.replace(value.into()).is_some(),
+            "api_base" => fields.api_base.replace(value.to_owned()).is_some(),
+            _ => false,
+        };
+        if twice {
+            return fault("the field stands here a second time");
         }
     }
     Ok(fields)
