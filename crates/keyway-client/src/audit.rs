@@ -197,12 +197,8 @@ impl<'a> Call<'a> {
     }
 
     /// As [`end`](Self::end), for a single secret that a layer gave.
-    pub(crate) fn end_in_layer<T>(
-        mut self,
-        result: Result<T, Error>,
-        layer: impl FnOnce(&T) -> Layer,
-    ) -> Result<T, Error> {
-        self.report(result.as_ref().ok().map(layer), result.as_ref().err());
+    pub(crate) fn end_in<T>(mut self, layer: Layer, result: Result<T, Error>) -> Result<T, Error> {
+        self.report(result.as_ref().ok().map(|_| layer), result.as_ref().err());
         result
     }
 
