@@ -145,8 +145,8 @@ pub enum Outcome {
     /// It failed. A secret that is not there is `Failed(NotFound)`, also when the caller
     /// was given a default value in its place.
     Failed(ErrorKind),
-    /// The future was dropped before the operation ended. Whether a write took effect is
-    /// not known.
+    /// The future was dropped before the operation ended, or the store panicked. Whether a
+    /// write took effect is not known.
     Cancelled,
 }
 

@@ -131,6 +131,18 @@ fn a_dropped_future_is_reported_and_leaves_the_client_whole() {
 }
 
 #[test]
+fn a_store_that_panics_is_reported_too() {
+    let spy = wait(Spy::new());
+    let (client, seen) = recording(Arc::clone(&spy));
+    spy.next(Trick::Panic);
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait(client.get("K"))));
+    assert!(caught.is_err());
+    let key = Some("K".to_owned());
+    assert_eq!(*seen.lock().unwrap(), [(Operation::Get, key, None, None, Outcome::Cancelled)]);
+    assert!(wait(client.get("K")).unwrap().is_none());
+}
+
+#[test]
 fn a_hook_that_panics_does_not_hurt_the_caller() {
     wait(async {
         let told = Arc::new(AtomicUsize::new(0));

@@ -171,3 +171,35 @@ fn clients_and_futures_go_anywhere() {
         sendable(client.delete("K")).await.unwrap();
     });
 }
+
+#[test]
+fn a_client_stands_where_it_was_built_to_stand() {
+    use keyway_client::{Layer, Resolution};
+
+    wait(async {
+        let store = support::store().await;
+        let client = Secrets::builder(Arc::clone(&store))
+            .name("reports")
+            .requester("nightly")
+            .environment("prod")
+            .resolution(Resolution::SharedFallback)
+            .build();
+        assert_eq!(
+            (client.name(), client.requester(), client.environment()),
+            (Some("reports"), Some("nightly"), Some("prod"))
+        );
+        assert_eq!(client.create("K", "v").await.unwrap_err().code(), "not_found");
+        client.create_environment("prod", None).await.unwrap();
+        client.shared().create("K", "shared").await.unwrap();
+        assert_eq!(client.retrieve("K").await.unwrap().layer, Layer::Shared);
+        client.create("K", "own").await.unwrap();
+        assert_eq!(client.retrieve("K").await.unwrap().layer, Layer::Environment);
+        let other = client.on_behalf_of("somebody");
+        assert_eq!((other.requester(), other.environment()), (Some("somebody"), Some("prod")));
+        assert_eq!(
+            (client.shared().environment(), client.shared().resolution()),
+            (None, client.resolution())
+        );
+        assert!(Arc::ptr_eq(client.store(), &store), "clones share the store");
+    });
+}

@@ -43,6 +43,8 @@ pub enum Trick {
     Fail(StoreError),
     /// Never answers.
     Hang,
+    /// Panics, as a plugin without a guard may.
+    Panic,
 }
 
 /// A store that counts reads, and can fail and hang.
@@ -75,6 +77,7 @@ impl Spy {
         match trick {
             Some(Trick::Fail(error)) => Err(error),
             Some(Trick::Hang) => std::future::pending().await,
+            Some(Trick::Panic) => panic!("a store that panics, as the test wants"),
             None => Ok(()),
         }
     }
