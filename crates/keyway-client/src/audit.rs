@@ -145,8 +145,8 @@ pub enum Outcome {
     /// It failed. A secret that is not there is `Failed(NotFound)`, also when the caller
     /// was given a default value in its place.
     Failed(ErrorKind),
-    /// The future was dropped before the operation ended. Whether a write took effect is
-    /// not known.
+    /// The future was dropped before the operation ended, or the store panicked. Whether a
+    /// write took effect is not known.
     Cancelled,
 }
 
@@ -197,12 +197,8 @@ impl<'a> Call<'a> {
     }
 
     /// As [`end`](Self::end), for a single secret that a layer gave.
-    pub(crate) fn end_in_layer<T>(
-        mut self,
-        result: Result<T, Error>,
-        layer: impl FnOnce(&T) -> Layer,
-    ) -> Result<T, Error> {
-        self.report(result.as_ref().ok().map(layer), result.as_ref().err());
+    pub(crate) fn end_in<T>(mut self, layer: Layer, result: Result<T, Error>) -> Result<T, Error> {
+        self.report(result.as_ref().ok().map(|_| layer), result.as_ref().err());
         result
     }
 
