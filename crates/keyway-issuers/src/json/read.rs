@@ -175,7 +175,7 @@ struct Cursor<'a> {
     depth: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl Cursor<'_> {
     fn fault(&self, fault: JsonFault) -> JsonError {
         JsonError::new(self.at, fault)
     }
