@@ -30,6 +30,11 @@ impl SecretText {
         Self(Wiped::new(text.into()))
     }
 
+    /// The text as one that is no secret: a name, a state. It is not wiped.
+    pub(crate) fn into_open(self) -> String {
+        self.0.take()
+    }
+
     /// The text.
     pub fn expose(&self) -> &str {
         &self.0
