@@ -3,6 +3,7 @@
 pub mod compatibility;
 pub mod convection;
 mod footprint;
+pub mod issuers;
 pub mod registry;
 pub mod seal;
 pub mod secrets;
@@ -35,5 +36,6 @@ pub const AREAS: &[Area] = &[
         run: secrets::run,
     },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
+    Area { name: "issuers", about: "the wire of issuers", run: issuers::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];

@@ -37,6 +37,7 @@
 //! | --- | --- | --- |
 //! | `client` | yes | [`client`]: what an application reads and writes secrets with |
 //! | `secrets` | yes | [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
+//! | `issuers` | no | [`issuers`], the contract and its wire format |
 //! | `sqlite` | yes | the engine `Sqlite` in [`storage`] |
 //! | `schemars` | no | JSON schemas of plugin configurations |
 //!
@@ -48,6 +49,8 @@ pub use keyway_core::*;
 pub use keyway_client as client;
 #[cfg(feature = "secrets")]
 pub use keyway_host::stores;
+#[cfg(feature = "issuers")]
+pub use keyway_issuers as issuers;
 #[cfg(feature = "secrets")]
 pub use keyway_seal as seal;
 #[cfg(feature = "secrets")]

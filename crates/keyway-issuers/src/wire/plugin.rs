@@ -68,7 +68,7 @@ impl From<InputError> for IssuerError {
 /// [`InputError`] with all that is wrong; an unknown action is among that.
 pub fn decode_input(written: &[u8]) -> Result<Input, InputError> {
     let line = written.strip_suffix(b"\n").unwrap_or(written);
-    let json = base64::decode(line.strip_suffix(b"\r").unwrap_or(line))?;
+    let json = base64::decode_wiped(line.strip_suffix(b"\r").unwrap_or(line))?;
     Ok(decode_json(&json)?)
 }
 
@@ -179,12 +179,12 @@ impl Reading {
 
     fn revocation(&mut self) -> Option<Input> {
         let context = self.context();
-        let state = self.text("cred_state").map(|state| State::new(state.expose()));
+        let state = self.text("cred_state").map(|state| State::new(state.into_open()));
         Some(Input::Revoke(Box::new(Revocation { context: context?, state: state? })))
     }
 
     fn context(&mut self) -> Option<Context> {
-        let user = self.text("watts_userid").map(|id| UserId::received(id.expose()));
+        let user = self.text("watts_userid").map(|id| UserId::received(id.into_open()));
         let user_info = self.object("user_info");
         let user_info = user_info.and_then(|claims| self.user_info("user_info", claims));
         let configuration = self.object("conf_params").map(|entries| self.configuration(entries));
@@ -205,7 +205,7 @@ impl Reading {
     fn intent(&mut self) -> Option<IntentId> {
         let value = self.entries.remove("intent_id");
         let text = self.token("intent_id".to_owned(), value)?;
-        let intent = IntentId::new(text.expose());
+        let intent = IntentId::new(text.into_open());
         if intent.is_none() {
             self.violation("intent_id", Rule::Other { text: "it must be 1 to 128 of A-Z a-z 0-9 . _ -" });
         }

@@ -267,7 +267,7 @@ impl Keys<'_> {
 
     /// A text that is no secret: names, messages, versions.
     pub(super) fn open_text(&mut self, row: &Row) -> Option<String> {
-        self.text(row).map(|text| text.expose().to_owned())
+        self.text(row).map(SecretText::into_open)
     }
 
     pub(super) fn count(&mut self, row: &Row) -> Option<u32> {
