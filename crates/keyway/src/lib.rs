@@ -36,6 +36,7 @@
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
 //! | `secrets` | yes | [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
+//! | `issuers` | no | [`issuers`], the contract and its wire format |
 //! | `sqlite` | yes | the engine `Sqlite` in [`storage`] |
 //! | `schemars` | no | JSON schemas of plugin configurations |
 //!
@@ -45,6 +46,8 @@ pub use keyway_core::*;
 
 #[cfg(feature = "secrets")]
 pub use keyway_host::stores;
+#[cfg(feature = "issuers")]
+pub use keyway_issuers as issuers;
 #[cfg(feature = "secrets")]
 pub use keyway_seal as seal;
 #[cfg(feature = "secrets")]

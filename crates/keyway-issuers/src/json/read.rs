@@ -5,9 +5,10 @@
 use std::fmt;
 
 use keyway_core::Integer;
-use zeroize::Zeroizing;
 
+use super::plain::before_end;
 use super::{Float, Json, JsonObject};
+use crate::wiped::Wiped;
 
 /// What becomes of a name that an object has twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +76,11 @@ impl Reader {
         if bytes.len() > self.max_bytes {
             return Err(JsonError::new(self.max_bytes, JsonFault::TooLarge { limit: self.max_bytes }));
         }
-        let mut cursor = Cursor { reader: self, bytes, at: 0, depth: 0 };
+        // Checked at once, because that is faster than text by text. What comes behind the
+        // first byte that is not UTF-8 may still be outside of the value.
+        let utf8 =
+            std::str::from_utf8(bytes).or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]));
+        let mut cursor = Cursor { reader: self, bytes, utf8: utf8.unwrap_or_default(), at: 0, depth: 0 };
         cursor.skip_space();
         let value = cursor.value()?;
         if self.trailing == Trailing::Refused {
@@ -164,6 +169,8 @@ pub enum JsonFault {
 struct Cursor<'a> {
     reader: &'a Reader,
     bytes: &'a [u8],
+    /// The bytes up to the first that is not UTF-8.
+    utf8: &'a str,
     at: usize,
     depth: usize,
 }
@@ -283,7 +290,7 @@ impl<'a> Cursor<'a> {
             if self.peek() != Some(b'"') {
                 return Err(self.unexpected());
             }
-            let name = std::mem::take(&mut *self.text()?);
+            let name = self.text()?.take();
             self.skip_space();
             if self.peek() != Some(b':') {
                 return Err(self.unexpected());
@@ -309,20 +316,22 @@ impl<'a> Cursor<'a> {
 
     /// Reads a text; stands on its opening quote. The buffer is made once and is large
     /// enough, so that no part of a secret stays behind in one that was given up.
-    fn text(&mut self) -> Result<Zeroizing<String>, JsonError> {
+    fn text(&mut self) -> Result<Wiped<String>, JsonError> {
         self.at += 1;
         let start = self.at;
         let mut escaped = false;
         loop {
-            match self.peek() {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let plain = before_end(rest);
+            self.at += plain;
+            match rest.get(plain) {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
                     // What the escape is shows below; here only the end is looked for.
                     self.at += 2;
                 }
-                Some(0..0x20) => return Err(self.fault(JsonFault::Control)),
-                Some(_) => self.at += 1,
+                Some(_) => return Err(self.fault(JsonFault::Control)),
                 None => {
                     self.at = self.bytes.len();
                     return Err(self.fault(JsonFault::Truncated));
@@ -330,12 +339,11 @@ impl<'a> Cursor<'a> {
             }
         }
         let end = self.at;
-        let raw = &self.bytes[start..end];
-        let raw = std::str::from_utf8(raw)
-            .map_err(|error| JsonError::new(start + error.valid_up_to(), JsonFault::NotUtf8))?;
+        let raw =
+            self.utf8.get(start..end).ok_or_else(|| JsonError::new(self.utf8.len(), JsonFault::NotUtf8))?;
         self.at = end + 1;
         if !escaped {
-            return Ok(Zeroizing::new(raw.to_owned()));
+            return Ok(Wiped::new(raw.to_owned()));
         }
         unescape(raw, start)
     }
@@ -375,7 +383,7 @@ impl<'a> Cursor<'a> {
             }
             self.digits()?;
         }
-        let text: &'a str = std::str::from_utf8(&self.bytes[start..self.at]).unwrap_or_default();
+        let text = self.utf8.get(start..self.at).unwrap_or_default();
         let number = if whole {
             Integer::parse(text).map(Json::Integer)
         } else {
@@ -390,9 +398,9 @@ const fn is_space(byte: u8) -> bool {
 }
 
 /// Resolves the escapes of `raw`, the inside of a text that begins at byte `start`.
-fn unescape(raw: &str, start: usize) -> Result<Zeroizing<String>, JsonError> {
+fn unescape(raw: &str, start: usize) -> Result<Wiped<String>, JsonError> {
     // No escape is shorter than what it stands for.
-    let mut text = Zeroizing::new(String::with_capacity(raw.len()));
+    let mut text = Wiped::new(String::with_capacity(raw.len()));
     let mut at = 0;
     while let Some(length) = raw[at..].find('\\') {
         text.push_str(&raw[at..at + length]);

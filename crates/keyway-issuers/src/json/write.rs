@@ -5,16 +5,18 @@ use std::fmt::Write as _;
 use zeroize::Zeroizing;
 
 use super::Json;
+use super::plain::before_escaped;
+use crate::wiped::Wiped;
 
 /// The value as ASCII JSON.
 pub(super) fn to_ascii(value: &Json) -> Zeroizing<String> {
     let mut writer = Writer::with_capacity(estimate(value));
     write_value(&mut writer, value);
-    writer.finish()
+    Zeroizing::new(writer.finish().take())
 }
 
 /// At least the number of bytes that `value` takes, so that writing seldom copies.
-fn estimate(value: &Json) -> usize {
+pub(crate) fn estimate(value: &Json) -> usize {
     match value {
         Json::Null | Json::Boolean(_) => 6,
         Json::Integer(integer) => integer.decimal().len() + 1,
@@ -31,29 +33,36 @@ fn estimate(value: &Json) -> usize {
 ///
 /// When the buffer grows, the old one is zeroized, because a request holds tokens.
 pub(crate) struct Writer {
-    text: Zeroizing<String>,
+    text: Wiped<String>,
 }
 
 impl Writer {
     /// A writer with room for `bytes`.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self { text: Zeroizing::new(String::with_capacity(bytes)) }
+        Self { text: Wiped::new(String::with_capacity(bytes)) }
     }
 
     /// What was written.
-    pub(crate) fn finish(self) -> Zeroizing<String> {
+    pub(crate) fn finish(self) -> Wiped<String> {
         self.text
     }
 
+    #[inline]
     fn reserve(&mut self, bytes: usize) {
         if self.text.capacity() - self.text.len() < bytes {
-            let mut larger = Zeroizing::new(String::with_capacity((self.text.len() + bytes) * 2));
-            larger.push_str(&self.text);
-            self.text = larger;
+            self.grow(bytes);
         }
     }
 
+    #[cold]
+    fn grow(&mut self, bytes: usize) {
+        let mut larger = Wiped::new(String::with_capacity((self.text.len() + bytes) * 2));
+        larger.push_str(&self.text);
+        self.text = larger;
+    }
+
     /// Writes what is JSON already.
+    #[inline]
     pub(crate) fn raw(&mut self, json: &str) {
         self.reserve(json.len());
         self.text.push_str(json);
@@ -63,14 +72,14 @@ impl Writer {
     pub(crate) fn text(&mut self, text: &str) {
         self.raw("\"");
         let mut rest = text;
-        while let Some(plain) = rest.bytes().position(is_escaped) {
+        loop {
+            let plain = before_escaped(rest.as_bytes());
             self.raw(&rest[..plain]);
             rest = &rest[plain..];
             let Some(character) = rest.chars().next() else { break };
             self.escape(character);
             rest = &rest[character.len_utf8()..];
         }
-        self.raw(rest);
         self.raw("\"");
     }
 
@@ -107,12 +116,6 @@ impl Writer {
         };
         let _ = write!(*self.text, "e{sign}{digits:0>2}");
     }
-}
-
-/// Whether a text is not written as it is from this byte on. DEL is: it is neither a control
-/// character of JSON's nor beyond ASCII.
-const fn is_escaped(byte: u8) -> bool {
-    matches!(byte, 0..0x20 | b'"' | b'\\' | b'/' | 0x80..)
 }
 
 /// Writes a value.
