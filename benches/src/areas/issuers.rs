@@ -6,7 +6,7 @@ use keyway_issuers::{
     wire::{Ended, Profile, WireOptions, host, plugin},
 };
 
-use super::Trouble;
+use super::{Trouble, executables};
 use crate::{
     measure::{Compared, Plan, compare},
     row::{Row, Target},
@@ -106,11 +106,13 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
         peer_value: Some(compared.peer / 1e3),
         ..Row::alone(area, name, compared.ours / 1e3, "us")
     };
-    Ok(vec![
+    let mut rows = vec![
         row("encode and decode a request, peer serde_json and base64", there)
             .must(Target::ValueAtMost(5.0))
             .noting(format!("{} bytes of base64", sent.expose().len())),
         row("encode and decode its answer, peer serde_json", back_again)
             .noting(format!("{} bytes of JSON", back.expose().len())),
-    ])
+    ];
+    rows.extend(executables::rows(area, &setup.request)?);
+    Ok(rows)
 }
