@@ -1,5 +1,6 @@
 //! What the tests of Keyway that reach across crates share.
 //!
+//! - [`echo_issuer`]: an issuer that is the same in this process and as an executable;
 //! - [`properties`]: what must hold for any bytes whatever, for the fuzz targets and their corpora;
 //! - [`replay`]: golden vectors of upstream systems, replayed;
 //! - [`rules_page`]: the page of all conformance rules;
@@ -20,6 +21,7 @@
 //! }
 //! ```
 
+pub mod echo_issuer;
 pub mod properties;
 pub mod replay;
 pub mod rules_page;

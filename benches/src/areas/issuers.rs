@@ -6,7 +6,7 @@ use keyway_issuers::{
     wire::{self, Ended, Profile, WireOptions, host, plugin},
 };
 
-use super::Trouble;
+use super::{Trouble, executables};
 use crate::{
     measure::{Compared, Plan, compare},
     row::{Row, Target},
@@ -141,5 +141,6 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
         let back = compare(Plan::COMPUTATION, || setup.outcome_back(), peer);
         rows.push(row(format!("encode and decode its answer ({name}), peer serde_json"), back).noting(size));
     }
+    rows.extend(executables::rows(area, &Setup::seed()?.request)?);
     Ok(rows)
 }

@@ -2,6 +2,7 @@
 
 pub mod compatibility;
 pub mod convection;
+mod executables;
 mod footprint;
 pub mod issuers;
 pub mod registry;

@@ -7,7 +7,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use keyway_core::{ErrorKind, PluginError as _};
-use keyway_issuers::{CredentialRequest, Issuer as _, IssuerError, JsonFault, Outcome, Parameters, Rule};
+use keyway_issuers::{
+    CredentialRequest, Issuer as _, IssuerError, JsonFault, Outcome, Parameters, Revocation, Rule, State,
+};
 use keyway_process::{ProfileChoice, RunError};
 use support::{Executable, ISSUED, joe};
 
@@ -107,7 +109,8 @@ fn a_status_other_than_zero_is_believed() {
     assert!(matches!(silent, IssuerError::Program { .. }), "{silent:?}");
     assert!(silent.detail().ends_with("trouble"), "{}", silent.detail());
 
-    let issued = Executable::with(&format!("echo '{ISSUED}'; echo trouble >&2; exit 1")).request().unwrap_err();
+    let issued =
+        Executable::with(&format!("echo '{ISSUED}'; echo trouble >&2; exit 1")).request().unwrap_err();
     assert!(matches!(issued.violations()[0].rule, Rule::Ended { .. }), "{issued:?}");
     assert!(!issued.leaves_no_effect());
     assert!(issued.detail().ends_with("trouble"), "{}", issued.detail());
@@ -120,7 +123,10 @@ fn a_status_other_than_zero_is_believed() {
 #[test]
 fn a_signal_is_no_success() {
     let silent = Executable::with("kill -9 $$").request().unwrap_err();
-    assert!(matches!(&silent, IssuerError::Program { reason, .. } if reason.contains("signal 9")), "{silent:?}");
+    assert!(
+        matches!(&silent, IssuerError::Program { reason, .. } if reason.contains("signal 9")),
+        "{silent:?}"
+    );
     let issued = Executable::with(&format!("echo '{ISSUED}'; kill -15 $$")).request().unwrap_err();
     assert!(matches!(issued.violations()[0].rule, Rule::Ended { .. }), "{issued:?}");
 }
@@ -143,7 +149,8 @@ fn what_hangs_is_killed_at_the_deadline() {
         assert!(matches!(error, IssuerError::DeadlineExceeded { .. }), "{body}: {error:?}");
         assert!((400..4000).contains(&begun.elapsed().as_millis()), "{body}: {:?}", begun.elapsed());
         executable.assert_nothing_left();
-        assert!(executable.revoke().is_err());
+        let revocation = Revocation::new(joe().context, State::new("state"));
+        assert!(futures_executor::block_on(issuer.revoke(&revocation)).is_err());
         executable.assert_nothing_left();
     }
 }
@@ -176,7 +183,10 @@ fn children_that_left_the_group_are_killed_too() {
     for (body, answers) in [
         (format!("setsid sleep 1000 & echo '{ISSUED}'"), true),
         (format!("setsid -f sleep 1000; echo '{ISSUED}'"), true),
-        (format!("setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' & sleep 0.1; echo '{ISSUED}'"), true),
+        (
+            format!("setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' & sleep 0.1; echo '{ISSUED}'"),
+            true,
+        ),
         ("setsid -f sleep 1000 >/dev/null 2>&1 </dev/null; sleep 1000".to_owned(), false),
         ("setsid sh -c 'sleep 1000' & exec sleep 1000".to_owned(), false),
         // One that wiped its environment is still known by its parents.
@@ -193,7 +203,7 @@ fn children_that_left_the_group_are_killed_too() {
 fn daemons_are_killed_too() {
     for (end, answers) in [("print(ANSWER)", true), ("time.sleep(1000)", false), ("sys.exit(1)", false)] {
         let script = format!("{DAEMON}\nANSWER = '{ISSUED}'\nfor _ in range(3): daemon(False)\n{end}\n");
-        let executable = Executable::with(&format!("exec python3 \"$FOLDER/daemons.py\"")).deadline(1500);
+        let executable = Executable::with("exec python3 \"$FOLDER/daemons.py\"").deadline(1500);
         std::fs::write(executable.file("daemons.py"), script).unwrap();
         assert_eq!(executable.request().is_ok(), answers, "{end}");
         executable.assert_nothing_left();
@@ -203,7 +213,8 @@ fn daemons_are_killed_too() {
 #[test]
 fn a_daemon_that_wiped_its_environment_escapes_as_the_documents_say() {
     let executable = Executable::with("exec python3 \"$FOLDER/daemons.py\"");
-    std::fs::write(executable.file("daemons.py"), format!("{DAEMON}\ndaemon(True)\nprint('{ISSUED}')\n")).unwrap();
+    std::fs::write(executable.file("daemons.py"), format!("{DAEMON}\ndaemon(True)\nprint('{ISSUED}')\n"))
+        .unwrap();
     executable.request().unwrap();
     executable.wait("it is there", |executable| executable.left().len() == 1);
     let left = executable.left();
@@ -271,7 +282,8 @@ fn a_program_that_cannot_be_started_has_no_effect() {
 fn what_does_not_fit_into_an_argument_is_refused_before_anything_starts() {
     let executable = Executable::with("touch \"$FOLDER/ran\"");
     let request = |length| {
-        CredentialRequest::new(joe().context).with_parameters(Parameters::new().with("key", "x".repeat(length)))
+        CredentialRequest::new(joe().context)
+            .with_parameters(Parameters::new().with("key", "x".repeat(length)))
     };
     let error = futures_executor::block_on(executable.issuer().request(&request(200_000))).unwrap_err();
     assert!(matches!(error, IssuerError::Invalid { .. }) && error.leaves_no_effect(), "{error:?}");

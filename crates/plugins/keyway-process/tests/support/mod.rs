@@ -4,32 +4,32 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use keyway_issuers::{Context, CredentialRequest, Issuer as _, IssuerError, Outcome, Revocation, State, UserInfo};
+use keyway_issuers::{Context, CredentialRequest, Issuer as _, IssuerError, Outcome, UserInfo};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 
 /// A plugin in shell: it describes itself, and does for requests and revocations what a test wants.
-pub struct Executable {
+pub(crate) struct Executable {
     folder: tempfile::TempDir,
     /// What every process of it has in its environment, and may have among its arguments.
-    pub mark: String,
-    pub configuration: ProcessConfiguration,
+    pub(crate) mark: String,
+    pub(crate) configuration: ProcessConfiguration,
 }
 
 impl Executable {
     /// A plugin that reads arguments; `body` is what it does. `$MARK` is its mark, `$FOLDER` a folder of its own.
-    pub fn with(body: &str) -> Self {
+    pub(crate) fn with(body: &str) -> Self {
         Self::new("sh", &format!("{}\n{body}\n", describing(false)))
     }
 
     /// A plugin that reads standard input.
-    pub fn reading_stdin(body: &str) -> Self {
+    pub(crate) fn reading_stdin(body: &str) -> Self {
         let mut executable = Self::new("sh", &format!("{}\n{body}\n", describing(true)));
         executable.configuration.allow_argv = false;
         executable
     }
 
     /// A script for an interpreter.
-    pub fn new(interpreter: &str, script: &str) -> Self {
+    pub(crate) fn new(interpreter: &str, script: &str) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let folder = tempfile::tempdir().unwrap();
         let mark = format!("keyway-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -43,35 +43,26 @@ impl Executable {
         Self { folder, mark, configuration }
     }
 
-    pub fn deadline(mut self, milliseconds: u64) -> Self {
+    pub(crate) fn deadline(mut self, milliseconds: u64) -> Self {
         self.configuration.deadline_ms = milliseconds.try_into().unwrap();
         self
     }
 
-    pub fn parallel(mut self, parallel: usize) -> Self {
-        self.configuration.parallel = parallel.try_into().unwrap();
-        self
-    }
-
-    pub fn issuer(&self) -> ProcessIssuer {
+    pub(crate) fn issuer(&self) -> ProcessIssuer {
         ProcessIssuer::new(&self.configuration).unwrap()
     }
 
     /// A file of its own.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn request(&self) -> Result<Outcome, IssuerError> {
+    pub(crate) fn request(&self) -> Result<Outcome, IssuerError> {
         futures_executor::block_on(self.issuer().request(&joe()))
     }
 
-    pub fn revoke(&self) -> Result<(), IssuerError> {
-        futures_executor::block_on(self.issuer().revoke(&Revocation::new(joe().context, State::new("state"))))
-    }
-
     /// The processes that are left of it.
-    pub fn left(&self) -> Vec<String> {
+    pub(crate) fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let name = entry.file_name().into_string().unwrap_or_default();
@@ -80,7 +71,8 @@ impl Executable {
             }
             let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
             let (environ, command) = (read("environ"), read("cmdline"));
-            let has = |bytes: &[u8]| bytes.windows(self.mark.len()).any(|window| window == self.mark.as_bytes());
+            let has =
+                |bytes: &[u8]| bytes.windows(self.mark.len()).any(|window| window == self.mark.as_bytes());
             // A dead process that nobody has reaped yet has neither.
             let ended_with_it = |bytes: &[u8]| {
                 // `keyway-test-1-1` is in `keyway-test-1-11` too.
@@ -94,13 +86,13 @@ impl Executable {
     }
 
     #[track_caller]
-    pub fn assert_nothing_left(&self) {
+    pub(crate) fn assert_nothing_left(&self) {
         assert_eq!(self.left(), Vec::<String>::new(), "left behind");
     }
 
     /// Waits until `is` holds.
     #[track_caller]
-    pub fn wait(&self, what: &str, is: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait(&self, what: &str, mut is: impl FnMut(&Self) -> bool) {
         let until = Instant::now() + Duration::from_secs(20);
         while !is(self) {
             assert!(Instant::now() < until, "{what}; left: {:?}", self.left());
@@ -110,9 +102,10 @@ impl Executable {
 }
 
 /// An answer to a request.
-pub const ISSUED: &str = r#"{"result":"ok","credential":[{"name":"n","type":"text","value":"v"}],"state":"s"}"#;
+pub(crate) const ISSUED: &str =
+    r#"{"result":"ok","credential":[{"name":"n","type":"text","value":"v"}],"state":"s"}"#;
 
-pub fn joe() -> CredentialRequest {
+pub(crate) fn joe() -> CredentialRequest {
     CredentialRequest::new(Context::new(UserInfo::new("https://issuer.example.com", "joe")))
 }
 
