@@ -3,7 +3,6 @@
 //! A child process takes a marked secret, masked, so that nobody holds it but the types that are to
 //! wipe it. It puts it through a store, closes everything and waits. The parent reads all memory of
 //! the child, and finds the mark nowhere. What this does not show stands in SECURITY.md.
-#![cfg(target_os = "linux")]
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -168,7 +167,7 @@ impl Drop for Waiting {
 
 fn start(case: &str, folder: &Path, masked: &[u8]) -> Waiting {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "linux::child", "--ignored", "--nocapture", "--test-threads=1"])
         .env(CASE, case)
         .env(FOLDER, folder)
         .env(MASKED, hexadecimal(masked))
