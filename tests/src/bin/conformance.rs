@@ -161,7 +161,10 @@ fn candidates() -> Result<Vec<Candidate>, String> {
 /// What a plugin has to be told before it opens a store.
 fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
     match id {
-        "convection-generic" => in_folder(subject),
+        "generic" => subject.example_settings(settings(json!({ "maximum_value_bytes": 4096 }))),
+        "convection-generic" => {
+            in_folder(subject).example_settings(settings(json!({ "data": { "note": "any" } })))
+        }
         "convection-passdb" => in_folder(subject).generating(
             GenerationExample::new(
                 settings(json!({ "default": { "length": 33, "letters": "digits" } })),
