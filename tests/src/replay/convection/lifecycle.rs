@@ -243,7 +243,11 @@ impl World {
                 sealed(&node, set)?
             }
         };
-        fs::write(self.path(), content).map_err(|_| Class::Internal)?;
+        // Upstream makes the folder as soon as a handle is opened.
+        let folder = self.root.path().join(self.plugin.folder);
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(self.path(), content))
+            .map_err(|_| Class::Internal)?;
         Ok(Value::Null)
     }
 }

@@ -143,7 +143,9 @@ impl Model {
     fn open(&mut self, call: Call<'_>) -> Answer {
         let [name, set] = [0, 1].map(|at| call.text(at).unwrap_or_default());
         name.clone_into(&mut self.current);
-        let keys = key_set(if set.is_empty() { "old" } else { set }).unwrap_or_default();
+        let Some(keys) = key_set(if set.is_empty() { "old" } else { set }) else {
+            return self.refused(None, &[Class::Unsupported]);
+        };
         if keys.is_empty() {
             return self.refused(None, &[Class::Invalid]);
         }
@@ -460,12 +462,13 @@ impl Model {
     }
 
     fn rotate(&mut self, set: &str) -> Answer {
-        let Some(new) = key_set(set).filter(|new| !new.is_empty()) else {
+        let Some(new) = key_set(set) else { return self.refused(None, &[Class::Unsupported]) };
+        if new.is_empty() {
             // Upstream has made its copy by then.
             let answer = self.refused(None, &[Class::Invalid]);
             self.depart("C7");
             return answer;
-        };
+        }
         if self.handle().deleted {
             return self.refused(Some("C13"), &[Class::Deleted]);
         }
