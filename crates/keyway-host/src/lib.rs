@@ -66,7 +66,11 @@
 //! tokio, for time, tasks and threads for blocking work (decision R1), and `panic = "unwind"`,
 //! which is Rust's default (decision R4). Plugins and storage engines need no runtime.
 
+#[cfg(feature = "issuers")]
+pub mod grants;
+mod guard;
 mod sealed_records;
+#[cfg(feature = "secrets")]
 pub mod stores;
 
 pub use sealed_records::RecordError;

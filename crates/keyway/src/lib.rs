@@ -36,6 +36,7 @@
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
 //! | `secrets` | yes | [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
+//! | `issuers` | no | [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
 //! | `sqlite` | yes | the engine `Sqlite` in [`storage`] |
 //! | `schemars` | no | JSON schemas of plugin configurations |
 //!
@@ -43,13 +44,17 @@
 
 pub use keyway_core::*;
 
+#[cfg(feature = "issuers")]
+pub use keyway_host::grants;
 #[cfg(feature = "secrets")]
 pub use keyway_host::stores;
-#[cfg(feature = "secrets")]
+#[cfg(feature = "issuers")]
+pub use keyway_issuers as issuers;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
 pub use keyway_seal as seal;
 #[cfg(feature = "secrets")]
 pub use keyway_secrets as secrets;
-#[cfg(feature = "secrets")]
+#[cfg(any(feature = "issuers", feature = "secrets"))]
 pub use keyway_storage as storage;
 
 /// The code blocks of README.md, run as tests.
