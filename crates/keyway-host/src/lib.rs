@@ -69,6 +69,8 @@
 #[cfg(feature = "issuers")]
 pub mod grants;
 mod guard;
+#[cfg(feature = "issuers")]
+mod sealed_places;
 mod sealed_records;
 #[cfg(feature = "secrets")]
 pub mod stores;

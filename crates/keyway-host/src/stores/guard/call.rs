@@ -164,9 +164,9 @@ impl From<NoRuntime> for StoreError {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (store, plugin) = self.guard.with_maker(|maker| {
-            (maker.opening.store.clone(), maker.opening.metadata.name().to_owned())
-        });
+        let (store, plugin) = self
+            .guard
+            .with_maker(|maker| (maker.opening.store.clone(), maker.opening.metadata.name().to_owned()));
         f.debug_struct("Guard")
             .field("store", &store)
             .field("plugin", &plugin)
