@@ -115,7 +115,7 @@ impl GrantsBuilder {
             sightings: std::sync::Mutex::default(),
         };
         let grants = Grants { inner: Arc::new(inner) };
-        grants.describe_older_than(grants.inner.clock.now()).await;
+        grants.describe_old(grants.inner.clock.now()).await;
         Ok(grants)
     }
 }

@@ -600,16 +600,16 @@ impl Grants {
         Ok(running.describe(self.inner.clock.now()).await)
     }
 
-    /// Asks all plugins at once to describe themselves that did not since `moment`, so that one
+    /// Asks all plugins at once to describe themselves whose description is old, so that one
     /// that hangs holds up no other.
-    pub(super) async fn describe_older_than(&self, moment: Timestamp) {
+    pub(super) async fn describe_old(&self, now: Timestamp) {
         let mut asked = JoinSet::new();
         for (name, running) in &self.inner.services {
-            if running.ready().described < moment {
+            if running.is_description_old(now, self.inner.limits.describe_every) {
                 let (engine, name) = (self.clone(), name.clone());
                 asked.spawn(async move {
                     if let Some(running) = engine.inner.services.get(&name) {
-                        running.describe(engine.inner.clock.now()).await;
+                        running.describe(now).await;
                     }
                 });
             }

@@ -63,9 +63,7 @@ impl Grants {
     /// # Cancel safety
     /// It can be dropped and called again.
     pub async fn run_due(&self, now: Timestamp) -> Result<Vec<Worked>, GrantsError> {
-        let every = u64::try_from(self.inner.limits.describe_every.as_millis()).unwrap_or(u64::MAX);
-        let oldest = now.as_milliseconds().saturating_sub(every);
-        self.describe_older_than(Timestamp::from_milliseconds(oldest)).await;
+        self.describe_old(now).await;
         let mut due = self.inner.ledger.due(now, BATCH).await?;
         if !due.is_empty() {
             let start = usize::from(u16::from_le_bytes(random()?)) % due.len();

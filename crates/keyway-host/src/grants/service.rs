@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use keyway_core::{Clock, LookupError, PluginError, Registry, Resources, Timestamp};
 use keyway_issuers::{
@@ -10,6 +11,7 @@ use keyway_issuers::{
     Violation, Violations,
 };
 use serde_json::Value;
+use tracing::warn;
 
 use super::issuer::{GuardedIssuer, Origin};
 use super::limits::GrantLimits;
@@ -183,7 +185,8 @@ pub(super) struct Ready {
     pub(super) description: Option<Arc<Description>>,
     pub(super) configuration: Option<Configuration>,
     pub(super) faults: Vec<ServiceFault>,
-    pub(super) described: Timestamp,
+    /// When the plugin was last asked to describe itself.
+    pub(super) described: Option<Timestamp>,
 }
 
 /// A service with its issuer.
@@ -219,40 +222,56 @@ impl RunningService {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it is time to ask the plugin to describe itself (decision W4). One that has
+    /// faults is asked more often, so that it comes back soon after they are gone.
+    pub(super) fn is_description_old(&self, now: Timestamp, every: Duration) -> bool {
+        let ready = self.ready();
+        let every = if ready.faults.is_empty() { every } else { every / 20 };
+        ready.described.is_none_or(|described| described.plus(every) <= now)
+    }
+
     /// Asks the plugin to describe itself. What it says is taken over when its version is
     /// another (decision W4), or when there was a fault; whether that was so.
     pub(super) async fn describe(&self, now: Timestamp) -> bool {
         let Some(issuer) = &self.issuer else { return false };
         let answer = issuer.describe().await;
         let old = self.ready();
-        let ready = match answer {
+        let is_good = old.description.is_some() && old.faults.is_empty();
+        let same = || Ready {
+            description: old.description.clone(),
+            configuration: old.configuration.clone(),
+            faults: Vec::new(),
+            described: Some(now),
+        };
+        let (ready, taken_over) = match answer {
             Ok(description) => {
                 let known = old.description.as_ref().map(|known| known.version());
-                if known == Some(description.version()) && old.faults.is_empty() {
-                    let (description, configuration) = (old.description.clone(), old.configuration.clone());
-                    *self.lock() =
-                        Arc::new(Ready { description, configuration, faults: Vec::new(), described: now });
-                    return false;
+                if is_good && known == Some(description.version()) {
+                    (same(), false)
+                } else {
+                    (self.resolve(description, now), true)
                 }
-                self.resolve(description, now)
             }
             // A plugin that described itself before goes on with that for the time being.
-            Err(error) if old.description.is_some() && old.faults.is_empty() => {
-                tracing::warn!(service = %self.service.name, error = %error.detail(), "the plugin did not describe itself again");
-                return false;
+            Err(error) if is_good => {
+                warn!(service = %self.service.name, error = %error.detail(), "the plugin did not describe itself again");
+                (same(), false)
             }
-            Err(error) => Ready { faults: faults_of(error), described: now, ..Ready::default() },
+            Err(error) => {
+                (Ready { faults: faults_of(error), described: Some(now), ..Ready::default() }, true)
+            }
         };
         for fault in &ready.faults {
-            tracing::warn!(service = %self.service.name, %fault, "the service is disabled");
+            warn!(service = %self.service.name, %fault, "the service is disabled");
         }
         *self.lock() = Arc::new(ready);
-        true
+        taken_over
     }
 
-    fn resolve(&self, description: Description, described: Timestamp) -> Ready {
+    fn resolve(&self, description: Description, now: Timestamp) -> Ready {
         let configured = self.service.configuration.iter().map(|(name, json)| (name.as_str(), json));
         let resolved = description.resolve_configuration(configured);
+        let described = Some(now);
         let description = Some(Arc::new(description));
         match resolved {
             Ok(configuration) => {
