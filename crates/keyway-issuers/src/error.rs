@@ -259,3 +259,67 @@ impl PluginError for IssuerError {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rule;
+
+    fn every_error() -> Vec<IssuerError> {
+        vec![
+            IssuerError::refused("sorry", "denied joe"),
+            IssuerError::Unsupported { what: "reconcile" },
+            IssuerError::invalid("the parameter pub_key", "it is no public key"),
+            IssuerError::Unavailable { what: "the cluster", retry_after: None, source: None },
+            IssuerError::NotStarted { source: "no such file".into() },
+            IssuerError::Program { reason: "it was killed".into(), note: String::new(), source: None },
+            IssuerError::system("write the file", std::io::Error::other("disk full")),
+            IssuerError::DeadlineExceeded { action: Action::Request, deadline: Duration::from_secs(30) },
+            IssuerError::violation(Action::Request, Violation::new("state", Rule::Missing)),
+            IssuerError::Quarantined { action: Action::Revoke },
+        ]
+    }
+
+    #[test]
+    fn users_and_logs_are_told_different_things() {
+        for error in every_error() {
+            let (user, log) = (error.user_message().into_owned(), error.detail());
+            assert!(!user.is_empty() && !log.is_empty(), "{error:?}");
+            let inside = ["disk full", "no such file", "killed", "state", "denied joe"];
+            assert!(!inside.iter().any(|word| user.contains(word)), "{user}");
+        }
+        let log = IssuerError::system("write the file", std::io::Error::other("disk full")).detail();
+        assert_eq!(log, "the issuer could not write the file: disk full");
+    }
+
+    #[test]
+    fn a_note_reaches_the_log_and_never_the_user() {
+        for error in every_error() {
+            let noted = error.with_note("segmentation fault");
+            let keeps = matches!(
+                noted,
+                IssuerError::Refused { .. } | IssuerError::Program { .. } | IssuerError::ContractViolation(_)
+            );
+            assert_eq!(noted.detail().contains("segmentation fault"), keeps, "{noted:?}");
+            assert!(!noted.user_message().contains("segmentation fault"));
+            assert!(!noted.to_string().contains("segmentation fault"));
+        }
+    }
+
+    #[test]
+    fn only_what_is_certain_leaves_no_effect() {
+        let uncertain: Vec<_> = every_error().into_iter().filter(|error| !error.leaves_no_effect()).collect();
+        assert_eq!(uncertain.len(), 4, "{uncertain:?}");
+        assert!(uncertain.iter().all(|error| !error.kind().is_retryable()));
+    }
+
+    #[test]
+    fn many_violations_are_cut_short() {
+        let found =
+            (0..200).map(|index| Violation::new(format!("credential[{index}]"), Rule::Missing)).collect();
+        let violations = Violations::none_or(found, ()).unwrap_err();
+        let error = IssuerError::violation(Action::Request, violations);
+        assert!(error.to_string().ends_with("; and 190 more"), "{error}");
+        assert_eq!(error.violations().len(), 200);
+    }
+}

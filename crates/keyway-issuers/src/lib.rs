@@ -186,6 +186,7 @@ mod service;
 mod state;
 mod user;
 mod violation;
+mod wiped;
 pub mod wire;
 
 pub use capabilities::Capabilities;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::wiped::Wiped;
+
 /// Text that is secret, or may be: a credential, a token, what a user entered.
 ///
 /// `Debug` shows no content, dropping it zeroizes it, and it has no `Display` and no
@@ -20,12 +22,12 @@ use zeroize::Zeroizing;
 /// assert_eq!(format!("{text:?}"), "SecretText([REDACTED])");
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct SecretText(Zeroizing<String>);
+pub struct SecretText(Wiped<String>);
 
 impl SecretText {
     /// Takes the text over. A copy that the caller keeps is the caller's to zeroize.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(Wiped::new(text.into()))
     }
 
     /// The text.
@@ -35,7 +37,13 @@ impl SecretText {
 }
 
 impl From<Zeroizing<String>> for SecretText {
-    fn from(text: Zeroizing<String>) -> Self {
+    fn from(mut text: Zeroizing<String>) -> Self {
+        Self(Wiped::new(std::mem::take(&mut *text)))
+    }
+}
+
+impl From<Wiped<String>> for SecretText {
+    fn from(text: Wiped<String>) -> Self {
         Self(text)
     }
 }

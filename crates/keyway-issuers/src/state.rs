@@ -49,3 +49,24 @@ impl fmt::Debug for State {
         write!(f, "State({} bytes)", self.0.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_holds_a_value_is_found() {
+        let parts =
+            [CredentialPart::text("user", "joe"), CredentialPart::textarea("password", "correct horse\n")];
+        for state in ["correct horse", "id-7 correct horse", "correct horse\n"] {
+            let violation = State::new(state).check_keeps_no_secret(&parts).unwrap_err();
+            assert_eq!(violation, Violation::new("state", Rule::SecretInState { part: 1 }));
+            assert!(!violation.to_string().contains("horse"));
+        }
+        // What is short is in many states by chance, and the other way round is no leak.
+        for state in ["joe", "WATTS_joe_1", "horse", ""] {
+            State::new(state).check_keeps_no_secret(&parts).unwrap();
+        }
+        State::new("any").check_keeps_no_secret(&[CredentialPart::text("empty", "   ")]).unwrap();
+    }
+}

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::Clock;
-use keyway_host::grants::{Grants, GrantsError, Isolation, Refusal, WorkOutcome};
+use keyway_host::grants::{
+    Decision, Disposal, GrantOutcome, Grants, GrantsError, Isolation, Phase, Refusal, WorkOutcome,
+};
+use keyway_issuers::Capabilities;
 use keyway_storage::{Sqlite, Storage};
 use tokio::task::JoinSet;
 
@@ -127,28 +130,44 @@ async fn what_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
     assert_eq!(b.undecided().await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_late_answer_is_taken_if_the_grant_is_still_there() {
-    // The host `b` gives up on the request of `a`, which comes back all the same.
-    let (storage, keys, world) = (memory(), ring(), World::plain());
-    world.set(Request::HangsAfter);
-    let a = host(&storage, &keys, service(&world))
-        .limits(limits().with_deadline(Duration::from_millis(400)))
-        .start()
-        .await
-        .unwrap();
-    let asked = tokio::spawn({
-        let a = a.clone();
-        async move { a.request(&svc(), plain_request("joe")).await }
-    });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    // The same name: it takes `a` for an earlier run of its own.
+/// The host `b` takes over a request of `a` that is still being worked on, because it takes
+/// `a` for an earlier run of its own.
+async fn overtaken(
+    capabilities: Capabilities,
+    forget: bool,
+) -> (Arc<World>, Grants, Result<GrantOutcome, GrantsError>) {
+    let (storage, keys, world) = (memory(), ring(), World::new(capabilities));
+    world.set(Request::Slow);
+    let a = host(&storage, &keys, service(&world)).start().await.unwrap();
+    let asked = tokio::spawn(async move { a.request(&svc(), plain_request("joe")).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let b = host(&storage, &keys, service(&world)).start().await.unwrap();
     let worked = b.recover().await.unwrap();
-    assert!(matches!(worked[0].outcome, WorkOutcome::WaitsForDecision), "{worked:?}");
-    let error = asked.await.unwrap().unwrap_err();
-    assert!(matches!(error, GrantsError::Uncertain { .. }), "{error}");
-    assert_eq!(b.undecided().await.unwrap().len(), 1);
+    assert_eq!(worked.len(), 1);
+    if forget {
+        b.decide(&user("joe").user, worked[0].grant.id, Decision::NothingThere).await.unwrap();
+    }
+    (world, b, asked.await.unwrap())
+}
+
+#[tokio::test]
+async fn a_late_answer_is_taken_if_the_grant_is_still_there() {
+    for capabilities in [Capabilities::MINIMAL, Capabilities::MINIMAL.reconciles(true)] {
+        let (world, b, answer) = overtaken(capabilities, false).await;
+        let handed = granted(answer);
+        let listed = b.list(&user("joe").user).await.unwrap();
+        assert_eq!((listed.len(), listed[0].id, listed[0].state.phase), (1, handed.grant, Phase::Granted));
+        assert!(!listed[0].state.values_lost && b.undecided().await.unwrap().is_empty());
+        assert_eq!(world.credentials(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_late_credential_that_nobody_expects_any_more_is_revoked() {
+    let (world, b, answer) = overtaken(Capabilities::MINIMAL, true).await;
+    let error = answer.unwrap_err();
+    assert!(matches!(error, GrantsError::Overtaken { disposal: Disposal::Revoked, .. }), "{error}");
+    assert!(world.credentials() == 0 && b.list(&user("joe").user).await.unwrap().is_empty());
 }
 
 #[tokio::test]

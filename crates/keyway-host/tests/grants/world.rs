@@ -31,6 +31,8 @@ pub(crate) enum Request {
     PanicsAfter,
     ErrorAfter,
     HangsAfter,
+    /// Makes it, and answers 200 ms later.
+    Slow,
     /// Makes it, and answers with the same state each time.
     SameState,
     SecretInState,
@@ -162,7 +164,8 @@ impl Issuer for World {
                 note: String::new(),
             }))),
             _ => {
-                tokio::task::yield_now().await;
+                let pause = Duration::from_millis(if behaviour == Request::Slow { 200 } else { 0 });
+                tokio::time::sleep(pause).await;
                 Ok(Issued::new(state).with(CredentialPart::text("password", value)).into())
             }
         }

@@ -181,3 +181,56 @@ pub(super) fn resolve<'a>(
     }
     Violations::none_or(found, Configuration { values })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Description;
+
+    #[test]
+    fn configured_values_are_converted_by_the_table() {
+        let description = Description::builder("1").text("s", "default").boolean("b", false).build().unwrap();
+        let resolve = |name: &str, value: serde_json::Value| {
+            let value = Json::from(value);
+            description.resolve_configuration([(name, &value)])
+        };
+        for truth in [serde_json::json!(true), "true".into(), "True".into(), 1.into()] {
+            let configuration = resolve("b", truth).unwrap();
+            assert_eq!((configuration.boolean("b"), configuration.text("s")), (Some(true), Some("default")));
+            assert_eq!(configuration.text("b"), None);
+        }
+        for falsehood in [serde_json::json!(false), "false".into(), "False".into(), 0.into()] {
+            assert_eq!(resolve("b", falsehood).unwrap().boolean("b"), Some(false));
+        }
+        for text in ["", "true", "W_"] {
+            assert_eq!(resolve("s", text.into()).unwrap().text("s"), Some(text));
+        }
+        for (name, value) in [
+            ("b", serde_json::json!("TRUE")),
+            ("b", serde_json::json!("yes")),
+            ("b", serde_json::json!(2)),
+            ("b", serde_json::json!(1.0)),
+            ("b", serde_json::json!(null)),
+            ("s", serde_json::json!(5)),
+            ("s", serde_json::json!(true)),
+            ("s", serde_json::json!(null)),
+        ] {
+            let expected = if name == "b" { "boolean" } else { "string" };
+            let violations = resolve(name, value).unwrap_err();
+            assert_eq!(violations.as_slice(), [Violation::new(name, Rule::Value { expected })]);
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_and_no_value_shown() {
+        let description = Description::builder("1").boolean("b", false).build().unwrap();
+        let needle = Json::text("needle");
+        let configured = [("other", &needle), ("b", &needle), ("needle needle", &needle)];
+        let violations = description.resolve_configuration(configured).unwrap_err();
+        assert_eq!(violations.iter().count(), 3);
+        assert!(violations.to_string().contains("other: the plugin knows no such parameter"), "{violations}");
+        assert!(!format!("{violations} {violations:?}").contains("needle"), "{violations}");
+        let configuration = Configuration::new().with("b", ConfigurationValue::text("needle"));
+        assert!(!format!("{configuration:?} {description:?}").contains("needle"));
+    }
+}

@@ -24,3 +24,30 @@ impl<'a> UserInterface<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ParameterDescriptor;
+
+    #[test]
+    fn the_buttons_of_the_seed() {
+        let mandatory =
+            || -> ParameterSet { [ParameterDescriptor::mandatory("a", "", "")].into_iter().collect() };
+        let optional =
+            || -> ParameterSet { [ParameterDescriptor::optional("a", "", "")].into_iter().collect() };
+        for (sets, without_parameters, further_sets) in [
+            (vec![ParameterSet::default()], true, false),
+            (vec![mandatory()], false, true),
+            (vec![mandatory(), ParameterSet::default()], true, true),
+            (vec![optional()], true, true),
+            (vec![mandatory(), optional()], true, true),
+        ] {
+            let interface = UserInterface::of(&sets);
+            assert_eq!(
+                (interface.without_parameters, interface.further_sets, interface.sets),
+                (without_parameters, further_sets, &*sets)
+            );
+        }
+    }
+}

@@ -133,3 +133,54 @@ pub fn fitting_set(sets: &[ParameterSet], parameters: &Parameters) -> Result<usi
     }
     Err(violation.unwrap_or_else(|| Violation::new("params", Rule::FitsNoSet)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(keys: &[(&str, bool)]) -> ParameterSet {
+        let parameter = |&(key, mandatory): &(&str, bool)| ParameterDescriptor {
+            mandatory,
+            ..ParameterDescriptor::optional(key, "name", "description")
+        };
+        keys.iter().map(parameter).collect()
+    }
+
+    #[test]
+    fn parameters_fit_the_first_set_that_has_their_keys() {
+        let (a, b) = (("a", true), ("b", false));
+        for (sets, given, expected) in [
+            (vec![set(&[])], &[][..], Some(0)),
+            (vec![], &[], None),
+            (vec![set(&[])], &["a"], None),
+            (vec![set(&[a])], &["a"], Some(0)),
+            (vec![set(&[a])], &[], None),
+            (vec![set(&[b])], &[], Some(0)),
+            (vec![set(&[a, b])], &["a"], Some(0)),
+            (vec![set(&[a, b])], &["b"], None),
+            (vec![set(&[a, b])], &["a", "b"], Some(0)),
+            (vec![set(&[a]), set(&[b])], &["b"], Some(1)),
+            (vec![set(&[a]), set(&[b])], &["a", "b"], None),
+            (vec![set(&[a]), set(&[b])], &[], Some(1)),
+            (vec![set(&[a]), set(&[a, b])], &["a"], Some(0)),
+            (vec![set(&[a])], &["A"], None),
+        ] {
+            let parameters = given.iter().fold(Parameters::new(), |all, key| all.with(*key, ""));
+            let found = fitting_set(&sets, &parameters);
+            assert_eq!(found.clone().ok(), expected, "{given:?} in {sets:?}");
+            if let Err(violation) = found {
+                assert_eq!(violation.rule, Rule::FitsNoSet);
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_are_no_texts_do_not_fit() {
+        let sets = [set(&[("a", true)]), set(&[("a", true), ("b", false)])];
+        for value in [Json::Null, Json::from(true), Json::Object(crate::JsonObject::new())] {
+            let kind = value.kind();
+            let violation = fitting_set(&sets, &Parameters::new().with("a", value)).unwrap_err();
+            assert_eq!(violation, Violation::new("params.a", Rule::Type { expected: "a text", found: kind }));
+        }
+    }
+}

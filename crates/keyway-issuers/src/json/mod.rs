@@ -1,6 +1,7 @@
 //! JSON values as this contract needs them: integers of any size, secret texts, a reader
 //! that says no.
 
+mod plain;
 mod read;
 mod write;
 
@@ -12,7 +13,7 @@ use keyway_core::Integer;
 use crate::SecretText;
 
 pub use read::{Duplicates, JsonError, JsonFault, Reader, Trailing};
-pub(crate) use write::{Writer, write_value};
+pub(crate) use write::{Writer, estimate, write_value};
 
 /// The named values of a JSON object, ordered by the bytes of their names.
 pub type JsonObject = BTreeMap<String, Json>;

@@ -5,16 +5,18 @@ use std::fmt::Write as _;
 use zeroize::Zeroizing;
 
 use super::Json;
+use super::plain::before_escaped;
+use crate::wiped::Wiped;
 
 /// The value as ASCII JSON.
 pub(super) fn to_ascii(value: &Json) -> Zeroizing<String> {
     let mut writer = Writer::with_capacity(estimate(value));
     write_value(&mut writer, value);
-    writer.finish()
+    Zeroizing::new(writer.finish().take())
 }
 
 /// At least the number of bytes that `value` takes, so that writing seldom copies.
-fn estimate(value: &Json) -> usize {
+pub(crate) fn estimate(value: &Json) -> usize {
     match value {
         Json::Null | Json::Boolean(_) => 6,
         Json::Integer(integer) => integer.decimal().len() + 1,
@@ -31,29 +33,36 @@ fn estimate(value: &Json) -> usize {
 ///
 /// When the buffer grows, the old one is zeroized, because a request holds tokens.
 pub(crate) struct Writer {
-    text: Zeroizing<String>,
+    text: Wiped<String>,
 }
 
 impl Writer {
     /// A writer with room for `bytes`.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self { text: Zeroizing::new(String::with_capacity(bytes)) }
+        Self { text: Wiped::new(String::with_capacity(bytes)) }
     }
 
     /// What was written.
-    pub(crate) fn finish(self) -> Zeroizing<String> {
+    pub(crate) fn finish(self) -> Wiped<String> {
         self.text
     }
 
+    #[inline]
     fn reserve(&mut self, bytes: usize) {
         if self.text.capacity() - self.text.len() < bytes {
-            let mut larger = Zeroizing::new(String::with_capacity((self.text.len() + bytes) * 2));
-            larger.push_str(&self.text);
-            self.text = larger;
+            self.grow(bytes);
         }
     }
 
+    #[cold]
+    fn grow(&mut self, bytes: usize) {
+        let mut larger = Wiped::new(String::with_capacity((self.text.len() + bytes) * 2));
+        larger.push_str(&self.text);
+        self.text = larger;
+    }
+
     /// Writes what is JSON already.
+    #[inline]
     pub(crate) fn raw(&mut self, json: &str) {
         self.reserve(json.len());
         self.text.push_str(json);
@@ -62,37 +71,36 @@ impl Writer {
     /// Writes a text with its quotes.
     pub(crate) fn text(&mut self, text: &str) {
         self.raw("\"");
-        let bytes = text.as_bytes();
-        let mut written = 0;
-        for (at, character) in text.char_indices() {
-            let escape = match character {
-                '"' => "\\\"",
-                '\\' => "\\\\",
-                '/' => "\\/",
-                '\u{8}' => "\\b",
-                '\u{c}' => "\\f",
-                '\n' => "\\n",
-                '\r' => "\\r",
-                '\t' => "\\t",
-                // DEL is neither a control character of JSON's nor beyond ASCII.
-                ' '..='\u{7f}' => continue,
-                _ => "",
-            };
-            debug_assert!(bytes.get(at).is_some());
-            self.raw(&text[written..at]);
-            written = at + character.len_utf8();
-            if escape.is_empty() {
-                let mut units = [0; 2];
-                for unit in character.encode_utf16(&mut units) {
+        let mut rest = text;
+        loop {
+            let plain = before_escaped(rest.as_bytes());
+            self.raw(&rest[..plain]);
+            rest = &rest[plain..];
+            let Some(character) = rest.chars().next() else { break };
+            self.escape(character);
+            rest = &rest[character.len_utf8()..];
+        }
+        self.raw("\"");
+    }
+
+    fn escape(&mut self, character: char) {
+        self.raw(match character {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '/' => "\\/",
+            '\u{8}' => "\\b",
+            '\u{c}' => "\\f",
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\t' => "\\t",
+            other => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
                     self.reserve(6);
                     let _ = write!(*self.text, "\\u{unit:04x}");
                 }
-            } else {
-                self.raw(escape);
+                return;
             }
-        }
-        self.raw(&text[written..]);
-        self.raw("\"");
+        });
     }
 
     /// Writes a float as Erlang's `float_to_binary/1` does: 20 decimals, and an exponent
@@ -141,5 +149,38 @@ pub(crate) fn write_value(writer: &mut Writer, value: &Json) {
             }
             writer.raw("}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts that the real host writes for these values.
+    #[test]
+    fn the_bytes_are_those_of_the_real_host() {
+        for (value, text) in [
+            (serde_json::json!("a/b\"\\"), r#""a\/b\"\\""#),
+            (serde_json::json!("\u{e9}\u{1f511}"), r#""\u00e9\ud83d\udd11""#),
+            (serde_json::json!("\u{8}\u{c}\n\r\t\0\u{1f}\u{7f}"), "\"\\b\\f\\n\\r\\t\\u0000\\u001f\u{7f}\""),
+            (serde_json::json!(1.5), "1.50000000000000000000e+00"),
+            (serde_json::json!(0.1), "1.00000000000000005551e-01"),
+            (serde_json::json!(100.0), "1.00000000000000000000e+02"),
+            (serde_json::json!(-2.5e-101), "-2.50000000000000004998e-101"),
+            (serde_json::json!(12_345_678_901_234_567_890_u64), "12345678901234567890"),
+            (serde_json::json!([1, "a", [], null, true, false, {}]), r#"[1,"a",[],null,true,false,{}]"#),
+            (serde_json::json!({"b": 1, "a": 2, "C": 3, "aa": 4}), r#"{"C":3,"a":2,"aa":4,"b":1}"#),
+        ] {
+            assert_eq!(*Json::from(value).to_ascii(), *text);
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_small_grows() {
+        let mut writer = Writer::with_capacity(0);
+        let text = "\u{e9}x/".repeat(1000);
+        writer.text(&text);
+        let written = writer.finish();
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
     }
 }

@@ -4,13 +4,14 @@
 //! standard alphabet with padding. So a plugin reads either, and refuses what is a mixture:
 //! libraries that skip what they do not know decode it to something else than was sent.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::{DecodePaddingMode, general_purpose::GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use crate::SecretText;
+use crate::wiped::Wiped;
 
 /// The two alphabets of base64. Both begin with letters and digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -52,20 +53,45 @@ pub enum Base64Error {
     },
 }
 
-const LENIENT_BITS: GeneralPurposeConfig = GeneralPurposeConfig::new()
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+type Base64 = base64::engine::Simd;
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
+type Base64 = base64::engine::GeneralPurpose;
+
+/// Padding is taken off before it is read; nobody looks at bits that are left over.
+const READING: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
     .with_decode_padding_mode(DecodePaddingMode::RequireNone);
-const READ_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT_BITS);
-const READ_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT_BITS);
+
+static URL_SAFE: LazyLock<Base64> = LazyLock::new(|| {
+    let config = READING.with_encode_padding(false);
+    #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+    return Base64::url_safe(config);
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
+    return Base64::new(&base64::alphabet::URL_SAFE, config);
+});
+
+static STANDARD: LazyLock<Base64> = LazyLock::new(|| {
+    #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+    return Base64::standard(READING);
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
+    return Base64::new(&base64::alphabet::STANDARD, READING);
+});
+
+impl Alphabet {
+    fn engine(self) -> &'static Base64 {
+        match self {
+            Self::UrlSafe => &URL_SAFE,
+            Self::Standard => &STANDARD,
+        }
+    }
+}
 
 /// Writes bytes in an alphabet.
 pub fn encode(bytes: &[u8], alphabet: Alphabet) -> SecretText {
     // Padded or not, four characters for three bytes are enough: the buffer never grows.
-    let mut text = Zeroizing::new(String::with_capacity(bytes.len().div_ceil(3) * 4));
-    match alphabet {
-        Alphabet::UrlSafe => URL_SAFE_NO_PAD.encode_string(bytes, &mut text),
-        Alphabet::Standard => STANDARD.encode_string(bytes, &mut text),
-    }
+    let mut text = Wiped::new(String::with_capacity(bytes.len().div_ceil(3) * 4));
+    alphabet.engine().encode_string(bytes, &mut text);
     text.into()
 }
 
@@ -75,45 +101,46 @@ pub fn encode(bytes: &[u8], alphabet: Alphabet) -> SecretText {
 /// # Errors
 /// [`Base64Error`] says where it is wrong.
 pub fn decode(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Base64Error> {
-    let (body, alphabet) = examine(text)?;
-    let mut bytes = Zeroizing::new(vec![0; body.len().div_ceil(4) * 3]);
-    let engine = match alphabet {
-        Alphabet::UrlSafe => READ_URL_SAFE,
-        Alphabet::Standard => READ_STANDARD,
-    };
-    let length =
-        engine.decode_slice(body, &mut bytes).map_err(|_| Base64Error::Length { length: body.len() })?;
+    decode_wiped(text).map(|bytes| Zeroizing::new(bytes.take()))
+}
+
+pub(crate) fn decode_wiped(text: &[u8]) -> Result<Wiped<Vec<u8>>, Base64Error> {
+    let body = without_padding(text)?;
+    let mut bytes = Wiped::new(vec![0; body.len().div_ceil(4) * 3]);
+    // Nothing that holds characters of both alphabets is read with one of them.
+    let length = URL_SAFE
+        .decode_slice(body, &mut bytes)
+        .or_else(|_| STANDARD.decode_slice(body, &mut bytes))
+        .map_err(|_| fault(body))?;
     bytes.truncate(length);
     Ok(bytes)
 }
 
-/// The characters without padding, and the alphabet that they are of.
-fn examine(text: &[u8]) -> Result<(&[u8], Alphabet), Base64Error> {
-    let mut alphabet = None;
-    let mut body = text;
-    for (at, byte) in text.iter().enumerate() {
+/// What is wrong with characters that cannot be decoded.
+fn fault(body: &[u8]) -> Base64Error {
+    let mut seen = None;
+    for (at, byte) in body.iter().enumerate() {
         let of = match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => continue,
             b'-' | b'_' => Alphabet::UrlSafe,
             b'+' | b'/' => Alphabet::Standard,
-            b'=' => {
-                let padding = &text[at..];
-                let padded = padding.iter().all(|byte| *byte == b'=') && text.len().is_multiple_of(4);
-                if !padded || padding.len() > 2 {
-                    return Err(Base64Error::Padding { at });
-                }
-                body = &text[..at];
-                break;
-            }
-            _ => return Err(Base64Error::Foreign { at }),
+            b'=' => return Base64Error::Padding { at },
+            _ => return Base64Error::Foreign { at },
         };
-        if alphabet.is_some_and(|alphabet| alphabet != of) {
-            return Err(Base64Error::Mixed { at });
+        if seen.is_some_and(|seen| seen != of) {
+            return Base64Error::Mixed { at };
         }
-        alphabet = Some(of);
+        seen = Some(of);
     }
-    if body.len() % 4 == 1 {
-        return Err(Base64Error::Length { length: body.len() });
+    Base64Error::Length { length: body.len() }
+}
+
+/// The text without the padding at its end, which is as long as it must be.
+fn without_padding(text: &[u8]) -> Result<&[u8], Base64Error> {
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let body = &text[..text.len() - padding];
+    if padding > 2 || (padding > 0 && !text.len().is_multiple_of(4)) {
+        return Err(Base64Error::Padding { at: body.len() });
     }
-    Ok((body, alphabet.unwrap_or_default()))
+    Ok(body)
 }

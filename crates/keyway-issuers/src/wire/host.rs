@@ -3,7 +3,7 @@
 use super::table::{self, Keys, element};
 use super::{Ended, NO_STATE, Profile, WireOptions, base64, erlang};
 use crate::description::check_names;
-use crate::json::{JsonError, JsonFault, JsonObject, Writer, write_value};
+use crate::json::{JsonError, JsonFault, JsonObject, Writer, estimate, write_value};
 use crate::{
     Action, ConfigurationDescriptor, ConfigurationType, ConfigurationValue, Context, ContractViolation,
     CredentialPart, CredentialRequest, Description, Features, FieldSize, Issued, IssuerError, Json,
@@ -39,7 +39,7 @@ fn encode(
     parameters: &JsonObject,
     options: &WireOptions,
 ) -> SecretText {
-    let mut writer = Writer::with_capacity(1024);
+    let mut writer = Writer::with_capacity(room(context, state, parameters, options));
     writer.raw("{");
     if let Some(token) = &context.access_token {
         writer.raw("\"access_token\":");
@@ -91,6 +91,29 @@ fn encode(
     writer.text(&options.watts_version);
     writer.raw("}");
     base64::encode(writer.finish().as_bytes(), options.alphabet)
+}
+
+/// About as many bytes as the JSON of a call has, so that writing it seldom copies.
+fn room(context: &Context, state: &str, parameters: &JsonObject, options: &WireOptions) -> usize {
+    let object = |entries: &JsonObject| -> usize {
+        entries.iter().map(|(name, value)| name.len() + 4 + estimate(value)).sum()
+    };
+    let token = |token: &Option<SecretText>| token.as_ref().map_or(0, |token| token.expose().len() + 32);
+    let configuration = context.configuration.iter().map(|(name, value)| match value {
+        ConfigurationValue::Text(text) => name.len() + text.expose().len() + 16,
+        ConfigurationValue::Boolean(_) => name.len() + 10,
+    });
+    let logins = context.additional_logins.iter();
+    256 + configuration.sum::<usize>()
+        + logins
+            .map(|login| token(&login.access_token) + object(login.user_info.claims()) + 32)
+            .sum::<usize>()
+        + token(&context.access_token)
+        + object(context.user_info.claims())
+        + object(parameters)
+        + context.user.as_str().len()
+        + state.len()
+        + options.watts_version.len()
 }
 
 fn write_object(writer: &mut Writer, entries: &JsonObject) {
@@ -195,7 +218,11 @@ impl Answer {
                 let reason = format!("it printed nothing and ended with {ended}");
                 return Err(IssuerError::Program { reason, note: String::new(), source: None });
             }
-            Err(error) => return Err(violated(json_violation(&error))),
+            Err(error) => {
+                let orphan = if action == Action::Request { state_within(printed) } else { None };
+                let violations = json_violation(&error).into();
+                return Err(violated_with(action, violations, orphan));
+            }
         };
         let mut answer = Self { action, ended, profile, entries, result: String::new(), found: Vec::new() };
         match answer.keys(&[]).open_text(&table::RESULT) {
@@ -243,12 +270,7 @@ impl Answer {
                 self.action,
                 Violation::new("", Rule::Other { text: "the answer cannot be read" }),
             )),
-            Err(violations) => Err(IssuerError::ContractViolation(Box::new(ContractViolation {
-                action: self.action,
-                violations,
-                orphan,
-                note: String::new(),
-            }))),
+            Err(violations) => Err(violated_with(self.action, violations, orphan)),
         }
     }
 
@@ -374,6 +396,24 @@ impl Answer {
         };
         (key, parameter)
     }
+}
+
+fn violated_with(action: Action, violations: Violations, orphan: Option<State>) -> IssuerError {
+    IssuerError::ContractViolation(Box::new(ContractViolation {
+        action,
+        violations,
+        orphan,
+        note: String::new(),
+    }))
+}
+
+/// The state of a credential in an answer that only the strict profile cannot read: with
+/// text behind it, or with a name twice. The plugin has made the credential, so the host
+/// needs to know what to revoke.
+fn state_within(printed: &[u8]) -> Option<State> {
+    let Ok(Json::Object(entries)) = Profile::Lenient.reader().read(printed) else { return None };
+    let text = |key| entries.get(key).and_then(Json::as_text);
+    (text("result") == Some("ok")).then(|| text("state").map(State::new)).flatten()
 }
 
 /// What is wrong with the JSON text. A duplicate is named where its name is one of ours:

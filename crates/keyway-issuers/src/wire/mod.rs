@@ -55,6 +55,8 @@ mod erlang;
 pub mod host;
 pub mod plugin;
 pub mod table;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::fmt;
 

@@ -171,7 +171,7 @@ rows! {
     CONF: "parameter ok" "conf_params[]", must(A::Object), must(A::Object),
         seed "object", host "crashes on others", tester "object";
     CONF_NAME: "parameter ok" "conf_params[].name", must(A::Text), must(A::Text),
-        seed "[a-z0-9_]", host "may be empty", tester "required text";
+        seed "`[a-z0-9_]`", host "may be empty", tester "required text";
     CONF_TYPE: "parameter ok" "conf_params[].type",
         must(A::Word("boolean, string")), must(A::Word("boolean, string")),
         seed "boolean, string", host "the same", tester "required text";
@@ -184,7 +184,7 @@ rows! {
     PARAM: "parameter ok" "request_params[][]", must(A::Object), must(A::Object),
         seed "object", host "disables the service", tester "object";
     PARAM_KEY: "parameter ok" "request_params[][].key", must(A::Text), must(A::Text),
-        seed "[a-z0-9_]", host "may be empty", tester "required text";
+        seed "`[a-z0-9_]`", host "may be empty", tester "required text";
     PARAM_NAME: "parameter ok" "request_params[][].name", must(A::Text), must(A::Text),
         seed "text", host "required text", tester "required text";
     PARAM_DESCRIPTION: "parameter ok" "request_params[][].description", must(A::Text), must(A::Text),
