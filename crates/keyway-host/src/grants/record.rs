@@ -329,7 +329,8 @@ mod tests {
         fn ids_come_back(id: [u8; 16]) {
             let id = GrantId::from_bytes(id);
             prop_assert_eq!(id.to_string().parse(), Ok(id));
-            prop_assert_eq!(id.intent().as_str(), id.to_string());
+            let intent = id.intent();
+            prop_assert_eq!(intent.as_str(), id.to_string());
         }
     }
 
