@@ -8,6 +8,7 @@ use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
 use keyway_secrets::{Capabilities, SecretStorePlugin, SecretStores};
 use serde_json::Value;
 
+use super::client::{ClientMaker, KeywayClient};
 use super::place::Place;
 use crate::Subject;
 use crate::trial::History;
@@ -35,6 +36,7 @@ pub struct SecretStoreSubject {
     pub(super) configuration: Box<Configuration>,
     pub(super) lending: Box<Lending>,
     pub(super) settings: Option<Table>,
+    pub(super) client: Box<dyn ClientMaker>,
     capabilities: OnceLock<Capabilities>,
 }
 
@@ -53,6 +55,7 @@ impl SecretStoreSubject {
             configuration: Box::new(|_| Value::Object(serde_json::Map::new())),
             lending: Box::new(|resources, _| resources),
             settings: None,
+            client: Box::new(KeywayClient),
             capabilities: OnceLock::new(),
         }
     }
@@ -87,6 +90,15 @@ impl SecretStoreSubject {
     #[must_use]
     pub fn example_settings(mut self, settings: Table) -> Self {
         self.settings = Some(settings);
+        self
+    }
+
+    /// Names the client that the rules about clients run over the plugin's stores. It is
+    /// [`KeywayClient`] if nothing else is said; another one is proved over a plugin that is
+    /// known to be sound, such as [`reference`](super::reference()).
+    #[must_use]
+    pub fn client(mut self, client: impl ClientMaker + 'static) -> Self {
+        self.client = Box::new(client);
         self
     }
 
