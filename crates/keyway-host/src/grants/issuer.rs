@@ -46,7 +46,7 @@ impl GuardedIssuer {
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
-        self.guard.look("capabilities", |issuer| issuer.capabilities()).unwrap_or(Capabilities::MINIMAL)
+        self.guard.look("capabilities", Issuer::capabilities).unwrap_or(Capabilities::MINIMAL)
     }
 
     pub(super) async fn describe(&self) -> Result<Description, IssuerError> {
