@@ -182,8 +182,10 @@ impl Grants {
         };
         request.context.configuration = configuration.clone();
         request.context.intent = Some(entry.id.intent());
-        let asked = request.context.clone();
-        match issuer.request(request).await {
+        // Shared, because a credential that is discarded is revoked in the same context.
+        let request = Arc::new(request);
+        let asked = &request.context;
+        match issuer.request(Arc::clone(&request)).await {
             Ok(Outcome::Issued(made)) => self.store(running, entry, made, asked).await,
             Ok(Outcome::LoginRequired(login)) => {
                 self.nothing_made(entry).await;
@@ -197,7 +199,7 @@ impl Grants {
             Err(error) => match error.orphan().cloned() {
                 // It broke the contract and named its credential: that one is to be revoked.
                 Some(state) => {
-                    let disposal = self.discard(running, entry, state, asked).await?;
+                    let disposal = self.discard(running, entry, state, asked.clone()).await?;
                     warn!(service = %running.service.name, %disposal, error = %error.detail(), "a credential was discarded");
                     Err(GrantsError::Discarded { disposal, error })
                 }
@@ -240,13 +242,13 @@ impl Grants {
         running: &RunningService,
         entry: Entry,
         issued: Issued,
-        asked: Context,
+        asked: &Context,
     ) -> Result<GrantOutcome, GrantsError> {
         let Issued { credential, state } = issued;
         if let Err(violation) = check_state(&state, &credential) {
             // The state must not be stored, so it is revoked from here or not at all.
             let error = IssuerError::violation(Action::Request, violation);
-            let disposal = self.discard_unstored(running, entry, state, asked).await;
+            let disposal = self.discard_unstored(running, entry, state, asked.clone()).await;
             warn!(service = %running.service.name, %disposal, error = %error.detail(), "a credential was discarded");
             return Err(GrantsError::Discarded { disposal, error });
         }
@@ -257,11 +259,11 @@ impl Grants {
             let stored = match self.advance(entry.clone(), event(self.inner.clock.now())).await {
                 Ok(stored) => stored,
                 Err(GrantsError::Refused(_)) => {
-                    let disposal = self.discard_overtaken(running, &entry, state, asked).await;
+                    let disposal = self.discard_overtaken(running, &entry, state, asked.clone()).await;
                     return Err(GrantsError::Overtaken { grant: id, disposal });
                 }
                 Err(GrantsError::Record(error)) => {
-                    return self.not_stored(running, entry, state, credential, asked, error).await;
+                    return self.not_stored(running, entry, state, credential, asked.clone(), error).await;
                 }
                 Err(other) => return Err(other),
             };
@@ -282,10 +284,12 @@ impl Grants {
             match self.again(&entry).await {
                 Ok(Some(current)) => entry = current,
                 Ok(None) => {
-                    let disposal = self.discard_overtaken(running, &entry, state, asked).await;
+                    let disposal = self.discard_overtaken(running, &entry, state, asked.clone()).await;
                     return Err(GrantsError::Overtaken { grant: id, disposal });
                 }
-                Err(error) => return self.not_stored(running, entry, state, credential, asked, error).await,
+                Err(error) => {
+                    return self.not_stored(running, entry, state, credential, asked.clone(), error).await;
+                }
             }
         }
         Err(GrantsError::Contended { attempts: MAX_ATTEMPTS })
