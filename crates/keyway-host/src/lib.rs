@@ -124,9 +124,14 @@
 
 #[cfg(feature = "issuers")]
 pub mod grants;
+#[cfg_attr(
+    not(feature = "secrets"),
+    expect(dead_code, unused_imports, reason = "what only the engine `stores` needs of it")
+)]
 mod guard;
 #[cfg(feature = "issuers")]
 mod sealed_places;
+#[cfg_attr(not(feature = "secrets"), expect(dead_code, reason = "records by name are those of `stores`"))]
 mod sealed_records;
 #[cfg(feature = "secrets")]
 pub mod stores;

@@ -7,6 +7,8 @@ mod running;
 
 pub use instance::Isolation;
 
-pub(crate) use contained::{Panicked, contain};
+pub(crate) use contained::Panicked;
+#[cfg(feature = "issuers")]
+pub(crate) use contained::contain;
 pub(crate) use instance::{Allowed, Guard, Make, Mishap};
 pub(crate) use running::{NoRuntime, Running};
