@@ -1,5 +1,6 @@
 //! What the tests of Keyway that reach across crates share.
 //!
+//! - [`echo_issuer`]: an issuer that is the same in this process and as an executable;
 //! - [`properties`]: what must hold for any bytes whatever, for the fuzz targets and their corpora;
 //! - [`replay`]: golden vectors of upstream systems, replayed;
 //! - [`rules_page`]: the page of all conformance rules;
@@ -20,12 +21,19 @@
 //! }
 //! ```
 
+pub mod echo_issuer;
 pub mod properties;
 pub mod replay;
 pub mod rules_page;
 pub mod services;
+pub mod torture;
 
 /// The code of `docs/plugin-author.md`, compiled and run as documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/plugin-author.md")]
 pub struct PluginAuthorPage;
+
+/// The code of `docs/migrating.md`, compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migrating.md")]
+pub struct MigratingPage;

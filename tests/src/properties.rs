@@ -10,6 +10,10 @@ use std::{str, sync::LazyLock};
 
 use keyway_convection::format;
 use keyway_core::{Compatibility, PluginMetadata, Structured, Version, plugins, read_configuration};
+use keyway_issuers::{
+    IssuerError, Json, Outcome, Reader,
+    wire::{self, Alphabet, Ended, Profile, WireOptions, host, plugin},
+};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::SecretStores;
 use secrecy::ExposeSecret as _;
@@ -26,6 +30,10 @@ pub const ALL: &[(&str, Property)] = &[
     ("fernet_key", fernet_key),
     ("store_document", store_document),
     ("configuration", configuration),
+    ("wire_answer", wire_answer),
+    ("wire_description", wire_description),
+    ("wire_input", wire_input),
+    ("wire_base64", wire_base64),
 ];
 
 /// The key of the golden vectors that the tokens of the corpus were made with. Everybody knows it.
@@ -186,5 +194,133 @@ pub fn configuration(data: &[u8]) {
             let said = format!("{error} {error:?}");
             assert!(!said.contains(CANARY), "the error shows a value");
         }
+    }
+}
+
+/// What a plugin printed after a request or a revocation.
+///
+/// What is read is written and read the same; what the strict profile reads, the lenient one reads the same;
+/// and an error shows nothing of what the plugin printed, unless the plugin refused in its own words (decisions
+/// W2 and W3).
+pub fn wire_answer(data: &[u8]) {
+    let strict = host::decode_outcome(data, Ended::SUCCESS, Profile::Strict);
+    let lenient = host::decode_outcome(data, Ended::SUCCESS, Profile::Lenient);
+    if let Ok(strict) = &strict {
+        assert_eq!(lenient.as_ref().expect("the lenient profile reads it too"), strict);
+    }
+    for outcome in [&strict, &lenient] {
+        match outcome {
+            Ok(outcome) => {
+                let printed = plugin::encode_outcome(outcome);
+                let again =
+                    host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict);
+                assert_eq!(&again.expect("what was written is read"), outcome);
+                if let Outcome::Issued(issued) = outcome {
+                    let _ = issued.state.check_keeps_no_secret(&issued.credential);
+                }
+            }
+            Err(error) => shows_nothing(error, data),
+        }
+    }
+    let failed = host::decode_outcome(data, Ended::Status(1), Profile::Strict);
+    let error = failed.expect_err("who ends with status 1 has no success");
+    if let Ok(Outcome::Issued(issued)) = &strict {
+        assert_eq!(error.orphan(), Some(&issued.state), "the credential is there nevertheless");
+    }
+    for profile in Profile::ALL {
+        if let Err(error) = host::decode_revoked(data, Ended::SUCCESS, profile) {
+            shows_nothing(&error, data);
+        }
+    }
+}
+
+/// What a plugin printed about itself.
+///
+/// As [`wire_answer`]; and what is read is a valid description (decision W4).
+pub fn wire_description(data: &[u8]) {
+    let strict = host::decode_description(data, Ended::SUCCESS, Profile::Strict);
+    let lenient = host::decode_description(data, Ended::SUCCESS, Profile::Lenient);
+    if let Ok(strict) = &strict {
+        assert_eq!(lenient.as_ref().expect("the lenient profile reads it too"), strict);
+    }
+    for description in [strict, lenient] {
+        match description {
+            Ok(description) => {
+                let printed = plugin::encode_description(&description);
+                let again =
+                    host::decode_description(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict);
+                assert_eq!(again.expect("what was written is read"), description);
+                let configuration = description.resolve_configuration([]).expect("the defaults fit");
+                assert_eq!(configuration.iter().count(), description.configuration().len());
+                assert!(!description.user_interface().sets.is_empty());
+            }
+            Err(error) => shows_nothing(&error, data),
+        }
+    }
+}
+
+/// What a host wrote: base64, and then the same bytes as the JSON within it.
+///
+/// What is read is written and read the same, whatever the alphabet (decision W1).
+pub fn wire_input(data: &[u8]) {
+    let _ = plugin::decode_input(data);
+    let Ok(input) = plugin::decode_json(data) else { return };
+    for alphabet in [Alphabet::UrlSafe, Alphabet::Standard] {
+        let options = WireOptions::new("1.6.1").with_alphabet(alphabet).with_intent_id(true);
+        let written = match &input {
+            plugin::Input::Parameter => host::encode_parameter(&options),
+            plugin::Input::Request(request) => host::encode_request(request, &options),
+            plugin::Input::Revoke(revocation) => host::encode_revoke(revocation, &options),
+        };
+        assert!(written.expose().is_ascii());
+        assert_eq!(plugin::decode_input(written.expose().as_bytes()).as_ref(), Ok(&input));
+    }
+}
+
+/// Base64, then the same bytes as what is within it, and as JSON.
+///
+/// An error points into the text; both alphabets give the bytes back; JSON is written and read the same.
+pub fn wire_base64(data: &[u8]) {
+    use wire::Base64Error as E;
+    match wire::base64::decode(data) {
+        Ok(bytes) => assert!(bytes.len() <= data.len()),
+        Err(E::Foreign { at } | E::Mixed { at } | E::Padding { at }) => assert!(at < data.len()),
+        Err(E::Length { length }) => assert!(length <= data.len()),
+        Err(other) => panic!("a new error that this property does not know: {other}"),
+    }
+    for alphabet in [Alphabet::UrlSafe, Alphabet::Standard] {
+        let text = wire::base64::encode(data, alphabet);
+        assert_eq!(**wire::base64::decode(text.expose().as_bytes()).expect("base64"), *data);
+    }
+    for reader in [Reader::STRICT, Reader::LENIENT] {
+        match reader.read(data) {
+            Ok(json) => {
+                let again =
+                    Reader::STRICT.read(json.to_ascii().as_bytes()).expect("what was written is read");
+                assert!(again == json, "it is the same");
+                assert!(
+                    Json::from(json.to_serde()).kind() == json.kind() || json.kind().to_string() == "number"
+                );
+            }
+            Err(error) => assert!(error.at <= data.len(), "{error}"),
+        }
+    }
+}
+
+/// An error about an answer shows no text of it. Only texts that are long and mixed are looked for, as secrets
+/// are: other ones are in our own messages.
+fn shows_nothing(error: &IssuerError, printed: &[u8]) {
+    if matches!(error, IssuerError::Refused { .. }) {
+        return;
+    }
+    let said = format!("{error} {error:?}");
+    let Ok(text) = str::from_utf8(printed) else { return };
+    let mixed = |word: &str| {
+        word.len() >= 12
+            && word.contains(|c: char| c.is_ascii_uppercase())
+            && word.contains(|c: char| c.is_ascii_digit())
+    };
+    for word in text.split(['"', '\\']).filter(|word| mixed(word)) {
+        assert!(!said.contains(word), "the error shows {} bytes of the answer", word.len());
     }
 }

@@ -19,6 +19,7 @@ mod services;
 mod skips;
 mod summary;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ Tasks:
   test                        every test: unit, integration and documentation tests, and the example host
       --require-services      fail when a real program that a test needs is missing
       --install-services      install Debian packages and Python packages first
+  services                    install the real programs that some tests run against (Debian and Python packages)
   bench [AREA]                measure, and print each figure beside its target and its peer
       --json FILE             write the rows as JSON too
       --list                  print the areas
@@ -44,6 +46,9 @@ Tasks:
       --seconds N             how long each target runs (default 5)
   instructions                count the instructions of the hot paths against the baseline (needs valgrind)
       --update                make a new baseline
+  torture AREA                kill processes that write, cut their power, and check what is left (--help says more)
+      --kills N               how many are killed (default 200)
+      --seed S                the seed of all choices (default 1)
   miri                        the parser and the registry under miri (needs nightly and miri)
 ";
 
@@ -64,6 +69,8 @@ fn main() -> ExitCode {
             Some("new") => new::run(arguments),
             Some("replay") => replay::run(arguments),
             Some("rules") => rules::run(arguments),
+            Some("services") => services::run(arguments),
+            Some("torture") => torture::run(arguments),
             Some("help") => help(),
             _ => Err(format!("no task is called {}\n\n{USAGE}", task.to_string_lossy())),
         },

@@ -5,8 +5,18 @@ use std::{fs, process::Command};
 use crate::{Failure, cargo};
 
 /// Debian packages by the program they bring, and the question that tells whether it is there.
-const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] =
-    &[("python3", &["-c", "import venv, ensurepip"], &["python3", "python3-venv", "python3-pip"])];
+const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
+    ("python3", &["-c", "import venv, ensurepip"], &["python3", "python3-venv", "python3-pip"]),
+    ("strace", &["--version"], &["strace"]),
+];
+
+/// Runs the task.
+pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    match arguments.next().map_err(|error| error.to_string())? {
+        None => install(),
+        Some(other) => Err(other.unexpected().to_string()),
+    }
+}
 
 /// Installs what is missing: first the Debian packages, then, in the virtual environments that the
 /// tests use, the Python packages.

@@ -2,10 +2,14 @@
 
 pub mod compatibility;
 pub mod convection;
+mod executables;
 mod footprint;
+mod grants;
+pub mod issuers;
 pub mod registry;
 pub mod seal;
 pub mod secrets;
+mod secrets_client;
 
 use crate::row::Row;
 
@@ -28,7 +32,19 @@ pub const AREAS: &[Area] = &[
     Area { name: "compatibility", about: "parsing and matching of version ranges", run: compatibility::run },
     Area { name: "registry", about: "collecting and looking up a hundred plugins", run: registry::run },
     Area { name: "seal", about: "sealing and opening of Fernet tokens", run: seal::run },
-    Area { name: "secrets", about: "the generic store on SQLite with 100,000 secrets", run: secrets::run },
+    Area {
+        name: "secrets",
+        about: "the generic store with 100,000 secrets, and the client on it",
+        run: secrets::run,
+    },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
+    Area { name: "issuers", about: "the wire of issuers", run: issuers_and_grants },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
+
+/// The wire of issuers, and the engine that runs them.
+fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, Trouble> {
+    let mut rows = issuers::run(area)?;
+    rows.extend(grants::run(area)?);
+    Ok(rows)
+}

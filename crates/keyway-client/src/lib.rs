@@ -108,6 +108,7 @@ mod remote;
 mod resolution;
 mod row;
 mod secret;
+mod waiting;
 
 pub use audit::{Access, AccessAudit, Operation, Outcome};
 pub use bundle::{Bundle, BundleError};
@@ -123,5 +124,5 @@ pub use row::Row;
 pub use secret::{Change, Draft, ListedName, ResolvedSecret};
 
 pub use keyway_core::{ErrorKind, MediaKind, PluginError, SecretValue};
-pub use keyway_secrets::{Environment, SecretHeader, SecretStore, SecretVersion};
+pub use keyway_secrets::{Environment, Recipe, SecretHeader, SecretStore, SecretVersion};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use keyway_core::{ErrorKind, PluginError, PluginMetadata, SecretValue};
 use keyway_host::stores::{GuardedStore, Isolation, StoreLimits};
 use keyway_secrets::{
-    EnvironmentName, ListQuery, NewSecret, Opening, SecretChange, SecretStore, SecretStorePlugin,
+    EnvironmentName, ListQuery, NewSecret, Opening, Recipe, SecretChange, SecretStore, SecretStorePlugin,
     SecretVersion, StoreError, StoreName,
 };
 use support::*;
@@ -127,6 +127,8 @@ async fn what_is_not_declared_is_not_asked_for() {
         store.modify(&at("a"), SecretChange::description(None)).await.unwrap_err(),
         store.modify(&at("a"), SecretChange::value(bytes.clone())).await.unwrap_err(),
         store.create(NewSecret::new(at("a"), bytes)).await.unwrap_err(),
+        store.create(NewSecret::generated(at("panics"), Recipe::new())).await.unwrap_err(),
+        store.modify(&at("panics"), SecretChange::generated(Recipe::new())).await.unwrap_err(),
         store
             .create(NewSecret::new(at("a"), SecretValue::text("x")).with_description("d"))
             .await

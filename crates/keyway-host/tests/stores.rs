@@ -156,6 +156,57 @@ async fn a_creation_can_be_cut_short_anywhere() {
     }
 }
 
+/// Lets another host open the store just before the n-th commit of this one.
+#[derive(Debug)]
+struct Overtaken {
+    inner: Arc<dyn Storage>,
+    commits_left: AtomicI64,
+    other: Stores,
+    keys: KeyRing,
+}
+
+#[async_trait]
+impl Storage for Overtaken {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        if self.commits_left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            // It may die while it does that.
+            let _ = self.other.open(&name("s"), &self.keys).await;
+        }
+        self.inner.commit(batch).await
+    }
+}
+
+#[tokio::test]
+async fn a_creation_that_another_host_finishes_meanwhile_succeeds() {
+    for before in [2, 3] {
+        for commits_of_the_other in [1, 2, 100] {
+            let (storage, host_keys, keys) = (memory(), ring(), ring());
+            start(&storage, &host_keys).await;
+            let other = start(&dying(&storage, commits_of_the_other), &host_keys).await;
+            let commits_left = AtomicI64::new(before);
+            let overtaken: Arc<dyn Storage> =
+                Arc::new(Overtaken { inner: Arc::clone(&storage), commits_left, other, keys: keys.clone() });
+            let slow = start(&overtaken, &host_keys).await;
+            let store = slow.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
+            store.create(NewSecret::new(at("a"), SecretValue::text("1"))).await.unwrap();
+            let listed = slow.list().await.unwrap();
+            assert_eq!((listed.len(), listed[0].state.phase), (1, Phase::Active));
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_creation_with_an_open_end_stays_listed() {
     let (storage, host_keys, keys) = (memory(), ring(), ring());

@@ -18,7 +18,8 @@ pub enum Choice {
     /// The first one, the ring's [primary](KeyRing::primary_id).
     #[default]
     First,
-    /// Any one, drawn anew for each token, as Convection does.
+    /// Any one that does not [retire](KeyRing::with_retiring), drawn anew for each token, as
+    /// Convection does.
     Random,
 }
 
@@ -30,6 +31,8 @@ pub enum Choice {
 pub struct KeyRing {
     // Never empty.
     keys: Arc<[Arc<ReadyKey>]>,
+    // How many of them, from the first on, may seal. At least one.
+    sealing: usize,
 }
 
 impl KeyRing {
@@ -40,7 +43,7 @@ impl KeyRing {
     /// [`KeyError::NoKeys`] when there is none.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, KeyError> {
         let ring = Self::collect(keys.into_iter().map(|key| Arc::new(ReadyKey::new(&key))));
-        if ring.keys.is_empty() { Err(KeyError::NoKeys) } else { Ok(ring) }
+        if ring.is_empty() { Err(KeyError::NoKeys) } else { Ok(Self::all_seal(ring)) }
     }
 
     /// A ring of keys given as text, each read as by [`Key::parse`].
@@ -77,35 +80,39 @@ impl KeyRing {
     }
 
     /// This ring's keys and behind them those of `old`: what reads new and old and writes new,
-    /// while a rotation is under way (decision C7).
+    /// while a rotation is under way (decision C7). The keys of `old` that this ring does not
+    /// have retire: whatever [`Choice`] is made, they open and never seal.
     #[must_use]
     pub fn with_retiring(&self, old: &KeyRing) -> KeyRing {
-        Self::collect(self.keys.iter().chain(old.keys.iter()).cloned())
+        let keys = Self::collect(self.keys.iter().chain(old.keys.iter()).cloned());
+        Self { keys: keys.into(), sealing: self.sealing }
     }
 
-    /// The ring of these keys of the ring, in the order of `ids`; `None` when one of them is not
-    /// there, or `ids` is empty.
+    /// The ring of these keys of the ring, in the order of `ids`, none of which retires; `None`
+    /// when one of them is not there, or `ids` is empty.
     pub fn select(&self, ids: impl IntoIterator<Item = KeyId>) -> Option<KeyRing> {
         let find = |id| self.keys.iter().find(|key| key.id == id).cloned();
         let keys: Vec<_> = ids.into_iter().map(find).collect::<Option<_>>()?;
-        (!keys.is_empty()).then(|| Self::collect(keys))
+        (!keys.is_empty()).then(|| Self::all_seal(Self::collect(keys)))
     }
 
     /// The ring of the key that seals, alone.
     #[must_use]
     pub fn only_primary(&self) -> KeyRing {
-        Self::collect(self.keys.first().cloned())
+        Self::all_seal(self.keys.first().cloned().into_iter().collect())
     }
 
-    /// The same keys with this one in front, so that it seals; `None` when the ring does not
-    /// have it.
+    /// The same keys with this one in front, so that it seals, also if it retires; `None` when the
+    /// ring does not have it.
     #[must_use]
     pub fn led_by(&self, id: KeyId) -> Option<KeyRing> {
         if self.primary_id() == id {
             return Some(self.clone());
         }
-        let leader = self.keys.iter().find(|key| key.id == id)?;
-        Some(Self::collect(std::iter::once(leader).chain(self.keys.iter()).cloned()))
+        let at = self.keys.iter().position(|key| key.id == id)?;
+        let keys = Self::collect(self.keys.get(at).into_iter().chain(self.keys.iter()).cloned());
+        // The others that sealed still do, and one that retired makes one more.
+        Some(Self { keys: keys.into(), sealing: self.sealing + usize::from(at >= self.sealing) })
     }
 
     /// Seals `plaintext` with the first key, at the system's time.
@@ -245,14 +252,19 @@ impl KeyRing {
         Self::new(keys?)
     }
 
-    fn collect(keys: impl IntoIterator<Item = Arc<ReadyKey>>) -> Self {
+    fn all_seal(keys: Vec<Arc<ReadyKey>>) -> Self {
+        Self { sealing: keys.len(), keys: keys.into() }
+    }
+
+    /// Each key once, at its first place.
+    fn collect(keys: impl IntoIterator<Item = Arc<ReadyKey>>) -> Vec<Arc<ReadyKey>> {
         let mut distinct: Vec<Arc<ReadyKey>> = Vec::new();
         for key in keys {
             if distinct.iter().all(|other| other.id != key.id) {
                 distinct.push(key);
             }
         }
-        Self { keys: distinct.into() }
+        distinct
     }
 
     fn primary(&self) -> &ReadyKey {
@@ -265,11 +277,11 @@ impl KeyRing {
         getrandom::fill(&mut iv).map_err(SealError::Random)?;
         let at = match choice {
             Choice::First => 0,
-            Choice::Random if self.keys.len() == 1 => 0,
+            Choice::Random if self.sealing == 1 => 0,
             Choice::Random => {
                 let drawn = getrandom::u64().map_err(SealError::Random)?;
                 // The remainder favours the first keys by less than one in 2^50.
-                usize::try_from(drawn % self.keys.len() as u64).unwrap_or(0)
+                usize::try_from(drawn % self.sealing as u64).unwrap_or(0)
             }
         };
         Ok((&self.keys[at], iv))

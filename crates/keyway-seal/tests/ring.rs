@@ -50,6 +50,25 @@ fn a_random_choice_uses_every_key() {
 }
 
 #[test]
+fn a_random_choice_uses_no_key_that_retires() {
+    let (old, _) = three();
+    let (new, single) = three();
+    let both = new.with_retiring(&old);
+    let more = both.with_retiring(&ring());
+    let shares = new.with_retiring(&single[1]);
+    for (ring, seals) in [(&both, &new), (&more, &new), (&shares, &new), (&both.only_primary(), &single[0])] {
+        let used: HashSet<_> = (0..200).map(|_| ring.seal_with(Choice::Random, b"x").unwrap().1).collect();
+        assert_eq!(used, seals.ids().collect());
+    }
+    // Who names keys wants them to seal.
+    let named = both.select(old.ids()).unwrap();
+    assert!(old.contains(named.seal_with(Choice::Random, b"x").unwrap().1));
+    let led = both.led_by(old.primary_id()).unwrap();
+    let used: HashSet<_> = (0..300).map(|_| led.seal_with(Choice::Random, b"x").unwrap().1).collect();
+    assert_eq!(used, new.ids().chain([old.primary_id()]).collect());
+}
+
+#[test]
 fn a_ring_needs_a_key_and_counts_each_once() {
     assert_eq!(KeyRing::new([]).unwrap_err(), KeyError::NoKeys);
     assert_eq!(KeyRing::parse_lines("\n# nothing but this\n\n").unwrap_err(), KeyError::NoKeys);

@@ -2,11 +2,14 @@
 //!
 //! It lists the linked plugins; opens a store file that Convection's Python plugin wrote;
 //! copies it into a generic store on SQLite; works with environments, versions and
-//! compare-and-set; rotates the keys while reads go on; shows what a wrong key, tampered and
+//! compare-and-set; lets an application read through the client, with an audit; makes passwords;
+//! rotates the keys while reads go on; shows what a wrong key, tampered and
 //! exchanged records and data of another version get; and checks every result itself. It
 //! exits with 1 if anything is not as it must be.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
+#[path = "host/application.rs"]
+mod application;
 #[path = "host/damage.rs"]
 mod damage;
 #[path = "host/report.rs"]
@@ -33,7 +36,7 @@ use serde_json::json;
 use report::{Failure, Report};
 
 /// The plugins of this host.
-const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb };
 
 /// How many secrets the rotation moves.
 const MANY: usize = 1500;
@@ -80,6 +83,8 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     copy(report, &found, &store, &mut secrets).await?;
 
     environments(report, &store, &mut secrets).await?;
+    application::show(report, &store, &mut secrets).await?;
+    application::generated_passwords(report, &stores, &mut secrets).await?;
     versions(report, &store).await?;
     let new_keys = new_ring()?;
     rotation(report, &stores, &store, &keys, &new_keys).await?;
@@ -108,7 +113,7 @@ fn show_plugins(report: &mut Report, registry: &Registry) {
         ]);
     }
     report.line(&table.to_string());
-    report.check(registry.iter().len() == 2, "both listed plugins are there");
+    report.check(registry.iter().len() == 4, "all plugins of the listed crates are there");
 }
 
 async fn copy(

@@ -161,27 +161,30 @@ fn candidates() -> Result<Vec<Candidate>, String> {
 /// What a plugin has to be told before it opens a store.
 fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
     match id {
-        "convection-generic" => in_folder(subject),
+        "generic" => subject.example_settings(settings(&json!({ "maximum_value_bytes": 4096 }))),
+        "convection-generic" => {
+            in_folder(subject).example_settings(settings(&json!({ "data": { "note": "any" } })))
+        }
         "convection-passdb" => in_folder(subject).generating(
             GenerationExample::new(
-                settings(json!({ "default": { "length": 33, "letters": "digits" } })),
+                settings(&json!({ "default": { "length": 33, "letters": "digits" } })),
                 33,
                 "0123456789",
             )
-            .refused(settings(json!({ "default": { "length": 7 } })))
-            .refused(settings(json!({ "default": { "length": 1025 } })))
-            .refused(settings(json!({ "default": { "letters": "whitespace" } }))),
+            .refused(settings(&json!({ "default": { "length": 7 } })))
+            .refused(settings(&json!({ "default": { "length": 1025 } })))
+            .refused(settings(&json!({ "default": { "letters": "whitespace" } }))),
         ),
         "passdb" => subject.generating(
             GenerationExample::new(
-                settings(json!({ "length": 33, "alphabet": "hex", "require": ["digit"] })),
+                settings(&json!({ "length": 33, "alphabet": "hex", "require": ["digit"] })),
                 33,
                 "0123456789abcdef",
             )
-            .refused(settings(json!({ "length": 7 })))
-            .refused(settings(json!({ "length": 1025 })))
-            .refused(settings(json!({ "alphabet": "whitespace" })))
-            .refused(settings(json!({ "alphabet": "digits", "require": ["uppercase"] }))),
+            .refused(settings(&json!({ "length": 7 })))
+            .refused(settings(&json!({ "length": 1025 })))
+            .refused(settings(&json!({ "alphabet": "whitespace" })))
+            .refused(settings(&json!({ "alphabet": "digits", "require": ["uppercase"] }))),
         ),
         _ => subject,
     }
@@ -192,7 +195,7 @@ fn in_folder(subject: SecretStoreSubject) -> SecretStoreSubject {
     subject.configuration(|scratch| json!({ "directory": scratch }))
 }
 
-fn settings(json: serde_json::Value) -> Table {
+fn settings(json: &serde_json::Value) -> Table {
     json.as_object().and_then(Table::from_json).unwrap_or_default()
 }
 

@@ -91,9 +91,23 @@ impl Stores {
         keys: &KeyRing,
     ) -> Result<HostedStore, StoresError> {
         let intent = Event::Create { keys: keys.ids().collect() };
-        let guarded = self.begin(intent, name, plugin, configuration, keys).await?;
+        let planned = self.plan(intent, name, plugin, configuration, keys)?;
+        // Data that was there before is told from data that another host makes for the record below,
+        // when it opens or recovers the store before we come to it.
+        let was_empty = match planned.guarded.check_written_by().await {
+            Ok(Some(_)) if self.read(name).await?.is_some() => return Err(Refusal::Exists.into()),
+            Ok(Some(_)) => return Err(StoreError::AlreadyInitialized.into()),
+            Ok(None) => true,
+            // Whatever it is, `initialize` judges it.
+            Err(_) => false,
+        };
+        let guarded = self.note_down(name, planned).await?;
         match guarded.initialize().await {
             Ok(()) => self.finish_creation(name, guarded).await,
+            Err(StoreError::AlreadyInitialized) if was_empty => {
+                guarded.check_written_by().await?;
+                self.finish_creation(name, guarded).await
+            }
             // Whether it took effect is not known: the record stays, and recover() decides.
             Err(error) if leaves_open(&error) => Err(error.into()),
             Err(error) => {
@@ -121,7 +135,8 @@ impl Stores {
         keys: &KeyRing,
     ) -> Result<HostedStore, StoresError> {
         let intent = Event::Adopt { keys: keys.ids().collect() };
-        let guarded = self.begin(intent, name, plugin, configuration, keys).await?;
+        let planned = self.plan(intent, name, plugin, configuration, keys)?;
+        let guarded = self.note_down(name, planned).await?;
         self.carry_out_adoption(name, guarded).await
     }
 
@@ -201,21 +216,27 @@ impl Stores {
         Err(refused.into())
     }
 
-    async fn begin(
+    /// Refuses what can be refused without a trace, before anything is stored.
+    fn plan(
         &self,
         intent: Event,
         name: &StoreName,
         plugin: &str,
         configuration: Value,
         keys: &KeyRing,
-    ) -> Result<GuardedStore, StoresError> {
-        // What can be refused without a trace is refused before anything is stored.
+    ) -> Result<Planned, StoresError> {
         let registered = self.plugin(plugin)?;
         registered.plugin().check_configuration(&configuration)?;
         let planned = step(None, intent)?;
         let state = planned.state.ok_or(Refusal::NoKeys)?;
         let record = StoreRecord { plugin: registered.id().to_owned(), configuration, state };
         let guarded = self.guarded(name, &record, keys)?;
+        Ok(Planned { record, guarded })
+    }
+
+    /// Stores what is planned, if there is no store of this name.
+    async fn note_down(&self, name: &StoreName, planned: Planned) -> Result<GuardedStore, StoresError> {
+        let Planned { record, guarded } = planned;
         let written = self
             .inner
             .records
@@ -283,8 +304,7 @@ impl Stores {
         keys: &KeyRing,
     ) -> Result<GuardedStore, StoresError> {
         let registered = self.plugin(&record.plugin)?;
-        let needed: Vec<_> = record.state.needed_keys().collect();
-        let opening = Opening::new(name.clone(), registered.metadata().clone(), select(keys, &needed)?)
+        let opening = Opening::new(name.clone(), registered.metadata().clone(), ring(&record.state, keys)?)
             .with_configuration(record.configuration.clone())
             .with_resources(self.inner.resources.clone())
             .with_clock(Arc::clone(&self.inner.clock));
@@ -334,18 +354,36 @@ impl Stores {
     }
 }
 
+/// A store that is to be, and a handle to it.
+struct Planned {
+    record: StoreRecord,
+    guarded: GuardedStore,
+}
+
 /// Whether an error leaves open what is there now: a deadline, a disk that failed, a plugin
-/// that panicked. The others say that nothing was made.
+/// that panicked, another host that was first with the same. The others say that nothing was made.
 fn leaves_open(error: &StoreError) -> bool {
     let kind = error.kind();
     kind.is_retryable()
         || matches!(
             kind,
-            ErrorKind::DeadlineExceeded
+            ErrorKind::Conflict
+                | ErrorKind::DeadlineExceeded
                 | ErrorKind::Indeterminate
                 | ErrorKind::Internal
                 | ErrorKind::ContractViolation
         )
+}
+
+/// The keys that a store needs. During a rotation only the new ones seal: by the time that this handle
+/// writes, another one may have ended the rotation, and the old keys may be gone.
+fn ring(state: &StoreState, keys: &KeyRing) -> Result<KeyRing, StoresError> {
+    let needed: Vec<_> = state.needed_keys().collect();
+    let all = select(keys, &needed)?;
+    if state.new_keys.is_empty() {
+        return Ok(all);
+    }
+    Ok(select(&all, &state.new_keys)?.with_retiring(&all))
 }
 
 /// The keys `needed`, in this order, out of all that are at hand.

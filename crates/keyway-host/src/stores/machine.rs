@@ -180,8 +180,11 @@ fn step_existing(state: &StoreState, event: Event) -> Result<Step, Refusal> {
         (Active, Event::Rotated { new_keys }) if new_keys == state.keys => {
             Ok(Step { state: Some(state.clone()), effect: Effect::None })
         }
+        (Active | Rotating, Event::Initialized) => {
+            Ok(Step { state: Some(state.clone()), effect: Effect::None })
+        }
         (Creating | Adopting | Active | Rotating, Event::Rotated { .. } | Event::Deleted)
-        | (Active | Rotating, Event::Initialized | Event::NotInitialized) => Err(Refusal::NotUnderWay),
+        | (Active | Rotating, Event::NotInitialized) => Err(Refusal::NotUnderWay),
     }
 }
 
@@ -321,6 +324,7 @@ mod tests {
         let rotated = |number| Event::Rotated { new_keys: vec![key(number)] };
         assert_eq!(step(Some(&active), rotated(2)).unwrap().state, Some(active.clone()));
         assert_eq!(step(Some(&active), rotated(3)), Err(Refusal::NotUnderWay));
+        assert_eq!(step(Some(&active), Event::Initialized).unwrap().state, Some(active.clone()));
         let rotating = StoreState { phase: Phase::Rotating, keys: vec![key(1)], new_keys: vec![key(2)] };
         assert_eq!(step(Some(&rotating), rotated(3)), Err(Refusal::NotUnderWay));
     }

@@ -75,17 +75,24 @@ pub(super) fn handle(stored: &Arc<Mutex<Stored>>, keys: &KeyRing) -> Store {
 }
 
 pub(super) fn handle_of_version(stored: &Arc<Mutex<Stored>>, keys: &KeyRing, version: &str) -> Store {
-    let hooks = Memory {
-        metadata: metadata(version),
-        stored: Arc::clone(stored),
-        calls: Mutex::default(),
-        fault: Mutex::default(),
-        close_panics: Mutex::default(),
-    };
-    DocumentStore::new(hooks, keys.clone())
+    DocumentStore::new(Memory::of_version(stored, version), keys.clone())
 }
 
 impl Memory {
+    pub(super) fn new(stored: &Arc<Mutex<Stored>>) -> Self {
+        Self::of_version(stored, "1.0.0")
+    }
+
+    fn of_version(stored: &Arc<Mutex<Stored>>, version: &str) -> Self {
+        Self {
+            metadata: metadata(version),
+            stored: Arc::clone(stored),
+            calls: Mutex::default(),
+            fault: Mutex::default(),
+            close_panics: Mutex::default(),
+        }
+    }
+
     async fn pass(&self, point: Point) -> Result<(), StoreError> {
         let mut waited = false;
         poll_fn(|context| {

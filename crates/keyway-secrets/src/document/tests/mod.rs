@@ -1,6 +1,7 @@
 //! The template on hooks in memory that count, wait and fail where they are told to.
 
 mod cycles;
+mod generation;
 mod hooks;
 mod model;
 mod rotation;

@@ -1,0 +1,146 @@
+//! The wire of issuers: what a host and a plugin do with one request, without the way between them.
+
+use keyway_issuers::{
+    Configuration, ConfigurationValue, Context, CredentialPart, CredentialRequest, IntentId, Issued, Json,
+    Outcome, Parameters, UserInfo,
+    wire::{self, Ended, Profile, WireOptions, host, plugin},
+};
+
+use super::{Trouble, executables};
+use crate::{
+    measure::{Compared, Plan, compare},
+    row::{Row, Target},
+};
+
+/// A request and its answer.
+#[derive(Debug)]
+pub struct Setup {
+    /// What is asked.
+    pub request: CredentialRequest,
+    /// What the host writes.
+    pub options: WireOptions,
+    /// What is answered.
+    pub outcome: Outcome,
+}
+
+impl Setup {
+    /// The example of the WaTTS seed ("Plugin Input") with a public key, and a login name and host for it.
+    ///
+    /// # Errors
+    /// When they do not survive the wire.
+    pub fn seed() -> Result<Self, Trouble> {
+        let key = format!("ssh-ed25519 {} max@laptop", "AAAAC3NzaC1lZDI1NTE5".repeat(3));
+        let context = Context::new(Self::user_info())
+            .with_configuration(Configuration::new().with("state_prefix", ConfigurationValue::text("TTS_")));
+        let request = CredentialRequest::new(context).with_parameters(Parameters::new().with("pub_key", key));
+        let outcome = Issued::new("TTS_12345678")
+            .with(CredentialPart::text("username", "kw001"))
+            .with(CredentialPart::text("host", "login1.example.com"));
+        Self::checked(request, WireOptions::new("1.0.0"), outcome.into())
+    }
+
+    /// More of everything: groups, an access token, an RSA key, a private key in the answer.
+    ///
+    /// # Errors
+    /// When they do not survive the wire.
+    pub fn large() -> Result<Self, Trouble> {
+        let key = format!("ssh-rsa {} max@laptop", "AAAAB3NzaC1yc2EAAAADAQAB".repeat(15));
+        let user_info = Self::user_info()
+            .with("email", "max@example.com")
+            .with("email_verified", true)
+            .with("groups", Json::from(serde_json::json!(["users", "cluster/login", "cluster/admin"])))
+            .with("updated_at", Json::from(serde_json::json!(1_763_776_000)));
+        let context = Context::new(user_info)
+            .with_intent(IntentId::new("0f8fad5b-d9cb-469f-a165-70867728950e").ok_or("no id")?)
+            .with_configuration(
+                Configuration::new()
+                    .with("state_prefix", ConfigurationValue::text("KEYWAY_"))
+                    .with("host_list", ConfigurationValue::text("login1.example.com login2.example.com"))
+                    .with("create_user", ConfigurationValue::Boolean(false)),
+            )
+            .with_access_token("eyJhbGciOiJSUzI1NiJ9".repeat(12));
+        let request = CredentialRequest::new(context).with_parameters(Parameters::new().with("pub_key", key));
+        let outcome = Issued::new("KEYWAY_12345678")
+            .with(CredentialPart::text("username", "kw001"))
+            .with(CredentialPart::text("host", "login1.example.com"))
+            .with(CredentialPart::textfile("private key", "b3BlbnNzaC1rZXktdjEA\n".repeat(20)).size(30, 70));
+        Self::checked(request, WireOptions::new("1.6.1").with_intent_id(true), outcome.into())
+    }
+
+    fn user_info() -> UserInfo {
+        UserInfo::new("https://issuer.example.com", "12345678")
+            .with("family_name", "Mustermann")
+            .with("gender", "male")
+            .with("given_name", "Max")
+            .with("name", "Max Mustermann")
+    }
+
+    fn checked(request: CredentialRequest, options: WireOptions, outcome: Outcome) -> Result<Self, Trouble> {
+        let setup = Self { request, options, outcome };
+        let plugin::Input::Request(received) = setup.request_there()? else {
+            return Err("no request".into());
+        };
+        if *received != setup.request || setup.outcome_back()? != setup.outcome {
+            return Err("what was written is not what was read".into());
+        }
+        Ok(setup)
+    }
+
+    /// The host writes the request, the plugin reads it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn request_there(&self) -> Result<plugin::Input, Trouble> {
+        let sent = host::encode_request(&self.request, &self.options);
+        Ok(plugin::decode_input(sent.expose().as_bytes())?)
+    }
+
+    /// The plugin writes the answer, the host reads it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn outcome_back(&self) -> Result<Outcome, Trouble> {
+        let printed = plugin::encode_outcome(&self.outcome);
+        Ok(host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict)?)
+    }
+}
+
+/// The peer: the same JSON and base64 by `serde_json` and `base64`, unchecked, untyped and not wiped.
+fn plain(json: &serde_json::Value) -> Result<serde_json::Value, Trouble> {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let sent = URL_SAFE_NO_PAD.encode(serde_json::to_vec(json)?);
+    Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(sent)?)?)
+}
+
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+    let mut rows = Vec::new();
+    for (name, setup, target) in
+        [("the seed's request", Setup::seed()?, Some(5.0)), ("a large request", Setup::large()?, None)]
+    {
+        // In microseconds however fast it is, because the target is.
+        let row = |what: String, compared: Compared| Row {
+            peer_value: Some(compared.peer / 1e3),
+            ..Row::alone(area, what, compared.ours / 1e3, "us")
+        };
+        let sent = host::encode_request(&setup.request, &setup.options);
+        let json = wire::base64::decode(sent.expose().as_bytes())?;
+        let size = format!("{} bytes of JSON", json.len());
+        let json: serde_json::Value = serde_json::from_slice(&json)?;
+        let there = compare(Plan::COMPUTATION, || setup.request_there(), || plain(&json));
+        let there = row(format!("encode and decode {name}, peer serde_json and base64"), there).noting(size);
+        rows.push(match target {
+            Some(limit) => there.must(Target::ValueAtMost(limit)),
+            None => there,
+        });
+        let printed = plugin::encode_outcome(&setup.outcome);
+        let size = format!("{} bytes of JSON", printed.expose().len());
+        let json: serde_json::Value = serde_json::from_str(printed.expose())?;
+        let peer = || -> Result<serde_json::Value, serde_json::Error> {
+            serde_json::from_slice(&serde_json::to_vec(&json)?)
+        };
+        let back = compare(Plan::COMPUTATION, || setup.outcome_back(), peer);
+        rows.push(row(format!("encode and decode its answer ({name}), peer serde_json"), back).noting(size));
+    }
+    rows.extend(executables::rows(area, &Setup::seed()?.request)?);
+    Ok(rows)
+}

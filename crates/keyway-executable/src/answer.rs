@@ -1,0 +1,64 @@
+//! What an issuer prints for what a host wrote.
+
+use keyway_issuers::wire::plugin::{self, Input};
+use keyway_issuers::{
+    Configuration, ConfigurationValue, Description, Features, Issuer, IssuerError, Json, SecretText,
+};
+
+/// What an executable prints for what its host wrote: always exactly one JSON object. What
+/// goes wrong becomes an error object, an unknown action among it (decision W1).
+///
+/// The issuer gets what the contract promises it: every described name has a value, and
+/// the parameters fit one of the described sets. A host of this project has seen to both;
+/// from any other the executable takes nothing on trust.
+///
+/// Whether it blocks is the issuer's business: what is here does not.
+///
+/// # Cancel safety
+/// That of the issuer.
+pub async fn answer(issuer: &dyn Issuer, written: &[u8]) -> SecretText {
+    match try_answer(issuer, written).await {
+        Ok(printed) => printed,
+        Err(error) => plugin::encode_error(&error),
+    }
+}
+
+async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, IssuerError> {
+    match plugin::decode_input(written)? {
+        Input::Parameter => {
+            // Standard input is read by this crate, whatever the issuer knows of it.
+            let features = Features::NONE.stdin(true).idempotent(issuer.capabilities().idempotent);
+            let description = issuer.describe().await?.with_features(features);
+            Ok(plugin::encode_description(&description))
+        }
+        Input::Request(mut request) => {
+            let description = issuer.describe().await?;
+            resolve(&description, &mut request.context.configuration)?;
+            description
+                .fitting_set(&request.parameters)
+                .map_err(|violation| IssuerError::invalid("what was entered", violation.to_string()))?;
+            Ok(plugin::encode_outcome(&issuer.request(&request).await?))
+        }
+        Input::Revoke(mut revocation) => {
+            resolve(&issuer.describe().await?, &mut revocation.context.configuration)?;
+            issuer.revoke(&revocation).await?;
+            Ok(plugin::encode_revoked())
+        }
+    }
+}
+
+/// Gives every described name its value, converted to its type.
+fn resolve(description: &Description, configuration: &mut Configuration) -> Result<(), IssuerError> {
+    let received: Vec<(&str, Json)> = configuration
+        .iter()
+        .map(|(name, value)| {
+            let truth = matches!(value, ConfigurationValue::Boolean(true));
+            (name, configuration.text(name).map_or(Json::Boolean(truth), Json::text))
+        })
+        .collect();
+    *configuration =
+        description.resolve_configuration(received.iter().map(|(name, value)| (*name, value))).map_err(
+            |violations| IssuerError::invalid("the configuration of the service", violations.to_string()),
+        )?;
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Opening the issuer of a crate.
+
+use std::sync::Arc;
+
+use keyway_core::{LookupError, Plugins, RegistryFaults};
+use keyway_issuers::{Issuer, IssuerError, Issuers, Opening, ServiceName};
+use serde_json::Value;
+
+/// Why there is no issuer to be an executable of.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// What is registered cannot stand together.
+    #[error(transparent)]
+    Registry(#[from] RegistryFaults),
+    /// No issuer has this id.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// No issuer is registered.
+    #[error("no issuer is registered: name a crate that registers one")]
+    None,
+    /// Several are registered, and none was named.
+    #[error("several issuers are registered: name one of {}", .ids.join(", "))]
+    Several {
+        /// Their ids.
+        ids: Vec<&'static str>,
+    },
+    /// The plugin could not be opened.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+}
+
+impl From<OpenError> for IssuerError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Issuer(error) => error,
+            other => Self::system("be opened", other),
+        }
+    }
+}
+
+/// Opens the issuer with this id of those that `plugins` register, or the only one. It does
+/// no I/O; its service has the name of the id, and the host lends nothing.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open(plugins: &Plugins, id: Option<&str>, configuration: Value) -> Result<Arc<dyn Issuer>, OpenError> {
+    let registry = plugins.registry()?;
+    let plugin = if let Some(id) = id {
+        registry.get::<Issuers>(id)?
+    } else {
+        let mut all: Vec<_> = registry.iter_of::<Issuers>().collect();
+        match (all.pop(), all.is_empty()) {
+            (Some(only), true) => only,
+            (Some(last), false) => {
+                let ids = all.iter().chain([&last]).map(keyway_core::Registered::id).collect();
+                return Err(OpenError::Several { ids });
+            }
+            (None, _) => return Err(OpenError::None),
+        }
+    };
+    let service = ServiceName::new(plugin.id()).map_err(|error| IssuerError::system("be opened", error))?;
+    let opening = Opening::new(service, plugin.metadata().clone()).with_configuration(configuration);
+    Ok(plugin.open(&opening)?)
+}

@@ -1,0 +1,41 @@
+//! What an issuer declares that it can do.
+
+/// What an issuer declares that it can do. The conformance kit holds it to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The same [`IntentId`](crate::IntentId) twice has one effect, and the second answer
+    /// is as good as the first (decision R3).
+    pub idempotent: bool,
+    /// Answers [`reconcile`](crate::Issuer::reconcile) (decision R2).
+    pub reconciles: bool,
+    /// Its futures may block the thread, so the host polls them on threads of their own
+    /// (decision R1).
+    pub blocking: bool,
+}
+
+impl Capabilities {
+    /// None of them.
+    pub const MINIMAL: Self = Self { idempotent: false, reconciles: false, blocking: false };
+
+    /// Sets whether the same intent twice has one effect.
+    #[must_use]
+    pub const fn idempotent(mut self, idempotent: bool) -> Self {
+        self.idempotent = idempotent;
+        self
+    }
+
+    /// Sets whether it can tell what became of an intent.
+    #[must_use]
+    pub const fn reconciles(mut self, reconciles: bool) -> Self {
+        self.reconciles = reconciles;
+        self
+    }
+
+    /// Sets whether it blocks.
+    #[must_use]
+    pub const fn blocking(mut self, blocking: bool) -> Self {
+        self.blocking = blocking;
+        self
+    }
+}

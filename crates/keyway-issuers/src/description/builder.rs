@@ -1,0 +1,99 @@
+//! Building a description, and checking it as a whole.
+
+use super::{
+    ConfigurationDescriptor, ConfigurationValue, Description, Features, ParameterDescriptor, ParameterSet,
+    is_name,
+};
+use crate::{Rule, Violation, Violations};
+
+/// Collects what a [`Description`] says.
+#[derive(Clone, Debug)]
+#[must_use = "`build` makes the description"]
+pub struct DescriptionBuilder {
+    description: Description,
+}
+
+impl DescriptionBuilder {
+    pub(super) const fn new(version: String) -> Self {
+        Self {
+            description: Description {
+                version,
+                developer_email: None,
+                configuration: Vec::new(),
+                parameter_sets: Vec::new(),
+                features: Features::NONE,
+            },
+        }
+    }
+
+    /// Adds something to configure, of type string. Choose a default that is safe.
+    pub fn text(self, name: impl Into<String>, default: impl Into<String>) -> Self {
+        self.configuration(ConfigurationDescriptor::new(name, ConfigurationValue::text(default.into())))
+    }
+
+    /// Adds something to configure, of type boolean. Choose a default that is safe.
+    pub fn boolean(self, name: impl Into<String>, default: bool) -> Self {
+        self.configuration(ConfigurationDescriptor::new(name, ConfigurationValue::Boolean(default)))
+    }
+
+    /// Adds something to configure.
+    pub fn configuration(mut self, descriptor: ConfigurationDescriptor) -> Self {
+        self.description.configuration.push(descriptor);
+        self
+    }
+
+    /// Adds a set of parameters. The empty set says that a request may come without any.
+    pub fn set(mut self, parameters: impl IntoIterator<Item = ParameterDescriptor>) -> Self {
+        self.description.parameter_sets.push(parameters.into_iter().collect());
+        self
+    }
+
+    /// Sets where to reach the developer.
+    pub fn developer_email(mut self, address: impl Into<String>) -> Self {
+        self.description.developer_email = Some(address.into());
+        self
+    }
+
+    /// Sets what else the plugin can do on the wire.
+    pub const fn features(mut self, features: Features) -> Self {
+        self.description.features = features;
+        self
+    }
+
+    /// Makes the description.
+    ///
+    /// # Errors
+    /// Every name that is not `[a-z0-9_]+`, and every name that is there twice, among what
+    /// is configured or within one set (decision W4).
+    pub fn build(mut self) -> Result<Description, Violations> {
+        let description = &mut self.description;
+        let mut found = Vec::new();
+        let names = description.configuration.iter().map(|each| Some(each.name()));
+        check_names(names, |index| format!("conf_params[{index}].name"), &mut found);
+        for (set, parameters) in description.parameter_sets.iter().enumerate() {
+            let keys = parameters.parameters().iter().map(|parameter| Some(parameter.key.as_str()));
+            check_names(keys, |index| format!("request_params[{set}][{index}].key"), &mut found);
+        }
+        if description.parameter_sets.is_empty() {
+            description.parameter_sets.push(ParameterSet::default());
+        }
+        Violations::none_or(found, self.description)
+    }
+}
+
+/// Checks the names that are there: each is one, and none is there twice.
+pub(crate) fn check_names<'a>(
+    names: impl Iterator<Item = Option<&'a str>>,
+    key: impl Fn(usize) -> String,
+    found: &mut Vec<Violation>,
+) {
+    let mut seen = std::collections::BTreeSet::new();
+    for (index, name) in names.enumerate() {
+        let Some(name) = name else { continue };
+        if !is_name(name) {
+            found.push(Violation::new(key(index), Rule::Name));
+        } else if !seen.insert(name) {
+            found.push(Violation::new(key(index), Rule::DuplicateName));
+        }
+    }
+}

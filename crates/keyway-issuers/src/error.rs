@@ -1,0 +1,325 @@
+//! What can go wrong with an issuer.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use keyway_core::{ErrorKind, MissingResource, PluginError};
+
+use crate::{Action, State, Violation, Violations};
+
+/// An error of a source outside, kept as the cause.
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an operation of an [`Issuer`](crate::Issuer) failed.
+///
+/// `Display` is for the operator. Who asked for a credential is told
+/// [`user_message`](Self::user_message), and the log gets
+/// [`detail`](PluginError::detail) (WaTTS seed, keys `user_msg` and `log_msg`). No variant
+/// holds a secret value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssuerError {
+    /// The plugin says no, in its own words; nothing happened (WaTTS seed, result `error`).
+    #[error("the plugin refused: {user_message}")]
+    Refused {
+        /// For the user.
+        user_message: String,
+        /// For the log.
+        log_message: String,
+    },
+    /// The issuer does not offer this.
+    #[error("this issuer does not offer {what}")]
+    Unsupported {
+        /// What is not offered.
+        what: &'static str,
+    },
+    /// Something that was passed is not acceptable; nothing happened.
+    #[error("{what} is not acceptable: {reason}")]
+    Invalid {
+        /// What was passed.
+        what: &'static str,
+        /// Why it was refused, without the value.
+        reason: String,
+    },
+    /// The plugin needs something that the host did not lend.
+    #[error(transparent)]
+    MissingResource(#[from] MissingResource),
+    /// Something outside cannot be reached; nothing happened.
+    #[error("{what} cannot be reached at the moment")]
+    Unavailable {
+        /// What cannot be reached.
+        what: &'static str,
+        /// How long to wait, where that is known.
+        retry_after: Option<Duration>,
+        /// The cause.
+        #[source]
+        source: Option<BoxedError>,
+    },
+    /// A program could not be started; nothing happened.
+    #[error("the program of the plugin could not be started: check its path and that it may be executed")]
+    NotStarted {
+        /// The cause.
+        #[source]
+        source: BoxedError,
+    },
+    /// A program was started, and running it failed.
+    #[error("the program of the plugin failed: {reason}")]
+    Program {
+        /// What happened, without anything that the program printed.
+        reason: String,
+        /// The end of what it wrote to its error output, for the log.
+        note: String,
+        /// The cause.
+        #[source]
+        source: Option<BoxedError>,
+    },
+    /// The system under the issuer failed. Whether there was an effect is not known.
+    #[error("the issuer could not {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: BoxedError,
+    },
+    /// A deadline of the host's passed; whether there was an effect is not known.
+    #[error("{action} did not answer within {deadline:?}; whether it took effect is not known")]
+    DeadlineExceeded {
+        /// The action.
+        action: Action,
+        /// The time it had.
+        deadline: Duration,
+    },
+    /// The plugin broke the contract; what it returned was discarded.
+    #[error(transparent)]
+    ContractViolation(Box<ContractViolation>),
+    /// The host no longer calls the plugin, because a call of it never came back; nothing
+    /// happened.
+    #[error("the plugin is quarantined since {action} hung: open the service again")]
+    Quarantined {
+        /// The action that hung.
+        action: Action,
+    },
+}
+
+/// The plugin broke the contract.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the plugin broke its contract in {action}: {violations}")]
+pub struct ContractViolation {
+    /// In which action.
+    pub action: Action,
+    /// All that was found.
+    pub violations: Violations,
+    /// The state that the discarded answer named, where it named one: there is a
+    /// credential with this state, and it is to be revoked (decisions W2 and W6).
+    pub orphan: Option<State>,
+    /// What else the log should keep: the end of a program's error output.
+    pub note: String,
+}
+
+impl IssuerError {
+    /// A [`Refused`](Self::Refused) error.
+    pub fn refused(user_message: impl Into<String>, log_message: impl Into<String>) -> Self {
+        Self::Refused { user_message: user_message.into(), log_message: log_message.into() }
+    }
+
+    /// An [`Invalid`](Self::Invalid) error.
+    pub fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::Invalid { what, reason: reason.into() }
+    }
+
+    /// A [`System`](Self::System) error.
+    pub fn system(what: &'static str, source: impl Into<BoxedError>) -> Self {
+        Self::System { what, source: source.into() }
+    }
+
+    /// A [`ContractViolation`](Self::ContractViolation) that names no credential.
+    pub fn violation(action: Action, violations: impl Into<Violations>) -> Self {
+        Self::ContractViolation(Box::new(ContractViolation {
+            action,
+            violations: violations.into(),
+            orphan: None,
+            note: String::new(),
+        }))
+    }
+
+    /// Adds what else the log should keep, where the error has room for it: a contract
+    /// violation, a program that failed, a refusal.
+    #[must_use]
+    pub fn with_note(mut self, text: &str) -> Self {
+        match &mut self {
+            Self::ContractViolation(violation) => violation.note.push_str(text),
+            Self::Program { note, .. } => note.push_str(text),
+            Self::Refused { log_message, .. } if !text.is_empty() => {
+                log_message.push_str("; ");
+                log_message.push_str(text);
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// Whether it is certain that nothing happened outside. Where it is not, a host keeps
+    /// the intent (decision R2).
+    pub const fn leaves_no_effect(&self) -> bool {
+        match self {
+            Self::Refused { .. }
+            | Self::Unsupported { .. }
+            | Self::Invalid { .. }
+            | Self::MissingResource(_)
+            | Self::Unavailable { .. }
+            | Self::NotStarted { .. }
+            | Self::Quarantined { .. } => true,
+            Self::Program { .. }
+            | Self::System { .. }
+            | Self::DeadlineExceeded { .. }
+            | Self::ContractViolation(_) => false,
+        }
+    }
+
+    /// The state of a credential that exists although the answer was discarded.
+    pub fn orphan(&self) -> Option<&State> {
+        match self {
+            Self::ContractViolation(violation) => violation.orphan.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The violations, when the plugin broke its contract.
+    pub fn violations(&self) -> &[Violation] {
+        match self {
+            Self::ContractViolation(violation) => violation.violations.as_slice(),
+            _ => &[],
+        }
+    }
+
+    /// What to tell the user who asked for a credential: the plugin's own words where it
+    /// refused, and otherwise a sentence that tells nothing about the inside.
+    pub fn user_message(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Refused { user_message, .. } => user_message,
+            Self::Unsupported { .. } => "This service does not offer that.",
+            Self::Invalid { .. } => return Cow::Owned(self.to_string()),
+            Self::Unavailable { .. } => {
+                "The service cannot be reached at the moment. Please try again later."
+            }
+            Self::DeadlineExceeded { .. } => {
+                "The service did not answer in time. Please contact the administrator before you try again."
+            }
+            Self::ContractViolation(_) => {
+                "The service returned a bad result. Please contact the administrator."
+            }
+            Self::MissingResource(_)
+            | Self::NotStarted { .. }
+            | Self::Program { .. }
+            | Self::System { .. }
+            | Self::Quarantined { .. } => "The service had an error. Please contact the administrator.",
+        })
+    }
+}
+
+impl PluginError for IssuerError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused { .. } => ErrorKind::Denied,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Invalid { .. } | Self::MissingResource(_) => ErrorKind::Invalid,
+            Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
+            Self::NotStarted { .. } | Self::Program { .. } => ErrorKind::Program,
+            Self::System { .. } => ErrorKind::Internal,
+            Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
+            Self::ContractViolation(_) | Self::Quarantined { .. } => ErrorKind::ContractViolation,
+        }
+    }
+
+    fn detail(&self) -> String {
+        let mut text = match self {
+            Self::Refused { log_message, .. } => return log_message.clone(),
+            other => other.to_string(),
+        };
+        let mut source = match self {
+            // It is transparent: its own words are said already.
+            Self::ContractViolation(_) | Self::MissingResource(_) => None,
+            other => std::error::Error::source(other),
+        };
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        let note = match self {
+            Self::ContractViolation(violation) => violation.note.as_str(),
+            Self::Program { note, .. } => note,
+            _ => "",
+        };
+        if !note.is_empty() {
+            text.push_str("; it wrote: ");
+            text.push_str(note);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rule;
+
+    fn every_error() -> Vec<IssuerError> {
+        vec![
+            IssuerError::refused("sorry", "denied joe"),
+            IssuerError::Unsupported { what: "reconcile" },
+            IssuerError::invalid("the parameter pub_key", "it is no public key"),
+            IssuerError::Unavailable { what: "the cluster", retry_after: None, source: None },
+            IssuerError::NotStarted { source: "no such file".into() },
+            IssuerError::Program { reason: "it was killed".into(), note: String::new(), source: None },
+            IssuerError::system("write the file", std::io::Error::other("disk full")),
+            IssuerError::DeadlineExceeded { action: Action::Request, deadline: Duration::from_secs(30) },
+            IssuerError::violation(Action::Request, Violation::new("state", Rule::Missing)),
+            IssuerError::Quarantined { action: Action::Revoke },
+        ]
+    }
+
+    #[test]
+    fn users_and_logs_are_told_different_things() {
+        for error in every_error() {
+            let (user, log) = (error.user_message().into_owned(), error.detail());
+            assert!(!user.is_empty() && !log.is_empty(), "{error:?}");
+            let inside = ["disk full", "no such file", "killed", "state", "denied joe"];
+            assert!(!inside.iter().any(|word| user.contains(word)), "{user}");
+        }
+        let log = IssuerError::system("write the file", std::io::Error::other("disk full")).detail();
+        assert_eq!(log, "the issuer could not write the file: disk full");
+    }
+
+    #[test]
+    fn a_note_reaches_the_log_and_never_the_user() {
+        for error in every_error() {
+            let noted = error.with_note("segmentation fault");
+            let keeps = matches!(
+                noted,
+                IssuerError::Refused { .. } | IssuerError::Program { .. } | IssuerError::ContractViolation(_)
+            );
+            assert_eq!(noted.detail().contains("segmentation fault"), keeps, "{noted:?}");
+            assert!(!noted.user_message().contains("segmentation fault"));
+            assert!(!noted.to_string().contains("segmentation fault"));
+        }
+    }
+
+    #[test]
+    fn only_what_is_certain_leaves_no_effect() {
+        let uncertain: Vec<_> = every_error().into_iter().filter(|error| !error.leaves_no_effect()).collect();
+        assert_eq!(uncertain.len(), 4, "{uncertain:?}");
+        assert!(uncertain.iter().all(|error| !error.kind().is_retryable()));
+    }
+
+    #[test]
+    fn many_violations_are_cut_short() {
+        let found =
+            (0..200).map(|index| Violation::new(format!("credential[{index}]"), Rule::Missing)).collect();
+        let violations = Violations::none_or(found, ()).unwrap_err();
+        let error = IssuerError::violation(Action::Request, violations);
+        assert!(error.to_string().ends_with("; and 190 more"), "{error}");
+        assert_eq!(error.violations().len(), 200);
+    }
+}

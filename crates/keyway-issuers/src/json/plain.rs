@@ -1,0 +1,80 @@
+//! Finding the end of what is plain in a text, eight bytes at a time.
+
+/// A byte in each of the eight places of a word.
+const fn everywhere(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The high bit of each byte, and other bits of no meaning above a byte where it is set: not
+/// zero exactly when a byte of `word` is below `bound`, which is at most 128.
+const fn has_less(word: u64, bound: u8) -> u64 {
+    word.wrapping_sub(everywhere(bound)) & !word & everywhere(0x80)
+}
+
+/// Not zero exactly when `word` has this byte.
+const fn has(word: u64, byte: u8) -> u64 {
+    has_less(word ^ everywhere(byte), 1)
+}
+
+/// The number of bytes before the first one that a reader of JSON texts has to look at:
+/// a quote, a backslash, a control character. All of them if there is none.
+pub(super) fn before_end(bytes: &[u8]) -> usize {
+    leading(
+        bytes,
+        |word| has_less(word, 0x20) | has(word, b'"') | has(word, b'\\'),
+        |byte| matches!(byte, 0..0x20 | b'"' | b'\\'),
+    )
+}
+
+/// The number of bytes before the first one that a writer of JSON texts escapes: those of
+/// [`before_end`], slashes, and what is not ASCII. All of them if there is none.
+pub(super) fn before_escaped(bytes: &[u8]) -> usize {
+    leading(
+        bytes,
+        |word| {
+            has_less(word, 0x20)
+                | has(word, b'"')
+                | has(word, b'\\')
+                | has(word, b'/')
+                | word & everywhere(0x80)
+        },
+        |byte| matches!(byte, 0..0x20 | b'"' | b'\\' | b'/' | 0x80..),
+    )
+}
+
+#[inline]
+fn leading(bytes: &[u8], word_has_one: impl Fn(u64) -> u64, is_one: impl Fn(u8) -> bool) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        if word_has_one(u64::from_ne_bytes(*word)) != 0 {
+            let within = word.iter().position(|byte| is_one(*byte)).unwrap_or(8);
+            return index * 8 + within;
+        }
+    }
+    words.len() * 8 + rest.iter().position(|byte| is_one(*byte)).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_byte_at_each_place_is_told_as_one_by_one() {
+        for length in [0, 1, 7, 8, 9, 20] {
+            for place in 0..length {
+                for byte in 0..=u8::MAX {
+                    for around in [b'a', 0x7f, b' ', b'#', b'.', b'0'] {
+                        let mut bytes = vec![around; length];
+                        bytes[place] = byte;
+                        let ends = matches!(byte, 0..0x20 | b'"' | b'\\');
+                        let escaped = ends || byte == b'/' || byte >= 0x80;
+                        assert_eq!(before_end(&bytes), if ends { place } else { length });
+                        assert_eq!(before_escaped(&bytes), if escaped { place } else { length });
+                    }
+                }
+            }
+        }
+        // A byte that is not ASCII does not hide what follows it.
+        assert_eq!(before_end("\u{e9}\u{e9}\u{e9}\"abcdefgh".as_bytes()), 6);
+    }
+}

@@ -1,0 +1,186 @@
+//! The writer: the very bytes that the real host writes.
+
+use std::fmt::Write as _;
+
+use zeroize::Zeroizing;
+
+use super::Json;
+use super::plain::before_escaped;
+use crate::wiped::Wiped;
+
+/// The value as ASCII JSON.
+pub(super) fn to_ascii(value: &Json) -> Zeroizing<String> {
+    let mut writer = Writer::with_capacity(estimate(value));
+    write_value(&mut writer, value);
+    Zeroizing::new(writer.finish().take())
+}
+
+/// At least the number of bytes that `value` takes, so that writing seldom copies.
+pub(crate) fn estimate(value: &Json) -> usize {
+    match value {
+        Json::Null | Json::Boolean(_) => 6,
+        Json::Integer(integer) => integer.decimal().len() + 1,
+        Json::Float(_) => 32,
+        Json::Text(text) => text.expose().len() + text.expose().len() / 4 + 4,
+        Json::Array(items) => 2 + items.iter().map(estimate).sum::<usize>(),
+        Json::Object(entries) => {
+            2 + entries.iter().map(|(name, value)| name.len() + 4 + estimate(value)).sum::<usize>()
+        }
+    }
+}
+
+/// Writes ASCII JSON. Whoever calls it puts names and values in the right places.
+///
+/// When the buffer grows, the old one is zeroized, because a request holds tokens.
+pub(crate) struct Writer {
+    text: Wiped<String>,
+}
+
+impl Writer {
+    /// A writer with room for `bytes`.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self { text: Wiped::new(String::with_capacity(bytes)) }
+    }
+
+    /// What was written.
+    pub(crate) fn finish(self) -> Wiped<String> {
+        self.text
+    }
+
+    #[inline]
+    fn reserve(&mut self, bytes: usize) {
+        if self.text.capacity() - self.text.len() < bytes {
+            self.grow(bytes);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, bytes: usize) {
+        let mut larger = Wiped::new(String::with_capacity((self.text.len() + bytes) * 2));
+        larger.push_str(&self.text);
+        self.text = larger;
+    }
+
+    /// Writes what is JSON already.
+    #[inline]
+    pub(crate) fn raw(&mut self, json: &str) {
+        self.reserve(json.len());
+        self.text.push_str(json);
+    }
+
+    /// Writes a text with its quotes.
+    pub(crate) fn text(&mut self, text: &str) {
+        self.raw("\"");
+        let mut rest = text;
+        loop {
+            let plain = before_escaped(rest.as_bytes());
+            self.raw(&rest[..plain]);
+            rest = &rest[plain..];
+            let Some(character) = rest.chars().next() else { break };
+            self.escape(character);
+            rest = &rest[character.len_utf8()..];
+        }
+        self.raw("\"");
+    }
+
+    fn escape(&mut self, character: char) {
+        self.raw(match character {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '/' => "\\/",
+            '\u{8}' => "\\b",
+            '\u{c}' => "\\f",
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\t' => "\\t",
+            other => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    self.reserve(6);
+                    let _ = write!(*self.text, "\\u{unit:04x}");
+                }
+                return;
+            }
+        });
+    }
+
+    /// Writes a float as Erlang's `float_to_binary/1` does: 20 decimals, and an exponent
+    /// of a sign and at least two digits.
+    fn float(&mut self, float: f64) {
+        let printed = Zeroizing::new(format!("{float:.20e}"));
+        let (mantissa, exponent) = printed.split_once('e').unwrap_or((&printed, "0"));
+        self.reserve(printed.len() + 4);
+        self.text.push_str(mantissa);
+        let (sign, digits) = match exponent.strip_prefix('-') {
+            Some(digits) => ('-', digits),
+            None => ('+', exponent),
+        };
+        let _ = write!(*self.text, "e{sign}{digits:0>2}");
+    }
+}
+
+/// Writes a value.
+pub(crate) fn write_value(writer: &mut Writer, value: &Json) {
+    match value {
+        Json::Null => writer.raw("null"),
+        Json::Boolean(true) => writer.raw("true"),
+        Json::Boolean(false) => writer.raw("false"),
+        Json::Integer(integer) => writer.raw(integer.decimal()),
+        Json::Float(float) => writer.float(float.get()),
+        Json::Text(text) => writer.text(text.expose()),
+        Json::Array(items) => {
+            writer.raw("[");
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    writer.raw(",");
+                }
+                write_value(writer, item);
+            }
+            writer.raw("]");
+        }
+        Json::Object(entries) => {
+            writer.raw("{");
+            for (index, (name, value)) in entries.iter().enumerate() {
+                if index > 0 {
+                    writer.raw(",");
+                }
+                writer.text(name);
+                writer.raw(":");
+                write_value(writer, value);
+            }
+            writer.raw("}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts that the real host writes for these values.
+    #[test]
+    fn the_bytes_are_those_of_the_real_host() {
+        for (value, text) in [
+            (serde_json::json!("a/b\"\\"), r#""a\/b\"\\""#),
+            (serde_json::json!("\u{e9}\u{1f511}"), r#""\u00e9\ud83d\udd11""#),
+            (serde_json::json!("\u{8}\u{c}\n\r\t\0\u{1f}\u{7f}"), "\"\\b\\f\\n\\r\\t\\u0000\\u001f\u{7f}\""),
+            (serde_json::json!(1.5), "1.50000000000000000000e+00"),
+            (serde_json::json!(0.1), "1.00000000000000005551e-01"),
+            (serde_json::json!(100.0), "1.00000000000000000000e+02"),
+            (serde_json::json!(-2.5e-101), "-2.50000000000000004998e-101"),
+            (serde_json::json!(12_345_678_901_234_567_890_u64), "12345678901234567890"),
+            (serde_json::json!([1, "a", [], null, true, false, {}]), r#"[1,"a",[],null,true,false,{}]"#),
+            (serde_json::json!({"b": 1, "a": 2, "C": 3, "aa": 4}), r#"{"C":3,"a":2,"aa":4,"b":1}"#),
+        ] {
+            assert_eq!(*Json::from(value).to_ascii(), *text);
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_small_grows() {
+        let mut writer = Writer::with_capacity(0);
+        let text = "\u{e9}x/".repeat(1000);
+        writer.text(&text);
+        let written = writer.finish();
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+    }
+}

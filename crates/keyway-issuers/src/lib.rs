@@ -1,0 +1,214 @@
+//! The contract for issuers: plugins that make credentials on request and destroy them
+//! again. What a plugin implements, what a host may rely on, and the wire format that makes
+//! any executable such a plugin.
+//!
+//! An *issuer* stands for a service: a cluster to log in to, a portal, a certificate
+//! authority. A user asks for a *credential* for it and gets it in *parts*; the host keeps
+//! of it only the *state*, by which the issuer knows the credential again when it is to be
+//! destroyed. The operations are those of the WaTTS seed.
+//!
+//! ```text
+//!   describe ──► what can be configured, what a request may carry
+//!
+//!                 request                          revoke
+//!   (nothing) ─────────────► credential, state ─────────────► (nothing)
+//!        │                                            │
+//!        ├──► another login is needed, then again     └──► an error: it is still there
+//!        └──► refused: nothing happened
+//! ```
+//!
+//! | operation | does | needs the capability |
+//! | --- | --- | --- |
+//! | [`describe`](Issuer::describe) | says what can be configured and what a request may carry | |
+//! | [`request`](Issuer::request) | makes a credential, or asks for another login first | |
+//! | [`revoke`](Issuer::revoke) | destroys the credential with a state | |
+//! | [`reconcile`](Issuer::reconcile) | tells after a crash what became of a request or revocation | `reconciles` |
+//!
+//! # A complete plugin
+//!
+//! This one makes passwords, and keeps who has one in memory.
+//!
+//! ```
+//! # mod passwords {
+//! use std::collections::BTreeMap;
+//! use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//!
+//! use keyway_issuers::{
+//!     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin,
+//!     Opening, Outcome, ParameterDescriptor, Revocation, async_trait,
+//! };
+//!
+//! /// The plugin. What it is called stands in `register!`.
+//! #[derive(Debug)]
+//! pub struct Passwords;
+//!
+//! impl IssuerPlugin for Passwords {
+//!     fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+//!         Ok(Arc::new(Door::default()))
+//!     }
+//! }
+//!
+//! /// One service. The keys are states, the values who may enter.
+//! #[derive(Debug, Default)]
+//! struct Door(Mutex<BTreeMap<String, String>>);
+//!
+//! impl Door {
+//!     fn guests(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+//!         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+//!     }
+//! }
+//!
+//! #[async_trait]
+//! impl Issuer for Door {
+//!     fn capabilities(&self) -> Capabilities {
+//!         Capabilities::MINIMAL
+//!     }
+//!
+//!     async fn describe(&self) -> Result<Description, IssuerError> {
+//!         Description::builder("1.0.0")
+//!             .text("banned", "")
+//!             .set([]) // A request may come without parameters,
+//!             .set([ParameterDescriptor::mandatory("name", "name", "how the door shall greet you")])
+//!             .build()
+//!             .map_err(|error| IssuerError::system("describe itself", error))
+//!     }
+//!
+//!     async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+//!         let subject = request.context.user_info.subject();
+//!         // What is configured comes with the call, every described name with a value.
+//!         if request.context.configuration.text("banned") == Some(subject) {
+//!             return Err(IssuerError::refused("Sorry, you may not enter.", format!("{subject} is banned")));
+//!         }
+//!         let mut guests = self.guests();
+//!         let state = format!("guest-{}", guests.len());
+//!         let name = request.parameters.text("name").unwrap_or(subject);
+//!         guests.insert(state.clone(), name.to_owned());
+//!         // A real issuer asks the system's random source.
+//!         Ok(Issued::new(state).with(CredentialPart::text("password", "correct horse")).into())
+//!     }
+//!
+//!     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+//!         // Whoever is gone already is gone: revoking twice succeeds.
+//!         self.guests().remove(revocation.state.as_str());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! keyway_issuers::register! {
+//!     keyway_issuers::Issuers {
+//!         id: "passwords",
+//!         name: "Passwords",
+//!         version: "1.0.0",
+//!         author: "Ada <ada@example.org>",
+//!         updated: 20261122,
+//!         compatibility: ">=:1.0,<:2.0",
+//!         description: "Makes passwords",
+//!         plugin: Passwords,
+//!     }
+//! }
+//! # }
+//!
+//! // A host finds it by its id. This one does without the engine of `keyway-host`, which
+//! // keeps intents and grants.
+//! use keyway_issuers::core::{ErrorKind, PluginError, Plugins, plugins};
+//! use keyway_issuers::{
+//!     Context, CredentialRequest, Issuers, Json, Opening, Outcome, Parameters, Revocation, ServiceName, UserInfo,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # futures_executor::block_on(async {
+//! const PLUGINS: Plugins = plugins! { passwords };
+//! let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<Issuers>("passwords")?;
+//! let issuer = plugin.open(&Opening::new(ServiceName::new("door")?, plugin.metadata().clone()))?;
+//!
+//! // What the operator configured, and what the user entered, must fit the description.
+//! let description = issuer.describe().await?;
+//! let configuration = description.resolve_configuration([("banned", &Json::text("mallory"))])?;
+//! let parameters = Parameters::new().with("name", "Joe");
+//! assert_eq!(description.fitting_set(&parameters)?, 1);
+//! assert!(description.fitting_set(&Parameters::new().with("shoe_size", "42")).is_err());
+//! assert!(description.user_interface().without_parameters);
+//!
+//! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe")).with_configuration(configuration);
+//! let request = CredentialRequest::new(joe.clone()).with_parameters(parameters);
+//! let Outcome::Issued(issued) = issuer.request(&request).await? else { panic!() };
+//! assert_eq!(issued.credential[0].expose_value(), "correct horse");
+//! issued.state.check_keeps_no_secret(&issued.credential)?;
+//!
+//! issuer.revoke(&Revocation::new(joe.clone(), issued.state)).await?;
+//!
+//! let mut mallory = joe;
+//! mallory.user_info = UserInfo::new("https://issuer.example.com", "mallory");
+//! let refused = issuer.request(&CredentialRequest::new(mallory)).await.unwrap_err();
+//! assert_eq!((refused.kind(), refused.leaves_no_effect()), (ErrorKind::Denied, true));
+//! assert_eq!(refused.user_message(), "Sorry, you may not enter.");
+//! assert_eq!(refused.detail(), "mallory is banned");
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # Two configurations
+//!
+//! The host *opens* a plugin with the plugin's own configuration
+//! ([`Opening::configuration`]): the path of an executable, for example. What the operator
+//! of a *service* may set, the issuer [describes](Description::configuration), and the host
+//! sends the resolved values with every call ([`Context::configuration`]), as WaTTS does. So
+//! an issuer can describe itself before anything is configured.
+//!
+//! # Where things are
+//!
+//! | for | see |
+//! | --- | --- |
+//! | the operations, and what holds for all of them | [`Issuer`] |
+//! | what a plugin gets from its host | [`Opening`], [`Context`] |
+//! | descriptions, and what follows from them | [`Description`] |
+//! | requests and credentials | [`CredentialRequest`], [`Outcome`], [`CredentialPart`], [`State`] |
+//! | users and their logins | [`UserId`], [`UserInfo`], [`Login`] |
+//! | failures | [`IssuerError`]; [`Violation`] for breaches of this contract |
+//! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
+//! | the bytes that executables read and print | [`wire`] |
+//! | JSON | [`Json`], [`Reader`] |
+//!
+//! This crate needs no runtime and knows none (decision R1).
+
+mod capabilities;
+mod credential;
+mod description;
+mod error;
+mod json;
+mod plugin;
+mod register;
+mod request;
+mod secret_text;
+mod service;
+mod state;
+mod user;
+mod violation;
+mod wiped;
+pub mod wire;
+
+pub use capabilities::Capabilities;
+pub use credential::{CredentialPart, FieldSize, Issued, LoginRequired, Outcome, PartKind};
+pub use description::{
+    Configuration, ConfigurationDescriptor, ConfigurationType, ConfigurationValue, Description,
+    DescriptionBuilder, Features, ParameterDescriptor, ParameterSet, ParameterType, UserInterface,
+    fitting_set,
+};
+pub use error::{BoxedError, ContractViolation, IssuerError};
+pub use json::{Duplicates, Float, Json, JsonError, JsonFault, JsonKind, JsonObject, Reader, Trailing};
+pub use plugin::{Issuer, IssuerPlugin, Opening};
+pub use register::Issuers;
+pub use request::{
+    Action, Context, CredentialRequest, IntendedEffect, IntentId, Parameters, Reconciled, Reconciliation,
+    Revocation,
+};
+pub use secret_text::SecretText;
+pub use service::{InvalidServiceName, ServiceName};
+pub use state::State;
+pub use user::{Login, UserId, UserInfo};
+pub use violation::{Rule, Violation, Violations};
+
+pub use async_trait::async_trait;
+pub use keyway_core::{self as core, register};

@@ -1,0 +1,269 @@
+//! What a host asks of a plugin.
+
+use std::fmt;
+
+use crate::{Configuration, JsonObject, Login, SecretText, State, UserId, UserInfo};
+
+/// The id of one intended effect: the host stores it before it asks the plugin, and says
+/// the same id when it asks again for the same effect (decision R2). A plugin that is
+/// [`idempotent`](crate::Capabilities::idempotent) makes one credential for it, however
+/// often it is asked.
+///
+/// 1 to 128 of `A-Z a-z 0-9 . _ -`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IntentId(String);
+
+impl IntentId {
+    /// The longest id in bytes.
+    pub const MAX_BYTES: usize = 128;
+
+    /// An id. `None` when the text is not one.
+    pub fn new(id: impl Into<String>) -> Option<Self> {
+        let id = id.into();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        ((1..=Self::MAX_BYTES).contains(&id.len()) && id.bytes().all(allowed)).then_some(Self(id))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IntentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What comes with every request and every revocation.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Context {
+    /// The intended effect. `None` only where a host that knows no such thing asks, as
+    /// WaTTS itself does.
+    pub intent: Option<IntentId>,
+    /// The id of the user (WaTTS seed, key `watts_userid`).
+    pub user: UserId,
+    /// What the login said about the user.
+    pub user_info: UserInfo,
+    /// The plugin's configuration, resolved against what it
+    /// [describes](crate::Description::resolve_configuration).
+    pub configuration: Configuration,
+    /// Further logins of the user, oldest first.
+    pub additional_logins: Vec<Login>,
+    /// The access token of the login, where the host passes tokens on.
+    pub access_token: Option<SecretText>,
+}
+
+impl Context {
+    /// The context of a user, whose id is made of issuer and subject, with an empty
+    /// configuration and nothing else.
+    pub fn new(user_info: UserInfo) -> Self {
+        Self {
+            intent: None,
+            user: user_info.user_id(),
+            user_info,
+            configuration: Configuration::default(),
+            additional_logins: Vec::new(),
+            access_token: None,
+        }
+    }
+
+    /// Sets the intended effect.
+    #[must_use]
+    pub fn with_intent(mut self, intent: IntentId) -> Self {
+        self.intent = Some(intent);
+        self
+    }
+
+    /// Sets the id of the user, where it does not come from issuer and subject.
+    #[must_use]
+    pub fn with_user(mut self, user: UserId) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// Sets the configuration.
+    #[must_use]
+    pub fn with_configuration(mut self, configuration: Configuration) -> Self {
+        self.configuration = configuration;
+        self
+    }
+
+    /// Adds a login at the end.
+    #[must_use]
+    pub fn with_login(mut self, login: Login) -> Self {
+        self.additional_logins.push(login);
+        self
+    }
+
+    /// Sets the access token.
+    #[must_use]
+    pub fn with_access_token(mut self, token: impl Into<SecretText>) -> Self {
+        self.access_token = Some(token.into());
+        self
+    }
+}
+
+/// A wish for a credential.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CredentialRequest {
+    /// Who asks, and how the plugin is configured.
+    pub context: Context,
+    /// What the user entered; it fits one of the plugin's sets of parameters (decision
+    /// W5), which the host has checked.
+    pub parameters: Parameters,
+}
+
+impl CredentialRequest {
+    /// A request without parameters.
+    pub fn new(context: Context) -> Self {
+        Self { context, parameters: Parameters::default() }
+    }
+
+    /// Sets the parameters.
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: Parameters) -> Self {
+        self.parameters = parameters;
+        self
+    }
+}
+
+/// What a user entered for a request, by key. It may be secret: `Debug` shows keys only.
+///
+/// ```
+/// use keyway_issuers::Parameters;
+///
+/// let parameters = Parameters::new().with("pub_key", "ssh-ed25519 AAAA");
+/// assert_eq!(parameters.text("pub_key"), Some("ssh-ed25519 AAAA"));
+/// assert_eq!(format!("{parameters:?}"), r#"{"pub_key"}"#);
+/// ```
+#[derive(Clone, Default, PartialEq)]
+pub struct Parameters(JsonObject);
+
+impl Parameters {
+    /// Nothing entered.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a value, in place of an earlier one of the same key.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<String>, value: impl Into<crate::Json>) -> Self {
+        self.0.insert(key.into(), value.into());
+        self
+    }
+
+    /// The text entered for `key`.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(crate::Json::as_text)
+    }
+
+    /// The values by key, of whatever type they came.
+    pub const fn values(&self) -> &JsonObject {
+        &self.0
+    }
+}
+
+impl From<JsonObject> for Parameters {
+    fn from(values: JsonObject) -> Self {
+        Self(values)
+    }
+}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// The order to destroy a credential.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Revocation {
+    /// Whose credential it is, and how the plugin is configured.
+    pub context: Context,
+    /// The state that the plugin returned when it made the credential.
+    pub state: State,
+}
+
+impl Revocation {
+    /// The order to destroy the credential with this state.
+    pub const fn new(context: Context, state: State) -> Self {
+        Self { context, state }
+    }
+}
+
+/// What a plugin can be asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    /// Describe itself (WaTTS seed, "Listing The Supported Parameter").
+    Parameter,
+    /// Make a credential.
+    Request,
+    /// Destroy a credential.
+    Revoke,
+}
+
+impl Action {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Parameter, Self::Request, Self::Revoke];
+
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Parameter => "parameter",
+            Self::Request => "request",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// The question what became of an intended effect, asked after a crash (decision R2).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Reconciliation {
+    /// The context that the call had, with its intent. Tokens and logins are not stored,
+    /// so they are missing.
+    pub context: Context,
+    /// What was to happen.
+    pub effect: IntendedEffect,
+}
+
+impl Reconciliation {
+    /// The question what became of this effect.
+    pub const fn new(context: Context, effect: IntendedEffect) -> Self {
+        Self { context, effect }
+    }
+}
+
+/// An effect that was to happen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum IntendedEffect {
+    /// A credential was to be made.
+    Request,
+    /// The credential with this state was to be destroyed.
+    Revoke(State),
+}
+
+/// What became of an intended effect.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Reconciled {
+    /// Nothing: it did not happen and will not.
+    NothingHappened,
+    /// The credential was made; this is its state. Its values are lost.
+    Made(State),
+    /// The credential is destroyed.
+    Destroyed,
+    /// The plugin cannot tell either.
+    Unknown,
+}

@@ -1,0 +1,72 @@
+//! Text that must not be seen.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::wiped::Wiped;
+
+/// Text that is secret, or may be: a credential, a token, what a user entered.
+///
+/// `Debug` shows no content, dropping it zeroizes it, and it has no `Display` and no
+/// `Serialize`. Reading it takes [`expose`](Self::expose).
+///
+/// Two are compared byte by byte and not in constant time: compare texts that you may
+/// read both, never a guess with the truth.
+///
+/// ```
+/// use keyway_issuers::SecretText;
+///
+/// let text = SecretText::new("correct horse");
+/// assert_eq!(text.expose(), "correct horse");
+/// assert_eq!(format!("{text:?}"), "SecretText([REDACTED])");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretText(Wiped<String>);
+
+impl SecretText {
+    /// Takes the text over. A copy that the caller keeps is the caller's to zeroize.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Wiped::new(text.into()))
+    }
+
+    /// The text as one that is no secret: a name, a state. It is not wiped.
+    pub(crate) fn into_open(self) -> String {
+        self.0.take()
+    }
+
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Zeroizing<String>> for SecretText {
+    fn from(mut text: Zeroizing<String>) -> Self {
+        Self(Wiped::new(std::mem::take(&mut *text)))
+    }
+}
+
+impl From<Wiped<String>> for SecretText {
+    fn from(text: Wiped<String>) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for SecretText {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText([REDACTED])")
+    }
+}

@@ -1,0 +1,55 @@
+//! The name of a service.
+
+use std::fmt;
+
+/// The name of a service, for which an issuer makes credentials: 1 to 128 of
+/// `A-Z a-z 0-9 . _ -`, not beginning with a dot. An identifier, never a path (decision C9).
+///
+/// ```
+/// use keyway_issuers::ServiceName;
+///
+/// assert!(ServiceName::new("login.cluster-1").is_ok());
+/// for refused in ["", ".hidden", "a/b", "a b"] {
+///     assert!(ServiceName::new(refused).is_err());
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceName(String);
+
+/// A text is not the name of a service. The text is not repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is not the name of a service: use 1 to {} letters, digits, '.', '_' and '-', \
+     and no dot at the beginning",
+    ServiceName::MAX_BYTES
+)]
+pub struct InvalidServiceName;
+
+impl ServiceName {
+    /// The longest name in bytes.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`InvalidServiceName`] says what is allowed.
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidServiceName> {
+        let name = name.into();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let fits = (1..=Self::MAX_BYTES).contains(&name.len())
+            && name.bytes().all(allowed)
+            && !name.starts_with('.');
+        if fits { Ok(Self(name)) } else { Err(InvalidServiceName) }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,141 @@
+//! Who a credential is for.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::json::Writer;
+use crate::{Json, JsonObject, Reader, SecretText};
+
+/// The id of a user within WaTTS, made of issuer and subject: base64url of
+/// `{"issuer":"...","subject":"..."}`, written exactly as the real host writes it, because
+/// plugins store it (decision W1; WaTTS seed, key `watts_userid`).
+///
+/// Nothing is normalized: an issuer with a slash at its end is another issuer.
+///
+/// ```
+/// use keyway_issuers::UserId;
+///
+/// let id = UserId::of("https://issuer.example.com", "12345678");
+/// assert_eq!(
+///     id.as_str(),
+///     "eyJpc3N1ZXIiOiJodHRwczpcL1wvaXNzdWVyLmV4YW1wbGUuY29tIiwic3ViamVjdCI6IjEyMzQ1Njc4In0"
+/// );
+/// assert_eq!(id.parts(), Some(("https://issuer.example.com".to_owned(), "12345678".to_owned())));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(String);
+
+impl UserId {
+    /// The id of the user whom `issuer` calls `subject`.
+    pub fn of(issuer: &str, subject: &str) -> Self {
+        let mut writer = Writer::with_capacity(issuer.len() + subject.len() + 48);
+        writer.raw("{\"issuer\":");
+        writer.text(issuer);
+        writer.raw(",\"subject\":");
+        writer.text(subject);
+        writer.raw("}");
+        Self(URL_SAFE_NO_PAD.encode(writer.finish().as_bytes()))
+    }
+
+    /// An id as it came from a host. It is taken as it is.
+    pub fn received(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Issuer and subject, when the id is made of them.
+    pub fn parts(&self) -> Option<(String, String)> {
+        let json = crate::wire::base64::decode_wiped(self.0.as_bytes()).ok()?;
+        let Ok(Json::Object(entries)) = Reader::STRICT.read(&json) else { return None };
+        let part = |name| entries.get(name).and_then(Json::as_text).map(str::to_owned);
+        Some((part("issuer")?, part("subject")?))
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the login said about a user: at least issuer and subject (`iss`, `sub`), and what
+/// else the provider told, of any JSON type (WaTTS seed, key `user_info`).
+///
+/// It is personal, so `Debug` shows names and no values.
+#[derive(Clone, PartialEq)]
+pub struct UserInfo {
+    claims: JsonObject,
+}
+
+impl UserInfo {
+    /// A user of whom nothing else is known.
+    pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+        let mut claims = JsonObject::new();
+        claims.insert("iss".to_owned(), Json::text(issuer.into()));
+        claims.insert("sub".to_owned(), Json::text(subject.into()));
+        Self { claims }
+    }
+
+    /// The user whom these claims describe. `None` unless `iss` and `sub` are texts.
+    pub fn from_claims(claims: JsonObject) -> Option<Self> {
+        let is_text = |name| claims.get(name).and_then(Json::as_text).is_some();
+        (is_text("iss") && is_text("sub")).then_some(Self { claims })
+    }
+
+    /// Adds a claim, in place of an earlier one. Issuer and subject stay what they are.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, claim: impl Into<Json>) -> Self {
+        let name = name.into();
+        if name != "iss" && name != "sub" {
+            self.claims.insert(name, claim.into());
+        }
+        self
+    }
+
+    /// The issuer.
+    pub fn issuer(&self) -> &str {
+        self.text("iss").unwrap_or_default()
+    }
+
+    /// The subject: who the user is at the issuer.
+    pub fn subject(&self) -> &str {
+        self.text("sub").unwrap_or_default()
+    }
+
+    /// The id that issuer and subject make.
+    pub fn user_id(&self) -> UserId {
+        UserId::of(self.issuer(), self.subject())
+    }
+
+    /// The claim `name`, when it is a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.claims.get(name).and_then(Json::as_text)
+    }
+
+    /// All claims, `iss` and `sub` among them, ordered by name.
+    pub const fn claims(&self) -> &JsonObject {
+        &self.claims
+    }
+}
+
+impl fmt::Debug for UserInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.claims.keys()).finish()
+    }
+}
+
+/// A further login of the same user, made because a plugin asked for it
+/// ([`Outcome::LoginRequired`](crate::Outcome::LoginRequired)).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Login {
+    /// What this login said about the user.
+    pub user_info: UserInfo,
+    /// The access token of this login, where the host passes tokens on.
+    pub access_token: Option<SecretText>,
+}

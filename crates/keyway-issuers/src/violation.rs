@@ -1,0 +1,165 @@
+//! What breaks the contract: where, and against which rule. Never a value.
+
+use std::fmt;
+
+use crate::{JsonFault, JsonKind};
+
+/// A breach of the contract: the place in the answer, and the rule (decision W3).
+///
+/// It holds no value of what was received, so it may be logged and shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {rule}", if key.is_empty() { "the whole" } else { key })]
+pub struct Violation {
+    /// Where: a path of keys of this contract and indexes, as in
+    /// `request_params[0][1].mandatory`. Empty for the answer as a whole.
+    pub key: String,
+    /// What holds there.
+    pub rule: Rule,
+}
+
+impl Violation {
+    /// A breach of `rule` at `key`.
+    pub fn new(key: impl Into<String>, rule: Rule) -> Self {
+        Self { key: key.into(), rule }
+    }
+}
+
+/// The rules that an answer, a description or a configuration can break.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rule {
+    /// It must be JSON, and one value only.
+    #[error("{fault} (at byte {at})")]
+    Json {
+        /// What is wrong with the text.
+        fault: JsonFault,
+        /// At which byte.
+        at: usize,
+    },
+    /// The key must be there.
+    #[error("it is missing")]
+    Missing,
+    /// The value has another type than it must have.
+    #[error("it is of type {found}, and must be {expected}")]
+    Type {
+        /// What must be there.
+        expected: &'static str,
+        /// What is there.
+        found: JsonKind,
+    },
+    /// The value is none of the words that are allowed here.
+    #[error("it must be one of {allowed}")]
+    Word {
+        /// The words.
+        allowed: &'static str,
+    },
+    /// The number must be a whole one from 0 to 4,294,967,295.
+    #[error("it must be a whole number from 0 to 4294967295")]
+    Count,
+    /// Names are `[a-z0-9_]+` (WaTTS seed).
+    #[error("it must be one or more of a-z, 0-9 and _")]
+    Name,
+    /// The name is there twice.
+    #[error("an earlier one has the same name")]
+    DuplicateName,
+    /// A default or configured value does not fit the type of its parameter.
+    #[error("it does not fit the type {expected}")]
+    Value {
+        /// The type of the parameter.
+        expected: &'static str,
+    },
+    /// Something is configured that the plugin does not describe.
+    #[error("the plugin knows no such parameter")]
+    Unknown,
+    /// The parameters of a request fit no set.
+    #[error("the parameters fit none of the plugin's sets")]
+    FitsNoSet,
+    /// A state holds the value of a part of the credential (decision W8).
+    #[error("it holds the value of credential[{part}]: choose a state that gives nothing away")]
+    SecretInState {
+        /// The index of the part.
+        part: usize,
+    },
+    /// A program said that all is well and ended as if it were not (decision W2).
+    #[error("the result is \"ok\", but the program ended with {ended}: end with status 0")]
+    Ended {
+        /// How it ended.
+        ended: crate::wire::Ended,
+    },
+    /// The plugin panicked.
+    #[error("the plugin panicked")]
+    Panicked,
+    /// A rule that only a host or a kit knows.
+    #[error("{text}")]
+    Other {
+        /// The rule, without any value.
+        text: &'static str,
+    },
+}
+
+/// Several violations; all that were found, at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// `value`, unless something was found.
+    ///
+    /// # Errors
+    /// The violations, if there are any.
+    pub fn none_or<T>(found: Vec<Violation>, value: T) -> Result<T, Self> {
+        if found.is_empty() { Ok(value) } else { Err(Self(found)) }
+    }
+
+    /// The violations in the order in which they were found.
+    pub fn as_slice(&self) -> &[Violation] {
+        &self.0
+    }
+
+    /// The violations in the order in which they were found.
+    pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
+        self.0.iter()
+    }
+}
+
+impl From<Violation> for Violations {
+    fn from(violation: Violation) -> Self {
+        Self(vec![violation])
+    }
+}
+
+impl IntoIterator for Violations {
+    type Item = Violation;
+    type IntoIter = std::vec::IntoIter<Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Violations {
+    type Item = &'a Violation;
+    type IntoIter = std::slice::Iter<'a, Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// A plugin may do everything wrong; a message need not say it all.
+        const SHOWN: usize = 10;
+        for (index, violation) in self.0.iter().take(SHOWN).enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{violation}")?;
+        }
+        match self.0.len().checked_sub(SHOWN) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for Violations {}

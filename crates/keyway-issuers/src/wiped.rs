@@ -1,0 +1,85 @@
+//! Buffers that are wiped when dropped, capacity included.
+//!
+//! `Zeroizing` does the same byte by byte, which for the requests and answers of this crate
+//! takes longer than reading and writing them. Here the buffer is filled at once, and the
+//! barrier of the crate `zeroize` keeps the compiler from leaving that out.
+
+use std::ops::{Deref, DerefMut};
+
+/// A buffer that can be wiped.
+pub(crate) trait Wipe: Default {
+    /// Overwrites all that was allocated.
+    fn wipe(&mut self);
+}
+
+impl Wipe for Vec<u8> {
+    fn wipe(&mut self) {
+        let allocated = self.capacity();
+        self.clear();
+        self.resize(allocated, 0);
+        zeroize::optimization_barrier(self.as_slice());
+    }
+}
+
+impl Wipe for String {
+    fn wipe(&mut self) {
+        std::mem::take(self).into_bytes().wipe();
+    }
+}
+
+/// A buffer that is wiped when dropped.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Wiped<T: Wipe>(T);
+
+impl<T: Wipe> Wiped<T> {
+    pub(crate) const fn new(buffer: T) -> Self {
+        Self(buffer)
+    }
+
+    /// The buffer, which the caller wipes.
+    pub(crate) fn take(mut self) -> T {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl<T: Wipe> Deref for Wiped<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Wipe> DerefMut for Wiped<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T: Wipe> Drop for Wiped<T> {
+    fn drop(&mut self) {
+        self.0.wipe();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_was_allocated_is_overwritten() {
+        let mut buffer = Vec::with_capacity(64);
+        buffer.extend_from_slice(b"correct horse battery staple");
+        buffer.truncate(7);
+        let (place, allocated) = (buffer.as_ptr(), buffer.capacity());
+        buffer.wipe();
+        // The same allocation, and nothing in it but zeros.
+        assert_eq!((buffer.as_ptr(), buffer.capacity(), buffer.len()), (place, allocated, allocated));
+        assert!(buffer.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn what_is_taken_stays_as_it_is() {
+        assert_eq!(Wiped::new("a".to_owned()).take(), "a");
+    }
+}

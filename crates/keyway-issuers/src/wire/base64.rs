@@ -1,0 +1,146 @@
+//! The base64 layer (decision W1).
+//!
+//! The seed says base64, the real host writes base64url without padding, its tester the
+//! standard alphabet with padding. So a plugin reads either, and refuses what is a mixture:
+//! libraries that skip what they do not know decode it to something else than was sent.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, general_purpose::GeneralPurposeConfig};
+use zeroize::Zeroizing;
+
+use crate::SecretText;
+use crate::wiped::Wiped;
+
+/// The two alphabets of base64. Both begin with letters and digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Alphabet {
+    /// `-` and `_`; written without padding.
+    #[default]
+    UrlSafe,
+    /// `+` and `/`; written with padding.
+    Standard,
+}
+
+/// Why a text is not base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Base64Error {
+    /// A byte that is in neither alphabet: white space, for example.
+    #[error("byte {at} is in neither alphabet of base64")]
+    Foreign {
+        /// Its position.
+        at: usize,
+    },
+    /// A character of one alphabet after one of the other.
+    #[error("byte {at} is of another alphabet than what stands before it: use one")]
+    Mixed {
+        /// Its position.
+        at: usize,
+    },
+    /// Padding that is not there as a whole, too long, or within the text.
+    #[error("the padding at byte {at} is wrong: pad to a multiple of four, or not at all")]
+    Padding {
+        /// The position of the first `=`.
+        at: usize,
+    },
+    /// No text has this length: one character is left over.
+    #[error("{length} characters cannot be base64: one is missing or one is too much")]
+    Length {
+        /// The number of characters without padding.
+        length: usize,
+    },
+}
+
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+type Base64 = base64::engine::Simd;
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
+type Base64 = base64::engine::GeneralPurpose;
+
+/// Padding is taken off before it is read; nobody looks at bits that are left over.
+const READING: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(DecodePaddingMode::RequireNone);
+
+static URL_SAFE: LazyLock<Base64> = LazyLock::new(|| {
+    let config = READING.with_encode_padding(false);
+    #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+    return Base64::url_safe(config);
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
+    return Base64::new(&base64::alphabet::URL_SAFE, config);
+});
+
+static STANDARD: LazyLock<Base64> = LazyLock::new(|| {
+    #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+    return Base64::standard(READING);
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
+    return Base64::new(&base64::alphabet::STANDARD, READING);
+});
+
+impl Alphabet {
+    fn engine(self) -> &'static Base64 {
+        match self {
+            Self::UrlSafe => &URL_SAFE,
+            Self::Standard => &STANDARD,
+        }
+    }
+}
+
+/// Writes bytes in an alphabet.
+pub fn encode(bytes: &[u8], alphabet: Alphabet) -> SecretText {
+    // Padded or not, four characters for three bytes are enough: the buffer never grows.
+    let mut text = Wiped::new(String::with_capacity(bytes.len().div_ceil(3) * 4));
+    alphabet.engine().encode_string(bytes, &mut text);
+    text.into()
+}
+
+/// Reads base64 of either alphabet, padded or not. Bits left over in the last character
+/// are not looked at, as nobody does.
+///
+/// # Errors
+/// [`Base64Error`] says where it is wrong.
+pub fn decode(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Base64Error> {
+    decode_wiped(text).map(|bytes| Zeroizing::new(bytes.take()))
+}
+
+pub(crate) fn decode_wiped(text: &[u8]) -> Result<Wiped<Vec<u8>>, Base64Error> {
+    let body = without_padding(text)?;
+    let mut bytes = Wiped::new(vec![0; body.len().div_ceil(4) * 3]);
+    // Nothing that holds characters of both alphabets is read with one of them.
+    let length = URL_SAFE
+        .decode_slice(body, &mut bytes)
+        .or_else(|_| STANDARD.decode_slice(body, &mut bytes))
+        .map_err(|_| fault(body))?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// What is wrong with characters that cannot be decoded.
+fn fault(body: &[u8]) -> Base64Error {
+    let mut seen = None;
+    for (at, byte) in body.iter().enumerate() {
+        let of = match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => continue,
+            b'-' | b'_' => Alphabet::UrlSafe,
+            b'+' | b'/' => Alphabet::Standard,
+            b'=' => return Base64Error::Padding { at },
+            _ => return Base64Error::Foreign { at },
+        };
+        if seen.is_some_and(|seen| seen != of) {
+            return Base64Error::Mixed { at };
+        }
+        seen = Some(of);
+    }
+    Base64Error::Length { length: body.len() }
+}
+
+/// The text without the padding at its end, which is as long as it must be.
+fn without_padding(text: &[u8]) -> Result<&[u8], Base64Error> {
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let body = &text[..text.len() - padding];
+    if padding > 2 || (padding > 0 && !text.len().is_multiple_of(4)) {
+        return Err(Base64Error::Padding { at: body.len() });
+    }
+    Ok(body)
+}

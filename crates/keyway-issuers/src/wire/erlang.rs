@@ -1,0 +1,173 @@
+//! The text that Erlang prints for a value, as the real host shows it to users who get
+//! something else than a text. Only the lenient profile needs it.
+//!
+//! Long values are not broken into lines, as Erlang does at 80 columns.
+
+use zeroize::Zeroizing;
+
+use crate::Json;
+
+/// The text for one value: a text stays what it is.
+pub(super) fn print(value: &Json) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size(value)));
+    put_text(&mut bytes, value);
+    finish(&bytes)
+}
+
+/// The texts of several values, put together with nothing between them.
+pub(super) fn join(values: &[Json]) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(values.iter().map(size).sum()));
+    for value in values {
+        put_text(&mut bytes, value);
+    }
+    finish(&bytes)
+}
+
+/// The text for a text within something else: in the marks of a binary.
+pub(super) fn print_binary(text: &str) -> String {
+    let mut bytes = Vec::new();
+    binary(&mut bytes, text);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Erlang prints characters up to 255 and then takes each for a byte, so that what was
+/// UTF-8 is UTF-8 again.
+fn finish(bytes: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// No value is printed longer than this many bytes, so that no buffer with a secret grows.
+fn size(value: &Json) -> usize {
+    match value {
+        Json::Null | Json::Boolean(_) => 8,
+        Json::Integer(integer) => integer.decimal().len() + 4,
+        Json::Float(_) => 40,
+        Json::Text(text) => text.expose().len() * 4 + 8,
+        Json::Array(items) => 4 + items.iter().map(|item| size(item) + 1).sum::<usize>(),
+        Json::Object(entries) => {
+            4 + entries.iter().map(|(name, value)| name.len() * 4 + 16 + size(value)).sum::<usize>()
+        }
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, value: &Json) {
+    match value {
+        Json::Text(text) => out.extend_from_slice(text.expose().as_bytes()),
+        other => term(out, other),
+    }
+}
+
+fn term(out: &mut Vec<u8>, value: &Json) {
+    match value {
+        Json::Null => out.extend_from_slice(b"null"),
+        Json::Boolean(truth) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
+        Json::Integer(integer) => out.extend_from_slice(integer.decimal().as_bytes()),
+        Json::Float(number) => out.extend_from_slice(float(number.get()).as_bytes()),
+        Json::Text(text) => binary(out, text.expose()),
+        Json::Array(items) => list(out, items),
+        Json::Object(entries) => {
+            out.extend_from_slice(b"#{");
+            for (index, (name, value)) in entries.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                binary(out, name);
+                out.extend_from_slice(b" => ");
+                term(out, value);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+/// A list; one of characters that can be printed is shown as a text.
+fn list(out: &mut Vec<u8>, items: &[Json]) {
+    let character = |item: &Json| match item {
+        Json::Integer(integer) => integer.decimal().parse().ok().filter(|byte| is_printable(*byte)),
+        _ => None,
+    };
+    if !items.is_empty() && items.iter().all(|item| character(item).is_some()) {
+        out.push(b'"');
+        items.iter().filter_map(character).for_each(|byte| quoted(out, byte));
+        out.push(b'"');
+        return;
+    }
+    out.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        term(out, item);
+    }
+    out.push(b']');
+}
+
+fn binary(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(b"<<");
+    if text.bytes().all(is_printable) {
+        if !text.is_empty() {
+            out.push(b'"');
+            text.bytes().for_each(|byte| quoted(out, byte));
+            out.push(b'"');
+        }
+    } else {
+        for (index, byte) in text.bytes().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(byte.to_string().as_bytes());
+        }
+    }
+    out.extend_from_slice(b">>");
+}
+
+/// Whether Erlang takes a byte for a character of Latin-1 that can be printed.
+const fn is_printable(byte: u8) -> bool {
+    matches!(byte, 32..=126 | 160..=255 | 8..=13 | 27)
+}
+
+fn quoted(out: &mut Vec<u8>, byte: u8) {
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        8 => b'b',
+        9 => b't',
+        10 => b'n',
+        11 => b'v',
+        12 => b'f',
+        13 => b'r',
+        27 => b'e',
+        other => {
+            out.push(other);
+            return;
+        }
+    };
+    out.push(b'\\');
+    out.push(letter);
+}
+
+/// A float with the fewest digits that read back as the same; with an exponent where that
+/// is shorter.
+fn float(number: f64) -> Zeroizing<String> {
+    if number == 0.0 {
+        let sign = if number.is_sign_negative() { "-" } else { "" };
+        return Zeroizing::new(format!("{sign}0.0"));
+    }
+    let printed = Zeroizing::new(format!("{:e}", number.abs()));
+    let (mantissa, exponent) = printed.split_once('e').unwrap_or((&printed, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let sign = if number < 0.0 { "-" } else { "" };
+    let with_exponent = || {
+        let fraction = if mantissa.contains('.') { "" } else { ".0" };
+        format!("{sign}{mantissa}{fraction}e{exponent}")
+    };
+    // Without one, Rust prints as many zeros as it takes.
+    let plain = || {
+        let plain = format!("{sign}{}", number.abs());
+        if plain.contains('.') { plain } else { plain + ".0" }
+    };
+    if exponent.abs() > 30 {
+        return Zeroizing::new(with_exponent());
+    }
+    let (plain, with_exponent) = (Zeroizing::new(plain()), Zeroizing::new(with_exponent()));
+    if plain.len() <= with_exponent.len() { plain } else { with_exponent }
+}

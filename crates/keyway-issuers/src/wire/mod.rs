@@ -1,0 +1,163 @@
+//! The wire format of WaTTS plugins, exact in both directions, as pure functions on bytes:
+//! how the bytes travel is somebody else's business.
+//!
+//! A host writes a JSON object as base64 to the plugin's argument or standard input, and
+//! reads a JSON object from its standard output:
+//!
+//! | direction | host | plugin |
+//! | --- | --- | --- |
+//! | describe | [`host::encode_parameter`] | [`plugin::decode_input`] |
+//! | | [`host::decode_description`] | [`plugin::encode_description`] |
+//! | request | [`host::encode_request`] | [`plugin::decode_input`] |
+//! | | [`host::decode_outcome`] | [`plugin::encode_outcome`] |
+//! | revoke | [`host::encode_revoke`] | [`plugin::decode_input`] |
+//! | | [`host::decode_revoked`] | [`plugin::encode_revoked`] |
+//! | no | the three `decode`s | [`plugin::encode_error`] |
+//!
+//! ```
+//! use keyway_issuers::wire::{Ended, Profile, WireOptions, host, plugin};
+//! use keyway_issuers::{Context, CredentialPart, CredentialRequest, Issued, UserInfo};
+//!
+//! // Host to plugin.
+//! let request = CredentialRequest::new(Context::new(UserInfo::new("https://issuer.example.com", "joe")));
+//! let sent = host::encode_request(&request, &WireOptions::new("1.6.1"));
+//! let plugin::Input::Request(received) = plugin::decode_input(sent.expose().as_bytes())? else { panic!() };
+//! assert_eq!(*received, request);
+//!
+//! // Plugin to host.
+//! let outcome = Issued::new("serial 7").with(CredentialPart::text("password", "correct horse")).into();
+//! let printed = plugin::encode_outcome(&outcome);
+//! let read = host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict)?;
+//! assert_eq!(read, outcome);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How JSON is written
+//!
+//! As the real host writes it, byte by byte: ASCII only, `/` as `\/`, names in order, no
+//! white space, floats in exponent form with 20 decimals, integers of any size. Nobody
+//! should depend on that, with one exception: the [user id](crate::UserId).
+//!
+//! # What is read
+//!
+//! [`Profile::Strict`] reads what the WaTTS seed documents, [`Profile::Lenient`] in addition
+//! what the real host lets pass. [`table::TABLE`] says it key by key:
+//!
+#![doc = include_str!("table.md")]
+//!
+//! In both profiles a result that the table does not allow is a contract violation, which
+//! names key and rule and never a value; nothing is dropped silently (decision W3). Keys
+//! that are not in the table are ignored, so that plugins can say more to hosts that know
+//! more.
+
+pub mod base64;
+mod erlang;
+pub mod host;
+pub mod plugin;
+pub mod table;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::fmt;
+
+use crate::Reader;
+
+pub use base64::{Alphabet, Base64Error};
+
+/// How much a host lets pass (decision W2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// What the seed documents, and one object on standard output and nothing else.
+    #[default]
+    Strict,
+    /// In addition what the real host accepts, for old plugins: the first of duplicate
+    /// names counts, what stands behind the object and the exit status are ignored, and
+    /// some values are converted.
+    Lenient,
+}
+
+impl Profile {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Strict, Self::Lenient];
+
+    /// The word in configurations: `strict` or `lenient`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Lenient => "lenient",
+        }
+    }
+
+    /// The profile of this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|profile| profile.word() == word)
+    }
+
+    /// How this profile reads JSON.
+    pub const fn reader(self) -> Reader {
+        match self {
+            Self::Strict => Reader::STRICT,
+            Self::Lenient => Reader::LENIENT,
+        }
+    }
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    /// By itself, with this status.
+    Status(i32),
+    /// By a signal of this number.
+    Signal(i32),
+}
+
+impl Ended {
+    /// With status 0.
+    pub const SUCCESS: Self = Self::Status(0);
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {status}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// What a host chooses about what it writes (decision W1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WireOptions {
+    /// The alphabet of base64.
+    pub alphabet: Alphabet,
+    /// What `watts_version` says.
+    pub watts_version: String,
+    /// Whether the key `intent_id` is written. For plugins that say
+    /// [`Features::idempotent`](crate::Features::idempotent); the real host has no such key.
+    pub intent_id: bool,
+}
+
+impl WireOptions {
+    /// What the real host writes, as this version of it.
+    pub fn new(watts_version: impl Into<String>) -> Self {
+        Self { alphabet: Alphabet::UrlSafe, watts_version: watts_version.into(), intent_id: false }
+    }
+
+    /// Sets the alphabet.
+    #[must_use]
+    pub const fn with_alphabet(mut self, alphabet: Alphabet) -> Self {
+        self.alphabet = alphabet;
+        self
+    }
+
+    /// Sets whether the key `intent_id` is written.
+    #[must_use]
+    pub const fn with_intent_id(mut self, intent_id: bool) -> Self {
+        self.intent_id = intent_id;
+        self
+    }
+}
+
+/// The text of `cred_state` when there is no state.
+const NO_STATE: &str = "undefined";

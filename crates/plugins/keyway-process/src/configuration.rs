@@ -1,0 +1,183 @@
+//! The plugin's configuration.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
+
+use keyway_issuers::IssuerError;
+use keyway_issuers::wire::{Alphabet, Profile, WireOptions};
+use serde::Deserialize;
+
+use crate::environment::Environment;
+use crate::program::Program;
+use crate::run::Limits;
+
+/// The configuration of the plugin `process`. Only `command` is required.
+///
+/// ```
+/// # use keyway_process::ProcessConfiguration;
+/// let configuration: ProcessConfiguration = keyway_issuers::core::read_configuration(&serde_json::json!({
+///     "command": "/usr/bin/python3",
+///     "arguments": ["/srv/plugins/info.py"],
+///     "allow_argv": true,
+///     "environment": {"INFO_MODE": "short"},
+///     "parallel": 4,
+/// }))?;
+/// assert_eq!(configuration.deadline_ms.get(), 30_000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ProcessConfiguration {
+    /// The executable: an absolute path, or a name without a slash that is looked up in
+    /// `PATH`.
+    pub command: String,
+    /// Arguments that it always gets. Every user of the machine can read them.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// Whether requests and revocations may go by argument when the executable does not
+    /// read standard input. Every user of the machine can read them there, access tokens
+    /// among them.
+    #[serde(default)]
+    pub allow_argv: bool,
+    /// The alphabet of base64.
+    #[serde(default)]
+    pub alphabet: AlphabetChoice,
+    /// What is let pass of what the executable prints.
+    #[serde(default)]
+    pub profile: ProfileChoice,
+    /// Which version of WaTTS the executable is told that it runs under.
+    #[serde(default = "defaults::watts_version")]
+    pub watts_version: String,
+    /// How long a run may take, in milliseconds. Waiting for a free place is not counted.
+    #[serde(default = "defaults::deadline_ms")]
+    pub deadline_ms: NonZeroU64,
+    /// How much the executable may print, in bytes.
+    #[serde(default = "defaults::output_limit_bytes")]
+    pub output_limit_bytes: NonZeroUsize,
+    /// Variables that its environment has beyond `PATH`, `HOME`, `LANG` and `TZ`, which
+    /// are the host's, or replaces among these. Never a secret: others may read it.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// How many may run at once. More wait.
+    #[serde(default = "defaults::parallel")]
+    pub parallel: NonZeroUsize,
+    /// Whether the executable makes one credential for one intent however often it is
+    /// asked. It must say so too, in its features.
+    #[serde(default)]
+    pub idempotent: bool,
+}
+
+/// The alphabet of base64, as the configuration names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
+#[serde(rename_all = "snake_case")]
+pub enum AlphabetChoice {
+    /// `-` and `_`, without padding, as the real host writes it.
+    #[default]
+    UrlSafe,
+    /// `+` and `/`, with padding, as the documents of WaTTS were once understood.
+    Standard,
+}
+
+/// The profile, as the configuration names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileChoice {
+    /// What the WaTTS seed documents.
+    #[default]
+    Strict,
+    /// What the real host lets pass too, for old executables.
+    Lenient,
+}
+
+mod defaults {
+    use std::num::{NonZeroU64, NonZeroUsize};
+
+    /// The last version of the real host.
+    pub(super) fn watts_version() -> String {
+        "1.6.1".to_owned()
+    }
+
+    pub(super) const fn deadline_ms() -> NonZeroU64 {
+        NonZeroU64::new(30_000).expect("is not zero")
+    }
+
+    pub(super) const fn output_limit_bytes() -> NonZeroUsize {
+        NonZeroUsize::new(1024 * 1024).expect("is not zero")
+    }
+
+    pub(super) const fn parallel() -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+}
+
+impl ProcessConfiguration {
+    /// The defaults for a command.
+    pub fn new(command: impl Into<String>) -> Self {
+        Self {
+            command: command.into(),
+            arguments: Vec::new(),
+            allow_argv: false,
+            alphabet: AlphabetChoice::default(),
+            profile: ProfileChoice::default(),
+            watts_version: defaults::watts_version(),
+            deadline_ms: defaults::deadline_ms(),
+            output_limit_bytes: defaults::output_limit_bytes(),
+            environment: BTreeMap::new(),
+            parallel: defaults::parallel(),
+            idempotent: false,
+        }
+    }
+
+    pub(crate) fn read(configuration: &serde_json::Value) -> Result<Self, IssuerError> {
+        keyway_core::read_configuration(configuration).map_err(|error| invalid(&error))
+    }
+
+    pub(crate) fn program(&self) -> Result<Program, IssuerError> {
+        if self.arguments.iter().any(|argument| argument.contains('\0')) {
+            return Err(invalid(&"`arguments` holds a zero byte, which no argument can"));
+        }
+        let program =
+            Program::new(&self.command).map_err(|error| invalid(&format_args!("`command`: {error}")))?;
+        Ok(self.arguments.iter().fold(program, Program::argument))
+    }
+
+    pub(crate) fn environment(&self) -> Result<Environment, IssuerError> {
+        self.environment.iter().try_fold(Environment::of_the_host(), |environment, (name, value)| {
+            environment.with(name, value).map_err(|error| invalid(&format_args!("`environment`: {error}")))
+        })
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            deadline: Duration::from_millis(self.deadline_ms.get()),
+            output_bytes: self.output_limit_bytes.get(),
+            ..Limits::DEFAULT
+        }
+    }
+
+    pub(crate) fn wire_options(&self) -> WireOptions {
+        WireOptions::new(&self.watts_version).with_alphabet(match self.alphabet {
+            AlphabetChoice::UrlSafe => Alphabet::UrlSafe,
+            AlphabetChoice::Standard => Alphabet::Standard,
+        })
+    }
+
+    pub(crate) const fn profile(&self) -> Profile {
+        match self.profile {
+            ProfileChoice::Strict => Profile::Strict,
+            ProfileChoice::Lenient => Profile::Lenient,
+        }
+    }
+}
+
+pub(crate) fn invalid(reason: &dyn std::fmt::Display) -> IssuerError {
+    IssuerError::invalid("the configuration of the plugin", reason.to_string())
+}

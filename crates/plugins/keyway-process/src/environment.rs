@@ -1,0 +1,122 @@
+//! What an executable finds in its environment.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+
+/// The environment of an executable: empty but for what is listed here (decision W7).
+///
+/// Every run gets one variable more, [`RUN_MARK`](Self::RUN_MARK), by which what it leaves
+/// behind is found.
+///
+/// A value can be read by every process of the same user, so it must not be a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+/// A variable that cannot be added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {name:?} {reason}")]
+pub struct EnvironmentError {
+    /// The name that was asked for.
+    pub name: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl Environment {
+    /// What is passed on from the host's own environment, where the host has it.
+    pub const PASSED_ON: [&'static str; 4] = ["PATH", "HOME", "LANG", "TZ"];
+
+    /// The variable that every run adds: it has another value each time, and what a run
+    /// starts inherits it.
+    pub const RUN_MARK: &'static str = "KEYWAY_RUN";
+
+    /// `PATH` when the host has none.
+    pub const DEFAULT_PATH: &'static str = "/usr/local/bin:/usr/bin:/bin";
+
+    /// [`PASSED_ON`](Self::PASSED_ON), as the host has it now.
+    pub fn of_the_host() -> Self {
+        let mut variables: BTreeMap<OsString, OsString> = Self::PASSED_ON
+            .iter()
+            .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
+            .collect();
+        variables.entry("PATH".into()).or_insert_with(|| Self::DEFAULT_PATH.into());
+        Self { variables }
+    }
+
+    /// Nothing at all.
+    pub const fn empty() -> Self {
+        Self { variables: BTreeMap::new() }
+    }
+
+    /// Adds a variable, in place of an earlier one.
+    ///
+    /// # Errors
+    /// [`EnvironmentError`] for an empty name, one with `=`, a zero byte anywhere, and for
+    /// [`RUN_MARK`](Self::RUN_MARK).
+    pub fn with(
+        mut self,
+        name: impl Into<OsString>,
+        value: impl Into<OsString>,
+    ) -> Result<Self, EnvironmentError> {
+        let (name, value) = (name.into(), value.into());
+        let bytes = name.as_encoded_bytes();
+        let reason = if bytes.is_empty() {
+            "has no name"
+        } else if bytes.contains(&b'=') {
+            "has an equals sign in its name"
+        } else if bytes.contains(&0) || value.as_encoded_bytes().contains(&0) {
+            "holds a zero byte"
+        } else if name == Self::RUN_MARK {
+            "is set by Keyway itself"
+        } else {
+            self.variables.insert(name, value);
+            return Ok(self);
+        };
+        Err(EnvironmentError { name: name.to_string_lossy().into_owned(), reason })
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
+        self.variables.get(name.as_ref()).map(OsString::as_os_str)
+    }
+
+    /// Every variable, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+}
+
+impl fmt::Debug for Environment {
+    /// Shows names only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.variables.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Environment;
+
+    #[test]
+    fn only_four_variables_come_from_the_host() {
+        let environment = Environment::of_the_host();
+        assert!(environment.get("PATH").is_some());
+        for (name, _) in environment.iter() {
+            assert!(Environment::PASSED_ON.iter().any(|passed| name == *passed), "{name:?}");
+        }
+        assert!(std::env::vars_os().count() > 4, "the test has more to pass on");
+    }
+
+    #[test]
+    fn what_is_no_variable_is_refused() {
+        for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "\0"), ("KEYWAY_RUN", "x")] {
+            assert!(Environment::empty().with(name, value).is_err(), "{name:?}");
+        }
+        let environment = Environment::empty().with("A", "secret?").unwrap();
+        assert_eq!(environment.get("A").unwrap(), "secret?");
+        assert_eq!(format!("{environment:?}"), "{\"A\"}");
+    }
+}

@@ -1,0 +1,239 @@
+//! An executable as an issuer.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
+use keyway_issuers::{
+    Action, Capabilities, Context, CredentialPart, CredentialRequest, Description, Features, Issuer,
+    IssuerError, Json, Outcome, Revocation, Rule, SecretText, Violation,
+};
+use zeroize::Zeroizing;
+
+use crate::configuration::{ProcessConfiguration, invalid};
+use crate::run::{Finished, Input, RunError};
+use crate::runner::Runner;
+
+/// An executable that speaks the wire format of WaTTS, as an [`Issuer`] (decision W7).
+///
+/// Each operation is one run. Its futures need no runtime, and block the thread that polls
+/// them only while the system loads the executable.
+///
+/// # Cancel safety
+/// Dropping a future kills the run ([`Runner::run`]). The executable may have done its work.
+#[derive(Debug)]
+pub struct ProcessIssuer {
+    runner: Runner,
+    options: WireOptions,
+    profile: Profile,
+    allow_argv: bool,
+    idempotent: bool,
+    /// What the executable said last that it can do.
+    features: Mutex<Option<Features>>,
+}
+
+impl ProcessIssuer {
+    /// An issuer. It does no I/O: whether the executable is there shows in the first call.
+    ///
+    /// # Errors
+    /// [`Invalid`](IssuerError::Invalid) for a command or a variable that cannot be.
+    pub fn new(configuration: &ProcessConfiguration) -> Result<Self, IssuerError> {
+        let (program, environment) = (configuration.program()?, configuration.environment()?);
+        Ok(Self {
+            runner: Runner::new(program, environment, configuration.limits(), configuration.parallel),
+            options: configuration.wire_options(),
+            profile: configuration.profile(),
+            allow_argv: configuration.allow_argv,
+            idempotent: configuration.idempotent,
+            features: Mutex::new(None),
+        })
+    }
+
+    async fn ask_for_description(&self) -> Result<Description, IssuerError> {
+        let sent = host::encode_parameter(&self.options);
+        let finished = self.run(Action::Parameter, Input::Argument(bytes(&sent)), Vec::new).await?;
+        let description = host::decode_description(&finished.output, finished.ended, self.profile)
+            .map_err(|error| error.with_note(&finished.errors.for_log([])))?;
+        self.log(Action::Parameter, &finished, Vec::new);
+
+        let features = description.features();
+        self.input_of(features, Zeroizing::default())?;
+        if self.idempotent && !features.idempotent {
+            let text = "it is configured to be idempotent, so this must be true";
+            let violation = Violation::new("features.idempotent", Rule::Other { text });
+            return Err(IssuerError::violation(Action::Parameter, violation));
+        }
+        *self.features.lock().unwrap_or_else(PoisonError::into_inner) = Some(features);
+        Ok(description)
+    }
+
+    /// What the executable can do; it is asked if it was not before.
+    async fn features(&self) -> Result<Features, IssuerError> {
+        let known = *self.features.lock().unwrap_or_else(PoisonError::into_inner);
+        match known {
+            Some(features) => Ok(features),
+            None => Ok(self.ask_for_description().await?.features()),
+        }
+    }
+
+    /// By which way a request or a revocation goes (decision W1).
+    fn input_of(&self, features: Features, sent: Zeroizing<Vec<u8>>) -> Result<Input, IssuerError> {
+        match (features.stdin, self.allow_argv) {
+            (true, _) => Ok(Input::Standard(sent)),
+            (false, true) => Ok(Input::Argument(sent)),
+            (false, false) => Err(invalid(
+                &"the executable does not read standard input, and as an argument every user of the machine \
+                  could read what it gets: set `allow_argv` if that is acceptable",
+            )),
+        }
+    }
+
+    /// Asks for an effect. `secrets` are the texts that must not show in a log, should the
+    /// executable write them to its error output; `revealed` are those of the answer.
+    async fn ask<'a, T>(
+        &self,
+        action: Action,
+        encode: impl FnOnce(&WireOptions) -> SecretText,
+        decode: impl FnOnce(&[u8], Ended, Profile) -> Result<T, IssuerError>,
+        secrets: impl Fn() -> Vec<&'a str>,
+        revealed: impl Fn(&T) -> Vec<&str>,
+    ) -> Result<T, IssuerError> {
+        let features = self.features().await?;
+        let sent = encode(&self.options.clone().with_intent_id(features.idempotent));
+        let input = self.input_of(features, bytes(&sent))?;
+        let all = || {
+            let mut secrets = secrets();
+            secrets.push(sent.expose());
+            secrets
+        };
+        let finished = self.run(action, input, all).await?;
+        match decode(&finished.output, finished.ended, self.profile) {
+            Ok(answer) => {
+                self.log(action, &finished, || [all(), revealed(&answer)].concat());
+                Ok(answer)
+            }
+            Err(error) if finished.errors.is_empty() => Err(error),
+            Err(error) => Err(error.with_note(&finished.errors.for_log(all()))),
+        }
+    }
+
+    async fn run<'a>(
+        &self,
+        action: Action,
+        input: Input,
+        secrets: impl Fn() -> Vec<&'a str>,
+    ) -> Result<Finished, IssuerError> {
+        self.runner.run(input).await.map_err(|error| self.failed(action, error, &secrets()))
+    }
+
+    /// The error of the contract for a run that failed.
+    fn failed(&self, action: Action, error: RunError, secrets: &[&str]) -> IssuerError {
+        let note = error.errors().map(|errors| errors.for_log(secrets.iter().copied())).unwrap_or_default();
+        let reason = match &error {
+            RunError::ArgumentTooLong { .. } => {
+                return IssuerError::invalid("what was passed", error.to_string());
+            }
+            RunError::Program(_) | RunError::Start { .. } => {
+                return IssuerError::NotStarted { source: Box::new(error) };
+            }
+            RunError::Deadline { deadline, .. } => {
+                let deadline = *deadline;
+                // This error has no room for it.
+                let program = self.runner.program().command().display();
+                tracing::warn!(%program, %action, ?deadline, errors = note.as_str(), "killed: it did not end in time");
+                return IssuerError::DeadlineExceeded { action, deadline };
+            }
+            RunError::OutputTooLarge { .. } => "its output is too large",
+            RunError::Cancelled | RunError::System { .. } => "it could not be run to its end",
+        };
+        IssuerError::Program {
+            reason: reason.to_owned(),
+            note: note.to_string(),
+            source: Some(Box::new(error)),
+        }
+    }
+
+    fn log<'a>(&self, action: Action, finished: &Finished, secrets: impl FnOnce() -> Vec<&'a str>) {
+        let program = self.runner.program().command().display();
+        if finished.left_behind > 0 {
+            let processes = finished.left_behind;
+            tracing::warn!(%program, %action, processes, "killed what it left behind");
+        }
+        if !finished.errors.is_empty() && tracing::enabled!(tracing::Level::DEBUG) {
+            let errors = finished.errors.for_log(secrets());
+            tracing::debug!(%program, %action, errors = errors.as_str(), "it wrote to its error output");
+        }
+    }
+}
+
+#[async_trait]
+impl Issuer for ProcessIssuer {
+    /// Idempotent where the configuration says so; executables have no way to be asked
+    /// what became of an effect.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL.idempotent(self.idempotent)
+    }
+
+    /// Asks the executable, always by argument: nothing of it is secret (decision W1).
+    ///
+    /// # Errors
+    /// What an executable that is no good brings; [`Invalid`](IssuerError::Invalid) when
+    /// it reads no standard input and `allow_argv` is not set.
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        self.ask_for_description().await
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        self.ask(
+            Action::Request,
+            |options| host::encode_request(request, options),
+            host::decode_outcome,
+            || {
+                let mut secrets = secrets_of(&request.context);
+                request.parameters.values().values().for_each(|value| collect(value, &mut secrets));
+                secrets
+            },
+            |outcome| match outcome {
+                Outcome::Issued(issued) => {
+                    issued.credential.iter().map(CredentialPart::expose_value).collect()
+                }
+                Outcome::LoginRequired(_) => Vec::new(),
+            },
+        )
+        .await
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        self.ask(
+            Action::Revoke,
+            |options| host::encode_revoke(revocation, options),
+            host::decode_revoked,
+            || secrets_of(&revocation.context),
+            |()| Vec::new(),
+        )
+        .await
+    }
+}
+
+fn bytes(sent: &SecretText) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(sent.expose().as_bytes().to_vec())
+}
+
+/// What is secret, or may be, of a context.
+fn secrets_of(context: &Context) -> Vec<&str> {
+    let logins = context.additional_logins.iter().filter_map(|login| login.access_token.as_ref());
+    let mut secrets: Vec<_> = context.access_token.iter().chain(logins).map(SecretText::expose).collect();
+    let configured = context.configuration.iter();
+    secrets.extend(configured.filter_map(|(name, _)| context.configuration.text(name)));
+    secrets
+}
+
+/// Every text within a value.
+fn collect<'a>(value: &'a Json, texts: &mut Vec<&'a str>) {
+    match value {
+        Json::Text(text) => texts.push(text.expose()),
+        Json::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+        Json::Object(entries) => entries.values().for_each(|entry| collect(entry, texts)),
+        _ => {}
+    }
+}

@@ -1,0 +1,134 @@
+//! Any WaTTS executable as an issuer.
+//!
+//! The plugin `process` ([`ProcessPlugin`]) runs the executable that its configuration
+//! names: once to describe itself, once for each request and each revocation. What goes to
+//! and fro is the wire format of [`keyway_issuers::wire`]; what happens around it, and what
+//! an executable can do wrong, is the business of this crate (decision W7).
+//!
+//! ```
+//! use keyway_issuers::{
+//!     Context, CredentialRequest, Issuers, Opening, Outcome, Revocation, ServiceName, UserInfo,
+//! };
+//!
+//! // An executable, in shell to be short. A real one decodes what it gets.
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("greeter.sh");
+//! std::fs::write(&file, r#"
+//!     case "${1-}" in
+//!     ?*) echo '{"result": "ok", "version": "1.0.0", "conf_params": [], "request_params": [],
+//!                "features": {"stdin": true}}' ;;
+//!     *) cat > /dev/null
+//!        echo '{"result": "ok", "state": "greeted",
+//!               "credential": [{"name": "greeting", "type": "text", "value": "hello"}]}' ;;
+//!     esac
+//! "#)?;
+//!
+//! // A host lists its plugins once, and configures each service.
+//! const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_process };
+//! let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<Issuers>("process")?;
+//! let opening = Opening::new(ServiceName::new("greeter")?, plugin.metadata().clone())
+//!     .with_configuration(serde_json::json!({
+//!         "command": "/bin/sh",
+//!         "arguments": [file],
+//!         "deadline_ms": 10_000,
+//!         "parallel": 4,
+//!     }));
+//! let issuer = plugin.open(&opening)?;
+//!
+//! # futures_executor::block_on(async {
+//! let description = issuer.describe().await?;
+//! assert_eq!(description.version(), "1.0.0");
+//! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe"));
+//! let Outcome::Issued(issued) = issuer.request(&CredentialRequest::new(joe.clone())).await? else { panic!() };
+//! assert_eq!(issued.credential[0].expose_value(), "hello");
+//! issuer.revoke(&Revocation::new(joe, issued.state)).await?;
+//! # Ok::<(), keyway_issuers::IssuerError>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`ProcessConfiguration`] lists what can be configured. The other way round, a Rust
+//! issuer as an executable, is the crate `keyway-executable`.
+//!
+//! # How it is run
+//!
+//! | | |
+//! | --- | --- |
+//! | shell | none: the executable is an absolute path, or found in `PATH`, and gets its arguments as they are |
+//! | input | the description is asked for by argument, since nothing of it is secret; requests and revocations go by standard input when the executable has the feature `stdin`, else by argument if `allow_argv` is set (decision W1) |
+//! | environment | empty but for `PATH`, `HOME`, `LANG`, `TZ`, what is configured, and [`KEYWAY_RUN`](Environment::RUN_MARK) |
+//! | output | at most 1 MiB, then it is killed |
+//! | error output | the last 8 KiB go to the log (detail of an error, or level debug), without the secrets of the call that are found in it |
+//! | time | 30 seconds from its start; waiting for a place is not counted |
+//! | at once | one, or `parallel` |
+//! | end | when the executable itself ends, whoever else still holds its streams; an executable that closes its input early is in order |
+//!
+//! An issuer needs no runtime. A call starts the executable on the caller's thread, which
+//! takes the system a fraction of a millisecond; threads of this crate wait for the
+//! executables, and end when there is nothing to wait for. Dropping the future of a call
+//! kills what it runs. A place in the queue is kept until everything of a run is gone.
+//!
+//! # What is left behind
+//!
+//! Every executable leads a process group of its own. When it ends by itself, what is left
+//! of the group is killed (`SIGKILL`). When it has to end, because of its deadline, its
+//! output, or because nobody waits any more, the group gets `SIGTERM`, half a second of
+//! grace, and `SIGKILL`.
+//!
+//! On Linux, what left the group is killed too, daemons among it. Such a process is known
+//! by the variable `KEYWAY_RUN` in its environment, which has a new value for each run, or,
+//! while the executable still runs, by its parents. **What escapes** is a process that does
+//! all of this: it leaves the group, replaces its environment, and loses its parent before
+//! anybody looks; also one that takes on the rights of another user. This crate does not
+//! make the host a subreaper: that would change what happens to every child of the host,
+//! also to those that are none of its business. On other systems the process group is all.
+//!
+//! When the host itself is killed, what it ran goes on. The intent that the host stored
+//! before tells about it after the restart (decision R2).
+//!
+//! # What a host has to keep
+//!
+//! The standard library finds out how a child ended by waiting for it. A host that ignores
+//! `SIGCHLD`, or waits for children that are not its own, takes that away; runs then end
+//! with an error. Files that a host opens without close-on-exec (Rust opens none so) are
+//! open in every executable.
+//!
+//! # What it does not hide
+//!
+//! An argument is seen by every user of the machine while the executable runs, and copies
+//! of it in the system are not wiped. Standard input is not seen, and is zeroized here, as
+//! the output is.
+//!
+//! # Features
+//! `schemars`: the JSON schema of [`ProcessConfiguration`]. Off by default.
+
+mod cancel;
+mod configuration;
+mod environment;
+mod issuer;
+mod plugin;
+mod program;
+mod run;
+mod runner;
+mod workers;
+
+pub use configuration::{AlphabetChoice, ProcessConfiguration, ProfileChoice};
+pub use environment::{Environment, EnvironmentError};
+pub use issuer::ProcessIssuer;
+pub use plugin::ProcessPlugin;
+pub use program::{Program, ProgramError};
+pub use run::{ErrorOutput, Finished, Input, Limits, RunError};
+pub use runner::Runner;
+
+keyway_core::register! {
+    keyway_issuers::Issuers {
+        id: "process",
+        name: "Keyway Process",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261122,
+        compatibility: ">=:1.0,<:2.0",
+        plugin: ProcessPlugin,
+    }
+}

@@ -1,0 +1,27 @@
+//! The plugin: what the registry holds and a host opens issuers with.
+
+use std::sync::Arc;
+
+use keyway_issuers::{Issuer, IssuerError, IssuerPlugin, Opening};
+
+use crate::configuration::ProcessConfiguration;
+use crate::issuer::ProcessIssuer;
+
+/// The plugin `process`: the executable that the [configuration](ProcessConfiguration)
+/// names, as an issuer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessPlugin;
+
+impl IssuerPlugin for ProcessPlugin {
+    /// Checks everything but whether the executable is there: that would be I/O.
+    fn check_configuration(&self, configuration: &serde_json::Value) -> Result<(), IssuerError> {
+        let configuration = ProcessConfiguration::read(configuration)?;
+        configuration.program()?;
+        configuration.environment().map(drop)
+    }
+
+    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+        let configuration = ProcessConfiguration::read(&opening.configuration)?;
+        Ok(Arc::new(ProcessIssuer::new(&configuration)?))
+    }
+}

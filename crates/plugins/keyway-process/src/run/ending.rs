@@ -1,0 +1,152 @@
+//! How a program and what it started come to their end.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use super::leftovers::{Leftovers, Listed, Search};
+use super::mark::RunMark;
+use super::streams::wait_readable;
+
+/// A program that runs, or ran and is not forgotten yet. Its process id stays its own until
+/// it is reaped, and so does the id of its group: all killing of the group is done before.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// `None` once it is reaped, or given up.
+    child: Option<Child>,
+    pid: Pid,
+    /// Readable once the program has ended. `None` where the system has no such thing.
+    exit_notice: Option<OwnedFd>,
+    mark: RunMark,
+    /// Given up just before the program is reaped.
+    listed: Option<Listed>,
+}
+
+impl Ending {
+    /// How often to look where the system gives no notice.
+    pub(super) const TICK: Duration = Duration::from_millis(5);
+    /// How long a killed program may take to be gone: one that hangs inside the system
+    /// cannot be waited for.
+    const KILLED: Duration = Duration::from_secs(2);
+
+    pub(super) fn new(child: Child, mark: RunMark) -> Self {
+        let pid = Pid::from_child(&child);
+        Self { child: Some(child), pid, exit_notice: exit_notice(pid), mark, listed: Some(Listed::new(pid)) }
+    }
+
+    /// The child.
+    ///
+    /// # Panics
+    /// After it was reaped.
+    pub(super) fn child_mut(&mut self) -> &mut Child {
+        self.child.as_mut().expect("it is reaped at the end only")
+    }
+
+    pub(super) fn exit_notice(&self) -> Option<BorrowedFd<'_>> {
+        self.exit_notice.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether somebody has to look from time to time.
+    pub(super) const fn ticks(&self) -> bool {
+        self.exit_notice.is_none()
+    }
+
+    /// Whether the program has ended. It is not reaped by this.
+    pub(super) fn has_exited(&self) -> io::Result<bool> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        loop {
+            match waitid(WaitId::Pid(self.pid), options) {
+                Ok(status) => return Ok(status.is_some()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Ends what a program left behind that ended by itself, and says how it ended, and
+    /// how many it left.
+    pub(super) fn after_exit(&mut self, ran: Duration) -> io::Result<(ExitStatus, usize)> {
+        let mut leftovers = Leftovers::of(self.pid, &self.mark);
+        let search = Search::after(ran);
+        leftovers.find(search);
+        self.signal_group(Signal::KILL);
+        self.listed = None;
+        let status = match self.child.take() {
+            Some(mut child) => child.wait()?,
+            None => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok((status, leftovers.kill_all(search)))
+    }
+
+    /// Ends a program that still runs, with all that it started: `SIGTERM`, a time of
+    /// grace, `SIGKILL`.
+    pub(super) fn kill(&mut self, grace: Duration) {
+        let Some(mut child) = self.child.take() else { return };
+        let mut leftovers = Leftovers::of(self.pid, &self.mark);
+        leftovers.find_descendants();
+        leftovers.find(Search::Everywhere);
+        if !grace.is_zero() {
+            self.signal_group(Signal::TERM);
+            leftovers.signal(Signal::TERM);
+            self.wait_exit(grace);
+            // What was started since then has to be found too.
+            leftovers.find_descendants();
+        }
+        self.signal_group(Signal::KILL);
+        leftovers.find(Search::Everywhere);
+        leftovers.kill_all(Search::Everywhere);
+        self.listed = None;
+        if self.wait_exit(Self::KILLED) {
+            let _ = child.wait();
+        } else {
+            // It is inside the system and will end when that lets it; somebody has to reap
+            // it then.
+            let reap = move || {
+                let _ = child.wait();
+            };
+            let _ = std::thread::Builder::new().name("keyway-process-reap".into()).spawn(reap);
+        }
+    }
+
+    fn wait_exit(&self, timeout: Duration) -> bool {
+        if let Some(notice) = self.exit_notice() {
+            return wait_readable(notice, timeout);
+        }
+        let until = Instant::now() + timeout;
+        loop {
+            // An error says that there is nothing to wait for.
+            if self.has_exited().unwrap_or(true) {
+                return true;
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(Self::TICK);
+        }
+    }
+
+    fn signal_group(&self, signal: Signal) {
+        // The only error there can be is that the group is gone.
+        let _ = kill_process_group(self.pid, signal);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.kill(Duration::ZERO);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn exit_notice(pid: Pid) -> Option<OwnedFd> {
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exit_notice(_: Pid) -> Option<OwnedFd> {
+    None
+}

@@ -1,0 +1,50 @@
+//! Finding what left the process group: there is no way to, outside of Linux.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+
+use super::mark::RunMark;
+
+/// Where to look.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Search {
+    /// Nowhere.
+    Everywhere,
+}
+
+impl Search {
+    pub(super) const fn after(_: Duration) -> Self {
+        Self::Everywhere
+    }
+}
+
+/// Nothing that could be found.
+#[derive(Debug)]
+pub(super) struct Leftovers;
+
+impl Leftovers {
+    pub(super) const fn of(_: Pid, _: &RunMark) -> Self {
+        Self
+    }
+
+    pub(super) const fn find(&mut self, _: Search) {}
+
+    pub(super) const fn find_descendants(&mut self) {}
+
+    pub(super) const fn signal(&self, _: Signal) {}
+
+    pub(super) const fn kill_all(&mut self, _: Search) -> usize {
+        0
+    }
+}
+
+/// Nothing that would have to be known.
+#[derive(Debug)]
+pub(super) struct Listed;
+
+impl Listed {
+    pub(super) const fn new(_: Pid) -> Self {
+        Self
+    }
+}

@@ -1,0 +1,244 @@
+//! One run of a program: started, fed, read, ended, and nothing left behind.
+
+mod ending;
+#[cfg(target_os = "linux")]
+mod leftovers;
+#[cfg(not(target_os = "linux"))]
+#[path = "leftovers_elsewhere.rs"]
+mod leftovers;
+mod mark;
+mod output;
+mod streams;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use keyway_issuers::wire::Ended;
+use zeroize::Zeroizing;
+
+use crate::cancel::CancelSignal;
+use crate::environment::Environment;
+use crate::program::{Program, ProgramError};
+use ending::Ending;
+use mark::RunMark;
+pub use output::ErrorOutput;
+use streams::{Stop, Streams};
+
+/// What bounds a run (decision W7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a run may take, from the start of the program to its end. Waiting for a
+    /// free place is not counted.
+    pub deadline: Duration,
+    /// How much a program may print, in bytes.
+    pub output_bytes: usize,
+    /// How long a program that has to end gets between `SIGTERM` and `SIGKILL`.
+    pub grace: Duration,
+}
+
+impl Limits {
+    /// 30 seconds, 1 MiB, and half a second of grace.
+    pub const DEFAULT: Self = Self {
+        deadline: Duration::from_secs(30),
+        output_bytes: 1024 * 1024,
+        grace: Duration::from_millis(500),
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// How a program gets its input.
+#[derive(Debug)]
+pub enum Input {
+    /// As the last argument. Every local user can read it (`ps`).
+    Argument(Zeroizing<Vec<u8>>),
+    /// On standard input, which then ends.
+    Standard(Zeroizing<Vec<u8>>),
+}
+
+impl Input {
+    /// The longest argument in bytes that Linux passes on, without the zero at its end.
+    pub const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
+}
+
+/// A run that came to its end by itself.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub ended: Ended,
+    /// All that the program printed until it ended. It may hold secrets.
+    pub output: Zeroizing<Vec<u8>>,
+    /// The end of what it wrote to its error output.
+    pub errors: ErrorOutput,
+    /// How many processes that it had left behind were found and killed.
+    pub left_behind: usize,
+}
+
+/// Why a run gave no output.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The command was not found. Nothing was started.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The input does not fit into an argument. Nothing was started.
+    #[error("{bytes} bytes do not fit into an argument, which holds {}", Input::LONGEST_ARGUMENT)]
+    ArgumentTooLong {
+        /// How long the input is.
+        bytes: usize,
+    },
+    /// The system could not start it. Nothing was started.
+    #[error("the system could not start it")]
+    Start {
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// It did not end in time, and was killed.
+    #[error("it did not end within {deadline:?}, and was killed")]
+    Deadline {
+        /// The time it had.
+        deadline: Duration,
+        /// The end of what it wrote to its error output.
+        errors: ErrorOutput,
+    },
+    /// It printed too much, and was killed.
+    #[error("it printed more than {limit} bytes, and was killed")]
+    OutputTooLarge {
+        /// How much it may print.
+        limit: usize,
+        /// The end of what it wrote to its error output.
+        errors: ErrorOutput,
+    },
+    /// The caller went away, and it was killed.
+    #[error("nobody waited for it any more, and it was killed")]
+    Cancelled,
+    /// The system failed while it ran; it was killed.
+    #[error("the system could not {what}; it was killed")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl RunError {
+    /// Whether it is certain that no program ran.
+    pub const fn nothing_started(&self) -> bool {
+        matches!(self, Self::Program(_) | Self::ArgumentTooLong { .. } | Self::Start { .. })
+    }
+
+    /// The end of what the program wrote to its error output, where it got so far.
+    pub const fn errors(&self) -> Option<&ErrorOutput> {
+        match self {
+            Self::Deadline { errors, .. } | Self::OutputTooLarge { errors, .. } => Some(errors),
+            _ => None,
+        }
+    }
+}
+
+/// A program that was started, with its input written as far as the pipe took it. Dropping
+/// it kills the program.
+#[derive(Debug)]
+pub(crate) struct Running {
+    ending: Ending,
+    streams: Streams,
+    started: Instant,
+    limits: Limits,
+}
+
+impl Running {
+    /// Starts a program. It waits for nothing but the system's loading of it.
+    pub(crate) fn start(
+        program: &Program,
+        environment: &Environment,
+        limits: Limits,
+        input: Input,
+    ) -> Result<Self, RunError> {
+        let mark = RunMark::draw().map_err(|source| RunError::Start { source })?;
+        let (child, input) = spawn(program, environment, &mark, input)?;
+        let started = Instant::now();
+        // From here on the child is ended on every path, by `Ending`'s destructor at the latest.
+        let mut ending = Ending::new(child, mark);
+        let streams = Streams::new(ending.child_mut(), input, limits.output_bytes)
+            .map_err(|source| RunError::System { what: "read its output", source })?;
+        Ok(Self { ending, streams, started, limits })
+    }
+
+    /// Waits for its end, on this thread.
+    pub(crate) fn finish(mut self, cancel: &CancelSignal) -> Result<Finished, RunError> {
+        // A deadline too far away to be a time is none.
+        let until = self.started.checked_add(self.limits.deadline);
+        let stop = self.streams.pump(&self.ending, until, cancel);
+        if let Ok(Stop::Ended) = stop {
+            let (status, left_behind) = self
+                .ending
+                .after_exit(self.started.elapsed())
+                .map_err(|source| RunError::System { what: "learn how it ended", source })?;
+            let (output, errors) = self.streams.into_parts();
+            return Ok(Finished { ended: ended(status), output, errors, left_behind });
+        }
+        self.ending.kill(self.limits.grace);
+        let (_, errors) = self.streams.into_parts();
+        Err(match stop {
+            Ok(Stop::Deadline) => RunError::Deadline { deadline: self.limits.deadline, errors },
+            Ok(Stop::OutputTooLarge) => RunError::OutputTooLarge { limit: self.limits.output_bytes, errors },
+            Ok(Stop::Cancelled | Stop::Ended) => RunError::Cancelled,
+            Err(source) => RunError::System { what: "wait for its output", source },
+        })
+    }
+}
+
+fn ended(status: ExitStatus) -> Ended {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ended::Status(code),
+        (None, signal) => Ended::Signal(signal.unwrap_or_default()),
+    }
+}
+
+/// A program that runs, and what is still to be written to it.
+type Started = (Child, Option<Zeroizing<Vec<u8>>>);
+
+/// Starts the program in a process group of its own. Nothing here keeps the standard
+/// library from `posix_spawn`, so a large host pays nothing for its size.
+fn spawn(
+    program: &Program,
+    environment: &Environment,
+    mark: &RunMark,
+    input: Input,
+) -> Result<Started, RunError> {
+    let mut command = Command::new(program.locate(environment)?);
+    command.args(program.arguments());
+    let input = match input {
+        Input::Argument(input) if input.len() > Input::LONGEST_ARGUMENT => {
+            return Err(RunError::ArgumentTooLong { bytes: input.len() });
+        }
+        Input::Argument(input) => {
+            command.arg(OsStr::from_bytes(&input)).stdin(Stdio::null());
+            None
+        }
+        Input::Standard(input) => {
+            command.stdin(Stdio::piped());
+            Some(input)
+        }
+    };
+    command
+        .env_clear()
+        .envs(environment.iter())
+        .env(Environment::RUN_MARK, mark.as_str())
+        .process_group(0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = command.spawn().map_err(|source| RunError::Start { source })?;
+    Ok((child, input))
+}

@@ -1,0 +1,236 @@
+//! Feeding a program and reading what it prints, all at once and with a deadline.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio};
+use zeroize::Zeroizing;
+
+use super::ending::Ending;
+use super::output::{ErrorOutput, Output, Read};
+use crate::cancel::CancelSignal;
+
+/// Why waiting for a program stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It ended, and all that it printed is read.
+    Ended,
+    /// The deadline passed.
+    Deadline,
+    /// It printed more than it may.
+    OutputTooLarge,
+    /// Nobody waits for it any more.
+    Cancelled,
+}
+
+/// The three streams of a program.
+#[derive(Debug)]
+pub(super) struct Streams {
+    input: Option<(ChildStdin, Zeroizing<Vec<u8>>, usize)>,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    output: Output,
+    errors: ErrorOutput,
+}
+
+impl Streams {
+    /// A program that ends within this time, as most do, wakes this thread once, by its
+    /// end: what it prints fits into the pipes meanwhile. One that prints more than that
+    /// waits for so long at most.
+    const SHORT_RUN: Duration = Duration::from_millis(10);
+
+    pub(super) fn new(
+        child: &mut Child,
+        input: Option<Zeroizing<Vec<u8>>>,
+        output_limit: usize,
+    ) -> io::Result<Self> {
+        let mut streams = Self {
+            input: child.stdin.take().zip(input).map(|(stdin, input)| (stdin, input, 0)),
+            stdout: child.stdout.take(),
+            stderr: child.stderr.take(),
+            output: Output::new(output_limit),
+            errors: ErrorOutput::default(),
+        };
+        let input = streams.input.as_ref().map(|(stdin, ..)| stdin.as_fd());
+        let stdout = streams.stdout.as_ref().map(AsFd::as_fd);
+        let stderr = streams.stderr.as_ref().map(AsFd::as_fd);
+        for stream in [input, stdout, stderr].into_iter().flatten() {
+            ioctl_fionbio(stream, true)?;
+        }
+        // Most inputs fit into the pipe at once.
+        streams.write()?;
+        Ok(streams)
+    }
+
+    /// What was printed, and the end of the error output.
+    pub(super) fn into_parts(self) -> (Zeroizing<Vec<u8>>, ErrorOutput) {
+        (self.output.into_bytes(), self.errors)
+    }
+
+    /// Feeds and reads until the program ends or has to.
+    ///
+    /// The end is the end of the program itself: what it started may hold its streams open
+    /// for ever, so what is in the pipes at that moment is read, and no more is waited for.
+    pub(super) fn pump(
+        &mut self,
+        ending: &Ending,
+        until: Option<Instant>,
+        cancel: &CancelSignal,
+    ) -> io::Result<Stop> {
+        let mut short = (!ending.ticks()).then_some(Self::SHORT_RUN);
+        loop {
+            let now = Instant::now();
+            if until.is_some_and(|until| now >= until) {
+                return Ok(Stop::Deadline);
+            }
+            let ready = self.wait(ending, until.map(|until| until - now), short.take(), cancel)?;
+            if ready.cancel && cancel.is_cancelled() {
+                return Ok(Stop::Cancelled);
+            }
+            if ready.input {
+                self.write()?;
+            }
+            if ready.stdout {
+                self.read_stdout()?;
+            }
+            if ready.stderr {
+                self.read_stderr()?;
+            }
+            if self.output.is_too_large() {
+                return Ok(Stop::OutputTooLarge);
+            }
+            if (ready.exit || ending.ticks()) && ending.has_exited()? {
+                return self.drain();
+            }
+        }
+    }
+
+    /// Waits until there is something to do. With `short`, at most so long, and not for
+    /// what the program prints.
+    fn wait(
+        &self,
+        ending: &Ending,
+        timeout: Option<Duration>,
+        short: Option<Duration>,
+        cancel: &CancelSignal,
+    ) -> io::Result<Ready> {
+        let nothing = PollFlags::empty();
+        let (stdout, stderr) = match short {
+            Some(_) => (None, None),
+            None => (self.stdout.as_ref(), self.stderr.as_ref()),
+        };
+        let mut polled: [Option<PollFd<'_>>; 5] = [
+            stdout.map(|fd| PollFd::new(fd, PollFlags::IN)),
+            stderr.map(|fd| PollFd::new(fd, PollFlags::IN)),
+            self.input.as_ref().map(|(fd, ..)| PollFd::new(fd, PollFlags::OUT)),
+            ending.exit_notice().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+            Some(PollFd::from_borrowed_fd(cancel.as_fd(), PollFlags::IN)),
+        ];
+        let mut fds: Vec<PollFd<'_>> = polled.iter_mut().filter_map(Option::take).collect();
+        let at_most = if ending.ticks() { Some(Ending::TICK) } else { short };
+        let timeout = [timeout, at_most].into_iter().flatten().min();
+        // A time that the system cannot write is for ever.
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut revents = fds.iter().map(PollFd::revents);
+        let mut next =
+            |is_polled: bool| is_polled && revents.next().is_some_and(|revents| revents != nothing);
+        Ok(Ready {
+            stdout: next(stdout.is_some()),
+            stderr: next(stderr.is_some()),
+            input: next(self.input.is_some()),
+            exit: next(ending.exit_notice().is_some()),
+            cancel: next(true),
+        })
+    }
+
+    /// Writes what the pipe takes. A program that closes its input without reading all of
+    /// it knows enough: that is no error.
+    fn write(&mut self) -> io::Result<()> {
+        while let Some((stdin, input, written)) = &mut self.input {
+            if *written == input.len() {
+                self.input = None;
+                break;
+            }
+            match rustix::io::write(stdin, &input[*written..]) {
+                Ok(more) => *written += more,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(Errno::PIPE) => self.input = None,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_stdout(&mut self) -> io::Result<()> {
+        if let Some(stdout) = &self.stdout
+            && self.output.read(stdout)? == Read::End
+        {
+            self.stdout = None;
+        }
+        Ok(())
+    }
+
+    fn read_stderr(&mut self) -> io::Result<()> {
+        if let Some(stderr) = &self.stderr
+            && self.errors.read(stderr)? == Read::End
+        {
+            self.stderr = None;
+        }
+        Ok(())
+    }
+
+    /// Reads what is left in the pipes, without waiting.
+    fn drain(&mut self) -> io::Result<Stop> {
+        while let Some(stdout) = &self.stdout {
+            if self.output.read(stdout)? != Read::Some {
+                break;
+            }
+            if self.output.is_too_large() {
+                return Ok(Stop::OutputTooLarge);
+            }
+        }
+        // Somebody who is left may write here without end; a pipe holds less than this.
+        for _ in 0..64 {
+            match &self.stderr {
+                Some(stderr) if self.errors.read(stderr)? == Read::Some => {}
+                _ => break,
+            }
+        }
+        Ok(Stop::Ended)
+    }
+}
+
+/// What there is to do.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for one stream")]
+struct Ready {
+    stdout: bool,
+    stderr: bool,
+    input: bool,
+    exit: bool,
+    cancel: bool,
+}
+
+/// Waits until one of these can be read, at most so long.
+pub(super) fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
+    let until = Instant::now() + timeout;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).ok();
+        let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        match poll(&mut fds, left.as_ref()) {
+            Ok(0) => return false,
+            Ok(_) => return true,
+            Err(Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}

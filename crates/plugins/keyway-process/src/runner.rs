@@ -1,0 +1,110 @@
+//! Running a program for callers that do not want to wait on their thread.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_lock::Semaphore;
+use futures_channel::oneshot;
+
+use crate::environment::Environment;
+use crate::program::Program;
+use crate::run::{Finished, Input, Limits, RunError, Running};
+use crate::workers::{Cancellation, Workers};
+
+/// Runs one program, so many times at once (decision W7). It needs no runtime: the caller's
+/// thread starts a program, which takes a fraction of a millisecond, and threads of the
+/// runner's own wait for it.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+///
+/// use keyway_process::{Environment, Input, Limits, Program, Runner};
+///
+/// let program = Program::new("/bin/cat")?;
+/// let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, NonZeroUsize::MIN);
+/// let input = Input::Standard(b"hello".to_vec().into());
+/// let finished = futures_executor::block_on(runner.run(input))?;
+/// assert_eq!(finished.output.as_slice(), b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Runner {
+    program: Program,
+    environment: Environment,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    workers: Workers,
+}
+
+impl Runner {
+    /// How long a thread stays without work.
+    const IDLE: Duration = Duration::from_secs(10);
+
+    /// A runner. It does no I/O, and starts no thread before the first run.
+    pub fn new(program: Program, environment: Environment, limits: Limits, parallel: NonZeroUsize) -> Self {
+        Self {
+            program,
+            environment,
+            limits,
+            places: Arc::new(Semaphore::new(parallel.get())),
+            workers: Workers::new(Self::IDLE),
+        }
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// What bounds a run.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Waits for a free place, runs the program, and returns what it printed. The deadline
+    /// begins when the program is started.
+    ///
+    /// # Errors
+    /// [`RunError`]. Except where [`nothing_started`](RunError::nothing_started), what the
+    /// program did before it failed is done.
+    ///
+    /// # Cancel safety
+    /// Dropping the future while it waits for a place does nothing. Dropping it later kills
+    /// the program, with its group and what it left behind, without anybody having to wait
+    /// for that; the place is free when it is done.
+    pub async fn run(&self, input: Input) -> Result<Finished, RunError> {
+        let place = self.places.acquire_arc().await;
+        let (sender, receiver) = oneshot::channel();
+        // Here, and not on the other thread, which wakes up while the program is being loaded.
+        let running = Running::start(&self.program, &self.environment, self.limits, input)?;
+        let cancellation = self
+            .workers
+            .start(Box::new(move |cancel| {
+                let result = running.finish(cancel);
+                // Before the answer: whoever has it may ask again at once.
+                drop(place);
+                // Nobody may be there to hear it.
+                let _ = sender.send(result);
+            }))
+            .map_err(|source| RunError::Start { source })?;
+        let mut guard = CancelOnDrop(Some(cancellation));
+        let result = receiver.await;
+        guard.0 = None;
+        result.unwrap_or_else(|_| {
+            let source = io::Error::other("the thread that ran it is gone");
+            Err(RunError::System { what: "wait for it", source })
+        })
+    }
+}
+
+struct CancelOnDrop(Option<Cancellation>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(cancellation) = &self.0 {
+            cancellation.cancel();
+        }
+    }
+}

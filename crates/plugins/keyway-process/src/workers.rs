@@ -1,0 +1,222 @@
+//! Threads that wait for programs, so that no caller's thread has to.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use crate::cancel::{CancelSignal, Cancelled, Canceller};
+
+/// What a thread does, with the signal that it may be told to stop by.
+pub(crate) type Work = Box<dyn FnOnce(&CancelSignal) + Send>;
+
+struct Job {
+    work: Work,
+    run: Cancelled,
+}
+
+/// Threads that stay for a while after their work, because starting one costs as much as
+/// a tenth of a program. There are as many as there was work at once.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    state: Arc<Mutex<State>>,
+    idle_for: Duration,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    idle: HashMap<u64, Worker>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Worker {
+    jobs: Sender<Job>,
+    canceller: Canceller,
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Workers {
+    /// No threads yet; each is to end after so long without work.
+    pub(crate) fn new(idle_for: Duration) -> Self {
+        Self { state: Arc::default(), idle_for }
+    }
+
+    /// Gives work to a thread. What comes back cancels it.
+    pub(crate) fn start(&self, work: Work) -> io::Result<Cancellation> {
+        let run = Cancelled::default();
+        let job = Job { work, run: Arc::clone(&run) };
+        let idle = {
+            let mut state = lock(&self.state);
+            let id = state.idle.keys().next().copied();
+            id.and_then(|id| state.idle.remove(&id))
+        };
+        let job = match idle {
+            Some(worker) => match worker.jobs.send(job) {
+                Ok(()) => return Ok(Cancellation { canceller: worker.canceller, run }),
+                // Its thread is gone, which only a panic explains.
+                Err(returned) => returned.0,
+            },
+            None => job,
+        };
+        let canceller = self.spawn(job)?;
+        Ok(Cancellation { canceller, run })
+    }
+
+    fn spawn(&self, first: Job) -> io::Result<Canceller> {
+        let (signal, canceller) = CancelSignal::pair()?;
+        let id = {
+            let mut state = lock(&self.state);
+            state.next += 1;
+            state.next
+        };
+        let thread = Thread {
+            id,
+            signal,
+            canceller: canceller.clone(),
+            state: Arc::downgrade(&self.state),
+            idle_for: self.idle_for,
+        };
+        thread::Builder::new().name("keyway-process".into()).spawn(move || thread.work(first))?;
+        Ok(canceller)
+    }
+}
+
+/// One of the threads.
+struct Thread {
+    id: u64,
+    signal: CancelSignal,
+    canceller: Canceller,
+    /// When the workers are dropped, the thread ends after its work.
+    state: Weak<Mutex<State>>,
+    idle_for: Duration,
+}
+
+impl Thread {
+    fn work(mut self, first: Job) {
+        let mut job = first;
+        loop {
+            self.signal.watch(job.run);
+            (job.work)(&self.signal);
+            let Some(next) = self.wait() else { return };
+            job = next;
+        }
+    }
+
+    /// The next job, or `None` when the thread is to end.
+    fn wait(&self) -> Option<Job> {
+        let (sender, jobs): (Sender<Job>, Receiver<Job>) = channel();
+        let worker = Worker { jobs: sender, canceller: self.canceller.clone() };
+        lock(&*self.state.upgrade()?).idle.insert(self.id, worker);
+        match jobs.recv_timeout(self.idle_for) {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                let mine = self.state.upgrade().and_then(|state| lock(&state).idle.remove(&self.id));
+                // Whoever took it out of the list before is about to send.
+                if mine.is_some() { None } else { jobs.recv().ok() }
+            }
+        }
+    }
+}
+
+/// Cancels work.
+#[derive(Debug)]
+pub(crate) struct Cancellation {
+    canceller: Canceller,
+    run: Cancelled,
+}
+
+impl Cancellation {
+    pub(crate) fn cancel(&self) {
+        self.canceller.cancel(&self.run);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread::{self, ThreadId};
+    use std::time::Duration;
+
+    use super::{Workers, lock};
+
+    fn run(workers: &Workers) -> ThreadId {
+        let (sender, receiver) = channel();
+        workers.start(Box::new(move |_| sender.send(thread::current().id()).unwrap())).unwrap();
+        let id = receiver.recv().unwrap();
+        // It says so before it is idle.
+        for _ in 0..1000 {
+            if !lock(&workers.state).idle.is_empty() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        id
+    }
+
+    #[test]
+    fn a_thread_that_has_nothing_to_do_is_taken_again() {
+        let workers = Workers::new(Duration::from_secs(60));
+        assert_eq!(run(&workers), run(&workers));
+    }
+
+    #[test]
+    fn a_thread_that_waited_long_enough_ends() {
+        let workers = Workers::new(Duration::from_millis(1));
+        let first = run(&workers);
+        while !lock(&workers.state).idle.is_empty() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_ne!(first, run(&workers));
+    }
+
+    #[test]
+    fn threads_end_with_the_workers() {
+        let workers = Workers::new(Duration::from_secs(60));
+        let (sender, receiver) = channel::<()>();
+        workers
+            .start(Box::new(move |_| {
+                // Held until the thread itself ends would be wrong: until the work ends.
+                let _held = sender;
+            }))
+            .unwrap();
+        assert!(receiver.recv().is_err());
+        let state = std::sync::Arc::downgrade(&workers.state);
+        drop(workers);
+        for _ in 0..1000 {
+            if state.strong_count() == 0 {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        panic!("a thread keeps the workers");
+    }
+
+    #[test]
+    fn what_was_cancelled_before_does_not_cancel_what_comes_next() {
+        let workers = Workers::new(Duration::from_secs(60));
+        let (sender, receiver) = channel();
+        let (go, wait) = channel::<()>();
+        let cancellation = workers
+            .start(Box::new(move |signal| {
+                wait.recv().unwrap();
+                sender.send(signal.is_cancelled()).unwrap();
+            }))
+            .unwrap();
+        cancellation.cancel();
+        go.send(()).unwrap();
+        assert!(receiver.recv().unwrap());
+        cancellation.cancel();
+
+        run(&workers);
+        let (sender, receiver) = channel();
+        workers.start(Box::new(move |signal| sender.send(signal.is_cancelled()).unwrap())).unwrap();
+        assert!(!receiver.recv().unwrap());
+    }
+}

@@ -1,0 +1,295 @@
+//! Executables that do what they should not: each gives a typed error in time, and leaves
+//! no process behind.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use keyway_core::{ErrorKind, PluginError as _};
+use keyway_issuers::{
+    CredentialRequest, Issuer as _, IssuerError, JsonFault, Outcome, Parameters, Revocation, Rule, State,
+};
+use keyway_process::{ProfileChoice, RunError};
+use support::{Executable, ISSUED, joe};
+
+/// Python that makes a daemon of a child: a session of its own, an orphan, no streams.
+const DAEMON: &str = r#"
+import os, sys, time
+def daemon(clean):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() != 0:
+            os._exit(0)
+        os.chdir("/")
+        null = os.open("/dev/null", os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        if clean:
+            os.execve("/bin/sleep", ["sleep", "1000"], {"CHILD_OF": os.environ["MARK"]})
+        time.sleep(1000)
+    else:
+        os.wait()
+"#;
+
+#[track_caller]
+fn json_fault(result: Result<Outcome, IssuerError>) -> JsonFault {
+    let error = result.unwrap_err();
+    match error.violations() {
+        [violation] => match violation.rule {
+            Rule::Json { fault, .. } => fault,
+            ref other => panic!("{other:?}"),
+        },
+        _ => panic!("{error:?}"),
+    }
+}
+
+/// The error of a run that the issuer passed on.
+#[track_caller]
+fn run_error(error: &IssuerError) -> &RunError {
+    let source = std::error::Error::source(error).unwrap_or_else(|| panic!("{error:?}"));
+    source.downcast_ref().unwrap_or_else(|| panic!("{error:?}"))
+}
+
+#[test]
+fn what_is_not_one_object_is_a_violation() {
+    for (body, fault) in [
+        ("exit 0", JsonFault::Empty),
+        (r#"printf '{"result":"ok","credential":[],"sta'"#, JsonFault::Truncated),
+        (r#"printf '{"result":"ok","credential":[],"state":"s"}{"result":"ok"}'"#, JsonFault::Trailing),
+        (r#"printf '{"result":"ok","credential":[],"state":"\377"}'"#, JsonFault::NotUtf8),
+    ] {
+        let executable = Executable::with(body);
+        assert_eq!(json_fault(executable.request()), fault, "{body}");
+        assert!(!executable.request().unwrap_err().leaves_no_effect());
+        executable.assert_nothing_left();
+    }
+}
+
+#[test]
+fn what_stands_behind_the_object_passes_in_the_lenient_profile_only() {
+    let body = format!("echo '{ISSUED} and more'; exit 3");
+    let mut executable = Executable::with(&body);
+    assert_eq!(json_fault(executable.request()), JsonFault::Trailing);
+    executable.configuration.profile = ProfileChoice::Lenient;
+    assert!(matches!(executable.request().unwrap(), Outcome::Issued(_)));
+}
+
+#[test]
+fn a_hundred_megabytes_are_cut_off() {
+    let executable = Executable::with("exec head -c 100000000 /dev/zero");
+    let begun = Instant::now();
+    let error = executable.request().unwrap_err();
+    assert!(matches!(run_error(&error), RunError::OutputTooLarge { limit: 1_048_576, .. }), "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    executable.assert_nothing_left();
+}
+
+#[test]
+fn output_without_end_is_cut_off_also_when_it_ignores_signals() {
+    let executable = Executable::with("trap '' TERM PIPE; yes & yes & while :; do echo y; done");
+    let error = executable.request().unwrap_err();
+    assert!(matches!(run_error(&error), RunError::OutputTooLarge { .. }), "{error:?}");
+    executable.assert_nothing_left();
+}
+
+#[test]
+fn an_answer_may_have_exactly_the_limit() {
+    let mut executable = Executable::with(&format!("printf '%s' '{ISSUED}'"));
+    executable.configuration.output_limit_bytes = 300.try_into().unwrap();
+    executable.request().unwrap();
+    executable.configuration.output_limit_bytes = (ISSUED.len() - 1).try_into().unwrap();
+    // The description is longer than the answer.
+    assert!(matches!(executable.request(), Err(IssuerError::Program { .. })));
+}
+
+#[test]
+fn a_status_other_than_zero_is_believed() {
+    let silent = Executable::with("echo trouble >&2; exit 1").request().unwrap_err();
+    assert!(matches!(silent, IssuerError::Program { .. }), "{silent:?}");
+    assert!(silent.detail().ends_with("trouble"), "{}", silent.detail());
+
+    let issued =
+        Executable::with(&format!("echo '{ISSUED}'; echo trouble >&2; exit 1")).request().unwrap_err();
+    assert!(matches!(issued.violations()[0].rule, Rule::Ended { .. }), "{issued:?}");
+    assert!(!issued.leaves_no_effect());
+    assert!(issued.detail().ends_with("trouble"), "{}", issued.detail());
+
+    let refused = Executable::with(r#"echo '{"result":"error","user_msg":"no","log_msg":"why"}'; exit 1"#);
+    let refused = refused.request().unwrap_err();
+    assert_eq!((refused.kind(), &*refused.user_message()), (ErrorKind::Denied, "no"));
+}
+
+#[test]
+fn a_signal_is_no_success() {
+    let silent = Executable::with("kill -9 $$").request().unwrap_err();
+    assert!(
+        matches!(&silent, IssuerError::Program { reason, .. } if reason.contains("signal 9")),
+        "{silent:?}"
+    );
+    let issued = Executable::with(&format!("echo '{ISSUED}'; kill -15 $$")).request().unwrap_err();
+    assert!(matches!(issued.violations()[0].rule, Rule::Ended { .. }), "{issued:?}");
+}
+
+#[test]
+fn what_hangs_is_killed_at_the_deadline() {
+    for body in [
+        "sleep 1000",
+        "exec sleep 1000",
+        "trap '' TERM; while :; do sleep 1000; done",
+        // A complete answer is none as long as the program goes on.
+        &format!("echo '{ISSUED}'; exec >&-; sleep 1000"),
+        "kill -STOP $$",
+    ] {
+        let executable = Executable::with(body).deadline(400);
+        let issuer = executable.issuer();
+        futures_executor::block_on(issuer.describe()).unwrap();
+        let begun = Instant::now();
+        let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
+        assert!(matches!(error, IssuerError::DeadlineExceeded { .. }), "{body}: {error:?}");
+        assert!((400..4000).contains(&begun.elapsed().as_millis()), "{body}: {:?}", begun.elapsed());
+        executable.assert_nothing_left();
+        let revocation = Revocation::new(joe().context, State::new("state"));
+        assert!(futures_executor::block_on(issuer.revoke(&revocation)).is_err());
+        executable.assert_nothing_left();
+    }
+}
+
+#[test]
+fn children_that_hang_do_not_keep_an_answer() {
+    // They hold the streams, but the program itself has ended.
+    for children in ["sleep 1000 & sleep 1000 &", "(trap '' TERM HUP; sleep 1000; sleep 1000) &"] {
+        let executable = Executable::with(&format!("{children} echo '{ISSUED}'"));
+        let begun = Instant::now();
+        assert!(matches!(executable.request().unwrap(), Outcome::Issued(_)), "{children}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{children}");
+        executable.assert_nothing_left();
+    }
+}
+
+#[test]
+fn children_that_hang_and_no_answer_is_an_error() {
+    let executable = Executable::with("sleep 1000 & exit 0");
+    assert_eq!(json_fault(executable.request()), JsonFault::Empty);
+    executable.assert_nothing_left();
+
+    let executable = Executable::with("sleep 1000 & sleep 1000 & wait").deadline(300);
+    assert!(matches!(executable.request().unwrap_err(), IssuerError::DeadlineExceeded { .. }));
+    executable.assert_nothing_left();
+}
+
+#[test]
+fn children_that_left_the_group_are_killed_too() {
+    for (body, answers) in [
+        (format!("setsid sleep 1000 & echo '{ISSUED}'"), true),
+        (format!("setsid -f sleep 1000; echo '{ISSUED}'"), true),
+        (
+            format!("setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' & sleep 0.1; echo '{ISSUED}'"),
+            true,
+        ),
+        ("setsid -f sleep 1000 >/dev/null 2>&1 </dev/null; sleep 1000".to_owned(), false),
+        ("setsid sh -c 'sleep 1000' & exec sleep 1000".to_owned(), false),
+        // One that wiped its environment is still known by its parents.
+        ("env -i /usr/bin/setsid /bin/sh -c 'sleep 1000; :' \"$MARK\" & wait".to_owned(), false),
+    ] {
+        let executable = Executable::with(&body).deadline(if answers { 20_000 } else { 400 });
+        let result = executable.request();
+        assert_eq!(result.is_ok(), answers, "{body}: {result:?}");
+        executable.assert_nothing_left();
+    }
+}
+
+#[test]
+fn daemons_are_killed_too() {
+    for (end, answers) in [("print(ANSWER)", true), ("time.sleep(1000)", false), ("sys.exit(1)", false)] {
+        let script = format!("{DAEMON}\nANSWER = '{ISSUED}'\nfor _ in range(3): daemon(False)\n{end}\n");
+        let executable = Executable::with("exec python3 \"$FOLDER/daemons.py\"").deadline(1500);
+        std::fs::write(executable.file("daemons.py"), script).unwrap();
+        assert_eq!(executable.request().is_ok(), answers, "{end}");
+        executable.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_daemon_that_wiped_its_environment_escapes_as_the_documents_say() {
+    let executable = Executable::with("exec python3 \"$FOLDER/daemons.py\"");
+    std::fs::write(executable.file("daemons.py"), format!("{DAEMON}\ndaemon(True)\nprint('{ISSUED}')\n"))
+        .unwrap();
+    executable.request().unwrap();
+    executable.wait("it is there", |executable| executable.left().len() == 1);
+    let left = executable.left();
+    let id = left[0].split(':').next().unwrap();
+    assert!(std::process::Command::new("kill").args(["-9", id]).status().unwrap().success());
+    executable.wait("it is gone", |executable| executable.left().is_empty());
+}
+
+#[test]
+fn what_starts_anew_as_fast_as_it_is_killed_is_killed() {
+    let script = format!(
+        "{DAEMON}\nif os.fork() == 0:\n    os.setsid()\n    until = time.time() + 60\n    \
+         while time.time() < until:\n        if os.fork() != 0:\n            time.sleep(0.002)\n            os._exit(0)\n\
+         time.sleep(0.05)\nprint('{ISSUED}')\n"
+    );
+    let executable = Executable::with("exec python3 \"$FOLDER/daemons.py\"");
+    std::fs::write(executable.file("daemons.py"), script).unwrap();
+    executable.request().unwrap();
+    executable.assert_nothing_left();
+}
+
+#[test]
+fn a_program_need_not_read_its_input() {
+    let large = CredentialRequest::new(joe().context)
+        .with_parameters(Parameters::new().with("key", "x".repeat(600_000)));
+    for body in ["exec <&-; sleep 0.1;", "", "head -c 10 >/dev/null;"] {
+        let executable = Executable::reading_stdin(&format!("{body} echo '{ISSUED}'"));
+        let outcome = futures_executor::block_on(executable.issuer().request(&large));
+        assert!(matches!(outcome.unwrap(), Outcome::Issued(_)), "{body}");
+        executable.assert_nothing_left();
+    }
+}
+
+#[test]
+fn errors_without_end_are_cut_at_the_deadline_and_their_end_is_kept() {
+    let executable = Executable::with("yes 'no end' >&2").deadline(300);
+    assert!(matches!(executable.request().unwrap_err(), IssuerError::DeadlineExceeded { .. }));
+    executable.assert_nothing_left();
+
+    let executable = Executable::with("yes 'no end' | head -c 3000000 >&2; echo last words >&2; exit 1");
+    let error = executable.request().unwrap_err();
+    assert!(error.detail().ends_with("last words"), "{}", error.detail());
+    assert!(error.detail().len() < 10_000);
+
+    let executable = Executable::with(&format!("yes >&2 & echo '{ISSUED}'"));
+    executable.request().unwrap();
+    executable.assert_nothing_left();
+}
+
+#[test]
+fn a_program_that_cannot_be_started_has_no_effect() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain");
+    std::fs::write(&plain, "not a program").unwrap();
+    for command in ["/nowhere/at/all", "no-such-command-anywhere", plain.to_str().unwrap(), "/"] {
+        let configuration = keyway_process::ProcessConfiguration::new(command);
+        let issuer = keyway_process::ProcessIssuer::new(&configuration).unwrap();
+        let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
+        assert!(matches!(error, IssuerError::NotStarted { .. }), "{command}: {error:?}");
+        assert!(error.leaves_no_effect());
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_an_argument_is_refused_before_anything_starts() {
+    let executable = Executable::with("touch \"$FOLDER/ran\"");
+    let request = |length| {
+        CredentialRequest::new(joe().context)
+            .with_parameters(Parameters::new().with("key", "x".repeat(length)))
+    };
+    let error = futures_executor::block_on(executable.issuer().request(&request(200_000))).unwrap_err();
+    assert!(matches!(error, IssuerError::Invalid { .. }) && error.leaves_no_effect(), "{error:?}");
+    assert!(!executable.file("ran").exists());
+    // What just fits is passed on.
+    let longest = (keyway_process::Input::LONGEST_ARGUMENT / 4 * 3) - 400;
+    assert!(futures_executor::block_on(executable.issuer().request(&request(longest))).is_err());
+    assert!(executable.file("ran").exists());
+}

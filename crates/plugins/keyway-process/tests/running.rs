@@ -1,0 +1,292 @@
+//! What an executable finds when it runs, and how many run.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_executor::block_on;
+use keyway_core::{ErrorKind, PluginError as _};
+use keyway_issuers::{
+    Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, Issuer as _, IssuerError,
+    Issuers, Login, Opening, Outcome, Parameters, ServiceName, UserInfo,
+};
+use keyway_process::{Environment, Input, Limits, ProcessIssuer, Program, Runner};
+use support::{Executable, ISSUED, joe};
+
+/// Runs a shell script with an input and returns what it printed.
+fn shell(script: &str, input: Input, environment: Environment) -> String {
+    let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script).argument("sh");
+    let runner = Runner::new(program, environment, Limits::DEFAULT, 1.try_into().unwrap());
+    let finished = block_on(runner.run(input)).unwrap();
+    String::from_utf8(finished.output.to_vec()).unwrap()
+}
+
+fn nothing() -> Input {
+    Input::Standard(Vec::new().into())
+}
+
+#[test]
+fn the_environment_is_empty_but_for_what_is_listed() {
+    // Cargo has set many more in this process.
+    assert!(std::env::vars_os().count() > 6);
+    let environment = Environment::of_the_host().with("ADDED", "by the host").unwrap();
+    let printed = shell("exec /usr/bin/env -0", nothing(), environment);
+    let mut names: Vec<&str> =
+        printed.split_terminator('\0').map(|variable| variable.split_once('=').unwrap().0).collect();
+    // A shell adds these by itself.
+    names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
+    names.retain(|name| !Environment::PASSED_ON.contains(name));
+    names.sort_unstable();
+    assert_eq!(names, ["ADDED", Environment::RUN_MARK]);
+    assert!(printed.contains("ADDED=by the host\0"));
+}
+
+#[test]
+fn there_is_no_shell_in_between() {
+    let input = Input::Argument(b"$(echo x) `echo y` ; * \"'".to_vec().into());
+    assert_eq!(shell("printf %s \"$1\"", input, Environment::of_the_host()), "$(echo x) `echo y` ; * \"'");
+}
+
+#[test]
+fn it_leads_a_group_of_its_own_and_has_three_streams_only() {
+    let own = shell("ps -o pgid= -p $$ | tr -d ' '; echo $$", nothing(), Environment::of_the_host());
+    let (group, id) = own.trim().split_once('\n').unwrap();
+    assert_eq!(group, id);
+    let open = shell("exec ls /proc/self/fd", nothing(), Environment::of_the_host());
+    // The fourth is the folder that `ls` reads. What this process was itself started with, and is not
+    // closed on start, is not ours.
+    let inherited = descriptors_that_stay_open();
+    let open: Vec<_> =
+        open.split_whitespace().filter(|fd| !inherited.iter().any(|other| other == fd)).collect();
+    assert_eq!(open, ["0", "1", "2", "3"]);
+    let argument = Input::Argument(b"x".to_vec().into());
+    assert_eq!(
+        shell("cat; echo end", argument, Environment::of_the_host()),
+        "end\n",
+        "its input is at its end"
+    );
+}
+
+/// The descriptors of this process, beyond the three, that a program inherits.
+fn descriptors_that_stay_open() -> Vec<String> {
+    std::fs::read_dir("/proc/self/fdinfo")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| {
+            let text = std::fs::read_to_string(entry.path()).ok()?;
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+            let closed_on_start = i64::from_str_radix(flags.trim(), 8).ok()? & 0o2_000_000 != 0;
+            let name = entry.file_name().into_string().ok()?;
+            (!closed_on_start && name.parse::<u32>().is_ok_and(|fd| fd > 2)).then_some(name)
+        })
+        .collect()
+}
+
+#[test]
+fn so_many_run_at_once_and_waiting_for_a_place_is_not_counted() {
+    let body = format!(
+        "mkdir \"$FOLDER/run-$$\"; ls -d \"$FOLDER\"/run-* | wc -l >> \"$FOLDER/seen\"; sleep 0.3; \
+         rmdir \"$FOLDER/run-$$\"; echo '{ISSUED}'"
+    );
+    for parallel in [1, 3] {
+        // Six runs of 0.3 seconds, one after the other, are longer than the deadline of each.
+        let mut executable = Executable::with(&body).deadline(1500);
+        executable.configuration.parallel = parallel.try_into().unwrap();
+        let issuer = Arc::new(executable.issuer());
+        block_on(issuer.describe()).unwrap();
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                let issuer = Arc::clone(&issuer);
+                scope.spawn(move || block_on(issuer.request(&joe())).unwrap());
+            }
+        });
+        let seen = std::fs::read_to_string(executable.file("seen")).unwrap();
+        let most = seen.lines().map(|line| line.trim().parse::<usize>().unwrap()).max().unwrap();
+        assert_eq!(most, parallel, "{seen}");
+        if parallel == 1 {
+            assert!(begun.elapsed() >= Duration::from_millis(1800));
+        }
+        executable.assert_nothing_left();
+    }
+}
+
+#[test]
+fn who_does_not_wait_any_more_kills_it() {
+    let executable = Executable::with("touch \"$FOLDER/running\"; setsid -f sleep 1000; sleep 1000");
+    let issuer = executable.issuer();
+    block_on(issuer.describe()).unwrap();
+    let request = joe();
+    {
+        let mut future = issuer.request(&request);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        executable.wait("it runs", |executable| {
+            assert!(future.as_mut().poll(&mut context).is_pending());
+            executable.file("running").exists() && executable.left().len() >= 2
+        });
+        // Another waits for the place; that it goes away starts nothing and ends nothing.
+        let mut second = issuer.request(&request);
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        drop(second);
+        assert!(!executable.left().is_empty());
+    }
+    executable.wait("it is gone", |executable| executable.left().is_empty());
+    // The place is free again.
+    block_on(issuer.describe()).unwrap();
+}
+
+#[test]
+fn a_dropped_issuer_leaves_nothing() {
+    let executable = Executable::with("sleep 1000");
+    let issuer = executable.issuer();
+    block_on(issuer.describe()).unwrap();
+    let request = joe();
+    let mut future = issuer.request(&request);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    executable.wait("it runs", |executable| {
+        assert!(future.as_mut().poll(&mut context).is_pending());
+        !executable.left().is_empty()
+    });
+    drop(future);
+    drop(issuer);
+    executable.wait("it is gone", |executable| executable.left().is_empty());
+}
+
+#[test]
+fn what_is_not_secret_goes_by_argument_and_the_rest_by_standard_input() {
+    let body = format!(
+        "printf '%s' \"${{1-none}}\" > \"$FOLDER/argument\"; cat > \"$FOLDER/input\"; echo '{ISSUED}'"
+    );
+    let read = |executable: &Executable, name: &str| std::fs::read_to_string(executable.file(name)).unwrap();
+
+    let stdin = Executable::reading_stdin(&body);
+    stdin.request().unwrap();
+    assert_eq!(read(&stdin, "argument"), "none");
+    assert!(!read(&stdin, "input").is_empty());
+
+    let argument = Executable::with(&body);
+    argument.request().unwrap();
+    assert_eq!(read(&argument, "input"), "");
+    assert!(!read(&argument, "argument").contains('='), "base64url without padding");
+
+    let mut refused = Executable::with(&body);
+    refused.configuration.allow_argv = false;
+    for error in [refused.request().unwrap_err(), block_on(refused.issuer().describe()).unwrap_err()] {
+        assert!(matches!(error, IssuerError::Invalid { .. }) && error.leaves_no_effect(), "{error:?}");
+        assert!(error.to_string().contains("allow_argv"), "{error}");
+    }
+    assert!(!refused.file("argument").exists());
+}
+
+#[test]
+fn an_intent_is_told_to_those_who_know_what_it_is() {
+    let describing = |features: &str| {
+        format!(
+            r#"case "$(printf %s "${{1-}}" | tr -- '-_' '+/' | base64 -d 2>/dev/null)" in
+*'"action":"parameter"'*)
+    echo '{{"result":"ok","conf_params":[],"request_params":[[]],"version":"1","features":{features}}}';;
+*) tr -- '-_' '+/' | base64 -d > "$FOLDER/input" 2>/dev/null; echo '{ISSUED}';;
+esac"#
+        )
+    };
+    let request = CredentialRequest::new(joe().context.with_intent(IntentId::new("intent-7").unwrap()));
+    for (features, told) in [(r#"{"stdin":true}"#, false), (r#"{"stdin":true,"idempotent":true}"#, true)] {
+        let executable = Executable::new("sh", &describing(features));
+        block_on(executable.issuer().request(&request)).unwrap();
+        let input = std::fs::read_to_string(executable.file("input")).unwrap();
+        assert_eq!(input.contains("\"intent_id\":\"intent-7\""), told, "{input}");
+        assert!(!executable.issuer().capabilities().idempotent, "it is not configured");
+
+        let mut configured = Executable::new("sh", &describing(features));
+        configured.configuration.idempotent = true;
+        assert!(configured.issuer().capabilities().idempotent);
+        assert_eq!(configured.request().is_ok(), told);
+    }
+}
+
+#[test]
+fn no_secret_of_a_call_comes_back_in_an_error() {
+    // It complains with all that it got, and with what it would have answered.
+    let body = "cat > \"$FOLDER/input\"; cat \"$FOLDER/input\" >&2; echo >&2; \
+                tr -- '-_' '+/' < \"$FOLDER/input\" | base64 -d 2>/dev/null | tr -d '\\\\' >&2; exit 1";
+    let executable = Executable::reading_stdin(body);
+    let login = Login { user_info: UserInfo::new("i", "s"), access_token: Some("second-token".into()) };
+    let context = Context::new(UserInfo::new("https://issuer.example.com", "joe"))
+        .with_access_token("first-token")
+        .with_login(login)
+        .with_configuration(Configuration::new().with("password", ConfigurationValue::text("door-password")));
+    let request =
+        CredentialRequest::new(context).with_parameters(Parameters::new().with("pin", "entered-secret"));
+    let error = block_on(executable.issuer().request(&request)).unwrap_err();
+    let detail = error.detail();
+    assert!(detail.contains("[REDACTED]") && detail.contains("\"action\":\"request\""), "{detail}");
+    for secret in ["first-token", "second-token", "door-password", "entered-secret"] {
+        assert!(!detail.contains(secret), "{detail}");
+        assert!(!format!("{error:?}").contains(secret));
+    }
+    let input = std::fs::read_to_string(executable.file("input")).unwrap();
+    assert!(!detail.contains(&input));
+}
+
+#[test]
+fn the_plugin_is_found_and_checks_its_configuration() {
+    const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_process };
+    let registry = PLUGINS.registry().unwrap();
+    let plugin = registry.get::<Issuers>("process").unwrap();
+    for wrong in [
+        serde_json::json!({}),
+        serde_json::json!({"command": "bin/tool"}),
+        serde_json::json!({"command": "/bin/tool", "argument": []}),
+        serde_json::json!({"command": "/bin/tool", "arguments": ["a\0b"]}),
+        serde_json::json!({"command": "/bin/tool", "deadline_ms": 0}),
+        serde_json::json!({"command": "/bin/tool", "output_limit_bytes": 0}),
+        serde_json::json!({"command": "/bin/tool", "parallel": 0}),
+        serde_json::json!({"command": "/bin/tool", "profile": "loose"}),
+        serde_json::json!({"command": "/bin/tool", "alphabet": "base58"}),
+        serde_json::json!({"command": "/bin/tool", "environment": {"A=B": "x"}}),
+        serde_json::json!({"command": "/bin/tool", "environment": {"KEYWAY_RUN": "x"}}),
+    ] {
+        let error = plugin.check_configuration(&wrong).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{wrong}: {error}");
+    }
+
+    let executable = Executable::with(&format!("echo '{ISSUED}'"));
+    let configuration = serde_json::json!({
+        "command": "sh", "arguments": executable.configuration.arguments, "allow_argv": true,
+        "environment": {"MARK": "plugin"}, "profile": "lenient", "alphabet": "standard", "parallel": 2,
+    });
+    plugin.check_configuration(&configuration).unwrap();
+    let opening = Opening::new(ServiceName::new("door").unwrap(), plugin.metadata().clone());
+    let issuer = plugin.open(&opening.with_configuration(configuration)).unwrap();
+    assert!(matches!(block_on(issuer.request(&joe())).unwrap(), Outcome::Issued(_)));
+}
+
+#[test]
+fn calls_of_one_issuer_share_nothing() {
+    let body = "cat > /dev/null; echo \"{\\\"result\\\":\\\"ok\\\",\\\"credential\\\":[],\\\"state\\\":\\\"$$\\\"}\"";
+    let mut executable = Executable::reading_stdin(body);
+    executable.configuration.parallel = 4.try_into().unwrap();
+    let issuer: Arc<ProcessIssuer> = Arc::new(executable.issuer());
+    let mut states: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let issuer = Arc::clone(&issuer);
+                scope.spawn(move || {
+                    (0..10)
+                        .map(|_| match block_on(issuer.request(&joe())).unwrap() {
+                            Outcome::Issued(made) => made.state.as_str().to_owned(),
+                            login @ Outcome::LoginRequired(_) => panic!("{login:?}"),
+                        })
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    states.sort();
+    states.dedup();
+    assert_eq!(states.len(), 40);
+    executable.assert_nothing_left();
+}

@@ -1,0 +1,6 @@
+//! What must hold: `keyway_tests::properties::wire_answer`.
+#![no_main]
+
+use keyway_tests::properties;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::wire_answer(data));

@@ -1,0 +1,146 @@
+//! Processes that are killed.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::TortureError;
+use super::line::Line;
+
+/// When a process is killed.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment {
+    /// This long after its start: while it opens or makes what it needs.
+    AfterStart(Duration),
+    /// This long after the first acknowledged write.
+    AfterFirstAcknowledgement(Duration),
+    /// This long after it began to write a cell whose name has this in it.
+    AfterBegun(&'static str, Duration),
+}
+
+/// How long a moment is waited for that may never come.
+const LONGEST_WAIT: Duration = Duration::from_millis(1500);
+
+/// A process that says [`Line`]s, and that somebody listens to.
+#[derive(Debug)]
+pub struct Victim {
+    child: Child,
+    heard: Arc<Heard>,
+    listener: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    lines: Mutex<Vec<Line>>,
+    more: Condvar,
+}
+
+impl Heard {
+    fn lines(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for(&self, wanted: impl Fn(&Line) -> bool, patience: Duration) {
+        let until = Instant::now() + patience;
+        let (mut seen, mut lines) = (0, self.lines());
+        loop {
+            if lines[seen..].iter().any(&wanted) {
+                return;
+            }
+            seen = lines.len();
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            lines = self.more.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// How a process ended, and what it had said.
+#[derive(Debug)]
+pub struct Ended {
+    /// Everything that it said.
+    pub lines: Vec<Line>,
+    /// How it ended.
+    pub status: ExitStatus,
+}
+
+impl Ended {
+    /// Whether it was killed, and did not end in another way before.
+    pub fn was_killed(&self) -> bool {
+        #[cfg(unix)]
+        return std::os::unix::process::ExitStatusExt::signal(&self.status) == Some(9);
+        #[cfg(not(unix))]
+        return !self.status.success();
+    }
+}
+
+impl Victim {
+    /// Starts a process and listens to it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(command: &mut Command) -> Result<Self, TortureError> {
+        let program = command.get_program().display().to_string();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|source| TortureError::Start { program: program.clone(), source })?;
+        let heard = Arc::new(Heard::default());
+        let output = child.stdout.take().ok_or(TortureError::NoOutput { program })?;
+        let listener = std::thread::spawn({
+            let heard = Arc::clone(&heard);
+            move || listen(output, &heard)
+        });
+        Ok(Self { child, heard, listener })
+    }
+
+    /// Waits for the moment, and kills it.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn kill_at(mut self, moment: Moment) -> Result<Ended, TortureError> {
+        let pause = match moment {
+            Moment::AfterStart(pause) => pause,
+            Moment::AfterFirstAcknowledgement(pause) => {
+                self.heard.wait_for(|line| matches!(line, Line::Acknowledged { .. }), LONGEST_WAIT);
+                pause
+            }
+            Moment::AfterBegun(part, pause) => {
+                let is_wanted = |line: &Line| matches!(line, Line::Begun { cell, .. } if cell.contains(part));
+                self.heard.wait_for(is_wanted, LONGEST_WAIT);
+                pause
+            }
+        };
+        std::thread::sleep(pause);
+        // On Unix this is SIGKILL.
+        self.child.kill().map_err(|source| TortureError::System { action: "kill a process", source })?;
+        self.end()
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn end(mut self) -> Result<Ended, TortureError> {
+        let status = self
+            .child
+            .wait()
+            .map_err(|source| TortureError::System { action: "wait for a process", source })?;
+        let _ = self.listener.join();
+        let lines = std::mem::take(&mut *self.heard.lines());
+        Ok(Ended { lines, status })
+    }
+}
+
+fn listen(output: ChildStdout, heard: &Heard) {
+    for text in BufReader::new(output).lines().map_while(Result::ok) {
+        let line = text.parse().unwrap_or_else(|_| Line::Corrupt(format!("a process said: {text}")));
+        heard.lines().push(line);
+        heard.more.notify_all();
+    }
+}

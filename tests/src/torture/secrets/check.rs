@@ -1,0 +1,116 @@
+//! Recovering after the kills, and saying what there is.
+
+use std::collections::BTreeMap;
+
+use keyway_core::PluginError as _;
+use keyway_host::stores::Phase;
+use keyway_secrets::{ListQuery, SecretStore as _, SecretVersion};
+
+use super::host::{Host, cell_of};
+use super::plan::Plan;
+use super::value;
+use crate::torture::line::{Line, State, say};
+
+/// Recovers, and says nothing unless something is wrong.
+pub(super) async fn recover(plan: &Plan) {
+    if let Err(fault) = recovered(plan).await {
+        say(&Line::Corrupt(fault));
+    }
+}
+
+/// Recovers, and says everything that is there.
+pub(super) async fn run(plan: &Plan) {
+    let lines = observe(plan).await;
+    for line in lines {
+        say(&line);
+    }
+}
+
+/// Recovers, and finds out everything that is there. Last comes [`Line::Complete`], unless the
+/// host could not be started or recovered at all.
+pub async fn observe(plan: &Plan) -> Vec<Line> {
+    let host = match recovered(plan).await {
+        Ok(host) => host,
+        Err(fault) => return vec![Line::Corrupt(fault)],
+    };
+    let mut lines = Vec::new();
+    let mut stores = BTreeMap::new();
+    match host.stores.list().await {
+        Ok(listed) => {
+            for summary in listed {
+                let name = summary.name.as_str().to_owned();
+                lines.push(Line::Observed { cell: name.clone(), state: State::of(&name) });
+                if summary.state.phase != Phase::Active {
+                    let phase = summary.state.phase;
+                    lines.push(Line::Corrupt(format!("{name} is {phase:?} after the recovery")));
+                }
+                let keys = State::of(host.labels(&summary.state.keys));
+                lines.push(Line::Observed { cell: format!("{name}/#keys"), state: keys });
+                if let Err(fault) = look_into(&host, &name, &mut lines).await {
+                    lines.push(Line::Corrupt(format!("{name}: {fault}")));
+                }
+                stores.insert(name, summary.plugin);
+            }
+        }
+        Err(error) => lines.push(Line::Corrupt(format!("the stores cannot be listed: {}", error.detail()))),
+    }
+    lines.extend(orphans(plan, &stores));
+    if let Err(error) = host.storage.verify() {
+        lines.push(Line::Corrupt(format!("the storage: {}", error.detail())));
+    }
+    host.storage.close();
+    lines.push(Line::Complete);
+    lines
+}
+
+async fn recovered(plan: &Plan) -> Result<Host, String> {
+    let host = Host::start(plan).await.map_err(|error| format!("the host does not start: {error}"))?;
+    let outcomes = host.stores.recover(host.keys(), &|_| {}).await;
+    for recovered in outcomes.map_err(|error| format!("nothing can be recovered: {}", error.detail()))? {
+        if let Err(error) = recovered.outcome {
+            let (store, phase) = (recovered.store, recovered.phase);
+            return Err(format!("{store}, {phase:?}, cannot be recovered: {}", error.detail()));
+        }
+    }
+    Ok(host)
+}
+
+/// Lists a store with all values, and reads each secret once more by itself.
+async fn look_into(host: &Host, name: &str, lines: &mut Vec<Line>) -> Result<(), String> {
+    let store = host.open(name).await.map_err(|error| error.detail())?;
+    let mut query = ListQuery::all().with_values().limit(50);
+    loop {
+        let page = store.list(&query).await.map_err(|error| error.detail())?;
+        for listed in page.secrets {
+            let address = listed.header.address;
+            let secret =
+                store.get(&address).await.map_err(|error| format!("{address}: {}", error.detail()))?;
+            if !listed.value.is_some_and(|value| value.same_as(&secret.value)) {
+                return Err(format!("{address} is listed with another value than it has"));
+            }
+            let Some(token) = value::token(&secret.value) else {
+                return Err(format!("{address} holds half a value, or one that nobody wrote"));
+            };
+            // Only secrets that are compared and set have versions that the ledger follows.
+            let is_chain = address.name.as_str().starts_with("chain");
+            let version = secret.header.version.map(SecretVersion::number).filter(|_| is_chain);
+            let cell = format!("{name}/{}", cell_of(&address));
+            lines.push(Line::Observed { cell, state: State::Present { token, version } });
+        }
+        match page.next {
+            Some(next) => query = query.after(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Files of stores that the host does not know: a deletion that was acknowledged took the file
+/// away first, and a creation is noted down before the file is made.
+fn orphans(plan: &Plan, stores: &BTreeMap<String, String>) -> Vec<Line> {
+    let Ok(files) = std::fs::read_dir(Host::files(&plan.folder).join("secrets")) else { return Vec::new() };
+    let names = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned());
+    names
+        .filter(|name| !name.starts_with('.') && !stores.contains_key(name))
+        .map(|name| Line::Corrupt(format!("the file {name} belongs to no store")))
+        .collect()
+}

@@ -1,0 +1,185 @@
+//! The host that the processes run: the real engine over one SQLite file, with files beside it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_core::{ErrorKind, PluginError as _, Plugins, plugins};
+use keyway_host::stores::{HostedStore, Stores, StoresError};
+use keyway_seal::{Key, KeyId, KeyRing};
+use keyway_secrets::{
+    EnvironmentName, NewEnvironment, SecretAddress, SecretName, SecretStore as _, StoreName,
+};
+use keyway_storage::{CommitMode, Sqlite, Storage};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::defect::{Defect, LazyStorage};
+use super::plan::Plan;
+
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
+
+/// The store on records that all write to.
+pub(super) const RECORDS: &str = "records";
+/// The store on a file that all write to.
+pub(super) const FILES: &str = "files";
+/// The environment in which half of the secrets on records are.
+pub(super) const ENVIRONMENT: &str = "staging";
+
+/// The keys that a store of a making task begins with, and those that it is moved to.
+pub(super) const BORN: &str = "born";
+pub(super) const GROWN: &str = "grown";
+
+/// The host of a process.
+pub(super) struct Host {
+    pub(super) stores: Stores,
+    pub(super) storage: Sqlite,
+    keys: KeyRing,
+    labels: Vec<(KeyId, String)>,
+    plan: Plan,
+}
+
+impl Host {
+    /// Starts the engine. What was cut short stays so.
+    pub(super) async fn start(plan: &Plan) -> Result<Self, String> {
+        let path = plan.folder.join("host.db");
+        let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
+        let storage = Sqlite::options().commit_mode(mode).open(&path).map_err(|error| error.detail())?;
+        let lent: Arc<dyn Storage> = match plan.defect {
+            Some(Defect::AcknowledgesBeforeWriting) => {
+                Arc::new(LazyStorage::over(storage.clone()).await.map_err(|error| error.detail())?)
+            }
+            _ => Arc::new(storage.clone()),
+        };
+        let registry = PLUGINS.registry().map_err(|faults| faults.to_string())?;
+        let host_keys = ring(["host".to_owned()]);
+        let stores = Stores::start(registry, lent, host_keys).await.map_err(|error| error.detail())?;
+        let labels: Vec<String> = (plan.oldest_key..=plan.newest_key)
+            .rev()
+            .map(label)
+            .chain([BORN.to_owned(), GROWN.to_owned()])
+            .collect();
+        let keys = ring(labels.clone());
+        let labels = keys.ids().zip(labels).collect();
+        Ok(Self { stores, storage, keys, labels, plan: plan.clone() })
+    }
+
+    /// All keys that a store may need.
+    pub(super) fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    /// What the keys of a store are called, one after the other.
+    pub(super) fn labels(&self, ids: &[KeyId]) -> String {
+        let name =
+            |id: &KeyId| self.labels.iter().find(|(known, _)| known == id).map(|(_, label)| label.as_str());
+        ids.iter().map(|id| name(id).unwrap_or("unknown")).collect::<Vec<_>>().join("+")
+    }
+
+    /// Makes a store, sealed by the key of this label.
+    pub(super) async fn create(
+        &self,
+        name: &str,
+        plugin: &str,
+        label: &str,
+    ) -> Result<HostedStore, StoresError> {
+        self.stores
+            .create(&store_name(name), plugin, self.configuration(plugin), &ring([label.to_owned()]))
+            .await
+    }
+
+    /// Opens a store. Another process may rotate it between two of our looks, so that the keys
+    /// that were noted down are the wrong ones: then it looks again.
+    pub(super) async fn open(&self, name: &str) -> Result<HostedStore, StoresError> {
+        let mut attempts = 0;
+        loop {
+            match self.stores.open(&store_name(name), &self.keys).await {
+                Err(error) if error.kind() == ErrorKind::WrongKey && attempts < 50 => {
+                    attempts += 1;
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Opens one of the two stores that all write to; makes it if nobody did.
+    pub(super) async fn main_store(&self, name: &str) -> Result<HostedStore, StoresError> {
+        let plugin = if name == FILES { "convection-generic" } else { "generic" };
+        let store = match self.open(name).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                match self.create(name, plugin, &label(self.plan.oldest_key)).await {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => self.open(name).await?,
+                    other => other?,
+                }
+            }
+            other => other?,
+        };
+        if name == RECORDS {
+            let environment = EnvironmentName::new(ENVIRONMENT)?;
+            match store.create_environment(NewEnvironment { name: environment, external_url: None }).await {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists && !is_passing(error.kind()) => {
+                    return Err(error.into());
+                }
+                _ => {}
+            }
+        }
+        Ok(store)
+    }
+
+    /// Where the file of a store on files is.
+    pub(super) fn files(folder: &Path) -> std::path::PathBuf {
+        folder.join("convection")
+    }
+
+    fn configuration(&self, plugin: &str) -> Value {
+        match plugin {
+            "convection-generic" => json!({ "directory": Self::files(&self.plan.folder) }),
+            _ => json!({}),
+        }
+    }
+}
+
+/// Errors that tell a writer to look again, and that say that nothing happened: others were first,
+/// or the store was rotated to keys that this handle does not have.
+pub(super) fn is_passing(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Conflict | ErrorKind::WrongKey | ErrorKind::Unavailable { .. })
+}
+
+/// What key number `number` of the main stores is called.
+pub(super) fn label(number: u64) -> String {
+    number.to_string()
+}
+
+/// The keys of these names. They are no secrets: all processes derive the same.
+pub(super) fn ring(labels: impl IntoIterator<Item = String>) -> KeyRing {
+    let keys = labels.into_iter().map(|label| {
+        let mut bytes: [u8; 32] = Sha256::digest(format!("keyway torture {label}")).into();
+        Key::from_bytes(&mut bytes)
+    });
+    KeyRing::new(keys).expect("different labels give different keys")
+}
+
+pub(super) fn store_name(name: &str) -> StoreName {
+    StoreName::new(name).expect("a name of ours")
+}
+
+/// The address of a secret that is written `name` or `environment:name` in a cell.
+pub(super) fn address(text: &str) -> SecretAddress {
+    let name = |name: &str| SecretName::new(name).expect("a name of ours");
+    match text.split_once(':') {
+        None => SecretAddress::shared(name(text)),
+        Some((environment, text)) => {
+            let environment = EnvironmentName::new(environment).expect("a name of ours");
+            SecretAddress::in_environment(name(text), environment)
+        }
+    }
+}
+
+/// What a cell calls the secret at an address.
+pub(super) fn cell_of(address: &SecretAddress) -> String {
+    match &address.environment {
+        None => address.name.to_string(),
+        Some(environment) => format!("{environment}:{}", address.name),
+    }
+}

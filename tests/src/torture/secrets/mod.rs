@@ -1,0 +1,46 @@
+//! The torture of secret stores: through the host's engine, records on SQLite and Convection's files.
+//!
+//! Several processes write at once, each with several tasks: secrets of their own, secrets that
+//! all of them change (by compare-and-set where there are versions), stores that are made, rotated
+//! and deleted, and rotations of the stores that the others write to. They are killed one by one;
+//! so are, now and then, those that recover. Then a fresh process recovers and says what it
+//! finds.
+
+mod check;
+mod defect;
+mod host;
+mod life;
+mod parent;
+mod plan;
+mod power;
+mod value;
+mod writer;
+
+pub use check::observe;
+pub use defect::Defect;
+pub use parent::{Options, run};
+pub use plan::{Plan, Role, Tasks};
+pub use power::{CutOptions, power_cuts};
+
+use super::TortureError;
+
+/// What a process does that [`run`] started: `plan` is its last argument.
+///
+/// # Errors
+/// When the plan cannot be read, or the process has no runtime.
+pub fn child(plan: &str) -> Result<(), TortureError> {
+    let plan: Plan = serde_json::from_str(plan)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .map_err(|source| TortureError::System { action: "start a runtime", source })?;
+    runtime.block_on(async {
+        match plan.role {
+            Role::Write => writer::run(plan).await,
+            Role::Recover => check::recover(&plan).await,
+            Role::Check => check::run(&plan).await,
+        }
+    });
+    Ok(())
+}

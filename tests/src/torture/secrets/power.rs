@@ -1,0 +1,60 @@
+//! Power cuts under a process that writes to secret stores.
+
+use std::path::{Path, PathBuf};
+
+use super::check;
+use super::plan::{Plan, Role, Tasks};
+use crate::torture::cuts::{Cuts, cut_power};
+use crate::torture::trace::Trace;
+use crate::torture::{Report, TortureError};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct CutOptions {
+    /// As that of [`Options`](super::Options).
+    pub program: PathBuf,
+    /// The program strace.
+    pub strace: PathBuf,
+    /// The tasks of the traced process, and how much each does.
+    pub tasks: Tasks,
+    /// Whether the stores that all tasks write to are rotated meanwhile.
+    pub rotates: bool,
+    /// Where power is cut.
+    pub cuts: Cuts,
+}
+
+/// Traces a process that writes to secret stores, and cuts its power again and again.
+///
+/// # Errors
+/// When nothing can be traced. What is wrong with the stores is in the report.
+pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
+    let system = |source| TortureError::System { action: "make a folder", source };
+    let folder = tempfile::tempdir().map_err(system)?;
+    // What the process is told is what it opens, and what the trace shows: so no symbolic links.
+    let root = folder.path().canonicalize().map_err(system)?;
+    let rotates = if options.rotates { ["files", "records"].map(String::from).to_vec() } else { Vec::new() };
+    let plan = Plan {
+        role: Role::Write,
+        folder: root.clone(),
+        seed: options.cuts.seed,
+        slot: 0,
+        round: 0,
+        oldest_key: 0,
+        newest_key: 1,
+        rotates,
+        tasks: options.tasks,
+        defect: None,
+    };
+    let arguments = ["child".to_owned(), serde_json::to_string(&plan)?];
+    let trace = Trace::of(&options.strace, &options.program, &arguments)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .map_err(|source| TortureError::System { action: "start a runtime", source })?;
+    let mut look = |left: &Path| {
+        let plan = Plan { role: Role::Check, folder: left.to_owned(), ..plan.clone() };
+        runtime.block_on(check::observe(&plan))
+    };
+    cut_power(&trace, &root, options.cuts, &mut look)
+}

@@ -1,0 +1,320 @@
+//! After a store is closed, no secret that went through it is left in the memory of the process.
+//!
+//! A child process takes a marked secret, masked, so that nobody holds it but the types that are to
+//! wipe it. It puts it through a store, closes everything and waits. The parent reads all memory of
+//! the child, and finds the mark nowhere. What this does not show stands in SECURITY.md.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use keyway_core::{Plugins, SecretValue, Structured, Table, plugins};
+use keyway_host::stores::Stores;
+use keyway_seal::{Key, KeyRing};
+use keyway_secrets::{ListQuery, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore, StoreName};
+use keyway_storage::{Memory, Sqlite, Storage};
+use keyway_tests::services::Skip;
+use serde_json::json;
+
+const CASE: &str = "KEYWAY_HYGIENE_CASE";
+const FOLDER: &str = "KEYWAY_HYGIENE_FOLDER";
+const MASKED: &str = "KEYWAY_HYGIENE_MASKED";
+
+/// Each byte of the needle is handed over with these bits flipped.
+const MASK: u8 = 0b0101_1011;
+/// Long enough that a reallocation moves it, and that its parts are told from chance.
+const NEEDLE_BYTES: usize = 192;
+/// What is looked for: each whole part of this length. The allocator writes over the beginning of what
+/// is freed, so a part at the end shows more than the beginning.
+const PART_BYTES: usize = 24;
+
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
+
+/// A needle, masked; another one each time, and text when it is not.
+fn masked_needle() -> Vec<u8> {
+    let mut noise = [0; NEEDLE_BYTES];
+    File::open("/dev/urandom").unwrap().read_exact(&mut noise).unwrap();
+    noise.iter().map(|byte| (b'a' + byte % 26) ^ MASK).collect()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// The needle, straight into the type that wipes it.
+fn unmasked(masked: &[u8]) -> String {
+    let mut text = String::with_capacity(masked.len());
+    text.extend(masked.iter().map(|byte| char::from(byte ^ MASK)));
+    text
+}
+
+/// Not a test by itself: the process whose memory is looked at.
+#[test]
+#[ignore = "started by another test"]
+fn child() {
+    let Ok(case) = std::env::var(CASE) else { return };
+    let folder = std::env::var_os(FOLDER).unwrap();
+    let hex = std::env::var(MASKED).unwrap();
+    let masked: Vec<u8> =
+        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
+    // A control keeps it, or only forgets to wipe it.
+    let mut kept = None;
+    match case.as_str() {
+        "kept" => kept = Some(unmasked(&masked)),
+        "dropped" => drop(std::hint::black_box(unmasked(&masked))),
+        case => {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+            runtime.block_on(use_a_store(case, folder.as_ref(), &masked));
+            runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+        }
+    }
+    // Without a line buffer of the test's that somebody else may hold.
+    let mut out = std::io::stdout();
+    out.write_all(b"\nready\n").unwrap();
+    out.flush().unwrap();
+    let _ = std::io::stdin().read(&mut [0]);
+    drop(std::hint::black_box(kept));
+}
+
+/// How many steps a case has.
+const STEPS: u32 = 7;
+
+async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
+    // `case@n` stops after n steps and leaves the store open.
+    let (case, steps) = match case.split_once('@') {
+        Some((case, steps)) => (case, Some(steps.parse().unwrap())),
+        None => (case, None),
+    };
+    let ring = || KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let (host_keys, keys, new_keys) = (ring(), ring(), ring());
+    let sqlite = (case != "generic-memory").then(|| Sqlite::open(folder.join("host.db")).unwrap());
+    let storage: Arc<dyn Storage> = match &sqlite {
+        Some(sqlite) => Arc::new(sqlite.clone()),
+        None => Arc::new(Memory::new()),
+    };
+    let plugin = if case.starts_with("convection") { "convection-generic" } else { "generic" };
+    let configuration = match plugin {
+        "generic" => json!({}),
+        _ => json!({ "directory": folder }),
+    };
+    let stores = Stores::start(PLUGINS.registry().unwrap(), storage, host_keys).await.unwrap();
+    let name = StoreName::new("s").unwrap();
+    let store = stores.create(&name, plugin, configuration, &keys).await.unwrap();
+    let at = |name: &str| SecretAddress::shared(SecretName::new(name).unwrap());
+    let value = || match case.split_once('+') {
+        Some((_, "structured")) => {
+            let mut table = Table::new();
+            table.push_new("inside", Structured::text(unmasked(masked)));
+            SecretValue::Structured(Structured::Table(table))
+        }
+        // What has to be escaped takes other ways through the format of a file.
+        Some((_, "escaped")) => {
+            let mut text = String::with_capacity(2 * (masked.len() + "\"\\\n\u{1}\u{e9}'".len()));
+            for _ in 0..2 {
+                text.extend(masked.iter().map(|byte| char::from(byte ^ MASK)));
+                text.push_str("\"\\\n\u{1}\u{e9}'");
+            }
+            SecretValue::text(text)
+        }
+        // More than the first buffer that anybody would take.
+        Some((_, "large")) => {
+            let mut bytes = Vec::with_capacity(300 * masked.len());
+            bytes.extend((0..300).flat_map(|_| masked).map(|byte| byte ^ MASK));
+            SecretValue::text(String::from_utf8(bytes).unwrap())
+        }
+        Some((_, "bytes")) => SecretValue::bytes(unmasked(masked).into_bytes()),
+        _ => SecretValue::text(unmasked(masked)),
+    };
+    let last = steps.unwrap_or(STEPS);
+    for step in 0..last {
+        match step {
+            0 => drop(store.create(NewSecret::new(at("a"), value())).await.unwrap()),
+            1 => assert!(store.get(&at("a")).await.unwrap().value.same_as(&value())),
+            2 => drop(store.modify(&at("a"), SecretChange::value(value())).await.unwrap()),
+            // Refused values go the same way.
+            3 => assert!(store.create(NewSecret::new(at("a"), value())).await.is_err()),
+            4 => {
+                let page = store.list(&ListQuery::all().with_values()).await.unwrap();
+                assert!(page.secrets.iter().all(|secret| secret.value.as_ref().unwrap().same_as(&value())));
+            }
+            5 => store.rotate(&new_keys, &|_| {}).await.unwrap(),
+            _ => store.destroy(&at("a"), None).await.unwrap(),
+        }
+    }
+    if steps.is_some() {
+        // Less comes after it that would write over what was left: stricter than closing.
+        std::mem::forget((store, stores, sqlite));
+        return;
+    }
+    drop((store, stores));
+    if let Some(sqlite) = sqlite {
+        sqlite.close();
+    }
+}
+
+/// A child that has done its part and waits; it ends when it is dropped.
+struct Waiting(Child);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(case: &str, folder: &Path, masked: &[u8]) -> Waiting {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "linux::child", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(CASE, case)
+        .env(FOLDER, folder)
+        .env(MASKED, hexadecimal(masked))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut waiting = Waiting(child);
+    let mut output = BufReader::new(waiting.0.stdout.take().unwrap());
+    let mut line = String::new();
+    while line.trim() != "ready" {
+        line.clear();
+        assert_ne!(output.read_line(&mut line).unwrap(), 0, "{case}: the child ended early");
+    }
+    waiting
+}
+
+/// Where in the memory of a process parts of the needle are: the names of the mappings.
+///
+fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
+    let maps = fs::read_to_string(format!("/proc/{process}/maps"))?;
+    let mut memory = File::open(format!("/proc/{process}/mem"))?;
+    let mut found = Vec::new();
+    for line in maps.lines() {
+        let mut fields = line.split_whitespace();
+        let (Some(range), Some(rights)) = (fields.next(), fields.next()) else { continue };
+        // The variables of the system's own, which nobody can read.
+        if !rights.starts_with('r') || line.ends_with("[vvar]") || line.ends_with("[vsyscall]") {
+            continue;
+        }
+        let (from, to) = range.split_once('-').unwrap();
+        let [from, to] = [from, to].map(|text| u64::from_str_radix(text, 16).unwrap());
+        let mut content = vec![0; usize::try_from(to - from).unwrap()];
+        memory.seek(SeekFrom::Start(from))?;
+        match memory.read_exact(&mut content) {
+            Ok(()) => {}
+            // Pages behind the end of a file that is mapped.
+            Err(_) if line.contains('/') || line.contains("[vvar") => continue,
+            Err(error) => return Err(error),
+        }
+        let times = parts_in(&content, masked);
+        if times > 0 {
+            found.push(format!("{line}: {times} parts"));
+        }
+    }
+    Ok(found)
+}
+
+/// How many parts of the needle are in `content`. A needle is small letters and nothing else, so only
+/// runs of letters that are long enough are compared.
+fn parts_in(content: &[u8], masked: &[u8]) -> usize {
+    let is_letter = |byte: &u8| byte.is_ascii_lowercase();
+    let (mut count, mut at) = (0, PART_BYTES - 1);
+    while at < content.len() {
+        if !is_letter(&content[at]) {
+            at += PART_BYTES;
+            continue;
+        }
+        let from = content[..at].iter().rposition(|byte| !is_letter(byte)).map_or(0, |before| before + 1);
+        let length = content[at..].iter().position(|byte| !is_letter(byte)).unwrap_or(content.len() - at);
+        let run = &content[from..at + length];
+        let is_part = |window: &[u8]| {
+            masked.chunks_exact(PART_BYTES).any(|part| part.iter().zip(window).all(|(a, b)| a ^ MASK == *b))
+        };
+        count += run.windows(PART_BYTES).filter(|window| is_part(window)).count();
+        at += length + PART_BYTES;
+    }
+    count
+}
+
+/// What is left of a needle in a process that did what `case` says; `None` where no process may look
+/// into another, which is reported.
+fn left_over(case: &str) -> Option<Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let masked = masked_needle();
+    let waiting = start(case, folder.path(), &masked);
+    match found_in(waiting.0.id(), &masked) {
+        Ok(found) => Some(found),
+        Err(error) => {
+            let reason = format!("the memory of another process cannot be read: {error}");
+            Skip::new("/proc", reason).report("secrets that are left in memory");
+            None
+        }
+    }
+}
+
+fn assert_nothing_left(cases: &[&str]) {
+    let mut left = Vec::new();
+    for case in cases {
+        for found in left_over(case).into_iter().flatten() {
+            left.push(format!("{case}: {found}"));
+        }
+    }
+    assert!(left.is_empty(), "{left:#?}");
+}
+
+#[test]
+fn a_store_on_records_leaves_no_secret_in_memory() {
+    assert_nothing_left(&[
+        "generic-memory",
+        "generic-sqlite",
+        "generic-sqlite+bytes",
+        "generic-sqlite+structured",
+        "generic-sqlite+large",
+    ]);
+}
+
+#[test]
+fn a_store_on_a_file_leaves_no_secret_in_memory() {
+    assert_nothing_left(&["convection", "convection+structured", "convection+escaped", "convection+large"]);
+}
+
+#[test]
+fn each_step_leaves_no_secret_in_memory() {
+    let cases: Vec<String> = [
+        "generic-memory",
+        "generic-sqlite",
+        "convection",
+        "convection+structured",
+        "convection+escaped",
+        "convection+large",
+    ]
+    .into_iter()
+    .flat_map(|case| (1..=STEPS).map(move |steps| format!("{case}@{steps}")))
+    .collect();
+    assert_nothing_left(&cases.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_part_is_found_wherever_it_lies() {
+    let masked = masked_needle();
+    let part: Vec<u8> = masked[48..72].iter().map(|byte| byte ^ MASK).collect();
+    for before in 0..80 {
+        for filler in [b'a', b'-'] {
+            let content = [&vec![filler; before][..], &part, &[filler; 50]].concat();
+            assert_eq!(parts_in(&content, &masked), 1, "after {before}");
+            assert_eq!(parts_in(&content[..before + 23], &masked), 0);
+        }
+    }
+}
+
+/// The proof that the search finds something.
+#[test]
+fn what_is_kept_or_not_wiped_is_found() {
+    for case in ["kept", "dropped"] {
+        if let Some(found) = left_over(case) {
+            assert!(!found.is_empty(), "{case}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The torture of secret stores: a short run, and the proof that it notices.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use keyway_core::{Plugins, SecretValue, plugins};
+use keyway_host::stores::{Phase, Stores};
+use keyway_seal::{Key, KeyRing};
+use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore, StoreName};
+use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
+use keyway_tests::torture::Report;
+use keyway_tests::torture::secrets::{self, Defect, Options};
+use serde_json::json;
+
+fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_torture"));
+    let report = secrets::run(&Options { program, kills, seed, defect }, &mut |_| {}).unwrap();
+    if defect.is_some() {
+        // Nobody will look at what was broken on purpose.
+        for folder in &report.kept {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+    report
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_a_kill() {
+    let report = torture(20, 3, None);
+    assert_eq!(report.findings, [], "kept in {:?}", report.kept);
+    assert!(report.kills >= 20 && report.checks >= 5, "{report:?}");
+    assert!(report.acknowledged >= 8, "the writers did write: {report:?}");
+}
+
+#[test]
+fn a_storage_engine_that_acknowledges_before_it_writes_is_caught() {
+    let report = torture(40, 1, Some(Defect::AcknowledgesBeforeWriting));
+    assert!(report.lost() > 0, "{report:?}");
+}
+
+#[test]
+fn a_file_that_is_written_where_it_lies_is_caught() {
+    let report = torture(40, 1, Some(Defect::WritesInPlace));
+    assert!(report.corrupt() > 0, "{report:?}");
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_torture")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn the_program_ends_with_the_counts_and_says_how_to_repeat() {
+    let output = run(&["secrets", "--kills", "3", "--power-cuts", "0", "--seed", "5"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert_eq!(text.lines().last(), Some("lost 0, corrupt 0"), "{text}");
+    assert!(text.contains("cargo xtask torture secrets --kills 3 --power-cuts 0 --seed 5"), "{text}");
+
+    let output = run(&["secrets", "--kills", "20", "--defect", "acknowledges-before-writing"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for line in text.lines().filter_map(|line| line.strip_prefix("what is wrong was kept in ")) {
+        let _ = std::fs::remove_dir_all(line);
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_said() {
+    for arguments in [&[][..], &["cheese"], &["secrets", "--kills", "x"], &["secrets", "--defect", "none"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+/// Fails from the n-th commit on, as if the process had died there.
+#[derive(Debug)]
+struct Dying {
+    inner: Arc<dyn Storage>,
+    commits_left: AtomicI64,
+}
+
+#[async_trait]
+impl Storage for Dying {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Err(StorageError::Closed);
+        }
+        self.inner.commit(batch).await
+    }
+}
+
+/// What the torture found first: Convection seals with a key drawn from the ring, and during a
+/// rotation a handle has a ring of new and old keys.
+#[tokio::test]
+async fn a_handle_from_the_middle_of_a_rotation_does_not_bring_back_old_keys() {
+    const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
+    let ring = || KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let (host_keys, old, new) = (ring(), ring(), ring());
+    let start = async |storage: &Arc<dyn Storage>| {
+        let registry = PLUGINS.registry().unwrap();
+        Stores::start(registry, Arc::clone(storage), host_keys.clone()).await.unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let name = StoreName::new("s").unwrap();
+    let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+    let stores = start(&storage).await;
+    let settings = json!({ "directory": folder.path() });
+    stores.create(&name, "convection-generic", settings, &old).await.unwrap();
+
+    // The host that rotates dies before it can note down that the file is rotated.
+    let dying: Arc<dyn Storage> =
+        Arc::new(Dying { inner: Arc::clone(&storage), commits_left: AtomicI64::new(1) });
+    let rotates = start(&dying).await.open(&name, &old).await.unwrap();
+    rotates.rotate(&new, &|_| {}).await.unwrap_err();
+    let both = new.with_retiring(&old);
+    let from_the_middle = stores.open(&name, &both).await.unwrap();
+    assert_eq!(from_the_middle.state().await.unwrap().phase, Phase::Rotating);
+    for recovered in start(&storage).await.recover(&both, &|_| {}).await.unwrap() {
+        recovered.outcome.unwrap();
+    }
+    // With two keys to draw from, this goes well by chance once in 2^30 times.
+    for number in 0..30 {
+        let address = SecretAddress::shared(SecretName::new(format!("a{number}")).unwrap());
+        from_the_middle.create(NewSecret::new(address, SecretValue::text("1"))).await.unwrap();
+        stores.open(&name, &new).await.unwrap();
+    }
+}

@@ -1,0 +1,181 @@
+//! Executables in other languages, written for the tests (`tests/watts_plugins`), through the plugin `process`:
+//! described, configured, asked, and taken back, as a host does.
+
+use std::path::Path;
+
+use futures_executor::block_on;
+use keyway_core::PluginError as _;
+use keyway_issuers::{
+    Context, CredentialRequest, Description, IntentId, Issued, Issuer, IssuerError, Json, Login, Outcome,
+    Parameters, PartKind, Revocation, UserInfo,
+};
+use keyway_process::{ProcessConfiguration, ProcessIssuer};
+
+/// A plugin, and what it said about itself.
+struct Plugin {
+    issuer: ProcessIssuer,
+    description: Description,
+}
+
+impl Plugin {
+    fn new(interpreter: &str, file: &str, change: impl FnOnce(&mut ProcessConfiguration)) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("watts_plugins").join(file);
+        let mut configuration = ProcessConfiguration::new(interpreter);
+        configuration.arguments = vec![path.to_str().unwrap().to_owned()];
+        change(&mut configuration);
+        let issuer = ProcessIssuer::new(&configuration).unwrap();
+        let description = block_on(issuer.describe()).unwrap();
+        Self { issuer, description }
+    }
+
+    /// Joe, with what an operator configured.
+    fn joe(&self, configured: &[(&str, &str)]) -> Context {
+        let configured: Vec<_> = configured.iter().map(|(name, value)| (*name, Json::from(*value))).collect();
+        let resolved =
+            self.description.resolve_configuration(configured.iter().map(|(name, value)| (*name, value)));
+        let user = UserInfo::new("https://issuer.example.com/", "joe")
+            .with("name", "J\u{f6}e \u{1F600}")
+            .with("groups", Json::from(serde_json::json!(["a", "b"])));
+        Context::new(user).with_configuration(resolved.unwrap())
+    }
+
+    fn ask(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        self.description.fitting_set(&request.parameters).unwrap();
+        block_on(self.issuer.request(request))
+    }
+
+    #[track_caller]
+    fn issued(&self, request: &CredentialRequest) -> Issued {
+        match self.ask(request).unwrap() {
+            Outcome::Issued(issued) => {
+                issued.state.check_keeps_no_secret(&issued.credential).unwrap();
+                issued
+            }
+            login @ Outcome::LoginRequired(_) => panic!("{login:?}"),
+        }
+    }
+
+    fn revoke(&self, context: &Context, issued: &Issued) {
+        for _ in 0..2 {
+            // Twice is as once (decision W6).
+            block_on(self.issuer.revoke(&Revocation::new(context.clone(), issued.state.clone()))).unwrap();
+        }
+    }
+}
+
+#[test]
+fn info_in_python() {
+    let plugin = Plugin::new("python3", "info.py", |configuration| configuration.allow_argv = true);
+    assert_eq!(plugin.description.version(), "1.0.0");
+    assert!(plugin.description.user_interface().without_parameters);
+    let joe = plugin.joe(&[]);
+    let issued = plugin.issued(&CredentialRequest::new(joe.clone()).with_parameters(Parameters::new()));
+    assert_eq!(issued.state.as_str(), "user_info");
+    let value = |name: &str| {
+        issued
+            .credential
+            .iter()
+            .find(|part| part.name == name)
+            .unwrap_or_else(|| panic!("{name}"))
+            .expose_value()
+    };
+    assert_eq!(value("user id"), joe.user.as_str());
+    // The slash at the end counts, and slashes are escaped.
+    assert_eq!(value("user id, decoded"), r#"{"issuer":"https:\/\/issuer.example.com\/","subject":"joe"}"#);
+    assert_eq!(value("name"), "J\u{f6}e \u{1F600}");
+    assert_eq!(value("groups"), r#"["a", "b"]"#);
+    let all = issued.credential.last().unwrap();
+    assert!(matches!(&all.kind, PartKind::Textfile { save_as: Some(name), .. } if name == "info.json"));
+    plugin.revoke(&joe, &issued);
+}
+
+#[test]
+fn ssh_keys_in_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("authorized_keys");
+    std::fs::write(&file, "ssh-rsa AAAA somebody else\n").unwrap();
+    let plugin =
+        Plugin::new("sh", "ssh_keys.sh", |configuration| configuration.parallel = 1.try_into().unwrap());
+    assert!(!plugin.description.user_interface().without_parameters);
+    let joe = plugin.joe(&[("key_file", file.to_str().unwrap())]);
+
+    let key = Parameters::new().with("pub_key", "ssh-ed25519 AAAAC3/NzaC1+lZDI1NTE5 joe@home");
+    let issued = plugin.issued(&CredentialRequest::new(joe.clone()).with_parameters(key.clone()));
+    let other = plugin.issued(&CredentialRequest::new(joe.clone()).with_parameters(key.clone()));
+    assert!(issued.state.as_str().starts_with("KEYS_") && issued.state != other.state);
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        kept.contains(&format!("ssh-ed25519 AAAAC3/NzaC1+lZDI1NTE5 {}\n", issued.state.as_str())),
+        "{kept}"
+    );
+
+    plugin.revoke(&joe, &issued);
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(!kept.contains(issued.state.as_str()) && kept.contains(other.state.as_str()), "{kept}");
+    assert!(kept.starts_with("ssh-rsa AAAA somebody else\n"));
+
+    let wrong = Parameters::new().with("pub_key", "$(touch /tmp/x)");
+    let error = plugin.ask(&CredentialRequest::new(joe).with_parameters(wrong)).unwrap_err();
+    assert_eq!(error.user_message(), "This is no public key.");
+    let nowhere = CredentialRequest::new(plugin.joe(&[])).with_parameters(key);
+    assert_eq!(plugin.ask(&nowhere).unwrap_err().detail(), "key_file is not configured");
+}
+
+#[test]
+fn a_vault_in_python_that_needs_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("passwords");
+    let plugin =
+        Plugin::new("python3", "vault.py", |configuration| configuration.parallel = 4.try_into().unwrap());
+    assert!(plugin.description.features().stdin);
+    let joe = plugin.joe(&[("file", file.to_str().unwrap())]).with_access_token("a-token-of-joe");
+
+    let label = Parameters::new().with("label", "for \"work\" & <play>\n");
+    let issued: Vec<Issued> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6)
+            .map(|_| {
+                let request = CredentialRequest::new(joe.clone()).with_parameters(label.clone());
+                let plugin = &plugin;
+                scope.spawn(move || plugin.issued(&request))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let kept = || -> serde_json::Value { serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap() };
+    for issued in &issued {
+        assert_eq!(kept()[issued.state.as_str()], issued.credential[0].expose_value());
+        assert_eq!(issued.credential[1].expose_value(), "for \"work\" & <play>\n");
+        plugin.revoke(&joe, issued);
+    }
+    assert_eq!(kept(), serde_json::json!({}));
+
+    let closed = plugin
+        .joe(&[("file", file.to_str().unwrap()), ("closed", "True")])
+        .with_access_token("a-token-of-joe");
+    let error = plugin.ask(&CredentialRequest::new(closed)).unwrap_err();
+    assert_eq!(error.user_message(), "The vault is closed.");
+    // The end of its error output is kept for the log, without the token that it wrote there.
+    assert!(error.detail().contains("asked by joe with [REDACTED]"), "{}", error.detail());
+}
+
+#[test]
+fn a_portal_in_python_that_wants_another_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = Plugin::new("python3", "portal.py", |configuration| configuration.idempotent = true);
+    assert!(plugin.issuer.capabilities().idempotent);
+    let joe = plugin.joe(&[("folder", folder.path().to_str().unwrap())]);
+    let request = CredentialRequest::new(joe.clone().with_intent(IntentId::new("intent-1").unwrap()));
+    match plugin.ask(&request).unwrap() {
+        Outcome::LoginRequired(login) => assert_eq!(login.provider, "portal"),
+        issued @ Outcome::Issued(_) => panic!("{issued:?}"),
+    }
+
+    let login = Login { user_info: UserInfo::new("https://portal.example.com", "joe17"), access_token: None };
+    let joe = joe.with_login(login);
+    let request = CredentialRequest::new(joe.clone().with_intent(IntentId::new("intent-1").unwrap()));
+    let issued = plugin.issued(&request);
+    assert!(issued.credential[0].expose_value().starts_with("for joe17\n"));
+    assert_eq!(issued, plugin.issued(&request), "one credential for one intent");
+    plugin.revoke(&joe, &issued);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,66 @@
+"""Makes passwords and keeps them in a file. It answers requests from standard input only."""
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+import sys
+
+argument = len(sys.argv) > 1
+encoded = sys.argv[1] if argument else sys.stdin.read()
+given = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+
+
+def answer(**entries):
+    json.dump(entries, sys.stdout)
+    sys.exit(0 if entries["result"] == "ok" else 1)
+
+
+if given["action"] == "parameter":
+    answer(
+        result="ok",
+        version="2.1",
+        developer_email="somebody@example.org",
+        conf_params=[
+            {"name": "file", "type": "string", "default": ""},
+            {"name": "closed", "type": "boolean", "default": False},
+        ],
+        request_params=[
+            [],
+            [
+                {"key": "label", "name": "label", "description": "what it is for", "type": "textarea", "mandatory": True},
+                {"key": "note", "name": "note", "description": "anything", "type": "textarea", "mandatory": False},
+            ],
+        ],
+        features={"stdin": True, "colour": "blue"},
+    )
+
+if argument:
+    answer(result="error", user_msg="The service is not set up.", log_msg="a request came as an argument")
+
+configuration = given["conf_params"]
+# What the log must not show: a host that is right takes the token out of this.
+print("asked by", given["user_info"]["sub"], "with", given.get("access_token"), file=sys.stderr)
+if configuration["closed"]:
+    answer(result="error", user_msg="The vault is closed.", log_msg="closed by configuration")
+
+with open(configuration["file"], "a+") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    file.seek(0)
+    passwords = json.loads(file.read() or "{}")
+    if given["action"] == "request":
+        state = secrets.token_hex(8)
+        passwords[state] = secrets.token_urlsafe(24)
+        credential = [{"name": "password", "type": "text", "value": passwords[state]}]
+        if "label" in given["params"]:
+            credential.append({"name": "label", "type": "textarea", "value": given["params"]["label"], "rows": 2})
+        result = {"result": "ok", "credential": credential, "state": state}
+    else:
+        passwords.pop(given["cred_state"], None)
+        result = {"result": "ok"}
+    file.truncate(0)
+    file.write(json.dumps(passwords))
+    file.flush()
+    os.fsync(file.fileno())
+answer(**result)
