@@ -88,6 +88,11 @@ impl GenericStore {
         Ok(store)
     }
 
+    /// The store itself.
+    pub fn store(&self) -> &Arc<dyn SecretStore> {
+        &self.store
+    }
+
     fn on(storage: Arc<dyn Storage>, key: SecretString, ring: KeyRing) -> Result<Self, Trouble> {
         let registry = PLUGINS.registry()?;
         let plugin = registry.get::<SecretStores>("generic")?;

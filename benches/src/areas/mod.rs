@@ -6,6 +6,7 @@ mod footprint;
 pub mod registry;
 pub mod seal;
 pub mod secrets;
+mod secrets_client;
 
 use crate::row::Row;
 
@@ -28,7 +29,11 @@ pub const AREAS: &[Area] = &[
     Area { name: "compatibility", about: "parsing and matching of version ranges", run: compatibility::run },
     Area { name: "registry", about: "collecting and looking up a hundred plugins", run: registry::run },
     Area { name: "seal", about: "sealing and opening of Fernet tokens", run: seal::run },
-    Area { name: "secrets", about: "the generic store on SQLite with 100,000 secrets", run: secrets::run },
+    Area {
+        name: "secrets",
+        about: "the generic store with 100,000 secrets, and the client on it",
+        run: secrets::run,
+    },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];

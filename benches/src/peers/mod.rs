@@ -2,6 +2,7 @@
 //!
 //! `semver` and `fernet` need no file here: they are called where they are compared.
 
+pub mod counting;
 pub mod generic;
 pub mod primitives;
 pub mod sqlite;

@@ -145,18 +145,25 @@ pub enum Outcome {
     /// It failed. A secret that is not there is `Failed(NotFound)`, also when the caller
     /// was given a default value in its place.
     Failed(ErrorKind),
-    /// The future was dropped before the operation ended. Whether a write took effect is
-    /// not known.
+    /// The future was dropped before the operation ended, or the store panicked. Whether a
+    /// write took effect is not known.
     Cancelled,
+}
+
+impl Outcome {
+    /// `done`, `cancelled`, or the code of the kind of failure.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed(kind) => kind.code(),
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Done => "done",
-            Self::Failed(kind) => kind.code(),
-            Self::Cancelled => "cancelled",
-        })
+        f.write_str(self.as_str())
     }
 }
 
@@ -190,12 +197,8 @@ impl<'a> Call<'a> {
     }
 
     /// As [`end`](Self::end), for a single secret that a layer gave.
-    pub(crate) fn end_in_layer<T>(
-        mut self,
-        result: Result<T, Error>,
-        layer: impl FnOnce(&T) -> Layer,
-    ) -> Result<T, Error> {
-        self.report(result.as_ref().ok().map(layer), result.as_ref().err());
+    pub(crate) fn end_in<T>(mut self, layer: Layer, result: Result<T, Error>) -> Result<T, Error> {
+        self.report(result.as_ref().ok().map(|_| layer), result.as_ref().err());
         result
     }
 
@@ -245,9 +248,23 @@ fn trace(access: &Access<'_>) {
                 ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Conflict | ErrorKind::Invalid
             )
     );
+    macro_rules! event {
+        ($level:ident) => {
+            tracing::$level!(
+                client = access.client,
+                requester = access.requester,
+                operation = access.operation.as_str(),
+                key = access.key,
+                environment = access.environment,
+                layer = access.layer.map(Layer::as_str),
+                outcome = access.outcome.as_str(),
+                "secrets"
+            )
+        };
+    }
     if callers {
-        tracing::debug!(%access, "secrets");
+        event!(debug);
     } else {
-        tracing::warn!(%access, "secrets");
+        event!(warn);
     }
 }

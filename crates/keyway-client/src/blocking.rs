@@ -10,10 +10,12 @@
 //!   that `keyway-host` opened needs tokio: say which one with [`Secrets::on`].
 //! * On a thread where a tokio runtime may be blocked (`spawn_blocking`) that runtime is
 //!   used.
-//! * In asynchronous code every method answers [`InsideRuntime`](Error::InsideRuntime) and
-//!   does nothing: waiting there could wait for a task that this very thread has to run.
-//!   tokio can tell only by a panic, which is contained here; its message still reaches the
+//! * In asynchronous code on tokio every method answers
+//!   [`InsideRuntime`](Error::InsideRuntime) and does nothing: waiting there could wait for a
+//!   task that this very thread has to run. tokio can tell only by a panic, which is
+//!   contained here (in a build with `panic = "unwind"`); its message still reaches the
 //!   process's panic hook.
+//! * Other executors cannot be noticed. In their tasks use the asynchronous client.
 
 use std::future::Future;
 use std::panic::catch_unwind;
@@ -22,6 +24,7 @@ use keyway_secrets::{Environment, SecretHeader, SecretVersion};
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 
+use crate::waiting::wait_for;
 use crate::{Bundle, Change, Draft, Error, ImportPlan, ListedName, Resolution, ResolvedSecret};
 
 /// The client that waits. See the [module](self) for where it may be used, and
@@ -76,12 +79,7 @@ impl Secrets {
         if let Some(runtime) = &self.runtime {
             return runtime.block_on(future);
         }
-        match futures_executor::enter() {
-            // Only a question: the executor enters by itself.
-            Ok(entered) => drop(entered),
-            Err(_) => return Err(Error::InsideRuntime),
-        }
-        futures_executor::block_on(future)
+        wait_for(future)
     }
 
     /// See [`crate::Secrets::in_environment`]. Does not wait.

@@ -108,6 +108,7 @@ mod remote;
 mod resolution;
 mod row;
 mod secret;
+mod waiting;
 
 pub use audit::{Access, AccessAudit, Operation, Outcome};
 pub use bundle::{Bundle, BundleError};

@@ -21,7 +21,7 @@ pub(super) fn write(bundle: &Bundle) -> Result<SecretString, BundleError> {
     }
     // The full size at once: growing would leave copies of secrets behind.
     let size = bundle.iter().map(|(key, value)| key.len() + 2 * value.expose_secret().len() + 4).sum();
-    let mut text = String::with_capacity(size);
+    let mut text = Zeroizing::new(String::with_capacity(size));
     for (key, value) in bundle.iter() {
         text.push_str(key);
         text.push_str("=\"");
@@ -33,7 +33,7 @@ pub(super) fn write(bundle: &Bundle) -> Result<SecretString, BundleError> {
         }
         text.push_str("\"\n");
     }
-    Ok(text.into())
+    Ok(text.as_str().into())
 }
 
 pub(super) fn read(text: &str) -> Result<Bundle, BundleError> {
@@ -111,9 +111,10 @@ impl<'a> Reader<'a> {
         let (value, rest) =
             self.rest.split_at(self.rest.find(|next| !is_plain(next)).unwrap_or(self.rest.len()));
         self.rest = rest;
-        match self.end_of_line() {
-            true => Ok(value.into()),
-            false => self.fault("the value needs quotes: a shell reads it in another way"),
+        if self.end_of_line() {
+            Ok(value.into())
+        } else {
+            self.fault("the value needs quotes: a shell reads it in another way")
         }
     }
 
@@ -151,8 +152,8 @@ impl<'a> Reader<'a> {
                 other => value.push(other),
             }
         };
-        let taken = std::mem::take(&mut *value);
-        self.quoted(taken.into(), length)
+        // A copy of just the right length: cutting a text off may leave the rest behind.
+        self.quoted(value.as_str().into(), length)
     }
 
     /// At most so long is the value that begins here.
@@ -169,9 +170,10 @@ impl<'a> Reader<'a> {
     /// Goes on after a quoted value.
     fn quoted(&mut self, value: SecretString, length: usize) -> Result<SecretString, BundleError> {
         self.advance(length);
-        match self.end_of_line() {
-            true => Ok(value),
-            false => self.fault("a quoted value must end the line: put all of it into one pair of quotes"),
+        if self.end_of_line() {
+            Ok(value)
+        } else {
+            self.fault("a quoted value must end the line: put all of it into one pair of quotes")
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
+use zeroize::Zeroizing;
 
 use super::{Bundle, BundleError};
 
@@ -13,7 +14,7 @@ pub(super) fn write(bundle: &Bundle) -> SecretString {
     // growing would leave copies of secrets behind.
     let size =
         bundle.iter().map(|(key, value)| 6 * (key.len() + value.expose_secret().len()) + 12).sum::<usize>();
-    let mut text = String::with_capacity(size + 4);
+    let mut text = Zeroizing::new(String::with_capacity(size + 6));
     text.push_str("{\n");
     for (index, (key, value)) in bundle.iter().enumerate() {
         text.push_str(if index == 0 { "  " } else { ",\n  " });
@@ -22,7 +23,7 @@ pub(super) fn write(bundle: &Bundle) -> SecretString {
         push_text(&mut text, value.expose_secret());
     }
     text.push_str("\n}\n");
-    text.into()
+    text.as_str().into()
 }
 
 fn push_text(into: &mut String, text: &str) {
@@ -35,7 +36,10 @@ fn push_text(into: &mut String, text: &str) {
             '\r' => into.push_str("\\r"),
             '\t' => into.push_str("\\t"),
             control if u32::from(control) < 0x20 || control == '\u{7f}' => {
-                into.push_str(&format!("\\u{:04x}", u32::from(control)));
+                // Such characters are ASCII: two digits tell them.
+                let digit = |of: u32| char::from_digit(of, 16).unwrap_or('0');
+                into.push_str("\\u00");
+                into.extend([digit(u32::from(control) >> 4), digit(u32::from(control) & 15)]);
             }
             other => into.push(other),
         }

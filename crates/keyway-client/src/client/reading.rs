@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::Secrets;
 use crate::audit::Call;
 use crate::secret::layer_of;
-use crate::{Error, ListedName, Operation, ResolvedSecret};
+use crate::{Error, Layer, ListedName, Operation, ResolvedSecret, SecretValue};
 
 /// How many secrets are asked for at a time. A store may give fewer.
 const PAGE: usize = 1000;
@@ -69,12 +69,7 @@ impl Secrets {
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn get_required(&self, key: &str) -> Result<SecretString, Error> {
-        let call = Call::new(self, Operation::Get, Some(key), self.environment());
-        let text = self.resolve(key).await.and_then(|secret| {
-            let layer = layer_of(&secret.header);
-            Ok((ResolvedSecret::new(secret).into_text()?, layer))
-        });
-        Ok(call.end_in_layer(text, |(_, layer)| *layer)?.0)
+        self.resolve(Operation::Get, key, text).await
     }
 
     /// A secret with its header and the layer that gave it; `None` when it is not there.
@@ -98,9 +93,7 @@ impl Secrets {
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn retrieve(&self, key: &str) -> Result<ResolvedSecret, Error> {
-        let call = Call::new(self, Operation::Retrieve, Some(key), self.environment());
-        let secret = self.resolve(key).await.map(ResolvedSecret::new);
-        call.end_in_layer(secret, |secret| secret.layer)
+        self.resolve(Operation::Retrieve, key, |secret| Ok(ResolvedSecret::new(secret))).await
     }
 
     /// All secrets of the place that the client stands in, with their values, in bulk reads
@@ -156,20 +149,44 @@ impl Secrets {
 
     /// The rule: the layer that the client stands in, and where that has no such secret and
     /// the policy says so, the shared layer. At most two reads.
-    async fn resolve(&self, key: &str) -> Result<Secret, Error> {
+    ///
+    /// `take` is applied here, because a whole secret is large and costs time to hand on; for
+    /// the same reason what is rare has a future of its own.
+    async fn resolve<T>(
+        &self,
+        operation: Operation,
+        key: &str,
+        take: fn(Secret) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let call = Call::new(self, operation, Some(key), self.environment());
         // What is read may have a name that must not be created: it was listed, after all.
-        let address = self.address(SecretName::of_existing(key))?;
-        let store = self.store();
-        match store.get(&address).await {
-            Err(StoreError::SecretNotFound { .. }) if self.falls_back() => {
-                let SecretAddress { environment, name } = address;
-                let shared = SecretAddress::shared(name);
-                match store.get(&shared).await {
-                    Err(StoreError::SecretNotFound { .. }) => {
-                        Err(Error::SecretNotFound { key: shared.name, environment, shared_too: true })
-                    }
-                    other => Ok(other?),
-                }
+        let address = match self.address(SecretName::of_existing(key)) {
+            Ok(address) => address,
+            Err(error) => return call.end(Err(error)),
+        };
+        let error = match self.store().get(&address).await {
+            Ok(secret) => {
+                let layer = layer_of(&secret.header);
+                return call.end_in(layer, take(secret));
+            }
+            Err(error) => error,
+        };
+        if !(self.falls_back() && matches!(error, StoreError::SecretNotFound { .. })) {
+            return call.end(Err(error.into()));
+        }
+        match Box::pin(self.shared_secret(address)).await {
+            Ok(secret) => call.end_in(Layer::Shared, take(secret)),
+            Err(error) => call.end(Err(error)),
+        }
+    }
+
+    /// The shared secret of the key that was not there at `address`.
+    async fn shared_secret(&self, address: SecretAddress) -> Result<Secret, Error> {
+        let SecretAddress { environment, name } = address;
+        let shared = SecretAddress::shared(name);
+        match self.store().get(&shared).await {
+            Err(StoreError::SecretNotFound { .. }) => {
+                Err(Error::SecretNotFound { key: shared.name, environment, shared_too: true })
             }
             other => Ok(other?),
         }
@@ -249,6 +266,13 @@ fn with_value(listed: ListedSecret) -> Result<ResolvedSecret, Error> {
             operation: "list",
             violation: "it was asked for values, and left one out".to_owned(),
         })),
+    }
+}
+
+fn text(secret: Secret) -> Result<SecretString, Error> {
+    match secret.value {
+        SecretValue::Text(text) => Ok(text),
+        other => Err(Error::NotText { address: secret.header.address, kind: other.kind() }),
     }
 }
 

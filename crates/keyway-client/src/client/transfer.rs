@@ -47,7 +47,7 @@ impl Secrets {
             for secret in secrets {
                 let kind = secret.value.kind();
                 let SecretValue::Text(text) = secret.value else {
-                    let key = secret.header.address.name.as_str().to_owned();
+                    let key = secret.header.address.name.to_string();
                     return Err(BundleError::NotText { key, kind }.into());
                 };
                 bundle.push(secret.header.address.name.as_str(), text)?;

@@ -45,24 +45,66 @@ pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
         if !ours || value.is_empty() {
             continue;
         }
-        match name.trim() {
-            "access_key_id" => {
-                if fields.access_key_id.replace(value.into()).is_some() {
-                    return fault("access_key_id stands here a second time");
-                }
-            }
-            "secret_access_key" => {
-                if fields.secret_access_key.replace(value.into()).is_some() {
-                    return fault("secret_access_key stands here a second time");
-                }
-            }
-            "api_base" => {
-                if fields.api_base.replace(value.to_owned()).is_some() {
-                    return fault("api_base stands here a second time");
-                }
-            }
-            _ => {}
+        let twice = match name.trim() {
+            "access_key_id" => fields.access_key_id.replace(value.into()).is_some(),
+            "secret_access_key" => fields.secret_access_key.replace(value.into()).is_some(),
+            "api_base" => fields.api_base.replace(value.to_owned()).is_some(),
+            _ => false,
+        };
+        if twice {
+            return fault("the field stands here a second time");
         }
     }
     Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret as _;
+
+    fn shown(fields: &Fields) -> [Option<&str>; 3] {
+        let secret =
+            |field: &'_ Option<SecretString>| field.as_ref().map(|text| text.expose_secret().to_owned());
+        let texts =
+            [secret(&fields.access_key_id), secret(&fields.secret_access_key), fields.api_base.clone()];
+        // Leaked, because a test may: it makes comparing short.
+        texts.map(|text| text.map(|text| &*text.leak()))
+    }
+
+    #[test]
+    fn the_beginning_and_the_section_default_count() {
+        let text = "; a comment\n access_key_id = a b \r\n[other]\nsecret_access_key = no\n[ default ]\n\
+                    # another\nsecret_access_key=k=\napi_base =\nunknown = 1\n";
+        assert_eq!(shown(&parse(text).unwrap()), [Some("a b"), Some("k="), None]);
+        assert_eq!(shown(&parse("").unwrap()), [None, None, None]);
+    }
+
+    #[test]
+    fn faults_name_the_line() {
+        for (text, line) in [
+            ("access_key_id", 1),
+            ("\n[default\n", 2),
+            ("access_key_id=1\n[default]\naccess_key_id=2", 3),
+            ("secret_access_key=1\nsecret_access_key=1", 2),
+            ("{\"access_key_id\": \"1\"}", 1),
+        ] {
+            assert_eq!(parse(text).err().map(|fault| fault.line), Some(line), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_reads_what_is_written(id in "[!-~]{1,20}", key in "[!-~]{1,20}", base in "[!-~]{1,20}") {
+            let text = format!("[default]\naccess_key_id = {id}\nsecret_access_key={key}\napi_base\t=\t{base}\n");
+            let fields = parse(&text).unwrap();
+            assert_eq!(shown(&fields), [Some(&*id), Some(&*key), Some(&*base)]);
+        }
+
+        #[test]
+        fn it_survives_anything(text in "(?s).{0,200}") {
+            let _ = parse(&text);
+        }
+    }
 }

@@ -108,7 +108,8 @@ impl<'a> CredentialsSource<'a> {
         self
     }
 
-    /// Looks at all places. The file is opened only if a field is not found before it.
+    /// Looks at all places. The file is opened only if a key is not found before it, so that
+    /// a file that is not used need not be in order; only then its `api_base` counts.
     ///
     /// # Errors
     /// [`Missing`](CredentialsError::Missing) for a key that is nowhere; for the file
@@ -201,4 +202,143 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsErr
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(length).unwrap_or_default() + 1));
     file.take(LARGEST).read_to_string(&mut text).map_err(unreadable)?;
     Ok(Some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(source: CredentialsSource<'_>) -> Result<[String; 3], CredentialsError> {
+        let credentials = source.resolve()?;
+        Ok([credentials.access_key_id(), credentials.secret_access_key()]
+            .map(|key| key.expose_secret().to_owned())
+            .into_iter()
+            .chain([credentials.api_base().to_owned()])
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap())
+    }
+
+    fn from(pairs: &'static [(&str, &str)]) -> CredentialsSource<'static> {
+        CredentialsSource::new().environment(|name| {
+            pairs.iter().find(|(there, _)| *there == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    /// Writes a file that only its owner may read.
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    const BASE: &str = DEFAULT_API_BASE;
+
+    #[test]
+    fn the_first_name_that_is_not_blank_counts() {
+        for (pairs, id, key, base) in [
+            (&[("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "s")][..], "a", "s", BASE),
+            (
+                &[("ACCESS_KEY_ID", "a"), ("LOCKER_ACCESS_KEY_ID", "n"), ("SECRET_ACCESS_KEY", "s")],
+                "n",
+                "s",
+                BASE,
+            ),
+            (
+                &[("ACCESS_KEY_ID", "a"), ("LOCKER_ACCESS_KEY_ID", " "), ("SECRET_ACCESS_KEY", "s")],
+                "a",
+                "s",
+                BASE,
+            ),
+            (&[("ACCESS_KEY_ID", "a"), ("ACCESS_KEY_SECRET", "o")], "a", "o", BASE),
+            (
+                &[("ACCESS_KEY_ID", "a"), ("LOCKER_ACCESS_KEY_SECRET", "l"), ("SECRET_ACCESS_KEY", "s")],
+                "a",
+                "s",
+                BASE,
+            ),
+            (
+                &[("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "s"), ("LOCKER_API_BASE", "https://e/")],
+                "a",
+                "s",
+                "https://e",
+            ),
+        ] {
+            assert_eq!(resolved(from(pairs)).unwrap(), [id, key, base]);
+        }
+        assert!(matches!(
+            resolved(from(&[("ACCESS_KEY_ID", "a")])),
+            Err(CredentialsError::Missing { variable: "LOCKER_SECRET_ACCESS_KEY", .. })
+        ));
+        assert!(matches!(
+            resolved(from(&[])),
+            Err(CredentialsError::Missing { variable: "LOCKER_ACCESS_KEY_ID", .. })
+        ));
+    }
+
+    #[test]
+    fn each_field_comes_from_the_first_place_that_has_it() {
+        let file = file("access_key_id = file id\nsecret_access_key = file key\napi_base = https://file/\n");
+        let pairs = &[("ACCESS_KEY_ID", "environment id"), ("LOCKER_CLI_PATH", "/x")];
+        let source = || from(pairs).file(file.path());
+        assert_eq!(resolved(source()).unwrap(), ["environment id", "file key", "https://file"]);
+        let explicit = source().access_key_id("explicit id").api_base("https://explicit/");
+        assert_eq!(resolved(explicit).unwrap(), ["explicit id", "file key", "https://explicit"]);
+        let blank = source().access_key_id(" ").api_base("");
+        assert_eq!(resolved(blank).unwrap(), ["environment id", "file key", "https://file"]);
+        assert_eq!(source().resolve().unwrap().program(), Some(Path::new("/x")));
+        assert_eq!(source().program("/y").resolve().unwrap().program(), Some(Path::new("/y")));
+        assert!(!format!("{:?}{:?}", source(), source().resolve().unwrap()).contains("file key"));
+    }
+
+    #[test]
+    fn the_home_directory_is_that_of_the_lent_environment() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().to_str().unwrap().to_owned();
+        let source = || {
+            CredentialsSource::new().environment(|name| (name == "HOME").then(|| path.clone())).home_file()
+        };
+        assert!(
+            matches!(resolved(source()), Err(CredentialsError::Missing { .. })),
+            "no file is an empty one"
+        );
+        let folder = home.path().join(".locker");
+        std::fs::create_dir(&folder).unwrap();
+        let file = file("[default]\naccess_key_id=a\nsecret_access_key=s\n");
+        std::fs::rename(file.path(), folder.join("credentials")).unwrap();
+        assert_eq!(resolved(source()).unwrap(), ["a", "s", BASE]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = file("access_key_id=a\nsecret_access_key=s\n");
+        for mode in [0o640, 0o604, 0o620, 0o644, 0o601] {
+            std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let error = resolved(CredentialsSource::new().file(file.path())).unwrap_err();
+            assert!(matches!(error, CredentialsError::ReadableByOthers { mode: found, .. } if found == mode));
+            assert!(error.to_string().contains("chmod 600"), "{error}");
+            // One that is not needed need not be in order.
+            let complete =
+                CredentialsSource::new().access_key_id("a").secret_access_key("s").file(file.path());
+            assert!(resolved(complete).is_ok());
+        }
+        for mode in [0o600, 0o400] {
+            std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(resolved(CredentialsSource::new().file(file.path())).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_names_the_line_and_no_key() {
+        let file = file("access_key_id=a\nn33dle\n");
+        let error = resolved(CredentialsSource::new().file(file.path())).unwrap_err();
+        assert!(matches!(error, CredentialsError::Syntax { line: 2, .. }));
+        assert!(!format!("{error} {error:?}").contains("n33dle"));
+        let folder = resolved(CredentialsSource::new().file(std::env::temp_dir())).unwrap_err();
+        let refused =
+            matches!(folder, CredentialsError::ReadableByOthers { .. } | CredentialsError::Unreadable { .. });
+        assert!(refused, "{folder:?}");
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 /// A service's answer without its contents (decision L6): which fields there were and of
-/// which types, in their order. Texts that are code words by their field's name (`object`,
+/// which types. Texts that are code words by their field's name (`object`,
 /// `error`, `code`, `kind`) are kept when they look like one, numbers and truth values only
 /// in the fields of an error object that are known to be harmless.
 ///
@@ -39,6 +39,27 @@ impl fmt::Display for RedactedBody {
 
 const DEEPEST: usize = 8;
 const MOST: usize = 32;
+/// The fields of an error in either form, by name.
+const FIELDS: [&str; 18] = [
+    "code",
+    "data",
+    "details",
+    "error",
+    "id",
+    "jsonrpc",
+    "kind",
+    "message",
+    "object",
+    "protocol_version",
+    "request_id",
+    "result",
+    "retry_after_seconds",
+    "retryable",
+    "server_request_id",
+    "status_code",
+    "success",
+    "user_message",
+];
 
 fn redacted(field: Option<&str>, value: &Value, depth: usize) -> Value {
     match value {
@@ -62,8 +83,8 @@ fn redacted(field: Option<&str>, value: &Value, depth: usize) -> Value {
             .take(MOST)
             .map(|(name, value)| {
                 // A name may come from a secret too, in an answer that lists them.
-                let shown = if super::is_word(name) { name.clone() } else { "[name]".to_owned() };
-                (shown, redacted(Some(name), value, depth + 1))
+                let shown = if FIELDS.contains(&name.as_str()) { name } else { "[name]" };
+                (shown.to_owned(), redacted(Some(name), value, depth + 1))
             })
             .collect(),
     }

@@ -8,6 +8,8 @@ mod body;
 mod class;
 mod object;
 mod rpc;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::time::Duration;

@@ -92,6 +92,10 @@ pub fn program_output(output: &str, lines_to_skip: usize) -> Result<&str, Remote
 pub fn interpret<T: DeserializeOwned>(output: &str, lines_to_skip: usize) -> Result<Answer<T>, RemoteError> {
     let text = program_output(output, lines_to_skip)?;
     let protocol = |_| RemoteError::new(RemoteClass::Protocol);
+    // A list would do for a struct, too.
+    if !text.trim_start().starts_with('{') {
+        return Err(RemoteError::new(RemoteClass::Protocol));
+    }
     let signs: Signs<'_> = serde_json::from_str(text).map_err(protocol)?;
     if !signs.is_error() {
         return serde_json::from_str(text).map(Answer::Value).map_err(protocol);

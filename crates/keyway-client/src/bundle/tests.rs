@@ -1,0 +1,209 @@
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn bundle(entries: impl IntoIterator<Item = (String, String)>) -> Bundle {
+    let mut bundle = Bundle::new();
+    for (key, value) in entries {
+        bundle.push(&key, value).unwrap();
+    }
+    bundle
+}
+
+fn dotenv(text: &str) -> Vec<(String, String)> {
+    let bundle = Bundle::from_dotenv(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+    bundle.iter().map(|(key, value)| (key.to_owned(), value.expose_secret().to_owned())).collect()
+}
+
+/// What a POSIX shell reads.
+#[cfg(unix)]
+fn shell(text: &str, key: &str) -> Option<String> {
+    let script = format!("{text}\nprintf '%s|' \"${key}\"");
+    let mut child = Command::new("sh")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    output.status.success().then(|| text.strip_suffix('|').unwrap_or(&text).to_owned())
+}
+
+#[test]
+fn what_is_written() {
+    for (key, value, text) in [
+        ("A", "1", "A=\"1\"\n"),
+        ("A", "", "A=\"\"\n"),
+        ("_a", "é\\", "_a=\"é\\\\\"\n"),
+        ("A", "a b\"c\n$X", "A=\"a b\\\"c\n\\$X\"\n"),
+        ("a.b-c", "`id`", "a.b-c=\"\\`id\\`\"\n"),
+    ] {
+        let written = bundle([(key.to_owned(), value.to_owned())]).to_dotenv().unwrap();
+        assert_eq!(written.expose_secret(), text);
+    }
+    for key in ["1A", "A B", "", "-a", ".a", "ä", "A=", "A\n"] {
+        let error = bundle([(key.to_owned(), "x".to_owned())]).to_dotenv().unwrap_err();
+        assert!(matches!(error, BundleError::NotDotenv { .. }), "{key}");
+        assert!(!error.to_string().contains('\n'));
+    }
+    assert!(bundle([("A".to_owned(), "\0".to_owned())]).to_dotenv().is_err());
+}
+
+#[test]
+fn what_is_read() {
+    let text = "# a comment\n\n  export A=plain\t # more\nB='it $is\nliteral\\n'\nC=\"\\\"\\\\\\$\\`\\\nx\" #c\nD=\nE=a=b:c/é,@%+!\n";
+    let read = dotenv(text);
+    let read: Vec<_> = read.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let expected =
+        [("A", "plain"), ("B", "it $is\nliteral\\n"), ("C", "\"\\$`x"), ("D", ""), ("E", "a=b:c/é,@%+!")];
+    assert_eq!(read, expected);
+    assert!(dotenv("").is_empty());
+    assert_eq!(dotenv("A=1").len(), 1, "the last line may be without its end");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_shell_reads_the_same() {
+    let text = "# a comment\n\n  export A=plain\t # more\nB='it $is\nliteral\\n'\nC=\"\\\"\\\\\\$\\`\\\nx\" #c\nD=\nE=a=b:c/é,@%+!\n";
+    for (key, value) in dotenv(text) {
+        assert_eq!(shell(text, &key).as_ref(), Some(&value), "{key}");
+    }
+}
+
+#[test]
+fn what_is_refused_names_the_line() {
+    for (text, line) in [
+        ("A", 1),
+        ("A =1", 1),
+        ("A= 1", 1),
+        ("1A=1", 1),
+        ("\n=1", 2),
+        ("A=b c", 1),
+        ("A=$HOME", 1),
+        ("A=a#b", 1),
+        ("A=~", 1),
+        ("A=a;b", 1),
+        ("A=a\\ b", 1),
+        ("A='b'c", 1),
+        ("A='b'#c", 1),
+        ("A=\"b\"'c'", 1),
+        ("A='b\nc", 1),
+        ("A=\"b\n", 1),
+        ("A=1\nB=\"x\ny\\n\"", 3),
+        ("A=\"x\n$y\"", 2),
+        ("A=\"`id`\"", 1),
+        ("A=1\r\nB=2\r\n", 1),
+        ("A='1'\r\n", 1),
+        ("\u{feff}A=1", 1),
+        ("A='\0'", 1),
+        ("A='x\ny'\nB=\"\0\"", 3),
+    ] {
+        match Bundle::from_dotenv(text) {
+            Err(BundleError::Line { line: found, .. }) => assert_eq!(found, line, "{text:?}"),
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+    let twice = Bundle::from_dotenv("A='x\ny'\nB=1\nA=2").unwrap_err();
+    assert_eq!(twice, BundleError::Duplicate { key: "A".to_owned(), first: Some(1), line: Some(4) });
+    assert_eq!(twice.to_string(), "the key \"A\" stands twice, in the lines 1 and 4");
+    let windows = Bundle::from_dotenv("A=1\r\n").unwrap_err().to_string();
+    assert!(windows.contains("carriage return"), "{windows}");
+    let bom = Bundle::from_dotenv("\u{feff}A=1").unwrap_err().to_string();
+    assert!(bom.contains("byte order mark"), "{bom}");
+}
+
+#[test]
+fn json_of_both_shapes() {
+    let object = Bundle::from_json("{\"B\": \"2\", \"A\": \"\\u00e9\\n\"}").unwrap();
+    assert_eq!(object.get("A").unwrap().expose_secret(), "é\n");
+    let list = Bundle::from_json(
+        r#"[{"object": "secret", "key": "A", "value": "é\n", "id": 1, "data": {"key": "X"}}, {"value": "2", "key": "B"}]"#,
+    );
+    assert!(list.unwrap().same_as(&object));
+    for (text, expected) in [
+        ("{\n \"A\": }", BundleError::NotJson { line: 2, column: 7 }),
+        (
+            "{\"A\": \"1\", \"A\": \"1\"}",
+            BundleError::Duplicate { key: "A".to_owned(), first: None, line: None },
+        ),
+        ("{\"A\": 1}", BundleError::NotTextInJson { key: "A".to_owned() }),
+        ("{\"A\": null}", BundleError::NotTextInJson { key: "A".to_owned() }),
+        ("{\"A\": {\"b\": [1.5, -1, true]}}", BundleError::NotTextInJson { key: "A".to_owned() }),
+        ("[{\"key\": \"A\"}]", BundleError::NotTextInJson { key: "A".to_owned() }),
+        ("[{\"value\": \"A\"}]", BundleError::Shape("an entry has no key")),
+        ("[1]", BundleError::Shape("the file has another shape")),
+        ("\"A\"", BundleError::Shape("the file has another shape")),
+    ] {
+        assert_eq!(Bundle::from_json(text).unwrap_err(), expected, "{text}");
+    }
+    assert!(matches!(Bundle::from_json("{} {}"), Err(BundleError::NotJson { .. })));
+}
+
+#[test]
+fn json_is_what_other_readers_read() {
+    let all: String = (0..0x250_u32).filter_map(char::from_u32).chain("\u{2028}𝄞".chars()).collect();
+    let bundle = bundle([(all.clone(), all.clone()), (String::new(), String::new())]);
+    let json: serde_json::Value = serde_json::from_str(bundle.to_json().expose_secret()).unwrap();
+    assert_eq!(json, serde_json::json!({all.clone(): all, "": ""}));
+    assert_eq!(
+        serde_json::json!({}),
+        serde_json::from_str::<serde_json::Value>(Bundle::new().to_json().expose_secret()).unwrap()
+    );
+}
+
+proptest! {
+    #[test]
+    fn dotenv_out_and_in_is_the_identity(
+        entries in prop::collection::btree_map("[A-Za-z_][A-Za-z0-9_.-]{0,6}", "[^\0]{0,12}", 0..6),
+    ) {
+        let bundle = bundle(entries);
+        let text = bundle.to_dotenv().unwrap();
+        assert!(Bundle::from_dotenv(text.expose_secret()).unwrap().same_as(&bundle));
+    }
+
+    #[test]
+    fn json_out_and_in_is_the_identity(
+        entries in prop::collection::btree_map("(?s).{0,6}", "(?s).{0,12}", 0..6),
+    ) {
+        let bundle = bundle(entries);
+        assert!(Bundle::from_json(bundle.to_json().expose_secret()).unwrap().same_as(&bundle));
+    }
+
+    #[test]
+    fn readers_survive_anything(text in "(?s).{0,60}", lines in "([A=\"'\\\\$#\n\r é\0]|export ){0,40}") {
+        for text in [text, lines] {
+            let _ = Bundle::from_dotenv(&text);
+            let _ = Bundle::from_json(&text);
+        }
+    }
+}
+
+#[cfg(unix)]
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_shell_reads_what_is_written(value in "[^\0]{0,12}", hostile in "[\"'\\\\$`!#~*{}\n\t (a)=]{0,12}") {
+        for value in [value, hostile] {
+            let text = bundle([("A".to_owned(), value.clone())]).to_dotenv().unwrap();
+            assert_eq!(shell(text.expose_secret(), "A"), Some(value));
+        }
+    }
+
+    #[test]
+    fn what_is_read_a_shell_reads_alike(value in "[\"'\\\\$`!#~*?{}\n\t (ab)=:;&é^%]{0,8}") {
+        let text = format!("A={value}\n");
+        if let Ok(read) = Bundle::from_dotenv(&text)
+            && let Some(value) = read.get("A")
+            && read.len() == 1
+        {
+            assert_eq!(shell(&text, "A").as_deref(), Some(value.expose_secret()), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The operations of the seed one by one, and what they answer when they fail.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_client::{
+    Change, Draft, Error, ErrorKind, ExposeSecret, MediaKind, PluginError, RemoteClass, RemoteError,
+    SecretValue, SecretVersion, Secrets,
+};
+use keyway_secrets::StoreError;
+use support::{Spy, Trick, wait};
+
+#[test]
+fn the_operations_of_the_seed() {
+    wait(async {
+        let client = Secrets::new(support::store().await);
+        let header = client.create("K", Draft::from("v").described("a description")).await.unwrap();
+        assert_eq!(header.description.as_deref(), Some("a description"));
+        client.create_environment("staging", Some("staging.host")).await.unwrap();
+        let staging = client.in_environment("staging");
+        staging.create("K", "").await.unwrap();
+        assert_eq!(staging.get_or("K", "d").await.unwrap().expose_secret(), "", "an empty value is a value");
+
+        let second = client.modify("K", Change::none().without_description()).await.unwrap();
+        assert_eq!((second.description, second.version), (None, SecretVersion::new(2)));
+        assert_eq!(client.get("K").await.unwrap().unwrap().expose_secret(), "v");
+        let first = SecretVersion::FIRST;
+        assert_eq!(client.delete_if_version("K", first).await.unwrap_err().code(), "conflict");
+        client.delete_if_version("K", first.next()).await.unwrap();
+        assert!(client.get("K").await.unwrap().is_none());
+
+        let environment = client.modify_environment("staging", Some("new.host")).await.unwrap();
+        assert_eq!(environment.external_url.as_deref(), Some("new.host"));
+        assert_eq!(client.retrieve_environment("staging").await.unwrap(), environment);
+        assert_eq!(client.list_environments().await.unwrap(), std::slice::from_ref(&environment));
+        #[expect(deprecated, reason = "it must be there")]
+        {
+            assert_eq!(client.get_environment("staging").await.unwrap(), Some(environment));
+            assert_eq!(client.get_environment("nowhere").await.unwrap(), None);
+            assert_eq!(client.get_environment("").await.unwrap_err().code(), "invalid");
+        }
+        for (error, code) in [
+            (client.create_environment("staging", None).await.unwrap_err(), "conflict"),
+            (client.modify_environment("nowhere", None).await.unwrap_err(), "not_found"),
+            (client.create_environment("a\nb", None).await.unwrap_err(), "invalid"),
+            (staging.create("K", "again").await.map(drop).unwrap_err(), "conflict"),
+            (client.create("", "v").await.map(drop).unwrap_err(), "invalid"),
+            (client.in_environment("").get("K").await.map(drop).unwrap_err(), "invalid"),
+            (client.in_environment("").list().await.map(drop).unwrap_err(), "invalid"),
+        ] {
+            assert_eq!(error.code(), code, "{error}");
+        }
+    });
+}
+
+#[test]
+fn what_is_no_text_is_answered_typed() {
+    wait(async {
+        let client = Secrets::new(support::store().await);
+        client.create("K", SecretValue::bytes([0, 159, 146])).await.unwrap();
+        for error in [
+            client.get("K").await.map(drop).unwrap_err(),
+            client.get_or("K", "d").await.map(drop).unwrap_err(),
+            client.get_required("K").await.map(drop).unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::NotText { kind: MediaKind::Bytes, .. }), "{error:?}");
+            assert_eq!((error.code(), error.http_status()), ("invalid", Some(422)));
+        }
+        let found = client.retrieve("K").await.unwrap();
+        assert_eq!(found.value.expose_bytes(), Some(&[0, 159, 146][..]));
+        let listed = client.list().await.unwrap();
+        assert!(listed[0].value.same_as(&found.value));
+    });
+}
+
+#[test]
+fn messages_name_key_and_environment() {
+    wait(async {
+        let client = Secrets::new(support::store().await);
+        client.create_environment("prod", None).await.unwrap();
+        let prod = client.in_environment("prod");
+        let message = |error: Error| error.user_message();
+        let exact = message(prod.retrieve("KEY").await.unwrap_err());
+        assert_eq!(exact, "there is no secret \"KEY\" in the environment \"prod\"");
+        let layered = prod.with_resolution(keyway_client::Resolution::SharedFallback);
+        let layered = message(layered.retrieve("KEY").await.unwrap_err());
+        assert_eq!(layered, format!("{exact}, nor one that belongs to no environment"));
+        let unknown = client.in_environment("pord").retrieve("KEY").await.unwrap_err();
+        assert_eq!(unknown.code(), "not_found");
+        assert!(unknown.to_string().contains("no environment \"pord\""), "{unknown}");
+        assert!(!unknown.is_secret_not_found());
+        assert!(!unknown.description().is_empty());
+    });
+}
+
+/// A store in front of a service says what the service said, and the row is the same.
+#[test]
+fn rows_that_only_a_service_gives() {
+    wait(async {
+        let spy = Spy::new().await;
+        let client = Secrets::new(Arc::<Spy>::clone(&spy));
+        client.create("K", "v").await.unwrap();
+        for (class, code, status) in [
+            (RemoteClass::Authentication, "unauthorized", Some(401)),
+            (RemoteClass::PermissionDenied, "permission_denied", Some(403)),
+            (RemoteClass::RateLimit, "rate_limit", Some(429)),
+            (RemoteClass::NotFound, "not_found", Some(404)),
+            (RemoteClass::Server, "server_error", Some(500)),
+            (RemoteClass::Connection, "http_error", Some(503)),
+            (RemoteClass::Program, "cli_error", None),
+            (RemoteClass::Other, "locker_error", None),
+            (RemoteClass::Conflict, "conflict", Some(409)),
+            (RemoteClass::Validation, "invalid", Some(422)),
+        ] {
+            let remote = RemoteError::new(class);
+            let wrapped = [
+                StoreError::system("read", remote.clone()),
+                StoreError::Unavailable {
+                    what: "the service",
+                    retry_after: None,
+                    source: Some(Box::new(remote.clone())),
+                },
+            ];
+            for store_error in wrapped {
+                spy.next(Trick::Fail(store_error));
+                let error = client.retrieve("K").await.unwrap_err();
+                assert_eq!((error.code(), error.http_status()), (code, status));
+                assert!(matches!(&error, Error::Remote(kept) if **kept == remote), "{error:?}");
+            }
+        }
+        let wait = Duration::from_secs(7);
+        spy.next(Trick::Fail(StoreError::Unavailable {
+            what: "the service",
+            retry_after: Some(wait),
+            source: None,
+        }));
+        let error = client.get("K").await.unwrap_err();
+        assert_eq!((error.is_retryable(), error.retry_after()), (true, Some(wait)));
+        assert_eq!(error.kind(), ErrorKind::Unavailable { retry_after: Some(wait) });
+
+        // Of a service too, only a missing secret gives the default.
+        let remote = |word| RemoteError::new(RemoteClass::NotFound).with_word(Some(word));
+        spy.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
+        assert_eq!(client.get_or("K", "d").await.unwrap().expose_secret(), "d");
+        spy.next(Trick::Fail(StoreError::system("read", remote("environment_not_found"))));
+        assert_eq!(client.get_or("K", "d").await.unwrap_err().code(), "not_found");
+    });
+}
+
+/// Applications hand clients around and spawn their futures.
+#[test]
+fn clients_and_futures_go_anywhere() {
+    fn anywhere<T: Send + Sync + Clone + 'static>() {}
+    fn sendable<T: Send>(value: T) -> T {
+        value
+    }
+    anywhere::<Secrets>();
+    anywhere::<keyway_client::blocking::Secrets>();
+    wait(async {
+        let client = Secrets::new(support::store().await);
+        sendable(client.create("K", "v")).await.unwrap();
+        sendable(client.modify("K", String::from("w"))).await.unwrap();
+        sendable(client.get_or("K", "d")).await.unwrap();
+        sendable(client.list()).await.unwrap();
+        sendable(client.list_names()).await.unwrap();
+        sendable(client.list_environments()).await.unwrap();
+        let bundle = sendable(client.export()).await.unwrap();
+        sendable(client.import(&bundle)).await.unwrap();
+        sendable(client.delete("K")).await.unwrap();
+    });
+}
+
+#[test]
+fn a_client_stands_where_it_was_built_to_stand() {
+    use keyway_client::{Layer, Resolution};
+
+    wait(async {
+        let store = support::store().await;
+        let client = Secrets::builder(Arc::clone(&store))
+            .name("reports")
+            .requester("nightly")
+            .environment("prod")
+            .resolution(Resolution::SharedFallback)
+            .build();
+        assert_eq!(
+            (client.name(), client.requester(), client.environment()),
+            (Some("reports"), Some("nightly"), Some("prod"))
+        );
+        assert_eq!(client.create("K", "v").await.unwrap_err().code(), "not_found");
+        client.create_environment("prod", None).await.unwrap();
+        client.shared().create("K", "shared").await.unwrap();
+        assert_eq!(client.retrieve("K").await.unwrap().layer, Layer::Shared);
+        client.create("K", "own").await.unwrap();
+        assert_eq!(client.retrieve("K").await.unwrap().layer, Layer::Environment);
+        let other = client.on_behalf_of("somebody");
+        assert_eq!((other.requester(), other.environment()), (Some("somebody"), Some("prod")));
+        assert_eq!(
+            (client.shared().environment(), client.shared().resolution()),
+            (None, client.resolution())
+        );
+        assert!(Arc::ptr_eq(client.store(), &store), "clones share the store");
+    });
+}

@@ -1,0 +1,89 @@
+//! Export and import through a store.
+
+mod support;
+
+use std::sync::Arc;
+
+use keyway_client::{Bundle, BundleError, Error, ExposeSecret, Resolution, SecretValue, Secrets};
+use keyway_secrets::{SecretAddress, SecretName, StoreError};
+use support::{Spy, Trick, wait};
+
+fn bundle(entries: &[(&str, &str)]) -> Bundle {
+    let mut bundle = Bundle::new();
+    for (key, value) in entries {
+        bundle.push(key, *value).unwrap();
+    }
+    bundle
+}
+
+#[test]
+fn an_import_creates_changes_and_leaves_alone() {
+    wait(async {
+        let client = Secrets::new(support::store().await);
+        client.create_environment("prod", None).await.unwrap();
+        let prod = client.in_environment("prod").with_resolution(Resolution::SharedFallback);
+        client.create("shared", "s").await.unwrap();
+        prod.create("same", "1").await.unwrap();
+        prod.create("other", "2").await.unwrap();
+        prod.create("untouched", "3").await.unwrap();
+        prod.create("bytes", SecretValue::bytes("4")).await.unwrap();
+        let new = bundle(&[("bytes", "4"), ("other", "22"), ("same", "1"), ("shared", "s"), ("new", "5")]);
+        let plan = prod.plan_import(&new).await.unwrap();
+        // The shared secret is not in the layer that is written, so it is created there.
+        assert_eq!(plan.created, ["new", "shared"]);
+        assert_eq!(plan.changed, ["bytes", "other"]);
+        assert_eq!(plan.unchanged, ["same"]);
+        assert_eq!(prod.get("other").await.unwrap().unwrap().expose_secret(), "2", "a plan writes nothing");
+        assert_eq!(prod.import(&new).await.unwrap(), plan);
+        let version = prod.retrieve("same").await.unwrap().header.version.unwrap();
+        assert_eq!(version.number(), 1, "what is the same is not written");
+        let all = prod.with_resolution(Resolution::Exact).export().await.unwrap();
+        let mut expected = new.clone();
+        expected.push("untouched", "3").unwrap();
+        assert!(all.same_as(&expected));
+        let again = prod.import(&new).await.unwrap();
+        assert_eq!((again.created.len(), again.changed.len(), again.unchanged.len()), (0, 0, 5));
+    });
+}
+
+#[test]
+fn nothing_is_written_when_anything_is_not_acceptable() {
+    wait(async {
+        let client = Secrets::new(support::store().await);
+        let error = client.import(&bundle(&[("A", "1"), ("b\tc", "2")])).await.unwrap_err();
+        assert!(matches!(error, Error::Bundle(BundleError::Key { .. })), "{error:?}");
+        assert_eq!(error.code(), "invalid");
+        assert!(!error.to_string().contains('\t'));
+        let nowhere = client.in_environment("nowhere").import(&bundle(&[("A", "1")])).await.unwrap_err();
+        assert!(matches!(nowhere, Error::EnvironmentNotFound { .. }));
+        assert!(client.list_names().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn an_interrupted_import_says_where_and_goes_on() {
+    wait(async {
+        let spy = Spy::new().await;
+        let client = Secrets::new(Arc::<Spy>::clone(&spy));
+        let new = bundle(&[("A", "1"), ("B", "2")]);
+        let name = SecretName::new("A").unwrap();
+        // Somebody else creates it between the comparison and the write.
+        spy.next(Trick::Fail(StoreError::SecretExists { address: SecretAddress::shared(name) }));
+        let error = client.import(&new).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::ImportInterrupted { key, written: 0, total: 2, .. } if key.as_str() == "A")
+        );
+        assert_eq!(error.code(), "conflict");
+        assert_eq!(client.import(&new).await.unwrap().created, ["A", "B"]);
+    });
+}
+
+#[test]
+fn what_is_no_text_is_not_exported() {
+    wait(async {
+        let client = Secrets::new(support::store().await);
+        client.create("K", SecretValue::bytes("x")).await.unwrap();
+        let error = client.export().await.unwrap_err();
+        assert!(matches!(&error, Error::Bundle(BundleError::NotText { key, .. }) if key == "K"), "{error:?}");
+    });
+}
