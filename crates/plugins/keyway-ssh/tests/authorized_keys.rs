@@ -174,12 +174,13 @@ fn mode_and_owner_stay() {
         std::os::unix::fs::chown(&account.file, Some(12_345), Some(54_321)).unwrap();
     }
     let before = fs::metadata(&account.file).unwrap();
-    let state = ask(account.context(None), Some(KEY)).unwrap().state;
-    revoke(account.context(None), &state).unwrap();
-    let after = fs::metadata(&account.file).unwrap();
     let rights = |of: &fs::Metadata| (of.mode(), of.uid(), of.gid());
+    let state = ask(account.context(None), Some(KEY)).unwrap().state;
+    let after = fs::metadata(&account.file).unwrap();
     assert_eq!(rights(&after), rights(&before));
     assert_ne!(after.ino(), before.ino(), "it is replaced and not overwritten");
+    revoke(account.context(None), &state).unwrap();
+    assert_eq!(rights(&fs::metadata(&account.file).unwrap()), rights(&before));
     if root {
         // A new file belongs to whom the directory belongs to.
         let home = Account::new();

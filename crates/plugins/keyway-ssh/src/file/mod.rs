@@ -29,7 +29,7 @@ pub(crate) enum FileError {
     NotAFile(PathBuf),
     #[error("{} holds a secret and is open to others: take their rights away (chmod 600)", .0.display())]
     Exposed(PathBuf),
-    #[error("{} is longer than {} bytes: somebody put there what does not belong there", .0.display(), FilePath::MAX_CONTENT_BYTES)]
+    #[error("{} is or would be longer than {} bytes, which is more than is read: take out what is no longer needed", .0.display(), FilePath::MAX_CONTENT_BYTES)]
     TooLong(PathBuf),
     #[error("{} is locked or changed by others for too long", .0.display())]
     Busy(PathBuf),
@@ -112,6 +112,10 @@ impl FilePath {
             let found = self.find(&directory)?;
             let (wanted, answer) = edit(found.as_ref().map(|found| found.content.as_slice()))?;
             let Some(wanted) = wanted else { return Ok(answer) };
+            // It could not be read again.
+            if wanted.len() > Self::MAX_CONTENT_BYTES {
+                return Err(FileError::TooLong(self.path()).into());
+            }
             if self.replace(&directory, found.as_ref(), &wanted, new_mode)? {
                 return Ok(answer);
             }
