@@ -19,7 +19,6 @@ mod generation_example;
 mod lent_storage;
 pub mod mutants;
 mod operations;
-mod overheard;
 mod picture;
 mod place;
 mod polls;
