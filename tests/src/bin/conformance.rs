@@ -90,7 +90,7 @@ enum Task {
 fn main() -> ExitCode {
     if std::env::var_os(AS_EXECUTABLE).is_some() {
         let nothing = json!({});
-        return keyway_executable::run(|| Ok(keyway_executable::open(&EXECUTABLE, None, nothing)?));
+        return keyway_executable::run(|| Ok(keyway_executable::open(&EXECUTABLE, Some("echo"), nothing)?));
     }
     let outcome = options().and_then(|options| match options {
         None => {
@@ -206,26 +206,32 @@ fn candidates() -> Result<Vec<Candidate>, String> {
     Ok(candidates)
 }
 
-/// An issuer, and a request that it answers.
+/// An issuer, and a request that it answers: a line for each that needs to be told one.
 fn issuer(registration: &keyway_core::Registration) -> Result<Option<IssuerSubject>, String> {
-    match registration.id() {
-        // The executable is this program, run as one: the issuer `echo` of the tests.
-        "process" => echo(registration.id()).map(Some),
-        _ => Ok(IssuerSubject::of(registration)),
-    }
+    let Some(subject) = IssuerSubject::of(registration) else { return Ok(None) };
+    Ok(Some(match registration.id() {
+        "echo" => echo(subject),
+        // Its executable is this program, run as one: the issuer `echo` again.
+        "process" => echo(process(registration.id())?),
+        _ => subject,
+    }))
+}
+
+/// What the issuer `echo` of the tests answers and refuses.
+fn echo(subject: IssuerSubject) -> IssuerSubject {
+    let example = IssuerExample::new().parameter("say", "a word to say").configured("prefix", "kit/");
+    let refused = IssuerExample::new().parameter("say", "no").parameter("then", "refuse");
+    subject.example(example).refused(refused)
 }
 
 /// The plugin `process`, with an executable that `keyway-executable` made.
-fn echo(name: &str) -> Result<IssuerSubject, String> {
+fn process(name: &str) -> Result<IssuerSubject, String> {
     let this = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
     let mut configuration = ProcessConfiguration::new(text(&this)?);
     configuration.environment.insert(AS_EXECUTABLE.to_owned(), "1".to_owned());
     configuration.idempotent = true;
     configuration.parallel = PARALLEL;
-    let example = IssuerExample::new().parameter("say", "a word to say").configured("prefix", "kit/");
-    let refused = example.clone().parameter("say", "nothing to see").parameter("then", "refuse");
-    let subject = IssuerSubject::process(name, &configuration).map_err(|error| error.to_string())?;
-    Ok(subject.example(example).refused(refused))
+    IssuerSubject::process(name, &configuration).map_err(|error| error.to_string())
 }
 
 /// How many executables run at once.

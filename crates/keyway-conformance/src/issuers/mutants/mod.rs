@@ -94,11 +94,11 @@ mod tests {
     #[test]
     fn odd_issuers_that_are_right_pass() {
         for (subject, skipped) in [
-            (minimal(), 22),
+            (minimal(), 23),
             (reference(), 13),
             (strange(), 11),
-            (executable(), 12),
-            (strange_executable(), 13),
+            (executable(), 13),
+            (strange_executable(), 14),
         ] {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
