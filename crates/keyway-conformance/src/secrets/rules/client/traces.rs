@@ -3,7 +3,7 @@
 use super::audit::everything;
 use super::{Checked, SecretTrial};
 use crate::ensure;
-use crate::secrets::overheard::overheard;
+use crate::overheard::overheard;
 use crate::secrets::scene::Scene;
 
 rules! {
