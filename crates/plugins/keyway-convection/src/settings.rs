@@ -19,8 +19,15 @@ struct Settings {
 
 /// What a new store begins with.
 pub(crate) fn initial() -> Table {
-    let mut settings = Table::new();
-    settings.push_new("data", Structured::Table(Table::new()));
+    in_force(Table::new())
+}
+
+/// The settings in force: a table `data` that is left out is an empty one, as Convection's
+/// specification has it.
+pub(crate) fn in_force(mut settings: Table) -> Table {
+    if settings.get("data").is_none() {
+        settings.push_new("data", Structured::Table(Table::new()));
+    }
     settings
 }
 

@@ -60,6 +60,14 @@ fn operations(input: &Input) -> &[Value] {
 
 fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
     Ok(match (answer.get("ok"), upstream_error(answer)) {
+        // That the file could not be changed or shown says nothing of the plugin.
+        (None, Some(_)) if is_outside(call.operation) => Demand::Nothing.into(),
+        (Some(file), None) if call.operation == "file" && file.get("content").is_none() => {
+            let wanted = ["exists", "empty", "mode"].map(|key| (key, file.get(key).cloned()));
+            let holds =
+                move |file: &Value| wanted.iter().all(|(key, value)| file.get(*key) == value.as_ref());
+            Demand::answer(format!("like {file}"), holds).into()
+        }
         (None, Some(error)) => Demand::Refused(classes_of(error, call.operation)).into(),
         // The private fields of upstream's handle. There are none like them here.
         (Some(_), None) if call.operation == "internal" => Demand::Nothing.into(),
@@ -79,6 +87,11 @@ fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
         }
         _ => return Err(format!("{answer} has neither `ok` nor `error`")),
     })
+}
+
+/// Whether an operation goes to the file and not to the plugin.
+fn is_outside(operation: &str) -> bool {
+    ["file", "raw_write", "truncate", "remove_file", "patch_doc", "put_doc"].contains(&operation)
 }
 
 /// What an error of upstream's is here. Its names say too little: a `KeyError` is what exists, what
@@ -243,7 +256,11 @@ impl World {
                 sealed(&node, set)?
             }
         };
-        fs::write(self.path(), content).map_err(|_| Class::Internal)?;
+        // Upstream makes the folder as soon as a handle is opened.
+        let folder = self.root.path().join(self.plugin.folder);
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(self.path(), content))
+            .map_err(|_| Class::Internal)?;
         Ok(Value::Null)
     }
 }

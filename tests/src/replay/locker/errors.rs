@@ -60,6 +60,12 @@ fn table_row(object: &Value) -> Value {
     }
 }
 
+/// Whether an object says that it is an error.
+fn says_error(object: &Value) -> bool {
+    object.get("object") == Some(&"error".into())
+        || [Some(&Value::Bool(false)), Some(&"false".into())].contains(&object.get("success"))
+}
+
 /// An error object: its line of the table, and what of it is kept.
 pub(super) struct Table;
 
@@ -78,6 +84,9 @@ impl Adapter for Table {
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let object = input.value();
+        if !says_error(object) {
+            return vec![None, None];
+        }
         let status = object.get("status_code").filter(|status| !status.is_null() && !status.is_i64());
         let row = added_row(object).or_else(|| status.map(|_| table_row(object)));
         // A text may be anything, so no text is kept that is not a code word.
@@ -142,10 +151,6 @@ impl Adapter for Interpret {
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let rest = input.text("text").split('\n').skip(lines_to_skip(input)).collect::<Vec<_>>().join("\n");
         let object: Option<Value> = serde_json::from_str(&rest).ok().filter(Value::is_object);
-        let says_error = |object: &Value| {
-            object.get("object") == Some(&"error".into())
-                || [Some(&Value::Bool(false)), Some(&"false".into())].contains(&object.get("success"))
-        };
         let error = object.filter(|object| !is_raw(input) && says_error(object));
         vec![error.map(|object| Ruling::new("L6", Demand::Exactly(json!({ "error": table_row(&object) }))))]
     }
