@@ -1,7 +1,6 @@
 //! `request`: the gate, what a plugin prints, and the records that are left.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use keyway_host::grants::{GrantOutcome, SameState, Service};
 use keyway_issuers::wire::Profile;
@@ -11,7 +10,7 @@ use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use serde_json::{Map, Value, json};
 
 use super::desk::{self, Desk};
-use super::script::{Run, Script, filling};
+use super::script::{Run, Script, filling, hangs};
 use super::told;
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::oracle::watts::gate::{Fit, Sets};
@@ -20,9 +19,6 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, 
 
 /// A request, in both profiles: what the user gets, and what is stored.
 pub(super) struct Request;
-
-/// How long a plugin may take where the service does not say (decision W7).
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What the vector says of the service and of what is there before.
 struct Scene<'a> {
@@ -56,16 +52,11 @@ impl<'a> Scene<'a> {
     fn command(&self) -> Option<&'a str> {
         self.service["cmd"].as_str()
     }
+}
 
-    /// Whether the plugin sleeps longer than it may.
-    fn hangs(&self, input: &Input) -> bool {
-        let asleep = match input.get("sleep") {
-            Value::String(seconds) => seconds.parse().unwrap_or(0.0),
-            other => other.as_f64().unwrap_or(0.0),
-        };
-        let allowed = self.service["plugin_timeout"].as_u64().filter(|milliseconds| *milliseconds > 0);
-        asleep > allowed.map_or(DEADLINE, Duration::from_millis).as_secs_f64()
-    }
+/// Whether the session has no access token, which the real host does not survive.
+pub(super) fn has_no_token(input: &Input) -> bool {
+    input.get("user").get("access_token") == Some(&Value::Null)
 }
 
 /// A program that a service names by a command, described as if it had been asked.
@@ -110,7 +101,7 @@ async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
     let description = desk::description(&scene.service["params"]);
     let is_described = description.is_ok();
     let description = description.or_else(|_| desk::description(&Value::Null))?;
-    let run = Run { hangs: scene.hangs(input), ..Run::of(input) };
+    let run = Run { hangs: hangs(input), ..Run::of(input) };
     let impatient = run.hangs;
     let script = Arc::new(Script::new(profile, description.clone(), vec![run]));
     let issuer: Arc<dyn Issuer> = match scene.command() {
@@ -185,7 +176,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
         let answer = needs_shell.then(|| Ruling::refused("W7", &[Class::Program]));
         return [answer, Some(Ruling::new("W7", records(before, None, 0, &[])))];
     }
-    if scene.hangs(input) {
+    if hangs(input) {
         let answer = Ruling::refused("W7", &[Class::Deadline]);
         return [Some(answer), Some(Ruling::new("R2", records(before, None, 1, &[])))];
     }
@@ -195,7 +186,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     let Reading { answer, decision } = read_answer(printed);
     let is_taken = |state: &str| scene.preload.iter().any(|known| known == state);
     // A session without a token passes the gate, which asks for none (decision W5).
-    let decision = decision.or((input.get("user").get("access_token") == Some(&Value::Null)).then_some("W5"));
+    let decision = decision.or(has_no_token(input).then_some("W5"));
     match answer {
         Answer::Issued(entries, state) if !is_taken(&state) || scene.is_true("allow_same_state") => {
             let mut demanded = json!({ "granted": entries });

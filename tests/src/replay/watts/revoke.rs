@@ -8,8 +8,8 @@ use keyway_issuers::wire::Profile;
 use serde_json::{Value, json};
 
 use super::desk::{self, Desk};
-use super::request::only;
-use super::script::{Run, Script};
+use super::request::{has_no_token, only};
+use super::script::{Run, Script, hangs};
 use super::told;
 use crate::replay::oracle::watts::answer::{Printed, revocation};
 use crate::replay::oracle::watts::{Answer, Reading};
@@ -27,14 +27,16 @@ async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
     let desk = Desk::new();
     desk.preload(&name, &["state of the vector".to_owned()]).await?;
     let description = desk::description(&Value::Null)?;
-    let script = Script::new(profile, description, Vec::new()).revoking(Run::of(input));
+    let run = Run { hangs: hangs(input), ..Run::of(input) };
+    let impatient = run.hangs;
+    let script = Script::new(profile, description, Vec::new()).revoking(run);
     let mut service = Service::with_issuer(name, Arc::new(script))
         .enabled(input.get("service")["enabled"] != Value::Bool(false));
     if !is_true(&input.get("service")["forbid"]) {
         service = service.allow_everybody();
     }
     let services = (!is_true(input.get("drop_service"))).then_some(service);
-    let grants = desk.open(services, is_true(input.get("allow_drop")), false).await?;
+    let grants = desk.open(services, is_true(input.get("allow_drop")), impatient).await?;
     let listed = grants.list(&desk::user().user_id()).await.map_err(|_| Class::Internal)?;
     let grant = listed.first().ok_or(Class::Internal)?.id;
     let answer = match grants.revoke(grant, Context::new(desk::user())).await {
@@ -51,10 +53,16 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     if is_true(input.get("drop_service")) {
         return [None, None];
     }
+    let left = |kept: bool| Demand::Exactly(json!({ "kept": kept, "records": usize::from(kept) }));
+    if hangs(input) {
+        return [Some(Ruling::refused("W7", &[Class::Deadline])), Some(Ruling::new("W7", left(true)))];
+    }
     let run = Run::of(input);
     let lenient = profile == Profile::Lenient;
     let Reading { answer, decision } =
         revocation(Printed { text: &run.printed, success: run.is_success(), lenient });
+    // A session without a token is as good as another (decision W5).
+    let decision = decision.or(has_no_token(input).then_some("W5"));
     let Some(id) = decision else { return [None, None] };
     let (answer, kept) = match answer {
         Answer::Revoked => (Demand::done(), false),
@@ -62,8 +70,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
         Answer::Broken(class, _) => (Demand::Refused(only(class)), true),
         _ => return [None, None],
     };
-    let records = Demand::Exactly(json!({ "kept": kept, "records": usize::from(kept) }));
-    [Some(Ruling::new(id, answer)), Some(Ruling::new(id, records))]
+    [Some(Ruling::new(id, answer)), Some(Ruling::new(id, left(kept)))]
 }
 
 impl Adapter for Revoke {

@@ -3,6 +3,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{
@@ -60,6 +61,19 @@ fn printed(input: &Input) -> String {
 pub(super) fn filling(input: &Input) -> Option<usize> {
     let words = input.text("stdout_note").strip_prefix("value of the one text entry is ")?;
     words.strip_suffix(" x")?.parse().ok().filter(|length| *length <= 4 << 20)
+}
+
+/// How long a plugin may take where the service does not say (decision W7).
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Whether the plugin sleeps longer than it may.
+pub(super) fn hangs(input: &Input) -> bool {
+    let asleep = match input.get("sleep") {
+        Value::String(seconds) => seconds.parse().unwrap_or(0.0),
+        other => other.as_f64().unwrap_or(0.0),
+    };
+    let allowed = input.get("service")["plugin_timeout"].as_u64().filter(|milliseconds| *milliseconds > 0);
+    asleep > allowed.map_or(DEADLINE, Duration::from_millis).as_secs_f64()
 }
 
 fn signal(name: &str) -> i32 {
@@ -132,6 +146,9 @@ impl Issuer for Script {
     }
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        if self.revocation.hangs {
+            std::future::pending::<()>().await;
+        }
         if let Ok(mut revoked) = self.revoked.lock() {
             revoked.push(revocation.state.as_str().to_owned());
         }

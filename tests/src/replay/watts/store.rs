@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use keyway_host::grants::{GrantOutcome, Grants, GrantsError, SameState, Service};
+use keyway_host::grants::{GrantOutcome, Grants, GrantsError, Phase, SameState, Service};
 use keyway_issuers::wire::Profile;
-use keyway_issuers::{Context, CredentialRequest};
+use keyway_issuers::{Context, CredentialRequest, UserInfo};
 use serde_json::{Value, json};
 
 use super::desk::{self, Desk};
@@ -20,6 +20,11 @@ fn steps(input: &Input) -> &[Value] {
     input.get("steps").as_array().map_or(&[], Vec::as_slice)
 }
 
+/// Who asks: the user of all vectors, unless the step names another.
+fn subject(step: &Value) -> &str {
+    step["user"].as_str().unwrap_or("joe")
+}
+
 fn may_be_same(step: &Value) -> bool {
     step["same_ok"] == Value::Bool(true)
 }
@@ -32,7 +37,8 @@ async fn request(desk: &Desk, step: &Value) -> Result<(Grants, Result<GrantOutco
     let policy = if may_be_same(step) { SameState::Reuse } else { SameState::Reject };
     let service = Service::with_issuer(name.clone(), Arc::new(script)).allow_everybody().same_state(policy);
     let grants = desk.open([service], false, false).await?;
-    let answer = grants.request(&name, CredentialRequest::new(Context::new(desk::user()))).await;
+    let user = UserInfo::new(desk::user().issuer(), subject(step));
+    let answer = grants.request(&name, CredentialRequest::new(Context::new(user))).await;
     Ok((grants, answer))
 }
 
@@ -40,13 +46,14 @@ async fn request(desk: &Desk, step: &Value) -> Result<(Grants, Result<GrantOutco
 async fn replay(input: &Input) -> Result<Vec<Outcome>, Class> {
     let desk = Desk::new();
     let (mut outcomes, mut ids) = (Vec::new(), BTreeSet::new());
-    let mut total = 0;
+    let mut held = BTreeMap::<&str, usize>::new();
     for step in steps(input) {
         let outcome = match request(&desk, step).await {
             Ok((grants, answer)) => {
-                if let Outcome::Ok(records) = desk::records(&grants, None, Vec::new()).await {
-                    total = records["stored"].as_u64().unwrap_or_default();
-                }
+                let user = UserInfo::new(desk::user().issuer(), subject(step)).user_id();
+                let listed = grants.list(&user).await.map_err(|_| Class::Internal)?;
+                let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted);
+                held.insert(subject(step), granted.count());
                 match answer {
                     Ok(GrantOutcome::Granted(handed)) => {
                         ids.insert(handed.grant);
@@ -60,6 +67,7 @@ async fn replay(input: &Input) -> Result<Vec<Outcome>, Class> {
         };
         outcomes.push(outcome);
     }
+    let total: usize = held.values().sum();
     outcomes.push(Outcome::Ok(json!({ "total": total, "distinct_ids": ids.len() })));
     Ok(outcomes)
 }
@@ -81,17 +89,17 @@ impl Adapter for Store {
         if !has_other || !are_named {
             return (0..=steps.len()).map(|_| None).collect();
         }
-        let mut held = BTreeMap::<(&str, &str), ()>::new();
+        let mut held = BTreeSet::<(&str, &str, &str)>::new();
         let mut rulings: Vec<_> = steps
             .iter()
             .map(|step| {
                 let (Some(service), Some(state)) = (step["service"].as_str(), step["state"].as_str()) else {
                     return Some(Ruling::refused("W8", &[Class::BadResult]));
                 };
-                let result = match held.insert((service, state), ()) {
-                    None => "new_id",
-                    Some(()) if may_be_same(step) => "existing_id",
-                    Some(()) => "not_unique_state",
+                let result = match held.insert((subject(step), service, state)) {
+                    true => "new_id",
+                    false if may_be_same(step) => "existing_id",
+                    false => "not_unique_state",
                 };
                 Some(Ruling::new("W8", Demand::Exactly(result.into())))
             })
