@@ -216,7 +216,7 @@ impl Random {
                 *text = characters.into_iter().collect();
             }
             (value, _) => {
-                *value = [json!(0), json!(true), json!("x"), json!(-7), json!(1.5)][self.below(5)].clone()
+                *value = [json!(0), json!(true), json!("x"), json!(-7), json!(1.5)][self.below(5)].clone();
             }
         }
     }

@@ -49,3 +49,19 @@ pub(crate) fn check(settings: &Table) -> Result<(), StoreError> {
         .map_err(|error| StoreError::invalid(WHAT, error.to_string()))?;
     format::check_table(settings).map_err(|error| StoreError::invalid(WHAT, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_left_out_is_an_empty_one() {
+        let in_force = in_force(Table::new());
+        assert_eq!(in_force.to_json(), initial().to_json());
+        let mut given = Table::new();
+        let mut data = Table::new();
+        data.push_new("k", Structured::text("v"));
+        given.push_new("data", Structured::Table(data));
+        assert_eq!(super::in_force(given.clone()).to_json(), given.to_json());
+    }
+}

@@ -104,15 +104,15 @@ pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
         ("KeyError", "create") => &[Class::AlreadyExists, Class::Corrupt, Class::NoHandle],
         ("KeyError", _) => &[Class::NotFound, Class::Corrupt, Class::NoHandle],
         ("ValueError", "configure") => &[Class::NotFound, Class::Invalid],
-        ("SyntaxError" | "AttributeError" | "TypeError", "open") => &[Class::Invalid],
-        ("SyntaxError", _) => &[Class::Corrupt],
+        ("SyntaxError" | "AttributeError" | "TypeError", "open") | ("PathOutsideStoragePath", _) => {
+            &[Class::Invalid]
+        }
         ("AttributeError" | "TypeError" | "ValueError", _) => &[Class::Corrupt, Class::Invalid],
         ("RuntimeError" | "IncompleteError", _) => &[Class::Invalid, Class::Unsupported],
-        ("PathOutsideStoragePath", _) => &[Class::Invalid],
         (error, _) if error.ends_with("OSError") || error == "IsADirectoryError" => {
             &[Class::Internal, Class::Invalid]
         }
-        // The many errors of the TOML reader, and of UTF-8.
+        // The many errors of the TOML reader, of UTF-8, and of settings.
         _ => &[Class::Corrupt],
     }
 }
@@ -166,7 +166,7 @@ impl World {
                 Ok(true.into())
             }
             "ls" => Ok(files(self.root.path()).into()),
-            "file" => self.file(),
+            "file" => Ok(self.file()),
             "internal" => Ok(Value::Null),
             "locked" => Ok(is_busy(store.written_by()).into()),
             "raw_write" | "truncate" | "remove_file" | "patch_doc" | "put_doc" => self.outside(call),
@@ -210,9 +210,9 @@ impl World {
         Err(Class::WrongKey)
     }
 
-    fn file(&self) -> Answer {
+    fn file(&self) -> Value {
         let path = self.path();
-        let Ok(metadata) = fs::metadata(&path) else { return Ok(json!({ "exists": false })) };
+        let Ok(metadata) = fs::metadata(&path) else { return json!({ "exists": false }) };
         let mode = format!("0o{:o}", metadata.permissions().mode() & 0o777);
         let is_empty = metadata.len() == 0;
         let mut file = json!({ "exists": true, "empty": is_empty, "mode": mode });
@@ -226,7 +226,7 @@ impl World {
                 Err(_) => file["decrypts_with"] = Value::Null,
             }
         }
-        Ok(file)
+        file
     }
 
     /// Changes the file behind the plugin's back.

@@ -1,10 +1,13 @@
 //! `v1.table`, `v1.interpret`, `v2.err`: what a service's errors mean (decision L6).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_client::{Answer, RemoteClass, RemoteError, RpcError, interpret, program_output};
+use futures_executor::block_on;
+use keyway_client::{Answer, RemoteClass, RemoteError, RpcError, Secrets, interpret, program_output};
 use serde_json::{Value, json};
 
+use super::service::FailingService;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
 
 /// An error as the 1.x table has it.
@@ -205,8 +208,11 @@ impl Adapter for Rpc {
         });
         let message = input.text("message");
         let leaks = !message.is_empty() && format!("{error} {error:?}").contains(message);
-        let default = keyway_client::Error::from(error.clone()).is_secret_not_found();
-        let is_none = error.class() == RemoteClass::NotFound;
+        let client = Secrets::new(Arc::new(FailingService(error)));
+        #[expect(deprecated, reason = "upstream's name for it")]
+        let environment = block_on(client.get_environment("environment"));
+        let default = block_on(client.get_or("KEY", "default")).is_ok();
+        let is_none = matches!(environment, Ok(None));
         let outcomes = [told, default.into(), is_none.into(), leaks.into()];
         Observed::steps(names.into_iter().zip(outcomes.map(Outcome::Ok)))
     }

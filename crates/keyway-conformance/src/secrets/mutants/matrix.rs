@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::client::TwistedClient;
 use super::warp::Mutant;
 use super::{CAUGHT_BY, all};
 use crate::secrets::reference::subject;
@@ -135,12 +136,19 @@ fn row(mutant: &'static Mutant, options: &MutantOptions) -> MutantRow {
         .map(|(rule, _)| *rule)
         .collect();
     let suite = crate::secrets::suite();
-    let subject = Arc::new(subject(mutant.name, mutant.plugin));
+    let subject = subject(mutant.name, mutant.plugin);
+    let subject = Arc::new(match mutant.client {
+        None => subject,
+        Some(twist) => subject.client(TwistedClient(twist)),
+    });
+    let of_clients = crate::secrets::rules::of_clients();
     let run = RunOptions::default().seed(options.seed).deadline(Duration::from_secs(20));
     let fired = suite
         .rules
         .iter()
         .filter(|rule| options.every_rule || expected.contains(&rule.id))
+        // A rule without a client cannot see what is broken in one.
+        .filter(|rule| mutant.client.is_none() || of_clients.contains(&rule.id))
         .filter(|rule| matches!(suite.run_rule(rule, &subject, &run).verdict, Verdict::Failed(_)))
         .map(|rule| rule.id)
         .collect();

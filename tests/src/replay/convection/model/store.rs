@@ -323,20 +323,19 @@ impl Model {
                 return self.change_refused(problem);
             }
         };
-        let value = match given {
-            Some(value) => value,
-            None => {
-                let settings =
-                    self.specification.in_force(node.get("config").unwrap_or(&Node::Table(Vec::new())));
-                let made = Specification::password(
-                    &settings,
-                    length.and_then(Value::as_i64),
-                    letters.and_then(Value::as_str),
-                );
-                match made {
-                    Some((length, letters)) => generated(length, &letters),
-                    None => return self.change_refused(Problem::new(Some("C11"), &[Class::Invalid])),
-                }
+        let value = if let Some(value) = given {
+            value
+        } else {
+            let settings =
+                self.specification.in_force(node.get("config").unwrap_or(&Node::Table(Vec::new())));
+            let made = Specification::password(
+                &settings,
+                length.and_then(Value::as_i64),
+                letters.and_then(Value::as_str),
+            );
+            match made {
+                Some((length, letters)) => generated(length, &letters),
+                None => return self.change_refused(Problem::new(Some("C11"), &[Class::Invalid])),
             }
         };
         match (node.get("store").and_then(|store| store.get(name)).is_some(), is_new) {
