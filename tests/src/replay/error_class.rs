@@ -36,6 +36,28 @@ pub enum Class {
     Denied,
     /// The system underneath failed.
     Internal,
+    /// What a plugin printed is not JSON.
+    BadJson,
+    /// What a plugin printed is JSON and no object.
+    NotAnObject,
+    /// A plugin's answer says no result.
+    MissingResult,
+    /// A plugin's answer to a request or revocation is not what the contract allows.
+    BadResult,
+    /// A plugin's error is not what the contract allows.
+    BadError,
+    /// What a plugin says about itself is not what the contract allows.
+    BadDescription,
+    /// A plugin's program does not start, or fails without an answer.
+    Program,
+    /// A plugin did not answer in time.
+    Deadline,
+    /// The service is switched off, or has faults.
+    Disabled,
+    /// The user has as many credentials as is allowed.
+    LimitReached,
+    /// Another grant has the state already.
+    StateTaken,
     /// The vector uses a handle that it did not open.
     NoHandle,
     /// The code under test panicked. Never a match.

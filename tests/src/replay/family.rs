@@ -1,6 +1,6 @@
 //! Which kinds of vectors there are, and who replays them.
 
-use super::{Adapter, convection, locker};
+use super::{Adapter, convection, locker, watts};
 
 /// Where a file of vectors says of which kind each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,8 @@ pub struct Family {
 }
 
 /// All families.
-pub fn families() -> [Family; 2] {
-    [convection::FAMILY, locker::FAMILY]
+pub fn families() -> [Family; 3] {
+    [convection::FAMILY, locker::FAMILY, watts::FAMILY]
 }
 
 /// What is done with vectors of `kind`; `None` when nobody knows the kind.

@@ -33,6 +33,7 @@ mod locker;
 pub mod oracle;
 mod report;
 mod vector;
+mod watts;
 
 pub use adapter::{Adapter, Demand, Observed, Outcome, Ruling, Step, UpstreamStep};
 pub use error_class::Class;

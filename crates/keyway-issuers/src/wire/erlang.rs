@@ -145,8 +145,11 @@ fn quoted(out: &mut Vec<u8>, byte: u8) {
     out.push(letter);
 }
 
+/// From here on not every whole number is a float, and Erlang always prints an exponent.
+const EXPONENT_FROM: f64 = 9_007_199_254_740_992.0;
+
 /// A float with the fewest digits that read back as the same; with an exponent where that
-/// is shorter.
+/// is shorter, and beyond 2^53.
 fn float(number: f64) -> Zeroizing<String> {
     if number == 0.0 {
         let sign = if number.is_sign_negative() { "-" } else { "" };
@@ -165,7 +168,7 @@ fn float(number: f64) -> Zeroizing<String> {
         let plain = format!("{sign}{}", number.abs());
         if plain.contains('.') { plain } else { plain + ".0" }
     };
-    if exponent.abs() > 30 {
+    if number.abs() >= EXPONENT_FROM || exponent < -30 {
         return Zeroizing::new(with_exponent());
     }
     let (plain, with_exponent) = (Zeroizing::new(plain()), Zeroizing::new(with_exponent()));

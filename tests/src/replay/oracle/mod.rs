@@ -4,3 +4,4 @@ pub mod base64;
 pub mod json_text;
 pub mod metadata;
 pub mod version;
+pub mod watts;

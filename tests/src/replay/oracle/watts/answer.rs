@@ -1,0 +1,266 @@
+//! What a plugin's answer to a request or a revocation is (decisions W2, W3, W8), in both
+//! profiles.
+
+use serde_json::{Map, Value, json};
+
+use super::{Plain, erlang};
+use crate::replay::Class;
+
+/// The most that a plugin may print, in bytes (decision W7).
+const LONGEST: usize = 1 << 20;
+/// The longest state that is kept, in bytes.
+const LONGEST_STATE: usize = 16 << 10;
+/// Values shorter than this are in many states by chance (decision W8).
+const SHORTEST_SECRET: usize = 8;
+
+/// What a plugin did.
+#[derive(Clone, Copy, Debug)]
+pub struct Printed<'a> {
+    /// What it printed.
+    pub text: &'a str,
+    /// Whether it ended by itself with status 0.
+    pub success: bool,
+    /// Whether the lenient profile reads it.
+    pub lenient: bool,
+}
+
+/// An answer, and the decision that makes it another than the real host's, if one does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The answer.
+    pub answer: Answer,
+    /// The decision.
+    pub decision: Option<&'static str>,
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// There is a credential with these parts and this state.
+    Issued(Vec<Value>, String),
+    /// Another login is needed.
+    Login(Value),
+    /// It was revoked.
+    Revoked,
+    /// No: the messages for the user and the log.
+    Refusal(Value),
+    /// The contract is broken. There may be a credential; here is its state, where it is known.
+    Broken(Class, Option<String>),
+    /// There is a credential, and its state cannot be kept (decision W8).
+    Leaking(String),
+}
+
+impl Reading {
+    const fn new(answer: Answer, decision: Option<&'static str>) -> Self {
+        Self { answer, decision }
+    }
+
+    const fn broken(class: Class, decision: Option<&'static str>) -> Self {
+        Self::new(Answer::Broken(class, None), decision)
+    }
+}
+
+/// The object that was printed, or what is wrong with it.
+pub(super) fn object_of(printed: Printed<'_>) -> Result<Plain, Reading> {
+    if printed.text.len() > LONGEST {
+        return Err(Reading::broken(Class::BadJson, Some("W7")));
+    }
+    if printed.text.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
+        return Err(Reading::broken(if printed.success { Class::BadJson } else { Class::Program }, None));
+    }
+    let Some((value, rest)) = Plain::first_of(printed.text) else {
+        return Err(Reading::broken(Class::BadJson, None));
+    };
+    let has_more = !rest.trim_matches([' ', '\t', '\r', '\n']).is_empty();
+    if value.is_too_deep() {
+        return Err(Reading::broken(Class::BadJson, Some("W2")));
+    }
+    if !printed.lenient && (has_more || value.has_duplicates()) {
+        let state = value.get("state").and_then(Plain::text).map(str::to_owned);
+        let is_ok = value.get("result").and_then(Plain::text) == Some("ok");
+        let answer = Answer::Broken(Class::BadJson, state.filter(|_| is_ok));
+        return Err(Reading::new(answer, Some("W2")));
+    }
+    if matches!(value, Plain::Object(_)) { Ok(value) } else { Err(Reading::broken(Class::NotAnObject, None)) }
+}
+
+/// The answer to a request.
+pub fn request(printed: Printed<'_>) -> Reading {
+    let object = match object_of(printed) {
+        Ok(object) => object,
+        Err(reading) => return reading,
+    };
+    match object.get("result") {
+        None => Reading::broken(Class::MissingResult, None),
+        Some(Plain::Text(word)) if word == "ok" => issued(&object, printed),
+        Some(Plain::Text(word)) if word == "oidc_login" => login(&object, printed),
+        Some(Plain::Text(word)) if word == "error" => refusal(&object, printed.lenient),
+        Some(_) => Reading::broken(Class::BadResult, Some("W3")),
+    }
+}
+
+/// The answer to a revocation.
+pub fn revocation(printed: Printed<'_>) -> Reading {
+    let object = match object_of(printed) {
+        Ok(object) => object,
+        // A revocation makes nothing.
+        Err(Reading { answer: Answer::Broken(class, _), decision }) => {
+            return Reading::broken(class, decision);
+        }
+        Err(reading) => return reading,
+    };
+    match object.get("result") {
+        None => Reading::broken(Class::MissingResult, None),
+        Some(Plain::Text(word)) if word == "ok" && (printed.lenient || printed.success) => {
+            Reading::new(Answer::Revoked, None)
+        }
+        Some(Plain::Text(word)) if word == "ok" => Reading::broken(Class::BadResult, Some("W2")),
+        Some(Plain::Text(word)) if word == "error" => refusal(&object, printed.lenient),
+        Some(_) => Reading::broken(Class::BadResult, Some("W3")),
+    }
+}
+
+/// An error, whatever the exit status.
+pub(super) fn refusal(object: &Plain, lenient: bool) -> Reading {
+    let (user, log) = (object.get("user_msg"), object.get("log_msg"));
+    let Some(user) = user else { return Reading::broken(Class::BadError, None) };
+    let others = [Some(user), log].into_iter().flatten().filter(|message| message.text().is_none());
+    let others: Vec<_> = others.collect();
+    if !lenient && !others.is_empty() {
+        return Reading::broken(Class::BadError, Some("W3"));
+    }
+    let is_ours =
+        others.iter().any(|message| erlang::is_ours(message)) || (log.is_none() && !others.is_empty());
+    let user = erlang::shown(user);
+    let log = log.map_or_else(|| format!("error response: {}", erlang::marked(&user)), erlang::shown);
+    let messages = json!({ "user_msg": user, "log_msg": log });
+    Reading::new(Answer::Refusal(messages), is_ours.then_some("W3"))
+}
+
+fn login(object: &Plain, printed: Printed<'_>) -> Reading {
+    if !printed.lenient && !printed.success {
+        return Reading::broken(Class::BadResult, Some("W2"));
+    }
+    let (Some(provider), Some(message)) = (object.get("provider"), object.get("msg")) else {
+        return Reading::broken(Class::BadResult, None);
+    };
+    let Some(provider) = provider.text() else { return Reading::broken(Class::BadResult, Some("W3")) };
+    match message.text() {
+        None if !printed.lenient => Reading::broken(Class::BadResult, Some("W3")),
+        text => {
+            let answer = Answer::Login(json!({ "provider": provider, "msg": erlang::shown(message) }));
+            Reading::new(answer, text.is_none().then_some("W3"))
+        }
+    }
+}
+
+fn issued(object: &Plain, printed: Printed<'_>) -> Reading {
+    let mut decision = None;
+    let state = object.get("state");
+    let known = state.and_then(Plain::text).map(str::to_owned);
+    let mut broken = false;
+    if !printed.lenient && !printed.success {
+        (broken, decision) = (true, Some("W2"));
+    }
+    if state.is_some() && known.is_none() {
+        (broken, decision) = (true, Some("W8"));
+    }
+    let mut entries = Vec::new();
+    match object.get("credential") {
+        Some(Plain::List(parts)) => {
+            for each in parts {
+                match part(each, printed.lenient) {
+                    Some((entry, is_plain)) => {
+                        entries.push(entry);
+                        if !is_plain {
+                            decision = decision.or(Some("W3"));
+                        }
+                    }
+                    None => (broken, decision) = (true, decision.or(Some("W3"))),
+                }
+            }
+        }
+        _ => broken = true,
+    }
+    match known {
+        Some(state) if !broken => {
+            let leaks = entries.iter().any(|entry| {
+                let value = entry["value"].as_str().unwrap_or_default().trim();
+                value.len() >= SHORTEST_SECRET && state.contains(value)
+            });
+            if leaks || state.len() > LONGEST_STATE {
+                Reading::new(Answer::Leaking(state), Some("W8"))
+            } else {
+                Reading::new(Answer::Issued(entries, state), decision)
+            }
+        }
+        known => Reading::new(Answer::Broken(Class::BadResult, known), decision),
+    }
+}
+
+/// A part of a credential, and whether it is shown as the real host shows it. `None` where it
+/// breaks the contract; the real host drops such a part and says nothing (decision W3).
+fn part(part: &Plain, lenient: bool) -> Option<(Value, bool)> {
+    const KEYS: [&str; 6] = ["name", "type", "value", "rows", "cols", "save_as"];
+    let Plain::Object(keys) = part else { return None };
+    let mut is_plain = keys.iter().all(|(key, _)| KEYS.contains(&key.as_str()));
+    let kind = part.get("type")?.text().filter(|kind| ["text", "textarea", "textfile"].contains(kind))?;
+    let mut entry = Map::new();
+    entry.insert("type".to_owned(), kind.into());
+
+    let name = part.get("name");
+    if name.and_then(Plain::text).is_none() {
+        if !lenient {
+            return None;
+        }
+        is_plain = false;
+    }
+    entry.insert("name".to_owned(), name.map(erlang::shown).unwrap_or_default().into());
+
+    let value = part.get("value")?;
+    if value.text().is_none() {
+        if !lenient {
+            return None;
+        }
+        is_plain &= !erlang::is_ours(value);
+    }
+    let value = match value {
+        Plain::List(lines) if kind == "textfile" => erlang::joined(lines),
+        other => erlang::shown(other),
+    };
+    entry.insert("value".to_owned(), value.into());
+
+    for key in ["rows", "cols"] {
+        let Some(count) = part.get(key) else { continue };
+        if kind == "text" {
+            // Without meaning there, and left out; the real host passes it on.
+            is_plain = false;
+            continue;
+        }
+        let number = match count {
+            Plain::Integer(digits) => Some(digits.parse::<u32>().ok()?),
+            Plain::Text(digits) if lenient && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                is_plain = false;
+                Some(digits.parse().ok()?)
+            }
+            Plain::Null if lenient => {
+                is_plain = false;
+                None
+            }
+            _ => return None,
+        };
+        if let Some(number) = number {
+            entry.insert(key.to_owned(), number.into());
+        }
+    }
+    if let Some(save_as) = part.get("save_as") {
+        if save_as.text().is_none() && !lenient {
+            return None;
+        }
+        is_plain &= kind == "textfile" && save_as.text().is_some();
+        if kind == "textfile" {
+            entry.insert("save_as".to_owned(), erlang::shown(save_as).into());
+        }
+    }
+    Some((entry.into(), is_plain))
+}

@@ -1,0 +1,64 @@
+//! Which parameters fit a service's sets (decisions W4 and W5).
+
+use serde_json::{Map, Value};
+
+/// The sets of a service: each parameter's key, and whether it is mandatory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sets(Vec<Vec<(String, bool)>>);
+
+/// Whether parameters fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// A set has these keys, and the values are texts.
+    Fits,
+    /// A set has these keys, and a value is no text: the real host looks at keys only.
+    WrongType,
+    /// No set has these keys.
+    No,
+}
+
+impl Sets {
+    /// The one empty set.
+    pub fn empty() -> Self {
+        Self(vec![Vec::new()])
+    }
+
+    /// The sets of a vector: `[[{"key": "a", "mandatory": true}]]`. `None` where a description
+    /// cannot hold them: a key that is none, or that a set has twice (decision W4).
+    pub fn of(value: &Value) -> Option<Self> {
+        let parameter = |each: &Value| {
+            let key = each["key"].as_str().filter(|key| is_name(key))?;
+            Some((key.to_owned(), each["mandatory"].as_bool().unwrap_or(false)))
+        };
+        let set = |set: &Value| {
+            let set: Vec<_> = set.as_array()?.iter().map(parameter).collect::<Option<_>>()?;
+            let mut keys: Vec<_> = set.iter().map(|(key, _)| key).collect();
+            keys.sort_unstable();
+            keys.windows(2).all(|pair| pair[0] != pair[1]).then_some(set)
+        };
+        value.as_array()?.iter().map(set).collect::<Option<_>>().map(Self)
+    }
+
+    /// Whether there is no set at all.
+    pub fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether these parameters fit.
+    pub fn fit(&self, parameters: &Map<String, Value>) -> Fit {
+        let has_keys = |set: &&Vec<(String, bool)>| {
+            parameters.keys().all(|given| set.iter().any(|(key, _)| key == given))
+                && set.iter().all(|(key, mandatory)| !mandatory || parameters.contains_key(key))
+        };
+        match self.0.iter().find(has_keys) {
+            None => Fit::No,
+            Some(_) if parameters.values().all(Value::is_string) => Fit::Fits,
+            Some(_) => Fit::WrongType,
+        }
+    }
+}
+
+/// `[a-z0-9_]+`.
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}

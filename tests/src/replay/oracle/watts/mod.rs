@@ -1,0 +1,12 @@
+//! The issuers' decisions W1 to W9, worked out apart from the code that carries them out.
+
+pub mod answer;
+pub mod base64;
+pub mod description;
+mod erlang;
+pub mod gate;
+pub mod input;
+mod plain;
+
+pub use answer::{Answer, Reading};
+pub use plain::Plain;

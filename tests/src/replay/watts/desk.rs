@@ -1,0 +1,124 @@
+//! The engine for issuers on storage in memory, and one user who asks it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_host::grants::{Grant, GrantId, GrantLimits, Grants, GrantsBuilder, Isolation, Phase, Service};
+use keyway_issuers::wire::Profile;
+use keyway_issuers::{
+    Context, CredentialRequest, Description, ParameterDescriptor, Parameters, ServiceName, UserInfo,
+};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::{Memory, Storage};
+use serde_json::{Value, json};
+
+use super::script::{Run, Script};
+use crate::replay::{Class, Outcome};
+
+/// How long a plugin that hangs is waited for. The vectors say hundreds of milliseconds; what counts
+/// is that it never comes back.
+const PATIENCE: Duration = Duration::from_millis(30);
+
+/// The records that outlive the engines.
+pub(super) struct Desk {
+    storage: Arc<dyn Storage>,
+}
+
+/// The user of all vectors.
+pub(super) fn user() -> UserInfo {
+    UserInfo::new("https://issuer.example.com", "joe")
+}
+
+pub(super) fn service_name(name: &str) -> Result<ServiceName, Class> {
+    ServiceName::new(name).map_err(|_| Class::Invalid)
+}
+
+/// Runs something that needs a runtime.
+pub(super) fn run<T>(work: impl Future<Output = Result<T, Class>>) -> Result<T, Class> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.map_err(|_| Class::Internal)?.block_on(work)
+}
+
+/// A description with the sets of a vector: `[[{"key": "a", "mandatory": true}]]`; with the empty
+/// one where the vector has none.
+pub(super) fn description(sets: &Value) -> Result<Description, Class> {
+    let mut builder = Description::builder("1.0.0");
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    for set in list(sets) {
+        builder = builder.set(list(&set).iter().map(|parameter| {
+            let key = parameter["key"].as_str().unwrap_or_default();
+            ParameterDescriptor {
+                mandatory: parameter["mandatory"].as_bool().unwrap_or(false),
+                ..ParameterDescriptor::optional(key, key, "")
+            }
+        }));
+    }
+    builder.build().map_err(|_| Class::Invalid)
+}
+
+/// The parameters of a vector. What is no object cannot be said; a name that is none stands for it,
+/// which fits no set.
+pub(super) fn parameters(value: &Value) -> Parameters {
+    match value {
+        Value::Null => Parameters::new(),
+        Value::Object(entries) => {
+            entries.iter().fold(Parameters::new(), |all, (key, value)| all.with(key, value.clone()))
+        }
+        other => Parameters::new().with("", other.clone()),
+    }
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self { storage: Arc::new(Memory::new()) }
+    }
+
+    /// An engine with these services; `impatient` where a plugin hangs.
+    pub(super) async fn open(
+        &self,
+        services: impl IntoIterator<Item = Service>,
+        drops_missing: bool,
+        impatient: bool,
+    ) -> Result<Grants, Class> {
+        let keys = KeyRing::new([Key::from_bytes(&mut [6; 32])]).map_err(|_| Class::Internal)?;
+        let mut limits = GrantLimits::default().with_isolation(Isolation::Inline);
+        if impatient {
+            limits = limits.with_deadline(PATIENCE);
+        }
+        let builder = Grants::builder(Arc::clone(&self.storage), keys)
+            .limits(limits)
+            .drop_grants_of_missing_services(drops_missing);
+        let builder = services.into_iter().fold(builder, GrantsBuilder::service);
+        builder.start().await.map_err(|_| Class::Internal)
+    }
+
+    /// Grants that were made before, with these states.
+    pub(super) async fn preload(&self, service: &ServiceName, states: &[String]) -> Result<(), Class> {
+        let printed = |state: &String| {
+            Run::printing(json!({ "result": "ok", "credential": [], "state": state }).to_string())
+        };
+        let runs = states.iter().map(printed).collect();
+        let script = Script::new(Profile::Strict, description(&Value::Null)?, runs);
+        let open = Service::with_issuer(service.clone(), Arc::new(script)).allow_everybody();
+        let grants = self.open([open], false, false).await?;
+        for _ in states {
+            let request = CredentialRequest::new(Context::new(user()));
+            grants.request(service, request).await.map_err(|_| Class::Internal)?;
+        }
+        Ok(())
+    }
+}
+
+/// The user's records: how many grants there are, the state of the one that was handed over, and of
+/// how many it is not known whether there is a credential.
+pub(super) async fn records(grants: &Grants, granted: Option<GrantId>, revoked: Vec<String>) -> Outcome {
+    let Ok(listed) = grants.list(&user().user_id()).await else { return Outcome::Refused(Class::Internal) };
+    let is_stored = |grant: &&Grant| matches!(grant.state.phase, Phase::Granted | Phase::Revoking);
+    let stored = listed.iter().filter(is_stored).count();
+    let handed = listed.iter().find(|grant| Some(grant.id) == granted);
+    let state = handed.and_then(|grant| grant.state.credential.as_ref()).map(keyway_issuers::State::as_str);
+    Outcome::Ok(json!({
+        "stored": stored, "state": state, "undecided": listed.len() - stored, "revoked": revoked,
+    }))
+}

@@ -1,0 +1,43 @@
+//! Vectors of WaTTS: request and revoke plugins, their wire, and the host that drives them.
+//!
+//! The real host is tolerant, and the lenient profile promises its tolerance (decision W2). So each
+//! vector is replayed in both profiles, and both are held against the same observation; where the
+//! strict profile refuses more, a decision has to say so.
+
+mod base64;
+mod desk;
+mod encode;
+mod parameter;
+mod params_valid;
+mod plugin_input;
+mod race;
+mod request;
+mod revoke;
+mod script;
+mod store;
+mod told;
+mod user_id;
+mod wire;
+
+use super::{Family, Form, Scope};
+
+/// The family.
+pub(super) const FAMILY: Family = Family {
+    name: "WaTTS",
+    form: Form::BeginningOfId,
+    kinds: &[
+        ("request", Scope::Replayed(&request::Request)),
+        ("revoke", Scope::Replayed(&revoke::Revoke)),
+        ("parameter", Scope::Replayed(&parameter::Parameter)),
+        ("params_valid", Scope::Replayed(&params_valid::ParamsValid)),
+        ("userid", Scope::Replayed(&user_id::Id)),
+        ("encode", Scope::Replayed(&encode::Encode)),
+        ("wire", Scope::Replayed(&wire::Wire)),
+        ("store", Scope::Replayed(&store::Store)),
+        ("race", Scope::Replayed(&race::Race)),
+        ("base64", Scope::Replayed(&base64::Base64)),
+        ("plugin_input", Scope::Replayed(&plugin_input::PluginInput)),
+        // What a login says about a user is the business of the host around the plugins.
+        ("user_info", Scope::OutOfScope),
+    ],
+};

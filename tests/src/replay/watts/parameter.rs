@@ -1,0 +1,184 @@
+//! `parameter`: what a plugin says about itself, and what becomes of its service.
+
+use std::sync::Arc;
+
+use keyway_host::grants::{Service, ServiceFault, ServiceView};
+use keyway_issuers::wire::{Profile, host};
+use keyway_issuers::{
+    Action, Capabilities, ConfigurationValue, CredentialRequest, Description, Features, Issuer, IssuerError,
+    Json, Outcome as Answered, Revocation, async_trait,
+};
+use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
+use serde_json::{Map, Value, json};
+
+use super::desk::{self, Desk};
+use super::request::only;
+use super::script::Run;
+use super::told;
+use crate::replay::oracle::watts::answer::Printed;
+use crate::replay::oracle::watts::description as oracle;
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+
+/// A service when the host starts, in both profiles.
+pub(super) struct Parameter;
+
+/// Describes itself by what a vector prints.
+#[derive(Debug)]
+struct Describing {
+    run: Run,
+    profile: Profile,
+}
+
+#[async_trait]
+impl Issuer for Describing {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        host::decode_description(self.run.printed.as_bytes(), self.run.ended, self.profile)
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> Result<Answered, IssuerError> {
+        Err(IssuerError::Unsupported { what: "requests" })
+    }
+
+    async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
+        Err(IssuerError::Unsupported { what: "revocations" })
+    }
+}
+
+fn configured(input: &Input) -> Map<String, Value> {
+    input.get("service")["conf"].as_object().cloned().unwrap_or_default()
+}
+
+/// Whether the host sends requests as arguments to a plugin that reads no standard input.
+fn allows_argv(input: &Input) -> bool {
+    *input.get("allow_insecure") == Value::Bool(true)
+}
+
+/// Without that leave, a real program is asked: whether it may be used is decided where it is run.
+fn program(run: &Run, profile: Profile) -> Result<ProcessIssuer, Class> {
+    let mut configuration = ProcessConfiguration::new("/bin/sh");
+    let script = match run.ended {
+        keyway_issuers::wire::Ended::Signal(_) => r#"printf %s "$0"; kill -9 $$"#.to_owned(),
+        keyway_issuers::wire::Ended::Status(status) => format!(r#"printf %s "$0"; exit {}"#, status & 255),
+    };
+    configuration.arguments = vec!["-c".to_owned(), script, run.printed.clone()];
+    configuration.profile = match profile {
+        Profile::Strict => ProfileChoice::Strict,
+        Profile::Lenient => ProfileChoice::Lenient,
+    };
+    ProcessIssuer::new(&configuration).map_err(|_| Class::Invalid)
+}
+
+async fn start(input: &Input, profile: Profile) -> Result<Outcome, Class> {
+    let run = Run::of(input);
+    let issuer: Arc<dyn Issuer> = if allows_argv(input) {
+        Arc::new(Describing { run, profile })
+    } else {
+        Arc::new(program(&run, profile)?)
+    };
+    let name = desk::service_name("svc")?;
+    let mut service = Service::with_issuer(name.clone(), issuer).allow_everybody();
+    for (key, value) in configured(input) {
+        service = service.configure(key, value);
+    }
+    let grants = Desk::new().open([service], false, false).await?;
+    let view = grants.service(&name).map_err(|_| Class::NotFound)?;
+    match &view.description {
+        Some(description) if view.enabled => Ok(told_service(description, input)),
+        _ => Ok(Outcome::Refused(class_of(&view))),
+    }
+}
+
+/// The class of the first fault.
+fn class_of(view: &ServiceView) -> Class {
+    match view.faults.first() {
+        Some(ServiceFault::Describe(error) | ServiceFault::Open(error)) => told::class_of(error),
+        // The description was good, and what is configured is not.
+        Some(ServiceFault::Violation(_)) if view.description.is_some() => Class::Invalid,
+        Some(ServiceFault::Violation(violation)) => {
+            told::class_of(&IssuerError::violation(Action::Parameter, violation.clone()))
+        }
+        _ => Class::Disabled,
+    }
+}
+
+fn told_service(description: &Description, input: &Input) -> Outcome {
+    let configured: Vec<(String, Json)> =
+        configured(input).into_iter().map(|(name, value)| (name, value.into())).collect();
+    let resolved = description.resolve_configuration(configured.iter().map(|(name, json)| (&**name, json)));
+    let Ok(resolved) = resolved else { return Outcome::Refused(Class::Internal) };
+    let resolved: Map<_, _> = resolved
+        .iter()
+        .map(|(name, value)| {
+            let value = match value {
+                ConfigurationValue::Text(text) => Value::from(text.expose()),
+                ConfigurationValue::Boolean(truth) => Value::from(*truth),
+                _ => Value::Null,
+            };
+            (name.to_owned(), value)
+        })
+        .collect();
+    let sets: Vec<Vec<Value>> = description
+        .parameter_sets()
+        .iter()
+        .map(|set| {
+            let parameters = set.parameters().iter();
+            parameters
+                .map(|each| {
+                    json!({
+                        "key": each.key, "name": each.name, "description": each.description,
+                        "type": each.kind.word(), "mandatory": each.mandatory,
+                    })
+                })
+                .collect()
+        })
+        .collect();
+    let Features { stdin, .. } = description.features();
+    Outcome::Ok(json!({
+        "version": description.version(), "stdin": stdin, "sets": sets, "configuration": resolved,
+    }))
+}
+
+fn ruling_for(input: &Input, profile: Profile) -> Option<Ruling> {
+    let run = Run::of(input);
+    let printed =
+        Printed { text: &run.printed, success: run.is_success(), lenient: profile == Profile::Lenient };
+    let service = oracle::service(printed, &configured(input), allows_argv(input));
+    let demand = match service.enabled {
+        Ok(service) => Demand::Exactly(service),
+        Err(class) => Demand::Refused(only(class)),
+    };
+    service.decision.map(|id| Ruling::new(id, demand))
+}
+
+impl Adapter for Parameter {
+    fn run(&self, input: &Input) -> Observed {
+        let outcome = |profile| desk::run(start(input, profile)).unwrap_or_else(Outcome::Refused);
+        Observed::steps([
+            ("lenient: the service", outcome(Profile::Lenient)),
+            ("strict: the service", outcome(Profile::Strict)),
+        ])
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        vec![ruling_for(input, Profile::Lenient), ruling_for(input, Profile::Strict)]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let host = expected.get("host");
+        let demand = || match host["verdict"].as_str() {
+            Some("enabled") => Ok(Demand::Exactly(json!({
+                "version": host["plugin_version"],
+                "stdin": host["features"]["stdin"] == Value::Bool(true),
+                "sets": host["params"],
+                "configuration": host["plugin_conf"],
+            }))),
+            Some("disabled" | "crash") => Ok(Demand::AnyRefusal),
+            _ => Err("a `verdict` that is none of these".to_owned()),
+        };
+        Ok(vec![demand()?.into(), demand()?.into()])
+    }
+}

@@ -1,0 +1,87 @@
+//! `plugin_input`: what a plugin takes, and what it prints when it does not.
+
+use keyway_issuers::IssuerError;
+use keyway_issuers::wire::plugin::{decode_input, encode_error};
+use keyway_issuers::wire::{Alphabet, base64};
+use serde_json::Value;
+
+use super::encode::json_of;
+use crate::replay::oracle::watts::{Plain, base64 as base64_oracle, input as oracle};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+
+pub(super) struct PluginInput;
+
+/// Bytes that somebody wrote, if the vector does not say the JSON.
+fn raw(input: &Input) -> Option<&str> {
+    input.get("raw").as_str()
+}
+
+/// Whether it is taken, by the decisions; and the one that is another answer than the library's.
+fn judged(input: &Input) -> oracle::Judged {
+    let Some(raw) = raw(input) else {
+        return match Plain::first_of(&input.get("input").to_string()) {
+            Some((value, _)) if value.is_too_deep() => (false, Some("W2")),
+            _ => oracle::accepts(input.get("input")),
+        };
+    };
+    let line = raw.strip_suffix('\n').map_or(raw, |line| line.strip_suffix('\r').unwrap_or(line));
+    let line = if raw.ends_with('\n') { line } else { raw.strip_suffix('\r').unwrap_or(raw) };
+    let spelling = (!base64_oracle::is_plain(raw)).then_some("W1");
+    let Some(json) = base64_oracle::decode(line).map(String::from_utf8) else { return (false, spelling) };
+    let Ok(json) = json else { return (false, Some("W2")) };
+    match Plain::first_of(&json) {
+        None => (false, spelling),
+        Some((value, rest)) if value.has_duplicates() || value.is_too_deep() || !rest.trim().is_empty() => {
+            (false, Some("W2"))
+        }
+        Some(_) => {
+            let (accepted, decision) = oracle::accepts(&serde_json::from_str(&json).unwrap_or_default());
+            (accepted, decision.or(spelling))
+        }
+    }
+}
+
+impl Adapter for PluginInput {
+    fn run(&self, input: &Input) -> Observed {
+        let written = match raw(input) {
+            Some(raw) => raw.to_owned(),
+            None => {
+                let json = json_of(input.get("input")).to_ascii();
+                base64::encode(json.as_bytes(), Alphabet::UrlSafe).expose().to_owned()
+            }
+        };
+        let (taken, printed) = match decode_input(written.as_bytes()) {
+            Ok(_) => (Outcome::done(), Value::Null),
+            Err(error) => {
+                let printed = encode_error(&IssuerError::from(error));
+                let printed: Value = serde_json::from_str(printed.expose()).unwrap_or_default();
+                let has = |key: &str| printed[key].as_str().is_some_and(|text| !text.is_empty());
+                let result =
+                    if has("user_msg") && has("log_msg") { &printed["result"] } else { &Value::Null };
+                (Outcome::Refused(Class::Invalid), result.clone())
+            }
+        };
+        Observed::steps([("the input", taken), ("what is printed instead", Outcome::Ok(printed))])
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let (accepted, decision) = judged(input);
+        let Some(id) = decision else { return vec![None, None] };
+        if accepted {
+            vec![Some(Ruling::new(id, Demand::done())), Some(Ruling::new(id, Demand::done()))]
+        } else {
+            let printed = Demand::Exactly("error".into());
+            vec![Some(Ruling::refused(id, &[Class::Invalid])), Some(Ruling::new(id, printed))]
+        }
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        match expected.get("result").as_str() {
+            Some("ok") => Ok(vec![Demand::done().into(), Demand::done().into()]),
+            Some("error") => {
+                Ok(vec![Demand::Refused(&[Class::Invalid]).into(), Demand::Exactly("error".into()).into()])
+            }
+            _ => Err("no `result`".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! `request`: the gate, what a plugin prints, and the records that are left.
+
+use std::sync::Arc;
+
+use keyway_host::grants::{GrantOutcome, SameState, Service};
+use keyway_issuers::wire::Profile;
+use keyway_issuers::{Capabilities, Description, Revocation, async_trait};
+use keyway_issuers::{Context, CredentialRequest, Issuer, IssuerError, Outcome as Answered};
+use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
+use serde_json::{Map, Value, json};
+
+use super::desk::{self, Desk};
+use super::script::{Run, Script, filling, hangs};
+use super::told;
+use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
+use crate::replay::oracle::watts::gate::{Fit, Sets};
+use crate::replay::oracle::watts::{Answer, Reading};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+
+/// A request, in both profiles: what the user gets, and what is stored.
+pub(super) struct Request;
+
+/// What the vector says of the service and of what is there before.
+struct Scene<'a> {
+    service: &'a Value,
+    preload: Vec<String>,
+}
+
+impl<'a> Scene<'a> {
+    fn of(input: &'a Input) -> Self {
+        let mut preload: Vec<String> = Vec::new();
+        for state in input.get("preload").as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if !preload.iter().any(|known| known == state) {
+                preload.push(state.to_owned());
+            }
+        }
+        Self { service: input.get("service"), preload }
+    }
+
+    fn is_true(&self, key: &str) -> bool {
+        self.service[key] == Value::Bool(true)
+    }
+
+    fn limit(&self) -> Option<u64> {
+        self.service["cred_limit"].as_u64()
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.service["enabled"] != Value::Bool(false)
+    }
+
+    fn command(&self) -> Option<&'a str> {
+        self.service["cmd"].as_str()
+    }
+}
+
+/// Whether the session has no access token, which the real host does not survive.
+pub(super) fn has_no_token(input: &Input) -> bool {
+    input.get("user").get("access_token") == Some(&Value::Null)
+}
+
+/// A program that a service names by a command, described as if it had been asked.
+#[derive(Debug)]
+struct Named {
+    description: Description,
+    program: Result<ProcessIssuer, IssuerError>,
+}
+
+#[async_trait]
+impl Issuer for Named {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Ok(self.description.clone())
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> Result<Answered, IssuerError> {
+        match &self.program {
+            Ok(program) => program.request(request).await,
+            // A command that can be none: it would not have been started.
+            Err(error) => Err(IssuerError::NotStarted { source: error.to_string().into() }),
+        }
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        match &self.program {
+            Ok(program) => program.revoke(revocation).await,
+            Err(error) => Err(IssuerError::NotStarted { source: error.to_string().into() }),
+        }
+    }
+}
+
+async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
+    let scene = Scene::of(input);
+    let name = desk::service_name("svc")?;
+    let desk = Desk::new();
+    desk.preload(&name, &scene.preload).await?;
+    // A description that cannot be is none: the service is disabled.
+    let description = desk::description(&scene.service["params"]);
+    let is_described = description.is_ok();
+    let description = description.or_else(|_| desk::description(&Value::Null))?;
+    let run = Run { hangs: hangs(input), ..Run::of(input) };
+    let impatient = run.hangs;
+    let script = Arc::new(Script::new(profile, description.clone(), vec![run]));
+    let issuer: Arc<dyn Issuer> = match scene.command() {
+        None => Arc::clone(&script) as _,
+        Some(command) => {
+            let mut configuration = ProcessConfiguration::new(command);
+            configuration.allow_argv = true;
+            configuration.profile = match profile {
+                Profile::Strict => ProfileChoice::Strict,
+                Profile::Lenient => ProfileChoice::Lenient,
+            };
+            Arc::new(Named { description, program: ProcessIssuer::new(&configuration) })
+        }
+    };
+    let mut service = Service::with_issuer(name.clone(), issuer).enabled(scene.is_enabled() && is_described);
+    if !scene.is_true("forbid") {
+        service = service.allow_everybody();
+    }
+    if let Some(limit) = scene.limit() {
+        service = service.limit(limit);
+    }
+    if scene.is_true("allow_same_state") {
+        service = service.same_state(SameState::Reuse);
+    }
+    let grants = desk.open([service], false, impatient).await?;
+    let mut context = Context::new(desk::user());
+    if let Value::String(token) = &input.get("user")["access_token"] {
+        context = context.with_access_token(token.as_str());
+    }
+    let request = CredentialRequest::new(context).with_parameters(desk::parameters(input.get("params")));
+    let answer = grants.request(&name, request).await;
+    let granted = match &answer {
+        Ok(GrantOutcome::Granted(handed)) => Some(handed.grant),
+        _ => None,
+    };
+    let records = desk::records(&grants, granted, script.revoked()).await;
+    Ok([shortened(told::requested(&answer), input), records])
+}
+
+/// A value that the vector says in words is counted, as there.
+fn shortened(mut outcome: Outcome, input: &Input) -> Outcome {
+    if filling(input).is_some()
+        && let Outcome::Ok(answer) = &mut outcome
+    {
+        count_values(answer);
+    }
+    outcome
+}
+
+fn count_values(answer: &mut Value) {
+    for entry in answer["granted"].as_array_mut().into_iter().flatten() {
+        let count = entry["value"].as_str().map_or(0, |value| value.chars().count());
+        entry["value"] = format!("<{count} chars>").into();
+    }
+}
+
+/// What decisions demand of the answer and of the records.
+fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
+    let scene = Scene::of(input);
+    let before = scene.preload.len();
+    let records = |stored: usize, state: Option<&str>, undecided: usize, revoked: &[&str]| {
+        Demand::Exactly(
+            json!({ "stored": stored, "state": state, "undecided": undecided, "revoked": revoked }),
+        )
+    };
+    if let Some(answer) = gate(input, &scene) {
+        return [answer, None];
+    }
+    if let Some(command) = scene.command() {
+        // There is no shell here (decision W7).
+        let needs_shell = command.contains(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
+        let answer = needs_shell.then(|| Ruling::refused("W7", &[Class::Program]));
+        return [answer, Some(Ruling::new("W7", records(before, None, 0, &[])))];
+    }
+    if hangs(input) {
+        let answer = Ruling::refused("W7", &[Class::Deadline]);
+        return [Some(answer), Some(Ruling::new("R2", records(before, None, 1, &[])))];
+    }
+    let run = Run::of(input);
+    let printed =
+        Printed { text: &run.printed, success: run.is_success(), lenient: profile == Profile::Lenient };
+    let Reading { answer, decision } = read_answer(printed);
+    let is_taken = |state: &str| scene.preload.iter().any(|known| known == state);
+    // A session without a token passes the gate, which asks for none (decision W5).
+    let decision = decision.or(has_no_token(input).then_some("W5"));
+    match answer {
+        Answer::Issued(entries, state) if !is_taken(&state) || scene.is_true("allow_same_state") => {
+            let mut demanded = json!({ "granted": entries });
+            if filling(input).is_some() {
+                count_values(&mut demanded);
+            }
+            let stored = before + usize::from(!is_taken(&state));
+            let records = records(stored, Some(&state), 0, &[]);
+            [
+                decision.map(|id| Ruling::new(id, Demand::Exactly(demanded))),
+                decision.map(|id| Ruling::new(id, records)),
+            ]
+        }
+        Answer::Issued(..) => {
+            let answer = decision.map(|id| Ruling::refused(id, &[Class::StateTaken]));
+            [answer, decision.map(|id| Ruling::new(id, records(before, None, 0, &[])))]
+        }
+        Answer::Login(login) => {
+            [decision.map(|id| Ruling::new(id, Demand::Exactly(json!({ "login": login })))), None]
+        }
+        Answer::Refusal(messages) => {
+            [decision.map(|id| Ruling::new(id, Demand::Exactly(json!({ "error": messages })))), None]
+        }
+        Answer::Leaking(state) => {
+            // With the state of a grant, nothing is revoked, and somebody has to decide.
+            let left = if is_taken(&state) {
+                records(before, None, 1, &[])
+            } else {
+                records(before, None, 0, &[&state])
+            };
+            [Some(Ruling::refused("W8", &[Class::BadResult])), Some(Ruling::new("W8", left))]
+        }
+        Answer::Broken(class, orphan) => {
+            let answer = decision.map(|id| Ruling::new(id, Demand::Refused(only(class))));
+            let left = match orphan {
+                None => Ruling::new("R2", records(before, None, 1, &[])),
+                Some(state) if is_taken(&state) => Ruling::new("W6", records(before, None, 0, &[])),
+                Some(state) => Ruling::new("W6", records(before, None, 0, &[&state])),
+            };
+            [answer, Some(left)]
+        }
+        Answer::Revoked => [None, None],
+    }
+}
+
+/// One class, as a demand wants it.
+pub(super) fn only(class: Class) -> &'static [Class] {
+    match class {
+        Class::BadJson => &[Class::BadJson],
+        Class::NotAnObject => &[Class::NotAnObject],
+        Class::MissingResult => &[Class::MissingResult],
+        Class::BadError => &[Class::BadError],
+        Class::BadDescription => &[Class::BadDescription],
+        Class::Denied => &[Class::Denied],
+        Class::Invalid => &[Class::Invalid],
+        Class::Program => &[Class::Program],
+        _ => &[Class::BadResult],
+    }
+}
+
+/// Whether the gate stops the request; then, what a decision demands of that.
+fn gate(input: &Input, scene: &Scene<'_>) -> Option<Option<Ruling>> {
+    let sets = match &scene.service["params"] {
+        Value::Array(list) if !list.is_empty() => Sets::of(&scene.service["params"]),
+        _ => Some(Sets::empty()),
+    };
+    if scene.is_true("forbid") {
+        return Some(None);
+    }
+    let Some(sets) = sets else { return Some(Some(Ruling::refused("W4", &[Class::Disabled]))) };
+    if !scene.is_enabled() {
+        return Some(None);
+    }
+    let none = Map::new();
+    let fit = match input.get("params") {
+        Value::Null => sets.fit(&none),
+        Value::Object(parameters) => sets.fit(parameters),
+        _ => Fit::No,
+    };
+    match fit {
+        Fit::No => return Some(None),
+        Fit::WrongType => return Some(Some(Ruling::refused("W5", &[Class::Invalid]))),
+        Fit::Fits => {}
+    }
+    let held = u64::try_from(scene.preload.len()).unwrap_or(u64::MAX);
+    scene.limit().is_some_and(|limit| held >= limit).then_some(None)
+}
+
+/// What the real host's records demand.
+fn demanded_records(host: &Value) -> Result<Demand, String> {
+    let stored = host["stored_count"].as_u64().ok_or("no `stored_count`")?;
+    let state = host.get("stored_state").cloned();
+    let words = format!("{stored} stored, {}", state.as_ref().map_or_else(String::new, Value::to_string));
+    Ok(Demand::answer(words, move |records| {
+        let has_state = state.as_ref().is_none_or(|state| *state == records["state"]);
+        records["stored"] == stored
+            && has_state
+            && records["undecided"] == 0
+            && records["revoked"] == json!([])
+    }))
+}
+
+impl Adapter for Request {
+    fn run(&self, input: &Input) -> Observed {
+        let mut observed = Vec::new();
+        for profile in [Profile::Lenient, Profile::Strict] {
+            let [answer, records] = desk::run(steps(input, profile))
+                .unwrap_or_else(|class| [Outcome::Refused(class), Outcome::Refused(class)]);
+            observed.push((format!("{}: the answer", profile.word()), answer));
+            observed.push((format!("{}: the records", profile.word()), records));
+        }
+        Observed::steps(observed)
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        [Profile::Lenient, Profile::Strict]
+            .into_iter()
+            .flat_map(|profile| rulings_for(input, profile))
+            .collect()
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let host = expected.get("host");
+        let mut demands = Vec::new();
+        for _ in Profile::ALL {
+            demands.push(told::demanded(host)?.into());
+            demands.push(demanded_records(host)?.into());
+        }
+        Ok(demands)
+    }
+}

@@ -1,0 +1,136 @@
+//! Outcomes of the engine and of the wire, in the terms of the vectors.
+
+use keyway_host::grants::{GrantOutcome, GrantsError, Refusal};
+use keyway_issuers::{Action, CredentialPart, IssuerError, PartKind, Rule};
+use serde_json::{Value, json};
+
+use crate::replay::{Class, Demand, Outcome};
+
+/// A part of a credential, as the real host shows it.
+pub(super) fn part(part: &CredentialPart) -> Value {
+    let mut told = json!({ "name": part.name, "type": part.kind.word(), "value": part.expose_value() });
+    let (size, save_as) = match &part.kind {
+        PartKind::Textfile { size, save_as } => (size, save_as.as_ref()),
+        PartKind::Textarea { size } => (size, None),
+        _ => return told,
+    };
+    for (key, count) in [("rows", size.rows), ("cols", size.columns)] {
+        if let Some(count) = count {
+            told[key] = count.into();
+        }
+    }
+    if let Some(name) = save_as {
+        told["save_as"] = name.as_str().into();
+    }
+    told
+}
+
+/// What an issuer's error is. A refusal in the plugin's own words is an answer.
+pub(super) fn issuer_error(error: &IssuerError) -> Outcome {
+    Outcome::Refused(match error {
+        IssuerError::Refused { user_message, log_message } => {
+            return Outcome::Ok(json!({ "error": { "user_msg": user_message, "log_msg": log_message } }));
+        }
+        other => class_of(other),
+    })
+}
+
+/// The class of an issuer's error.
+pub(super) fn class_of(error: &IssuerError) -> Class {
+    match error {
+        IssuerError::Refused { .. } => Class::Denied,
+        IssuerError::Program { .. } | IssuerError::NotStarted { .. } => Class::Program,
+        IssuerError::DeadlineExceeded { .. } => Class::Deadline,
+        IssuerError::Invalid { .. } => Class::Invalid,
+        IssuerError::ContractViolation(broken) => {
+            let violation = broken.violations.as_slice().first();
+            match violation.map(|violation| (violation.key.as_str(), &violation.rule)) {
+                Some((_, Rule::Panicked)) => Class::Panicked,
+                Some((_, Rule::Json { .. })) => Class::BadJson,
+                Some(("", Rule::Type { .. })) => Class::NotAnObject,
+                Some(("result", Rule::Missing)) => Class::MissingResult,
+                Some(("user_msg" | "log_msg", _)) => Class::BadError,
+                _ if broken.action == Action::Parameter => Class::BadDescription,
+                _ => Class::BadResult,
+            }
+        }
+        _ => Class::Internal,
+    }
+}
+
+/// What an engine's error is.
+pub(super) fn grants_error(error: &GrantsError) -> Outcome {
+    Outcome::Refused(match error {
+        GrantsError::Issuer(error)
+        | GrantsError::Uncertain { error, .. }
+        | GrantsError::Discarded { error, .. }
+        | GrantsError::NotRevoked { error, .. } => return issuer_error(error),
+        GrantsError::StateTaken { .. } => Class::StateTaken,
+        GrantsError::Refused(refusal) => match refusal {
+            Refusal::NoService | Refusal::NoGrant => Class::NotFound,
+            Refusal::NotAllowed => Class::Denied,
+            Refusal::Disabled => Class::Disabled,
+            Refusal::Parameters(_) => Class::Invalid,
+            Refusal::LimitReached { .. } => Class::LimitReached,
+            _ => Class::Conflict,
+        },
+        _ => Class::Internal,
+    })
+}
+
+/// What came of a request.
+pub(super) fn requested(answer: &Result<GrantOutcome, GrantsError>) -> Outcome {
+    match answer {
+        Ok(GrantOutcome::Granted(handed)) => {
+            let parts: Vec<_> = handed.credential.iter().map(part).collect();
+            Outcome::Ok(json!({ "granted": parts }))
+        }
+        Ok(GrantOutcome::LoginRequired(login)) => {
+            Outcome::Ok(json!({ "login": { "provider": login.provider, "msg": login.message } }))
+        }
+        Ok(_) => Outcome::Refused(Class::Conflict),
+        Err(error) => grants_error(error),
+    }
+}
+
+/// What the real host's verdict demands of an answer.
+pub(super) fn demanded(host: &Value) -> Result<Demand, String> {
+    let text = |key: &str| host[key].as_str();
+    let refused = |classes| Ok(Demand::Refused(classes));
+    match text("verdict") {
+        Some("ok") if host.get("entries").is_some() => {
+            Ok(Demand::Exactly(json!({ "granted": host["entries"] })))
+        }
+        Some("ok") => Ok(Demand::done()),
+        Some("oidc_login") => Ok(Demand::Exactly(json!({ "login": host["oidc_login"] }))),
+        // The real host's bug: here it is an error like any other.
+        Some("crash") => Ok(Demand::AnyRefusal),
+        Some("error") => match (text("error_type"), text("reason")) {
+            // The shell of the real host says nothing of a program that is not there.
+            (Some("bad_json"), _) => refused(&[Class::BadJson, Class::Program]),
+            (Some("no_map"), _) => refused(&[Class::NotAnObject]),
+            (Some("missing_result"), _) => refused(&[Class::MissingResult]),
+            (Some("bad_result"), _) => refused(&[Class::BadResult]),
+            (Some("bad_error"), _) => refused(&[Class::BadError]),
+            (Some(_), _) => Ok(Demand::AnyRefusal),
+            (None, Some("user_not_allowed")) => refused(&[Class::Denied]),
+            (None, Some("service_disabled")) => refused(&[Class::Disabled]),
+            (None, Some("invalid_params")) => refused(&[Class::Invalid]),
+            (None, Some("limit_reached")) => refused(&[Class::LimitReached]),
+            (None, Some(reason)) if reason.contains("not_unique_state") => refused(&[Class::StateTaken]),
+            (None, Some(_)) => Ok(Demand::AnyRefusal),
+            (None, None) if text("user_msg").is_some_and(is_of_the_host) => Ok(Demand::AnyRefusal),
+            (None, None) => Ok(Demand::Exactly(
+                json!({ "error": { "user_msg": host["user_msg"], "log_msg": host["log_msg"] } }),
+            )),
+        },
+        _ => Err("no `verdict` that is known".to_owned()),
+    }
+}
+
+/// Whether a message for the user is the host's own.
+fn is_of_the_host(message: &str) -> bool {
+    ["the plugin had an error", "the plugin returned a bad result", "the service does not exist"]
+        .iter()
+        .any(|beginning| message.starts_with(beginning))
+}

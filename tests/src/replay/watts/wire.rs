@@ -1,0 +1,191 @@
+//! `wire`: what reaches a plugin, and by which way. A real program takes it down.
+
+use std::fs;
+use std::path::Path;
+
+use keyway_issuers::wire::{WireOptions, host};
+use keyway_issuers::{
+    Configuration, ConfigurationValue, Context, CredentialRequest, Issuer, JsonObject, Login, Revocation,
+    State, UserInfo,
+};
+use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
+use serde_json::{Value, json};
+
+use super::desk;
+use crate::replay::oracle::watts::base64 as oracle;
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+
+pub(super) struct Wire;
+
+/// Writes down how many arguments it got, the last, and its standard input; prints what it is told.
+const TAKES_DOWN: &str = r#"
+    IFS= read -r input
+    printf %s "$input" > "$0/input"
+    printf %s "$(($# - 1))" > "$0/count"
+    printf %s "${2-}" > "$0/argument"
+    printf %s "$1"
+"#;
+
+const SERVICE: &str = "svc";
+
+/// Parameters of so many bytes are too much for the real host.
+const LARGE: usize = 48_500;
+/// And of so many for an argument, whoever starts the program.
+const ARGUMENT: usize = 90_000;
+
+/// The claims of a login. `None` when issuer or subject is no text.
+fn login(issuer: &Value, subject: &Value) -> Option<UserInfo> {
+    let claims: JsonObject =
+        [("iss", issuer), ("sub", subject)].map(|(key, value)| (key.to_owned(), value.clone().into())).into();
+    UserInfo::from_claims(claims)
+}
+
+/// What a host of this project passes on of the session that the vector describes. Which logins
+/// belong to a service is the host's business: those made for it, the latest of each provider.
+fn context(input: &Input) -> Result<Context, Class> {
+    let (user, service) = (input.get("user"), input.get("service"));
+    let or = |key: &str, usual: &str| user.get(key).cloned().unwrap_or_else(|| usual.into());
+    let issuer = or("iss", "https://issuer.example.com");
+    let info = login(&issuer, &or("sub", "joe")).ok_or(Class::Invalid)?;
+    let passes_token = service["pass_access_token"] == Value::Bool(true);
+    let mut configuration = Configuration::new();
+    for (name, value) in service["plugin_conf"].as_object().into_iter().flatten() {
+        let value = match value {
+            Value::String(text) => ConfigurationValue::text(text.as_str()),
+            Value::Bool(truth) => ConfigurationValue::Boolean(*truth),
+            _ => return Err(Class::Invalid),
+        };
+        configuration = configuration.with(name.as_str(), value);
+    }
+    let mut context = Context::new(info).with_configuration(configuration);
+    if let (Value::String(token), true) = (&user["access_token"], passes_token) {
+        context = context.with_access_token(token.as_str());
+    }
+    let mut kept: Vec<&Value> = Vec::new();
+    for made in user["additional_logins"].as_array().into_iter().flatten() {
+        if made["service"] == SERVICE {
+            kept.retain(|other| other["issuer_id"] != made["issuer_id"]);
+            kept.push(made);
+        }
+    }
+    for made in kept {
+        let user_info = login(&made["iss"], &made["sub"]).ok_or(Class::Invalid)?;
+        let token = made["access_token"].as_str().filter(|_| passes_token);
+        context = context.with_login(Login { user_info, access_token: token.map(Into::into) });
+    }
+    Ok(context)
+}
+
+/// The state of a revocation, which is a text (decision W8).
+fn state(input: &Input) -> Result<State, Class> {
+    match input.get("cred_state") {
+        Value::Null => Ok(State::new("undefined")),
+        Value::String(state) => Ok(State::new(state.as_str())),
+        _ => Err(Class::Invalid),
+    }
+}
+
+/// Calls the program, and reads what it took down.
+async fn call(input: &Input, folder: &Path) -> Result<[Outcome; 2], Class> {
+    let features = match &input.get("service")["features"] {
+        Value::Null => json!({}),
+        features => features.clone(),
+    };
+    let described = json!({
+        "result": "ok", "version": "1", "conf_params": [], "request_params": [], "features": features,
+    });
+    let mut configuration = ProcessConfiguration::new("/bin/sh");
+    let folder_name = folder.to_str().ok_or(Class::Internal)?.to_owned();
+    configuration.arguments =
+        vec!["-c".to_owned(), TAKES_DOWN.to_owned(), folder_name, described.to_string()];
+    configuration.allow_argv = true;
+    configuration.profile = ProfileChoice::Lenient;
+    let issuer = ProcessIssuer::new(&configuration).map_err(|_| Class::Invalid)?;
+    let options = WireOptions::new("1.6.1");
+    // What it answers to a request is no answer to that, and nobody here wants one.
+    let written = match input.text("action") {
+        "parameter" => {
+            issuer.describe().await.map_err(|_| Class::Program)?;
+            host::encode_parameter(&options)
+        }
+        "request" => {
+            let parameters = desk::parameters(input.get("params"));
+            let request = CredentialRequest::new(context(input)?).with_parameters(parameters);
+            let _ = issuer.request(&request).await;
+            host::encode_request(&request, &options)
+        }
+        "revoke" => {
+            let revocation = Revocation::new(context(input)?, state(input)?);
+            let _ = issuer.revoke(&revocation).await;
+            host::encode_revoke(&revocation, &options)
+        }
+        _ => return Err(Class::Invalid),
+    };
+    let taken = |name: &str| fs::read_to_string(folder.join(name)).map_err(|_| Class::Program);
+    let count: u64 = taken("count")?.parse().map_err(|_| Class::Program)?;
+    let (by_argument, by_input) = (taken("argument")?, taken("input")?);
+    let (channel, wire) = if count == 0 { ("stdin", by_input) } else { ("argv", by_argument) };
+    if wire != written.expose() {
+        return Ok([Outcome::Refused(Class::Conflict), Outcome::Refused(Class::Conflict)]);
+    }
+    let json = oracle::decode(&wire).and_then(|bytes| String::from_utf8(bytes).ok());
+    Ok([
+        Outcome::Ok(json!({ "wire": wire, "json": json })),
+        Outcome::Ok(json!({ "channel": channel, "argc": count })),
+    ])
+}
+
+impl Adapter for Wire {
+    fn run(&self, input: &Input) -> Observed {
+        let replay = || {
+            let folder = tempfile::tempdir().map_err(|_| Class::Internal)?;
+            desk::run(call(input, folder.path()))
+        };
+        let [wire, channel] =
+            replay().unwrap_or_else(|class| [Outcome::Refused(class), Outcome::Refused(class)]);
+        Observed::steps([("the bytes", wire), ("the way", channel)])
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let refused = |id| {
+            vec![Some(Ruling::refused(id, &[Class::Invalid])), Some(Ruling::refused(id, &[Class::Invalid]))]
+        };
+        let action = input.text("action");
+        if action == "parameter" {
+            // Always by argument: nothing of it is secret (decision W1).
+            let way = Demand::Exactly(json!({ "channel": "argv", "argc": 1 }));
+            return vec![None, Some(Ruling::new("W1", way))];
+        }
+        let configured = input.get("service")["plugin_conf"].as_object();
+        if configured.is_some_and(|all| all.values().any(|value| !value.is_string() && !value.is_boolean())) {
+            return refused("W4");
+        }
+        if action == "revoke" && !input.get("cred_state").is_string() && !input.get("cred_state").is_null() {
+            return refused("W8");
+        }
+        if (LARGE..ARGUMENT).contains(&input.get("params").to_string().len()) {
+            // What bounds the real host is how it starts programs; it is no part of the wire.
+            let is_written = |told: &Value| told["wire"].is_string();
+            let way = |told: &Value| told["channel"].is_string();
+            return vec![
+                Some(Ruling::new("W1", Demand::answer("the bytes", is_written))),
+                Some(Ruling::new("W1", Demand::answer("a way", way))),
+            ];
+        }
+        vec![None, None]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let has_crashed = expected.get("host")["verdict"] == "crash" || expected.get("verdict") == "crash";
+        if has_crashed {
+            return Ok(vec![Demand::AnyRefusal.into(), Demand::AnyRefusal.into()]);
+        }
+        if !expected.get("wire").is_string() {
+            return Err("no `wire`".to_owned());
+        }
+        let field = |key| expected.get(key).clone();
+        let bytes = Demand::Exactly(json!({ "wire": field("wire"), "json": field("json") }));
+        let way = Demand::Exactly(json!({ "channel": field("channel"), "argc": field("argc") }));
+        Ok(vec![bytes.into(), way.into()])
+    }
+}
