@@ -94,25 +94,17 @@ fn each_field(trial: &SecretTrial<'_>) -> Checked {
         let all = |field: &[Option<String>; 4]| first(&[&field[0], &field[1], &field[2], &field[3]]);
         let which =
             format!("from id {id:?}, key {key:?}, base {base:?} (explicit, LOCKER_ form, plain form, file)");
-        let keys = [&id, &key];
         let (Some(id), Some(key)) = (all(&id), all(&key)) else {
             taken.fails_as("credentials without a key", "unauthorized")?;
             continue;
         };
-        // The base has no plain form. A client that found both keys elsewhere need not open the
-        // file for the base alone.
-        let default = || DEFAULT_API_BASE.to_owned();
-        let base_elsewhere = first(&[&base[0], &base[1]]);
-        let opens_the_file = keys.iter().any(|key| first(&[&key[0], &key[1], &key[2]]).is_none());
-        let mut bases = vec![base_elsewhere.clone().or(first(&[&base[3]])).unwrap_or_else(default)];
-        if !opens_the_file {
-            bases.push(base_elsewhere.unwrap_or_else(default));
-        }
+        // The base has no plain form.
+        let base = first(&[&base[0], &base[1], &base[3]]).unwrap_or_else(|| DEFAULT_API_BASE.to_owned());
         let TakenCredentials { access_key_id, secret_access_key, api_base, .. } =
             taken.works("credentials with both keys")?;
         ensure(
-            access_key_id == id && secret_access_key == key && bases.contains(&api_base),
-            format!("{id:?}, {key:?} and one of {bases:?} {which}"),
+            access_key_id == id && secret_access_key == key && api_base == base,
+            format!("{id:?}, {key:?} and {base:?} {which}"),
             format!("{access_key_id:?}, {secret_access_key:?} and {api_base:?}"),
         )?;
     }
