@@ -2,10 +2,15 @@
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
+use keyway_issuers::wire::{WireOptions, host};
 use keyway_issuers::{
     Context, CredentialRequest, IntentId, Issued, Issuer as _, Json, Outcome, Revocation, UserInfo,
 };
@@ -76,4 +81,50 @@ fn a_certificate_by_an_executable() {
     assert!(issued.credential.iter().any(|part| part.expose_value().starts_with("ssh-ed25519-cert-v01@")));
     executable.revoke(&issued);
     assert!(fs::read(&list).unwrap().windows(10).any(|bytes| bytes == b"KEYWAY_i-1"));
+}
+
+/// Killed wherever it is, it leaves whole lines, and those of others.
+#[test]
+fn a_line_by_an_executable_that_is_killed() {
+    const FOREIGN: &str = "# theirs\nssh-rsa AAAA joe@laptop\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().canonicalize().unwrap().join("authorized_keys");
+    // Long enough that it cannot be written in one go by chance.
+    let foreign = FOREIGN.repeat(20_000);
+    fs::write(&file, &foreign).unwrap();
+    let command = env!("CARGO_BIN_EXE_keyway-ssh-authorized-keys");
+    let executable = Executable::new(command, &[("authorized_keys_file", &file)], &[]);
+    let run = |number: u32, killed_after: Option<Duration>| {
+        let mut context = executable.context.clone();
+        context.intent = IntentId::new(format!("kill-{number}"));
+        let request = CredentialRequest::new(context);
+        let input = host::encode_request(&request, &WireOptions::new("1.6.1").with_intent_id(true));
+        let mut child = Command::new(command).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.expose().as_bytes()).unwrap();
+        if let Some(time) = killed_after {
+            sleep(time);
+            child.kill().unwrap();
+        }
+        child.wait().unwrap();
+    };
+    let started = Instant::now();
+    run(0, None);
+    let whole = started.elapsed();
+    for number in 1..60 {
+        run(number, Some(whole * number / 60));
+        let content = fs::read_to_string(&file).unwrap();
+        let ours = content.strip_prefix(&foreign).expect("the lines of others are all there");
+        assert!(ours.is_empty() || ours.ends_with('\n'));
+        for line in ours.lines() {
+            let fields: Vec<_> = line.split(' ').collect();
+            assert!(
+                matches!(fields[..], ["ssh-ed25519", _, state] if state.starts_with("KEYWAY_kill-")),
+                "{line}"
+            );
+        }
+    }
+    // Whatever the last one left is in nobody's way.
+    run(60, None);
+    assert!(fs::read_to_string(&file).unwrap().contains(" KEYWAY_kill-60\n"));
+    assert!(!file.with_file_name(".authorized_keys.keyway-new").exists());
 }
