@@ -117,10 +117,6 @@ impl Trusting {
         Self { server: Server::start(programs, &settings), folder }
     }
 
-    fn settings<'a>(&self, files: &'a [PathBuf; 2]) -> [(&'static str, &'a str); 2] {
-        [("ca_key_file", text(&files[0])), ("krl_file", text(&files[1]))]
-    }
-
     fn files(&self) -> [PathBuf; 2] {
         ["ca", "krl"].map(|name| self.folder.file(name))
     }
@@ -151,13 +147,26 @@ impl Trusting {
     }
 }
 
+/// What is configured of every authority.
+fn settings<'a>(
+    [key, list]: &'a [PathBuf; 2],
+    principals: &'a str,
+    source_address: &'a str,
+) -> [(&'static str, &'a str); 4] {
+    [
+        ("ca_key_file", text(key)),
+        ("krl_file", text(list)),
+        ("principals", principals),
+        ("source_address", source_address),
+    ]
+}
+
 #[tokio::test]
 async fn a_certificate_lets_in_until_it_is_revoked() {
     let Some(programs) = OpenSsh::find().or_skip("SSH logins by certificates") else { return };
     let trusting = Trusting::new(&programs);
     let files = trusting.files();
-    let user = trusting.server.user.clone();
-    let settings = [trusting.settings(&files).as_slice(), &[("principals", user.as_str())]].concat();
+    let settings = settings(&files, &trusting.server.user, "");
     trusting.admit(&Service::direct("ssh-ca", &settings).await).await;
 }
 
@@ -166,8 +175,7 @@ async fn a_certificate_lets_in_until_its_grant_is_revoked() {
     let Some(programs) = OpenSsh::find().or_skip("SSH logins by certificates, granted") else { return };
     let trusting = Trusting::new(&programs);
     let files = trusting.files();
-    let user = trusting.server.user.clone();
-    let settings = [trusting.settings(&files).as_slice(), &[("principals", user.as_str())]].concat();
+    let settings = settings(&files, &trusting.server.user, "");
     trusting.admit(&Service::granted("ssh-ca", &settings).await).await;
 }
 
@@ -176,20 +184,14 @@ async fn a_certificate_lets_in_nobody_else_and_from_nowhere_else() {
     let Some(programs) = OpenSsh::find().or_skip("what SSH certificates restrict") else { return };
     let trusting = Trusting::new(&programs);
     let files = trusting.files();
-    let user = trusting.server.user.clone();
+    let user = trusting.server.user.as_str();
     let guest = trusting.folder.file("guest");
-    for (number, (principals, source, lets_in)) in [
-        ("somebody-else", "", false),
-        (user.as_str(), "192.0.2.0/24", false),
-        (user.as_str(), "127.0.0.0/8,::1", true),
-    ]
-    .into_iter()
-    .enumerate()
+    for (number, (principals, source, lets_in)) in
+        [("somebody-else", "", false), (user, "192.0.2.0/24", false), (user, "127.0.0.0/8,::1", true)]
+            .into_iter()
+            .enumerate()
     {
-        let settings =
-            [trusting.settings(&files).as_slice(), &[("principals", principals), ("source_address", source)]]
-                .concat();
-        let service = Service::direct("ssh-ca", &settings).await;
+        let service = Service::direct("ssh-ca", &settings(&files, principals, source)).await;
         let certificate = trusting.folder.file(&format!("certificate-{number}"));
         service.request(Some(&trusting.folder.read("guest.pub"))).await.save("certificate", &certificate);
         assert_eq!(trusting.server.lets_in(&guest, Some(&certificate)), lets_in, "{principals} {source}");

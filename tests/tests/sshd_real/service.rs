@@ -89,8 +89,8 @@ impl Service {
             Self::Direct(issuer, context) => {
                 let request = CredentialRequest::new(context.clone()).with_parameters(parameters);
                 match issuer.request(&request).await.expect("a credential") {
-                    Outcome::Issued(issued) => {
-                        Credential { parts: issued.credential, handle: Handle::State(issued.state) }
+                    Outcome::Issued(made) => {
+                        Credential { parts: made.credential, handle: Handle::State(made.state) }
                     }
                     Outcome::LoginRequired(_) => panic!("it asks for no login"),
                 }

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
-    IssuerPlugin, Json, JsonObject, Opening, Outcome, Reconciled, Reconciliation, Revocation, async_trait,
+    IssuerPlugin, Json, JsonObject, Opening, Outcome, Revocation, async_trait,
 };
 
 const VERSION: &str = "1.0.0";
@@ -56,10 +56,9 @@ pub struct Info;
 
 #[async_trait]
 impl Issuer for Info {
-    /// The same intent gets the same state again, and nothing outside changes: that is idempotent. And what
-    /// changes nothing can always tell what became of it.
+    /// The same intent gets the same state again, and nothing outside changes: that is idempotent.
     fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL.idempotent(true).reconciles(true)
+        Capabilities::MINIMAL.idempotent(true)
     }
 
     async fn describe(&self) -> Result<Description, IssuerError> {
@@ -89,10 +88,6 @@ impl Issuer for Info {
     /// Nothing was made, so it is gone already, also the second time.
     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
         Ok(())
-    }
-
-    async fn reconcile(&self, _: &Reconciliation) -> Result<Reconciled, IssuerError> {
-        Ok(Reconciled::NothingHappened)
     }
 }
 
@@ -152,7 +147,7 @@ keyway_issuers::register! {
 #[cfg(test)]
 mod tests {
     use futures_executor::block_on;
-    use keyway_issuers::{IntendedEffect, IntentId, Login, PartKind, UserInfo};
+    use keyway_issuers::{IntentId, Login, PartKind, UserInfo};
 
     use super::*;
 
@@ -213,12 +208,10 @@ mod tests {
     }
 
     #[test]
-    fn revoking_succeeds_and_nothing_ever_happened() {
+    fn revoking_succeeds_however_often() {
         let revocation = Revocation::new(context(), request(context()).state);
         for _ in 0..2 {
             block_on(Info.revoke(&revocation)).unwrap();
         }
-        let question = Reconciliation::new(context(), IntendedEffect::Request);
-        assert_eq!(block_on(Info.reconcile(&question)).unwrap(), Reconciled::NothingHappened);
     }
 }

@@ -2,7 +2,9 @@
 
 use futures_executor::block_on;
 use keyway_info::Info;
-use keyway_issuers::{Context, CredentialRequest, IntentId, Issuer as _, Outcome, Revocation, UserInfo};
+use keyway_issuers::{
+    Context, CredentialRequest, Features, IntentId, Issuer as _, Outcome, Revocation, UserInfo,
+};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 
 #[test]
@@ -13,7 +15,7 @@ fn a_host_runs_it() {
     block_on(async {
         let description = outside.describe().await.unwrap();
         assert!(description.features().stdin);
-        assert_eq!(description.with_features(Default::default()), Info.describe().await.unwrap());
+        assert_eq!(description.with_features(Features::NONE), Info.describe().await.unwrap());
 
         let user = UserInfo::new("https://issuer.example.com", "zoë").with("groups", "a\nb");
         let context = Context::new(user).with_intent(IntentId::new("intent-1").unwrap());

@@ -72,13 +72,13 @@ impl CertificateAuthority {
         let issued = key.add_to(issued)?;
         check(&issued)?;
 
-        self.prepare(&list, &state, now)?;
+        Self::prepare(&list, &state, now)?;
         Ok(issued)
     }
 
     /// Makes sure that the certificate can be revoked and is not: `sshd` lets nobody in while the
     /// list is missing, so there has to be one, and one that can be changed.
-    fn prepare(&self, list: &FilePath, key_id: &str, now: u64) -> Result<(), IssuerError> {
+    fn prepare(list: &FilePath, key_id: &str, now: u64) -> Result<(), IssuerError> {
         list.change(Self::NEW_MODE, |content| {
             let Some(content) = content else { return Ok((Some(RevocationList::new(now).encode()), ())) };
             let revoked = RevocationList::decode(content).and_then(|list| list.revokes(key_id));

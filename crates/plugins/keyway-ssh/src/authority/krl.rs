@@ -200,13 +200,12 @@ impl Certificates {
     }
 
     fn add(&mut self, key_id: &str) {
-        match self.sections.last_mut() {
-            Some((KEY_IDS, data)) => string(data, key_id.as_bytes()),
-            _ => {
-                let mut data = Vec::new();
-                string(&mut data, key_id.as_bytes());
-                self.sections.push((KEY_IDS, data));
-            }
+        if let Some((KEY_IDS, data)) = self.sections.last_mut() {
+            string(data, key_id.as_bytes());
+        } else {
+            let mut data = Vec::new();
+            string(&mut data, key_id.as_bytes());
+            self.sections.push((KEY_IDS, data));
         }
     }
 }
@@ -263,7 +262,9 @@ mod tests {
     fn key_ids() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec("[a-z]{1,3}", 1..4).prop_map(|ids| {
             let mut data = Vec::new();
-            ids.iter().for_each(|id| string(&mut data, id.as_bytes()));
+            for id in ids {
+                string(&mut data, id.as_bytes());
+            }
             data
         })
     }

@@ -40,3 +40,26 @@ impl Lock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_holds_it_and_who_comes_later_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = File::open(folder.path()).unwrap();
+        let acquire = |patience| Lock::acquire(&directory, OsStr::new(".lock"), patience).unwrap();
+        let held = acquire(Duration::ZERO).unwrap();
+        let asked = Instant::now();
+        assert!(acquire(Duration::from_millis(30)).is_none());
+        assert!(asked.elapsed() >= Duration::from_millis(30));
+        std::thread::scope(|scope| {
+            let later = scope.spawn(|| acquire(Duration::from_secs(60)).is_some());
+            sleep(Duration::from_millis(20));
+            drop(held);
+            assert!(later.join().unwrap());
+        });
+        assert!(folder.path().join(".lock").exists());
+    }
+}

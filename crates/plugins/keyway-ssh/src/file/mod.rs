@@ -157,3 +157,96 @@ impl FilePath {
         FileError::Io { what, path: self.path(), source }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn file() -> (tempfile::TempDir, FilePath) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("f");
+        (folder, FilePath::new(path.to_str().unwrap()).unwrap())
+    }
+
+    /// Puts a line at the end, and lets `meanwhile` happen after the file was read.
+    fn append(file: &FilePath, mut meanwhile: impl FnMut(usize)) -> Result<usize, FileError> {
+        let mut asked = 0;
+        file.change(0o600, |content| {
+            asked += 1;
+            meanwhile(asked);
+            Ok((Some([content.unwrap_or_default(), b"ours\n"].concat()), asked))
+        })
+    }
+
+    #[test]
+    fn what_is_written_meanwhile_is_not_lost() {
+        let (_folder, file) = file();
+        let write = |text: &str| {
+            let mut file = File::options().append(true).create(true).open(file.path()).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        };
+        // Into a file that was not there, into one that was, and in place of one.
+        let asked = append(&file, |asked| match asked {
+            1 => write("first\n"),
+            2 => write("second\n"),
+            3 => {
+                let other = file.path().with_file_name("other");
+                fs::write(&other, "third\n").unwrap();
+                fs::rename(other, file.path()).unwrap();
+            }
+            4 => fs::remove_file(file.path()).unwrap(),
+            _ => {}
+        });
+        assert_eq!(asked.unwrap(), 5);
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "ours\n");
+        let asked = append(&file, |asked| {
+            if asked == 1 {
+                write("theirs\n");
+            }
+        });
+        assert_eq!(asked.unwrap(), 2);
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "ours\ntheirs\nours\n");
+    }
+
+    #[test]
+    fn a_file_that_never_rests_is_busy_and_nothing_is_left_behind() {
+        let (folder, file) = file();
+        let error = append(&file, |asked| fs::write(file.path(), "x".repeat(asked)).unwrap()).unwrap_err();
+        assert!(matches!(error, FileError::Busy(_)), "{error:?}");
+        assert!(IssuerError::from(error).leaves_no_effect());
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "x".repeat(FilePath::ATTEMPTS));
+        let mut names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".f.keyway-lock", "f"]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_neither_read_nor_written() {
+        let (_folder, file) = file();
+        let most = FilePath::MAX_CONTENT_BYTES;
+        let write = |length: usize| {
+            file.change(0o600, |content| {
+                Ok::<_, FileError>((Some(vec![b'x'; length]), content.map(<[u8]>::len)))
+            })
+        };
+        assert_eq!(write(most).unwrap(), None);
+        assert!(matches!(write(most + 1), Err(FileError::TooLong(_))));
+        assert_eq!(write(1).unwrap(), Some(most));
+        File::create(file.path()).unwrap().set_len(most as u64 + 1).unwrap();
+        assert!(matches!(write(1), Err(FileError::TooLong(_))));
+    }
+
+    #[test]
+    fn an_error_of_the_editor_changes_nothing() {
+        let (_folder, file) = file();
+        fs::write(file.path(), "theirs").unwrap();
+        let refused = file
+            .change(0o600, |_| Err::<(Option<Vec<u8>>, ()), IssuerError>(IssuerError::refused("no", "no")));
+        assert!(matches!(refused, Err(IssuerError::Refused { .. })));
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "theirs");
+    }
+}

@@ -65,8 +65,8 @@ fn write_new(
         }
         None => (directory.metadata()?, new_mode),
     };
-    let made = file.metadata()?;
-    if (made.uid(), made.gid()) != (like.uid(), like.gid()) {
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
         fchown(&file, Some(like.uid()), Some(like.gid()))?;
     }
     // After the owner, because changing the owner takes some bits away.
