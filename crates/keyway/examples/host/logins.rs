@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use keyway::Plugins;
 use keyway::grants::{GrantOutcome, Grants, GrantsError, Phase, Revoked, Service, ServiceView};
-use keyway::issuers::{Context, CredentialRequest, ServiceName, UserInfo};
+use keyway::issuers::{Context, CredentialRequest, ParameterSet, ServiceName, UserInfo};
 use keyway::seal::KeyRing;
 use keyway::storage::Storage;
 use serde_json::json;
@@ -79,7 +79,7 @@ fn describe(report: &mut Report, view: &ServiceView) {
     let keys: Vec<_> = interface
         .sets
         .iter()
-        .flat_map(|set| set.parameters())
+        .flat_map(ParameterSet::parameters)
         .map(|parameter| parameter.key.as_str())
         .collect();
     report.line(&format!(
