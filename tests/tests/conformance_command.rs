@@ -39,8 +39,11 @@ fn everything_that_is_linked_is_there() {
 fn an_executable_is_run_through_its_suite() {
     let folder = tempfile::tempdir().unwrap();
     let request = folder.path().join("request.json");
-    std::fs::write(&request, r#"{"params": {"say": "a word to say"}, "conf_params": {"prefix": "{scratch}"}}"#)
-        .unwrap();
+    std::fs::write(
+        &request,
+        r#"{"params": {"say": "a word to say"}, "conf_params": {"prefix": "{scratch}"}}"#,
+    )
+    .unwrap();
     let request = request.to_str().unwrap();
     let echo = env!("CARGO_BIN_EXE_echo-issuer");
     let run = conformance(&["--exec", echo, "--idempotent", "--request", request, "--format", "json"]);
@@ -58,7 +61,11 @@ fn an_executable_is_run_through_its_suite() {
 fn an_executable_that_is_none_is_caught() {
     let run = conformance(&["--exec", "/bin/true", "--allow-argv"]);
     assert_eq!(run.status.code(), Some(1));
-    assert!(said(&run).contains("failed   ISS-001") && said(&run).contains("failed   ISS-101"), "{}", said(&run));
+    assert!(
+        said(&run).contains("failed   ISS-001") && said(&run).contains("failed   ISS-101"),
+        "{}",
+        said(&run)
+    );
 }
 
 #[test]
@@ -84,7 +91,8 @@ fn an_old_executable_passes_only_leniently() {
         "#,
     )
     .unwrap();
-    let exec = ["--exec", "/bin/sh", "--argument", file.to_str().unwrap(), "--allow-argv", "--rule", "ISS-10"];
+    let exec =
+        ["--exec", "/bin/sh", "--argument", file.to_str().unwrap(), "--allow-argv", "--rule", "ISS-10"];
     let strict = conformance(&exec);
     assert_eq!(strict.status.code(), Some(1), "{}", said(&strict));
     let lenient = conformance(&[&exec[..], &["--profile", "lenient"]].concat());
@@ -110,17 +118,15 @@ fn zero_rules_are_a_failure() {
 
 #[test]
 fn what_is_not_understood_is_said() {
-    for arguments in
-        [
-            &["--format", "yaml"][..],
-            &["--seed", "x"],
-            &["--what"],
-            &["--mutants", "--kind", "cheese"],
-            &["--exec", "/bin/true", "--profile", "loose"],
-            &["--exec", "/bin/true", "--request", "/no/such/file"],
-            &["--exec", ""],
-        ]
-    {
+    for arguments in [
+        &["--format", "yaml"][..],
+        &["--seed", "x"],
+        &["--what"],
+        &["--mutants", "--kind", "cheese"],
+        &["--exec", "/bin/true", "--profile", "loose"],
+        &["--exec", "/bin/true", "--request", "/no/such/file"],
+        &["--exec", ""],
+    ] {
         let run = conformance(arguments);
         assert_eq!(run.status.code(), Some(1), "{arguments:?}");
         assert!(!run.stderr.is_empty());

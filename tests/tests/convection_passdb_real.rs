@@ -48,15 +48,16 @@ impl Shared {
 
     /// A handle of ours, new each time.
     fn here(&self, keys: &[&str]) -> Arc<dyn SecretStore> {
-        self.here_with(keys, &json!({ "directory": self.root.path() }))
+        self.here_with_settings(keys, None)
     }
 
-    fn here_with(&self, keys: &[&str], configuration: &Value) -> Arc<dyn SecretStore> {
+    /// The same, with settings for a new store.
+    fn here_with_settings(&self, keys: &[&str], settings: Option<&Value>) -> Arc<dyn SecretStore> {
         let registry = PLUGINS.registry().unwrap();
         let plugin = registry.get::<SecretStores>("convection-passdb").unwrap();
         let keys = KeyRing::parse(keys.iter().copied()).unwrap();
         let opening = Opening::new(StoreName::new("shared").unwrap(), plugin.metadata().clone(), keys)
-            .with_configuration(configuration.clone());
+            .with_configuration(json!({ "directory": self.root.path(), "settings": settings }));
         plugin.open(&opening).unwrap()
     }
 
@@ -232,8 +233,7 @@ fn both_sides_take_turns() {
 fn settings_that_are_written_here_are_pythons_too_and_hold_from_the_first_password_on() {
     let Some(shared) = Shared::new("settings of PassDB files") else { return };
     let first = json!({ "default": { "length": 14, "letters": "ascii_letters" } });
-    let configuration = json!({ "directory": shared.root.path(), "settings": first });
-    let store = shared.here_with(&OLD, &configuration);
+    let store = shared.here_with_settings(&OLD, Some(&first));
     block_on(store.initialize()).unwrap();
     let is_of_first =
         |password: &str| password.len() == 14 && password.bytes().all(|byte| byte.is_ascii_alphabetic());

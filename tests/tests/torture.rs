@@ -29,10 +29,10 @@ fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
 
 #[test]
 fn nothing_acknowledged_is_lost_by_a_kill() {
-    let report = torture(12, 3, None);
+    let report = torture(20, 3, None);
     assert_eq!(report.findings, [], "kept in {:?}", report.kept);
-    assert!(report.kills >= 12 && report.checks >= 4, "{report:?}");
-    assert!(report.acknowledged > 20, "the writers did write: {report:?}");
+    assert!(report.kills >= 20 && report.checks >= 5, "{report:?}");
+    assert!(report.acknowledged >= 8, "the writers did write: {report:?}");
 }
 
 #[test]

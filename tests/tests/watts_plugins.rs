@@ -55,7 +55,7 @@ impl Plugin {
         }
     }
 
-    fn revoke(&self, context: Context, issued: &Issued) {
+    fn revoke(&self, context: &Context, issued: &Issued) {
         for _ in 0..2 {
             // Twice is as once (decision W6).
             block_on(self.issuer.revoke(&Revocation::new(context.clone(), issued.state.clone()))).unwrap();
@@ -86,7 +86,7 @@ fn info_in_python() {
     assert_eq!(value("groups"), r#"["a", "b"]"#);
     let all = issued.credential.last().unwrap();
     assert!(matches!(&all.kind, PartKind::Textfile { save_as: Some(name), .. } if name == "info.json"));
-    plugin.revoke(joe, &issued);
+    plugin.revoke(&joe, &issued);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn ssh_keys_in_shell() {
         "{kept}"
     );
 
-    plugin.revoke(joe.clone(), &issued);
+    plugin.revoke(&joe, &issued);
     let kept = std::fs::read_to_string(&file).unwrap();
     assert!(!kept.contains(issued.state.as_str()) && kept.contains(other.state.as_str()), "{kept}");
     assert!(kept.starts_with("ssh-rsa AAAA somebody else\n"));
@@ -145,7 +145,7 @@ fn a_vault_in_python_that_needs_standard_input() {
     for issued in &issued {
         assert_eq!(kept()[issued.state.as_str()], issued.credential[0].expose_value());
         assert_eq!(issued.credential[1].expose_value(), "for \"work\" & <play>\n");
-        plugin.revoke(joe.clone(), issued);
+        plugin.revoke(&joe, issued);
     }
     assert_eq!(kept(), serde_json::json!({}));
 
@@ -176,6 +176,6 @@ fn a_portal_in_python_that_wants_another_login() {
     let issued = plugin.issued(&request);
     assert!(issued.credential[0].expose_value().starts_with("for joe17\n"));
     assert_eq!(issued, plugin.issued(&request), "one credential for one intent");
-    plugin.revoke(joe, &issued);
+    plugin.revoke(&joe, &issued);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -125,9 +125,9 @@ fn ask(issuer: &ProcessIssuer, joe: &Context, parameters: Parameters) -> Result<
 #[track_caller]
 fn issued(issuer: &ProcessIssuer, joe: &Context, parameters: Parameters) -> Issued {
     match ask(issuer, joe, parameters).unwrap() {
-        Outcome::Issued(issued) => {
-            issued.state.check_keeps_no_secret(&issued.credential).unwrap();
-            issued
+        Outcome::Issued(made) => {
+            made.state.check_keeps_no_secret(&made.credential).unwrap();
+            made
         }
         login @ Outcome::LoginRequired(_) => panic!("{login:?}"),
     }
@@ -149,10 +149,10 @@ fn the_info_plugin() {
 
         let issuer = ProcessIssuer::new(&configuration).unwrap();
         let joe = joe(&description, &[]);
-        let issued = issued(&issuer, &joe, Parameters::new());
-        assert_eq!(issued.state.as_str(), "user_info");
+        let shown = issued(&issuer, &joe, Parameters::new());
+        assert_eq!(shown.state.as_str(), "user_info");
         let value = |name: &str| {
-            let part = issued.credential.iter().find(|part| part.name == name);
+            let part = shown.credential.iter().find(|part| part.name == name);
             part.unwrap_or_else(|| panic!("{name}")).expose_value().to_owned()
         };
         assert_eq!(value("WaTTS version"), configuration.watts_version);
@@ -160,7 +160,7 @@ fn the_info_plugin() {
         assert_eq!(value("Issuer"), "https://issuer.example.com/");
         assert_eq!(value("Subject"), "joe");
         assert_eq!(value("Groups"), "a, b");
-        let whole = issued.credential.last().unwrap();
+        let whole = shown.credential.last().unwrap();
         assert!(matches!(
             &whole.kind,
             PartKind::Textfile { size, save_as: Some(name) }
@@ -168,8 +168,8 @@ fn the_info_plugin() {
         ));
         let whole: serde_json::Value = serde_json::from_str(whole.expose_value()).unwrap();
         assert_eq!(whole["action"], "request");
-        revoke(&issuer, &joe, &issued.state).unwrap();
-        revoke(&issuer, &joe, &issued.state).unwrap();
+        revoke(&issuer, &joe, &shown.state).unwrap();
+        revoke(&issuer, &joe, &shown.state).unwrap();
     }
 }
 

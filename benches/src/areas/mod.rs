@@ -4,6 +4,7 @@ pub mod compatibility;
 pub mod convection;
 mod executables;
 mod footprint;
+mod grants;
 pub mod issuers;
 pub mod registry;
 pub mod seal;
@@ -37,6 +38,13 @@ pub const AREAS: &[Area] = &[
         run: secrets::run,
     },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
-    Area { name: "issuers", about: "the wire of issuers", run: issuers::run },
+    Area { name: "issuers", about: "the wire of issuers", run: issuers_and_grants },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
+
+/// The wire of issuers, and the engine that runs them.
+fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, Trouble> {
+    let mut rows = issuers::run(area)?;
+    rows.extend(grants::run(area)?);
+    Ok(rows)
+}

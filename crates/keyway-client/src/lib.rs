@@ -124,5 +124,5 @@ pub use row::Row;
 pub use secret::{Change, Draft, ListedName, ResolvedSecret};
 
 pub use keyway_core::{ErrorKind, MediaKind, PluginError, SecretValue};
-pub use keyway_secrets::{Environment, SecretHeader, SecretStore, SecretVersion};
+pub use keyway_secrets::{Environment, Recipe, SecretHeader, SecretStore, SecretVersion};
 pub use secrecy::{ExposeSecret, SecretString};

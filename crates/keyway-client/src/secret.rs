@@ -3,7 +3,9 @@
 use std::fmt;
 
 use keyway_core::SecretValue;
-use keyway_secrets::{EnvironmentName, Secret, SecretChange, SecretHeader, SecretName, SecretVersion};
+use keyway_secrets::{
+    EnvironmentName, NewValue, Recipe, Secret, SecretChange, SecretHeader, SecretName, SecretVersion,
+};
 use secrecy::SecretString;
 
 use crate::{Error, Layer};
@@ -93,22 +95,30 @@ impl ListedName {
 /// What a new secret holds. A text is one by itself:
 ///
 /// ```
-/// use keyway_client::{Draft, SecretValue};
+/// use keyway_client::{Draft, Recipe, SecretValue};
 ///
 /// let plain: Draft = "correct horse".into();
 /// let with_more = Draft::new(SecretValue::bytes([0, 159])).described("the old signing key");
+/// let made_by_the_store = Draft::generated(Recipe::new().length(40));
 /// # assert!(!format!("{plain:?} {with_more:?}").contains("horse"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Draft {
-    pub(crate) value: SecretValue,
+    pub(crate) value: NewValue,
     pub(crate) description: Option<String>,
 }
 
 impl Draft {
     /// A new secret's value, without a description.
     pub fn new(value: SecretValue) -> Self {
-        Self { value, description: None }
+        Self { value: NewValue::Given(value), description: None }
+    }
+
+    /// A value that the store makes, where it differs from its settings as the recipe says
+    /// (decision C11). A store that makes none answers
+    /// [`Unsupported`](keyway_secrets::StoreError::Unsupported).
+    pub fn generated(recipe: Recipe) -> Self {
+        Self { value: NewValue::Generated(recipe), description: None }
     }
 
     /// Sets the description.
@@ -141,6 +151,11 @@ impl Change {
     /// A new value.
     pub fn value(value: SecretValue) -> Self {
         Self(SecretChange::value(value))
+    }
+
+    /// A new value that the store makes (decision C11).
+    pub fn generated(recipe: Recipe) -> Self {
+        Self(SecretChange::generated(recipe))
     }
 
     /// Sets the new description.

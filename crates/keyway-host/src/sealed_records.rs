@@ -13,7 +13,7 @@ use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Revision, Storage, S
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-const PREFIX: &[u8] = b"keyway-host\0";
+pub(crate) const PREFIX: &[u8] = b"keyway-host\0";
 const INDEX_KEY_BYTES: usize = 32;
 const MARK_BYTES: usize = 16;
 
@@ -53,14 +53,27 @@ impl PluginError for RecordError {
     }
 }
 
-fn corrupt(reason: impl Into<String>) -> RecordError {
+pub(crate) fn corrupt(reason: impl Into<String>) -> RecordError {
     RecordError::Corrupt { reason: reason.into() }
 }
 
 /// A kind of record. Part of the stored key, so it never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordKind {
+    #[cfg(feature = "secrets")]
     Store = 1,
+    /// How many grants a user has of a service.
+    #[cfg(feature = "issuers")]
+    GrantCount = 2,
+    /// A grant, or the intent of one.
+    #[cfg(feature = "issuers")]
+    Grant = 3,
+    /// Which grant has a state.
+    #[cfg(feature = "issuers")]
+    GrantByState = 4,
+    /// What is to be done about a grant, ordered by when.
+    #[cfg(feature = "issuers")]
+    GrantWork = 5,
 }
 
 /// A record that was read: its name, its payload, and the mark of its last write.
@@ -185,9 +198,24 @@ impl SealedRecords {
         Ok(OpenedRecord { name, payload: Zeroizing::new(payload.to_vec()), revision })
     }
 
+    #[cfg(feature = "issuers")]
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.storage
+    }
+
+    #[cfg(feature = "issuers")]
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    /// The HMAC behind which names are hidden.
+    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(self.index_key.as_slice())
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
+    }
+
     fn key(&self, kind: RecordKind, name: &str) -> Vec<u8> {
-        let mut mac: Hmac<Sha256> = Hmac::new_from_slice(self.index_key.as_slice())
-            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        let mut mac = self.mac();
         mac.update(name.as_bytes());
         let mark = mac.finalize().into_bytes();
         let mut key = Vec::with_capacity(PREFIX.len() + 1 + MARK_BYTES);

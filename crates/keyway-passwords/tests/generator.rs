@@ -7,7 +7,7 @@ use keyway_passwords::{
 };
 use proptest::prelude::*;
 
-/// Random-looking bytes that are the same for the same seed (SplitMix64).
+/// Random-looking bytes that are the same for the same seed (`SplitMix64`).
 fn seeded(seed: u64) -> impl FnMut(&mut [u8]) -> Result<(), RandomnessError> {
     let mut state = seed;
     move |bytes| {

@@ -37,7 +37,7 @@
 //! | --- | --- | --- |
 //! | `client` | yes | [`client`]: what an application reads and writes secrets with |
 //! | `secrets` | yes | [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
-//! | `issuers` | no | [`issuers`], the contract and its wire format |
+//! | `issuers` | yes | [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
 //! | `sqlite` | yes | the engine `Sqlite` in [`storage`] |
 //! | `schemars` | no | JSON schemas of plugin configurations |
 //!
@@ -47,15 +47,17 @@ pub use keyway_core::*;
 
 #[cfg(feature = "client")]
 pub use keyway_client as client;
+#[cfg(feature = "issuers")]
+pub use keyway_host::grants;
 #[cfg(feature = "secrets")]
 pub use keyway_host::stores;
 #[cfg(feature = "issuers")]
 pub use keyway_issuers as issuers;
-#[cfg(feature = "secrets")]
+#[cfg(any(feature = "issuers", feature = "secrets"))]
 pub use keyway_seal as seal;
 #[cfg(feature = "secrets")]
 pub use keyway_secrets as secrets;
-#[cfg(feature = "secrets")]
+#[cfg(any(feature = "issuers", feature = "secrets"))]
 pub use keyway_storage as storage;
 
 /// The code blocks of README.md, run as tests.

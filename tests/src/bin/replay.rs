@@ -42,7 +42,7 @@ fn run() -> Result<bool, String> {
             other => return Err(format!("{}\n\n{USAGE}", other.unexpected())),
         }
     }
-    if update == !files.is_empty() {
+    if update != files.is_empty() {
         return Err(format!("give files, or --update\n\n{USAGE}"));
     }
     if update {

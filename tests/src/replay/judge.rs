@@ -25,9 +25,8 @@ pub enum Verdict {
 pub fn judge(adapter: &dyn Adapter, vector: &Vector) -> Verdict {
     let observed = catch_unwind(AssertUnwindSafe(|| adapter.run(&vector.input)))
         .unwrap_or_else(|_| Observed::one("the replay", Outcome::Refused(Class::Panicked)));
-    let rulings = match catch_unwind(AssertUnwindSafe(|| adapter.rulings(&vector.input))) {
-        Ok(rulings) => rulings,
-        Err(_) => return failed("a ruling", "the oracle panicked"),
+    let Ok(rulings) = catch_unwind(AssertUnwindSafe(|| adapter.rulings(&vector.input))) else {
+        return failed("a ruling", "the oracle panicked");
     };
     // From here on nothing of ours can change.
     let upstream = match adapter.demands(&vector.input, &vector.expected) {

@@ -4,7 +4,7 @@
 //! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`] and starts
 //! itself again for each process that is to be killed.
 //!
-//! * [`line`]: what such a process says: what it is about to do, and what is acknowledged;
+//! * [`mod@line`]: what such a process says: what it is about to do, and what is acknowledged;
 //! * [`ledger`]: the model, which knows what must be there and what may be;
 //! * [`kill`]: starting processes, listening to them, killing them;
 //! * [`draw`]: random choices that a seed repeats;

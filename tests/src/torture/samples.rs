@@ -24,7 +24,7 @@ pub enum Sample {
 }
 
 impl Sample {
-    /// All of them, by the names that [`write`] understands.
+    /// All of them, by the names that [`write()`] understands.
     pub const ALL: [(&str, Self); 5] = [
         ("sqlite-full", Self::SqliteFull),
         ("sqlite-off", Self::SqliteOff),

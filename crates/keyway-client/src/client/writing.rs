@@ -1,6 +1,6 @@
 //! Writes of secrets. None falls through to another layer (decision L4).
 
-use keyway_secrets::{NewSecret, SecretHeader, SecretName, SecretVersion};
+use keyway_secrets::{NewSecret, NewValue, SecretHeader, SecretName, SecretVersion};
 
 use super::Secrets;
 use crate::audit::Call;
@@ -28,7 +28,11 @@ impl Secrets {
         let Draft { value, description } = draft.into();
         let call = Call::new(self, Operation::Create, Some(key), self.environment());
         let header = async {
-            let mut secret = NewSecret::new(self.address(SecretName::new(key)?)?, value);
+            let address = self.address(SecretName::new(key)?)?;
+            let mut secret = match value {
+                NewValue::Given(value) => NewSecret::new(address, value),
+                NewValue::Generated(recipe) => NewSecret::generated(address, recipe),
+            };
             secret.description = description;
             Ok(self.store().create(secret).await?)
         };

@@ -14,8 +14,10 @@
 //! ```
 
 mod clauses;
+pub mod client;
 mod clock;
 mod generation_example;
+mod interposed;
 mod lent_storage;
 pub mod mutants;
 mod operations;
@@ -27,6 +29,7 @@ mod reference;
 mod refusal;
 mod rules;
 mod samples;
+mod scene;
 mod subject;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
 use keyway_secrets::{Capabilities, SecretStorePlugin, SecretStores};
 use serde_json::Value;
 
+use super::client::{ClientMaker, KeywayClient};
 use super::generation_example::GenerationExample;
 use super::place::Place;
 use crate::Subject;
@@ -37,6 +38,7 @@ pub struct SecretStoreSubject {
     pub(super) lending: Box<Lending>,
     pub(super) settings: Option<Table>,
     pub(super) generation: Option<GenerationExample>,
+    pub(super) client: Box<dyn ClientMaker>,
     capabilities: OnceLock<Capabilities>,
 }
 
@@ -56,6 +58,7 @@ impl SecretStoreSubject {
             lending: Box::new(|resources, _| resources),
             settings: None,
             generation: None,
+            client: Box::new(KeywayClient),
             capabilities: OnceLock::new(),
         }
     }
@@ -100,6 +103,15 @@ impl SecretStoreSubject {
     pub fn generating(mut self, example: GenerationExample) -> Self {
         self.settings.get_or_insert_with(|| example.settings.clone());
         self.generation = Some(example);
+        self
+    }
+
+    /// Names the client that the rules about clients run over the plugin's stores. It is
+    /// [`KeywayClient`] if nothing else is said; another one is proved over a plugin that is
+    /// known to be sound, such as [`reference`](super::reference()).
+    #[must_use]
+    pub fn client(mut self, client: impl ClientMaker + 'static) -> Self {
+        self.client = Box::new(client);
         self
     }
 

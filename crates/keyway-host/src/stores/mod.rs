@@ -91,10 +91,11 @@ pub mod machine;
 mod record;
 mod recovery;
 
+pub use crate::guard::Isolation;
 pub use builder::StoresBuilder;
 pub use driver::{StoreSummary, Stores};
 pub use error::StoresError;
-pub use guard::{GuardedStore, Isolation, StoreLimits};
+pub use guard::{GuardedStore, StoreLimits};
 pub use hosted::HostedStore;
 pub use machine::{Phase, Refusal, StoreState};
 pub use recovery::Recovered;

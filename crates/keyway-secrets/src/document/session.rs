@@ -17,6 +17,8 @@ pub(super) struct HandleState {
     /// so that a failed or dropped rotation never leaves a document that the keys of
     /// before do not open.
     pub(super) sealing: KeyRing,
+    /// The new keys of a rotation that is not known to be done.
+    pub(super) rotating: Option<KeyRing>,
     pub(super) deleted: bool,
     /// Reads since the last write: the next write adds them to the document's number.
     pub(super) unwritten_reads: i64,
@@ -36,7 +38,19 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
 
     /// Reads without judging who wrote it, and without counting.
     pub(super) async fn read_any(&mut self, access: Access) -> Result<Option<Document>, StoreError> {
-        self.hooks.read(&self.state.reading, access).await
+        let rotating = self.state.rotating.clone().filter(|_| access == Access::Update);
+        let Some(new) = rotating else { return self.hooks.read(&self.state.reading, access).await };
+        // A rotation that failed here may have taken effect, or another handle may have ended it, and
+        // the old keys may be given up already. So what the old keys do not open is not sealed by them.
+        match self.hooks.read(&self.state.sealing, access).await {
+            Err(StoreError::WrongKey { .. }) => {}
+            other => return other,
+        }
+        self.close_once()?;
+        self.closed = false;
+        let document = self.hooks.read(&self.state.reading, access).await?;
+        self.state.sealing = new;
+        Ok(document)
     }
 
     /// Reads what the running plugin may read (decision C4), and counts that.

@@ -27,8 +27,9 @@ use crate::{
 /// at any time. Asking for it with `written_by` is not counted as a read.
 ///
 /// A rotation is one write. Until it is known to be done, the handle reads with new and
-/// old keys and seals with the old ones; so whatever becomes of it, a ring of both opens
-/// the document, and calling `rotate` again with the same keys completes it.
+/// old keys and seals with the old ones, unless it finds that they no longer open the document;
+/// so whatever becomes of it, a ring of both opens the document, and calling `rotate` again with
+/// the same keys completes it.
 #[derive(Debug)]
 pub struct DocumentStore<H> {
     hooks: H,
@@ -38,7 +39,13 @@ pub struct DocumentStore<H> {
 impl<H: DocumentHooks> DocumentStore<H> {
     /// A handle. It does no I/O.
     pub fn new(hooks: H, keys: KeyRing) -> Self {
-        let state = HandleState { reading: keys.clone(), sealing: keys, deleted: false, unwritten_reads: 0 };
+        let state = HandleState {
+            reading: keys.clone(),
+            sealing: keys,
+            rotating: None,
+            deleted: false,
+            unwritten_reads: 0,
+        };
         Self { hooks, state: Mutex::new(state) }
     }
 
@@ -147,11 +154,13 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         // From here on the handle reads both: neither a failed write nor a dropped future
         // leaves it with keys that do not fit.
         session.state.reading = new.with_retiring(&session.state.reading);
+        session.state.rotating = Some(new.clone());
         let document = session.read(Access::Update).await?;
         let total = u64::try_from(document.secrets.len()).unwrap_or(u64::MAX);
         session.write_sealed_by(document, new).await?;
         session.state.reading = new.clone();
         session.state.sealing = new.clone();
+        session.state.rotating = None;
         session.end(())?;
         listener.progressed(Progress { done: total, total });
         Ok(())

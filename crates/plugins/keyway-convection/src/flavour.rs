@@ -50,7 +50,7 @@ impl Flavour {
     /// The settings in force when a file holds these.
     pub(crate) fn settings_in_force(self, settings: Table) -> Table {
         match self {
-            Self::Generic => settings,
+            Self::Generic => settings::in_force(settings),
             Self::PassDb => passdb::in_force(&settings),
         }
     }

@@ -19,8 +19,15 @@ struct Settings {
 
 /// What a new store begins with.
 pub(crate) fn initial() -> Table {
-    let mut settings = Table::new();
-    settings.push_new("data", Structured::Table(Table::new()));
+    in_force(Table::new())
+}
+
+/// The settings in force: a table `data` that is left out is an empty one, as Convection's
+/// specification has it.
+pub(crate) fn in_force(mut settings: Table) -> Table {
+    if settings.get("data").is_none() {
+        settings.push_new("data", Structured::Table(Table::new()));
+    }
     settings
 }
 
@@ -41,4 +48,20 @@ pub(crate) fn check(settings: &Table) -> Result<(), StoreError> {
     read_configuration::<Settings>(&Value::Object(shape.collect()))
         .map_err(|error| StoreError::invalid(WHAT, error.to_string()))?;
     format::check_table(settings).map_err(|error| StoreError::invalid(WHAT, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_left_out_is_an_empty_one() {
+        let in_force = in_force(Table::new());
+        assert_eq!(in_force.to_json(), initial().to_json());
+        let mut given = Table::new();
+        let mut data = Table::new();
+        data.push_new("k", Structured::text("v"));
+        given.push_new("data", Structured::Table(data));
+        assert_eq!(super::in_force(given.clone()).to_json(), given.to_json());
+    }
 }

@@ -24,7 +24,7 @@ use crate::run::Limits;
 ///     "parallel": 4,
 /// }))?;
 /// assert_eq!(configuration.deadline_ms.get(), 30_000);
-/// # Ok::<(), keyway_issuers::core::ConfigurationError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]

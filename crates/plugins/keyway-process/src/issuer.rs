@@ -16,8 +16,8 @@ use crate::runner::Runner;
 
 /// An executable that speaks the wire format of WaTTS, as an [`Issuer`] (decision W7).
 ///
-/// Each operation is one run. None of its futures blocks the thread that polls it, and they
-/// need no runtime.
+/// Each operation is one run. Its futures need no runtime, and block the thread that polls
+/// them only while the system loads the executable.
 ///
 /// # Cancel safety
 /// Dropping a future kills the run ([`Runner::run`]). The executable may have done its work.

@@ -64,7 +64,8 @@
 //! | at once | one, or `parallel` |
 //! | end | when the executable itself ends, whoever else still holds its streams; an executable that closes its input early is in order |
 //!
-//! An issuer needs no runtime and blocks no caller: threads of this crate wait for the
+//! An issuer needs no runtime. A call starts the executable on the caller's thread, which
+//! takes the system a fraction of a millisecond; threads of this crate wait for the
 //! executables, and end when there is nothing to wait for. Dropping the future of a call
 //! kills what it runs. A place in the queue is kept until everything of a run is gone.
 //!

@@ -10,11 +10,12 @@ use futures_channel::oneshot;
 
 use crate::environment::Environment;
 use crate::program::Program;
-use crate::run::{self, Finished, Input, Limits, RunError};
+use crate::run::{Finished, Input, Limits, RunError, Running};
 use crate::workers::{Cancellation, Workers};
 
-/// Runs one program, so many times at once (decision W7). It needs no runtime: threads of
-/// its own wait for the programs.
+/// Runs one program, so many times at once (decision W7). It needs no runtime: the caller's
+/// thread starts a program, which takes a fraction of a millisecond, and threads of the
+/// runner's own wait for it.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -30,16 +31,11 @@ use crate::workers::{Cancellation, Workers};
 /// ```
 #[derive(Debug)]
 pub struct Runner {
-    what: Arc<What>,
-    places: Arc<Semaphore>,
-    workers: Workers,
-}
-
-#[derive(Debug)]
-struct What {
     program: Program,
     environment: Environment,
     limits: Limits,
+    places: Arc<Semaphore>,
+    workers: Workers,
 }
 
 impl Runner {
@@ -49,7 +45,9 @@ impl Runner {
     /// A runner. It does no I/O, and starts no thread before the first run.
     pub fn new(program: Program, environment: Environment, limits: Limits, parallel: NonZeroUsize) -> Self {
         Self {
-            what: Arc::new(What { program, environment, limits }),
+            program,
+            environment,
+            limits,
             places: Arc::new(Semaphore::new(parallel.get())),
             workers: Workers::new(Self::IDLE),
         }
@@ -57,12 +55,12 @@ impl Runner {
 
     /// The program.
     pub fn program(&self) -> &Program {
-        &self.what.program
+        &self.program
     }
 
     /// What bounds a run.
     pub fn limits(&self) -> Limits {
-        self.what.limits
+        self.limits
     }
 
     /// Waits for a free place, runs the program, and returns what it printed. The deadline
@@ -79,11 +77,12 @@ impl Runner {
     pub async fn run(&self, input: Input) -> Result<Finished, RunError> {
         let place = self.places.acquire_arc().await;
         let (sender, receiver) = oneshot::channel();
-        let what = Arc::clone(&self.what);
+        // Here, and not on the other thread, which wakes up while the program is being loaded.
+        let running = Running::start(&self.program, &self.environment, self.limits, input)?;
         let cancellation = self
             .workers
             .start(Box::new(move |cancel| {
-                let result = run::run(&what.program, &what.environment, what.limits, input, cancel);
+                let result = running.finish(cancel);
                 // Before the answer: whoever has it may ask again at once.
                 drop(place);
                 // Nobody may be there to hear it.

@@ -101,7 +101,7 @@ fn rotate(keys: &Value, is_finished: bool) -> Outcome {
     let attempt = || -> Result<(), Class> {
         let plugin = Plugin::named("generic").ok_or(Class::Internal)?;
         let root = tempfile::tempdir().map_err(|_| Class::Internal)?;
-        let old = plugin.some_keys();
+        let old = Plugin::some_keys();
         let new = match keys.as_array() {
             Some(keys) => KeyRing::parse(keys.iter().map(|key| key.as_str().unwrap_or_default())),
             None => KeyRing::new([Key::from_bytes(&mut [8; 32])]),

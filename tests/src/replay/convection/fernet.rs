@@ -56,7 +56,9 @@ fn ring<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<KeyRing, Outcome>
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {

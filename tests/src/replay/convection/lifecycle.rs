@@ -60,6 +60,14 @@ fn operations(input: &Input) -> &[Value] {
 
 fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
     Ok(match (answer.get("ok"), upstream_error(answer)) {
+        // That the file could not be changed or shown says nothing of the plugin.
+        (None, Some(_)) if is_outside(call.operation) => Demand::Nothing.into(),
+        (Some(file), None) if call.operation == "file" && file.get("content").is_none() => {
+            let wanted = ["exists", "empty", "mode"].map(|key| (key, file.get(key).cloned()));
+            let holds =
+                move |file: &Value| wanted.iter().all(|(key, value)| file.get(*key) == value.as_ref());
+            Demand::answer(format!("like {file}"), holds).into()
+        }
         (None, Some(error)) => Demand::Refused(classes_of(error, call.operation)).into(),
         // The private fields of upstream's handle. There are none like them here.
         (Some(_), None) if call.operation == "internal" => Demand::Nothing.into(),
@@ -81,6 +89,11 @@ fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
     })
 }
 
+/// Whether an operation goes to the file and not to the plugin.
+fn is_outside(operation: &str) -> bool {
+    ["file", "raw_write", "truncate", "remove_file", "patch_doc", "put_doc"].contains(&operation)
+}
+
 /// What an error of upstream's is here. Its names say too little: a `KeyError` is what exists, what
 /// does not, and what a file lacks.
 pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
@@ -91,15 +104,15 @@ pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
         ("KeyError", "create") => &[Class::AlreadyExists, Class::Corrupt, Class::NoHandle],
         ("KeyError", _) => &[Class::NotFound, Class::Corrupt, Class::NoHandle],
         ("ValueError", "configure") => &[Class::NotFound, Class::Invalid],
-        ("SyntaxError" | "AttributeError" | "TypeError", "open") => &[Class::Invalid],
-        ("SyntaxError", _) => &[Class::Corrupt],
+        ("SyntaxError" | "AttributeError" | "TypeError", "open") | ("PathOutsideStoragePath", _) => {
+            &[Class::Invalid]
+        }
         ("AttributeError" | "TypeError" | "ValueError", _) => &[Class::Corrupt, Class::Invalid],
         ("RuntimeError" | "IncompleteError", _) => &[Class::Invalid, Class::Unsupported],
-        ("PathOutsideStoragePath", _) => &[Class::Invalid],
         (error, _) if error.ends_with("OSError") || error == "IsADirectoryError" => {
             &[Class::Internal, Class::Invalid]
         }
-        // The many errors of the TOML reader, and of UTF-8.
+        // The many errors of the TOML reader, of UTF-8, and of settings.
         _ => &[Class::Corrupt],
     }
 }
@@ -153,7 +166,7 @@ impl World {
                 Ok(true.into())
             }
             "ls" => Ok(files(self.root.path()).into()),
-            "file" => self.file(),
+            "file" => Ok(self.file()),
             "internal" => Ok(Value::Null),
             "locked" => Ok(is_busy(store.written_by()).into()),
             "raw_write" | "truncate" | "remove_file" | "patch_doc" | "put_doc" => self.outside(call),
@@ -197,9 +210,9 @@ impl World {
         Err(Class::WrongKey)
     }
 
-    fn file(&self) -> Answer {
+    fn file(&self) -> Value {
         let path = self.path();
-        let Ok(metadata) = fs::metadata(&path) else { return Ok(json!({ "exists": false })) };
+        let Ok(metadata) = fs::metadata(&path) else { return json!({ "exists": false }) };
         let mode = format!("0o{:o}", metadata.permissions().mode() & 0o777);
         let is_empty = metadata.len() == 0;
         let mut file = json!({ "exists": true, "empty": is_empty, "mode": mode });
@@ -213,7 +226,7 @@ impl World {
                 Err(_) => file["decrypts_with"] = Value::Null,
             }
         }
-        Ok(file)
+        file
     }
 
     /// Changes the file behind the plugin's back.
@@ -243,7 +256,11 @@ impl World {
                 sealed(&node, set)?
             }
         };
-        fs::write(self.path(), content).map_err(|_| Class::Internal)?;
+        // Upstream makes the folder as soon as a handle is opened.
+        let folder = self.root.path().join(self.plugin.folder);
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(self.path(), content))
+            .map_err(|_| Class::Internal)?;
         Ok(Value::Null)
     }
 }

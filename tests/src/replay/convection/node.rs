@@ -84,13 +84,13 @@ impl Node {
         let is_section = |node: &Node| matches!(node, Self::Table(_));
         let mut text = String::new();
         for (name, value) in entries.iter().filter(|(_, value)| !is_section(value)) {
-            text.push_str(&format!("{} = {}\n", quoted(name), value.inline()));
+            text.extend([&quoted(name), " = ", &value.inline(), "\n"]);
         }
         for (name, value) in entries {
             if let Self::Table(section) = value {
-                text.push_str(&format!("[{}]\n", quoted(name)));
+                text.extend(["[", &quoted(name), "]\n"]);
                 for (name, value) in section {
-                    text.push_str(&format!("{} = {}\n", quoted(name), value.inline()));
+                    text.extend([&quoted(name), " = ", &value.inline(), "\n"]);
                 }
             }
         }
@@ -274,15 +274,18 @@ fn date_time(text: &str) -> Value {
     }
 }
 
+fn write_escape(quoted: &mut String, character: char) {
+    use std::fmt::Write as _;
+    write!(quoted, "\\U{:08X}", u32::from(character)).expect("a text takes all that fits into memory");
+}
+
 /// A basic string of TOML.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            character if character.is_control() => {
-                quoted.push_str(&format!("\\U{:08X}", u32::from(character)))
-            }
+            character if character.is_control() => write_escape(&mut quoted, character),
             character => quoted.push(character),
         }
     }

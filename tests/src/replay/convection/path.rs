@@ -29,7 +29,7 @@ impl Adapter for StorePath {
         let Some(plugin) = Plugin::named(input.text("plugin")) else { return refused(Class::Unsupported) };
         let Ok(root) = tempfile::tempdir() else { return refused(Class::Internal) };
         let Some(name) = input.get("store_name").as_str() else { return refused(Class::Invalid) };
-        let store = match plugin.open(root.path(), name, &plugin.some_keys(), None) {
+        let store = match plugin.open(root.path(), name, &Plugin::some_keys(), None) {
             Ok(store) => store,
             Err(error) => return refused(Class::of(&error)),
         };

@@ -11,6 +11,7 @@ use super::model::document::{self, Specification};
 use super::node::{Node, answered};
 use super::subject::Plugin;
 use super::upstream_error;
+use crate::replay::oracle::base64;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
 
 pub(super) struct StoreFile;
@@ -44,11 +45,24 @@ impl Adapter for StoreFile {
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        let specification = Specification::named(input.text("plugin"));
-        let text = input.text("toml");
-        let problem = Node::from_toml(text).and_then(|node| document::problem(&specification, &node));
+        let keys: Vec<_> =
+            input.get("keys").as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let (token, text) = (input.text("token"), input.text("toml"));
         let ruling = || {
-            let problem = problem.as_ref()?;
+            if keys.iter().any(|key| !base64::is_key(key)) {
+                return Some(Ruling::refused("C8", &[Class::Invalid]));
+            }
+            if !keys.is_empty() && base64::decode_strictly(token.as_bytes()).is_none() {
+                return Some(Ruling::refused("C8", &[Class::Corrupt]));
+            }
+            // Only a token that holds this very text is ruled by what stands in the text.
+            let opens = |key: &&str| {
+                fernet::Fernet::new(key)
+                    .is_some_and(|key| key.decrypt(token).is_ok_and(|plain| plain == text.as_bytes()))
+            };
+            keys.iter().find(|key| opens(key))?;
+            let problem =
+                document::problem(&Specification::named(input.text("plugin")), &Node::from_toml(text)?)?;
             Some(Ruling::refused(problem.decision?, problem.classes))
         };
         vec![ruling(), ruling()]

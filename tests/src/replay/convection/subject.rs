@@ -30,7 +30,7 @@ impl Plugin {
     }
 
     /// A ring of keys for whom it does not matter which.
-    pub(super) fn some_keys(self) -> KeyRing {
+    pub(super) fn some_keys() -> KeyRing {
         KeyRing::new([Key::from_bytes(&mut [7; 32])]).expect("one key is enough")
     }
 
@@ -72,7 +72,7 @@ fn collect(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.path().is_dir() {
             collect(&entry.path(), &format!("{prefix}{name}/"), found);
-        } else if !(name.starts_with('.') && name.ends_with(".lock")) {
+        } else if !(name.starts_with('.') && Path::new(&name).extension().is_some_and(|end| end == "lock")) {
             found.push(format!("{prefix}{name}"));
         }
     }

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use crate::replay::oracle::version as oracle;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
 
+type Holds = fn(Ordering) -> bool;
+
 /// The six comparisons.
-const COMPARISONS: [(&str, fn(Ordering) -> bool); 6] = [
+const COMPARISONS: [(&str, Holds); 6] = [
     ("lt", Ordering::is_lt),
     ("le", Ordering::is_le),
     ("eq", Ordering::is_eq),

@@ -1,10 +1,13 @@
 //! `v1.table`, `v1.interpret`, `v2.err`: what a service's errors mean (decision L6).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_client::{Answer, RemoteClass, RemoteError, RpcError, interpret, program_output};
+use futures_executor::block_on;
+use keyway_client::{Answer, RemoteClass, RemoteError, RpcError, Secrets, interpret, program_output};
 use serde_json::{Value, json};
 
+use super::service::FailingService;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
 
 /// An error as the 1.x table has it.
@@ -60,6 +63,12 @@ fn table_row(object: &Value) -> Value {
     }
 }
 
+/// Whether an object says that it is an error.
+fn says_error(object: &Value) -> bool {
+    object.get("object") == Some(&"error".into())
+        || [Some(&Value::Bool(false)), Some(&"false".into())].contains(&object.get("success"))
+}
+
 /// An error object: its line of the table, and what of it is kept.
 pub(super) struct Table;
 
@@ -78,6 +87,9 @@ impl Adapter for Table {
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let object = input.value();
+        if !says_error(object) {
+            return vec![None, None];
+        }
         let status = object.get("status_code").filter(|status| !status.is_null() && !status.is_i64());
         let row = added_row(object).or_else(|| status.map(|_| table_row(object)));
         // A text may be anything, so no text is kept that is not a code word.
@@ -142,10 +154,6 @@ impl Adapter for Interpret {
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let rest = input.text("text").split('\n').skip(lines_to_skip(input)).collect::<Vec<_>>().join("\n");
         let object: Option<Value> = serde_json::from_str(&rest).ok().filter(Value::is_object);
-        let says_error = |object: &Value| {
-            object.get("object") == Some(&"error".into())
-                || [Some(&Value::Bool(false)), Some(&"false".into())].contains(&object.get("success"))
-        };
         let error = object.filter(|object| !is_raw(input) && says_error(object));
         vec![error.map(|object| Ruling::new("L6", Demand::Exactly(json!({ "error": table_row(&object) }))))]
     }
@@ -200,8 +208,11 @@ impl Adapter for Rpc {
         });
         let message = input.text("message");
         let leaks = !message.is_empty() && format!("{error} {error:?}").contains(message);
-        let default = keyway_client::Error::from(error.clone()).is_secret_not_found();
-        let is_none = error.class() == RemoteClass::NotFound;
+        let client = Secrets::new(Arc::new(FailingService(error)));
+        #[expect(deprecated, reason = "upstream's name for it")]
+        let environment = block_on(client.get_environment("environment"));
+        let default = block_on(client.get_or("KEY", "default")).is_ok();
+        let is_none = matches!(environment, Ok(None));
         let outcomes = [told, default.into(), is_none.into(), leaks.into()];
         Observed::steps(names.into_iter().zip(outcomes.map(Outcome::Ok)))
     }

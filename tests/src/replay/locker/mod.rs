@@ -4,6 +4,7 @@ mod credentials;
 mod dotenv;
 mod errors;
 mod reading;
+mod service;
 mod world;
 mod writing;
 

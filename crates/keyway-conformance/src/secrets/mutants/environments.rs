@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use keyway_secrets::{
     Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName, EnvironmentPage, ListQuery,
-    MAX_EXTERNAL_URL_BYTES, NewEnvironment, Secret, SecretAddress, SecretPage, SecretStore, StoreError,
+    MAX_EXTERNAL_URL_BYTES, NewEnvironment, Secret, SecretAddress, SecretChange, SecretHeader, SecretPage,
+    SecretStore, StoreError,
 };
 
 use super::warp::{Warp, Warped, mutants};
@@ -19,6 +20,8 @@ mutants! {
     SharedMeansAll of FULL "lists all secrets when asked for the shared ones";
     SkipsEnvironment of FULL "skips an environment at the beginning of later pages";
     CutsUrls of FULL "cuts a URL that is too long";
+    UnknownEnvironmentIsMissing of FULL "says of an unknown environment that the secret is missing";
+    ModifiesShared of FULL "changes the shared secret when the environment has none";
     AnyEnvironmentCursor of FULL "begins anew after a cursor that is not its own";
 }
 
@@ -169,6 +172,37 @@ impl Warp for AnyEnvironmentCursor {
     ) -> Result<EnvironmentPage, StoreError> {
         match it.store.list_environments(after, limit).await {
             Err(StoreError::Invalid { .. }) => it.store.list_environments(None, limit).await,
+            other => other,
+        }
+    }
+}
+
+fn missing(answer: StoreError, address: &SecretAddress) -> StoreError {
+    match answer {
+        StoreError::EnvironmentNotFound { .. } => StoreError::SecretNotFound { address: address.clone() },
+        other => other,
+    }
+}
+
+#[async_trait]
+impl Warp for UnknownEnvironmentIsMissing {
+    async fn get(&self, it: &Warped, address: &SecretAddress) -> Result<Secret, StoreError> {
+        it.store.get(address).await.map_err(|error| missing(error, address))
+    }
+}
+
+#[async_trait]
+impl Warp for ModifiesShared {
+    async fn modify(
+        &self,
+        it: &Warped,
+        address: &SecretAddress,
+        change: SecretChange,
+    ) -> Result<SecretHeader, StoreError> {
+        match it.store.modify(address, change.clone()).await {
+            Err(StoreError::SecretNotFound { address }) if address.environment.is_some() => {
+                it.store.modify(&SecretAddress::shared(address.name), change).await
+            }
             other => other,
         }
     }

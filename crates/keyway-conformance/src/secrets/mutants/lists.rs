@@ -13,6 +13,8 @@ mutants! {
     AlwaysValues of FULL "lists values that nobody asked for";
     ChangedGoLast of FULL "moves a changed secret to the end of the list";
     TurnsPages of FULL "lists each page backwards";
+    ListsNoEmptyValues of FULL "lists no secret whose value is empty";
+    ListsOldValues of FULL "lists each value as it was when it was listed first";
     AnyCursor of FULL "begins anew after a cursor that is not its own";
 }
 
@@ -100,5 +102,32 @@ impl Warp for AnyCursor {
             }
             other => other,
         }
+    }
+}
+
+#[async_trait]
+impl Warp for ListsNoEmptyValues {
+    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        let mut page = it.store.list(&query.clone().with_values()).await?;
+        page.secrets.retain(|listed| {
+            listed.value.as_ref().and_then(keyway_core::SecretValue::expose_text) != Some("")
+        });
+        if !query.with_values {
+            page.secrets.iter_mut().for_each(|listed| listed.value = None);
+        }
+        Ok(page)
+    }
+}
+
+#[async_trait]
+impl Warp for ListsOldValues {
+    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        let mut page = it.store.list(query).await?;
+        let mut first = it.notes.values();
+        for listed in page.secrets.iter_mut().filter(|listed| listed.value.is_some()) {
+            let value = first.entry(listed.header.address.clone()).or_insert_with(|| listed.value.clone());
+            listed.value = value.clone();
+        }
+        Ok(page)
     }
 }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod changes;
+mod client;
 mod declarations;
 mod environments;
 mod failures;
@@ -18,7 +19,7 @@ mod table;
 mod values;
 mod warp;
 
-pub use matrix::{MutantMatrix, MutantOptions, MutantRow, matrix};
+pub use matrix::{MutantMatrix, MutantOptions, MutantRow, matrix, matrix_telling};
 pub use table::CAUGHT_BY;
 
 use warp::Mutant;
@@ -38,7 +39,7 @@ fn all() -> Vec<&'static Mutant> {
         stored::MUTANTS,
         values::MUTANTS,
     ];
-    let mut all: Vec<_> = families.into_iter().flatten().collect();
+    let mut all: Vec<_> = families.into_iter().chain(client::families()).flatten().collect();
     all.sort_by_key(|mutant| mutant.name);
     all
 }

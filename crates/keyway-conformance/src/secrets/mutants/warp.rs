@@ -15,6 +15,7 @@ use keyway_secrets::{
 };
 use serde_json::Value;
 
+use super::client::Twist;
 use crate::secrets::reference::{Habits, ReferencePlugin, ReferenceStore};
 
 /// A mutant: its name, and what is broken in it.
@@ -22,6 +23,8 @@ pub(super) struct Mutant {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
     pub(super) plugin: &'static MutantPlugin,
+    /// What is broken in the client over it, where the store is sound.
+    pub(super) client: Option<&'static dyn Twist>,
 }
 
 /// Lists the mutants of a file as `MUTANTS`: type, what it is made of, and what it does.
@@ -40,6 +43,7 @@ macro_rules! mutants {
                         };
                     &PLUGIN
                 },
+                client: None,
             }),+
         ];
     };

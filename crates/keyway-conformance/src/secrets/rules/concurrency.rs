@@ -28,7 +28,7 @@ rules! {
 }
 
 /// Runs work on as many threads as there are jobs.
-fn on_threads<T: Send>(jobs: Vec<Turn<'_, Result<T, Broken>>>) -> Result<Vec<T>, Broken> {
+pub(super) fn on_threads<T: Send>(jobs: Vec<Turn<'_, Result<T, Broken>>>) -> Result<Vec<T>, Broken> {
     thread::scope(|scope| {
         let threads: Vec<_> = jobs
             .into_iter()

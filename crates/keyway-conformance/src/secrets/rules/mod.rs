@@ -22,6 +22,7 @@ macro_rules! rules {
 }
 
 mod absent;
+mod client;
 mod compatibility;
 mod concurrency;
 mod deletion;
@@ -94,9 +95,14 @@ pub(super) fn all() -> Vec<&'static Rule<Store>> {
         hygiene::RULES,
         model::RULES,
     ];
-    let mut all: Vec<_> = families.into_iter().flatten().collect();
+    let mut all: Vec<_> = families.into_iter().chain(client::families()).flatten().collect();
     all.sort_by_key(|rule| rule.id);
     all
+}
+
+/// The ids of the rules that look at a client over the store.
+pub(super) fn of_clients() -> Vec<&'static str> {
+    client::families().into_iter().flatten().map(|rule| rule.id).collect()
 }
 
 /// What a rule answers when a plugin does not keep its data where the kit can make it fail.

@@ -1,9 +1,8 @@
 //! A store behind a guard: whatever the plugin does, the host goes on.
 
 mod call;
-mod contained;
 mod store;
 mod verdict;
 
-pub use call::{Isolation, StoreLimits};
+pub use call::StoreLimits;
 pub use store::GuardedStore;

@@ -93,14 +93,35 @@ fn take_up_again(point: Point, fault: Fault, same_handle: bool) {
     store.hooks().assert_closed();
 
     // Until it is known to be done, the handle reads whichever keys sealed the document,
-    // and seals so that the keys of before open it.
+    // and seals so that the keys that opened it before open it still.
     assert_eq!(value(&store).unwrap(), "1", "{case}");
+    let (open_it, do_not) = if point == Point::AfterWrite { (&new, &old) } else { (&old, &new) };
     block_on(store.create(secret("b", "2"))).unwrap();
-    assert_eq!(value(&handle(&stored, &old)).unwrap(), "1", "{case}");
+    store.hooks().assert_closed();
+    assert_eq!(value(&handle(&stored, open_it)).unwrap(), "1", "{case}");
+    assert!(matches!(value(&handle(&stored, do_not)), Err(StoreError::WrongKey { .. })), "{case}");
 
     // Taken up again: by the same handle, or after a crash by one with both rings.
     let again = if same_handle { store } else { handle(&stored, &new.with_retiring(&old)) };
     block_on(again.rotate(&new, &|_| {})).unwrap();
     assert_eq!(value(&handle(&stored, &new)).unwrap(), "1", "{case}");
     assert!(matches!(value(&handle(&stored, &old)), Err(StoreError::WrongKey { .. })), "{case}");
+}
+
+#[test]
+fn a_rotation_that_failed_here_and_was_ended_elsewhere_is_not_undone() {
+    let stored = Arc::default();
+    let (old, new) = (ring(), ring());
+    let store = handle(&stored, &old);
+    block_on(store.initialize()).unwrap();
+    block_on(store.create(secret("a", "1"))).unwrap();
+    *store.hooks().fault.lock().unwrap() = Some((Point::BeforeWrite, Fault::Error));
+    block_on(store.rotate(&new, &|_| {})).unwrap_err();
+    // Another host recovers, and gives the old keys up.
+    block_on(handle(&stored, &new.with_retiring(&old)).rotate(&new, &|_| {})).unwrap();
+    for name in ["b", "c"] {
+        block_on(store.create(secret(name, "2"))).unwrap();
+        assert_eq!(value(&handle(&stored, &new)).unwrap(), "1");
+    }
+    store.hooks().assert_closed();
 }

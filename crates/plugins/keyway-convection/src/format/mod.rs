@@ -13,6 +13,7 @@
 
 mod check;
 mod error;
+mod escapes;
 mod integer;
 mod parse;
 mod print;

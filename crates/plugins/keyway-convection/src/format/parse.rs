@@ -1,5 +1,6 @@
 //! Reading the text of a store file.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use keyway_core::{PluginKind, Structured, Table, Version, WrittenBy};
@@ -8,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
+use super::escapes;
 use super::integer::integer;
 use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 
@@ -18,8 +20,9 @@ use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 /// the file; the rest is rewritten by every writer. Sections that it does not know are kept
 /// in [`Document::other`].
 ///
-/// What is secret is moved into values that zeroize themselves. While it reads, the TOML
-/// reader holds texts with escapes in them in memory that is not cleared.
+/// What is secret is moved into values that zeroize themselves, and no copy of a text is left in
+/// memory. Integers that are written with underscores are an exception; no writer of these
+/// files writes them so.
 ///
 /// # Errors
 /// [`UnreadableText`] says where and what; if who wrote the file could be read, it says
@@ -31,7 +34,8 @@ pub fn parse(text: &str) -> Result<Document, UnreadableText> {
         let reason = "it begins with a byte order mark".to_owned();
         return Err(reader.problem(0..0, Problem::Toml { reason }));
     }
-    let root = DeTable::parse(text).map_err(|error| {
+    let blanked = escapes::blanked(text);
+    let root = DeTable::parse(blanked.as_ref().map_or(text, |blanked| blanked)).map_err(|error| {
         let reason = error.message().to_owned();
         reader.problem(error.span().unwrap_or(0..0), Problem::Toml { reason })
     })?;
@@ -147,7 +151,10 @@ impl<'text> Reader<'text> {
         let value = value.ok_or_else(|| self.missing(parent, key))?;
         let at = value.span();
         match value.into_inner() {
-            DeValue::String(text) => Ok((at, text.into_owned())),
+            DeValue::String(text) => {
+                let text = self.said(at.clone(), text)?;
+                Ok((at, text.as_str().to_owned()))
+            }
             _ => Err(self.problem(at, Problem::WrongType { key, expected: "a text" })),
         }
     }
@@ -176,7 +183,7 @@ impl<'text> Reader<'text> {
             return Err(self.problem(at, Problem::TooDeep));
         }
         Ok(match value.into_inner() {
-            DeValue::String(text) => Structured::text(text),
+            DeValue::String(text) => Structured::Text(self.said(at, text)?),
             DeValue::Integer(number) => Structured::Integer(
                 integer(number.as_str(), number.radix())
                     .ok_or_else(|| self.problem(at, Problem::IntegerTooLong))?,
@@ -192,6 +199,16 @@ impl<'text> Reader<'text> {
             ),
             DeValue::Table(table) => Structured::Table(self.entries(table, depth)?),
         })
+    }
+
+    /// What a text says: as the TOML reader lent it, or read here if it was blanked out.
+    fn said(&self, at: Range<usize>, lent: Cow<'text, str>) -> Result<Zeroizing<String>, UnreadableText> {
+        match escapes::read(self.text, at) {
+            None => Ok(Zeroizing::new(lent.into_owned())),
+            Some(read) => {
+                read.map_err(|escapes::Malformed { at, reason }| self.problem(at, Problem::Toml { reason }))
+            }
+        }
     }
 
     fn float(&self, text: &str, at: Range<usize>) -> Result<f64, UnreadableText> {

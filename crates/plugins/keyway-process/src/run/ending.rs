@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::leftovers::{Leftovers, Search};
+use super::leftovers::{Leftovers, Listed, Search};
 use super::mark::RunMark;
 use super::streams::wait_readable;
 
@@ -22,6 +22,8 @@ pub(super) struct Ending {
     /// Readable once the program has ended. `None` where the system has no such thing.
     exit_notice: Option<OwnedFd>,
     mark: RunMark,
+    /// Given up just before the program is reaped.
+    listed: Option<Listed>,
 }
 
 impl Ending {
@@ -33,7 +35,7 @@ impl Ending {
 
     pub(super) fn new(child: Child, mark: RunMark) -> Self {
         let pid = Pid::from_child(&child);
-        Self { child: Some(child), pid, exit_notice: exit_notice(pid), mark }
+        Self { child: Some(child), pid, exit_notice: exit_notice(pid), mark, listed: Some(Listed::new(pid)) }
     }
 
     /// The child.
@@ -72,6 +74,7 @@ impl Ending {
         let search = Search::after(ran);
         leftovers.find(search);
         self.signal_group(Signal::KILL);
+        self.listed = None;
         let status = match self.child.take() {
             Some(mut child) => child.wait()?,
             None => return Err(io::ErrorKind::NotFound.into()),
@@ -96,6 +99,7 @@ impl Ending {
         self.signal_group(Signal::KILL);
         leftovers.find(Search::Everywhere);
         leftovers.kill_all(Search::Everywhere);
+        self.listed = None;
         if self.wait_exit(Self::KILLED) {
             let _ = child.wait();
         } else {

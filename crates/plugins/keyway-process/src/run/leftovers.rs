@@ -10,11 +10,12 @@
 //! short run started is among the ids from the program's own to that one, and mostly
 //! there are none.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -38,6 +39,29 @@ impl Search {
     /// Where to look after a run of this length that ended well.
     pub(super) fn after(ran: Duration) -> Self {
         if ran < Self::LONG_RUN { Self::Younger } else { Self::Everywhere }
+    }
+}
+
+/// The programs that run at the moment, each in a run of its own: no run left these behind,
+/// so nobody needs to look at them.
+static PROGRAMS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// A program among those that run, until it is dropped, which is to be before the program's
+/// id can become another's.
+#[derive(Debug)]
+pub(super) struct Listed(i32);
+
+impl Listed {
+    pub(super) fn new(program: Pid) -> Self {
+        let id = program.as_raw_pid();
+        PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        Self(id)
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
     }
 }
 
@@ -171,7 +195,8 @@ impl<'a> Leftovers<'a> {
             if let Some(ids) = younger(self.program.as_raw_pid(), last)
                 && ids.end() - ids.start() < Self::MOST_CANDIDATES
             {
-                return Candidates { ids: ids.collect(), last };
+                let programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+                return Candidates { ids: ids.filter(|id| !programs.contains(id)).collect(), last };
             }
         }
         Candidates { ids: all_processes(), last: None }

@@ -147,48 +147,55 @@ impl RunError {
     }
 }
 
-/// Runs a program to its end, on this thread.
-pub(crate) fn run(
-    program: &Program,
-    environment: &Environment,
+/// A program that was started, with its input written as far as the pipe took it. Dropping
+/// it kills the program.
+#[derive(Debug)]
+pub(crate) struct Running {
+    ending: Ending,
+    streams: Streams,
+    started: Instant,
     limits: Limits,
-    input: Input,
-    cancel: &CancelSignal,
-) -> Result<Finished, RunError> {
-    let mark = RunMark::draw().map_err(|source| RunError::Start { source })?;
-    let (child, input) = start(program, environment, &mark, input)?;
-    let started = Instant::now();
-    // From here on the child is ended on every path, by `Ending`'s destructor at the latest.
-    let mut ending = Ending::new(child, mark);
-    let mut streams = Streams::new(ending.child_mut(), input, limits.output_bytes)
-        .map_err(|source| RunError::System { what: "read its output", source })?;
-    // A deadline too far away to be a time is none.
-    let until = started.checked_add(limits.deadline);
-    let stop = streams.pump(&ending, until, cancel);
-    match stop {
-        Ok(Stop::Ended) => {
-            let reaped = ending.after_exit(started.elapsed());
-            let (status, left_behind) =
-                reaped.map_err(|source| RunError::System { what: "learn how it ended", source })?;
-            let (output, errors) = streams.into_parts();
-            Ok(Finished { ended: ended(status), output, errors, left_behind })
+}
+
+impl Running {
+    /// Starts a program. It waits for nothing but the system's loading of it.
+    pub(crate) fn start(
+        program: &Program,
+        environment: &Environment,
+        limits: Limits,
+        input: Input,
+    ) -> Result<Self, RunError> {
+        let mark = RunMark::draw().map_err(|source| RunError::Start { source })?;
+        let (child, input) = spawn(program, environment, &mark, input)?;
+        let started = Instant::now();
+        // From here on the child is ended on every path, by `Ending`'s destructor at the latest.
+        let mut ending = Ending::new(child, mark);
+        let streams = Streams::new(ending.child_mut(), input, limits.output_bytes)
+            .map_err(|source| RunError::System { what: "read its output", source })?;
+        Ok(Self { ending, streams, started, limits })
+    }
+
+    /// Waits for its end, on this thread.
+    pub(crate) fn finish(mut self, cancel: &CancelSignal) -> Result<Finished, RunError> {
+        // A deadline too far away to be a time is none.
+        let until = self.started.checked_add(self.limits.deadline);
+        let stop = self.streams.pump(&self.ending, until, cancel);
+        if let Ok(Stop::Ended) = stop {
+            let (status, left_behind) = self
+                .ending
+                .after_exit(self.started.elapsed())
+                .map_err(|source| RunError::System { what: "learn how it ended", source })?;
+            let (output, errors) = self.streams.into_parts();
+            return Ok(Finished { ended: ended(status), output, errors, left_behind });
         }
-        Ok(Stop::Deadline) => {
-            ending.kill(limits.grace);
-            Err(RunError::Deadline { deadline: limits.deadline, errors: streams.into_parts().1 })
-        }
-        Ok(Stop::OutputTooLarge) => {
-            ending.kill(limits.grace);
-            Err(RunError::OutputTooLarge { limit: limits.output_bytes, errors: streams.into_parts().1 })
-        }
-        Ok(Stop::Cancelled) => {
-            ending.kill(limits.grace);
-            Err(RunError::Cancelled)
-        }
-        Err(source) => {
-            ending.kill(limits.grace);
-            Err(RunError::System { what: "wait for its output", source })
-        }
+        self.ending.kill(self.limits.grace);
+        let (_, errors) = self.streams.into_parts();
+        Err(match stop {
+            Ok(Stop::Deadline) => RunError::Deadline { deadline: self.limits.deadline, errors },
+            Ok(Stop::OutputTooLarge) => RunError::OutputTooLarge { limit: self.limits.output_bytes, errors },
+            Ok(Stop::Cancelled | Stop::Ended) => RunError::Cancelled,
+            Err(source) => RunError::System { what: "wait for its output", source },
+        })
     }
 }
 
@@ -204,7 +211,7 @@ type Started = (Child, Option<Zeroizing<Vec<u8>>>);
 
 /// Starts the program in a process group of its own. Nothing here keeps the standard
 /// library from `posix_spawn`, so a large host pays nothing for its size.
-fn start(
+fn spawn(
     program: &Program,
     environment: &Environment,
     mark: &RunMark,

@@ -37,6 +37,11 @@ pub(super) struct Streams {
 }
 
 impl Streams {
+    /// A program that ends within this time, as most do, wakes this thread once, by its
+    /// end: what it prints fits into the pipes meanwhile. One that prints more than that
+    /// waits for so long at most.
+    const SHORT_RUN: Duration = Duration::from_millis(10);
+
     pub(super) fn new(
         child: &mut Child,
         input: Option<Zeroizing<Vec<u8>>>,
@@ -75,12 +80,13 @@ impl Streams {
         until: Option<Instant>,
         cancel: &CancelSignal,
     ) -> io::Result<Stop> {
+        let mut short = (!ending.ticks()).then_some(Self::SHORT_RUN);
         loop {
             let now = Instant::now();
             if until.is_some_and(|until| now >= until) {
                 return Ok(Stop::Deadline);
             }
-            let ready = self.wait(ending, until.map(|until| until - now), cancel)?;
+            let ready = self.wait(ending, until.map(|until| until - now), short.take(), cancel)?;
             if ready.cancel && cancel.is_cancelled() {
                 return Ok(Stop::Cancelled);
             }
@@ -102,21 +108,30 @@ impl Streams {
         }
     }
 
-    fn wait(&self, ending: &Ending, timeout: Option<Duration>, cancel: &CancelSignal) -> io::Result<Ready> {
+    /// Waits until there is something to do. With `short`, at most so long, and not for
+    /// what the program prints.
+    fn wait(
+        &self,
+        ending: &Ending,
+        timeout: Option<Duration>,
+        short: Option<Duration>,
+        cancel: &CancelSignal,
+    ) -> io::Result<Ready> {
         let nothing = PollFlags::empty();
+        let (stdout, stderr) = match short {
+            Some(_) => (None, None),
+            None => (self.stdout.as_ref(), self.stderr.as_ref()),
+        };
         let mut polled: [Option<PollFd<'_>>; 5] = [
-            self.stdout.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)),
-            self.stderr.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)),
+            stdout.map(|fd| PollFd::new(fd, PollFlags::IN)),
+            stderr.map(|fd| PollFd::new(fd, PollFlags::IN)),
             self.input.as_ref().map(|(fd, ..)| PollFd::new(fd, PollFlags::OUT)),
             ending.exit_notice().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
             Some(PollFd::from_borrowed_fd(cancel.as_fd(), PollFlags::IN)),
         ];
         let mut fds: Vec<PollFd<'_>> = polled.iter_mut().filter_map(Option::take).collect();
-        let timeout = if ending.ticks() {
-            Some(timeout.map_or(Ending::TICK, |timeout| timeout.min(Ending::TICK)))
-        } else {
-            timeout
-        };
+        let at_most = if ending.ticks() { Some(Ending::TICK) } else { short };
+        let timeout = [timeout, at_most].into_iter().flatten().min();
         // A time that the system cannot write is for ever.
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(&mut fds, timeout.as_ref()) {
@@ -127,8 +142,8 @@ impl Streams {
         let mut next =
             |is_polled: bool| is_polled && revents.next().is_some_and(|revents| revents != nothing);
         Ok(Ready {
-            stdout: next(self.stdout.is_some()),
-            stderr: next(self.stderr.is_some()),
+            stdout: next(stdout.is_some()),
+            stderr: next(stderr.is_some()),
             input: next(self.input.is_some()),
             exit: next(ending.exit_notice().is_some()),
             cancel: next(true),

@@ -39,7 +39,11 @@ impl Specification {
     /// What holds when these settings are stored.
     pub(super) fn in_force(&self, settings: &Node) -> Node {
         if !self.generates {
-            return settings.clone();
+            let mut whole = settings.clone();
+            if whole.get("data").is_none() {
+                whole.set(&["data"], Some(Node::Table(Vec::new())));
+            }
+            return whole;
         }
         let mut whole = self.initial();
         for name in ["length", "letters"] {

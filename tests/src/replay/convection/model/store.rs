@@ -143,7 +143,9 @@ impl Model {
     fn open(&mut self, call: Call<'_>) -> Answer {
         let [name, set] = [0, 1].map(|at| call.text(at).unwrap_or_default());
         name.clone_into(&mut self.current);
-        let keys = key_set(if set.is_empty() { "old" } else { set }).unwrap_or_default();
+        let Some(keys) = key_set(if set.is_empty() { "old" } else { set }) else {
+            return self.refused(None, &[Class::Unsupported]);
+        };
         if keys.is_empty() {
             return self.refused(None, &[Class::Invalid]);
         }
@@ -194,7 +196,11 @@ impl Model {
     /// Reads the document, and counts that.
     fn read(&mut self) -> Result<Node, Problem> {
         let node = self.unsealed()?;
-        if let Some(problem) = document::problem(&self.specification, &node) {
+        if let Some(mut problem) = document::problem(&self.specification, &node) {
+            if problem.only_counters && self.handle().upstream.reads != 0 {
+                // Upstream looks at them once for each handle.
+                problem.decision = Some("H18");
+            }
             return Err(problem);
         }
         self.count_read();
@@ -300,29 +306,36 @@ impl Model {
         }
         let length = arguments.get(2).filter(|length| is_generated && !length.is_null());
         let letters = arguments.get(3).filter(|letters| is_generated && !letters.is_null());
-        if length.is_some_and(|length| !length.is_i64())
+        let has_type = |length: &Value| length.as_u64().is_some_and(|length| u32::try_from(length).is_ok());
+        if length.is_some_and(|length| !has_type(length))
             || letters.is_some_and(|letters| !letters.is_string())
         {
+            // Neither a number of characters nor the name of an alphabet.
             return self.change_refused(Problem::new(Some("C11"), &[Class::Invalid]));
         }
         let mut node = match self.read() {
             Ok(node) => node,
-            Err(problem) => return self.change_refused(problem),
-        };
-        let value = match given {
-            Some(value) => value,
-            None => {
-                let settings =
-                    self.specification.in_force(node.get("config").unwrap_or(&Node::Table(Vec::new())));
-                let made = Specification::password(
-                    &settings,
-                    length.and_then(Value::as_i64),
-                    letters.and_then(Value::as_str),
-                );
-                match made {
-                    Some((length, letters)) => generated(length, &letters),
-                    None => return self.change_refused(Problem::new(Some("C11"), &[Class::Invalid])),
+            Err(mut problem) => {
+                if is_generated {
+                    // Upstream looks at the recipe first, with the settings that it has in memory.
+                    problem.decision = problem.decision.or(Some("C11"));
                 }
+                return self.change_refused(problem);
+            }
+        };
+        let value = if let Some(value) = given {
+            value
+        } else {
+            let settings =
+                self.specification.in_force(node.get("config").unwrap_or(&Node::Table(Vec::new())));
+            let made = Specification::password(
+                &settings,
+                length.and_then(Value::as_i64),
+                letters.and_then(Value::as_str),
+            );
+            match made {
+                Some((length, letters)) => generated(length, &letters),
+                None => return self.change_refused(Problem::new(Some("C11"), &[Class::Invalid])),
             }
         };
         match (node.get("store").and_then(|store| store.get(name)).is_some(), is_new) {
@@ -335,8 +348,16 @@ impl Model {
         self.said(None, Demand::Exactly(true.into()))
     }
 
+    /// A name that is no text. Upstream reads before it looks for it.
+    fn no_name(&mut self) -> Answer {
+        let unwritten = self.handle().unwritten;
+        let _ = self.read();
+        self.handle().unwritten = unwritten;
+        self.refused(Some("C6"), &[Class::Invalid])
+    }
+
     fn destroy(&mut self, name: &Value) -> Answer {
-        let Some(name) = name.as_str() else { return self.refused(Some("C6"), &[Class::Invalid]) };
+        let Some(name) = name.as_str() else { return self.no_name() };
         match self.read() {
             Err(problem) => self.change_refused(problem),
             Ok(mut node) => {
@@ -351,7 +372,7 @@ impl Model {
     }
 
     fn get(&mut self, name: &Value) -> Answer {
-        let Some(name) = name.as_str() else { return self.refused(Some("C6"), &[Class::Invalid]) };
+        let Some(name) = name.as_str() else { return self.no_name() };
         match self.read() {
             Err(problem) => self.refused(problem.decision, problem.classes),
             Ok(node) => match node.get("store").and_then(|store| store.get(name)) {
@@ -460,12 +481,14 @@ impl Model {
     }
 
     fn rotate(&mut self, set: &str) -> Answer {
-        let Some(new) = key_set(set).filter(|new| !new.is_empty()) else {
+        let Some(new) = key_set(set) else { return self.refused(None, &[Class::Unsupported]) };
+        if new.is_empty() {
             // Upstream has made its copy by then.
-            let answer = self.refused(None, &[Class::Invalid]);
+            // There is no ring without keys, whatever the store is.
+            let answer = self.refused(Some("C8"), &[Class::Invalid]);
             self.depart("C7");
             return answer;
-        };
+        }
         if self.handle().deleted {
             return self.refused(Some("C13"), &[Class::Deleted]);
         }
@@ -578,7 +601,9 @@ impl Model {
                 *file = File::Unreadable { is_empty: call.arguments.first() == Some(&json!(0)) }
             }
             ("remove_file", file) => *file = File::Absent,
-            ("patch_doc", File::Document { node, upstream, .. }) => {
+            ("patch_doc", File::Document { node, upstream, sealed_by }) => {
+                // Whoever patches seals with the first key of the set.
+                sealed_by.1 = 0;
                 let path: Vec<_> = call
                     .arguments
                     .first()

@@ -1,0 +1,122 @@
+//! The grant engine: a request and the revocation of what it made, in process, on the memory engine.
+
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, Isolation, Service};
+use keyway_issuers::{
+    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    Outcome, Revocation, ServiceName, UserInfo, async_trait,
+};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::Memory;
+use tokio::runtime::Runtime;
+
+use super::Trouble;
+use crate::{
+    measure::{Clock, interleave},
+    row::{Row, Target},
+};
+
+const ROUNDS: usize = 41;
+const CALLS: u32 = 400;
+
+/// Makes and forgets as fast as it can.
+#[derive(Debug, Default)]
+struct Counter(AtomicU64);
+
+#[async_trait]
+impl Issuer for Counter {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Description::builder("1")
+            .set([])
+            .build()
+            .map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(Issued::new(format!("state-{number}"))
+            .with(CredentialPart::text("password", "not a real one"))
+            .into())
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        black_box(revocation);
+        Ok(())
+    }
+}
+
+/// An engine with one service, and the runtime that it needs.
+struct Setup {
+    runtime: Runtime,
+    grants: Grants,
+    service: ServiceName,
+    user: Context,
+}
+
+impl Setup {
+    fn new(isolation: Isolation) -> Result<Self, Trouble> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
+        let service = ServiceName::new("cluster")?;
+        let keys = KeyRing::new([Key::generate()?])?;
+        let builder = Grants::builder(Arc::new(Memory::new()), keys)
+            .limits(GrantLimits::default().with_isolation(isolation))
+            .service(
+                Service::with_issuer(service.clone(), Arc::new(Counter::default()))
+                    .allow_everybody()
+                    .limit(1_000),
+            );
+        let grants = runtime.block_on(builder.start())?;
+        let user = Context::new(
+            UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
+                .with("name", "Max Mustermann")
+                .with("email", "max@example.com"),
+        );
+        let setup = Self { runtime, grants, service, user };
+        setup.cycle(1)?;
+        let left = setup.runtime.block_on(setup.grants.list(&setup.user.user))?;
+        if left.is_empty() { Ok(setup) } else { Err("something was left".into()) }
+    }
+
+    /// Requests and revokes so many times, as a task of the runtime does.
+    fn cycle(&self, times: u32) -> Result<(), Trouble> {
+        self.runtime.block_on(async {
+            for _ in 0..times {
+                let request = CredentialRequest::new(self.user.clone());
+                let GrantOutcome::Granted(handed) = self.grants.request(&self.service, request).await? else {
+                    return Err("no credential".into());
+                };
+                black_box(self.grants.revoke(handed.grant, self.user.clone()).await?);
+            }
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+    let inline = Setup::new(Isolation::Inline)?;
+    let task = Setup::new(Isolation::Task)?;
+    let run = |setup: &Setup| setup.cycle(CALLS).expect("a grant that is measured is made");
+    // Inline, everything is computed on this thread and nothing waits. With a task, the hops between threads
+    // are what is measured.
+    let of_inline = interleave(Clock::ThreadCpu, ROUNDS, 1, &mut [&mut || run(&inline)]);
+    let of_task = interleave(Clock::Wall, ROUNDS, 1, &mut [&mut || run(&task)]);
+    let microseconds = |times: &[f64]| times[0] / 1e3 / f64::from(CALLS);
+    Ok(vec![
+        Row::alone(area, "request and revoke, memory engine, trusted plugin", microseconds(&of_inline), "us")
+            .must(Target::ValueAtMost(15.0))
+            .noting("Isolation::Inline, processor time"),
+        Row::alone(area, "request and revoke, memory engine, any plugin", microseconds(&of_task), "us")
+            .noting("Isolation::Task, on the wall: four hops between threads"),
+    ])
+}

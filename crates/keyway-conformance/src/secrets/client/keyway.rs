@@ -1,0 +1,191 @@
+//! The client of this workspace.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use keyway_client::{
+    Access, Bundle, Change, Credentials, Draft, Error, PluginError, ResolvedSecret, Secrets,
+};
+use keyway_secrets::SecretStore;
+use secrecy::ExposeSecret as _;
+
+use super::{
+    Accessed, ApplicationClient, AuditHook, ClientFailure, ClientMaker, FileFormat, Found, GivenCredentials,
+    Missing, Request, Response, Standing, TakenCredentials,
+};
+
+/// Makes `keyway_client::Secrets`: the client under test if nothing else is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeywayClient;
+
+impl ClientMaker for KeywayClient {
+    fn client(&self, store: Arc<dyn SecretStore>, audit: Option<AuditHook>) -> Arc<dyn ApplicationClient> {
+        let builder = Secrets::builder(store);
+        Arc::new(match audit {
+            None => builder.build(),
+            Some(hook) => builder.audit(move |access: &Access<'_>| hook(accessed(access))).build(),
+        })
+    }
+
+    fn credentials(&self, given: &GivenCredentials) -> Option<Result<TakenCredentials, ClientFailure>> {
+        let GivenCredentials { access_key_id, secret_access_key, api_base, environment } = given.clone();
+        let mut source = Credentials::source().home_file().environment(move |name| {
+            environment.iter().find(|(variable, _)| variable == name).map(|(_, value)| value.clone())
+        });
+        if let Some(id) = access_key_id {
+            source = source.access_key_id(id);
+        }
+        if let Some(key) = secret_access_key {
+            source = source.secret_access_key(key);
+        }
+        if let Some(base) = api_base {
+            source = source.api_base(base);
+        }
+        Some(match source.resolve() {
+            Ok(credentials) => Ok(TakenCredentials {
+                access_key_id: credentials.access_key_id().expose_secret().to_owned(),
+                secret_access_key: credentials.secret_access_key().expose_secret().to_owned(),
+                api_base: credentials.api_base().to_owned(),
+                shown: format!("{credentials:?} {credentials:#?}"),
+            }),
+            Err(error) => Err(failure(&error.into())),
+        })
+    }
+}
+
+fn accessed(access: &Access<'_>) -> Accessed {
+    Accessed {
+        requester: access.requester.map(str::to_owned),
+        operation: access.operation,
+        key: access.key.map(str::to_owned),
+        environment: access.environment.map(str::to_owned),
+        layer: access.layer,
+        outcome: access.outcome,
+        shown: format!("{access} {access:?} {access:#?}"),
+    }
+}
+
+fn failure(error: &Error) -> ClientFailure {
+    let mut shown = format!("{error} {error:?} {error:#?} {}", error.detail());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(shown, " {error} {error:?}");
+        cause = error.source();
+    }
+    let missing = if error.is_secret_not_found() {
+        Some(Missing::Secret)
+    } else if matches!(error, Error::EnvironmentNotFound { .. }) {
+        Some(Missing::Environment)
+    } else {
+        None
+    };
+    ClientFailure {
+        code: error.code().to_owned(),
+        http_status: error.http_status(),
+        user_message: error.user_message(),
+        description: error.description().to_owned(),
+        missing,
+        shown,
+    }
+}
+
+fn found(secret: &ResolvedSecret) -> Found {
+    Found {
+        key: secret.key().to_owned(),
+        environment: secret.environment().map(str::to_owned),
+        layer: secret.layer,
+        id: secret.header.id.clone(),
+        description: secret.header.description.clone(),
+        value: secret.value.clone(),
+        shown: format!("{secret:?} {secret:#?}"),
+    }
+}
+
+#[async_trait]
+impl ApplicationClient for Secrets {
+    fn standing(&self, standing: &Standing) -> Arc<dyn ApplicationClient> {
+        let client = match &standing.environment {
+            None => self.shared(),
+            Some(environment) => self.in_environment(environment),
+        };
+        let client = client.with_resolution(standing.resolution);
+        Arc::new(match &standing.requester {
+            None => client,
+            Some(requester) => client.on_behalf_of(requester),
+        })
+    }
+
+    async fn call(&self, request: Request) -> Result<Response, ClientFailure> {
+        self.answer(request).await.map_err(|error| failure(&error))
+    }
+}
+
+/// The one operation that [`ApplicationClient::call`] does, with the client's own error.
+#[async_trait]
+trait Answers {
+    async fn answer(&self, request: Request) -> Result<Response, Error>;
+}
+
+#[async_trait]
+impl Answers for Secrets {
+    async fn answer(&self, request: Request) -> Result<Response, Error> {
+        Ok(match request {
+            Request::Get { key } => Response::Text(self.get(&key).await?),
+            Request::GetOr { key, default } => Response::Text(Some(self.get_or(&key, default).await?)),
+            Request::GetRequired { key } => Response::Text(Some(self.get_required(&key).await?)),
+            Request::Find { key } => Response::Secret(self.find(&key).await?.as_ref().map(found)),
+            Request::Retrieve { key } => Response::Secret(Some(found(&self.retrieve(&key).await?))),
+            Request::List => Response::Secrets(self.list().await?.iter().map(found).collect()),
+            Request::ListNames => {
+                let names = self.list_names().await?;
+                Response::Names(names.iter().map(|name| (name.as_str().to_owned(), name.layer)).collect())
+            }
+            Request::Create { key, value } => {
+                self.create(&key, Draft::new(value)).await?;
+                Response::Done
+            }
+            Request::Modify { key, value } => {
+                self.modify(&key, Change::value(value)).await?;
+                Response::Done
+            }
+            Request::Delete { key } => {
+                self.delete(&key).await?;
+                Response::Done
+            }
+            Request::ListEnvironments => Response::Environments(self.list_environments().await?),
+            Request::RetrieveEnvironment { name } => {
+                Response::Environments(vec![self.retrieve_environment(&name).await?])
+            }
+            Request::GetEnvironment { name } => {
+                #[expect(deprecated, reason = "decision L11 keeps it, so it is tested")]
+                let environment = self.get_environment(&name).await?;
+                Response::Environments(environment.into_iter().collect())
+            }
+            Request::CreateEnvironment { name, external_url } => {
+                Response::Environments(vec![self.create_environment(&name, external_url.as_deref()).await?])
+            }
+            Request::ModifyEnvironment { name, external_url } => {
+                Response::Environments(vec![self.modify_environment(&name, external_url.as_deref()).await?])
+            }
+            Request::Export { format } => {
+                let bundle = self.export().await?;
+                Response::File(match format {
+                    FileFormat::Dotenv => bundle.to_dotenv()?,
+                    FileFormat::Json => bundle.to_json(),
+                })
+            }
+            Request::Import { format, text } => {
+                let bundle = match format {
+                    FileFormat::Dotenv => Bundle::from_dotenv(text.expose_secret())?,
+                    FileFormat::Json => Bundle::from_json(text.expose_secret())?,
+                };
+                let plan = self.import(&bundle).await?;
+                let [created, changed, unchanged] =
+                    [plan.created.len(), plan.changed.len(), plan.unchanged.len()];
+                Response::Imported { created, changed, unchanged }
+            }
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! What is asked of a client, and what it answers, as data.
+
+use std::fmt;
+
+use keyway_client::Layer;
+use keyway_core::SecretValue;
+use keyway_secrets::Environment;
+use secrecy::SecretString;
+
+/// One operation of a client (Locker seed, "Usages").
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Request {
+    /// The text of a secret, or nothing. Answers [`Response::Text`].
+    Get {
+        /// The key.
+        key: String,
+    },
+    /// The text of a secret, or this default. Answers [`Response::Text`].
+    GetOr {
+        /// The key.
+        key: String,
+        /// What is answered when the secret is not there.
+        default: SecretString,
+    },
+    /// The text of a secret that must be there. Answers [`Response::Text`].
+    GetRequired {
+        /// The key.
+        key: String,
+    },
+    /// A secret, or nothing. Answers [`Response::Secret`].
+    Find {
+        /// The key.
+        key: String,
+    },
+    /// A secret that must be there. Answers [`Response::Secret`].
+    Retrieve {
+        /// The key.
+        key: String,
+    },
+    /// All secrets of the place, with values. Answers [`Response::Secrets`].
+    List,
+    /// All keys of the place. Answers [`Response::Names`].
+    ListNames,
+    /// A new secret. Answers [`Response::Done`].
+    Create {
+        /// The key.
+        key: String,
+        /// The value.
+        value: SecretValue,
+    },
+    /// Another value for a secret. Answers [`Response::Done`].
+    Modify {
+        /// The key.
+        key: String,
+        /// The value.
+        value: SecretValue,
+    },
+    /// Takes a secret away. Answers [`Response::Done`].
+    Delete {
+        /// The key.
+        key: String,
+    },
+    /// All environments. Answers [`Response::Environments`].
+    ListEnvironments,
+    /// One environment. Answers [`Response::Environments`].
+    RetrieveEnvironment {
+        /// Its name.
+        name: String,
+    },
+    /// One environment by the seed's older name for it, which decision L11 keeps. Answers
+    /// [`Response::Environments`], with none in it when there is none.
+    GetEnvironment {
+        /// Its name.
+        name: String,
+    },
+    /// A new environment. Answers [`Response::Environments`].
+    CreateEnvironment {
+        /// Its name.
+        name: String,
+        /// Where it is.
+        external_url: Option<String>,
+    },
+    /// Another URL for an environment. Answers [`Response::Environments`].
+    ModifyEnvironment {
+        /// Its name.
+        name: String,
+        /// Where it is.
+        external_url: Option<String>,
+    },
+    /// All secrets of the place as a file. Answers [`Response::File`].
+    Export {
+        /// How it is written.
+        format: FileFormat,
+    },
+    /// Writes the secrets of a file into the place. Answers [`Response::Imported`].
+    Import {
+        /// How it is written.
+        format: FileFormat,
+        /// The file.
+        text: SecretString,
+    },
+}
+
+/// How secrets stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// `KEY="value"` lines.
+    Dotenv,
+    /// An object of texts.
+    Json,
+}
+
+/// What a client answers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Response {
+    /// A text; `None` when there is none.
+    Text(Option<SecretString>),
+    /// A secret; `None` when there is none.
+    Secret(Option<Found>),
+    /// Secrets.
+    Secrets(Vec<Found>),
+    /// Keys, and the layer that gives each.
+    Names(Vec<(String, Layer)>),
+    /// It is done.
+    Done,
+    /// Environments.
+    Environments(Vec<Environment>),
+    /// A file.
+    File(SecretString),
+    /// How many secrets an import created, changed and left as they were.
+    Imported {
+        /// Created.
+        created: usize,
+        /// Changed.
+        changed: usize,
+        /// Left as they were.
+        unchanged: usize,
+    },
+}
+
+/// A secret as a client answers it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The key.
+    pub key: String,
+    /// The environment that it belongs to; `None` for a shared one.
+    pub environment: Option<String>,
+    /// The layer that gave it.
+    pub layer: Layer,
+    /// The id.
+    pub id: String,
+    /// What the owner says about it.
+    pub description: Option<String>,
+    /// The value.
+    pub value: SecretValue,
+    /// What the client's own type shows in a debugging text: the value must not be in it.
+    pub shown: String,
+}
+
+/// A failure as a client answers it, in the words of decision L6.
+#[derive(Clone)]
+pub struct ClientFailure {
+    /// The code of the row of the error table.
+    pub code: String,
+    /// The status of the row; none for `cli_error` and `locker_error`.
+    pub http_status: Option<u16>,
+    /// What happened here, for the user.
+    pub user_message: String,
+    /// What errors of this row mean.
+    pub description: String,
+    /// What is not there, for failures that say that something is not (decision L2).
+    pub missing: Option<Missing>,
+    /// All that the error shows when it is printed in any way, its causes too.
+    pub shown: String,
+}
+
+impl fmt::Debug for ClientFailure {
+    // Without `shown`, which may hold a value if the client is a bad one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientFailure")
+            .field("code", &self.code)
+            .field("http_status", &self.http_status)
+            .field("missing", &self.missing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a failure says is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The secret.
+    Secret,
+    /// The environment.
+    Environment,
+}

@@ -1,0 +1,167 @@
+//! When a default value is given (decision L5).
+
+use std::io;
+
+use keyway_secrets::{SecretStore, StoreError};
+use secrecy::ExposeSecret as _;
+
+use super::world::{DEFAULT, POLICIES, gives, gives_nothing};
+use super::{Checked, SecretTrial};
+use crate::secrets::client::{ClientFailure, Missing};
+use crate::secrets::place::ring;
+use crate::secrets::refusal::Answer;
+use crate::secrets::samples::{at, new, new_environment, text};
+use crate::secrets::scene::{Client, ClientAnswer, Scene};
+use crate::{Broken, broken, ensure};
+
+rules! {
+    "SEC-220" Must needs NOTHING from ["L5", "Locker/get", "Locker/default_value"]
+        "A default is given when the secret is not there, and when it is there, the value is, also one that is empty."
+        an_empty_value_is_a_value;
+    "SEC-221" Must needs NOTHING from ["L5", "Locker/default_value", "Locker/errors"]
+        "Every failure of the store but a missing secret is raised by every read: no default, no nothing, no empty list."
+        failures_are_raised;
+    "SEC-222" Must needs ENVIRONMENTS from ["L1", "L5"]
+        "A failure of the environment's layer is never answered from the shared one, and a failure of the shared one never with the default."
+        failures_do_not_fall_back;
+    "SEC-223" Must needs NOTHING from ["L5", "C5"]
+        "A store that does not exist, was deleted, or has other keys gives a client no default."
+        broken_stores_are_raised;
+}
+
+async fn an_empty_value_is_a_value(trial: &SecretTrial<'_>) -> Checked {
+    let scene = Scene::new(trial).await?;
+    for (key, value) in [("empty", ""), ("blank", " "), ("line", "\n"), ("full", "v")] {
+        gives_nothing(&scene.client, key).await?;
+        scene.store.create(new(key, value)).await.works("creating a secret")?;
+        gives(&scene.client, key, &text(value), keyway_client::Layer::Shared, None).await?;
+        // A default that is empty makes no difference, either.
+        let found = scene.client.get_or(key, "").await.works("`get_or`")?;
+        let same = found.is_some_and(|found| found.expose_secret() == value);
+        ensure(same, format!("the value of {key:?}"), "another text")?;
+        scene.store.destroy(&at(key), None).await.works("destroying it")?;
+        gives_nothing(&scene.client, key).await?;
+    }
+    Ok(())
+}
+
+/// What a failure is called here, and how it is made.
+pub(super) type NamedFailure = (&'static str, fn() -> StoreError);
+
+/// Failures that a store may answer a read with.
+pub(super) fn failures() -> Vec<NamedFailure> {
+    vec![
+        ("NotInitialized", || StoreError::NotInitialized),
+        ("Unsupported", || StoreError::Unsupported { what: "reading" }),
+        ("Invalid", || StoreError::invalid("the key", "the kit says so")),
+        ("WrongKey", || StoreError::WrongKey { what: "the secret", sealed_by: None }),
+        ("Corrupt", || StoreError::Corrupt { what: "the secret", reason: "the kit says so".to_owned() }),
+        ("Deleted", || StoreError::Deleted),
+        ("Conflict", || StoreError::Conflict { attempts: 3 }),
+        ("Unavailable", || StoreError::Unavailable { what: "the kit", retry_after: None, source: None }),
+        ("TooLarge", || StoreError::TooLarge { what: "the secret", bytes: 2, limit: 1 }),
+        ("System", || StoreError::System { what: "read", source: io::Error::other("not found").into() }),
+        ("DeadlineExceeded", || StoreError::DeadlineExceeded {
+            operation: "get",
+            deadline: std::time::Duration::from_secs(1),
+        }),
+        ("ContractViolation", || StoreError::ContractViolation {
+            operation: "get",
+            violation: "the kit says so".to_owned(),
+        }),
+        ("Quarantined", || StoreError::Quarantined { operation: "get" }),
+    ]
+}
+
+/// Demands that every read of a client raises something, and not that the secret is missing.
+async fn each_read_raises(client: &Client<'_>, key: &str, when: &str) -> Result<Vec<ClientFailure>, Broken> {
+    let what = |read: &str| format!("`{read}` to raise the failure {when}");
+    let answers = [
+        ("get", client.get(key).await.map(|found| found.is_some())),
+        ("get_or", client.get_or(key, DEFAULT).await.map(|found| found.is_some())),
+        ("get_required", client.get_required(key).await.map(|found| found.is_some())),
+        ("find", client.find(key).await.map(|found| found.is_some())),
+        ("retrieve", client.retrieve(key).await.map(|found| found.is_some())),
+        ("list", client.list().await.map(|found| !found.is_empty())),
+        ("list_names", client.list_names().await.map(|found| !found.is_empty())),
+    ];
+    let mut failures = Vec::new();
+    for (read, answer) in answers {
+        match answer {
+            Ok(found) => {
+                let observed = if found { "it answered something" } else { "it answered nothing" };
+                return Err(broken(what(read), observed));
+            }
+            Err(failure) if failure.missing == Some(Missing::Secret) => {
+                return Err(broken(what(read), "it said that the secret is missing"));
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    Ok(failures)
+}
+
+async fn failures_are_raised(trial: &SecretTrial<'_>) -> Checked {
+    let scene = Scene::new(trial).await?;
+    scene.store.create(new("a", "v")).await.works("creating a secret")?;
+    for (name, failure) in failures() {
+        scene.between.fail_after(0, failure);
+        for policy in POLICIES {
+            let client = scene.client.standing(None, policy);
+            for key in ["a", "missing"] {
+                each_read_raises(&client, key, &format!("{name} of the store")).await?;
+            }
+        }
+        scene.between.recover();
+    }
+    gives(&scene.client, "a", &text("v"), keyway_client::Layer::Shared, None).await
+}
+
+async fn failures_do_not_fall_back(trial: &SecretTrial<'_>) -> Checked {
+    let scene = Scene::new(trial).await?;
+    scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
+    scene.store.create(new("a", "v")).await.works("creating a secret")?;
+    let client = scene.client.standing(Some("e"), keyway_client::Resolution::SharedFallback);
+    for (name, failure) in failures() {
+        for (left, layer) in [(0, "environment's"), (1, "shared")] {
+            let when = format!("{name} of the {layer} layer");
+            for read in 0..7 {
+                // Once only: whoever looks elsewhere instead finds what is there.
+                scene.between.fail_once_after(left, failure);
+                let raised = match read {
+                    0 => client.get("a").await.err(),
+                    1 => client.get_or("a", DEFAULT).await.err(),
+                    2 => client.get_required("a").await.err(),
+                    3 => client.find("a").await.err(),
+                    4 => client.retrieve("a").await.err(),
+                    5 => client.list().await.err(),
+                    _ => client.list_names().await.err(),
+                };
+                let what = format!("each read to raise {when}");
+                match raised {
+                    None => return Err(broken(what, "it answered Ok")),
+                    Some(failure) if failure.missing == Some(Missing::Secret) => {
+                        return Err(broken(what, "it said that the secret is missing"));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn broken_stores_are_raised(trial: &SecretTrial<'_>) -> Checked {
+    let scene = Scene::new(trial).await?;
+    scene.store.create(new("a", "v")).await.works("creating a secret")?;
+    let with = |store: &crate::secrets::recorded::Recorded<'_>| {
+        Client::new(trial, std::sync::Arc::clone(store.inner()), None)
+    };
+    let stranger = with(&scene.place.open_with(&ring(trial.random()))?);
+    each_read_raises(&stranger, "a", "with keys that do not fit").await?;
+    let nobody = scene.place.open_named("nothing", &scene.place.keys, scene.place.metadata())?;
+    each_read_raises(&with(&nobody), "a", "where no store is").await?;
+    scene.store.marked_for_delete().await.works("deleting the store")?;
+    each_read_raises(&with(&scene.store), "a", "after the store was deleted").await?;
+    Ok(())
+}

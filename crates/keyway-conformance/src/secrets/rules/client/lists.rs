@@ -1,0 +1,416 @@
+//! Lists agree with single reads (decision L3).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use keyway_client::{Layer, Resolution};
+use keyway_core::SecretValue;
+use keyway_secrets::{EnvironmentFilter, EnvironmentName, SecretAddress, SecretChange, SecretStore};
+
+use super::world::{POLICIES, World, is};
+use super::{Checked, SecretTrial};
+use crate::secrets::client::Found;
+use crate::secrets::interposed::Asked;
+use crate::secrets::polls::{Turn, in_turns};
+use crate::secrets::refusal::Answer;
+use crate::secrets::samples::{at, at_in, environment, new_environment, text};
+use crate::secrets::scene::{Client, ClientAnswer, Scene};
+use crate::{Broken, broken, ensure};
+
+rules! {
+    "SEC-210" Must needs NOTHING from ["L3", "Locker/list"]
+        "For every key that a client lists, a read under the same policy gives the same value and layer, and every key that a read finds is listed."
+        lists_agree_with_reads;
+    "SEC-211" Must needs NOTHING from ["L3", "Locker/list"]
+        "`list_names` gives the keys and layers that `list` gives, each once, and asks the store for no value."
+        names_agree_with_lists;
+    "SEC-212" Must needs NOTHING from ["L3", "Locker/list"]
+        "A client lists keys and values in bulk reads alone, and the same however short the pages of the store are."
+        lists_are_bulk_reads;
+    "SEC-213" Must needs NOTHING from ["L3", "Locker/list", "Locker/threads"]
+        "While another writes, a list holds what stays exactly once with its value and layer, and of what changes only values that it had meanwhile."
+        lists_agree_while_others_write;
+    "SEC-214" Must needs ENVIRONMENTS from ["L1", "L3"]
+        "Under the policy that falls back a list takes one bulk read of the environment and one of the shared layer; else it reads the place where the client stands."
+        lists_read_their_layers;
+}
+
+/// What was listed, by key; each key once.
+fn by_key(listed: Vec<Found>, of: &str) -> Result<BTreeMap<String, Found>, Broken> {
+    let mut all = BTreeMap::new();
+    for found in listed {
+        let key = found.key.clone();
+        if all.insert(key.clone(), found).is_some() {
+            return Err(broken(format!("each key once in the list of {of}"), format!("{key:?} came twice")));
+        }
+    }
+    Ok(all)
+}
+
+fn keys_differ(of: &str, wanted: &[&str], listed: &[&str]) -> Checked {
+    ensure(wanted == listed, format!("{wanted:?} in the list of {of}"), format!("{listed:?}"))
+}
+
+async fn lists_agree_with_reads(trial: &SecretTrial<'_>) -> Checked {
+    for round in 0..3 {
+        let scene = Scene::new(trial).await?;
+        let mut world = World::random(trial);
+        world.make(&scene.store).await?;
+        if round > 0 {
+            // What was listed before does not matter after a change.
+            agree(&world, &scene).await?;
+            change(&mut world, &scene).await?;
+        }
+        agree(&world, &scene).await?;
+    }
+    Ok(())
+}
+
+/// Changes one secret in each layer, and takes one away.
+async fn change(world: &mut World, scene: &Scene<'_>) -> Checked {
+    for (environment, secrets) in &mut world.layers {
+        let client = scene.client.standing(environment.as_deref(), Resolution::Exact);
+        if let Some(value) = secrets.get_mut("always") {
+            client.modify("always", "changed").await.works("`modify`")?;
+            *value = text("changed");
+        }
+        if let Some(key) = secrets.keys().next().cloned().filter(|key| key != "always") {
+            client.delete(&key).await.works("`delete`")?;
+            secrets.remove(&key);
+        }
+    }
+    Ok(())
+}
+
+async fn agree(world: &World, scene: &Scene<'_>) -> Checked {
+    for (environment, policy) in world.standings() {
+        let client = scene.client.standing(environment, policy);
+        let listed = by_key(client.list().await.works("`list`")?, &client.place())?;
+        let resolved = world.resolved(environment, policy);
+        // The other way round first: every key that a read finds must be listed.
+        for key in world.keys() {
+            let read = client.find(key).await.works("`find`")?;
+            let found = match (&read, listed.get(key)) {
+                (None, None) => continue,
+                (Some(read), Some(listed)) => (read, listed),
+                (Some(_), None) => {
+                    let expected = format!("{key:?} in the list of {}, as `find` gives it", client.place());
+                    return Err(broken(expected, "it is not listed"));
+                }
+                (None, Some(_)) => {
+                    let expected = format!("{key:?} from `find` of {}, which lists it", client.place());
+                    return Err(broken(expected, "it is not found"));
+                }
+            };
+            let (read, listed) = found;
+            ensure(
+                read.id == listed.id && read.description == listed.description,
+                format!(
+                    "the id {:?} and the description {:?} of {key:?} in a list",
+                    read.id, read.description
+                ),
+                format!("{:?} and {:?}", listed.id, listed.description),
+            )?;
+            let what = format!("the list of {}, as `find` gives {key:?}", client.place());
+            is(&what, listed, key, &read.value, read.layer, read.environment.as_deref())?;
+        }
+        // And both must be right.
+        let wanted: Vec<_> = resolved.keys().copied().collect();
+        keys_differ(&client.place(), &wanted, &listed.keys().map(String::as_str).collect::<Vec<_>>())?;
+        for (key, (value, layer)) in resolved {
+            let what = format!("the list of {}", client.place());
+            if let Some(found) = listed.get(key) {
+                is(&what, found, key, value, layer, environment)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn names_agree_with_lists(trial: &SecretTrial<'_>) -> Checked {
+    let scene = Scene::new(trial).await?;
+    let world = World::random(trial);
+    world.make(&scene.store).await?;
+    for (environment, policy) in world.standings() {
+        let client = scene.client.standing(environment, policy);
+        let mut wanted: Vec<(String, Layer)> =
+            client.list().await.works("`list`")?.into_iter().map(|found| (found.key, found.layer)).collect();
+        scene.between.asked();
+        let mut names = client.list_names().await.works("`list_names`")?;
+        let asked = scene.between.asked();
+        let with_values = asked.iter().any(|asked| !matches!(asked, Asked::List { with_values: false, .. }));
+        ensure(!with_values, "`list_names` to ask for lists without values", format!("{asked:?}"))?;
+        wanted.sort();
+        names.sort();
+        let what = format!("{wanted:?} from `list_names` of {}", client.place());
+        ensure(names == wanted, what, format!("{names:?}"))?;
+    }
+    Ok(())
+}
+
+async fn lists_are_bulk_reads(trial: &SecretTrial<'_>) -> Checked {
+    let scene = Scene::new(trial).await?;
+    let world = World::random(trial);
+    world.make(&scene.store).await?;
+    for (environment, policy) in world.standings() {
+        let client = scene.client.standing(environment, policy);
+        let wanted = world.resolved(environment, policy);
+        for page in [1, 2, 3, usize::MAX] {
+            scene.between.short_pages(page);
+            scene.between.asked();
+            let of = format!("{} in pages of {page}", client.place());
+            let listed = by_key(client.list().await.works("`list`")?, &of)?;
+            let asked = scene.between.asked();
+            let bulk = asked.iter().all(|asked| matches!(asked, Asked::List { with_values: true, .. }));
+            ensure(bulk, "`list` to ask for lists with values and nothing else", format!("{asked:?}"))?;
+            let keys: Vec<_> = listed.keys().map(String::as_str).collect();
+            keys_differ(&of, &wanted.keys().copied().collect::<Vec<_>>(), &keys)?;
+            for (key, found) in &listed {
+                if let Some((value, layer)) = wanted.get(key.as_str()) {
+                    is(&format!("the list of {of}"), found, key, value, *layer, environment)?;
+                }
+            }
+            let names = client.list_names().await.works("`list_names`")?;
+            ensure(names.len() == wanted.len(), wanted.len().to_string(), names.len().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+async fn lists_read_their_layers(trial: &SecretTrial<'_>) -> Checked {
+    let scene = Scene::new(trial).await?;
+    scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
+    let (own, shared) = (EnvironmentFilter::In(environment("e")), EnvironmentFilter::Shared);
+    for (place, policy, wanted) in [
+        (Some("e"), Resolution::SharedFallback, vec![own.clone(), shared.clone()]),
+        (Some("e"), Resolution::Exact, vec![own]),
+        (None, Resolution::SharedFallback, vec![shared.clone()]),
+        (None, Resolution::Exact, vec![shared]),
+    ] {
+        let client = scene.client.standing(place, policy);
+        for with_values in [true, false] {
+            scene.between.asked();
+            if with_values {
+                client.list().await.works("`list`")?;
+            } else {
+                client.list_names().await.works("`list_names`")?;
+            }
+            let wanted: Vec<_> =
+                wanted.iter().map(|of| Asked::List { of: of.clone(), with_values }).collect();
+            let mut asked = scene.between.asked();
+            asked.sort_by_key(|asked| matches!(asked, Asked::List { of: EnvironmentFilter::Shared, .. }));
+            ensure(asked == wanted, format!("{wanted:?} of {}", client.place()), format!("{asked:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A value that a secret has for a while, by the clock of a [`Timeline`].
+struct Spell {
+    address: SecretAddress,
+    text: String,
+    /// When the write of it began and ended.
+    written: [u64; 2],
+    /// When the write began and ended that put another one there, or none.
+    replaced: [u64; 2],
+}
+
+/// When each value of each secret that changes was there. One writes, at a time.
+#[derive(Default)]
+struct Timeline {
+    now: u64,
+    spells: Vec<Spell>,
+}
+
+impl Timeline {
+    fn tick(&mut self) -> u64 {
+        self.now += 1;
+        self.now
+    }
+
+    /// A write that begins; a destruction without a text.
+    fn begins(&mut self, address: &SecretAddress, text: Option<&str>) {
+        let now = self.tick();
+        for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
+            spell.replaced[0] = spell.replaced[0].min(now);
+        }
+        self.spells.extend(text.map(|text| Spell {
+            address: address.clone(),
+            text: text.to_owned(),
+            written: [now, u64::MAX],
+            replaced: [u64::MAX, u64::MAX],
+        }));
+    }
+
+    /// The write that began last has ended.
+    fn ended(&mut self, address: &SecretAddress) {
+        let now = self.tick();
+        for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
+            spell.written[1] = spell.written[1].min(now);
+            if spell.replaced[0] < u64::MAX {
+                spell.replaced[1] = spell.replaced[1].min(now);
+            }
+        }
+    }
+
+    /// Whether the secret may have had the value between two moments.
+    fn had(&self, address: &SecretAddress, value: &SecretValue, from: u64, to: u64) -> bool {
+        self.spells.iter().any(|spell| {
+            spell.address == *address
+                && value.same_as(&text(&spell.text))
+                && spell.written[0] <= to
+                && from <= spell.replaced[1]
+        })
+    }
+
+    /// The secrets that had one value and no other from before a moment until after another.
+    fn steady(&self, from: u64, to: u64) -> impl Iterator<Item = &SecretAddress> {
+        let steady = move |spell: &&Spell| spell.written[1] <= from && to <= spell.replaced[0];
+        self.spells.iter().filter(steady).map(|spell| &spell.address)
+    }
+}
+
+/// What stays is half of it; the rest changes all the time.
+struct Busy<'a> {
+    scene: &'a Scene<'a>,
+    layers: Vec<Option<&'static str>>,
+    timeline: Mutex<Timeline>,
+}
+
+impl Busy<'_> {
+    const STAYING: usize = 6;
+    const CHANGING: usize = 8;
+
+    fn address(layer: Option<&str>, key: &str) -> SecretAddress {
+        layer.map_or_else(|| at(key), |name| at_in(key, name))
+    }
+
+    fn timeline(&self) -> std::sync::MutexGuard<'_, Timeline> {
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn fill(&self) -> Checked {
+        for (number, layer) in self.layers.iter().enumerate() {
+            for key in 0..Self::STAYING {
+                // What changes is listed between what stays.
+                self.put(&Self::address(*layer, &format!("changes {key}")), "v", false).await?;
+                // Some in one layer, some in both.
+                if key % 3 == number || key % 3 == 2 || self.layers.len() == 1 {
+                    let address = Self::address(*layer, &format!("stays {key}"));
+                    let secret = keyway_secrets::NewSecret::new(address, text(&format!("{number} {key}")));
+                    self.scene.store.create(secret).await.works("creating a secret")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What stays, as a client sees it that falls back or not.
+    fn staying(&self, policy: Resolution) -> BTreeMap<String, (SecretValue, Layer)> {
+        let mut seen = BTreeMap::new();
+        let own = self.layers.len() - 1;
+        for number in 0..self.layers.len() {
+            if number != own && policy == Resolution::Exact {
+                continue;
+            }
+            for key in 0..Self::STAYING {
+                if key % 3 == number || key % 3 == 2 || self.layers.len() == 1 {
+                    let layer =
+                        if self.layers[number].is_some() { Layer::Environment } else { Layer::Shared };
+                    seen.insert(format!("stays {key}"), (text(&format!("{number} {key}")), layer));
+                }
+            }
+        }
+        seen
+    }
+
+    /// Writes a secret, and writes down when.
+    async fn put(&self, address: &SecretAddress, value: &str, is_there: bool) -> Checked {
+        let store: &dyn SecretStore = &self.scene.store;
+        self.timeline().begins(address, Some(value));
+        if is_there {
+            store.modify(address, SecretChange::value(text(value))).await.works("a change")?;
+        } else {
+            let secret = keyway_secrets::NewSecret::new(address.clone(), text(value));
+            store.create(secret).await.works("a creation")?;
+        }
+        self.timeline().ended(address);
+        Ok(())
+    }
+
+    /// Creates, changes and destroys.
+    async fn write(&self, random: impl Fn() -> u64 + Send) -> Checked {
+        let store: &dyn SecretStore = &self.scene.store;
+        for number in 0..60_u64 {
+            let layer = self.layers[usize::try_from(random() % self.layers.len() as u64).unwrap_or(0)];
+            let address = Self::address(layer, &format!("changes {}", random() % Self::CHANGING as u64));
+            let is_there = store.get(&address).await.is_ok();
+            if is_there && random().is_multiple_of(2) {
+                self.timeline().begins(&address, None);
+                store.destroy(&address, None).await.works("a destruction")?;
+                self.timeline().ended(&address);
+            } else {
+                self.put(&address, &format!("v{number}"), is_there).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look(&self, client: Client<'_>, policy: Resolution) -> Checked {
+        let staying = self.staying(policy);
+        let own = self.layers.last().copied().flatten();
+        for _ in 0..8 {
+            let from = self.timeline().tick();
+            let listed = by_key(client.list().await.works("`list` while another writes")?, &client.place())?;
+            let to = self.timeline().tick();
+            for (key, (value, layer)) in &staying {
+                let what = format!("the list of {} while another writes", client.place());
+                match listed.get(key) {
+                    Some(found) => is(&what, found, key, value, *layer, own)?,
+                    None => return Err(broken(format!("{key:?} in {what}"), "it is not listed")),
+                }
+            }
+            for address in self.timeline().steady(from, to) {
+                let of = address.environment.as_ref().map(EnvironmentName::as_str);
+                let seen = of == own || (of.is_none() && policy == Resolution::SharedFallback);
+                ensure(
+                    !seen || listed.contains_key(address.name.as_str()),
+                    format!("{address}, which nobody touched, in the list of {}", client.place()),
+                    "it is not listed",
+                )?;
+            }
+            for (key, found) in listed.iter().filter(|(key, _)| !staying.contains_key(*key)) {
+                let address = match found.layer {
+                    Layer::Environment => Self::address(own, key),
+                    _ => at(key),
+                };
+                let had = self.timeline().had(&address, &found.value, from, to);
+                let expected = format!("a value that {address} had while {} listed it", client.place());
+                ensure(had, expected, "a value of another time, or of another layer")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn lists_agree_while_others_write(trial: &SecretTrial<'_>) -> Checked {
+    for policy in [POLICIES, POLICIES].concat() {
+        let scene = Scene::new(trial).await?;
+        let mut layers = vec![None];
+        if trial.subject().capabilities().environments {
+            scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
+            layers.push(Some("e"));
+        }
+        let standing = layers.last().copied().flatten();
+        let busy = Busy { scene: &scene, layers, timeline: Mutex::default() };
+        busy.fill().await?;
+        scene.between.short_pages(3);
+        let readers = [scene.client.standing(standing, policy), scene.client.standing(standing, policy)];
+        let mut turns: Vec<Turn<'_, Checked>> = vec![Box::pin(busy.write(|| trial.random()))];
+        for reader in readers {
+            turns.push(Box::pin(busy.look(reader, policy)));
+        }
+        in_turns(turns, || trial.random()).await.into_iter().collect::<Checked>()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Many tasks with one client (decision L11).
+
+use keyway_client::{Layer, Resolution};
+use keyway_secrets::SecretStore;
+
+use super::world::gives;
+use super::{Checked, SecretTrial};
+use crate::ensure;
+use crate::secrets::client::ClientFailure;
+use crate::secrets::polls::{Turn, in_turns};
+use crate::secrets::refusal::Answer;
+use crate::secrets::rules::concurrency::on_threads;
+use crate::secrets::samples::{fill, new_environment, text};
+use crate::secrets::scene::{Client, ClientAnswer, Scene};
+
+rules! {
+    "SEC-260" Must needs NOTHING from ["L11", "Locker/threads"]
+        "16 tasks that share clones of one client without a lock of their own read what each wrote, in its own place and by its own policy, and lose nothing."
+        clones_agree;
+}
+
+const TASKS: usize = 16;
+
+/// Tries again when another writer was first.
+async fn insisting<F>(mut call: impl FnMut() -> F + Send) -> Result<(), ClientFailure>
+where
+    F: Future<Output = Result<(), ClientFailure>> + Send,
+{
+    for _ in 0..200 {
+        match call().await {
+            Err(failure) if failure.code == "conflict" => {}
+            other => return other,
+        }
+    }
+    call().await
+}
+
+async fn task(client: Client<'_>, number: usize, environment: Option<&str>) -> Checked {
+    let policy = if number.is_multiple_of(2) { Resolution::Exact } else { Resolution::SharedFallback };
+    let client = client.standing(environment, policy).on_behalf_of(&format!("task {number}"));
+    let layer = if environment.is_some() { Layer::Environment } else { Layer::Shared };
+    let key = format!("of {number}");
+    insisting(|| client.create(&key, "0")).await.works("`create` in a task")?;
+    for round in 1..3 {
+        let value = format!("{number} {round}");
+        insisting(|| client.modify(&key, &value)).await.works("`modify` in a task")?;
+        gives(&client, &key, &text(&value), layer, environment).await?;
+        let listed = client.list().await.works("`list` in a task")?;
+        let own = listed.iter().filter(|found| found.key == key && found.value.same_as(&text(&value)));
+        ensure(own.count() == 1, format!("{key:?} once, as it was written"), "another list")?;
+        let sees_shared = environment.is_none() || policy == Resolution::SharedFallback;
+        let common = client.find("common").await.works("`find` in a task")?;
+        let value = common.as_ref().map(|found| found.value.same_as(&text("value of common")));
+        let wanted = sees_shared.then_some(true);
+        ensure(value == wanted, format!("{wanted:?} for the common secret"), format!("{value:?}"))?;
+    }
+    Ok(())
+}
+
+async fn clones_agree(trial: &SecretTrial<'_>) -> Checked {
+    let environments = trial.subject().capabilities().environments;
+    for in_threads in [true, false] {
+        let scene = Scene::new(trial).await?;
+        fill(&scene.store, &["common"]).await?;
+        if environments {
+            scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
+        }
+        let jobs: Vec<Turn<'_, Checked>> = (0..TASKS)
+            .map(|number| -> Turn<'_, Checked> {
+                let environment = (environments && number % 4 < 2).then_some("e");
+                Box::pin(task(scene.client.clone(), number, environment))
+            })
+            .collect();
+        if in_threads {
+            on_threads(jobs)?;
+        } else {
+            // Once more in turns that the seed decides, so that what it finds can be repeated.
+            in_turns(jobs, || trial.random()).await.into_iter().collect::<Checked>()?;
+        }
+        let told = scene.accessed();
+        for number in 0..TASKS {
+            let requester = format!("task {number}");
+            let key = format!("of {number}");
+            let foreign = told.iter().find(|told| {
+                told.requester.as_deref() == Some(&requester)
+                    && told.key.as_deref().is_some_and(|told| told != "common" && told != key)
+            });
+            ensure(foreign.is_none(), format!("{requester} told of its own keys"), format!("{foreign:?}"))?;
+        }
+        let own = keyway_secrets::ListQuery::all();
+        let all = crate::secrets::picture::list_all(&scene.store, &own).await?.len();
+        ensure(all == TASKS + 1, (TASKS + 1).to_string(), all.to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Export and import.
+
+use std::collections::BTreeMap;
+
+use keyway_client::Resolution;
+use keyway_core::SecretValue;
+use keyway_secrets::{NewSecret, SecretStore};
+use secrecy::SecretString;
+
+use super::{Checked, SecretTrial};
+use crate::secrets::client::FileFormat;
+use crate::secrets::picture::Picture;
+use crate::secrets::refusal::Answer;
+use crate::secrets::samples::{at_in, new, new_environment, text};
+use crate::secrets::scene::{Client, ClientAnswer, Scene};
+use crate::{Broken, ensure};
+
+const FORMATS: [FileFormat; 2] = [FileFormat::Dotenv, FileFormat::Json];
+
+rules! {
+    "SEC-250" Must needs NOTHING from ["Client/transfer", "Locker/list", "Locker/create"]
+        "What is exported as dotenv or JSON and imported into a fresh store is the same keys and values there, whatever characters they have."
+        export_then_import_is_identity;
+    "SEC-251" Must needs NOTHING from ["Client/transfer", "Locker/modify"]
+        "An import creates what is not there, changes what has another value, leaves the rest, deletes nothing, and a second one changes nothing."
+        imports_write_the_difference;
+    "SEC-252" Must needs NOTHING from ["Client/transfer", "L6"]
+        "A file with a fault anywhere is refused as invalid before anything is written."
+        faulty_files_are_refused;
+    "SEC-253" Must needs ENVIRONMENTS from ["Client/transfer", "L1", "L4"]
+        "An export holds what the policy resolves, and an import writes the layer that the client stands in and no other."
+        transfers_keep_their_layer;
+}
+
+/// Values that some writer or reader of files gets wrong.
+const AWKWARD: [&str; 16] = [
+    "",
+    " ",
+    " leading and trailing ",
+    "two\nlines\n",
+    "carriage\r\nreturn",
+    "'single'",
+    "\"double\"",
+    "back\\slash\\n",
+    "$HOME ${HOME} `ls` $(ls)",
+    "# no comment",
+    "a=b=c",
+    "tab\there",
+    "\u{e9}\u{1f511}",
+    "null",
+    "{\"json\": [1]}",
+    "\\",
+];
+
+fn random_text(trial: &SecretTrial<'_>) -> String {
+    const CHARACTERS: [char; 16] =
+        ['a', 'Z', '0', ' ', '\n', '\t', '"', '\'', '\\', '$', '`', '#', '=', '\u{e9}', '\u{1f511}', '!'];
+    let length = trial.random() % 20;
+    (0..length).map(|_| CHARACTERS[usize::try_from(trial.random() % 16).unwrap_or(0)]).collect()
+}
+
+async fn values(client: &Client<'_>) -> Result<BTreeMap<String, SecretValue>, Broken> {
+    let listed = client.list().await.works("`list`")?;
+    Ok(listed.into_iter().map(|found| (found.key, found.value)).collect())
+}
+
+fn same(
+    expected: &BTreeMap<String, SecretValue>,
+    found: &BTreeMap<String, SecretValue>,
+    when: &str,
+) -> Checked {
+    let (wanted, keys): (Vec<_>, Vec<_>) = (expected.keys().collect(), found.keys().collect());
+    ensure(wanted == keys, format!("the keys {wanted:?} {when}"), format!("{keys:?}"))?;
+    for (key, value) in expected {
+        let equal = found.get(key).is_some_and(|found| found.same_as(value));
+        ensure(equal, format!("the value of {key:?} {when}"), "another value")?;
+    }
+    Ok(())
+}
+
+async fn export_then_import_is_identity(trial: &SecretTrial<'_>) -> Checked {
+    for format in FORMATS {
+        let (from, to) = (Scene::new(trial).await?, Scene::new(trial).await?);
+        let texts = AWKWARD.iter().map(ToString::to_string).chain((0..12).map(|_| random_text(trial)));
+        for (number, value) in texts.enumerate() {
+            let name = match (format, number % 3) {
+                // Dotenv has fewer keys.
+                (FileFormat::Json, 0) => format!("a key \"{number}\" \u{e9}"),
+                (_, 1) => format!("_K.{number}-x"),
+                _ => format!("KEY_{number}"),
+            };
+            from.store.create(new(&name, &value)).await.works("creating a secret")?;
+        }
+        let before = values(&from.client).await?;
+        let file = from.client.export(format).await.works("`export`")?;
+        let counts = to.client.import(format, &file).await.works("`import` of what was exported")?;
+        let when = format!("after export and import as {format:?}");
+        ensure(counts == [before.len(), 0, 0], format!("{} created", before.len()), format!("{counts:?}"))?;
+        same(&before, &values(&to.client).await?, &when)?;
+        for (key, value) in &before {
+            let name = keyway_secrets::SecretName::of_existing(key);
+            let address = keyway_secrets::SecretAddress::shared(name);
+            let stored = to.store.get(&address).await.works("reading what was imported")?;
+            ensure(stored.value.same_as(value), format!("the value of {key:?} {when}"), "another value")?;
+        }
+    }
+    Ok(())
+}
+
+async fn imports_write_the_difference(trial: &SecretTrial<'_>) -> Checked {
+    let scene = Scene::new(trial).await?;
+    for (key, value) in [("same", "1"), ("other", "2"), ("not_in_the_file", "3")] {
+        scene.store.create(new(key, value)).await.works("creating a secret")?;
+    }
+    let untouched = Picture::of(&scene.store).await?;
+    let file = SecretString::from("same=1\nother=changed\nnew=4\nempty=\n");
+    let counts = scene.client.import(FileFormat::Dotenv, &file).await.works("`import`")?;
+    ensure(counts == [2, 1, 1], "2 created, 1 changed, 1 left", format!("{counts:?}"))?;
+    let wanted = [("same", "1"), ("other", "changed"), ("not_in_the_file", "3"), ("new", "4"), ("empty", "")];
+    let wanted = wanted.map(|(key, value)| (key.to_owned(), text(value))).into();
+    same(&wanted, &values(&scene.client).await?, "after an import")?;
+    let after = Picture::of(&scene.store).await?;
+    for key in ["same", "not_in_the_file"] {
+        let address = crate::secrets::samples::at(key);
+        let headers =
+            [&untouched, &after].map(|picture| picture.secrets.get(&address).map(|(header, _)| header));
+        ensure(headers[0] == headers[1], format!("{key:?} left as it is"), format!("{headers:?}"))?;
+    }
+    let counts = scene.client.import(FileFormat::Dotenv, &file).await.works("a second `import`")?;
+    ensure(counts == [0, 0, 4], "4 left", format!("{counts:?}"))?;
+    after.must_equal(&Picture::of(&scene.store).await?, "after a second import")
+}
+
+async fn faulty_files_are_refused(trial: &SecretTrial<'_>) -> Checked {
+    let scene = Scene::new(trial).await?;
+    scene.store.create(new("a", "v")).await.works("creating a secret")?;
+    let before = Picture::of(&scene.store).await?;
+    for (format, file) in [
+        (FileFormat::Dotenv, "b=1\nthis is no line\n"),
+        (FileFormat::Dotenv, "b=1\nc=\"never closed\n"),
+        (FileFormat::Dotenv, "b=1\nb=2\n"),
+        (FileFormat::Json, r#"{"b": "1", "c": 2}"#),
+        (FileFormat::Json, r#"{"b": "1", "b": "2"}"#),
+        (FileFormat::Json, r#"{"b": "1", "": "2"}"#),
+        (FileFormat::Json, r#"{"b": "1""#),
+        (FileFormat::Json, r#"{"b": "1", "line\nend": "2"}"#),
+    ] {
+        let answer = scene.client.import(format, &file.into()).await;
+        answer.fails_as(&format!("`import` of {file:?}"), "invalid")?;
+        before.must_equal(&Picture::of(&scene.store).await?, &format!("after the import of {file:?}"))?;
+    }
+    Ok(())
+}
+
+async fn transfers_keep_their_layer(trial: &SecretTrial<'_>) -> Checked {
+    for format in FORMATS {
+        let scene = Scene::new(trial).await?;
+        scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
+        for (key, value) in [("both", "shared"), ("shared_only", "shared")] {
+            scene.store.create(new(key, value)).await.works("creating a secret")?;
+        }
+        for key in ["both", "own"] {
+            let secret = NewSecret::new(at_in(key, "e"), text("e"));
+            scene.store.create(secret).await.works("creating a secret")?;
+        }
+        let shared = scene.client.standing(None, Resolution::Exact);
+        let before = values(&shared).await?;
+        let exact = scene.client.standing(Some("e"), Resolution::Exact);
+        let falling = scene.client.standing(Some("e"), Resolution::SharedFallback);
+        let resolved = values(&falling).await?;
+        ensure(resolved.len() == 3, "3 secrets by the policy that falls back", resolved.len().to_string())?;
+        let file = exact.export(format).await.works("`export`")?;
+        let counts = exact.import(format, &file).await.works("`import` into where it comes from")?;
+        ensure(counts == [0, 0, 2], "2 left", format!("{counts:?}"))?;
+        // What only the shared layer has is created in the environment.
+        let file = falling.export(format).await.works("`export`")?;
+        let counts = falling.import(format, &file).await.works("`import` into where it comes from")?;
+        ensure(counts == [1, 0, 2], "1 created and 2 left", format!("{counts:?}"))?;
+        same(&resolved, &values(&exact).await?, "in the environment after the import")?;
+        same(&before, &values(&shared).await?, "in the shared layer after the import")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! Random worlds of secrets, and what a client has to see of them.
+
+use std::collections::BTreeMap;
+
+use keyway_client::{Layer, Resolution};
+use keyway_core::SecretValue;
+use keyway_secrets::{NewSecret, SecretStore};
+use secrecy::ExposeSecret as _;
+
+use super::SecretTrial;
+use crate::secrets::client::{Found, Missing};
+use crate::secrets::refusal::Answer;
+use crate::secrets::samples::{at, at_in, new_environment};
+use crate::secrets::scene::{Client, ClientAnswer};
+use crate::{Broken, broken, ensure};
+
+/// What a client is given where it asks for a default.
+pub(super) const DEFAULT: &str = "the kit's default";
+
+/// The policies.
+pub(super) const POLICIES: [Resolution; 2] = [Resolution::Exact, Resolution::SharedFallback];
+
+/// Which secrets are in which layer; the layer of no name is the shared one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct World {
+    pub(super) layers: BTreeMap<Option<String>, BTreeMap<String, SecretValue>>,
+}
+
+/// What stands under a key, and which layer gives it.
+pub(super) type Resolved<'a> = BTreeMap<&'a str, (&'a SecretValue, Layer)>;
+
+impl World {
+    /// Keys that any layer may have or not.
+    pub(super) const KEYS: [&'static str; 8] = ["a", "A", "b", "with space", "a.b/c", "clé", "a=b", "last"];
+
+    /// A world that the seed decides, with an empty value in every layer and, where the store
+    /// has environments, with some of those, one of them empty.
+    pub(super) fn random(trial: &SecretTrial<'_>) -> Self {
+        let capabilities = trial.subject().capabilities();
+        let mut names = vec![None];
+        if capabilities.environments {
+            names.extend(["one", "two", "empty"].map(|name| Some(name.to_owned())));
+        }
+        let layers = names.into_iter().map(|name| {
+            let mut secrets = BTreeMap::new();
+            if name.as_deref() != Some("empty") {
+                for key in Self::KEYS {
+                    if trial.random().is_multiple_of(2) {
+                        secrets.insert(key.to_owned(), random_value(trial, capabilities.bytes));
+                    }
+                }
+                // Always somewhere, so that no rule passes because nothing was empty or hidden.
+                secrets.insert("always".to_owned(), random_value(trial, false));
+                secrets
+                    .insert(format!("empty {}", name.as_deref().unwrap_or("shared")), SecretValue::text(""));
+            }
+            (name, secrets)
+        });
+        Self { layers: layers.collect() }
+    }
+
+    /// Makes it in a store that is empty.
+    pub(super) async fn make(&self, store: &dyn SecretStore) -> Result<(), Broken> {
+        for (environment, secrets) in &self.layers {
+            if let Some(name) = environment {
+                store.create_environment(new_environment(name)).await.works("creating an environment")?;
+            }
+            for (key, value) in secrets {
+                let address = match environment {
+                    None => at(key),
+                    Some(name) => at_in(key, name),
+                };
+                let mut secret = NewSecret::new(address, value.clone());
+                if store.capabilities().descriptions && key.len() > 1 {
+                    secret = secret.with_description(format!("{key} of {environment:?}"));
+                }
+                store.create(secret).await.works("creating a secret")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every key of any layer, and one that is nowhere.
+    pub(super) fn keys(&self) -> Vec<&str> {
+        let mut keys: Vec<_> = self.layers.values().flat_map(BTreeMap::keys).map(String::as_str).collect();
+        keys.push("nowhere");
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// What a client sees that stands in `environment` (decision L1).
+    pub(super) fn resolved(&self, environment: Option<&str>, policy: Resolution) -> Resolved<'_> {
+        let mut seen = Resolved::new();
+        if environment.is_none() || policy == Resolution::SharedFallback {
+            let shared = self.layers.get(&None).into_iter().flatten();
+            seen.extend(shared.map(|(key, value)| (key.as_str(), (value, Layer::Shared))));
+        }
+        if let Some(environment) = environment {
+            let own = self.layers.get(&Some(environment.to_owned())).into_iter().flatten();
+            seen.extend(own.map(|(key, value)| (key.as_str(), (value, Layer::Environment))));
+        }
+        seen
+    }
+
+    /// Every place to stand in, with every policy.
+    pub(super) fn standings(&self) -> Vec<(Option<&str>, Resolution)> {
+        let places = self.layers.keys().map(Option::as_deref);
+        places.flat_map(|place| POLICIES.map(|policy| (place, policy))).collect()
+    }
+}
+
+fn random_value(trial: &SecretTrial<'_>, bytes: bool) -> SecretValue {
+    let number = trial.random();
+    match number % 6 {
+        0 => SecretValue::text(""),
+        1 => SecretValue::text(format!(" \u{e9}{number:x}\n ")),
+        2 if bytes => SecretValue::bytes(number.to_be_bytes()),
+        _ => SecretValue::text(format!("{number:x}")),
+    }
+}
+
+/// Demands that every read of a key gives this value, and this layer where a layer is said.
+pub(super) async fn gives(
+    client: &Client<'_>,
+    key: &str,
+    value: &SecretValue,
+    layer: Layer,
+    environment: Option<&str>,
+) -> Result<(), Broken> {
+    for (what, found) in [
+        ("`find`", client.find(key).await.works("`find` of a secret that is there")?),
+        ("`retrieve`", client.retrieve(key).await.works("`retrieve` of a secret that is there")?),
+    ] {
+        let what = format!("{what} of {key:?} by {}", client.place());
+        let Some(found) = found else {
+            return Err(broken(format!("a secret from {what}"), "nothing"));
+        };
+        is(&what, &found, key, value, layer, environment)?;
+    }
+    let Some(text) = value.expose_text() else {
+        client.get(key).await.fails_as("`get` of a value that is no text", "invalid")?;
+        client.get_or(key, DEFAULT).await.fails_as("`get_or` of a value that is no text", "invalid")?;
+        return Ok(());
+    };
+    for (what, found) in [
+        ("`get`", client.get(key).await),
+        ("`get_or`", client.get_or(key, DEFAULT).await),
+        ("`get_required`", client.get_required(key).await),
+    ] {
+        let what = format!("{what} of {key:?} by {}", client.place());
+        let found = found.works(&what)?;
+        let observed = match &found {
+            None => "nothing",
+            Some(found) if found.expose_secret() == DEFAULT => "the default",
+            Some(_) => "another value",
+        };
+        let same = found.as_ref().is_some_and(|found| found.expose_secret() == text);
+        ensure(same, format!("the value of the {layer} layer from {what}"), observed)?;
+    }
+    Ok(())
+}
+
+/// Demands that a secret is the one of this layer.
+pub(super) fn is(
+    what: &str,
+    found: &Found,
+    key: &str,
+    value: &SecretValue,
+    layer: Layer,
+    environment: Option<&str>,
+) -> Result<(), Broken> {
+    ensure(
+        found.layer == layer,
+        format!("the {layer} layer from {what}"),
+        format!("the {} layer", found.layer),
+    )?;
+    let belongs = if layer == Layer::Environment { environment } else { None };
+    ensure(
+        found.key == key && found.environment.as_deref() == belongs,
+        format!("{key:?} of {belongs:?} from {what}"),
+        format!("{:?} of {:?}", found.key, found.environment),
+    )?;
+    ensure(found.value.same_as(value), format!("the value of the {layer} layer from {what}"), "another value")
+}
+
+/// Demands that every read of a key says that it is not there, or gives the default.
+pub(super) async fn gives_nothing(client: &Client<'_>, key: &str) -> Result<(), Broken> {
+    let what = format!("{key:?}, which is not there for {}", client.place());
+    let found = client.get(key).await.works(&format!("`get` of {what},"))?;
+    ensure(found.is_none(), format!("nothing from `get` of {what}"), "a text")?;
+    let found = client.find(key).await.works(&format!("`find` of {what},"))?;
+    ensure(found.is_none(), format!("nothing from `find` of {what}"), "a secret")?;
+    let found = client.get_or(key, DEFAULT).await.works(&format!("`get_or` of {what},"))?;
+    let is_default = found.is_some_and(|found| found.expose_secret() == DEFAULT);
+    ensure(is_default, format!("the default from `get_or` of {what}"), "another text")?;
+    client.get_required(key).await.misses(&format!("`get_required` of {what},"), Missing::Secret)?;
+    client.retrieve(key).await.misses(&format!("`retrieve` of {what},"), Missing::Secret)?;
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! What can go wrong when a host requests or revokes a credential.
+
+use std::borrow::Cow;
+
+use keyway_core::{ErrorKind, PluginError, RegistryFaults, Timestamp};
+use keyway_issuers::IssuerError;
+
+use super::machine::Refusal;
+use super::record::GrantId;
+use crate::sealed_records::RecordError;
+
+/// Why a credential was not made or not revoked.
+///
+/// `Display` is for the operator, [`user_message`](Self::user_message) for the user, and
+/// [`detail`](PluginError::detail) for the log (WaTTS seed). None of them holds a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrantsError {
+    /// The gate said no, or it does not fit the phase of the grant.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The plugin made no credential, or none was asked of it.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// It is not known whether the plugin made a credential. The grant stays listed: the
+    /// plugin is asked later if it can tell, and otherwise somebody
+    /// [decides](super::Grants::decide).
+    #[error("it is not known whether there is a credential (grant {grant}): {error}")]
+    Uncertain {
+        /// The grant.
+        grant: GrantId,
+        /// What happened.
+        #[source]
+        error: IssuerError,
+    },
+    /// The plugin returned the state of another grant, and the service rejects that. The
+    /// other grant is kept and counts the orphan (decision W6).
+    #[error(
+        "the plugin returned the state of another grant ({grant}); nothing was revoked: revoke that grant first"
+    )]
+    StateTaken {
+        /// The grant that has the state.
+        grant: GrantId,
+    },
+    /// The plugin made a credential and broke its contract, so nobody gets the credential.
+    #[error("the credential was discarded ({disposal}): {error}")]
+    Discarded {
+        /// What became of the credential.
+        disposal: Disposal,
+        /// What the plugin did.
+        #[source]
+        error: IssuerError,
+    },
+    /// The grant could not be stored, so nobody gets the credential (decision W6).
+    #[error("the grant could not be stored ({disposal}): {error}")]
+    NotStored {
+        /// What became of the credential.
+        disposal: Disposal,
+        /// Why it could not be stored.
+        #[source]
+        error: RecordError,
+    },
+    /// The intent of this request was settled by somebody else before the plugin's answer
+    /// came, so nobody gets the credential.
+    #[error(
+        "somebody else settled the grant {grant} while the plugin was asked; the credential was discarded ({disposal})"
+    )]
+    Overtaken {
+        /// The grant.
+        grant: GrantId,
+        /// What became of the credential.
+        disposal: Disposal,
+    },
+    /// The credential was not destroyed. The grant is kept (decision W6).
+    #[error("the credential of grant {grant} was not revoked: {error}")]
+    NotRevoked {
+        /// The grant.
+        grant: GrantId,
+        /// How often it was tried since it was asked for.
+        failures: u32,
+        /// When the host tries again by itself.
+        retry_at: Option<Timestamp>,
+        /// What the plugin said.
+        #[source]
+        error: IssuerError,
+    },
+    /// Plugins are linked that this engine cannot drive.
+    #[error(transparent)]
+    Registry(#[from] RegistryFaults),
+    /// Two services have the same name.
+    #[error("there are two services with the same name: give each its own")]
+    DuplicateService,
+    /// The host's own records failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Other hosts changed the grant each time.
+    #[error("other hosts were first {attempts} times in a row: try again")]
+    Contended {
+        /// How often it was tried.
+        attempts: u32,
+    },
+}
+
+/// What became of a credential that nobody gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disposal {
+    /// It was revoked.
+    Revoked,
+    /// It is to be revoked, and the host tries again by itself.
+    ToBeRevoked,
+    /// It could not be revoked. The intent stays listed.
+    NotRevoked,
+    /// A grant has its state, so nothing was revoked: the two cannot be told apart.
+    SharesState,
+}
+
+impl std::fmt::Display for Disposal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Revoked => "and revoked",
+            Self::ToBeRevoked => "and is to be revoked",
+            Self::NotRevoked => "but could not be revoked; the intent stays listed",
+            Self::SharesState => "and not revoked, because a grant has its state",
+        })
+    }
+}
+
+impl GrantsError {
+    /// What to tell the user. It says nothing about the inside (WaTTS seed, key `user_msg`).
+    pub fn user_message(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Issuer(error)
+            | Self::Uncertain { error, .. }
+            | Self::NotRevoked { error, .. }
+            | Self::Discarded { error, .. } => return error.user_message(),
+            Self::Refused(refusal) => match refusal {
+                Refusal::NoService => "There is no such service. Please contact the administrator.",
+                Refusal::NotAllowed => "You are not allowed to use this service.",
+                Refusal::Disabled => "The service is disabled. Please contact the administrator.",
+                Refusal::Parameters(_) => "The parameters of the request do not fit. Please check them.",
+                Refusal::LimitReached { .. } => {
+                    "You have reached the limit of credentials for this service. Please revoke one first."
+                }
+                Refusal::NoGrant => "There is no such credential.",
+                Refusal::InFlight | Refusal::BeingRevoked => {
+                    "This is being worked on. Please try again in a moment."
+                }
+                Refusal::Granted => "You have this credential already.",
+                Refusal::Undecided | Refusal::NothingToDo => {
+                    "This cannot be done at the moment. Please contact the administrator."
+                }
+            },
+            Self::StateTaken { .. } => {
+                "You have a credential of this kind already. Please revoke it before you request another."
+            }
+            Self::NotStored { .. } | Self::Overtaken { .. } => {
+                "The credential could not be kept and was discarded. Please try again later."
+            }
+            Self::Registry(_) | Self::DuplicateService | Self::Record(_) | Self::Contended { .. } => {
+                "The service had an error. Please contact the administrator."
+            }
+        })
+    }
+}
+
+impl PluginError for GrantsError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused(refusal) => match refusal {
+                Refusal::NoService | Refusal::NoGrant => ErrorKind::NotFound,
+                Refusal::NotAllowed => ErrorKind::Denied,
+                Refusal::Disabled => ErrorKind::Unavailable { retry_after: None },
+                Refusal::Parameters(_) => ErrorKind::Invalid,
+                Refusal::Granted => ErrorKind::AlreadyExists,
+                Refusal::Undecided => ErrorKind::Indeterminate,
+                Refusal::LimitReached { .. }
+                | Refusal::InFlight
+                | Refusal::BeingRevoked
+                | Refusal::NothingToDo => ErrorKind::Conflict,
+            },
+            Self::Issuer(error) | Self::NotRevoked { error, .. } => error.kind(),
+            Self::Uncertain { .. } => ErrorKind::Indeterminate,
+            Self::StateTaken { .. } | Self::Overtaken { .. } | Self::Contended { .. } => ErrorKind::Conflict,
+            Self::Discarded { .. } => ErrorKind::ContractViolation,
+            Self::Registry(error) => error.kind(),
+            Self::DuplicateService => ErrorKind::Invalid,
+            Self::NotStored { error, .. } | Self::Record(error) => error.kind(),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Issuer(error) => error.detail(),
+            Self::Uncertain { grant, error } => format!("grant {grant} is uncertain: {}", error.detail()),
+            Self::Discarded { disposal, error } => {
+                format!("a credential was discarded ({disposal}): {}", error.detail())
+            }
+            Self::NotStored { disposal, error } => {
+                format!("a grant could not be stored ({disposal}): {}", error.detail())
+            }
+            Self::NotRevoked { grant, failures, error, .. } => {
+                format!("grant {grant} was not revoked, {failures} times in a row: {}", error.detail())
+            }
+            Self::Registry(error) => error.detail(),
+            Self::Record(error) => error.detail(),
+            other => other.to_string(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! An issuer behind a guard: whatever the plugin does, the host goes on.
+
+use std::fmt;
+use std::sync::Arc;
+
+use keyway_issuers::{
+    Action, Capabilities, CredentialRequest, Description, IntendedEffect, Issuer, IssuerError, IssuerPlugin,
+    Opening, Outcome, Reconciled, Reconciliation, Revocation, Rule, Violation,
+};
+
+use super::limits::GrantLimits;
+use crate::guard::{Allowed, Guard, Make, Mishap, Panicked};
+
+/// Where instances come from.
+pub(super) enum Origin {
+    /// A plugin of the registry makes them, another one after each panic.
+    Plugin(&'static dyn IssuerPlugin, Box<Opening>),
+    /// The host made the only one.
+    Given(Arc<dyn Issuer>),
+}
+
+impl Make for Origin {
+    type Instance = dyn Issuer;
+    type Error = IssuerError;
+
+    fn make(&self) -> Result<Arc<dyn Issuer>, IssuerError> {
+        match self {
+            Self::Plugin(plugin, opening) => plugin.open(opening),
+            Self::Given(issuer) => Ok(Arc::clone(issuer)),
+        }
+    }
+}
+
+/// An issuer, each call of which comes back in time and with an answer that keeps the
+/// contract.
+pub(super) struct GuardedIssuer {
+    guard: Guard<Origin>,
+    limits: GrantLimits,
+}
+
+impl GuardedIssuer {
+    pub(super) fn open(origin: Origin, limits: GrantLimits) -> Result<Self, IssuerError> {
+        let opened = Guard::open(origin);
+        let guard = opened.unwrap_or_else(|Panicked| Err(panicked(Action::Parameter)))?;
+        Ok(Self { guard, limits })
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.guard.look("capabilities", Issuer::capabilities).unwrap_or(Capabilities::MINIMAL)
+    }
+
+    pub(super) async fn describe(&self) -> Result<Description, IssuerError> {
+        let work = |issuer: Arc<dyn Issuer>| async move { issuer.describe().await };
+        self.call(Action::Parameter, work).await
+    }
+
+    pub(super) async fn request(&self, request: Arc<CredentialRequest>) -> Result<Outcome, IssuerError> {
+        let work = |issuer: Arc<dyn Issuer>| async move { issuer.request(&request).await };
+        self.call(Action::Request, work).await
+    }
+
+    pub(super) async fn revoke(&self, revocation: Revocation) -> Result<(), IssuerError> {
+        let work = |issuer: Arc<dyn Issuer>| async move { issuer.revoke(&revocation).await };
+        self.call(Action::Revoke, work).await
+    }
+
+    pub(super) async fn reconcile(&self, question: Reconciliation) -> Result<Reconciled, IssuerError> {
+        let action = match question.effect {
+            IntendedEffect::Request => Action::Request,
+            IntendedEffect::Revoke(_) => Action::Revoke,
+        };
+        let work = |issuer: Arc<dyn Issuer>| async move { issuer.reconcile(&question).await };
+        self.call(action, work).await
+    }
+
+    async fn call<T, F>(
+        &self,
+        action: Action,
+        work: impl FnOnce(Arc<dyn Issuer>) -> F + Send + 'static,
+    ) -> Result<T, IssuerError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, IssuerError>> + Send + 'static,
+    {
+        let GrantLimits { deadline, isolation, .. } = self.limits;
+        let blocking = self.capabilities().blocking;
+        let answer = self.guard.call(action.word(), Allowed { deadline, isolation, blocking }, work).await;
+        answer.unwrap_or_else(|mishap| Err(self.error(action, mishap)))
+    }
+
+    fn error(&self, action: Action, mishap: Mishap) -> IssuerError {
+        match mishap {
+            Mishap::Panicked => panicked(action),
+            Mishap::TimedOut => IssuerError::DeadlineExceeded { action, deadline: self.limits.deadline },
+            Mishap::Hung(operation) => {
+                let hung = Action::ALL.into_iter().find(|known| known.word() == operation);
+                IssuerError::Quarantined { action: hung.unwrap_or(action) }
+            }
+            // Nothing happened: the plugin was not asked.
+            Mishap::NoRuntime(error) => IssuerError::Unavailable {
+                what: "a tokio runtime",
+                retry_after: None,
+                source: Some(Box::new(error.0)),
+            },
+        }
+    }
+}
+
+fn panicked(action: Action) -> IssuerError {
+    IssuerError::violation(action, Violation::new("", Rule::Panicked))
+}
+
+impl fmt::Debug for GuardedIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedIssuer")
+            .field("quarantined", &self.guard.is_quarantined())
+            .finish_non_exhaustive()
+    }
+}

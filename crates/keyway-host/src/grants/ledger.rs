@@ -1,0 +1,394 @@
+//! Grants on a storage engine: every change one atomic, conditional batch.
+//!
+//! | record | key, after kind | value |
+//! | --- | --- | --- |
+//! | number of grants of a user at a service | mark of service and user | sealed |
+//! | grant or intent | mark of the user, id | sealed |
+//! | which grant has a state | mark of service, user and state | id of the grant |
+//! | work | moment when it is due, id | mark of the user |
+//!
+//! The last two hold random bytes and marks only, and are believed only when the sealed grant
+//! agrees.
+
+use std::collections::HashMap;
+use std::sync::{Mutex as Lock, MutexGuard as Guard, PoisonError};
+
+use keyway_core::Timestamp;
+use keyway_issuers::{ServiceName, State, UserId};
+use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Revision};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::machine::{GrantState, Refusal, admit_one_more};
+use super::record::{GrantId, GrantRecord};
+use crate::sealed_places::{Mark, MarkOf};
+use crate::sealed_records::{RecordError, RecordKind, SealedRecords, corrupt};
+
+/// A grant as it was read, with what it takes to change it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) id: GrantId,
+    pub(super) key: Vec<u8>,
+    pub(super) revision: Revision,
+    pub(super) record: GrantRecord,
+}
+
+/// What became of an intent that was to be stored.
+pub(super) enum Begun {
+    /// It is stored.
+    Stored(Entry),
+    /// The limit is reached.
+    Refused(Refusal),
+    /// A grant has this id already.
+    Known,
+}
+
+/// What became of a change.
+#[expect(clippy::large_enum_variant, reason = "it is passed on once, and a box would cost more")]
+pub(super) enum Changed {
+    /// It is stored.
+    Stored(Entry),
+    /// The record went away, as wanted.
+    Removed,
+    /// Somebody else changed the grant first: nothing was stored.
+    Overtaken,
+    /// A grant of the same user has this state already: nothing was stored.
+    Taken,
+}
+
+/// How many locks the accounts share. A lock is held for two look-ups in the storage engine
+/// and one commit, never while a plugin runs.
+const STRIPES: usize = 64;
+/// How many counts are remembered. They only save a look; too many are forgotten together.
+const REMEMBERED: usize = 4096;
+
+#[derive(Debug)]
+pub(super) struct Ledger {
+    records: SealedRecords,
+    /// So that requests of one process for the same account do not make each other's commits
+    /// fail. Other processes are met at the revision.
+    stripes: Vec<Mutex<()>>,
+    counts: Lock<HashMap<Mark, Count>>,
+}
+
+/// The number of grants that a user has of a service, and the record that says so.
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    grants: u64,
+    /// `None` when there is no record, which counts as 0.
+    revision: Option<Revision>,
+}
+
+impl Ledger {
+    pub(super) fn new(records: SealedRecords) -> Self {
+        let stripes = (0..STRIPES).map(|_| Mutex::new(())).collect();
+        Self { records, stripes, counts: Lock::default() }
+    }
+
+    pub(super) fn user_mark(&self, user: &UserId) -> Mark {
+        self.records.mark(MarkOf::User, &[user.as_str()])
+    }
+
+    /// The id of the request that a caller calls `given`.
+    pub(super) fn id_of_request(&self, service: &ServiceName, user: &UserId, given: &str) -> GrantId {
+        let texts = [service.as_str(), user.as_str(), given];
+        GrantId::from_bytes(self.records.mark(MarkOf::Request, &texts))
+    }
+
+    fn account(&self, record: &GrantRecord) -> Mark {
+        self.records.mark(MarkOf::Account, &[record.service.as_str(), record.user.as_str()])
+    }
+
+    fn state_key(&self, record: &GrantRecord, credential: &State) -> Vec<u8> {
+        let texts = [record.service.as_str(), record.user.as_str(), credential.as_str()];
+        let mark = self.records.mark(MarkOf::State, &texts);
+        SealedRecords::place(RecordKind::GrantByState, &[&mark])
+    }
+
+    fn sealed(&self, key: &[u8], record: &GrantRecord) -> Result<Vec<u8>, RecordError> {
+        self.records.seal_at(key, |out| record.write(out))
+    }
+
+    /// Stores an intent, if the limit allows one more.
+    pub(super) async fn begin(
+        &self,
+        id: GrantId,
+        record: GrantRecord,
+        limit: Option<u64>,
+    ) -> Result<Begun, RecordError> {
+        let user = self.user_mark(&record.user);
+        let account = self.account(&record);
+        let key = SealedRecords::place(RecordKind::Grant, &[&user, id.as_bytes()]);
+        let sealed = self.sealed(&key, &record)?;
+        let work = work_key(id, &record.state);
+        let _turn = self.turn(&account).await;
+        let mut fresh = false;
+        loop {
+            let count = self.count(&account, fresh).await?;
+            if let Err(refusal) = admit_one_more(limit, count.grants) {
+                // What is remembered may be old: another host may have revoked one.
+                if fresh {
+                    return Ok(Begun::Refused(refusal));
+                }
+                fresh = true;
+                continue;
+            }
+            let mut batch = Batch::with_capacity(3);
+            batch = self.put_count(batch, &account, count, count.grants.saturating_add(1))?;
+            batch = batch.put(key.clone(), sealed.clone(), Expectation::Absent);
+            if let Some(work) = &work {
+                batch = batch.put(work.clone(), user, Expectation::Any);
+            }
+            match self.commit_counted(batch, &account, count.grants.saturating_add(1)).await? {
+                Outcome::Committed(revision) => {
+                    return Ok(Begun::Stored(Entry { id, key, revision, record }));
+                }
+                Outcome::Conflict { item: 0 } => fresh = true,
+                Outcome::Conflict { .. } => return Ok(Begun::Known),
+            }
+        }
+    }
+
+    /// Stores the next state of a grant; `None` takes it away.
+    pub(super) async fn change(
+        &self,
+        entry: Entry,
+        next: Option<GrantState>,
+    ) -> Result<Changed, RecordError> {
+        match next {
+            Some(next) => self.replace(entry, next).await,
+            None => self.remove(&entry, None).await,
+        }
+    }
+
+    async fn replace(&self, mut entry: Entry, next: GrantState) -> Result<Changed, RecordError> {
+        let old_work = work_key(entry.id, &entry.record.state);
+        let new_work = work_key(entry.id, &next);
+        let newly_known = entry.record.state.credential.is_none();
+        entry.record.state = next;
+        let sealed = self.sealed(&entry.key, &entry.record)?;
+        let mut batch =
+            Batch::with_capacity(4).put(entry.key.clone(), sealed, Expectation::Revision(entry.revision));
+        if let (true, Some(credential)) = (newly_known, &entry.record.state.credential) {
+            let key = self.state_key(&entry.record, credential);
+            batch = batch.put(key, *entry.id.as_bytes(), Expectation::Absent);
+        }
+        if old_work != new_work {
+            if let Some(work) = old_work {
+                batch = batch.delete(work, Expectation::Any);
+            }
+            if let Some(work) = new_work {
+                batch = batch.put(work, user_of(&entry.key)?, Expectation::Any);
+            }
+        }
+        Ok(match self.records.commit(batch).await? {
+            Outcome::Committed(revision) => {
+                entry.revision = revision;
+                Changed::Stored(entry)
+            }
+            Outcome::Conflict { item: 0 } => Changed::Overtaken,
+            Outcome::Conflict { .. } => Changed::Taken,
+        })
+    }
+
+    /// Takes a grant away, and with it its place in the count. `twin`, if there is one, is
+    /// another grant that must not have changed, with the state that it gets.
+    pub(super) async fn remove(
+        &self,
+        entry: &Entry,
+        twin: Option<(&Entry, Option<GrantState>)>,
+    ) -> Result<Changed, RecordError> {
+        let account = self.account(&entry.record);
+        let _turn = self.turn(&account).await;
+        let mut fresh = false;
+        loop {
+            let count = self.count(&account, fresh).await?;
+            let left = count.grants.saturating_sub(1);
+            let mut batch = Batch::with_capacity(5);
+            batch = self.put_count(batch, &account, count, left)?;
+            batch = batch.delete(entry.key.clone(), Expectation::Revision(entry.revision));
+            match &twin {
+                None => {}
+                Some((twin, None)) => batch = batch.check(twin.key.clone(), twin.revision),
+                Some((twin, Some(state))) => {
+                    let record = GrantRecord { state: state.clone(), ..twin.record.clone() };
+                    let sealed = self.sealed(&twin.key, &record)?;
+                    batch = batch.put(twin.key.clone(), sealed, Expectation::Revision(twin.revision));
+                }
+            }
+            if let Some(credential) = &entry.record.state.credential {
+                batch = batch.delete(self.state_key(&entry.record, credential), Expectation::Any);
+            }
+            if let Some(work) = work_key(entry.id, &entry.record.state) {
+                batch = batch.delete(work, Expectation::Any);
+            }
+            match self.commit_counted(batch, &account, left).await? {
+                Outcome::Committed(_) => return Ok(Changed::Removed),
+                Outcome::Conflict { item: 0 } => fresh = true,
+                Outcome::Conflict { .. } => return Ok(Changed::Overtaken),
+            }
+        }
+    }
+
+    /// The grant with this id, if it is this user's.
+    pub(super) async fn load(&self, user: &Mark, id: GrantId) -> Result<Option<Entry>, RecordError> {
+        let key = SealedRecords::place(RecordKind::Grant, &[user, id.as_bytes()]);
+        let Some(found) = self.records.get_at(&key).await? else { return Ok(None) };
+        let record = self.records.open_at(&key, &found.value, GrantRecord::read)?;
+        Ok(Some(Entry { id, key, revision: found.revision, record }))
+    }
+
+    /// The grant of the same user and service that has this state.
+    pub(super) async fn with_state(
+        &self,
+        record: &GrantRecord,
+        credential: &State,
+    ) -> Result<Option<Entry>, RecordError> {
+        let Some(found) = self.records.get_at(&self.state_key(record, credential)).await? else {
+            return Ok(None);
+        };
+        let id = <[u8; 16]>::try_from(&found.value[..]).map_err(|_| corrupt("the index of states"))?;
+        match self.load(&self.user_mark(&record.user), GrantId::from_bytes(id)).await? {
+            Some(entry)
+                if entry.record.service == record.service
+                    && entry.record.user == record.user
+                    && entry.record.state.credential.as_ref() == Some(credential) =>
+            {
+                Ok(Some(entry))
+            }
+            // It went away between the two looks.
+            None => Ok(None),
+            Some(_) => Err(corrupt("the index of states names another grant")),
+        }
+    }
+
+    /// All grants of a user.
+    pub(super) async fn of_user(&self, user: &UserId) -> Result<Vec<Entry>, RecordError> {
+        let range = KeyRange::prefix(SealedRecords::place(RecordKind::Grant, &[&self.user_mark(user)]));
+        let mut entries = Vec::new();
+        for found in self.records.all(&range).await? {
+            let record = self.records.open_at(&found.key, &found.value, GrantRecord::read)?;
+            let id = id_of(&found.key)?;
+            entries.push(Entry { id, key: found.key, revision: found.revision, record });
+        }
+        Ok(entries)
+    }
+
+    /// What is due at `now`, at most `limit` of it, the earliest first.
+    pub(super) async fn due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Mark, GrantId)>, RecordError> {
+        let end = now.plus(std::time::Duration::from_millis(1)).as_milliseconds().to_be_bytes();
+        let start = SealedRecords::place(RecordKind::GrantWork, &[]);
+        let range = KeyRange::between(start, SealedRecords::place(RecordKind::GrantWork, &[&end]));
+        let page = self.records.page(&range, None, limit).await?;
+        page.entries.iter().map(|entry| work_of(&entry.key, &entry.value)).collect()
+    }
+
+    /// All that somebody has to look at: what is to be done at any time, and what waits for
+    /// a decision.
+    pub(super) async fn open_work(&self) -> Result<Vec<(Mark, GrantId)>, RecordError> {
+        self.work_in(&SealedRecords::place(RecordKind::GrantWork, &[])).await
+    }
+
+    /// What waits for somebody's decision.
+    pub(super) async fn waiting(&self) -> Result<Vec<(Mark, GrantId)>, RecordError> {
+        self.work_in(&SealedRecords::place(RecordKind::GrantWork, &[&NEVER])).await
+    }
+
+    async fn work_in(&self, prefix: &[u8]) -> Result<Vec<(Mark, GrantId)>, RecordError> {
+        let entries = self.records.all(&KeyRange::prefix(prefix)).await?;
+        entries.iter().map(|entry| work_of(&entry.key, &entry.value)).collect()
+    }
+
+    async fn turn(&self, account: &Mark) -> MutexGuard<'_, ()> {
+        self.stripes[usize::from(account[0]) % STRIPES].lock().await
+    }
+
+    async fn count(&self, account: &Mark, fresh: bool) -> Result<Count, RecordError> {
+        if !fresh && let Some(count) = self.counts().get(account) {
+            return Ok(*count);
+        }
+        let key = SealedRecords::place(RecordKind::GrantCount, &[account]);
+        let count = match self.records.get_at(&key).await? {
+            None => Count { grants: 0, revision: None },
+            Some(found) => {
+                let grants = self.records.open_at(&key, &found.value, |bytes| match bytes.split_first() {
+                    Some((1, rest)) => {
+                        Ok(u64::from_le_bytes(rest.try_into().map_err(|_| corrupt("a count of grants"))?))
+                    }
+                    _ => Err(corrupt("the schema of a count of grants")),
+                })?;
+                Count { grants, revision: Some(found.revision) }
+            }
+        };
+        self.remember(account, count);
+        Ok(count)
+    }
+
+    fn put_count(&self, batch: Batch, account: &Mark, old: Count, grants: u64) -> Result<Batch, RecordError> {
+        let key = SealedRecords::place(RecordKind::GrantCount, &[account]);
+        let expectation = old.revision.map_or(Expectation::Absent, Expectation::Revision);
+        if grants == 0 && old.revision.is_some() {
+            return Ok(batch.delete(key, expectation));
+        }
+        let sealed = self.records.seal_at(&key, |out| {
+            out.push(1);
+            out.extend(grants.to_le_bytes());
+            Ok(())
+        })?;
+        Ok(batch.put(key, sealed, expectation))
+    }
+
+    /// Commits a batch whose first item is a count.
+    async fn commit_counted(
+        &self,
+        batch: Batch,
+        account: &Mark,
+        grants: u64,
+    ) -> Result<Outcome, RecordError> {
+        // Dropped or failed in the middle, nobody knows which count holds.
+        self.counts().remove(account);
+        let outcome = self.records.commit(batch).await?;
+        if let Outcome::Committed(revision) = outcome {
+            self.remember(account, Count { grants, revision: (grants > 0).then_some(revision) });
+        }
+        Ok(outcome)
+    }
+
+    fn remember(&self, account: &Mark, count: Count) {
+        let mut counts = self.counts();
+        if counts.len() >= REMEMBERED {
+            counts.clear();
+        }
+        counts.insert(*account, count);
+    }
+
+    fn counts(&self) -> Guard<'_, HashMap<Mark, Count>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The moment of what waits for a decision.
+const NEVER: [u8; 8] = [0xff; 8];
+
+fn work_key(id: GrantId, state: &GrantState) -> Option<Vec<u8>> {
+    let at = state.work()?.map_or(NEVER, |at| at.as_milliseconds().min(u64::MAX - 1).to_be_bytes());
+    Some(SealedRecords::place(RecordKind::GrantWork, &[&at, id.as_bytes()]))
+}
+
+fn work_of(key: &[u8], value: &[u8]) -> Result<(Mark, GrantId), RecordError> {
+    let user = Mark::try_from(value).map_err(|_| corrupt("the list of what is due"))?;
+    Ok((user, id_of(key)?))
+}
+
+fn id_of(key: &[u8]) -> Result<GrantId, RecordError> {
+    let id = key.last_chunk::<16>().ok_or_else(|| corrupt("the key of a grant"))?;
+    Ok(GrantId::from_bytes(*id))
+}
+
+fn user_of(key: &[u8]) -> Result<Mark, RecordError> {
+    let user = SealedRecords::within_kind(key).first_chunk::<16>();
+    user.copied().ok_or_else(|| corrupt("the key of a grant"))
+}

@@ -1,0 +1,93 @@
+//! What the engine allows plugins.
+
+use std::time::Duration;
+
+use super::retry::Retries;
+use crate::guard::Isolation;
+
+/// What the engine allows plugins, and when it tries again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GrantLimits {
+    /// How long a call of a plugin may take, 30 s by default (decision W7).
+    pub deadline: Duration,
+    /// How a call is kept away from the caller's task.
+    pub isolation: Isolation,
+    /// How long after its deadline a call still counts as being worked on, so that no other
+    /// host takes it over; 30 s by default (decision R5).
+    pub margin: Duration,
+    /// How revocations are tried again, and the question what became of a request.
+    pub retries: Retries,
+    /// How a revocation is tried again at once, when the state of the credential cannot be
+    /// stored: 5 times within 30 s by default.
+    pub discards: Retries,
+    /// How old a description may be before [`Grants::run_due`](super::Grants::run_due) asks
+    /// for another, 10 min by default (decision W4).
+    pub describe_every: Duration,
+}
+
+impl Default for GrantLimits {
+    fn default() -> Self {
+        let discards = Retries::default()
+            .with_first(Duration::from_millis(100))
+            .with_longest(Duration::from_secs(5))
+            .with_attempts(5)
+            .with_within(Duration::from_secs(30));
+        Self {
+            deadline: Duration::from_secs(30),
+            isolation: Isolation::Task,
+            margin: Duration::from_secs(30),
+            retries: Retries::default(),
+            discards,
+            describe_every: Duration::from_secs(600),
+        }
+    }
+}
+
+impl GrantLimits {
+    /// Sets how long a call of a plugin may take.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sets how a call is kept away from the caller's task.
+    #[must_use]
+    pub fn with_isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// Sets how long after its deadline a call still counts as being worked on.
+    #[must_use]
+    pub fn with_margin(mut self, margin: Duration) -> Self {
+        self.margin = margin;
+        self
+    }
+
+    /// Sets how revocations are tried again.
+    #[must_use]
+    pub fn with_retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Sets how a revocation is tried again at once.
+    #[must_use]
+    pub fn with_discards(mut self, discards: Retries) -> Self {
+        self.discards = discards;
+        self
+    }
+
+    /// Sets how old a description may be.
+    #[must_use]
+    pub fn with_describe_every(mut self, age: Duration) -> Self {
+        self.describe_every = age;
+        self
+    }
+
+    pub(super) fn lease(&self) -> Duration {
+        self.deadline.saturating_add(self.margin)
+    }
+}

@@ -1,0 +1,278 @@
+//! Going on with what was cut short, and trying again what failed.
+
+use std::time::Instant;
+
+use keyway_core::{PluginError, Timestamp};
+use keyway_issuers::{IntendedEffect, Reconciled, Reconciliation, State, UserId};
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use super::driver::{Grants, MAX_ATTEMPTS, check_state, jitter, random};
+use super::error::GrantsError;
+use super::lease::Meeting;
+use super::ledger::{Changed, Entry};
+use super::machine::{Decision, Doubt, Event, Phase, Refusal};
+use super::outcome::{Grant, WorkOutcome, Worked};
+use super::record::GrantId;
+use super::service::RunningService;
+use crate::sealed_places::Mark;
+
+/// How many grants a worker takes up in one call.
+const BATCH: usize = 128;
+/// How many plugins a worker asks at a time, so that one that hangs holds up no other.
+const AT_A_TIME: usize = 8;
+
+impl Grants {
+    /// Goes on with everything that was cut short: requests of which the answer is not stored,
+    /// revocations that were under way. Call it when the host starts, before it takes requests.
+    ///
+    /// A plugin that can tell is asked what became of a request; otherwise the grant becomes
+    /// [indeterminate](Phase::Indeterminate) and stays listed until somebody
+    /// [decides](Self::decide). What cannot be settled is answered with the reason and stays
+    /// listed: nothing is forgotten.
+    ///
+    /// What an earlier run of this host held is taken over at once if the host has a
+    /// [name](super::GrantsBuilder::host_name). What another host holds is
+    /// [left to it](WorkOutcome::InOtherHands) until its lease ran out, which
+    /// [`run_due`](Self::run_due) finds out.
+    ///
+    /// # Errors
+    /// [`GrantsError::Record`] when the records cannot be read at all.
+    ///
+    /// # Cancel safety
+    /// It can be dropped and called again.
+    pub async fn recover(&self) -> Result<Vec<Worked>, GrantsError> {
+        let open = self.inner.ledger.open_work().await?;
+        Ok(self.work(open, self.inner.clock.now()).await)
+    }
+
+    /// Takes up what is due at `now`: revocations that failed before, requests whose outcome
+    /// is to be asked for, and what another host left behind. Call it again and again, every
+    /// few seconds; at most 128 grants are taken up in one call. It also asks plugins to
+    /// describe themselves whose description is
+    /// [old](super::GrantLimits::describe_every) (decision W4).
+    ///
+    /// Several hosts may do so on one storage engine. Each begins at a random place among
+    /// what is due, claims a grant before it asks the plugin, and leaves alone what
+    /// another has claimed, until it has seen that claim unchanged for as long as it lasts, on
+    /// its own monotonic clock (decision R5).
+    ///
+    /// # Errors
+    /// [`GrantsError::Record`] when the records cannot be read at all.
+    ///
+    /// # Cancel safety
+    /// It can be dropped and called again.
+    pub async fn run_due(&self, now: Timestamp) -> Result<Vec<Worked>, GrantsError> {
+        self.describe_old(now).await;
+        let mut due = self.inner.ledger.due(now, BATCH).await?;
+        if !due.is_empty() {
+            let start = usize::from(u16::from_le_bytes(random()?)) % due.len();
+            due.rotate_left(start);
+        }
+        Ok(self.work(due, now).await)
+    }
+
+    /// The grants of all users that wait for somebody's decision: those of which nobody knows
+    /// whether there is a credential, and those whose revocation failed as often as it is tried.
+    ///
+    /// # Errors
+    /// [`GrantsError::Record`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn undecided(&self) -> Result<Vec<Grant>, GrantsError> {
+        let mut grants = Vec::new();
+        for (user, id) in self.inner.ledger.waiting().await? {
+            if let Some(entry) = self.inner.ledger.load(&user, id).await? {
+                grants.push(Grant::of(entry.id, entry.record));
+            }
+        }
+        Ok(grants)
+    }
+
+    /// Decides what nobody but a person can know, after looking at the service behind the
+    /// plugin. [`Decision::NothingThere`] forgets the grant, whatever its phase, except while
+    /// it is being worked on; [`Decision::Made`] makes an indeterminate grant one that can be
+    /// revoked.
+    ///
+    /// # Errors
+    /// [`Refusal::NoGrant`], [`Refusal::InFlight`], [`Refusal::BeingRevoked`],
+    /// [`Refusal::NothingToDo`]; [`GrantsError::StateTaken`] when a grant has the state.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the grant decided or as it was.
+    pub async fn decide(
+        &self,
+        user: &UserId,
+        grant: GrantId,
+        decision: Decision,
+    ) -> Result<Option<Grant>, GrantsError> {
+        let ledger = &self.inner.ledger;
+        let entry = ledger.load(&ledger.user_mark(user), grant).await?.ok_or(Refusal::NoGrant)?;
+        let _in_hand = self.take_in_hand(grant).ok_or(Refusal::InFlight)?;
+        if !self.may_take(&entry) {
+            return Err(Refusal::InFlight.into());
+        }
+        if let Decision::Made(state) = &decision {
+            check_state(state, &[]).map_err(Refusal::Parameters)?;
+        }
+        let found = entry.record.clone();
+        let now = self.inner.clock.now();
+        match self.advance(entry, Event::Decide { now, decision: decision.clone() }).await? {
+            Changed::Stored(entry) => Ok(Some(Grant::of(entry.id, entry.record))),
+            Changed::Removed => Ok(None),
+            Changed::Overtaken => Err(Refusal::InFlight.into()),
+            Changed::Taken => match decision {
+                Decision::Made(state) => {
+                    let twin = ledger.with_state(&found, &state).await?;
+                    Err(GrantsError::StateTaken { grant: twin.map_or(grant, |twin| twin.id) })
+                }
+                Decision::NothingThere => Err(Refusal::InFlight.into()),
+            },
+        }
+    }
+
+    async fn work(&self, grants: Vec<(Mark, GrantId)>, now: Timestamp) -> Vec<Worked> {
+        let mut running = JoinSet::new();
+        let mut worked = Vec::new();
+        for (user, id) in grants {
+            if running.len() >= AT_A_TIME
+                && let Some(Ok(Some(done))) = running.join_next().await
+            {
+                worked.push(done);
+            }
+            let engine = self.clone();
+            running.spawn(async move { engine.work_on(&user, id, now).await });
+        }
+        while let Some(done) = running.join_next().await {
+            // The work contains no panic of a plugin's, so one that is lost here is our own.
+            worked.extend(done.ok().flatten());
+        }
+        worked
+    }
+
+    /// Takes up one grant. `None` when there is nothing to be done about it now.
+    async fn work_on(&self, user: &Mark, id: GrantId, now: Timestamp) -> Option<Worked> {
+        let in_hand = self.take_in_hand(id);
+        let entry = match self.inner.ledger.load(user, id).await {
+            Ok(entry) => entry?,
+            Err(error) => {
+                warn!(grant = %id, error = %error.detail(), "a grant cannot be read");
+                return None;
+            }
+        };
+        let grant = Grant::of(entry.id, entry.record.clone());
+        let state = &entry.record.state;
+        let outcome = match (state.phase, &state.lease, state.next) {
+            (Phase::Granted, _, _) => return None,
+            (Phase::Indeterminate, _, _) | (Phase::Revoking | Phase::Intended, None, None) => {
+                WorkOutcome::WaitsForDecision
+            }
+            (_, None, Some(next)) if next > now => return None,
+            _ if in_hand.is_none() || !self.may_take(&entry) => WorkOutcome::InOtherHands,
+            _ => self.take_up(entry, now).await.unwrap_or_else(WorkOutcome::Failed),
+        };
+        Some(Worked { grant, outcome })
+    }
+
+    async fn take_up(&self, entry: Entry, now: Timestamp) -> Result<WorkOutcome, GrantsError> {
+        let running = self.inner.services.get(&entry.record.service).ok_or(Refusal::NoService)?;
+        if running.issuer.is_none() || running.ready().configuration.is_none() {
+            return Err(Refusal::Disabled.into());
+        }
+        let reconciles = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().reconciles);
+        let claim = Event::Claim { lease: self.lease(now), now, reconciles };
+        let Changed::Stored(entry) = self.advance(entry, claim).await? else {
+            return Ok(WorkOutcome::InOtherHands);
+        };
+        match entry.record.state.phase {
+            Phase::Indeterminate => Ok(WorkOutcome::WaitsForDecision),
+            Phase::Granted => Ok(WorkOutcome::Settled(Some(Phase::Granted))),
+            Phase::Intended => self.reconcile(running, entry).await,
+            Phase::Revoking => {
+                let context = entry.record.context()?;
+                let key = entry.key.clone();
+                self.carry_out_revocation(running, entry, context).await?;
+                self.sightings().forget(&key);
+                Ok(WorkOutcome::Settled(None))
+            }
+        }
+    }
+
+    /// Asks the plugin what became of a request (decision R2).
+    async fn reconcile(&self, running: &RunningService, entry: Entry) -> Result<WorkOutcome, GrantsError> {
+        let ready = running.ready();
+        let (Some(issuer), Some(configuration)) = (&running.issuer, &ready.configuration) else {
+            return Err(Refusal::Disabled.into());
+        };
+        let mut context = entry.record.context()?;
+        context.configuration = configuration.clone();
+        context.intent = Some(entry.id.intent());
+        let question = Reconciliation::new(context, IntendedEffect::Request);
+        let answer = issuer.reconcile(question).await;
+        let now = self.inner.clock.now();
+        match answer {
+            Ok(Reconciled::NothingHappened | Reconciled::Destroyed) => {
+                let left = self.settle(entry, &Event::NothingMade).await?;
+                Ok(WorkOutcome::Settled(left.map(|entry| entry.record.state.phase)))
+            }
+            Ok(Reconciled::Made(state)) if check_state(&state, &[]).is_ok() => {
+                self.found(running, entry, state).await
+            }
+            Ok(_) => {
+                let event = Event::Unanswered { now, doubt: Doubt::PluginCannotTell, reconcile_at: None };
+                self.advance(entry, event).await?;
+                Ok(WorkOutcome::WaitsForDecision)
+            }
+            Err(error) => {
+                let (failures, since) = (entry.record.state.failures + 1, entry.record.state.since);
+                let retries = &self.inner.limits.retries;
+                let reconcile_at = retries.next(since, now, failures, error.kind().retry_after(), jitter());
+                let grant = entry.id;
+                let event = Event::Unanswered { now, doubt: Doubt::NotReconciled, reconcile_at };
+                self.advance(entry, event).await?;
+                Ok(WorkOutcome::Failed(GrantsError::Uncertain { grant, error }))
+            }
+        }
+    }
+
+    /// The plugin says that the request made a credential with this state.
+    async fn found(
+        &self,
+        running: &RunningService,
+        entry: Entry,
+        state: State,
+    ) -> Result<WorkOutcome, GrantsError> {
+        let mut entry = entry;
+        for _ in 0..MAX_ATTEMPTS {
+            let event =
+                Event::Issued { now: self.inner.clock.now(), credential: state.clone(), values_lost: true };
+            match self.advance(entry.clone(), event).await? {
+                Changed::Stored(_) => return Ok(WorkOutcome::Settled(Some(Phase::Granted))),
+                Changed::Removed => return Ok(WorkOutcome::Settled(None)),
+                Changed::Taken => match self.settle_taken(running, &entry, &state, None).await? {
+                    Some(Ok(_)) => return Ok(WorkOutcome::Settled(None)),
+                    Some(Err(error)) => return Ok(WorkOutcome::Failed(error)),
+                    None => {}
+                },
+                Changed::Overtaken => {}
+            }
+            match self.again(&entry).await? {
+                Some(current) => entry = current,
+                None => return Ok(WorkOutcome::Settled(None)),
+            }
+        }
+        Err(GrantsError::Contended { attempts: MAX_ATTEMPTS })
+    }
+
+    /// Whether this run may work on the grant, as far as leases go. It must have it in hand.
+    pub(super) fn may_take(&self, entry: &Entry) -> bool {
+        let Some(lease) = &entry.record.state.lease else { return true };
+        let unchanged_for = self.sightings().unchanged_for(&entry.key, entry.revision, Instant::now());
+        lease.may_be_taken(&Meeting { worker: &self.inner.holder, in_hand: false, unchanged_for })
+    }
+
+    fn sightings(&self) -> std::sync::MutexGuard<'_, super::lease::Sightings> {
+        self.inner.sightings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

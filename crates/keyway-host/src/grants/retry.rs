@@ -1,0 +1,120 @@
+//! When to try again what a plugin did not do.
+
+use std::time::Duration;
+
+use keyway_core::Timestamp;
+
+/// How revocations, and questions what became of a request, are tried again.
+///
+/// The wait doubles from `first` up to `longest`. Jitter only adds, at most half of the wait.
+/// Passing `attempts` or `within` ends it: then the grant stays listed, and the next
+/// revocation that a user asks for begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retries {
+    /// The wait after the first failure, 10 s by default.
+    pub first: Duration,
+    /// The longest wait, 1 h by default.
+    pub longest: Duration,
+    /// How often the plugin is asked in all, 20 times by default.
+    pub attempts: u32,
+    /// For how long, counted from the first time, 3 days by default.
+    pub within: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(10),
+            longest: Duration::from_secs(3600),
+            attempts: 20,
+            within: Duration::from_secs(3 * 24 * 3600),
+        }
+    }
+}
+
+impl Retries {
+    /// Sets the wait after the first failure.
+    #[must_use]
+    pub fn with_first(mut self, first: Duration) -> Self {
+        self.first = first;
+        self
+    }
+
+    /// Sets the longest wait.
+    #[must_use]
+    pub fn with_longest(mut self, longest: Duration) -> Self {
+        self.longest = longest;
+        self
+    }
+
+    /// Sets how often the plugin is asked in all.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Sets for how long it is tried.
+    #[must_use]
+    pub fn with_within(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
+    }
+
+    /// How long to wait after so many failures, this one counted.
+    ///
+    /// `retry_after` is what the plugin asked for: never earlier. `jitter` from 0 to 255
+    /// adds up to half of the wait.
+    pub fn wait(&self, failures: u32, retry_after: Option<Duration>, jitter: u8) -> Duration {
+        let doublings = failures.saturating_sub(1).min(31);
+        let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
+        let wait = wait.max(retry_after.unwrap_or_default());
+        wait.saturating_add(wait / 2 * u32::from(jitter) / 255)
+    }
+
+    /// When to try again after so many failures, this one counted; `None` when it was tried
+    /// often or long enough.
+    pub fn next(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+        failures: u32,
+        retry_after: Option<Duration>,
+        jitter: u8,
+    ) -> Option<Timestamp> {
+        let at = now.plus(self.wait(failures, retry_after, jitter));
+        (failures < self.attempts && at <= since.plus(self.within)).then_some(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn jitter_only_adds_and_nothing_is_too_early(
+            failures in 1..200_u32, jitter: u8, asked in prop::option::of(0..100_000_u64),
+        ) {
+            let retries = Retries::default();
+            let asked = asked.map(Duration::from_secs);
+            let plain = retries.wait(failures, asked, 0);
+            let wait = retries.wait(failures, asked, jitter);
+            prop_assert!(wait >= plain && wait <= plain + plain / 2);
+            prop_assert!(plain >= retries.first && plain >= asked.unwrap_or_default());
+            prop_assert!(plain <= retries.longest.max(asked.unwrap_or_default()));
+        }
+    }
+
+    #[test]
+    fn count_and_time_bound_it() {
+        let retries = Retries::default().with_attempts(3).with_within(Duration::from_secs(100));
+        let second = |second: u64| Timestamp::from_milliseconds(second * 1000);
+        assert_eq!(retries.next(second(0), second(0), 1, None, 0), Some(second(10)));
+        assert_eq!(retries.next(second(0), second(0), 2, None, 0), Some(second(20)));
+        assert_eq!(retries.next(second(0), second(0), 3, None, 0), None);
+        assert_eq!(retries.next(second(0), second(95), 1, None, 0), None);
+    }
+}

@@ -1,0 +1,341 @@
+//! A service: an issuer as a host offers it to its users.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use keyway_core::{Clock, LookupError, PluginError, Registry, Resources, Timestamp};
+use keyway_issuers::{
+    Configuration, Description, Issuer, IssuerError, Issuers, Json, Opening, ServiceName, UserInfo,
+    Violation, Violations,
+};
+use serde_json::Value;
+use tracing::warn;
+
+use super::issuer::{GuardedIssuer, Origin};
+use super::limits::GrantLimits;
+use super::machine::SameState;
+use crate::guard::contain;
+
+/// Decides who may use a service: the first question of the gate (decision W5).
+///
+/// Every closure from user to truth is one. It must not block; a panic counts as no.
+pub trait Allow: Send + Sync {
+    /// Whether this user may use the service.
+    fn allows(&self, user: &UserInfo) -> bool;
+}
+
+impl<F: Fn(&UserInfo) -> bool + Send + Sync> Allow for F {
+    fn allows(&self, user: &UserInfo) -> bool {
+        self(user)
+    }
+}
+
+/// A service that a host offers. Nobody may use it until [`allow`](Self::allow) says who.
+#[derive(Clone)]
+pub struct Service {
+    pub(super) name: ServiceName,
+    source: Source,
+    plugin_configuration: Value,
+    configuration: BTreeMap<String, Json>,
+    pub(super) limit: Option<u64>,
+    pub(super) same_state: SameState,
+    pub(super) enabled: bool,
+    allow: Arc<dyn Allow>,
+}
+
+#[derive(Clone)]
+enum Source {
+    Plugin(String),
+    Issuer(Arc<dyn Issuer>),
+}
+
+impl Service {
+    /// A service whose issuer the plugin of this id opens.
+    pub fn new(name: ServiceName, plugin: impl Into<String>) -> Self {
+        Self::of(name, Source::Plugin(plugin.into()))
+    }
+
+    /// A service with an issuer that the host made itself. After a panic it is used again,
+    /// because nobody else can make another.
+    pub fn with_issuer(name: ServiceName, issuer: Arc<dyn Issuer>) -> Self {
+        Self::of(name, Source::Issuer(issuer))
+    }
+
+    fn of(name: ServiceName, source: Source) -> Self {
+        Self {
+            name,
+            source,
+            plugin_configuration: Value::Object(serde_json::Map::new()),
+            configuration: BTreeMap::new(),
+            limit: None,
+            same_state: SameState::default(),
+            enabled: true,
+            allow: Arc::new(|_: &UserInfo| false),
+        }
+    }
+
+    /// Sets who may use it, in place of an earlier rule.
+    #[must_use]
+    pub fn allow(mut self, allow: impl Allow + 'static) -> Self {
+        self.allow = Arc::new(allow);
+        self
+    }
+
+    /// Lets everybody use it who is logged in.
+    #[must_use]
+    pub fn allow_everybody(self) -> Self {
+        self.allow(|_: &UserInfo| true)
+    }
+
+    /// Sets how many credentials a user may have at a time; there is no limit by default.
+    #[must_use]
+    pub fn limit(mut self, credentials: u64) -> Self {
+        self.limit = Some(credentials);
+        self
+    }
+
+    /// Sets what happens when the plugin returns a state that a grant has already.
+    #[must_use]
+    pub fn same_state(mut self, policy: SameState) -> Self {
+        self.same_state = policy;
+        self
+    }
+
+    /// Switches it on or off; it is on by default. Off, credentials are still revoked.
+    #[must_use]
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
+    /// Configures something that the issuer describes.
+    #[must_use]
+    pub fn configure(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
+        self.configuration.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets the plugin's own configuration, with which it is opened.
+    #[must_use]
+    pub fn plugin_configuration(mut self, configuration: Value) -> Self {
+        self.plugin_configuration = configuration;
+        self
+    }
+
+    pub(super) fn allows(&self, user: &UserInfo) -> bool {
+        contain(|| self.allow.allows(user)).unwrap_or(false)
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is configured may be a password.
+        f.debug_struct("Service")
+            .field("name", &self.name)
+            .field("limit", &self.limit)
+            .field("same_state", &self.same_state)
+            .field("enabled", &self.enabled)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a service is disabled although it is switched on.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceFault {
+    /// The engine knows no plugins.
+    #[error("the engine was started without a registry of plugins: pass one to the builder")]
+    NoRegistry,
+    /// Its plugin is not linked into this host.
+    #[error(transparent)]
+    Plugin(Arc<LookupError>),
+    /// Its plugin could not be opened.
+    #[error("the plugin could not be opened: {0}")]
+    Open(Arc<IssuerError>),
+    /// Its plugin did not describe itself.
+    #[error("the plugin did not describe itself: {0}")]
+    Describe(Arc<IssuerError>),
+    /// The plugin's answer, or what is configured, breaks a rule (decision W4).
+    #[error("{0}")]
+    Violation(Violation),
+}
+
+/// What a service is like at the moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServiceView {
+    /// Its name.
+    pub name: ServiceName,
+    /// Whether users can make requests: it is switched on and has no faults.
+    pub enabled: bool,
+    /// Everything that is wrong with it.
+    pub faults: Vec<ServiceFault>,
+    /// What its plugin says about itself. [`Description::user_interface`] has what a user
+    /// interface needs (decision W9).
+    pub description: Option<Arc<Description>>,
+    /// How many credentials a user may have at a time.
+    pub limit: Option<u64>,
+}
+
+/// What a request needs of a service.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    pub(super) description: Option<Arc<Description>>,
+    pub(super) configuration: Option<Configuration>,
+    pub(super) faults: Vec<ServiceFault>,
+    /// When the plugin was last asked to describe itself.
+    pub(super) described: Option<Timestamp>,
+}
+
+/// A service with its issuer.
+#[derive(Debug)]
+pub(super) struct RunningService {
+    pub(super) service: Service,
+    pub(super) issuer: Option<GuardedIssuer>,
+    ready: Mutex<Arc<Ready>>,
+}
+
+impl RunningService {
+    pub(super) fn open(
+        service: Service,
+        registry: Option<&Registry>,
+        resources: &Resources,
+        clock: &Arc<dyn Clock>,
+        limits: GrantLimits,
+    ) -> Self {
+        let issuer = open(&service, registry, resources, clock, limits);
+        let (issuer, faults) = match issuer {
+            Ok(issuer) => (Some(issuer), Vec::new()),
+            Err(fault) => (None, vec![fault]),
+        };
+        let ready = Mutex::new(Arc::new(Ready { faults, ..Ready::default() }));
+        Self { service, issuer, ready }
+    }
+
+    pub(super) fn ready(&self) -> Arc<Ready> {
+        Arc::clone(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Ready>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is time to ask the plugin to describe itself (decision W4). One that has
+    /// faults is asked more often, so that it comes back soon after they are gone.
+    pub(super) fn is_description_old(&self, now: Timestamp, every: Duration) -> bool {
+        let ready = self.ready();
+        let every = if ready.faults.is_empty() { every } else { every / 20 };
+        ready.described.is_none_or(|described| described.plus(every) <= now)
+    }
+
+    /// Asks the plugin to describe itself. What it says is taken over when its version is
+    /// another (decision W4), or when there was a fault; whether that was so.
+    pub(super) async fn describe(&self, now: Timestamp) -> bool {
+        let Some(issuer) = &self.issuer else { return false };
+        let answer = issuer.describe().await;
+        let old = self.ready();
+        let is_good = old.description.is_some() && old.faults.is_empty();
+        let same = || Ready {
+            description: old.description.clone(),
+            configuration: old.configuration.clone(),
+            faults: Vec::new(),
+            described: Some(now),
+        };
+        let (ready, taken_over) = match answer {
+            Ok(description) => {
+                let known = old.description.as_ref().map(|known| known.version());
+                if is_good && known == Some(description.version()) {
+                    (same(), false)
+                } else {
+                    (self.resolve(description, now), true)
+                }
+            }
+            // A plugin that described itself before goes on with that for the time being.
+            Err(error) if is_good => {
+                warn!(service = %self.service.name, error = %error.detail(), "the plugin did not describe itself again");
+                (same(), false)
+            }
+            Err(error) => {
+                (Ready { faults: faults_of(error), described: Some(now), ..Ready::default() }, true)
+            }
+        };
+        for fault in &ready.faults {
+            warn!(service = %self.service.name, %fault, "the service is disabled");
+        }
+        *self.lock() = Arc::new(ready);
+        taken_over
+    }
+
+    fn resolve(&self, description: Description, now: Timestamp) -> Ready {
+        let configured = self.service.configuration.iter().map(|(name, json)| (name.as_str(), json));
+        let resolved = description.resolve_configuration(configured);
+        let described = Some(now);
+        let description = Some(Arc::new(description));
+        match resolved {
+            Ok(configuration) => {
+                Ready { description, configuration: Some(configuration), faults: Vec::new(), described }
+            }
+            Err(violations) => {
+                let faults = violations.into_iter().map(ServiceFault::Violation).collect();
+                Ready { description, configuration: None, faults, described }
+            }
+        }
+    }
+
+    pub(super) fn view(&self) -> ServiceView {
+        let ready = self.ready();
+        ServiceView {
+            name: self.service.name.clone(),
+            enabled: self.service.enabled && ready.faults.is_empty() && ready.description.is_some(),
+            faults: ready.faults.clone(),
+            description: ready.description.clone(),
+            limit: self.service.limit,
+        }
+    }
+}
+
+fn open(
+    service: &Service,
+    registry: Option<&Registry>,
+    resources: &Resources,
+    clock: &Arc<dyn Clock>,
+    limits: GrantLimits,
+) -> Result<GuardedIssuer, ServiceFault> {
+    let origin = match &service.source {
+        Source::Issuer(issuer) => Origin::Given(Arc::clone(issuer)),
+        Source::Plugin(id) => {
+            let found = registry.ok_or(ServiceFault::NoRegistry)?.get::<Issuers>(id);
+            let registered = found.map_err(|error| ServiceFault::Plugin(Arc::new(error)))?;
+            let plugin = registered.plugin();
+            let checked = contain(|| plugin.check_configuration(&service.plugin_configuration));
+            match checked {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(ServiceFault::Open(Arc::new(error))),
+                Err(_) => {
+                    let error =
+                        IssuerError::invalid("the configuration of the plugin", "the plugin panicked");
+                    return Err(ServiceFault::Open(Arc::new(error)));
+                }
+            }
+            let opening = Opening::new(service.name.clone(), registered.metadata().clone())
+                .with_configuration(service.plugin_configuration.clone())
+                .with_resources(resources.clone())
+                .with_clock(Arc::clone(clock));
+            Origin::Plugin(plugin, Box::new(opening))
+        }
+    };
+    GuardedIssuer::open(origin, limits).map_err(|error| ServiceFault::Open(Arc::new(error)))
+}
+
+/// All that was found, one fault each.
+fn faults_of(error: IssuerError) -> Vec<ServiceFault> {
+    // A plugin that builds its description finds the violations itself, and has them as cause.
+    let caused = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<Violations>());
+    let found = caused.map_or(error.violations(), Violations::as_slice);
+    if found.is_empty() {
+        return vec![ServiceFault::Describe(Arc::new(error))];
+    }
+    found.iter().cloned().map(ServiceFault::Violation).collect()
+}

@@ -1,0 +1,198 @@
+//! A plugin's instance behind a guard: each call with a deadline, its panic contained.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use keyway_core::PluginError;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::contained::{Contained, Panicked, contain};
+use super::running::{NoRuntime, Running};
+
+/// How far a plugin is kept away from the caller's task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// Each call runs on a task of its own; that of a plugin that declares `blocking`, or on
+    /// a runtime with a single thread, on a thread for blocking work. The deadline holds
+    /// whatever the plugin does, at the cost of a hop between threads.
+    #[default]
+    Task,
+    /// Each call runs on the caller's task, unless the plugin declares `blocking`. No hop,
+    /// but the deadline holds only for a plugin that yields: for plugins that you trust
+    /// not to hang.
+    Inline,
+}
+
+/// How long a call that passed its deadline gets to end by itself before the plugin is
+/// quarantined: a plugin that yields ends as soon as it is polled again.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// Makes instances of a plugin: the first, and another after each panic.
+pub(crate) trait Make: Send {
+    /// What it makes.
+    type Instance: ?Sized + Send + Sync + 'static;
+    /// Why it could not.
+    type Error: PluginError;
+
+    /// Makes an instance. It may panic: it is the plugin's code.
+    fn make(&self) -> Result<Arc<Self::Instance>, Self::Error>;
+}
+
+/// What a call is allowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowed {
+    /// How long it may take.
+    pub(crate) deadline: Duration,
+    /// How it is kept away from the caller's task.
+    pub(crate) isolation: Isolation,
+    /// Whether the plugin declares that it blocks.
+    pub(crate) blocking: bool,
+}
+
+/// Why a call brought no answer of the plugin's.
+#[derive(Debug)]
+pub(crate) enum Mishap {
+    /// It panicked. The instance was made anew.
+    Panicked,
+    /// Its deadline passed, and the call was cancelled.
+    TimedOut,
+    /// The plugin was not called, because an earlier call of this operation hangs.
+    Hung(&'static str),
+    /// The plugin was not called, because there is no runtime.
+    NoRuntime(NoRuntime),
+}
+
+impl From<NoRuntime> for Mishap {
+    fn from(error: NoRuntime) -> Self {
+        Self::NoRuntime(error)
+    }
+}
+
+/// A plugin's instance, and what it takes to make it anew.
+pub(crate) struct Guard<M: Make> {
+    state: Mutex<State<M>>,
+}
+
+struct State<M: Make> {
+    maker: M,
+    instance: Arc<M::Instance>,
+    hung: Option<Hung>,
+}
+
+/// A call that did not come back.
+struct Hung {
+    operation: &'static str,
+    task: AbortHandle,
+}
+
+impl<M: Make> Guard<M> {
+    /// Makes the first instance; `Ok(Err(...))` when the plugin refuses.
+    pub(crate) fn open(maker: M) -> Result<Result<Self, M::Error>, Panicked> {
+        let made = contain(|| maker.make())?;
+        Ok(made.map(|instance| Self { state: Mutex::new(State { maker, instance, hung: None }) }))
+    }
+
+    /// Looks at, or changes, what instances are made with.
+    pub(crate) fn with_maker<T>(&self, look: impl FnOnce(&mut M) -> T) -> T {
+        look(&mut self.state().maker)
+    }
+
+    /// Whether a call hangs, so that the plugin is not called at present.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.state().hung.as_ref().is_some_and(|hung| !hung.task.is_finished())
+    }
+
+    /// Calls a function of the plugin that does no work and does not block.
+    pub(crate) fn look<T>(
+        &self,
+        operation: &'static str,
+        look: impl FnOnce(&M::Instance) -> T,
+    ) -> Result<T, Mishap> {
+        let instance = Arc::clone(&self.state().instance);
+        contain(|| look(&*instance)).map_err(|panicked| self.after_panic(operation, panicked))
+    }
+
+    /// Calls an operation of the plugin.
+    pub(crate) async fn call<T, F>(
+        &self,
+        operation: &'static str,
+        allowed: Allowed,
+        work: impl FnOnce(Arc<M::Instance>) -> F + Send + 'static,
+    ) -> Result<T, Mishap>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let instance = self.instance(operation)?;
+        if allowed.isolation == Isolation::Inline && !allowed.blocking {
+            // The construction of the future is the plugin's code too.
+            let contained = Contained::new(async move { work(instance).await });
+            return match timeout(allowed.deadline, contained).await {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
+                Err(_) => Err(Mishap::TimedOut),
+            };
+        }
+        let mut running = Running::start(allowed.blocking, async move { work(instance).await })?;
+        match timeout(allowed.deadline, running.answer()).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
+            Err(_) => {
+                self.give_up(operation, running).await;
+                Err(Mishap::TimedOut)
+            }
+        }
+    }
+
+    /// The instance, unless a call of it hangs.
+    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, Mishap> {
+        let mut state = self.state();
+        if let Some(hung) = &state.hung {
+            if !hung.task.is_finished() {
+                return Err(Mishap::Hung(hung.operation));
+            }
+            warn!(operation, hung = hung.operation, "a plugin's call came back late; it is called again");
+            state.hung = None;
+        }
+        Ok(Arc::clone(&state.instance))
+    }
+
+    /// After a panic nobody knows what state the instance is in: it is dropped and made
+    /// anew.
+    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> Mishap {
+        warn!(operation, "a plugin panicked; its instance is made anew");
+        let mut state = self.state();
+        match contain(|| state.maker.make()) {
+            Ok(Ok(instance)) => {
+                let old = std::mem::replace(&mut state.instance, instance);
+                drop(state);
+                // Dropping it is the plugin's code too.
+                let _ = contain(move || drop(old));
+            }
+            Ok(Err(error)) => {
+                warn!(operation, error = %error.detail(), "the plugin could not be opened again");
+            }
+            Err(Panicked) => warn!(operation, "the plugin panicked when it was opened again"),
+        }
+        Mishap::Panicked
+    }
+
+    /// Ends a call that passed its deadline. If it does not end, the plugin is quarantined
+    /// until it does: every further call could take one more thread for ever.
+    pub(crate) async fn give_up<T: Send + 'static>(&self, operation: &'static str, mut running: Running<T>) {
+        running.cancel();
+        if timeout(GRACE, running.ended()).await.is_err() {
+            warn!(operation, "a plugin hangs; it is quarantined until the call comes back");
+            self.state().hung = Some(Hung { operation, task: running.abort_handle() });
+        }
+    }
+
+    // No code of the plugin's runs while the lock is held, except when an instance is made
+    // anew, whose panics are contained.
+    fn state(&self) -> MutexGuard<'_, State<M>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

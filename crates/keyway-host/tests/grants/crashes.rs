@@ -1,0 +1,139 @@
+//! The process ends at every commit; then another run of the host goes on.
+
+use std::sync::Arc;
+
+use keyway_host::grants::{GrantOutcome, Phase, WorkOutcome};
+use keyway_issuers::{Capabilities, IntentId};
+use keyway_storage::{Sqlite, Storage};
+
+use crate::world::*;
+
+fn engine(directory: &tempfile::TempDir, sqlite: bool, number: i64) -> Arc<dyn Storage> {
+    if sqlite {
+        Arc::new(Sqlite::open(directory.path().join(format!("{number}.db"))).unwrap())
+    } else {
+        memory()
+    }
+}
+
+/// Request and revoke on an engine that stops at its n-th commit, for every n, whether or not
+/// that commit took effect, whether or not it can still be read. Then a new run recovers. No
+/// credential is without a record, what is granted exists, and what nobody knows is listed.
+#[tokio::test]
+async fn nothing_is_lost_wherever_the_process_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut seen = Vec::new();
+    for (round, (capabilities, sqlite)) in [
+        (Capabilities::MINIMAL, false),
+        (Capabilities::MINIMAL.reconciles(true), false),
+        (Capabilities::MINIMAL.reconciles(true).idempotent(true), true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for commits in 0..7 {
+            for variant in 0..4 {
+                let (applied, reads_too) = (variant & 1 != 0, variant & 2 != 0);
+                let number = i64::try_from(round).unwrap() * 100 + commits * 4 + variant;
+                let (storage, keys) = (engine(&directory, sqlite, number), ring());
+                let world = World::new(capabilities);
+                host(&storage, &keys, service(&world)).start().await.unwrap();
+
+                let dying = Dying::after(&storage, commits, applied, reads_too);
+                let grants = host(&dying, &keys, service(&world)).start().await.unwrap();
+                if let Ok(GrantOutcome::Granted(handed)) = grants.request(&svc(), plain_request("joe")).await
+                {
+                    let _ = grants.revoke(handed.grant, user("joe")).await;
+                }
+                drop(grants);
+
+                let grants = host(&storage, &keys, service(&world)).start().await.unwrap();
+                let worked = grants.recover().await.unwrap();
+                let listed = grants.list(&user("joe").user).await.unwrap();
+                let case = format!("{capabilities:?} {commits} {applied} {reads_too}: {worked:?} {listed:?}");
+                assert!(
+                    !worked.iter().any(|worked| matches!(worked.outcome, WorkOutcome::Failed(_))),
+                    "{case}"
+                );
+                assert!(world.credentials() <= listed.len() && listed.len() <= 1, "lost: {case}");
+                let undecided = grants.undecided().await.unwrap().len();
+                for grant in &listed {
+                    seen.push(grant.state.phase);
+                    match grant.state.phase {
+                        Phase::Granted => assert_eq!(world.credentials(), 1, "{case}"),
+                        Phase::Indeterminate => assert_eq!(undecided, 1, "{case}"),
+                        Phase::Intended | Phase::Revoking => panic!("recovery left it: {case}"),
+                    }
+                }
+                assert!(
+                    !capabilities.reconciles || undecided == 0,
+                    "a plugin that can tell was not asked: {case}"
+                );
+                // Recovering again finds nothing new, and the count is right.
+                assert_eq!(grants.recover().await.unwrap().len(), undecided, "{case}");
+                let grants = host(&storage, &keys, service(&world).limit(1)).start().await.unwrap();
+                let another = grants.request(&svc(), plain_request("joe")).await;
+                assert_eq!(another.is_ok(), listed.is_empty(), "{case}");
+            }
+        }
+    }
+    for phase in [Phase::Granted, Phase::Indeterminate] {
+        assert!(seen.contains(&phase), "the test met no grant that is {phase:?}");
+    }
+}
+
+/// A caller that repeats its request after a crash, with its own id: an idempotent plugin never
+/// makes two credentials, and with another every possible double is listed.
+#[tokio::test]
+async fn a_repeated_request_doubles_nothing_or_is_reported() {
+    for idempotent in [true, false] {
+        for commits in 0..4 {
+            for applied in [false, true] {
+                let (storage, keys) = (memory(), ring());
+                let world = World::new(Capabilities::MINIMAL.idempotent(idempotent));
+                let again = || {
+                    let mut request = plain_request("joe");
+                    request.context.intent = IntentId::new("order-17");
+                    request
+                };
+                host(&storage, &keys, service(&world)).start().await.unwrap();
+                let dying = Dying::after(&storage, commits, applied, true);
+                let grants = host(&dying, &keys, service(&world)).start().await.unwrap();
+                let _ = grants.request(&svc(), again()).await;
+                drop(grants);
+
+                let grants = host(&storage, &keys, service(&world)).start().await.unwrap();
+                grants.recover().await.unwrap();
+                let answer = grants.request(&svc(), again()).await;
+                let undecided = grants.undecided().await.unwrap();
+                let listed = grants.list(&user("joe").user).await.unwrap();
+                let case = format!("{idempotent} {commits} {applied}: {answer:?} {listed:?}");
+                assert!(world.credentials() <= 1, "doubled: {case}");
+                assert_eq!(listed.len(), 1, "{case}");
+                if idempotent {
+                    assert!(answer.is_ok() && undecided.is_empty() && world.credentials() == 1, "{case}");
+                } else {
+                    assert_eq!(answer.is_err(), !undecided.is_empty(), "{case}");
+                }
+            }
+        }
+    }
+}
+
+/// A caller that stops waiting leaves the same behind as a crash.
+#[tokio::test]
+async fn a_dropped_request_is_recovered_by_the_same_run() {
+    let world = World::new(Capabilities::MINIMAL.reconciles(true));
+    world.set(Request::HangsAfter);
+    let grants = start(&world).await;
+    let service = svc();
+    let asked = tokio::time::timeout(
+        std::time::Duration::from_millis(20),
+        grants.request(&service, plain_request("joe")),
+    );
+    assert!(asked.await.is_err());
+    assert_eq!(grants.list(&user("joe").user).await.unwrap()[0].state.phase, Phase::Intended);
+    let worked = grants.recover().await.unwrap();
+    assert!(matches!(worked[0].outcome, WorkOutcome::Settled(Some(Phase::Granted))), "{worked:?}");
+    assert!(grants.list(&user("joe").user).await.unwrap()[0].state.values_lost);
+}

@@ -1,0 +1,9 @@
+//! The grant engine: what users get, what is stored, and what is left after faults, races and
+//! crashes.
+
+mod crashes;
+mod faults;
+mod gate;
+mod life;
+mod races;
+mod world;

@@ -1,0 +1,193 @@
+//! Many at once, and two hosts on one storage engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_core::Clock;
+use keyway_host::grants::{
+    Decision, Disposal, GrantOutcome, Grants, GrantsError, Isolation, Phase, Refusal, WorkOutcome,
+};
+use keyway_issuers::Capabilities;
+use keyway_storage::{Sqlite, Storage};
+use tokio::task::JoinSet;
+
+use crate::world::*;
+
+async fn at_once(hosts: &[Grants], requests: usize) -> (usize, usize) {
+    let mut running = JoinSet::new();
+    for number in 0..requests {
+        let grants = hosts[number % hosts.len()].clone();
+        running.spawn(async move { grants.request(&svc(), plain_request("joe")).await });
+    }
+    let (mut made, mut refused) = (0, 0);
+    while let Some(answer) = running.join_next().await {
+        match answer.unwrap() {
+            Ok(_) => made += 1,
+            Err(GrantsError::Refused(Refusal::LimitReached { .. })) => refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    (made, refused)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_holds_for_64_requests_at_once_on_every_engine_and_over_hosts() {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite: Arc<dyn Storage> = Arc::new(Sqlite::open(directory.path().join("grants.db")).unwrap());
+    for storage in [memory(), sqlite] {
+        for limit in [1, 5] {
+            let (keys, world) = (ring(), World::plain());
+            for entry in storage.scan(&keyway_storage::KeyRange::all(), None, 1000).await.unwrap().entries {
+                let batch = keyway_storage::Batch::new().delete(entry.key, keyway_storage::Expectation::Any);
+                let _ = storage.commit(batch).await.unwrap();
+            }
+            let start = || {
+                host(&storage, &keys, service(&world).limit(limit))
+                    .limits(limits().with_isolation(Isolation::Task))
+            };
+            let hosts = [start().start().await.unwrap(), start().start().await.unwrap()];
+            let (made, refused) = at_once(&hosts, 64).await;
+            let limit = usize::try_from(limit).unwrap();
+            assert_eq!((made, refused), (limit, 64 - limit));
+            // The plugin was asked no oftener, and nothing more is stored.
+            assert_eq!(
+                (world.credentials(), world.change(|world| world.requests)),
+                (limit, u32::try_from(limit).unwrap())
+            );
+            let listed = hosts[0].list(&user("joe").user).await.unwrap();
+            assert_eq!(listed.len(), limit);
+            for grant in listed {
+                hosts[1].revoke(grant.id, user("joe")).await.unwrap();
+            }
+            // The other host remembers an old count; it looks again before it says no.
+            assert_eq!(at_once(&hosts[..1], limit + 1).await, (limit, 1));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_parallel_requests_with_the_same_state_one_is_stored() {
+    let world = World::plain();
+    world.set(Request::SameState);
+    let grants = start(&world).await;
+    let mut running = JoinSet::new();
+    for _ in 0..16 {
+        let grants = grants.clone();
+        running.spawn(async move { grants.request(&svc(), plain_request("joe")).await });
+    }
+    let answers = running.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    let listed = grants.list(&user("joe").user).await.unwrap();
+    assert_eq!((listed.len(), listed[0].state.orphans), (1, 15));
+    grants.revoke(listed[0].id, user("joe")).await.unwrap();
+    assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hosts_do_not_revoke_at_the_same_time() {
+    let (storage, keys, world) = (memory(), ring(), World::plain());
+    let clock = Arc::new(TestClock::default());
+    let start = |name| host(&storage, &keys, service(&world)).host_name(name).clock(Arc::clone(&clock) as _);
+    let (a, b) = (start("a").start().await.unwrap(), start("b").start().await.unwrap());
+    world.change(|world| world.revocations_to_fail = 20);
+    for number in 0..20 {
+        let subject = format!("user-{number}");
+        let handed = granted(a.request(&svc(), plain_request(&subject)).await);
+        a.revoke(handed.grant, user(&subject)).await.unwrap_err();
+    }
+    let now = clock.advance(Duration::from_secs(60));
+    let (from_a, from_b) = tokio::join!(a.run_due(now), b.run_due(now));
+    let settled = |worked: Vec<keyway_host::grants::Worked>| {
+        worked.iter().filter(|worked| matches!(worked.outcome, WorkOutcome::Settled(None))).count()
+    };
+    assert_eq!(settled(from_a.unwrap()) + settled(from_b.unwrap()), 20);
+    assert_eq!((world.credentials(), world.change(|world| world.revocations)), (0, 40));
+}
+
+#[tokio::test]
+async fn what_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
+    let (storage, keys, world) = (memory(), ring(), World::plain());
+    let clock = Arc::new(TestClock::default());
+    // Short leases, because a contender waits on a clock that tests cannot set.
+    let limits = limits().with_deadline(Duration::from_millis(300)).with_margin(Duration::from_millis(100));
+    let start = |name| {
+        host(&storage, &keys, service(&world)).host_name(name).limits(limits).clock(Arc::clone(&clock) as _)
+    };
+    let (a, b) = (start("a").start().await.unwrap(), start("b").start().await.unwrap());
+    world.set(Request::HangsAfter);
+    // The host `a` dies while it asks.
+    let service = svc();
+    let asked = tokio::time::timeout(Duration::from_millis(50), a.request(&service, plain_request("joe")));
+    assert!(asked.await.is_err());
+    drop(a);
+    let now = clock.advance(Duration::from_secs(3600));
+    // Whatever the other's clock says: it waits on its own.
+    let worked = b.run_due(now).await.unwrap();
+    assert!(matches!(worked[0].outcome, WorkOutcome::InOtherHands), "{worked:?}");
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    let worked = b.run_due(clock.now()).await.unwrap();
+    assert!(matches!(worked[0].outcome, WorkOutcome::WaitsForDecision), "{worked:?}");
+    assert_eq!(b.undecided().await.unwrap().len(), 1);
+}
+
+/// The host `b` takes over a request of `a` that is still being worked on, because it takes
+/// `a` for an earlier run of its own.
+async fn overtaken(
+    capabilities: Capabilities,
+    forget: bool,
+) -> (Arc<World>, Grants, Result<GrantOutcome, GrantsError>) {
+    let (storage, keys, world) = (memory(), ring(), World::new(capabilities));
+    world.set(Request::Slow);
+    let a = host(&storage, &keys, service(&world)).start().await.unwrap();
+    let asked = tokio::spawn(async move { a.request(&svc(), plain_request("joe")).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let b = host(&storage, &keys, service(&world)).start().await.unwrap();
+    let worked = b.recover().await.unwrap();
+    assert_eq!(worked.len(), 1);
+    if forget {
+        b.decide(&user("joe").user, worked[0].grant.id, Decision::NothingThere).await.unwrap();
+    }
+    (world, b, asked.await.unwrap())
+}
+
+#[tokio::test]
+async fn a_late_answer_is_taken_if_the_grant_is_still_there() {
+    for capabilities in [Capabilities::MINIMAL, Capabilities::MINIMAL.reconciles(true)] {
+        let (world, b, answer) = overtaken(capabilities, false).await;
+        let handed = granted(answer);
+        let listed = b.list(&user("joe").user).await.unwrap();
+        assert_eq!((listed.len(), listed[0].id, listed[0].state.phase), (1, handed.grant, Phase::Granted));
+        assert!(!listed[0].state.values_lost && b.undecided().await.unwrap().is_empty());
+        assert_eq!(world.credentials(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_late_credential_that_nobody_expects_any_more_is_revoked() {
+    let (world, b, answer) = overtaken(Capabilities::MINIMAL, true).await;
+    let error = answer.unwrap_err();
+    assert!(matches!(error, GrantsError::Overtaken { disposal: Disposal::Revoked, .. }), "{error}");
+    assert!(world.credentials() == 0 && b.list(&user("joe").user).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn work_in_hand_is_not_taken_from_oneself() {
+    let world = World::plain();
+    world.set(Request::HangsAfter);
+    let grants = host(&memory(), &ring(), service(&world))
+        .limits(limits().with_deadline(Duration::from_millis(300)))
+        .start()
+        .await
+        .unwrap();
+    let asked = tokio::spawn({
+        let grants = grants.clone();
+        async move { grants.request(&svc(), plain_request("joe")).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let worked = grants.recover().await.unwrap();
+    assert!(matches!(worked[0].outcome, WorkOutcome::InOtherHands), "{worked:?}");
+    let id = worked[0].grant.id;
+    let refused = grants.revoke(id, user("joe")).await.unwrap_err();
+    assert!(matches!(refused, GrantsError::Refused(Refusal::BeingRevoked | Refusal::InFlight)), "{refused}");
+    asked.await.unwrap().unwrap_err();
+}

@@ -1,0 +1,325 @@
+//! An issuer whose credentials can be counted, and storage engines that die.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keyway_core::{Clock, Timestamp};
+use keyway_host::grants::{
+    GrantLimits, GrantOutcome, Grants, GrantsBuilder, GrantsError, HandedOver, Isolation, Service,
+};
+use keyway_issuers::{
+    Action, Capabilities, Context, ContractViolation, CredentialPart, CredentialRequest, Description, Issued,
+    Issuer, IssuerError, LoginRequired, Outcome, ParameterDescriptor, Parameters, Reconciled, Reconciliation,
+    Revocation, Rule, ServiceName, State, UserInfo, Violation,
+};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::{
+    Batch, KeyRange, Limits, Memory, Outcome as Committed, Page, Record, Storage, StorageError,
+};
+
+/// What the issuer does when it is asked for a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Works,
+    Refuses,
+    /// Asks for another login until there is one.
+    WantsLogin,
+    Panics,
+    PanicsAfter,
+    ErrorAfter,
+    HangsAfter,
+    /// Makes it, and answers 200 ms later.
+    Slow,
+    /// Makes it, and answers with the same state each time.
+    SameState,
+    SecretInState,
+    HugeState,
+    /// Makes it, and breaks the contract with an answer that names it.
+    Orphan,
+}
+
+/// A world with credentials in it, and the issuer that makes and destroys them.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) capabilities: Capabilities,
+    pub(crate) state: Mutex<WorldState>,
+}
+
+#[derive(Debug)]
+pub(crate) struct WorldState {
+    /// Which credentials there are: by state, for which intent.
+    pub(crate) credentials: BTreeMap<String, Vec<String>>,
+    pub(crate) request: Request,
+    /// How many more revocations fail.
+    pub(crate) revocations_to_fail: u32,
+    pub(crate) requests: u32,
+    pub(crate) revocations: u32,
+    pub(crate) version: String,
+    pub(crate) logins: Vec<usize>,
+    next: u32,
+}
+
+impl World {
+    pub(crate) fn new(capabilities: Capabilities) -> Arc<Self> {
+        let state = WorldState {
+            credentials: BTreeMap::new(),
+            request: Request::Works,
+            revocations_to_fail: 0,
+            requests: 0,
+            revocations: 0,
+            version: "1".to_owned(),
+            logins: Vec::new(),
+            next: 0,
+        };
+        Arc::new(Self { capabilities, state: Mutex::new(state) })
+    }
+
+    pub(crate) fn plain() -> Arc<Self> {
+        Self::new(Capabilities::MINIMAL)
+    }
+
+    pub(crate) fn set(&self, request: Request) {
+        self.change(|state| state.request = request);
+    }
+
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut WorldState) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// How many credentials there are.
+    pub(crate) fn credentials(&self) -> usize {
+        self.change(|state| state.credentials.values().map(Vec::len).sum())
+    }
+
+    fn make(&self, intent: &str) -> (String, String) {
+        self.change(|world| {
+            if self.capabilities.idempotent
+                && let Some((state, _)) =
+                    world.credentials.iter().find(|(_, of)| of.iter().any(|id| id == intent))
+            {
+                return (state.clone(), format!("value-of-{state}"));
+            }
+            world.next += 1;
+            let value = format!("needle-value-{}", world.next);
+            let state = match world.request {
+                Request::SameState => "the-same-needle-state".to_owned(),
+                Request::SecretInState => format!("state of {value}"),
+                Request::HugeState => "s".repeat(17 << 10),
+                _ => format!("needle-state-{}", world.next),
+            };
+            world.credentials.entry(state.clone()).or_default().push(intent.to_owned());
+            (state, value)
+        })
+    }
+}
+
+#[async_trait]
+impl Issuer for World {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        let version = self.change(|state| state.version.clone());
+        let description = Description::builder(&version)
+            .text("prefix", "p")
+            .set([ParameterDescriptor::mandatory("pub_key", "public key", "the key")])
+            .set([]);
+        let description =
+            if version == "broken" { description.text("A", "").text("prefix", "") } else { description };
+        description.build().map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        let intent = request.context.intent.as_ref().expect("a host says what it intends").as_str();
+        assert_eq!(request.context.configuration.text("prefix"), Some("p"));
+        let behaviour = self.change(|state| {
+            state.requests += 1;
+            state.logins.push(request.context.additional_logins.len());
+            state.request
+        });
+        match behaviour {
+            Request::Refuses => return Err(IssuerError::refused("Sorry, joe.", "joe was denied")),
+            Request::WantsLogin if request.context.additional_logins.is_empty() => {
+                let (provider, message) = ("iam".to_owned(), "Log in there first.".to_owned());
+                return Ok(Outcome::LoginRequired(LoginRequired { provider, message }));
+            }
+            Request::Panics => panic!("needle-in-a-panic"),
+            _ => {}
+        }
+        let (state, value) = self.make(intent);
+        match behaviour {
+            Request::PanicsAfter => panic!("needle-in-a-panic"),
+            Request::ErrorAfter => {
+                Err(IssuerError::system("reach the disk", std::io::Error::other("broken")))
+            }
+            Request::HangsAfter => std::future::pending().await,
+            Request::Orphan => Err(IssuerError::ContractViolation(Box::new(ContractViolation {
+                action: Action::Request,
+                violations: Violation::new("credential", Rule::Missing).into(),
+                orphan: Some(State::new(state)),
+                note: String::new(),
+            }))),
+            _ => {
+                let pause = Duration::from_millis(if behaviour == Request::Slow { 200 } else { 0 });
+                tokio::time::sleep(pause).await;
+                Ok(Issued::new(state).with(CredentialPart::text("password", value)).into())
+            }
+        }
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        tokio::task::yield_now().await;
+        self.change(|world| {
+            world.revocations += 1;
+            if let Some(left) = world.revocations_to_fail.checked_sub(1) {
+                world.revocations_to_fail = left;
+                return Err(IssuerError::refused("Could not revoke.", "the portal is closed"));
+            }
+            world.credentials.remove(revocation.state.as_str());
+            Ok(())
+        })
+    }
+
+    async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, IssuerError> {
+        if !self.capabilities.reconciles {
+            return Err(IssuerError::Unsupported { what: "reconcile" });
+        }
+        let intent = question.context.intent.as_ref().expect("an intent").as_str().to_owned();
+        Ok(self.change(|world| {
+            let made = world.credentials.iter().find(|(_, of)| of.contains(&intent));
+            made.map_or(Reconciled::NothingHappened, |(state, _)| {
+                Reconciled::Made(State::new(state.as_str()))
+            })
+        }))
+    }
+}
+
+/// A clock that tests set.
+#[derive(Debug, Default)]
+pub(crate) struct TestClock(AtomicU64);
+
+impl TestClock {
+    pub(crate) fn advance(&self, by: Duration) -> Timestamp {
+        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+        self.now()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_milliseconds(1_800_000_000_000 + self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Fails from the n-th commit on, as if the process had died there; `applied` says whether
+/// the commit that fails takes effect all the same.
+#[derive(Debug)]
+pub(crate) struct Dying {
+    inner: Arc<dyn Storage>,
+    commits_left: AtomicI64,
+    applied: bool,
+    reads_too: bool,
+}
+
+impl Dying {
+    pub(crate) fn after(
+        inner: &Arc<dyn Storage>,
+        commits: i64,
+        applied: bool,
+        reads_too: bool,
+    ) -> Arc<dyn Storage> {
+        Arc::new(Self { inner: Arc::clone(inner), commits_left: AtomicI64::new(commits), applied, reads_too })
+    }
+
+    fn check(&self) -> Result<(), StorageError> {
+        if self.reads_too && self.commits_left.load(Ordering::SeqCst) < 0 {
+            Err(StorageError::Closed)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[async_trait]
+impl Storage for Dying {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.check()?;
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.check()?;
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed, StorageError> {
+        match self.commits_left.fetch_sub(1, Ordering::SeqCst) {
+            left if left > 0 => self.inner.commit(batch).await,
+            0 if self.applied => {
+                let _ = self.inner.commit(batch).await?;
+                Err(StorageError::Closed)
+            }
+            _ => Err(StorageError::Closed),
+        }
+    }
+}
+
+pub(crate) fn memory() -> Arc<dyn Storage> {
+    Arc::new(Memory::new())
+}
+
+pub(crate) fn ring() -> KeyRing {
+    KeyRing::new([Key::generate().unwrap()]).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> ServiceName {
+    ServiceName::new(text).unwrap()
+}
+
+pub(crate) fn svc() -> ServiceName {
+    name("needle-svc")
+}
+
+pub(crate) fn user(subject: &str) -> Context {
+    Context::new(UserInfo::new("https://needle.example.com", subject).with("groups", "needle-group"))
+}
+
+pub(crate) fn plain_request(subject: &str) -> CredentialRequest {
+    CredentialRequest::new(user(subject))
+}
+
+pub(crate) fn with_key(subject: &str, value: &str) -> CredentialRequest {
+    plain_request(subject).with_parameters(Parameters::new().with("pub_key", value))
+}
+
+pub(crate) fn limits() -> GrantLimits {
+    GrantLimits::default().with_deadline(Duration::from_secs(20)).with_isolation(Isolation::Inline)
+}
+
+pub(crate) fn service(world: &Arc<World>) -> Service {
+    Service::with_issuer(svc(), Arc::clone(world) as Arc<dyn Issuer>).allow_everybody()
+}
+
+/// A named host with one service.
+pub(crate) fn host(storage: &Arc<dyn Storage>, keys: &KeyRing, service: Service) -> GrantsBuilder {
+    Grants::builder(Arc::clone(storage), keys.clone()).host_name("a").limits(limits()).service(service)
+}
+
+pub(crate) async fn start(world: &Arc<World>) -> Grants {
+    host(&memory(), &ring(), service(world)).start().await.unwrap()
+}
+
+pub(crate) fn granted(outcome: Result<GrantOutcome, GrantsError>) -> HandedOver {
+    match outcome.unwrap() {
+        GrantOutcome::Granted(handed) => handed,
+        other => panic!("{other:?}"),
+    }
+}
