@@ -25,11 +25,9 @@ impl IssuerPlugin for CounterPlugin {
     }
 
     fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
-        static HANDLES: AtomicU64 = AtomicU64::new(0);
         Ok(Arc::new(Counter {
             defect: self.0,
             ledger: Ledger::new(&folder(&opening.configuration)?),
-            handle: HANDLES.fetch_add(1, Ordering::Relaxed),
             busy: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             seen: Mutex::default(),
@@ -45,7 +43,6 @@ fn folder(configuration: &Value) -> Result<PathBuf, IssuerError> {
 struct Counter {
     defect: Defect,
     ledger: Ledger,
-    handle: u64,
     busy: AtomicBool,
     calls: AtomicU64,
     /// What only some defects keep in memory.
@@ -56,7 +53,7 @@ impl std::fmt::Debug for Counter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.defect {
             Defect::ShowsTheSecret => write!(f, "Counter({:?})", self.seen),
-            _ => write!(f, "Counter({})", self.handle),
+            _ => f.write_str("Counter"),
         }
     }
 }
@@ -119,7 +116,7 @@ impl Counter {
                 panic!("the host promised a pass phrase");
             }
             D::TrustsTheOperator => {
-                assert!(context.configuration.text("motto") != Some(""), "not configured")
+                assert!(context.configuration.text("motto") != Some(""), "not configured");
             }
             D::KnowsAllUsers => drop(context.user_info.text("email").expect("everybody has an address")),
             D::CutsBytes => drop(phrase.map(|phrase| &phrase[..phrase.len().min(1)])),
@@ -210,7 +207,7 @@ impl Issuer for Counter {
     fn capabilities(&self) -> Capabilities {
         let full = Capabilities::MINIMAL.blocking(true).idempotent(true).reconciles(true);
         match self.defect {
-            Defect::DeclaresByHandle => full.blocking(self.handle % 2 == 0),
+            Defect::DeclaresByWhatItMade => full.blocking(self.ledger.entries().is_empty()),
             Defect::ReconcilesSecretly => full.reconciles(false),
             _ => full,
         }
@@ -245,7 +242,7 @@ impl Issuer for Counter {
             return Err(self.refuse("busy"));
         }
         if self.is(D::FailsWhenBusy) {
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(200));
         }
         for _ in 0..if self.is(D::Strange) { 12 } else { 1 } {
             yield_now().await;
@@ -266,7 +263,7 @@ impl Issuer for Counter {
         match self.defect {
             D::CountsWithoutALock => {
                 number = self.ledger.entries().len() as u64;
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(200));
             }
             D::MakesAnotherForTheIntent => {
                 let hidden =
@@ -308,7 +305,6 @@ impl Issuer for Counter {
             D::Strange if !state.starts_with(" \u{1F511}") => {
                 return Err(IssuerError::invalid("the state", "it is none of mine"));
             }
-            D::GivesOneForEver | D::None => {}
             _ => {}
         }
         self.ledger.remove(state);

@@ -13,7 +13,7 @@ pub(super) enum Defect {
     DescribesByTheClock,
     DescribesWhatItMade,
     OffersASetTwice,
-    DeclaresByHandle,
+    DeclaresByWhatItMade,
     RefusesEverybody,
     NeedsASecretKey,
     NeedsWhatIsOptional,

@@ -31,7 +31,7 @@ pub(super) fn mutants() -> Vec<(&'static str, Mutant<IssuerSubject>)> {
         "ISS-007" subject Defect::DescribesByTheClock,
         "ISS-007" subject Defect::DescribesWhatItMade,
         "ISS-008" subject Defect::OffersASetTwice,
-        "ISS-009" subject Defect::DeclaresByHandle,
+        "ISS-009" subject Defect::DeclaresByWhatItMade,
         "ISS-010" subject Defect::RefusesEverybody,
         "ISS-011" subject Defect::NeedsASecretKey,
         "ISS-012" subject Defect::NeedsWhatIsOptional,
