@@ -280,10 +280,10 @@ mod tests {
 
     #[test]
     fn the_usual_request_fits_a_set() {
-        use keyway_issuers::ParameterDescriptor;
+        use keyway_issuers::{DescriptionBuilder, ParameterDescriptor};
         let mandatory = |key: &str| ParameterDescriptor::mandatory(key, "n", "d");
         let sets = [vec![mandatory("a")], vec![mandatory("b"), mandatory("c")], vec![]];
-        let description = sets.into_iter().fold(Description::builder("1"), |all, set| all.set(set));
+        let description = sets.into_iter().fold(Description::builder("1"), DescriptionBuilder::set);
         let description = description.build().unwrap();
         let entered = |example: IssuerExample| {
             let usual = example.usual(&description);

@@ -119,7 +119,7 @@ impl Counter {
                 panic!("the host promised a pass phrase");
             }
             D::TrustsTheOperator => {
-                assert!(context.configuration.text("motto") != Some(""), "not configured")
+                assert!(context.configuration.text("motto") != Some(""), "not configured");
             }
             D::KnowsAllUsers => drop(context.user_info.text("email").expect("everybody has an address")),
             D::CutsBytes => drop(phrase.map(|phrase| &phrase[..phrase.len().min(1)])),
@@ -210,7 +210,7 @@ impl Issuer for Counter {
     fn capabilities(&self) -> Capabilities {
         let full = Capabilities::MINIMAL.blocking(true).idempotent(true).reconciles(true);
         match self.defect {
-            Defect::DeclaresByHandle => full.blocking(self.handle % 2 == 0),
+            Defect::DeclaresByHandle => full.blocking(self.handle.is_multiple_of(2)),
             Defect::ReconcilesSecretly => full.reconciles(false),
             _ => full,
         }
@@ -245,7 +245,7 @@ impl Issuer for Counter {
             return Err(self.refuse("busy"));
         }
         if self.is(D::FailsWhenBusy) {
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(200));
         }
         for _ in 0..if self.is(D::Strange) { 12 } else { 1 } {
             yield_now().await;
@@ -266,7 +266,7 @@ impl Issuer for Counter {
         match self.defect {
             D::CountsWithoutALock => {
                 number = self.ledger.entries().len() as u64;
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(200));
             }
             D::MakesAnotherForTheIntent => {
                 let hidden =
@@ -308,7 +308,6 @@ impl Issuer for Counter {
             D::Strange if !state.starts_with(" \u{1F511}") => {
                 return Err(IssuerError::invalid("the state", "it is none of mine"));
             }
-            D::GivesOneForEver | D::None => {}
             _ => {}
         }
         self.ledger.remove(state);

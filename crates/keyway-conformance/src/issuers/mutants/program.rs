@@ -54,7 +54,7 @@ impl Program {
     fn reads(&self, sent: &str, by_argument: bool) -> bool {
         let urlsafe = !sent.contains(['+', '/', '=']);
         match self.fault {
-            Fault::ReadsOnlyPadded => sent.len() % 4 == 0,
+            Fault::ReadsOnlyPadded => sent.len().is_multiple_of(4),
             Fault::ReadsOnlyUrlSafe => urlsafe,
             Fault::ReadsPaddedOnInput => by_argument || urlsafe,
             Fault::ReadsArgumentsAlone => by_argument,

@@ -65,7 +65,9 @@ async fn every_action(place: &Place<'_>) -> Result<Vec<(&'static str, Printed)>,
     let request = desk.example()?;
     let options = options.clone().with_intent_id(desk.description.features().idempotent);
     let requested = run(place, "request", by(host::encode_request(&request, &options))).await?;
-    let state = match host::decode_outcome(&requested.output, requested.ended, place.subject().profile) {
+    let outcome = host::decode_outcome(&requested.output, requested.ended, place.subject().profile);
+    desk.keep(&request, &outcome);
+    let state = match outcome {
         Ok(Outcome::Issued(issued)) => issued.state,
         other => other.err().and_then(|error| error.orphan().cloned()).unwrap_or_else(|| State::new("kit")),
     };
@@ -280,11 +282,10 @@ async fn error_output(place: &Place<'_>) -> Result<(), Broken> {
     let mut secrets = vec![token, sent.expose().to_owned()];
     secrets.extend(request.parameters.values().values().filter_map(Json::as_text).map(str::to_owned));
     let printed = run(place, "request", way(&desk.description, sent)).await?;
-    if let Ok(Outcome::Issued(issued)) =
-        host::decode_outcome(&printed.output, printed.ended, place.subject().profile)
-    {
-        secrets.extend(values(&issued));
-        let _ = desk.revoke(&request.context, &issued.state).await;
+    let outcome = host::decode_outcome(&printed.output, printed.ended, place.subject().profile);
+    desk.keep(&request, &outcome);
+    if let Ok(Outcome::Issued(issued)) = &outcome {
+        secrets.extend(values(issued));
     }
     let written = String::from_utf8_lossy(&printed.errors);
     let shows = secrets

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -31,13 +31,15 @@ const CALLERS: usize = 4;
 /// Asks on threads of their own, each with an intent of its own.
 async fn ask_together(place: &Place<'_>) -> Result<Vec<(CredentialRequest, State)>, Broken> {
     let desk = place.desk().await?;
-    let mut answers = Vec::new();
+    let (together, mut answers) = (Arc::new(Barrier::new(CALLERS)), Vec::new());
     for _ in 0..CALLERS {
         let request = desk.example()?;
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let (issuer, asked) = (Arc::clone(&desk.issuer), request.clone());
+        let together = Arc::clone(&together);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            together.wait();
             // Nobody waits any more when another failed first.
             let _ = sender.send(runtime.map(|runtime| runtime.block_on(issuer.request(&asked))));
         });
