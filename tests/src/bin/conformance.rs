@@ -18,14 +18,17 @@ use keyway_conformance::{
     Candidate, Format, Matrix, MatrixRow, Report, RunOptions, front, issuers, metadata, secrets, storage,
 };
 use keyway_core::{Plugins, Registry, Table, plugins};
+use keyway_issuers::State;
 use keyway_process::{ProcessConfiguration, ProfileChoice};
+use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use keyway_tests::rules_page;
 use lexopt::ValueExt as _;
 use serde_json::json;
 
 /// Everything that is linked.
-const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process };
+const PLUGINS: Plugins =
+    plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh };
 
 /// The issuer that this program is when it is run as an executable under test.
 const EXECUTABLE: Plugins = plugins! { keyway_tests::echo_issuer };
@@ -217,6 +220,8 @@ fn issuer(registration: &keyway_core::Registration) -> Result<Option<IssuerSubje
         "echo" => echo(subject),
         // Its executable is this program, run as one: the issuer `echo` again.
         "process" => echo(process(registration.id())?),
+        "ssh-authorized-keys" => authorized_keys(subject),
+        "ssh-ca" => certificates(subject)?,
         _ => subject,
     }))
 }
@@ -226,6 +231,36 @@ fn echo(subject: IssuerSubject) -> IssuerSubject {
     let example = IssuerExample::new().parameter("say", "a word to say").configured("prefix", "kit/");
     let refused = IssuerExample::new().parameter("say", "no").parameter("then", "refuse");
     subject.example(example).refused(refused)
+}
+
+/// A public key that nobody has the other half of.
+const PUBLIC_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti joe@example.org";
+
+/// The lines of a file are the credentials that exist.
+fn authorized_keys(subject: IssuerSubject) -> IssuerSubject {
+    let example = IssuerExample::new().configured("authorized_keys_file", "{scratch}/authorized_keys");
+    let states = |folder: &Path| {
+        let lines = std::fs::read_to_string(folder.join("authorized_keys")).unwrap_or_default();
+        lines.lines().filter_map(|line| line.rsplit(' ').next()).map(State::new).collect()
+    };
+    subject
+        .example(example.clone().parameter("pub_key", PUBLIC_KEY))
+        .refused(example.parameter("pub_key", format!("restrict {PUBLIC_KEY}")))
+        .listing(states)
+}
+
+/// An authority with a key of its own.
+fn certificates(subject: IssuerSubject) -> Result<IssuerSubject, String> {
+    let key = CertificateAuthorityKey::generate().map_err(|error| error.to_string())?;
+    let example = IssuerExample::new()
+        .configured("krl_file", "{scratch}/krl")
+        .configured("principals", "{preferred_username}")
+        .configured("trusted_issuer", "https://issuer.example.com/");
+    Ok(subject
+        .example(example.clone().parameter("pub_key", PUBLIC_KEY))
+        .refused(example.parameter("pub_key", "ssh-dss AAAA"))
+        .lending(move |resources, _| resources.with(key.clone())))
 }
 
 /// The plugin `process`, with an executable that `keyway-executable` made.

@@ -103,7 +103,7 @@ impl LoginKey {
     }
 
     /// Makes an Ed25519 key.
-    fn made(comment: &str) -> Result<Self, IssuerError> {
+    pub(crate) fn made(comment: &str) -> Result<Self, IssuerError> {
         let mut seed = Zeroizing::new([0; 32]);
         state::fill(&mut *seed)?;
         let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&seed));
@@ -115,6 +115,11 @@ impl LoginKey {
     /// The public key, as a line holds it: type and key.
     pub(crate) fn line(&self) -> Result<String, IssuerError> {
         PublicKey::new(self.public.clone(), "").to_openssh().map_err(not_written)
+    }
+
+    /// The private key, if it was made here.
+    pub(crate) fn private_text(&self) -> Option<&str> {
+        self.private.as_deref().map(String::as_str)
     }
 
     pub(crate) const fn public(&self) -> &KeyData {

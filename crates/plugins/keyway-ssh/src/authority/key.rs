@@ -7,6 +7,7 @@ use keyway_issuers::IssuerError;
 use ssh_key::{Algorithm, HashAlg, PrivateKey};
 
 use crate::file::FilePath;
+use crate::key::LoginKey;
 
 /// The key of a certificate authority, for a host that does not keep it in a file: lend
 /// one with [`Opening::with_resources`](keyway_issuers::Opening::with_resources).
@@ -45,6 +46,18 @@ impl CertificateAuthorityKey {
             return Err(InvalidAuthorityKey::Type);
         }
         Ok(Self(Arc::new(key)))
+    }
+
+    /// Makes a new key, for an authority that lives no longer than the host: who trusts it
+    /// is told [its public half](Self::public_key) each time.
+    ///
+    /// # Errors
+    /// [`Unavailable`](IssuerError::Unavailable) when the system's random source is not
+    /// there.
+    pub fn generate() -> Result<Self, IssuerError> {
+        let key = LoginKey::made("certificate authority")?;
+        let text = key.private_text().unwrap_or_default();
+        Self::from_openssh(text).map_err(|fault| IssuerError::system("make a key", fault))
     }
 
     /// The public half in the form of OpenSSH, for `TrustedUserCAKeys`.
@@ -88,6 +101,7 @@ mod tests {
         let key = CertificateAuthorityKey::from_openssh(&*text).unwrap();
         assert!(key.public_key().starts_with("ssh-ed25519 "));
         assert!(format!("{key:?}").starts_with("CertificateAuthorityKey(SHA256:"));
+        assert_ne!(CertificateAuthorityKey::generate().unwrap().public_key(), key.public_key());
         let public = CertificateAuthorityKey::from_openssh(key.public_key());
         assert_eq!(public.unwrap_err(), InvalidAuthorityKey::Format);
     }
