@@ -5,27 +5,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyway_core::{Clock, PluginError, Timestamp};
 use keyway_issuers::{
-    Action, Context, CredentialPart, CredentialRequest, Issued, IssuerError, Outcome, Revocation, Rule,
-    ServiceName, State, UserId, Violation,
+    Action, Context, CredentialPart, CredentialRequest, Issued, IssuerError, Outcome, Rule, ServiceName,
+    State, UserId, Violation,
 };
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use super::error::{Disposal, GrantsError};
+use super::error::GrantsError;
 use super::lease::{Holder, Lease, Sightings};
 use super::ledger::{Begun, Changed, Entry, Ledger};
 use super::limits::GrantLimits;
 use super::machine::{Asked, Doubt, Event, Phase, Refusal, admit, step};
-use super::outcome::{Grant, GrantOutcome, HandedOver, Revoked};
+use super::outcome::{Grant, GrantOutcome, HandedOver};
 use super::record::{GrantId, GrantRecord};
-use super::retry::Retries;
 use super::service::{Ready, RunningService, ServiceView};
-use crate::sealed_records::{RecordError, corrupt};
+use crate::sealed_records::RecordError;
 
 /// How often a step is tried again because another host changed the grant first.
 pub(super) const MAX_ATTEMPTS: u32 = 16;
 /// The longest state that is stored; far beyond what any plugin needs.
-const MAX_STATE_BYTES: usize = 16 << 10;
+pub(super) const MAX_STATE_BYTES: usize = 16 << 10;
 
 /// The engine for issuers: lets users request credentials and revoke them, and goes on after
 /// a crash with what was cut short.
@@ -104,11 +103,11 @@ impl Grants {
             description: ready.description.as_deref(),
             parameters: &request.parameters,
         })?;
-        let entry = match self.begin(running, &request).await? {
-            Intent::New(entry) => entry,
+        let begun = match self.begin(running, &request).await? {
+            Intent::New(begun) => begun,
             Intent::Granted(id) => return Ok(GrantOutcome::Repeated(id)),
         };
-        let (_in_hand, entry) = entry;
+        let (_in_hand, entry) = *begun;
         self.ask(running, &ready, entry, request).await
     }
 
@@ -142,7 +141,7 @@ impl Grants {
             return self.resume(running, in_hand, entry).await;
         }
         match inner.ledger.begin(id, record, running.service.limit).await? {
-            Begun::Stored(entry) => Ok(Intent::New((in_hand, entry))),
+            Begun::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)))),
             Begun::Refused(refusal) => Err(refusal.into()),
             // Another host was asked the same at the same time.
             Begun::Known => Err(Refusal::InFlight.into()),
@@ -165,7 +164,7 @@ impl Grants {
         let idempotent = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().idempotent);
         let now = self.inner.clock.now();
         match self.advance(entry, Event::Resume { now, lease: self.lease(now), idempotent }).await? {
-            Changed::Stored(entry) => Ok(Intent::New((in_hand, entry))),
+            Changed::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)))),
             Changed::Removed | Changed::Overtaken | Changed::Taken => Err(Refusal::InFlight.into()),
         }
     }
@@ -183,9 +182,11 @@ impl Grants {
         };
         request.context.configuration = configuration.clone();
         request.context.intent = Some(entry.id.intent());
-        let asked = request.context.clone();
-        match issuer.request(request).await {
-            Ok(Outcome::Issued(issued)) => self.store(running, entry, issued, asked).await,
+        // Shared, because a credential that is discarded is revoked in the same context.
+        let request = Arc::new(request);
+        let asked = &request.context;
+        match issuer.request(Arc::clone(&request)).await {
+            Ok(Outcome::Issued(made)) => self.store(running, entry, made, asked).await,
             Ok(Outcome::LoginRequired(login)) => {
                 self.nothing_made(entry).await;
                 Ok(GrantOutcome::LoginRequired(login))
@@ -198,7 +199,7 @@ impl Grants {
             Err(error) => match error.orphan().cloned() {
                 // It broke the contract and named its credential: that one is to be revoked.
                 Some(state) => {
-                    let disposal = self.discard(running, entry, state, asked).await?;
+                    let disposal = self.discard(running, entry, state, asked.clone()).await?;
                     warn!(service = %running.service.name, %disposal, error = %error.detail(), "a credential was discarded");
                     Err(GrantsError::Discarded { disposal, error })
                 }
@@ -241,13 +242,13 @@ impl Grants {
         running: &RunningService,
         entry: Entry,
         issued: Issued,
-        asked: Context,
+        asked: &Context,
     ) -> Result<GrantOutcome, GrantsError> {
         let Issued { credential, state } = issued;
         if let Err(violation) = check_state(&state, &credential) {
             // The state must not be stored, so it is revoked from here or not at all.
             let error = IssuerError::violation(Action::Request, violation);
-            let disposal = self.discard_unstored(running, entry, state, asked).await;
+            let disposal = self.discard_unstored(running, entry, state, asked.clone()).await;
             warn!(service = %running.service.name, %disposal, error = %error.detail(), "a credential was discarded");
             return Err(GrantsError::Discarded { disposal, error });
         }
@@ -258,11 +259,11 @@ impl Grants {
             let stored = match self.advance(entry.clone(), event(self.inner.clock.now())).await {
                 Ok(stored) => stored,
                 Err(GrantsError::Refused(_)) => {
-                    let disposal = self.discard_overtaken(running, &entry, state, asked).await;
+                    let disposal = self.discard_overtaken(running, &entry, state, asked.clone()).await;
                     return Err(GrantsError::Overtaken { grant: id, disposal });
                 }
                 Err(GrantsError::Record(error)) => {
-                    return self.not_stored(running, entry, state, credential, asked, error).await;
+                    return self.not_stored(running, entry, state, credential, asked.clone(), error).await;
                 }
                 Err(other) => return Err(other),
             };
@@ -283,277 +284,15 @@ impl Grants {
             match self.again(&entry).await {
                 Ok(Some(current)) => entry = current,
                 Ok(None) => {
-                    let disposal = self.discard_overtaken(running, &entry, state, asked).await;
+                    let disposal = self.discard_overtaken(running, &entry, state, asked.clone()).await;
                     return Err(GrantsError::Overtaken { grant: id, disposal });
                 }
-                Err(error) => return self.not_stored(running, entry, state, credential, asked, error).await,
+                Err(error) => {
+                    return self.not_stored(running, entry, state, credential, asked.clone(), error).await;
+                }
             }
         }
         Err(GrantsError::Contended { attempts: MAX_ATTEMPTS })
-    }
-
-    /// A grant has the state already (decision W6). `None` when that is no longer so.
-    pub(super) async fn settle_taken(
-        &self,
-        running: &RunningService,
-        entry: &Entry,
-        state: &State,
-        credential: Option<&Vec<CredentialPart>>,
-    ) -> Result<Option<Result<GrantOutcome, GrantsError>>, GrantsError> {
-        let ledger = &self.inner.ledger;
-        let Some(twin) = ledger.with_state(&entry.record, state).await? else { return Ok(None) };
-        if twin.id == entry.id {
-            return Ok(None);
-        }
-        let reused = running.service.same_state.reuses(twin.record.state.phase);
-        let (next, outcome) = match credential {
-            Some(credential) if reused => {
-                let handed = HandedOver { grant: twin.id, credential: credential.clone(), reused: true };
-                (None, Ok(GrantOutcome::Granted(handed)))
-            }
-            None if reused => (None, Ok(GrantOutcome::Repeated(twin.id))),
-            _ => {
-                let seen = step(Some(&twin.record.state), Event::OrphanSeen)?;
-                (seen.state, Err(GrantsError::StateTaken { grant: twin.id }))
-            }
-        };
-        Ok(match ledger.remove(entry, Some((&twin, next))).await? {
-            Changed::Removed => {
-                if outcome.is_err() {
-                    warn!(service = %running.service.name, grant = %twin.id, "the plugin returned the state of a grant that exists; its credential is an orphan");
-                }
-                Some(outcome)
-            }
-            Changed::Stored(_) | Changed::Overtaken | Changed::Taken => None,
-        })
-    }
-
-    /// Gets rid of a credential whose state can be stored: durably, and at once if possible.
-    async fn discard(
-        &self,
-        running: &RunningService,
-        mut entry: Entry,
-        state: State,
-        asked: Context,
-    ) -> Result<Disposal, GrantsError> {
-        if state.as_str().len() > MAX_STATE_BYTES {
-            return Ok(self.discard_unstored(running, entry, state, asked).await);
-        }
-        for _ in 0..MAX_ATTEMPTS {
-            let now = self.inner.clock.now();
-            let event = Event::Discard { now, credential: state.clone(), lease: self.lease(now) };
-            match self.advance(entry.clone(), event).await {
-                Ok(Changed::Stored(entry)) => {
-                    return Ok(match self.carry_out_revocation(running, entry, asked).await {
-                        Ok(()) => Disposal::Revoked,
-                        Err(_) => Disposal::ToBeRevoked,
-                    });
-                }
-                Ok(Changed::Taken) => {
-                    if self.settle_taken(running, &entry, &state, None).await?.is_some() {
-                        return Ok(Disposal::SharesState);
-                    }
-                }
-                Ok(Changed::Overtaken | Changed::Removed) => {}
-                Err(GrantsError::Record(_)) => {
-                    return Ok(self.discard_unstored(running, entry, state, asked).await);
-                }
-                Err(_) => return Ok(self.discard_overtaken(running, &entry, state, asked).await),
-            }
-            match self.again(&entry).await? {
-                Some(current) => entry = current,
-                None => return Ok(self.discard_overtaken(running, &entry, state, asked).await),
-            }
-        }
-        Err(GrantsError::Contended { attempts: MAX_ATTEMPTS })
-    }
-
-    /// Gets rid of a credential whose state is not stored and cannot be: the plugin is asked
-    /// from here, several times.
-    async fn discard_unstored(
-        &self,
-        running: &RunningService,
-        entry: Entry,
-        state: State,
-        asked: Context,
-    ) -> Disposal {
-        let id = entry.id;
-        let disposal = self.discard_overtaken(running, &entry, state, asked).await;
-        let event = match disposal {
-            Disposal::Revoked => Event::NothingMade,
-            _ => Event::Unanswered {
-                now: self.inner.clock.now(),
-                doubt: Doubt::NotDiscarded,
-                reconcile_at: None,
-            },
-        };
-        if let Err(error) = self.settle(entry, &event).await {
-            warn!(grant = %id, error = %error.detail(), "what became of a discarded credential could not be stored; its intent stays");
-        }
-        disposal
-    }
-
-    /// Revokes a credential, unless a grant has its state; bounded by number and time.
-    async fn discard_overtaken(
-        &self,
-        running: &RunningService,
-        entry: &Entry,
-        state: State,
-        mut asked: Context,
-    ) -> Disposal {
-        let Some(issuer) = &running.issuer else { return Disposal::NotRevoked };
-        asked.intent = Some(revocation_of(entry.id));
-        let retries: Retries = self.inner.limits.discards;
-        let begun = tokio::time::Instant::now();
-        for failures in 1.. {
-            // Nothing is revoked that may be somebody's (decision W6).
-            match self.inner.ledger.with_state(&entry.record, &state).await {
-                Ok(None) => {}
-                Ok(Some(_)) => return Disposal::SharesState,
-                Err(_) => return Disposal::NotRevoked,
-            }
-            let error = match issuer.revoke(Revocation::new(asked.clone(), state.clone())).await {
-                Ok(()) => return Disposal::Revoked,
-                Err(error) => error,
-            };
-            let wait = retries.wait(failures, error.kind().retry_after(), jitter());
-            if failures >= retries.attempts || begun.elapsed() + wait > retries.within {
-                warn!(grant = %entry.id, error = %error.detail(), "a credential that nobody has could not be revoked");
-                break;
-            }
-            tokio::time::sleep(wait).await;
-        }
-        Disposal::NotRevoked
-    }
-
-    /// The storage engine failed where the grant was to be stored. Whether it did all the same
-    /// is looked up; if it did not, the credential just made is revoked (decision W6).
-    async fn not_stored(
-        &self,
-        running: &RunningService,
-        entry: Entry,
-        state: State,
-        credential: Vec<CredentialPart>,
-        asked: Context,
-        error: RecordError,
-    ) -> Result<GrantOutcome, GrantsError> {
-        let grant = entry.id;
-        match self.again(&entry).await {
-            Ok(Some(current))
-                if current.record.state.phase == Phase::Granted
-                    && current.record.state.credential.as_ref() == Some(&state) =>
-            {
-                Ok(GrantOutcome::Granted(HandedOver { grant, credential, reused: false }))
-            }
-            Ok(current) => {
-                let disposal = self.discard_unstored(running, current.unwrap_or(entry), state, asked).await;
-                warn!(service = %running.service.name, %grant, %disposal, error = %error.detail(), "a grant could not be stored");
-                Err(GrantsError::NotStored { disposal, error })
-            }
-            // The intent stays, and is looked into when the storage engine is back.
-            Err(_) => Err(GrantsError::NotStored { disposal: Disposal::NotRevoked, error }),
-        }
-    }
-
-    /// Destroys a credential of this user's. Doing it again is no error (decision W6).
-    ///
-    /// The context says who asks; the configuration is replaced by that of the service.
-    /// Neither the gate nor whether the service is enabled plays a part.
-    ///
-    /// # Errors
-    /// [`GrantsError::NotRevoked`] when the plugin failed: the grant is kept, and tried again
-    /// by [`run_due`](Self::run_due) or by whoever asks again. [`Refusal::InFlight`],
-    /// [`Refusal::BeingRevoked`] and [`Refusal::Undecided`] when it cannot be revoked now,
-    /// [`Refusal::NoService`] when its service is gone, [`Refusal::Disabled`] when the
-    /// service's plugin could not be opened or its configuration does not fit.
-    ///
-    /// # Cancel safety
-    /// A dropped future leaves the grant as it was, gone, or as being revoked; then it is
-    /// tried again.
-    pub async fn revoke(&self, grant: GrantId, context: Context) -> Result<Revoked, GrantsError> {
-        let inner = &self.inner;
-        let Some(entry) = inner.ledger.load(&inner.ledger.user_mark(&context.user), grant).await? else {
-            return Ok(Revoked::NotThere);
-        };
-        if entry.record.user != context.user {
-            return Err(RecordError::from(corrupt("the owner of a grant")).into());
-        }
-        let Some(running) = inner.services.get(&entry.record.service) else {
-            return self.revoke_without_service(entry).await;
-        };
-        let Some(_in_hand) = self.take_in_hand(grant) else { return Err(Refusal::BeingRevoked.into()) };
-        if entry.record.state.phase == Phase::Revoking && !self.may_take(&entry) {
-            return Err(Refusal::BeingRevoked.into());
-        }
-        if running.issuer.is_none() || running.ready().configuration.is_none() {
-            return Err(Refusal::Disabled.into());
-        }
-        let now = inner.clock.now();
-        match self.advance(entry, Event::Revoke { now, lease: self.lease(now) }).await? {
-            Changed::Stored(entry) => {
-                self.carry_out_revocation(running, entry, context).await.map(|()| Revoked::Destroyed)
-            }
-            Changed::Removed => Ok(Revoked::Destroyed),
-            Changed::Overtaken | Changed::Taken => Err(Refusal::BeingRevoked.into()),
-        }
-    }
-
-    async fn revoke_without_service(&self, entry: Entry) -> Result<Revoked, GrantsError> {
-        if !self.inner.drops_missing {
-            return Err(Refusal::NoService.into());
-        }
-        warn!(grant = %entry.id, service = %entry.record.service, "a grant of a missing service is forgotten; its credential may live on");
-        match self.inner.ledger.change(entry, None).await? {
-            Changed::Removed => Ok(Revoked::Dropped),
-            Changed::Stored(_) | Changed::Overtaken | Changed::Taken => Err(Refusal::BeingRevoked.into()),
-        }
-    }
-
-    /// Asks the plugin to destroy the credential of a grant that is being revoked and leased
-    /// by this run.
-    pub(super) async fn carry_out_revocation(
-        &self,
-        running: &RunningService,
-        mut entry: Entry,
-        mut context: Context,
-    ) -> Result<(), GrantsError> {
-        let inner = &self.inner;
-        let ready = running.ready();
-        let (Some(issuer), Some(configuration)) = (&running.issuer, &ready.configuration) else {
-            return Err(Refusal::Disabled.into());
-        };
-        context.configuration = configuration.clone();
-        context.intent = Some(revocation_of(entry.id));
-        loop {
-            let credential =
-                entry.record.state.credential.clone().ok_or_else(|| corrupt("a grant without state"))?;
-            let (orphans, since) = (entry.record.state.orphans, entry.record.state.since);
-            let answer = issuer.revoke(Revocation::new(context.clone(), credential)).await;
-            let now = inner.clock.now();
-            let Err(error) = answer else {
-                match self.settle(entry, &Event::Revoked { now, orphans }).await? {
-                    None => return Ok(()),
-                    Some(again) if again.record.state.phase == Phase::Revoking => {
-                        // The plugin made the same again meanwhile: once more.
-                        let now = inner.clock.now();
-                        let claim = Event::Claim { lease: self.lease(now), now, reconciles: false };
-                        match self.advance(again, claim).await? {
-                            Changed::Stored(claimed) => entry = claimed,
-                            _ => return Err(Refusal::BeingRevoked.into()),
-                        }
-                        continue;
-                    }
-                    Some(_) => return Err(Refusal::BeingRevoked.into()),
-                }
-            };
-            let (grant, failures) = (entry.id, entry.record.state.failures + 1);
-            let retry_at =
-                inner.limits.retries.next(since, now, failures, error.kind().retry_after(), jitter());
-            warn!(service = %running.service.name, %grant, failures, error = %error.detail(), "a credential was not revoked");
-            // Only if the lease still holds: otherwise somebody else counts and decides.
-            self.advance(entry, Event::NotRevoked { now, retry_at }).await?;
-            return Err(GrantsError::NotRevoked { grant, failures, retry_at, error });
-        }
     }
 
     /// All grants of a user, also those that are being requested or revoked, and those of
@@ -661,7 +400,7 @@ impl Grants {
 
 /// What a request goes on with.
 enum Intent {
-    New((InHand, Entry)),
+    New(Box<(InHand, Entry)>),
     Granted(GrantId),
 }
 

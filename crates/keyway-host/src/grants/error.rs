@@ -130,9 +130,10 @@ impl GrantsError {
     /// What to tell the user. It says nothing about the inside (WaTTS seed, key `user_msg`).
     pub fn user_message(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
-            Self::Issuer(error) | Self::Uncertain { error, .. } => return error.user_message(),
-            Self::NotRevoked { error, .. } => return error.user_message(),
-            Self::Discarded { error, .. } => return error.user_message(),
+            Self::Issuer(error)
+            | Self::Uncertain { error, .. }
+            | Self::NotRevoked { error, .. }
+            | Self::Discarded { error, .. } => return error.user_message(),
             Self::Refused(refusal) => match refusal {
                 Refusal::NoService => "There is no such service. Please contact the administrator.",
                 Refusal::NotAllowed => "You are not allowed to use this service.",

@@ -46,7 +46,7 @@ impl GuardedIssuer {
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
-        self.guard.look("capabilities", |issuer| issuer.capabilities()).unwrap_or(Capabilities::MINIMAL)
+        self.guard.look("capabilities", Issuer::capabilities).unwrap_or(Capabilities::MINIMAL)
     }
 
     pub(super) async fn describe(&self) -> Result<Description, IssuerError> {
@@ -54,7 +54,7 @@ impl GuardedIssuer {
         self.call(Action::Parameter, work).await
     }
 
-    pub(super) async fn request(&self, request: CredentialRequest) -> Result<Outcome, IssuerError> {
+    pub(super) async fn request(&self, request: Arc<CredentialRequest>) -> Result<Outcome, IssuerError> {
         let work = |issuer: Arc<dyn Issuer>| async move { issuer.request(&request).await };
         self.call(Action::Request, work).await
     }

@@ -332,7 +332,8 @@ fn step_existing(state: &GrantState, event: Event) -> Result<Step, Refusal> {
             keep(GrantState { values_lost: state.values_lost && values_lost, ..state.clone() })
         }
         (Intended | Indeterminate, Event::NothingMade)
-        | (Indeterminate, Event::Decide { decision: Decision::NothingThere, .. }) => gone,
+        // A person may also give up on a plugin or a service that will not come back.
+        | (Indeterminate | Granted | Revoking, Event::Decide { decision: Decision::NothingThere, .. }) => gone,
         (Intended, Event::Unanswered { reconcile_at: Some(at), .. }) => {
             keep(GrantState { failures: state.failures + 1, next: Some(at), lease: None, ..state.clone() })
         }
@@ -392,8 +393,6 @@ fn step_existing(state: &GrantState, event: Event) -> Result<Step, Refusal> {
             values_lost: true,
             ..GrantState::new(Granted, now)
         }),
-        // Giving up on a plugin or a service that will not come back.
-        (Granted | Revoking, Event::Decide { decision: Decision::NothingThere, .. }) => gone,
         (_, event) => Err(state.refusal(&event)),
     }
 }

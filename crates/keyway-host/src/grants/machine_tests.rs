@@ -22,7 +22,7 @@ enum Answer {
     Done,
     Refused,
     /// It did it, and the answer broke the contract but names the credential.
-    BadAnswer,
+    Garbled,
     /// It did it, and nobody heard of it.
     LostAfter,
     /// It did not, and nobody heard of it.
@@ -120,7 +120,7 @@ impl Life {
                     self.step(Event::NothingMade);
                 }
             }
-            Answer::BadAnswer => {
+            Answer::Garbled => {
                 let credential = self.make();
                 self.step(Event::Discard { now, credential, lease: lease(1) });
                 self.revoke(Answer::Done);
@@ -142,10 +142,10 @@ impl Life {
     fn reconcile(&mut self, answer: Answer) {
         let now = now();
         match (answer, self.made.keys().next().cloned()) {
-            (Answer::Done | Answer::BadAnswer, Some(state)) => {
+            (Answer::Done | Answer::Garbled, Some(state)) => {
                 self.step(Event::Issued { now, credential: State::new(state), values_lost: true });
             }
-            (Answer::Done | Answer::BadAnswer, None) => {
+            (Answer::Done | Answer::Garbled, None) => {
                 self.step(Event::NothingMade);
             }
             (Answer::Refused | Answer::LostAfter | Answer::LostBefore, _) => {
@@ -163,7 +163,7 @@ impl Life {
                 self.made.remove(credential.as_str());
                 self.step(Event::Revoked { now: now(), orphans: state.orphans });
             }
-            Answer::LostAfter | Answer::BadAnswer => {
+            Answer::LostAfter | Answer::Garbled => {
                 self.made.remove(credential.as_str());
                 self.step(Event::NotRevoked { now: now(), retry_at: None });
             }
@@ -190,7 +190,7 @@ fn any_act() -> impl Strategy<Value = (Act, Answer)> {
     let answer = prop::sample::select(vec![
         Answer::Done,
         Answer::Refused,
-        Answer::BadAnswer,
+        Answer::Garbled,
         Answer::LostAfter,
         Answer::LostBefore,
         Answer::CrashAfter,

@@ -126,6 +126,7 @@
 //! * Rolling back the storage engine to an older copy is not detected.
 
 mod builder;
+mod disposal;
 mod driver;
 mod error;
 mod issuer;
@@ -137,6 +138,7 @@ mod outcome;
 mod record;
 mod recovery;
 mod retry;
+mod revocation;
 mod service;
 
 pub use crate::guard::Isolation;

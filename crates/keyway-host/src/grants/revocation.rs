@@ -1,0 +1,117 @@
+//! Destroying credentials.
+
+use keyway_core::PluginError;
+use keyway_issuers::{Context, Revocation};
+use tracing::warn;
+
+use super::driver::{Grants, jitter, revocation_of};
+use super::error::GrantsError;
+use super::ledger::{Changed, Entry};
+use super::machine::{Event, Phase, Refusal};
+use super::outcome::Revoked;
+use super::record::GrantId;
+use super::service::RunningService;
+use crate::sealed_records::corrupt;
+
+impl Grants {
+    /// Destroys a credential of this user's. Doing it again is no error (decision W6).
+    ///
+    /// The context says who asks; the configuration is replaced by that of the service.
+    /// Neither the gate nor whether the service is enabled plays a part.
+    ///
+    /// # Errors
+    /// [`GrantsError::NotRevoked`] when the plugin failed: the grant is kept, and tried again
+    /// by [`run_due`](Self::run_due) or by whoever asks again. [`Refusal::InFlight`],
+    /// [`Refusal::BeingRevoked`] and [`Refusal::Undecided`] when it cannot be revoked now,
+    /// [`Refusal::NoService`] when its service is gone, [`Refusal::Disabled`] when the
+    /// service's plugin could not be opened or its configuration does not fit.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the grant as it was, gone, or as being revoked; then it is
+    /// tried again.
+    pub async fn revoke(&self, grant: GrantId, context: Context) -> Result<Revoked, GrantsError> {
+        let inner = &self.inner;
+        let Some(entry) = inner.ledger.load(&inner.ledger.user_mark(&context.user), grant).await? else {
+            return Ok(Revoked::NotThere);
+        };
+        if entry.record.user != context.user {
+            return Err(corrupt("the owner of a grant").into());
+        }
+        let Some(running) = inner.services.get(&entry.record.service) else {
+            return self.revoke_without_service(entry).await;
+        };
+        let Some(_in_hand) = self.take_in_hand(grant) else { return Err(Refusal::BeingRevoked.into()) };
+        if entry.record.state.phase == Phase::Revoking && !self.may_take(&entry) {
+            return Err(Refusal::BeingRevoked.into());
+        }
+        if running.issuer.is_none() || running.ready().configuration.is_none() {
+            return Err(Refusal::Disabled.into());
+        }
+        let now = inner.clock.now();
+        match self.advance(entry, Event::Revoke { now, lease: self.lease(now) }).await? {
+            Changed::Stored(entry) => {
+                self.carry_out_revocation(running, entry, context).await.map(|()| Revoked::Destroyed)
+            }
+            Changed::Removed => Ok(Revoked::Destroyed),
+            Changed::Overtaken | Changed::Taken => Err(Refusal::BeingRevoked.into()),
+        }
+    }
+
+    async fn revoke_without_service(&self, entry: Entry) -> Result<Revoked, GrantsError> {
+        if !self.inner.drops_missing {
+            return Err(Refusal::NoService.into());
+        }
+        warn!(grant = %entry.id, service = %entry.record.service, "a grant of a missing service is forgotten; its credential may live on");
+        match self.inner.ledger.change(entry, None).await? {
+            Changed::Removed => Ok(Revoked::Dropped),
+            Changed::Stored(_) | Changed::Overtaken | Changed::Taken => Err(Refusal::BeingRevoked.into()),
+        }
+    }
+
+    /// Asks the plugin to destroy the credential of a grant that is being revoked and leased
+    /// by this run.
+    pub(super) async fn carry_out_revocation(
+        &self,
+        running: &RunningService,
+        mut entry: Entry,
+        mut context: Context,
+    ) -> Result<(), GrantsError> {
+        let inner = &self.inner;
+        let ready = running.ready();
+        let (Some(issuer), Some(configuration)) = (&running.issuer, &ready.configuration) else {
+            return Err(Refusal::Disabled.into());
+        };
+        context.configuration = configuration.clone();
+        context.intent = Some(revocation_of(entry.id));
+        loop {
+            let credential =
+                entry.record.state.credential.clone().ok_or_else(|| corrupt("a grant without state"))?;
+            let (orphans, since) = (entry.record.state.orphans, entry.record.state.since);
+            let answer = issuer.revoke(Revocation::new(context.clone(), credential)).await;
+            let now = inner.clock.now();
+            let Err(error) = answer else {
+                match self.settle(entry, &Event::Revoked { now, orphans }).await? {
+                    None => return Ok(()),
+                    Some(again) if again.record.state.phase == Phase::Revoking => {
+                        // The plugin made the same again meanwhile: once more.
+                        let now = inner.clock.now();
+                        let claim = Event::Claim { lease: self.lease(now), now, reconciles: false };
+                        match self.advance(again, claim).await? {
+                            Changed::Stored(claimed) => entry = claimed,
+                            _ => return Err(Refusal::BeingRevoked.into()),
+                        }
+                        continue;
+                    }
+                    Some(_) => return Err(Refusal::BeingRevoked.into()),
+                }
+            };
+            let (grant, failures) = (entry.id, entry.record.state.failures + 1);
+            let retry_at =
+                inner.limits.retries.next(since, now, failures, error.kind().retry_after(), jitter());
+            warn!(service = %running.service.name, %grant, failures, error = %error.detail(), "a credential was not revoked");
+            // Only if the lease still holds: otherwise somebody else counts and decides.
+            self.advance(entry, Event::NotRevoked { now, retry_at }).await?;
+            return Err(GrantsError::NotRevoked { grant, failures, retry_at, error });
+        }
+    }
+}
