@@ -44,9 +44,9 @@ pub(super) fn run<T>(work: impl Future<Output = Result<T, Class>>) -> Result<T, 
 /// one where the vector has none.
 pub(super) fn description(sets: &Value) -> Result<Description, Class> {
     let mut builder = Description::builder("1.0.0");
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    for set in list(sets) {
-        builder = builder.set(list(&set).iter().map(|parameter| {
+    for set in sets.as_array().into_iter().flatten() {
+        let set = set.as_array().ok_or(Class::Invalid)?;
+        builder = builder.set(set.iter().map(|parameter| {
             let key = parameter["key"].as_str().unwrap_or_default();
             ParameterDescriptor {
                 mandatory: parameter["mandatory"].as_bool().unwrap_or(false),

@@ -24,8 +24,8 @@ fn judged(input: &Input) -> oracle::Judged {
             _ => oracle::accepts(input.get("input")),
         };
     };
-    let line = raw.strip_suffix('\n').map_or(raw, |line| line.strip_suffix('\r').unwrap_or(line));
-    let line = if raw.ends_with('\n') { line } else { raw.strip_suffix('\r').unwrap_or(raw) };
+    let line = raw.strip_suffix('\n').unwrap_or(raw);
+    let line = line.strip_suffix('\r').unwrap_or(line);
     let spelling = (!base64_oracle::is_plain(raw)).then_some("W1");
     let Some(json) = base64_oracle::decode(line).map(String::from_utf8) else { return (false, spelling) };
     let Ok(json) = json else { return (false, Some("W2")) };

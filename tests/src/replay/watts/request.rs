@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::desk::{self, Desk};
 use super::script::{Run, Script, filling, hangs};
 use super::told;
+use super::wire::is_large;
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::oracle::watts::gate::{Fit, Sets};
 use crate::replay::oracle::watts::{Answer, Reading};
@@ -168,7 +169,9 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
         )
     };
     if let Some(answer) = gate(input, &scene) {
-        return [answer, None];
+        // Where the real host lets it through, it stores something.
+        let left = answer.as_ref().map(|answer| Ruling::new(answer.decision, records(before, None, 0, &[])));
+        return [answer, left];
     }
     if let Some(command) = scene.command() {
         // There is no shell here (decision W7).
@@ -187,6 +190,8 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     let is_taken = |state: &str| scene.preload.iter().any(|known| known == state);
     // A session without a token passes the gate, which asks for none (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
+    // What bounds the real host is how it starts programs; it is no part of the wire.
+    let decision = decision.or(is_large(input).then_some("W1"));
     match answer {
         Answer::Issued(entries, state) if !is_taken(&state) || scene.is_true("allow_same_state") => {
             let mut demanded = json!({ "granted": entries });

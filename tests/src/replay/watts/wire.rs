@@ -33,6 +33,11 @@ const LARGE: usize = 48_500;
 /// And of so many for an argument, whoever starts the program.
 const ARGUMENT: usize = 90_000;
 
+/// Whether the parameters are more than the real host can send.
+pub(super) fn is_large(input: &Input) -> bool {
+    input.get("params").to_string().len() >= LARGE
+}
+
 /// The claims of a login. `None` when issuer or subject is no text.
 fn login(issuer: &Value, subject: &Value) -> Option<UserInfo> {
     let claims: JsonObject =
@@ -163,7 +168,7 @@ impl Adapter for Wire {
         if action == "revoke" && !input.get("cred_state").is_string() && !input.get("cred_state").is_null() {
             return refused("W8");
         }
-        if (LARGE..ARGUMENT).contains(&input.get("params").to_string().len()) {
+        if is_large(input) && input.get("params").to_string().len() < ARGUMENT {
             // What bounds the real host is how it starts programs; it is no part of the wire.
             let is_written = |told: &Value| told["wire"].is_string();
             let way = |told: &Value| told["channel"].is_string();

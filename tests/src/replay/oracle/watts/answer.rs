@@ -264,3 +264,43 @@ fn part(part: &Plain, lenient: bool) -> Option<(Value, bool)> {
     }
     Some((entry.into(), is_plain))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, success: bool) -> [Reading; 2] {
+        [true, false].map(|lenient| request(Printed { text, success, lenient }))
+    }
+
+    #[test]
+    fn the_profiles_differ_where_decisions_say_so() {
+        let good =
+            r#"{"result": "ok", "credential": [{"name": "n", "type": "text", "value": "v"}], "state": "s"}"#;
+        let entry = json!({ "name": "n", "type": "text", "value": "v" });
+        let issued = Reading::new(Answer::Issued(vec![entry], "s".to_owned()), None);
+        assert_eq!(read(good, true), [issued.clone(), issued.clone()]);
+        let orphan = |class| Reading::new(Answer::Broken(class, Some("s".to_owned())), Some("W2"));
+        assert_eq!(read(good, false), [issued.clone(), orphan(Class::BadResult)]);
+        assert_eq!(read(&format!("{good} bye"), true), [issued, orphan(Class::BadJson)]);
+    }
+
+    #[test]
+    fn what_both_refuse() {
+        for (text, class, decision) in [
+            ("bye", Class::BadJson, None),
+            ("[]", Class::NotAnObject, None),
+            ("{}", Class::MissingResult, None),
+            (r#"{"result": "OK"}"#, Class::BadResult, Some("W3")),
+            (r#"{"result": "ok", "credential": [], "state": 5}"#, Class::BadResult, Some("W8")),
+            (r#"{"result": "error"}"#, Class::BadError, None),
+            (r#"{"result": "oidc_login", "provider": null, "msg": "m"}"#, Class::BadResult, Some("W3")),
+        ] {
+            let broken = Reading::broken(class, decision);
+            assert_eq!(read(text, true), [broken.clone(), broken], "{text}");
+        }
+        let text = r#"{"result": "ok", "credential": [{"name": "", "type": "text", "value": "12345678"}], "state": "a12345678"}"#;
+        let leaking = Reading::new(Answer::Leaking("a12345678".to_owned()), Some("W8"));
+        assert_eq!(read(text, true), [leaking.clone(), leaking]);
+    }
+}

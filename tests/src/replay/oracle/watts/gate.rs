@@ -62,3 +62,28 @@ impl Sets {
 pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_decide_and_values_are_texts() {
+        let sets =
+            json!([[{"key": "a", "mandatory": true}, {"key": "b"}], [{"key": "c", "mandatory": false}]]);
+        let sets = Sets::of(&sets).unwrap();
+        let fit = |parameters: Value| sets.fit(parameters.as_object().unwrap());
+        assert_eq!(fit(json!({"a": ""})), Fit::Fits);
+        assert_eq!(fit(json!({"a": "1", "b": "2"})), Fit::Fits);
+        assert_eq!(fit(json!({})), Fit::Fits);
+        assert_eq!(fit(json!({"b": "2"})), Fit::No);
+        assert_eq!(fit(json!({"a": "1", "c": "2"})), Fit::No);
+        assert_eq!(fit(json!({"a": null})), Fit::WrongType);
+        assert_eq!(Sets::empty().fit(&Map::new()), Fit::Fits);
+        for bad in [json!([[{"key": "A"}]]), json!([[{"key": "a"}, {"key": "a"}]]), json!([[1]]), json!({})] {
+            assert_eq!(Sets::of(&bad), None, "{bad}");
+        }
+    }
+}

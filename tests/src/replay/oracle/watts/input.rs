@@ -79,3 +79,34 @@ fn is_text(keys: &Map<String, Value>, key: &str) -> bool {
 fn is_token(keys: &Map<String, Value>) -> bool {
     keys.get("access_token").is_none_or(|token| token.is_string() || token.is_null())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_key_of_a_call_counts() {
+        let good = json!({
+            "action": "request", "watts_version": "1", "watts_userid": "e30", "cred_state": "undefined",
+            "conf_params": {"a": "x", "b": true}, "params": {}, "user_info": {"iss": "i", "sub": "s"},
+            "additional_logins": [{"user_info": {"iss": "i", "sub": "s"}}],
+        });
+        assert_eq!(accepts(&good), (true, None));
+        let with = |key: &str, value: Value| {
+            let mut input = good.clone();
+            input[key] = value;
+            accepts(&input)
+        };
+        for key in good.as_object().unwrap().keys() {
+            assert!(!with(key, json!(5)).0, "{key}");
+        }
+        assert_eq!(with("conf_params", json!({"a": 1})), (false, Some("W4")));
+        assert_eq!(with("intent_id", json!("a b")), (false, Some("R2")));
+        assert_eq!(with("additional_logins", json!([{}])), (false, Some("W3")));
+        let claims = json!([{"user_info": {"iss": "i", "sub": "s", "groups": []}}]);
+        assert_eq!(with("additional_logins", claims), (true, Some("W1")));
+        assert_eq!(accepts(&json!({"action": "parameter", "watts_version": "1"})), (true, None));
+    }
+}
