@@ -73,7 +73,7 @@ impl fmt::Debug for Printed {
 /// A way to run one executable, once for each call.
 ///
 /// The feature `executables` runs real ones
-/// ([`IssuerSubject::process`](super::IssuerSubject::process)).
+/// (`IssuerSubject::process`).
 #[async_trait]
 pub trait Executable: fmt::Debug + Send + Sync {
     /// Runs it to its end.
