@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use keyway_conformance::{Clause, Subject, Suite, metadata, secrets, storage};
+use keyway_conformance::{Clause, Subject, Suite, issuers, metadata, secrets, storage};
 
 /// What the page says of one suite.
 struct Section {
@@ -28,10 +28,11 @@ impl Section {
     }
 }
 
-fn sections() -> [Section; 3] {
+fn sections() -> [Section; 4] {
     [
         Section::new("Metadata", &metadata::suite()),
         Section::new("Secret stores", &secrets::suite()),
+        Section::new("Issuers", &issuers::suite()),
         Section::new("Storage engines", &storage::suite()),
     ]
 }

@@ -32,7 +32,79 @@ fn everything_that_is_linked_is_there() {
     let run = conformance(&["--rule", "MET-001", "--format", "json"]);
     let rows: Vec<serde_json::Value> = serde_json::from_slice(&run.stdout).unwrap();
     let plugins: Vec<_> = rows.iter().map(|row| row["plugin"].as_str().unwrap()).collect();
-    assert_eq!(plugins, ["convection-generic", "convection-passdb", "generic", "passdb"]);
+    assert_eq!(plugins, ["convection-generic", "convection-passdb", "echo", "generic", "passdb", "process"]);
+}
+
+#[test]
+fn an_executable_is_run_through_its_suite() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = folder.path().join("request.json");
+    std::fs::write(
+        &request,
+        r#"{"params": {"say": "a word to say"}, "conf_params": {"prefix": "{scratch}"}}"#,
+    )
+    .unwrap();
+    let request = request.to_str().unwrap();
+    let echo = env!("CARGO_BIN_EXE_echo-issuer");
+    let run = conformance(&["--exec", echo, "--idempotent", "--request", request, "--format", "json"]);
+    assert!(run.status.success(), "{}", said(&run));
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&run.stdout).unwrap();
+    let of = |rule: &str| rows.iter().find(|row| row["rule"] == rule).unwrap();
+    assert!(rows.iter().all(|row| row["plugin"] == "echo-issuer" && row["kind"] == "issuer"));
+    for passed in ["ISS-001", "ISS-060", "ISS-101", "ISS-106"] {
+        assert_eq!(of(passed)["verdict"], "passed");
+    }
+    assert_eq!(of("ISS-019")["verdict"], "skipped", "no refused example was named");
+}
+
+#[test]
+fn an_executable_that_is_none_is_caught() {
+    let run = conformance(&["--exec", "/bin/true", "--allow-argv"]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(
+        said(&run).contains("failed   ISS-001") && said(&run).contains("failed   ISS-101"),
+        "{}",
+        said(&run)
+    );
+}
+
+#[test]
+fn an_old_executable_passes_only_leniently() {
+    // It prints more than its object, and ends with another status.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("old.sh");
+    std::fs::write(
+        &file,
+        r#"
+        input=$(printf '%s' "$1" | tr -- '-_' '+/' | sed 's/=*$//')
+        while [ $((${#input} % 4)) -ne 0 ]; do input="$input="; done
+        case $(printf '%s' "$input" | base64 -d 2>/dev/null) in
+        *'"action":"parameter"'*)
+            echo '{"result":"ok","version":"1","conf_params":[],"request_params":[[]]} more' ;;
+        *'"action":"request"'*)
+            echo '{"result":"ok","state":"old","credential":[{"name":"n","type":"text","value":1}]} more' ;;
+        *'"action":"revoke"'*)
+            echo '{"result":"ok"} more' ;;
+        *) echo '{"result":"error","user_msg":"Sorry.","log_msg":"no such action"} more' ;;
+        esac
+        exit 3
+        "#,
+    )
+    .unwrap();
+    let exec =
+        ["--exec", "/bin/sh", "--argument", file.to_str().unwrap(), "--allow-argv", "--rule", "ISS-10"];
+    let strict = conformance(&exec);
+    assert_eq!(strict.status.code(), Some(1), "{}", said(&strict));
+    let lenient = conformance(&[&exec[..], &["--profile", "lenient"]].concat());
+    assert!(lenient.status.success(), "{}", said(&lenient));
+}
+
+#[test]
+fn mutants_of_issuers_are_caught() {
+    let run = conformance(&["--mutants", "--kind", "issuer"]);
+    let text = said(&run);
+    assert!(run.status.success(), "{text}");
+    assert!(text.contains("ISS-101 caught PrintsTwice") && !text.contains("MISSED"), "{text}");
 }
 
 #[test]
@@ -46,9 +118,15 @@ fn zero_rules_are_a_failure() {
 
 #[test]
 fn what_is_not_understood_is_said() {
-    for arguments in
-        [&["--format", "yaml"][..], &["--seed", "x"], &["--what"], &["--mutants", "--kind", "cheese"]]
-    {
+    for arguments in [
+        &["--format", "yaml"][..],
+        &["--seed", "x"],
+        &["--what"],
+        &["--mutants", "--kind", "cheese"],
+        &["--exec", "/bin/true", "--profile", "loose"],
+        &["--exec", "/bin/true", "--request", "/no/such/file"],
+        &["--exec", ""],
+    ] {
         let run = conformance(arguments);
         assert_eq!(run.status.code(), Some(1), "{arguments:?}");
         assert!(!run.stderr.is_empty());

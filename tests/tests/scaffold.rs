@@ -36,16 +36,15 @@ fn new(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-#[test]
-fn a_new_plugin_passes_its_suite_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().to_str().unwrap();
-    let made = new(&["secret-store", "demo-vault", "--path", path]);
+/// Makes a plugin, runs its tests, and answers what was said.
+fn made_and_tested(kind: &str, name: &str, folder: &Path) -> String {
+    let path = folder.to_str().unwrap();
+    let made = new(&[kind, name, "--path", path]);
     assert!(made.status.success(), "{}", said(&made));
 
     // The lock file and the target folder of the workspace, with its profile, so that hardly anything
     // is compiled again.
-    let plugin = folder.path().join("demo-vault");
+    let plugin = folder.join(name);
     fs::copy(root().join("Cargo.lock"), plugin.join("Cargo.lock")).unwrap();
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root().join("target"), |target| root().join(target));
@@ -57,27 +56,50 @@ fn a_new_plugin_passes_its_suite_at_once() {
         .unwrap();
     let text = said(&tested);
     assert!(tested.status.success(), "{text}");
-    for rule in ["demo-vault::SEC-001", "demo-vault::MET-001"] {
-        assert!(text.contains(rule), "{rule} was not run: {text}");
-    }
 
-    // The places to fill in are marked, and the README names each file that has one.
+    // Nothing is overwritten.
+    let again = new(&[kind, name, "--path", path]);
+    assert!(!again.status.success() && said(&again).contains("is there already"), "{}", said(&again));
+    text
+}
+
+/// The places to fill in are marked, and the README names each file that has one.
+#[track_caller]
+fn marks_what_to_fill_in(plugin: &Path, files: &[&str]) {
     let readme = fs::read_to_string(plugin.join("README.md")).unwrap();
-    for file in ["Cargo.toml", "src/lib.rs", "src/plugin.rs", "src/settings.rs", "src/document.rs"] {
+    for file in files {
         assert!(fs::read_to_string(plugin.join(file)).unwrap().contains("FILL IN"), "{file}");
         assert!(readme.contains(&format!("`{file}`")), "{file}");
     }
+}
 
-    // Nothing is overwritten.
-    let again = new(&["secret-store", "demo-vault", "--path", path]);
-    assert!(!again.status.success() && said(&again).contains("is there already"), "{}", said(&again));
+#[test]
+fn a_new_secret_store_passes_its_suite_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = made_and_tested("secret-store", "demo-vault", folder.path());
+    for rule in ["demo-vault::SEC-001", "demo-vault::MET-001"] {
+        assert!(text.contains(rule), "{rule} was not run: {text}");
+    }
+    let files = ["Cargo.toml", "src/lib.rs", "src/plugin.rs", "src/settings.rs", "src/document.rs"];
+    marks_what_to_fill_in(&folder.path().join("demo-vault"), &files);
+}
+
+#[test]
+fn a_new_issuer_passes_its_suite_at_once_linked_and_as_an_executable() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = made_and_tested("issuer", "demo-door", folder.path());
+    for rule in ["demo-door::ISS-063", "demo-door::MET-001", "demo-door-executable::ISS-101"] {
+        assert!(text.contains(rule), "{rule} was not run: {text}");
+    }
+    let files = ["Cargo.toml", "src/lib.rs", "src/plugin.rs", "src/issuer.rs", "src/tickets.rs"];
+    marks_what_to_fill_in(&folder.path().join("demo-door"), &files);
 }
 
 #[test]
 fn a_bad_name_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    for arguments in [["secret-store", "Demo"], ["secret-store", "../demo"], ["issuer", "demo"]] {
+    for arguments in [["secret-store", "Demo"], ["issuer", "../demo"], ["cheese", "demo"]] {
         let made = new(&[arguments[0], arguments[1], "--path", path]);
         assert!(!made.status.success(), "{}", said(&made));
     }

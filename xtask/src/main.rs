@@ -38,6 +38,7 @@ Tasks:
   conformance                 run the conformance suites over everything that is linked (--help says more)
       --mutants               prove the suites with plugins that are broken on purpose
   new secret-store NAME       make the crate of a new plugin that passes its suite
+  new issuer NAME             the same of an issuer, which is also an executable
       --path DIR              where (default: crates/plugins)
   replay FILE...              replay golden vectors: what upstream systems were observed to do
       --update                the repository's, and write down how many each decision overrules

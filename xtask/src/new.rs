@@ -9,10 +9,15 @@ use std::{
 
 use crate::{Failure, cargo};
 
-const USAGE: &str = "Usage: cargo xtask new secret-store NAME [--path DIR]";
+const USAGE: &str = "Usage: cargo xtask new secret-store|issuer NAME [--path DIR]";
 
 /// The files of a crate: where each goes, and what stands in it.
-const FILES: [(&str, &str); 8] = [
+type Files = &'static [(&'static str, &'static str)];
+
+/// What can be made, and of which files.
+const TEMPLATES: [(&str, Files); 2] = [("secret-store", SECRET_STORE), ("issuer", ISSUER)];
+
+const SECRET_STORE: Files = &[
     ("Cargo.toml", include_str!("../templates/secret-store/Cargo.toml.template")),
     ("README.md", include_str!("../templates/secret-store/README.md.template")),
     ("src/lib.rs", include_str!("../templates/secret-store/src/lib.rs.template")),
@@ -23,11 +28,25 @@ const FILES: [(&str, &str); 8] = [
     ("tests/conformance.rs", include_str!("../templates/secret-store/tests/conformance.rs.template")),
 ];
 
-/// The crates of this workspace that a plugin depends on.
-const DEPENDENCIES: [(&str, &str); 3] = [
-    ("keyway-secrets", "crates/keyway-secrets"),
-    ("keyway-storage", "crates/keyway-storage"),
-    ("keyway-conformance", "crates/keyway-conformance"),
+const ISSUER: Files = &[
+    ("Cargo.toml", include_str!("../templates/issuer/Cargo.toml.template")),
+    ("README.md", include_str!("../templates/issuer/README.md.template")),
+    ("src/lib.rs", include_str!("../templates/issuer/src/lib.rs.template")),
+    ("src/main.rs", include_str!("../templates/issuer/src/main.rs.template")),
+    ("src/plugin.rs", include_str!("../templates/issuer/src/plugin.rs.template")),
+    ("src/issuer.rs", include_str!("../templates/issuer/src/issuer.rs.template")),
+    ("src/tickets.rs", include_str!("../templates/issuer/src/tickets.rs.template")),
+    ("tests/conformance.rs", include_str!("../templates/issuer/tests/conformance.rs.template")),
+];
+
+/// The crates of this workspace that a plugin depends on, and what else is said of each.
+const DEPENDENCIES: [(&str, &str, &str, &str); 6] = [
+    ("secret-store", "keyway-secrets", "crates/keyway-secrets", ""),
+    ("secret-store", "keyway-storage", "crates/keyway-storage", ", default-features = false"),
+    ("secret-store", "keyway-conformance", "crates/keyway-conformance", ""),
+    ("issuer", "keyway-issuers", "crates/keyway-issuers", ""),
+    ("issuer", "keyway-executable", "crates/keyway-executable", ""),
+    ("issuer", "keyway-conformance", "crates/keyway-conformance", ", features = [\"executables\"]"),
 ];
 
 /// Runs the task.
@@ -43,11 +62,13 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             other => return Err(format!("{}\n{USAGE}", other.unexpected())),
         }
     }
-    let name = match words.as_slice() {
-        [kind, name] if kind == "secret-store" => name.clone(),
-        [kind, _] => {
-            return Err(format!("there is no template {kind:?}: secret-store is what there is\n{USAGE}"));
-        }
+    let (kind, files, name) = match words.as_slice() {
+        [kind, name] => match TEMPLATES.into_iter().find(|(template, _)| template == kind) {
+            Some((kind, files)) => (kind, files, name.clone()),
+            None => {
+                return Err(format!("there is no template {kind:?}: secret-store and issuer are\n{USAGE}"));
+            }
+        },
         _ => return Err(USAGE.to_owned()),
     };
     check_name(&name)?;
@@ -57,7 +78,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             .join(&name),
         None => cargo::workspace_root().join("crates/plugins").join(&name),
     };
-    make(&name, &folder)
+    make(kind, files, &name, &folder)
 }
 
 /// A registry id: kebab case.
@@ -76,7 +97,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
     ))
 }
 
-fn make(name: &str, folder: &Path) -> Result<(), Failure> {
+fn make(kind: &str, files: Files, name: &str, folder: &Path) -> Result<(), Failure> {
     if folder.exists() {
         return Err(format!("{} is there already: choose another name or path", folder.display()));
     }
@@ -88,17 +109,20 @@ fn make(name: &str, folder: &Path) -> Result<(), Failure> {
     } else {
         root.clone()
     };
-    for (path, template) in FILES {
+    for (path, template) in files {
         let file = folder.join(path);
         let parent = file.parent().unwrap_or(folder);
         fs::create_dir_all(parent)
-            .and_then(|()| fs::write(&file, filled(template, name, &root_from_there, inside)))
+            .and_then(|()| fs::write(&file, filled(kind, template, name, &root_from_there, inside)))
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     println!("{} is made. Search it for FILL IN; `cargo test` there runs the suite.", folder.display());
     // In the style of where it lies; without rustfmt it stays as the templates are.
+    let formatted = ["src/lib.rs", "src/main.rs", "tests/conformance.rs"];
+    let formatted = formatted.into_iter().filter(|path| folder.join(path).exists());
     let _ = Command::new("rustfmt")
-        .args(["--edition", "2024", "--quiet", "src/lib.rs", "tests/conformance.rs"])
+        .args(["--edition", "2024", "--quiet"])
+        .args(formatted)
         .current_dir(folder)
         .status();
     if let Ok(member) = folder.strip_prefix(&root) {
@@ -129,7 +153,7 @@ fn with_member(manifest: &str, member: &str) -> Option<String> {
     before.trim_end().ends_with(',').then(|| format!("{before}    {member:?},\n{after}"))
 }
 
-fn filled(template: &str, name: &str, root: &Path, inside: bool) -> String {
+fn filled(kind: &str, template: &str, name: &str, root: &Path, inside: bool) -> String {
     let words = || {
         name.split('-').map(|word| {
             let (first, rest) = word.split_at(1);
@@ -146,11 +170,10 @@ fn filled(template: &str, name: &str, root: &Path, inside: bool) -> String {
         .replace("@TODAY@", &today().to_string())
         .replace("@ROOT@", &root.display().to_string())
         .replace("@WORKSPACE@", workspace);
-    for (package, folder) in DEPENDENCIES {
+    for (_, package, folder, more) in DEPENDENCIES.into_iter().filter(|(of, ..)| *of == kind) {
         let path = root.join(folder).display().to_string();
         let path = path.replace('\\', "/");
-        let features = if package == "keyway-storage" { ", default-features = false" } else { "" };
-        text = text.replace(&format!("@{package}@"), &format!("{{ path = {path:?}{features} }}"));
+        text = text.replace(&format!("@{package}@"), &format!("{{ path = {path:?}{more} }}"));
     }
     text
 }
@@ -182,7 +205,7 @@ fn date(mut days: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{FILES, check_name, date, filled, with_member};
+    use super::{TEMPLATES, check_name, date, filled, with_member};
     use std::path::Path;
 
     #[test]
@@ -211,13 +234,17 @@ mod tests {
 
     #[test]
     fn no_placeholder_is_left() {
-        for (path, template) in FILES {
-            for inside in [false, true] {
-                let text = filled(template, "team-vault", Path::new("/somewhere"), inside);
-                let left = text.split('@').any(|part| {
-                    !part.is_empty() && part.len() < 20 && part.bytes().all(|byte| byte.is_ascii_uppercase())
-                });
-                assert!(!left, "{path}: {text}");
+        for (kind, files) in TEMPLATES {
+            for (path, template) in files {
+                for inside in [false, true] {
+                    let text = filled(kind, template, "team-vault", Path::new("/somewhere"), inside);
+                    let left = text.split('@').any(|part| {
+                        !part.is_empty()
+                            && part.len() < 20
+                            && part.bytes().all(|byte| byte.is_ascii_uppercase())
+                    });
+                    assert!(!left && !text.contains("@keyway-"), "{path}: {text}");
+                }
             }
         }
     }

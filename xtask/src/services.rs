@@ -8,6 +8,9 @@ use crate::{Failure, cargo};
 const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
     ("python3", &["-c", "import venv, ensurepip"], &["python3", "python3-venv", "python3-pip"]),
     ("strace", &["--version"], &["strace"]),
+    ("ssh", &["-V"], &["openssh-client"]),
+    // `sshd` answers no question in every version; `-x` is one about its file.
+    ("test", &["-x", "/usr/sbin/sshd"], &["openssh-server"]),
 ];
 
 /// Runs the task.
@@ -23,7 +26,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
 pub(crate) fn install() -> Result<(), Failure> {
     for (program, question, packages) in DEBIAN_PACKAGES {
         if cargo::answers(program, question) {
-            println!("{program} is there");
+            println!("{} is there", packages[0]);
         } else {
             install_debian_packages(packages)?;
         }

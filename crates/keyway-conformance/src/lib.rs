@@ -35,6 +35,7 @@
 //! | --- | --- | --- |
 //! | [`metadata`] | a registered plugin of any kind | `MET-` |
 //! | [`secrets`] | a plugin for secret stores | `SEC-` |
+//! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
 //! # What proves the kit
@@ -48,8 +49,10 @@ mod candidate;
 mod exclusion;
 mod formats;
 pub mod front;
+pub mod issuers;
 mod matrix;
 pub mod metadata;
+mod overheard;
 mod report;
 mod rule;
 pub mod secrets;

@@ -1,7 +1,10 @@
 //! The kit's own proof: deliberately broken subjects, and the rules that catch them.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use crate::secrets::mutants::MutantMatrix;
 use crate::{RunOptions, Subject, Suite, Verdict};
@@ -43,6 +46,10 @@ pub struct MatrixRow {
     pub caught_by: Vec<&'static str>,
     /// What the rule that it breaks said of it; empty when it said nothing.
     pub explanation: String,
+    /// The rules that waited for it until their time was up.
+    pub timed_out: Vec<&'static str>,
+    /// How long all its rules took.
+    pub took: Duration,
 }
 
 impl Matrix {
@@ -50,34 +57,49 @@ impl Matrix {
     /// and the mutant that breaks it. With `every_rule` all rules are run on each, which shows
     /// what else fires and takes its time; without, only the rule that it breaks.
     ///
-    /// `each` is called before each mutant, for a progress bar. Blocks until all have ended.
+    /// Mutants run side by side, because many rules wait for what a mutant never does. `each` is
+    /// called after each mutant, for a progress bar. Blocks until all have ended.
     pub fn run<S: Subject + ?Sized>(
         suite: &Suite<S>,
         table: &[(&'static str, Mutant<S>)],
         every_rule: bool,
         options: &RunOptions,
-        each: &mut dyn FnMut(&'static str),
+        each: &(dyn Fn(&MatrixRow) + Sync),
     ) -> Self {
         let rules = suite.rules.iter().map(|rule| rule.id).collect();
-        let mut rows = Vec::with_capacity(table.len());
-        for (breaks, mutant) in table {
-            each(mutant.name);
-            let options = if every_rule { options.clone() } else { options.clone().only(*breaks) };
-            let report = suite.run(&(mutant.subject)(), &options);
-            let failed =
-                || report.outcomes().iter().filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
-            rows.push(MatrixRow {
-                mutant: mutant.name,
-                kind: suite.kind,
-                breaks,
-                caught_by: failed().map(|outcome| outcome.rule).collect(),
-                explanation: failed()
-                    .find(|outcome| outcome.rule == *breaks)
-                    .map(crate::Outcome::explanation)
-                    .unwrap_or_default(),
-            });
-        }
+        let rows = side_by_side(table.len(), |at| {
+            let (breaks, mutant) = &table[at];
+            let row = Self::row(suite, breaks, mutant, every_rule, options);
+            each(&row);
+            row
+        });
         Self { rules, rows }
+    }
+
+    fn row<S: Subject + ?Sized>(
+        suite: &Suite<S>,
+        breaks: &'static str,
+        mutant: &Mutant<S>,
+        every_rule: bool,
+        options: &RunOptions,
+    ) -> MatrixRow {
+        let chosen = if every_rule { options.clone() } else { options.clone().only(breaks) };
+        let report = suite.run(&(mutant.subject)(), &chosen);
+        let failed =
+            || report.outcomes().iter().filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
+        let timed_out = failed().filter(|outcome| outcome.took >= options.deadline);
+        MatrixRow {
+            mutant: mutant.name,
+            kind: suite.kind,
+            breaks,
+            caught_by: failed().map(|outcome| outcome.rule).collect(),
+            explanation: failed()
+                .find(|outcome| outcome.rule == breaks)
+                .map(crate::Outcome::explanation)
+                .unwrap_or_default(),
+            timed_out: timed_out.map(|outcome| outcome.rule).collect(),
+            took: report.outcomes().iter().map(|outcome| outcome.took).sum(),
+        }
     }
 
     /// Adds the rules and rows of another matrix.
@@ -120,7 +142,12 @@ impl Matrix {
             let caught = if row.caught_by.contains(&row.breaks) { "caught" } else { "MISSED" };
             let others =
                 if others.is_empty() { String::new() } else { format!("  also {}", others.join(", ")) };
-            let _ = writeln!(text, "{} {caught} {:width$}{others}", row.breaks, row.mutant);
+            let timed_out = if row.timed_out.is_empty() {
+                String::new()
+            } else {
+                format!("  waited in vain {}", row.timed_out.join(", "))
+            };
+            let _ = writeln!(text, "{} {caught} {:width$}{others}{timed_out}", row.breaks, row.mutant);
         }
         let faults = self.faults();
         for fault in &faults {
@@ -131,6 +158,32 @@ impl Matrix {
             writeln!(text, "\n{caught} of {} mutants caught, {} rules", self.rows.len(), self.rules.len());
         text
     }
+}
+
+/// Does numbered pieces of work on some threads, and answers the results in the order of the
+/// numbers.
+pub(crate) fn side_by_side<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    // Twice as many as the machine has: some of them wait.
+    let threads = 2 * thread::available_parallelism().map_or(2, usize::from);
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(count));
+    thread::scope(|scope| {
+        for _ in 0..threads.min(count) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::SeqCst);
+                    if at >= count {
+                        break;
+                    }
+                    let result = work(at);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 impl From<MutantMatrix> for Matrix {
@@ -145,6 +198,8 @@ impl From<MutantMatrix> for Matrix {
                 breaks,
                 caught_by: row.fired.clone(),
                 explanation: row.what.to_owned(),
+                timed_out: row.timed_out.clone(),
+                took: row.took,
             })
         });
         let mut rows: Vec<_> = rows.collect();

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use keyway_conformance::metadata::{self, DescribedPlugin};
 use keyway_conformance::storage::StorageSubject;
-use keyway_conformance::{Candidate, Exclusion, RunOptions, front};
+use keyway_conformance::{Candidate, Exclusion, RunOptions, front, issuers};
 use keyway_core::Version;
 use keyway_storage::Memory;
 use libtest_mimic::{Arguments, Conclusion};
 
 keyway_conformance::conformance_test!(sound_metadata_conforms, metadata::mutants::minimal());
+keyway_conformance::conformance_test!(an_issuer_conforms, issuers::mutants::reference());
 
 fn memory() -> Candidate {
     StorageSubject::new("memory", |_| Ok(Arc::new(Memory::new()))).into()

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use keyway_conformance::metadata;
 use keyway_conformance::storage::StorageSubject;
+use keyway_conformance::{issuers, metadata};
 use keyway_storage::{Memory, Sqlite};
 
 keyway_conformance::conformance_main!(
@@ -13,4 +13,6 @@ keyway_conformance::conformance_main!(
         .shared()
         .copyable(),
     metadata::mutants::strange(),
+    issuers::mutants::strange(),
+    issuers::mutants::strange_executable(),
 );

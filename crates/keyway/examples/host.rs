@@ -3,7 +3,8 @@
 //! It lists the linked plugins; opens a store file that Convection's Python plugin wrote;
 //! copies it into a generic store on SQLite; works with environments, versions and
 //! compare-and-set; lets an application read through the client, with an audit; makes passwords;
-//! rotates the keys while reads go on; shows what a wrong key, tampered and
+//! hands out logins by SSH key and revokes them, also through an executable; rotates the keys while
+//! reads go on; shows what a wrong key, tampered and
 //! exchanged records and data of another version get; and checks every result itself. It
 //! exits with 1 if anything is not as it must be.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
@@ -12,6 +13,8 @@
 mod application;
 #[path = "host/damage.rs"]
 mod damage;
+#[path = "host/logins.rs"]
+mod logins;
 #[path = "host/report.rs"]
 mod report;
 
@@ -36,13 +39,19 @@ use serde_json::json;
 use report::{Failure, Report};
 
 /// The plugins of this host.
-const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb };
+const PLUGINS: Plugins =
+    plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_info, keyway_ssh, keyway_process };
 
 /// How many secrets the rotation moves.
 const MANY: usize = 1500;
 
+fn main() -> ExitCode {
+    // One step runs this program again, as a plugin.
+    logins::run_as_plugin(&PLUGINS).unwrap_or_else(host)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn host() -> ExitCode {
     let mut report = Report::new();
     if let Err(failure) = run(&mut report).await {
         eprintln!("The example could not go on: {failure}");
@@ -85,6 +94,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     environments(report, &store, &mut secrets).await?;
     application::show(report, &store, &mut secrets).await?;
     application::generated_passwords(report, &stores, &mut secrets).await?;
+    logins::show(report, &PLUGINS, &storage, &host_keys, folder.path(), &mut secrets).await?;
     versions(report, &store).await?;
     let new_keys = new_ring()?;
     rotation(report, &stores, &store, &keys, &new_keys).await?;
@@ -113,7 +123,7 @@ fn show_plugins(report: &mut Report, registry: &Registry) {
         ]);
     }
     report.line(&table.to_string());
-    report.check(registry.iter().len() == 4, "all plugins of the listed crates are there");
+    report.check(registry.iter().len() == 8, "all plugins of the listed crates are there");
 }
 
 async fn copy(

@@ -37,7 +37,7 @@
 //! | --- | --- | --- |
 //! | `client` | yes | [`client`]: what an application reads and writes secrets with |
 //! | `secrets` | yes | [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
-//! | `issuers` | no | [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
+//! | `issuers` | yes | [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
 //! | `sqlite` | yes | the engine `Sqlite` in [`storage`] |
 //! | `schemars` | no | JSON schemas of plugin configurations |
 //!

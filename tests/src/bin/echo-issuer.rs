@@ -1,3 +1,4 @@
 //! The issuer of `keyway_tests::echo_issuer` as an executable.
 
-keyway_executable::main!(keyway_tests::echo_issuer);
+// The crate links other issuers, too.
+keyway_executable::main!(keyway_tests::echo_issuer, id = "echo");

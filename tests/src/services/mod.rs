@@ -12,7 +12,8 @@ mod python;
 mod skip;
 
 use std::{
-    path::PathBuf,
+    env,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -36,4 +37,18 @@ pub fn program(name: &str) -> Result<PathBuf, Skip> {
         Ok(status) => Err(Skip::new(name, format!("`{name} --version` ended with {status}"))),
         Err(error) => Err(Skip::new(name, format!("it does not start: {error}"))),
     }
+}
+
+/// A program that answers no question, such as `sshd`: a file of this name on the search path, or where
+/// systems keep programs for administrators.
+///
+/// # Errors
+/// A [`Skip`] when there is no such file.
+pub fn system_program(name: &str) -> Result<PathBuf, Skip> {
+    let search_path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&search_path)
+        .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))
+        .map(|directory| directory.join(name))
+        .find(|file: &PathBuf| Path::is_file(file))
+        .ok_or_else(|| Skip::new(name, "there is no such file on the search path"))
 }

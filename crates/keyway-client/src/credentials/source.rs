@@ -108,8 +108,8 @@ impl<'a> CredentialsSource<'a> {
         self
     }
 
-    /// Looks at all places. The file is opened only if a key is not found before it, so that
-    /// a file that is not used need not be in order; only then its `api_base` counts.
+    /// Looks at all places, field by field (decision L7). The file is opened if a field is not
+    /// found before it; a file that no field needs is not opened, and need not be in order.
     ///
     /// # Errors
     /// [`Missing`](CredentialsError::Missing) for a key that is nowhere; for the file
@@ -123,7 +123,7 @@ impl<'a> CredentialsSource<'a> {
         let base = base.or_else(|| self.plain_variable(&API_BASE));
         let program = self.program.clone().filter(|path| !path.as_os_str().is_empty());
         let program = program.or_else(|| self.plain_variable(&PROGRAM).map(PathBuf::from));
-        let file = if id.is_some() && key.is_some() { None } else { self.read_file()? };
+        let file = if id.is_some() && key.is_some() && base.is_some() { None } else { self.read_file()? };
         let mut file = file.unwrap_or_default();
         let base = base.or(file.api_base);
         Ok(Credentials {
@@ -282,6 +282,8 @@ mod tests {
         let pairs = &[("ACCESS_KEY_ID", "environment id"), ("LOCKER_CLI_PATH", "/x")];
         let source = || from(pairs).file(file.path());
         assert_eq!(resolved(source()).unwrap(), ["environment id", "file key", "https://file"]);
+        let only_the_base = source().access_key_id("i").secret_access_key("k");
+        assert_eq!(resolved(only_the_base).unwrap(), ["i", "k", "https://file"]);
         let explicit = source().access_key_id("explicit id").api_base("https://explicit/");
         assert_eq!(resolved(explicit).unwrap(), ["explicit id", "file key", "https://explicit"]);
         let blank = source().access_key_id(" ").api_base("");
@@ -319,10 +321,10 @@ mod tests {
             let error = resolved(CredentialsSource::new().file(file.path())).unwrap_err();
             assert!(matches!(error, CredentialsError::ReadableByOthers { mode: found, .. } if found == mode));
             assert!(error.to_string().contains("chmod 600"), "{error}");
-            // One that is not needed need not be in order.
-            let complete =
-                CredentialsSource::new().access_key_id("a").secret_access_key("s").file(file.path());
-            assert!(resolved(complete).is_ok());
+            // One that no field needs need not be in order; the base address is a field too.
+            let keys = || CredentialsSource::new().access_key_id("a").secret_access_key("s");
+            assert!(resolved(keys().file(file.path())).is_err());
+            assert!(resolved(keys().api_base("https://b").file(file.path())).is_ok());
         }
         for mode in [0o600, 0o400] {
             std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();

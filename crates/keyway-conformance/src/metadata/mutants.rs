@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        let matrix = Matrix::run(&super::super::suite(), &all(), true, &RunOptions::default(), &mut |_| {});
+        let matrix = Matrix::run(&super::super::suite(), &all(), true, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
     }
 

@@ -35,6 +35,10 @@ clauses! {
     "Locker/retrieve_environment" "reads an environment by name";
     "Locker/create_environment" "adds an environment with an external URL";
     "Locker/modify_environment" "changes the external URL of an environment";
+    "Locker/default_value" "the default value is answered when the key does not exist";
+    "Locker/get_environment" "the older name for reading an environment";
+    "Locker/credentials" "keys and address from parameters, the environment or the shared file";
+    "Locker/logging" "what is logged, at each level";
     "Locker/errors" "an error says by its class what to do about it";
     "Locker/threads" "a store can be used from several threads";
     "C4" "compatibility is checked on every open; nothing is overwritten; the version only rises by a write";

@@ -21,7 +21,6 @@ mod interposed;
 mod lent_storage;
 pub mod mutants;
 mod operations;
-mod overheard;
 mod picture;
 mod place;
 mod polls;

@@ -63,7 +63,7 @@ fn hook(into: &Arc<Mutex<Vec<Accessed>>>) -> AuditHook {
 /// A client whose calls go into the history of the rule, with a method for each request.
 #[derive(Clone)]
 pub(super) struct Client<'a> {
-    client: Arc<dyn ApplicationClient>,
+    under_test: Arc<dyn ApplicationClient>,
     history: &'a History,
     standing: Standing,
 }
@@ -76,7 +76,7 @@ impl<'a> Client<'a> {
         audit: Option<AuditHook>,
     ) -> Self {
         let client = trial.subject().client.client(store, audit);
-        Self { client, history: trial.history(), standing: Standing::SHARED }
+        Self { under_test: client, history: trial.history(), standing: Standing::SHARED }
     }
 
     /// The same client in another place.
@@ -86,13 +86,13 @@ impl<'a> Client<'a> {
             resolution,
             requester: self.standing.requester.clone(),
         };
-        Self { client: self.client.standing(&standing), history: self.history, standing }
+        Self { under_test: self.under_test.standing(&standing), history: self.history, standing }
     }
 
     /// The same client for somebody.
     pub(super) fn on_behalf_of(&self, requester: &str) -> Self {
         let standing = Standing { requester: Some(requester.to_owned()), ..self.standing.clone() };
-        Self { client: self.client.standing(&standing), history: self.history, standing }
+        Self { under_test: self.under_test.standing(&standing), history: self.history, standing }
     }
 
     /// Where it stands, in words.
@@ -105,12 +105,12 @@ impl<'a> Client<'a> {
 
     /// The client's own debugging text.
     pub(super) fn shown(&self) -> String {
-        format!("{:?} {:#?}", self.client, self.client)
+        format!("{:?} {:#?}", self.under_test, self.under_test)
     }
 
     pub(super) async fn call(&self, request: Request) -> Result<Response, ClientFailure> {
         let call = format!("{}.{}", self.place(), described(&request));
-        let answer = self.client.call(request).await;
+        let answer = self.under_test.call(request).await;
         let outcome = match &answer {
             Ok(_) => "Ok".to_owned(),
             Err(failure) => format!("{failure:?}"),

@@ -8,8 +8,8 @@ use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
 use keyway_secrets::{Capabilities, SecretStorePlugin, SecretStores};
 use serde_json::Value;
 
-use super::generation_example::GenerationExample;
 use super::client::{ClientMaker, KeywayClient};
+use super::generation_example::GenerationExample;
 use super::place::Place;
 use crate::Subject;
 use crate::trial::History;

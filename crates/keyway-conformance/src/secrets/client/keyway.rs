@@ -96,6 +96,8 @@ fn found(secret: &ResolvedSecret) -> Found {
         key: secret.key().to_owned(),
         environment: secret.environment().map(str::to_owned),
         layer: secret.layer,
+        id: secret.header.id.clone(),
+        description: secret.header.description.clone(),
         value: secret.value.clone(),
         shown: format!("{secret:?} {secret:#?}"),
     }

@@ -149,6 +149,10 @@ pub struct Found {
     pub environment: Option<String>,
     /// The layer that gave it.
     pub layer: Layer,
+    /// The id.
+    pub id: String,
+    /// What the owner says about it.
+    pub description: Option<String>,
     /// The value.
     pub value: SecretValue,
     /// What the client's own type shows in a debugging text: the value must not be in it.

@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use super::client::TwistedClient;
@@ -59,6 +57,10 @@ pub struct MutantRow {
     pub expected: Vec<&'static str>,
     /// The rules that did.
     pub fired: Vec<&'static str>,
+    /// The rules that waited for it until their time was up.
+    pub timed_out: Vec<&'static str>,
+    /// How long all its rules took.
+    pub took: Duration,
 }
 
 impl MutantRow {
@@ -107,25 +109,24 @@ impl fmt::Display for MutantMatrix {
     }
 }
 
-/// Runs the mutants, on as many threads as the machine has. It blocks until all are done.
+/// How long a rule may take with a mutant, which may wait for ever. Nothing sound takes so long.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Runs the mutants, some at a time. It blocks until all are done.
 pub fn matrix(options: &MutantOptions) -> MutantMatrix {
+    matrix_telling(options, &|_| {})
+}
+
+/// As [`matrix`], and calls `each` after each mutant.
+pub fn matrix_telling(options: &MutantOptions, each: &(dyn Fn(&MutantRow) + Sync)) -> MutantMatrix {
     let is_chosen =
         |mutant: &&Mutant| options.only.as_deref().is_none_or(|prefix| mutant.name.starts_with(prefix));
     let mutants: Vec<_> = all().into_iter().filter(is_chosen).collect();
-    let next = AtomicUsize::new(0);
-    let workers = thread::available_parallelism().map_or(2, usize::from);
-    let mut rows: Vec<MutantRow> = thread::scope(|scope| {
-        let work = || {
-            let mut rows = Vec::new();
-            while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::SeqCst)) {
-                rows.push(row(mutant, options));
-            }
-            rows
-        };
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    let rows = crate::matrix::side_by_side(mutants.len(), |at| {
+        let row = row(mutants[at], options);
+        each(&row);
+        row
     });
-    rows.sort_by_key(|row| row.mutant);
     MutantMatrix { rows, faults: faults() }
 }
 
@@ -142,17 +143,23 @@ fn row(mutant: &'static Mutant, options: &MutantOptions) -> MutantRow {
         Some(twist) => subject.client(TwistedClient(twist)),
     });
     let of_clients = crate::secrets::rules::of_clients();
-    let run = RunOptions::default().seed(options.seed).deadline(Duration::from_secs(20));
-    let fired = suite
+    let run = RunOptions::default().seed(options.seed).deadline(DEADLINE);
+    let (mut fired, mut timed_out, mut took) = (Vec::new(), Vec::new(), Duration::ZERO);
+    let rules = suite
         .rules
         .iter()
         .filter(|rule| options.every_rule || expected.contains(&rule.id))
         // A rule without a client cannot see what is broken in one.
-        .filter(|rule| mutant.client.is_none() || of_clients.contains(&rule.id))
-        .filter(|rule| matches!(suite.run_rule(rule, &subject, &run).verdict, Verdict::Failed(_)))
-        .map(|rule| rule.id)
-        .collect();
-    MutantRow { mutant: mutant.name, what: mutant.what, expected, fired }
+        .filter(|rule| mutant.client.is_none() || of_clients.contains(&rule.id));
+    for rule in rules {
+        let outcome = suite.run_rule(rule, &subject, &run);
+        took += outcome.took;
+        if matches!(outcome.verdict, Verdict::Failed(_)) {
+            fired.push(rule.id);
+            timed_out.extend((outcome.took >= DEADLINE).then_some(rule.id));
+        }
+    }
+    MutantRow { mutant: mutant.name, what: mutant.what, expected, fired, timed_out, took }
 }
 
 /// What is wrong with the table.

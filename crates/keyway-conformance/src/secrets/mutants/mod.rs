@@ -19,7 +19,7 @@ mod table;
 mod values;
 mod warp;
 
-pub use matrix::{MutantMatrix, MutantOptions, MutantRow, matrix};
+pub use matrix::{MutantMatrix, MutantOptions, MutantRow, matrix, matrix_telling};
 pub use table::CAUGHT_BY;
 
 use warp::Mutant;

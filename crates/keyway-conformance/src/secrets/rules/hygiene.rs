@@ -11,8 +11,8 @@ use keyway_secrets::{
 };
 
 use super::{Checked, SecretTrial};
+use crate::overheard::overheard;
 use crate::secrets::lent_storage::Failure;
-use crate::secrets::overheard::overheard;
 use crate::secrets::place::{Place, key_text, ring};
 use crate::secrets::refusal::Answer;
 use crate::secrets::samples::{at, at_in, environment, fill, new_environment, silent};

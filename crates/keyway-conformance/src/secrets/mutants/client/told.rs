@@ -35,7 +35,7 @@ impl Twist for ConflictIsOutage {
     async fn call(&self, it: &Twisted, request: Request) -> Answered {
         failing(it, request, |failure| {
             if failure.code == "conflict" {
-                failure.code = "http_error".to_owned();
+                "http_error".clone_into(&mut failure.code);
                 failure.http_status = Some(503);
             }
         })
@@ -48,7 +48,7 @@ impl Twist for OutageIsServerError {
     async fn call(&self, it: &Twisted, request: Request) -> Answered {
         failing(it, request, |failure| {
             if failure.code == "http_error" {
-                failure.code = "server_error".to_owned();
+                "server_error".clone_into(&mut failure.code);
                 failure.http_status = Some(500);
             }
         })
@@ -123,7 +123,7 @@ impl Twist for AuditMissesDropped {
 impl Twist for AuditShowsValues {
     async fn call(&self, it: &Twisted, request: Request) -> Answered {
         if let Request::Create { value, .. } = &request {
-            *it.notes.text() = value.expose_text().unwrap_or_default().to_owned();
+            value.expose_text().unwrap_or_default().clone_into(&mut it.notes.text());
         }
         it.inner.call(request).await
     }

@@ -303,7 +303,7 @@ pub(super) async fn everything(
                     shown.extend(found.iter().map(|found| found.shown.as_str()));
                 }
                 Some(Ok(crate::secrets::client::Response::Secret(Some(found)))) => {
-                    shown.push_str(&found.shown)
+                    shown.push_str(&found.shown);
                 }
                 Some(Err(failure)) => shown.push_str(&failure.shown),
                 _ => {}

@@ -15,10 +15,10 @@ use crate::secrets::scene::{Client, ClientAnswer, Scene};
 use crate::{Broken, broken, ensure};
 
 rules! {
-    "SEC-220" Must needs NOTHING from ["L5", "Locker/get"]
+    "SEC-220" Must needs NOTHING from ["L5", "Locker/get", "Locker/default_value"]
         "A default is given when the secret is not there, and when it is there, the value is, also one that is empty."
         an_empty_value_is_a_value;
-    "SEC-221" Must needs NOTHING from ["L5", "Locker/get", "Locker/errors"]
+    "SEC-221" Must needs NOTHING from ["L5", "Locker/default_value", "Locker/errors"]
         "Every failure of the store but a missing secret is raised by every read: no default, no nothing, no empty list."
         failures_are_raised;
     "SEC-222" Must needs ENVIRONMENTS from ["L1", "L5"]
@@ -45,8 +45,11 @@ async fn an_empty_value_is_a_value(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-/// Failures that a store may answer a read with, each made anew, and how they are called here.
-pub(super) fn failures() -> Vec<(&'static str, fn() -> StoreError)> {
+/// What a failure is called here, and how it is made.
+pub(super) type NamedFailure = (&'static str, fn() -> StoreError);
+
+/// Failures that a store may answer a read with.
+pub(super) fn failures() -> Vec<NamedFailure> {
     vec![
         ("NotInitialized", || StoreError::NotInitialized),
         ("Unsupported", || StoreError::Unsupported { what: "reading" }),

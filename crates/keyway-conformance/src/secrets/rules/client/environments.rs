@@ -13,10 +13,10 @@ use crate::secrets::scene::{Client, ClientAnswer, Scene};
 
 rules! {
     "SEC-208" Must needs ENVIRONMENTS
-        from ["L11", "Locker/list_environments", "Locker/retrieve_environment", "Locker/create_environment", "Locker/modify_environment"]
+        from ["L11", "Locker/list_environments", "Locker/retrieve_environment", "Locker/create_environment", "Locker/modify_environment", "Locker/get_environment"]
         "A client lists, retrieves, creates and modifies environments as the store has them, over all pages."
         environments_are_the_stores;
-    "SEC-209" Must needs ENVIRONMENTS from ["L2", "L11", "Locker/retrieve_environment", "Locker/modify_environment"]
+    "SEC-209" Must needs ENVIRONMENTS from ["L2", "L11", "Locker/get_environment", "Locker/retrieve_environment", "Locker/modify_environment"]
         "A client's operation on an environment that is not there says so and creates nothing; the older `get_environment` gives nothing."
         missing_environments;
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use keyway_secrets::{SecretStore, StoreError};
 
-use super::defaults::failures;
+use super::defaults::{NamedFailure, failures};
 use super::{Checked, SecretTrial};
 use crate::ensure;
 use crate::secrets::client::{ClientFailure, Missing, Request};
@@ -154,7 +154,7 @@ async fn messages_name_the_key(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-fn failures_with_causes() -> Vec<(&'static str, fn() -> StoreError)> {
+fn failures_with_causes() -> Vec<NamedFailure> {
     let mut all = failures();
     all.push(("Unavailable", || StoreError::Unavailable {
         what: "the kit",

@@ -103,6 +103,14 @@ async fn agree(world: &World, scene: &Scene<'_>) -> Checked {
                 }
             };
             let (read, listed) = found;
+            ensure(
+                read.id == listed.id && read.description == listed.description,
+                format!(
+                    "the id {:?} and the description {:?} of {key:?} in a list",
+                    read.id, read.description
+                ),
+                format!("{:?} and {:?}", listed.id, listed.description),
+            )?;
             let what = format!("the list of {}, as `find` gives {key:?}", client.place());
             is(&what, listed, key, &read.value, read.layer, read.environment.as_deref())?;
         }
@@ -337,7 +345,7 @@ impl Busy<'_> {
             let layer = self.layers[usize::try_from(random() % self.layers.len() as u64).unwrap_or(0)];
             let address = Self::address(layer, &format!("changes {}", random() % Self::CHANGING as u64));
             let is_there = store.get(&address).await.is_ok();
-            if is_there && random() % 2 == 0 {
+            if is_there && random().is_multiple_of(2) {
                 self.timeline().begins(&address, None);
                 store.destroy(&address, None).await.works("a destruction")?;
                 self.timeline().ended(&address);

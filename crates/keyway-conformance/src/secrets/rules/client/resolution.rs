@@ -89,8 +89,8 @@ async fn fallback_costs_one_read(trial: &SecretTrial<'_>) -> Checked {
         let secret = keyway_secrets::NewSecret::new(address, crate::secrets::samples::text("v"));
         scene.store.create(secret).await.works("creating a secret")?;
     }
-    let (own, shared): (fn(&str) -> SecretAddress, fn(&str) -> SecretAddress) =
-        (|key| at_in(key, "e"), |key| at(key));
+    let own = |key: &str| -> SecretAddress { at_in(key, "e") };
+    let shared = |key: &str| -> SecretAddress { at(key) };
     for (environment, key, wanted) in [
         (Some("e"), "both", vec![own("both")]),
         (Some("e"), "own", vec![own("own")]),

@@ -36,7 +36,7 @@ where
 }
 
 async fn task(client: Client<'_>, number: usize, environment: Option<&str>) -> Checked {
-    let policy = if number % 2 == 0 { Resolution::Exact } else { Resolution::SharedFallback };
+    let policy = if number.is_multiple_of(2) { Resolution::Exact } else { Resolution::SharedFallback };
     let client = client.standing(environment, policy).on_behalf_of(&format!("task {number}"));
     let layer = if environment.is_some() { Layer::Environment } else { Layer::Shared };
     let key = format!("of {number}");

@@ -3,11 +3,11 @@
 use super::audit::everything;
 use super::{Checked, SecretTrial};
 use crate::ensure;
-use crate::secrets::overheard::overheard;
+use crate::overheard::overheard;
 use crate::secrets::scene::Scene;
 
 rules! {
-    "SEC-245" Must needs NOTHING from ["L8", "Principle/secrets"]
+    "SEC-245" Must needs NOTHING from ["L8", "Locker/logging", "Principle/secrets"]
         "No value is traced by a client at any level, by operations that work, fail or are dropped."
         traces_are_clean;
     "SEC-246" Must needs NOTHING from ["L8", "L6", "Principle/secrets"]

@@ -45,7 +45,7 @@ impl World {
             let mut secrets = BTreeMap::new();
             if name.as_deref() != Some("empty") {
                 for key in Self::KEYS {
-                    if trial.random() % 2 == 0 {
+                    if trial.random().is_multiple_of(2) {
                         secrets.insert(key.to_owned(), random_value(trial, capabilities.bytes));
                     }
                 }
@@ -70,7 +70,11 @@ impl World {
                     None => at(key),
                     Some(name) => at_in(key, name),
                 };
-                store.create(NewSecret::new(address, value.clone())).await.works("creating a secret")?;
+                let mut secret = NewSecret::new(address, value.clone());
+                if store.capabilities().descriptions && key.len() > 1 {
+                    secret = secret.with_description(format!("{key} of {environment:?}"));
+                }
+                store.create(secret).await.works("creating a secret")?;
             }
         }
         Ok(())

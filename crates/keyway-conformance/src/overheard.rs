@@ -11,7 +11,7 @@ use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher};
 
 /// Runs a future and answers what was traced meanwhile on its thread: all events, all spans
 /// and all their fields.
-pub(super) async fn overheard<T>(future: impl Future<Output = T> + Send) -> (T, String) {
+pub(crate) async fn overheard<T>(future: impl Future<Output = T> + Send) -> (T, String) {
     let text = Arc::new(Mutex::new(String::new()));
     let dispatch = Dispatch::new(Ear(Arc::clone(&text)));
     let mut future = pin!(future);

@@ -1,0 +1,298 @@
+//! A request that an issuer under test answers with a credential.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use keyway_issuers::{
+    Context, Description, Json, JsonObject, Login, ParameterSet, Parameters, Reader, SecretText, UserInfo,
+    Violations,
+};
+
+/// A request that the issuer under test answers with a credential, or, where one is named for
+/// that, refuses: who asks, what is configured, and what is entered.
+///
+/// ```
+/// use keyway_conformance::issuers::IssuerExample;
+///
+/// let example = IssuerExample::new()
+///     .configured("key_file", "{scratch}/authorized_keys")
+///     .parameter("pub_key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH0p joe");
+/// # let _ = example;
+/// ```
+#[derive(Clone, Debug)]
+pub struct IssuerExample {
+    pub(super) user: UserInfo,
+    pub(super) configured: Vec<(String, Json)>,
+    pub(super) parameters: JsonObject,
+    pub(super) logins: Vec<Login>,
+    pub(super) access_token: Option<SecretText>,
+}
+
+/// Why a file holds no example.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExampleError {
+    /// It is not JSON.
+    #[error("this is not one JSON object: {0}")]
+    Json(String),
+    /// A key has a value of another type than it must have, or is none of those that are read.
+    #[error(
+        "`{key}` must be {expected}; the keys are user_info, conf_params, params, additional_logins and access_token"
+    )]
+    Key {
+        /// The key.
+        key: String,
+        /// What must be there.
+        expected: &'static str,
+    },
+}
+
+impl Default for IssuerExample {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl IssuerExample {
+    /// What stands in a configured text for the scratch folder of the rule.
+    pub const SCRATCH: &'static str = "{scratch}";
+
+    /// A user of the kit's, who enters `sample` wherever something is to be entered, with
+    /// nothing configured.
+    pub fn new() -> Self {
+        let user = UserInfo::new("https://issuer.example.com/", "kit-12345678")
+            .with("name", "J\u{f6}e Example")
+            .with("given_name", "J\u{f6}e")
+            .with("family_name", "Example")
+            .with("preferred_username", "joe")
+            .with("email", "joe@example.org");
+        Self {
+            user,
+            configured: Vec::new(),
+            parameters: JsonObject::new(),
+            logins: Vec::new(),
+            access_token: None,
+        }
+    }
+
+    /// Reads an example from JSON with the keys of the wire format, all of which may be left
+    /// out: `user_info`, `conf_params`, `params`, `additional_logins`, `access_token`.
+    ///
+    /// # Errors
+    /// [`ExampleError`] names the key.
+    pub fn from_json(text: &[u8]) -> Result<Self, ExampleError> {
+        let object = |key: &str, value: Json| match value {
+            Json::Object(entries) => Ok(entries),
+            _ => Err(wrong(key, "an object")),
+        };
+        let entries = match Reader::STRICT.read(text) {
+            Ok(Json::Object(entries)) => entries,
+            Ok(_) => return Err(ExampleError::Json("it is another JSON value".to_owned())),
+            Err(error) => return Err(ExampleError::Json(error.to_string())),
+        };
+        let mut example = Self::new();
+        for (key, value) in entries {
+            match key.as_str() {
+                "user_info" => example.user = user(&key, object(&key, value)?)?,
+                "conf_params" => example.configured = object(&key, value)?.into_iter().collect(),
+                "params" => example.parameters = object(&key, value)?,
+                "access_token" => example.access_token = Some(token(&key, value)?),
+                "additional_logins" => {
+                    let Json::Array(list) = value else { return Err(wrong(&key, "a list of objects")) };
+                    for login in list {
+                        let mut login = object(&key, login)?;
+                        let claims = login.remove("user_info").unwrap_or(Json::Null);
+                        let access_token =
+                            login.remove("access_token").map(|value| token(&key, value)).transpose()?;
+                        let user_info = user(&key, object(&key, claims)?)?;
+                        example.logins.push(Login { user_info, access_token });
+                    }
+                }
+                _ => return Err(wrong(&key, "absent")),
+            }
+        }
+        Ok(example)
+    }
+
+    /// Sets who asks.
+    #[must_use]
+    pub fn user(mut self, user: UserInfo) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// Configures the service as an operator does. In a text,
+    /// [`{scratch}`](Self::SCRATCH) stands for a folder that is fresh for each rule.
+    #[must_use]
+    pub fn configured(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
+        self.configured.push((name.into(), value.into()));
+        self
+    }
+
+    /// Names a value that the issuer takes for the parameter `key`, in whichever set it is.
+    #[must_use]
+    pub fn parameter(mut self, key: impl Into<String>, value: impl Into<Json>) -> Self {
+        self.parameters.insert(key.into(), value.into());
+        self
+    }
+
+    /// Adds a login that the issuer asks for. Without it, the issuer is expected to ask.
+    #[must_use]
+    pub fn login(mut self, login: Login) -> Self {
+        self.logins.push(login);
+        self
+    }
+
+    /// Sets an access token that the issuer can use.
+    #[must_use]
+    pub fn access_token(mut self, token: impl Into<SecretText>) -> Self {
+        self.access_token = Some(token.into());
+        self
+    }
+
+    /// The context of a call, without an intent.
+    pub(super) fn context(&self, description: &Description, scratch: &Path) -> Result<Context, Violations> {
+        let mut context = self.unconfigured(description)?;
+        context.configuration = {
+            let configured: Vec<_> = self
+                .configured
+                .iter()
+                .map(|(name, value)| (name.as_str(), in_folder(value, scratch)))
+                .collect();
+            description.resolve_configuration(configured.iter().map(|(name, value)| (*name, value)))?
+        };
+        Ok(context)
+    }
+
+    /// The context of a call where the operator configured nothing.
+    pub(super) fn unconfigured(&self, description: &Description) -> Result<Context, Violations> {
+        let configuration = description.resolve_configuration([])?;
+        let mut context = Context::new(self.user.clone()).with_configuration(configuration);
+        context.additional_logins.clone_from(&self.logins);
+        context.access_token.clone_from(&self.access_token);
+        Ok(context)
+    }
+
+    /// The value that is entered for a parameter.
+    pub(super) fn value_of(&self, key: &str) -> Json {
+        self.parameters.get(key).cloned().unwrap_or_else(|| Json::text("sample"))
+    }
+
+    /// What is entered for a set: all of it, or what is mandatory.
+    pub(super) fn entered(&self, set: &ParameterSet, mandatory_alone: bool) -> Parameters {
+        set.parameters()
+            .iter()
+            .filter(|parameter| parameter.mandatory || !mandatory_alone)
+            .fold(Parameters::new(), |all, parameter| {
+                all.with(parameter.key.clone(), self.value_of(&parameter.key))
+            })
+    }
+
+    /// What is entered where a rule asks for no set in particular: that of the first set all
+    /// of whose mandatory values the example names.
+    pub(super) fn usual(&self, description: &Description) -> Parameters {
+        let named = |set: &&ParameterSet| {
+            set.parameters()
+                .iter()
+                .all(|parameter| !parameter.mandatory || self.parameters.contains_key(&parameter.key))
+        };
+        let sets = description.parameter_sets();
+        let set = sets.iter().find(|set| named(set) && self.names_any(set));
+        let set = set.or_else(|| sets.iter().find(named)).or_else(|| sets.first());
+        set.map_or_else(Parameters::new, |set| {
+            set.parameters()
+                .iter()
+                .filter(|parameter| parameter.mandatory || self.parameters.contains_key(&parameter.key))
+                .fold(Parameters::new(), |all, parameter| {
+                    all.with(parameter.key.clone(), self.value_of(&parameter.key))
+                })
+        })
+    }
+
+    fn names_any(&self, set: &ParameterSet) -> bool {
+        set.parameters().iter().any(|parameter| self.parameters.contains_key(&parameter.key))
+    }
+
+    /// Every access token in it.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &SecretText> {
+        let logins = self.logins.iter().filter_map(|login| login.access_token.as_ref());
+        self.access_token.iter().chain(logins)
+    }
+}
+
+fn wrong(key: &str, expected: &'static str) -> ExampleError {
+    ExampleError::Key { key: key.to_owned(), expected }
+}
+
+fn user(key: &str, claims: BTreeMap<String, Json>) -> Result<UserInfo, ExampleError> {
+    UserInfo::from_claims(claims).ok_or_else(|| wrong(key, "an object whose `iss` and `sub` are texts"))
+}
+
+fn token(key: &str, value: Json) -> Result<SecretText, ExampleError> {
+    match value {
+        Json::Text(text) => Ok(text),
+        _ => Err(wrong(key, "a text")),
+    }
+}
+
+fn in_folder(value: &Json, scratch: &Path) -> Json {
+    match value.as_text() {
+        Some(text) => Json::text(text.replace(IssuerExample::SCRATCH, &scratch.to_string_lossy())),
+        None => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_says_what_the_methods_say() {
+        let text =
+            br#"{"user_info": {"iss": "i", "sub": "s"}, "conf_params": {"folder": "{scratch}/a", "on": true},
+            "params": {"pub_key": "key"}, "access_token": "t1",
+            "additional_logins": [{"user_info": {"iss": "j", "sub": "u"}, "access_token": "t2"}]}"#;
+        let example = IssuerExample::from_json(text).unwrap();
+        let description = Description::builder("1").text("folder", "").boolean("on", false).build().unwrap();
+        let context = example.context(&description, Path::new("/tmp/x")).unwrap();
+        assert_eq!(context.configuration.text("folder"), Some("/tmp/x/a"));
+        assert_eq!(context.configuration.boolean("on"), Some(true));
+        assert_eq!((context.user_info.subject(), context.additional_logins.len()), ("s", 1));
+        assert_eq!(example.tokens().map(SecretText::expose).collect::<Vec<_>>(), ["t1", "t2"]);
+        assert_eq!(example.value_of("pub_key").as_text(), Some("key"));
+    }
+
+    #[test]
+    fn what_is_no_example_is_named() {
+        for (text, word) in [
+            (&b"[]"[..], "object"),
+            (b"{", "object"),
+            (br#"{"parameters": {}}"#, "parameters"),
+            (br#"{"params": []}"#, "params"),
+            (br#"{"user_info": {"iss": "i"}}"#, "user_info"),
+            (br#"{"access_token": 7}"#, "access_token"),
+            (br#"{"additional_logins": [{}]}"#, "additional_logins"),
+        ] {
+            let error = IssuerExample::from_json(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_usual_request_fits_a_set() {
+        use keyway_issuers::{DescriptionBuilder, ParameterDescriptor};
+        let mandatory = |key: &str| ParameterDescriptor::mandatory(key, "n", "d");
+        let sets = [vec![mandatory("a")], vec![mandatory("b"), mandatory("c")], vec![]];
+        let description = sets.into_iter().fold(Description::builder("1"), DescriptionBuilder::set);
+        let description = description.build().unwrap();
+        let entered = |example: IssuerExample| {
+            let usual = example.usual(&description);
+            (description.fitting_set(&usual).unwrap(), usual.values().keys().cloned().collect::<String>())
+        };
+        assert_eq!(entered(IssuerExample::new()), (2, String::new()));
+        assert_eq!(
+            entered(IssuerExample::new().parameter("c", "x").parameter("b", "y")),
+            (1, "bc".to_owned())
+        );
+    }
+}

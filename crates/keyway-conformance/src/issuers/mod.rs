@@ -1,0 +1,115 @@
+//! The suite for issuers, linked or executable.
+//!
+//! An issuer is given as an [`IssuerSubject`]: its plugin and an [`IssuerExample`], a request
+//! that it answers with a credential. An executable is one too ([`Executable`]): the same rules
+//! are run through the wire format, and those about the boundary of a process in addition.
+//! [`suite`] has the rules, [`mutants`] what they are proved with.
+//!
+//! ```
+//! use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
+//! use keyway_conformance::{Candidate, Format, RunOptions};
+//! use keyway_core::PluginMetadata;
+//! use keyway_issuers::{
+//!     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin,
+//!     Opening, Outcome, ParameterDescriptor, Revocation, async_trait,
+//! };
+//! use std::sync::Arc;
+//!
+//! #[derive(Debug)]
+//! struct Greeter;
+//!
+//! impl IssuerPlugin for Greeter {
+//!     fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+//!         Ok(Arc::new(Greeter))
+//!     }
+//! }
+//!
+//! #[async_trait]
+//! impl Issuer for Greeter {
+//!     fn capabilities(&self) -> Capabilities {
+//!         Capabilities::MINIMAL
+//!     }
+//!
+//!     async fn describe(&self) -> Result<Description, IssuerError> {
+//!         let name = ParameterDescriptor::mandatory("name", "name", "whom to greet");
+//!         Description::builder("1.0.0")
+//!             .set([name])
+//!             .build()
+//!             .map_err(|error| IssuerError::system("describe itself", error))
+//!     }
+//!
+//!     async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+//!         let name = request.parameters.text("name").unwrap_or_default();
+//!         Ok(Issued::new("greeted").with(CredentialPart::textarea("greeting", format!("Hello, {name}"))).into())
+//!     }
+//!
+//!     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! // A registered plugin has its metadata, and becomes a subject by `IssuerSubject::of`.
+//! let metadata = PluginMetadata::from_json(
+//!     r#"{"version": "1.0.0", "author": "Ada <ada@example.org>", "updated": 20261122, "compatibility": "==:1",
+//!         "plugin": {"name": "Greeter", "type": "Issuer", "description": "Greets"}}"#,
+//! )?;
+//! let greeter = IssuerSubject::new("greeter", &Greeter, metadata)
+//!     .example(IssuerExample::new().parameter("name", "Joe"));
+//! let report = Candidate::from(greeter).run(&RunOptions::default());
+//! assert!(report.succeeded(), "{}", report.format(Format::Table));
+//! # Ok::<(), keyway_core::MetadataError>(())
+//! ```
+//!
+//! | the more the kit is told | the more it can prove |
+//! | --- | --- |
+//! | [`IssuerSubject::example`] | that what is offered can be had |
+//! | [`IssuerSubject::refused`] | that a refusal is one |
+//! | [`IssuerSubject::listing`] | that answers are true: what was answered exists, what was revoked is gone |
+//!
+//! An executable in whatever language: `cargo xtask conformance --exec PATH`.
+//!
+//! # What is revoked, and what is not
+//! What a rule lets an issuer make is revoked when the rule has ended. Where an issuer panics
+//! in the middle of a rule, or cannot revoke, credentials stay: do not test on a service that
+//! matters.
+
+mod clauses;
+mod example;
+mod executable;
+pub mod mutants;
+mod place;
+#[cfg(feature = "executables")]
+mod process;
+mod rules;
+mod subject;
+
+pub use example::{ExampleError, IssuerExample};
+pub use executable::{Executable, ExecutableInput, Printed};
+pub use subject::IssuerSubject;
+
+/// What configures a real executable.
+#[cfg(feature = "executables")]
+pub use keyway_process;
+
+use std::sync::Arc;
+
+use crate::{Candidate, Suite};
+
+/// The rules for issuers: `ISS-001` and on; from `ISS-101` on those for executables alone.
+pub fn suite() -> Suite<IssuerSubject> {
+    Suite { kind: "issuer", rules: rules::all(), clauses: clauses::CLAUSES }
+}
+
+impl From<IssuerSubject> for Candidate {
+    fn from(subject: IssuerSubject) -> Self {
+        Self::new(suite(), Arc::new(subject))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_rules_cover_their_clauses() {
+        crate::check_rules(&super::suite()).unwrap();
+    }
+}

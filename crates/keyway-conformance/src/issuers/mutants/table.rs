@@ -1,0 +1,110 @@
+//! Which rule each mutant breaks. The mutants do not know.
+
+use std::sync::Arc;
+
+use super::defect::{Defect, Fault};
+use super::{login_subject, program, subject};
+use crate::Mutant;
+use crate::issuers::IssuerSubject;
+
+/// Rows of the table: the rule, how the subject is made, then the mutant.
+macro_rules! table {
+    ($($rule:literal $make:ident $kind:ident::$name:ident),* $(,)?) => {
+        vec![$(($rule, Mutant { name: stringify!($name), subject: || Arc::new($make($kind::$name)) })),*]
+    };
+}
+
+#[rustfmt::skip]
+pub(super) fn mutants() -> Vec<(&'static str, Mutant<IssuerSubject>)> {
+    table![
+        "ISS-001" subject Defect::DescribesNothing,
+        "ISS-001" program Fault::PrintsNothing,
+        "ISS-002" program Fault::PrintsCapitals,
+        "ISS-002" program Fault::PrintsNamesTwice,
+        "ISS-002" program Fault::PrintsKeysTwice,
+        "ISS-003" program Fault::LeavesOutMandatory,
+        "ISS-003" program Fault::PrintsUnknownTypes,
+        "ISS-003" program Fault::PrintsSetsAsObject,
+        "ISS-004" program Fault::PrintsDefaultsOfNoType,
+        "ISS-005" subject Defect::HasNoVersion,
+        "ISS-006" subject Defect::HidesWhatItIsFor,
+        "ISS-007" subject Defect::DescribesByTheClock,
+        "ISS-007" subject Defect::DescribesWhatItMade,
+        "ISS-008" subject Defect::OffersASetTwice,
+        "ISS-009" subject Defect::DeclaresByWhatItMade,
+        "ISS-010" subject Defect::RefusesEverybody,
+        "ISS-011" subject Defect::NeedsASecretKey,
+        "ISS-012" subject Defect::NeedsWhatIsOptional,
+        "ISS-013" subject Defect::NeedsMoreThanNothing,
+        "ISS-014" subject Defect::TrustsTheHost,
+        "ISS-015" subject Defect::TrustsTheOperator,
+        "ISS-016" subject Defect::KnowsAllUsers,
+        "ISS-017" subject Defect::CutsBytes,
+        "ISS-018" subject Defect::AnswersWithoutMaking,
+        "ISS-019" subject Defect::BreaksOnTheBanned,
+        "ISS-019" subject Defect::MakesForTheBanned,
+        "ISS-019" subject Defect::LetsEverybodyIn,
+        "ISS-020" program Fault::PrintsNumbersAsState,
+        "ISS-020" program Fault::PrintsNoState,
+        "ISS-021" subject Defect::HasNoState,
+        "ISS-021" subject Defect::IsUndefined,
+        "ISS-022" subject Defect::StateIsTheSecret,
+        "ISS-023" subject Defect::StateIsTheToken,
+        "ISS-024" program Fault::PrintsUnknownParts,
+        "ISS-024" program Fault::PrintsNumbersAsValues,
+        "ISS-025" subject Defect::HasNoNames,
+        "ISS-026" subject Defect::HasNoRows,
+        "ISS-026" subject Defect::HasTooManyColumns,
+        "ISS-027" subject Defect::PutsAllOnOneLine,
+        "ISS-028" subject Defect::SavesAnywhere,
+        "ISS-029" subject Defect::TellsTooMuch,
+        "ISS-040" subject Defect::TellsNoUser,
+        "ISS-040" subject Defect::TellsNoLog,
+        "ISS-041" subject Defect::RepeatsWhatWasEntered,
+        "ISS-041" subject Defect::LogsTheToken,
+        "ISS-042" subject Defect::SaysTheSameTwice,
+        "ISS-043" subject Defect::TracesTheSecret,
+        "ISS-044" subject Defect::ShowsTheSecret,
+        "ISS-050" subject Defect::CannotRevoke,
+        "ISS-051" subject Defect::OnlySaysThatItRevoked,
+        "ISS-052" subject Defect::RevokesAll,
+        "ISS-053" subject Defect::RevokesOnce,
+        "ISS-054" subject Defect::PanicsOnUnknownStates,
+        "ISS-055" subject Defect::RemembersInMemory,
+        "ISS-055" subject Defect::RevokesByToken,
+        "ISS-056" subject Defect::GivesOneForEver,
+        "ISS-057" subject Defect::TakesAnyForUnknown,
+        "ISS-060" subject Defect::ForgetsIntents,
+        "ISS-060" subject Defect::AnswersLessTheSecondTime,
+        "ISS-061" subject Defect::MakesAnotherForTheIntent,
+        "ISS-062" subject Defect::ForgetsWhatItMade,
+        "ISS-062" subject Defect::MakesUpWhatItMade,
+        "ISS-063" subject Defect::TakesAllForDestroyed,
+        "ISS-064" subject Defect::ReconcilesSecretly,
+        "ISS-070" login_subject Defect::AsksForNoLogin,
+        "ISS-070" login_subject Defect::AsksForNobody,
+        "ISS-070" login_subject Defect::MakesBeforeTheLogin,
+        "ISS-071" login_subject Defect::AsksForEver,
+        "ISS-080" subject Defect::FailsWhenBusy,
+        "ISS-081" subject Defect::CountsWithoutALock,
+        "ISS-082" subject Defect::StaysBusy,
+        "ISS-101" program Fault::PrintsHalf,
+        "ISS-101" program Fault::PrintsTwice,
+        "ISS-101" program Fault::PrintsALineFirst,
+        "ISS-101" program Fault::PrintsOnRevoke,
+        "ISS-102" program Fault::EndsBadly,
+        "ISS-102" program Fault::EndsBadlyAfterRequests,
+        "ISS-103" program Fault::TakesAnyAction,
+        "ISS-103" program Fault::DiesOfUnknownActions,
+        "ISS-104" program Fault::DiesOfNoInput,
+        "ISS-105" program Fault::ReadsOnlyPadded,
+        "ISS-105" program Fault::ReadsOnlyUrlSafe,
+        "ISS-106" program Fault::ReadsPaddedOnInput,
+        "ISS-106" program Fault::ReadsArgumentsAlone,
+        "ISS-107" program Fault::NeedsTheVersion,
+        "ISS-108" program Fault::NeedsToKnowAllKeys,
+        "ISS-109" program Fault::LeavesADaemon,
+        "ISS-110" program Fault::EchoesItsInput,
+        "ISS-110" program Fault::EchoesWhatItMade,
+    ]
+}

@@ -1,0 +1,75 @@
+//! Errors, and what may show nowhere.
+
+use keyway_core::PluginError as _;
+use keyway_issuers::{IssuerError, Outcome};
+
+use super::provoked::{all_words, provoke};
+use super::rules;
+use crate::issuers::place::Place;
+use crate::overheard::overheard;
+use crate::{Broken, ensure};
+
+rules! {
+    "ISS-040" Must from ["WaTTS/user_msg", "WaTTS/log_msg", "WaTTS/result"]
+        "Every error has words for the user, and words for the log."
+        both_messages;
+    "ISS-041" Must from ["WaTTS/log_msg", "W3", "K1"]
+        "No error shows an access token, what was entered, or a credential."
+        errors_are_clean;
+    "ISS-042" May needs REFUSED from ["WaTTS/user_msg", "WaTTS/log_msg"]
+        "The refused example tells the user something else than the log."
+        apart;
+    "ISS-043" Must from ["K1", "W3"]
+        "Nothing that is traced shows an access token, what was entered, or a credential."
+        traces_are_clean;
+    "ISS-044" Must from ["K1"]
+        "The debugging text of the issuer shows no access token, nothing that was entered, and no credential."
+        debugging_is_clean;
+}
+
+async fn both_messages(place: &Place<'_>) -> Result<(), Broken> {
+    let provoked = provoke(place).await?;
+    for (what, error) in &provoked.errors {
+        for (whose, text) in [("the user", error.user_message().into_owned()), ("the log", error.detail())] {
+            ensure(!text.trim().is_empty(), format!("words for {whose} after {what}"), "none")?;
+        }
+    }
+    for outcome in &provoked.outcomes {
+        if let Outcome::LoginRequired(login) = outcome {
+            ensure(!login.message.trim().is_empty(), "words for the user who is to log in", "none")?;
+        }
+    }
+    Ok(())
+}
+
+async fn errors_are_clean(place: &Place<'_>) -> Result<(), Broken> {
+    let provoked = provoke(place).await?;
+    for (what, error) in &provoked.errors {
+        let shows = provoked.shows(&all_words(error));
+        ensure(!shows, format!("an error without secrets after {what}"), "it shows one")?;
+    }
+    Ok(())
+}
+
+async fn apart(place: &Place<'_>) -> Result<(), Broken> {
+    let desk = place.desk().await?;
+    let request = desk.refused()?;
+    match desk.request(&request).await {
+        Err(IssuerError::Refused { user_message, log_message }) => ensure(
+            user_message.trim() != log_message.trim(),
+            "other words for the user than for the log",
+            "the same",
+        ),
+        _ => Ok(()),
+    }
+}
+
+async fn traces_are_clean(place: &Place<'_>) -> Result<(), Broken> {
+    let (provoked, traced) = overheard(provoke(place)).await;
+    ensure(!provoked?.shows(&traced), "traces without secrets", "they show one")
+}
+
+async fn debugging_is_clean(place: &Place<'_>) -> Result<(), Broken> {
+    let provoked = provoke(place).await?;
+    ensure(!provoked.shows(&provoked.handle), "a debugging text without secrets", "it shows one")
+}

@@ -1,0 +1,280 @@
+//! What the suite tests: a plugin for issuers, and a request that it answers.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use keyway_core::{PluginMetadata, Registration, Resources, Version};
+use keyway_issuers::wire::{Profile, WireOptions};
+use keyway_issuers::{Capabilities, Features, Issuer, IssuerError, IssuerPlugin, Issuers, Opening, State};
+use serde_json::Value;
+
+use super::example::IssuerExample;
+use super::executable::{Executable, WirePlugin};
+use super::place::Place;
+use crate::trial::History;
+use crate::{Broken, Need, Subject};
+
+type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
+type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
+type Listing = dyn Fn(&Path) -> Vec<State> + Send + Sync;
+
+/// An issuer under test.
+///
+/// Every rule opens it anew, with a scratch folder of its own. What a rule lets it make is
+/// revoked when the rule has ended.
+///
+/// ```no_run
+/// # fn subject(plugin: &'static dyn keyway_issuers::IssuerPlugin, metadata: keyway_core::PluginMetadata) {
+/// use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
+///
+/// let subject = IssuerSubject::new("my-issuer", plugin, metadata)
+///     .configuration(|scratch| serde_json::json!({ "directory": scratch }))
+///     .example(IssuerExample::new().parameter("name", "joe"));
+/// # }
+/// ```
+pub struct IssuerSubject {
+    name: String,
+    plugin: Arc<dyn IssuerPlugin>,
+    metadata: PluginMetadata,
+    configuration: Box<Configuration>,
+    lending: Box<Lending>,
+    pub(super) example: IssuerExample,
+    pub(super) refused: Option<IssuerExample>,
+    pub(super) listing: Option<Box<Listing>>,
+    pub(super) executable: Option<Arc<dyn Executable>>,
+    pub(super) profile: Profile,
+    pub(super) options: WireOptions,
+    asked: OnceLock<Asked>,
+}
+
+/// What the issuer was asked once.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    capabilities: Capabilities,
+    features: Features,
+}
+
+/// The kit can see which credentials exist.
+pub(super) const LISTING: Need<IssuerSubject> =
+    Need { capability: "listing", declared: |subject| subject.listing.is_some() };
+
+/// There is a request that the issuer refuses.
+pub(super) const REFUSED: Need<IssuerSubject> =
+    Need { capability: "refused example", declared: |subject| subject.refused.is_some() };
+
+/// The issuer asks for another login.
+pub(super) const LOGIN: Need<IssuerSubject> =
+    Need { capability: "login", declared: |subject| !subject.example.logins.is_empty() };
+
+/// The same intent twice is one effect.
+pub(super) const IDEMPOTENT: Need<IssuerSubject> =
+    Need { capability: "idempotent", declared: |subject| subject.capabilities().idempotent };
+
+/// It tells what became of an effect.
+pub(super) const RECONCILES: Need<IssuerSubject> =
+    Need { capability: "reconciles", declared: |subject| subject.capabilities().reconciles };
+
+/// It does not tell what became of an effect.
+pub(super) const CANNOT_RECONCILE: Need<IssuerSubject> =
+    Need { capability: "no reconcile", declared: |subject| !subject.capabilities().reconciles };
+
+/// It is an executable.
+pub(super) const EXECUTABLE: Need<IssuerSubject> =
+    Need { capability: "executable", declared: |subject| subject.executable.is_some() };
+
+/// It is an executable that reads standard input.
+pub(super) const STANDARD_INPUT: Need<IssuerSubject> = Need {
+    capability: "executable that reads standard input",
+    declared: |subject| subject.executable.is_some() && subject.features().stdin,
+};
+
+impl IssuerSubject {
+    /// A plugin, under the name that reports use and with the metadata that it is
+    /// registered under. As long as nothing else is said, its own configuration is empty and
+    /// the example is that of [`IssuerExample::new`].
+    pub fn new(name: impl Into<String>, plugin: &'static dyn IssuerPlugin, metadata: PluginMetadata) -> Self {
+        Self::of_plugin(name.into(), Arc::new(Linked(plugin)), metadata)
+    }
+
+    /// A registered plugin; `None` if it is of another kind or of another version of the
+    /// contract.
+    pub fn of(registration: &Registration) -> Option<Self> {
+        let plugin = registration.plugin::<Issuers>()?;
+        Some(Self::new(registration.id(), plugin, registration.metadata().clone()))
+    }
+
+    /// An executable, however it is run. Its requests go by standard input where it says that
+    /// it reads that, else by argument.
+    pub fn executable(name: impl Into<String>, executable: Arc<dyn Executable>, profile: Profile) -> Self {
+        Self::wired(name.into(), executable, profile, false)
+    }
+
+    /// An executable of which it is configured whether it is idempotent.
+    pub(super) fn wired(
+        name: String,
+        executable: Arc<dyn Executable>,
+        profile: Profile,
+        idempotent: bool,
+    ) -> Self {
+        let options = WireOptions::new("1.6.1");
+        let plugin =
+            WirePlugin { executable: Arc::clone(&executable), options: options.clone(), profile, idempotent };
+        let mut subject = Self::of_plugin(name, Arc::new(plugin), metadata_of_the_kit());
+        (subject.executable, subject.profile, subject.options) = (Some(executable), profile, options);
+        subject
+    }
+
+    pub(super) fn of_plugin(name: String, plugin: Arc<dyn IssuerPlugin>, metadata: PluginMetadata) -> Self {
+        Self {
+            name,
+            plugin,
+            metadata,
+            configuration: Box::new(|_| Value::Object(serde_json::Map::new())),
+            lending: Box::new(|resources, _| resources),
+            example: IssuerExample::new(),
+            refused: None,
+            listing: None,
+            executable: None,
+            profile: Profile::Strict,
+            options: WireOptions::new("1.6.1"),
+            asked: OnceLock::new(),
+        }
+    }
+
+    /// Sets what reports call it.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Says how the plugin itself is configured, when it is opened. The folder is fresh for
+    /// each rule and removed after it.
+    #[must_use]
+    pub fn configuration(mut self, configuration: impl Fn(&Path) -> Value + Send + Sync + 'static) -> Self {
+        self.configuration = Box::new(configuration);
+        self
+    }
+
+    /// Lends the plugin what it asks for.
+    #[must_use]
+    pub fn lending(
+        mut self,
+        lending: impl Fn(Resources, &Path) -> Resources + Send + Sync + 'static,
+    ) -> Self {
+        self.lending = Box::new(lending);
+        self
+    }
+
+    /// Names a request that the issuer answers with a credential. If it has logins, the
+    /// issuer is expected to ask for one when there is none.
+    #[must_use]
+    pub fn example(mut self, example: IssuerExample) -> Self {
+        self.example = example;
+        self
+    }
+
+    /// Names a request that the issuer refuses. Without it the rules about refusals are
+    /// skipped.
+    #[must_use]
+    pub fn refused(mut self, refused: IssuerExample) -> Self {
+        self.refused = Some(refused);
+        self
+    }
+
+    /// Lets the kit see which credentials exist, by their states. Without it the rules about
+    /// effects are skipped, and only answers are judged.
+    #[must_use]
+    pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<State> + Send + Sync + 'static) -> Self {
+        self.listing = Some(Box::new(listing));
+        self
+    }
+
+    pub(super) fn open(&self, scratch: &Path) -> Result<Arc<dyn Issuer>, IssuerError> {
+        let service = keyway_issuers::ServiceName::new("kit")
+            .map_err(|error| IssuerError::system("be opened", error))?;
+        let opening = Opening::new(service, self.metadata.clone())
+            .with_configuration((self.configuration)(scratch))
+            .with_resources((self.lending)(Resources::new(), scratch));
+        self.plugin.check_configuration(&opening.configuration)?;
+        self.plugin.open(&opening)
+    }
+
+    /// What the issuer declares; asked once.
+    ///
+    /// # Panics
+    /// If the plugin opens no issuer: there is nothing to test then, and the suite reports it.
+    pub fn capabilities(&self) -> Capabilities {
+        self.asked().capabilities
+    }
+
+    /// What the issuer says that it can do on the wire; nothing if it does not describe itself.
+    fn features(&self) -> Features {
+        self.asked().features
+    }
+
+    fn asked(&self) -> Asked {
+        *self.asked.get_or_init(|| {
+            // A runtime cannot be started within another, and nobody says where this is called.
+            let asked = std::thread::scope(|scope| scope.spawn(|| self.ask()).join());
+            match asked {
+                Ok(Ok(asked)) => asked,
+                Ok(Err(broken)) => panic!("it does not open, so nothing can be asked of it: {broken:?}"),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    fn ask(&self) -> Result<Asked, Broken> {
+        let history = History::default();
+        let place = Place::of(self, &history, 1)?;
+        let issuer = place.open()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| crate::broken("a runtime to run on", error.to_string()))?;
+        let features = runtime.block_on(issuer.describe()).map(|description| description.features());
+        Ok(Asked { capabilities: issuer.capabilities(), features: features.unwrap_or_default() })
+    }
+}
+
+impl Subject for IssuerSubject {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn version(&self) -> Version {
+        self.metadata.version().clone()
+    }
+}
+
+impl fmt::Debug for IssuerSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuerSubject").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A plugin that lives as long as the program.
+#[derive(Debug)]
+struct Linked(&'static dyn IssuerPlugin);
+
+impl IssuerPlugin for Linked {
+    fn check_configuration(&self, configuration: &Value) -> Result<(), IssuerError> {
+        self.0.check_configuration(configuration)
+    }
+
+    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+        self.0.open(opening)
+    }
+}
+
+/// The metadata of what is registered nowhere.
+pub(super) fn metadata_of_the_kit() -> PluginMetadata {
+    PluginMetadata::from_json(
+        r#"{"version": "1.0.0", "author": "The Keyway authors <keyway@example.org>", "updated": 20261122,
+            "compatibility": ">=:1.0,<:2.0",
+            "plugin": {"name": "Executable", "type": "Issuer", "description": "an executable under test"}}"#,
+    )
+    .expect("the kit's own metadata is valid")
+}

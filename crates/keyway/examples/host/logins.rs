@@ -1,0 +1,132 @@
+//! What a host does with issuers: a login key is requested, used, and revoked; by a plugin in
+//! this process, and by the same plugin as an executable in another.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use keyway::Plugins;
+use keyway::grants::{GrantOutcome, Grants, GrantsError, Phase, Revoked, Service, ServiceView};
+use keyway::issuers::{Context, CredentialRequest, ParameterSet, ServiceName, UserInfo};
+use keyway::seal::KeyRing;
+use keyway::storage::Storage;
+use serde_json::json;
+
+use crate::report::{Failure, Report};
+
+/// The program that is started as an executable is this very one. With this variable it is a
+/// WaTTS plugin, and no host.
+const AS_PLUGIN: &str = "KEYWAY_EXAMPLE_AS_PLUGIN";
+
+/// Runs this program as a WaTTS plugin, if that is what it was started for.
+pub(crate) fn run_as_plugin(plugins: &Plugins) -> Option<ExitCode> {
+    std::env::var_os(AS_PLUGIN)?;
+    Some(keyway_executable::run(|| {
+        Ok(keyway_executable::open(plugins, Some("ssh-authorized-keys"), json!({}))?)
+    }))
+}
+
+pub(crate) async fn show(
+    report: &mut Report,
+    plugins: &Plugins,
+    storage: &Arc<dyn Storage>,
+    host_keys: &KeyRing,
+    folder: &Path,
+    secrets: &mut Vec<String>,
+) -> Result<(), Failure> {
+    report.step("Logins: a plugin in this process, and the same one as an executable");
+    let folder = folder.canonicalize()?;
+    let program = std::env::current_exe()?;
+    let run_program = json!({ "command": program, "environment": { AS_PLUGIN: "1" } });
+    let services = [
+        (ServiceName::new("cluster")?, "ssh-authorized-keys", json!({})),
+        (ServiceName::new("cluster-by-program")?, "process", run_program),
+    ];
+    let mut builder = Grants::builder(Arc::clone(storage), host_keys.clone())
+        .registry(plugins.registry()?)
+        .host_name("example");
+    for (name, plugin, configuration) in &services {
+        let file = folder.join(name.as_str()).join("authorized_keys");
+        std::fs::create_dir(folder.join(name.as_str()))?;
+        builder = builder.service(
+            Service::new(name.clone(), *plugin)
+                .plugin_configuration(configuration.clone())
+                .configure("authorized_keys_file", file.to_str().ok_or("a path that is text")?)
+                .allow(|user: &UserInfo| user.issuer() == "https://login.example.org")
+                .limit(1),
+        );
+    }
+    let grants = builder.start().await?;
+    let unfinished = grants.recover().await?;
+    report.check(unfinished.is_empty(), "nothing was left unfinished");
+    for view in grants.services() {
+        describe(report, &view);
+    }
+    for (name, ..) in &services {
+        let file = folder.join(name.as_str()).join("authorized_keys");
+        request_and_revoke(report, &grants, name, &file, secrets).await?;
+    }
+    Ok(())
+}
+
+/// What a user interface would show.
+fn describe(report: &mut Report, view: &ServiceView) {
+    let Some(description) = &view.description else {
+        report.check(false, &format!("{} describes itself: {:?}", view.name, view.faults));
+        return;
+    };
+    let interface = description.user_interface();
+    let keys: Vec<_> = interface
+        .sets
+        .iter()
+        .flat_map(ParameterSet::parameters)
+        .map(|parameter| parameter.key.as_str())
+        .collect();
+    report.line(&format!(
+        "       {}: {}; may be asked for: {}",
+        view.name,
+        if interface.without_parameters { "one click makes a key pair" } else { "needs parameters" },
+        keys.join(", ")
+    ));
+    report.check(view.enabled, &format!("{} is enabled", view.name));
+}
+
+async fn request_and_revoke(
+    report: &mut Report,
+    grants: &Grants,
+    service: &ServiceName,
+    file: &Path,
+    secrets: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let lines = || std::fs::read_to_string(file).unwrap_or_default().lines().count();
+    let user = Context::new(UserInfo::new("https://login.example.org", "ada"));
+    let outcome = grants.request(service, CredentialRequest::new(user.clone())).await?;
+    let GrantOutcome::Granted(handed) = outcome else {
+        return Err("the plugin wants no other login".into());
+    };
+    let names: Vec<_> = handed.credential.iter().map(|part| part.name.as_str()).collect();
+    report.check(lines() == 1, &format!("{service}: a key may log in, and ada has {}", names.join(", ")));
+    let private = handed.credential.iter().find(|part| part.expose_value().contains("PRIVATE KEY"));
+    secrets.extend(private.map(|part| part.expose_value().to_owned()));
+    report.check(private.is_some(), "the private key is handed over once, and stored nowhere");
+
+    let second = grants.request(service, CredentialRequest::new(user.clone())).await;
+    report.refused(second, |error| matches!(error, GrantsError::Refused(_)), "a second one, over the limit");
+    let eve = Context::new(UserInfo::new("https://elsewhere.example.org", "ada"));
+    let stranger = grants.request(service, CredentialRequest::new(eve)).await;
+    report.refused(
+        stranger,
+        |error| matches!(error, GrantsError::Refused(_)),
+        "an ada of another issuer, who is another user",
+    );
+    let listed = grants.list(&user.user).await?;
+    let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
+    report.check(granted == 1, "one grant is listed");
+    let first = grants.revoke(handed.grant, user.clone()).await?;
+    let again = grants.revoke(handed.grant, user).await?;
+    report.check(
+        lines() == 0 && first == Revoked::Destroyed && again == Revoked::NotThere,
+        "revoked: no key may log in, and doing it twice does no harm",
+    );
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! The issuer `info`: shows users what an issuer gets to know of them. It makes nothing and
+//! destroys nothing, so an operator can offer it on the first day, and an author of
+//! plugins can read it first: everything that an issuer needs is in this file, and `main.rs` makes
+//! it an executable in one line.
+//!
+//! ```
+//! use keyway_info::Info;
+//! use keyway_issuers::{Context, CredentialRequest, Issuer, Outcome, UserInfo};
+//!
+//! # futures_executor::block_on(async {
+//! let joe = UserInfo::new("https://issuer.example.com", "joe").with("groups", "admins\nusers");
+//! let Outcome::Issued(shown) = Info.request(&CredentialRequest::new(Context::new(joe))).await? else {
+//!     panic!("it asks for no other login");
+//! };
+//! let names: Vec<_> = shown.credential.iter().map(|part| part.name.as_str()).collect();
+//! assert_eq!(names, ["version", "user id", "decoded user id", "groups", "iss", "sub", "json object"]);
+//! assert_eq!(shown.credential[5].expose_value(), "joe");
+//! assert_eq!(shown.credential[3].kind.word(), "textarea");
+//! # Ok::<(), keyway_issuers::IssuerError>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # As an executable
+//! `cargo build -p keyway-info` makes `keyway-info`, which the real WaTTS host runs, and every host of
+//! this project through the plugin `process`.
+//!
+//! # How it differs from the plugin of WaTTS
+//! The state of the plugin that WaTTS comes with is the same for everybody, so that host needs an
+//! exception for it. Here every request has a state of its own (decision W6). `version` is the version of this
+//! plugin: in the same process there is no version of WaTTS. The json object holds what is about the user,
+//! and of tokens and configuration, which may be secret, nothing.
+
+use std::sync::Arc;
+
+use keyway_issuers::{
+    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    IssuerPlugin, Json, JsonObject, Opening, Outcome, Revocation, async_trait,
+};
+
+const VERSION: &str = "1.0.0";
+
+/// The plugin: what stands in the registry. It has no configuration of its own, so the
+/// trait's check, which accepts an empty one, is all it needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InfoPlugin;
+
+impl IssuerPlugin for InfoPlugin {
+    fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+        Ok(Arc::new(Info))
+    }
+}
+
+/// The issuer. It keeps nothing between calls: all that it needs comes with the call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Info;
+
+#[async_trait]
+impl Issuer for Info {
+    /// The same intent gets the same state again, and nothing outside changes: that is idempotent.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL.idempotent(true)
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Description::builder(VERSION)
+            .set([])
+            .build()
+            .map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        let context = &request.context;
+        let mut issued = Issued::new(state(context)?)
+            .with(CredentialPart::text("version", VERSION))
+            .with(CredentialPart::text("user id", context.user.as_str()))
+            .with(CredentialPart::text("decoded user id", decoded_user_id(context)));
+        for (name, claim) in context.user_info.claims() {
+            issued = issued.with(match name.as_str() {
+                // Many groups do not fit on one line.
+                "groups" => CredentialPart::textarea(name, shown(claim)),
+                _ => CredentialPart::text(name, shown(claim)),
+            });
+        }
+        let json = CredentialPart::textfile("json object", json_object(context)?);
+        Ok(issued.with(json.size(20, 50).save_as("info.json")).into())
+    }
+
+    /// Nothing was made, so it is gone already, also the second time.
+    async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
+        Ok(())
+    }
+}
+
+/// The state of a request: that of its intent. A host that knows no intents, such as the real one of WaTTS, gets
+/// a random one.
+fn state(context: &Context) -> Result<String, IssuerError> {
+    if let Some(intent) = &context.intent {
+        return Ok(format!("user_info-{intent}"));
+    }
+    let number = getrandom::u64().map_err(|error| IssuerError::system("get random bytes", error))?;
+    Ok(format!("user_info-{number:016x}"))
+}
+
+/// Who the user id stands for, as the JSON that it is made of.
+fn decoded_user_id(context: &Context) -> String {
+    match context.user.parts() {
+        Some((issuer, subject)) => serde_json::json!({ "issuer": issuer, "subject": subject }).to_string(),
+        None => "this id is not made of issuer and subject".to_owned(),
+    }
+}
+
+/// A claim for a user to read: a text as it is, anything else as JSON.
+fn shown(claim: &Json) -> String {
+    match claim {
+        Json::Text(text) => text.expose().to_owned(),
+        // Of any size: JSON libraries stop at 64 bits.
+        Json::Integer(integer) => integer.decimal().to_owned(),
+        other => other.to_serde().to_string(),
+    }
+}
+
+/// All that is known of the user, with the further logins. No token is in it.
+fn json_object(context: &Context) -> Result<String, IssuerError> {
+    let claims = |claims: &JsonObject| Json::Object(claims.clone());
+    let logins = context.additional_logins.iter().map(|login| claims(login.user_info.claims())).collect();
+    let object = JsonObject::from([
+        ("user_id".to_owned(), Json::text(context.user.as_str())),
+        ("user_info".to_owned(), claims(context.user_info.claims())),
+        ("additional_logins".to_owned(), Json::Array(logins)),
+    ]);
+    serde_json::to_string_pretty(&Json::Object(object).to_serde())
+        .map_err(|error| IssuerError::system("write JSON", error))
+}
+
+keyway_issuers::register! {
+    keyway_issuers::Issuers {
+        id: "info",
+        name: "Info",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261122,
+        compatibility: ">=:1.0,<:2.0",
+        plugin: InfoPlugin,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+    use keyway_issuers::{IntentId, Login, PartKind, UserInfo};
+
+    use super::*;
+
+    fn context() -> Context {
+        let user = UserInfo::new("https://issuer.example.com", "joe")
+            .with("age", Json::from(serde_json::json!(41)))
+            .with("groups", Json::from(serde_json::json!(["a", "b"])));
+        let login =
+            Login { user_info: UserInfo::new("https://other", "j"), access_token: Some("needle".into()) };
+        Context::new(user).with_login(login).with_access_token("needle")
+    }
+
+    fn request(context: Context) -> Issued {
+        match block_on(Info.request(&CredentialRequest::new(context))).unwrap() {
+            Outcome::Issued(issued) => issued,
+            Outcome::LoginRequired(_) => panic!("it asks for no login"),
+        }
+    }
+
+    #[test]
+    fn everything_about_the_user_is_shown() {
+        let issued = request(context());
+        let part = |name: &str| issued.credential.iter().find(|part| part.name == name).unwrap();
+        assert_eq!(part("version").expose_value(), VERSION);
+        assert_eq!(part("user id").expose_value(), context().user.as_str());
+        let decoded = r#"{"issuer":"https://issuer.example.com","subject":"joe"}"#;
+        assert_eq!(part("decoded user id").expose_value(), decoded);
+        assert_eq!(part("age").expose_value(), "41");
+        assert_eq!((part("groups").expose_value(), part("groups").kind.word()), (r#"["a","b"]"#, "textarea"));
+        let json = part("json object");
+        let PartKind::Textfile { size, save_as } = &json.kind else { panic!("{:?}", json.kind) };
+        assert_eq!((size.rows, size.columns, save_as.as_deref()), (Some(20), Some(50), Some("info.json")));
+        let object: serde_json::Value = serde_json::from_str(json.expose_value()).unwrap();
+        assert_eq!(object["user_info"]["groups"][1], "b");
+        assert_eq!(object["additional_logins"][0]["sub"], "j");
+        issued.state.check_keeps_no_secret(&issued.credential).unwrap();
+    }
+
+    #[test]
+    fn no_token_is_shown() {
+        let issued = request(context());
+        assert!(issued.credential.iter().all(|part| !part.expose_value().contains("needle")));
+    }
+
+    #[test]
+    fn a_foreign_user_id_is_shown_as_it_is() {
+        let issued = request(context().with_user(keyway_issuers::UserId::received("joe")));
+        assert_eq!(issued.credential[1].expose_value(), "joe");
+        assert!(issued.credential[2].expose_value().contains("not made of"));
+    }
+
+    #[test]
+    fn an_intent_has_one_state_and_others_have_others() {
+        let intent = |id: &str| context().with_intent(IntentId::new(id).unwrap());
+        assert_eq!(request(intent("a")), request(intent("a")));
+        assert_ne!(request(intent("a")).state, request(intent("b")).state);
+        assert_ne!(request(context()).state, request(context()).state);
+    }
+
+    #[test]
+    fn revoking_succeeds_however_often() {
+        let revocation = Revocation::new(context(), request(context()).state);
+        for _ in 0..2 {
+            block_on(Info.revoke(&revocation)).unwrap();
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The plugin and the issuer.
+
+use std::sync::Arc;
+
+use keyway_core::Clock;
+use keyway_issuers::{
+    Capabilities, Configuration, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    IssuerPlugin, Opening, Outcome, Revocation, async_trait,
+};
+use ssh_key::Certificate;
+use ssh_key::certificate::{Builder, CertType};
+
+use super::key::CertificateAuthorityKey;
+use super::krl::{RevocationList, RevocationListFault};
+use super::settings::{Place, Settings, authority_key, describe};
+use crate::file::FilePath;
+use crate::key::LoginKey;
+use crate::state::{check, fill, with_text};
+
+/// The plugin `ssh-ca`. It has no configuration of its own: what is to be configured, it
+/// describes. A host may lend a [`CertificateAuthorityKey`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CertificateAuthorityPlugin;
+
+impl IssuerPlugin for CertificateAuthorityPlugin {
+    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+        let lent = opening.resources.get::<CertificateAuthorityKey>().cloned();
+        Ok(Arc::new(CertificateAuthority { lent, clock: Arc::clone(&opening.clock) }))
+    }
+}
+
+/// Signs user certificates, and revokes them by a list. See the [crate](crate).
+///
+/// It blocks, and declares so. Dropping the future of a call stops nothing.
+#[derive(Clone, Debug)]
+pub struct CertificateAuthority {
+    lent: Option<CertificateAuthorityKey>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a certificate says besides its key.
+struct Contents<'a> {
+    key_id: &'a str,
+    principals: &'a [String],
+    settings: &'a Settings<'a>,
+    now: u64,
+}
+
+impl CertificateAuthority {
+    /// Clocks differ: a certificate is good from a little before it was made.
+    const EARLIER_SECONDS: u64 = 300;
+    /// The list is no secret: those who check it read it.
+    const NEW_MODE: u32 = 0o644;
+
+    fn make(&self, request: &CredentialRequest) -> Result<Issued, IssuerError> {
+        let configuration: &Configuration = &request.context.configuration;
+        let Place { list, prefix } = Place::read(configuration)?;
+        let settings = Settings::read(configuration)?;
+        let principals = settings.principals_of(&request.context.user_info)?;
+        let state = prefix.state(&request.context)?;
+        let authority = authority_key(configuration, self.lent.as_ref())?;
+        let now = self.clock.now().as_seconds();
+
+        let key = LoginKey::of(&request.parameters, &settings.key_types, &state)?;
+        let contents = Contents { key_id: &state, principals: &principals, settings: &settings, now };
+        let certificate = sign(&authority, &key, &contents)?;
+        let text = certificate.to_openssh().map_err(not_signed)?;
+        let issued = with_text(Issued::new(state.as_str()), "host", settings.host)
+            .with(CredentialPart::text("principals", principals.join(" ")))
+            .with(CredentialPart::text("valid seconds", settings.valid_seconds.to_string()))
+            .with(CredentialPart::textfile("certificate", text).size(8, 70).save_as("id_ed25519-cert.pub"));
+        let issued = key.add_to(issued)?;
+        check(&issued)?;
+
+        Self::prepare(&list, &state, now)?;
+        Ok(issued)
+    }
+
+    /// Makes sure that the certificate can be revoked and is not: `sshd` lets nobody in while the
+    /// list is missing, so there has to be one, and one that can be changed.
+    fn prepare(list: &FilePath, key_id: &str, now: u64) -> Result<(), IssuerError> {
+        list.change(Self::NEW_MODE, |content| {
+            let Some(content) = content else { return Ok((Some(RevocationList::new(now).encode()), ())) };
+            let revoked = RevocationList::decode(content).and_then(|list| list.revokes(key_id));
+            if revoked.map_err(unusable)? {
+                return Err(IssuerError::refused(
+                    "This request was withdrawn. Please make a new one.",
+                    "a certificate was asked for again after it was revoked",
+                ));
+            }
+            Ok((None, ()))
+        })
+    }
+
+    fn remove(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        let Place { list, prefix } = Place::read(&revocation.context.configuration)?;
+        let key_id = prefix.own(&revocation.state)?;
+        let now = self.clock.now().as_seconds();
+        list.change(Self::NEW_MODE, |content| {
+            let mut list = match content {
+                Some(content) => RevocationList::decode(content).map_err(unusable)?,
+                None => RevocationList::new(now),
+            };
+            let changed = list.revoke(key_id, now).map_err(unusable)?;
+            Ok::<_, IssuerError>((changed.then(|| list.encode()), ()))
+        })
+    }
+}
+
+fn sign(
+    authority: &CertificateAuthorityKey,
+    key: &LoginKey,
+    contents: &Contents<'_>,
+) -> Result<Certificate, IssuerError> {
+    let mut nonce = [0; 32];
+    let mut serial = [0; 8];
+    fill(&mut nonce)?;
+    fill(&mut serial)?;
+    let from = contents.now.saturating_sub(CertificateAuthority::EARLIER_SECONDS);
+    let until = contents.now.saturating_add(contents.settings.valid_seconds);
+    let build = || {
+        let mut builder = Builder::new(nonce.as_slice(), key.public().clone(), from, until)?;
+        // Zero means none.
+        builder.serial(u64::from_be_bytes(serial).max(1))?;
+        builder.cert_type(CertType::User)?.key_id(contents.key_id)?.comment(contents.key_id)?;
+        for principal in contents.principals {
+            builder.valid_principal(principal)?;
+        }
+        for extension in &contents.settings.extensions {
+            builder.extension(*extension, "")?;
+        }
+        for (name, value) in &contents.settings.critical_options {
+            builder.critical_option(*name, *value)?;
+        }
+        builder.sign(authority.private_key())
+    };
+    build().map_err(not_signed)
+}
+
+fn not_signed(error: ssh_key::Error) -> IssuerError {
+    IssuerError::Unavailable {
+        what: "the certificate authority",
+        retry_after: None,
+        source: Some(error.into()),
+    }
+}
+
+fn unusable(fault: RevocationListFault) -> IssuerError {
+    IssuerError::Unavailable {
+        what: "the list of revoked certificates",
+        retry_after: None,
+        source: Some(fault.into()),
+    }
+}
+
+#[async_trait]
+impl Issuer for CertificateAuthority {
+    /// The same intent has one key id, by which all certificates that were made for it are
+    /// revoked at once. A certificate leaves no trace, so what became of a request cannot
+    /// be told; asking again is harmless.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL.idempotent(true).blocking(true)
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        describe(crate::VERSION).map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        self.make(request).map(Outcome::Issued)
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        self.remove(revocation)
+    }
+}

@@ -1,0 +1,108 @@
+//! The key that signs certificates.
+
+use std::fmt;
+use std::sync::Arc;
+
+use keyway_issuers::IssuerError;
+use ssh_key::{Algorithm, HashAlg, PrivateKey};
+
+use crate::file::FilePath;
+use crate::key::LoginKey;
+
+/// The key of a certificate authority, for a host that does not keep it in a file: lend
+/// one with [`Opening::with_resources`](keyway_issuers::Opening::with_resources).
+///
+/// `Debug` shows the fingerprint. The key is zeroized when the last clone is dropped.
+#[derive(Clone)]
+pub struct CertificateAuthorityKey(Arc<PrivateKey>);
+
+/// A text is no key that can sign certificates. The text is not repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidAuthorityKey {
+    /// It is not in OpenSSH's format.
+    #[error("it is no private key in the format of OpenSSH: make one with `ssh-keygen -t ed25519`")]
+    Format,
+    /// It is encrypted with a passphrase.
+    #[error("it is encrypted, and nobody is there to enter a passphrase: take it away with `ssh-keygen -p`")]
+    Encrypted,
+    /// It is of another type.
+    #[error("it is no Ed25519 key: make one with `ssh-keygen -t ed25519`")]
+    Type,
+}
+
+impl CertificateAuthorityKey {
+    /// Reads an Ed25519 key in OpenSSH's format, as `ssh-keygen -t ed25519` makes it without
+    /// a passphrase.
+    ///
+    /// # Errors
+    /// [`InvalidAuthorityKey`].
+    pub fn from_openssh(text: impl AsRef<[u8]>) -> Result<Self, InvalidAuthorityKey> {
+        let key = PrivateKey::from_openssh(text).map_err(|_| InvalidAuthorityKey::Format)?;
+        if key.is_encrypted() {
+            return Err(InvalidAuthorityKey::Encrypted);
+        }
+        if key.algorithm() != Algorithm::Ed25519 {
+            return Err(InvalidAuthorityKey::Type);
+        }
+        Ok(Self(Arc::new(key)))
+    }
+
+    /// Makes a new key, for an authority that lives no longer than the host: who trusts it
+    /// is told [its public half](Self::public_key) each time.
+    ///
+    /// # Errors
+    /// [`Unavailable`](IssuerError::Unavailable) when the system's random source is not
+    /// there.
+    pub fn generate() -> Result<Self, IssuerError> {
+        let key = LoginKey::made("certificate authority")?;
+        let text = key.private_text().unwrap_or_default();
+        Self::from_openssh(text).map_err(|fault| IssuerError::system("make a key", fault))
+    }
+
+    /// The public half in the form of OpenSSH, for `TrustedUserCAKeys`.
+    pub fn public_key(&self) -> String {
+        self.0.public_key().to_string()
+    }
+
+    pub(super) fn private_key(&self) -> &PrivateKey {
+        &self.0
+    }
+
+    /// Reads the file of a key. Blocks.
+    pub(super) fn read(file: &FilePath) -> Result<Self, IssuerError> {
+        let unavailable = |source: Box<dyn std::error::Error + Send + Sync>| IssuerError::Unavailable {
+            what: "the key of the certificate authority",
+            retry_after: None,
+            source: Some(source),
+        };
+        let text = file.read_secret()?.ok_or_else(|| unavailable("there is no such file".into()))?;
+        Self::from_openssh(text.as_slice()).map_err(|fault| unavailable(fault.into()))
+    }
+}
+
+impl fmt::Debug for CertificateAuthorityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CertificateAuthorityKey({})", self.0.fingerprint(HashAlg::Sha256))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ssh_key::LineEnding;
+    use ssh_key::private::{Ed25519Keypair, KeypairData};
+
+    use super::*;
+
+    #[test]
+    fn only_a_plain_ed25519_key_signs() {
+        let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&[7; 32]));
+        let text = PrivateKey::new(pair, "ca").unwrap().to_openssh(LineEnding::LF).unwrap();
+        let key = CertificateAuthorityKey::from_openssh(&*text).unwrap();
+        assert!(key.public_key().starts_with("ssh-ed25519 "));
+        assert!(format!("{key:?}").starts_with("CertificateAuthorityKey(SHA256:"));
+        assert_ne!(CertificateAuthorityKey::generate().unwrap().public_key(), key.public_key());
+        let public = CertificateAuthorityKey::from_openssh(key.public_key());
+        assert_eq!(public.unwrap_err(), InvalidAuthorityKey::Format);
+    }
+}

@@ -1,0 +1,10 @@
+//! The issuer `ssh-ca`.
+
+mod issuer;
+mod key;
+mod krl;
+mod principals;
+mod settings;
+
+pub use issuer::{CertificateAuthority, CertificateAuthorityPlugin};
+pub use key::{CertificateAuthorityKey, InvalidAuthorityKey};

@@ -1,0 +1,112 @@
+//! The plugin and the issuer.
+
+use std::sync::Arc;
+
+use keyway_issuers::{
+    Capabilities, CredentialRequest, Description, IntendedEffect, Issued, Issuer, IssuerError, IssuerPlugin,
+    Opening, Outcome, Reconciled, Reconciliation, Revocation, State, async_trait,
+};
+
+use super::lines;
+use super::settings::{Place, Settings, describe};
+use crate::file::FileError;
+use crate::key::LoginKey;
+use crate::state::{check, with_text};
+
+/// The plugin `ssh-authorized-keys`. It has no configuration of its own: what is to be
+/// configured, it describes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuthorizedKeysPlugin;
+
+impl IssuerPlugin for AuthorizedKeysPlugin {
+    fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+        Ok(Arc::new(AuthorizedKeys))
+    }
+}
+
+/// Keeps lines of the `authorized_keys` file of one account. See the [crate](crate).
+///
+/// It blocks, and declares so. Dropping the future of a call stops nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuthorizedKeys;
+
+impl AuthorizedKeys {
+    /// What an account's file is for, if this plugin has to make it.
+    const NEW_MODE: u32 = 0o600;
+
+    fn make(request: &CredentialRequest) -> Result<Issued, IssuerError> {
+        let configuration = &request.context.configuration;
+        let Place { file, prefix } = Place::read(configuration)?;
+        let settings = Settings::read(configuration)?;
+        let state = prefix.state(&request.context)?;
+
+        let key = LoginKey::of(&request.parameters, &settings.key_types, &state)?;
+        let line = format!("{} {state}", key.line()?);
+        let line =
+            if settings.key_options.is_empty() { line } else { [settings.key_options, &line].join(" ") };
+        let issued = with_text(Issued::new(state.as_str()), "login name", settings.login_name);
+        let issued = key.add_to(with_text(issued, "host", settings.host))?;
+        check(&issued)?;
+
+        file.change(Self::NEW_MODE, |content| {
+            let changed = lines::with(content.unwrap_or_default(), &state, &line);
+            let same = content.is_some_and(|content| content == changed);
+            Ok::<_, FileError>(((!same).then_some(changed), ()))
+        })?;
+        Ok(issued)
+    }
+
+    fn remove(revocation: &Revocation) -> Result<(), IssuerError> {
+        let Place { file, prefix } = Place::read(&revocation.context.configuration)?;
+        let state = prefix.own(&revocation.state)?;
+        // A directory that is not there is an error: it may be on a disk that comes back.
+        file.change(Self::NEW_MODE, |content| {
+            Ok::<_, FileError>((content.and_then(|content| lines::without(content, state)), ()))
+        })?;
+        Ok(())
+    }
+
+    /// Looks under the lock, so that a change under way is over.
+    fn tell(question: &Reconciliation) -> Result<Reconciled, IssuerError> {
+        let Place { file, prefix } = Place::read(&question.context.configuration)?;
+        let state = match (&question.effect, &question.context.intent) {
+            (IntendedEffect::Revoke(state), _) => prefix.own(state)?.to_owned(),
+            (IntendedEffect::Request, Some(_)) => prefix.state(&question.context)?,
+            // Its state was random, and only the answer told it.
+            (IntendedEffect::Request, None) => return Ok(Reconciled::Unknown),
+        };
+        let is_there = file.change(Self::NEW_MODE, |content| {
+            Ok::<_, FileError>((None, content.is_some_and(|content| lines::has(content, &state))))
+        })?;
+        Ok(match (&question.effect, is_there) {
+            (IntendedEffect::Request, true) => Reconciled::Made(State::new(state)),
+            (IntendedEffect::Revoke(_), false) => Reconciled::Destroyed,
+            (IntendedEffect::Request, false) | (IntendedEffect::Revoke(_), true) => {
+                Reconciled::NothingHappened
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Issuer for AuthorizedKeys {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL.idempotent(true).reconciles(true).blocking(true)
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        describe(crate::VERSION).map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        Self::make(request).map(Outcome::Issued)
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        Self::remove(revocation)
+    }
+
+    async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, IssuerError> {
+        Self::tell(question)
+    }
+}

@@ -1,0 +1,128 @@
+//! The lines of an `authorized_keys` file. What is not ours stays byte for byte.
+
+/// The content with `line` as the only one of this state: in the place of the first one
+/// that is there, or at the end. `line` has no line break.
+pub(super) fn with(content: &[u8], state: &str, line: &str) -> Vec<u8> {
+    let mut changed = Vec::with_capacity(content.len() + line.len() + 2);
+    let mut placed = false;
+    for found in lines(content) {
+        if !is_of(found, state) {
+            changed.extend_from_slice(found);
+        } else if !placed {
+            put(&mut changed, line);
+            placed = true;
+        }
+    }
+    if !placed {
+        // A last line that somebody left open would swallow the new one.
+        if changed.last().is_some_and(|last| *last != b'\n') {
+            changed.push(b'\n');
+        }
+        put(&mut changed, line);
+    }
+    changed
+}
+
+/// The content without the lines of this state; `None` when there is none. Several are
+/// there only when somebody copied them, and then every copy would let the user in.
+pub(super) fn without(content: &[u8], state: &str) -> Option<Vec<u8>> {
+    has(content, state)
+        .then(|| lines(content).filter(|line| !is_of(line, state)).collect::<Vec<_>>().concat())
+}
+
+/// Whether there is a line of this state.
+pub(super) fn has(content: &[u8], state: &str) -> bool {
+    lines(content).any(|line| is_of(line, state))
+}
+
+fn put(content: &mut Vec<u8>, line: &str) {
+    content.extend_from_slice(line.as_bytes());
+    content.push(b'\n');
+}
+
+fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    content.split_inclusive(|byte| *byte == b'\n')
+}
+
+/// Whether the comment of a line holds the state as a word. Somebody may have added words.
+/// The comment stands behind at least two other fields, type and key.
+fn is_of(line: &[u8], state: &str) -> bool {
+    let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    let is_comment = line.trim_ascii_start().starts_with(b"#");
+    !is_comment && fields.by_ref().skip(2).any(|field| field == state.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LINE: &str = "ssh-ed25519 AAAA K_1";
+
+    #[test]
+    fn a_line_is_put_at_the_end_and_found_by_its_state() {
+        assert_eq!(with(b"", "K_1", LINE), b"ssh-ed25519 AAAA K_1\n");
+        assert_eq!(with(b"a b c", "K_1", LINE), b"a b c\nssh-ed25519 AAAA K_1\n");
+        assert_eq!(with(b"\n", "K_1", LINE), b"\nssh-ed25519 AAAA K_1\n");
+        let content = b"# K_1\nssh-ed25519 BBBB K_1 at home\r\nssh-rsa CCCC K_12\n";
+        assert!(has(content, "K_1"));
+        assert_eq!(with(content, "K_1", LINE), b"# K_1\nssh-ed25519 AAAA K_1\nssh-rsa CCCC K_12\n");
+        assert_eq!(without(content, "K_1").unwrap(), b"# K_1\nssh-rsa CCCC K_12\n");
+    }
+
+    #[test]
+    fn what_looks_alike_is_not_taken() {
+        for foreign in [
+            "# ssh-ed25519 AAAA K_1\n",
+            "  # a b c K_1\n",
+            "ssh-ed25519 AAAA K_12\n",
+            "ssh-ed25519 AAAA XK_1\n",
+            "ssh-ed25519 AAAA k_1\n",
+            "K_1 AAAA joe\n",
+            "ssh-ed25519 K_1 joe\n",
+            "ssh-ed25519 K_1",
+            "K_1",
+        ] {
+            assert_eq!(without(foreign.as_bytes(), "K_1"), None, "{foreign:?}");
+        }
+    }
+
+    /// Lines of others, with all that a text editor can leave behind.
+    fn foreign() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let line = prop_oneof![
+            Just(b"".to_vec()),
+            prop::collection::vec(any::<u8>().prop_filter("one line", |byte| *byte != b'\n'), 0..20),
+            "(restrict )?ssh-rsa AAAA[A-Za-z]{0,9} [a-zK_]{0,6}[02-9]?\r?".prop_map(String::into_bytes),
+        ];
+        prop::collection::vec(line, 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn putting_and_taking_away_leaves_the_rest(before in foreign(), after in foreign()) {
+            let join = |lines: &[Vec<u8>]| {
+                lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect::<Vec<u8>>()
+            };
+            let (before, after) = (join(&before), join(&after));
+            let put = with(&before, "K_1", LINE);
+            prop_assert!(has(&put, "K_1"));
+            let grown = [put, after.clone()].concat();
+            prop_assert_eq!(without(&grown, "K_1").unwrap(), [before.clone(), after.clone()].concat());
+            // The same again changes nothing, and another line takes the same place.
+            prop_assert_eq!(&with(&grown, "K_1", LINE), &grown);
+            let other = "ssh-rsa BBBB K_1";
+            let expected = [before, format!("{other}\n").into_bytes(), after].concat();
+            prop_assert_eq!(with(&grown, "K_1", other), expected);
+        }
+
+        #[test]
+        fn any_content_keeps_its_lines(content in prop::collection::vec(any::<u8>(), 0..80)) {
+            prop_assert_eq!(without(&content, "K_1"), None);
+            let put = with(&content, "K_1", LINE);
+            prop_assert!(put.starts_with(&content));
+            let left = without(&put, "K_1").unwrap();
+            prop_assert!(left == content || left == [content, b"\n".to_vec()].concat());
+        }
+    }
+}

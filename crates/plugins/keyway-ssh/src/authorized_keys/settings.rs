@@ -1,0 +1,102 @@
+//! What an operator configures for a service.
+
+use keyway_issuers::{Configuration, Description, IssuerError, ParameterDescriptor, Violations};
+
+use crate::file::FilePath;
+use crate::key::{KeyTypes, PUBLIC_KEY};
+use crate::setting;
+use crate::state::StatePrefix;
+
+const FILE: &str = "authorized_keys_file";
+const KEY_OPTIONS: &str = "key_options";
+const LOGIN_NAME: &str = "login_name";
+const HOST: &str = "host";
+
+pub(super) fn describe(version: &str) -> Result<Description, Violations> {
+    Description::builder(version)
+        .text(FILE, "")
+        .text(StatePrefix::SETTING, StatePrefix::DEFAULT)
+        .text(KEY_OPTIONS, "")
+        .text(KeyTypes::SETTING, KeyTypes::DEFAULT)
+        .text(LOGIN_NAME, "")
+        .text(HOST, "")
+        .set([ParameterDescriptor::mandatory(
+            PUBLIC_KEY,
+            "public key",
+            "The public key to log in with, one line in the form of OpenSSH",
+        )])
+        .set([])
+        .build()
+}
+
+/// The file, and by what the service knows its lines. A revocation needs no more.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) file: FilePath,
+    pub(super) prefix: StatePrefix,
+}
+
+impl Place {
+    pub(super) fn read(configuration: &Configuration) -> Result<Self, IssuerError> {
+        Ok(Self { file: setting::file(configuration, FILE)?, prefix: StatePrefix::read(configuration)? })
+    }
+}
+
+/// What else a request needs.
+#[derive(Debug)]
+pub(super) struct Settings<'a> {
+    pub(super) key_options: &'a str,
+    pub(super) key_types: KeyTypes,
+    pub(super) login_name: &'a str,
+    pub(super) host: &'a str,
+}
+
+impl<'a> Settings<'a> {
+    pub(super) fn read(configuration: &'a Configuration) -> Result<Self, IssuerError> {
+        let key_options = setting::text(configuration, KEY_OPTIONS);
+        if !are_options(key_options) {
+            return Err(setting::invalid(
+                KEY_OPTIONS,
+                "use the options of an authorized_keys line, separated by commas: no white space outside of \
+                 double quotes, and every quote closed",
+            ));
+        }
+        Ok(Self {
+            key_options,
+            key_types: KeyTypes::read(configuration)?,
+            login_name: setting::line(configuration, LOGIN_NAME)?,
+            host: setting::line(configuration, HOST)?,
+        })
+    }
+}
+
+/// Whether a text is options, or nothing: what `sshd` reads up to the first white space
+/// outside of quotes, whose meaning is `sshd`'s business.
+fn are_options(text: &str) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for character in text.chars() {
+        match character {
+            '"' if !escaped => quoted = !quoted,
+            ' ' if !quoted => return false,
+            character if character.is_control() => return false,
+            _ => {}
+        }
+        escaped = character == '\\' && !escaped;
+    }
+    !quoted && !text.starts_with(['#', ','])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_end_where_sshd_thinks_they_end() {
+        for text in ["", "restrict", "restrict,pty", r#"from="10.0.0.0/8",command="echo \"a b\"",no-pty"#] {
+            assert!(are_options(text), "{text:?}");
+        }
+        for text in ["restrict pty", "a\tb", "a\nb", "command=\"x", r#"command="x\""#, "#", ",", "a\0"] {
+            assert!(!are_options(text), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Two issuers of SSH logins: `ssh-authorized-keys` keeps lines of the `authorized_keys` file of an account;
+//! `ssh-ca` signs user certificates, and revokes them by a list that `sshd` reads.
+//!
+//! Users give a public key, or none, and then a key pair is made for them; its private half is in
+//! the answer and nowhere else.
+//!
+//! ```
+//! use keyway_issuers::core::{Plugins, plugins};
+//! use keyway_issuers::{
+//!     Context, CredentialRequest, Issuers, Json, Opening, Outcome, Parameters, Revocation, ServiceName, UserInfo,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # futures_executor::block_on(async {
+//! # let folder = tempfile::tempdir()?;
+//! # let file = folder.path().canonicalize()?.join("authorized_keys");
+//! const PLUGINS: Plugins = plugins! { keyway_ssh };
+//! let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<Issuers>("ssh-authorized-keys")?;
+//! let issuer = plugin.open(&Opening::new(ServiceName::new("cluster")?, plugin.metadata().clone()))?;
+//!
+//! // What the operator configures. It is sent along with every call.
+//! let path = Json::text(file.to_str().ok_or("a plain path")?);
+//! let login_name = Json::text("grid");
+//! let configured = [("authorized_keys_file", &path), ("login_name", &login_name)];
+//! let configuration = issuer.describe().await?.resolve_configuration(configured)?;
+//! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe")).with_configuration(configuration);
+//!
+//! let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti joe@laptop";
+//! let request = CredentialRequest::new(joe.clone()).with_parameters(Parameters::new().with("pub_key", key));
+//! let Outcome::Issued(issued) = issuer.request(&request).await? else { panic!() };
+//! assert_eq!(issued.credential[0].expose_value(), "grid");
+//! // The state is the comment, by which the line is found again.
+//! assert!(std::fs::read_to_string(&file)?.trim_end().ends_with(issued.state.as_str()));
+//!
+//! issuer.revoke(&Revocation::new(joe, issued.state)).await?;
+//! assert_eq!(std::fs::read_to_string(&file)?, "");
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # What is configured
+//!
+//! Both issuers describe their settings, so they can be configured under WaTTS too. Texts, all of them:
+//!
+//! | setting | of | default | what it says |
+//! | --- | --- | --- | --- |
+//! | `authorized_keys_file` | `ssh-authorized-keys` | | the file; its directory must be there |
+//! | `key_options` | `ssh-authorized-keys` | none | options before every key, such as `restrict,pty` |
+//! | `login_name` | `ssh-authorized-keys` | none | shown to users: the account |
+//! | `ca_key_file` | `ssh-ca` | | the private key that signs, Ed25519, without a passphrase; if there is none, the host lends a [`CertificateAuthorityKey`] |
+//! | `krl_file` | `ssh-ca` | | the list of what is revoked, for `RevokedKeys` of `sshd` |
+//! | `principals` | `ssh-ca` | | the accounts that a certificate is good for: names, with claims in braces, such as `grid-{preferred_username}` |
+//! | `trusted_issuer` | `ssh-ca` | | the `iss` of the logins that are accepted; needed as soon as `principals` names a claim |
+//! | `valid_minutes` | `ssh-ca` | `60` | how long a certificate is good, at most 366 days |
+//! | `extensions` | `ssh-ca` | `permit-pty` | what it permits |
+//! | `force_command`, `source_address` | `ssh-ca` | none | what it restricts |
+//! | `state_prefix` | both | `KEYWAY_` | how states begin, by which the service knows its own |
+//! | `key_types` | both | all but DSA | types of keys that users may give |
+//! | `host` | both | none | shown to users: where to log in |
+//!
+//! Change `state_prefix` only when nothing of the service is left to be revoked: what begins otherwise is
+//! refused, because it belongs to somebody else.
+//!
+//! # What is promised
+//!
+//! * A file changes as a whole or not at all, also when the power fails. Its mode and owner stay; a new one
+//!   belongs to whom its directory belongs to. Access lists and labels of the system are not carried over.
+//! * What others wrote stays byte for byte; a last line without its end gets one.
+//! * Calls of these issuers, in any process, wait for each other by a lock beside the file, named
+//!   `.authorized_keys.keyway-lock`, for example. It stays there. A change by a program that knows no lock is noticed, but for the
+//!   moment between the last look and the replacement.
+//! * No symbolic link is followed, neither in place of the file nor on the way to it, and paths have no `..`: the account that the
+//!   file belongs to cannot have the issuer write elsewhere.
+//! * Of what a user sends, type and key are used. Options, comments and further lines are not.
+//! * The same intent has one credential. Asked again, `ssh-authorized-keys` replaces the line of the intent, so that of two
+//!   key pairs the last one counts; `ssh-ca` signs again under the same key id.
+//! * Revoking twice succeeds. What fails promises, where it can, that nothing happened.
+//!
+//! # How certificates are revoked
+//!
+//! The state is the key id of the certificate, which `sshd` logs. The list revokes it for every authority, so a revocation
+//! outlives a change of the authority's key. The list may hold what others revoked; that is kept. It must
+//! not be signed. It grows with each revocation: start an empty one when all certificates of the old one have expired.
+//!
+//! `sshd` lets nobody in by a key while the file of `RevokedKeys` is missing: the first request makes it.
+//!
+//! # Where it works
+//! On Unix. Both issuers block, and declare so (decision R1).
+#![cfg(unix)]
+
+mod authority;
+mod authorized_keys;
+mod file;
+mod key;
+mod setting;
+mod state;
+
+pub use authority::{
+    CertificateAuthority, CertificateAuthorityKey, CertificateAuthorityPlugin, InvalidAuthorityKey,
+};
+pub use authorized_keys::{AuthorizedKeys, AuthorizedKeysPlugin};
+
+/// The version of both plugins.
+const VERSION: &str = "1.0.0";
+
+keyway_core::register! {
+    keyway_issuers::Issuers {
+        id: "ssh-authorized-keys",
+        name: "SSH Authorized Keys",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261122,
+        compatibility: ">=:1.0,<:2.0",
+        description: "SSH logins by lines of an authorized_keys file",
+        plugin: AuthorizedKeysPlugin,
+    }
+    keyway_issuers::Issuers {
+        id: "ssh-ca",
+        name: "SSH CA",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261122,
+        compatibility: ">=:1.0,<:2.0",
+        description: "SSH logins by user certificates",
+        plugin: CertificateAuthorityPlugin,
+    }
+}

@@ -1,0 +1,248 @@
+//! The issuer `ssh-ca`, as far as it can be judged without OpenSSH's own programs.
+#![cfg(unix)]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_executor::block_on;
+use keyway_core::{Clock, Plugins, Resources, Timestamp, plugins};
+use keyway_issuers::{
+    Context, CredentialRequest, IntentId, Issued, Issuer, IssuerError, Issuers, Json, Opening, Outcome,
+    Parameters, Revocation, ServiceName, State, UserInfo,
+};
+use keyway_ssh::CertificateAuthorityKey;
+use ssh_key::certificate::CertType;
+use ssh_key::private::{Ed25519Keypair, KeypairData};
+use ssh_key::{Certificate, HashAlg, LineEnding, PrivateKey};
+
+const PLUGINS: Plugins = plugins! { keyway_ssh };
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+const NOW: u64 = 1_800_000_000;
+
+#[derive(Debug)]
+struct Fixed;
+
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        Timestamp::default().plus(Duration::from_secs(NOW))
+    }
+}
+
+struct Authority {
+    folder: tempfile::TempDir,
+    key: PrivateKey,
+    issuer: Arc<dyn Issuer>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        Self::lent(None)
+    }
+
+    fn lent(lent: Option<CertificateAuthorityKey>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&[9; 32]));
+        let key = PrivateKey::new(pair, "ca").unwrap();
+        let authority = Self { issuer: open(lent), folder, key };
+        fs::write(authority.file("ca"), &*authority.key.to_openssh(LineEnding::LF).unwrap()).unwrap();
+        fs::set_permissions(authority.file("ca"), Permissions::from_mode(0o600)).unwrap();
+        authority
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join(name)
+    }
+
+    fn context(&self, settings: &[(&str, &str)]) -> Context {
+        let (key, list) = (self.file("ca"), self.file("krl"));
+        let standard = [
+            ("ca_key_file", key.to_str().unwrap()),
+            ("krl_file", list.to_str().unwrap()),
+            ("principals", "deploy"),
+        ];
+        let configured: Vec<_> =
+            standard.iter().chain(settings).map(|(name, value)| (*name, Json::text(*value))).collect();
+        let description = block_on(self.issuer.describe()).unwrap();
+        let configured = configured.iter().map(|(name, value)| (*name, value));
+        let user = UserInfo::new("https://issuer.example.com", "joe");
+        Context::new(user).with_configuration(description.resolve_configuration(configured).unwrap())
+    }
+
+    fn ask(&self, context: Context, key: Option<&str>) -> Result<Issued, IssuerError> {
+        let parameters = key.map_or_else(Parameters::new, |key| Parameters::new().with("pub_key", key));
+        match block_on(self.issuer.request(&CredentialRequest::new(context).with_parameters(parameters)))? {
+            Outcome::Issued(issued) => Ok(issued),
+            Outcome::LoginRequired(_) => panic!("it asks for no login"),
+        }
+    }
+
+    fn revoke(&self, state: &State) -> Result<(), IssuerError> {
+        block_on(self.issuer.revoke(&Revocation::new(self.context(&[]), state.clone())))
+    }
+
+    fn check(&self, certificate: &Certificate) {
+        certificate.validate_at(NOW, &[self.key.fingerprint(HashAlg::Sha256)]).unwrap();
+    }
+}
+
+fn open(lent: Option<CertificateAuthorityKey>) -> Arc<dyn Issuer> {
+    let registry = PLUGINS.registry().unwrap();
+    let plugin = registry.get::<Issuers>("ssh-ca").unwrap();
+    let opening = Opening::new(ServiceName::new("cluster").unwrap(), plugin.metadata().clone());
+    let resources = lent.map_or_else(Resources::new, |key| Resources::new().with(key));
+    plugin.open(&opening.with_clock(Arc::new(Fixed)).with_resources(resources)).unwrap()
+}
+
+fn part<'a>(issued: &'a Issued, name: &str) -> &'a str {
+    issued.credential.iter().find(|part| part.name == name).unwrap().expose_value()
+}
+
+fn certificate(issued: &Issued) -> Certificate {
+    Certificate::from_openssh(part(issued, "certificate")).unwrap()
+}
+
+#[test]
+fn a_certificate_says_what_is_configured_and_no_more() {
+    let authority = Authority::new();
+    let settings = [
+        ("principals", "deploy grid-{sub}"),
+        ("trusted_issuer", "https://issuer.example.com"),
+        ("valid_minutes", "10"),
+        ("extensions", "permit-user-rc permit-pty"),
+        ("force_command", "/usr/bin/id -u"),
+        ("source_address", "127.0.0.0/8,::1"),
+        ("host", "login.example.org"),
+    ];
+    let issued = authority.ask(authority.context(&settings), Some(&format!("{KEY} joe@home"))).unwrap();
+    let certificate = certificate(&issued);
+    authority.check(&certificate);
+    assert_eq!(certificate.cert_type(), CertType::User);
+    assert_eq!(certificate.key_id(), issued.state.as_str());
+    assert_eq!(certificate.valid_principals(), ["deploy", "grid-joe"]);
+    assert_eq!((certificate.valid_after(), certificate.valid_before()), (NOW - 300, NOW + 600));
+    let options = |map: &ssh_key::certificate::OptionsMap| {
+        map.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        options(certificate.critical_options()),
+        ["force-command=/usr/bin/id -u", "source-address=127.0.0.0/8,::1"]
+    );
+    assert_eq!(options(certificate.extensions()), ["permit-pty=", "permit-user-rc="]);
+    let certified = ssh_key::PublicKey::new(certificate.public_key().clone(), "").to_openssh().unwrap();
+    assert_eq!(certified, KEY);
+    assert_eq!(part(&issued, "principals"), "deploy grid-joe");
+    assert_eq!(part(&issued, "host"), "login.example.org");
+    assert!(issued.credential.iter().all(|part| part.name != "private key"));
+    issued.state.check_keeps_no_secret(&issued.credential).unwrap();
+}
+
+#[test]
+fn serials_and_nonces_are_drawn_and_key_ids_follow_the_intent() {
+    let authority = Authority::new();
+    let context = authority.context(&[]).with_intent(IntentId::new("i-1").unwrap());
+    let [first, second] = [0, 1].map(|_| certificate(&authority.ask(context.clone(), None).unwrap()));
+    assert_eq!((first.key_id(), second.key_id()), ("KEYWAY_i-1", "KEYWAY_i-1"));
+    assert_ne!(first.serial(), second.serial());
+    assert_ne!(first.nonce(), second.nonce());
+    assert_ne!(first.public_key(), second.public_key());
+    assert!(first.serial() != 0 && first.nonce().len() == 32);
+}
+
+#[test]
+fn a_made_key_is_the_certified_one() {
+    let authority = Authority::new();
+    let issued = authority.ask(authority.context(&[]), None).unwrap();
+    let private = PrivateKey::from_openssh(part(&issued, "private key")).unwrap();
+    assert_eq!(private.public_key().key_data(), certificate(&issued).public_key());
+}
+
+#[test]
+fn the_key_may_be_lent() {
+    let lender = Authority::new();
+    let lent = CertificateAuthorityKey::from_openssh(fs::read(lender.file("ca")).unwrap()).unwrap();
+    let authority = Authority::lent(Some(lent));
+    fs::remove_file(authority.file("ca")).unwrap();
+    let issued = authority.ask(authority.context(&[("ca_key_file", "")]), Some(KEY)).unwrap();
+    lender.check(&certificate(&issued));
+    let nobody = Authority::new();
+    let error = nobody.ask(nobody.context(&[("ca_key_file", "")]), Some(KEY)).unwrap_err();
+    assert!(error.to_string().contains("ca_key_file"), "{error}");
+}
+
+#[test]
+fn a_key_that_others_can_read_signs_nothing() {
+    let authority = Authority::new();
+    fs::set_permissions(authority.file("ca"), Permissions::from_mode(0o640)).unwrap();
+    let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
+    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(!authority.file("krl").exists());
+}
+
+#[test]
+fn revoking_is_kept_once_and_what_was_revoked_is_not_signed_again() {
+    let authority = Authority::new();
+    let context = authority.context(&[]).with_intent(IntentId::new("i-1").unwrap());
+    let state = authority.ask(context.clone(), Some(KEY)).unwrap().state;
+    let empty = fs::read(authority.file("krl")).unwrap();
+    assert_eq!(fs::metadata(authority.file("krl")).unwrap().permissions().mode() & 0o7777, 0o644);
+    authority.revoke(&state).unwrap();
+    let list = fs::read(authority.file("krl")).unwrap();
+    assert!(list.len() > empty.len() && list.windows(10).any(|bytes| bytes == b"KEYWAY_i-1"));
+    authority.revoke(&state).unwrap();
+    assert_eq!(fs::read(authority.file("krl")).unwrap(), list);
+    let error = authority.ask(context, Some(KEY)).unwrap_err();
+    assert!(matches!(error, IssuerError::Refused { .. }), "{error:?}");
+    assert!(matches!(authority.revoke(&State::new("OTHER_1")), Err(IssuerError::Refused { .. })));
+}
+
+#[test]
+fn without_a_list_that_can_be_changed_nothing_is_signed() {
+    let authority = Authority::new();
+    fs::write(authority.file("krl"), "ssh-ed25519 AAAA a plain list of keys\n").unwrap();
+    let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
+    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(authority.revoke(&State::new("KEYWAY_1")).is_err());
+    assert!(fs::read_to_string(authority.file("krl")).unwrap().starts_with("ssh-ed25519"));
+}
+
+#[test]
+fn users_of_others_are_refused() {
+    let authority = Authority::new();
+    let settings = [("principals", "{sub}"), ("trusted_issuer", "https://issuer.example.com")];
+    let mut context = authority.context(&settings);
+    context.user_info = UserInfo::new("https://issuer.example.com/", "joe");
+    assert!(matches!(authority.ask(context.clone(), None), Err(IssuerError::Refused { .. })));
+    context.user_info = UserInfo::new("https://issuer.example.com", "joe,root");
+    assert!(matches!(authority.ask(context, None), Err(IssuerError::Refused { .. })));
+    // Claims without a trusted issuer are a mistake of the operator's.
+    let error = authority.ask(authority.context(&settings[..1]), None).unwrap_err();
+    assert!(matches!(error, IssuerError::Invalid { .. }), "{error:?}");
+}
+
+#[test]
+fn what_is_configured_wrong_is_said_without_its_value() {
+    let authority = Authority::new();
+    for (name, value) in [
+        ("krl_file", "needle"),
+        ("ca_key_file", "needle"),
+        ("principals", "needle needle!"),
+        ("principals", ""),
+        ("valid_minutes", "needle"),
+        ("extensions", "needle"),
+        ("force_command", "needle\nneedle"),
+        ("source_address", "needle"),
+        ("key_types", "needle"),
+        ("state_prefix", "needle needle"),
+    ] {
+        let error = authority.ask(authority.context(&[(name, value)]), Some(KEY)).unwrap_err();
+        assert!(matches!(error, IssuerError::Invalid { .. }), "{name}: {error:?}");
+        assert!(
+            error.to_string().contains(name) && !format!("{error} {error:?}").contains("needle"),
+            "{error}"
+        );
+    }
+    assert!(!authority.file("krl").exists());
+}

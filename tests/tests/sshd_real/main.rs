@@ -1,0 +1,267 @@
+//! The issuers of `keyway-ssh` against a real `sshd`: nobody gets in before, the credential lets in, and
+//! after its revocation it does not.
+#![cfg(unix)]
+
+mod server;
+mod service;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keyway_tests::services::OrSkip as _;
+use server::{OpenSsh, Server, text};
+use service::Service;
+use tempfile::TempDir;
+
+/// A folder without links on the way, which the issuers would refuse.
+struct Folder {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("a path");
+        Self { _folder: folder, path }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).expect("a file")
+    }
+}
+
+/// An account with a line of its owner's, whose key keeps working all the time.
+struct Account {
+    folder: Folder,
+    server: Server,
+}
+
+impl Account {
+    fn new(programs: &OpenSsh) -> Self {
+        let folder = Folder::new();
+        for key in ["owner", "guest"] {
+            programs.make_key(&folder.file(key));
+        }
+        fs::copy(folder.file("owner.pub"), folder.file("authorized_keys")).expect("a file");
+        let settings = format!("AuthorizedKeysFile {}", folder.file("authorized_keys").display());
+        Self { server: Server::start(programs, &settings), folder }
+    }
+
+    fn lets_in(&self, key: &Path) -> bool {
+        assert!(self.server.lets_in(&self.folder.file("owner"), None), "{}", self.server.log());
+        self.server.lets_in(key, None)
+    }
+
+    /// The whole life of a credential.
+    async fn admit(&self, service: &Service) {
+        let (guest, made) = (self.folder.file("guest"), self.folder.file("made"));
+        assert!(!self.lets_in(&guest));
+        let given = service.request(Some(&self.folder.read("guest.pub"))).await;
+        assert!(self.lets_in(&guest), "{}", self.server.log());
+        assert!(given.part("private key").is_none());
+
+        let pair = service.request(None).await;
+        pair.save("private key", &made);
+        assert!(self.lets_in(&made), "{}", self.server.log());
+
+        service.revoke(&given.handle).await;
+        assert!(!self.lets_in(&guest));
+        assert!(self.lets_in(&made));
+        service.revoke(&pair.handle).await;
+        assert!(!self.lets_in(&made));
+        assert_eq!(self.folder.read("authorized_keys"), self.folder.read("owner.pub"));
+    }
+}
+
+#[tokio::test]
+async fn a_line_lets_in_until_it_is_revoked() {
+    let Some(programs) = OpenSsh::find().or_skip("SSH logins by authorized_keys") else { return };
+    let account = Account::new(&programs);
+    let file = account.folder.file("authorized_keys");
+    let settings = [("authorized_keys_file", text(&file)), ("key_options", "no-port-forwarding,no-pty")];
+    account.admit(&Service::direct("ssh-authorized-keys", &settings).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_lets_in_until_its_grant_is_revoked() {
+    let Some(programs) = OpenSsh::find().or_skip("SSH logins by authorized_keys, granted") else { return };
+    let account = Account::new(&programs);
+    let file = account.folder.file("authorized_keys");
+    account
+        .admit(&Service::granted("ssh-authorized-keys", &[("authorized_keys_file", text(&file))]).await)
+        .await;
+}
+
+/// A server that trusts a certificate authority.
+struct Trusting {
+    folder: Folder,
+    server: Server,
+}
+
+impl Trusting {
+    fn new(programs: &OpenSsh) -> Self {
+        let folder = Folder::new();
+        for key in ["ca", "guest"] {
+            programs.make_key(&folder.file(key));
+        }
+        let settings = format!(
+            "AuthorizedKeysFile none\nTrustedUserCAKeys {}\nRevokedKeys {}",
+            folder.file("ca.pub").display(),
+            folder.file("krl").display()
+        );
+        Self { server: Server::start(programs, &settings), folder }
+    }
+
+    fn files(&self) -> [PathBuf; 2] {
+        ["ca", "krl"].map(|name| self.folder.file(name))
+    }
+
+    async fn admit(&self, service: &Service) {
+        let (guest, made) = (self.folder.file("guest"), self.folder.file("made"));
+        // Not named after the keys, or `ssh` would find them unasked.
+        let certificates = ["first", "second"].map(|name| self.folder.file(name));
+        assert!(!self.server.lets_in(&guest, None));
+
+        let given = service.request(Some(&self.folder.read("guest.pub"))).await;
+        given.save("certificate", &certificates[0]);
+        assert!(self.server.lets_in(&guest, Some(&certificates[0])), "{}", self.server.log());
+        assert!(!self.server.lets_in(&guest, None), "the certificate is what lets in");
+
+        let pair = service.request(None).await;
+        pair.save("private key", &made);
+        pair.save("certificate", &certificates[1]);
+        assert!(self.server.lets_in(&made, Some(&certificates[1])), "{}", self.server.log());
+
+        service.revoke(&given.handle).await;
+        assert!(!self.server.lets_in(&guest, Some(&certificates[0])));
+        assert!(self.server.lets_in(&made, Some(&certificates[1])), "{}", self.server.log());
+        service.revoke(&pair.handle).await;
+        assert!(!self.server.lets_in(&made, Some(&certificates[1])));
+        let log = self.server.log();
+        assert!(log.contains("KEYWAY_") && log.contains("revoked"), "{log}");
+    }
+}
+
+/// What is configured of every authority.
+fn settings<'a>(
+    [key, list]: &'a [PathBuf; 2],
+    principals: &'a str,
+    source_address: &'a str,
+) -> [(&'static str, &'a str); 4] {
+    [
+        ("ca_key_file", text(key)),
+        ("krl_file", text(list)),
+        ("principals", principals),
+        ("source_address", source_address),
+    ]
+}
+
+#[tokio::test]
+async fn a_certificate_lets_in_until_it_is_revoked() {
+    let Some(programs) = OpenSsh::find().or_skip("SSH logins by certificates") else { return };
+    let trusting = Trusting::new(&programs);
+    let files = trusting.files();
+    let settings = settings(&files, &trusting.server.user, "");
+    trusting.admit(&Service::direct("ssh-ca", &settings).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_lets_in_until_its_grant_is_revoked() {
+    let Some(programs) = OpenSsh::find().or_skip("SSH logins by certificates, granted") else { return };
+    let trusting = Trusting::new(&programs);
+    let files = trusting.files();
+    let settings = settings(&files, &trusting.server.user, "");
+    trusting.admit(&Service::granted("ssh-ca", &settings).await).await;
+}
+
+#[tokio::test]
+async fn a_certificate_lets_in_nobody_else_and_from_nowhere_else() {
+    let Some(programs) = OpenSsh::find().or_skip("what SSH certificates restrict") else { return };
+    let trusting = Trusting::new(&programs);
+    let files = trusting.files();
+    let user = trusting.server.user.as_str();
+    let guest = trusting.folder.file("guest");
+    for (number, (principals, source, lets_in)) in
+        [("somebody-else", "", false), (user, "192.0.2.0/24", false), (user, "127.0.0.0/8,::1", true)]
+            .into_iter()
+            .enumerate()
+    {
+        let service = Service::direct("ssh-ca", &settings(&files, principals, source)).await;
+        let certificate = trusting.folder.file(&format!("certificate-{number}"));
+        service.request(Some(&trusting.folder.read("guest.pub"))).await.save("certificate", &certificate);
+        assert_eq!(trusting.server.lets_in(&guest, Some(&certificate)), lets_in, "{principals} {source}");
+    }
+}
+
+/// OpenSSH's own program and the issuer take turns at one list.
+#[tokio::test]
+async fn the_list_is_shared_with_ssh_keygen() {
+    let Some(programs) = OpenSsh::find().or_skip("lists of revoked SSH keys") else { return };
+    let folder = Folder::new();
+    let [authority, list, foreign, other] = ["ca", "krl", "foreign", "other"].map(|name| folder.file(name));
+    for key in [&authority, &foreign, &other] {
+        programs.make_key(key);
+    }
+    let public = |key: &Path| format!("{}.pub", text(key));
+    // The authority's other uses: a certificate with a serial, one with an id, and a plain key.
+    for (key, id, serial) in [(&foreign, "foreign-id", "1"), (&other, "other-id", "77")] {
+        let signed =
+            programs.keygen(["-q", "-s", text(&authority), "-I", id, "-n", "x", "-z", serial, &public(key)]);
+        assert!(signed.0, "{}", signed.1);
+    }
+    let is_revoked = |file: &str| {
+        let (good, said) = programs.keygen(["-Q", "-f", text(&list), file]);
+        assert_eq!(said.contains("REVOKED"), !good, "{said}");
+        !good
+    };
+    let revoke = |specification: &str, more: &[&str]| {
+        let file = folder.file("specification");
+        fs::write(&file, specification).expect("a file");
+        let fixed = ["-k", "-f", text(&list), "-s"].into_iter();
+        let authority = public(&authority);
+        let (done, said) = programs
+            .keygen(fixed.chain([authority.as_str()]).chain(more.iter().copied()).chain([text(&file)]));
+        assert!(done, "{said}");
+    };
+    revoke("serial: 70-80\nid: some-id\n", &[]);
+
+    let settings = [("ca_key_file", text(&authority)), ("krl_file", text(&list)), ("principals", "x")];
+    let service = Service::direct("ssh-ca", &settings).await;
+    let mut certificates = Vec::new();
+    for number in 0..3 {
+        let credential = service.request(None).await;
+        let file = folder.file(&format!("certificate-{number}.pub"));
+        credential.save("certificate", &file);
+        certificates.push((file, credential.handle));
+    }
+    let (is_certificate, said) = programs.keygen(["-L", "-f", text(&certificates[0].0)]);
+    assert!(is_certificate && said.contains("user certificate") && said.contains("permit-pty"), "{said}");
+
+    let certificate_of = |key: &Path| format!("{}-cert.pub", text(key));
+    let state = |revoked: usize| {
+        for (number, (file, _)) in certificates.iter().enumerate() {
+            assert_eq!(is_revoked(text(file)), number < revoked, "certificate {number} of {revoked} revoked");
+        }
+        assert!(is_revoked(&certificate_of(&other)), "what others revoked stays revoked");
+        assert!(!is_revoked(&public(&other)));
+    };
+    state(0);
+    service.revoke(&certificates[0].1).await;
+    state(1);
+    assert!(!is_revoked(&certificate_of(&foreign)));
+    // Then ssh-keygen changes what the issuer wrote,
+    revoke("id: foreign-id\n", &["-u"]);
+    state(1);
+    assert!(is_revoked(&certificate_of(&foreign)));
+    // and the issuer what ssh-keygen wrote.
+    for revoked in [2, 3] {
+        service.revoke(&certificates[revoked - 1].1).await;
+        state(revoked);
+    }
+    assert!(is_revoked(&certificate_of(&foreign)));
+}

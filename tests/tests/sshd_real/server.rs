@@ -1,0 +1,172 @@
+//! A real `sshd` on loopback, run by the user who runs the test.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use keyway_tests::services::{Skip, system_program};
+use tempfile::TempDir;
+
+/// The programs of OpenSSH.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenSsh {
+    sshd: PathBuf,
+    ssh: PathBuf,
+    ssh_keygen: PathBuf,
+}
+
+impl OpenSsh {
+    pub(crate) fn find() -> Result<Self, Skip> {
+        let [sshd, ssh, ssh_keygen] = ["sshd", "ssh", "ssh-keygen"].map(system_program);
+        Ok(Self { sshd: sshd?, ssh: ssh?, ssh_keygen: ssh_keygen? })
+    }
+
+    /// Runs `ssh-keygen`; returns whether it succeeded and what it printed.
+    pub(crate) fn keygen<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> (bool, String) {
+        said(Command::new(&self.ssh_keygen).args(arguments))
+    }
+
+    /// Makes a key pair without a passphrase; the public half is beside it, as `.pub`.
+    pub(crate) fn make_key(&self, file: &Path) {
+        let (made, said) = self.keygen(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", text(file)]);
+        assert!(made, "{said}");
+    }
+}
+
+/// A server. It ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    programs: OpenSsh,
+    folder: TempDir,
+    child: Child,
+    port: u16,
+    pub(crate) user: String,
+}
+
+impl Server {
+    /// Starts a server with further settings, one a line.
+    pub(crate) fn start(programs: &OpenSsh, settings: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str| folder.path().join(name);
+        programs.make_key(&file("host"));
+        let user = said(Command::new("id").arg("-un")).1.trim().to_owned();
+        if user == "root" {
+            // Where `sshd` puts the part of itself that speaks with strangers. Packages make
+            // it when the service starts.
+            fs::create_dir_all("/run/sshd").expect("a folder for sshd");
+        }
+        let host_key = file("host");
+        let common = format!(
+            "ListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nUsePAM no\nStrictModes no\n\
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n{settings}",
+            host_key.display()
+        );
+        // Since 9.8 those who fail are shut out for a while, and these tests fail on purpose.
+        // Before, the setting is an error.
+        let config = file("config");
+        fs::write(&config, format!("{common}\nPerSourcePenalties no\n")).expect("a configuration");
+        if !said(Command::new(&programs.sshd).arg("-t").arg("-f").arg(&config)).0 {
+            fs::write(&config, common).expect("a configuration");
+        }
+        let (child, port) = Self::listen(programs, &config, &file("log"));
+        let host = fs::read_to_string(file("host.pub")).expect("a host key");
+        fs::write(file("known_hosts"), format!("[127.0.0.1]:{port} {host}")).expect("a file");
+        Self { programs: programs.clone(), folder, child, port, user }
+    }
+
+    /// Somebody may take the port before `sshd` does; then another one is tried.
+    fn listen(programs: &OpenSsh, config: &Path, log: &Path) -> (Child, u16) {
+        for _ in 0..5 {
+            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+                .and_then(|listener| listener.local_addr())
+                .expect("a port")
+                .port();
+            let mut child = Command::new(&programs.sshd)
+                .args(["-D", "-p", &port.to_string(), "-f", text(config), "-E", text(log)])
+                .stdin(Stdio::null())
+                .spawn()
+                .expect("sshd starts");
+            let started = Instant::now();
+            while child.try_wait().expect("a child").is_none() {
+                if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                    return (child, port);
+                }
+                if started.elapsed() > Duration::from_secs(30) {
+                    let _ = child.kill();
+                }
+                sleep(Duration::from_millis(20));
+            }
+        }
+        panic!("sshd does not listen: {}", fs::read_to_string(log).unwrap_or_default());
+    }
+
+    /// Whether this key, with this certificate if there is one, lets a user in.
+    ///
+    /// # Panics
+    /// When neither is clear: a server that is gone refuses nobody.
+    pub(crate) fn lets_in(&self, key: &Path, certificate: Option<&Path>) -> bool {
+        let known_hosts = format!("UserKnownHostsFile={}", self.folder.path().join("known_hosts").display());
+        let mut command = Command::new(&self.programs.ssh);
+        command.args(["-F", "none", "-p", &self.port.to_string(), "-i", text(key)]);
+        for option in [
+            &known_hosts,
+            "GlobalKnownHostsFile=/dev/null",
+            "StrictHostKeyChecking=yes",
+            "IdentitiesOnly=yes",
+            "IdentityAgent=none",
+            "PreferredAuthentications=publickey",
+            "BatchMode=yes",
+            "ConnectTimeout=60",
+        ] {
+            command.args(["-o", option]);
+        }
+        if let Some(certificate) = certificate {
+            command.arg("-o").arg(format!("CertificateFile={}", certificate.display()));
+        }
+        let address = format!("{}@127.0.0.1", self.user);
+        // What `ssh -v` says counts, and not what the command does: an account without a shell
+        // is one to log in to as well.
+        let (_, said) = said(command.args(["-v", &address, "true"]));
+        if said.contains("Authenticated to 127.0.0.1") {
+            return true;
+        }
+        assert!(said.contains("Permission denied"), "{said}\n{}", self.log());
+        false
+    }
+
+    /// What the server wrote.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Writes a private key as `ssh` wants it: for its owner only.
+pub(crate) fn write_private(file: &Path, content: &str) {
+    let mut options = File::options();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(file).expect("a new file");
+    file.write_all(content.as_bytes()).expect("it is written");
+}
+
+/// A path as text: those of the tests are plain.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
+}
+
+fn said(command: &mut Command) -> (bool, String) {
+    let output = command.stdin(Stdio::null()).output().expect("the program starts");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}

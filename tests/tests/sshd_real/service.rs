@@ -1,0 +1,123 @@
+//! A service, asked directly or through the host's engine.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use keyway_core::{Plugins, plugins};
+use keyway_host::grants::{GrantId, GrantOutcome, Grants, Revoked};
+use keyway_issuers::{
+    Context, CredentialPart, CredentialRequest, Issuer, Issuers, Json, Opening, Outcome, Parameters,
+    Revocation, ServiceName, State, UserInfo,
+};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::Memory;
+
+use crate::server::write_private;
+
+const PLUGINS: Plugins = plugins! { keyway_ssh };
+
+/// Who asks the issuer.
+pub(crate) enum Service {
+    /// The test itself.
+    Direct(Arc<dyn Issuer>, Context),
+    /// The engine for grants.
+    Grants(Grants, ServiceName),
+}
+
+/// By what a credential is revoked.
+pub(crate) enum Handle {
+    State(State),
+    Grant(GrantId),
+}
+
+/// What a user got.
+pub(crate) struct Credential {
+    parts: Vec<CredentialPart>,
+    pub(crate) handle: Handle,
+}
+
+impl Credential {
+    /// The part with this name.
+    pub(crate) fn part(&self, name: &str) -> Option<&str> {
+        self.parts.iter().find(|part| part.name == name).map(CredentialPart::expose_value)
+    }
+
+    /// Saves a part as a file that only its owner reads.
+    pub(crate) fn save(&self, name: &str, file: &Path) {
+        write_private(file, self.part(name).expect("the part is there"));
+    }
+}
+
+fn user() -> UserInfo {
+    UserInfo::new("https://issuer.example.com", "joe")
+}
+
+impl Service {
+    pub(crate) async fn direct(plugin: &str, settings: &[(&str, &str)]) -> Self {
+        let registry = PLUGINS.registry().expect("the plugins fit");
+        let registered = registry.get::<Issuers>(plugin).expect("the plugin is registered");
+        let opening = Opening::new(ServiceName::new("login").expect("a name"), registered.metadata().clone());
+        let issuer = registered.open(&opening).expect("it opens");
+        let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, Json::text(*value))).collect();
+        let description = issuer.describe().await.expect("it describes itself");
+        let configuration =
+            description.resolve_configuration(settings.iter().map(|(name, value)| (*name, value)));
+        let context = Context::new(user()).with_configuration(configuration.expect("the settings fit"));
+        Self::Direct(issuer, context)
+    }
+
+    pub(crate) async fn granted(plugin: &str, settings: &[(&str, &str)]) -> Self {
+        let name = ServiceName::new("login").expect("a name");
+        let service = keyway_host::grants::Service::new(name.clone(), plugin).allow_everybody().limit(8);
+        let service = settings
+            .iter()
+            .fold(service, |service, (name, value)| service.configure(*name, Json::text(*value)));
+        let keys = KeyRing::new([Key::generate().expect("a key")]).expect("a ring");
+        let grants = Grants::builder(Arc::new(Memory::new()), keys)
+            .registry(PLUGINS.registry().expect("the plugins fit"))
+            .service(service)
+            .start()
+            .await
+            .expect("the engine starts");
+        Self::Grants(grants, name)
+    }
+
+    pub(crate) async fn request(&self, public_key: Option<&str>) -> Credential {
+        let parameters =
+            public_key.map_or_else(Parameters::new, |key| Parameters::new().with("pub_key", key));
+        match self {
+            Self::Direct(issuer, context) => {
+                let request = CredentialRequest::new(context.clone()).with_parameters(parameters);
+                match issuer.request(&request).await.expect("a credential") {
+                    Outcome::Issued(made) => {
+                        Credential { parts: made.credential, handle: Handle::State(made.state) }
+                    }
+                    Outcome::LoginRequired(_) => panic!("it asks for no login"),
+                }
+            }
+            Self::Grants(grants, name) => {
+                let request = CredentialRequest::new(Context::new(user())).with_parameters(parameters);
+                match grants.request(name, request).await.expect("a grant") {
+                    GrantOutcome::Granted(handed) => {
+                        Credential { parts: handed.credential, handle: Handle::Grant(handed.grant) }
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn revoke(&self, handle: &Handle) {
+        match (self, handle) {
+            (Self::Direct(issuer, context), Handle::State(state)) => {
+                let revocation = Revocation::new(context.clone(), state.clone());
+                issuer.revoke(&revocation).await.expect("it is revoked");
+            }
+            (Self::Grants(grants, _), Handle::Grant(grant)) => {
+                let revoked = grants.revoke(*grant, Context::new(user())).await.expect("it is revoked");
+                assert_eq!(revoked, Revoked::Destroyed);
+            }
+            _ => panic!("the credential is of another service"),
+        }
+    }
+}
