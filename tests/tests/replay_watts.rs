@@ -224,7 +224,7 @@ fn the_wire_reads_revocations_as_the_oracle_does() {
                     assert_eq!(json!({ "user_msg": user_message, "log_msg": log_message }), told, "{at}");
                 }
                 (Err(error), Answer::Broken(class, _)) => {
-                    assert!(is_of_class(&error, class), "{at}\n{error:?}")
+                    assert!(is_of_class(&error, class), "{at}\n{error:?}");
                 }
                 (outcome, _) => panic!("{at}\n{outcome:?}"),
             }

@@ -26,7 +26,11 @@ fn judged(input: &Input) -> oracle::Judged {
     };
     let line = raw.strip_suffix('\n').unwrap_or(raw);
     let line = line.strip_suffix('\r').unwrap_or(line);
-    let spelling = (!base64_oracle::is_plain(raw)).then_some("W1");
+    let spelling = match () {
+        () if line != raw => Some("H29"),
+        () if !base64_oracle::is_plain(raw) => Some("W1"),
+        () => None,
+    };
     let Some(json) = base64_oracle::decode(line).map(String::from_utf8) else { return (false, spelling) };
     let Ok(json) = json else { return (false, Some("W2")) };
     match Plain::first_of(&json) {
@@ -43,13 +47,11 @@ fn judged(input: &Input) -> oracle::Judged {
 
 impl Adapter for PluginInput {
     fn run(&self, input: &Input) -> Observed {
-        let written = match raw(input) {
-            Some(raw) => raw.to_owned(),
-            None => {
-                let json = json_of(input.get("input")).to_ascii();
-                base64::encode(json.as_bytes(), Alphabet::UrlSafe).expose().to_owned()
-            }
+        let encoded = || {
+            let json = json_of(input.get("input")).to_ascii();
+            base64::encode(json.as_bytes(), Alphabet::UrlSafe).expose().to_owned()
         };
+        let written = raw(input).map_or_else(encoded, str::to_owned);
         let (taken, printed) = match decode_input(written.as_bytes()) {
             Ok(_) => (Outcome::done(), Value::Null),
             Err(error) => {

@@ -168,10 +168,14 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
             json!({ "stored": stored, "state": state, "undecided": undecided, "revoked": revoked }),
         )
     };
-    if let Some(answer) = gate(input, &scene) {
-        // Where the real host lets it through, it stores something.
-        let left = answer.as_ref().map(|answer| Ruling::new(answer.decision, records(before, None, 0, &[])));
-        return [answer, left];
+    match gate(input, &scene) {
+        Gate::Open => {}
+        Gate::Closed => return [None, None],
+        // The real host lets it through, and stores something.
+        Gate::ClosedBy(id, classes) => {
+            let left = Ruling::new(id, records(before, None, 0, &[]));
+            return [Some(Ruling::refused(id, classes)), Some(left)];
+        }
     }
     if let Some(command) = scene.command() {
         // There is no shell here (decision W7).
@@ -252,18 +256,28 @@ pub(super) fn only(class: Class) -> &'static [Class] {
     }
 }
 
-/// Whether the gate stops the request; then, what a decision demands of that.
-fn gate(input: &Input, scene: &Scene<'_>) -> Option<Option<Ruling>> {
+/// What the gate does with a request.
+enum Gate {
+    /// It lets it through.
+    Open,
+    /// It stops it, as the real host's does.
+    Closed,
+    /// It stops it, by a decision.
+    ClosedBy(&'static str, &'static [Class]),
+}
+
+/// The gate, in the order of decision W5.
+fn gate(input: &Input, scene: &Scene<'_>) -> Gate {
     let sets = match &scene.service["params"] {
         Value::Array(list) if !list.is_empty() => Sets::of(&scene.service["params"]),
         _ => Some(Sets::empty()),
     };
     if scene.is_true("forbid") {
-        return Some(None);
+        return Gate::Closed;
     }
-    let Some(sets) = sets else { return Some(Some(Ruling::refused("W4", &[Class::Disabled]))) };
+    let Some(sets) = sets else { return Gate::ClosedBy("W4", &[Class::Disabled]) };
     if !scene.is_enabled() {
-        return Some(None);
+        return Gate::Closed;
     }
     let none = Map::new();
     let fit = match input.get("params") {
@@ -272,12 +286,12 @@ fn gate(input: &Input, scene: &Scene<'_>) -> Option<Option<Ruling>> {
         _ => Fit::No,
     };
     match fit {
-        Fit::No => return Some(None),
-        Fit::WrongType => return Some(Some(Ruling::refused("W5", &[Class::Invalid]))),
+        Fit::No => return Gate::Closed,
+        Fit::WrongType => return Gate::ClosedBy("W5", &[Class::Invalid]),
         Fit::Fits => {}
     }
     let held = u64::try_from(scene.preload.len()).unwrap_or(u64::MAX);
-    scene.limit().is_some_and(|limit| held >= limit).then_some(None)
+    if scene.limit().is_some_and(|limit| held >= limit) { Gate::Closed } else { Gate::Open }
 }
 
 /// What the real host's records demand.

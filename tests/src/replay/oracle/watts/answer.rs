@@ -169,15 +169,12 @@ fn issued(object: &Plain, printed: Printed<'_>) -> Reading {
     match object.get("credential") {
         Some(Plain::List(parts)) => {
             for each in parts {
-                match part(each, printed.lenient) {
-                    Some((entry, is_plain)) => {
-                        entries.push(entry);
-                        if !is_plain {
-                            decision = decision.or(Some("W3"));
-                        }
-                    }
-                    None => (broken, decision) = (true, decision.or(Some("W3"))),
+                let part = part(each, printed.lenient);
+                if part.as_ref().is_none_or(|(_, is_plain)| !is_plain) {
+                    decision = decision.or(Some("W3"));
                 }
+                broken |= part.is_none();
+                entries.extend(part.map(|(entry, _)| entry));
             }
         }
         _ => broken = true,

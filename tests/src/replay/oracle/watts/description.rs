@@ -213,8 +213,7 @@ fn resolve(
             continue;
         };
         let converted = match (&*known, value) {
-            (Value::String(_), Value::String(_)) => Some(value.clone()),
-            (Value::Bool(_), Value::Bool(_)) => Some(value.clone()),
+            (Value::String(_), Value::String(_)) | (Value::Bool(_), Value::Bool(_)) => Some(value.clone()),
             (Value::Bool(_), Value::String(text)) => match text.as_str() {
                 "true" | "True" => Some(true.into()),
                 "false" | "False" => Some(false.into()),

@@ -1,4 +1,4 @@
-//! What a host may send to a plugin (decisions W1 to W4).
+//! What a host may send to a plugin (decisions W1 to W4, and H29).
 
 use serde_json::{Map, Value};
 
@@ -60,7 +60,7 @@ fn call(keys: &Map<String, Value>, is_revocation: bool) -> Judged {
         match login.get("user_info").and_then(Value::as_object) {
             Some(claims) if is_text(claims, "iss") && is_text(claims, "sub") => {
                 if !claims.values().all(Value::is_string) {
-                    decision = Some("W1");
+                    decision = Some("H29");
                 }
             }
             _ => return (false, Some("W3")),
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(with("intent_id", json!("a b")), (false, Some("R2")));
         assert_eq!(with("additional_logins", json!([{}])), (false, Some("W3")));
         let claims = json!([{"user_info": {"iss": "i", "sub": "s", "groups": []}}]);
-        assert_eq!(with("additional_logins", claims), (true, Some("W1")));
+        assert_eq!(with("additional_logins", claims), (true, Some("H29")));
         assert_eq!(accepts(&json!({"action": "parameter", "watts_version": "1"})), (true, None));
     }
 }
