@@ -32,7 +32,20 @@ fn everything_that_is_linked_is_there() {
     let run = conformance(&["--rule", "MET-001", "--format", "json"]);
     let rows: Vec<serde_json::Value> = serde_json::from_slice(&run.stdout).unwrap();
     let plugins: Vec<_> = rows.iter().map(|row| row["plugin"].as_str().unwrap()).collect();
-    assert_eq!(plugins, ["convection-generic", "convection-passdb", "echo", "generic", "passdb", "process"]);
+    assert_eq!(
+        plugins,
+        [
+            "convection-generic",
+            "convection-passdb",
+            "echo",
+            "generic",
+            "info",
+            "passdb",
+            "process",
+            "ssh-authorized-keys",
+            "ssh-ca",
+        ]
+    );
 }
 
 #[test]
