@@ -588,8 +588,10 @@ impl Model {
     fn outside(&mut self, call: Call<'_>) -> Answer {
         match (call.operation, &mut self.file) {
             ("raw_write", file) => {
-                let is_empty = call.arguments.first().and_then(bytes).is_some_and(|bytes| bytes.is_empty());
-                *file = File::Unreadable { is_empty };
+                let Some(bytes) = call.arguments.first().and_then(bytes) else {
+                    return self.refused(None, &[Class::Invalid]);
+                };
+                *file = File::Unreadable { is_empty: bytes.is_empty() };
             }
             ("put_doc", file) => {
                 let node = call.arguments.first().and_then(Node::from_input)?;
