@@ -38,7 +38,7 @@ pub const AREAS: &[Area] = &[
         run: secrets::run,
     },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
-    Area { name: "issuers", about: "the wire of issuers", run: issuers_and_grants },
+    Area { name: "issuers", about: "the wire of issuers, grants, and executables", run: issuers_and_grants },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
 

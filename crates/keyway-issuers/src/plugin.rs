@@ -43,7 +43,7 @@ pub trait IssuerPlugin: fmt::Debug + Send + Sync {
 }
 
 /// What a host gives a plugin to open an issuer with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Opening {
     /// The name of the service that the issuer is for.
@@ -89,6 +89,17 @@ impl Opening {
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+}
+
+impl fmt::Debug for Opening {
+    /// Leaves the configuration out: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening")
+            .field("service", &self.service)
+            .field("metadata", &self.metadata)
+            .field("resources", &self.resources)
+            .finish_non_exhaustive()
     }
 }
 
@@ -141,5 +152,26 @@ pub trait Issuer: fmt::Debug + Send + Sync {
     async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, IssuerError> {
         let _ = question;
         Err(IssuerError::Unsupported { what: "reconcile" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_core::PluginMetadata;
+
+    use super::Opening;
+    use crate::ServiceName;
+
+    #[test]
+    fn the_debugging_text_of_an_opening_shows_no_configuration() {
+        let metadata = PluginMetadata::from_json(
+            r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261121,
+                "compatibility": ">=:1.0,<:2.0",
+                "plugin": {"name": "Door", "type": "Issuer", "description": "d"}}"#,
+        )
+        .unwrap();
+        let opening = Opening::new(ServiceName::new("door").unwrap(), metadata)
+            .with_configuration(serde_json::json!({ "password": "n33dle" }));
+        assert!(!format!("{opening:?}").contains("n33dle"));
     }
 }

@@ -1,6 +1,7 @@
 //! The plugin's configuration.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::run::Limits;
 /// assert_eq!(configuration.deadline_ms.get(), 30_000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(deny_unknown_fields)]
@@ -178,6 +179,34 @@ impl ProcessConfiguration {
     }
 }
 
+impl fmt::Debug for ProcessConfiguration {
+    /// Shows names of variables only, and how many arguments there are: somebody may have
+    /// put a password there in spite of the warnings.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessConfiguration")
+            .field("command", &self.command)
+            .field("arguments", &self.arguments.len())
+            .field("environment", &self.environment.keys())
+            .field("profile", &self.profile)
+            .field("parallel", &self.parallel)
+            .finish_non_exhaustive()
+    }
+}
+
 pub(crate) fn invalid(reason: &dyn std::fmt::Display) -> IssuerError {
     IssuerError::invalid("the configuration of the plugin", reason.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ProcessConfiguration;
+
+    #[test]
+    fn its_debugging_text_shows_no_value() {
+        let mut configuration = ProcessConfiguration::new("/bin/true");
+        configuration.arguments.push("n33dle".to_owned());
+        configuration.environment.insert("TOKEN".to_owned(), "n33dle".to_owned());
+        let shown = format!("{configuration:?}");
+        assert!(shown.contains("TOKEN") && !shown.contains("n33dle"), "{shown}");
+    }
 }
