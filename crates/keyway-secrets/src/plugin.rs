@@ -43,7 +43,6 @@ pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
 }
 
 /// What a host gives a plugin to open a store with.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Opening {
     /// The name of the store.
@@ -58,6 +57,18 @@ pub struct Opening {
     pub resources: Resources,
     /// The host's clock.
     pub clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Opening {
+    /// Leaves the configuration out: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening")
+            .field("store", &self.store)
+            .field("metadata", &self.metadata)
+            .field("keys", &self.keys)
+            .field("resources", &self.resources)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Opening {
@@ -278,5 +289,28 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     ) -> Result<Environment, StoreError> {
         let _ = (name, change);
         Err(StoreError::Unsupported { what: "environments" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_core::PluginMetadata;
+    use keyway_seal::{Key, KeyRing};
+
+    use super::Opening;
+    use crate::StoreName;
+
+    #[test]
+    fn the_debugging_text_of_an_opening_shows_no_configuration() {
+        let metadata = PluginMetadata::from_json(
+            r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261121,
+                "compatibility": ">=:1.0,<:2.0",
+                "plugin": {"name": "Vault", "type": "Secret", "description": "d"}}"#,
+        )
+        .unwrap();
+        let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
+        let opening = Opening::new(StoreName::new("mine").unwrap(), metadata, keys)
+            .with_configuration(serde_json::json!({ "password": "n33dle" }));
+        assert!(!format!("{opening:?}").contains("n33dle"));
     }
 }
