@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod grant;
+
 use std::env;
 use std::error::Error;
 use std::hint::black_box;
@@ -25,7 +27,7 @@ const FILLED: u32 = 1000;
 type Failure = Box<dyn Error>;
 type HotPath = fn(u32) -> Result<(), Failure>;
 
-const HOT_PATHS: [(&str, HotPath); 7] = [
+const HOT_PATHS: [(&str, HotPath); 8] = [
     ("parse", parse),
     ("match", matching),
     ("look-up", look_up),
@@ -33,6 +35,7 @@ const HOT_PATHS: [(&str, HotPath); 7] = [
     ("open", open),
     ("get", get),
     ("create", create),
+    ("grant", grant::request_and_revoke),
 ];
 
 fn main() -> ExitCode {

@@ -1,0 +1,63 @@
+//! A request and the revocation of what it made, by an issuer that does nothing.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, Isolation, Service};
+use keyway_issuers::{
+    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome,
+    Revocation, ServiceName, UserInfo, async_trait,
+};
+use keyway_storage::Memory;
+
+use crate::{Failure, ring};
+
+#[derive(Debug)]
+struct Idle;
+
+#[async_trait]
+impl Issuer for Idle {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Description::builder("1")
+            .set([])
+            .build()
+            .map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        // The credential before was revoked, so its state is free again.
+        Ok(Issued::new("state-12345678").with(CredentialPart::text("password", "not a real one")).into())
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        black_box(revocation);
+        Ok(())
+    }
+}
+
+pub(crate) fn request_and_revoke(times: u32) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    runtime.block_on(async {
+        let service = ServiceName::new("cluster")?;
+        let grants = Grants::builder(Arc::new(Memory::new()), ring()?)
+            .limits(GrantLimits::default().with_isolation(Isolation::Inline))
+            .service(Service::with_issuer(service.clone(), Arc::new(Idle)).allow_everybody().limit(1_000))
+            .start()
+            .await?;
+        let user = Context::new(
+            UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
+                .with("name", "Max Mustermann")
+                .with("email", "max@example.com"),
+        );
+        for _ in 0..times {
+            let outcome = grants.request(&service, CredentialRequest::new(user.clone())).await?;
+            let GrantOutcome::Granted(handed) = outcome else { return Err("no credential".into()) };
+            black_box(grants.revoke(handed.grant, user.clone()).await?);
+        }
+        Ok(())
+    })
+}
