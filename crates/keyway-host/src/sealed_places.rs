@@ -5,6 +5,7 @@
 //! token, bound to the whole key, so that records cannot be exchanged (decision K1).
 
 use hmac::Mac;
+use keyway_seal::token_len;
 use keyway_storage::{Batch, Entry, KeyRange, Outcome, Page, Record};
 use zeroize::Zeroizing;
 
@@ -58,19 +59,25 @@ impl SealedRecords {
         key.get(PREFIX.len() + 1..).unwrap_or_default()
     }
 
-    /// Seals what `write` appends, for the record at `key`.
+    /// Seals what `write` appends, for the record at `key`. `room` is at least as many bytes: when it
+    /// is less, a copy stays behind that is not wiped.
     pub(crate) fn seal_at(
         &self,
         key: &[u8],
+        room: usize,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), RecordError>,
     ) -> Result<Vec<u8>, RecordError> {
         let bound = &key[PREFIX.len()..];
         let length = u8::try_from(bound.len()).map_err(|_| corrupt("its key is too long"))?;
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(512));
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(1 + bound.len() + room));
         plaintext.push(length);
         plaintext.extend_from_slice(bound);
+        let reserved = plaintext.capacity();
         write(&mut plaintext)?;
-        Ok(self.keys().seal(&plaintext)?.into_bytes())
+        debug_assert!(plaintext.capacity() == reserved, "more was written than said");
+        let mut sealed = Vec::with_capacity(token_len(plaintext.len()));
+        self.keys().seal_into(&plaintext, &mut sealed)?;
+        Ok(sealed)
     }
 
     /// Opens the record that was found at `key`, and passes its payload on.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use keyway_core::{ErrorKind, PluginError};
-use keyway_seal::{KeyRing, OpenError, SealError};
+use keyway_seal::{KeyRing, OpenError, SealError, token_len};
 use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Revision, Storage, StorageError};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -88,7 +88,8 @@ pub(crate) struct OpenedRecord {
 pub(crate) struct SealedRecords {
     storage: Arc<dyn Storage>,
     keys: KeyRing,
-    index_key: Zeroizing<[u8; INDEX_KEY_BYTES]>,
+    /// Ready for use, because its key schedule costs as much as a name. It wipes itself when dropped.
+    mac: Hmac<Sha256>,
 }
 
 impl SealedRecords {
@@ -99,10 +100,12 @@ impl SealedRecords {
         getrandom::fill(drawn.as_mut_slice()).map_err(RecordError::Random)?;
         loop {
             if let Some(found) = storage.get(&at).await? {
-                let opened = keys.open(&found.value)?;
-                let index_key =
-                    <[u8; INDEX_KEY_BYTES]>::try_from(&opened[..]).map_err(|_| corrupt("the index key"))?;
-                return Ok(Self { storage, keys, index_key: Zeroizing::new(index_key) });
+                let index_key = keys.open(&found.value)?;
+                if index_key.len() != INDEX_KEY_BYTES {
+                    return Err(corrupt("the index key"));
+                }
+                let mac = Hmac::new_from_slice(&index_key).map_err(|_| corrupt("the index key"))?;
+                return Ok(Self { storage, keys, mac });
             }
             let sealed = keys.seal(drawn.as_slice())?;
             let batch = Batch::new().put(at.as_slice(), sealed.into_bytes(), Expectation::Absent);
@@ -161,8 +164,9 @@ impl SealedRecords {
         plaintext.extend_from_slice(&length);
         plaintext.extend_from_slice(name.as_bytes());
         plaintext.extend_from_slice(payload);
-        let sealed = self.keys.seal(&plaintext)?;
-        let batch = Batch::new().put(self.key(kind, name), sealed.into_bytes(), expectation);
+        let mut sealed = Vec::with_capacity(token_len(plaintext.len()));
+        self.keys.seal_into(&plaintext, &mut sealed)?;
+        let batch = Batch::new().put(self.key(kind, name), sealed, expectation);
         Ok(match self.storage.commit(batch).await? {
             Outcome::Committed(revision) => Some(revision),
             Outcome::Conflict { .. } => None,
@@ -210,8 +214,7 @@ impl SealedRecords {
 
     /// The HMAC behind which names are hidden.
     pub(crate) fn mac(&self) -> Hmac<Sha256> {
-        Hmac::new_from_slice(self.index_key.as_slice())
-            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
+        self.mac.clone()
     }
 
     fn key(&self, kind: RecordKind, name: &str) -> Vec<u8> {

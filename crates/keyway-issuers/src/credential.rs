@@ -1,5 +1,7 @@
 //! What a request brings: a credential in parts, or the wish for another login.
 
+use std::sync::Arc;
+
 use crate::{SecretText, State};
 
 /// What a plugin answers to a request.
@@ -33,7 +35,7 @@ pub struct LoginRequired {
 
 impl Issued {
     /// A credential without parts.
-    pub fn new(state: impl Into<String>) -> Self {
+    pub fn new(state: impl Into<Arc<str>>) -> Self {
         Self { credential: Vec::new(), state: State::new(state) }
     }
 

@@ -1,11 +1,14 @@
 //! Who a credential is for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::json::Writer;
+use zeroize::Zeroizing;
+
+use crate::json::{Writer, estimate_object, write_object};
 use crate::{Json, JsonObject, Reader, SecretText};
 
 /// The id of a user within WaTTS, made of issuer and subject: base64url of
@@ -13,6 +16,8 @@ use crate::{Json, JsonObject, Reader, SecretText};
 /// plugins store it (decision W1; WaTTS seed, key `watts_userid`).
 ///
 /// Nothing is normalized: an issuer with a slash at its end is another issuer.
+///
+/// A clone costs one reference count.
 ///
 /// ```
 /// use keyway_issuers::UserId;
@@ -25,7 +30,7 @@ use crate::{Json, JsonObject, Reader, SecretText};
 /// assert_eq!(id.parts(), Some(("https://issuer.example.com".to_owned(), "12345678".to_owned())));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(String);
+pub struct UserId(Arc<str>);
 
 impl UserId {
     /// The id of the user whom `issuer` calls `subject`.
@@ -36,11 +41,11 @@ impl UserId {
         writer.raw(",\"subject\":");
         writer.text(subject);
         writer.raw("}");
-        Self(URL_SAFE_NO_PAD.encode(writer.finish().as_bytes()))
+        Self(URL_SAFE_NO_PAD.encode(writer.finish().as_bytes()).into())
     }
 
     /// An id as it came from a host. It is taken as it is.
-    pub fn received(id: impl Into<String>) -> Self {
+    pub fn received(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
     }
 
@@ -67,10 +72,11 @@ impl fmt::Display for UserId {
 /// What the login said about a user: at least issuer and subject (`iss`, `sub`), and what
 /// else the provider told, of any JSON type (WaTTS seed, key `user_info`).
 ///
-/// It is personal, so `Debug` shows names and no values.
+/// It is personal, so `Debug` shows names and no values. A clone costs one reference count, until
+/// one of the two gets another claim.
 #[derive(Clone, PartialEq)]
 pub struct UserInfo {
-    claims: JsonObject,
+    claims: Arc<JsonObject>,
 }
 
 impl UserInfo {
@@ -79,13 +85,13 @@ impl UserInfo {
         let mut claims = JsonObject::new();
         claims.insert("iss".to_owned(), Json::text(issuer.into()));
         claims.insert("sub".to_owned(), Json::text(subject.into()));
-        Self { claims }
+        Self { claims: Arc::new(claims) }
     }
 
     /// The user whom these claims describe. `None` unless `iss` and `sub` are texts.
     pub fn from_claims(claims: JsonObject) -> Option<Self> {
         let is_text = |name| claims.get(name).and_then(Json::as_text).is_some();
-        (is_text("iss") && is_text("sub")).then_some(Self { claims })
+        (is_text("iss") && is_text("sub")).then(|| Self { claims: Arc::new(claims) })
     }
 
     /// Adds a claim, in place of an earlier one. Issuer and subject stay what they are.
@@ -93,7 +99,7 @@ impl UserInfo {
     pub fn with(mut self, name: impl Into<String>, claim: impl Into<Json>) -> Self {
         let name = name.into();
         if name != "iss" && name != "sub" {
-            self.claims.insert(name, claim.into());
+            Arc::make_mut(&mut self.claims).insert(name, claim.into());
         }
         self
     }
@@ -119,8 +125,15 @@ impl UserInfo {
     }
 
     /// All claims, `iss` and `sub` among them, ordered by name.
-    pub const fn claims(&self) -> &JsonObject {
+    pub fn claims(&self) -> &JsonObject {
         &self.claims
+    }
+
+    /// All claims as one JSON object, written as [`Json::to_ascii`] writes.
+    pub fn to_ascii(&self) -> Zeroizing<String> {
+        let mut writer = Writer::with_capacity(estimate_object(&self.claims));
+        write_object(&mut writer, &self.claims);
+        Zeroizing::new(writer.finish().take())
     }
 }
 

@@ -33,12 +33,14 @@
 mod error;
 mod key;
 mod key_text;
+mod random;
 mod ring;
 mod source;
 mod token;
 
 pub use error::{Expected, KeyError, OpenError, ResealError, SealError};
 pub use key::{Key, KeyId, KeyIdError};
+pub use random::random_bytes;
 pub use ring::{Choice, KeyRing};
 pub use source::{CallbackKeySource, FileKeySource, KeySource, KeySourceError};
 pub use token::token_len;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
+use crate::random::random_bytes;
 use crate::token::{Binary, ReadyKey, token_len};
 use crate::{Key, KeyError, KeyId, OpenError, ResealError, SealError};
 
@@ -273,8 +274,7 @@ impl KeyRing {
 
     /// The key that `choice` names, and a new IV.
     fn draw(&self, choice: Choice) -> Result<(&ReadyKey, [u8; 16]), SealError> {
-        let mut iv = [0; 16];
-        getrandom::fill(&mut iv).map_err(SealError::Random)?;
+        let iv = random_bytes().map_err(SealError::Random)?;
         let at = match choice {
             Choice::First => 0,
             Choice::Random if self.sealing == 1 => 0,

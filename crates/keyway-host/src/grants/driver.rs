@@ -414,14 +414,11 @@ pub(super) fn check_state(state: &State, credential: &[CredentialPart]) -> Resul
 
 /// The id under which the plugin knows the revocation of this grant; the same each time.
 pub(super) fn revocation_of(id: GrantId) -> keyway_issuers::IntentId {
-    keyway_issuers::IntentId::new(format!("{id}.revoke"))
-        .unwrap_or_else(|| unreachable!("hexadecimal digits, a dot and letters are allowed"))
+    id.intent_of(".revoke")
 }
 
 pub(super) fn random<const N: usize>() -> Result<[u8; N], RecordError> {
-    let mut drawn = [0; N];
-    getrandom::fill(&mut drawn).map_err(RecordError::Random)?;
-    Ok(drawn)
+    keyway_seal::random_bytes().map_err(RecordError::Random)
 }
 
 /// How much a wait is lengthened. Without randomness it is not, which harms nobody.

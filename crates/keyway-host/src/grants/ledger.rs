@@ -11,7 +11,7 @@
 //! agrees.
 
 use std::collections::HashMap;
-use std::sync::{Mutex as Lock, MutexGuard as Guard, PoisonError};
+use std::sync::{Arc, Mutex as Lock, MutexGuard as Guard, PoisonError};
 
 use keyway_core::Timestamp;
 use keyway_issuers::{ServiceName, State, UserId};
@@ -27,7 +27,7 @@ use crate::sealed_records::{RecordError, RecordKind, SealedRecords, corrupt};
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) id: GrantId,
-    pub(super) key: Vec<u8>,
+    pub(super) key: Arc<[u8]>,
     pub(super) revision: Revision,
     pub(super) record: GrantRecord,
 }
@@ -105,7 +105,7 @@ impl Ledger {
     }
 
     fn sealed(&self, key: &[u8], record: &GrantRecord) -> Result<Vec<u8>, RecordError> {
-        self.records.seal_at(key, |out| record.write(out))
+        self.records.seal_at(key, record.room(), |out| record.write(out))
     }
 
     /// Stores an intent, if the limit allows one more.
@@ -140,7 +140,7 @@ impl Ledger {
             }
             match self.commit_counted(batch, &account, count.grants.saturating_add(1)).await? {
                 Outcome::Committed(revision) => {
-                    return Ok(Begun::Stored(Entry { id, key, revision, record }));
+                    return Ok(Begun::Stored(Entry { id, key: key.into(), revision, record }));
                 }
                 Outcome::Conflict { item: 0 } => fresh = true,
                 Outcome::Conflict { .. } => return Ok(Begun::Known),
@@ -167,7 +167,7 @@ impl Ledger {
         entry.record.state = next;
         let sealed = self.sealed(&entry.key, &entry.record)?;
         let mut batch =
-            Batch::with_capacity(4).put(entry.key.clone(), sealed, Expectation::Revision(entry.revision));
+            Batch::with_capacity(4).put(entry.key.to_vec(), sealed, Expectation::Revision(entry.revision));
         if let (true, Some(credential)) = (newly_known, &entry.record.state.credential) {
             let key = self.state_key(&entry.record, credential);
             batch = batch.put(key, *entry.id.as_bytes(), Expectation::Absent);
@@ -205,14 +205,14 @@ impl Ledger {
             let left = count.grants.saturating_sub(1);
             let mut batch = Batch::with_capacity(5);
             batch = self.put_count(batch, &account, count, left)?;
-            batch = batch.delete(entry.key.clone(), Expectation::Revision(entry.revision));
+            batch = batch.delete(entry.key.to_vec(), Expectation::Revision(entry.revision));
             match &twin {
                 None => {}
-                Some((twin, None)) => batch = batch.check(twin.key.clone(), twin.revision),
+                Some((twin, None)) => batch = batch.check(twin.key.to_vec(), twin.revision),
                 Some((twin, Some(state))) => {
                     let record = GrantRecord { state: state.clone(), ..twin.record.clone() };
                     let sealed = self.sealed(&twin.key, &record)?;
-                    batch = batch.put(twin.key.clone(), sealed, Expectation::Revision(twin.revision));
+                    batch = batch.put(twin.key.to_vec(), sealed, Expectation::Revision(twin.revision));
                 }
             }
             if let Some(credential) = &entry.record.state.credential {
@@ -234,7 +234,7 @@ impl Ledger {
         let key = SealedRecords::place(RecordKind::Grant, &[user, id.as_bytes()]);
         let Some(found) = self.records.get_at(&key).await? else { return Ok(None) };
         let record = self.records.open_at(&key, &found.value, GrantRecord::read)?;
-        Ok(Some(Entry { id, key, revision: found.revision, record }))
+        Ok(Some(Entry { id, key: key.into(), revision: found.revision, record }))
     }
 
     /// The grant of the same user and service that has this state.
@@ -268,7 +268,7 @@ impl Ledger {
         for found in self.records.all(&range).await? {
             let record = self.records.open_at(&found.key, &found.value, GrantRecord::read)?;
             let id = id_of(&found.key)?;
-            entries.push(Entry { id, key: found.key, revision: found.revision, record });
+            entries.push(Entry { id, key: found.key.into(), revision: found.revision, record });
         }
         Ok(entries)
     }
@@ -333,7 +333,7 @@ impl Ledger {
         if grants == 0 && old.revision.is_some() {
             return Ok(batch.delete(key, expectation));
         }
-        let sealed = self.records.seal_at(&key, |out| {
+        let sealed = self.records.seal_at(&key, 1 + 8, |out| {
             out.push(1);
             out.extend(grants.to_le_bytes());
             Ok(())

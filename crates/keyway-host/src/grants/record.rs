@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::Timestamp;
@@ -15,6 +16,8 @@ use crate::sealed_records::{RecordError, corrupt};
 /// The schema that this version writes and reads. Whoever raises it goes on reading the
 /// older ones.
 const SCHEMA: u8 = 1;
+/// What a record takes besides its texts: codes, numbers, moments, flags, and five lengths.
+const FIXED_BYTES: usize = 4 + 2 * 4 + 2 * 8 + (1 + 8) + 1 + (1 + 3 * 8) + 5 * 4;
 
 /// The id of a grant: 32 hexadecimal digits. The plugin gets the same id as the
 /// [`IntentId`] of the request (decision R2), and users name it when they revoke.
@@ -37,19 +40,31 @@ impl GrantId {
 
     /// The id under which the plugin knows this request.
     pub fn intent(&self) -> IntentId {
-        IntentId::new(self.to_string()).unwrap_or_else(|| unreachable!("hexadecimal digits are allowed"))
+        self.intent_of("")
     }
-}
 
-impl fmt::Display for GrantId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The id of an effect on this grant that is told apart from others by `suffix`.
+    pub(super) fn intent_of(&self, suffix: &str) -> IntentId {
+        let digits = self.digits();
+        let digits = std::str::from_utf8(&digits).unwrap_or_default();
+        IntentId::new([digits, suffix].concat())
+            .unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
+    }
+
+    fn digits(&self) -> [u8; 32] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 32];
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
         }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        text
+    }
+}
+
+impl fmt::Display for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
@@ -84,15 +99,15 @@ pub(super) struct GrantRecord {
     pub(super) user: UserId,
     /// What the login said about the user, as JSON: the plugin is told the same when a
     /// revocation is tried again and nobody is logged in.
-    pub(super) claims: Zeroizing<String>,
+    pub(super) claims: Arc<Zeroizing<String>>,
     pub(super) made: Timestamp,
     pub(super) state: GrantState,
 }
 
 impl GrantRecord {
     /// The claims of a user, as a record keeps them.
-    pub(super) fn claims_of(user_info: &UserInfo) -> Zeroizing<String> {
-        Json::Object(user_info.claims().clone()).to_ascii()
+    pub(super) fn claims_of(user_info: &UserInfo) -> Arc<Zeroizing<String>> {
+        Arc::new(user_info.to_ascii())
     }
 
     /// What the plugin is told about the user when nobody is there to say more.
@@ -103,6 +118,18 @@ impl GrantRecord {
         };
         let user_info = claims.ok_or_else(|| corrupt("its claims make no sense"))?;
         Ok(Context::new(user_info).with_user(self.user.clone()))
+    }
+
+    /// How many bytes [`write`](Self::write) appends at most.
+    pub(super) fn room(&self) -> usize {
+        let host = self.state.lease.as_ref().map_or(0, |lease| lease.holder.host.len());
+        let credential = self.state.credential.as_ref().map_or(0, |credential| credential.as_str().len());
+        FIXED_BYTES
+            + host
+            + credential
+            + self.service.as_str().len()
+            + self.user.as_str().len()
+            + self.claims.len()
     }
 
     /// Appends the record in its stored form: fixed fields first, then what may be missing,
@@ -137,7 +164,7 @@ impl GrantRecord {
             }
             put_text(out, &holder.host)?;
         }
-        for text in [self.service.as_str(), self.user.as_str(), &self.claims] {
+        for text in [self.service.as_str(), self.user.as_str(), self.claims.as_str()] {
             put_text(out, text)?;
         }
         Ok(())
@@ -173,7 +200,7 @@ impl GrantRecord {
         };
         let service = ServiceName::new(bytes.text()?).map_err(|_| corrupt("the name of its service"))?;
         let user = UserId::received(bytes.text()?);
-        let claims = Zeroizing::new(bytes.text()?.to_owned());
+        let claims = Arc::new(Zeroizing::new(bytes.text()?.to_owned()));
         if !bytes.0.is_empty() {
             return Err(corrupt("it is too long"));
         }
@@ -316,6 +343,7 @@ mod tests {
         fn records_come_back_and_damaged_ones_are_refused(record in any_record(), cut: prop::sample::Index) {
             let mut bytes = Vec::new();
             record.write(&mut bytes).unwrap();
+            prop_assert!(bytes.len() <= record.room());
             let back = GrantRecord::read(&bytes).unwrap();
             prop_assert_eq!((&back.service, &back.user, &back.claims), (&record.service, &record.user, &record.claims));
             prop_assert_eq!((&back.made, &back.state), (&record.made, &record.state));

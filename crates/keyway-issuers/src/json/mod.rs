@@ -13,7 +13,7 @@ use keyway_core::Integer;
 use crate::SecretText;
 
 pub use read::{Duplicates, JsonError, JsonFault, Reader, Trailing};
-pub(crate) use write::{Writer, estimate, write_value};
+pub(crate) use write::{Writer, estimate, estimate_object, write_object, write_value};
 
 /// The named values of a JSON object, ordered by the bytes of their names.
 pub type JsonObject = BTreeMap<String, Json>;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
-use super::Json;
+use super::{Json, JsonObject};
 use super::plain::before_escaped;
 use crate::wiped::Wiped;
 
@@ -23,10 +23,13 @@ pub(crate) fn estimate(value: &Json) -> usize {
         Json::Float(_) => 32,
         Json::Text(text) => text.expose().len() + text.expose().len() / 4 + 4,
         Json::Array(items) => 2 + items.iter().map(estimate).sum::<usize>(),
-        Json::Object(entries) => {
-            2 + entries.iter().map(|(name, value)| name.len() + 4 + estimate(value)).sum::<usize>()
-        }
+        Json::Object(entries) => estimate_object(entries),
     }
+}
+
+/// At least the number of bytes that an object takes.
+pub(crate) fn estimate_object(entries: &JsonObject) -> usize {
+    2 + entries.iter().map(|(name, value)| name.len() + 4 + estimate(value)).sum::<usize>()
 }
 
 /// Writes ASCII JSON. Whoever calls it puts names and values in the right places.
@@ -137,19 +140,22 @@ pub(crate) fn write_value(writer: &mut Writer, value: &Json) {
             }
             writer.raw("]");
         }
-        Json::Object(entries) => {
-            writer.raw("{");
-            for (index, (name, value)) in entries.iter().enumerate() {
-                if index > 0 {
-                    writer.raw(",");
-                }
-                writer.text(name);
-                writer.raw(":");
-                write_value(writer, value);
-            }
-            writer.raw("}");
-        }
+        Json::Object(entries) => write_object(writer, entries),
     }
+}
+
+/// Writes an object.
+pub(crate) fn write_object(writer: &mut Writer, entries: &JsonObject) {
+    writer.raw("{");
+    for (index, (name, value)) in entries.iter().enumerate() {
+        if index > 0 {
+            writer.raw(",");
+        }
+        writer.text(name);
+        writer.raw(":");
+        write_value(writer, value);
+    }
+    writer.raw("}");
 }
 
 #[cfg(test)]
