@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, Isolation, Service};
 use keyway_issuers::{
-    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome,
-    Revocation, ServiceName, UserInfo, async_trait,
+    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    Outcome, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_storage::Memory;
 

@@ -4,9 +4,10 @@
 //! say nothing about the names behind them, random ids, and moments. The payload is one Fernet
 //! token, bound to the whole key, so that records cannot be exchanged (decision K1).
 
-use hmac::Mac;
+use hmac::{Hmac, Mac};
 use keyway_seal::token_len;
 use keyway_storage::{Batch, Entry, KeyRange, Outcome, Page, Record};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::sealed_records::{PREFIX, RecordError, RecordKind, SealedRecords, corrupt};
@@ -19,27 +20,38 @@ pub(crate) type Mark = [u8; 16];
 pub(crate) enum MarkOf {
     /// A user.
     User = 1,
-    /// A service and a user.
+    /// The mark of a user, and a service.
     Account = 2,
-    /// A service, a user and the state of a credential.
+    /// The mark of an account, and the state of a credential.
     State = 3,
-    /// A service, a user and the id that a caller gave a request.
+    /// The mark of an account, and the id that a caller gave a request.
     Request = 4,
+    /// The mark of an account, and how many grants it has.
+    Count = 5,
 }
 
 impl SealedRecords {
-    /// The mark of these texts.
-    pub(crate) fn mark(&self, of: MarkOf, texts: &[&str]) -> Mark {
+    /// The mark of these texts, or of what has marks already and a text.
+    pub(crate) fn mark(&self, of: MarkOf, texts: &[&[u8]]) -> Mark {
+        let mut mark = Mark::default();
+        mark.copy_from_slice(&self.mac_of(of, texts).finalize().into_bytes()[..16]);
+        mark
+    }
+
+    /// Whether this is the mark of these texts. Takes the same time whichever byte is wrong.
+    pub(crate) fn is_mark(&self, mark: &[u8], of: MarkOf, texts: &[&[u8]]) -> bool {
+        mark.len() == size_of::<Mark>() && self.mac_of(of, texts).verify_truncated_left(mark).is_ok()
+    }
+
+    fn mac_of(&self, of: MarkOf, texts: &[&[u8]]) -> Hmac<Sha256> {
         let mut mac = self.mac();
         // No name begins with a zero byte and a length, so marks of a single name differ.
         mac.update(&[0, of as u8]);
         for text in texts {
             mac.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
-            mac.update(text.as_bytes());
+            mac.update(text);
         }
-        let mut mark = Mark::default();
-        mark.copy_from_slice(&mac.finalize().into_bytes()[..16]);
-        mark
+        mac
     }
 
     /// The key of a record of this kind.

@@ -23,7 +23,7 @@ impl Grants {
         credential: Option<&Vec<CredentialPart>>,
     ) -> Result<Option<Result<GrantOutcome, GrantsError>>, GrantsError> {
         let ledger = &self.inner.ledger;
-        let Some(twin) = ledger.with_state(&entry.record, state).await? else { return Ok(None) };
+        let Some(twin) = ledger.with_state(entry, state).await? else { return Ok(None) };
         if twin.id == entry.id {
             return Ok(None);
         }
@@ -129,7 +129,7 @@ impl Grants {
         let begun = tokio::time::Instant::now();
         for failures in 1.. {
             // Nothing is revoked that may be somebody's (decision W6).
-            match self.inner.ledger.with_state(&entry.record, &state).await {
+            match self.inner.ledger.with_state(entry, &state).await {
                 Ok(None) => {}
                 Ok(Some(_)) => return Disposal::SharesState,
                 Err(_) => return Disposal::NotRevoked,

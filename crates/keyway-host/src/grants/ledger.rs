@@ -2,13 +2,14 @@
 //!
 //! | record | key, after kind | value |
 //! | --- | --- | --- |
-//! | number of grants of a user at a service | mark of service and user | sealed |
+//! | number of grants of a user at a service | mark of service and user | number, signed |
 //! | grant or intent | mark of the user, id | sealed |
 //! | which grant has a state | mark of service, user and state | id of the grant |
 //! | work | moment when it is due, id | mark of the user |
 //!
 //! The last two hold random bytes and marks only, and are believed only when the sealed grant
-//! agrees.
+//! agrees. The number is not encrypted, because whoever counts the keys knows it; it is bound to
+//! its place and to the host's keys as a seal would.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, MutexGuard as Guard, PoisonError};
@@ -28,6 +29,8 @@ use crate::sealed_records::{RecordError, RecordKind, SealedRecords, corrupt};
 pub(super) struct Entry {
     pub(super) id: GrantId,
     pub(super) key: Arc<[u8]>,
+    /// The mark of service and user.
+    account: Mark,
     pub(super) revision: Revision,
     pub(super) record: GrantRecord,
 }
@@ -85,22 +88,21 @@ impl Ledger {
     }
 
     pub(super) fn user_mark(&self, user: &UserId) -> Mark {
-        self.records.mark(MarkOf::User, &[user.as_str()])
+        self.records.mark(MarkOf::User, &[user.as_str().as_bytes()])
     }
 
     /// The id of the request that a caller calls `given`.
     pub(super) fn id_of_request(&self, service: &ServiceName, user: &UserId, given: &str) -> GrantId {
-        let texts = [service.as_str(), user.as_str(), given];
-        GrantId::from_bytes(self.records.mark(MarkOf::Request, &texts))
+        let account = self.account(&self.user_mark(user), service);
+        GrantId::from_bytes(self.records.mark(MarkOf::Request, &[&account, given.as_bytes()]))
     }
 
-    fn account(&self, record: &GrantRecord) -> Mark {
-        self.records.mark(MarkOf::Account, &[record.service.as_str(), record.user.as_str()])
+    fn account(&self, user: &Mark, service: &ServiceName) -> Mark {
+        self.records.mark(MarkOf::Account, &[user, service.as_str().as_bytes()])
     }
 
-    fn state_key(&self, record: &GrantRecord, credential: &State) -> Vec<u8> {
-        let texts = [record.service.as_str(), record.user.as_str(), credential.as_str()];
-        let mark = self.records.mark(MarkOf::State, &texts);
+    fn state_key(&self, account: &Mark, credential: &State) -> Vec<u8> {
+        let mark = self.records.mark(MarkOf::State, &[account, credential.as_str().as_bytes()]);
         SealedRecords::place(RecordKind::GrantByState, &[&mark])
     }
 
@@ -116,7 +118,7 @@ impl Ledger {
         limit: Option<u64>,
     ) -> Result<Begun, RecordError> {
         let user = self.user_mark(&record.user);
-        let account = self.account(&record);
+        let account = self.account(&user, &record.service);
         let key = SealedRecords::place(RecordKind::Grant, &[&user, id.as_bytes()]);
         let sealed = self.sealed(&key, &record)?;
         let work = work_key(id, &record.state);
@@ -133,14 +135,14 @@ impl Ledger {
                 continue;
             }
             let mut batch = Batch::with_capacity(3);
-            batch = self.put_count(batch, &account, count, count.grants.saturating_add(1))?;
+            batch = self.put_count(batch, &account, count, count.grants.saturating_add(1));
             batch = batch.put(key.clone(), sealed.clone(), Expectation::Absent);
             if let Some(work) = &work {
                 batch = batch.put(work.clone(), user, Expectation::Any);
             }
             match self.commit_counted(batch, &account, count.grants.saturating_add(1)).await? {
                 Outcome::Committed(revision) => {
-                    return Ok(Begun::Stored(Entry { id, key: key.into(), revision, record }));
+                    return Ok(Begun::Stored(Entry { id, key: key.into(), account, revision, record }));
                 }
                 Outcome::Conflict { item: 0 } => fresh = true,
                 Outcome::Conflict { .. } => return Ok(Begun::Known),
@@ -169,7 +171,7 @@ impl Ledger {
         let mut batch =
             Batch::with_capacity(4).put(entry.key.to_vec(), sealed, Expectation::Revision(entry.revision));
         if let (true, Some(credential)) = (newly_known, &entry.record.state.credential) {
-            let key = self.state_key(&entry.record, credential);
+            let key = self.state_key(&entry.account, credential);
             batch = batch.put(key, *entry.id.as_bytes(), Expectation::Absent);
         }
         if old_work != new_work {
@@ -197,14 +199,14 @@ impl Ledger {
         entry: &Entry,
         twin: Option<(&Entry, Option<GrantState>)>,
     ) -> Result<Changed, RecordError> {
-        let account = self.account(&entry.record);
-        let _turn = self.turn(&account).await;
+        let account = &entry.account;
+        let _turn = self.turn(account).await;
         let mut fresh = false;
         loop {
-            let count = self.count(&account, fresh).await?;
+            let count = self.count(account, fresh).await?;
             let left = count.grants.saturating_sub(1);
             let mut batch = Batch::with_capacity(5);
-            batch = self.put_count(batch, &account, count, left)?;
+            batch = self.put_count(batch, account, count, left);
             batch = batch.delete(entry.key.to_vec(), Expectation::Revision(entry.revision));
             match &twin {
                 None => {}
@@ -216,12 +218,12 @@ impl Ledger {
                 }
             }
             if let Some(credential) = &entry.record.state.credential {
-                batch = batch.delete(self.state_key(&entry.record, credential), Expectation::Any);
+                batch = batch.delete(self.state_key(account, credential), Expectation::Any);
             }
             if let Some(work) = work_key(entry.id, &entry.record.state) {
                 batch = batch.delete(work, Expectation::Any);
             }
-            match self.commit_counted(batch, &account, left).await? {
+            match self.commit_counted(batch, account, left).await? {
                 Outcome::Committed(_) => return Ok(Changed::Removed),
                 Outcome::Conflict { item: 0 } => fresh = true,
                 Outcome::Conflict { .. } => return Ok(Changed::Overtaken),
@@ -233,27 +235,37 @@ impl Ledger {
     pub(super) async fn load(&self, user: &Mark, id: GrantId) -> Result<Option<Entry>, RecordError> {
         let key = SealedRecords::place(RecordKind::Grant, &[user, id.as_bytes()]);
         let Some(found) = self.records.get_at(&key).await? else { return Ok(None) };
-        let record = self.records.open_at(&key, &found.value, GrantRecord::read)?;
-        Ok(Some(Entry { id, key: key.into(), revision: found.revision, record }))
+        self.entry(id, key, &found.value, found.revision).map(Some)
+    }
+
+    fn entry(
+        &self,
+        id: GrantId,
+        key: Vec<u8>,
+        sealed: &[u8],
+        revision: Revision,
+    ) -> Result<Entry, RecordError> {
+        let record = self.records.open_at(&key, sealed, GrantRecord::read)?;
+        let account = self.account(&user_of(&key)?, &record.service);
+        Ok(Entry { id, key: key.into(), account, revision, record })
     }
 
     /// The grant of the same user and service that has this state.
     pub(super) async fn with_state(
         &self,
-        record: &GrantRecord,
+        entry: &Entry,
         credential: &State,
     ) -> Result<Option<Entry>, RecordError> {
-        let Some(found) = self.records.get_at(&self.state_key(record, credential)).await? else {
+        let Some(found) = self.records.get_at(&self.state_key(&entry.account, credential)).await? else {
             return Ok(None);
         };
         let id = <[u8; 16]>::try_from(&found.value[..]).map_err(|_| corrupt("the index of states"))?;
-        match self.load(&self.user_mark(&record.user), GrantId::from_bytes(id)).await? {
-            Some(entry)
-                if entry.record.service == record.service
-                    && entry.record.user == record.user
-                    && entry.record.state.credential.as_ref() == Some(credential) =>
+        match self.load(&user_of(&entry.key)?, GrantId::from_bytes(id)).await? {
+            Some(twin)
+                if twin.account == entry.account
+                    && twin.record.state.credential.as_ref() == Some(credential) =>
             {
-                Ok(Some(entry))
+                Ok(Some(twin))
             }
             // It went away between the two looks.
             None => Ok(None),
@@ -266,9 +278,8 @@ impl Ledger {
         let range = KeyRange::prefix(SealedRecords::place(RecordKind::Grant, &[&self.user_mark(user)]));
         let mut entries = Vec::new();
         for found in self.records.all(&range).await? {
-            let record = self.records.open_at(&found.key, &found.value, GrantRecord::read)?;
             let id = id_of(&found.key)?;
-            entries.push(Entry { id, key: found.key.into(), revision: found.revision, record });
+            entries.push(self.entry(id, found.key, &found.value, found.revision)?);
         }
         Ok(entries)
     }
@@ -314,31 +325,27 @@ impl Ledger {
         let count = match self.records.get_at(&key).await? {
             None => Count { grants: 0, revision: None },
             Some(found) => {
-                let grants = self.records.open_at(&key, &found.value, |bytes| match bytes.split_first() {
-                    Some((1, rest)) => {
-                        Ok(u64::from_le_bytes(rest.try_into().map_err(|_| corrupt("a count of grants"))?))
-                    }
-                    _ => Err(corrupt("the schema of a count of grants")),
-                })?;
-                Count { grants, revision: Some(found.revision) }
+                let (grants, mark) =
+                    found.value.split_first_chunk().ok_or_else(|| corrupt("a count of grants"))?;
+                if !self.records.is_mark(mark, MarkOf::Count, &[account, grants]) {
+                    return Err(corrupt("a count of grants"));
+                }
+                Count { grants: u64::from_le_bytes(*grants), revision: Some(found.revision) }
             }
         };
         self.remember(account, count);
         Ok(count)
     }
 
-    fn put_count(&self, batch: Batch, account: &Mark, old: Count, grants: u64) -> Result<Batch, RecordError> {
+    fn put_count(&self, batch: Batch, account: &Mark, old: Count, grants: u64) -> Batch {
         let key = SealedRecords::place(RecordKind::GrantCount, &[account]);
         let expectation = old.revision.map_or(Expectation::Absent, Expectation::Revision);
         if grants == 0 && old.revision.is_some() {
-            return Ok(batch.delete(key, expectation));
+            return batch.delete(key, expectation);
         }
-        let sealed = self.records.seal_at(&key, 1 + 8, |out| {
-            out.push(1);
-            out.extend(grants.to_le_bytes());
-            Ok(())
-        })?;
-        Ok(batch.put(key, sealed, expectation))
+        let grants = grants.to_le_bytes();
+        let mark = self.records.mark(MarkOf::Count, &[account, &grants]);
+        batch.put(key, [&grants[..], &mark].concat(), expectation)
     }
 
     /// Commits a batch whose first item is a count.

@@ -116,7 +116,7 @@ impl Grants {
         if let Decision::Made(state) = &decision {
             check_state(state, &[]).map_err(Refusal::Parameters)?;
         }
-        let found = entry.record.clone();
+        let found = entry.clone();
         let now = self.inner.clock.now();
         match self.advance(entry, Event::Decide { now, decision: decision.clone() }).await? {
             Changed::Stored(entry) => Ok(Some(Grant::of(entry.id, entry.record))),

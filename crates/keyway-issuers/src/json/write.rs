@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
-use super::{Json, JsonObject};
 use super::plain::before_escaped;
+use super::{Json, JsonObject};
 use crate::wiped::Wiped;
 
 /// The value as ASCII JSON.
