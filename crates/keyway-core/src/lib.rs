@@ -101,6 +101,7 @@ mod registry;
 mod resources;
 mod secret;
 mod version;
+mod wiped;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
@@ -118,6 +119,7 @@ pub use resources::{MissingResource, Resources};
 pub use secret::{Integer, MediaKind, SecretValue, Structured, Table};
 pub use version::Version;
 pub use version::grammar::{Expected, ParseError};
+pub use wiped::{Wipe, Wiped};
 
 /// What the macros expand to. Not for use by hand; it may change with every version.
 #[doc(hidden)]

@@ -5,10 +5,10 @@
 //! token, bound to the whole key, so that records cannot be exchanged (decision K1).
 
 use hmac::{Hmac, Mac};
+use keyway_core::Wiped;
 use keyway_seal::token_len;
 use keyway_storage::{Batch, Entry, KeyRange, Outcome, Page, Record};
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use crate::sealed_records::{PREFIX, RecordError, RecordKind, SealedRecords, corrupt};
 
@@ -81,7 +81,7 @@ impl SealedRecords {
     ) -> Result<Vec<u8>, RecordError> {
         let bound = &key[PREFIX.len()..];
         let length = u8::try_from(bound.len()).map_err(|_| corrupt("its key is too long"))?;
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(1 + bound.len() + room));
+        let mut plaintext = Wiped::new(Vec::with_capacity(1 + bound.len() + room));
         plaintext.push(length);
         plaintext.extend_from_slice(bound);
         let reserved = plaintext.capacity();

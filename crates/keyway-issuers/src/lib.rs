@@ -186,7 +186,6 @@ mod service;
 mod state;
 mod user;
 mod violation;
-mod wiped;
 pub mod wire;
 
 pub use capabilities::Capabilities;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::wiped::Wiped;
+use keyway_core::Wiped;
 
 /// Text that is secret, or may be: a credential, a token, what a user entered.
 ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use zeroize::Zeroizing;
+use keyway_core::Wiped;
 
 use crate::json::{Writer, estimate_object, write_object};
 use crate::{Json, JsonObject, Reader, SecretText};
@@ -130,10 +130,10 @@ impl UserInfo {
     }
 
     /// All claims as one JSON object, written as [`Json::to_ascii`] writes.
-    pub fn to_ascii(&self) -> Zeroizing<String> {
+    pub fn to_ascii(&self) -> Wiped<String> {
         let mut writer = Writer::with_capacity(estimate_object(&self.claims));
         write_object(&mut writer, &self.claims);
-        Zeroizing::new(writer.finish().take())
+        writer.finish()
     }
 }
 

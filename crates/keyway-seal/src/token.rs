@@ -96,12 +96,13 @@ impl ReadyKey {
 
         let (whole, rest) = plaintext.split_at(plaintext.len() / BLOCK * BLOCK);
         for piece in whole.chunks(PIECE) {
+            // What came before, if anything: the last piece is encoded together with the end.
+            out.encode_whole();
             let room = out.room(piece.len());
             // Encrypted where it was copied to, so that no plaintext stays behind.
             room.copy_from_slice(piece);
             cipher.encrypt_blocks(Array::slice_as_chunks_mut(room).0);
             mac.update(room);
-            out.encode_whole();
         }
 
         let room = out.room(BLOCK);
@@ -227,8 +228,12 @@ impl Encoder<'_> {
         &mut self.binary[start..self.filled]
     }
 
-    /// Encodes what makes whole groups, and moves the one or two bytes left to the front.
+    /// Encodes what makes whole groups once there is a piece, and moves the one or two bytes left
+    /// to the front.
     fn encode_whole(&mut self) {
+        if self.filled < PIECE {
+            return;
+        }
         let whole = self.filled / 3 * 3;
         self.encode(whole);
         self.binary.copy_within(whole..self.filled, 0);

@@ -5,9 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_core::Timestamp;
+use keyway_core::{Timestamp, Wiped};
 use keyway_issuers::{Context, IntentId, Json, Reader, ServiceName, State, UserId, UserInfo};
-use zeroize::Zeroizing;
 
 use super::lease::{Holder, Lease};
 use super::machine::{Doubt, GrantState, Phase};
@@ -99,14 +98,14 @@ pub(super) struct GrantRecord {
     pub(super) user: UserId,
     /// What the login said about the user, as JSON: the plugin is told the same when a
     /// revocation is tried again and nobody is logged in.
-    pub(super) claims: Arc<Zeroizing<String>>,
+    pub(super) claims: Arc<Wiped<String>>,
     pub(super) made: Timestamp,
     pub(super) state: GrantState,
 }
 
 impl GrantRecord {
     /// The claims of a user, as a record keeps them.
-    pub(super) fn claims_of(user_info: &UserInfo) -> Arc<Zeroizing<String>> {
+    pub(super) fn claims_of(user_info: &UserInfo) -> Arc<Wiped<String>> {
         Arc::new(user_info.to_ascii())
     }
 
@@ -200,7 +199,7 @@ impl GrantRecord {
         };
         let service = ServiceName::new(bytes.text()?).map_err(|_| corrupt("the name of its service"))?;
         let user = UserId::received(bytes.text()?);
-        let claims = Arc::new(Zeroizing::new(bytes.text()?.to_owned()));
+        let claims = Arc::new(Wiped::new(bytes.text()?.to_owned()));
         if !bytes.0.is_empty() {
             return Err(corrupt("it is too long"));
         }

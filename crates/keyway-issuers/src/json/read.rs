@@ -8,7 +8,7 @@ use keyway_core::Integer;
 
 use super::plain::before_end;
 use super::{Float, Json, JsonObject};
-use crate::wiped::Wiped;
+use keyway_core::Wiped;
 
 /// What becomes of a name that an object has twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

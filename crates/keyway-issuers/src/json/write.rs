@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::plain::before_escaped;
 use super::{Json, JsonObject};
-use crate::wiped::Wiped;
+use keyway_core::Wiped;
 
 /// The value as ASCII JSON.
 pub(super) fn to_ascii(value: &Json) -> Zeroizing<String> {

@@ -11,7 +11,7 @@ use base64::engine::{DecodePaddingMode, general_purpose::GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use crate::SecretText;
-use crate::wiped::Wiped;
+use keyway_core::Wiped;
 
 /// The two alphabets of base64. Both begin with letters and digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

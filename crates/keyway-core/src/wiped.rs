@@ -1,13 +1,10 @@
 //! Buffers that are wiped when dropped, capacity included.
-//!
-//! `Zeroizing` does the same byte by byte, which for the requests and answers of this crate
-//! takes longer than reading and writing them. Here the buffer is filled at once, and the
-//! barrier of the crate `zeroize` keeps the compiler from leaving that out.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-/// A buffer that can be wiped.
-pub(crate) trait Wipe: Default {
+/// A buffer that [`Wiped`] can wipe.
+pub trait Wipe: Default {
     /// Overwrites all that was allocated.
     fn wipe(&mut self);
 }
@@ -27,18 +24,41 @@ impl Wipe for String {
     }
 }
 
-/// A buffer that is wiped when dropped.
+/// A buffer that is wiped when dropped, all that was allocated for it. `Debug` shows nothing of it.
+///
+/// `zeroize::Zeroizing` does the same byte by byte, which for a short record takes as long as sealing
+/// it. Here the buffer is filled at once, and the barrier of the crate `zeroize` keeps the compiler
+/// from leaving that out.
+///
+/// What a buffer leaves behind when it grows is not wiped: reserve before you write.
+///
+/// ```
+/// use keyway_core::Wiped;
+///
+/// let mut text = Wiped::new(String::with_capacity(64));
+/// text.push_str("correct horse");
+/// assert_eq!(text.len(), 13);
+/// assert_eq!(format!("{text:?}"), "Wiped([REDACTED])");
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Wiped<T: Wipe>(T);
+pub struct Wiped<T: Wipe>(T);
 
 impl<T: Wipe> Wiped<T> {
-    pub(crate) const fn new(buffer: T) -> Self {
+    /// Takes a buffer, to wipe it when it is dropped.
+    pub const fn new(buffer: T) -> Self {
         Self(buffer)
     }
 
     /// The buffer, which the caller wipes.
-    pub(crate) fn take(mut self) -> T {
+    #[must_use]
+    pub fn take(mut self) -> T {
         std::mem::take(&mut self.0)
+    }
+}
+
+impl<T: Wipe> fmt::Debug for Wiped<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wiped([REDACTED])")
     }
 }
 
