@@ -71,11 +71,12 @@ impl SealedRecords {
         key.get(PREFIX.len() + 1..).unwrap_or_default()
     }
 
-    /// Seals what `write` appends, for the record at `key`. `room` is at least as many bytes: when it
-    /// is less, a copy stays behind that is not wiped.
+    /// Seals what `write` appends, for the record at `key`, behind what comes `before`. `room` is at
+    /// least as many bytes: when it is less, a copy stays behind that is not wiped.
     pub(crate) fn seal_at(
         &self,
         key: &[u8],
+        before: &[&[u8]],
         room: usize,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), RecordError>,
     ) -> Result<Vec<u8>, RecordError> {
@@ -87,7 +88,11 @@ impl SealedRecords {
         let reserved = plaintext.capacity();
         write(&mut plaintext)?;
         debug_assert!(plaintext.capacity() == reserved, "more was written than said");
-        let mut sealed = Vec::with_capacity(token_len(plaintext.len()));
+        let length = before.iter().map(|part| part.len()).sum::<usize>() + token_len(plaintext.len());
+        let mut sealed = Vec::with_capacity(length);
+        for part in before {
+            sealed.extend_from_slice(part);
+        }
         self.keys().seal_into(&plaintext, &mut sealed)?;
         Ok(sealed)
     }

@@ -8,7 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use crate::revision::Revisions;
-use crate::{Action, Batch, Entry, KeyRange, Limits, Outcome, Page, Record, Storage, StorageError};
+use crate::{
+    Action, Batch, Entry, Expectation, KeyRange, Limits, Outcome, Page, Record, Storage, StorageError,
+};
 
 /// A store in memory: for tests, and for what may be forgotten when the process ends.
 ///
@@ -106,7 +108,10 @@ impl Storage for Memory {
         batch.validate(&self.limits())?;
         let mut records = self.shared.records.write().unwrap_or_else(PoisonError::into_inner);
         let conflict = batch.items().iter().position(|item| {
-            !item.expectation().is_met_by(records.get(item.key()).map(|record| record.revision))
+            let expected = item.expectation();
+            // Looked up only where it matters.
+            expected != Expectation::Any
+                && !expected.is_met_by(records.get(item.key()).map(|record| record.revision))
         });
         if let Some(item) = conflict {
             return Ok(Outcome::Conflict { item });

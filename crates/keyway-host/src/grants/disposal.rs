@@ -82,7 +82,7 @@ impl Grants {
                 }
                 Err(_) => return Ok(self.discard_overtaken(running, &entry, state, asked).await),
             }
-            match self.again(&entry).await? {
+            match self.inner.ledger.again(&entry).await? {
                 Some(current) => entry = current,
                 None => return Ok(self.discard_overtaken(running, &entry, state, asked).await),
             }
@@ -160,7 +160,7 @@ impl Grants {
         error: RecordError,
     ) -> Result<GrantOutcome, GrantsError> {
         let grant = entry.id;
-        match self.again(&entry).await {
+        match self.inner.ledger.again(&entry).await {
             Ok(Some(current))
                 if current.record.state.phase == Phase::Granted
                     && current.record.state.credential.as_ref() == Some(&state) =>

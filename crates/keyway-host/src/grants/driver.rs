@@ -12,12 +12,14 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::error::GrantsError;
+use super::id::GrantId;
 use super::lease::{Holder, Lease, Sightings};
 use super::ledger::{Begun, Changed, Entry, Ledger};
 use super::limits::GrantLimits;
 use super::machine::{Asked, Doubt, Event, Phase, Refusal, admit, step};
 use super::outcome::{Grant, GrantOutcome, HandedOver};
-use super::record::{GrantId, GrantRecord};
+use super::owner::Owner;
+use super::record::GrantRecord;
 use super::service::{Ready, RunningService, ServiceView};
 use crate::sealed_records::RecordError;
 
@@ -126,13 +128,7 @@ impl Grants {
         let now = inner.clock.now();
         let begun = step(None, Event::Begin { now, lease: self.lease(now) })?;
         let state = begun.state.ok_or(Refusal::NothingToDo)?;
-        let record = GrantRecord {
-            service: running.service.name.clone(),
-            user: user.clone(),
-            claims: GrantRecord::claims_of(&request.context.user_info),
-            made: now,
-            state,
-        };
+        let record = GrantRecord { service: running.service.name.clone(), made: now, state };
         // Claimed before it is stored, so that no worker of this run takes it for abandoned.
         let Some(in_hand) = self.take_in_hand(id) else { return Err(Refusal::InFlight.into()) };
         if given.is_some()
@@ -140,7 +136,7 @@ impl Grants {
         {
             return self.resume(running, in_hand, entry).await;
         }
-        match inner.ledger.begin(id, record, running.service.limit).await? {
+        match inner.ledger.begin(id, &Owner::of(&request.context), record, running.service.limit).await? {
             Begun::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)))),
             Begun::Refused(refusal) => Err(refusal.into()),
             // Another host was asked the same at the same time.
@@ -281,7 +277,7 @@ impl Grants {
                 Changed::Overtaken | Changed::Removed => {}
             }
             // The lease was lost: whoever took it over may have settled the intent.
-            match self.again(&entry).await {
+            match self.inner.ledger.again(&entry).await {
                 Ok(Some(current)) => entry = current,
                 Ok(None) => {
                     let disposal = self.discard_overtaken(running, &entry, state, asked.clone()).await;
@@ -305,7 +301,7 @@ impl Grants {
     /// Dropping the future loses nothing.
     pub async fn list(&self, user: &UserId) -> Result<Vec<Grant>, GrantsError> {
         let entries = self.inner.ledger.of_user(user).await?;
-        let mut grants: Vec<_> = entries.into_iter().map(|entry| Grant::of(entry.id, entry.record)).collect();
+        let mut grants: Vec<_> = entries.into_iter().map(|entry| Grant::of(entry, user.clone())).collect();
         grants.sort_by_key(|grant| (grant.made, grant.id));
         Ok(grants)
     }
@@ -382,19 +378,13 @@ impl Grants {
             match self.advance(entry.clone(), event.clone()).await? {
                 Changed::Stored(entry) => return Ok(Some(entry)),
                 Changed::Removed => return Ok(None),
-                Changed::Overtaken | Changed::Taken => match self.again(&entry).await? {
+                Changed::Overtaken | Changed::Taken => match self.inner.ledger.again(&entry).await? {
                     Some(current) => entry = current,
                     None => return Ok(None),
                 },
             }
         }
         Err(GrantsError::Contended { attempts: MAX_ATTEMPTS })
-    }
-
-    /// The grant as it is stored now.
-    pub(super) async fn again(&self, entry: &Entry) -> Result<Option<Entry>, RecordError> {
-        let ledger = &self.inner.ledger;
-        ledger.load(&ledger.user_mark(&entry.record.user), entry.id).await
     }
 }
 

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use keyway_core::{ErrorKind, PluginError, RegistryFaults, Timestamp};
 use keyway_issuers::IssuerError;
 
+use super::id::GrantId;
 use super::machine::Refusal;
-use super::record::GrantId;
 use crate::sealed_records::RecordError;
 
 /// Why a credential was not made or not revoked.

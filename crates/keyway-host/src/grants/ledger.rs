@@ -3,7 +3,7 @@
 //! | record | key, after kind | value |
 //! | --- | --- | --- |
 //! | number of grants of a user at a service | mark of service and user | number, signed |
-//! | grant or intent | mark of the user, id | sealed |
+//! | grant or intent | mark of the user, id | its owner, sealed; the rest, sealed |
 //! | which grant has a state | mark of service, user and state | id of the grant |
 //! | work | moment when it is due, id | mark of the user |
 //!
@@ -19,8 +19,11 @@ use keyway_issuers::{ServiceName, State, UserId};
 use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Revision};
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::fields::Bytes;
+use super::id::GrantId;
 use super::machine::{GrantState, Refusal, admit_one_more};
-use super::record::{GrantId, GrantRecord};
+use super::owner::Owner;
+use super::record::GrantRecord;
 use crate::sealed_places::{Mark, MarkOf};
 use crate::sealed_records::{RecordError, RecordKind, SealedRecords, corrupt};
 
@@ -31,6 +34,8 @@ pub(super) struct Entry {
     pub(super) key: Arc<[u8]>,
     /// The mark of service and user.
     account: Mark,
+    /// Whose it is, sealed.
+    owner: Arc<[u8]>,
     pub(super) revision: Revision,
     pub(super) record: GrantRecord,
 }
@@ -106,21 +111,26 @@ impl Ledger {
         SealedRecords::place(RecordKind::GrantByState, &[&mark])
     }
 
-    fn sealed(&self, key: &[u8], record: &GrantRecord) -> Result<Vec<u8>, RecordError> {
-        self.records.seal_at(key, record.room(), |out| record.write(out))
+    /// The stored form of a grant: two seals, because the one of the owner never changes.
+    fn sealed(&self, key: &[u8], owner: &[u8], record: &GrantRecord) -> Result<Vec<u8>, RecordError> {
+        let length = u32::try_from(owner.len()).map_err(|_| corrupt("its owner is too long"))?;
+        let before = [&length.to_le_bytes()[..], owner];
+        self.records.seal_at(key, &before, record.room(), |out| record.write(out))
     }
 
     /// Stores an intent, if the limit allows one more.
     pub(super) async fn begin(
         &self,
         id: GrantId,
+        owner: &Owner,
         record: GrantRecord,
         limit: Option<u64>,
     ) -> Result<Begun, RecordError> {
-        let user = self.user_mark(&record.user);
+        let user = self.user_mark(&owner.user);
         let account = self.account(&user, &record.service);
         let key = SealedRecords::place(RecordKind::Grant, &[&user, id.as_bytes()]);
-        let sealed = self.sealed(&key, &record)?;
+        let owner = self.records.seal_at(&key, &[], owner.room(), |out| owner.write(out))?;
+        let sealed = self.sealed(&key, &owner, &record)?;
         let work = work_key(id, &record.state);
         let _turn = self.turn(&account).await;
         let mut fresh = false;
@@ -142,7 +152,14 @@ impl Ledger {
             }
             match self.commit_counted(batch, &account, count.grants.saturating_add(1)).await? {
                 Outcome::Committed(revision) => {
-                    return Ok(Begun::Stored(Entry { id, key: key.into(), account, revision, record }));
+                    return Ok(Begun::Stored(Entry {
+                        id,
+                        key: key.into(),
+                        account,
+                        owner: owner.into(),
+                        revision,
+                        record,
+                    }));
                 }
                 Outcome::Conflict { item: 0 } => fresh = true,
                 Outcome::Conflict { .. } => return Ok(Begun::Known),
@@ -167,7 +184,7 @@ impl Ledger {
         let new_work = work_key(entry.id, &next);
         let newly_known = entry.record.state.credential.is_none();
         entry.record.state = next;
-        let sealed = self.sealed(&entry.key, &entry.record)?;
+        let sealed = self.sealed(&entry.key, &entry.owner, &entry.record)?;
         let mut batch =
             Batch::with_capacity(4).put(entry.key.to_vec(), sealed, Expectation::Revision(entry.revision));
         if let (true, Some(credential)) = (newly_known, &entry.record.state.credential) {
@@ -213,7 +230,7 @@ impl Ledger {
                 Some((twin, None)) => batch = batch.check(twin.key.to_vec(), twin.revision),
                 Some((twin, Some(state))) => {
                     let record = GrantRecord { state: state.clone(), ..twin.record.clone() };
-                    let sealed = self.sealed(&twin.key, &record)?;
+                    let sealed = self.sealed(&twin.key, &twin.owner, &record)?;
                     batch = batch.put(twin.key.to_vec(), sealed, Expectation::Revision(twin.revision));
                 }
             }
@@ -238,16 +255,29 @@ impl Ledger {
         self.entry(id, key, &found.value, found.revision).map(Some)
     }
 
+    /// Whose the grant is.
+    pub(super) fn owner(&self, entry: &Entry) -> Result<Owner, RecordError> {
+        self.records.open_at(&entry.key, &entry.owner, Owner::read)
+    }
+
+    /// The grant as it is stored now.
+    pub(super) async fn again(&self, entry: &Entry) -> Result<Option<Entry>, RecordError> {
+        self.load(&user_of(&entry.key)?, entry.id).await
+    }
+
     fn entry(
         &self,
         id: GrantId,
         key: Vec<u8>,
-        sealed: &[u8],
+        value: &[u8],
         revision: Revision,
     ) -> Result<Entry, RecordError> {
+        let mut fields = Bytes(value);
+        let length = usize::try_from(u32::from_le_bytes(fields.take()?)).unwrap_or(usize::MAX);
+        let (owner, sealed) = fields.0.split_at_checked(length).ok_or_else(|| corrupt("it is cut off"))?;
         let record = self.records.open_at(&key, sealed, GrantRecord::read)?;
         let account = self.account(&user_of(&key)?, &record.service);
-        Ok(Entry { id, key: key.into(), account, revision, record })
+        Ok(Entry { id, key: key.into(), account, owner: owner.into(), revision, record })
     }
 
     /// The grant of the same user and service that has this state.

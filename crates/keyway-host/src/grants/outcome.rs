@@ -4,8 +4,10 @@ use keyway_core::Timestamp;
 use keyway_issuers::{CredentialPart, LoginRequired, ServiceName, UserId};
 
 use super::error::GrantsError;
+use super::id::GrantId;
+use super::ledger::Entry;
 use super::machine::{GrantState, Phase};
-use super::record::{GrantId, GrantRecord};
+use super::record::GrantRecord;
 
 /// What came of a request.
 #[derive(Debug)]
@@ -64,8 +66,9 @@ pub struct Grant {
 }
 
 impl Grant {
-    pub(super) fn of(id: GrantId, record: GrantRecord) -> Self {
-        Self { id, service: record.service, user: record.user, made: record.made, state: record.state }
+    pub(super) fn of(entry: Entry, user: UserId) -> Self {
+        let Entry { id, record: GrantRecord { service, made, state }, .. } = entry;
+        Self { id, service, user, made, state }
     }
 }
 

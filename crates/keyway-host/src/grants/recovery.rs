@@ -9,13 +9,15 @@ use tracing::warn;
 
 use super::driver::{Grants, MAX_ATTEMPTS, check_state, jitter, random};
 use super::error::GrantsError;
+use super::id::GrantId;
 use super::lease::Meeting;
 use super::ledger::{Changed, Entry};
 use super::machine::{Decision, Doubt, Event, Phase, Refusal};
 use super::outcome::{Grant, WorkOutcome, Worked};
-use super::record::GrantId;
+use super::owner::Owner;
 use super::service::RunningService;
 use crate::sealed_places::Mark;
+use crate::sealed_records::RecordError;
 
 /// How many grants a worker takes up in one call.
 const BATCH: usize = 128;
@@ -84,7 +86,8 @@ impl Grants {
         let mut grants = Vec::new();
         for (user, id) in self.inner.ledger.waiting().await? {
             if let Some(entry) = self.inner.ledger.load(&user, id).await? {
-                grants.push(Grant::of(entry.id, entry.record));
+                let user = self.inner.ledger.owner(&entry)?.user;
+                grants.push(Grant::of(entry, user));
             }
         }
         Ok(grants)
@@ -119,7 +122,7 @@ impl Grants {
         let found = entry.clone();
         let now = self.inner.clock.now();
         match self.advance(entry, Event::Decide { now, decision: decision.clone() }).await? {
-            Changed::Stored(entry) => Ok(Some(Grant::of(entry.id, entry.record))),
+            Changed::Stored(entry) => Ok(Some(Grant::of(entry, user.clone()))),
             Changed::Removed => Ok(None),
             Changed::Overtaken => Err(Refusal::InFlight.into()),
             Changed::Taken => match decision {
@@ -154,14 +157,20 @@ impl Grants {
     /// Takes up one grant. `None` when there is nothing to be done about it now.
     async fn work_on(&self, user: &Mark, id: GrantId, now: Timestamp) -> Option<Worked> {
         let in_hand = self.take_in_hand(id);
-        let entry = match self.inner.ledger.load(user, id).await {
-            Ok(entry) => entry?,
+        let ledger = &self.inner.ledger;
+        let read = async {
+            let Some(entry) = ledger.load(user, id).await? else { return Ok(None) };
+            let owner = ledger.owner(&entry)?;
+            Ok::<_, RecordError>(Some((entry, owner)))
+        };
+        let (entry, owner) = match read.await {
+            Ok(read) => read?,
             Err(error) => {
                 warn!(grant = %id, error = %error.detail(), "a grant cannot be read");
                 return None;
             }
         };
-        let grant = Grant::of(entry.id, entry.record.clone());
+        let grant = Grant::of(entry.clone(), owner.user.clone());
         let state = &entry.record.state;
         let outcome = match (state.phase, &state.lease, state.next) {
             (Phase::Granted, _, _) => return None,
@@ -170,12 +179,12 @@ impl Grants {
             }
             (_, None, Some(next)) if next > now => return None,
             _ if in_hand.is_none() || !self.may_take(&entry) => WorkOutcome::InOtherHands,
-            _ => self.take_up(entry, now).await.unwrap_or_else(WorkOutcome::Failed),
+            _ => self.take_up(entry, &owner, now).await.unwrap_or_else(WorkOutcome::Failed),
         };
         Some(Worked { grant, outcome })
     }
 
-    async fn take_up(&self, entry: Entry, now: Timestamp) -> Result<WorkOutcome, GrantsError> {
+    async fn take_up(&self, entry: Entry, owner: &Owner, now: Timestamp) -> Result<WorkOutcome, GrantsError> {
         let running = self.inner.services.get(&entry.record.service).ok_or(Refusal::NoService)?;
         if running.issuer.is_none() || running.ready().configuration.is_none() {
             return Err(Refusal::Disabled.into());
@@ -188,9 +197,9 @@ impl Grants {
         match entry.record.state.phase {
             Phase::Indeterminate => Ok(WorkOutcome::WaitsForDecision),
             Phase::Granted => Ok(WorkOutcome::Settled(Some(Phase::Granted))),
-            Phase::Intended => self.reconcile(running, entry).await,
+            Phase::Intended => self.reconcile(running, entry, owner).await,
             Phase::Revoking => {
-                let context = entry.record.context()?;
+                let context = owner.context()?;
                 let key = entry.key.clone();
                 self.carry_out_revocation(running, entry, context).await?;
                 self.sightings().forget(&key);
@@ -200,12 +209,17 @@ impl Grants {
     }
 
     /// Asks the plugin what became of a request (decision R2).
-    async fn reconcile(&self, running: &RunningService, entry: Entry) -> Result<WorkOutcome, GrantsError> {
+    async fn reconcile(
+        &self,
+        running: &RunningService,
+        entry: Entry,
+        owner: &Owner,
+    ) -> Result<WorkOutcome, GrantsError> {
         let ready = running.ready();
         let (Some(issuer), Some(configuration)) = (&running.issuer, &ready.configuration) else {
             return Err(Refusal::Disabled.into());
         };
-        let mut context = entry.record.context()?;
+        let mut context = owner.context()?;
         context.configuration = configuration.clone();
         context.intent = Some(entry.id.intent());
         let question = Reconciliation::new(context, IntendedEffect::Request);
@@ -257,7 +271,7 @@ impl Grants {
                 },
                 Changed::Overtaken => {}
             }
-            match self.again(&entry).await? {
+            match self.inner.ledger.again(&entry).await? {
                 Some(current) => entry = current,
                 None => return Ok(WorkOutcome::Settled(None)),
             }

@@ -1,0 +1,110 @@
+//! Random bytes for what must be unique or unforeseen but is no key: initialization vectors and ids.
+
+use std::cell::RefCell;
+
+use zeroize::Zeroize;
+
+/// How much is drawn from the system at a time. For the system, this much costs about as much as
+/// sixteen bytes do, and asking it is half of the cost of sealing a small secret.
+const DRAWN: usize = 256;
+
+thread_local! {
+    static SUPPLY: RefCell<Supply> = const { RefCell::new(Supply::EMPTY) };
+}
+
+/// Random bytes, for ids: unforeseen, and never the same bytes twice. `N` is at most 256.
+///
+/// They are the system's, drawn in advance for each thread, and wiped from the supply when they are
+/// handed out. A process that forks does not hand out what its parent drew. A machine that is copied
+/// while it runs does: up to 256 bytes for each thread, so keys are not made of them
+/// ([`Key::generate`](crate::Key::generate) asks the system every time).
+///
+/// Does not block, but for the system's random source while a system starts.
+///
+/// # Errors
+/// When that source fails.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    const { assert!(N <= DRAWN, "more than is drawn at a time") };
+    // A thread that is ending has no supply any more.
+    SUPPLY
+        .try_with(|supply| supply.borrow_mut().take(std::process::id(), |bytes| getrandom::fill(bytes)))
+        .unwrap_or_else(|_| {
+            let mut bytes = [0; N];
+            getrandom::fill(&mut bytes).map(|()| bytes)
+        })
+}
+
+/// What was drawn and is not handed out yet.
+struct Supply {
+    bytes: [u8; DRAWN],
+    left: usize,
+    /// Whose it is.
+    process: u32,
+}
+
+impl Supply {
+    const EMPTY: Self = Self { bytes: [0; DRAWN], left: 0, process: 0 };
+
+    fn take<const N: usize, E>(
+        &mut self,
+        process: u32,
+        draw: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<[u8; N], E> {
+        if self.left < N || self.process != process {
+            self.left = 0;
+            draw(&mut self.bytes)?;
+            (self.left, self.process) = (DRAWN, process);
+        }
+        let mut taken = [0; N];
+        self.left -= N;
+        let source = &mut self.bytes[self.left..self.left + N];
+        taken.copy_from_slice(source);
+        source.zeroize();
+        Ok(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn nothing_is_handed_out_twice() {
+        let drawn = || (0..5 * DRAWN / 16 + 3).map(|_| random_bytes::<16>().unwrap()).collect::<Vec<_>>();
+        let others = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(drawn)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        let all: Vec<_> = drawn().into_iter().chain(others).collect();
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+    }
+
+    /// A source that counts how often it was asked, and what the supply made of it.
+    fn numbered(asked: &mut u8) -> impl FnMut(&mut [u8]) -> Result<(), ()> + '_ {
+        move |bytes| {
+            *asked += 1;
+            bytes.fill(*asked);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_handed_out_is_wiped_and_a_child_draws_its_own() {
+        let (mut supply, mut asked) = (Supply::EMPTY, 0);
+        assert_eq!(supply.take(7, numbered(&mut asked)), Ok([1; 16]));
+        assert_eq!(supply.bytes[DRAWN - 16..], [0; 16]);
+        assert_eq!(supply.take(7, numbered(&mut asked)), Ok([1; 16]));
+        assert_eq!(supply.take(8, numbered(&mut asked)), Ok([2; 16]), "another process");
+        assert_eq!(supply.take(8, numbered(&mut asked)), Ok([2; 200]));
+        assert_eq!(supply.take(8, numbered(&mut asked)), Ok([3; 48]), "40 are left");
+    }
+
+    #[test]
+    fn a_source_that_fails_leaves_nothing_to_hand_out() {
+        let (mut supply, mut asked) = (Supply::EMPTY, 0);
+        assert_eq!(supply.take(7, numbered(&mut asked)), Ok([1; 16]));
+        assert_eq!(supply.take::<16, _>(8, |_| Err("no")), Err("no"));
+        assert_eq!(supply.take::<16, _>(7, |_| Err("no")), Err("no"), "nor what was there before");
+    }
+}
