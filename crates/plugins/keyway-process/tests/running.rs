@@ -12,7 +12,7 @@ use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, Issuer as _, IssuerError,
     Issuers, Login, Opening, Outcome, Parameters, ServiceName, UserInfo,
 };
-use keyway_process::{Environment, Input, Limits, ProcessIssuer, Program, Runner};
+use keyway_process::{Environment, Input, Limits, ProcessIssuer, Program, RunError, Runner};
 use support::{Executable, ISSUED, joe};
 
 /// Runs a shell script with an input and returns what it printed.
@@ -293,6 +293,22 @@ fn without_a_thread_to_wait_on_nothing_is_started() {
     assert!(error.nothing_started(), "{error:?}");
     std::thread::sleep(Duration::from_millis(300));
     assert!(!made.exists(), "it was started all the same");
+}
+
+#[test]
+fn times_without_end_are_no_times() {
+    let limits = Limits { deadline: Duration::from_millis(200), grace: Duration::MAX, ..Limits::DEFAULT };
+    let executable = Executable::with("exec sleep 1000");
+    let script = format!("MARK={} exec sleep 1000", executable.mark);
+    let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script);
+    let runner = Runner::new(program, Environment::of_the_host(), limits, 1.try_into().unwrap());
+    let error = block_on(runner.run(nothing())).unwrap_err();
+    assert!(matches!(error, RunError::Deadline { .. }), "{error:?}");
+    executable.assert_nothing_left();
+    let limits = Limits { deadline: Duration::MAX, ..limits };
+    let program = Program::new("/bin/true").unwrap();
+    let runner = Runner::new(program, Environment::of_the_host(), limits, 1.try_into().unwrap());
+    block_on(runner.run(nothing())).unwrap();
 }
 
 #[test]
