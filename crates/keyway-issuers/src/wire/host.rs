@@ -7,8 +7,8 @@ use crate::json::{JsonError, JsonFault, JsonObject, Writer, estimate, write_valu
 use crate::{
     Action, ConfigurationDescriptor, ConfigurationType, ConfigurationValue, Context, ContractViolation,
     CredentialPart, CredentialRequest, Description, Features, FieldSize, Issued, IssuerError, Json,
-    LoginRequired, Outcome, ParameterDescriptor, ParameterType, PartKind, Revocation, Rule, SecretText,
-    State, Violation, Violations,
+    LoginRequired, Outcome, ParameterDescriptor, ParameterType, PartKind, Reader, Revocation, Rule,
+    SecretText, State, Violation, Violations,
 };
 
 /// What a plugin gets when it is to describe itself. It carries no secret and always goes
@@ -208,7 +208,7 @@ impl Answer {
     /// Reads the JSON object and its result.
     fn read(action: Action, printed: &[u8], ended: Ended, profile: Profile) -> Result<Self, IssuerError> {
         let violated = |violation: Violation| IssuerError::violation(action, violation);
-        let entries = match profile.reader().read(printed) {
+        let entries = match whole(profile.reader(), printed).read(printed) {
             Ok(Json::Object(entries)) => entries,
             Ok(other) => {
                 let rule = Rule::Type { expected: "an object", found: other.kind() };
@@ -407,11 +407,18 @@ fn violated_with(action: Action, violations: Violations, orphan: Option<State>) 
     }))
 }
 
+/// A reader that takes all that was printed: how much a plugin may print is limited by whoever
+/// runs it (decision W7), and an answer that is refused later leaves a credential behind.
+fn whole(reader: Reader, printed: &[u8]) -> Reader {
+    Reader { max_bytes: reader.max_bytes.max(printed.len()), ..reader }
+}
+
 /// The state of a credential in an answer that only the strict profile cannot read: with
 /// text behind it, or with a name twice. The plugin has made the credential, so the host
 /// needs to know what to revoke.
 fn state_within(printed: &[u8]) -> Option<State> {
-    let Ok(Json::Object(entries)) = Profile::Lenient.reader().read(printed) else { return None };
+    let reader = whole(Profile::Lenient.reader(), printed);
+    let Ok(Json::Object(entries)) = reader.read(printed) else { return None };
     let text = |key| entries.get(key).and_then(Json::as_text);
     (text("result") == Some("ok")).then(|| text("state").map(State::new)).flatten()
 }

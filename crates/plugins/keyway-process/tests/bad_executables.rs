@@ -104,6 +104,24 @@ fn an_answer_may_have_exactly_the_limit() {
 }
 
 #[test]
+fn a_larger_limit_lets_a_larger_answer_pass() {
+    let value = "value=$(head -c 3000000 /dev/zero | tr '\\0' x)";
+    let answer = r#"{"result":"ok","credential":[{"name":"n","type":"text","value":"%s"}],"state":"s"}"#;
+    for end in ["", " and more"] {
+        let mut executable = Executable::with(&format!("{value}; printf '{answer}{end}' \"$value\""));
+        executable.configuration.output_limit_bytes = (4 << 20).try_into().unwrap();
+        match executable.request() {
+            Ok(Outcome::Issued(issued)) => {
+                assert_eq!((issued.credential[0].expose_value().len(), end), (3_000_000, ""));
+            }
+            // There is a credential, and the host has to know which.
+            Err(error) => assert_eq!((error.orphan(), end), (Some(&State::new("s")), " and more")),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_status_other_than_zero_is_believed() {
     let silent = Executable::with("echo trouble >&2; exit 1").request().unwrap_err();
     assert!(matches!(silent, IssuerError::Program { .. }), "{silent:?}");
