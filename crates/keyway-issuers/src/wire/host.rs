@@ -156,7 +156,8 @@ pub fn decode_description(
 /// # Errors
 /// [`ContractViolation`](IssuerError::ContractViolation) with all that is wrong and, where
 /// the answer names it, with the state of the credential that exists nevertheless;
-/// [`Refused`](IssuerError::Refused) when the plugin says no, whatever its exit status;
+/// [`Refused`](IssuerError::Refused) when the plugin says no, whatever its exit status, and
+/// [`Failed`](IssuerError::Failed) when it adds that there may be a credential;
 /// [`Program`](IssuerError::Program) when it failed without printing anything.
 pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<Outcome, IssuerError> {
     let mut answer = Answer::read(Action::Request, printed, ended, profile)?;
@@ -243,12 +244,17 @@ impl Answer {
         if self.result == "error" {
             let user_message = self.keys(&[]).open_text(&table::USER_MSG);
             let log_message = self.keys(&[]).open_text(&table::LOG_MSG);
+            let effect_unknown = self.keys(&[]).truth(&table::EFFECT_UNKNOWN).unwrap_or_default();
             return match user_message {
                 Some(user_message) if self.found.is_empty() => {
                     let log_message = log_message.unwrap_or_else(|| {
                         format!("error response: {}", erlang::print_binary(&user_message))
                     });
-                    Err(IssuerError::Refused { user_message, log_message })
+                    Err(if effect_unknown {
+                        IssuerError::Failed { user_message, log_message }
+                    } else {
+                        IssuerError::Refused { user_message, log_message }
+                    })
                 }
                 _ => Ok(false),
             };
