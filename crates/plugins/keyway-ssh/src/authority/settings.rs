@@ -20,6 +20,9 @@ const FORCE_COMMAND: &str = "force_command";
 const SOURCE_ADDRESS: &str = "source_address";
 const HOST: &str = "host";
 
+/// How long a certificate may be good. Whoever raises it looks at how long the list keeps what is revoked.
+pub(super) const LONGEST_MINUTES: u64 = 366 * 24 * 60;
+
 /// What `sshd` knows; whatever else it would ignore in silence.
 const KNOWN_EXTENSIONS: &[&str] = &[
     "no-touch-required",
@@ -144,10 +147,12 @@ pub(super) fn authority_key(
 }
 
 fn valid_seconds(minutes: &str) -> Result<u64, IssuerError> {
-    const LONGEST: u64 = 366 * 24 * 60;
     match minutes.parse::<u64>() {
-        Ok(minutes) if (1..=LONGEST).contains(&minutes) => Ok(minutes * 60),
-        _ => Err(setting::invalid(VALID_MINUTES, format_args!("use a whole number from 1 to {LONGEST}"))),
+        Ok(minutes) if (1..=LONGEST_MINUTES).contains(&minutes) => Ok(minutes * 60),
+        _ => {
+            let reason = format_args!("use a whole number from 1 to {LONGEST_MINUTES}");
+            Err(setting::invalid(VALID_MINUTES, reason))
+        }
     }
 }
 
