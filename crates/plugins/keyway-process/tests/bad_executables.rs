@@ -100,7 +100,7 @@ fn an_answer_may_have_exactly_the_limit() {
     executable.request().unwrap();
     executable.configuration.output_limit_bytes = (ISSUED.len() - 1).try_into().unwrap();
     // The description is longer than the answer.
-    assert!(matches!(executable.request(), Err(IssuerError::Program { .. })));
+    assert!(matches!(executable.request(), Err(IssuerError::Unavailable { .. })));
 }
 
 #[test]
@@ -293,6 +293,22 @@ fn a_program_that_cannot_be_started_has_no_effect() {
         let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
         assert!(matches!(error, IssuerError::NotStarted { .. }), "{command}: {error:?}");
         assert!(error.leaves_no_effect());
+    }
+}
+
+#[test]
+fn one_that_cannot_describe_itself_was_asked_for_nothing() {
+    for body in ["echo why >&2; exit 1", "sleep 1000", "echo '{}'", "kill -9 $$", "head -c 3000000 /dev/zero"]
+    {
+        let script = format!("if [ $# -gt 0 ]; then {body}; else touch \"$FOLDER/asked\"; fi");
+        let executable = Executable::new("sh", &script).deadline(300);
+        let described = futures_executor::block_on(executable.issuer().describe()).unwrap_err();
+        assert!(!matches!(described, IssuerError::Unavailable { .. }), "{body}: {described:?}");
+        let error = executable.request().unwrap_err();
+        assert!(error.leaves_no_effect(), "{body}: {error:?}");
+        // What is wrong is said all the same.
+        assert!(error.detail().ends_with(&described.detail()), "{body}: {}", error.detail());
+        assert!(!executable.file("asked").exists());
     }
 }
 
