@@ -92,8 +92,8 @@ fn requests() -> impl Strategy<Value = CredentialRequest> {
 }
 
 /// What a host can see of a result: an error that crossed the wire is in the plugin's words.
-fn seen<T>(result: Result<T, IssuerError>) -> Result<T, (String, String)> {
-    result.map_err(|error| (error.user_message().into_owned(), error.detail()))
+fn seen<T>(result: Result<T, IssuerError>) -> Result<T, (String, String, bool)> {
+    result.map_err(|error| (error.user_message().into_owned(), error.detail(), error.leaves_no_effect()))
 }
 
 proptest! {
@@ -108,7 +108,7 @@ proptest! {
             (Echo.request(&request).await, outside.request(&request).await)
         });
         let (inside, mut outside) = (seen(inside), seen(outside));
-        if let Err((_, log)) = &mut outside {
+        if let Err((_, log, _)) = &mut outside {
             // What it printed to standard error stands behind.
             prop_assert!(log.starts_with(&inside.as_ref().unwrap_err().1), "{log}");
             log.clone_from(&inside.as_ref().unwrap_err().1);
@@ -139,7 +139,8 @@ fn a_panic_is_an_error_object_and_its_text_goes_nowhere() {
     let parameters = Parameters::new().with("say", "open sesame").with("then", "panic");
     let request = CredentialRequest::new(joe()).with_parameters(parameters);
     let error = block_on(process(AlphabetChoice::UrlSafe).request(&request)).unwrap_err();
-    assert!(matches!(error, IssuerError::Refused { .. }), "{error:?}");
+    // Nobody knows how far it came, and the host must not forget it (decision R2).
+    assert!(matches!(error, IssuerError::Failed { .. }) && !error.leaves_no_effect(), "{error:?}");
     assert!(
         error.detail().contains("it panicked") && error.detail().contains("echo_issuer.rs"),
         "{}",

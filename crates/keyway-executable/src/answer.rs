@@ -32,7 +32,7 @@ async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, I
             Ok(plugin::encode_description(&description))
         }
         Input::Request(mut request) => {
-            let description = issuer.describe().await?;
+            let description = described(issuer).await?;
             resolve(&description, &mut request.context.configuration)?;
             description
                 .fitting_set(&request.parameters)
@@ -40,11 +40,23 @@ async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, I
             Ok(plugin::encode_outcome(&issuer.request(&request).await?))
         }
         Input::Revoke(mut revocation) => {
-            resolve(&issuer.describe().await?, &mut revocation.context.configuration)?;
+            resolve(&described(issuer).await?, &mut revocation.context.configuration)?;
             issuer.revoke(&revocation).await?;
             Ok(plugin::encode_revoked())
         }
     }
+}
+
+/// The description, without which nothing is asked of the issuer: that it fails has no effect.
+async fn described(issuer: &dyn Issuer) -> Result<Description, IssuerError> {
+    issuer.describe().await.map_err(|error| match error {
+        error if error.leaves_no_effect() => error,
+        error => IssuerError::Unavailable {
+            what: "the description of the issuer",
+            retry_after: None,
+            source: Some(error.into()),
+        },
+    })
 }
 
 /// Gives every described name its value, converted to its type.

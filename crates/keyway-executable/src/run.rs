@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use keyway_issuers::wire::plugin;
 use keyway_issuers::{Issuer, IssuerError, SecretText};
+use zeroize::Zeroizing;
 
 use crate::answer::answer;
 use crate::block_on::block_on;
@@ -31,17 +32,26 @@ pub fn run(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitC
 /// and with time and network. Opening, too, happens inside it.
 #[cfg(feature = "tokio")]
 pub fn run_on_tokio(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => run_on(
+    on_runtime(|runtime| {
+        run_on(
             || {
                 let _entered = runtime.enter();
                 open()
             },
             |issuer, input| runtime.block_on(answer(issuer, input)),
-        ),
-        Err(error) => run(|| Err(IssuerError::system("start a runtime", error))),
-    }
+        )
+    })
+    .unwrap_or_else(|error| run(|| Err(IssuerError::system("start a runtime", error))))
+}
+
+/// Work with a runtime. What still runs on it afterwards, on a thread for blocking work for
+/// example, is not waited for: the answer is printed, and the host waits for this process.
+#[cfg(feature = "tokio")]
+fn on_runtime<T>(work: impl FnOnce(&tokio::runtime::Runtime) -> T) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = work(&runtime);
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 fn run_on(
@@ -60,19 +70,7 @@ fn run_on(
             return ExitCode::FAILURE;
         }
     };
-    let printed = catch_unwind(AssertUnwindSafe(|| {
-        let asked = read_input().and_then(|input| Ok((input, open()?)));
-        match asked {
-            Ok((input, issuer)) => ask(&*issuer, &input),
-            Err(error) => plugin::encode_error(&error),
-        }
-    }));
-    let printed = printed.unwrap_or_else(|panicked| {
-        // Dropping what was thrown may throw again.
-        std::mem::forget(panicked);
-        plugin::encode_error(&IssuerError::system("answer", "it panicked"))
-    });
-    match stream.print(printed.expose()) {
+    match live(read_input, open, ask, |printed| stream.print(printed)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("nobody reads the answer: {error}"));
@@ -81,7 +79,109 @@ fn run_on(
     }
 }
 
+/// From the input to the printed answer, whatever the issuer does.
+fn live(
+    read: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, IssuerError>,
+    open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>,
+    ask: impl FnOnce(&dyn Issuer, &[u8]) -> SecretText,
+    print: impl FnOnce(&str) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut opened = None;
+    let printed = contained(|| {
+        let asked = read().and_then(|input| Ok((input, opened.insert(open()?))));
+        match asked {
+            Ok((input, issuer)) => ask(&**issuer, &input),
+            Err(error) => plugin::encode_error(&error),
+        }
+    });
+    let printed =
+        printed.unwrap_or_else(|| plugin::encode_error(&IssuerError::system("answer", "it panicked")));
+    let told = print(printed.expose());
+    // Only now, because it is the issuer's code too: it cannot take the answer back.
+    contained(|| drop(opened));
+    told
+}
+
+/// What the issuer's code brings; `None` when it panics.
+fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // Dropping what was thrown may throw again, so it is forgotten.
+    catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
+}
+
 /// Standard error is all that is left; where it is closed, nobody listens.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
+    use keyway_issuers::{
+        Capabilities, Context, CredentialRequest, Description, Issued, Outcome, Revocation, UserInfo,
+        async_trait,
+    };
+
+    use super::*;
+
+    /// Makes a credential, and panics when it is dropped.
+    #[derive(Debug)]
+    struct PanicsAtLast;
+
+    impl Drop for PanicsAtLast {
+        fn drop(&mut self) {
+            panic!("while dropping");
+        }
+    }
+
+    #[async_trait]
+    impl Issuer for PanicsAtLast {
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::MINIMAL
+        }
+
+        async fn describe(&self) -> Result<Description, IssuerError> {
+            Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
+        }
+
+        async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+            Ok(Issued::new("made").into())
+        }
+
+        async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_at_the_end_does_not_take_the_answer_back() {
+        let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe"));
+        let sent = host::encode_request(&CredentialRequest::new(joe), &WireOptions::new("1"));
+        let mut printed = String::new();
+        live(
+            || Ok(Zeroizing::new(sent.expose().as_bytes().to_vec())),
+            || Ok(Arc::new(PanicsAtLast)),
+            |issuer, input| block_on(answer(issuer, input)),
+            |answer| {
+                answer.clone_into(&mut printed);
+                Ok(())
+            },
+        )
+        .unwrap();
+        let read = host::decode_outcome(printed.as_bytes(), Ended::SUCCESS, Profile::Strict);
+        assert_eq!(read.unwrap(), Outcome::Issued(Issued::new("made")));
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn what_still_blocks_on_the_runtime_is_not_waited_for() {
+        use std::time::{Duration, Instant};
+        let begun = Instant::now();
+        on_runtime(|runtime| {
+            runtime.block_on(async {
+                tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(60)));
+            });
+        })
+        .unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
 }

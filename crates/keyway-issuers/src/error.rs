@@ -27,6 +27,15 @@ pub enum IssuerError {
         /// For the log.
         log_message: String,
     },
+    /// The plugin failed, in its own words, and says itself that it does not know whether
+    /// there was an effect (key `effect_unknown`).
+    #[error("the plugin failed, and whether there was an effect is not known: {user_message}")]
+    Failed {
+        /// For the user.
+        user_message: String,
+        /// For the log.
+        log_message: String,
+    },
     /// The issuer does not offer this.
     #[error("this issuer does not offer {what}")]
     Unsupported {
@@ -144,13 +153,13 @@ impl IssuerError {
     }
 
     /// Adds what else the log should keep, where the error has room for it: a contract
-    /// violation, a program that failed, a refusal.
+    /// violation, a program that failed, a refusal or failure in the plugin's own words.
     #[must_use]
     pub fn with_note(mut self, text: &str) -> Self {
         match &mut self {
             Self::ContractViolation(violation) => violation.note.push_str(text),
             Self::Program { note, .. } => note.push_str(text),
-            Self::Refused { log_message, .. } if !text.is_empty() => {
+            Self::Refused { log_message, .. } | Self::Failed { log_message, .. } if !text.is_empty() => {
                 log_message.push_str("; ");
                 log_message.push_str(text);
             }
@@ -170,7 +179,8 @@ impl IssuerError {
             | Self::Unavailable { .. }
             | Self::NotStarted { .. }
             | Self::Quarantined { .. } => true,
-            Self::Program { .. }
+            Self::Failed { .. }
+            | Self::Program { .. }
             | Self::System { .. }
             | Self::DeadlineExceeded { .. }
             | Self::ContractViolation(_) => false,
@@ -194,10 +204,10 @@ impl IssuerError {
     }
 
     /// What to tell the user who asked for a credential: the plugin's own words where it
-    /// refused, and otherwise a sentence that tells nothing about the inside.
+    /// has some, and otherwise a sentence that tells nothing about the inside.
     pub fn user_message(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
-            Self::Refused { user_message, .. } => user_message,
+            Self::Refused { user_message, .. } | Self::Failed { user_message, .. } => user_message,
             Self::Unsupported { .. } => "This service does not offer that.",
             Self::Invalid { .. } => return Cow::Owned(self.to_string()),
             Self::Unavailable { .. } => {
@@ -225,7 +235,7 @@ impl PluginError for IssuerError {
             Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Invalid { .. } | Self::MissingResource(_) => ErrorKind::Invalid,
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
-            Self::NotStarted { .. } | Self::Program { .. } => ErrorKind::Program,
+            Self::Failed { .. } | Self::NotStarted { .. } | Self::Program { .. } => ErrorKind::Program,
             Self::System { .. } => ErrorKind::Internal,
             Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
             Self::ContractViolation(_) | Self::Quarantined { .. } => ErrorKind::ContractViolation,
@@ -234,7 +244,9 @@ impl PluginError for IssuerError {
 
     fn detail(&self) -> String {
         let mut text = match self {
-            Self::Refused { log_message, .. } => return log_message.clone(),
+            Self::Refused { log_message, .. } | Self::Failed { log_message, .. } => {
+                return log_message.clone();
+            }
             other => other.to_string(),
         };
         let mut source = match self {
@@ -268,6 +280,7 @@ mod tests {
     fn every_error() -> Vec<IssuerError> {
         vec![
             IssuerError::refused("sorry", "denied joe"),
+            IssuerError::Failed { user_message: "oh".into(), log_message: "disk full".into() },
             IssuerError::Unsupported { what: "reconcile" },
             IssuerError::invalid("the parameter pub_key", "it is no public key"),
             IssuerError::Unavailable { what: "the cluster", retry_after: None, source: None },
@@ -298,7 +311,10 @@ mod tests {
             let noted = error.with_note("segmentation fault");
             let keeps = matches!(
                 noted,
-                IssuerError::Refused { .. } | IssuerError::Program { .. } | IssuerError::ContractViolation(_)
+                IssuerError::Refused { .. }
+                    | IssuerError::Failed { .. }
+                    | IssuerError::Program { .. }
+                    | IssuerError::ContractViolation(_)
             );
             assert_eq!(noted.detail().contains("segmentation fault"), keeps, "{noted:?}");
             assert!(!noted.user_message().contains("segmentation fault"));
@@ -309,7 +325,7 @@ mod tests {
     #[test]
     fn only_what_is_certain_leaves_no_effect() {
         let uncertain: Vec<_> = every_error().into_iter().filter(|error| !error.leaves_no_effect()).collect();
-        assert_eq!(uncertain.len(), 4, "{uncertain:?}");
+        assert_eq!(uncertain.len(), 5, "{uncertain:?}");
         assert!(uncertain.iter().all(|error| !error.kind().is_retryable()));
     }
 

@@ -7,8 +7,8 @@ use crate::json::{JsonError, JsonFault, JsonObject, Writer, estimate, write_valu
 use crate::{
     Action, ConfigurationDescriptor, ConfigurationType, ConfigurationValue, Context, ContractViolation,
     CredentialPart, CredentialRequest, Description, Features, FieldSize, Issued, IssuerError, Json,
-    LoginRequired, Outcome, ParameterDescriptor, ParameterType, PartKind, Revocation, Rule, SecretText,
-    State, Violation, Violations,
+    LoginRequired, Outcome, ParameterDescriptor, ParameterType, PartKind, Reader, Revocation, Rule,
+    SecretText, State, Violation, Violations,
 };
 
 /// What a plugin gets when it is to describe itself. It carries no secret and always goes
@@ -156,7 +156,8 @@ pub fn decode_description(
 /// # Errors
 /// [`ContractViolation`](IssuerError::ContractViolation) with all that is wrong and, where
 /// the answer names it, with the state of the credential that exists nevertheless;
-/// [`Refused`](IssuerError::Refused) when the plugin says no, whatever its exit status;
+/// [`Refused`](IssuerError::Refused) when the plugin says no, whatever its exit status, and
+/// [`Failed`](IssuerError::Failed) when it adds that there may be a credential;
 /// [`Program`](IssuerError::Program) when it failed without printing anything.
 pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<Outcome, IssuerError> {
     let mut answer = Answer::read(Action::Request, printed, ended, profile)?;
@@ -208,7 +209,7 @@ impl Answer {
     /// Reads the JSON object and its result.
     fn read(action: Action, printed: &[u8], ended: Ended, profile: Profile) -> Result<Self, IssuerError> {
         let violated = |violation: Violation| IssuerError::violation(action, violation);
-        let entries = match profile.reader().read(printed) {
+        let entries = match whole(profile.reader(), printed).read(printed) {
             Ok(Json::Object(entries)) => entries,
             Ok(other) => {
                 let rule = Rule::Type { expected: "an object", found: other.kind() };
@@ -243,12 +244,17 @@ impl Answer {
         if self.result == "error" {
             let user_message = self.keys(&[]).open_text(&table::USER_MSG);
             let log_message = self.keys(&[]).open_text(&table::LOG_MSG);
+            let effect_unknown = self.keys(&[]).truth(&table::EFFECT_UNKNOWN).unwrap_or_default();
             return match user_message {
                 Some(user_message) if self.found.is_empty() => {
                     let log_message = log_message.unwrap_or_else(|| {
                         format!("error response: {}", erlang::print_binary(&user_message))
                     });
-                    Err(IssuerError::Refused { user_message, log_message })
+                    Err(if effect_unknown {
+                        IssuerError::Failed { user_message, log_message }
+                    } else {
+                        IssuerError::Refused { user_message, log_message }
+                    })
                 }
                 _ => Ok(false),
             };
@@ -407,11 +413,18 @@ fn violated_with(action: Action, violations: Violations, orphan: Option<State>) 
     }))
 }
 
+/// A reader that takes all that was printed: how much a plugin may print is limited by whoever
+/// runs it (decision W7), and an answer that is refused later leaves a credential behind.
+fn whole(reader: Reader, printed: &[u8]) -> Reader {
+    Reader { max_bytes: reader.max_bytes.max(printed.len()), ..reader }
+}
+
 /// The state of a credential in an answer that only the strict profile cannot read: with
 /// text behind it, or with a name twice. The plugin has made the credential, so the host
 /// needs to know what to revoke.
 fn state_within(printed: &[u8]) -> Option<State> {
-    let Ok(Json::Object(entries)) = Profile::Lenient.reader().read(printed) else { return None };
+    let reader = whole(Profile::Lenient.reader(), printed);
+    let Ok(Json::Object(entries)) = reader.read(printed) else { return None };
     let text = |key| entries.get(key).and_then(Json::as_text);
     (text("result") == Some("ok")).then(|| text("state").map(State::new)).flatten()
 }

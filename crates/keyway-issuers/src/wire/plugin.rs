@@ -380,9 +380,17 @@ pub fn encode_revoked() -> SecretText {
 
 /// What a plugin prints instead, whatever it was asked: the message for the user and the
 /// one for the log.
+///
+/// For the real host an error says that nothing happened. Where that is not
+/// [certain](IssuerError::leaves_no_effect), the key `effect_unknown` says so to hosts of this project, which
+/// then keep the intent (decision R2); the real host does not look at it.
 pub fn encode_error(error: &IssuerError) -> SecretText {
     let mut writer = Writer::with_capacity(256);
-    writer.raw("{\"log_msg\":");
+    writer.raw(if error.leaves_no_effect() {
+        "{\"log_msg\":"
+    } else {
+        "{\"effect_unknown\":true,\"log_msg\":"
+    });
     writer.text(&error.detail());
     writer.raw(",\"result\":\"error\",\"user_msg\":");
     writer.text(&error.user_message());

@@ -199,6 +199,22 @@ proptest! {
         }
     }
 
+    /// A host must not take a failure after which there may be a credential for a refusal (decision R2).
+    #[test]
+    fn failures_of_unknown_effect_survive_the_wire(log in text(), status in any::<i32>()) {
+        let failed = || IssuerError::Failed { user_message: "sorry".to_owned(), log_message: log.clone() };
+        for error in [failed(), IssuerError::system("write the file", log.clone())] {
+            let printed = plugin::encode_error(&error);
+            for profile in Profile::ALL {
+                let printed = printed.expose().as_bytes();
+                let read = host::decode_outcome(printed, Ended::Status(status), profile).unwrap_err();
+                prop_assert!(matches!(&read, IssuerError::Failed { .. }), "{read:?}");
+                prop_assert!(!read.leaves_no_effect());
+                prop_assert_eq!((read.user_message(), read.detail()), (error.user_message(), error.detail()));
+            }
+        }
+    }
+
     /// What strictly is read, leniently is read the same.
     #[test]
     fn the_lenient_profile_accepts_all_that_the_strict_one_does(answer in json(), outcome in outcome()) {
@@ -301,7 +317,9 @@ fn right(answer: &str) -> Json {
             {"name": "a", "type": "text", "value": "x"},
             {"name": "b", "type": "textfile", "value": "y", "rows": 3, "cols": 4, "save_as": "f"},
         ]}),
-        "error" => serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l"}),
+        "error" => {
+            serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l", "effect_unknown": false})
+        }
         "request oidc_login" => serde_json::json!({"result": "oidc_login", "provider": "p", "msg": "m"}),
         "parameter ok" => serde_json::json!({
             "result": "ok", "version": "1", "developer_email": "a@example.org",
@@ -358,7 +376,7 @@ fn decode(answer: &str, json: &Json, profile: Profile) -> Result<(), IssuerError
         host::decode_outcome(printed.as_bytes(), Ended::SUCCESS, profile).map(|_| ())
     };
     match decoded {
-        Err(IssuerError::Refused { .. }) if answer == "error" => Ok(()),
+        Err(IssuerError::Refused { .. } | IssuerError::Failed { .. }) if answer == "error" => Ok(()),
         other => other,
     }
 }

@@ -95,10 +95,10 @@ impl Issuer for Info {
 /// a random one.
 fn state(context: &Context) -> Result<String, IssuerError> {
     if let Some(intent) = &context.intent {
-        return Ok(format!("user_info-{intent}"));
+        return Ok(format!("info-{intent}"));
     }
     let number = getrandom::u64().map_err(|error| IssuerError::system("get random bytes", error))?;
-    Ok(format!("user_info-{number:016x}"))
+    Ok(format!("info-{number:016x}"))
 }
 
 /// Who the user id stands for, as the JSON that it is made of.
@@ -205,6 +205,18 @@ mod tests {
         assert_eq!(request(intent("a")), request(intent("a")));
         assert_ne!(request(intent("a")).state, request(intent("b")).state);
         assert_ne!(request(context()).state, request(context()).state);
+    }
+
+    /// Whoever chooses a claim could otherwise have the host refuse every answer (decision W8).
+    #[test]
+    fn no_claim_is_in_the_state() {
+        let known = request(context()).state;
+        let known = known.as_str().trim_end_matches(|last: char| last.is_ascii_hexdigit());
+        for claim in [known, "user_info", "user_info-"] {
+            let user = UserInfo::new("https://issuer.example.com", "joe").with("nickname", claim);
+            let issued = request(Context::new(user));
+            issued.state.check_keeps_no_secret(&issued.credential).unwrap();
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use keyway_core::PluginError as _;
 use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
 use keyway_issuers::{
     Action, Capabilities, Context, CredentialPart, CredentialRequest, Description, Features, Issuer,
@@ -67,12 +68,22 @@ impl ProcessIssuer {
         Ok(description)
     }
 
-    /// What the executable can do; it is asked if it was not before.
+    /// What the executable can do; it is asked if it was not before. It was asked for nothing else
+    /// then, so that this fails has no effect, whatever went wrong.
     async fn features(&self) -> Result<Features, IssuerError> {
         let known = *self.features.lock().unwrap_or_else(PoisonError::into_inner);
         match known {
             Some(features) => Ok(features),
-            None => Ok(self.ask_for_description().await?.features()),
+            None => match self.ask_for_description().await {
+                Ok(description) => Ok(description.features()),
+                Err(error) if error.leaves_no_effect() => Err(error),
+                Err(error) => Err(IssuerError::Unavailable {
+                    what: "the description of the executable",
+                    retry_after: None,
+                    // With what it wrote to its error output.
+                    source: Some(error.detail().into()),
+                }),
+            },
         }
     }
 

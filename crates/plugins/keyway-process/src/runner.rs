@@ -77,10 +77,11 @@ impl Runner {
     pub async fn run(&self, input: Input) -> Result<Finished, RunError> {
         let place = self.places.acquire_arc().await;
         let (sender, receiver) = oneshot::channel();
+        // Before the program: once that is started, nobody can say any more that nothing happened.
+        let worker = self.workers.reserve().map_err(|source| RunError::Start { source })?;
         // Here, and not on the other thread, which wakes up while the program is being loaded.
         let running = Running::start(&self.program, &self.environment, self.limits, input)?;
-        let cancellation = self
-            .workers
+        let cancellation = worker
             .start(Box::new(move |cancel| {
                 let result = running.finish(cancel);
                 // Before the answer: whoever has it may ask again at once.
@@ -88,7 +89,7 @@ impl Runner {
                 // Nobody may be there to hear it.
                 let _ = sender.send(result);
             }))
-            .map_err(|source| RunError::Start { source })?;
+            .map_err(|source| RunError::System { what: "wait for it", source })?;
         let mut guard = CancelOnDrop(Some(cancellation));
         let result = receiver.await;
         guard.0 = None;

@@ -47,28 +47,18 @@ impl Workers {
         Self { state: Arc::default(), idle_for }
     }
 
-    /// Gives work to a thread. What comes back cancels it.
-    pub(crate) fn start(&self, work: Work) -> io::Result<Cancellation> {
-        let run = Cancelled::default();
-        let job = Job { work, run: Arc::clone(&run) };
+    /// Takes a thread that has nothing to do, or starts one. It is had before the work begins, so
+    /// that nothing has begun when there is none.
+    pub(crate) fn reserve(&self) -> io::Result<Reserved> {
         let idle = {
             let mut state = lock(&self.state);
             let id = state.idle.keys().next().copied();
             id.and_then(|id| state.idle.remove(&id))
         };
-        let job = match idle {
-            Some(worker) => match worker.jobs.send(job) {
-                Ok(()) => return Ok(Cancellation { canceller: worker.canceller, run }),
-                // Its thread is gone, which only a panic explains.
-                Err(returned) => returned.0,
-            },
-            None => job,
-        };
-        let canceller = self.spawn(job)?;
-        Ok(Cancellation { canceller, run })
+        idle.map_or_else(|| self.spawn(), Ok).map(Reserved)
     }
 
-    fn spawn(&self, first: Job) -> io::Result<Canceller> {
+    fn spawn(&self) -> io::Result<Worker> {
         let (signal, canceller) = CancelSignal::pair()?;
         let id = {
             let mut state = lock(&self.state);
@@ -82,8 +72,25 @@ impl Workers {
             state: Arc::downgrade(&self.state),
             idle_for: self.idle_for,
         };
-        thread::Builder::new().name("keyway-process".into()).spawn(move || thread.work(first))?;
-        Ok(canceller)
+        let (sender, jobs) = channel();
+        thread::Builder::new().name("keyway-process".into()).spawn(move || thread.work(&jobs))?;
+        Ok(Worker { jobs: sender, canceller })
+    }
+}
+
+/// A thread that waits for its work. Dropping it without any ends the thread.
+#[derive(Debug)]
+pub(crate) struct Reserved(Worker);
+
+impl Reserved {
+    /// Gives it the work. What comes back cancels it.
+    pub(crate) fn start(self, work: Work) -> io::Result<Cancellation> {
+        let Worker { jobs, canceller } = self.0;
+        let run = Cancelled::default();
+        // Its thread is gone only if it panicked, which it cannot while it waits.
+        jobs.send(Job { work, run: Arc::clone(&run) })
+            .map_err(|_| io::Error::other("the thread that was to wait is gone"))?;
+        Ok(Cancellation { canceller, run })
     }
 }
 
@@ -98,13 +105,12 @@ struct Thread {
 }
 
 impl Thread {
-    fn work(mut self, first: Job) {
-        let mut job = first;
-        loop {
+    fn work(mut self, first: &Receiver<Job>) {
+        let mut next = first.recv().ok();
+        while let Some(job) = next {
             self.signal.watch(job.run);
             (job.work)(&self.signal);
-            let Some(next) = self.wait() else { return };
-            job = next;
+            next = self.wait();
         }
     }
 
@@ -148,7 +154,11 @@ mod tests {
 
     fn run(workers: &Workers) -> ThreadId {
         let (sender, receiver) = channel();
-        workers.start(Box::new(move |_| sender.send(thread::current().id()).unwrap())).unwrap();
+        workers
+            .reserve()
+            .unwrap()
+            .start(Box::new(move |_| sender.send(thread::current().id()).unwrap()))
+            .unwrap();
         let id = receiver.recv().unwrap();
         // It says so before it is idle.
         for _ in 0..1000 {
@@ -181,6 +191,8 @@ mod tests {
         let workers = Workers::new(Duration::from_secs(60));
         let (sender, receiver) = channel::<()>();
         workers
+            .reserve()
+            .unwrap()
             .start(Box::new(move |_| {
                 // Held until the thread itself ends would be wrong: until the work ends.
                 let _held = sender;
@@ -204,6 +216,8 @@ mod tests {
         let (sender, receiver) = channel();
         let (go, wait) = channel::<()>();
         let cancellation = workers
+            .reserve()
+            .unwrap()
             .start(Box::new(move |signal| {
                 wait.recv().unwrap();
                 sender.send(signal.is_cancelled()).unwrap();
@@ -216,7 +230,11 @@ mod tests {
 
         run(&workers);
         let (sender, receiver) = channel();
-        workers.start(Box::new(move |signal| sender.send(signal.is_cancelled()).unwrap())).unwrap();
+        workers
+            .reserve()
+            .unwrap()
+            .start(Box::new(move |signal| sender.send(signal.is_cancelled()).unwrap()))
+            .unwrap();
         assert!(!receiver.recv().unwrap());
     }
 }

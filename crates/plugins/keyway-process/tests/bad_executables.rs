@@ -100,7 +100,25 @@ fn an_answer_may_have_exactly_the_limit() {
     executable.request().unwrap();
     executable.configuration.output_limit_bytes = (ISSUED.len() - 1).try_into().unwrap();
     // The description is longer than the answer.
-    assert!(matches!(executable.request(), Err(IssuerError::Program { .. })));
+    assert!(matches!(executable.request(), Err(IssuerError::Unavailable { .. })));
+}
+
+#[test]
+fn a_larger_limit_lets_a_larger_answer_pass() {
+    let value = "value=$(head -c 3000000 /dev/zero | tr '\\0' x)";
+    let answer = r#"{"result":"ok","credential":[{"name":"n","type":"text","value":"%s"}],"state":"s"}"#;
+    for end in ["", " and more"] {
+        let mut executable = Executable::with(&format!("{value}; printf '{answer}{end}' \"$value\""));
+        executable.configuration.output_limit_bytes = (4 << 20).try_into().unwrap();
+        match executable.request() {
+            Ok(Outcome::Issued(issued)) => {
+                assert_eq!((issued.credential[0].expose_value().len(), end), (3_000_000, ""));
+            }
+            // There is a credential, and the host has to know which.
+            Err(error) => assert_eq!((error.orphan(), end), (Some(&State::new("s")), " and more")),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
@@ -275,6 +293,22 @@ fn a_program_that_cannot_be_started_has_no_effect() {
         let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
         assert!(matches!(error, IssuerError::NotStarted { .. }), "{command}: {error:?}");
         assert!(error.leaves_no_effect());
+    }
+}
+
+#[test]
+fn one_that_cannot_describe_itself_was_asked_for_nothing() {
+    for body in ["echo why >&2; exit 1", "sleep 1000", "echo '{}'", "kill -9 $$", "head -c 3000000 /dev/zero"]
+    {
+        let script = format!("if [ $# -gt 0 ]; then {body}; else touch \"$FOLDER/asked\"; fi");
+        let executable = Executable::new("sh", &script).deadline(300);
+        let described = futures_executor::block_on(executable.issuer().describe()).unwrap_err();
+        assert!(!matches!(described, IssuerError::Unavailable { .. }), "{body}: {described:?}");
+        let error = executable.request().unwrap_err();
+        assert!(error.leaves_no_effect(), "{body}: {error:?}");
+        // What is wrong is said all the same.
+        assert!(error.detail().ends_with(&described.detail()), "{body}: {}", error.detail());
+        assert!(!executable.file("asked").exists());
     }
 }
 

@@ -12,7 +12,7 @@ use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, Issuer as _, IssuerError,
     Issuers, Login, Opening, Outcome, Parameters, ServiceName, UserInfo,
 };
-use keyway_process::{Environment, Input, Limits, ProcessIssuer, Program, Runner};
+use keyway_process::{Environment, Input, Limits, ProcessIssuer, Program, RunError, Runner};
 use support::{Executable, ISSUED, joe};
 
 /// Runs a shell script with an input and returns what it printed.
@@ -261,6 +261,54 @@ fn the_plugin_is_found_and_checks_its_configuration() {
     let opening = Opening::new(ServiceName::new("door").unwrap(), plugin.metadata().clone());
     let issuer = plugin.open(&opening.with_configuration(configuration)).unwrap();
     assert!(matches!(block_on(issuer.request(&joe())).unwrap(), Outcome::Issued(_)));
+}
+
+/// The system may have no thread left to wait for a program on. That must show before the program is
+/// started: it may do its work before it could be killed.
+#[test]
+fn without_a_thread_to_wait_on_nothing_is_started() {
+    const AGAIN: &str = "KEYWAY_TEST_WITHOUT_THREADS";
+    if std::env::var_os(AGAIN).is_none() {
+        // In a process of its own, because the limit holds for a whole process.
+        let name = "without_a_thread_to_wait_on_nothing_is_started";
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = again.args(["--exact", name, "--nocapture"]).env(AGAIN, "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("made");
+    let script = format!("mkdir {}; exec sleep 1000", made.display());
+    let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script).argument("sh");
+    let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, 1.try_into().unwrap());
+    // Room for a small program, and not for the stack of another thread here.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    let kilobytes: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    let resource = rustix::process::Resource::As;
+    let mut limit = rustix::process::getrlimit(resource);
+    limit.current = Some((kilobytes + 1024) * 1024);
+    rustix::process::setrlimit(resource, limit).unwrap();
+    let error = block_on(runner.run(nothing())).unwrap_err();
+    assert!(error.nothing_started(), "{error:?}");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!made.exists(), "it was started all the same");
+}
+
+#[test]
+fn times_without_end_are_no_times() {
+    let limits = Limits { deadline: Duration::from_millis(200), grace: Duration::MAX, ..Limits::DEFAULT };
+    let executable = Executable::with("exec sleep 1000");
+    let script = format!("MARK={} exec sleep 1000", executable.mark);
+    let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script);
+    let runner = Runner::new(program, Environment::of_the_host(), limits, 1.try_into().unwrap());
+    let error = block_on(runner.run(nothing())).unwrap_err();
+    assert!(matches!(error, RunError::Deadline { .. }), "{error:?}");
+    executable.assert_nothing_left();
+    let limits = Limits { deadline: Duration::MAX, ..limits };
+    let program = Program::new("/bin/true").unwrap();
+    let runner = Runner::new(program, Environment::of_the_host(), limits, 1.try_into().unwrap());
+    block_on(runner.run(nothing())).unwrap();
 }
 
 #[test]

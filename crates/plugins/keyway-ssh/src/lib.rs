@@ -82,7 +82,9 @@
 //!
 //! The state is the key id of the certificate, which `sshd` logs. The list revokes it for every authority, so a revocation
 //! outlives a change of the authority's key. The list may hold what others revoked; that is kept. It must
-//! not be signed. It grows with each revocation: start an empty one when all certificates of the old one have expired.
+//! not be signed. What this plugin revoked it takes out again about two years later, when every certificate has
+//! expired for at least a year, however wrong the clock was within that; what others revoked stays. A second wrong
+//! time in a row, more than two years in the future, takes away what is needed.
 //!
 //! `sshd` lets nobody in by a key while the file of `RevokedKeys` is missing: the first request makes it.
 //!

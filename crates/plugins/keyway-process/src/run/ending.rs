@@ -116,13 +116,13 @@ impl Ending {
         if let Some(notice) = self.exit_notice() {
             return wait_readable(notice, timeout);
         }
-        let until = Instant::now() + timeout;
+        let until = Instant::now().checked_add(timeout);
         loop {
             // An error says that there is nothing to wait for.
             if self.has_exited().unwrap_or(true) {
                 return true;
             }
-            if Instant::now() >= until {
+            if until.is_some_and(|until| Instant::now() >= until) {
                 return false;
             }
             std::thread::sleep(Self::TICK);

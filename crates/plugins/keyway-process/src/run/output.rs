@@ -1,6 +1,7 @@
 //! What a program prints, and the end of what it complains.
 
 use std::fmt;
+use std::ops::Range;
 use std::os::fd::AsFd;
 
 use rustix::buffer::spare_capacity;
@@ -98,25 +99,27 @@ impl ErrorOutput {
 
     /// The end as text for a log: what is not UTF-8 is replaced, control characters other
     /// than the line feed are shown as `\x1b` is, and every occurrence of one of `secrets`
-    /// that is at least eight bytes long becomes `[REDACTED]`.
+    /// that is at least eight bytes long, white space around it not counted, becomes `[REDACTED]`.
     ///
     /// A secret that the program wrote in another form (encoded, cut, one that it made by
     /// itself) is not found: treat the log as what it is.
     pub fn for_log<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::from_utf8_lossy(self.bytes()).into_owned());
-        for secret in secrets.into_iter().filter(|secret| secret.len() >= 8) {
-            if text.contains(secret) {
-                text = Zeroizing::new(text.replace(secret, "[REDACTED]"));
-            }
-        }
+        let text = Zeroizing::new(String::from_utf8_lossy(self.bytes()).into_owned());
+        let text = text.trim_end();
+        let mut secret_places =
+            places_of(text, secrets.into_iter().map(str::trim).filter(|secret| secret.len() >= 8));
+        secret_places.sort_unstable_by_key(|place| place.start);
         let mut shown = Zeroizing::new(String::with_capacity(text.len() + 16));
-        for character in text.trim_end().chars() {
-            if character.is_control() && character != '\n' && character != '\t' {
-                shown.extend(character.escape_default());
-            } else {
-                shown.push(character);
+        let mut from = 0;
+        for place in secret_places {
+            // One that begins within an earlier one is a part of what is left out, or goes on with it.
+            if place.start >= from {
+                show(&text[from..place.start], &mut shown);
+                shown.push_str("[REDACTED]");
             }
+            from = from.max(place.end);
         }
+        show(&text[from..], &mut shown);
         shown
     }
 
@@ -134,6 +137,32 @@ impl ErrorOutput {
         let read = read_into(stream, &mut self.bytes)?;
         self.written += (self.bytes.len() - before) as u64;
         Ok(read)
+    }
+}
+
+/// Where the secrets are, those too that lie in each other or overlap.
+fn places_of<'a>(text: &str, secrets: impl Iterator<Item = &'a str>) -> Vec<Range<usize>> {
+    let mut places = Vec::new();
+    for secret in secrets {
+        let first = secret.chars().next().map_or(1, char::len_utf8);
+        let mut from = 0;
+        while let Some(at) = text[from..].find(secret) {
+            let start = from + at;
+            places.push(start..start + secret.len());
+            from = start + first;
+        }
+    }
+    places
+}
+
+/// Adds a text, with its control characters escaped.
+fn show(text: &str, shown: &mut String) {
+    for character in text.chars() {
+        if character.is_control() && character != '\n' && character != '\t' {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
     }
 }
 
@@ -201,5 +230,29 @@ mod tests {
         let log = errors.for_log(["sesame-sesame", "line"]);
         assert_eq!(*log, "token [REDACTED]!\\u{1b}[2J \u{fffd}\nline");
         assert_eq!(format!("{errors:?}"), "ErrorOutput(33 bytes)");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_secret_that_holds_another_one() {
+        let mut errors = ErrorOutput::default();
+        let file = file(b"sesame-open-the-door and open-the-door sesame-open");
+        while errors.read(&file).unwrap() == Read::Some {}
+        for secrets in [
+            ["sesame-open", "sesame-open-the-door", "open-the-door"],
+            ["open-the-door", "sesame-open-the-door", "sesame-open"],
+        ] {
+            assert_eq!(*errors.for_log(secrets), "[REDACTED] and [REDACTED] [REDACTED]");
+        }
+        // What users enter often ends with a line break, and programs cut that off.
+        assert_eq!(*errors.for_log([" sesame-open-the-door\n"]), "[REDACTED] and open-the-door sesame-open");
+        // Nor of two that overlap, or of one that overlaps itself.
+        assert_eq!(
+            *errors.for_log(["sesame-open-the", "open-the-door"]),
+            "[REDACTED] and [REDACTED] sesame-open"
+        );
+        let mut errors = ErrorOutput::default();
+        let file = self::file("\u{e9}ab\u{e9}ab\u{e9}ab\u{e9}ab!".as_bytes());
+        while errors.read(&file).unwrap() == Read::Some {}
+        assert_eq!(*errors.for_log(["\u{e9}ab\u{e9}ab\u{e9}ab"]), "[REDACTED]!");
     }
 }

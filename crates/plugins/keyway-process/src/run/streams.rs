@@ -221,10 +221,11 @@ struct Ready {
 
 /// Waits until one of these can be read, at most so long.
 pub(super) fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
-    let until = Instant::now() + timeout;
+    // A time too far away to be one is none: then it is waited for ever.
+    let until = Instant::now().checked_add(timeout);
     loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let left = Timespec::try_from(left).ok();
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
         let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
         match poll(&mut fds, left.as_ref()) {
             Ok(0) => return false,

@@ -2,6 +2,10 @@
 //!
 //! What this module does not understand, or does not need to, it keeps byte for byte: a
 //! list may be written by others too.
+//!
+//! The format has no place for the time until which a revocation is needed. So the key ids of each
+//! month stand in a section of their own, whose field `reserved`, which OpenSSH skips, says it. A
+//! program that writes the list anew drops that field, and with it only that the key ids go away some day.
 
 /// A key revocation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +57,15 @@ const FORMAT_VERSION: u32 = 1;
 const CERTIFICATES: u8 = 1;
 const SIGNATURE: u8 = 4;
 const KEY_IDS: u8 = 0x23;
+
+const DAY: u64 = 24 * 3600;
+/// Key ids that are revoked within this time share a section.
+const PERIOD: u64 = 30 * DAY;
+/// How long a key id stays in the list, in seconds, from the end of its period: as long as the longest certificate
+/// is good, and once more that long, for clocks that are wrong.
+const KEPT: u64 = 2 * super::settings::LONGEST_MINUTES * 60;
+/// What the field `reserved` of a section begins with; seconds since 1970 follow.
+const UNTIL: &str = "keyway until ";
 
 impl RevocationList {
     /// A list that revokes nothing.
@@ -128,25 +141,39 @@ impl RevocationList {
         Ok(false)
     }
 
-    /// Revokes the certificates with this key id, whichever authority signed them. False when they were already.
+    /// Revokes the certificates with this key id, whichever authority signed them, and forgets those that
+    /// expired long ago. False when they were revoked already; then nothing changes.
     pub(super) fn revoke(&mut self, key_id: &str, now: u64) -> Result<bool, Fault> {
         if self.revokes(key_id)? {
             return Ok(false);
         }
-        let any = self.sections.iter_mut().find_map(|section| match section {
-            Section::Certificates(certificates) if certificates.is_ours() => Some(certificates),
+        // Before the last change it cannot be: then the clock is wrong, and who knows by how much. So what is
+        // revoked now is kept for ever, and a single time far in the future takes nothing away.
+        let until = (now >= self.generated).then(|| kept_until(now));
+        let passed = now.min(self.generated);
+        self.sections.retain(|section| match section {
+            Section::Certificates(certificates) => certificates.until().is_none_or(|until| until > passed),
+            Section::Other { .. } => true,
+        });
+
+        let same = self.sections.iter_mut().find_map(|section| match section {
+            Section::Certificates(certificates)
+                if certificates.is_ours() && certificates.until() == until =>
+            {
+                Some(certificates)
+            }
             _ => None,
         });
-        if let Some(certificates) = any {
+        if let Some(certificates) = same {
             certificates.add(key_id);
         } else {
-            let mut certificates =
-                Certificates { authority: Vec::new(), reserved: Vec::new(), sections: Vec::new() };
+            let reserved = until.map(|until| format!("{UNTIL}{until}").into_bytes()).unwrap_or_default();
+            let mut certificates = Certificates { authority: Vec::new(), reserved, sections: Vec::new() };
             certificates.add(key_id);
             self.sections.push(Section::Certificates(certificates));
         }
         self.version = self.version.saturating_add(1);
-        self.generated = now;
+        self.generated = self.generated.max(now);
         Ok(true)
     }
 
@@ -187,6 +214,12 @@ impl Certificates {
         self.authority.is_empty() && self.sections.iter().all(|(kind, _)| *kind == KEY_IDS)
     }
 
+    /// Until when this is needed, if it is ours and says so.
+    fn until(&self) -> Option<u64> {
+        let text = str::from_utf8(&self.reserved).ok()?.strip_prefix(UNTIL)?;
+        text.parse().ok().filter(|_| self.is_ours())
+    }
+
     fn names(&self, key_id: &str) -> Result<bool, Fault> {
         for (_, data) in self.sections.iter().filter(|(kind, _)| *kind == KEY_IDS) {
             let mut reader = Reader(data);
@@ -208,6 +241,11 @@ impl Certificates {
             self.sections.push((KEY_IDS, data));
         }
     }
+}
+
+/// Until when what is revoked at this moment is needed.
+const fn kept_until(now: u64) -> u64 {
+    (now / PERIOD).saturating_add(1).saturating_mul(PERIOD).saturating_add(KEPT)
 }
 
 fn string(bytes: &mut Vec<u8>, content: &[u8]) {
@@ -317,9 +355,9 @@ mod tests {
                 prop_assert_eq!(&after, &list);
             } else {
                 prop_assert_eq!(after.version, list.version.saturating_add(1));
-                prop_assert_eq!(after.generated, now);
+                prop_assert_eq!(after.generated, now.max(list.generated));
                 let added = after.encode().len() - list.encode().len();
-                prop_assert!(added <= 5 + 8 + 5 + 4 + key_id.len(), "{}", added);
+                prop_assert!(added <= 5 + 8 + UNTIL.len() + 20 + 5 + 4 + key_id.len(), "{}", added);
             }
             // Every section that was there is there, with no less in it.
             for (before, now) in list.sections.iter().zip(&after.sections) {
@@ -349,6 +387,82 @@ mod tests {
                 prop_assert!(list.sections.starts_with(&shorter.sections));
             }
         }
+    }
+
+    const START: u64 = 1_800_000_000;
+
+    /// Whether key ids are revoked after these were, one after the other, each on a day.
+    fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
+        let mut list = RevocationList::new(START);
+        for (key_id, day) in revoked {
+            list.revoke(key_id, START + day * DAY).unwrap();
+            list = RevocationList::decode(&list.encode()).unwrap();
+        }
+        ids.map(|key_id| list.revokes(key_id).unwrap())
+    }
+
+    #[test]
+    fn what_expired_long_ago_is_forgotten() {
+        // The longest certificate is good for 366 days.
+        let early = [("a", 0), ("b", 40), ("c", 400), ("d", 700)];
+        assert_eq!(left(&early, ["a", "b", "c", "d"]), [true; 4]);
+        let late = [early.as_slice(), &[("e", 800), ("f", 801)]].concat();
+        assert_eq!(left(&late, ["a", "b", "c", "d", "e", "f"]), [false, false, true, true, true, true]);
+    }
+
+    #[test]
+    fn a_list_does_not_grow_for_ever() {
+        let mut list = RevocationList::new(START);
+        let mut longest = 0;
+        for day in 0..4000 {
+            assert!(list.revoke(&format!("K_{day:08}"), START + day * DAY).unwrap());
+            longest = longest.max(list.sections.len());
+        }
+        assert!(longest <= 27, "{longest}");
+        let bytes = list.encode().len();
+        assert!(bytes < 800 * 14 + 27 * 64, "{bytes}");
+    }
+
+    #[test]
+    fn a_wrong_clock_takes_no_revocation_away() {
+        // Once far in the future.
+        assert_eq!(left(&[("a", 0), ("b", 100_000), ("c", 1)], ["a", "b", "c"]), [true; 3]);
+        // In the past, for a while: what was revoked then is kept for ever.
+        let mut list = RevocationList::new(START);
+        for (key_id, now) in
+            [("a", 5), ("b", 6), ("c", START + 1), ("d", START + 2), ("e", START + 5000 * DAY)]
+        {
+            list.revoke(key_id, now).unwrap();
+        }
+        list.revoke("f", START + 5001 * DAY).unwrap();
+        let left = ["a", "b", "c", "d", "e", "f"].map(|key_id| list.revokes(key_id).unwrap());
+        assert_eq!(left, [true, true, false, false, true, true]);
+    }
+
+    #[test]
+    fn what_others_revoked_is_not_forgotten() {
+        let mut data = Vec::new();
+        string(&mut data, b"theirs");
+        let theirs = |reserved: &str, authority: &[u8], kind| {
+            Section::Certificates(Certificates {
+                authority: authority.to_vec(),
+                reserved: reserved.as_bytes().to_vec(),
+                sections: vec![(kind, data.clone())],
+            })
+        };
+        let sections = vec![
+            theirs("", b"", KEY_IDS),
+            theirs("keyway until soon", b"", KEY_IDS),
+            theirs("keyway until 5", b"authority", KEY_IDS),
+            theirs("keyway until 5", b"", 0x20),
+            Section::Other { kind: 2, data: b"keyway until 5".to_vec() },
+        ];
+        let mut list = RevocationList { sections: sections.clone(), ..RevocationList::new(START) };
+        for day in [1, 5000, 5001] {
+            list.revoke(&format!("{day}"), START + day * DAY).unwrap();
+        }
+        assert!(list.sections.starts_with(&sections));
+        assert!(!list.revokes("1").unwrap() && list.revokes("5000").unwrap());
     }
 
     #[test]

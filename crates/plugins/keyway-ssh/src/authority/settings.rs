@@ -1,5 +1,7 @@
 //! What an operator configures for a service.
 
+use std::net::IpAddr;
+
 use keyway_issuers::{Configuration, Description, IssuerError, ParameterDescriptor, UserInfo, Violations};
 
 use super::key::CertificateAuthorityKey;
@@ -17,6 +19,9 @@ const EXTENSIONS: &str = "extensions";
 const FORCE_COMMAND: &str = "force_command";
 const SOURCE_ADDRESS: &str = "source_address";
 const HOST: &str = "host";
+
+/// How long a certificate may be good. Whoever raises it looks at how long the list keeps what is revoked.
+pub(super) const LONGEST_MINUTES: u64 = 366 * 24 * 60;
 
 /// What `sshd` knows; whatever else it would ignore in silence.
 const KNOWN_EXTENSIONS: &[&str] = &[
@@ -95,7 +100,8 @@ impl<'a> Settings<'a> {
             if setting == SOURCE_ADDRESS && !value.split(',').all(is_network) && !value.is_empty() {
                 return Err(setting::invalid(
                     setting,
-                    "use addresses or networks such as `10.0.0.0/8,2001:db8::/32`, separated by commas",
+                    "use addresses or networks such as `10.0.0.0/8,2001:db8::/32`, separated by commas; behind \
+                     the bits of a network all are zero",
                 ));
             }
             if !value.is_empty() {
@@ -141,10 +147,12 @@ pub(super) fn authority_key(
 }
 
 fn valid_seconds(minutes: &str) -> Result<u64, IssuerError> {
-    const LONGEST: u64 = 366 * 24 * 60;
     match minutes.parse::<u64>() {
-        Ok(minutes) if (1..=LONGEST).contains(&minutes) => Ok(minutes * 60),
-        _ => Err(setting::invalid(VALID_MINUTES, format_args!("use a whole number from 1 to {LONGEST}"))),
+        Ok(minutes) if (1..=LONGEST_MINUTES).contains(&minutes) => Ok(minutes * 60),
+        _ => {
+            let reason = format_args!("use a whole number from 1 to {LONGEST_MINUTES}");
+            Err(setting::invalid(VALID_MINUTES, reason))
+        }
     }
 }
 
@@ -161,13 +169,21 @@ fn extensions(text: &str) -> Result<Vec<&str>, IssuerError> {
     Ok(names)
 }
 
-/// Whether a text is an address, or a network in CIDR form. `sshd` refuses every login by a
-/// certificate whose list it cannot read.
+/// Whether a text is an address, or a network in CIDR form, with zeros where the network ends. `sshd`
+/// refuses every login by a certificate whose list it cannot read.
 fn is_network(text: &str) -> bool {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= longest))
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let Some(bits) = bits else { return true };
+    // A sign would be a number too.
+    if !bits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let Ok(bits) = bits.parse::<u32>() else { return false };
+    match address {
+        IpAddr::V4(address) => bits <= 32 && address.to_bits().checked_shl(bits).unwrap_or(0) == 0,
+        IpAddr::V6(address) => bits <= 128 && address.to_bits().checked_shl(bits).unwrap_or(0) == 0,
+    }
 }
 
 #[cfg(test)]
@@ -176,8 +192,21 @@ mod tests {
 
     #[test]
     fn networks_are_addresses_with_bits() {
-        for text in ["10.0.0.0/8", "127.0.0.1", "2001:db8::/32", "::1/128"] {
+        for text in [
+            "10.0.0.0/8",
+            "127.0.0.1",
+            "2001:db8::/32",
+            "::1/128",
+            "10.0.0.1/32",
+            "0.0.0.0/0",
+            "::/0",
+            "10.4.0.0/14",
+        ] {
             assert!(is_network(text), "{text:?}");
+        }
+        // What belongs to the host must be zero, and bits are digits.
+        for text in ["10.0.0.1/8", "10.6.0.0/14", "2001:db8::1/32", "1.0.0.0/0", "10.0.0.0/+8"] {
+            assert!(!is_network(text), "{text:?}");
         }
         for text in
             ["", "10.0.0.0/33", "10.0.0/8", "::/129", "host", "10.0.0.0/", "10.0.0.0/8/8", " 10.0.0.1", "*"]

@@ -45,11 +45,47 @@ fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether the comment of a line holds the state as a word. Somebody may have added words.
-/// The comment stands behind at least two other fields, type and key.
 fn is_of(line: &[u8], state: &str) -> bool {
-    let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-    let is_comment = line.trim_ascii_start().starts_with(b"#");
-    !is_comment && fields.by_ref().skip(2).any(|field| field == state.as_bytes())
+    comment(line).is_some_and(|comment| words(comment).any(|word| word == state.as_bytes()))
+}
+
+/// What stands behind type and key. Before these there may be options, in whose quotes white space
+/// is none: what a command of somebody else says is not a comment.
+fn comment(line: &[u8]) -> Option<&[u8]> {
+    const TYPES_BEGIN: [&[u8]; 3] = [b"ssh-", b"ecdsa-", b"sk-"];
+    let line = line.trim_ascii_start();
+    if line.starts_with(b"#") {
+        return None;
+    }
+    // No option begins as a type of key does.
+    let keyed = if TYPES_BEGIN.iter().any(|begin| line.starts_with(begin)) {
+        line
+    } else {
+        &line[options_length(line)..]
+    };
+    let mut fields = keyed.trim_ascii_start().splitn(2, u8::is_ascii_whitespace);
+    let behind_type = fields.nth(1)?.trim_ascii_start();
+    behind_type.splitn(2, u8::is_ascii_whitespace).nth(1)
+}
+
+/// How long the options at the beginning of a text are, by the rule of `sshd`: they end at the first
+/// white space outside of quotes, and a quote behind a backslash is none, whatever stands before the backslash.
+fn options_length(text: &[u8]) -> usize {
+    let mut quoted = false;
+    let mut before = 0;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'"' if before != b'\\' => quoted = !quoted,
+            byte if byte.is_ascii_whitespace() && !quoted => return at,
+            _ => {}
+        }
+        before = *byte;
+    }
+    text.len()
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -83,8 +119,20 @@ mod tests {
             "ssh-ed25519 K_1 joe\n",
             "ssh-ed25519 K_1",
             "K_1",
+            // Words within options are no comment.
+            "command=\"notify joe about K_1 now\" ssh-ed25519 AAAA joe\n",
+            "from=\"a\",command=\"say \\\"a b K_1 c\\\" d K_1 e\" ssh-ed25519 AAAA joe\n",
+            "command=\"echo a b c K_1 d\"\tssh-ed25519\tAAAA\n",
         ] {
             assert_eq!(without(foreign.as_bytes(), "K_1"), None, "{foreign:?}");
+        }
+        for own in [
+            "restrict,command=\"echo a b\" ssh-ed25519 AAAA K_1\n",
+            "  command=\"a\\\\\" b\"\tsk-ssh-ed25519@openssh.com \t AAAA at home K_1\n",
+            "restrict ecdsa-sha2-nistp256 AAAA K_1",
+            "ssh-rsa AAAA \"K_1 K_1",
+        ] {
+            assert_eq!(without(own.as_bytes(), "K_1").unwrap(), b"", "{own:?}");
         }
     }
 

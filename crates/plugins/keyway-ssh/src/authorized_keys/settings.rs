@@ -71,7 +71,8 @@ impl<'a> Settings<'a> {
 }
 
 /// Whether a text is options, or nothing: what `sshd` reads up to the first white space
-/// outside of quotes, whose meaning is `sshd`'s business.
+/// outside of quotes, whose meaning is `sshd`'s business. A quote behind a backslash is none for `sshd`,
+/// whatever stands before the backslash.
 fn are_options(text: &str) -> bool {
     let (mut quoted, mut escaped) = (false, false);
     for character in text.chars() {
@@ -81,7 +82,7 @@ fn are_options(text: &str) -> bool {
             character if character.is_control() => return false,
             _ => {}
         }
-        escaped = character == '\\' && !escaped;
+        escaped = character == '\\';
     }
     !quoted && !text.starts_with(['#', ','])
 }
@@ -92,10 +93,26 @@ mod tests {
 
     #[test]
     fn options_end_where_sshd_thinks_they_end() {
-        for text in ["", "restrict", "restrict,pty", r#"from="10.0.0.0/8",command="echo \"a b\"",no-pty"#] {
+        for text in [
+            "",
+            "restrict",
+            "restrict,pty",
+            r#"from="10.0.0.0/8",command="echo \"a b\"",no-pty"#,
+            r#"command="a\\" b""#,
+        ] {
             assert!(are_options(text), "{text:?}");
         }
-        for text in ["restrict pty", "a\tb", "a\nb", "command=\"x", r#"command="x\""#, "#", ",", "a\0"] {
+        for text in [
+            "restrict pty",
+            "a\tb",
+            "a\nb",
+            "command=\"x",
+            r#"command="x\""#,
+            r#"command="x\\""#,
+            "#",
+            ",",
+            "a\0",
+        ] {
             assert!(!are_options(text), "{text:?}");
         }
     }

@@ -211,6 +211,23 @@ mod tests {
         assert_eq!(fs::read_to_string(file.path()).unwrap(), "ours\ntheirs\nours\n");
     }
 
+    /// Times are as coarse as the system's clock ticks, so two changes may bear the same.
+    #[test]
+    fn what_is_written_meanwhile_in_the_same_moment_and_length_is_not_lost() {
+        let (_folder, file) = file();
+        for _ in 0..50 {
+            fs::write(file.path(), "theirs, 1\n").unwrap();
+            append(&file, |asked| {
+                if asked == 1 {
+                    let mut there = File::options().write(true).open(file.path()).unwrap();
+                    there.write_all(b"theirs, 2\n").unwrap();
+                }
+            })
+            .unwrap();
+            assert_eq!(fs::read_to_string(file.path()).unwrap(), "theirs, 2\nours\n");
+        }
+    }
+
     #[test]
     fn a_file_that_never_rests_is_busy_and_nothing_is_left_behind() {
         let (folder, file) = file();
