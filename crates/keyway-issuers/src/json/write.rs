@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
-use super::Json;
 use super::plain::before_escaped;
+use super::{Json, JsonObject};
 use crate::wiped::Wiped;
 
 /// The value as ASCII JSON.
@@ -119,7 +119,7 @@ impl Writer {
 }
 
 /// Writes a value.
-pub(crate) fn write_value(writer: &mut Writer, value: &Json) {
+fn write_value(writer: &mut Writer, value: &Json) {
     match value {
         Json::Null => writer.raw("null"),
         Json::Boolean(true) => writer.raw("true"),
@@ -137,19 +137,22 @@ pub(crate) fn write_value(writer: &mut Writer, value: &Json) {
             }
             writer.raw("]");
         }
-        Json::Object(entries) => {
-            writer.raw("{");
-            for (index, (name, value)) in entries.iter().enumerate() {
-                if index > 0 {
-                    writer.raw(",");
-                }
-                writer.text(name);
-                writer.raw(":");
-                write_value(writer, value);
-            }
-            writer.raw("}");
-        }
+        Json::Object(entries) => write_object(writer, entries),
     }
+}
+
+/// Writes an object.
+pub(crate) fn write_object(writer: &mut Writer, entries: &JsonObject) {
+    writer.raw("{");
+    for (index, (name, value)) in entries.iter().enumerate() {
+        if index > 0 {
+            writer.raw(",");
+        }
+        writer.text(name);
+        writer.raw(":");
+        write_value(writer, value);
+    }
+    writer.raw("}");
 }
 
 #[cfg(test)]
