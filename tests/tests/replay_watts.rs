@@ -5,7 +5,9 @@ use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{IssuerError, Outcome, Rule};
 use keyway_tests::replay::oracle::watts::answer::{Printed, request, revocation};
 use keyway_tests::replay::oracle::watts::{Answer, description};
-use keyway_tests::replay::{Adapter, Class, Input, Scope, Vector, read_file, scope_of, vector_files};
+use keyway_tests::replay::{
+    Adapter, Class, Input, Scope, Vector, assert_rulings_hold, read_file, scope_of, vector_files,
+};
 use serde_json::{Map, Value, json};
 
 /// The vectors of the real host.
@@ -295,25 +297,7 @@ fn the_engine_does_what_decisions_demand_of_answers_that_nobody_recorded() {
                 input["preload"] = json!(["st1", "text", "first"]);
                 input["service"] = json!({ "allow_same_state": random.below(2) == 0 });
             }
-            let (input, adapter) = (Input::new(input), adapter(vector).unwrap());
-            let observed = adapter.run(&input);
-            let rulings = adapter.rulings(&input);
-            assert_eq!(observed.0.len(), rulings.len(), "{}", input.value());
-            for (step, ruling) in observed.0.iter().zip(rulings) {
-                let panicked = keyway_tests::replay::Outcome::Refused(Class::Panicked);
-                assert_ne!(step.outcome, panicked, "{}", input.value());
-                let Some(ruling) = ruling else { continue };
-                ruled += 1;
-                assert!(
-                    ruling.required.admits(&step.outcome),
-                    "{} demands {} of {}, which is {}\n{}",
-                    ruling.decision,
-                    ruling.required,
-                    step.what,
-                    step.outcome,
-                    input.value()
-                );
-            }
+            ruled += assert_rulings_hold(adapter(vector).unwrap(), &Input::new(input));
         }
     }
     assert!(ruled > 1000, "{ruled}");

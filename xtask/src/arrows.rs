@@ -19,7 +19,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Failure, cargo};
+use crate::{Failure, cargo, expect_no_more};
 
 /// The packages that one package depends on.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,18 +33,16 @@ struct Arrows {
 type House = BTreeMap<String, Arrows>;
 
 /// Runs the task.
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    if let Some(other) = arguments.next().map_err(|error| error.to_string())? {
-        return Err(other.unexpected().to_string());
-    }
+pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    expect_no_more(arguments)?;
     let file = cargo::workspace_root().join("ARCHITECTURE.md");
     let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let planned = parse(&text)?;
-    let output = cargo::cargo()
-        .args(["metadata", "--format-version=1", "--no-deps"])
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cargo does not start: {error}"))?;
+    let output = cargo::output(
+        cargo::cargo()
+            .args(["metadata", "--format-version=1", "--no-deps"])
+            .stderr(std::process::Stdio::inherit()),
+    )?;
     if !output.status.success() {
         return Err("cargo metadata failed".to_owned());
     }

@@ -7,11 +7,8 @@ use crate::{Failure, cargo};
 /// Runs the task. Everything but the build is done by the program `measure` of keyway-benches.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     // All programs of the package: one of them starts another.
-    let built = cargo::cargo()
-        .args(["build", "--quiet", "--release", "--package", "keyway-benches", "--bins"])
-        .status()
-        .map_err(|error| format!("cargo does not start: {error}"))?;
-    if !built.success() {
+    let build = ["build", "--quiet", "--release", "--package", "keyway-benches", "--bins"];
+    if !cargo::succeeds(cargo::cargo().args(build))? {
         return Err("the benchmarks do not compile".to_owned());
     }
     let mut command = cargo::cargo();
@@ -28,6 +25,9 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             other => return Err(other.unexpected().to_string()),
         };
     }
-    let status = command.status().map_err(|error| format!("cargo does not start: {error}"))?;
-    if status.success() { Ok(()) } else { Err("a figure fell short, or was not measured".to_owned()) }
+    if cargo::succeeds(&mut command)? {
+        Ok(())
+    } else {
+        Err("a figure fell short, or was not measured".to_owned())
+    }
 }

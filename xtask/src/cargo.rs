@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader, IsTerminal as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use crate::Failure;
@@ -54,6 +54,32 @@ pub(crate) fn answers<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// A program of keyway-tests, which links what this package does not; its arguments are to follow.
+pub(crate) fn program_of_tests(name: &str) -> Command {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--package", "keyway-tests", "--bin", name, "--"]);
+    command
+}
+
+/// Whether a command, which may print what it likes, succeeds.
+pub(crate) fn succeeds(command: &mut Command) -> Result<bool, Failure> {
+    command.status().map(|status| status.success()).map_err(|error| does_not_start(command, &error))
+}
+
+/// What a command prints, once it has ended.
+pub(crate) fn output(command: &mut Command) -> Result<Output, Failure> {
+    command.output().map_err(|error| does_not_start(command, &error))
+}
+
+/// Runs a command that says itself what is wrong, so that of its failure only the status is left.
+pub(crate) fn hand_over_to(command: &mut Command) -> Result<(), Failure> {
+    if succeeds(command)? { Ok(()) } else { std::process::exit(1) }
+}
+
+fn does_not_start(command: &Command, error: &std::io::Error) -> Failure {
+    format!("{} does not start: {error}", command.get_program().display())
+}
+
 /// What a program said while it ran, and whether it succeeded.
 pub(crate) struct Ran {
     pub(crate) success: bool,
@@ -71,7 +97,7 @@ pub(crate) fn run_and_keep(command: &mut Command) -> Result<Ran, Failure> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("{} does not start: {error}", command.get_program().display()))?;
+        .map_err(|error| does_not_start(command, &error))?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (mut lines, more) = std::thread::scope(|scope| {
         let err = scope.spawn(|| err.map(|stream| pass_on(stream, std::io::stderr())).unwrap_or_default());

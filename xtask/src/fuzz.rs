@@ -44,14 +44,14 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     for target in &targets {
         let found = cargo::workspace_root().join("fuzz/target/found").join(target);
         fs::create_dir_all(&found).map_err(|error| format!("{}: {error}", found.display()))?;
-        let output = cargo::rustup_cargo("nightly")
-            .args(["fuzz", "run", "--sanitizer", "none", target])
-            // What is found goes into the first folder; the corpus in the repository is only read.
-            .arg(&found)
-            .arg(format!("fuzz/corpus/{target}"))
-            .args(["--", &format!("-max_total_time={seconds}"), "-timeout=10"])
-            .output()
-            .map_err(|error| format!("cargo-fuzz does not start: {error}"))?;
+        let output = cargo::output(
+            cargo::rustup_cargo("nightly")
+                .args(["fuzz", "run", "--sanitizer", "none", target])
+                // What is found goes into the first folder; the corpus in the repository is only read.
+                .arg(&found)
+                .arg(format!("fuzz/corpus/{target}"))
+                .args(["--", &format!("-max_total_time={seconds}"), "-timeout=10"]),
+        )?;
         let said = String::from_utf8_lossy(&output.stderr);
         if output.status.success() {
             println!("fuzz target {target}: {}", last_words(&said));

@@ -87,8 +87,7 @@ fn compare(baseline: &Value, counts: &Map<String, Value>) -> Result<(), Failure>
 }
 
 fn compiler() -> Result<String, Failure> {
-    let output =
-        Command::new("rustc").arg("--version").output().map_err(|error| format!("rustc: {error}"))?;
+    let output = cargo::output(Command::new("rustc").arg("--version"))?;
     Ok(format!("{} on {}", String::from_utf8_lossy(&output.stdout).trim(), std::env::consts::ARCH))
 }
 
@@ -98,11 +97,8 @@ fn read(file: &Path) -> Result<Value, Failure> {
 }
 
 fn build() -> Result<PathBuf, Failure> {
-    let built = cargo::cargo()
-        .args(["build", "--quiet", "--release", "--package", "keyway-hot-paths"])
-        .status()
-        .map_err(|error| format!("cargo does not start: {error}"))?;
-    if !built.success() {
+    let build = ["build", "--quiet", "--release", "--package", "keyway-hot-paths"];
+    if !cargo::succeeds(cargo::cargo().args(build))? {
         return Err("the hot paths do not compile".to_owned());
     }
     Ok(cargo::target_directory()
@@ -111,22 +107,19 @@ fn build() -> Result<PathBuf, Failure> {
 }
 
 fn paths(program: &Path) -> Result<Vec<String>, Failure> {
-    let output = Command::new(program)
-        .arg("list")
-        .output()
-        .map_err(|error| format!("{}: {error}", program.display()))?;
+    let output = cargo::output(Command::new(program).arg("list"))?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
 /// The instructions of a whole run.
 fn count(program: &Path, path: &str, times: u64) -> Result<u64, Failure> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(program)
-        .args([path, &times.to_string()])
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("valgrind does not start: {error}"))?;
+    let output = cargo::output(
+        Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(program)
+            .args([path, &times.to_string()])
+            .stdin(Stdio::null()),
+    )?;
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         return Err(format!("{path} failed under valgrind:\n{said}"));

@@ -9,6 +9,7 @@ mod arrows;
 mod bench;
 mod cargo;
 mod conformance;
+mod features;
 mod fuzz;
 mod instructions;
 mod miri;
@@ -35,6 +36,7 @@ Tasks:
       --json FILE             write the rows as JSON too
       --list                  print the areas
   arrows                      check the arrows in ARCHITECTURE.md against what cargo reports
+  features                    check what packages bring when some of their features are left out
   conformance                 run the conformance suites over everything that is linked (--help says more)
       --mutants               prove the suites with plugins that are broken on purpose
   new secret-store NAME       make the crate of a new plugin that passes its suite
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
             Some("test") => test::run(arguments),
             Some("bench") => bench::run(arguments),
             Some("arrows") => arrows::run(arguments),
+            Some("features") => features::run(arguments),
             Some("fuzz") => fuzz::run(arguments),
             Some("instructions") => instructions::run(arguments),
             Some("miri") => miri::run(arguments),
@@ -86,6 +89,14 @@ fn main() -> ExitCode {
             eprintln!("{failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Refuses arguments that a task does not know.
+fn expect_no_more(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    match arguments.next().map_err(|error| error.to_string())? {
+        None => Ok(()),
+        Some(argument) => Err(argument.unexpected().to_string()),
     }
 }
 

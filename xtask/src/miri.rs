@@ -1,22 +1,21 @@
 //! `cargo xtask miri`: the parser and the registry of keyway-core under miri.
 
-use crate::{Failure, cargo};
+use crate::{Failure, cargo, expect_no_more};
 
 /// The tests that miri runs: those whose names begin so, and that do no I/O.
 const TESTS: [&str; 3] = ["compatibility::", "version::", "registry::"];
 
 /// Runs the task. Without nightly and miri it says so in one line and succeeds.
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    if let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
-        return Err(argument.unexpected().to_string());
-    }
+pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    expect_no_more(arguments)?;
     if !cargo::answers("rustup", &["run", "nightly", "cargo", "miri", "--version"]) {
         println!(
             "missing: miri (rustup component add miri rust-src --toolchain nightly); skipped: core under miri"
         );
         return Ok(());
     }
-    let status = cargo::rustup_cargo("nightly")
+    let mut command = cargo::rustup_cargo("nightly");
+    command
         .args(["miri", "test", "--package", "keyway-core", "--lib", "--"])
         .args(TESTS)
         // Comparisons with oracles go the same paths many times: minutes here, and nothing new.
@@ -24,8 +23,10 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         // A few cases of each property: miri is some hundred times slower.
         .env("PROPTEST_CASES", "4")
         // The tests leak on purpose, where only a `'static` value will do.
-        .env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks")
-        .status()
-        .map_err(|error| format!("cargo miri does not start: {error}"))?;
-    if status.success() { Ok(()) } else { Err("a test of keyway-core fails under miri".to_owned()) }
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks");
+    if cargo::succeeds(&mut command)? {
+        Ok(())
+    } else {
+        Err("a test of keyway-core fails under miri".to_owned())
+    }
 }

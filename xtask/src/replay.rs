@@ -9,15 +9,8 @@ use crate::{Failure, cargo};
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let here = env::current_dir().map_err(|error| format!("the working directory is gone: {error}"))?;
     let arguments = arguments.raw_args().map_err(|error| error.to_string())?;
-    let mut command = cargo::cargo();
-    command.args(["run", "--quiet", "--package", "keyway-tests", "--bin", "replay", "--"]);
-    command.args(arguments.map(|argument| absolute(&here, argument)));
-    let status = command.status().map_err(|error| format!("cargo does not start: {error}"))?;
-    if status.success() {
-        return Ok(());
-    }
-    // What was wrong stands there already; the status is what is left to say.
-    std::process::exit(1)
+    let arguments = arguments.map(|argument| absolute(&here, argument));
+    cargo::hand_over_to(cargo::program_of_tests("replay").args(arguments))
 }
 
 /// Files are named from where the task was started, and cargo runs in the root of the workspace.

@@ -2,17 +2,12 @@
 
 use std::fs;
 
-use crate::{Failure, cargo, conformance};
+use crate::{Failure, cargo, conformance, expect_no_more};
 
 /// Runs the task.
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    if let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
-        return Err(argument.unexpected().to_string());
-    }
-    let written = conformance::program()
-        .arg("--rules")
-        .output()
-        .map_err(|error| format!("cargo does not start: {error}"))?;
+pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    expect_no_more(arguments)?;
+    let written = cargo::output(conformance::program().arg("--rules"))?;
     if !written.status.success() {
         return Err(String::from_utf8_lossy(&written.stderr).into_owned());
     }

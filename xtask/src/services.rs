@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::{Failure, cargo};
+use crate::{Failure, cargo, expect_no_more};
 
 /// Debian packages by the program they bring, and the question that tells whether it is there.
 const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
@@ -14,11 +14,9 @@ const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
 ];
 
 /// Runs the task.
-pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    match arguments.next().map_err(|error| error.to_string())? {
-        None => install(),
-        Some(other) => Err(other.unexpected().to_string()),
-    }
+pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    expect_no_more(arguments)?;
+    install()
 }
 
 /// Installs what is missing: first the Debian packages, then, in the virtual environments that the
@@ -32,11 +30,11 @@ pub(crate) fn install() -> Result<(), Failure> {
         }
     }
     forget_failed_environments();
-    let installed = cargo::cargo()
-        .args(["run", "--quiet", "--package", "keyway-tests", "--bin", "install-python-packages"])
-        .status()
-        .map_err(|error| format!("cargo does not start: {error}"))?;
-    if installed.success() { Ok(()) } else { Err("the Python packages could not be installed".to_owned()) }
+    if cargo::succeeds(&mut cargo::program_of_tests("install-python-packages"))? {
+        Ok(())
+    } else {
+        Err("the Python packages could not be installed".to_owned())
+    }
 }
 
 fn install_debian_packages(packages: &[&str]) -> Result<(), Failure> {
@@ -56,12 +54,7 @@ fn install_debian_packages(packages: &[&str]) -> Result<(), Failure> {
             command.args(["--non-interactive", "apt-get"]);
             command
         };
-        let status = command
-            .args(&arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .status()
-            .map_err(|error| format!("apt-get does not start: {error}"))?;
-        if !status.success() {
+        if !cargo::succeeds(command.args(&arguments).env("DEBIAN_FRONTEND", "noninteractive"))? {
             return Err(format!(
                 "apt-get {} failed; as root, run: apt-get install {}",
                 arguments.join(" "),

@@ -7,14 +7,5 @@ use crate::{Failure, cargo};
 /// Runs the task.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let arguments = arguments.raw_args().map_err(|error| error.to_string())?;
-    let status = cargo::cargo()
-        .args(["run", "--quiet", "--package", "keyway-tests", "--bin", "torture", "--"])
-        .args(arguments)
-        .status()
-        .map_err(|error| format!("cargo does not start: {error}"))?;
-    if status.success() {
-        return Ok(());
-    }
-    // What was wrong stands there already; the status is what is left to say.
-    std::process::exit(1)
+    cargo::hand_over_to(cargo::program_of_tests("torture").args(arguments))
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use keyway_client::{Resolution, Secrets};
+use keyway_conformance::secrets::Interposed;
 use keyway_secrets::{SecretAddress, SecretName};
 
 use super::Trouble;
 use crate::{
     generic_store::GenericStore,
     measure::{Clock, Plan, compare, time},
-    peers::counting::CountingStore,
+    peers::counting::Reads,
     row::{Row, Target},
 };
 
@@ -69,8 +70,8 @@ fn list(
 /// Counted, not timed: the worst of a get under the policy that falls back, against one that
 /// does not.
 fn reads_of_a_fallback(area: &'static str) -> Result<Row, Trouble> {
-    let store = Arc::new(CountingStore::new(Arc::clone(GenericStore::in_memory()?.store())));
-    let client = Secrets::new(Arc::<CountingStore>::clone(&store)).in_environment("staging");
+    let store = Arc::new(Interposed::new(Arc::clone(GenericStore::in_memory()?.store()), Reads::default()));
+    let client = Secrets::new(Arc::<Interposed<Reads>>::clone(&store)).in_environment("staging");
     block_on(async {
         client.create_environment("staging", None).await?;
         client.create("both", "environment").await?;

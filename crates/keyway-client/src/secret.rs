@@ -49,10 +49,14 @@ impl ResolvedSecret {
     /// # Errors
     /// [`NotText`](Error::NotText) for bytes and structured values.
     pub fn into_text(self) -> Result<SecretString, Error> {
-        match self.value {
-            SecretValue::Text(text) => Ok(text),
-            other => Err(Error::NotText { address: self.header.address, kind: other.kind() }),
-        }
+        text_of(Secret { header: self.header, value: self.value })
+    }
+}
+
+pub(crate) fn text_of(secret: Secret) -> Result<SecretString, Error> {
+    match secret.value {
+        SecretValue::Text(text) => Ok(text),
+        other => Err(Error::NotText { address: secret.header.address, kind: other.kind() }),
     }
 }
 

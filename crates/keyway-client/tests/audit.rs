@@ -12,7 +12,7 @@ use keyway_client::{
     Access, Bundle, Change, Draft, Error, ErrorKind, Layer, Operation, Outcome, Resolution, SecretValue,
     Secrets,
 };
-use support::{Spy, Trick, wait};
+use support::{Spy, Trick, spy, wait};
 
 const NEEDLE: &str = "n33dle-in-a-haystack";
 
@@ -51,7 +51,7 @@ fn every_operation_is_reported_once() {
     use Outcome::{Done, Failed};
 
     wait(async {
-        let (client, seen) = recording(Spy::new().await);
+        let (client, seen) = recording(spy().await);
         let last = || {
             let mut seen = seen.lock().unwrap();
             assert_eq!(seen.len(), 1, "{seen:?}");
@@ -107,7 +107,7 @@ fn every_operation_is_reported_once() {
 #[test]
 fn a_dropped_future_is_reported_and_leaves_the_client_whole() {
     wait(async {
-        let spy = Spy::new().await;
+        let spy = spy().await;
         let (client, seen) = recording(Arc::clone(&spy));
         client.create("K", "v").await.unwrap();
         seen.lock().unwrap().clear();
@@ -132,7 +132,7 @@ fn a_dropped_future_is_reported_and_leaves_the_client_whole() {
 
 #[test]
 fn a_store_that_panics_is_reported_too() {
-    let spy = wait(Spy::new());
+    let spy = wait(spy());
     let (client, seen) = recording(Arc::clone(&spy));
     spy.next(Trick::Panic);
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait(client.get("K"))));
@@ -147,7 +147,7 @@ fn a_hook_that_panics_does_not_hurt_the_caller() {
     wait(async {
         let told = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&told);
-        let spy = Spy::new().await;
+        let spy = spy().await;
         let client = Secrets::builder(Arc::<Spy>::clone(&spy))
             .audit(move |_: &Access<'_>| {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -209,7 +209,7 @@ fn nothing_that_is_shown_holds_a_value() {
                 writeln!(shown.lock().unwrap(), "{error} {error:?} {detail} {:?}", error.http_body())
                     .unwrap();
             };
-            let spy = Spy::new().await;
+            let spy = spy().await;
             let (client, _) = recording(Arc::clone(&spy));
             show(&client);
             let draft = Draft::new(SecretValue::text(NEEDLE)).described("a description");

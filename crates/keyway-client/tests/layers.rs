@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use keyway_client::{Error, ExposeSecret, Layer, Resolution, Secrets};
 use proptest::prelude::*;
-use support::{Spy, wait};
+use support::{Spy, spy, wait};
 
 /// The environments that exist, and one that does not.
 const PLACES: [Option<&str>; 4] = [None, Some("prod"), Some("stg"), Some("PROD")];
@@ -172,7 +172,7 @@ proptest! {
 #[test]
 fn a_fallback_is_one_more_read_and_only_where_it_is_needed() {
     wait(async {
-        let spy = Spy::new().await;
+        let spy = spy().await;
         let client = Secrets::new(std::sync::Arc::<Spy>::clone(&spy));
         client.create_environment("prod", None).await.unwrap();
         let prod = client.in_environment("prod");
@@ -206,7 +206,7 @@ fn a_failure_in_either_layer_is_no_missing_secret() {
     use support::Trick;
 
     wait(async {
-        let spy = Spy::new().await;
+        let spy = spy().await;
         let client = Secrets::new(std::sync::Arc::<Spy>::clone(&spy));
         client.create_environment("prod", None).await.unwrap();
         client.create("A", "shared").await.unwrap();
@@ -221,7 +221,7 @@ fn a_failure_in_either_layer_is_no_missing_secret() {
 #[test]
 fn a_list_takes_few_bulk_reads() {
     wait(async {
-        let spy = Spy::new().await;
+        let spy = spy().await;
         let client = Secrets::new(std::sync::Arc::<Spy>::clone(&spy));
         for number in 0..1500 {
             client.create(&format!("key-{number}"), "v").await.unwrap();

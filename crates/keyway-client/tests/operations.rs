@@ -10,7 +10,7 @@ use keyway_client::{
     SecretValue, SecretVersion, Secrets,
 };
 use keyway_secrets::StoreError;
-use support::{Spy, Trick, wait};
+use support::{Spy, Trick, spy, wait};
 
 #[test]
 fn the_operations_of_the_seed() {
@@ -99,7 +99,7 @@ fn messages_name_key_and_environment() {
 #[test]
 fn rows_that_only_a_service_gives() {
     wait(async {
-        let spy = Spy::new().await;
+        let spy = spy().await;
         let client = Secrets::new(Arc::<Spy>::clone(&spy));
         client.create("K", "v").await.unwrap();
         for (class, code, status) in [

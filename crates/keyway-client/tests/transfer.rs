@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keyway_client::{Bundle, BundleError, Error, ExposeSecret, Resolution, SecretValue, Secrets};
 use keyway_secrets::{SecretAddress, SecretName, StoreError};
-use support::{Spy, Trick, wait};
+use support::{Spy, Trick, spy, wait};
 
 fn bundle(entries: &[(&str, &str)]) -> Bundle {
     let mut bundle = Bundle::new();
@@ -63,7 +63,7 @@ fn nothing_is_written_when_anything_is_not_acceptable() {
 #[test]
 fn an_interrupted_import_says_where_and_goes_on() {
     wait(async {
-        let spy = Spy::new().await;
+        let spy = spy().await;
         let client = Secrets::new(Arc::<Spy>::clone(&spy));
         let new = bundle(&[("A", "1"), ("B", "2")]);
         let name = SecretName::new("A").unwrap();

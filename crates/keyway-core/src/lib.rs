@@ -84,7 +84,7 @@
 //! | a plugin's configuration | [`configuration`] |
 //! | what a host lends to a plugin | [`Resources`] |
 //! | failures | [`ErrorKind`], [`PluginError`] |
-//! | secrets in memory | [`SecretValue`] |
+//! | secrets in memory | [`SecretValue`]; [`unescape_json`] reads them from JSON |
 //!
 //! # Features
 //!
@@ -105,7 +105,7 @@ mod wiped;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
-pub use configuration::read_configuration;
+pub use configuration::{NoConfiguration, read_configuration};
 pub use error::{ErrorKind, PluginError};
 pub use metadata::{
     Date, IncompatibleData, IncompatibleReason, MetadataError, MetadataField, PluginKind, PluginMetadata,
@@ -116,7 +116,9 @@ pub use registry::{
     RegistryBuilder, RegistryFault, RegistryFaults,
 };
 pub use resources::{MissingResource, Resources};
-pub use secret::{Integer, MediaKind, SecretValue, Structured, Table};
+pub use secret::{
+    Integer, JsonTextError, JsonTextFault, MediaKind, SecretValue, Structured, Table, unescape_json,
+};
 pub use version::Version;
 pub use version::grammar::{Expected, ParseError};
 pub use wiped::{Wipe, Wiped};

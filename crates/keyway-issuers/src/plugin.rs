@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, PluginMetadata, Resources, SystemClock};
+use keyway_core::{Clock, NoConfiguration, PluginMetadata, Resources, SystemClock};
 use serde_json::Value;
 
 use crate::{
@@ -24,12 +24,8 @@ pub trait IssuerPlugin: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Invalid`](IssuerError::Invalid) says which key is wrong and what was expected.
     fn check_configuration(&self, configuration: &Value) -> Result<(), IssuerError> {
-        #[derive(serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Empty {}
-
-        keyway_core::read_configuration::<Empty>(configuration)
-            .map(|Empty {}| ())
+        keyway_core::read_configuration::<NoConfiguration>(configuration)
+            .map(drop)
             .map_err(|error| IssuerError::invalid("the configuration of the plugin", error.to_string()))
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, PluginMetadata, Resources, SystemClock, Table, WrittenBy};
+use keyway_core::{Clock, NoConfiguration, PluginMetadata, Resources, SystemClock, Table, WrittenBy};
 use keyway_seal::KeyRing;
 use serde_json::Value;
 
@@ -23,12 +23,8 @@ pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which key is wrong and what was expected.
     fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError> {
-        #[derive(serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Empty {}
-
-        keyway_core::read_configuration::<Empty>(configuration)
-            .map(|Empty {}| ())
+        keyway_core::read_configuration::<NoConfiguration>(configuration)
+            .map(drop)
             .map_err(|error| StoreError::invalid("the configuration of the plugin", error.to_string()))
     }
 

@@ -180,9 +180,4 @@ impl Limits {
             && self.page_bytes >= other.page_bytes
             && self.page_records >= other.page_records
     }
-
-    /// Whether a record can have this key at all.
-    pub fn admit_key(&self, key: &[u8]) -> bool {
-        !key.is_empty() && key.len() <= self.key_bytes
-    }
 }

@@ -38,7 +38,7 @@
 //! | `client` | yes | [`client`]: what an application reads and writes secrets with |
 //! | `secrets` | yes | [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
 //! | `issuers` | yes | [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
-//! | `sqlite` | yes | the engine `Sqlite` in [`storage`] |
+//! | `sqlite` | yes | [`storage`] with the engine `Sqlite`; no contract and no engine of a host by itself |
 //! | `schemars` | no | JSON schemas of plugin configurations |
 //!
 //! Plugins are not among them: a host depends on the plugin crates that it lists.
@@ -57,10 +57,10 @@ pub use keyway_issuers as issuers;
 pub use keyway_seal as seal;
 #[cfg(feature = "secrets")]
 pub use keyway_secrets as secrets;
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "issuers", feature = "secrets", feature = "sqlite"))]
 pub use keyway_storage as storage;
 
 /// The code blocks of README.md, run as tests.
-#[cfg(all(doctest, feature = "sqlite"))]
+#[cfg(all(doctest, feature = "client", feature = "secrets"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Adapter, Class, Observed, Outcome, Vector};
+use super::{Adapter, Class, Input, Observed, Outcome, Vector};
 
 /// How a vector came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,33 @@ pub fn judge(adapter: &dyn Adapter, vector: &Vector) -> Verdict {
     if decisions.is_empty() { Verdict::Passed } else { Verdict::Decided(decisions) }
 }
 
+/// Replays an input that nobody recorded, so that only decisions say what must come out; gives
+/// the number of steps that they rule.
+///
+/// # Panics
+/// When one is not what a decision demands, or panicked itself.
+pub fn assert_rulings_hold(adapter: &dyn Adapter, input: &Input) -> usize {
+    let Observed(steps) = adapter.run(input);
+    let rulings = adapter.rulings(input);
+    assert_eq!(steps.len(), rulings.len(), "{}", input.value());
+    let mut ruled = 0;
+    for (step, ruling) in steps.iter().zip(rulings) {
+        assert_ne!(step.outcome, Outcome::Refused(Class::Panicked), "{}\n{}", step.what, input.value());
+        let Some(ruling) = ruling else { continue };
+        ruled += 1;
+        assert!(
+            ruling.required.admits(&step.outcome),
+            "{} demands {} of {}, which is {}\n{}",
+            ruling.decision,
+            ruling.required,
+            step.what,
+            step.outcome,
+            input.value()
+        );
+    }
+    ruled
+}
+
 fn failed(expected: &str, observed: &str) -> Verdict {
     Verdict::Failed { expected: expected.to_owned(), observed: observed.to_owned() }
 }
@@ -85,7 +112,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::replay::{Demand, Expected, Input, Ruling, UpstreamStep};
+    use crate::replay::{Demand, Expected, Ruling, UpstreamStep};
 
     /// Answers its input; refuses nothing; a decision demands what `ruling` says.
     struct Echo {

@@ -39,6 +39,6 @@ pub use adapter::{Adapter, Demand, Observed, Outcome, Ruling, Step, UpstreamStep
 pub use error_class::Class;
 pub use family::{Family, Form, Scope, families, scope_of};
 pub use golden::{decided_table, golden_path, vector_files};
-pub use judge::{Verdict, judge};
+pub use judge::{Verdict, assert_rulings_hold, judge};
 pub use report::{KindReport, Report, replay};
 pub use vector::{Expected, Input, UnreadableVectors, Vector, read, read_file};

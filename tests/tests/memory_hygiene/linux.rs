@@ -4,12 +4,14 @@
 //! wipe it. It puts it through a store, closes everything and waits. The parent reads all memory of
 //! the child, and finds the mark nowhere. What this does not show stands in SECURITY.md.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use keyway_client::{Bundle, ExposeSecret as _};
 use keyway_core::{Plugins, SecretValue, Structured, Table, plugins};
 use keyway_host::stores::Stores;
 use keyway_seal::{Key, KeyRing};
@@ -17,6 +19,7 @@ use keyway_secrets::{ListQuery, NewSecret, SecretAddress, SecretChange, SecretNa
 use keyway_storage::{Memory, Sqlite, Storage};
 use keyway_tests::services::Skip;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 const CASE: &str = "KEYWAY_HYGIENE_CASE";
 const FOLDER: &str = "KEYWAY_HYGIENE_FOLDER";
@@ -64,6 +67,8 @@ fn child() {
     match case.as_str() {
         "kept" => kept = Some(unmasked(&masked)),
         "dropped" => drop(std::hint::black_box(unmasked(&masked))),
+        "parsed" => parse_as_anybody_would(&masked),
+        "bundle" => write_and_read_bundles(&masked),
         case => {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
@@ -77,6 +82,43 @@ fn child() {
     out.flush().unwrap();
     let _ = std::io::stdin().read(&mut [0]);
     drop(std::hint::black_box(kept));
+}
+
+/// The needle twice, each time before what most formats have to escape.
+fn escaped(masked: &[u8]) -> String {
+    const ESCAPED: &str = "\"\\\n\u{1}\u{e9}'";
+
+    let mut text = String::with_capacity(2 * (masked.len() + ESCAPED.len()));
+    for _ in 0..2 {
+        text.extend(masked.iter().map(|byte| char::from(byte ^ MASK)));
+        text.push_str(ESCAPED);
+    }
+    text
+}
+
+/// Reads JSON into types that are wiped, with a parser that is not.
+fn parse_as_anybody_would(masked: &[u8]) {
+    let mut bundle = Bundle::new();
+    bundle.push("a", escaped(masked)).unwrap();
+    let json = bundle.to_json();
+    let read: BTreeMap<String, String> = serde_json::from_str(json.expose_secret()).unwrap();
+    drop(read.into_values().map(Zeroizing::new).collect::<Vec<_>>());
+}
+
+/// Out and in again, in each format, with escapes in all of them.
+fn write_and_read_bundles(masked: &[u8]) {
+    let mut bundle = Bundle::new();
+    bundle.push("a", escaped(masked)).unwrap();
+    assert!(Bundle::from_dotenv(bundle.to_dotenv().unwrap().expose_secret()).unwrap().same_as(&bundle));
+
+    let object = bundle.to_json();
+    let object = object.expose_secret();
+    assert!(Bundle::from_json(object).unwrap().same_as(&bundle));
+
+    let value = object.strip_prefix("{\n  \"a\": ").and_then(|rest| rest.strip_suffix("\n}\n")).unwrap();
+    let mut list = Zeroizing::new(String::with_capacity(object.len() + 20));
+    list.extend(["[{\"key\":\"a\",\"value\":", value, "}]"]);
+    assert!(Bundle::from_json(&list).unwrap().same_as(&bundle));
 }
 
 /// How many steps a case has.
@@ -111,14 +153,7 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
             SecretValue::Structured(Structured::Table(table))
         }
         // What has to be escaped takes other ways through the format of a file.
-        Some((_, "escaped")) => {
-            let mut text = String::with_capacity(2 * (masked.len() + "\"\\\n\u{1}\u{e9}'".len()));
-            for _ in 0..2 {
-                text.extend(masked.iter().map(|byte| char::from(byte ^ MASK)));
-                text.push_str("\"\\\n\u{1}\u{e9}'");
-            }
-            SecretValue::text(text)
-        }
+        Some((_, "escaped")) => SecretValue::text(escaped(masked)),
         // More than the first buffer that anybody would take.
         Some((_, "large")) => {
             let mut bytes = Vec::with_capacity(300 * masked.len());
@@ -186,7 +221,6 @@ fn start(case: &str, folder: &Path, masked: &[u8]) -> Waiting {
 }
 
 /// Where in the memory of a process parts of the needle are: the names of the mappings.
-///
 fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
     let maps = fs::read_to_string(format!("/proc/{process}/maps"))?;
     let mut memory = File::open(format!("/proc/{process}/mem"))?;
@@ -281,6 +315,11 @@ fn a_store_on_a_file_leaves_no_secret_in_memory() {
 }
 
 #[test]
+fn what_is_exported_and_imported_leaves_no_secret_in_memory() {
+    assert_nothing_left(&["bundle"]);
+}
+
+#[test]
 fn each_step_leaves_no_secret_in_memory() {
     let cases: Vec<String> = [
         "generic-memory",
@@ -312,7 +351,7 @@ fn a_part_is_found_wherever_it_lies() {
 /// The proof that the search finds something.
 #[test]
 fn what_is_kept_or_not_wiped_is_found() {
-    for case in ["kept", "dropped"] {
+    for case in ["kept", "dropped", "parsed"] {
         if let Some(found) = left_over(case) {
             assert!(!found.is_empty(), "{case}");
         }

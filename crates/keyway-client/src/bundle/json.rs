@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use keyway_core::unescape_json;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::error::Category;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{Bundle, BundleError};
@@ -47,151 +48,82 @@ fn push_text(into: &mut String, text: &str) {
     into.push('"');
 }
 
-pub(super) fn read(text: &str) -> Result<Bundle, BundleError> {
-    let entries: Entries = serde_json::from_str(text).map_err(|error| match error.classify() {
-        Category::Data => BundleError::Shape("the file has another shape"),
-        _ => BundleError::NotJson { line: error.line(), column: error.column() },
-    })?;
+/// Takes the text apart without reading it: `serde_json` resolves escapes in a buffer that it does
+/// not wipe. So values stay as they are written, slices of `file`, until [`text_of`] reads them.
+pub(super) fn read(file: &str) -> Result<Bundle, BundleError> {
+    let whole: &RawValue = serde_json::from_str(file)
+        .map_err(|error| BundleError::NotJson { line: error.line(), column: error.column() })?;
     let mut bundle = Bundle::new();
-    for Entry { key, value } in entries.0 {
-        let Some(key) = key else { return Err(BundleError::Shape("an entry has no key")) };
-        match value {
-            Some(Text::Secret(value)) => bundle.push(&key, value)?,
-            Some(Text::Other) | None => {
-                return Err(BundleError::NotTextInJson { key: key.escape_debug().to_string() });
+    if whole.get().starts_with('{') {
+        for (key, value) in members(whole)? {
+            push(&mut bundle, file, Some(key), Some(value))?;
+        }
+        return Ok(bundle);
+    }
+    let list: Vec<&RawValue> = serde_json::from_str(whole.get()).map_err(|_| ANOTHER_SHAPE)?;
+    for entry in list {
+        let (mut key, mut value) = (None, None);
+        for (name, field) in members(entry)? {
+            match text_of(name, file)?.as_ref().map(|name| name.as_str()) {
+                Some("key") => key = Some(field),
+                Some("value") => value = Some(field),
+                _ => {}
             }
         }
+        push(&mut bundle, file, key, value)?;
     }
     Ok(bundle)
 }
 
-/// Every entry, duplicates too: a map would drop them.
-struct Entries(Vec<Entry>);
+const ANOTHER_SHAPE: BundleError = BundleError::Shape("the file has another shape");
 
-struct Entry {
-    key: Option<String>,
-    value: Option<Text>,
+fn push(
+    bundle: &mut Bundle,
+    file: &str,
+    key: Option<&RawValue>,
+    value: Option<&RawValue>,
+) -> Result<(), BundleError> {
+    let text = |raw: Option<&RawValue>| raw.map_or(Ok(None), |raw| text_of(raw, file));
+    let key = text(key)?.ok_or(BundleError::Shape("an entry has no key"))?;
+    let value =
+        text(value)?.ok_or_else(|| BundleError::NotTextInJson { key: key.escape_debug().to_string() })?;
+    // Copied: a text that is taken over may be moved, and nobody wipes the place that it leaves.
+    bundle.push(&key, value.as_str())
 }
 
-/// A text, or something else that is skipped.
-enum Text {
-    Secret(SecretString),
-    Other,
+/// The text that a value is; `None` when it is none.
+fn text_of(value: &RawValue, file: &str) -> Result<Option<Zeroizing<String>>, BundleError> {
+    let raw = value.get();
+    let Some(inside) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Ok(None);
+    };
+    unescape_json(inside).map(Some).map_err(|error| {
+        let before = &file[..inside.as_ptr().addr() - file.as_ptr().addr() + error.at];
+        let line_begins = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = before.matches('\n').count() + 1;
+        BundleError::NotJson { line, column: before.len() - line_begins + 1 }
+    })
 }
 
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Whole;
+/// Names and values of an object, duplicates too: a map would drop them.
+fn members(object: &RawValue) -> Result<Vec<(&RawValue, &RawValue)>, BundleError> {
+    struct Members;
 
-        impl<'de> Visitor<'de> for Whole {
-            type Value = Entries;
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(&'de RawValue, &'de RawValue)>;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object or a list")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-                let mut entries = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, Text>()? {
-                    entries.push(Entry { key: Some(key), value: Some(value) });
-                }
-                Ok(Entries(entries))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = list.next_element()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
         }
 
-        deserializer.deserialize_any(Whole)
-    }
-}
-
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Entry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with `key` and `value`")
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                members.push(member);
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
-                let mut entry = Entry { key: None, value: None };
-                while let Some(name) = map.next_key::<String>()? {
-                    match name.as_str() {
-                        "key" => {
-                            entry.key = match map.next_value()? {
-                                Text::Secret(key) => Some(key.expose_secret().to_owned()),
-                                Text::Other => None,
-                            };
-                        }
-                        "value" => entry.value = Some(map.next_value()?),
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(entry)
-            }
+            Ok(members)
         }
-
-        deserializer.deserialize_map(Fields)
     }
-}
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Text;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text::Secret(text.into()))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Text, E> {
-                Ok(Text::Other)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Text, E> {
-                Ok(Text::Other)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Text, E> {
-                Ok(Text::Other)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
-                Ok(Text::Other)
-            }
-
-            fn visit_unit<E>(self) -> Result<Text, E> {
-                Ok(Text::Other)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Text::Other)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Text::Other)
-            }
-        }
-
-        deserializer.deserialize_any(Any)
-    }
+    serde_json::Deserializer::from_str(object.get()).deserialize_map(Members).map_err(|_| ANOTHER_SHAPE)
 }

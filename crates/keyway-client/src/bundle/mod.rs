@@ -16,9 +16,8 @@ pub use error::BundleError;
 /// Keys and their texts, each key once, sorted by key: what is exported to or imported from
 /// dotenv or JSON.
 ///
-/// What it holds and what it writes is zeroized on drop; the text that it reads is the
-/// caller's. A value in JSON with escapes in it passes through a buffer of the JSON parser,
-/// which is not zeroized.
+/// What it holds and what it writes is zeroized on drop, and so is what it makes while it
+/// reads; the text that it reads is the caller's.
 ///
 /// ```
 /// use keyway_client::{Bundle, ExposeSecret};

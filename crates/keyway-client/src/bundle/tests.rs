@@ -123,7 +123,7 @@ fn json_of_both_shapes() {
     let object = Bundle::from_json("{\"B\": \"2\", \"A\": \"\\u00e9\\n\"}").unwrap();
     assert_eq!(object.get("A").unwrap().expose_secret(), "é\n");
     let list = Bundle::from_json(
-        r#"[{"object": "secret", "key": "A", "value": "é\n", "id": 1, "data": {"key": "X"}}, {"value": "2", "key": "B"}]"#,
+        r#"[{"object": "secret", "\u006bey": "A", "value": "é\n", "id": 1, "data": {"key": "X"}}, {"value": "2", "key": "B"}]"#,
     );
     assert!(list.unwrap().same_as(&object));
     for (text, expected) in [
@@ -139,6 +139,9 @@ fn json_of_both_shapes() {
         ("[{\"value\": \"A\"}]", BundleError::Shape("an entry has no key")),
         ("[1]", BundleError::Shape("the file has another shape")),
         ("\"A\"", BundleError::Shape("the file has another shape")),
+        ("{\n\"A\": \"\",\n \"é\": \"x\\ud800\"}", BundleError::NotJson { line: 3, column: 10 }),
+        ("{\"\\udc00\": \"\"}", BundleError::NotJson { line: 1, column: 3 }),
+        ("{\"A\": \"\\x\"}", BundleError::NotJson { line: 1, column: 9 }),
     ] {
         assert_eq!(Bundle::from_json(text).unwrap_err(), expected, "{text}");
     }

@@ -9,8 +9,8 @@ use secrecy::SecretString;
 
 use super::Secrets;
 use crate::audit::Call;
-use crate::secret::layer_of;
-use crate::{Error, Layer, ListedName, Operation, ResolvedSecret, SecretValue};
+use crate::secret::{layer_of, text_of};
+use crate::{Error, Layer, ListedName, Operation, ResolvedSecret};
 
 /// How many secrets are asked for at a time. A store may give fewer.
 const PAGE: usize = 1000;
@@ -69,7 +69,7 @@ impl Secrets {
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn get_required(&self, key: &str) -> Result<SecretString, Error> {
-        self.resolve(Operation::Get, key, text).await
+        self.resolve(Operation::Get, key, text_of).await
     }
 
     /// A secret with its header and the layer that gave it; `None` when it is not there.
@@ -193,42 +193,35 @@ impl Secrets {
     }
 
     pub(super) async fn secrets_here(&self) -> Result<Vec<ResolvedSecret>, Error> {
-        let mut found = Vec::new();
-        self.read(self.layer()?, true, |listed| {
-            found.push(with_value(listed)?);
-            Ok(())
-        })
-        .await?;
-        if self.falls_back() {
-            let own = found.len();
-            let hidden: HashSet<_> = found.iter().map(|secret| secret.header.address.name.clone()).collect();
-            self.read(EnvironmentFilter::Shared, true, |listed| {
-                if own == 0 || !hidden.contains(&listed.header.address.name) {
-                    found.push(with_value(listed)?);
-                }
-                Ok(())
-            })
-            .await?;
-        }
-        Ok(found)
+        self.listed_here(true, with_value, |secret| &secret.header.address.name).await
     }
 
     async fn names_here(&self) -> Result<Vec<ListedName>, Error> {
-        let mut found = Vec::new();
-        let name = |listed: ListedSecret| ListedName {
-            layer: layer_of(&listed.header),
-            name: listed.header.address.name,
+        let name = |listed: ListedSecret| {
+            Ok(ListedName { layer: layer_of(&listed.header), name: listed.header.address.name })
         };
-        self.read(self.layer()?, false, |listed| {
-            found.push(name(listed));
+        self.listed_here(false, name, |listed| &listed.name).await
+    }
+
+    /// The rule of [`resolve`](Self::resolve) for all secrets at once: those of the layer that the
+    /// client stands in, then, where the policy says so, the shared ones that these do not hide.
+    async fn listed_here<T: Send>(
+        &self,
+        with_values: bool,
+        take: fn(ListedSecret) -> Result<T, Error>,
+        name_of: fn(&T) -> &SecretName,
+    ) -> Result<Vec<T>, Error> {
+        let mut found = Vec::new();
+        self.read(self.layer()?, with_values, |listed| {
+            found.push(take(listed)?);
             Ok(())
         })
         .await?;
         if self.falls_back() {
-            let hidden: HashSet<_> = found.iter().map(|listed| listed.name.clone()).collect();
-            self.read(EnvironmentFilter::Shared, false, |listed| {
+            let hidden: HashSet<_> = found.iter().map(|own| name_of(own).clone()).collect();
+            self.read(EnvironmentFilter::Shared, with_values, |listed| {
                 if !hidden.contains(&listed.header.address.name) {
-                    found.push(name(listed));
+                    found.push(take(listed)?);
                 }
                 Ok(())
             })
@@ -266,13 +259,6 @@ fn with_value(listed: ListedSecret) -> Result<ResolvedSecret, Error> {
             operation: "list",
             violation: "it was asked for values, and left one out".to_owned(),
         })),
-    }
-}
-
-fn text(secret: Secret) -> Result<SecretString, Error> {
-    match secret.value {
-        SecretValue::Text(text) => Ok(text),
-        other => Err(Error::NotText { address: secret.header.address, kind: other.kind() }),
     }
 }
 

@@ -84,7 +84,9 @@ pub fn program_output(output: &str, lines_to_skip: usize) -> Result<&str, Remote
 }
 
 /// Reads a program's answer in JSON. `T` chooses where values go: use types that zeroize
-/// what they hold for secrets.
+/// what they hold for secrets. A text with escapes passes through a buffer of `serde_json`, which
+/// does not zeroize it; [`keyway_core::unescape_json`] does, for a text that is taken as it is
+/// written.
 ///
 /// # Errors
 /// [`Protocol`](RemoteClass::Protocol) when the output is not one JSON object, or not one of

@@ -28,10 +28,7 @@ impl IssuerSubject {
         let plugin = ConfiguredProcess(configuration.clone());
         let mut subject = Self::of_plugin(name.into(), Arc::new(plugin), metadata_of_the_kit());
         subject.executable = Some(executable);
-        subject.profile = match configuration.profile {
-            keyway_process::ProfileChoice::Strict => keyway_issuers::wire::Profile::Strict,
-            keyway_process::ProfileChoice::Lenient => keyway_issuers::wire::Profile::Lenient,
-        };
+        subject.profile = configuration.profile.into();
         subject.options = keyway_issuers::wire::WireOptions::new(&configuration.watts_version);
         Ok(subject)
     }

@@ -1,147 +1,150 @@
-//! A store between a client and the plugin: it counts, gives way, makes pages short, and fails
-//! when told to.
+//! A store in front of another store.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use keyway_core::{Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
-    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress,
-    SecretChange, SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
+    ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange,
+    SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
 };
 
-use super::lent_storage::let_others_run;
-
-/// A call that a client made of its store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    Get(SecretAddress),
-    List { of: EnvironmentFilter, with_values: bool },
-    Write(SecretAddress),
-    Environments,
-    Other,
+/// What is asked of a store, as far as who stands in front of it may know. It never holds a value.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Call<'a> {
+    /// [`SecretStore::written_by`].
+    WrittenBy,
+    /// [`SecretStore::initialize`].
+    Initialize,
+    /// [`SecretStore::rotate`].
+    Rotate,
+    /// [`SecretStore::create`].
+    Create(&'a SecretAddress),
+    /// [`SecretStore::destroy`].
+    Destroy(&'a SecretAddress),
+    /// [`SecretStore::get`].
+    Get(&'a SecretAddress),
+    /// [`SecretStore::modify`].
+    Modify(&'a SecretAddress),
+    /// [`SecretStore::list`].
+    List(&'a ListQuery),
+    /// [`SecretStore::configure`].
+    Configure,
+    /// [`SecretStore::info`].
+    Info,
+    /// [`SecretStore::marked_for_delete`].
+    MarkedForDelete,
+    /// [`SecretStore::list_environments`].
+    ListEnvironments,
+    /// [`SecretStore::retrieve_environment`].
+    RetrieveEnvironment(&'a EnvironmentName),
+    /// [`SecretStore::create_environment`].
+    CreateEnvironment(&'a EnvironmentName),
+    /// [`SecretStore::modify_environment`].
+    ModifyEnvironment(&'a EnvironmentName),
 }
 
-/// How the store is to fail.
-struct Failure {
-    /// How many calls still succeed.
-    left: usize,
-    /// Whether the calls after the first that failed reach the plugin again.
-    once: bool,
-    error: Arc<dyn Fn() -> StoreError + Send + Sync>,
+/// What stands in front of a store: it sees every call, and may count it, delay it, or fail it.
+#[async_trait]
+pub trait Interposition: fmt::Debug + Send + Sync {
+    /// Is asked before the store is. To make the store late or hang, it waits.
+    ///
+    /// # Errors
+    /// What the caller gets in place of the store's answer; the store is not asked then.
+    ///
+    /// # Cancel safety
+    /// It is dropped with the call that it precedes.
+    async fn before(&self, call: Call<'_>) -> Result<(), StoreError>;
+
+    /// How many entries a page may have of which a caller asked for `limit`: a store may always
+    /// give fewer.
+    fn page_limit(&self, limit: usize) -> usize {
+        limit
+    }
+
+    /// A page of secrets on its way from the store to the caller.
+    fn listed(&self, page: SecretPage) -> SecretPage {
+        page
+    }
 }
 
-/// What was asked, and what is to happen.
-#[derive(Default)]
-struct Orders {
-    asked: Vec<Asked>,
-    failing: Option<Failure>,
-}
-
-/// The plugin's store under the kit's control.
-pub(super) struct Interposed {
+/// A store with an [`Interposition`] in front of it; for tests of what uses stores. It
+/// dereferences to the interposition.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// use keyway_conformance::secrets::{Call, Interposed, Interposition};
+/// use keyway_secrets::{SecretStore, StoreError, async_trait};
+///
+/// /// Counts the reads of single secrets.
+/// #[derive(Debug, Default)]
+/// struct Reads(AtomicU32);
+///
+/// #[async_trait]
+/// impl Interposition for Reads {
+///     async fn before(&self, call: Call<'_>) -> Result<(), StoreError> {
+///         if let Call::Get(_) = call {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// fn counted(store: Arc<dyn SecretStore>) -> Arc<Interposed<Reads>> {
+///     Arc::new(Interposed::new(store, Reads::default()))
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Interposed<I> {
     store: Arc<dyn SecretStore>,
-    orders: Mutex<Orders>,
-    page: AtomicUsize,
+    interposition: I,
 }
 
-impl std::fmt::Debug for Interposed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.store.fmt(f)
+impl<I: Interposition> Interposed<I> {
+    /// Puts an interposition in front of a store.
+    pub fn new(store: Arc<dyn SecretStore>, interposition: I) -> Self {
+        Self { store, interposition }
     }
 }
 
-impl Interposed {
-    pub(super) fn new(store: Arc<dyn SecretStore>) -> Arc<Self> {
-        Arc::new(Self { store, orders: Mutex::default(), page: AtomicUsize::new(usize::MAX) })
-    }
+impl<I> Deref for Interposed<I> {
+    type Target = I;
 
-    /// What was asked since this was called last.
-    pub(super) fn asked(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.orders().asked)
-    }
-
-    /// Makes pages hold so many at most: a store may always give fewer than were asked for.
-    pub(super) fn short_pages(&self, page: usize) {
-        self.page.store(page, Ordering::SeqCst);
-    }
-
-    /// Lets all calls after `left` more answer this.
-    pub(super) fn fail_after(&self, left: usize, error: impl Fn() -> StoreError + Send + Sync + 'static) {
-        self.orders().failing = Some(Failure { left, once: false, error: Arc::new(error) });
-    }
-
-    /// Lets the one call after `left` more answer this.
-    pub(super) fn fail_once_after(
-        &self,
-        left: usize,
-        error: impl Fn() -> StoreError + Send + Sync + 'static,
-    ) {
-        self.orders().failing = Some(Failure { left, once: true, error: Arc::new(error) });
-    }
-
-    /// Lets all calls reach the plugin again.
-    pub(super) fn recover(&self) {
-        self.orders().failing = None;
-    }
-
-    fn orders(&self) -> MutexGuard<'_, Orders> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes a call, gives way so that the caller can be dropped or overtaken here, and fails
-    /// if that was ordered.
-    async fn admit(&self, asked: Asked) -> Result<(), StoreError> {
-        let failing = {
-            let mut orders = self.orders();
-            orders.asked.push(asked);
-            match &mut orders.failing {
-                Some(failure) if failure.left > 0 => {
-                    failure.left -= 1;
-                    None
-                }
-                Some(failure) => {
-                    let error = Arc::clone(&failure.error);
-                    if failure.once {
-                        orders.failing = None;
-                    }
-                    Some(error)
-                }
-                None => None,
-            }
-        };
-        let_others_run().await;
-        failing.map_or(Ok(()), |error| Err(error()))
-    }
-
-    fn limit(&self, limit: usize) -> usize {
-        limit.min(self.page.load(Ordering::SeqCst))
+    fn deref(&self) -> &I {
+        &self.interposition
     }
 }
 
 #[async_trait]
-impl SecretStore for Interposed {
+impl<I: Interposition> SecretStore for Interposed<I> {
     fn capabilities(&self) -> Capabilities {
         self.store.capabilities()
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        self.before(Call::WrittenBy).await?;
         self.store.written_by().await
     }
 
     async fn initialize(&self) -> Result<(), StoreError> {
+        self.before(Call::Initialize).await?;
         self.store.initialize().await
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        self.before(Call::Rotate).await?;
         self.store.rotate(new, listener).await
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        self.admit(Asked::Write(secret.address.clone())).await?;
+        self.before(Call::Create(&secret.address)).await?;
         self.store.create(secret).await
     }
 
@@ -150,12 +153,12 @@ impl SecretStore for Interposed {
         address: &SecretAddress,
         expected: Option<SecretVersion>,
     ) -> Result<(), StoreError> {
-        self.admit(Asked::Write(address.clone())).await?;
+        self.before(Call::Destroy(address)).await?;
         self.store.destroy(address, expected).await
     }
 
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
-        self.admit(Asked::Get(address.clone())).await?;
+        self.before(Call::Get(address)).await?;
         self.store.get(address).await
     }
 
@@ -164,26 +167,28 @@ impl SecretStore for Interposed {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        self.admit(Asked::Write(address.clone())).await?;
+        self.before(Call::Modify(address)).await?;
         self.store.modify(address, change).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        self.admit(Asked::List { of: query.environment.clone(), with_values: query.with_values }).await?;
-        self.store.list(&query.clone().limit(self.limit(query.limit))).await
+        self.before(Call::List(query)).await?;
+        let page = self.store.list(&query.clone().limit(self.page_limit(query.limit))).await?;
+        Ok(self.listed(page))
     }
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
-        self.admit(Asked::Other).await?;
+        self.before(Call::Configure).await?;
         self.store.configure(request).await
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
-        self.admit(Asked::Other).await?;
+        self.before(Call::Info).await?;
         self.store.info().await
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        self.before(Call::MarkedForDelete).await?;
         self.store.marked_for_delete().await
     }
 
@@ -192,17 +197,17 @@ impl SecretStore for Interposed {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<EnvironmentPage, StoreError> {
-        self.admit(Asked::Environments).await?;
-        self.store.list_environments(after, self.limit(limit)).await
+        self.before(Call::ListEnvironments).await?;
+        self.store.list_environments(after, self.page_limit(limit)).await
     }
 
     async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
-        self.admit(Asked::Environments).await?;
+        self.before(Call::RetrieveEnvironment(name)).await?;
         self.store.retrieve_environment(name).await
     }
 
     async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
-        self.admit(Asked::Environments).await?;
+        self.before(Call::CreateEnvironment(&environment.name)).await?;
         self.store.create_environment(environment).await
     }
 
@@ -211,7 +216,7 @@ impl SecretStore for Interposed {
         name: &EnvironmentName,
         change: EnvironmentChange,
     ) -> Result<Environment, StoreError> {
-        self.admit(Asked::Environments).await?;
+        self.before(Call::ModifyEnvironment(name)).await?;
         self.store.modify_environment(name, change).await
     }
 }

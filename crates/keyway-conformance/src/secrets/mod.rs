@@ -21,6 +21,7 @@ mod interposed;
 mod lent_storage;
 pub mod mutants;
 mod operations;
+mod orders;
 mod picture;
 mod place;
 mod polls;
@@ -36,6 +37,7 @@ mod tests;
 
 pub use clauses::CLAUSES;
 pub use generation_example::GenerationExample;
+pub use interposed::{Call, Interposed, Interposition};
 pub use reference::{minimal, reference, strange};
 pub use subject::SecretStoreSubject;
 

@@ -12,6 +12,7 @@ use super::client::{
     Standing,
 };
 use super::interposed::Interposed;
+use super::orders::Orders;
 use super::place::Place;
 use super::recorded::Recorded;
 use super::samples::text;
@@ -23,7 +24,7 @@ pub(super) struct Scene<'a> {
     pub(super) place: Place<'a>,
     /// A handle that goes past the client, to prepare and to look.
     pub(super) store: Recorded<'a>,
-    pub(super) between: Arc<Interposed>,
+    pub(super) between: Arc<Interposed<Orders>>,
     /// Stands among the shared secrets, and resolves exactly.
     pub(super) client: Client<'a>,
     accessed: Arc<Mutex<Vec<Accessed>>>,
@@ -43,7 +44,7 @@ impl<'a> Scene<'a> {
         store: Recorded<'a>,
         place: Place<'a>,
     ) -> Result<Self, Broken> {
-        let between = Interposed::new(Arc::clone(place.open()?.inner()));
+        let between = Arc::new(Interposed::new(Arc::clone(place.open()?.inner()), Orders::default()));
         let accessed = Arc::new(Mutex::new(Vec::new()));
         let client = Client::new(trial, Arc::clone(&between) as Arc<dyn SecretStore>, Some(hook(&accessed)));
         Ok(Self { place, store, between, client, accessed })

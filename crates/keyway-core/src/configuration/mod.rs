@@ -41,6 +41,12 @@ pub fn read_configuration<T: DeserializeOwned>(value: &Value) -> Result<T, Confi
     T::deserialize(reader::Reader::new(value)).map_err(|failure| failure.explain(value))
 }
 
+/// The configuration of a plugin that has none: an object without keys is all that is accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct NoConfiguration {}
+
 /// The JSON schema of a plugin's configuration, for hosts that show or check it.
 #[cfg(feature = "schemars")]
 pub fn configuration_schema<T: schemars::JsonSchema>() -> Value {

@@ -135,13 +135,10 @@ fn a_missing_key_and_a_wrong_type_say_where() {
 
 #[test]
 fn a_list_is_no_structure() {
-    #[derive(Debug, serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Empty {}
-
-    read_configuration::<Empty>(&json!({})).unwrap();
+    read_configuration::<NoConfiguration>(&json!({})).unwrap();
+    assert!(read_configuration::<NoConfiguration>(&json!({ "a": 1 })).is_err());
     for value in [json!([]), json!(null), json!("")] {
-        let error = read_configuration::<Empty>(&value).unwrap_err();
+        let error = read_configuration::<NoConfiguration>(&value).unwrap_err();
         assert!(matches!(error.problem(), ConfigurationProblem::WrongType { .. }), "{error}");
     }
 }

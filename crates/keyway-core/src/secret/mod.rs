@@ -1,8 +1,10 @@
 //! Secret values: bytes with a media kind, never printed, zeroized on drop (decision C14).
 
 mod json;
+mod json_text;
 mod structured;
 mod value;
 
+pub use json_text::{JsonTextError, JsonTextFault, unescape_json};
 pub use structured::{Integer, Structured, Table};
 pub use value::{MediaKind, SecretValue};

@@ -1,8 +1,11 @@
 //! JSON values as this contract needs them: integers of any size, secret texts, a reader
 //! that says no.
 
+mod error;
 mod plain;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;
@@ -12,8 +15,9 @@ use keyway_core::Integer;
 
 use crate::SecretText;
 
-pub use read::{Duplicates, JsonError, JsonFault, Reader, Trailing};
-pub(crate) use write::{Writer, estimate, estimate_object, write_object, write_value};
+pub use error::{JsonError, JsonFault};
+pub use read::{Duplicates, Reader, Trailing};
+pub(crate) use write::{Writer, estimate, estimate_object, write_object};
 
 /// The named values of a JSON object, ordered by the bytes of their names.
 pub type JsonObject = BTreeMap<String, Json>;

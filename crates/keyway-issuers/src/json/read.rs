@@ -2,10 +2,9 @@
 //! names, and numbers that do not fit (decision W2); and because a value must not be left
 //! behind in memory when it is copied.
 
-use std::fmt;
+use keyway_core::{Integer, JsonTextFault, unescape_json};
 
-use keyway_core::Integer;
-
+use super::error::{JsonError, JsonFault};
 use super::plain::before_end;
 use super::{Float, Json, JsonObject};
 use keyway_core::Wiped;
@@ -91,79 +90,6 @@ impl Reader {
         }
         Ok(value)
     }
-}
-
-/// Why a text is not the JSON that was expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonError {
-    /// The byte where it shows.
-    pub at: usize,
-    /// What is wrong there.
-    pub fault: JsonFault,
-    /// For a duplicate: the name. It comes from outside, and `Display` does not show it.
-    pub(crate) name: Option<Box<str>>,
-}
-
-impl JsonError {
-    fn new(at: usize, fault: JsonFault) -> Self {
-        Self { at, fault, name: None }
-    }
-}
-
-impl fmt::Display for JsonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (at byte {})", self.fault, self.at)
-    }
-}
-
-impl std::error::Error for JsonError {}
-
-/// What can be wrong with a JSON text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JsonFault {
-    /// There is nothing, or white space only.
-    #[error("there is nothing: print one JSON object")]
-    Empty,
-    /// The text ends within a value.
-    #[error("the JSON text breaks off")]
-    Truncated,
-    /// A byte that has no place there.
-    #[error("this is not JSON")]
-    Syntax,
-    /// A byte order mark.
-    #[error("a byte order mark: leave it out")]
-    ByteOrderMark,
-    /// A text that is not UTF-8.
-    #[error("a text is not UTF-8")]
-    NotUtf8,
-    /// Half of a surrogate pair.
-    #[error("a \\u escape is half of a surrogate pair")]
-    LoneSurrogate,
-    /// A raw control character within a text.
-    #[error("a control character is not escaped")]
-    Control,
-    /// An object has a name twice.
-    #[error("an object has the same name twice")]
-    Duplicate,
-    /// A float beyond what 64 bits can hold.
-    #[error("a number is too large")]
-    NumberTooLarge,
-    /// Something behind the value.
-    #[error("there is more behind the object: print one JSON object and nothing else")]
-    Trailing,
-    /// Arrays and objects lie too deep in each other.
-    #[error("more than {limit} arrays and objects lie in each other")]
-    TooDeep {
-        /// The deepest allowed.
-        limit: usize,
-    },
-    /// The text is too long.
-    #[error("the text has more than {limit} bytes")]
-    TooLarge {
-        /// The most bytes allowed.
-        limit: usize,
-    },
 }
 
 struct Cursor<'a> {
@@ -345,7 +271,16 @@ impl Cursor<'_> {
         if !escaped {
             return Ok(Wiped::new(raw.to_owned()));
         }
-        unescape(raw, start)
+        match unescape_json(raw) {
+            Ok(mut text) => Ok(Wiped::new(std::mem::take(&mut *text))),
+            Err(error) => {
+                let fault = match error.fault {
+                    JsonTextFault::NoEscape => JsonFault::Syntax,
+                    JsonTextFault::LoneSurrogate => JsonFault::LoneSurrogate,
+                };
+                Err(JsonError::new(start + error.at, fault))
+            }
+        }
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
@@ -395,248 +330,4 @@ impl Cursor<'_> {
 
 const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
-/// Resolves the escapes of `raw`, the inside of a text that begins at byte `start`.
-fn unescape(raw: &str, start: usize) -> Result<Wiped<String>, JsonError> {
-    // No escape is shorter than what it stands for.
-    let mut text = Wiped::new(String::with_capacity(raw.len()));
-    let mut at = 0;
-    while let Some(length) = raw[at..].find('\\') {
-        text.push_str(&raw[at..at + length]);
-        at += length;
-        let escape = raw.as_bytes().get(at + 1).copied().unwrap_or_default();
-        at += 2;
-        text.push(match escape {
-            b'"' => '"',
-            b'\\' => '\\',
-            b'/' => '/',
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let first = unit(raw, at).ok_or_else(|| JsonError::new(start + at - 2, JsonFault::Syntax))?;
-                let lone = || JsonError::new(start + at - 2, JsonFault::LoneSurrogate);
-                let mut units = [first, 0];
-                let mut used = 1;
-                if (0xd800..0xdc00).contains(&first) && raw[at + 4..].starts_with("\\u") {
-                    units[1] = unit(raw, at + 6).ok_or_else(lone)?;
-                    used = 2;
-                }
-                let character = char::decode_utf16(units.into_iter().take(used)).next();
-                let character = character.and_then(Result::ok).ok_or_else(lone)?;
-                at += if used == 2 { 10 } else { 4 };
-                character
-            }
-            _ => return Err(JsonError::new(start + at - 2, JsonFault::Syntax)),
-        });
-    }
-    text.push_str(&raw[at..]);
-    Ok(text)
-}
-
-/// The four hexadecimal digits at `at`.
-fn unit(raw: &str, at: usize) -> Option<u16> {
-    let digits = raw.as_bytes().get(at..at + 4)?;
-    digits.iter().try_fold(0, |sum: u16, digit| {
-        let value = char::from(*digit).to_digit(16)?;
-        Some(sum << 4 | u16::try_from(value).ok()?)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn fault(text: &[u8]) -> (usize, JsonFault) {
-        let error = Reader::STRICT.read(text).unwrap_err();
-        (error.at, error.fault)
-    }
-
-    #[test]
-    fn faults_are_told_apart_and_placed() {
-        use JsonFault as F;
-        for (text, at, expected) in [
-            (&b""[..], 0, F::Empty),
-            (b" \n\t", 3, F::Empty),
-            (b"{\"a\":", 5, F::Truncated),
-            (b"{\"a", 3, F::Truncated),
-            (b"\"a\\", 3, F::Truncated),
-            (b"nul", 3, F::Truncated),
-            (b"nulL", 3, F::Syntax),
-            (b"True", 0, F::Syntax),
-            (b"{'a':1}", 1, F::Syntax),
-            (b"{\"a\":1,}", 7, F::Syntax),
-            (b"[1,]", 3, F::Syntax),
-            (b"[1 2]", 3, F::Syntax),
-            (b"{\"a\" 1}", 5, F::Syntax),
-            (b"{\"a\":/*c*/1}", 5, F::Syntax),
-            (b"NaN", 0, F::Syntax),
-            (b"012", 1, F::Syntax),
-            (b"-", 1, F::Truncated),
-            (b"1.", 2, F::Truncated),
-            (b"1e+", 3, F::Truncated),
-            (b".5", 0, F::Syntax),
-            (b"+1", 0, F::Syntax),
-            (b"1e999", 0, F::NumberTooLarge),
-            (b"\xef\xbb\xbf{}", 0, F::ByteOrderMark),
-            (b"\xff\xfe{}", 0, F::ByteOrderMark),
-            (b"\"a\xc3(\"", 2, F::NotUtf8),
-            (b"\"\xed\xa0\x80\"", 1, F::NotUtf8),
-            (b"\"a\nb\"", 2, F::Control),
-            (b"\"\\x\"", 1, F::Syntax),
-            (b"\"\\u12g4\"", 1, F::Syntax),
-            (b"\"\\u12\"", 1, F::Syntax),
-            (b"\"a\\ud800b\"", 2, F::LoneSurrogate),
-            (b"\"\\udc00\"", 1, F::LoneSurrogate),
-            (b"\"\\ud800\\ud800\"", 1, F::LoneSurrogate),
-            (b"\"\\ud800\\n\"", 1, F::LoneSurrogate),
-            (b"{\"a\":1,\"\\u0061\":2}", 7, F::Duplicate),
-            (b"{\"a\":{\"b\":1,\"b\":1}}", 12, F::Duplicate),
-            (b"{} x", 3, F::Trailing),
-            (b"{}{}", 2, F::Trailing),
-            (b"{}}", 2, F::Trailing),
-            (b"{}\0", 2, F::Trailing),
-        ] {
-            assert_eq!(fault(text), (at, expected), "{}", String::from_utf8_lossy(text));
-        }
-    }
-
-    #[test]
-    fn depth_and_size_are_bounded() {
-        let nested = |depth: usize| [b"[".repeat(depth), b"]".repeat(depth)].concat();
-        assert!(Reader::STRICT.read(&nested(Reader::MAX_DEPTH)).is_ok());
-        let limit = Reader::MAX_DEPTH;
-        assert_eq!(fault(&nested(limit + 1)), (limit, JsonFault::TooDeep { limit }));
-        assert_eq!(fault(&b"[".repeat(100_000)).1, JsonFault::TooDeep { limit });
-        // Neighbours do not add up.
-        let wide = format!("[{}[]]", "[],{},".repeat(200));
-        assert!(Reader::STRICT.read(wide.as_bytes()).is_ok());
-        let limit = Reader::MAX_BYTES;
-        assert_eq!(fault(&b" ".repeat(limit + 1)).1, JsonFault::TooLarge { limit });
-    }
-
-    #[test]
-    fn leniently_the_first_duplicate_counts_and_the_rest_is_not_looked_at() {
-        let Json::Object(entries) = Reader::LENIENT.read(b" {\"a\":\"1\",\"a\":\"2\"} \xff{").unwrap() else {
-            panic!("an object")
-        };
-        assert_eq!(entries.get("a").and_then(Json::as_text), Some("1"));
-        // What stands before the end is still checked.
-        assert!(Reader::LENIENT.read(b"{\"a\":1,\"a\":tru}").is_err());
-        assert!(Reader::LENIENT.read(b"\"a\\ud800b\"").is_err());
-    }
-
-    #[test]
-    fn numbers_keep_any_size_and_have_one_spelling() {
-        let read = |text: &str| Reader::STRICT.read(text.as_bytes()).unwrap();
-        let large = "9".repeat(400);
-        assert_eq!(*read(&large).to_ascii(), large);
-        assert_eq!(*read("-0").to_ascii(), *"0");
-        assert_eq!(read("1e3"), Json::Float(Float::new(1000.0).unwrap()));
-        assert!(Float::new(f64::NAN).is_none() && Float::new(f64::INFINITY).is_none());
-    }
-
-    #[test]
-    fn errors_and_debug_show_no_value() {
-        let error = Reader::STRICT.read(b"{\"needle\":\"needle\",\"needle\":1}").unwrap_err();
-        assert!(!error.to_string().contains("needle"), "{error}");
-        let shown = format!("{:?}", Reader::STRICT.read(b"[\"needle\", 4242, {\"needle\": 1.5}]").unwrap());
-        assert!(!shown.contains("needle") && !shown.contains("4242"), "{shown}");
-    }
-
-    /// JSON texts, mostly right ones, with some bytes changed.
-    fn texts() -> impl Strategy<Value = Vec<u8>> {
-        let pieces = prop::sample::select(vec![
-            "{",
-            "}",
-            "[",
-            "]",
-            ",",
-            ":",
-            "\"a\"",
-            "\"b\"",
-            "\"",
-            "\\",
-            "\\u00e9",
-            "\\ud83d\\udd11",
-            "\\udc00",
-            "true",
-            "null",
-            "0",
-            "-1",
-            "1.5",
-            "2E-3",
-            "1e",
-            " ",
-            "\n",
-            "\u{e9}",
-            "\t",
-            "01",
-        ]);
-        prop_oneof![
-            prop::collection::vec(pieces, 0..20).prop_map(|pieces| pieces.concat().into_bytes()),
-            crate::wire::tests::json().prop_map(|json| json.to_ascii().as_bytes().to_vec()),
-        ]
-    }
-
-    /// Whether they are the same, apart from the last digits of floats, where `serde_json` is
-    /// not exact.
-    fn nearly(one: &Json, other: &Json) -> bool {
-        match (one, other) {
-            (Json::Float(a), Json::Float(b)) => (a.get() - b.get()).abs() <= a.get().abs() * 1e-14,
-            (Json::Array(a), Json::Array(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| nearly(a, b))
-            }
-            (Json::Object(a), Json::Object(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|((n, a), (m, b))| n == m && nearly(a, b))
-            }
-            _ => one == other,
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1000))]
-
-        /// `serde_json` is the oracle: it accepts the same, except duplicates and depth.
-        #[test]
-        fn it_reads_what_serde_json_reads(text in texts()) {
-            let ours = Reader { duplicates: Duplicates::FirstCounts, ..Reader::STRICT }.read(&text);
-            match (ours, serde_json::from_slice::<serde_json::Value>(&text)) {
-                (Ok(ours), Ok(theirs)) => {
-                    if Reader::STRICT.read(&text).is_ok() {
-                        // Integers beyond 64 bits are where they differ by design.
-                        let bounded = Json::from(theirs);
-                        if !text.windows(19).any(|digits| digits.iter().all(u8::is_ascii_digit)) {
-                            prop_assert!(nearly(&ours, &bounded));
-                        }
-                    }
-                }
-                (Err(_), Err(_)) => {}
-                (ours, theirs) => prop_assert!(false, "ours {ours:?}, theirs {theirs:?}"),
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic_and_errors_point_into_them(bytes: Vec<u8>) {
-            for reader in [Reader::STRICT, Reader::LENIENT] {
-                if let Err(error) = reader.read(&bytes) {
-                    prop_assert!(error.at <= bytes.len());
-                }
-            }
-        }
-
-        #[test]
-        fn what_is_written_is_read(json in crate::wire::tests::json()) {
-            let text = json.to_ascii();
-            prop_assert!(text.is_ascii());
-            prop_assert!(Reader::STRICT.read(text.as_bytes()).unwrap() == json);
-        }
-    }
 }

@@ -122,7 +122,7 @@ impl Writer {
 }
 
 /// Writes a value.
-pub(crate) fn write_value(writer: &mut Writer, value: &Json) {
+fn write_value(writer: &mut Writer, value: &Json) {
     match value {
         Json::Null => writer.raw("null"),
         Json::Boolean(true) => writer.raw("true"),

@@ -104,10 +104,11 @@
 //! The store itself is [`SealedStore`], and any plugin can open one. What differs from plugin to
 //! plugin is the [`StoreSettings`]: which there are, which values they let in, and whether
 //! the store makes values by them. `generic` is one such plugin, `keyway-passdb` another; each reads
-//! its own stores only (decision C4). A crate that does so links this one, and so the plugin `generic`
-//! too.
+//! its own stores only (decision C4). A crate that does so depends on this one without its default
+//! features: then a host that links it is not offered `generic`, which it did not ask for.
 //!
 //! # Features
+//! `plugin`: the plugin `generic`. On by default.
 //! `schemars`: the JSON schema of [`GenericConfiguration`]. Off by default.
 
 mod bytes;
@@ -118,21 +119,25 @@ mod environments;
 mod handle;
 mod header;
 mod layout;
+#[cfg(feature = "plugin")]
 mod plugin;
 mod record;
 mod rotation;
 mod sealed_note;
 mod sealed_settings;
 mod secrets;
+#[cfg(feature = "plugin")]
 mod settings;
 mod storage_error;
 mod store;
 mod structured_codec;
 
+#[cfg(feature = "plugin")]
 pub use plugin::{GenericConfiguration, GenericPlugin};
 pub use sealed_settings::StoreSettings;
 pub use store::SealedStore;
 
+#[cfg(feature = "plugin")]
 keyway_core::register! {
     keyway_secrets::SecretStores {
         id: "generic",

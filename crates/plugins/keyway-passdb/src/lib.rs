@@ -78,7 +78,7 @@
 //! # Where it lies, and what else holds
 //! It is the store of [`keyway_generic`] with other settings: see there for the layout, for keys
 //! and rotation, for what is hidden and what is not. The length of a password shows at rest, to
-//! 16 bytes. Linking this crate links the plugin `generic` too. Passwords are drawn by [`keyway_passwords`].
+//! 16 bytes. Linking this crate does not offer the plugin `generic`. Passwords are drawn by [`keyway_passwords`].
 //!
 //! The files of Convection's PassDB plugin are opened by `convection-passdb`, of the crate
 //! `keyway-convection`.

@@ -98,6 +98,24 @@ pub enum ProfileChoice {
     Lenient,
 }
 
+impl From<ProfileChoice> for Profile {
+    fn from(choice: ProfileChoice) -> Self {
+        match choice {
+            ProfileChoice::Strict => Self::Strict,
+            ProfileChoice::Lenient => Self::Lenient,
+        }
+    }
+}
+
+impl From<Profile> for ProfileChoice {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Strict => Self::Strict,
+            Profile::Lenient => Self::Lenient,
+        }
+    }
+}
+
 mod defaults {
     use std::num::{NonZeroU64, NonZeroUsize};
 
@@ -169,13 +187,6 @@ impl ProcessConfiguration {
             AlphabetChoice::UrlSafe => Alphabet::UrlSafe,
             AlphabetChoice::Standard => Alphabet::Standard,
         })
-    }
-
-    pub(crate) const fn profile(&self) -> Profile {
-        match self.profile {
-            ProfileChoice::Strict => Profile::Strict,
-            ProfileChoice::Lenient => Profile::Lenient,
-        }
     }
 }
 

@@ -43,7 +43,7 @@ impl ProcessIssuer {
         Ok(Self {
             runner: Runner::new(program, environment, configuration.limits(), configuration.parallel),
             options: configuration.wire_options(),
-            profile: configuration.profile(),
+            profile: configuration.profile.into(),
             allow_argv: configuration.allow_argv,
             idempotent: configuration.idempotent,
             features: Mutex::new(None),

@@ -10,6 +10,7 @@ mod encode;
 mod parameter;
 mod params_valid;
 mod plugin_input;
+mod profiles;
 mod race;
 mod request;
 mod revoke;

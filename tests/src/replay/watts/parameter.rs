@@ -8,7 +8,7 @@ use keyway_issuers::{
     Action, Capabilities, ConfigurationValue, CredentialRequest, Description, Features, Issuer, IssuerError,
     Json, Outcome as Answered, Revocation, async_trait,
 };
-use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
+use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
 
 use super::desk::{self, Desk};
@@ -65,10 +65,7 @@ fn program(run: &Run, profile: Profile) -> Result<ProcessIssuer, Class> {
         keyway_issuers::wire::Ended::Status(status) => format!(r#"printf %s "$0"; exit {}"#, status & 255),
     };
     configuration.arguments = vec!["-c".to_owned(), script, run.printed.clone()];
-    configuration.profile = match profile {
-        Profile::Strict => ProfileChoice::Strict,
-        Profile::Lenient => ProfileChoice::Lenient,
-    };
+    configuration.profile = profile.into();
     ProcessIssuer::new(&configuration).map_err(|_| Class::Invalid)
 }
 

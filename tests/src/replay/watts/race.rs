@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::desk::{self, Desk};
 use super::script::{Run, Script};
-use super::told;
+use super::{profiles, told};
 use crate::replay::oracle::watts::Answer;
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
@@ -146,21 +146,11 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
 
 impl Adapter for Race {
     fn run(&self, input: &Input) -> Observed {
-        let mut observed = Vec::new();
-        for profile in [Profile::Lenient, Profile::Strict] {
-            let [ended, stored] = desk::run(replay(input, profile))
-                .unwrap_or_else(|class| [Outcome::Refused(class), Outcome::Refused(class)]);
-            observed.push((format!("{}: how they end", profile.word()), ended));
-            observed.push((format!("{}: the grants", profile.word()), stored));
-        }
-        Observed::steps(observed)
+        profiles::observed(["how they end", "the grants"], |profile| replay(input, profile))
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        [Profile::Lenient, Profile::Strict]
-            .into_iter()
-            .flat_map(|profile| rulings_for(input, profile))
-            .collect()
+        profiles::rulings(|profile| rulings_for(input, profile))
     }
 
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {

@@ -6,13 +6,13 @@ use keyway_host::grants::{GrantOutcome, SameState, Service};
 use keyway_issuers::wire::Profile;
 use keyway_issuers::{Capabilities, Description, Revocation, async_trait};
 use keyway_issuers::{Context, CredentialRequest, Issuer, IssuerError, Outcome as Answered};
-use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
+use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
 
 use super::desk::{self, Desk};
 use super::script::{Run, Script, filling, hangs};
-use super::told;
 use super::wire::is_large;
+use super::{profiles, told};
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::oracle::watts::gate::{Fit, Sets};
 use crate::replay::oracle::watts::{Answer, Reading};
@@ -110,10 +110,7 @@ async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
         Some(command) => {
             let mut configuration = ProcessConfiguration::new(command);
             configuration.allow_argv = true;
-            configuration.profile = match profile {
-                Profile::Strict => ProfileChoice::Strict,
-                Profile::Lenient => ProfileChoice::Lenient,
-            };
+            configuration.profile = profile.into();
             Arc::new(Named { description, program: ProcessIssuer::new(&configuration) })
         }
     };
@@ -310,21 +307,11 @@ fn demanded_records(host: &Value) -> Result<Demand, String> {
 
 impl Adapter for Request {
     fn run(&self, input: &Input) -> Observed {
-        let mut observed = Vec::new();
-        for profile in [Profile::Lenient, Profile::Strict] {
-            let [answer, records] = desk::run(steps(input, profile))
-                .unwrap_or_else(|class| [Outcome::Refused(class), Outcome::Refused(class)]);
-            observed.push((format!("{}: the answer", profile.word()), answer));
-            observed.push((format!("{}: the records", profile.word()), records));
-        }
-        Observed::steps(observed)
+        profiles::observed(["the answer", "the records"], |profile| steps(input, profile))
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        [Profile::Lenient, Profile::Strict]
-            .into_iter()
-            .flat_map(|profile| rulings_for(input, profile))
-            .collect()
+        profiles::rulings(|profile| rulings_for(input, profile))
     }
 
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::desk::{self, Desk};
 use super::request::{has_no_token, only};
 use super::script::{Run, Script, hangs};
-use super::told;
+use super::{profiles, told};
 use crate::replay::oracle::watts::answer::{Printed, revocation};
 use crate::replay::oracle::watts::{Answer, Reading};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
@@ -75,21 +75,11 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
 
 impl Adapter for Revoke {
     fn run(&self, input: &Input) -> Observed {
-        let mut observed = Vec::new();
-        for profile in [Profile::Lenient, Profile::Strict] {
-            let [answer, records] = desk::run(steps(input, profile))
-                .unwrap_or_else(|class| [Outcome::Refused(class), Outcome::Refused(class)]);
-            observed.push((format!("{}: the answer", profile.word()), answer));
-            observed.push((format!("{}: the records", profile.word()), records));
-        }
-        Observed::steps(observed)
+        profiles::observed(["the answer", "the records"], |profile| steps(input, profile))
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        [Profile::Lenient, Profile::Strict]
-            .into_iter()
-            .flat_map(|profile| rulings_for(input, profile))
-            .collect()
+        profiles::rulings(|profile| rulings_for(input, profile))
     }
 
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {

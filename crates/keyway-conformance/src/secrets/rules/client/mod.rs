@@ -8,6 +8,7 @@ mod errors;
 mod lists;
 mod resolution;
 mod threads;
+mod timeline;
 mod traces;
 mod transfer;
 mod world;

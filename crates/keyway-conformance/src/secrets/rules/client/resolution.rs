@@ -7,7 +7,7 @@ use super::world::{DEFAULT, POLICIES, World, gives, gives_nothing};
 use super::{Checked, SecretTrial};
 use crate::ensure;
 use crate::secrets::client::Missing;
-use crate::secrets::interposed::Asked;
+use crate::secrets::orders::Asked;
 use crate::secrets::refusal::Answer;
 use crate::secrets::samples::{at, at_in, new_environment};
 use crate::secrets::scene::{Client, ClientAnswer, Scene};

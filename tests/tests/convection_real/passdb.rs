@@ -1,80 +1,12 @@
-//! Store files go both ways between Keyway and Convection's own PassDB plugin, passwords and
-//! settings too.
-
-use std::path::PathBuf;
-use std::sync::Arc;
+//! The plugin `convection-passdb` and Convection's PassDB plugin: passwords and settings too.
 
 use futures_executor::block_on;
 use keyway_core::{ErrorKind, PluginError as _, SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
-use keyway_secrets::core::{Plugins, plugins};
-use keyway_secrets::{
-    Configure, ListQuery, NewSecret, Opening, Recipe, SecretAddress, SecretChange, SecretName, SecretStore,
-    SecretStores, StoreError, StoreName,
-};
-use keyway_tests::services::{self, OrSkip as _};
+use keyway_secrets::{Configure, ListQuery, NewSecret, Recipe, SecretChange, SecretStore, StoreError};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-const PLUGINS: Plugins = plugins! { keyway_convection };
-
-/// Throw-away keys, as many as Convection has.
-const OLD: [&str; 5] = [
-    "h6t5m4sfcek0UQoEhfu37A8kmJ_2awT4oUfNfct1sVU=",
-    "ptRxCnGIAfjcm7Mi16GQGP0jre1vWKEvZgqVh8c8ES0=",
-    "tS5STt1yt6sZk1FRmMNtCazp0gwwfMtjwnDmvHDlS0A=",
-    "uHMSXAyY69rz6hj1pN1v48JQB1W9TcEYitSVMQIzQsQ=",
-    "smDI1SWW3zXGWZ5bbrIc4Z_nJm7ZLG-Ji-cSdoMEF7s=",
-];
-const NEW: [&str; 2] =
-    ["HhojZjG_594t4SI7kjERbXTubMyAuV4USkiA0o6lFwY=", "0X4NYWnWnsXLP9iJ-pSmyJS9xvoMOPZYgu13uV_kNLc="];
-
-/// A folder with a store in it that both sides can open.
-struct Shared {
-    root: TempDir,
-    plugin: services::ConvectionPlugin,
-}
-
-impl Shared {
-    /// `None` after saying so when there is no Python to compare with.
-    fn new(what: &str) -> Option<Self> {
-        let plugin = services::ConvectionPlugin::new("passdb").or_skip(what)?;
-        Some(Self { root: tempfile::tempdir().unwrap(), plugin })
-    }
-
-    fn file(&self) -> PathBuf {
-        self.root.path().join("passdb/shared")
-    }
-
-    /// A handle of ours, new each time.
-    fn here(&self, keys: &[&str]) -> Arc<dyn SecretStore> {
-        self.here_with_settings(keys, None)
-    }
-
-    /// The same, with settings for a new store.
-    fn here_with_settings(&self, keys: &[&str], settings: Option<&Value>) -> Arc<dyn SecretStore> {
-        let registry = PLUGINS.registry().unwrap();
-        let plugin = registry.get::<SecretStores>("convection-passdb").unwrap();
-        let keys = KeyRing::parse(keys.iter().copied()).unwrap();
-        let opening = Opening::new(StoreName::new("shared").unwrap(), plugin.metadata().clone(), keys)
-            .with_configuration(json!({ "directory": self.root.path(), "settings": settings }));
-        plugin.open(&opening).unwrap()
-    }
-
-    /// What a new handle of the real plugin answers to these steps.
-    fn there(&self, keys: &[&str], steps: &[Value]) -> Vec<Value> {
-        self.plugin.answers(self.root.path(), "shared", keys, None, steps)
-    }
-
-    /// The same, of a handle that is given settings, as for a new store.
-    fn there_with(&self, config: &Value, steps: &[Value]) -> Vec<Value> {
-        self.plugin.answers(self.root.path(), "shared", &OLD, Some(config), steps)
-    }
-}
-
-fn at(name: &str) -> SecretAddress {
-    SecretAddress::shared(SecretName::new(name).unwrap())
-}
+use crate::shared::{NEW, OLD, Shared, at, opened_by};
 
 fn get(store: &dyn SecretStore, name: &str) -> String {
     block_on(store.get(&at(name))).unwrap().value.expose_text().unwrap().to_owned()
@@ -114,7 +46,7 @@ fn ok(answers: &[Value]) {
 
 #[test]
 fn what_python_writes_opens_here() {
-    let Some(shared) = Shared::new("store files that Convection's PassDB plugin writes") else { return };
+    let Some(shared) = Shared::passdb("store files that Convection's PassDB plugin writes") else { return };
     let answers = shared.there_with(
         &json!({ "default": { "length": 12, "letters": "digits" } }),
         &[
@@ -151,7 +83,7 @@ fn what_python_writes_opens_here() {
 
 #[test]
 fn what_is_written_here_opens_in_python() {
-    let Some(shared) = Shared::new("PassDB files that Keyway writes") else { return };
+    let Some(shared) = Shared::passdb("PassDB files that Keyway writes") else { return };
     let store = shared.here(&OLD);
     block_on(store.initialize()).unwrap();
     let given = "\0\u{1}\t\r\n\u{7f}\"\\ ''' # [x] = ünïcödé 😀";
@@ -193,7 +125,8 @@ fn what_is_written_here_opens_in_python() {
 
 #[test]
 fn both_sides_take_turns() {
-    let Some(shared) = Shared::new("PassDB files that Convection's plugin and Keyway write in turns") else {
+    let Some(shared) = Shared::passdb("PassDB files that Convection's plugin and Keyway write in turns")
+    else {
         return;
     };
     ok(&shared.there(&OLD, &[json!(["initialize"]), json!(["create", "a", null])]));
@@ -231,9 +164,9 @@ fn both_sides_take_turns() {
 
 #[test]
 fn settings_that_are_written_here_are_pythons_too_and_hold_from_the_first_password_on() {
-    let Some(shared) = Shared::new("settings of PassDB files") else { return };
+    let Some(shared) = Shared::passdb("settings of PassDB files") else { return };
     let first = json!({ "default": { "length": 14, "letters": "ascii_letters" } });
-    let store = shared.here_with_settings(&OLD, Some(&first));
+    let store = shared.here_with_settings(&OLD, &first);
     block_on(store.initialize()).unwrap();
     let is_of_first =
         |password: &str| password.len() == 14 && password.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -283,7 +216,7 @@ fn settings_that_are_written_here_are_pythons_too_and_hold_from_the_first_passwo
 
 #[test]
 fn a_file_with_a_length_that_no_password_has_opens_and_makes_none() {
-    let Some(shared) = Shared::new("PassDB files with odd lengths") else { return };
+    let Some(shared) = Shared::passdb("PassDB files with odd lengths") else { return };
     for (length, name) in [(0, "zero"), (-3, "negative"), (5, "short"), (2000, "long")] {
         let _ = std::fs::remove_file(shared.file());
         let config = json!({ "default": { "length": length } });
@@ -307,7 +240,9 @@ fn a_file_with_a_length_that_no_password_has_opens_and_makes_none() {
 
 #[test]
 fn after_a_rotation_here_python_reads_with_the_new_keys_alone() {
-    let Some(shared) = Shared::new("rotation of PassDB files, read by Convection's plugin") else { return };
+    let Some(shared) = Shared::passdb("rotation of PassDB files, read by Convection's plugin") else {
+        return;
+    };
     let config = json!({ "default": { "length": 11, "letters": "digits" } });
     let answers = shared
         .there_with(&config, &[json!(["initialize"]), json!(["create", "a", null]), json!(["get", "a"])]);
@@ -333,16 +268,9 @@ fn after_a_rotation_here_python_reads_with_the_new_keys_alone() {
 
 #[test]
 fn the_files_of_the_two_plugins_are_told_apart() {
-    let Some(shared) = Shared::new("PassDB files and Generic files") else { return };
+    let Some(shared) = Shared::passdb("PassDB files and Generic files") else { return };
     ok(&shared.there(&OLD, &[json!(["initialize"])]));
-    let registry = PLUGINS.registry().unwrap();
-    let generic = registry.get::<SecretStores>("convection-generic").unwrap();
-    let opening = Opening::new(
-        StoreName::new("shared").unwrap(),
-        generic.metadata().clone(),
-        KeyRing::parse(OLD).unwrap(),
-    )
-    .with_configuration(json!({ "path": shared.file() }));
-    let error = block_on(generic.open(&opening).unwrap().info()).unwrap_err();
+    let generic = opened_by("convection-generic", &OLD, json!({ "path": shared.file() }));
+    let error = block_on(generic.info()).unwrap_err();
     assert!(matches!(error, StoreError::Incompatible(_)), "{error}");
 }

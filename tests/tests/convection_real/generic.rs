@@ -1,76 +1,13 @@
-//! Store files go both ways between Keyway and Convection's own Generic plugin.
-
-use std::path::PathBuf;
-use std::sync::Arc;
+//! The plugin `convection-generic` and Convection's Generic plugin.
 
 use futures_executor::block_on;
-use keyway_convection::ConvectionPlugin;
 use keyway_core::{Integer, SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
-use keyway_secrets::core::{Plugins, plugins};
-use keyway_secrets::{
-    Configure, ListQuery, NewSecret, Opening, SecretAddress, SecretChange, SecretName, SecretStore,
-    SecretStorePlugin as _, SecretStores, StoreError, StoreName,
-};
-use keyway_tests::services::{self, OrSkip as _};
+use keyway_secrets::{Configure, ListQuery, NewSecret, SecretChange, SecretStore, StoreError};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-const PLUGINS: Plugins = plugins! { keyway_convection };
-
-/// Throw-away keys: `old` has five as Convection has them.
-const OLD: [&str; 5] = [
-    "h6t5m4sfcek0UQoEhfu37A8kmJ_2awT4oUfNfct1sVU=",
-    "ptRxCnGIAfjcm7Mi16GQGP0jre1vWKEvZgqVh8c8ES0=",
-    "tS5STt1yt6sZk1FRmMNtCazp0gwwfMtjwnDmvHDlS0A=",
-    "uHMSXAyY69rz6hj1pN1v48JQB1W9TcEYitSVMQIzQsQ=",
-    "smDI1SWW3zXGWZ5bbrIc4Z_nJm7ZLG-Ji-cSdoMEF7s=",
-];
-const NEW: [&str; 2] =
-    ["HhojZjG_594t4SI7kjERbXTubMyAuV4USkiA0o6lFwY=", "0X4NYWnWnsXLP9iJ-pSmyJS9xvoMOPZYgu13uV_kNLc="];
-
-/// A folder with a store in it that both sides can open.
-struct Shared {
-    root: TempDir,
-    plugin: services::ConvectionPlugin,
-}
-
-impl Shared {
-    /// `None` after saying so when there is no Python to compare with.
-    fn new(what: &str) -> Option<Self> {
-        let plugin = services::ConvectionPlugin::new("generic").or_skip(what)?;
-        Some(Self { root: tempfile::tempdir().unwrap(), plugin })
-    }
-
-    fn file(&self) -> PathBuf {
-        self.root.path().join("secrets/shared")
-    }
-
-    /// A handle of ours.
-    fn here(&self, keys: &[&str]) -> Arc<dyn SecretStore> {
-        let registry = PLUGINS.registry().unwrap();
-        let metadata = registry.get::<SecretStores>("convection-generic").unwrap().metadata().clone();
-        let keys = KeyRing::parse(keys.iter().copied()).unwrap();
-        let opening = Opening::new(StoreName::new("shared").unwrap(), metadata, keys)
-            .with_configuration(json!({ "directory": self.root.path() }));
-        ConvectionPlugin.open(&opening).unwrap()
-    }
-
-    /// What the real plugin answers to these steps.
-    fn there(&self, keys: &[&str], steps: &[Value]) -> Vec<Value> {
-        self.plugin.answers(self.root.path(), "shared", keys, None, steps)
-    }
-
-    /// What the real plugin lists, and the value of each.
-    fn all_there(&self, keys: &[&str], names: &[&str]) -> (Vec<String>, Vec<Value>) {
-        let mut steps = vec![json!(["list"])];
-        steps.extend(names.iter().map(|name| json!(["get", name])));
-        let mut answers = self.there(keys, &steps);
-        let list = serde_json::from_value(answers.remove(0)["ok"].take()).unwrap();
-        (list, answers)
-    }
-}
+use crate::shared::{NEW, OLD, Shared, at};
 
 /// One value of each type and of each extreme that Python can have too.
 fn values() -> Vec<(&'static str, Structured)> {
@@ -143,10 +80,6 @@ fn typed(value: &Structured) -> Value {
     }
 }
 
-fn at(name: &str) -> SecretAddress {
-    SecretAddress::shared(SecretName::new(name).unwrap())
-}
-
 fn create(store: &dyn SecretStore, name: &str, value: Structured) {
     block_on(store.create(NewSecret::new(at(name), SecretValue::Structured(value)))).unwrap();
 }
@@ -169,7 +102,7 @@ fn all_here(store: &dyn SecretStore) -> Vec<(String, Value)> {
 
 #[test]
 fn what_python_writes_opens_here() {
-    let Some(shared) = Shared::new("store files that Convection's plugin writes") else { return };
+    let Some(shared) = Shared::generic("store files that Convection's plugin writes") else { return };
     let values = values();
     let mut steps = vec![json!(["initialize"])];
     steps.extend(values.iter().map(|(name, value)| json!(["create", name, typed(value)])));
@@ -198,7 +131,7 @@ fn what_python_writes_opens_here() {
 
 #[test]
 fn what_is_written_here_opens_in_python() {
-    let Some(shared) = Shared::new("store files that Keyway writes") else { return };
+    let Some(shared) = Shared::generic("store files that Keyway writes") else { return };
     let store = shared.here(&OLD);
     block_on(store.initialize()).unwrap();
     let values = values();
@@ -215,7 +148,8 @@ fn what_is_written_here_opens_in_python() {
 
 #[test]
 fn both_sides_take_turns() {
-    let Some(shared) = Shared::new("store files that Convection's plugin and Keyway write in turns") else {
+    let Some(shared) = Shared::generic("store files that Convection's plugin and Keyway write in turns")
+    else {
         return;
     };
     let text = |text: &str| typed(&Structured::text(text));
@@ -249,7 +183,9 @@ fn both_sides_take_turns() {
 
 #[test]
 fn after_a_rotation_here_python_reads_with_the_new_keys_alone() {
-    let Some(shared) = Shared::new("rotation of store files, read by Convection's plugin") else { return };
+    let Some(shared) = Shared::generic("rotation of store files, read by Convection's plugin") else {
+        return;
+    };
     shared.there(&OLD, &[json!(["initialize"]), json!(["create", "a", { "integer": "7" }])]);
     let keys = KeyRing::parse(NEW).unwrap();
     block_on(shared.here(&OLD).rotate(&keys, &|_| {})).unwrap();

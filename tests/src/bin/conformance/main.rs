@@ -3,38 +3,21 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
-use std::path::{Path, PathBuf};
+mod candidates;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
-use keyway_conformance::metadata::RegisteredPlugin;
 use keyway_conformance::secrets::mutants::MutantOptions;
-use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
-use keyway_conformance::storage::StorageSubject;
 use keyway_conformance::{
     Candidate, Format, Matrix, MatrixRow, Report, RunOptions, front, issuers, metadata, secrets, storage,
 };
-use keyway_core::{Plugins, Registry, Table, plugins};
-use keyway_issuers::State;
-use keyway_process::{ProcessConfiguration, ProfileChoice};
-use keyway_ssh::CertificateAuthorityKey;
-use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
+use keyway_issuers::wire::Profile;
+use keyway_process::ProfileChoice;
 use keyway_tests::rules_page;
 use lexopt::ValueExt as _;
-use serde_json::json;
-
-/// Everything that is linked.
-const PLUGINS: Plugins =
-    plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh };
-
-/// The issuer that this program is when it is run as an executable under test.
-const EXECUTABLE: Plugins = plugins! { keyway_tests::echo_issuer };
-
-/// The environment variable that makes this program that executable.
-const AS_EXECUTABLE: &str = "KEYWAY_CONFORMANCE_EXECUTABLE";
 
 const USAGE: &str = "\
 Usage: cargo xtask conformance [OPTIONS]
@@ -94,9 +77,8 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    if std::env::var_os(AS_EXECUTABLE).is_some() {
-        let nothing = json!({});
-        return keyway_executable::run(|| Ok(keyway_executable::open(&EXECUTABLE, Some("echo"), nothing)?));
+    if let Some(ended) = candidates::run_as_executable() {
+        return ended;
     }
     let outcome = options().and_then(|options| match options {
         None => {
@@ -153,11 +135,10 @@ fn read_options() -> Result<Option<Options>, lexopt::Error> {
             lexopt::Arg::Long("exec") => options.executable = Some(arguments.value()?.into()),
             lexopt::Arg::Long("argument") => options.arguments.push(arguments.value()?.string()?),
             lexopt::Arg::Long("profile") => {
-                options.profile = match arguments.value()?.string()?.as_str() {
-                    "strict" => ProfileChoice::Strict,
-                    "lenient" => ProfileChoice::Lenient,
-                    name => return Err(format!("there is no profile {name:?}: strict or lenient").into()),
-                };
+                let name = arguments.value()?.string()?;
+                options.profile = Profile::of_word(&name)
+                    .ok_or_else(|| format!("there is no profile {name:?}: strict or lenient"))?
+                    .into();
             }
             lexopt::Arg::Long("allow-argv") => options.allow_argv = true,
             lexopt::Arg::Long("idempotent") => options.idempotent = true,
@@ -188,181 +169,10 @@ impl Options {
     }
 }
 
-/// The registry of everything that is linked.
-fn registry() -> Result<Registry, String> {
-    PLUGINS.registry().map_err(|faults| faults.to_string())
-}
-
-/// Everything that has a suite, sorted by kind and name.
-fn candidates() -> Result<Vec<Candidate>, String> {
-    let mut candidates: Vec<Candidate> = vec![
-        StorageSubject::new("memory", |_| Ok(Arc::new(Memory::new()))).into(),
-        sqlite("sqlite", CommitMode::Inline).into(),
-        sqlite("sqlite-thread", CommitMode::Thread).into(),
-    ];
-    for registration in registry()?.iter() {
-        candidates.push(RegisteredPlugin::from(registration).into());
-        if let Some(subject) = issuer(registration)? {
-            candidates.push(subject.into());
-        }
-        if let Some(subject) = SecretStoreSubject::of(registration) {
-            candidates.push(configured(registration.id(), subject).into());
-        }
-    }
-    candidates.sort_by_key(|candidate| (candidate.kind(), candidate.name()));
-    Ok(candidates)
-}
-
-/// An issuer, and a request that it answers: a line for each that needs to be told one.
-fn issuer(registration: &keyway_core::Registration) -> Result<Option<IssuerSubject>, String> {
-    let Some(subject) = IssuerSubject::of(registration) else { return Ok(None) };
-    Ok(Some(match registration.id() {
-        "echo" => echo(subject),
-        // Its executable is this program, run as one: the issuer `echo` again.
-        "process" => echo(process(registration.id())?),
-        "ssh-authorized-keys" => authorized_keys(subject),
-        "ssh-ca" => certificates(subject)?,
-        _ => subject,
-    }))
-}
-
-/// What the issuer `echo` of the tests answers and refuses.
-fn echo(subject: IssuerSubject) -> IssuerSubject {
-    let example = IssuerExample::new().parameter("say", "a word to say").configured("prefix", "kit/");
-    let refused = IssuerExample::new().parameter("say", "no").parameter("then", "refuse");
-    subject.example(example).refused(refused)
-}
-
-/// A public key that nobody has the other half of.
-const PUBLIC_KEY: &str =
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti joe@example.org";
-
-/// The lines of a file are the credentials that exist.
-fn authorized_keys(subject: IssuerSubject) -> IssuerSubject {
-    let example = IssuerExample::new().configured("authorized_keys_file", "{scratch}/authorized_keys");
-    let states = |folder: &Path| {
-        let lines = std::fs::read_to_string(folder.join("authorized_keys")).unwrap_or_default();
-        lines.lines().filter_map(|line| line.rsplit(' ').next()).map(State::new).collect()
-    };
-    subject
-        .example(example.clone().parameter("pub_key", PUBLIC_KEY))
-        .refused(example.parameter("pub_key", format!("restrict {PUBLIC_KEY}")))
-        .listing(states)
-}
-
-/// An authority with a key of its own.
-fn certificates(subject: IssuerSubject) -> Result<IssuerSubject, String> {
-    let key = CertificateAuthorityKey::generate().map_err(|error| error.to_string())?;
-    let example = IssuerExample::new()
-        .configured("krl_file", "{scratch}/krl")
-        .configured("principals", "{preferred_username}")
-        .configured("trusted_issuer", "https://issuer.example.com/");
-    Ok(subject
-        .example(example.clone().parameter("pub_key", PUBLIC_KEY))
-        .refused(example.parameter("pub_key", "ssh-dss AAAA"))
-        .lending(move |resources, _| resources.with(key.clone())))
-}
-
-/// The plugin `process`, with an executable that `keyway-executable` made.
-fn process(name: &str) -> Result<IssuerSubject, String> {
-    let this = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
-    let mut configuration = ProcessConfiguration::new(text(&this)?);
-    configuration.environment.insert(AS_EXECUTABLE.to_owned(), "1".to_owned());
-    configuration.idempotent = true;
-    configuration.parallel = PARALLEL;
-    IssuerSubject::process(name, &configuration).map_err(|error| error.to_string())
-}
-
-/// How many executables run at once.
-const PARALLEL: std::num::NonZeroUsize = std::num::NonZeroUsize::new(4).expect("it is four");
-
-/// The executable that was asked for.
-fn executable(path: &Path, options: &Options) -> Result<Candidate, String> {
-    let there = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    // A name without a slash that is no file here is looked up in PATH.
-    let command = if there.exists() { text(&there)? } else { text(path)? };
-    let mut configuration = ProcessConfiguration::new(command);
-    configuration.arguments.clone_from(&options.arguments);
-    configuration.profile = options.profile;
-    configuration.allow_argv = options.allow_argv;
-    configuration.idempotent = options.idempotent;
-    configuration.parallel = PARALLEL;
-    let name =
-        path.file_name().map_or_else(|| "executable".to_owned(), |name| name.to_string_lossy().into_owned());
-    let mut subject = IssuerSubject::process(name, &configuration).map_err(|error| error.to_string())?;
-    if let Some(file) = &options.request {
-        subject = subject.example(example(file)?);
-    }
-    if let Some(file) = &options.refused {
-        subject = subject.refused(example(file)?);
-    }
-    Ok(subject.into())
-}
-
-fn example(file: &Path) -> Result<IssuerExample, String> {
-    let read = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    IssuerExample::from_json(&read).map_err(|error| format!("{}: {error}", file.display()))
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    path.to_str().map(str::to_owned).ok_or_else(|| format!("{}: the path must be UTF-8", path.display()))
-}
-
-/// What a plugin has to be told before it opens a store.
-fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
-    match id {
-        "generic" => subject.example_settings(settings(&json!({ "maximum_value_bytes": 4096 }))),
-        "convection-generic" => {
-            in_folder(subject).example_settings(settings(&json!({ "data": { "note": "any" } })))
-        }
-        "convection-passdb" => in_folder(subject).generating(
-            GenerationExample::new(
-                settings(&json!({ "default": { "length": 33, "letters": "digits" } })),
-                33,
-                "0123456789",
-            )
-            .refused(settings(&json!({ "default": { "length": 7 } })))
-            .refused(settings(&json!({ "default": { "length": 1025 } })))
-            .refused(settings(&json!({ "default": { "letters": "whitespace" } }))),
-        ),
-        "passdb" => subject.generating(
-            GenerationExample::new(
-                settings(&json!({ "length": 33, "alphabet": "hex", "require": ["digit"] })),
-                33,
-                "0123456789abcdef",
-            )
-            .refused(settings(&json!({ "length": 7 })))
-            .refused(settings(&json!({ "length": 1025 })))
-            .refused(settings(&json!({ "alphabet": "whitespace" })))
-            .refused(settings(&json!({ "alphabet": "digits", "require": ["uppercase"] }))),
-        ),
-        _ => subject,
-    }
-}
-
-/// A plugin of files, which lie in the scratch folder.
-fn in_folder(subject: SecretStoreSubject) -> SecretStoreSubject {
-    subject.configuration(|scratch| json!({ "directory": scratch }))
-}
-
-fn settings(json: &serde_json::Value) -> Table {
-    json.as_object().and_then(Table::from_json).unwrap_or_default()
-}
-
-fn sqlite(name: &str, mode: CommitMode) -> StorageSubject {
-    StorageSubject::new(name, move |folder| {
-        let store = Sqlite::options().commit_mode(mode).open(folder.join("store.db"))?;
-        Ok(Arc::new(store) as Arc<dyn Storage>)
-    })
-    .persistent()
-    .shared()
-    .copyable()
-}
-
 fn conformance(options: &Options) -> Result<bool, String> {
     let candidates = match &options.executable {
-        Some(path) => vec![executable(path, options)?],
-        None => candidates()?,
+        Some(path) => vec![candidates::executable(path, options)?],
+        None => candidates::all()?,
     };
     let candidates: Vec<_> = candidates.into_iter().filter(|candidate| options.wants(candidate)).collect();
     let run_options = options.run_options();

@@ -1,0 +1,71 @@
+//! When each value was there, for rules about reads while another writes.
+
+use keyway_core::SecretValue;
+use keyway_secrets::SecretAddress;
+
+use crate::secrets::samples::text;
+
+/// A value that a secret has for a while, by the clock of a [`Timeline`].
+struct Spell {
+    address: SecretAddress,
+    text: String,
+    /// When the write of it began and ended.
+    written: [u64; 2],
+    /// When the write began and ended that put another one there, or none.
+    replaced: [u64; 2],
+}
+
+/// When each value of each secret that changes was there. One writes, at a time.
+#[derive(Default)]
+pub(super) struct Timeline {
+    now: u64,
+    spells: Vec<Spell>,
+}
+
+impl Timeline {
+    pub(super) fn tick(&mut self) -> u64 {
+        self.now += 1;
+        self.now
+    }
+
+    /// A write that begins; a destruction without a text.
+    pub(super) fn begins(&mut self, address: &SecretAddress, text: Option<&str>) {
+        let now = self.tick();
+        for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
+            spell.replaced[0] = spell.replaced[0].min(now);
+        }
+        self.spells.extend(text.map(|text| Spell {
+            address: address.clone(),
+            text: text.to_owned(),
+            written: [now, u64::MAX],
+            replaced: [u64::MAX, u64::MAX],
+        }));
+    }
+
+    /// The write that began last has ended.
+    pub(super) fn ended(&mut self, address: &SecretAddress) {
+        let now = self.tick();
+        for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
+            spell.written[1] = spell.written[1].min(now);
+            if spell.replaced[0] < u64::MAX {
+                spell.replaced[1] = spell.replaced[1].min(now);
+            }
+        }
+    }
+
+    /// Whether the secret may have had the value between two moments.
+    pub(super) fn had(&self, address: &SecretAddress, value: &SecretValue, from: u64, to: u64) -> bool {
+        self.spells.iter().any(|spell| {
+            spell.address == *address
+                && value.same_as(&text(&spell.text))
+                && spell.written[0] <= to
+                && from <= spell.replaced[1]
+        })
+    }
+
+    /// The secrets that had one value and no other from before a moment until after another.
+    pub(super) fn steady(&self, from: u64, to: u64) -> impl Iterator<Item = &SecretAddress> {
+        let steady = move |spell: &&Spell| spell.written[1] <= from && to <= spell.replaced[0];
+        self.spells.iter().filter(steady).map(|spell| &spell.address)
+    }
+}

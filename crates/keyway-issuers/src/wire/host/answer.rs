@@ -1,0 +1,318 @@
+//! Reads what a plugin prints.
+
+use crate::description::check_names;
+use crate::json::{JsonError, JsonFault, JsonObject};
+use crate::wire::table::{self, Keys, element};
+use crate::wire::{Ended, Profile, erlang};
+use crate::{
+    Action, ConfigurationDescriptor, ConfigurationType, ConfigurationValue, ContractViolation,
+    CredentialPart, Description, Features, FieldSize, Issued, IssuerError, Json, LoginRequired, Outcome,
+    ParameterDescriptor, ParameterType, PartKind, Reader, Rule, State, Violation, Violations,
+};
+
+/// Reads what a plugin printed about itself.
+///
+/// # Errors
+/// [`ContractViolation`](IssuerError::ContractViolation) with all that is wrong,
+/// [`Refused`](IssuerError::Refused) when the plugin says that it cannot,
+/// [`Program`](IssuerError::Program) when it failed without printing anything.
+pub fn decode_description(
+    printed: &[u8],
+    ended: Ended,
+    profile: Profile,
+) -> Result<Description, IssuerError> {
+    let mut answer = Answer::read(Action::Parameter, printed, ended, profile)?;
+    if !answer.is_ok(&["ok"])? {
+        return answer.violated(None);
+    }
+    let description = answer.description();
+    match description {
+        Some(description) if answer.found.is_empty() => Ok(description),
+        _ => answer.violated(None),
+    }
+}
+
+/// Reads what a plugin printed when it was to make a credential.
+///
+/// # Errors
+/// [`ContractViolation`](IssuerError::ContractViolation) with all that is wrong and, where
+/// the answer names it, with the state of the credential that exists nevertheless;
+/// [`Refused`](IssuerError::Refused) when the plugin says no, whatever its exit status, and
+/// [`Failed`](IssuerError::Failed) when it adds that there may be a credential;
+/// [`Program`](IssuerError::Program) when it failed without printing anything.
+pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<Outcome, IssuerError> {
+    let mut answer = Answer::read(Action::Request, printed, ended, profile)?;
+    if !answer.is_ok(&["ok", "oidc_login"])? {
+        return answer.violated(None);
+    }
+    if answer.result == "oidc_login" {
+        let provider = answer.keys(&[]).open_text(&table::PROVIDER);
+        let message = answer.keys(&[]).open_text(&table::MSG);
+        return match (provider, message) {
+            (Some(provider), Some(message)) if answer.found.is_empty() => {
+                Ok(Outcome::LoginRequired(LoginRequired { provider, message }))
+            }
+            _ => answer.violated(None),
+        };
+    }
+    let state = answer.keys(&[]).open_text(&table::STATE).map(State::new);
+    let parts = answer.keys(&[]).array(&table::CREDENTIAL).unwrap_or_default();
+    let credential: Vec<_> =
+        parts.into_iter().enumerate().filter_map(|(index, part)| answer.part(index, part)).collect();
+    match state {
+        Some(state) if answer.found.is_empty() => Ok(Outcome::Issued(Issued { credential, state })),
+        orphan => answer.violated(orphan),
+    }
+}
+
+/// Reads what a plugin printed when it was to destroy a credential.
+///
+/// # Errors
+/// [`ContractViolation`](IssuerError::ContractViolation),
+/// [`Refused`](IssuerError::Refused) and [`Program`](IssuerError::Program); after each the
+/// credential counts as still there.
+pub fn decode_revoked(printed: &[u8], ended: Ended, profile: Profile) -> Result<(), IssuerError> {
+    let mut answer = Answer::read(Action::Revoke, printed, ended, profile)?;
+    if answer.is_ok(&["ok"])? && answer.found.is_empty() { Ok(()) } else { answer.violated(None) }
+}
+
+/// An answer of a plugin while it is read.
+struct Answer {
+    action: Action,
+    ended: Ended,
+    profile: Profile,
+    entries: JsonObject,
+    result: String,
+    found: Vec<Violation>,
+}
+
+impl Answer {
+    /// Reads the JSON object and its result.
+    fn read(action: Action, printed: &[u8], ended: Ended, profile: Profile) -> Result<Self, IssuerError> {
+        let violated = |violation: Violation| IssuerError::violation(action, violation);
+        let entries = match whole(profile.reader(), printed).read(printed) {
+            Ok(Json::Object(entries)) => entries,
+            Ok(other) => {
+                let rule = Rule::Type { expected: "an object", found: other.kind() };
+                return Err(violated(Violation::new("", rule)));
+            }
+            Err(error) if error.fault == JsonFault::Empty && ended != Ended::SUCCESS => {
+                let reason = format!("it printed nothing and ended with {ended}");
+                return Err(IssuerError::Program { reason, note: String::new(), source: None });
+            }
+            Err(error) => {
+                let orphan = if action == Action::Request { state_within(printed) } else { None };
+                let violations = json_violation(&error).into();
+                return Err(violated_with(action, violations, orphan));
+            }
+        };
+        let mut answer = Self { action, ended, profile, entries, result: String::new(), found: Vec::new() };
+        match answer.keys(&[]).open_text(&table::RESULT) {
+            Some(result) => answer.result = result,
+            None => return answer.violated(None),
+        }
+        Ok(answer)
+    }
+
+    /// The keys of the object itself.
+    fn keys<'a>(&'a mut self, indexes: &'a [usize]) -> Keys<'a> {
+        Keys { entries: &mut self.entries, indexes, profile: self.profile, found: &mut self.found }
+    }
+
+    /// Whether the result is one of those that this action may have; an error object is
+    /// an error whatever the exit status (decision W2).
+    fn is_ok(&mut self, allowed: &[&str]) -> Result<bool, IssuerError> {
+        if self.result == "error" {
+            let user_message = self.keys(&[]).open_text(&table::USER_MSG);
+            let log_message = self.keys(&[]).open_text(&table::LOG_MSG);
+            let effect_unknown = self.keys(&[]).truth(&table::EFFECT_UNKNOWN).unwrap_or_default();
+            return match user_message {
+                Some(user_message) if self.found.is_empty() => {
+                    let log_message = log_message.unwrap_or_else(|| {
+                        format!("error response: {}", erlang::print_binary(&user_message))
+                    });
+                    Err(if effect_unknown {
+                        IssuerError::Failed { user_message, log_message }
+                    } else {
+                        IssuerError::Refused { user_message, log_message }
+                    })
+                }
+                _ => Ok(false),
+            };
+        }
+        if !allowed.contains(&self.result.as_str()) {
+            self.found.push(Violation::new("result", Rule::Word { allowed: "ok, error" }));
+            return Ok(false);
+        }
+        if self.profile == Profile::Strict && self.ended != Ended::SUCCESS {
+            self.found.push(Violation::new("", Rule::Ended { ended: self.ended }));
+        }
+        Ok(true)
+    }
+
+    /// The error with all that was found.
+    fn violated<T>(&mut self, orphan: Option<State>) -> Result<T, IssuerError> {
+        match Violations::none_or(std::mem::take(&mut self.found), ()) {
+            Ok(()) => Err(IssuerError::violation(
+                self.action,
+                Violation::new("", Rule::Other { text: "the answer cannot be read" }),
+            )),
+            Err(violations) => Err(violated_with(self.action, violations, orphan)),
+        }
+    }
+
+    /// A part of a credential.
+    fn part(&mut self, index: usize, value: Json) -> Option<CredentialPart> {
+        let indexes = [index];
+        let Some(Json::Object(mut entries)) =
+            element(&table::PART, value, &indexes, self.profile, &mut self.found)
+        else {
+            return None;
+        };
+        let mut keys =
+            Keys { entries: &mut entries, indexes: &indexes, profile: self.profile, found: &mut self.found };
+        let name = keys.open_text(&table::PART_NAME);
+        let kind = keys.open_text(&table::PART_TYPE);
+        let is_file = kind.as_deref() == Some("textfile");
+        let value = keys.value(&table::PART_VALUE, is_file);
+        // The seed: rows and cols are ignored where they have no meaning.
+        let mut size = FieldSize::default();
+        if kind.as_deref() != Some("text") {
+            size.rows = keys.count(&table::PART_ROWS);
+            size.columns = keys.count(&table::PART_COLS);
+        }
+        let save_as = keys.open_text(&table::PART_SAVE_AS);
+        let kind = match kind?.as_str() {
+            "text" => PartKind::Text,
+            "textarea" => PartKind::Textarea { size },
+            _ => PartKind::Textfile { size, save_as },
+        };
+        Some(CredentialPart::new(name.unwrap_or_default(), kind, value?))
+    }
+
+    fn description(&mut self) -> Option<Description> {
+        let version = self.keys(&[]).open_text(&table::VERSION);
+        let email = self.keys(&[]).open_text(&table::EMAIL);
+        let mut features = self.keys(&[]).object(&table::FEATURES).unwrap_or_default();
+        let mut keys =
+            Keys { entries: &mut features, indexes: &[], profile: self.profile, found: &mut self.found };
+        let features = Features::NONE
+            .stdin(keys.truth(&table::STDIN).unwrap_or_default())
+            .idempotent(keys.truth(&table::IDEMPOTENT).unwrap_or_default());
+        let mut builder = Description::builder(version.unwrap_or_default()).features(features);
+        if let Some(email) = email {
+            builder = builder.developer_email(email);
+        }
+
+        let configured = self.keys(&[]).array(&table::CONF_PARAMS).unwrap_or_default();
+        let configured: Vec<_> =
+            configured.into_iter().enumerate().map(|(index, each)| self.configured(index, each)).collect();
+        let names = configured.iter().map(|(name, _)| name.as_deref());
+        check_names(names, |index| format!("conf_params[{index}].name"), &mut self.found);
+        for (name, default) in configured {
+            if let (Some(name), Some(default)) = (name, default) {
+                builder = builder.configuration(ConfigurationDescriptor::new(name, default));
+            }
+        }
+
+        let sets = self.keys(&[]).array(&table::REQUEST_PARAMS).unwrap_or_default();
+        for (set, value) in sets.into_iter().enumerate() {
+            let list = element(&table::SET, value, &[set], self.profile, &mut self.found);
+            let Some(Json::Array(list)) = list else { continue };
+            let parameters: Vec<_> = list
+                .into_iter()
+                .enumerate()
+                .map(|(index, each)| self.parameter([set, index], each))
+                .collect();
+            let keys = parameters.iter().map(|(key, _)| key.as_deref());
+            check_names(keys, |index| format!("request_params[{set}][{index}].key"), &mut self.found);
+            builder = builder.set(parameters.into_iter().filter_map(|(_, parameter)| parameter));
+        }
+        // What is wrong with names is found by now, so there is nothing to add.
+        if self.found.is_empty() { builder.build().ok() } else { None }
+    }
+
+    /// Something to configure: its name, and its default when all of it is right.
+    fn configured(&mut self, index: usize, value: Json) -> (Option<String>, Option<ConfigurationValue>) {
+        let indexes = [index];
+        let Some(Json::Object(mut entries)) =
+            element(&table::CONF, value, &indexes, self.profile, &mut self.found)
+        else {
+            return (None, None);
+        };
+        let mut keys =
+            Keys { entries: &mut entries, indexes: &indexes, profile: self.profile, found: &mut self.found };
+        let name = keys.open_text(&table::CONF_NAME);
+        let kind = keys.open_text(&table::CONF_TYPE).map(|word| match word.as_str() {
+            "boolean" => ConfigurationType::Boolean,
+            _ => ConfigurationType::String,
+        });
+        let default = keys.any(&table::CONF_DEFAULT);
+        let (Some(kind), Some(default)) = (kind, default) else { return (name, None) };
+        let converted = kind.convert(&default);
+        if converted.is_none() {
+            keys.violation(&table::CONF_DEFAULT, Rule::Value { expected: kind.word() });
+        }
+        (name, converted)
+    }
+
+    /// A parameter of a request: its key, and all of it when all of it is right.
+    fn parameter(
+        &mut self,
+        indexes: [usize; 2],
+        value: Json,
+    ) -> (Option<String>, Option<ParameterDescriptor>) {
+        let Some(Json::Object(mut entries)) =
+            element(&table::PARAM, value, &indexes, self.profile, &mut self.found)
+        else {
+            return (None, None);
+        };
+        let mut keys =
+            Keys { entries: &mut entries, indexes: &indexes, profile: self.profile, found: &mut self.found };
+        let key = keys.open_text(&table::PARAM_KEY);
+        let name = keys.open_text(&table::PARAM_NAME);
+        let description = keys.open_text(&table::PARAM_DESCRIPTION);
+        let kind = keys.open_text(&table::PARAM_TYPE).map(|_| ParameterType::Textarea);
+        // Where it may be missing, it means that the parameter may be left out.
+        let mandatory = keys.truth(&table::PARAM_MANDATORY).unwrap_or_default();
+        let parameter = match (&key, name, description, kind) {
+            (Some(key), Some(name), Some(description), Some(kind)) => {
+                Some(ParameterDescriptor { key: key.clone(), name, description, kind, mandatory })
+            }
+            _ => None,
+        };
+        (key, parameter)
+    }
+}
+
+fn violated_with(action: Action, violations: Violations, orphan: Option<State>) -> IssuerError {
+    IssuerError::ContractViolation(Box::new(ContractViolation {
+        action,
+        violations,
+        orphan,
+        note: String::new(),
+    }))
+}
+
+/// A reader that takes all that was printed: how much a plugin may print is limited by whoever
+/// runs it (decision W7), and an answer that is refused later leaves a credential behind.
+fn whole(reader: Reader, printed: &[u8]) -> Reader {
+    Reader { max_bytes: reader.max_bytes.max(printed.len()), ..reader }
+}
+
+/// The state of a credential in an answer that only the strict profile cannot read: with
+/// text behind it, or with a name twice. The plugin has made the credential, so the host
+/// needs to know what to revoke.
+fn state_within(printed: &[u8]) -> Option<State> {
+    let reader = whole(Profile::Lenient.reader(), printed);
+    let Ok(Json::Object(entries)) = reader.read(printed) else { return None };
+    let text = |key| entries.get(key).and_then(Json::as_text);
+    (text("result") == Some("ok")).then(|| text("state").map(State::new)).flatten()
+}
+
+/// What is wrong with the JSON text. A duplicate is named where its name is one of ours:
+/// any other may be anything.
+pub(in crate::wire) fn json_violation(error: &JsonError) -> Violation {
+    let name = error.name.as_deref().filter(|name| table::is_known(name));
+    Violation::new(name.unwrap_or_default(), Rule::Json { fault: error.fault, at: error.at })
+}

@@ -1,0 +1,7 @@
+//! Tests of the wire that need both of its sides.
+
+mod answers;
+mod inputs;
+mod round_trips;
+mod table;
+pub(crate) mod values;

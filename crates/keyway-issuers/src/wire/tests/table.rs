@@ -1,0 +1,216 @@
+//! The decoder and the documentation keep to the table.
+
+use std::fmt::Write as _;
+
+use keyway_core::PluginError as _;
+
+use crate::wire::table::{Accepts, Presence, TABLE};
+use crate::wire::{Ended, Profile, host};
+use crate::{IssuerError, Json, Rule};
+
+/// The text of the table in the documentation.
+fn page() -> String {
+    let mut page = String::from(
+        "| answer | key | strict | lenient | seed | real host | tester |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for row in TABLE {
+        let words = |profile| {
+            let treatment = row.treatment(profile);
+            let presence = match treatment.presence {
+                Presence::Required => "required",
+                Presence::Optional => "optional",
+            };
+            match treatment.accepts {
+                Accepts::Word(words) => format!("{presence}: `{}`", words.replace(", ", "`, `")),
+                other => format!("{presence}: {}", other.words()),
+            }
+        };
+        let strict = words(Profile::Strict);
+        let lenient = words(Profile::Lenient);
+        let lenient = if lenient == strict { "the same" } else { &lenient };
+        let (answer, key) = (row.answer, row.key);
+        let _ = writeln!(
+            page,
+            "| `{answer}` | `{key}` | {strict} | {lenient} | {} | {} | {} |",
+            row.seed, row.host, row.tester
+        );
+    }
+    page
+}
+
+#[test]
+fn the_documentation_shows_the_table() {
+    assert!(include_str!("../table.md") == page(), "src/wire/table.md must be:\n{}", page());
+}
+
+/// Answers that are right, and to each row of the table the way to its key.
+fn right(answer: &str) -> Json {
+    let json = match answer {
+        "all" | "request ok" => serde_json::json!({"result": "ok", "state": "s", "credential": [
+            {"name": "a", "type": "text", "value": "x"},
+            {"name": "b", "type": "textfile", "value": "y", "rows": 3, "cols": 4, "save_as": "f"},
+        ]}),
+        "error" => {
+            serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l", "effect_unknown": false})
+        }
+        "request oidc_login" => serde_json::json!({"result": "oidc_login", "provider": "p", "msg": "m"}),
+        "parameter ok" => serde_json::json!({
+            "result": "ok", "version": "1", "developer_email": "a@example.org",
+            "features": {"stdin": true, "idempotent": false},
+            "conf_params": [
+                {"name": "a", "type": "boolean", "default": true},
+                {"name": "b", "type": "string", "default": "x"},
+            ],
+            "request_params": [[], [
+                {"key": "a", "name": "n", "description": "d", "type": "textarea", "mandatory": true},
+                {"key": "b", "name": "n", "description": "d", "type": "textarea", "mandatory": false},
+            ]],
+        }),
+        other => panic!("no answer {other}"),
+    };
+    json.into()
+}
+
+/// Changes the value at `path`: each `[]` is the last element. Gives back the path with
+/// indexes.
+fn change(json: &mut Json, path: &str, value: Option<Json>) -> String {
+    if path.is_empty() {
+        *json = value.expect("an element is not removed");
+        return String::new();
+    }
+    if let Some(rest) = path.strip_prefix("[]") {
+        let Json::Array(items) = json else { panic!("no list before {path}") };
+        let last = items.len() - 1;
+        let dot = if rest.starts_with('.') { "." } else { "" };
+        return format!("[{last}]{dot}{}", change(&mut items[last], rest, value));
+    }
+    let path = path.trim_start_matches('.');
+    let end = path.find(['[', '.']).unwrap_or(path.len());
+    let (name, rest) = path.split_at(end);
+    let Json::Object(entries) = json else { panic!("no object before {path}") };
+    let dot = if rest.starts_with('.') { "." } else { "" };
+    match (rest.is_empty(), value) {
+        (true, None) => {
+            entries.remove(name).expect("it is in the right answer");
+            name.to_owned()
+        }
+        (_, value) => {
+            let inner = entries.get_mut(name).expect("it is in the right answer");
+            format!("{name}{dot}{}", change(inner, rest, value))
+        }
+    }
+}
+
+fn decode(answer: &str, json: &Json, profile: Profile) -> Result<(), IssuerError> {
+    let printed = json.to_ascii();
+    let decoded = if answer == "parameter ok" {
+        host::decode_description(printed.as_bytes(), Ended::SUCCESS, profile).map(|_| ())
+    } else {
+        host::decode_outcome(printed.as_bytes(), Ended::SUCCESS, profile).map(|_| ())
+    };
+    match decoded {
+        Err(IssuerError::Refused { .. } | IssuerError::Failed { .. }) if answer == "error" => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether a value fits, said once more and in another way than the decoder does.
+fn fits(accepts: Accepts, value: &Json) -> bool {
+    let serde = value.to_serde();
+    match accepts {
+        // The default that is changed is of the type string.
+        Accepts::Text | Accepts::OfItsType => serde.is_string(),
+        Accepts::Word(allowed) => {
+            serde.as_str().is_some_and(|word| allowed.split(", ").any(|one| one == word))
+        }
+        Accepts::Printed | Accepts::PrintedValue | Accepts::TrueOrElse | Accepts::ObjectOrElse => true,
+        Accepts::Count => serde.as_u64().is_some_and(|count| count <= u32::MAX.into()),
+        Accepts::CountOrDigits => {
+            serde.is_null()
+                || serde.as_u64().is_some_and(|count| count <= u32::MAX.into())
+                || serde.as_str().is_some_and(|text| text.parse::<u32>().is_ok() && !text.starts_with('+'))
+        }
+        Accepts::Boolean => serde.is_boolean(),
+        Accepts::Truth => {
+            let words = ["true", "True", "false", "False"];
+            serde.is_boolean()
+                || serde.as_str().is_some_and(|word| words.contains(&word))
+                || serde.as_u64().is_some_and(|number| number < 2)
+        }
+        Accepts::Array => serde.is_array(),
+        Accepts::Object => serde.is_object(),
+    }
+}
+
+#[test]
+fn the_decoder_keeps_to_the_table() {
+    let needle = "needle-5f2c91";
+    let values = [
+        serde_json::json!(null),
+        serde_json::json!(true),
+        serde_json::json!(0),
+        serde_json::json!(7),
+        serde_json::json!(-1),
+        serde_json::json!(4_294_967_296_u64),
+        serde_json::json!(1.0),
+        serde_json::json!(needle),
+        serde_json::json!("true"),
+        serde_json::json!("12"),
+        serde_json::json!(""),
+        serde_json::json!([needle]),
+        serde_json::json!({ needle: needle }),
+    ];
+    let mut tried = 0;
+    for row in TABLE {
+        let answers =
+            if row.answer == "all" { &["request ok", "error", "parameter ok"][..] } else { &[row.answer] };
+        for answer in answers {
+            for profile in Profile::ALL {
+                let treatment = row.treatment(profile);
+                decode(answer, &right(answer), profile).expect("it is right");
+                if !row.key.ends_with("[]") {
+                    let mut changed = right(answer);
+                    let key = change(&mut changed, row.key, None);
+                    let decoded = decode(answer, &changed, profile);
+                    match treatment.presence {
+                        Presence::Optional => assert!(decoded.is_ok(), "{} {profile:?}", row.key),
+                        Presence::Required => {
+                            let error = decoded.expect_err(row.key);
+                            assert!(
+                                error.violations().iter().any(|v| v.key == key && v.rule == Rule::Missing),
+                                "{key}: {error}"
+                            );
+                        }
+                    }
+                }
+                for value in &values {
+                    let value = Json::from(value.clone());
+                    // These change what the rest of the answer means; they have tests of their own.
+                    if matches!(row.key, "result") && fits(treatment.accepts, &value) {
+                        continue;
+                    }
+                    let mut changed = right(answer);
+                    let key = change(&mut changed, row.key, Some(value.clone()));
+                    let decoded = decode(answer, &changed, profile);
+                    // Lists and objects that fit have rows of their own for what is within.
+                    let within =
+                        matches!(treatment.accepts, Accepts::Array | Accepts::Object | Accepts::ObjectOrElse);
+                    // Names are narrower than texts: `[a-z0-9_]+`.
+                    let named = row.seed == "`[a-z0-9_]`"
+                        && value.as_text().is_some_and(|name| !crate::description::is_name(name));
+                    if fits(treatment.accepts, &value) && !named {
+                        assert!(within || decoded.is_ok(), "{key} {profile:?} {value:?}: {decoded:?}");
+                    } else {
+                        let error = decoded.expect_err(row.key);
+                        let said = format!("{error} {error:?} {} {}", error.detail(), error.user_message());
+                        assert!(!said.contains(needle), "{said}");
+                        assert!(error.violations().iter().any(|v| v.key == key), "{key}: {said}");
+                        assert_eq!(error.kind(), keyway_core::ErrorKind::ContractViolation);
+                    }
+                    tried += 1;
+                }
+            }
+        }
+    }
+    assert!(tried > 2 * TABLE.len() * values.len() - 10, "{tried}");
+}

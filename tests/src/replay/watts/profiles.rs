@@ -1,0 +1,29 @@
+//! What is replayed in both profiles, first the lenient one.
+
+use keyway_issuers::wire::Profile;
+
+use super::desk;
+use crate::replay::{Class, Observed, Outcome, Ruling};
+
+const ORDER: [Profile; 2] = [Profile::Lenient, Profile::Strict];
+
+/// The two things that each replay shows, called as `what` says.
+pub(super) fn observed<F>(what: [&str; 2], replay: impl Fn(Profile) -> F) -> Observed
+where
+    F: Future<Output = Result<[Outcome; 2], Class>>,
+{
+    let mut observed = Vec::new();
+    for profile in ORDER {
+        let outcomes = desk::run(replay(profile))
+            .unwrap_or_else(|class| [Outcome::Refused(class), Outcome::Refused(class)]);
+        for (what, outcome) in what.into_iter().zip(outcomes) {
+            observed.push((format!("{}: {what}", profile.word()), outcome));
+        }
+    }
+    Observed::steps(observed)
+}
+
+/// What decisions demand of them, in the same order.
+pub(super) fn rulings(ruling: impl Fn(Profile) -> [Option<Ruling>; 2]) -> Vec<Option<Ruling>> {
+    ORDER.into_iter().flat_map(ruling).collect()
+}

@@ -1,0 +1,176 @@
+//! `cargo xtask features`: what a package brings with some of its features, and that it compiles so.
+//!
+//! Whoever leaves a feature out wants its packages left out too. The build of the whole workspace
+//! does not show that: there, features that one package asks for are those of all.
+
+use std::collections::BTreeSet;
+
+use crate::{Failure, cargo, expect_no_more};
+
+/// A package with these features and no others.
+struct Choice {
+    package: &'static str,
+    features: &'static str,
+    /// Every package of the workspace that it then stands on, with the features that it has of that.
+    brings: &'static [&'static str],
+}
+
+const CHOICES: [Choice; 9] = [
+    Choice { package: "keyway", features: "", brings: &["keyway-core"] },
+    Choice {
+        package: "keyway",
+        features: "client",
+        brings: &["keyway-client", "keyway-core", "keyway-seal", "keyway-secrets"],
+    },
+    Choice {
+        package: "keyway",
+        features: "secrets",
+        brings: &["keyway-core", "keyway-host[secrets]", "keyway-seal", "keyway-secrets", "keyway-storage"],
+    },
+    Choice { package: "keyway", features: "sqlite", brings: &["keyway-core", "keyway-storage[sqlite]"] },
+    Choice {
+        package: "keyway",
+        features: "issuers,sqlite",
+        brings: &[
+            "keyway-core",
+            "keyway-host[issuers]",
+            "keyway-issuers",
+            "keyway-seal",
+            "keyway-storage[sqlite]",
+        ],
+    },
+    Choice {
+        package: "keyway-generic",
+        features: "",
+        brings: &["keyway-core", "keyway-seal", "keyway-secrets", "keyway-storage"],
+    },
+    // The records of `keyway-generic`, and not the plugin.
+    Choice {
+        package: "keyway-passdb",
+        features: "",
+        brings: &[
+            "keyway-core",
+            "keyway-generic",
+            "keyway-passwords",
+            "keyway-seal",
+            "keyway-secrets",
+            "keyway-storage",
+        ],
+    },
+    Choice { package: "keyway-storage", features: "", brings: &["keyway-core"] },
+    Choice {
+        package: "keyway-conformance",
+        features: "",
+        brings: &[
+            "keyway-client",
+            "keyway-core",
+            "keyway-issuers",
+            "keyway-passwords",
+            "keyway-seal",
+            "keyway-secrets",
+            "keyway-storage",
+        ],
+    },
+];
+
+/// Runs the task.
+pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    expect_no_more(arguments)?;
+    for choice in &CHOICES {
+        let shown = match choice.features {
+            "" => format!("{} without features", choice.package),
+            features => format!("{} with {features}", choice.package),
+        };
+        let tree = cargo::output(
+            choice
+                .cargo("tree")
+                .args(["--edges", "normal,build", "--prefix", "none", "--format", "{p} [{f}]"])
+                .stderr(std::process::Stdio::inherit()),
+        )?;
+        if !tree.status.success() {
+            return Err(format!("{shown}: cargo tree failed"));
+        }
+        let faults = differences(choice, &String::from_utf8_lossy(&tree.stdout));
+        if !faults.is_empty() {
+            return Err(format!("{shown}:\n  {}", faults.join("\n  ")));
+        }
+        if !cargo::succeeds(choice.cargo("clippy").args(["--quiet", "--", "-D", "warnings"]))? {
+            return Err(format!("{shown}: it does not compile without warnings"));
+        }
+        println!("{shown}: as it should be");
+    }
+    Ok(())
+}
+
+impl Choice {
+    fn cargo(&self, command: &str) -> std::process::Command {
+        let mut cargo = cargo::cargo();
+        cargo.args([
+            command,
+            "--package",
+            self.package,
+            "--no-default-features",
+            "--features",
+            self.features,
+        ]);
+        cargo
+    }
+}
+
+/// What differs between a choice and what `cargo tree` printed of it, one line each.
+fn differences(choice: &Choice, tree: &str) -> Vec<String> {
+    let is: BTreeSet<String> =
+        tree.lines().filter_map(member).filter(|(name, _)| *name != choice.package).map(spelled).collect();
+    let wanted: BTreeSet<String> = choice.brings.iter().map(ToString::to_string).collect();
+    let too_many = is.difference(&wanted).map(|name| format!("it brings {name}"));
+    let missing = wanted.difference(&is).map(|name| format!("it does not bring {name}"));
+    too_many.chain(missing).collect()
+}
+
+/// The name and the features of a package of the workspace, from a line such as
+/// `keyway-storage v0.1.0 (/folder/crates/keyway-storage) [sqlite] (*)`. All of them are named so.
+fn member(line: &str) -> Option<(&str, &str)> {
+    let (name, rest) = line.split_once(' ').filter(|(name, _)| name.starts_with("keyway"))?;
+    let (_, features) = rest.rsplit_once(" [")?;
+    Some((name, features.split_once(']')?.0))
+}
+
+fn spelled((name, features): (&str, &str)) -> String {
+    if features.is_empty() { name.to_owned() } else { format!("{name}[{features}]") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Choice, differences};
+
+    const TREE: &str = "\
+keyway-host v0.1.0 (/w/host) [sqlite]
+keyway-core v0.1.0 (/w/core) []
+serde v1.0.0 [derive]
+serde_derive v1.0.0 (proc-macro) [default]
+keyway-storage v0.1.0 (/w/storage) [sqlite]
+keyway-core v0.1.0 (/w/core) [] (*)
+";
+
+    fn faults(brings: &'static [&'static str]) -> Vec<String> {
+        differences(&Choice { package: "keyway-host", features: "sqlite", brings }, TREE)
+    }
+
+    #[test]
+    fn what_is_brought_is_compared_with_what_should_be() {
+        assert_eq!(faults(&["keyway-core", "keyway-storage[sqlite]"]), Vec::<String>::new());
+        assert_eq!(faults(&["keyway-storage[sqlite]"]), ["it brings keyway-core"]);
+        assert_eq!(
+            faults(&["keyway-core", "keyway-secrets", "keyway-storage[sqlite]"]),
+            ["it does not bring keyway-secrets"]
+        );
+    }
+
+    #[test]
+    fn a_feature_that_nobody_asked_for_is_a_fault() {
+        assert_eq!(
+            faults(&["keyway-core", "keyway-storage"]),
+            ["it brings keyway-storage[sqlite]", "it does not bring keyway-storage"]
+        );
+    }
+}
