@@ -249,6 +249,16 @@ fn odd_names_are_only_names() {
 
 #[cfg(unix)]
 #[test]
+fn a_path_with_two_slashes_in_front_is_a_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = PathBuf::from(format!("/{}", folder.path().join("store.db").display()));
+    let store = Sqlite::open(&path).unwrap();
+    assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Any))).is_ok());
+    assert_eq!(store.verify().unwrap(), 1);
+}
+
+#[cfg(unix)]
+#[test]
 fn nobody_else_may_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();

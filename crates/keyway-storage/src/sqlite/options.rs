@@ -90,7 +90,8 @@ impl SqliteOptions {
         self
     }
 
-    /// Opens the store at `path`, and makes it when there is no file. Blocks.
+    /// Opens the store at `path`, and makes it when there is no file. Blocks. A relative path
+    /// is taken from the folder that the process is in now, also when it goes elsewhere later.
     ///
     /// A new file appears complete or not at all, also when the process is killed or
     /// another one opens the same path meanwhile; a draft that a killed process left beside
