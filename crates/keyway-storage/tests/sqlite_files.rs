@@ -271,6 +271,24 @@ fn nobody_else_may_read_the_files() {
     }
 }
 
+/// Its growth is what makes commits slow.
+#[test]
+fn the_log_of_small_commits_does_not_grow_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(folder.path().join("store.db")).unwrap();
+    let mut longest = 0;
+    for commit in 0..120_u32 {
+        let batch = (0..40_u32).fold(Batch::new(), |batch, item| {
+            // Anywhere in the tree, as hidden names are.
+            let key = (commit * 40 + item).wrapping_mul(2_654_435_761).to_be_bytes();
+            batch.put(key, vec![7; 500], Expectation::Absent)
+        });
+        assert!(matches!(block_on(store.commit(batch)), Ok(Outcome::Committed(_))));
+        longest = longest.max(fs::metadata(folder.path().join("store.db-wal")).unwrap().len());
+    }
+    assert!((1 << 20..5 << 20).contains(&longest), "{longest} bytes");
+}
+
 #[test]
 fn a_closed_store_says_so_and_two_handles_share_a_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -17,8 +17,10 @@ pub(super) const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(Open
 
 /// Statements that a connection keeps ready. There are fewer than that.
 const STATEMENTS: usize = 32;
-/// Pages in the log after which a commit writes them back into the file.
-const CHECKPOINT_PAGES: u32 = 4000;
+/// Pages in the log after which a commit writes them back into the file, and the next ones begin the
+/// log anew. A sync of a file that grows takes twice as long as one of bytes that are there (ext4),
+/// and every log begins empty, so a store that is young or was just opened is slow until here.
+const CHECKPOINT_PAGES: u32 = 1000;
 /// What the log may keep on disk after it was written back.
 const LOG_BYTES: u32 = 32 << 20;
 
