@@ -101,7 +101,7 @@ impl Patience {
 /// are constants and the values are bound.
 pub(super) fn failure(action: &'static str, error: rusqlite::Error) -> StorageError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             StorageError::Unavailable { retry_after: None }
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -127,5 +127,23 @@ fn shows_damage(error: &rusqlite::Error) -> bool {
         | rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SQLite gives up with `SQLITE_PROTOCOL` when others were first too often while it looked for its
+    /// place in the log: nothing happened, and the same call may succeed.
+    #[test]
+    fn who_lost_the_race_for_a_lock_may_try_again() {
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_RECOVERY, ffi::SQLITE_LOCKED, ffi::SQLITE_PROTOCOL] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = failure("read a record", error);
+            assert!(matches!(error, StorageError::Unavailable { .. }), "{code}: {error:?}");
+        }
+        let full = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None);
+        assert!(matches!(failure("write a record", full), StorageError::Engine { .. }));
     }
 }

@@ -213,6 +213,7 @@ fn a_link_stays_a_link_and_other_things_are_no_files() {
 /// Root, who may write everybody's files, does not take a store away from the service that it belongs to.
 #[test]
 #[cfg(unix)]
+#[allow(clippy::print_stderr)] // Whoever runs it as another user should know.
 fn a_file_keeps_its_owner() {
     use std::os::unix::fs::{MetadataExt, chown};
     const SERVICE: u32 = 54321;
