@@ -3,9 +3,12 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyway_client::{Bundle, BundleError, Error, ExposeSecret, Resolution, SecretValue, Secrets};
-use keyway_secrets::{SecretAddress, SecretName, StoreError};
+use keyway_secrets::seal::{Key, KeyRing};
+use keyway_secrets::{SecretAddress, SecretName, StoreError, async_trait};
+use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
 use support::{Spy, Trick, spy, wait};
 
 fn bundle(entries: &[(&str, &str)]) -> Bundle {
@@ -75,6 +78,82 @@ fn an_interrupted_import_says_where_and_goes_on() {
         );
         assert_eq!(error.code(), "conflict");
         assert_eq!(client.import(&new).await.unwrap().created, ["A", "B"]);
+    });
+}
+
+/// A storage on which a process dies at its n-th commit, just before or just after that took effect.
+#[derive(Debug)]
+struct Dying {
+    inner: Arc<dyn Storage>,
+    commits_left: AtomicI64,
+    takes_effect: bool,
+}
+
+#[async_trait]
+impl Storage for Dying {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        match self.commits_left.fetch_sub(1, Ordering::SeqCst) {
+            1.. => self.inner.commit(batch).await,
+            0 if self.takes_effect => {
+                let _ = self.inner.commit(batch).await?;
+                Err(StorageError::Closed)
+            }
+            _ => Err(StorageError::Closed),
+        }
+    }
+}
+
+#[test]
+fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
+    wait(async {
+        for (commits, takes_effect) in (0..5).flat_map(|commits| [(commits, false), (commits, true)]) {
+            let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
+            let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+            let store = |storage: &Arc<dyn Storage>| Secrets::new(support::store_on(storage, keys.clone()));
+            let client = store(&storage);
+            client.store().initialize().await.unwrap();
+            for (key, value) in [("b", "old"), ("d", "old"), ("e", "same")] {
+                client.create(key, value).await.unwrap();
+            }
+            let new = bundle(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "same")]);
+
+            let commits_left = AtomicI64::new(commits);
+            let dying = Dying { inner: Arc::clone(&storage), commits_left, takes_effect };
+            let outcome = store(&(Arc::new(dying) as Arc<dyn Storage>)).import(&new).await;
+            let done = usize::try_from(commits).unwrap();
+            let key = ["a", "b", "c", "d", "-"][done];
+            match outcome {
+                Ok(_) => assert_eq!(done, 4),
+                Err(Error::ImportInterrupted { key: at, written, total: 4, .. }) => {
+                    assert_eq!((at.as_str(), written), (key, done));
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+
+            // The next process.
+            let there = done + usize::from(takes_effect && done < 4);
+            let left = client.plan_import(&new).await.unwrap();
+            assert_eq!(left.created, ["a", "c"][there.div_ceil(2)..], "{commits} {takes_effect}");
+            assert_eq!(left.changed, ["b", "d"][there / 2..], "{commits} {takes_effect}");
+            assert_eq!(client.import(&new).await.unwrap(), left);
+            assert!(client.export().await.unwrap().same_as(&new));
+            for (key, version) in [("a", 1), ("b", 2), ("c", 1), ("d", 2), ("e", 1)] {
+                let header = client.retrieve(key).await.unwrap().header;
+                assert_eq!(header.version.unwrap().number(), version, "{key} was written twice, or never");
+            }
+        }
     });
 }
 

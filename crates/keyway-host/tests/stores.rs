@@ -3,7 +3,7 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use keyway_core::{ErrorKind, PluginError, Plugins, SecretValue, plugins};
@@ -356,4 +356,164 @@ async fn what_cannot_be_recovered_stays_listed() {
     let error = store.rotate(&ring(), &silent).await.unwrap_err();
     assert!(error.to_string().contains("under way"), "{error}");
     assert!(stores.recover(&both, &silent).await.unwrap()[0].outcome.is_ok());
+}
+
+/// Fails one commit, as a disk that was full for a moment.
+#[derive(Debug)]
+struct Hiccup {
+    inner: Arc<dyn Storage>,
+    commits_left: AtomicI64,
+}
+
+#[async_trait]
+impl Storage for Hiccup {
+    fn limits(&self) -> Limits {
+        Limits { items_per_batch: 4, ..self.inner.limits() }
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        if self.commits_left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            return Err(StorageError::Unavailable { retry_after: None });
+        }
+        self.inner.commit(batch).await
+    }
+}
+
+/// "Another call goes on with it": of the same handle too, and of one that another host has open.
+#[tokio::test]
+async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
+    for commits in 0.. {
+        let (storage, host_keys, keys) = (memory(), ring(), ring());
+        let stores = start(&storage, &host_keys).await;
+        let store = stores.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
+        for number in 0..10 {
+            store.create(NewSecret::new(at(&number.to_string()), SecretValue::text(""))).await.unwrap();
+        }
+        let hiccup = Hiccup { inner: Arc::clone(&storage), commits_left: AtomicI64::new(commits) };
+        let failing = start(&(Arc::new(hiccup) as Arc<dyn Storage>), &host_keys).await;
+        let failing = failing.open(&name("s"), &keys).await.unwrap();
+        let failed = failing.marked_for_delete().await.is_err();
+        if commits % 2 == 0 {
+            failing.marked_for_delete().await.unwrap();
+        } else if failed {
+            store.marked_for_delete().await.unwrap();
+        }
+        assert!(stores.list().await.unwrap().is_empty(), "after {commits} commits");
+        if !failed {
+            assert!(commits > 4, "only {commits}");
+            return;
+        }
+    }
+}
+
+/// Before the n-th operation of this host another one finishes the deletion of the store, and makes
+/// a new one of its name.
+#[derive(Debug)]
+struct Inherited {
+    inner: Arc<dyn Storage>,
+    operations_left: AtomicI64,
+    other: Stores,
+    keys: KeyRing,
+    made: AtomicBool,
+}
+
+impl Inherited {
+    async fn one_more(&self) {
+        if self.operations_left.fetch_sub(1, Ordering::SeqCst) != 0 {
+            return;
+        }
+        for recovered in self.other.recover(&self.keys, &silent).await.unwrap() {
+            recovered.outcome.unwrap();
+            let heir = self.other.create(&name("s"), "generic", json!({}), &self.keys).await.unwrap();
+            heir.create(NewSecret::new(at("new"), SecretValue::text("1"))).await.unwrap();
+            self.made.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+#[async_trait]
+impl Storage for Inherited {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.one_more().await;
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.one_more().await;
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        self.one_more().await;
+        self.inner.commit(batch).await
+    }
+}
+
+/// Whoever is late with a deletion, by hand or when recovering, leaves the store alone that another host
+/// has made since.
+#[tokio::test]
+async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
+    for recovering in [false, true] {
+        let mut times_made = 0;
+        for operations in 0.. {
+            let (storage, host_keys, keys) = (memory(), ring(), ring());
+            let other = start(&storage, &host_keys).await;
+            let store = other.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
+            store.create(NewSecret::new(at("old"), SecretValue::text("1"))).await.unwrap();
+            if recovering {
+                let dying = start(&dying(&storage, 1), &host_keys).await;
+                let store = dying.open(&name("s"), &keys).await.unwrap();
+                assert!(store.marked_for_delete().await.is_err(), "it died after it had noted that down");
+            }
+            let inherited = Arc::new(Inherited {
+                inner: Arc::clone(&storage),
+                operations_left: AtomicI64::new(i64::MAX),
+                other: other.clone(),
+                keys: keys.clone(),
+                made: AtomicBool::new(false),
+            });
+            let late = start(&(Arc::clone(&inherited) as Arc<dyn Storage>), &host_keys).await;
+            if recovering {
+                inherited.operations_left.store(operations, Ordering::SeqCst);
+                for recovered in late.recover(&keys, &silent).await.unwrap() {
+                    // Who finds the next store instead has nothing to finish.
+                    let outcome = recovered.outcome;
+                    assert!(
+                        outcome.is_ok() || matches!(outcome, Err(StoresError::Refused(_))),
+                        "{outcome:?}"
+                    );
+                }
+            } else {
+                let store = late.open(&name("s"), &keys).await.unwrap();
+                inherited.operations_left.store(operations, Ordering::SeqCst);
+                store.marked_for_delete().await.unwrap();
+                assert!(matches!(store.get(&at("new")).await, Err(StoreError::Deleted)));
+            }
+            let happened = inherited.operations_left.load(Ordering::SeqCst) < 0;
+            if inherited.made.load(Ordering::SeqCst) {
+                times_made += 1;
+                let listed = other.list().await.unwrap();
+                assert_eq!(listed.len(), 1, "before operation {operations}");
+                assert_eq!(listed[0].state.phase, Phase::Active, "before operation {operations}");
+                let heir = other.open(&name("s"), &keys).await.unwrap();
+                heir.get(&at("new")).await.unwrap();
+            }
+            if !happened {
+                break;
+            }
+        }
+        assert!(times_made > 3, "only {times_made}");
+    }
 }

@@ -143,6 +143,15 @@ pub enum StoreError {
         #[source]
         source: BoxedError,
     },
+    /// The system failed while a write was made durable: it may or may not have taken effect.
+    #[error("{what} was cut short by a failure of the system: read again whether it took effect")]
+    Indeterminate {
+        /// What was cut short.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: BoxedError,
+    },
     /// A deadline of the host's passed; whether the effect happened is not known.
     #[error("{operation} did not answer within {deadline:?}; whether it took effect is not known")]
     DeadlineExceeded {
@@ -219,6 +228,7 @@ impl PluginError for StoreError {
             Self::Deleted => ErrorKind::Deleted,
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
             Self::System { .. } => ErrorKind::Internal,
+            Self::Indeterminate { .. } => ErrorKind::Indeterminate,
             Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
             Self::ContractViolation { .. } | Self::Quarantined { .. } => ErrorKind::ContractViolation,
         }

@@ -249,6 +249,16 @@ fn odd_names_are_only_names() {
 
 #[cfg(unix)]
 #[test]
+fn a_path_with_two_slashes_in_front_is_a_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = PathBuf::from(format!("/{}", folder.path().join("store.db").display()));
+    let store = Sqlite::open(&path).unwrap();
+    assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Any))).is_ok());
+    assert_eq!(store.verify().unwrap(), 1);
+}
+
+#[cfg(unix)]
+#[test]
 fn nobody_else_may_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
@@ -259,6 +269,24 @@ fn nobody_else_may_read_the_files() {
         let mode = fs::metadata(folder.path().join(&name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
+}
+
+/// Its growth is what makes commits slow.
+#[test]
+fn the_log_of_small_commits_does_not_grow_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(folder.path().join("store.db")).unwrap();
+    let mut longest = 0;
+    for commit in 0..120_u32 {
+        let batch = (0..40_u32).fold(Batch::new(), |batch, item| {
+            // Anywhere in the tree, as hidden names are.
+            let key = (commit * 40 + item).wrapping_mul(2_654_435_761).to_be_bytes();
+            batch.put(key, vec![7; 500], Expectation::Absent)
+        });
+        assert!(matches!(block_on(store.commit(batch)), Ok(Outcome::Committed(_))));
+        longest = longest.max(fs::metadata(folder.path().join("store.db-wal")).unwrap().len());
+    }
+    assert!((1 << 20..5 << 20).contains(&longest), "{longest} bytes");
 }
 
 #[test]

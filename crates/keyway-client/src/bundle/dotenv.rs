@@ -84,7 +84,8 @@ impl<'a> Reader<'a> {
                 Some(_) => break,
             }
         }
-        if let Some(rest) = self.rest.strip_prefix("export ") {
+        let exported = self.rest.strip_prefix("export ");
+        if let Some(rest) = exported {
             self.rest = rest.trim_start_matches([' ', '\t']);
         }
         let line = self.line;
@@ -102,12 +103,14 @@ impl<'a> Reader<'a> {
         let value = match self.rest.as_bytes().first() {
             Some(b'\'') => self.single_quoted()?,
             Some(b'"') => self.double_quoted()?,
-            _ => self.plain()?,
+            _ => self.plain(exported.is_some())?,
         };
         Ok(Some((line, key, value)))
     }
 
-    fn plain(&mut self) -> Result<SecretString, BundleError> {
+    fn plain(&mut self, exported: bool) -> Result<SecretString, BundleError> {
+        // What stands in an assignment alone is not expanded; what `export` is given is.
+        let is_plain = |next| is_plain(next) && !(exported && "{}*?[]".contains(next));
         let (value, rest) =
             self.rest.split_at(self.rest.find(|next| !is_plain(next)).unwrap_or(self.rest.len()));
         self.rest = rest;

@@ -82,7 +82,8 @@ impl Bundle {
     ///   white space around the `=`. A comment may follow the value after white space.
     /// * A key is `[A-Za-z_][A-Za-z0-9_.-]*`. (A shell takes no `.` and no `-`.)
     /// * A plain value has none of the characters that a shell or another reader of dotenv
-    ///   treats specially: white space, control characters and ``"'\$`&|;<>()#~``.
+    ///   treats specially: white space, control characters and ``"'\$`&|;<>()#~``, and after `export` also
+    ///   `{}*?[]`.
     /// * Between `'` and `'` everything stands for itself, line ends too.
     /// * Between `"` and `"` a backslash stands before `"`, `\`, `$`, `` ` `` or a line end
     ///   (which both vanish); everything else but a bare `$` and `` ` `` stands for itself,

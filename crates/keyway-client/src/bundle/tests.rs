@@ -35,6 +35,19 @@ fn shell(text: &str, key: &str) -> Option<String> {
     output.status.success().then(|| text.strip_suffix('|').unwrap_or(&text).to_owned())
 }
 
+/// bash expands braces behind `export`, and some shells look for files there.
+#[test]
+fn what_a_shell_expands_behind_export_needs_quotes() {
+    for value in ["{a,b}", "{1..3}", "a*", "?", "[ab]"] {
+        let error = Bundle::from_dotenv(&format!("A=1\nexport K={value}\n")).unwrap_err();
+        assert!(error.to_string().starts_with("line 2: the value needs quotes"), "{value}: {error}");
+        for line in [format!("K={value}"), format!("export K='{value}'")] {
+            let bundle = Bundle::from_dotenv(&line).unwrap();
+            assert_eq!(bundle.get("K").unwrap().expose_secret(), value, "{line}");
+        }
+    }
+}
+
 #[test]
 fn what_is_written() {
     for (key, value, text) in [

@@ -73,11 +73,22 @@ impl Secrets {
     /// there is created, what has another value is changed, what has the same is left alone,
     /// and nothing is deleted. Answers what was done.
     ///
-    /// All of the bundle is checked before anything is written. The writes themselves are
-    /// one by one, because a store has no larger step: a failure in their midst is
-    /// [`ImportInterrupted`](Error::ImportInterrupted), and importing once more goes on.
+    /// All keys of the bundle are checked, and compared with what is there, before anything is
+    /// written. Whether the store takes a value (its size, say) shows when it is written.
     /// A secret that somebody changes between the comparison and the write is a conflict,
     /// in stores that keep versions.
+    ///
+    /// # Not atomic, but resumable
+    /// The writes are one by one, in the order of the keys, because the largest step of a
+    /// [`SecretStore`](keyway_secrets::SecretStore) is one secret. Each of them is atomic and
+    /// durable. Whoever reads meanwhile, or after a failure or a crash in their midst, may find new
+    /// values beside old ones; where values must change together, keep them in one structured
+    /// secret, or import into an environment that nobody uses yet.
+    ///
+    /// A failure is [`ImportInterrupted`](Error::ImportInterrupted), which says how far it came. After
+    /// a crash [`plan_import`](Self::plan_import) of the same bundle says what is left: an
+    /// import is over when that creates and changes nothing. Importing once more writes just that, and
+    /// nothing twice. It also takes back what others changed since, as every import does.
     ///
     /// # Errors
     /// As [`plan_import`](Self::plan_import), and

@@ -23,6 +23,9 @@ pub(super) struct Fault {
 /// Reads a file. Fields that are not known are skipped, like other sections; a field that
 /// stands twice is refused, because readers differ about which one counts.
 pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
+    if text.starts_with('\u{feff}') {
+        return Err(Fault { line: 1, reason: "the file begins with a byte order mark: save it without" });
+    }
     let mut fields = Fields::default();
     let mut ours = true;
     for (index, line) in text.lines().enumerate() {
@@ -89,6 +92,9 @@ mod tests {
             ("access_key_id=1\n[default]\naccess_key_id=2", 3),
             ("secret_access_key=1\nsecret_access_key=1", 2),
             ("{\"access_key_id\": \"1\"}", 1),
+            // It would be a part of the field's name, and the field missing.
+            ("\u{feff}access_key_id=1", 1),
+            ("\u{feff}[default]", 1),
         ] {
             assert_eq!(parse(text).err().map(|fault| fault.line), Some(line), "{text}");
         }

@@ -183,8 +183,13 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsErr
     /// Credentials are a few lines. What is larger is something else.
     const LARGEST: u64 = 64 * 1024;
     let unreadable = |source| CredentialsError::Unreadable { path: path.to_owned(), source };
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
+    let other = |reason: String| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason));
+    // Asked before opening, because opening a named pipe would wait for its other end.
+    let opened = std::fs::metadata(path)
+        .and_then(|metadata| if metadata.is_file() { std::fs::File::open(path).map(Some) } else { Ok(None) });
+    let file = match opened {
+        Ok(Some(file)) => file,
+        Ok(None) => return Err(other("it is not a regular file".to_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     };
@@ -199,13 +204,18 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsErr
     }
     // One buffer of the full size: growing it would leave copies behind.
     let length = file.metadata().map_err(unreadable)?.len().min(LARGEST);
-    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(length).unwrap_or_default() + 1));
-    file.take(LARGEST).read_to_string(&mut text).map_err(unreadable)?;
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(length).unwrap_or_default() + 2));
+    let read = file.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if read as u64 > LARGEST {
+        return Err(other(format!("it has more than {LARGEST} bytes: is it the right file?")));
+    }
     Ok(Some(text))
 }
 
 #[cfg(test)]
 mod tests {
+    use keyway_core::PluginError as _;
+
     use super::*;
 
     fn resolved(source: CredentialsSource<'_>) -> Result<[String; 3], CredentialsError> {
@@ -330,6 +340,34 @@ mod tests {
             std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
             assert!(resolved(CredentialsSource::new().file(file.path())).is_ok());
         }
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused_and_not_cut() {
+        let key = "access_key_id=a\nsecret_access_key=s";
+        // With the limit in the midst of the key, whose first half would be a key too.
+        let comments = format!("{}\n", "#".repeat(64 * 1024 - key.len()));
+        let large = file(&format!("{comments}{key}econd-half\n"));
+        let error = resolved(CredentialsSource::new().file(large.path())).unwrap_err();
+        assert!(matches!(error, CredentialsError::Unreadable { .. }), "{error:?}");
+        assert!(error.detail().contains("65536 bytes"), "{}", error.detail());
+        let largest = file(&format!("{}\n{key}", "#".repeat(64 * 1024 - key.len() - 1)));
+        assert_eq!(resolved(CredentialsSource::new().file(largest.path())).unwrap()[..2], ["a", "s"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nobody_waits_for_the_other_end_of_a_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials");
+        let made = std::process::Command::new("mkfifo").arg("-m").arg("600").arg(&path).status();
+        assert!(made.unwrap().success());
+        let (sender, receiver) = std::sync::mpsc::channel();
+        // If it hangs, the thread ends with the process.
+        std::thread::spawn(move || sender.send(resolved(CredentialsSource::new().file(path)).unwrap_err()));
+        let error = receiver.recv_timeout(std::time::Duration::from_secs(5)).expect("it waits");
+        assert!(matches!(error, CredentialsError::Unreadable { .. }), "{error:?}");
+        assert!(error.detail().contains("regular file"), "{}", error.detail());
     }
 
     #[test]

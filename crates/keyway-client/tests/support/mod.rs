@@ -16,19 +16,23 @@ use tokio::runtime::Builder;
 
 /// A store of the plugin `generic` in memory.
 pub async fn store() -> Arc<dyn SecretStore> {
+    let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let store = store_on(&(Arc::new(Memory::new()) as Arc<dyn Storage>), keys);
+    store.initialize().await.unwrap();
+    store
+}
+
+/// A handle to a store of the plugin `generic`.
+pub fn store_on(storage: &Arc<dyn Storage>, keys: KeyRing) -> Arc<dyn SecretStore> {
     let metadata = PluginMetadata::from_json(
         r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261121,
             "compatibility": ">=:1.0,<:2.0",
             "plugin": {"name": "Keyway Generic", "type": "Secret", "description": "d"}}"#,
     )
     .unwrap();
-    let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
-    let storage: Arc<dyn Storage> = Arc::new(Memory::new());
     let opening = Opening::new(StoreName::new("s").unwrap(), metadata, keys)
-        .with_resources(Resources::new().with(storage));
-    let store = GenericPlugin.open(&opening).unwrap();
-    store.initialize().await.unwrap();
-    store
+        .with_resources(Resources::new().with(Arc::clone(storage)));
+    GenericPlugin.open(&opening).unwrap()
 }
 
 pub fn wait<F: Future>(future: F) -> F::Output {

@@ -27,6 +27,7 @@ pub(super) enum Refusal {
     Unavailable,
     TooLarge,
     System,
+    Indeterminate,
     /// One that only hosts give, or that this kit does not know.
     Other,
 }
@@ -54,6 +55,7 @@ impl Refusal {
             StoreError::Unavailable { .. } => Self::Unavailable,
             StoreError::TooLarge { .. } => Self::TooLarge,
             StoreError::System { .. } => Self::System,
+            StoreError::Indeterminate { .. } => Self::Indeterminate,
             _ => Self::Other,
         }
     }

@@ -279,18 +279,45 @@ impl Stores {
     pub(super) async fn delete(&self, name: &StoreName, guarded: &GuardedStore) -> Result<(), StoresError> {
         // Data of another version is not deleted (decision C13): asked before it is noted
         // down that it is to be.
-        guarded.check_written_by().await?;
-        self.advance(name, Event::Delete).await?;
+        match guarded.check_written_by().await {
+            Ok(_) => self.advance(name, Event::Delete).await?,
+            // A deletion that was noted down before, and is not over: it goes on.
+            Err(StoreError::Deleted) => {}
+            Err(error) => return Err(error.into()),
+        }
         self.carry_out_deletion(name, guarded).await
     }
 
+    /// Another host may finish the same deletion at any moment, and make a new store of the name. So
+    /// the handle looks once more which store there is, between two looks at one and the same record:
+    /// that is the store to be deleted, and a plugin that can tell deletes no other. And the record
+    /// that goes is that one.
     pub(super) async fn carry_out_deletion(
         &self,
         name: &StoreName,
         guarded: &GuardedStore,
     ) -> Result<(), StoresError> {
+        let Some(revision) = self.deletion_under_way(name).await? else { return Ok(()) };
+        match guarded.written_by().await {
+            Err(error) if leaves_open(&error) => return Err(error.into()),
+            // Whatever it is, `marked_for_delete` will judge it.
+            _ => {}
+        }
+        if self.deletion_under_way(name).await? != Some(revision) {
+            return Ok(());
+        }
         guarded.marked_for_delete().await?;
-        self.advance(name, Event::Deleted).await
+        // If that is not the record any more, another host has finished the deletion.
+        self.inner.records.remove(RecordKind::Store, name.as_str(), revision).await?;
+        Ok(())
+    }
+
+    /// The revision of a record that says that the store is being deleted.
+    async fn deletion_under_way(&self, name: &StoreName) -> Result<Option<Revision>, StoresError> {
+        Ok(match self.read(name).await? {
+            Some((record, revision)) => step(Some(&record.state), Event::Deleted).is_ok().then_some(revision),
+            None => None,
+        })
     }
 
     fn plugin(&self, id: &str) -> Result<Registered<SecretStores>, StoresError> {
@@ -324,10 +351,7 @@ impl Stores {
     /// Persists what `event` does to the store.
     async fn advance(&self, name: &StoreName, event: Event) -> Result<(), StoresError> {
         for _ in 0..MAX_ATTEMPTS {
-            let Some((record, revision)) = self.read(name).await? else {
-                // Another host may have finished the same deletion.
-                return if event == Event::Deleted { Ok(()) } else { Err(Refusal::NoStore.into()) };
-            };
+            let (record, revision) = self.read(name).await?.ok_or(Refusal::NoStore)?;
             let planned = step(Some(&record.state), event.clone())?;
             if planned.state.as_ref() == Some(&record.state) {
                 return Ok(());

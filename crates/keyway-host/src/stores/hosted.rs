@@ -1,5 +1,7 @@
 //! A store as the host hands it out: guarded, and with its life journalled.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use keyway_core::{PluginMetadata, Table, WrittenBy};
 use keyway_seal::KeyRing;
@@ -27,11 +29,18 @@ pub struct HostedStore {
     stores: Stores,
     name: StoreName,
     guarded: GuardedStore,
+    /// Deleted through this handle. The plugin's own need not know: another host may have been
+    /// faster, and there may be a new store of the name.
+    deleted: AtomicBool,
 }
 
 impl HostedStore {
     pub(super) fn new(stores: Stores, name: StoreName, guarded: GuardedStore) -> Self {
-        Self { stores, name, guarded }
+        Self { stores, name, guarded, deleted: AtomicBool::new(false) }
+    }
+
+    fn guarded(&self) -> Result<&GuardedStore, StoreError> {
+        if self.deleted.load(Ordering::Relaxed) { Err(StoreError::Deleted) } else { Ok(&self.guarded) }
     }
 
     /// The name of the store.
@@ -66,21 +75,21 @@ impl SecretStore for HostedStore {
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
-        self.guarded.written_by().await
+        self.guarded()?.written_by().await
     }
 
     async fn initialize(&self) -> Result<(), StoreError> {
         // It was, before this handle was made.
-        self.guarded.initialize().await
+        self.guarded()?.initialize().await
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
-        let rotated = self.stores.rotate(&self.name, &self.guarded, new, listener).await;
+        let rotated = self.stores.rotate(&self.name, self.guarded()?, new, listener).await;
         rotated.map_err(StoresError::into_store_error)
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        self.guarded.create(secret).await
+        self.guarded()?.create(secret).await
     }
 
     async fn destroy(
@@ -88,11 +97,11 @@ impl SecretStore for HostedStore {
         address: &SecretAddress,
         expected: Option<SecretVersion>,
     ) -> Result<(), StoreError> {
-        self.guarded.destroy(address, expected).await
+        self.guarded()?.destroy(address, expected).await
     }
 
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
-        self.guarded.get(address).await
+        self.guarded()?.get(address).await
     }
 
     async fn modify(
@@ -100,24 +109,26 @@ impl SecretStore for HostedStore {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        self.guarded.modify(address, change).await
+        self.guarded()?.modify(address, change).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        self.guarded.list(query).await
+        self.guarded()?.list(query).await
     }
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
-        self.guarded.configure(request).await
+        self.guarded()?.configure(request).await
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
-        self.guarded.info().await
+        self.guarded()?.info().await
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
-        let deleted = self.stores.delete(&self.name, &self.guarded).await;
-        deleted.map_err(StoresError::into_store_error)
+        let Ok(guarded) = self.guarded() else { return Ok(()) };
+        self.stores.delete(&self.name, guarded).await.map_err(StoresError::into_store_error)?;
+        self.deleted.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn list_environments(
@@ -125,15 +136,15 @@ impl SecretStore for HostedStore {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<EnvironmentPage, StoreError> {
-        self.guarded.list_environments(after, limit).await
+        self.guarded()?.list_environments(after, limit).await
     }
 
     async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
-        self.guarded.retrieve_environment(name).await
+        self.guarded()?.retrieve_environment(name).await
     }
 
     async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
-        self.guarded.create_environment(environment).await
+        self.guarded()?.create_environment(environment).await
     }
 
     async fn modify_environment(
@@ -141,6 +152,6 @@ impl SecretStore for HostedStore {
         name: &EnvironmentName,
         change: EnvironmentChange,
     ) -> Result<Environment, StoreError> {
-        self.guarded.modify_environment(name, change).await
+        self.guarded()?.modify_environment(name, change).await
     }
 }

@@ -17,8 +17,10 @@ pub(super) const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(Open
 
 /// Statements that a connection keeps ready. There are fewer than that.
 const STATEMENTS: usize = 32;
-/// Pages in the log after which a commit writes them back into the file.
-const CHECKPOINT_PAGES: u32 = 4000;
+/// Pages in the log after which a commit writes them back into the file, and the next ones begin the
+/// log anew. A sync of a file that grows takes twice as long as one of bytes that are there (ext4),
+/// and every log begins empty, so a store that is young or was just opened is slow until here.
+const CHECKPOINT_PAGES: u32 = 1000;
 /// What the log may keep on disk after it was written back.
 const LOG_BYTES: u32 = 32 << 20;
 
@@ -99,7 +101,7 @@ impl Patience {
 /// are constants and the values are bound.
 pub(super) fn failure(action: &'static str, error: rusqlite::Error) -> StorageError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             StorageError::Unavailable { retry_after: None }
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -125,5 +127,23 @@ fn shows_damage(error: &rusqlite::Error) -> bool {
         | rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SQLite gives up with `SQLITE_PROTOCOL` when others were first too often while it looked for its
+    /// place in the log: nothing happened, and the same call may succeed.
+    #[test]
+    fn who_lost_the_race_for_a_lock_may_try_again() {
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_RECOVERY, ffi::SQLITE_LOCKED, ffi::SQLITE_PROTOCOL] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = failure("read a record", error);
+            assert!(matches!(error, StorageError::Unavailable { .. }), "{code}: {error:?}");
+        }
+        let full = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None);
+        assert!(matches!(failure("write a record", full), StorageError::Engine { .. }));
     }
 }

@@ -38,6 +38,12 @@ const SCHEMA: &str = "
         value BLOB NOT NULL
     ) STRICT;";
 
+/// `path` from the root on. Connections are opened whenever they are needed, and the process
+/// may have gone to another folder by then.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, StorageError> {
+    std::path::absolute(path).map_err(|error| system("find the folder of the store file", error))
+}
+
 /// Makes sure that `path` is a store file that this program may open.
 pub(super) fn prepare(path: &Path) -> Result<(), StorageError> {
     match fs::metadata(path) {
@@ -159,6 +165,10 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// `path` as a URI that tells SQLite to take the file as it lies there.
 fn immutable_uri(path: &Path) -> String {
     let mut uri = String::from("file:");
+    if path.as_os_str().as_encoded_bytes().starts_with(b"/") {
+        // An empty authority, so that a path that begins with two slashes has no other.
+        uri.push_str("//");
+    }
     for &byte in path.as_os_str().as_encoded_bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {

@@ -16,7 +16,7 @@ pub enum CommitMode {
     /// The fastest, because nothing has to wake up. It blocks the calling thread for one
     /// transaction, so for one sync of the disk: about 0.1 ms on a solid-state disk, 10 ms on
     /// a spinning one; and once every few hundred commits also for writing the log back
-    /// into the file (16 MiB). It never blocks for another process.
+    /// into the file (4 MiB). It never blocks for another process.
     #[default]
     Inline,
     /// Always the writer thread. The calling thread never waits for the disk, and each
@@ -90,7 +90,8 @@ impl SqliteOptions {
         self
     }
 
-    /// Opens the store at `path`, and makes it when there is no file. Blocks.
+    /// Opens the store at `path`, and makes it when there is no file. Blocks. A relative path
+    /// is taken from the folder that the process is in now, also when it goes elsewhere later.
     ///
     /// A new file appears complete or not at all, also when the process is killed or
     /// another one opens the same path meanwhile; a draft that a killed process left beside

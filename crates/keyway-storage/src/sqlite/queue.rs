@@ -284,11 +284,12 @@ impl Drop for Handle {
 
 impl Sqlite {
     pub(super) fn open_with(path: &Path, options: &SqliteOptions) -> Result<Self, StorageError> {
-        file::prepare(path)?;
-        let writer = Writer::open(path, options)?;
-        let readers = Readers::new(path.to_owned(), options.clone())?;
+        let path = file::absolute(path)?;
+        file::prepare(&path)?;
+        let writer = Writer::open(&path, options)?;
+        let readers = Readers::new(path.clone(), options.clone())?;
         let shared = Arc::new(Shared {
-            path: path.to_owned(),
+            path,
             options: options.clone(),
             readers,
             writer: Mutex::new(writer),

@@ -100,8 +100,11 @@ impl Flavour {
 
     fn open(self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
         let configuration = ConvectionConfiguration::read(&opening.configuration)?;
+        // From the root on: the process may go to another folder while the store is open.
+        let path = std::path::absolute(configuration.file(self, &opening.store)?)
+            .map_err(|error| StoreError::system("find the folder of the store file", error))?;
         let file = StoreFile::new(
-            configuration.file(self, &opening.store)?,
+            path,
             opening.metadata.clone(),
             self,
             configuration.initial_settings(self)?,

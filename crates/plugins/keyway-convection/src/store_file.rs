@@ -68,7 +68,7 @@ impl StoreFile {
     }
 
     fn lock(&self, paths: &Paths) -> Result<FileLock, StoreError> {
-        FileLock::acquire(&paths.lock, self.patience)
+        FileLock::acquire(&paths.lock, &paths.file, self.patience)
             .map_err(|error| StoreError::system("lock the store file", error))?
             .ok_or(StoreError::Unavailable {
                 what: "the store file, which others keep locked,",
@@ -302,9 +302,10 @@ mod tests {
     #[test]
     fn whoever_waits_too_long_for_the_lock_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut file, keys) = initialized(&folder.path().join("s"));
+        let path = folder.path().join("s");
+        let (mut file, keys) = initialized(&path);
         file.patience = Duration::from_millis(30);
-        let lock = FileLock::acquire(&folder.path().join(".s.lock"), Duration::ZERO).unwrap().unwrap();
+        let lock = FileLock::acquire(&folder.path().join(".s.lock"), &path, Duration::ZERO).unwrap().unwrap();
         assert!(matches!(now(file.read(&keys, Access::Update)), Err(StoreError::Unavailable { .. })));
         file.close();
         // Looking goes on meanwhile.
@@ -319,7 +320,7 @@ mod tests {
         let path = folder.path().join("s");
         let (file, keys) = initialized(&path);
         let lock = folder.path().join(".s.lock");
-        let free = || FileLock::acquire(&lock, Duration::ZERO).unwrap().is_some();
+        let free = || FileLock::acquire(&lock, &path, Duration::ZERO).unwrap().is_some();
         assert!(free());
         now(file.read(&keys, Access::Update)).unwrap();
         assert!(!free());

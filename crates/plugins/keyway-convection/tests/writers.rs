@@ -209,3 +209,34 @@ fn a_link_stays_a_link_and_other_things_are_no_files() {
     assert!(matches!(names(&*at_path(&folder)), Err(StoreError::System { .. })));
     assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::System { .. })));
 }
+
+/// Root, who may write everybody's files, does not take a store away from the service that it belongs to.
+#[test]
+#[cfg(unix)]
+#[allow(clippy::print_stderr)] // Whoever runs it as another user should know.
+fn a_file_keeps_its_owner() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    const SERVICE: u32 = 54321;
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    let folder = root.path().join("secrets");
+    let files = [folder.join("s"), folder.join(".s.lock")];
+    if files.iter().any(|file| chown(file, Some(SERVICE), Some(SERVICE)).is_err()) {
+        eprintln!("skipped: only root can give files to others");
+        return;
+    }
+    // The service deletes the lock file, or never had one.
+    for lock_is_there in [true, false] {
+        if !lock_is_there {
+            fs::remove_file(&files[1]).unwrap();
+        }
+        create(&*store, &format!("{lock_is_there}"), "1").unwrap();
+        for file in &files {
+            let found = fs::metadata(file).unwrap();
+            assert_eq!((found.uid(), found.gid()), (SERVICE, SERVICE), "{}", file.display());
+            assert_eq!(found.mode() & 0o777, 0o600);
+        }
+    }
+}

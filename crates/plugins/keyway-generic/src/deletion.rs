@@ -3,7 +3,7 @@
 use keyway_secrets::StoreError;
 use keyway_storage::{Batch, Expectation, Outcome, Revision};
 
-use crate::handle::{Handle, MAX_ATTEMPTS};
+use crate::handle::{Handle, MAX_ATTEMPTS, Seen};
 use crate::header::StoredHeader;
 use crate::rotation::let_others_run;
 use crate::storage_error::from_storage;
@@ -11,8 +11,9 @@ use crate::storage_error::from_storage;
 impl Handle {
     /// First the header says that the store is being deleted, which shuts out all writers;
     /// then the records go, and last the header itself. Every step is on the condition that
-    /// it is still that header: another handle may have finished the deletion, and made a
-    /// new store since, which is none of this one's business.
+    /// it is still that header, and the first one that it is the store that this handle has seen
+    /// last: another handle may have finished the deletion, and made a new store since, which is
+    /// none of this one's business.
     pub(crate) async fn delete_all(&self) -> Result<(), StoreError> {
         if self.is_deleted() {
             return Ok(());
@@ -24,12 +25,21 @@ impl Handle {
         Ok(())
     }
 
-    /// The revision of the header that says so; `None` if there is no store.
+    /// The revision of the header that says so; `None` if there is no store, or another one.
     async fn mark_deleting(&self) -> Result<Option<Revision>, StoreError> {
         for _ in 0..MAX_ATTEMPTS {
             let keys = self.keys();
             let Some(found) = self.read_header_with(&keys).await? else { return Ok(None) };
             let StoredHeader { mut header, revision, sealed_by } = found;
+            let seen = self.seen();
+            // From here on, whichever it is, it is this one.
+            self.set_seen(Some(&header));
+            match seen {
+                Seen::Store(mark) if mark != header.store_mark() => return Ok(None),
+                // It was made since. Whoever still wants it deleted says so again.
+                Seen::Nothing => return Err(StoreError::Conflict { attempts: 1 }),
+                Seen::Store(_) | Seen::Unknown => {}
+            }
             self.metadata.check(&header.text.written_by)?;
             if header.text.deleting {
                 return Ok(Some(revision));

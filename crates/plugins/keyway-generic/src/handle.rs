@@ -47,7 +47,19 @@ struct State {
     /// Tells one set of keys from the next.
     generation: u64,
     view: Option<View>,
+    seen: Seen,
     deleted: bool,
+}
+
+/// What a handle saw when it looked for the store last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It has not looked yet.
+    Unknown,
+    /// There was none.
+    Nothing,
+    /// There was this one. Another one of the same name has another mark.
+    Store(StoreMark),
 }
 
 /// The header as it was when it was read.
@@ -154,7 +166,8 @@ impl Handle {
         read_settings: ReadSettings,
     ) -> Self {
         let prefix = StorePrefix::of(&store);
-        let state = RwLock::new(State { keys, generation: 0, view: None, deleted: false });
+        let state =
+            RwLock::new(State { keys, generation: 0, view: None, seen: Seen::Unknown, deleted: false });
         let crowds = std::array::from_fn(|_| async_lock::Mutex::new(()));
         let pending = Pending::default();
         Self { store, prefix, storage, metadata, clock, pending, read_settings, state, crowds }
@@ -179,6 +192,14 @@ impl Handle {
         let mut state = self.write_state();
         state.deleted = true;
         state.view = None;
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.read_state().seen
+    }
+
+    pub(crate) fn set_seen(&self, header: Option<&Header>) {
+        self.write_state().seen = header.map_or(Seen::Nothing, |header| Seen::Store(header.store_mark()));
     }
 
     /// The header and the keys, the header as this handle read it last.
@@ -239,6 +260,7 @@ impl Handle {
             });
             let keys = keys.led_by(sealed_by).unwrap_or(keys);
             let view = View { loaded, keys, generation };
+            state.seen = Seen::Store(view.loaded.store_mark);
             state.view = Some(view.clone());
             return Ok(view);
         }

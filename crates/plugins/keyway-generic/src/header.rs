@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::layout::NameIndex;
+use crate::layout::{NameIndex, StoreMark};
 use crate::sealed_note;
 
 const WHAT: &str = "the header of the store";
@@ -41,6 +41,11 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// The mark of the store, as in its records.
+    pub(crate) fn store_mark(&self) -> StoreMark {
+        NameIndex::new(&self.name_key).store_mark()
+    }
+
     pub(crate) fn seal(&self, keys: &KeyRing) -> Result<Vec<u8>, StoreError> {
         let text = serde_json::to_vec(&self.text)
             .map_err(|error| StoreError::system("write the header of the store", error))?;

@@ -16,6 +16,10 @@ pub(crate) fn from_storage(error: StorageError) -> StoreError {
             retry_after,
             source: Some(Box::new(StorageError::Unavailable { retry_after })),
         },
+        StorageError::Indeterminate { source } => StoreError::Indeterminate {
+            what: "the write to the storage",
+            source: Box::new(StorageError::Indeterminate { source }),
+        },
         StorageError::Corrupt { detail } => StoreError::corrupt("the storage", detail),
         other => StoreError::system("use the storage", other),
     }

@@ -72,7 +72,9 @@ impl SecretStore for SealedStore {
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
-        match self.handle.read_header().await? {
+        let found = self.handle.read_header().await?;
+        self.handle.set_seen(found.as_ref().map(|found| &found.header));
+        match found {
             Some(found) if found.header.text.deleting => Err(StoreError::Deleted),
             Some(found) => Ok(Some(found.header.text.written_by)),
             None => Ok(None),
@@ -93,10 +95,14 @@ impl SecretStore for SealedStore {
         };
         let name_key = NameIndex::draw_key()
             .map_err(|error| StoreError::system("draw the key of the name index", error))?;
-        let note = Header { name_key, text }.seal(&self.handle.keys())?;
+        let header = Header { name_key, text };
+        let note = header.seal(&self.handle.keys())?;
         let batch = Batch::new().put(self.handle.prefix.header(), note, Expectation::Absent);
         match self.handle.storage.commit(batch).await.map_err(from_storage)? {
-            Outcome::Committed(_) => Ok(()),
+            Outcome::Committed(_) => {
+                self.handle.set_seen(Some(&header));
+                Ok(())
+            }
             Outcome::Conflict { .. } => match self.handle.read_header().await {
                 Ok(Some(found)) if found.header.text.deleting => Err(StoreError::Deleted),
                 _ => Err(StoreError::AlreadyInitialized),

@@ -87,3 +87,35 @@ async fn who_writes_while_the_store_is_deleted_leaves_nothing_behind() {
         assert_eq!(records(&storage).await, []);
     }
 }
+
+/// Two hosts delete one store, and the second makes a new one of the name before the first has begun.
+#[tokio::test]
+async fn a_deletion_that_comes_late_leaves_the_store_that_was_made_since() {
+    for sees_it_by in 0..3 {
+        let (storage, keys) = (memory(), ring());
+        let late = open(&storage, &keys);
+        late.initialize().await.unwrap();
+        match sees_it_by {
+            0 => drop(late.written_by().await.unwrap()),
+            1 => drop(late.create(new(at("old"), "1")).await.unwrap()),
+            // Who has made it has seen it.
+            _ => {}
+        }
+        let quick = open(&storage, &keys);
+        quick.marked_for_delete().await.unwrap();
+        let heir = open(&storage, &keys);
+        heir.initialize().await.unwrap();
+        heir.create(new(at("a"), "1")).await.unwrap();
+
+        late.marked_for_delete().await.unwrap();
+        assert!(matches!(late.get(&at("a")).await, Err(StoreError::Deleted)), "for this handle it is gone");
+        assert_eq!(text(&*heir, &at("a")).await.unwrap(), "1", "{sees_it_by}");
+
+        // Who has used the new store deletes the new store, and who never looked what is there.
+        let used = open(&storage, &keys);
+        assert_eq!(text(&*used, &at("a")).await.unwrap(), "1");
+        used.marked_for_delete().await.unwrap();
+        assert_eq!(records(&storage).await, []);
+        heir.marked_for_delete().await.unwrap();
+    }
+}

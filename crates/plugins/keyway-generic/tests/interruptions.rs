@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
-use keyway_core::{SecretValue, Table};
+use keyway_core::{ErrorKind, PluginError, SecretValue, Table};
 use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, StoreError};
 use keyway_storage::{Batch, KeyRange, Limits, Outcome, Page, Record, Storage, StorageError};
 use support::*;
@@ -201,4 +201,40 @@ async fn pages_are_stable_while_others_write_and_rotate() {
     for writer in writers {
         writer.await.unwrap();
     }
+}
+
+/// A storage whose commits take effect and do not know it, as when the disk fails at the last moment.
+#[derive(Debug)]
+struct Unsure(Arc<dyn Storage>);
+
+#[async_trait]
+impl Storage for Unsure {
+    fn limits(&self) -> Limits {
+        self.0.limits()
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.0.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.0.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        let _ = self.0.commit(batch).await?;
+        Err(StorageError::Indeterminate { source: Arc::new(std::io::Error::other("the disk failed")) })
+    }
+}
+
+#[tokio::test]
+async fn a_write_of_which_nobody_knows_whether_it_happened_says_so() {
+    let (storage, keys) = (memory(), ring());
+    open(&storage, &keys).initialize().await.unwrap();
+    let store = open(&(Arc::new(Unsure(Arc::clone(&storage))) as Arc<dyn Storage>), &keys);
+    let error = store.create(new(at("a"), "1")).await.unwrap_err();
+    assert_eq!(text(&*store, &at("a")).await.unwrap(), "1", "it did happen");
+    assert_eq!(error.kind(), ErrorKind::Indeterminate, "{error}");
+    assert!(error.to_string().contains("read again"), "{error}");
+    assert!(error.detail().contains("the disk failed"), "{}", error.detail());
 }

@@ -152,7 +152,7 @@ impl Warp for ErrorsShowValues {
     ) -> Result<SecretHeader, StoreError> {
         let value = change.value.as_ref().and_then(NewValue::as_given).cloned();
         it.store.modify(address, change).await.map_err(|error| match (Refusal::of(&error), value) {
-            (Refusal::System, Some(value)) => {
+            (Refusal::System | Refusal::Indeterminate, Some(value)) => {
                 StoreError::system("write", format!("this did not fit: {:?}", value.expose_text()))
             }
             _ => error,

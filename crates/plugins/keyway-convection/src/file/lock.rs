@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::owner::give_to_owner_of;
+
 /// An exclusive lock between processes and between handles of one process. It ends when
 /// it is dropped, and when the process ends in whatever way.
 #[derive(Debug)]
@@ -16,21 +18,23 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock; `None` when others held it for all of `patience`. Blocks.
-    pub(crate) fn acquire(path: &Path, patience: Duration) -> io::Result<Option<Self>> {
+    /// Takes the lock at `path`; `None` when others held it for all of `patience`. Blocks. A
+    /// lock file that is not there is made, for the owner of the file `of`.
+    pub(crate) fn acquire(path: &Path, of: &Path, patience: Duration) -> io::Result<Option<Self>> {
         const LONGEST_PAUSE: Duration = Duration::from_millis(20);
         let started = Instant::now();
         let mut pause = Duration::from_micros(200);
         loop {
-            let file = open(path)?;
-            match file.try_lock() {
-                // Whoever removes the store removes the lock file too: then this lock is on
-                // a file that nobody else will ever meet.
-                Ok(()) if is_still_at(&file, path)? => {
-                    return Ok(Some(Self { _file: file, path: path.to_owned() }));
+            if let Some(file) = open(path, of)? {
+                match file.try_lock() {
+                    // Whoever removes the store removes the lock file too: then this lock is on
+                    // a file that nobody else will ever meet.
+                    Ok(()) if is_still_at(&file, path)? => {
+                        return Ok(Some(Self { _file: file, path: path.to_owned() }));
+                    }
+                    Ok(()) | Err(TryLockError::WouldBlock) => {}
+                    Err(TryLockError::Error(error)) => return Err(error),
                 }
-                Ok(()) | Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(error),
             }
             if started.elapsed() >= patience {
                 return Ok(None);
@@ -50,12 +54,25 @@ impl FileLock {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// The lock file, made if it is not there; `None` if another one made it or removed it meanwhile.
+fn open(path: &Path, of: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options.read(true).write(true);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened.map(Some),
+    }
+    options.create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    match options.open(path) {
+        Ok(made) => {
+            give_to_owner_of(of, &made)?;
+            Ok(Some(made))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(unix)]
@@ -94,7 +111,9 @@ mod tests {
                 scope.spawn(|| {
                     while Instant::now() < until {
                         // Each removes the lock file, so the others often have the old one open.
-                        let Some(lock) = FileLock::acquire(&path, Duration::ZERO).unwrap() else { continue };
+                        let Some(lock) = FileLock::acquire(&path, &path, Duration::ZERO).unwrap() else {
+                            continue;
+                        };
                         assert!(!held.swap(true, Ordering::SeqCst), "two hold the lock");
                         std::thread::yield_now();
                         held.store(false, Ordering::SeqCst);

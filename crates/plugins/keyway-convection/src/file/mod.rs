@@ -1,6 +1,7 @@
 //! One file: read whole, replaced as a whole, and locked between processes.
 
 mod lock;
+mod owner;
 mod paths;
 mod replace;
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::Paths;
+use super::owner::give_to_owner_of;
 
 /// The content of the file; `None` if there is none.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -22,19 +23,17 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Puts `content` in the file's place, for its owner only: afterwards, and after a power
+/// Puts `content` in the file's place, for its owner only, who stays the same: afterwards, and after a power
 /// failure at any moment, the file holds either all of the old or all of the new.
 ///
 /// The caller holds the lock, so nobody else uses the temporary file; one that is there
 /// was left by a process that died.
 pub(crate) fn replace(paths: &Paths, content: &[u8]) -> io::Result<()> {
     remove_if_there(&paths.temporary)?;
-    write_new(&paths.temporary, content)
-        .and_then(|()| fs::rename(&paths.temporary, &paths.file))
-        .inspect_err(|_| {
-            // The first error is the one to tell.
-            let _ = fs::remove_file(&paths.temporary);
-        })?;
+    write_new(paths, content).and_then(|()| fs::rename(&paths.temporary, &paths.file)).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&paths.temporary);
+    })?;
     sync_directory(&paths.directory)
 }
 
@@ -64,12 +63,13 @@ pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
     })
 }
 
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+fn write_new(paths: &Paths, content: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = options.open(&paths.temporary)?;
+    give_to_owner_of(&paths.file, &file)?;
     file.write_all(content)?;
     file.sync_all()
 }

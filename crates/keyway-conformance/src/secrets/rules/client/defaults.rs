@@ -61,6 +61,10 @@ pub(super) fn failures() -> Vec<NamedFailure> {
         ("Unavailable", || StoreError::Unavailable { what: "the kit", retry_after: None, source: None }),
         ("TooLarge", || StoreError::TooLarge { what: "the secret", bytes: 2, limit: 1 }),
         ("System", || StoreError::System { what: "read", source: io::Error::other("not found").into() }),
+        ("Indeterminate", || StoreError::Indeterminate {
+            what: "the write",
+            source: io::Error::other("not found").into(),
+        }),
         ("DeadlineExceeded", || StoreError::DeadlineExceeded {
             operation: "get",
             deadline: std::time::Duration::from_secs(1),

@@ -1,0 +1,36 @@
+//! A store that was opened by a relative path stays the one it is when the process changes its folder.
+//!
+//! One test alone in its file, because the folder belongs to the whole process.
+#![cfg(feature = "sqlite")]
+
+use std::env;
+
+use futures_executor::block_on;
+use keyway_storage::{Batch, Expectation, KeyRange, Sqlite, Storage};
+
+#[test]
+fn a_relative_path_means_the_folder_of_the_opening() {
+    let (here, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    env::set_current_dir(here.path()).unwrap();
+    let store = Sqlite::open("host.db").unwrap();
+    assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Absent))).is_ok());
+
+    // What daemons do. Connections are opened when they are needed, so some come later.
+    env::set_current_dir(elsewhere.path()).unwrap();
+    assert_eq!(store.verify().unwrap(), 1);
+    let other = Sqlite::open("host.db").unwrap();
+    assert!(block_on(other.commit(Batch::new().put("b", "2", Expectation::Absent))).is_ok());
+    assert!(block_on(other.commit(Batch::new().put("c", "3", Expectation::Absent))).is_ok());
+    assert_eq!(store.verify().unwrap(), 1, "another store of the same name is another store");
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    let page = block_on(store.scan(&KeyRange::all(), None, 10)).unwrap();
+                    assert_eq!(page.entries.len(), 1);
+                }
+            });
+        }
+    });
+    env::set_current_dir(env::temp_dir()).unwrap();
+}
