@@ -18,6 +18,8 @@ pub enum Moment {
     AfterFirstAcknowledgement(Duration),
     /// This long after it began to write a cell whose name has this in it.
     AfterBegun(&'static str, Duration),
+    /// This long after it noted something that begins so.
+    AfterNote(&'static str, Duration),
 }
 
 /// How long a moment is waited for that may never come.
@@ -112,6 +114,11 @@ impl Victim {
             }
             Moment::AfterBegun(part, pause) => {
                 let is_wanted = |line: &Line| matches!(line, Line::Begun { cell, .. } if cell.contains(part));
+                self.heard.wait_for(is_wanted, LONGEST_WAIT);
+                pause
+            }
+            Moment::AfterNote(beginning, pause) => {
+                let is_wanted = |line: &Line| matches!(line, Line::Note(what) if what.starts_with(beginning));
                 self.heard.wait_for(is_wanted, LONGEST_WAIT);
                 pause
             }
