@@ -243,12 +243,21 @@ impl Answer {
         if self.result == "error" {
             let user_message = self.keys(&[]).open_text(&table::USER_MSG);
             let log_message = self.keys(&[]).open_text(&table::LOG_MSG);
+            let is_uncertain = self.keys(&[]).truth(&table::UNCERTAIN).unwrap_or_default();
             return match user_message {
                 Some(user_message) if self.found.is_empty() => {
                     let log_message = log_message.unwrap_or_else(|| {
                         format!("error response: {}", erlang::print_binary(&user_message))
                     });
-                    Err(IssuerError::Refused { user_message, log_message })
+                    Err(if is_uncertain {
+                        IssuerError::Program {
+                            reason: "it does not know whether it did what was asked".to_owned(),
+                            note: String::new(),
+                            source: Some(log_message.into()),
+                        }
+                    } else {
+                        IssuerError::Refused { user_message, log_message }
+                    })
                 }
                 _ => Ok(false),
             };

@@ -378,14 +378,16 @@ pub fn encode_revoked() -> SecretText {
     SecretText::new("{\"result\":\"ok\"}")
 }
 
-/// What a plugin prints instead, whatever it was asked: the message for the user and the
-/// one for the log.
+/// What a plugin prints instead, whatever it was asked: the message for the user, the
+/// one for the log, and `uncertain` where the error does not say that
+/// [nothing happened](IssuerError::leaves_no_effect). Without that, a host takes an error object to say
+/// so, and forgets its intent (decision R2). The real host does not look at it.
 pub fn encode_error(error: &IssuerError) -> SecretText {
     let mut writer = Writer::with_capacity(256);
     writer.raw("{\"log_msg\":");
     writer.text(&error.detail());
     writer.raw(",\"result\":\"error\",\"user_msg\":");
     writer.text(&error.user_message());
-    writer.raw("}");
+    writer.raw(if error.leaves_no_effect() { "}" } else { ",\"uncertain\":true}" });
     writer.finish().into()
 }

@@ -133,6 +133,8 @@ rows! {
         seed "text", host "required, any type", tester "required text";
     LOG_MSG: "error" "log_msg", may(A::Text), may(A::Printed),
         seed "text", host "optional, any type", tester "required text";
+    UNCERTAIN: "error" "uncertain", may(A::Boolean), may(A::TrueOrElse),
+        seed "silent", host "not looked at", tester "not looked at";
     PROVIDER: "request oidc_login" "provider", must(A::Text), must(A::Text),
         seed "silent", host "required, any type", tester "required text";
     MSG: "request oidc_login" "msg", must(A::Text), must(A::Printed),

@@ -301,7 +301,7 @@ fn right(answer: &str) -> Json {
             {"name": "a", "type": "text", "value": "x"},
             {"name": "b", "type": "textfile", "value": "y", "rows": 3, "cols": 4, "save_as": "f"},
         ]}),
-        "error" => serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l"}),
+        "error" => serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l", "uncertain": false}),
         "request oidc_login" => serde_json::json!({"result": "oidc_login", "provider": "p", "msg": "m"}),
         "parameter ok" => serde_json::json!({
             "result": "ok", "version": "1", "developer_email": "a@example.org",
@@ -358,7 +358,7 @@ fn decode(answer: &str, json: &Json, profile: Profile) -> Result<(), IssuerError
         host::decode_outcome(printed.as_bytes(), Ended::SUCCESS, profile).map(|_| ())
     };
     match decoded {
-        Err(IssuerError::Refused { .. }) if answer == "error" => Ok(()),
+        Err(IssuerError::Refused { .. } | IssuerError::Program { .. }) if answer == "error" => Ok(()),
         other => other,
     }
 }
@@ -588,6 +588,19 @@ fn leniently_values_are_printed_as_the_real_host_prints_them() {
     ] {
         assert_eq!(value(kind, json), text, "{json}");
     }
+}
+
+#[test]
+fn an_error_says_whether_it_is_certain_that_nothing_happened() {
+    let decode = |error: &IssuerError| {
+        let printed = plugin::encode_error(error);
+        host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict).unwrap_err()
+    };
+    let certain = decode(&IssuerError::Unavailable { what: "the cluster", retry_after: None, source: None });
+    assert!(matches!(certain, IssuerError::Refused { .. }) && certain.leaves_no_effect(), "{certain:?}");
+    let uncertain = decode(&IssuerError::system("write the file", "disk full"));
+    assert!(!uncertain.leaves_no_effect(), "{uncertain:?}");
+    assert!(uncertain.detail().contains("could not write the file: disk full"), "{}", uncertain.detail());
 }
 
 #[test]
