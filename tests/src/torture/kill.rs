@@ -18,8 +18,8 @@ pub enum Moment {
     AfterFirstAcknowledgement(Duration),
     /// This long after it began to write a cell whose name has this in it.
     AfterBegun(&'static str, Duration),
-    /// This long after it noted something that begins so.
-    AfterNote(&'static str, Duration),
+    /// This long after it noted something that begins so for the n-th time, counted from 1.
+    AfterNote(&'static str, u64, Duration),
 }
 
 /// How long a moment is waited for that may never come.
@@ -44,11 +44,11 @@ impl Heard {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait_for(&self, wanted: impl Fn(&Line) -> bool, patience: Duration) {
+    fn wait_for(&self, mut wanted: impl FnMut(&Line) -> bool, patience: Duration) {
         let until = Instant::now() + patience;
         let (mut seen, mut lines) = (0, self.lines());
         loop {
-            if lines[seen..].iter().any(&wanted) {
+            if lines[seen..].iter().any(&mut wanted) {
                 return;
             }
             seen = lines.len();
@@ -117,8 +117,13 @@ impl Victim {
                 self.heard.wait_for(is_wanted, LONGEST_WAIT);
                 pause
             }
-            Moment::AfterNote(beginning, pause) => {
-                let is_wanted = |line: &Line| matches!(line, Line::Note(what) if what.starts_with(beginning));
+            Moment::AfterNote(beginning, count, pause) => {
+                let mut left = count;
+                let is_wanted = |line: &Line| {
+                    let is_one = matches!(line, Line::Note(what) if what.starts_with(beginning));
+                    left = left.saturating_sub(u64::from(is_one));
+                    is_one && left == 0
+                };
                 self.heard.wait_for(is_wanted, LONGEST_WAIT);
                 pause
             }

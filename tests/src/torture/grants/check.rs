@@ -111,6 +111,15 @@ async fn compare(host: &Host, is_settled: bool, lines: &mut Vec<Line>) -> Result
             lines.push(Line::Corrupt(format!("the grant {intent} is granted, and has no state")));
             continue;
         };
+        let is_of_it = |credential: &&Credential| is_of(grant, credential) && credential.state == state.as_str();
+        let orphans = live.iter().filter(is_of_it).count().saturating_sub(1);
+        if is_settled && orphans > grant.state.orphans as usize {
+            lines.push(Line::Doubled(format!(
+                "{orphans} more credentials have the state {} of the grant {intent}, which counts {}",
+                state.as_str(),
+                grant.state.orphans
+            )));
+        }
         if !states.insert((grant.service.clone(), grant.user.clone(), state.clone())) {
             lines.push(Line::Doubled(format!("two grants have the state {}", state.as_str())));
         }
@@ -128,12 +137,16 @@ async fn compare(host: &Host, is_settled: bool, lines: &mut Vec<Line>) -> Result
     Ok(cells)
 }
 
+/// Whether both are of the same service and user.
+fn is_of(grant: &Grant, credential: &Credential) -> bool {
+    grant.service.as_str() == credential.service
+        && grant.user == user_info(credential.user.parse().unwrap_or(u32::MAX)).user_id()
+}
+
 /// Whether the record of a grant leads to the credential.
 fn knows(grant: &Grant, credential: &Credential) -> bool {
     let (state, is_same) = (&grant.state, grant.id.to_string() == credential.intent);
-    let is_here = grant.service.as_str() == credential.service
-        && grant.user == user_info(credential.user.parse().unwrap_or(u32::MAX)).user_id();
-    is_here
+    is_of(grant, credential)
         && match state.phase {
             Phase::Intended | Phase::Indeterminate => is_same,
             Phase::Granted | Phase::Revoking => {
@@ -172,8 +185,9 @@ async fn decide(host: &Host) -> Result<(), String> {
         };
         match host.grants.decide(&grant.user, grant.id, decision).await {
             Ok(_) | Err(GrantsError::Refused(Refusal::InFlight | Refusal::NoGrant | Refusal::NothingToDo)) => {}
-            // The other grant knows of it: this one says no more.
+            // It cannot be told apart from the credential of the other grant, but by who looks at the world.
             Err(GrantsError::StateTaken { .. }) => {
+                host.world.take_away(&grant.id.to_string()).map_err(|error| error.to_string())?;
                 let forgotten = host.grants.decide(&grant.user, grant.id, Decision::NothingThere).await;
                 forgotten.map_err(|error| error.detail())?;
             }

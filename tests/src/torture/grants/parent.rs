@@ -160,13 +160,13 @@ fn moment(draw: &mut Draw) -> Moment {
     let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
     match draw.below(20) {
         0 | 1 => Moment::AfterStart(up_to(draw, 60)),
-        2..=5 => Moment::AfterNote("made", up_to(draw, 4)),
-        6 | 7 => Moment::AfterNote("destroyed", up_to(draw, 4)),
-        8 => Moment::AfterNote("told", up_to(draw, 3)),
+        2..=5 => Moment::AfterNote("made", 1 + draw.below(30), up_to(draw, 4)),
+        6 | 7 => Moment::AfterNote("destroyed", 1 + draw.below(10), up_to(draw, 4)),
+        8 => Moment::AfterNote("told", 1 + draw.below(3), up_to(draw, 3)),
         9..=11 => Moment::AfterBegun("program", up_to(draw, 40)),
         // Long enough to see another host's lease run out.
         12 | 13 => Moment::AfterFirstAcknowledgement(up_to(draw, 700)),
-        _ => Moment::AfterFirstAcknowledgement(up_to(draw, 120)),
+        _ => Moment::AfterFirstAcknowledgement(up_to(draw, 200)),
     }
 }
 

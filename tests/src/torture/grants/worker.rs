@@ -122,6 +122,8 @@ impl Task {
                 let cell: Cell = cell.ok_or("a grant has no credential in the world")?.parse()?;
                 // What is in doubt is asked for again, and shows then.
                 if cell.author == mine && !self.doubts.contains(&cell) {
+                    self.say_begun(cell.to_string(), State::of(THERE));
+                    self.say_acknowledged();
                     self.held.push(Held { cell, grant: grant.id, is_going: false });
                 }
             }
@@ -157,7 +159,7 @@ impl Task {
             } else if !self.held.is_empty() && self.draw.chance(45) {
                 let at = self.at(self.held.len());
                 let held = self.held.swap_remove(at);
-                if held.cell.has_id && self.draw.chance(15) {
+                if held.cell.has_id && !held.is_going && self.draw.chance(15) {
                     self.repeat(held).await?;
                 } else {
                     self.revoke(held).await?;
@@ -193,7 +195,11 @@ impl Task {
     }
 
     fn then(&mut self) -> Then {
-        if self.draw.chance(70) { Then::Works } else { self.draw.one_of(&Then::FAULTS) }
+        match self.draw.below(10) {
+            0..6 => Then::Works,
+            6 | 7 => Then::FailsAfter,
+            _ => self.draw.one_of(&Then::FAULTS),
+        }
     }
 
     async fn request(&mut self, cell: Cell, again: bool) -> Result<(), String> {
@@ -259,11 +265,9 @@ impl Task {
         let then = self.then();
         match self.host.request(&held.cell, then).await {
             Ok(GrantOutcome::Repeated(grant)) if grant == held.grant => self.held.push(held),
-            Ok(GrantOutcome::Repeated(_) | GrantOutcome::Granted(_)) if !held.is_going => {
+            Ok(GrantOutcome::Repeated(_) | GrantOutcome::Granted(_)) => {
                 say(&Line::Doubled(format!("{} was granted twice", held.cell)));
             }
-            // It was being revoked: the ledger knows that it may be there or not.
-            _ if held.is_going => {}
             other => say(&Line::Lost(format!("{} was granted, and is {other:?} now", held.cell))),
         }
         Ok(())

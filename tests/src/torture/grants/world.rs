@@ -119,7 +119,8 @@ impl World {
             let live = before.into_iter().find(|(_, live)| *live);
             return Ok(live.map_or(Made::TooLate, |(state, _)| Made::Made(state)));
         }
-        if before.iter().any(|(_, live)| *live) {
+        // Where credentials share a state, a second one is an orphan that their grant counts.
+        if wish.state.is_none() && before.iter().any(|(_, live)| *live) {
             let what = format!("{cell} has two credentials of the intent {intent}");
             change.execute("INSERT INTO faults VALUES (1, ?1)", [what])?;
         }
@@ -147,6 +148,11 @@ impl World {
     pub(super) fn destroy(&self, service: &str, user: &str, state: &str) -> rusqlite::Result<()> {
         let text = "UPDATE credentials SET live = 0 WHERE service = ?1 AND user = ?2 AND state = ?3";
         self.connection().execute(text, [service, user, state]).map(|_| ())
+    }
+
+    /// Destroys what was made for an intent, and nothing else.
+    pub(super) fn take_away(&self, intent: &str) -> rusqlite::Result<()> {
+        self.connection().execute("UPDATE credentials SET live = 0 WHERE intent = ?1", [intent]).map(|_| ())
     }
 
     /// Tells what became of an intent. If that was nothing, nothing will come of it from here on.
