@@ -9,7 +9,7 @@ use std::time::Instant;
 use keyway_tests::torture::cuts::Cuts;
 use keyway_tests::torture::ledger::Finding;
 use keyway_tests::torture::trace::strace;
-use keyway_tests::torture::{Report, TortureError, grants, samples, secrets};
+use keyway_tests::torture::{Report, TortureError, grants, samples, secrets, ssh_files};
 use lexopt::ValueExt as _;
 
 const USAGE: &str = "\
@@ -62,6 +62,7 @@ fn main() -> ExitCode {
             let seed = raw.next().unwrap_or_default();
             grants::executable(folder.as_ref(), &seed, raw.next()).map(|()| true)
         }
+        (Some("ssh-files"), Some(folder)) => ssh_files::write(folder.as_ref()).map(|()| true),
         _ => match arguments() {
             Ok(None) => {
                 print!("{USAGE}");
@@ -211,9 +212,18 @@ fn cut_power(arguments: &Arguments) -> Result<Vec<Report>, String> {
         }
         Area::Grants(_) => {
             let tasks = grants::Tasks { operations: 20, ..grants::Tasks::ALL };
-            let cuts = cuts(power_cuts);
-            let options = grants::CutOptions { program, strace, tasks, cuts, disk_lies: false };
-            Ok(vec![told(" under records", grants::power_cuts(&options))?])
+            let files = ssh_files::CutOptions {
+                program: program.clone(),
+                strace: strace.clone(),
+                cuts: cuts(power_cuts / 3),
+                defect: None,
+            };
+            let cuts = cuts(power_cuts - power_cuts / 3);
+            let records = grants::CutOptions { program, strace, tasks, cuts, disk_lies: false };
+            Ok(vec![
+                told(" under the records", grants::power_cuts(&records))?,
+                told(" under the files of keyway-ssh", ssh_files::power_cuts(&files))?,
+            ])
         }
     }
 }

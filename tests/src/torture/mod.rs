@@ -15,7 +15,7 @@
 //! * [`samples`]: stores that sync and stores that do not, to see that the difference is noticed;
 //! * [`secrets`]: the first area, secret stores;
 //! * [`grants`]: the second area, credentials that issuers make;
-//! * [`ssh_files`]: power cuts under the files of `keyway-ssh`.
+//! * `ssh_files`: power cuts under the files of `keyway-ssh`.
 
 pub mod cuts;
 pub mod disk;
@@ -27,6 +27,8 @@ pub mod ledger;
 pub mod line;
 pub mod samples;
 pub mod secrets;
+#[cfg(unix)]
+pub mod ssh_files;
 pub mod trace;
 
 use std::io;
