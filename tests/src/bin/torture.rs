@@ -148,7 +148,7 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
             (secrets::run(&options, &mut tell), defect.is_none())
         }
         Area::Grants(defect) => {
-            let options = grants::Options { program, kills, seed, defect };
+            let options = grants::Options { program, kills, seed, most_findings: 20, defect };
             (grants::run(&options, &mut tell), defect.is_none())
         }
     };

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use tempfile::TempDir;
+
 use super::disk::{Disk, Survives};
 use super::draw::Draw;
 use super::ledger::{Finding, Ledger};
@@ -20,6 +22,17 @@ pub struct Cuts {
     pub acknowledgements: usize,
     /// At so many other moments, anything that was not synced may survive.
     pub anywhere: usize,
+}
+
+/// A folder for a process that is traced, and for what is left of it. What a disk does is made from the
+/// trace, so it may lie in memory, where looking at what is left is faster.
+///
+/// # Errors
+/// When the system refuses.
+pub fn folder() -> Result<TempDir, TortureError> {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .map_err(|source| TortureError::System { action: "make a folder", source })
 }
 
 /// Looks at what is left after power cuts, at moments of a trace of what happened below `root`.

@@ -21,8 +21,6 @@ use crate::torture::{Report, TortureError};
 const ROUNDS_IN_A_FOLDER: u64 = 6;
 /// So many times at most a host is started in a round.
 const GENERATIONS: u64 = 4;
-/// At most so many things are told.
-const MOST_FINDINGS: usize = 20;
 /// Who checks, in the ledger.
 const CHECK: u32 = 99;
 
@@ -36,6 +34,8 @@ pub struct Options {
     pub kills: u64,
     /// The seed of all choices. Which instruction a kill meets is the machine's choice.
     pub seed: u64,
+    /// It ends when so much is wrong.
+    pub most_findings: usize,
     /// What the hosts do wrong on purpose.
     pub defect: Option<Defect>,
 }
@@ -48,7 +48,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, T
     let draw = Draw::new(options.seed);
     let mut report = Report::default();
     let mut folders = 0;
-    while report.kills < options.kills && report.findings.len() < MOST_FINDINGS {
+    while report.kills < options.kills && report.findings.len() < options.most_findings {
         folders += 1;
         let folder =
             tempfile::tempdir().map_err(|source| TortureError::System { action: "make a folder", source })?;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub use look::look;
 pub use write::write;
 
-use super::cuts::{Cuts, cut_power};
+use super::cuts::{self, Cuts, cut_power};
 use super::trace::{Event, Trace};
 use super::{Report, TortureError};
 
@@ -65,7 +65,7 @@ pub enum DiskDefect {
 /// When nothing can be traced. What is wrong with the files is in the report.
 pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
     let system = |source| TortureError::System { action: "make a folder", source };
-    let folder = tempfile::tempdir().map_err(system)?;
+    let folder = cuts::folder()?;
     // A link on the way would be refused.
     let root = folder.path().canonicalize().map_err(system)?;
     let arguments = ["ssh-files".to_owned(), root.display().to_string()];

@@ -61,12 +61,14 @@ pub fn write(folder: &Path) -> Result<(), String> {
 }
 
 fn make_old(folder: &Path) -> std::io::Result<()> {
-    let mut file = File::create_new(folder.join(OLD))?;
+    let beside = folder.join("beside");
+    let mut file = File::create_new(&beside)?;
     file.write_all(FOREIGN.as_bytes())?;
     // Only who may give files away can see that they stay given away.
     let _ = fchown(&file, Some(OWNER), Some(OWNER));
     file.set_permissions(std::fs::Permissions::from_mode(MODE))?;
     file.sync_all()?;
+    std::fs::rename(beside, folder.join(OLD))?;
     File::open(folder)?.sync_all()
 }
 
