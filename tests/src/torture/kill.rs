@@ -106,6 +106,35 @@ impl Victim {
     /// # Errors
     /// When the system does not let us.
     pub fn kill_at(mut self, moment: Moment) -> Result<Ended, TortureError> {
+        self.wait_for(moment);
+        // On Unix this is SIGKILL.
+        self.child.kill().map_err(|source| TortureError::System { action: "kill a process", source })?;
+        self.end()
+    }
+
+    /// Waits for the moment, and holds it for a while, as when its machine is suspended: then it
+    /// goes on, and does not know that time has passed.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn hold_at(&self, moment: Moment, pause: Duration) -> Result<(), TortureError> {
+        self.wait_for(moment);
+        self.signal("-STOP")?;
+        std::thread::sleep(pause);
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> Result<(), TortureError> {
+        // It is a child that nobody has waited for, so the number is its own. That it ended is no error.
+        let told = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        told.map(|_| ()).map_err(|source| TortureError::System { action: "send a signal", source })
+    }
+
+    fn wait_for(&self, moment: Moment) {
         let pause = match moment {
             Moment::AfterStart(pause) => pause,
             Moment::AfterFirstAcknowledgement(pause) => {
@@ -129,9 +158,6 @@ impl Victim {
             }
         };
         std::thread::sleep(pause);
-        // On Unix this is SIGKILL.
-        self.child.kill().map_err(|source| TortureError::System { action: "kill a process", source })?;
-        self.end()
     }
 
     /// Waits until it ends by itself.

@@ -29,6 +29,8 @@ pub(super) enum Then {
     FailsBefore,
     /// It fails, nobody knows with what effect; there is one.
     FailsAfter,
+    /// The credential is made, and no answer comes.
+    Hangs,
     /// The credential is made, and named by an answer that breaks the contract.
     Violates,
     /// The credential is made, and its state holds a part of it.
@@ -36,8 +38,15 @@ pub(super) enum Then {
 }
 
 impl Then {
-    pub(super) const FAULTS: [Self; 6] =
-        [Self::Refused, Self::Away, Self::FailsBefore, Self::FailsAfter, Self::Violates, Self::Tells];
+    pub(super) const FAULTS: [Self; 7] = [
+        Self::Refused,
+        Self::Away,
+        Self::FailsBefore,
+        Self::FailsAfter,
+        Self::Hangs,
+        Self::Violates,
+        Self::Tells,
+    ];
 
     pub(super) const fn word(self) -> &'static str {
         match self {
@@ -46,6 +55,7 @@ impl Then {
             Self::Away => "away",
             Self::FailsBefore => "fails-before",
             Self::FailsAfter => "fails-after",
+            Self::Hangs => "hangs",
             Self::Violates => "violates",
             Self::Tells => "tells",
         }
@@ -157,6 +167,12 @@ impl Issuer for Troublemaker {
         self.pause().await;
         let value = format!("value of {state}");
         match then {
+            Then::Hangs if self.mood != Mood::Executable => std::future::pending().await,
+            Then::Hangs => {
+                // Its host ends it; where that was killed, it ends by itself.
+                std::thread::sleep(Duration::from_secs(3));
+                Err(IssuerError::system("go on", "nobody ended it"))
+            }
             Then::FailsAfter => Err(IssuerError::system("go on", "it was told to fail")),
             Then::Violates => Err(IssuerError::ContractViolation(Box::new(ContractViolation {
                 action: Action::Request,

@@ -144,11 +144,17 @@ fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
         plan.generation = generation;
         plan.seed = draw.bits();
         plan.doubts = doubts(life.iter().flat_map(|ended| &ended.lines));
-        let moment = moment(&mut draw);
-        let ended = start(&plan)?.kill_at(moment)?;
-        let is_fault = ended.lines.iter().any(Line::is_fault);
-        life.push(ended);
-        if is_fault {
+        let victim = start(&plan)?;
+        if draw.chance(20) {
+            // Longer than a lease, so that another host takes over what it has in hand.
+            let pause = Duration::from_millis(250 + draw.below(350));
+            victim.hold_at(moment(&mut draw), pause)?;
+            let rest = Duration::from_micros(draw.below(150_000));
+            life.push(victim.kill_at(Moment::AfterStart(rest))?);
+        } else {
+            life.push(victim.kill_at(moment(&mut draw))?);
+        }
+        if life.iter().any(|ended| ended.lines.iter().any(Line::is_fault)) {
             break;
         }
     }
