@@ -381,8 +381,9 @@ impl Grants {
         Ok(self.inner.ledger.change(entry, planned.state).await?)
     }
 
-    /// Persists what `event` does to the grant, whoever changed it meanwhile; the grant
-    /// afterwards, or `None` when it is gone.
+    /// Persists what `event` does to the grant, as long as its lease is the one of `entry`: whoever took
+    /// it over settles it, and may have begun anew under the same id. The grant afterwards,
+    /// or `None` when it is gone.
     pub(super) async fn settle(&self, entry: Entry, event: &Event) -> Result<Option<Entry>, GrantsError> {
         let mut entry = entry;
         for _ in 0..MAX_ATTEMPTS {
@@ -390,8 +391,10 @@ impl Grants {
                 Changed::Stored(entry) => return Ok(Some(entry)),
                 Changed::Removed => return Ok(None),
                 Changed::Overtaken | Changed::Taken => match self.again(&entry).await? {
-                    Some(current) => entry = current,
-                    None => return Ok(None),
+                    Some(current) if current.record.state.lease == entry.record.state.lease => {
+                        entry = current;
+                    }
+                    other => return Ok(other),
                 },
             }
         }
