@@ -23,17 +23,18 @@ impl Offer {
 /// How many credentials of a service a user may have.
 pub(super) const LIMIT: u64 = 5;
 
-/// The service whose requests all hosts make at the same time.
-pub(super) const SHARED: &str = "shared";
+/// The services whose requests all hosts make at the same time.
+pub(super) const SHARED: [&str; 2] = ["shared", "shared-blindly"];
 
-pub(super) const OFFERS: [Offer; 7] = [
+pub(super) const OFFERS: [Offer; 8] = [
     Offer::new("plain", Capabilities::MINIMAL),
     Offer::new("tells", Capabilities::MINIMAL.reconciles(true)),
     Offer::new("repeats", Capabilities::MINIMAL.idempotent(true)),
     Offer::new("both", Capabilities::MINIMAL.idempotent(true).reconciles(true)),
     Offer { few_states: true, limit: None, ..Offer::new("twins", Capabilities::MINIMAL.reconciles(true)) },
     Offer { executable: true, ..Offer::new("program", Capabilities::MINIMAL.idempotent(true)) },
-    Offer { limit: None, ..Offer::new(SHARED, Capabilities::MINIMAL.idempotent(true).reconciles(true)) },
+    Offer { limit: None, ..Offer::new(SHARED[0], Capabilities::MINIMAL.idempotent(true).reconciles(true)) },
+    Offer { limit: None, ..Offer::new(SHARED[1], Capabilities::MINIMAL.idempotent(true)) },
 ];
 
 /// The service of this name.

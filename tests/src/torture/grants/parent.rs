@@ -148,7 +148,10 @@ fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
         if draw.chance(20) {
             // Longer than a lease, so that another host takes over what it has in hand.
             let pause = Duration::from_millis(250 + draw.below(350));
-            victim.hold_at(moment(&mut draw), pause)?;
+            let early = Duration::from_micros(draw.below(3000));
+            let moment =
+                if draw.chance(50) { Moment::AfterBegun("shared", early) } else { moment(&mut draw) };
+            victim.hold_at(moment, pause)?;
             let rest = Duration::from_micros(draw.below(150_000));
             life.push(victim.kill_at(Moment::AfterStart(rest))?);
         } else {

@@ -181,7 +181,7 @@ impl Task {
     fn new_cell(&mut self) -> Cell {
         let own: Vec<_> = OFFERS
             .iter()
-            .filter(|offer| offer.name != SHARED && (self.plan.tasks.executable || !offer.executable))
+            .filter(|offer| !SHARED.contains(&offer.name) && (self.plan.tasks.executable || !offer.executable))
             .map(|offer| offer.name)
             .collect();
         self.next += 1;
@@ -294,41 +294,62 @@ impl Task {
 
     /// Makes the same requests as all other hosts, at about the same time.
     async fn share(mut self) -> Result<(), String> {
-        for number in 0..40 {
+        for number in 0..60 {
             if !self.may_go_on(number) {
                 break;
             }
             let cell = Cell {
-                service: SHARED.to_owned(),
+                service: SHARED[usize::from(number % 2 == 1)].to_owned(),
                 user: number % USERS,
                 author: Author::All,
                 has_id: true,
                 number: format!("{}.{number}", self.plan.round),
             };
-            let then = if self.draw.chance(80) { Then::Works } else { Then::FailsAfter };
-            self.say_begun(cell.values(), State::of(HANDED));
-            self.say_begun(cell.to_string(), State::of(THERE));
-            match self.host.request(&cell, then).await {
-                Ok(GrantOutcome::Granted(_)) => {
-                    self.say_acknowledged();
-                    self.say_begun(cell.values(), State::of(HANDED));
-                    self.say_acknowledged();
+            // Now and then it insists, until another host's lease has run out.
+            let attempts = if self.draw.chance(30) { 25 } else { 1 };
+            for _ in 0..attempts {
+                if self.share_one(&cell).await? {
+                    break;
                 }
-                Ok(GrantOutcome::Repeated(_)) => self.say_acknowledged(),
-                Ok(other) => return Err(format!("{cell} was answered with {other:?}")),
-                // Another host has it in hand, or nobody knows.
-                Err(
-                    GrantsError::Refused(Refusal::InFlight | Refusal::Undecided)
-                    | GrantsError::Uncertain { .. }
-                    | GrantsError::Overtaken { .. }
-                    | GrantsError::Contended { .. }
-                    // What it asked for came to nothing before, as another host found out.
-                    | GrantsError::Issuer(_),
-                ) => {}
-                Err(error) => return Err(format!("{cell} failed: {}", error.detail())),
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
             tokio::time::sleep(Duration::from_micros(self.draw.below(2000))).await;
         }
         Ok(())
+    }
+
+    /// Makes one of them. Whether something came of it.
+    async fn share_one(&mut self, cell: &Cell) -> Result<bool, String> {
+        let then = match self.draw.below(10) {
+            0..6 => Then::Works,
+            6 | 7 => Then::FailsAfter,
+            8 => Then::Away,
+            _ => Then::Refused,
+        };
+        self.say_begun(cell.values(), State::of(HANDED));
+        self.say_begun(cell.to_string(), State::of(THERE));
+        match self.host.request(cell, then).await {
+            Ok(GrantOutcome::Granted(_)) => {
+                self.say_acknowledged();
+                self.say_begun(cell.values(), State::of(HANDED));
+                self.say_acknowledged();
+                Ok(true)
+            }
+            Ok(GrantOutcome::Repeated(_)) => {
+                self.say_acknowledged();
+                Ok(true)
+            }
+            Ok(other) => Err(format!("{cell} was answered with {other:?}")),
+            // Another host has it in hand, or nobody knows.
+            Err(
+                GrantsError::Refused(Refusal::InFlight | Refusal::Undecided)
+                | GrantsError::Uncertain { .. }
+                | GrantsError::Overtaken { .. }
+                | GrantsError::Contended { .. }
+                // Nothing came of this time.
+                | GrantsError::Issuer(_),
+            ) => Ok(false),
+            Err(error) => Err(format!("{cell} failed: {}", error.detail())),
+        }
     }
 }
