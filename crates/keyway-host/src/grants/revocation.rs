@@ -93,7 +93,8 @@ impl Grants {
                 match self.settle(entry, &Event::Revoked { now, orphans }).await? {
                     None => return Ok(()),
                     Some(again)
-                        if again.record.state.phase == Phase::Revoking && again.record.state.lease.is_none() =>
+                        if again.record.state.phase == Phase::Revoking
+                            && again.record.state.lease.is_none() =>
                     {
                         // The plugin made the same again meanwhile: once more.
                         let now = inner.clock.now();

@@ -198,9 +198,7 @@ async fn work_in_hand_is_not_taken_from_oneself() {
 async fn a_late_refusal_forgets_nothing_of_the_host_that_took_over() {
     let (storage, keys) = (memory(), ring());
     let world = World::new(Capabilities::MINIMAL.idempotent(true));
-    let request = || {
-        CredentialRequest::new(user("joe").with_intent(IntentId::new("order-7").unwrap()))
-    };
+    let request = || CredentialRequest::new(user("joe").with_intent(IntentId::new("order-7").unwrap()));
     // Under one name, so that the later run takes over at once.
     let start = || host(&storage, &keys, service(&world));
     let (overtaken, later) = (start().start().await.unwrap(), start().start().await.unwrap());

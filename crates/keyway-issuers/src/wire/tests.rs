@@ -301,7 +301,9 @@ fn right(answer: &str) -> Json {
             {"name": "a", "type": "text", "value": "x"},
             {"name": "b", "type": "textfile", "value": "y", "rows": 3, "cols": 4, "save_as": "f"},
         ]}),
-        "error" => serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l", "uncertain": false}),
+        "error" => {
+            serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l", "uncertain": false})
+        }
         "request oidc_login" => serde_json::json!({"result": "oidc_login", "provider": "p", "msg": "m"}),
         "parameter ok" => serde_json::json!({
             "result": "ok", "version": "1", "developer_email": "a@example.org",

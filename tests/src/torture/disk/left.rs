@@ -8,7 +8,12 @@ use std::path::Path;
 use super::node::{Content, Node};
 
 /// Writes a folder and all that is in it.
-pub(super) fn write_folder(nodes: &[Node], at: usize, into: &Path, seen: &mut BTreeSet<usize>) -> io::Result<()> {
+pub(super) fn write_folder(
+    nodes: &[Node],
+    at: usize,
+    into: &Path,
+    seen: &mut BTreeSet<usize>,
+) -> io::Result<()> {
     let Node::Folder { durable, .. } = &nodes[at] else { return Ok(()) };
     for (name, node) in durable {
         let path = into.join(name);

@@ -61,12 +61,15 @@ async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
         }
     }
     let mut draw = Draw::new(plan.seed);
-    let limited: Vec<_> = OFFERS.iter().filter(|offer| offer.limit.is_some()).map(|offer| offer.name).collect();
+    let limited: Vec<_> =
+        OFFERS.iter().filter(|offer| offer.limit.is_some()).map(|offer| offer.name).collect();
     let user = u32::try_from(draw.below(u64::from(USERS))).unwrap_or_default();
     probe(first, draw.one_of(&limited), user, plan, lines).await?;
     let faults = ground.world.faults().map_err(|error| error.to_string())?;
     lines.extend(
-        faults.into_iter().map(|(doubled, what)| if doubled { Line::Doubled(what) } else { Line::Corrupt(what) }),
+        faults
+            .into_iter()
+            .map(|(doubled, what)| if doubled { Line::Doubled(what) } else { Line::Corrupt(what) }),
     );
     Ok(())
 }
@@ -82,7 +85,11 @@ async fn all(host: &Host) -> Result<Vec<Grant>, String> {
 /// Holds the records against the world: no credential is there that no record knows of, and none is
 /// gone that a record says is there. Once all `is_settled`, records and credentials belong together one
 /// by one. The cells of all grants, with whether their values were handed over.
-async fn compare(host: &Host, is_settled: bool, lines: &mut Vec<Line>) -> Result<BTreeMap<Cell, bool>, String> {
+async fn compare(
+    host: &Host,
+    is_settled: bool,
+    lines: &mut Vec<Line>,
+) -> Result<BTreeMap<Cell, bool>, String> {
     // An executable that a killed host left behind may still make a credential: its intent is there, so
     // the credentials are looked at first.
     let live = host.world.live().map_err(|error| error.to_string())?;
@@ -111,7 +118,8 @@ async fn compare(host: &Host, is_settled: bool, lines: &mut Vec<Line>) -> Result
             lines.push(Line::Corrupt(format!("the grant {intent} is granted, and has no state")));
             continue;
         };
-        let is_of_it = |credential: &&Credential| is_of(grant, credential) && credential.state == state.as_str();
+        let is_of_it =
+            |credential: &&Credential| is_of(grant, credential) && credential.state == state.as_str();
         let orphans = live.iter().filter(is_of_it).count().saturating_sub(1);
         if is_settled && orphans > grant.state.orphans as usize {
             lines.push(Line::Doubled(format!(
@@ -125,7 +133,8 @@ async fn compare(host: &Host, is_settled: bool, lines: &mut Vec<Line>) -> Result
         }
         // Of those that share their states, one may be destroyed with another.
         if !offer.few_states && !live.iter().any(|credential| credential.intent == intent) {
-            lines.push(Line::Lost(format!("the grant {intent} of {} has no credential any more", offer.name)));
+            lines
+                .push(Line::Lost(format!("the grant {intent} of {} has no credential any more", offer.name)));
             continue;
         }
         let cell = host.world.cell_of(&intent).map_err(|error| error.to_string())?;
@@ -184,7 +193,8 @@ async fn decide(host: &Host) -> Result<(), String> {
             Told::Destroyed | Told::Nothing => Decision::NothingThere,
         };
         match host.grants.decide(&grant.user, grant.id, decision).await {
-            Ok(_) | Err(GrantsError::Refused(Refusal::InFlight | Refusal::NoGrant | Refusal::NothingToDo)) => {}
+            Ok(_)
+            | Err(GrantsError::Refused(Refusal::InFlight | Refusal::NoGrant | Refusal::NothingToDo)) => {}
             // It cannot be told apart from the credential of the other grant, but by who looks at the world.
             Err(GrantsError::StateTaken { .. }) => {
                 host.world.take_away(&grant.id.to_string()).map_err(|error| error.to_string())?;

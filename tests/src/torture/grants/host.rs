@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use keyway_core::PluginError as _;
 use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, GrantsError, Retries, Service};
-use keyway_issuers::{
-    Context, CredentialRequest, IntentId, Issuer, Parameters, ServiceName, UserId,
-};
+use keyway_issuers::{Context, CredentialRequest, IntentId, Issuer, Parameters, ServiceName, UserId};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{CommitMode, Sqlite, Storage};
 use serde_json::json;
 
+use super::Defect;
 use super::cell::Cell;
 use super::issuer::{Mood, Then, Troublemaker};
 use super::offer::{OFFERS, Offer, USERS, user_info};
 use super::plan::{Plan, Role};
 use super::world::World;
-use super::Defect;
 use crate::torture::draw::Draw;
 use crate::torture::lazy_storage::LazyStorage;
 
@@ -72,8 +70,8 @@ impl Ground {
             .host_name(&format!("host-{slot}"))
             .limits(limits);
         for (offer, number) in OFFERS.iter().zip(0..) {
-            let mut service = Service::with_issuer(service_name(offer.name), self.issuer(offer, number)?)
-                .allow_everybody();
+            let mut service =
+                Service::with_issuer(service_name(offer.name), self.issuer(offer, number)?).allow_everybody();
             if let Some(limit) = offer.limit {
                 service = service.limit(limit);
             }
@@ -82,7 +80,9 @@ impl Ground {
         let grants = builder.start().await.map_err(|error| error.detail())?;
         // An executable may take longer than it is allowed, on a machine that has much to do.
         for attempt in 0.. {
-            let Some(view) = grants.services().into_iter().find(|view| !view.faults.is_empty()) else { break };
+            let Some(view) = grants.services().into_iter().find(|view| !view.faults.is_empty()) else {
+                break;
+            };
             if attempt == 50 {
                 return Err(format!("the service {} has faults", view.name));
             }

@@ -125,7 +125,9 @@ impl Troublemaker {
         };
         match self.world.make(&wish).map_err(|error| IssuerError::system("change the world", error))? {
             Made::Made(state) => Ok(state),
-            Made::TooLate => Err(IssuerError::refused("It is too late.", "the intent came to nothing before")),
+            Made::TooLate => {
+                Err(IssuerError::refused("It is too late.", "the intent came to nothing before"))
+            }
         }
     }
 }

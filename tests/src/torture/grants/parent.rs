@@ -53,7 +53,8 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, T
         let folder =
             tempfile::tempdir().map_err(|source| TortureError::System { action: "make a folder", source })?;
         let found = report.findings.len();
-        let mut house = House { options, folder, ledger: Ledger::default(), draw: draw.fork(folders), hosts: 0 };
+        let mut house =
+            House { options, folder, ledger: Ledger::default(), draw: draw.fork(folders), hosts: 0 };
         // Who acknowledges before it writes is right only as long as nobody else writes.
         house.hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { 3 };
         for round in 0..ROUNDS_IN_A_FOLDER {

@@ -62,7 +62,11 @@ async fn work(plan: Plan) -> Result<(), String> {
 
 /// Goes on with what was cut short.
 pub(super) async fn recover(host: &Host) -> Result<(), String> {
-    host.grants.recover().await.map(|_| ()).map_err(|error| format!("it does not recover: {}", error.detail()))
+    host.grants
+        .recover()
+        .await
+        .map(|_| ())
+        .map_err(|error| format!("it does not recover: {}", error.detail()))
 }
 
 async fn run_due(host: Arc<Host>, mut draw: Draw, recovers: bool) -> Result<(), String> {
@@ -118,7 +122,8 @@ impl Task {
         for user in Host::users() {
             let listed = self.host.grants.list(&user).await.map_err(|error| error.detail())?;
             for grant in listed.into_iter().filter(|grant| grant.state.phase == Phase::Granted) {
-                let cell = self.host.world.cell_of(&grant.id.to_string()).map_err(|error| error.to_string())?;
+                let cell =
+                    self.host.world.cell_of(&grant.id.to_string()).map_err(|error| error.to_string())?;
                 let cell: Cell = cell.ok_or("a grant has no credential in the world")?.parse()?;
                 // What is in doubt is asked for again, and shows then.
                 if cell.author == mine && !self.doubts.contains(&cell) {
@@ -181,7 +186,9 @@ impl Task {
     fn new_cell(&mut self) -> Cell {
         let own: Vec<_> = OFFERS
             .iter()
-            .filter(|offer| !SHARED.contains(&offer.name) && (self.plan.tasks.executable || !offer.executable))
+            .filter(|offer| {
+                !SHARED.contains(&offer.name) && (self.plan.tasks.executable || !offer.executable)
+            })
             .map(|offer| offer.name)
             .collect();
         self.next += 1;
@@ -232,9 +239,10 @@ impl Task {
         let is_doubt = match error {
             // Who asks again learns nothing about the first time from a refusal of the gate.
             GrantsError::Refused(refusal) => match refusal {
-                Refusal::InFlight | Refusal::BeingRevoked | Refusal::Undecided | Refusal::LimitReached { .. } => {
-                    again || !matches!(refusal, Refusal::LimitReached { .. })
-                }
+                Refusal::InFlight
+                | Refusal::BeingRevoked
+                | Refusal::Undecided
+                | Refusal::LimitReached { .. } => again || !matches!(refusal, Refusal::LimitReached { .. }),
                 other => return Err(format!("{cell} was refused: {other}")),
             },
             GrantsError::Issuer(_)

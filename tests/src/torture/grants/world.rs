@@ -137,7 +137,8 @@ impl World {
             |row| row.get(0),
         )?;
         if wish.limit.is_some_and(|limit| u64::try_from(held).is_ok_and(|held| held > limit)) {
-            let what = format!("{user} has {held} credentials of {service}, which is over the limit, by {cell}");
+            let what =
+                format!("{user} has {held} credentials of {service}, which is over the limit, by {cell}");
             change.execute("INSERT INTO faults VALUES (0, ?1)", [what])?;
         }
         change.commit()?;
@@ -181,8 +182,9 @@ impl World {
     /// All credentials that there are.
     pub(super) fn live(&self) -> rusqlite::Result<Vec<Credential>> {
         let connection = self.connection();
-        let mut statement = connection
-            .prepare("SELECT service, user, intent, cell, state FROM credentials WHERE live = 1 ORDER BY number")?;
+        let mut statement = connection.prepare(
+            "SELECT service, user, intent, cell, state FROM credentials WHERE live = 1 ORDER BY number",
+        )?;
         let rows = statement.query_map([], |row| {
             Ok(Credential {
                 service: row.get(0)?,

@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn a_list_is_read_whole_or_not_at_all() {
-        let string = |content: &[u8]| [&u32::try_from(content.len()).unwrap().to_be_bytes()[..], content].concat();
+        let string =
+            |content: &[u8]| [&u32::try_from(content.len()).unwrap().to_be_bytes()[..], content].concat();
         let ids = [string(b"K_1"), string(b"K_2")].concat();
         let section = [string(b""), string(b""), [&[0x23][..], &string(&ids)].concat()].concat();
         let head = [&b"SSHKRL\n\0\0\0\0\x01"[..], &[0; 24], &string(b""), &string(b"")].concat();

@@ -25,9 +25,11 @@ fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     // As when it was made: only root gives files away.
     let given = if own.0 == 0 { (OWNER, OWNER) } else { own };
     if let Some(content) = read(folder, OLD, MODE, given)? {
-        let ours = content.strip_prefix(FOREIGN.as_bytes()).ok_or("what others wrote is not there any more")?;
+        let ours =
+            content.strip_prefix(FOREIGN.as_bytes()).ok_or("what others wrote is not there any more")?;
         // The first line of ours ends theirs.
-        let ours = if ours.is_empty() { ours } else { ours.strip_prefix(b"\n").ok_or("their last line grew")? };
+        let ours =
+            if ours.is_empty() { ours } else { ours.strip_prefix(b"\n").ok_or("their last line grew")? };
         observe_keys(OLD, ours, lines)?;
     }
     if let Some(content) = read(folder, NEW, 0o600, own)? {
@@ -52,7 +54,10 @@ fn read(folder: &Path, name: &str, mode: u32, owner: (u32, u32)) -> Result<Optio
     };
     let found = (metadata.mode() & 0o7777, (metadata.uid(), metadata.gid()));
     if found != (mode, owner) {
-        return Err(format!("{name} has mode {:o} and owner {:?}, not {mode:o} and {owner:?}", found.0, found.1));
+        return Err(format!(
+            "{name} has mode {:o} and owner {:?}, not {mode:o} and {owner:?}",
+            found.0, found.1
+        ));
     }
     fs::read(path).map(Some).map_err(|error| error.to_string())
 }
@@ -69,7 +74,8 @@ fn observe_keys(name: &str, content: &[u8], lines: &mut Vec<Line>) -> Result<(),
             let number = line.strip_prefix(key)?.strip_prefix(" KEYWAY_")?;
             Some((*label, number))
         });
-        let (label, number) = known.ok_or_else(|| format!("{name} has a line that nobody asked for: {line}"))?;
+        let (label, number) =
+            known.ok_or_else(|| format!("{name} has a line that nobody asked for: {line}"))?;
         lines.push(observed(&format!("{name}/{number}"), label));
     }
     Ok(())

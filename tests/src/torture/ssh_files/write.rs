@@ -9,8 +9,8 @@ use std::sync::Arc;
 use futures_executor::block_on;
 use keyway_core::{Plugins, Resources, plugins};
 use keyway_issuers::{
-    Context, CredentialRequest, IntentId, Issuer, Issuers, Json, Opening, Parameters, Revocation, ServiceName,
-    State as CredentialState, UserInfo,
+    Context, CredentialRequest, IntentId, Issuer, Issuers, Json, Opening, Parameters, Revocation,
+    ServiceName, State as CredentialState, UserInfo,
 };
 use keyway_ssh::CertificateAuthorityKey;
 
@@ -54,7 +54,9 @@ pub fn write(folder: &Path) -> Result<(), String> {
         request(&*authority, &settings, number, KEYS[0].1)?;
         say_there(LIST);
         if number % 2 == 0 {
-            change(&format!("{LIST}/k{number}"), State::of("revoked"), || revoke(&*authority, &settings, number))?;
+            change(&format!("{LIST}/k{number}"), State::of("revoked"), || {
+                revoke(&*authority, &settings, number)
+            })?;
         }
     }
     Ok(())
@@ -107,12 +109,7 @@ fn context(issuer: &dyn Issuer, settings: &[(&str, String)], number: usize) -> R
     Ok(Context::new(user).with_configuration(configuration).with_intent(intent))
 }
 
-fn request(
-    issuer: &dyn Issuer,
-    settings: &[(&str, String)],
-    number: usize,
-    key: &str,
-) -> Result<(), String> {
+fn request(issuer: &dyn Issuer, settings: &[(&str, String)], number: usize, key: &str) -> Result<(), String> {
     let request = CredentialRequest::new(context(issuer, settings, number)?)
         .with_parameters(Parameters::new().with("pub_key", key));
     block_on(issuer.request(&request)).map(|_| ()).map_err(|error| error.to_string())

@@ -42,7 +42,11 @@ pub(super) fn event(call: &str, began: usize, paths: &BTreeMap<i32, PathBuf>) ->
                 descriptor: result.parse().ok()?,
                 path,
                 // What the process may not give, it does not.
-                creates: flags.contains("O_CREAT").then(|| octal(from + 2)).flatten().map(|mode| mode & !0o022),
+                creates: flags
+                    .contains("O_CREAT")
+                    .then(|| octal(from + 2))
+                    .flatten()
+                    .map(|mode| mode & !0o022),
                 empties: flags.contains("O_TRUNC"),
             }
         }

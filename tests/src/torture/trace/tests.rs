@@ -40,12 +40,9 @@ fn calls_that_are_cut_in_two_are_put_together() {
 
 #[test]
 fn what_is_not_understood_is_no_trace() {
-    for line in [
-        "7 splice(3, 4) = 5",
-        "7 write(3, \"\\x41\"..., 9) = 9",
-        "7 <... write resumed>) = 1",
-        "7 nonsense",
-    ] {
+    for line in
+        ["7 splice(3, 4) = 5", "7 write(3, \"\\x41\"..., 9) = 9", "7 <... write resumed>) = 1", "7 nonsense"]
+    {
         assert!(Trace::parse(line).is_err(), "{line}");
     }
 }
