@@ -17,13 +17,12 @@ use crate::torture::draw::Draw;
 /// # Errors
 /// When it cannot read, look at the world, or write.
 pub fn executable(folder: &Path, seed: &str, asked: Option<String>) -> Result<(), String> {
-    let asked = match asked {
-        Some(asked) => asked.into_bytes(),
-        None => {
-            let mut asked = Vec::new();
-            std::io::stdin().read_to_end(&mut asked).map_err(|error| error.to_string())?;
-            asked
-        }
+    let asked = if let Some(asked) = asked {
+        asked.into_bytes()
+    } else {
+        let mut asked = Vec::new();
+        std::io::stdin().read_to_end(&mut asked).map_err(|error| error.to_string())?;
+        asked
     };
     let offer = OFFERS.iter().find(|offer| offer.executable).ok_or("no service has an executable")?;
     let seed = seed.parse::<u64>().map_err(|error| error.to_string())?;

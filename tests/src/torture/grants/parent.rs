@@ -141,7 +141,7 @@ impl House<'_> {
 /// The lives of one host in a round, one after the other.
 fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
     let mut life: Vec<Ended> = Vec::new();
-    for generation in 0..1 + draw.below(GENERATIONS) {
+    for generation in 0..=draw.below(GENERATIONS) {
         plan.generation = generation;
         plan.seed = draw.bits();
         plan.doubts = doubts(life.iter().flat_map(|ended| &ended.lines));
