@@ -34,7 +34,7 @@ pub(super) async fn run(plan: &Plan) {
     }
 }
 
-/// What [`run`] says.
+/// What a process says whose role is [`Check`](super::Role::Check).
 pub async fn observe(plan: &Plan) -> Vec<Line> {
     let mut lines = Vec::new();
     match look(plan, &mut lines).await {
