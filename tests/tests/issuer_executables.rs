@@ -107,6 +107,11 @@ proptest! {
             let outside = if standard { &*STANDARD } else { &*URL_SAFE };
             (Echo.request(&request).await, outside.request(&request).await)
         });
+        // Whether the host may forget its intent.
+        let is_certain = |result: &Result<Outcome, IssuerError>| {
+            result.as_ref().map_or_else(IssuerError::leaves_no_effect, |_| true)
+        };
+        prop_assert!(is_certain(&inside) || !is_certain(&outside), "{:?}", outside);
         let (inside, mut outside) = (seen(inside), seen(outside));
         if let Err((_, log, _)) = &mut outside {
             // What it printed to standard error stands behind.

@@ -29,7 +29,8 @@
 //! Everything else is done by [`run`]: it reads the argument, or standard input where
 //! there is none, answers all three actions, prints exactly one JSON object and nothing
 //! else, and ends with status 0. What goes wrong, a panic among it, becomes an error object
-//! with a message for the user and one for the log.
+//! with a message for the user and one for the log; where it is not certain that nothing
+//! happened, the object says so by the key `effect_unknown`, and a host of this project keeps its intent.
 //!
 //! [`answer`] is the same without a process around it:
 //!

@@ -2,14 +2,14 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use keyway_tests::torture::cuts::Cuts;
 use keyway_tests::torture::ledger::Finding;
-use keyway_tests::torture::secrets::{self, CutOptions, Defect, Tasks};
 use keyway_tests::torture::trace::strace;
-use keyway_tests::torture::{Report, samples};
+use keyway_tests::torture::{Report, TortureError, grants, samples, secrets, ssh_files};
 use lexopt::ValueExt as _;
 
 const USAGE: &str = "\
@@ -17,23 +17,31 @@ Usage: cargo xtask torture AREA [OPTIONS]
 
 Areas:
   secrets           secret stores: records on SQLite, and Convection's files
+  grants            credentials that issuers make: the records of several hosts on SQLite, against the world
 
   --kills N         how many processes are killed (default 200)
   --power-cuts N    how many power cuts are made from a traced run afterwards (default 150; needs strace)
   --seed S          the seed of all choices (default 1)
   --defect DEFECT   do something wrong on purpose, to see that it is noticed:
-                    acknowledges-before-writing or writes-in-place
+                    acknowledges-before-writing; of secrets also writes-in-place; of grants also
+                    makes-another, denies-what-it-made or keeps-what-is-revoked
 ";
 
 /// A progress line comes each time that so many more were killed.
 const KILLS_A_LINE: u64 = 50;
 
 struct Arguments {
-    area: String,
+    area: Area,
     kills: u64,
     power_cuts: usize,
     seed: u64,
-    defect: Option<Defect>,
+}
+
+/// What is tortured, and what is wrong with it on purpose.
+#[derive(Clone, Copy)]
+enum Area {
+    Secrets(Option<secrets::Defect>),
+    Grants(Option<grants::Defect>),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +55,14 @@ fn main() -> ExitCode {
         (Some("child"), Some(plan)) => {
             secrets::child(&plan).map(|()| true).map_err(|error| error.to_string())
         }
+        (Some("grants"), Some(plan)) if plan.starts_with('{') => {
+            grants::child(&plan).map(|()| true).map_err(|error| error.to_string())
+        }
+        (Some("issuer"), Some(folder)) => {
+            let seed = raw.next().unwrap_or_default();
+            grants::executable(folder.as_ref(), &seed, raw.next()).map(|()| true)
+        }
+        (Some("ssh-files"), Some(folder)) => ssh_files::write(folder.as_ref()).map(|()| true),
         _ => match arguments() {
             Ok(None) => {
                 print!("{USAGE}");
@@ -67,53 +83,82 @@ fn main() -> ExitCode {
 }
 
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
-    let mut given = Arguments { area: String::new(), kills: 200, power_cuts: 150, seed: 1, defect: None };
+    let (mut area, mut defect) = (None, None);
+    let (mut kills, mut power_cuts, mut seed) = (200, 150, 1);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
-            lexopt::Arg::Value(area) if given.area.is_empty() => given.area = area.string()?,
-            lexopt::Arg::Long("kills") => given.kills = arguments.value()?.parse()?,
-            lexopt::Arg::Long("power-cuts") => given.power_cuts = arguments.value()?.parse()?,
-            lexopt::Arg::Long("seed") => given.seed = arguments.value()?.parse()?,
-            lexopt::Arg::Long("defect") => {
-                given.defect = Some(match arguments.value()?.string()?.as_str() {
-                    "acknowledges-before-writing" => Defect::AcknowledgesBeforeWriting,
-                    "writes-in-place" => Defect::WritesInPlace,
-                    other => return Err(format!("there is no defect {other:?}").into()),
-                });
-            }
+            lexopt::Arg::Value(given) if area.is_none() => area = Some(given.string()?),
+            lexopt::Arg::Long("kills") => kills = arguments.value()?.parse()?,
+            lexopt::Arg::Long("power-cuts") => power_cuts = arguments.value()?.parse()?,
+            lexopt::Arg::Long("seed") => seed = arguments.value()?.parse()?,
+            lexopt::Arg::Long("defect") => defect = Some(arguments.value()?.string()?),
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
             other => return Err(other.unexpected()),
         }
     }
-    match given.area.as_str() {
-        "secrets" => Ok(Some(given)),
-        "" => Err("which area?".into()),
-        other => Err(format!("there is no area {other:?}").into()),
+    let area = match area.as_deref() {
+        Some("secrets") => Area::Secrets(named(defect.as_deref(), secrets::Defect::of)?),
+        Some("grants") => Area::Grants(named(defect.as_deref(), grants::Defect::of)?),
+        None => return Err("which area?".into()),
+        Some(other) => return Err(format!("there is no area {other:?}").into()),
+    };
+    Ok(Some(Arguments { area, kills, power_cuts, seed }))
+}
+
+fn named<T>(name: Option<&str>, of: fn(&str) -> Option<T>) -> Result<Option<T>, lexopt::Error> {
+    name.map(|name| of(name).ok_or_else(|| format!("there is no defect {name:?} here").into())).transpose()
+}
+
+impl Area {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Secrets(_) => "secrets",
+            Self::Grants(_) => "grants",
+        }
+    }
+
+    /// What is wrong, in numbers.
+    fn verdict(self, reports: &[Report]) -> String {
+        let sum = |count: fn(&Report) -> usize| reports.iter().map(count).sum::<usize>();
+        let verdict = format!("lost {}, corrupt {}", sum(Report::lost), sum(Report::corrupt));
+        match self {
+            Self::Secrets(_) => verdict,
+            Self::Grants(_) => format!("{verdict}, doubled {}", sum(Report::doubled)),
+        }
     }
 }
 
 fn torture(arguments: &Arguments) -> Result<bool, String> {
-    let Arguments { kills, power_cuts, seed, defect, .. } = *arguments;
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    println!("torture of secrets: {kills} kills, seed {seed}");
+    let Arguments { area, kills, power_cuts, seed } = *arguments;
+    let program = program()?;
+    println!("torture of {}: {kills} kills, seed {seed}", area.name());
     let begun = Instant::now();
     let mut told = 0;
     let mut tell = |report: &Report| {
         if report.kills / KILLS_A_LINE > told {
             told = report.kills / KILLS_A_LINE;
-            let (lost, corrupt) = (report.lost(), report.corrupt());
-            println!("{} kills, {} checks: lost {lost}, corrupt {corrupt}", report.kills, report.checks);
+            let verdict = area.verdict(std::slice::from_ref(report));
+            println!("{} kills, {} checks: {verdict}", report.kills, report.checks);
         }
     };
-    let report = secrets::run(&secrets::Options { program, kills, seed, defect }, &mut tell)
-        .map_err(|error| with_sources(&error))?;
-    let again =
-        format!("cargo xtask torture secrets --kills {kills} --power-cuts {power_cuts} --seed {seed}");
-    let Report { kills, checks, acknowledged, .. } = report;
-    println!("{kills} kills, {checks} checks, {acknowledged} acknowledged operations");
+    let (report, is_sound) = match area {
+        Area::Secrets(defect) => {
+            let options = secrets::Options { program, kills, seed, defect };
+            (secrets::run(&options, &mut tell), defect.is_none())
+        }
+        Area::Grants(defect) => {
+            let options = grants::Options { program, kills, seed, most_findings: 20, defect };
+            (grants::run(&options, &mut tell), defect.is_none())
+        }
+    };
+    let report = report.map_err(|error| with_sources(&error))?;
+    println!(
+        "{} kills, {} checks, {} acknowledged operations",
+        report.kills, report.checks, report.acknowledged
+    );
     let mut reports = vec![report];
-    if power_cuts > 0 && defect.is_none() {
+    if power_cuts > 0 && is_sound {
         reports.extend(cut_power(arguments)?);
     }
     for report in &reports {
@@ -121,41 +166,66 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
             match finding {
                 Finding::Lost(what) => println!("LOST     {what}"),
                 Finding::Corrupt(what) => println!("CORRUPT  {what}"),
+                Finding::Doubled(what) => println!("DOUBLED  {what}"),
             }
         }
         for folder in &report.kept {
             println!("what is wrong was kept in {}", folder.display());
         }
     }
-    println!("{} s; again: {again}", begun.elapsed().as_secs());
-    let (lost, corrupt) = (sum(&reports, Report::lost), sum(&reports, Report::corrupt));
-    println!("lost {lost}, corrupt {corrupt}");
-    Ok(lost + corrupt == 0)
+    println!(
+        "{} s; again: cargo xtask torture {} --kills {kills} --power-cuts {power_cuts} --seed {seed}",
+        begun.elapsed().as_secs(),
+        area.name()
+    );
+    println!("{}", area.verdict(&reports));
+    Ok(reports.iter().all(|report| report.findings.is_empty()))
 }
 
-fn sum(reports: &[Report], count: fn(&Report) -> usize) -> usize {
-    reports.iter().map(count).sum()
+fn program() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| error.to_string())
 }
 
-/// A kill does not test the disk: cuts the power of a traced process.
-fn cut_power(arguments: &Arguments) -> Result<Option<Report>, String> {
+/// A kill does not test the disk: cuts the power of traced processes.
+fn cut_power(arguments: &Arguments) -> Result<Vec<Report>, String> {
     let strace = match strace() {
         Ok(strace) => strace,
         Err(skip) => {
             println!("no power cuts: {skip}");
-            return Ok(None);
+            return Ok(Vec::new());
         }
     };
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let acknowledgements = arguments.power_cuts / 3;
-    let cuts =
-        Cuts { seed: arguments.seed, acknowledgements, anywhere: arguments.power_cuts - acknowledgements };
-    let tasks = Tasks { operations: 6, ..Tasks::ALL };
-    let report = secrets::power_cuts(&CutOptions { program, strace, tasks, rotates: true, cuts })
-        .map_err(|error| with_sources(&error))?;
-    let (lost, corrupt) = (report.lost(), report.corrupt());
-    println!("{} power cuts: lost {lost}, corrupt {corrupt}", report.checks);
-    Ok(Some(report))
+    let program = program()?;
+    let Arguments { area, power_cuts, seed, .. } = *arguments;
+    let cuts = |count: usize| Cuts { seed, acknowledgements: count / 3, anywhere: count - count / 3 };
+    let told = |what: &str, report: Result<Report, TortureError>| {
+        let report = report.map_err(|error| with_sources(&error))?;
+        println!("{} power cuts{what}: {}", report.checks, area.verdict(std::slice::from_ref(&report)));
+        Ok::<_, String>(report)
+    };
+    match area {
+        Area::Secrets(_) => {
+            let tasks = secrets::Tasks { operations: 6, ..secrets::Tasks::ALL };
+            let cuts = cuts(power_cuts);
+            let options = secrets::CutOptions { program, strace, tasks, rotates: true, cuts };
+            Ok(vec![told("", secrets::power_cuts(&options))?])
+        }
+        Area::Grants(_) => {
+            let tasks = grants::Tasks { operations: 20, ..grants::Tasks::ALL };
+            let files = ssh_files::CutOptions {
+                program: program.clone(),
+                strace: strace.clone(),
+                cuts: cuts(power_cuts / 3),
+                defect: None,
+            };
+            let cuts = cuts(power_cuts - power_cuts / 3);
+            let records = grants::CutOptions { program, strace, tasks, cuts, disk_lies: false };
+            Ok(vec![
+                told(" under the records", grants::power_cuts(&records))?,
+                told(" under the files of keyway-ssh", ssh_files::power_cuts(&files))?,
+            ])
+        }
+    }
 }
 
 fn with_sources(error: &dyn std::error::Error) -> String {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use tempfile::TempDir;
+
 use super::disk::{Disk, Survives};
 use super::draw::Draw;
 use super::ledger::{Finding, Ledger};
-use super::line::{Line, State};
+use super::line::Line;
 use super::trace::{Event, Trace};
 use super::{Report, TortureError};
 
@@ -20,6 +22,17 @@ pub struct Cuts {
     pub acknowledgements: usize,
     /// At so many other moments, anything that was not synced may survive.
     pub anywhere: usize,
+}
+
+/// A folder for a process that is traced, and for what is left of it. What a disk does is made from the
+/// trace, so it may lie in memory, where looking at what is left is faster.
+///
+/// # Errors
+/// When the system refuses.
+pub fn folder() -> Result<TempDir, TortureError> {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .map_err(|source| TortureError::System { action: "make a folder", source })
 }
 
 /// Looks at what is left after power cuts, at moments of a trace of what happened below `root`.
@@ -55,7 +68,7 @@ pub fn cut_power(
             empty(root)?;
             write(root, &mut same.clone())?;
             report.checks += 1;
-            let findings = judge(&said, look(root));
+            let findings = judge(&said, &look(root));
             if !findings.is_empty() {
                 let when = format!("power cut at event {at}, {survives:?} of what was not synced survives");
                 report.findings.extend(findings.into_iter().map(|finding| finding.after(&when)));
@@ -114,23 +127,9 @@ fn moments(trace: &Trace, cuts: Cuts, draw: &mut Draw) -> BTreeMap<usize, Vec<Su
     moments
 }
 
-fn judge(said: &[Line], found: Vec<Line>) -> Vec<Finding> {
+fn judge(said: &[Line], found: &[Line]) -> Vec<Finding> {
     let mut ledger = Ledger::default();
     let mut findings = ledger.hear(0, said);
-    findings.extend(ledger.hear(1, &found));
-    if found.last() != Some(&Line::Complete) {
-        if findings.is_empty() {
-            findings.push(Finding::Corrupt("the look at what is left ended early".to_owned()));
-        }
-        return findings;
-    }
-    let found: BTreeMap<String, State> = found
-        .into_iter()
-        .filter_map(|line| match line {
-            Line::Observed { cell, state } => Some((cell, state)),
-            _ => None,
-        })
-        .collect();
-    findings.extend(ledger.settle(&found));
+    findings.extend(ledger.hear_check(1, found, ""));
     findings
 }

@@ -18,6 +18,8 @@ pub enum Moment {
     AfterFirstAcknowledgement(Duration),
     /// This long after it began to write a cell whose name has this in it.
     AfterBegun(&'static str, Duration),
+    /// This long after it noted something that begins so for the n-th time, counted from 1.
+    AfterNote(&'static str, u64, Duration),
 }
 
 /// How long a moment is waited for that may never come.
@@ -42,11 +44,11 @@ impl Heard {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait_for(&self, wanted: impl Fn(&Line) -> bool, patience: Duration) {
+    fn wait_for(&self, mut wanted: impl FnMut(&Line) -> bool, patience: Duration) {
         let until = Instant::now() + patience;
         let (mut seen, mut lines) = (0, self.lines());
         loop {
-            if lines[seen..].iter().any(&wanted) {
+            if lines[seen..].iter().any(&mut wanted) {
                 return;
             }
             seen = lines.len();
@@ -104,6 +106,35 @@ impl Victim {
     /// # Errors
     /// When the system does not let us.
     pub fn kill_at(mut self, moment: Moment) -> Result<Ended, TortureError> {
+        self.wait_for(moment);
+        // On Unix this is SIGKILL.
+        self.child.kill().map_err(|source| TortureError::System { action: "kill a process", source })?;
+        self.end()
+    }
+
+    /// Waits for the moment, and holds it for a while, as when its machine is suspended: then it
+    /// goes on, and does not know that time has passed.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn hold_at(&self, moment: Moment, pause: Duration) -> Result<(), TortureError> {
+        self.wait_for(moment);
+        self.signal("-STOP")?;
+        std::thread::sleep(pause);
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> Result<(), TortureError> {
+        // It is a child that nobody has waited for, so the number is its own. That it ended is no error.
+        let told = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        told.map(|_| ()).map_err(|source| TortureError::System { action: "send a signal", source })
+    }
+
+    fn wait_for(&self, moment: Moment) {
         let pause = match moment {
             Moment::AfterStart(pause) => pause,
             Moment::AfterFirstAcknowledgement(pause) => {
@@ -115,11 +146,18 @@ impl Victim {
                 self.heard.wait_for(is_wanted, LONGEST_WAIT);
                 pause
             }
+            Moment::AfterNote(beginning, count, pause) => {
+                let mut left = count;
+                let is_wanted = |line: &Line| {
+                    let is_one = matches!(line, Line::Note(what) if what.starts_with(beginning));
+                    left = left.saturating_sub(u64::from(is_one));
+                    is_one && left == 0
+                };
+                self.heard.wait_for(is_wanted, LONGEST_WAIT);
+                pause
+            }
         };
         std::thread::sleep(pause);
-        // On Unix this is SIGKILL.
-        self.child.kill().map_err(|source| TortureError::System { action: "kill a process", source })?;
-        self.end()
     }
 
     /// Waits until it ends by itself.

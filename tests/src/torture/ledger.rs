@@ -20,6 +20,8 @@ pub enum Finding {
     Lost(String),
     /// Something cannot be read, or was never written.
     Corrupt(String),
+    /// Something happened twice that was to happen once.
+    Doubled(String),
 }
 
 impl Finding {
@@ -29,6 +31,7 @@ impl Finding {
         match self {
             Self::Lost(text) => Self::Lost(format!("{what}: {text}")),
             Self::Corrupt(text) => Self::Corrupt(format!("{what}: {text}")),
+            Self::Doubled(text) => Self::Doubled(format!("{what}: {text}")),
         }
     }
 }
@@ -155,9 +158,28 @@ impl Ledger {
                 }
                 Line::Lost(what) => findings.push(Finding::Lost(what.clone())),
                 Line::Corrupt(what) => findings.push(Finding::Corrupt(what.clone())),
-                Line::Observed { .. } | Line::Complete => {}
+                Line::Doubled(what) => findings.push(Finding::Doubled(what.clone())),
+                Line::Observed { .. } | Line::Note(_) | Line::Complete => {}
             }
         }
+        findings
+    }
+
+    /// Takes down what a check said, and compares with what it found. A check that did not come
+    /// to its end has found something wrong, or it is a finding itself, with `ending`.
+    pub fn hear_check(&mut self, process: u32, lines: &[Line], ending: &str) -> Vec<Finding> {
+        let mut findings = self.hear(process, lines);
+        if lines.last() != Some(&Line::Complete) {
+            if findings.is_empty() {
+                findings.push(Finding::Corrupt(format!("the look at what is left ended early{ending}")));
+            }
+            return findings;
+        }
+        let found = lines.iter().filter_map(|line| match line {
+            Line::Observed { cell, state } => Some((cell.clone(), state.clone())),
+            _ => None,
+        });
+        findings.extend(self.settle(&found.collect()));
         findings
     }
 

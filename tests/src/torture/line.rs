@@ -106,6 +106,10 @@ pub enum Line {
     Lost(String),
     /// Something is there that cannot be read, or that nobody wrote.
     Corrupt(String),
+    /// Something happened twice that was to happen once.
+    Doubled(String),
+    /// How far it is, for who waits for a moment; it changes nothing.
+    Note(String),
     /// The check came to its end: what was not observed is absent.
     Complete,
 }
@@ -114,6 +118,13 @@ pub enum Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a line of the torture protocol")]
 pub struct NotALine;
+
+impl Line {
+    /// Whether it says that something is wrong.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Corrupt(_) | Self::Doubled(_))
+    }
+}
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,6 +135,8 @@ impl fmt::Display for Line {
             Self::Observed { cell, state } => write!(f, "observed {cell} {state}"),
             Self::Lost(what) => write!(f, "lost {}", one_line(what)),
             Self::Corrupt(what) => write!(f, "corrupt {}", one_line(what)),
+            Self::Doubled(what) => write!(f, "doubled {}", one_line(what)),
+            Self::Note(what) => write!(f, "note {}", one_line(what)),
             Self::Complete => f.write_str("complete"),
         }
     }
@@ -149,6 +162,8 @@ impl FromStr for Line {
             }
             "lost" => Self::Lost(rest.to_owned()),
             "corrupt" => Self::Corrupt(rest.to_owned()),
+            "doubled" => Self::Doubled(rest.to_owned()),
+            "note" => Self::Note(rest.to_owned()),
             "complete" => Self::Complete,
             _ => return Err(NotALine),
         })
@@ -188,6 +203,8 @@ mod tests {
             Line::Observed { cell: "s/a".into(), state: State::of("t") },
             Line::Lost("a value".into()),
             Line::Corrupt("half a file".into()),
+            Line::Doubled("a credential".into()),
+            Line::Note("made a/b".into()),
             Line::Complete,
         ] {
             assert_eq!(line.to_string().parse(), Ok(line));

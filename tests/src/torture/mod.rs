@@ -1,8 +1,8 @@
 //! Torture: processes that write are killed at random moments, again and again, and what they
 //! had acknowledged must be there (decision C6).
 //!
-//! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`] and starts
-//! itself again for each process that is to be killed.
+//! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`] or [`grants::run`]
+//! and starts itself again for each process that is to be killed.
 //!
 //! * [`mod@line`]: what such a process says: what it is about to do, and what is acknowledged;
 //! * [`ledger`]: the model, which knows what must be there and what may be;
@@ -13,16 +13,22 @@
 //!   made from it;
 //! * [`cuts`]: cuts the power of a traced process, at many moments;
 //! * [`samples`]: stores that sync and stores that do not, to see that the difference is noticed;
-//! * [`secrets`]: the first area, secret stores.
+//! * [`secrets`]: the first area, secret stores;
+//! * [`grants`]: the second area, credentials that issuers make;
+//! * `ssh_files`: power cuts under the files of `keyway-ssh`.
 
 pub mod cuts;
 pub mod disk;
 pub mod draw;
+pub mod grants;
 pub mod kill;
+mod lazy_storage;
 pub mod ledger;
 pub mod line;
 pub mod samples;
 pub mod secrets;
+#[cfg(unix)]
+pub mod ssh_files;
 pub mod trace;
 
 use std::io;
@@ -89,6 +95,11 @@ impl Report {
 
     /// How much could not be read or was never written.
     pub fn corrupt(&self) -> usize {
-        self.findings.len() - self.lost()
+        self.findings.iter().filter(|finding| matches!(finding, Finding::Corrupt(_))).count()
+    }
+
+    /// How much happened twice.
+    pub fn doubled(&self) -> usize {
+        self.findings.iter().filter(|finding| matches!(finding, Finding::Doubled(_))).count()
     }
 }

@@ -105,12 +105,12 @@ impl Grants {
             description: ready.description.as_deref(),
             parameters: &request.parameters,
         })?;
-        let begun = match self.begin(running, &request).await? {
-            Intent::New(begun) => begun,
+        let (begun, resumed) = match self.begin(running, &request).await? {
+            Intent::New(begun, resumed) => (begun, resumed),
             Intent::Granted(id) => return Ok(GrantOutcome::Repeated(id)),
         };
         let (_in_hand, entry) = *begun;
-        self.ask(running, &ready, entry, request).await
+        self.ask(running, &ready, entry, request, resumed).await
     }
 
     async fn begin(
@@ -137,7 +137,7 @@ impl Grants {
             return self.resume(running, in_hand, entry).await;
         }
         match inner.ledger.begin(id, &Owner::of(&request.context), record, running.service.limit).await? {
-            Begun::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)))),
+            Begun::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)), false)),
             Begun::Refused(refusal) => Err(refusal.into()),
             // Another host was asked the same at the same time.
             Begun::Known => Err(Refusal::InFlight.into()),
@@ -160,7 +160,7 @@ impl Grants {
         let idempotent = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().idempotent);
         let now = self.inner.clock.now();
         match self.advance(entry, Event::Resume { now, lease: self.lease(now), idempotent }).await? {
-            Changed::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)))),
+            Changed::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)), true)),
             Changed::Removed | Changed::Overtaken | Changed::Taken => Err(Refusal::InFlight.into()),
         }
     }
@@ -171,9 +171,13 @@ impl Grants {
         ready: &Ready,
         entry: Entry,
         mut request: CredentialRequest,
+        resumed: bool,
     ) -> Result<GrantOutcome, GrantsError> {
         let (Some(issuer), Some(configuration)) = (&running.issuer, &ready.configuration) else {
-            self.nothing_made(entry).await;
+            // That nothing happens now says nothing about the time before.
+            if !resumed {
+                self.nothing_made(entry).await;
+            }
             return Err(Refusal::Disabled.into());
         };
         request.context.configuration = configuration.clone();
@@ -184,10 +188,13 @@ impl Grants {
         match issuer.request(Arc::clone(&request)).await {
             Ok(Outcome::Issued(made)) => self.store(running, entry, made, asked).await,
             Ok(Outcome::LoginRequired(login)) => {
-                self.nothing_made(entry).await;
+                if !resumed {
+                    self.nothing_made(entry).await;
+                }
                 Ok(GrantOutcome::LoginRequired(login))
             }
-            Err(error) if error.leaves_no_effect() => {
+            // The plugin speaks of this time; the time before may have made a credential.
+            Err(error) if error.leaves_no_effect() && !resumed => {
                 info!(service = %running.service.name, grant = %entry.id, error = %error.detail(), "no credential was made");
                 self.nothing_made(entry).await;
                 Err(error.into())
@@ -370,8 +377,9 @@ impl Grants {
         Ok(self.inner.ledger.change(entry, planned.state).await?)
     }
 
-    /// Persists what `event` does to the grant, whoever changed it meanwhile; the grant
-    /// afterwards, or `None` when it is gone.
+    /// Persists what `event` does to the grant, as long as its lease is the one of `entry`: whoever took
+    /// it over settles it, and may have begun anew under the same id. The grant afterwards,
+    /// or `None` when it is gone.
     pub(super) async fn settle(&self, entry: Entry, event: &Event) -> Result<Option<Entry>, GrantsError> {
         let mut entry = entry;
         for _ in 0..MAX_ATTEMPTS {
@@ -379,8 +387,10 @@ impl Grants {
                 Changed::Stored(entry) => return Ok(Some(entry)),
                 Changed::Removed => return Ok(None),
                 Changed::Overtaken | Changed::Taken => match self.inner.ledger.again(&entry).await? {
-                    Some(current) => entry = current,
-                    None => return Ok(None),
+                    Some(current) if current.record.state.lease == entry.record.state.lease => {
+                        entry = current;
+                    }
+                    other => return Ok(other),
                 },
             }
         }
@@ -390,7 +400,8 @@ impl Grants {
 
 /// What a request goes on with.
 enum Intent {
-    New(Box<(InHand, Entry)>),
+    /// Whether the plugin may have been asked before stands beside it.
+    New(Box<(InHand, Entry)>, bool),
     Granted(GrantId),
 }
 

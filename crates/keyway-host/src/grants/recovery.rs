@@ -228,7 +228,7 @@ impl Grants {
         match answer {
             Ok(Reconciled::NothingHappened | Reconciled::Destroyed) => {
                 let left = self.settle(entry, &Event::NothingMade).await?;
-                Ok(WorkOutcome::Settled(left.map(|entry| entry.record.state.phase)))
+                Ok(left.map_or(WorkOutcome::Settled(None), |_| WorkOutcome::InOtherHands))
             }
             Ok(Reconciled::Made(state)) if check_state(&state, &[]).is_ok() => {
                 self.found(running, entry, state).await

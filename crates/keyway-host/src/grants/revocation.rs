@@ -89,7 +89,10 @@ impl Grants {
             let Err(error) = answer else {
                 match self.settle(entry, &Event::Revoked { now, orphans }).await? {
                     None => return Ok(()),
-                    Some(again) if again.record.state.phase == Phase::Revoking => {
+                    Some(again)
+                        if again.record.state.phase == Phase::Revoking
+                            && again.record.state.lease.is_none() =>
+                    {
                         // The plugin made the same again meanwhile: once more.
                         let now = inner.clock.now();
                         let claim = Event::Claim { lease: self.lease(now), now, reconciles: false };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keyway_host::grants::{GrantOutcome, Phase, WorkOutcome};
-use keyway_issuers::{Capabilities, IntentId};
+use keyway_issuers::{Capabilities, CredentialRequest, IntentId};
 use keyway_storage::{Sqlite, Storage};
 
 use crate::world::*;
@@ -117,6 +117,30 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
                 }
             }
         }
+    }
+}
+
+/// A plugin that does nothing when it is asked again says nothing about the first time: the
+/// credential that was made then must not be forgotten.
+#[tokio::test]
+async fn a_refusal_of_the_second_attempt_forgets_nothing_of_the_first() {
+    for second in [Request::Refuses, Request::WantsLogin] {
+        let world = World::new(Capabilities::MINIMAL.idempotent(true));
+        let again = || {
+            let context = user("joe").with_intent(IntentId::new("order-7").unwrap());
+            CredentialRequest::new(context)
+        };
+        let grants = start(&world).await;
+        world.set(Request::ErrorAfter);
+        grants.request(&svc(), again()).await.unwrap_err();
+        assert_eq!(world.credentials(), 1);
+        world.set(second);
+        let answer = grants.request(&svc(), again()).await;
+        let listed = grants.list(&user("joe").user).await.unwrap();
+        assert_eq!(listed.len(), 1, "{second:?}: {answer:?}");
+        world.set(Request::Works);
+        granted(grants.request(&svc(), again()).await);
+        assert_eq!(world.credentials(), 1, "{second:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use keyway_core::Clock;
 use keyway_host::grants::{
     Decision, Disposal, GrantOutcome, Grants, GrantsError, Isolation, Phase, Refusal, WorkOutcome,
 };
-use keyway_issuers::Capabilities;
+use keyway_issuers::{Capabilities, CredentialRequest, IntentId};
 use keyway_storage::{Sqlite, Storage};
 use tokio::task::JoinSet;
 
@@ -190,4 +190,27 @@ async fn work_in_hand_is_not_taken_from_oneself() {
     let refused = grants.revoke(id, user("joe")).await.unwrap_err();
     assert!(matches!(refused, GrantsError::Refused(Refusal::BeingRevoked | Refusal::InFlight)), "{refused}");
     asked.await.unwrap().unwrap_err();
+}
+
+/// A host that lost its lease speaks of its own call only: what came of the call of the one
+/// that took over stays listed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_refusal_forgets_nothing_of_the_host_that_took_over() {
+    let (storage, keys) = (memory(), ring());
+    let world = World::new(Capabilities::MINIMAL.idempotent(true));
+    let request = || CredentialRequest::new(user("joe").with_intent(IntentId::new("order-7").unwrap()));
+    // Under one name, so that the later run takes over at once.
+    let start = || host(&storage, &keys, service(&world));
+    let (overtaken, later) = (start().start().await.unwrap(), start().start().await.unwrap());
+    world.set(Request::RefusesLate);
+    let asked = tokio::spawn(async move { overtaken.request(&svc(), request()).await });
+    while world.change(|world| world.requests) == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    world.set(Request::ErrorAfter);
+    later.request(&svc(), request()).await.unwrap_err();
+    assert_eq!(world.credentials(), 1);
+    asked.await.unwrap().unwrap_err();
+    let listed = later.list(&user("joe").user).await.unwrap();
+    assert_eq!(listed.len(), 1, "a credential is there, and nothing knows of it");
 }

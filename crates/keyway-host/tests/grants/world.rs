@@ -25,6 +25,8 @@ use keyway_storage::{
 pub(crate) enum Request {
     Works,
     Refuses,
+    /// Refuses 200 ms later.
+    RefusesLate,
     /// Asks for another login until there is one.
     WantsLogin,
     Panics,
@@ -142,6 +144,10 @@ impl Issuer for World {
             state.request
         });
         match behaviour {
+            Request::RefusesLate => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                return Err(IssuerError::refused("Sorry, joe.", "joe was denied"));
+            }
             Request::Refuses => return Err(IssuerError::refused("Sorry, joe.", "joe was denied")),
             Request::WantsLogin if request.context.additional_logins.is_empty() => {
                 let (provider, message) = ("iam".to_owned(), "Log in there first.".to_owned());

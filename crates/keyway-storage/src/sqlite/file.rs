@@ -97,6 +97,11 @@ fn create(path: &Path) -> Result<(), StorageError> {
     for suffix in ["-wal", "-journal"] {
         let companion = beside(path, suffix);
         if companion.exists() {
+            // A store file gets its name before it has companions. So if it is there now, another
+            // process has just made it, and opened it already.
+            if path.exists() {
+                return Ok(());
+            }
             let detail = format!("{} is there without its store file", companion.display());
             return Err(StorageError::Corrupt { detail });
         }
@@ -185,4 +190,24 @@ fn immutable_uri(path: &Path) -> String {
 
 fn system(action: &'static str, error: io::Error) -> StorageError {
     StorageError::Engine { action, source: Arc::new(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who finds no store file and then its log has only been slower than somebody else.
+    #[test]
+    fn a_store_that_another_process_has_just_made_is_not_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let faster = crate::Sqlite::open(&path).unwrap();
+        assert!(beside(&path, "-wal").exists());
+        create(&path).unwrap();
+        drop(faster);
+
+        fs::remove_file(&path).unwrap();
+        fs::write(beside(&path, "-wal"), [0; 32]).unwrap();
+        assert!(matches!(create(&path), Err(StorageError::Corrupt { .. })), "a log without its file is");
+    }
 }

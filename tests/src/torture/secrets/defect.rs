@@ -1,15 +1,9 @@
 //! What is wrong on purpose, so that the torture can be seen to notice.
 
 use std::path::Path;
-use std::sync::mpsc;
 use std::time::Duration;
-use std::{fmt, fs, thread};
+use std::{fs, thread};
 
-use async_trait::async_trait;
-use keyway_storage::{
-    Action, Batch, Expectation, KeyRange, Limits, Memory, Outcome, Page, Record, Sqlite, Storage,
-    StorageError,
-};
 use serde::{Deserialize, Serialize};
 
 /// What a process does wrong.
@@ -21,77 +15,14 @@ pub enum Defect {
     WritesInPlace,
 }
 
-/// How long the lazy engine lets a commit lie.
-const LAZINESS: Duration = Duration::from_millis(25);
-
-/// A storage engine that answers from memory, and carries commits to the disk later. Right only as
-/// long as nobody kills it and nobody else writes.
-pub(super) struct LazyStorage {
-    memory: Memory,
-    later: mpsc::Sender<Batch>,
-}
-
-impl LazyStorage {
-    pub(super) async fn over(below: Sqlite) -> Result<Self, StorageError> {
-        let memory = Memory::new();
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = below.scan(&KeyRange::all(), after.as_deref(), 100).await?;
-            after = page.entries.last().map(|entry| entry.key.clone());
-            for entry in page.entries {
-                let _ = memory.commit(Batch::new().put(entry.key, entry.value, Expectation::Any)).await?;
-            }
-            if !page.more {
-                break;
-            }
+impl Defect {
+    /// The one of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "acknowledges-before-writing" => Some(Self::AcknowledgesBeforeWriting),
+            "writes-in-place" => Some(Self::WritesInPlace),
+            _ => None,
         }
-        let (later, batches) = mpsc::channel::<Batch>();
-        let runtime = tokio::runtime::Handle::current();
-        thread::spawn(move || {
-            for batch in batches {
-                thread::sleep(LAZINESS);
-                // Nobody is there who could be told that it failed: that is the defect.
-                let _ = runtime.block_on(below.commit(batch));
-            }
-        });
-        Ok(Self { memory, later })
-    }
-}
-
-impl fmt::Debug for LazyStorage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LazyStorage")
-    }
-}
-
-#[async_trait]
-impl Storage for LazyStorage {
-    fn limits(&self) -> Limits {
-        self.memory.limits()
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.memory.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.memory.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
-        let mut copy = Batch::new();
-        for item in batch.items() {
-            copy = match item.action() {
-                Action::Put { value } => copy.put(item.key(), value.clone(), Expectation::Any),
-                Action::Delete => copy.delete(item.key(), Expectation::Any),
-                _ => copy,
-            };
-        }
-        let outcome = self.memory.commit(batch).await?;
-        if matches!(outcome, Outcome::Committed(_)) && !copy.is_empty() {
-            let _ = self.later.send(copy);
-        }
-        Ok(outcome)
     }
 }
 

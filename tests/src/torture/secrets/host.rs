@@ -14,8 +14,9 @@ use keyway_storage::{CommitMode, Sqlite, Storage};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::defect::{Defect, LazyStorage};
+use super::defect::Defect;
 use super::plan::Plan;
+use crate::torture::lazy_storage::LazyStorage;
 
 const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
 

@@ -1,6 +1,5 @@
 //! The process that starts the others, kills them and keeps the ledger.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -96,7 +95,7 @@ impl House<'_> {
             let ended = ended?;
             report.kills += 1;
             report.findings.extend(self.ledger.hear(slot, &ended.lines));
-            if !ended.was_killed() && ended.lines.iter().all(|line| !is_fault(line)) {
+            if !ended.was_killed() && !ended.lines.iter().any(Line::is_fault) {
                 let text = format!("a writer ended by itself, with {}", ended.status);
                 report.findings.push(Finding::Corrupt(text));
             }
@@ -151,21 +150,7 @@ impl House<'_> {
     fn check(&mut self, round: u64, report: &mut Report) -> Result<(), TortureError> {
         let Ended { lines, status } = self.start(&self.plan(round, Role::Check))?.end()?;
         report.checks += 1;
-        report.findings.extend(self.ledger.hear(99, &lines));
-        if lines.last() != Some(&Line::Complete) {
-            if !lines.iter().any(is_fault) {
-                report.findings.push(Finding::Corrupt(format!("the check ended early, with {status}")));
-            }
-            return Ok(());
-        }
-        let found: BTreeMap<String, State> = lines
-            .into_iter()
-            .filter_map(|line| match line {
-                Line::Observed { cell, state } => Some((cell, state)),
-                _ => None,
-            })
-            .collect();
-        report.findings.extend(self.ledger.settle(&found));
+        report.findings.extend(self.ledger.hear_check(99, &lines, &format!(", with {status}")));
         Ok(())
     }
 
@@ -199,8 +184,4 @@ impl House<'_> {
     fn start(&self, plan: &Plan) -> Result<Victim, TortureError> {
         Victim::start(&mut self.command(plan)?)
     }
-}
-
-fn is_fault(line: &Line) -> bool {
-    matches!(line, Line::Lost(_) | Line::Corrupt(_))
 }

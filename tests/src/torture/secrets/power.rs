@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::check;
 use super::plan::{Plan, Role, Tasks};
-use crate::torture::cuts::{Cuts, cut_power};
+use crate::torture::cuts::{self, Cuts, cut_power};
 use crate::torture::trace::Trace;
 use crate::torture::{Report, TortureError};
 
@@ -29,7 +29,7 @@ pub struct CutOptions {
 /// When nothing can be traced. What is wrong with the stores is in the report.
 pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
     let system = |source| TortureError::System { action: "make a folder", source };
-    let folder = tempfile::tempdir().map_err(system)?;
+    let folder = cuts::folder()?;
     // What the process is told is what it opens, and what the trace shows: so no symbolic links.
     let root = folder.path().canonicalize().map_err(system)?;
     let rotates = if options.rotates { ["files", "records"].map(String::from).to_vec() } else { Vec::new() };

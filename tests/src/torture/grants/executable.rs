@@ -1,0 +1,40 @@
+//! The issuer of the torture as an executable that `keyway-process` runs.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use futures_executor::block_on;
+use keyway_executable::answer;
+
+use super::issuer::{Mood, Troublemaker};
+use super::offer::OFFERS;
+use super::world::World;
+use crate::torture::draw::Draw;
+
+/// Answers one question of a host, which is `asked` or comes on standard input.
+///
+/// # Errors
+/// When it cannot read, look at the world, or write.
+pub fn executable(folder: &Path, seed: &str, asked: Option<String>) -> Result<(), String> {
+    let asked = if let Some(asked) = asked {
+        asked.into_bytes()
+    } else {
+        let mut asked = Vec::new();
+        std::io::stdin().read_to_end(&mut asked).map_err(|error| error.to_string())?;
+        asked
+    };
+    let offer = OFFERS.iter().find(|offer| offer.executable).ok_or("no service has an executable")?;
+    let seed = seed.parse::<u64>().map_err(|error| error.to_string())?;
+    // Each run draws something else, and the same again for the same question.
+    let question = asked.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+    let issuer = Troublemaker {
+        offer,
+        world: Arc::new(World::open(folder)?),
+        mood: Mood::Executable,
+        draw: Mutex::new(Draw::new(seed).fork(question)),
+        defect: None,
+    };
+    let printed = block_on(answer(&issuer, &asked));
+    std::io::stdout().write_all(printed.expose().as_bytes()).map_err(|error| error.to_string())
+}

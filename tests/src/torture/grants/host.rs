@@ -1,0 +1,144 @@
+//! The host that the processes run: the real engine over one SQLite file.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keyway_core::PluginError as _;
+use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, GrantsError, Retries, Service};
+use keyway_issuers::{Context, CredentialRequest, IntentId, Issuer, Parameters, ServiceName, UserId};
+use keyway_process::{ProcessConfiguration, ProcessIssuer};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::{CommitMode, Sqlite, Storage};
+use serde_json::json;
+
+use super::Defect;
+use super::cell::Cell;
+use super::issuer::{Mood, Then, Troublemaker};
+use super::offer::{OFFERS, Offer, USERS, user_info};
+use super::plan::{Plan, Role};
+use super::world::World;
+use crate::torture::draw::Draw;
+use crate::torture::lazy_storage::LazyStorage;
+
+/// The host of a process.
+pub(super) struct Host {
+    pub(super) grants: Grants,
+    pub(super) world: Arc<World>,
+}
+
+/// What all hosts of a process stand on.
+pub(super) struct Ground {
+    plan: Plan,
+    storage: Arc<dyn Storage>,
+    pub(super) world: Arc<World>,
+}
+
+impl Ground {
+    pub(super) async fn open(plan: &Plan) -> Result<Self, String> {
+        let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
+        let path = plan.folder.join("host.db");
+        let engine = Sqlite::options().commit_mode(mode).open(path).map_err(|error| error.detail())?;
+        let storage: Arc<dyn Storage> = match plan.defect {
+            Some(Defect::AcknowledgesBeforeWriting) => {
+                Arc::new(LazyStorage::over(engine).await.map_err(|error| error.detail())?)
+            }
+            _ => Arc::new(engine),
+        };
+        let world = Arc::new(World::open(&plan.folder)?);
+        Ok(Self { plan: plan.clone(), storage, world })
+    }
+
+    /// Starts the host of this slot. What was cut short stays so. At most one run of it may exist.
+    pub(super) async fn host(&self, slot: u32) -> Result<Host, String> {
+        let deadline = Duration::from_millis(250);
+        let often = |first| {
+            Retries::default()
+                .with_first(Duration::from_millis(first))
+                .with_longest(Duration::from_millis(20))
+                .with_attempts(10_000)
+        };
+        // The lease is short enough for one host to see another's run out.
+        let limits = GrantLimits::default()
+            .with_deadline(deadline)
+            .with_margin(Duration::from_millis(50))
+            .with_retries(often(4))
+            .with_discards(often(1).with_attempts(3).with_within(Duration::from_secs(1)));
+        // The key is no secret: all processes have the same.
+        let keys = KeyRing::new([Key::from_bytes(&mut [7; 32])]).map_err(|error| error.to_string())?;
+        let mut builder = Grants::builder(Arc::clone(&self.storage), keys)
+            .host_name(&format!("host-{slot}"))
+            .limits(limits);
+        for (offer, number) in OFFERS.iter().zip(0..) {
+            let mut service =
+                Service::with_issuer(service_name(offer.name), self.issuer(offer, number)?).allow_everybody();
+            if let Some(limit) = offer.limit {
+                service = service.limit(limit);
+            }
+            builder = builder.service(service);
+        }
+        let grants = builder.start().await.map_err(|error| error.detail())?;
+        // An executable may take longer than it is allowed, on a machine that has much to do.
+        for attempt in 0.. {
+            let Some(view) = grants.services().into_iter().find(|view| !view.faults.is_empty()) else {
+                break;
+            };
+            if attempt == 50 {
+                return Err(format!("the service {} has faults", view.name));
+            }
+            grants.refresh(&view.name).await.map_err(|error| error.detail())?;
+        }
+        Ok(Host { grants, world: Arc::clone(&self.world) })
+    }
+
+    fn issuer(&self, offer: &'static Offer, number: u64) -> Result<Arc<dyn Issuer>, String> {
+        let Plan { role, folder, program, seed, tasks, defect, .. } = &self.plan;
+        let draw = Draw::new(*seed).fork(1000 + number);
+        if offer.executable && tasks.executable && *role != Role::Check {
+            return executable(program, folder, draw).map_err(|error| error.detail());
+        }
+        // Who checks wants to come to an end.
+        let mood = if *role == Role::Check { Mood::Calm } else { Mood::Difficult };
+        let world = Arc::clone(&self.world);
+        Ok(Arc::new(Troublemaker { offer, world, mood, draw: Mutex::new(draw), defect: *defect }))
+    }
+}
+
+fn executable(
+    program: &Path,
+    folder: &Path,
+    mut draw: Draw,
+) -> Result<Arc<dyn Issuer>, keyway_issuers::IssuerError> {
+    let configuration = json!({
+        "command": program,
+        "arguments": ["issuer", folder, draw.bits().to_string()],
+        "parallel": 3,
+        "deadline_ms": 2000,
+        "idempotent": true,
+    });
+    let configuration: ProcessConfiguration = serde_json::from_value(configuration)
+        .map_err(|error| keyway_issuers::IssuerError::system("read its configuration", error))?;
+    Ok(Arc::new(ProcessIssuer::new(&configuration)?))
+}
+
+impl Host {
+    /// Makes the request of a cell.
+    pub(super) async fn request(&self, cell: &Cell, then: Then) -> Result<GrantOutcome, GrantsError> {
+        let mut context = Context::new(user_info(cell.user));
+        if cell.has_id {
+            context = context.with_intent(IntentId::new(cell.name()).expect("letters, digits and dots"));
+        }
+        let parameters = Parameters::new().with("cell", cell.to_string()).with("then", then.word());
+        let request = CredentialRequest::new(context).with_parameters(parameters);
+        self.grants.request(&service_name(&cell.service), request).await
+    }
+
+    /// The users, with their ids.
+    pub(super) fn users() -> impl Iterator<Item = UserId> {
+        (0..USERS).map(|user| user_info(user).user_id())
+    }
+}
+
+pub(super) fn service_name(name: &str) -> ServiceName {
+    ServiceName::new(name).expect("a name of ours")
+}

@@ -1,0 +1,238 @@
+//! The issuer of the torture: all that it makes is in the world, and it fails as it is told.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keyway_issuers::{
+    Action, Capabilities, Context, ContractViolation, CredentialPart, CredentialRequest, Description,
+    IntendedEffect, Issued, Issuer, IssuerError, Outcome, ParameterDescriptor, Reconciled, Reconciliation,
+    Revocation, Rule, State, Violation,
+};
+
+use super::Defect;
+use super::offer::Offer;
+use super::world::{Made, Told, Wish, World};
+use crate::torture::draw::Draw;
+use crate::torture::line::{Line, say};
+
+/// What goes wrong with a request; it says so in its parameter `then`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Nothing.
+    Works,
+    /// It is refused, and nothing happened.
+    Refused,
+    /// The issuer cannot be reached, and nothing happened.
+    Away,
+    /// It fails, nobody knows with what effect; there is none.
+    FailsBefore,
+    /// It fails, nobody knows with what effect; there is one.
+    FailsAfter,
+    /// The credential is made, and no answer comes.
+    Hangs,
+    /// The credential is made, and named by an answer that breaks the contract.
+    Violates,
+    /// The credential is made, and its state holds a part of it.
+    Tells,
+}
+
+impl Then {
+    pub(super) const FAULTS: [Self; 7] = [
+        Self::Refused,
+        Self::Away,
+        Self::FailsBefore,
+        Self::FailsAfter,
+        Self::Hangs,
+        Self::Violates,
+        Self::Tells,
+    ];
+
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::Refused => "refused",
+            Self::Away => "away",
+            Self::FailsBefore => "fails-before",
+            Self::FailsAfter => "fails-after",
+            Self::Hangs => "hangs",
+            Self::Violates => "violates",
+            Self::Tells => "tells",
+        }
+    }
+
+    fn of(word: &str) -> Self {
+        Self::FAULTS.into_iter().find(|then| then.word() == word).unwrap_or(Self::Works)
+    }
+}
+
+/// How an issuer behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mood {
+    /// As it should, at once.
+    Calm,
+    /// Slow now and then; revocations and questions fail now and then. It tells what it does.
+    Difficult,
+    /// As [`Difficult`](Self::Difficult), in a process of its own, whose output is its answer.
+    Executable,
+}
+
+/// The issuer of one service.
+#[derive(Debug)]
+pub(super) struct Troublemaker {
+    pub(super) offer: &'static Offer,
+    pub(super) world: Arc<World>,
+    pub(super) mood: Mood,
+    pub(super) draw: Mutex<Draw>,
+    pub(super) defect: Option<Defect>,
+}
+
+impl Troublemaker {
+    fn chance(&self, percent: u64) -> bool {
+        self.mood != Mood::Calm && self.draw.lock().unwrap_or_else(PoisonError::into_inner).chance(percent)
+    }
+
+    /// Time passes, so that a kill may come just here.
+    async fn pause(&self) {
+        if !self.chance(50) {
+            return;
+        }
+        let pause = self.draw.lock().unwrap_or_else(PoisonError::into_inner).below(4000);
+        let pause = Duration::from_micros(pause);
+        match self.mood {
+            Mood::Executable => std::thread::sleep(pause),
+            _ => tokio::time::sleep(pause).await,
+        }
+    }
+
+    fn note(&self, what: &str, cell: &str) {
+        if self.mood == Mood::Difficult {
+            say(&Line::Note(format!("{what} {cell}")));
+        }
+    }
+
+    fn make(&self, context: &Context, cell: &str) -> Result<String, IssuerError> {
+        let two = format!("one-of-two-{}", usize::from(cell.ends_with(['1', '3', '5', '7', '9'])));
+        let intent = intent_of(context);
+        let wish = Wish {
+            service: self.offer.name,
+            user: context.user_info.subject(),
+            intent: &intent,
+            cell,
+            state: self.offer.few_states.then_some(two.as_str()),
+            idempotent: self.offer.capabilities.idempotent && self.defect != Some(Defect::MakesAnother),
+            limit: self.offer.limit,
+        };
+        match self.world.make(&wish).map_err(|error| IssuerError::system("change the world", error))? {
+            Made::Made(state) => Ok(state),
+            Made::TooLate => {
+                Err(IssuerError::refused("It is too late.", "the intent came to nothing before"))
+            }
+        }
+    }
+}
+
+fn intent_of(context: &Context) -> String {
+    context.intent.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+#[async_trait]
+impl Issuer for Troublemaker {
+    fn capabilities(&self) -> Capabilities {
+        self.offer.capabilities
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Description::builder("1.0.0")
+            .set([
+                ParameterDescriptor::mandatory("cell", "cell", "the name of the request"),
+                ParameterDescriptor::mandatory("then", "then", "what goes wrong"),
+            ])
+            .build()
+            .map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        let cell = request.parameters.text("cell").unwrap_or_default();
+        let then = Then::of(request.parameters.text("then").unwrap_or_default());
+        self.pause().await;
+        match then {
+            Then::Refused => return Err(IssuerError::refused("No.", "it was told to refuse")),
+            Then::Away => {
+                return Err(IssuerError::Unavailable { what: "the world", retry_after: None, source: None });
+            }
+            Then::FailsBefore => return Err(IssuerError::system("go on", "it was told to fail")),
+            _ => {}
+        }
+        let state = self.make(&request.context, cell)?;
+        self.note("made", cell);
+        self.pause().await;
+        let value = format!("value of {state}");
+        match then {
+            Then::Hangs if self.mood != Mood::Executable => std::future::pending().await,
+            Then::Hangs => {
+                // Its host ends it; where that was killed, it ends by itself.
+                std::thread::sleep(Duration::from_secs(3));
+                Err(IssuerError::system("go on", "nobody ended it"))
+            }
+            Then::FailsAfter => Err(IssuerError::system("go on", "it was told to fail")),
+            Then::Violates => Err(IssuerError::ContractViolation(Box::new(ContractViolation {
+                action: Action::Request,
+                violations: Violation::new("credential", Rule::Missing).into(),
+                orphan: Some(State::new(state)),
+                note: String::new(),
+            }))),
+            // Of the credential, the part that says what it is called is in the state.
+            Then::Tells => {
+                let part = CredentialPart::text("name", state.as_str());
+                Ok(Issued::new(state).with(part).into())
+            }
+            _ => Ok(Issued::new(state).with(CredentialPart::text("value", value)).into()),
+        }
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        let state = revocation.state.as_str();
+        self.pause().await;
+        if self.chance(15) {
+            return Err(IssuerError::Unavailable { what: "the world", retry_after: None, source: None });
+        }
+        if self.defect == Some(Defect::KeepsWhatIsRevoked) && self.chance(30) {
+            return Ok(());
+        }
+        self.world
+            .destroy(self.offer.name, revocation.context.user_info.subject(), state)
+            .map_err(|error| IssuerError::system("change the world", error))?;
+        self.note("destroyed", state);
+        self.pause().await;
+        if self.chance(10) {
+            return Err(IssuerError::system("go on", "it fails now and then"));
+        }
+        Ok(())
+    }
+
+    async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, IssuerError> {
+        if !self.offer.capabilities.reconciles {
+            return Err(IssuerError::Unsupported { what: "reconcile" });
+        }
+        if self.chance(10) {
+            return Err(IssuerError::Unavailable { what: "the world", retry_after: None, source: None });
+        }
+        if question.effect != IntendedEffect::Request || self.chance(5) {
+            return Ok(Reconciled::Unknown);
+        }
+        if self.defect == Some(Defect::DeniesWhatItMade) {
+            return Ok(Reconciled::NothingHappened);
+        }
+        let intent = intent_of(&question.context);
+        let told =
+            self.world.tell(&intent).map_err(|error| IssuerError::system("look at the world", error))?;
+        self.note("told", &intent);
+        self.pause().await;
+        Ok(match told {
+            Told::Made(state) => Reconciled::Made(State::new(state)),
+            Told::Destroyed => Reconciled::Destroyed,
+            Told::Nothing => Reconciled::NothingHappened,
+        })
+    }
+}

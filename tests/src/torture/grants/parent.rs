@@ -1,0 +1,234 @@
+//! The process that starts the hosts, kills them and keeps the ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::Defect;
+use super::plan::{Plan, Role, Tasks};
+use crate::torture::draw::Draw;
+use crate::torture::kill::{Ended, Moment, Victim};
+use crate::torture::ledger::{Finding, Ledger};
+use crate::torture::line::{Line, State};
+use crate::torture::{Report, TortureError};
+
+/// After so many rounds everything begins anew in an empty folder, so that the making of all of it
+/// is interrupted too.
+const ROUNDS_IN_A_FOLDER: u64 = 6;
+/// So many times at most a host is started in a round.
+const GENERATIONS: u64 = 4;
+/// Who checks, in the ledger.
+const CHECK: u32 = 99;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The program that runs [`child`](super::child) when its first argument is `grants`, and
+    /// [`executable`](super::executable()) when it is `issuer`.
+    pub program: PathBuf,
+    /// How many processes are to be killed at least.
+    pub kills: u64,
+    /// The seed of all choices. Which instruction a kill meets is the machine's choice.
+    pub seed: u64,
+    /// It ends when so much is wrong.
+    pub most_findings: usize,
+    /// What the hosts do wrong on purpose.
+    pub defect: Option<Defect>,
+}
+
+/// Kills until it is enough, or until too much is wrong; `tell` hears after each round how far it is.
+///
+/// # Errors
+/// When processes cannot be started or killed. What is wrong with the grants is in the report.
+pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
+    let draw = Draw::new(options.seed);
+    let mut report = Report::default();
+    let mut folders = 0;
+    while report.kills < options.kills && report.findings.len() < options.most_findings {
+        folders += 1;
+        let folder =
+            tempfile::tempdir().map_err(|source| TortureError::System { action: "make a folder", source })?;
+        let found = report.findings.len();
+        let mut house =
+            House { options, folder, ledger: Ledger::default(), draw: draw.fork(folders), hosts: 0 };
+        // Who acknowledges before it writes is right only as long as nobody else writes.
+        house.hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { 3 };
+        for round in 0..ROUNDS_IN_A_FOLDER {
+            if report.kills >= options.kills || report.findings.len() > found {
+                break;
+            }
+            house.round(round, &mut report)?;
+            tell(&report);
+        }
+        report.acknowledged += house.ledger.acknowledged();
+        if report.findings.len() > found {
+            report.kept.push(house.folder.keep());
+        }
+    }
+    Ok(report)
+}
+
+/// One folder, and what must be in it.
+struct House<'a> {
+    options: &'a Options,
+    folder: TempDir,
+    ledger: Ledger,
+    draw: Draw,
+    /// How many hosts there are at most.
+    hosts: u32,
+}
+
+impl House<'_> {
+    fn round(&mut self, round: u64, report: &mut Report) -> Result<(), TortureError> {
+        let lives: Vec<_> = (0..self.hosts)
+            .map(|slot| {
+                let draw = self.draw.fork(round * 100 + u64::from(slot));
+                let plan = Plan { slot, ..self.plan(round, Role::Write) };
+                (plan, draw)
+            })
+            .collect();
+        // Each host is killed and started again at its own pace, while the others go on.
+        let lives: Vec<_> = thread::scope(|scope| {
+            let running: Vec<_> =
+                lives.into_iter().map(|(plan, draw)| scope.spawn(move || live(plan, draw))).collect();
+            running.into_iter().map(thread::ScopedJoinHandle::join).collect()
+        });
+        for (life, slot) in lives.into_iter().zip(0..) {
+            let life = life.unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))?;
+            for ended in life {
+                report.kills += u64::from(ended.was_killed());
+                report.findings.extend(self.ledger.hear(slot, &ended.lines));
+                if !ended.was_killed() && !ended.lines.iter().any(Line::is_fault) {
+                    let text = format!("a host ended by itself, with {}", ended.status);
+                    report.findings.push(Finding::Corrupt(text));
+                }
+            }
+        }
+        while self.draw.chance(35) {
+            let pause = Duration::from_micros(self.draw.below(25_000));
+            let ended = start(&self.plan(round, Role::Recover))?.kill_at(Moment::AfterStart(pause))?;
+            report.kills += u64::from(ended.was_killed());
+            report.findings.extend(self.ledger.hear(CHECK, &ended.lines));
+        }
+        let Ended { lines, status } = start(&self.plan(round, Role::Check))?.end()?;
+        report.checks += 1;
+        report.findings.extend(self.ledger.hear_check(CHECK, &lines, &format!(", with {status}")));
+        Ok(())
+    }
+
+    fn plan(&self, round: u64, role: Role) -> Plan {
+        Plan {
+            role,
+            folder: Path::to_owned(self.folder.path()),
+            program: self.options.program.clone(),
+            seed: self.draw.fork(round).bits(),
+            slot: 0,
+            hosts: self.hosts,
+            round,
+            generation: 0,
+            doubts: Vec::new(),
+            tasks: Tasks::ALL,
+            // Who checks does it right.
+            defect: if role == Role::Check { None } else { self.options.defect },
+        }
+    }
+}
+
+/// The lives of one host in a round, one after the other.
+fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
+    let mut life: Vec<Ended> = Vec::new();
+    for generation in 0..=draw.below(GENERATIONS) {
+        plan.generation = generation;
+        plan.seed = draw.bits();
+        plan.doubts = doubts(life.iter().flat_map(|ended| &ended.lines));
+        let victim = start(&plan)?;
+        if draw.chance(20) {
+            // Longer than a lease, so that another host takes over what it has in hand.
+            let pause = Duration::from_millis(250 + draw.below(350));
+            let early = Duration::from_micros(draw.below(3000));
+            let moment =
+                if draw.chance(50) { Moment::AfterBegun("shared", early) } else { moment(&mut draw) };
+            victim.hold_at(moment, pause)?;
+            let rest = Duration::from_micros(draw.below(150_000));
+            life.push(victim.kill_at(Moment::AfterStart(rest))?);
+        } else {
+            life.push(victim.kill_at(moment(&mut draw))?);
+        }
+        if life.iter().any(|ended| ended.lines.iter().any(Line::is_fault)) {
+            break;
+        }
+    }
+    Ok(life)
+}
+
+/// When a host is killed. What is noted stands between an effect and its record.
+fn moment(draw: &mut Draw) -> Moment {
+    let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
+    match draw.below(20) {
+        0 | 1 => Moment::AfterStart(up_to(draw, 60)),
+        2..=5 => Moment::AfterNote("made", 1 + draw.below(30), up_to(draw, 4)),
+        6 | 7 => Moment::AfterNote("destroyed", 1 + draw.below(10), up_to(draw, 4)),
+        8 => Moment::AfterNote("told", 1 + draw.below(3), up_to(draw, 3)),
+        9..=11 => Moment::AfterBegun("program", up_to(draw, 40)),
+        // Long enough to see another host's lease run out.
+        12 | 13 => Moment::AfterFirstAcknowledgement(up_to(draw, 700)),
+        _ => Moment::AfterFirstAcknowledgement(up_to(draw, 200)),
+    }
+}
+
+fn start(plan: &Plan) -> Result<Victim, TortureError> {
+    let mut command = Command::new(&plan.program);
+    command.arg("grants").arg(serde_json::to_string(plan)?);
+    Victim::start(&mut command)
+}
+
+/// The cells that something may have been put into, as far as a host has said.
+fn doubts<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<String> {
+    let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
+    let mut doubts = BTreeSet::new();
+    for line in lines {
+        match line {
+            Line::Begun { task, cell, state } => {
+                if *state != State::Absent && !cell.ends_with("/values") {
+                    doubts.insert(cell.clone());
+                }
+                under_way.insert(*task, cell.clone());
+            }
+            Line::Acknowledged { task } | Line::Refused { task } => {
+                if let Some(cell) = under_way.remove(task) {
+                    doubts.remove(&cell);
+                }
+            }
+            _ => {}
+        }
+    }
+    doubts.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::doubts;
+    use crate::torture::line::{Line, State};
+
+    #[test]
+    fn what_was_neither_acknowledged_nor_refused_is_in_doubt() {
+        let begun = |task, cell: &str| Line::Begun { task, cell: cell.into(), state: State::of("there") };
+        let lines = [
+            begun(1, "a/values"),
+            begun(1, "a"),
+            begun(2, "b"),
+            Line::Refused { task: 2 },
+            begun(2, "c"),
+            Line::Acknowledged { task: 2 },
+            begun(1, "a/values"),
+            Line::Refused { task: 1 },
+            begun(1, "d"),
+            Line::Begun { task: 2, cell: "c".into(), state: State::Absent },
+        ];
+        assert_eq!(doubts(&lines), ["a", "d"]);
+    }
+}

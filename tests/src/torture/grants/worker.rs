@@ -1,0 +1,363 @@
+//! The process that requests and revokes until it is killed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_core::{Clock as _, PluginError as _, SystemClock};
+use keyway_host::grants::{
+    Disposal, GrantId, GrantOutcome, GrantsError, HandedOver, Phase, Refusal, Revoked,
+};
+use keyway_issuers::Context;
+use tokio::task::JoinSet;
+
+use super::cell::{Author, Cell};
+use super::host::{Ground, Host};
+use super::issuer::Then;
+use super::offer::{OFFERS, SHARED, USERS, offer, user_info};
+use super::plan::Plan;
+use crate::torture::draw::Draw;
+use crate::torture::line::{Line, State, say};
+
+/// What a cell holds while there is a grant.
+pub(super) const THERE: &str = "there";
+/// What the cell of its values holds when somebody got them.
+pub(super) const HANDED: &str = "handed";
+
+/// Carries out its plan until it is killed, or until all operations are done.
+pub(super) async fn run(plan: Plan) {
+    if let Err(fault) = work(plan).await {
+        say(&Line::Corrupt(fault));
+    }
+}
+
+async fn work(plan: Plan) -> Result<(), String> {
+    let ground = Ground::open(&plan).await?;
+    let host = Arc::new(ground.host(plan.slot).await?);
+    let mut draw = Draw::new(plan.seed);
+    // A host is to recover first; that some of it is done while requests come must do no harm.
+    if draw.chance(70) {
+        recover(&host).await?;
+    }
+    let mut tasks = JoinSet::new();
+    let is_endless = plan.tasks.operations == 0;
+    if is_endless {
+        tasks.spawn(run_due(Arc::clone(&host), draw.fork(1), draw.chance(50)));
+    }
+    for task in 0..plan.tasks.own {
+        let task = Task::new(&host, &plan, task, draw.fork(10 + u64::from(task))).await?;
+        tasks.spawn(task.run());
+    }
+    for task in plan.tasks.own..plan.tasks.own + plan.tasks.sharing {
+        let task = Task::new(&host, &plan, task, draw.fork(10 + u64::from(task))).await?;
+        tasks.spawn(task.share());
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(|error| format!("a task of the torture failed: {error}"))??;
+    }
+    if !is_endless {
+        recover(&host).await?;
+    }
+    Ok(())
+}
+
+/// Goes on with what was cut short.
+pub(super) async fn recover(host: &Host) -> Result<(), String> {
+    host.grants
+        .recover()
+        .await
+        .map(|_| ())
+        .map_err(|error| format!("it does not recover: {}", error.detail()))
+}
+
+async fn run_due(host: Arc<Host>, mut draw: Draw, recovers: bool) -> Result<(), String> {
+    loop {
+        tokio::time::sleep(Duration::from_micros(1000 + draw.below(8000))).await;
+        if recovers && draw.chance(10) {
+            recover(&host).await?;
+        }
+        let due = host.grants.run_due(SystemClock.now()).await;
+        due.map_err(|error| format!("what is due cannot be done: {}", error.detail()))?;
+    }
+}
+
+/// A grant that this task got.
+struct Held {
+    cell: Cell,
+    grant: GrantId,
+    /// Its revocation was asked for, and nobody knows what came of that.
+    is_going: bool,
+}
+
+/// Somebody who does one thing after the other.
+struct Task {
+    host: Arc<Host>,
+    plan: Plan,
+    number: u32,
+    draw: Draw,
+    held: Vec<Held>,
+    /// Requests of which it does not know what came of them.
+    doubts: Vec<Cell>,
+    next: u64,
+}
+
+impl Task {
+    async fn new(host: &Arc<Host>, plan: &Plan, number: u32, draw: Draw) -> Result<Self, String> {
+        let mine = Author::Task { slot: plan.slot, task: number };
+        let mut doubts = Vec::new();
+        for cell in &plan.doubts {
+            let cell: Cell = cell.parse()?;
+            if cell.author == mine && cell.has_id {
+                doubts.push(cell);
+            }
+        }
+        let (host, plan) = (Arc::clone(host), plan.clone());
+        let mut task = Self { host, plan, number, draw, held: Vec::new(), doubts, next: 0 };
+        task.look().await?;
+        Ok(task)
+    }
+
+    /// Finds what earlier runs of it left.
+    async fn look(&mut self) -> Result<(), String> {
+        let mine = Author::Task { slot: self.plan.slot, task: self.number };
+        for user in Host::users() {
+            let listed = self.host.grants.list(&user).await.map_err(|error| error.detail())?;
+            for grant in listed.into_iter().filter(|grant| grant.state.phase == Phase::Granted) {
+                let cell =
+                    self.host.world.cell_of(&grant.id.to_string()).map_err(|error| error.to_string())?;
+                let cell: Cell = cell.ok_or("a grant has no credential in the world")?.parse()?;
+                // What is in doubt is asked for again, and shows then.
+                if cell.author == mine && !self.doubts.contains(&cell) {
+                    self.say_begun(cell.to_string(), State::of(THERE));
+                    self.say_acknowledged();
+                    self.held.push(Held { cell, grant: grant.id, is_going: false });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn say_begun(&self, cell: String, state: State) {
+        say(&Line::Begun { task: self.number, cell, state });
+    }
+
+    fn say_acknowledged(&self) {
+        say(&Line::Acknowledged { task: self.number });
+    }
+
+    fn say_refused(&self) {
+        say(&Line::Refused { task: self.number });
+    }
+
+    fn may_go_on(&self, done: u32) -> bool {
+        self.plan.tasks.operations == 0 || done < self.plan.tasks.operations
+    }
+
+    async fn run(mut self) -> Result<(), String> {
+        for done in 0.. {
+            if !self.may_go_on(done) {
+                break;
+            }
+            if !self.doubts.is_empty() && self.draw.chance(40) {
+                let at = self.at(self.doubts.len());
+                let cell = self.doubts.swap_remove(at);
+                self.request(cell, true).await?;
+            } else if !self.held.is_empty() && self.draw.chance(45) {
+                let at = self.at(self.held.len());
+                let held = self.held.swap_remove(at);
+                if held.cell.has_id && !held.is_going && self.draw.chance(15) {
+                    self.repeat(held).await?;
+                } else {
+                    self.revoke(held).await?;
+                }
+            } else {
+                let cell = self.new_cell();
+                self.request(cell, false).await?;
+            }
+            // So that the hosts take turns.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    fn at(&mut self, count: usize) -> usize {
+        usize::try_from(self.draw.below(count as u64)).unwrap_or_default()
+    }
+
+    fn new_cell(&mut self) -> Cell {
+        let own: Vec<_> = OFFERS
+            .iter()
+            .filter(|offer| {
+                !SHARED.contains(&offer.name) && (self.plan.tasks.executable || !offer.executable)
+            })
+            .map(|offer| offer.name)
+            .collect();
+        self.next += 1;
+        Cell {
+            service: self.draw.one_of(&own).to_owned(),
+            user: u32::try_from(self.draw.below(u64::from(USERS))).unwrap_or_default(),
+            author: Author::Task { slot: self.plan.slot, task: self.number },
+            has_id: self.draw.chance(70),
+            number: format!("{}.{}.{}", self.plan.round, self.plan.generation, self.next),
+        }
+    }
+
+    fn then(&mut self) -> Then {
+        match self.draw.below(10) {
+            0..6 => Then::Works,
+            6 | 7 => Then::FailsAfter,
+            _ => self.draw.one_of(&Then::FAULTS),
+        }
+    }
+
+    async fn request(&mut self, cell: Cell, again: bool) -> Result<(), String> {
+        let then = self.then();
+        let there = || State::of(THERE);
+        self.say_begun(cell.values(), State::of(HANDED));
+        self.say_begun(cell.to_string(), there());
+        match self.host.request(&cell, then).await {
+            Ok(GrantOutcome::Granted(HandedOver { grant, credential, reused, .. })) => {
+                if reused || credential.is_empty() {
+                    return Err(format!("{cell} was granted without a credential of its own"));
+                }
+                self.say_acknowledged();
+                self.say_begun(cell.values(), State::of(HANDED));
+                self.say_acknowledged();
+                self.held.push(Held { cell, grant, is_going: false });
+            }
+            Ok(GrantOutcome::Repeated(grant)) if again => {
+                self.say_acknowledged();
+                self.held.push(Held { cell, grant, is_going: false });
+            }
+            Ok(other) => return Err(format!("{cell} was answered with {other:?}")),
+            Err(error) => self.not_granted(cell, again, &error)?,
+        }
+        Ok(())
+    }
+
+    /// Says what is known after an error.
+    fn not_granted(&mut self, cell: Cell, again: bool, error: &GrantsError) -> Result<(), String> {
+        let is_doubt = match error {
+            // Who asks again learns nothing about the first time from a refusal of the gate.
+            GrantsError::Refused(refusal) => match refusal {
+                Refusal::InFlight
+                | Refusal::BeingRevoked
+                | Refusal::Undecided
+                | Refusal::LimitReached { .. } => again || !matches!(refusal, Refusal::LimitReached { .. }),
+                other => return Err(format!("{cell} was refused: {other}")),
+            },
+            GrantsError::Issuer(_)
+            | GrantsError::StateTaken { .. }
+            | GrantsError::Discarded { disposal: Disposal::Revoked | Disposal::ToBeRevoked, .. } => false,
+            GrantsError::Uncertain { .. }
+            | GrantsError::Discarded { .. }
+            | GrantsError::Overtaken { .. }
+            | GrantsError::Contended { .. } => true,
+            // Nothing is wrong with the disk of the torture.
+            other => return Err(format!("{cell} failed: {}", other.detail())),
+        };
+        if !is_doubt {
+            self.say_refused();
+        }
+        // Nobody got values from this; of an earlier time, that was said then.
+        self.say_begun(cell.values(), State::of(HANDED));
+        self.say_refused();
+        let may_repeat = offer(&cell.service).is_some_and(|offer| offer.capabilities.idempotent);
+        if is_doubt && cell.has_id && (may_repeat || self.draw.chance(30)) {
+            self.doubts.push(cell);
+        }
+        Ok(())
+    }
+
+    /// Makes a request again that was granted: the same grant is the answer.
+    async fn repeat(&mut self, held: Held) -> Result<(), String> {
+        let then = self.then();
+        match self.host.request(&held.cell, then).await {
+            Ok(GrantOutcome::Repeated(grant)) if grant == held.grant => self.held.push(held),
+            Ok(GrantOutcome::Repeated(_) | GrantOutcome::Granted(_)) => {
+                say(&Line::Doubled(format!("{} was granted twice", held.cell)));
+            }
+            other => say(&Line::Lost(format!("{} was granted, and is {other:?} now", held.cell))),
+        }
+        Ok(())
+    }
+
+    async fn revoke(&mut self, mut held: Held) -> Result<(), String> {
+        self.say_begun(held.cell.to_string(), State::Absent);
+        let context = Context::new(user_info(held.cell.user));
+        match self.host.grants.revoke(held.grant, context).await {
+            Ok(Revoked::Destroyed) => self.say_acknowledged(),
+            Ok(Revoked::NotThere) if held.is_going => self.say_acknowledged(),
+            Ok(other) => {
+                say(&Line::Lost(format!("{} was granted, and its revocation said {other:?}", held.cell)));
+            }
+            // The grant stays listed, and is revoked later by itself.
+            Err(GrantsError::NotRevoked { .. } | GrantsError::Refused(Refusal::BeingRevoked)) => {
+                held.is_going = true;
+                self.held.push(held);
+            }
+            Err(error) => return Err(format!("{} was not revoked: {}", held.cell, error.detail())),
+        }
+        Ok(())
+    }
+
+    /// Makes the same requests as all other hosts, at about the same time.
+    async fn share(mut self) -> Result<(), String> {
+        for number in 0..60 {
+            if !self.may_go_on(number) {
+                break;
+            }
+            let cell = Cell {
+                service: SHARED[usize::from(number % 2 == 1)].to_owned(),
+                user: number % USERS,
+                author: Author::All,
+                has_id: true,
+                number: format!("{}.{number}", self.plan.round),
+            };
+            // Now and then it insists, until another host's lease has run out.
+            let attempts = if self.draw.chance(30) { 25 } else { 1 };
+            for _ in 0..attempts {
+                if self.share_one(&cell).await? {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            tokio::time::sleep(Duration::from_micros(self.draw.below(2000))).await;
+        }
+        Ok(())
+    }
+
+    /// Makes one of them. Whether something came of it.
+    async fn share_one(&mut self, cell: &Cell) -> Result<bool, String> {
+        let then = match self.draw.below(10) {
+            0..6 => Then::Works,
+            6 | 7 => Then::FailsAfter,
+            8 => Then::Away,
+            _ => Then::Refused,
+        };
+        self.say_begun(cell.values(), State::of(HANDED));
+        self.say_begun(cell.to_string(), State::of(THERE));
+        match self.host.request(cell, then).await {
+            Ok(GrantOutcome::Granted(_)) => {
+                self.say_acknowledged();
+                self.say_begun(cell.values(), State::of(HANDED));
+                self.say_acknowledged();
+                Ok(true)
+            }
+            Ok(GrantOutcome::Repeated(_)) => {
+                self.say_acknowledged();
+                Ok(true)
+            }
+            Ok(other) => Err(format!("{cell} was answered with {other:?}")),
+            // Another host has it in hand, or nobody knows.
+            Err(
+                GrantsError::Refused(Refusal::InFlight | Refusal::Undecided)
+                | GrantsError::Uncertain { .. }
+                | GrantsError::Overtaken { .. }
+                | GrantsError::Contended { .. }
+                // Nothing came of this time.
+                | GrantsError::Issuer(_),
+            ) => Ok(false),
+            Err(error) => Err(format!("{cell} failed: {}", error.detail())),
+        }
+    }
+}

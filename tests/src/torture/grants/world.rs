@@ -1,0 +1,265 @@
+//! The world outside: which credentials there really are.
+//!
+//! It belongs to the issuers, as the accounts of a cluster would. What they do to it is durable before
+//! they answer, and survives every host.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+
+/// The credentials that there are or were.
+#[derive(Debug)]
+pub(super) struct World {
+    connection: Mutex<Connection>,
+}
+
+/// A credential that is to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish<'a> {
+    pub(super) service: &'a str,
+    pub(super) user: &'a str,
+    /// The id of the host's intent, by which the same wish is known again.
+    pub(super) intent: &'a str,
+    /// The name of the request.
+    pub(super) cell: &'a str,
+    /// The state, where the issuer does not want one of its own for each credential.
+    pub(super) state: Option<&'a str>,
+    /// Whether the same intent gets the same credential.
+    pub(super) idempotent: bool,
+    /// How many credentials a user may have; more is somebody's mistake.
+    pub(super) limit: Option<u64>,
+}
+
+/// What became of a wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// There is a credential with this state.
+    Made(String),
+    /// The intent was answered to have come to nothing, or its credential was destroyed.
+    TooLate,
+}
+
+/// What became of an intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// There is a credential with this state.
+    Made(String),
+    /// There was one.
+    Destroyed,
+    /// There is none, and will not be.
+    Nothing,
+}
+
+/// A credential that there is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Credential {
+    pub(super) service: String,
+    pub(super) user: String,
+    pub(super) intent: String,
+    pub(super) cell: String,
+    pub(super) state: String,
+}
+
+const TABLES: &str = "\
+    CREATE TABLE IF NOT EXISTS credentials (
+        number INTEGER PRIMARY KEY, service TEXT NOT NULL, user TEXT NOT NULL, intent TEXT NOT NULL,
+        cell TEXT NOT NULL, state TEXT NOT NULL, live INTEGER NOT NULL) STRICT;
+    CREATE INDEX IF NOT EXISTS by_intent ON credentials (intent);
+    CREATE TABLE IF NOT EXISTS forbidden (intent TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS faults (doubled INTEGER NOT NULL, what TEXT NOT NULL) STRICT;";
+
+impl World {
+    /// The world in this folder.
+    pub(super) fn open(folder: &Path) -> Result<Self, String> {
+        // Two that make it at the same time may be in each other's way, whatever is waited for.
+        let mut attempts = 0;
+        loop {
+            match Self::try_open(folder) {
+                Ok(connection) => return Ok(Self { connection: Mutex::new(connection) }),
+                Err(error) if attempts == 100 => return Err(format!("the world does not open: {error}")),
+                Err(_) => attempts += 1,
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn try_open(folder: &Path) -> rusqlite::Result<Connection> {
+        let connection = Connection::open(folder.join("world.db"))?;
+        connection.busy_timeout(Duration::from_secs(20))?;
+        let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        connection.execute_batch("PRAGMA synchronous = FULL")?;
+        connection.execute_batch(TABLES)?;
+        Ok(connection)
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a credential.
+    pub(super) fn make(&self, wish: &Wish<'_>) -> rusqlite::Result<Made> {
+        let Wish { service, user, intent, cell, .. } = *wish;
+        let mut connection = self.connection();
+        let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if change
+            .query_row("SELECT 1 FROM forbidden WHERE intent = ?1", [intent], |_| Ok(()))
+            .optional()?
+            .is_some()
+        {
+            return Ok(Made::TooLate);
+        }
+        let before: Vec<(String, bool)> = change
+            .prepare("SELECT state, live FROM credentials WHERE intent = ?1")?
+            .query_map([intent], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        if wish.idempotent && !before.is_empty() {
+            let live = before.into_iter().find(|(_, live)| *live);
+            return Ok(live.map_or(Made::TooLate, |(state, _)| Made::Made(state)));
+        }
+        // Where credentials share a state, a second one is an orphan that their grant counts.
+        if wish.state.is_none() && before.iter().any(|(_, live)| *live) {
+            let what = format!("{cell} has two credentials of the intent {intent}");
+            change.execute("INSERT INTO faults VALUES (1, ?1)", [what])?;
+        }
+        change.execute(
+            "INSERT INTO credentials (service, user, intent, cell, state, live) VALUES (?1, ?2, ?3, ?4, '', 1)",
+            params![service, user, intent, cell],
+        )?;
+        let number = change.last_insert_rowid();
+        let state = wish.state.map_or_else(|| format!("{service}-credential-{number}"), ToOwned::to_owned);
+        change.execute("UPDATE credentials SET state = ?1 WHERE number = ?2", params![state, number])?;
+        let held: i64 = change.query_row(
+            "SELECT count(*) FROM credentials WHERE service = ?1 AND user = ?2 AND live = 1",
+            [service, user],
+            |row| row.get(0),
+        )?;
+        if wish.limit.is_some_and(|limit| u64::try_from(held).is_ok_and(|held| held > limit)) {
+            let what =
+                format!("{user} has {held} credentials of {service}, which is over the limit, by {cell}");
+            change.execute("INSERT INTO faults VALUES (0, ?1)", [what])?;
+        }
+        change.commit()?;
+        Ok(Made::Made(state))
+    }
+
+    /// Destroys the credentials with this state.
+    pub(super) fn destroy(&self, service: &str, user: &str, state: &str) -> rusqlite::Result<()> {
+        let text = "UPDATE credentials SET live = 0 WHERE service = ?1 AND user = ?2 AND state = ?3";
+        self.connection().execute(text, [service, user, state]).map(|_| ())
+    }
+
+    /// Destroys what was made for an intent, and nothing else.
+    pub(super) fn take_away(&self, intent: &str) -> rusqlite::Result<()> {
+        self.connection().execute("UPDATE credentials SET live = 0 WHERE intent = ?1", [intent]).map(|_| ())
+    }
+
+    /// Tells what became of an intent. If that was nothing, nothing will come of it from here on.
+    pub(super) fn tell(&self, intent: &str) -> rusqlite::Result<Told> {
+        let mut connection = self.connection();
+        let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found: Option<(String, bool)> = change
+            .query_row(
+                "SELECT state, live FROM credentials WHERE intent = ?1 ORDER BY live DESC",
+                [intent],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        let told = match found {
+            Some((state, true)) => Told::Made(state),
+            Some((_, false)) => Told::Destroyed,
+            None => {
+                change.execute("INSERT OR IGNORE INTO forbidden VALUES (?1)", [intent])?;
+                Told::Nothing
+            }
+        };
+        change.commit()?;
+        Ok(told)
+    }
+
+    /// All credentials that there are.
+    pub(super) fn live(&self) -> rusqlite::Result<Vec<Credential>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT service, user, intent, cell, state FROM credentials WHERE live = 1 ORDER BY number",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(Credential {
+                service: row.get(0)?,
+                user: row.get(1)?,
+                intent: row.get(2)?,
+                cell: row.get(3)?,
+                state: row.get(4)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// The request that an intent was for, if anything came of it.
+    pub(super) fn cell_of(&self, intent: &str) -> rusqlite::Result<Option<String>> {
+        let text = "SELECT cell FROM credentials WHERE intent = ?1";
+        self.connection().query_row(text, [intent], |row| row.get(0)).optional()
+    }
+
+    /// What went wrong in the world itself: what happened twice, and what is too much.
+    pub(super) fn faults(&self) -> rusqlite::Result<Vec<(bool, String)>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT doubled, what FROM faults")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Made, Told, Wish, World};
+
+    const WISH: Wish<'_> = Wish {
+        service: "tells",
+        user: "0",
+        intent: "i1",
+        cell: "tells/0/i",
+        state: None,
+        idempotent: true,
+        limit: Some(2),
+    };
+
+    #[test]
+    fn an_idempotent_intent_has_one_credential() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::open(folder.path()).unwrap();
+        let Made::Made(state) = world.make(&WISH).unwrap() else { panic!("it is new") };
+        let other = World::open(folder.path()).unwrap();
+        assert_eq!(other.make(&WISH).unwrap(), Made::Made(state.clone()));
+        assert_eq!(other.live().unwrap().len(), 1);
+        assert_eq!(world.tell("i1").unwrap(), Told::Made(state.clone()));
+        world.destroy("tells", "0", &state).unwrap();
+        assert_eq!(world.make(&WISH).unwrap(), Made::TooLate);
+        assert_eq!(world.tell("i1").unwrap(), Told::Destroyed);
+        assert_eq!(world.live().unwrap(), []);
+        assert_eq!(world.faults().unwrap(), []);
+    }
+
+    #[test]
+    fn what_was_told_to_be_nothing_stays_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::open(folder.path()).unwrap();
+        assert_eq!(world.tell("i1").unwrap(), Told::Nothing);
+        assert_eq!(world.make(&WISH).unwrap(), Made::TooLate);
+        assert_eq!(world.tell("i1").unwrap(), Told::Nothing);
+    }
+
+    #[test]
+    fn doubles_and_what_is_over_the_limit_are_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::open(folder.path()).unwrap();
+        let plain = Wish { idempotent: false, ..WISH };
+        world.make(&plain).unwrap();
+        world.make(&plain).unwrap();
+        assert!(matches!(&world.faults().unwrap()[..], [(true, _)]));
+        world.make(&Wish { intent: "i2", ..plain }).unwrap();
+        assert!(matches!(&world.faults().unwrap()[..], [_, (false, _)]));
+    }
+}

@@ -1,0 +1,86 @@
+//! What a power cut left of the files.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::list::revoked;
+use super::{FOREIGN, KEYS, LIST, MODE, NEW, OLD, OWNER};
+use crate::torture::line::{Line, State};
+
+/// Says what is in the files in a folder.
+pub fn look(folder: &Path) -> Vec<Line> {
+    let mut lines = Vec::new();
+    match look_at_all(folder, &mut lines) {
+        Ok(()) => lines.push(Line::Complete),
+        Err(fault) => lines.push(Line::Corrupt(fault)),
+    }
+    lines
+}
+
+fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
+    let own = fs::metadata(folder).map_err(|error| error.to_string())?;
+    let own = (own.uid(), own.gid());
+    // As when it was made: only root gives files away.
+    let given = if own.0 == 0 { (OWNER, OWNER) } else { own };
+    if let Some(content) = read(folder, OLD, MODE, given)? {
+        let ours =
+            content.strip_prefix(FOREIGN.as_bytes()).ok_or("what others wrote is not there any more")?;
+        // The first line of ours ends theirs.
+        let ours =
+            if ours.is_empty() { ours } else { ours.strip_prefix(b"\n").ok_or("their last line grew")? };
+        observe_keys(OLD, ours, lines)?;
+    }
+    if let Some(content) = read(folder, NEW, 0o600, own)? {
+        observe_keys(NEW, &content, lines)?;
+    }
+    if let Some(content) = read(folder, LIST, 0o644, own)? {
+        lines.push(observed(LIST, "file"));
+        for key_id in revoked(&content)? {
+            let number = key_id.strip_prefix("KEYWAY_").ok_or("somebody else's key id is revoked")?;
+            lines.push(observed(&format!("{LIST}/{number}"), "revoked"));
+        }
+    }
+    Ok(())
+}
+
+/// The content of a file that must have this mode and owner; `None` if there is none.
+fn read(folder: &Path, name: &str, mode: u32, owner: (u32, u32)) -> Result<Option<Vec<u8>>, String> {
+    let path = folder.join(name);
+    let metadata = match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|error| error.to_string())?,
+    };
+    let found = (metadata.mode() & 0o7777, (metadata.uid(), metadata.gid()));
+    if found != (mode, owner) {
+        return Err(format!(
+            "{name} has mode {:o} and owner {:?}, not {mode:o} and {owner:?}",
+            found.0, found.1
+        ));
+    }
+    fs::read(path).map(Some).map_err(|error| error.to_string())
+}
+
+/// Every line must be one that was asked for, whole.
+fn observe_keys(name: &str, content: &[u8], lines: &mut Vec<Line>) -> Result<(), String> {
+    lines.push(observed(name, "file"));
+    let content = std::str::from_utf8(content).map_err(|_| format!("{name} is no text"))?;
+    if !content.is_empty() && !content.ends_with('\n') {
+        return Err(format!("the last line of {name} is cut off"));
+    }
+    for line in content.lines() {
+        let known = KEYS.iter().find_map(|(label, key)| {
+            let number = line.strip_prefix(key)?.strip_prefix(" KEYWAY_")?;
+            Some((*label, number))
+        });
+        let (label, number) =
+            known.ok_or_else(|| format!("{name} has a line that nobody asked for: {line}"))?;
+        lines.push(observed(&format!("{name}/{number}"), label));
+    }
+    Ok(())
+}
+
+fn observed(cell: &str, token: &str) -> Line {
+    Line::Observed { cell: cell.to_owned(), state: State::of(token) }
+}

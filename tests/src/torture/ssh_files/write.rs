@@ -1,0 +1,122 @@
+//! The process whose power is cut: it has keys and certificates made and revoked.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt as _, fchown};
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_executor::block_on;
+use keyway_core::{Plugins, Resources, plugins};
+use keyway_issuers::{
+    Context, CredentialRequest, IntentId, Issuer, Issuers, Json, Opening, Parameters, Revocation,
+    ServiceName, State as CredentialState, UserInfo,
+};
+use keyway_ssh::CertificateAuthorityKey;
+
+use super::{FOREIGN, KEYS, LIST, MODE, NEW, OLD, OWNER};
+use crate::torture::line::{Line, State, say};
+
+const PLUGINS: Plugins = plugins! { keyway_ssh };
+
+/// How many credentials of each kind are made. Every second one is revoked.
+const CREDENTIALS: usize = 8;
+
+/// Changes the files in a folder, and acknowledges each change.
+///
+/// # Errors
+/// Whatever goes wrong, as a text.
+pub fn write(folder: &Path) -> Result<(), String> {
+    change(OLD, State::of("file"), || make_old(folder).map_err(|error| error.to_string()))?;
+    let keys = open("ssh-authorized-keys", Resources::new())?;
+    let key = CertificateAuthorityKey::generate().map_err(|error| error.to_string())?;
+    let authority = open("ssh-ca", Resources::new().with(key))?;
+    for number in 0..CREDENTIALS {
+        for name in [OLD, NEW] {
+            let settings = [("authorized_keys_file", folder.join(name).display().to_string())];
+            let (label, line) = KEYS[number % 2];
+            say_made(name);
+            let cell = format!("{name}/k{number}");
+            change(&cell, State::of(label), || request(&*keys, &settings, number, line))?;
+            say_there(name);
+            // The same intent again, with another key: it takes the place of the first.
+            if number % 3 == 0 {
+                let (label, line) = KEYS[(number + 1) % 2];
+                change(&cell, State::of(label), || request(&*keys, &settings, number, line))?;
+            }
+            if number % 2 == 0 {
+                change(&cell, State::Absent, || revoke(&*keys, &settings, number))?;
+            }
+        }
+        let settings =
+            [("krl_file", folder.join(LIST).display().to_string()), ("principals", "deploy".to_owned())];
+        say_made(LIST);
+        request(&*authority, &settings, number, KEYS[0].1)?;
+        say_there(LIST);
+        if number % 2 == 0 {
+            change(&format!("{LIST}/k{number}"), State::of("revoked"), || {
+                revoke(&*authority, &settings, number)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn make_old(folder: &Path) -> std::io::Result<()> {
+    let beside = folder.join("beside");
+    let mut file = File::create_new(&beside)?;
+    file.write_all(FOREIGN.as_bytes())?;
+    // Only who may give files away can see that they stay given away.
+    let _ = fchown(&file, Some(OWNER), Some(OWNER));
+    file.set_permissions(std::fs::Permissions::from_mode(MODE))?;
+    file.sync_all()?;
+    std::fs::rename(beside, folder.join(OLD))?;
+    File::open(folder)?.sync_all()
+}
+
+/// The first request makes the file, and whoever asks later finds it.
+fn say_made(name: &str) {
+    say(&Line::Begun { task: 1, cell: name.to_owned(), state: State::of("file") });
+}
+
+fn say_there(name: &str) {
+    say_made(name);
+    say(&Line::Acknowledged { task: 1 });
+}
+
+fn change(cell: &str, state: State, change: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    say(&Line::Begun { task: 0, cell: cell.to_owned(), state });
+    change()?;
+    say(&Line::Acknowledged { task: 0 });
+    Ok(())
+}
+
+fn open(plugin: &str, resources: Resources) -> Result<Arc<dyn Issuer>, String> {
+    let registry = PLUGINS.registry().map_err(|faults| faults.to_string())?;
+    let plugin = registry.get::<Issuers>(plugin).map_err(|error| error.to_string())?;
+    let service = ServiceName::new("cluster").map_err(|error| error.to_string())?;
+    let opening = Opening::new(service, plugin.metadata().clone()).with_resources(resources);
+    plugin.open(&opening).map_err(|error| error.to_string())
+}
+
+fn context(issuer: &dyn Issuer, settings: &[(&str, String)], number: usize) -> Result<Context, String> {
+    let description = block_on(issuer.describe()).map_err(|error| error.to_string())?;
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, Json::text(value.as_str()))).collect();
+    let settings = settings.iter().map(|(name, value)| (*name, value));
+    let configuration = description.resolve_configuration(settings).map_err(|faults| faults.to_string())?;
+    let intent = IntentId::new(format!("k{number}")).ok_or("an intent of ours")?;
+    let user = UserInfo::new("https://issuer.example.com", "joe");
+    Ok(Context::new(user).with_configuration(configuration).with_intent(intent))
+}
+
+fn request(issuer: &dyn Issuer, settings: &[(&str, String)], number: usize, key: &str) -> Result<(), String> {
+    let request = CredentialRequest::new(context(issuer, settings, number)?)
+        .with_parameters(Parameters::new().with("pub_key", key));
+    block_on(issuer.request(&request)).map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn revoke(issuer: &dyn Issuer, settings: &[(&str, String)], number: usize) -> Result<(), String> {
+    let state = CredentialState::new(format!("KEYWAY_k{number}"));
+    let revocation = Revocation::new(context(issuer, settings, number)?, state);
+    block_on(issuer.revoke(&revocation)).map_err(|error| error.to_string())
+}

@@ -1,0 +1,107 @@
+//! The torture of grants: a short run, and the proof that it notices.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use keyway_tests::services::OrSkip as _;
+use keyway_tests::torture::Report;
+use keyway_tests::torture::cuts::Cuts;
+use keyway_tests::torture::grants::{self, CutOptions, Defect, Options, Tasks};
+#[cfg(unix)]
+use keyway_tests::torture::ssh_files::{self, DiskDefect};
+use keyway_tests::torture::trace::strace;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_torture");
+
+fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
+    let options = Options { program: PathBuf::from(PROGRAM), kills, seed, most_findings: 1, defect };
+    let report = grants::run(&options, &mut |_| {}).unwrap();
+    if defect.is_some() {
+        forget_kept(&report);
+    }
+    report
+}
+
+/// Nobody will look at what was broken on purpose.
+fn forget_kept(report: &Report) {
+    for folder in &report.kept {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+#[test]
+fn nothing_granted_is_lost_by_a_kill() {
+    let report = torture(20, 3, None);
+    assert_eq!(report.findings, [], "kept in {:?}", report.kept);
+    assert!(report.kills >= 20 && report.checks >= 2, "{report:?}");
+    assert!(report.acknowledged >= 20, "the hosts did grant: {report:?}");
+}
+
+#[test]
+fn every_defect_is_caught() {
+    for (name, defect) in Defect::ALL {
+        let report = torture(300, 1, Some(defect));
+        let caught = if defect == Defect::MakesAnother { report.doubled() } else { report.lost() };
+        assert!(caught > 0, "{name}: {report:?}");
+    }
+}
+
+#[test]
+fn the_program_ends_with_the_counts_and_says_how_to_repeat() {
+    let run = |arguments: &[&str]| Command::new(PROGRAM).arg("grants").args(arguments).output().unwrap();
+    let output = run(&["--kills", "2", "--power-cuts", "0", "--seed", "5"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert_eq!(text.lines().last(), Some("lost 0, corrupt 0, doubled 0"), "{text}");
+    assert!(text.contains("cargo xtask torture grants --kills 2 --power-cuts 0 --seed 5"), "{text}");
+    // A defect of the other area is none of this.
+    let output = run(&["--defect", "writes-in-place"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("writes-in-place"));
+}
+
+fn cuts(acknowledgements: usize, anywhere: usize) -> Cuts {
+    Cuts { seed: 2, acknowledgements, anywhere }
+}
+
+#[test]
+fn grants_that_were_acknowledged_survive_a_power_cut_and_a_disk_that_lies_is_caught() {
+    let Some(strace) = strace().or_skip("power cuts under grants") else { return };
+    for disk_lies in [false, true] {
+        let tasks = Tasks { own: 3, sharing: 1, operations: 10, executable: false };
+        let options = CutOptions {
+            program: PathBuf::from(PROGRAM),
+            strace: strace.clone(),
+            tasks,
+            cuts: cuts(15, 20),
+            disk_lies,
+        };
+        let report = grants::power_cuts(&options).unwrap();
+        if disk_lies {
+            forget_kept(&report);
+            assert!(report.lost() > 0, "{report:?}");
+        } else {
+            assert_eq!(report.findings, [], "kept in {:?}", report.kept);
+            assert!(report.checks >= 25 && report.acknowledged >= 10, "{report:?}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_of_ssh_are_whole_after_a_power_cut_and_a_disk_that_lies_is_caught() {
+    let Some(strace) = strace().or_skip("power cuts under the files of keyway-ssh") else { return };
+    let report = |cuts, defect| {
+        let program = PathBuf::from(PROGRAM);
+        let options = ssh_files::CutOptions { program, strace: strace.clone(), cuts, defect };
+        ssh_files::power_cuts(&options).unwrap()
+    };
+    let sound = report(cuts(40, 120), None);
+    assert_eq!(sound.findings, [], "kept in {:?}", sound.kept);
+    assert!(sound.checks >= 140 && sound.acknowledged >= 40, "{sound:?}");
+    for defect in [DiskDefect::FilesUnsynced, DiskDefect::ModesLost] {
+        let broken = report(cuts(20, 40), Some(defect));
+        forget_kept(&broken);
+        assert!(broken.corrupt() > 0, "{defect:?}: {broken:?}");
+    }
+}
