@@ -113,6 +113,68 @@ fn an_old_executable_passes_only_leniently() {
 }
 
 #[test]
+fn a_failure_says_how_to_repeat_it_on_the_same_executable() {
+    // The names want quoting, and all options matter: without any one of them something else is judged.
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("it's here");
+    std::fs::create_dir(&folder).unwrap();
+    let [old, request, refused] =
+        ["an old one.sh", "a request.json", "refused.json"].map(|name| folder.join(name));
+    std::fs::write(
+        &old,
+        r#"
+        [ "$1" = '--greeting=$HOME "x"' ] || exit 9
+        shift
+        input=$(printf '%s' "$1" | tr -- '-_' '+/' | sed 's/=*$//')
+        while [ $((${#input} % 4)) -ne 0 ]; do input="$input="; done
+        case $(printf '%s' "$input" | base64 -d 2>/dev/null) in
+        *'"action":"parameter"'*)
+            echo '{"result":"ok","version":"1","conf_params":[],"request_params":[[]]} more' ;;
+        *)
+            echo '{"result":"ok","state":"old","credential":[]} more' ;;
+        esac
+        "#,
+    )
+    .unwrap();
+    for file in [&request, &refused] {
+        std::fs::write(file, "{}").unwrap();
+    }
+    let first = conformance(&[
+        "--exec",
+        "/bin/sh",
+        "--argument",
+        old.to_str().unwrap(),
+        "--argument",
+        r#"--greeting=$HOME "x""#,
+        "--profile",
+        "lenient",
+        "--allow-argv",
+        "--idempotent",
+        "--request",
+        request.to_str().unwrap(),
+        "--refused",
+        refused.to_str().unwrap(),
+        "--rule",
+        "ISS-019",
+        "--seed",
+        "7",
+    ]);
+    assert_eq!(first.status.code(), Some(1), "{}", said(&first));
+    let report = said(&first);
+    let repeat = report.lines().find_map(|line| line.trim().strip_prefix("repeat ")).unwrap().trim();
+    let arguments = repeat.strip_prefix("cargo xtask conformance ").unwrap_or_else(|| panic!("{repeat}"));
+    assert!(arguments.ends_with("--rule ISS-019 --seed 7"), "{arguments}");
+
+    // As somebody would paste it, wherever they are.
+    let repeated = Command::new("sh")
+        .args(["-c", &format!("\"$0\" {arguments}"), env!("CARGO_BIN_EXE_conformance")])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert_eq!(said(&repeated), report);
+}
+
+#[test]
 fn mutants_of_issuers_are_caught() {
     let run = conformance(&["--mutants", "--kind", "issuer"]);
     let text = said(&run);

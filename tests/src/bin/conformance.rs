@@ -281,7 +281,7 @@ fn executable(path: &Path, options: &Options) -> Result<Candidate, String> {
     let there = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
     // A name without a slash that is no file here is looked up in PATH.
     let command = if there.exists() { text(&there)? } else { text(path)? };
-    let mut configuration = ProcessConfiguration::new(command);
+    let mut configuration = ProcessConfiguration::new(command.clone());
     configuration.arguments.clone_from(&options.arguments);
     configuration.profile = options.profile;
     configuration.allow_argv = options.allow_argv;
@@ -296,7 +296,27 @@ fn executable(path: &Path, options: &Options) -> Result<Candidate, String> {
     if let Some(file) = &options.refused {
         subject = subject.refused(example(file)?);
     }
-    Ok(subject.into())
+    Ok(Candidate::from(subject).chosen_by(chosen_by(command, options)?))
+}
+
+/// The arguments that choose this executable again, wherever that is said.
+fn chosen_by(command: String, options: &Options) -> Result<Vec<String>, String> {
+    let mut arguments = vec!["--exec".to_owned(), command];
+    for argument in &options.arguments {
+        arguments.extend(["--argument".to_owned(), argument.clone()]);
+    }
+    if options.profile == ProfileChoice::Lenient {
+        arguments.extend(["--profile".to_owned(), "lenient".to_owned()]);
+    }
+    let flags = [("--allow-argv", options.allow_argv), ("--idempotent", options.idempotent)];
+    arguments.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
+    for (name, file) in [("--request", &options.request), ("--refused", &options.refused)] {
+        if let Some(file) = file {
+            let there = std::path::absolute(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            arguments.extend([name.to_owned(), text(&there)?]);
+        }
+    }
+    Ok(arguments)
 }
 
 fn example(file: &Path) -> Result<IssuerExample, String> {
