@@ -7,15 +7,21 @@ import os
 import secrets
 import sys
 
-argument = len(sys.argv) > 1
-encoded = sys.argv[1] if argument else sys.stdin.read()
-given = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-
 
 def answer(**entries):
     json.dump(entries, sys.stdout)
     sys.exit(0 if entries["result"] == "ok" else 1)
 
+
+argument = len(sys.argv) > 1
+try:
+    text = (sys.argv[1] if argument else sys.stdin.read()).strip().rstrip("=").translate(str.maketrans("+/", "-_"))
+    given = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    known = given["action"] in ("parameter", "request", "revoke")
+except (KeyError, TypeError, ValueError):
+    known = False
+if not known:
+    answer(result="error", user_msg="The service had an error.", log_msg="this is no input, or of another version")
 
 if given["action"] == "parameter":
     answer(
@@ -44,6 +50,9 @@ configuration = given["conf_params"]
 print("asked by", given["user_info"]["sub"], "with", given.get("access_token"), file=sys.stderr)
 if configuration["closed"]:
     answer(result="error", user_msg="The vault is closed.", log_msg="closed by configuration")
+
+if not configuration["file"]:
+    answer(result="error", user_msg="The service is not set up.", log_msg="no file is configured")
 
 with open(configuration["file"], "a+") as file:
     fcntl.flock(file, fcntl.LOCK_EX)
