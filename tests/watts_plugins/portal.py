@@ -5,7 +5,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 
 
 def read():
@@ -43,14 +42,15 @@ def request(given):
     file = file_of(state, given)
     if file is None:
         return error("The service is not set up.", "no folder is configured")
-    with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(file), prefix=".") as made:
+    new = os.path.join(os.path.dirname(file), "new-" + os.urandom(16).hex())
+    with open(new, "x") as made:
         made.write("for %s\n%s\n" % (logins[-1]["user_info"]["sub"], os.urandom(16).hex()))
-        made.flush()
-        try:
-            # Whole or not at all, and only once.
-            os.link(made.name, file)
-        except FileExistsError:
-            pass
+    try:
+        # Whole or not at all, and only once.
+        os.link(new, file)
+    except FileExistsError:
+        pass
+    os.unlink(new)
     with open(file) as made:
         content = made.read()
     part = {"name": "portal file", "type": "textfile", "value": content, "rows": 2, "cols": 40, "save_as": "portal.txt"}

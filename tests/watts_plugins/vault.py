@@ -4,7 +4,6 @@ import base64
 import fcntl
 import json
 import os
-import secrets
 import sys
 
 
@@ -59,8 +58,8 @@ with open(configuration["file"], "a+") as file:
     file.seek(0)
     passwords = json.loads(file.read() or "{}")
     if given["action"] == "request":
-        state = secrets.token_hex(8)
-        passwords[state] = secrets.token_urlsafe(24)
+        state = os.urandom(8).hex()
+        passwords[state] = base64.urlsafe_b64encode(os.urandom(24)).decode()
         credential = [{"name": "password", "type": "text", "value": passwords[state]}]
         if "label" in given["params"]:
             credential.append({"name": "label", "type": "textarea", "value": given["params"]["label"], "rows": 2})

@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -54,6 +55,8 @@ Usage: cargo xtask conformance [OPTIONS]
   --exec PATH       run the suite for issuers on this executable, and on nothing else
       --argument A     an argument that it always gets (may be repeated)
       --profile NAME   strict (default) or lenient, for old executables
+      --parallel N     how many runs of it at once (default: 4; with the lenient profile 1, as real hosts do
+                       it unless they are told otherwise)
       --allow-argv     let requests go by argument when it reads no standard input
       --idempotent     it makes one credential for one intent
       --request FILE   a request that it answers with a credential, as JSON with the keys user_info, conf_params,
@@ -76,6 +79,7 @@ struct Options {
     executable: Option<PathBuf>,
     arguments: Vec<String>,
     profile: ProfileChoice,
+    parallel: Option<NonZeroUsize>,
     allow_argv: bool,
     idempotent: bool,
     request: Option<PathBuf>,
@@ -159,6 +163,7 @@ fn read_options() -> Result<Option<Options>, lexopt::Error> {
                     name => return Err(format!("there is no profile {name:?}: strict or lenient").into()),
                 };
             }
+            lexopt::Arg::Long("parallel") => options.parallel = Some(arguments.value()?.parse()?),
             lexopt::Arg::Long("allow-argv") => options.allow_argv = true,
             lexopt::Arg::Long("idempotent") => options.idempotent = true,
             lexopt::Arg::Long("request") => options.request = Some(arguments.value()?.into()),
@@ -274,7 +279,7 @@ fn process(name: &str) -> Result<IssuerSubject, String> {
 }
 
 /// How many executables run at once.
-const PARALLEL: std::num::NonZeroUsize = std::num::NonZeroUsize::new(4).expect("it is four");
+const PARALLEL: NonZeroUsize = NonZeroUsize::new(4).expect("it is four");
 
 /// The executable that was asked for.
 fn executable(path: &Path, options: &Options) -> Result<Candidate, String> {
@@ -286,7 +291,9 @@ fn executable(path: &Path, options: &Options) -> Result<Candidate, String> {
     configuration.profile = options.profile;
     configuration.allow_argv = options.allow_argv;
     configuration.idempotent = options.idempotent;
-    configuration.parallel = PARALLEL;
+    // The real host runs one at a time by default, and plugins were written for that.
+    let usual = if options.profile == ProfileChoice::Lenient { NonZeroUsize::MIN } else { PARALLEL };
+    configuration.parallel = options.parallel.unwrap_or(usual);
     let name =
         path.file_name().map_or_else(|| "executable".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut subject = IssuerSubject::process(name, &configuration).map_err(|error| error.to_string())?;
@@ -307,6 +314,9 @@ fn chosen_by(command: String, options: &Options) -> Result<Vec<String>, String> 
     }
     if options.profile == ProfileChoice::Lenient {
         arguments.extend(["--profile".to_owned(), "lenient".to_owned()]);
+    }
+    if let Some(parallel) = options.parallel {
+        arguments.extend(["--parallel".to_owned(), parallel.to_string()]);
     }
     let flags = [("--allow-argv", options.allow_argv), ("--idempotent", options.idempotent)];
     arguments.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
