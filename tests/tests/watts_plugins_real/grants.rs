@@ -9,13 +9,13 @@ use keyway_host::grants::{
     SameState, Service,
 };
 use keyway_issuers::{
-    Context, CredentialRequest, IssuerError, Parameters, Revocation, ServiceName, State, UserInfo,
+    Context, CredentialRequest, IssuerError, Json, Parameters, Revocation, ServiceName, State, UserInfo,
 };
 use keyway_process::ProcessIssuer;
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Memory, Sqlite, Storage};
 
-use crate::plugins::{FAULTS, Real, SAYS_YES, certificates, info, ssh, tester};
+use crate::plugins::{FAULTS, Real, SAYS_YES, SIGNS, certificates, info, ssh, ssh_ca, tester};
 
 const PLUGINS: Plugins = plugins! { keyway_process };
 
@@ -245,6 +245,48 @@ async fn a_host_that_was_restarted_revokes_what_the_one_before_it_made() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_reads_one_alphabet_alone_is_told_in_that() {
+    let Some(real) = ssh_ca() else { return };
+    let real = real.with_ssh(SIGNS);
+    // Three letters of which one alphabet makes `-` and `_`, the other `+` and `/`.
+    let user = UserInfo::new(ISSUER, "joe")
+        .with("groups", Json::from(serde_json::json!(["users"])))
+        .with("name", "?>~".repeat(4));
+    let parameters = Parameters::new()
+        .with(
+            "ssh_pub_key",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti joe@example.org",
+        )
+        .with("validity", "+1d")
+        .with("principals", "users");
+    let request = CredentialRequest::new(Context::new(user.clone())).with_parameters(parameters);
+    let configured = [("ssh_ca", "ca.example.com"), ("ssh_user", "watts"), ("ssh_key", "/nowhere/key")];
+    let kept = Kept::in_memory();
+
+    // It drops the letters that it does not know, and then there is no JSON.
+    let host = kept.start(service(&real, &configured)).await;
+    let error = host.0.request(&name(), request.clone()).await.unwrap_err();
+    assert!(matches!(&error, GrantsError::Issuer(IssuerError::Refused { .. })), "{error:?}");
+    assert!(host.list().await.is_empty() && real.log().is_empty());
+    drop(host);
+
+    let mut written = real.written(2);
+    written["alphabet"] = "standard".into();
+    let host = kept.start(service(&real, &configured).plugin_configuration(written)).await;
+    let GrantOutcome::Granted(handed) = host.0.request(&name(), request).await.unwrap() else {
+        panic!("no other login is asked for")
+    };
+    assert!(handed.credential[0].expose_value().starts_with("ssh-ed25519-cert-v01@openssh.com "));
+    let list = host.list().await;
+    let state = Host::only(&list).state.credential.clone().unwrap();
+    assert!(state.as_str().starts_with("serial-"), "{state:?}");
+    assert_eq!(host.0.revoke(handed.grant, Context::new(user)).await.unwrap(), Revoked::Destroyed);
+    assert!(host.list().await.is_empty());
+    let [signed, revoked] = &real.log()[..] else { panic!("{:?}", real.log()) };
+    assert!(signed.contains("\"sign\"") && revoked.contains(state.as_str()), "{signed} {revoked}");
+}
+
+#[tokio::test]
 async fn a_certificate_is_issued_revoked_and_on_the_list() {
     let Some(real) = certificates() else { return };
     let authority = real.folder.path().join("ca");
@@ -287,7 +329,7 @@ async fn a_certificate_is_issued_revoked_and_on_the_list() {
     // person who looked decides.
     let issuer = ProcessIssuer::new(&real.configuration()).unwrap();
     let description = host.0.service(&name()).unwrap().description.unwrap();
-    let values = configured.map(|(name, value)| (name, keyway_issuers::Json::from(value)));
+    let values = configured.map(|(name, value)| (name, Json::from(value)));
     let resolved =
         description.resolve_configuration(values.iter().map(|(name, value)| (*name, value))).unwrap();
     let behind = Revocation::new(joe().with_configuration(resolved), State::new("02"));

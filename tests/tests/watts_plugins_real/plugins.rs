@@ -45,10 +45,15 @@ pub(crate) fn certificates() -> Option<Real> {
     Real::python2("tts_plugin_ca", "plugin/x509.py", "x509.py")
 }
 
-/// Asks an authority for SSH certificates, by `ssh`. As it was published it fails on every argument, so that
-/// no host can ask it to describe itself: a call with one argument for two is mended.
+/// Asks an authority for SSH certificates, by `ssh`. It fails on every argument, so that no host can ask it to
+/// describe itself.
+pub(crate) fn ssh_ca_as_published() -> Option<Real> {
+    Real::new("watts_plugin_ssh-ca", "src/watts/main.py", "main.py", false)
+}
+
+/// The same with that mended: a call that had one argument for two.
 pub(crate) fn ssh_ca() -> Option<Real> {
-    let real = Real::new("watts_plugin_ssh-ca", "src/watts/main.py", "main.py", false)?;
+    let real = ssh_ca_as_published()?;
     clones::mend(&real.script, &[("isinstance(str_input) is bytes", "isinstance(str_input, bytes)")]);
     Some(real)
 }

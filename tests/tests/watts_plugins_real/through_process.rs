@@ -10,7 +10,7 @@ use keyway_issuers::{
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 
-use crate::plugins::{SAYS_YES, certificates, info, ssh, tester};
+use crate::plugins::{SAYS_YES, certificates, info, ssh, ssh_ca, ssh_ca_as_published, tester};
 
 fn describe(configuration: &ProcessConfiguration) -> Result<Description, IssuerError> {
     block_on(ProcessIssuer::new(configuration)?.describe())
@@ -194,4 +194,32 @@ fn the_certificate_plugin() {
         .with_configuration(joe.configuration.clone());
     let error = ask(&issuer, &stranger, Parameters::new()).unwrap_err();
     assert_eq!(error.user_message(), "sorry, your provider is not supported");
+}
+
+#[test]
+fn what_stands_in_a_subject_is_run_by_the_certificate_plugin() {
+    let Some(real) = certificates() else { return };
+    let configuration = real.configuration();
+    let description = describe(&configuration).unwrap();
+    let authority = real.folder.path().join("ca");
+    let configured = [
+        ("ca_path", authority.to_str().unwrap()),
+        ("issuer_mapping", r#"{"https://issuer.example.com":"example"}"#),
+    ];
+    let seen = real.folder.path().join("seen");
+    let subject = format!("joe$(touch {})", seen.display());
+    let context = Context::new(UserInfo::new("https://issuer.example.com/", subject))
+        .with_configuration(joe(&description, &configured).configuration);
+    let _ = ask(&ProcessIssuer::new(&configuration).unwrap(), &context, Parameters::new());
+    assert!(seen.exists(), "the page says so: take that away there");
+}
+
+#[test]
+fn the_ssh_certificate_plugin_as_published_does_not_describe_itself() {
+    let Some(real) = ssh_ca_as_published() else { return };
+    let error = describe(&real.configuration()).unwrap_err();
+    assert!(matches!(error, IssuerError::Refused { .. }), "{error:?}");
+    assert!(error.detail().contains("isinstance expected 2 arguments"), "{error:?}");
+    let Some(mended) = ssh_ca() else { return };
+    assert!(describe(&mended.configuration()).unwrap().features().stdin);
 }
