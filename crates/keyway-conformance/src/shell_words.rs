@@ -31,7 +31,7 @@ mod tests {
         fn a_shell_reads_the_same(arguments in proptest::collection::vec("[ -~\\n\u{f6}\u{1F600}]{0,12}", 1..4)) {
             let script = format!("printf '%s\\0' {}", shell_words(&arguments));
             let read = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
-            let expected: String = arguments.iter().map(|argument| format!("{argument}\0")).collect();
+            let expected = arguments.join("\0") + "\0";
             proptest::prop_assert_eq!(String::from_utf8(read.stdout).unwrap(), expected);
         }
     }

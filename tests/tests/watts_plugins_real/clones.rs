@@ -55,6 +55,10 @@ pub(crate) fn convert(script: &Path) {
                 "json.loads(str(base64.urlsafe_b64decode(Json)))",
                 "json.loads(base64.urlsafe_b64decode(Json).decode())",
             ),
+            (
+                "json.loads(str(base64.urlsafe_b64decode(json_data)))",
+                "json.loads(base64.urlsafe_b64decode(json_data).decode())",
+            ),
             ("base64.urlsafe_b64encode(Json)", "base64.urlsafe_b64encode(Json.encode()).decode()"),
         ],
     );

@@ -29,5 +29,8 @@ fn every_row_names_a_rule_of_the_suite() {
         plugins.insert(plugin);
         assert!(rule == "none" || suite.rules.iter().any(|known| known.id == rule), "{plugin}: {rule}");
     }
-    assert_eq!(plugins, BTreeSet::from(["info.py", "main.py", "ssh.py", "test_plugin.py", "x509.py"]));
+    assert_eq!(
+        plugins,
+        BTreeSet::from(["info.py", "main.py", "opennebula.py", "ssh.py", "test_plugin.py", "x509.py"])
+    );
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyway_core::{PluginError as _, Plugins, plugins};
 use keyway_host::grants::{
-    Decision, Doubt, Grant, GrantOutcome, Grants, GrantsError, HandedOver, Phase, Refusal, Revoked,
+    Decision, Disposal, Doubt, Grant, GrantOutcome, Grants, GrantsError, HandedOver, Phase, Refusal, Revoked,
     SameState, Service,
 };
 use keyway_issuers::{
@@ -15,7 +15,8 @@ use keyway_process::ProcessIssuer;
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Memory, Sqlite, Storage};
 
-use crate::plugins::{FAULTS, Real, SAYS_YES, SIGNS, certificates, info, ssh, ssh_ca, tester};
+use crate::opennebula::OpenNebula;
+use crate::plugins::{FAULTS, Real, SAYS_YES, SIGNS, accounts, certificates, info, ssh, ssh_ca, tester};
 
 const PLUGINS: Plugins = plugins! { keyway_process };
 
@@ -131,6 +132,38 @@ async fn one_state_for_all_is_shared_where_the_service_allows_it() {
     let list = host.list().await;
     assert_eq!((Host::only(&list).id, Host::only(&list).state.orphans), (first.grant, 0));
     assert_eq!(host.revoke(&second).await.unwrap(), Revoked::Destroyed);
+    assert!(host.list().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_state_that_is_part_of_the_credential_is_given_to_nobody() {
+    let Some(real) = accounts() else { return };
+    let cloud = OpenNebula::start();
+    let users = real.folder.path().join("users.db");
+    let configured = [("api_endpoint", cloud.endpoint.as_str()), ("db_file", users.to_str().unwrap())];
+    let service = service(&real, &configured).limit(1);
+    let host = Kept::in_memory().start(service).await;
+    // It made an account, whose name is both its state and what it shows: decision W8. The host revokes it, and
+    // the limit has room again.
+    for _ in 0..2 {
+        let error = host.ask(Parameters::new()).await.unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                GrantsError::Discarded {
+                    disposal: Disposal::Revoked,
+                    error: IssuerError::ContractViolation(_),
+                }
+            ),
+            "{error:?}"
+        );
+        assert_eq!(std::fs::read_to_string(cloud.accounts()).unwrap(), "", "the account is gone");
+        assert!(host.list().await.is_empty());
+    }
+    // With nobody there to make one, it refuses.
+    drop(cloud);
+    let error = host.ask(Parameters::new()).await.unwrap_err();
+    assert!(matches!(&error, GrantsError::Issuer(IssuerError::Refused { .. })), "{error:?}");
     assert!(host.list().await.is_empty());
 }
 

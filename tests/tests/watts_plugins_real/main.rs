@@ -9,6 +9,7 @@
 //! git clone https://github.com/indigo-dc/tts_plugin_info        plugins/tts_plugin_info
 //! git clone https://github.com/indigo-dc/tts_plugin_ssh         plugins/tts_plugin_ssh
 //! git clone https://github.com/indigo-dc/tts_plugin_ca          plugins/tts_plugin_ca
+//! git clone https://github.com/indigo-dc/tts_plugin_opennebula  plugins/tts_plugin_opennebula
 //! git clone https://github.com/watts-kit/watts_plugin_ssh-ca    plugins/watts_plugin_ssh-ca
 //! KEYWAY_WATTS_PLUGINS=$PWD/plugins cargo nextest run -p keyway-tests --test watts_plugins_real
 //! ```
@@ -24,6 +25,7 @@
 mod clones;
 mod documented;
 mod grants;
+mod opennebula;
 mod plugins;
 mod suite;
 mod through_process;

@@ -45,6 +45,11 @@ pub(crate) fn certificates() -> Option<Real> {
     Real::python2("tts_plugin_ca", "plugin/x509.py", "x509.py")
 }
 
+/// Makes accounts in an OpenNebula.
+pub(crate) fn accounts() -> Option<Real> {
+    Real::python2("tts_plugin_opennebula", "plugin/opennebula.py", "opennebula.py")
+}
+
 /// Asks an authority for SSH certificates, by `ssh`. It fails on every argument, so that no host can ask it to
 /// describe itself.
 pub(crate) fn ssh_ca_as_published() -> Option<Real> {

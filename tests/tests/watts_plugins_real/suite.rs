@@ -9,7 +9,8 @@ use keyway_issuers::{Json, State, UserInfo};
 use keyway_process::ProfileChoice;
 
 use crate::documented::broken_rules;
-use crate::plugins::{Real, SAYS_YES, SIGNS, certificates, info, ssh, ssh_ca, tester};
+use crate::opennebula::OpenNebula;
+use crate::plugins::{Real, SAYS_YES, SIGNS, accounts, certificates, info, ssh, ssh_ca, tester};
 
 /// Runs every rule as `--profile lenient` does, and compares.
 #[track_caller]
@@ -65,6 +66,22 @@ fn the_certificate_plugin() {
         .configured("issuer_mapping", r#"{"https://issuer.example.com":"example"}"#);
     let stranger = example.clone().user(UserInfo::new("https://elsewhere.example.com", "joe"));
     judged(&real, |subject| subject.example(example).refused(stranger).listing(valid));
+}
+
+#[test]
+fn the_account_plugin() {
+    let Some(real) = accounts() else { return };
+    let cloud = OpenNebula::start();
+    let file = cloud.accounts();
+    let states = move |_: &Path| {
+        let accounts = std::fs::read_to_string(&file).unwrap();
+        accounts.lines().map(State::new).collect()
+    };
+    let example = IssuerExample::new()
+        .configured("api_endpoint", cloud.endpoint.as_str())
+        .configured("db_file", "{scratch}/users.db");
+    let broken = example.clone().configured("api_endpoint", "http://127.0.0.1:9/RPC2");
+    judged(&real, |subject| subject.example(example).refused(broken).listing(states));
 }
 
 #[test]
