@@ -13,14 +13,13 @@ use super::{BARE, OrSkip as _, python};
 /// When the path of the workspace is not UTF-8.
 pub fn watts_plugin(file: &str) -> Option<ProcessConfiguration> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("watts_plugins").join(file);
-    let path = path.to_str().expect("the path of the workspace is UTF-8").to_owned();
     let mut configuration;
-    if path.ends_with(".py") {
+    if path.extension().is_some_and(|extension| extension == "py") {
         configuration = ProcessConfiguration::new(python().or_skip(&format!("the WaTTS plugin {file}"))?);
         configuration.arguments.extend(BARE.map(str::to_owned));
     } else {
         configuration = ProcessConfiguration::new("sh");
     }
-    configuration.arguments.push(path);
+    configuration.arguments.push(path.to_str().expect("the path of the workspace is UTF-8").to_owned());
     Some(configuration)
 }

@@ -1,4 +1,4 @@
-//! The stand-in for an OpenNebula, in which its plugin makes accounts.
+//! The stand-in for an `OpenNebula`, in which its plugin makes accounts.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;

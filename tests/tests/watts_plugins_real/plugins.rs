@@ -45,7 +45,7 @@ pub(crate) fn certificates() -> Option<Real> {
     Real::python2("tts_plugin_ca", "plugin/x509.py", "x509.py")
 }
 
-/// Makes accounts in an OpenNebula.
+/// Makes accounts in an `OpenNebula`.
 pub(crate) fn accounts() -> Option<Real> {
     Real::python2("tts_plugin_opennebula", "plugin/opennebula.py", "opennebula.py")
 }
