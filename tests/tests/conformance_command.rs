@@ -113,6 +113,108 @@ fn an_old_executable_passes_only_leniently() {
 }
 
 #[test]
+fn a_failure_says_how_to_repeat_it_on_the_same_executable() {
+    // The names want quoting, and all options matter: without any one of them something else is judged.
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("it's here");
+    std::fs::create_dir(&folder).unwrap();
+    let [old, request, refused] =
+        ["an old one.sh", "a request.json", "refused.json"].map(|name| folder.join(name));
+    std::fs::write(
+        &old,
+        r#"
+        [ "$1" = '--greeting=$HOME "x"' ] || exit 9
+        shift
+        input=$(printf '%s' "$1" | tr -- '-_' '+/' | sed 's/=*$//')
+        while [ $((${#input} % 4)) -ne 0 ]; do input="$input="; done
+        case $(printf '%s' "$input" | base64 -d 2>/dev/null) in
+        *'"action":"parameter"'*)
+            echo '{"result":"ok","version":"1","conf_params":[],"request_params":[[]]} more' ;;
+        *)
+            echo '{"result":"ok","state":"old","credential":[]} more' ;;
+        esac
+        "#,
+    )
+    .unwrap();
+    for file in [&request, &refused] {
+        std::fs::write(file, "{}").unwrap();
+    }
+    let first = conformance(&[
+        "--exec",
+        "/bin/sh",
+        "--argument",
+        old.to_str().unwrap(),
+        "--argument",
+        r#"--greeting=$HOME "x""#,
+        "--profile",
+        "lenient",
+        "--parallel",
+        "3",
+        "--allow-argv",
+        "--idempotent",
+        "--request",
+        request.to_str().unwrap(),
+        "--refused",
+        refused.to_str().unwrap(),
+        "--rule",
+        "ISS-019",
+        "--seed",
+        "7",
+    ]);
+    assert_eq!(first.status.code(), Some(1), "{}", said(&first));
+    let report = said(&first);
+    let repeat = report.lines().find_map(|line| line.trim().strip_prefix("repeat ")).unwrap().trim();
+    let arguments = repeat.strip_prefix("cargo xtask conformance ").unwrap_or_else(|| panic!("{repeat}"));
+    assert!(arguments.ends_with("--rule ISS-019 --seed 7"), "{arguments}");
+
+    // As somebody would paste it, wherever they are.
+    let repeated = Command::new("sh")
+        .args(["-c", &format!("\"$0\" {arguments}"), env!("CARGO_BIN_EXE_conformance")])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert_eq!(said(&repeated), report);
+}
+
+#[test]
+fn a_lenient_run_is_one_at_a_time_unless_it_is_told_otherwise() {
+    // It answers no request while another one is being answered.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("alone.sh");
+    let text = format!(
+        r#"
+        input=$(printf '%s' "$1" | tr -- '-_' '+/' | sed 's/=*$//')
+        while [ $((${{#input}} % 4)) -ne 0 ]; do input="$input="; done
+        case $(printf '%s' "$input" | base64 -d 2>/dev/null) in
+        *'"action":"parameter"'*)
+            echo '{{"result":"ok","version":"1","conf_params":[],"request_params":[[]]}}' ;;
+        *'"action":"request"'*)
+            mkdir '{busy}' || exit 1
+            sleep 0.3
+            rmdir '{busy}'
+            echo '{{"result":"ok","state":"alone","credential":[]}}' ;;
+        *)
+            echo '{{"result":"ok"}}' ;;
+        esac
+        "#,
+        busy = folder.path().join("busy").display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let run = |more: &[&str]| {
+        let path = file.to_str().unwrap();
+        let exec = ["--exec", "/bin/sh", "--argument", path, "--allow-argv", "--rule", "ISS-080"];
+        let run = conformance(&[&exec[..], more].concat());
+        (run.status.success(), said(&run))
+    };
+    let lenient = run(&["--profile", "lenient"]);
+    assert!(lenient.0, "{}", lenient.1);
+    let one = run(&["--parallel", "1"]);
+    assert!(one.0, "{}", one.1);
+    let (passed, report) = run(&["--profile", "lenient", "--parallel", "4"]);
+    assert!(!passed && report.contains("--profile lenient --parallel 4"), "{report}");
+}
+
+#[test]
 fn mutants_of_issuers_are_caught() {
     let run = conformance(&["--mutants", "--kind", "issuer"]);
     let text = said(&run);
@@ -139,6 +241,7 @@ fn what_is_not_understood_is_said() {
         &["--exec", "/bin/true", "--profile", "loose"],
         &["--exec", "/bin/true", "--request", "/no/such/file"],
         &["--exec", ""],
+        &["--exec", "/bin/true", "--parallel", "0"],
     ] {
         let run = conformance(arguments);
         assert_eq!(run.status.code(), Some(1), "{arguments:?}");

@@ -6,7 +6,8 @@ import sys
 
 
 def decode(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+    plain = text.strip().rstrip("=").translate(str.maketrans("+/", "-_"))
+    return base64.b64decode(plain + "=" * (-len(plain) % 4), altchars=b"-_", validate=True).decode()
 
 
 def parameter(_):
@@ -32,5 +33,11 @@ def revoke(_):
     return {"result": "ok"}
 
 
-given = json.loads(decode(sys.argv[1]))
-print(json.dumps({"parameter": parameter, "request": request, "revoke": revoke}[given["action"]](given)))
+try:
+    given = json.loads(decode(sys.argv[1]))
+    act = {"parameter": parameter, "request": request, "revoke": revoke}[given["action"]]
+except (IndexError, KeyError, TypeError, ValueError) as error:
+    answer = {"result": "error", "user_msg": "The service had an error.", "log_msg": "no input: " + type(error).__name__}
+else:
+    answer = act(given)
+print(json.dumps(answer))

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Keeps public keys in a file, one a line, with the state as the comment. It reads JSON with sed, as such plugins do:
-# that works because a host writes it on one line.
-set -eu
+# Keeps public keys in a file, one a line, with the state as the comment. It reads JSON by its first "key":"text", as
+# such plugins do: that works because a host writes it on one line, and what is entered behind what is configured.
+set -euf
 
-text() { # the text of a key that stands once in the input
-    printf '%s' "$input" | sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p" | sed 's,\\/,/,g'
+text() { # the text of a key in the input; nothing where there is none
+    rest=${input#*"\"$1\":\""}
+    [ "$rest" != "$input" ] || return 0
+    printf '%s' "${rest%%\"*}" | sed 's,\\/,/,g'
 }
 
 refuse() { # a message for the user, and one for the log
@@ -12,9 +14,16 @@ refuse() { # a message for the user, and one for the log
     exit 1
 }
 
-encoded=${1-$(cat)}
+configured() { # the file of keys, which nobody else changes meanwhile
+    file=$(text key_file)
+    [ -n "$file" ] || refuse "The service is not set up." "key_file is not configured"
+    exec 9>> "$file.lock"
+    flock 9
+}
+
+encoded=$(printf '%s' "${1-$(cat)}" | tr -d '=\n')
 while [ $((${#encoded} % 4)) -ne 0 ]; do encoded="$encoded="; done
-input=$(printf '%s' "$encoded" | tr -- '-_' '+/' | base64 -d)
+input=$(printf '%s' "$encoded" | tr -- '-_' '+/' | base64 -d 2> /dev/null) || refuse "The service had an error." "no input"
 
 case $(text action) in
 parameter)
@@ -35,23 +44,24 @@ parameter)
 END
     ;;
 request)
-    file=$(text key_file)
-    [ -n "$file" ] || refuse "The service is not set up." "key_file is not configured"
-    key=$(text pub_key)
-    case $key in
-    ssh-*' '?*) ;;
-    *) refuse "This is no public key." "somebody sent something else than a key" ;;
-    esac
+    configured
+    # A comment is left out: the state stands there.
+    set -- $(text pub_key)
+    case ${1-} in ssh-* | ecdsa-*) kind=$1 ;; *) kind= ;; esac
+    case ${2-} in '' | *[!A-Za-z0-9+/=]*) kind= ;; esac
+    [ -n "$kind" ] || refuse "This is no public key." "somebody sent something else than a key"
     state=$(text state_prefix)$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-    set -- $key
-    printf '%s %s %s\n' "$1" "$2" "$state" >> "$file"
+    printf '%s %s %s\n' "$kind" "$2" "$state" >> "$file"
     printf '{"result":"ok","credential":[{"name":"user","type":"text","value":"%s"}],"state":"%s"}' \
         "$(id -un)" "$state"
     ;;
 revoke)
-    file=$(text key_file)
-    grep -v " $(text cred_state)\$" "$file" > "$file.new" || true
-    mv "$file.new" "$file"
+    configured
+    if [ -e "$file" ]; then
+        # As a text and as a whole: a state is no pattern.
+        state=$(text cred_state) awk '($3 "") != ENVIRON["state"] || NF != 3' "$file" > "$file.new"
+        mv "$file.new" "$file"
+    fi
     echo '{"result":"ok"}'
     ;;
 *) refuse "The service had an error." "unknown action" ;;

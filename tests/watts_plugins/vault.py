@@ -4,18 +4,23 @@ import base64
 import fcntl
 import json
 import os
-import secrets
 import sys
-
-argument = len(sys.argv) > 1
-encoded = sys.argv[1] if argument else sys.stdin.read()
-given = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
 
 
 def answer(**entries):
     json.dump(entries, sys.stdout)
     sys.exit(0 if entries["result"] == "ok" else 1)
 
+
+argument = len(sys.argv) > 1
+try:
+    text = (sys.argv[1] if argument else sys.stdin.read()).strip().rstrip("=").translate(str.maketrans("+/", "-_"))
+    given = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    known = given["action"] in ("parameter", "request", "revoke")
+except (KeyError, TypeError, ValueError):
+    known = False
+if not known:
+    answer(result="error", user_msg="The service had an error.", log_msg="this is no input, or of another version")
 
 if given["action"] == "parameter":
     answer(
@@ -45,13 +50,16 @@ print("asked by", given["user_info"]["sub"], "with", given.get("access_token"), 
 if configuration["closed"]:
     answer(result="error", user_msg="The vault is closed.", log_msg="closed by configuration")
 
+if not configuration["file"]:
+    answer(result="error", user_msg="The service is not set up.", log_msg="no file is configured")
+
 with open(configuration["file"], "a+") as file:
     fcntl.flock(file, fcntl.LOCK_EX)
     file.seek(0)
     passwords = json.loads(file.read() or "{}")
     if given["action"] == "request":
-        state = secrets.token_hex(8)
-        passwords[state] = secrets.token_urlsafe(24)
+        state = os.urandom(8).hex()
+        passwords[state] = base64.urlsafe_b64encode(os.urandom(24)).decode()
         credential = [{"name": "password", "type": "text", "value": passwords[state]}]
         if "label" in given["params"]:
             credential.append({"name": "label", "type": "textarea", "value": given["params"]["label"], "rows": 2})

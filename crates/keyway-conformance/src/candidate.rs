@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::secrets::{self, SecretStoreSubject};
+use crate::shell_words::shell_words;
 use crate::{Exclusion, Level, Report, RunOptions, Subject, Suite};
 
 /// A subject and the suite that it is to pass, as one value for the front ends:
@@ -27,6 +28,7 @@ use crate::{Exclusion, Level, Report, RunOptions, Subject, Suite};
 pub struct Candidate {
     runner: Box<dyn Runner>,
     exclusions: Vec<Exclusion>,
+    chosen_by: Option<String>,
 }
 
 /// A rule of a candidate, as lists of tests show it.
@@ -90,13 +92,34 @@ impl<S: Subject + ?Sized> Runner for Pair<S> {
 impl Candidate {
     /// A subject and its suite.
     pub fn new<S: Subject + ?Sized>(suite: Suite<S>, subject: Arc<S>) -> Self {
-        Self { runner: Box::new(Pair { suite, subject }), exclusions: Vec::new() }
+        Self { runner: Box::new(Pair { suite, subject }), exclusions: Vec::new(), chosen_by: None }
     }
 
     /// Accepts for now that a rule is broken.
     #[must_use]
     pub fn exclude(mut self, exclusion: Exclusion) -> Self {
         self.exclusions.push(exclusion);
+        self
+    }
+
+    /// Says by which arguments `cargo xtask conformance` chooses it, in place of `--plugin`
+    /// with its name: what a failure prints, so that one rule is repeated on just this.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use keyway_conformance::{Candidate, RunOptions, storage::StorageSubject};
+    /// # use keyway_storage::Memory;
+    /// # let memory = StorageSubject::new("memory", |_folder| Ok(Arc::new(Memory::new())));
+    /// let candidate = Candidate::from(memory).chosen_by(["--exec", "/opt/my plugins/info"]);
+    /// let report = candidate.run(&RunOptions::default().only("STO-001"));
+    /// assert_eq!(
+    ///     report.outcomes()[0].repeat_with(),
+    ///     "cargo xtask conformance --exec '/opt/my plugins/info' --rule STO-001 --seed 1"
+    /// );
+    /// ```
+    #[must_use]
+    pub fn chosen_by(mut self, arguments: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.chosen_by = Some(shell_words(arguments));
         self
     }
 
@@ -124,7 +147,11 @@ impl Candidate {
     pub fn run(&self, options: &RunOptions) -> Report {
         let mut options = options.clone();
         options.exclusions.extend(self.exclusions.iter().cloned());
-        self.runner.run(&options)
+        let report = self.runner.run(&options);
+        match &self.chosen_by {
+            Some(arguments) => report.chosen_by(arguments),
+            None => report,
+        }
     }
 }
 

@@ -56,6 +56,7 @@ mod overheard;
 mod report;
 mod rule;
 pub mod secrets;
+mod shell_words;
 pub mod storage;
 mod suite;
 mod trial;

@@ -27,6 +27,14 @@ impl Report {
         Self { outcomes, faults }
     }
 
+    /// Says by which arguments a command chooses what was tested.
+    pub(crate) fn chosen_by(mut self, arguments: &str) -> Self {
+        for outcome in &mut self.outcomes {
+            arguments.clone_into(&mut outcome.chosen_by);
+        }
+        self
+    }
+
     /// Adds the outcomes of another report.
     pub fn append(&mut self, other: Self) {
         self.outcomes.extend(other.outcomes);

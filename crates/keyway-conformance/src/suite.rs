@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::exclusion::Exclusion;
+use crate::shell_words::shell_words;
 use crate::trial::History;
 use crate::verdict::{Failure, Outcome, Verdict};
 use crate::{Broken, Clause, Level, Report, Rule, Trial};
@@ -119,6 +120,7 @@ impl<S: Subject + ?Sized> Suite<S> {
             verdict,
             seed,
             took: begun.elapsed(),
+            chosen_by: shell_words(["--plugin", &subject.name()]),
         }
     }
 

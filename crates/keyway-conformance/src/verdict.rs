@@ -70,6 +70,9 @@ pub struct Outcome {
     pub seed: u64,
     /// How long it took.
     pub took: Duration,
+    /// The arguments that choose what was tested, written for a shell; `--plugin NAME` where
+    /// [`Candidate::chosen_by`](crate::Candidate::chosen_by) says nothing else.
+    pub chosen_by: String,
 }
 
 impl Outcome {
@@ -80,7 +83,7 @@ impl Outcome {
 
     /// The command that repeats it.
     pub fn repeat_with(&self) -> String {
-        format!("cargo xtask conformance --plugin {} --rule {} --seed {}", self.subject, self.rule, self.seed)
+        format!("cargo xtask conformance {} --rule {} --seed {}", self.chosen_by, self.rule, self.seed)
     }
 
     /// All that a person wants to know of a failure: rule, sentence, clause, expected, observed,

@@ -8,8 +8,10 @@
 //! The report has one line for each skip: the program, a tab, what was skipped, a tab, and why.
 
 mod convection;
+mod interpreter;
 mod python;
 mod skip;
+mod watts_plugin;
 
 use std::{
     env,
@@ -18,8 +20,10 @@ use std::{
 };
 
 pub use convection::ConvectionPlugin;
+pub use interpreter::{BARE, python};
 pub use python::{CONVECTION, PythonPackages, python_with};
 pub use skip::{OrSkip, REPORT_VARIABLE, REQUIRE_VARIABLE, Skip};
+pub use watts_plugin::watts_plugin;
 
 /// A program on the search path, such as `valgrind`; it must answer `--version`.
 ///

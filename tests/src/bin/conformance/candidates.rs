@@ -1,5 +1,6 @@
 //! What the suites are run over, and what each candidate has to be told before.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
 use keyway_conformance::storage::StorageSubject;
 use keyway_core::{Plugins, Registry, Table, plugins};
 use keyway_issuers::State;
-use keyway_process::ProcessConfiguration;
+use keyway_process::{ProcessConfiguration, ProfileChoice};
 use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use serde_json::json;
@@ -121,19 +122,21 @@ fn process(name: &str) -> Result<IssuerSubject, String> {
 }
 
 /// How many executables run at once.
-const PARALLEL: std::num::NonZeroUsize = std::num::NonZeroUsize::new(4).expect("it is four");
+const PARALLEL: NonZeroUsize = NonZeroUsize::new(4).expect("it is four");
 
 /// The executable that was asked for.
 pub(crate) fn executable(path: &Path, options: &Options) -> Result<Candidate, String> {
     let there = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
     // A name without a slash that is no file here is looked up in PATH.
     let command = if there.exists() { text(&there)? } else { text(path)? };
-    let mut configuration = ProcessConfiguration::new(command);
+    let mut configuration = ProcessConfiguration::new(command.clone());
     configuration.arguments.clone_from(&options.arguments);
     configuration.profile = options.profile;
     configuration.allow_argv = options.allow_argv;
     configuration.idempotent = options.idempotent;
-    configuration.parallel = PARALLEL;
+    // The real host runs one at a time by default, and plugins were written for that.
+    let usual = if options.profile == ProfileChoice::Lenient { NonZeroUsize::MIN } else { PARALLEL };
+    configuration.parallel = options.parallel.unwrap_or(usual);
     let name =
         path.file_name().map_or_else(|| "executable".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut subject = IssuerSubject::process(name, &configuration).map_err(|error| error.to_string())?;
@@ -143,7 +146,30 @@ pub(crate) fn executable(path: &Path, options: &Options) -> Result<Candidate, St
     if let Some(file) = &options.refused {
         subject = subject.refused(example(file)?);
     }
-    Ok(subject.into())
+    Ok(Candidate::from(subject).chosen_by(chosen_by(command, options)?))
+}
+
+/// The arguments that choose this executable again, wherever that is said.
+fn chosen_by(command: String, options: &Options) -> Result<Vec<String>, String> {
+    let mut arguments = vec!["--exec".to_owned(), command];
+    for argument in &options.arguments {
+        arguments.extend(["--argument".to_owned(), argument.clone()]);
+    }
+    if options.profile == ProfileChoice::Lenient {
+        arguments.extend(["--profile".to_owned(), "lenient".to_owned()]);
+    }
+    if let Some(parallel) = options.parallel {
+        arguments.extend(["--parallel".to_owned(), parallel.to_string()]);
+    }
+    let flags = [("--allow-argv", options.allow_argv), ("--idempotent", options.idempotent)];
+    arguments.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
+    for (name, file) in [("--request", &options.request), ("--refused", &options.refused)] {
+        if let Some(file) = file {
+            let there = std::path::absolute(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            arguments.extend([name.to_owned(), text(&there)?]);
+        }
+    }
+    Ok(arguments)
 }
 
 fn example(file: &Path) -> Result<IssuerExample, String> {

@@ -5,6 +5,7 @@
 
 mod candidates;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,6 +38,8 @@ Usage: cargo xtask conformance [OPTIONS]
   --exec PATH       run the suite for issuers on this executable, and on nothing else
       --argument A     an argument that it always gets (may be repeated)
       --profile NAME   strict (default) or lenient, for old executables
+      --parallel N     how many runs of it at once (default: 4; with the lenient profile 1, as real hosts do
+                       it unless they are told otherwise)
       --allow-argv     let requests go by argument when it reads no standard input
       --idempotent     it makes one credential for one intent
       --request FILE   a request that it answers with a credential, as JSON with the keys user_info, conf_params,
@@ -59,6 +62,7 @@ struct Options {
     executable: Option<PathBuf>,
     arguments: Vec<String>,
     profile: ProfileChoice,
+    parallel: Option<NonZeroUsize>,
     allow_argv: bool,
     idempotent: bool,
     request: Option<PathBuf>,
@@ -140,6 +144,7 @@ fn read_options() -> Result<Option<Options>, lexopt::Error> {
                     .ok_or_else(|| format!("there is no profile {name:?}: strict or lenient"))?
                     .into();
             }
+            lexopt::Arg::Long("parallel") => options.parallel = Some(arguments.value()?.parse()?),
             lexopt::Arg::Long("allow-argv") => options.allow_argv = true,
             lexopt::Arg::Long("idempotent") => options.idempotent = true,
             lexopt::Arg::Long("request") => options.request = Some(arguments.value()?.into()),

@@ -1,27 +1,6 @@
-//! Plugins that were written for WaTTS itself, by others, through the plugin `process`.
-//!
-//! Their code is not part of this project. Whoever has clones of their repositories names the folder that
-//! holds them, and runs this test:
-//!
-//! ```text
-//! git clone https://github.com/indigo-dc/tts              plugins/tts
-//! git clone https://github.com/indigo-dc/tts_plugin_info  plugins/tts_plugin_info
-//! git clone https://github.com/indigo-dc/tts_plugin_ssh   plugins/tts_plugin_ssh
-//! git clone https://github.com/indigo-dc/tts_plugin_ca    plugins/tts_plugin_ca
-//! KEYWAY_WATTS_PLUGINS=$PWD/plugins cargo nextest run -p keyway-tests --test watts_plugins_real
-//! ```
-//!
-//! Clones without a work tree do as well (`NAME.git`), and so does a folder `OWNER+NAME/repo`. With the
-//! variable set, whatever is missing fails the test; without it, the tests say in one line that they did
-//! nothing. They are not among the services that `--require-services` requires: nothing installs them.
-//!
-//! The plugins are written in Python 2. They are converted, into a temporary folder, by the `lib2to3` of the
-//! machine's Python (3.12 is the last that has it), and two lines of each are mended that 2to3 cannot see:
-//! base64 is bytes in Python 3, and JSON is text. Besides Python the test needs openssl and ssh-keygen.
+//! What each plugin answers, asked through the plugin `process` alone.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use futures_executor::block_on;
 use keyway_core::PluginError as _;
@@ -30,81 +9,8 @@ use keyway_issuers::{
     Parameters, PartKind, Revocation, Rule, State, UserInfo,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
-use tempfile::TempDir;
 
-/// A plugin, converted.
-struct Real {
-    folder: TempDir,
-    script: PathBuf,
-}
-
-impl Real {
-    /// `None` after saying so when there are no clones.
-    fn new(repository: &str, path: &str) -> Option<Self> {
-        let Some(clones) = std::env::var_os("KEYWAY_WATTS_PLUGINS") else {
-            let _ = writeln!(
-                std::io::stderr(),
-                "{path} did not run: KEYWAY_WATTS_PLUGINS names no folder of clones"
-            );
-            return None;
-        };
-        let source = file_of(Path::new(&clones), repository, path)
-            .unwrap_or_else(|| panic!("no clone of {repository} with {path} is in {}", clones.display()));
-        let folder = tempfile::tempdir().unwrap();
-        let script = folder.path().join("plugin.py");
-        std::fs::write(&script, source).unwrap();
-        convert(&script);
-        Some(Self { folder, script })
-    }
-
-    fn configuration(&self) -> ProcessConfiguration {
-        let mut configuration = ProcessConfiguration::new("python3");
-        configuration.arguments = vec![self.script.to_str().unwrap().to_owned()];
-        // None of them reads standard input.
-        configuration.allow_argv = true;
-        configuration
-    }
-}
-
-/// What a clone has under a path, with or without a work tree.
-fn file_of(clones: &Path, repository: &str, path: &str) -> Option<Vec<u8>> {
-    let names = [repository.to_owned(), format!("{repository}.git"), format!("indigo-dc+{repository}/repo")];
-    names.iter().map(|name| clones.join(name)).find_map(|clone| {
-        let in_work_tree = std::fs::read(clone.join(path)).ok();
-        in_work_tree.or_else(|| {
-            [clone.join(".git"), clone].iter().filter(|folder| folder.is_dir()).find_map(|folder| {
-                let shown = Command::new("git")
-                    .arg("--git-dir")
-                    .arg(folder)
-                    .args(["show", &format!("HEAD:{path}")])
-                    .stderr(Stdio::null())
-                    .output()
-                    .ok()?;
-                shown.status.success().then_some(shown.stdout)
-            })
-        })
-    })
-}
-
-/// Makes Python 3 of Python 2.
-fn convert(script: &Path) {
-    let converted = Command::new("python3")
-        .args(["-W", "ignore", "-m", "lib2to3", "--write", "--nobackups", "--no-diffs"])
-        .arg(script)
-        .output()
-        .expect("python3 is there");
-    let said = String::from_utf8_lossy(&converted.stderr);
-    assert!(converted.status.success(), "python3 with lib2to3 (up to 3.12) is needed: {said}");
-    let text = std::fs::read_to_string(script).unwrap();
-    let mended = text
-        .replace(
-            "json.loads(str(base64.urlsafe_b64decode(Json)))",
-            "json.loads(base64.urlsafe_b64decode(Json).decode())",
-        )
-        .replace("base64.urlsafe_b64encode(Json)", "base64.urlsafe_b64encode(Json.encode()).decode()");
-    assert_ne!(mended, text, "the lines that are mended are there");
-    std::fs::write(script, mended).unwrap();
-}
+use crate::plugins::{SAYS_YES, certificates, info, ssh, ssh_ca, ssh_ca_as_published, tester};
 
 fn describe(configuration: &ProcessConfiguration) -> Result<Description, IssuerError> {
     block_on(ProcessIssuer::new(configuration)?.describe())
@@ -139,7 +45,7 @@ fn revoke(issuer: &ProcessIssuer, joe: &Context, state: &State) -> Result<(), Is
 
 #[test]
 fn the_info_plugin() {
-    let Some(real) = Real::new("tts_plugin_info", "plugin/info.py") else { return };
+    let Some(real) = info() else { return };
     for profile in [ProfileChoice::Strict, ProfileChoice::Lenient] {
         let mut configuration = real.configuration();
         configuration.profile = profile;
@@ -175,7 +81,7 @@ fn the_info_plugin() {
 
 #[test]
 fn the_plugin_with_which_watts_tests_itself() {
-    let Some(real) = Real::new("tts", "test/test_plugin.py") else { return };
+    let Some(real) = tester() else { return };
     let configuration = real.configuration();
     let description = describe(&configuration).unwrap();
     assert_eq!(description.parameter_sets().len(), 6);
@@ -204,8 +110,8 @@ fn the_plugin_with_which_watts_tests_itself() {
 
 #[test]
 fn the_ssh_plugin() {
-    let Some(real) = Real::new("tts_plugin_ssh", "plugin/ssh.py") else { return };
-    let mut configuration = real.configuration();
+    let Some(real) = ssh() else { return };
+    let configuration = real.configuration();
     let description = describe(&configuration).unwrap();
     assert_eq!(description.parameter_sets().len(), 2);
     assert_eq!(description.configuration().len(), 5);
@@ -220,19 +126,9 @@ fn the_ssh_plugin() {
         assert!(error.detail().contains("no hosts configured"), "{error:?}");
     }
 
-    // With a stand-in for the host that it deploys keys to: it says yes, and keeps what it was told.
-    let programs = real.folder.path().join("bin");
-    std::fs::create_dir(&programs).unwrap();
-    let log = real.folder.path().join("deployed");
-    let ssh = format!(
-        "#!/bin/sh\necho \"$@\" >> '{}'\n\
-         echo '{{\"result\":\"ok\",\"credential\":[{{\"name\":\"Username\",\"type\":\"text\",\"value\":\"watts7\"}}]}}'\n",
-        log.display()
-    );
-    write_program(&programs.join("ssh"), &ssh);
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    configuration.environment.insert("PATH".to_owned(), path);
-    let issuer = ProcessIssuer::new(&configuration).unwrap();
+    // With a stand-in for the host that it deploys keys to.
+    let real = real.with_ssh(SAYS_YES);
+    let issuer = ProcessIssuer::new(&real.configuration()).unwrap();
     let work = real.folder.path().join("work");
     let joe = joe(
         &description,
@@ -250,12 +146,12 @@ fn the_ssh_plugin() {
     );
     assert!(made.state.as_str().starts_with("WATTS_") && made.state != given.state);
     revoke(&issuer, &joe, &made.state).unwrap();
-    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 6, "two hosts, three times");
+    assert_eq!(real.log().len(), 6, "two hosts, three times");
 }
 
 #[test]
 fn the_certificate_plugin() {
-    let Some(real) = Real::new("tts_plugin_ca", "plugin/x509.py") else { return };
+    let Some(real) = certificates() else { return };
     let configuration = real.configuration();
     let description = describe(&configuration).unwrap();
     assert_eq!(description.configuration().len(), 4);
@@ -300,15 +196,30 @@ fn the_certificate_plugin() {
     assert_eq!(error.user_message(), "sorry, your provider is not supported");
 }
 
-/// Writes an executable script. A second program writes it: a file that any thread of this process had open
-/// for writing might still be open in a program that another thread starts, and could not be run.
-fn write_program(file: &Path, text: &str) {
-    let mut child = Command::new("sh")
-        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
-        .arg(file)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
+#[test]
+fn what_stands_in_a_subject_is_run_by_the_certificate_plugin() {
+    let Some(real) = certificates() else { return };
+    let configuration = real.configuration();
+    let description = describe(&configuration).unwrap();
+    let authority = real.folder.path().join("ca");
+    let configured = [
+        ("ca_path", authority.to_str().unwrap()),
+        ("issuer_mapping", r#"{"https://issuer.example.com":"example"}"#),
+    ];
+    let seen = real.folder.path().join("seen");
+    let subject = format!("joe$(touch {})", seen.display());
+    let context = Context::new(UserInfo::new("https://issuer.example.com/", subject))
+        .with_configuration(joe(&description, &configured).configuration);
+    let _ = ask(&ProcessIssuer::new(&configuration).unwrap(), &context, Parameters::new());
+    assert!(seen.exists(), "the page says so: take that away there");
+}
+
+#[test]
+fn the_ssh_certificate_plugin_as_published_does_not_describe_itself() {
+    let Some(real) = ssh_ca_as_published() else { return };
+    let error = describe(&real.configuration()).unwrap_err();
+    assert!(matches!(error, IssuerError::Refused { .. }), "{error:?}");
+    assert!(error.detail().contains("isinstance expected 2 arguments"), "{error:?}");
+    let Some(mended) = ssh_ca() else { return };
+    assert!(describe(&mended.configuration()).unwrap().features().stdin);
 }
