@@ -1,8 +1,8 @@
-//! Installs the real programs that some tests run against.
+//! Installs the real programs that some tests run against, and what the fuzz targets need.
 
 use std::{fs, process::Command};
 
-use crate::{Failure, cargo};
+use crate::{Failure, cargo, fuzz};
 
 /// Debian packages by the program they bring, and the question that tells whether it is there.
 const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
@@ -16,7 +16,11 @@ const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
 /// Runs the task.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     match arguments.next().map_err(|error| error.to_string())? {
-        None => install(),
+        None => {
+            // Either one without the other is of use.
+            let (programs, fuzzer) = (install(), install_fuzzer());
+            programs.and(fuzzer)
+        }
         Some(other) => Err(other.unexpected().to_string()),
     }
 }
@@ -37,6 +41,21 @@ pub(crate) fn install() -> Result<(), Failure> {
         .status()
         .map_err(|error| format!("cargo does not start: {error}"))?;
     if installed.success() { Ok(()) } else { Err("the Python packages could not be installed".to_owned()) }
+}
+
+/// Installs cargo-fuzz, which takes a minute or so.
+fn install_fuzzer() -> Result<(), Failure> {
+    if fuzz::is_installed() {
+        println!("cargo-fuzz is there");
+        return Ok(());
+    }
+    println!("installing cargo-fuzz");
+    let installed = cargo::cargo()
+        .args(fuzz::INSTALL)
+        .arg("--quiet")
+        .status()
+        .map_err(|error| format!("cargo does not start: {error}"))?;
+    if installed.success() { Ok(()) } else { Err("cargo-fuzz could not be installed".to_owned()) }
 }
 
 fn install_debian_packages(packages: &[&str]) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Where each field of the credentials comes from.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -185,7 +185,7 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsErr
     let unreadable = |source| CredentialsError::Unreadable { path: path.to_owned(), source };
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
     };
     // Of the open file, so that nobody exchanges it in between.
@@ -200,7 +200,12 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsErr
     // One buffer of the full size: growing it would leave copies behind.
     let length = file.metadata().map_err(unreadable)?.len().min(LARGEST);
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(length).unwrap_or_default() + 1));
-    file.take(LARGEST).read_to_string(&mut text).map_err(unreadable)?;
+    file.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    // A part of it would be taken for the whole: the last line could be half of a key.
+    if text.len() as u64 > LARGEST {
+        let reason = "it has more than 64 KiB, and credentials are a few lines";
+        return Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, reason)));
+    }
     Ok(Some(text))
 }
 
@@ -342,5 +347,16 @@ mod tests {
         let refused =
             matches!(folder, CredentialsError::ReadableByOthers { .. } | CredentialsError::Unreadable { .. });
         assert!(refused, "{folder:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_read_in_part() {
+        let mut text = "access_key_id=a\n# ".to_owned();
+        text.push_str(&"x".repeat(64 * 1024 - text.len() - 25));
+        text.push_str("\nsecret_access_key=whole_key\n");
+        let file = file(&text);
+        let error = CredentialsSource::new().file(file.path()).resolve().unwrap_err();
+        let CredentialsError::Unreadable { source, .. } = error else { panic!("{error}") };
+        assert_eq!(source.kind(), io::ErrorKind::FileTooLarge);
     }
 }
