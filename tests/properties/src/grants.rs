@@ -81,6 +81,8 @@ const COUNT: u8 = 2;
 const GRANT: u8 = 3;
 const GRANT_BY_STATE: u8 = 4;
 const WORK: u8 = 5;
+/// The grant oftener, because it has the most to say.
+const KINDS: [u8; 5] = [GRANT, COUNT, GRANT_BY_STATE, WORK, GRANT];
 
 /// A record of what a host keeps about grants. The first byte says of which kind: a grant or a number of
 /// grants, sealed with the host's own key; or which grant has a state, or when something is to be done,
@@ -90,8 +92,6 @@ const WORK: u8 = 5;
 /// shows nothing of it (decisions R2, W5).
 pub fn host_grant(data: &[u8]) {
     let Some((kind, payload)) = data.split_first() else { return };
-    /// The grant oftener, because it has the most to say.
-    const KINDS: [u8; 5] = [GRANT, COUNT, GRANT_BY_STATE, WORK, GRANT];
     let kind = KINDS[usize::from(kind % 5)];
     let (mut records, grant) = HOST.clone();
     if kind == WORK {
@@ -141,6 +141,6 @@ pub fn host_grant(data: &[u8]) {
 /// `length | place | payload`, sealed: with another payload.
 fn sealed_anew(sealed: &[u8], payload: &[u8]) -> Vec<u8> {
     let plaintext = keys().open(sealed).expect("our own");
-    let place = &plaintext[..1 + usize::from(plaintext[0])];
+    let place = &plaintext[..=usize::from(plaintext[0])];
     keys().seal(&[place, payload].concat()).expect("it is sealed").into_bytes()
 }

@@ -242,7 +242,7 @@ pub fn host_store(data: &[u8]) {
         *value = host_record_sealed_anew(value, STORE, data)?;
         Some((key.clone(), value.clone()))
     });
-    let (key, stored) = replaced.expect("the record of the store");
+    let (key, damaged) = replaced.expect("the record of the store");
     let storage = storage_of(&records);
     let name = StoreName::new("store").expect("a name");
     run(async {
@@ -269,7 +269,7 @@ pub fn host_store(data: &[u8]) {
         if let Err(error) = listed {
             shows_nothing(&error, data);
             let now = storage.get(&key).await.expect("the engine works").expect("the record is there");
-            assert!(now.value == stored, "a record that is refused stays");
+            assert!(now.value == damaged, "a record that is refused stays");
         }
     });
 }

@@ -36,7 +36,7 @@ fn request(issuer: &dyn Issuer, context: &Context, key: &str) -> Result<State, I
     let parameters = Parameters::new().with("pub_key", key);
     let request = CredentialRequest::new(context.clone()).with_parameters(parameters);
     match block_on(issuer.request(&request))? {
-        Outcome::Issued(issued) => Ok(issued.state),
+        Outcome::Issued(credential) => Ok(credential.state),
         Outcome::LoginRequired(_) => panic!("it asks for no login"),
     }
 }

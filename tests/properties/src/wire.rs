@@ -152,7 +152,7 @@ pub fn wire_json(data: &[u8]) {
                 Ok(other) => assert!(agree(json, other), "the other parser differs"),
                 // It rounds the largest float there is upwards.
                 Err(error) => {
-                    assert!(error.to_string().contains("out of range"), "the other parser: {error}")
+                    assert!(error.to_string().contains("out of range"), "the other parser: {error}");
                 }
             }
         }
