@@ -1,6 +1,4 @@
-//! What must hold: `keyway_tests::properties::compatibility`.
+//! What must hold: `keyway_properties::compatibility`.
 #![no_main]
 
-use keyway_tests::properties;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::compatibility(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::compatibility(data));

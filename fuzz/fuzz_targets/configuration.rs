@@ -1,6 +1,4 @@
-//! What must hold: `keyway_tests::properties::configuration`.
+//! What must hold: `keyway_properties::configuration`.
 #![no_main]
 
-use keyway_tests::properties;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::configuration(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::configuration(data));

@@ -1,6 +1,4 @@
-//! What must hold: `keyway_tests::properties::fernet_token`.
+//! What must hold: `keyway_properties::fernet_token`.
 #![no_main]
 
-use keyway_tests::properties;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::fernet_token(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::fernet_token(data));

@@ -1,6 +1,4 @@
-//! What must hold: `keyway_tests::properties::metadata`.
+//! What must hold: `keyway_properties::metadata`.
 #![no_main]
 
-use keyway_tests::properties;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::metadata(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::metadata(data));

@@ -1,6 +1,4 @@
-//! What must hold: `keyway_tests::properties::store_document`.
+//! What must hold: `keyway_properties::store_document`.
 #![no_main]
 
-use keyway_tests::properties;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::store_document(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::store_document(data));

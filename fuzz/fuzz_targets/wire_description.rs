@@ -1,6 +1,4 @@
-//! What must hold: `keyway_tests::properties::wire_description`.
+//! What must hold: `keyway_properties::wire_description`.
 #![no_main]
 
-use keyway_tests::properties;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::wire_description(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::wire_description(data));

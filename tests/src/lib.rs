@@ -1,7 +1,6 @@
 //! What the tests of Keyway that reach across crates share.
 //!
 //! - [`echo_issuer`]: an issuer that is the same in this process and as an executable;
-//! - [`properties`]: what must hold for any bytes whatever, for the fuzz targets and their corpora;
 //! - [`replay`]: golden vectors of upstream systems, replayed;
 //! - [`rules_page`]: the page of all conformance rules;
 //! - [`services`]: finding or making the real programs that some tests run against, and reporting what
@@ -22,7 +21,6 @@
 //! ```
 
 pub mod echo_issuer;
-pub mod properties;
 pub mod replay;
 pub mod rules_page;
 pub mod services;

@@ -1,11 +1,23 @@
 //! `cargo xtask fuzz`: a short run of every fuzz target.
 
-use std::fs;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use crate::{Failure, cargo};
 
-/// Runs the task. Without nightly and cargo-fuzz it says so in one line and succeeds, because the
-/// corpora are also run by an ordinary test.
+/// How cargo-fuzz is got.
+pub(crate) const INSTALL: [&str; 5] = ["install", "cargo-fuzz", "--locked", "--version", "0.13.2"];
+
+/// Runs the task. Without cargo-fuzz it says so in one line and succeeds, because the corpora are also
+/// run by an ordinary test.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let mut only = None;
     let mut seconds = 5_u32;
@@ -31,51 +43,101 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             return Err(format!("fuzz/Cargo.toml has no target {only}"));
         }
     }
-    if let Some(missing) = missing_tool() {
-        println!("missing: {missing}; skipped: fuzz targets {}", targets.join(", "));
+    if !is_installed() {
+        println!(
+            "missing: cargo-fuzz (cargo {}); skipped: {} fuzz targets",
+            INSTALL.join(" "),
+            targets.len()
+        );
         return Ok(());
     }
-    // Nothing here is unsafe code, so a sanitizer would find nothing and make the build twice as long.
-    let build = cargo::rustup_cargo("nightly").args(["fuzz", "build", "--sanitizer", "none"]).status();
-    if !build.is_ok_and(|status| status.success()) {
-        return Err("the fuzz targets do not compile".to_owned());
-    }
-    let mut failed = Vec::new();
-    for target in &targets {
-        let found = cargo::workspace_root().join("fuzz/target/found").join(target);
-        fs::create_dir_all(&found).map_err(|error| format!("{}: {error}", found.display()))?;
-        let output = cargo::output(
-            cargo::rustup_cargo("nightly")
-                .args(["fuzz", "run", "--sanitizer", "none", target])
-                // What is found goes into the first folder; the corpus in the repository is only read.
-                .arg(&found)
-                .arg(format!("fuzz/corpus/{target}"))
-                .args(["--", &format!("-max_total_time={seconds}"), "-timeout=10"]),
-        )?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() {
-            println!("fuzz target {target}: {}", last_words(&said));
-        } else {
-            println!("fuzz target {target}: FAILED\n{said}");
-            failed.push(target.as_str());
+    let programs = build(only.as_deref())?;
+    let failed = Mutex::new(Vec::new());
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(target) = targets.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    match fuzz(&programs, target, seconds) {
+                        Ok(words) => println!("fuzz target {target}: {words}"),
+                        Err(failure) => {
+                            println!("fuzz target {target}: FAILED\n{failure}");
+                            failed.lock().unwrap_or_else(PoisonError::into_inner).push(target.as_str());
+                        }
+                    }
+                }
+            });
         }
-    }
+    });
+    let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     if failed.is_empty() {
         println!("{} fuzz targets ran, none failed", targets.len());
         Ok(())
     } else {
+        failed.sort_unstable();
         Err(format!("fuzz targets that failed: {}", failed.join(", ")))
     }
 }
 
-fn missing_tool() -> Option<&'static str> {
-    if !cargo::answers("rustup", &["run", "nightly", "rustc", "--version"]) {
-        return Some("the nightly toolchain (rustup toolchain install nightly)");
+/// Whether cargo-fuzz is there.
+pub(crate) fn is_installed() -> bool {
+    cargo::answers("cargo", &["fuzz", "--version"])
+}
+
+/// Builds all targets or one, and answers the folder of their programs.
+fn build(only: Option<&str>) -> Result<PathBuf, Failure> {
+    let folder = cargo::workspace_root().join("fuzz/target");
+    // A sanitizer wants nightly, and would find little: there is no unsafe code of ours.
+    let status = cargo::cargo()
+        .args(["fuzz", "build", "--sanitizer", "none", "--target-dir"])
+        .arg(&folder)
+        .args(only)
+        .status();
+    if !status.is_ok_and(|status| status.success()) {
+        return Err("the fuzz targets do not compile".to_owned());
     }
-    if !cargo::answers("cargo", &["fuzz", "--version"]) {
-        return Some("cargo-fuzz (cargo install cargo-fuzz)");
+    Ok(folder.join(host()?).join("release"))
+}
+
+/// The system that cargo-fuzz builds for, as the compiler calls it.
+fn host() -> Result<String, Failure> {
+    let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+        .arg("-vV")
+        .output()
+        .map_err(|error| format!("rustc does not start: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| "rustc -vV names no host".to_owned())
+}
+
+/// Runs a target, and answers what it says at its end.
+fn fuzz(programs: &Path, target: &str, seconds: u32) -> Result<String, Failure> {
+    let root = cargo::workspace_root();
+    let made = |folder: PathBuf| {
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        Ok::<_, Failure>(folder)
+    };
+    // What is found goes into the first folder; the corpus in the repository is only read.
+    let found = made(root.join("fuzz/target/found").join(target))?;
+    let artifacts = made(root.join("fuzz/artifacts").join(target))?;
+    let mut program = Command::new(programs.join(target));
+    program
+        .current_dir(&root)
+        .arg(&found)
+        .arg(format!("fuzz/corpus/{target}"))
+        .args([format!("-max_total_time={seconds}"), "-timeout=10".to_owned()])
+        .arg(format!("-artifact_prefix={}/", artifacts.display()));
+    // Some targets write files, and a disk would slow them down.
+    if Path::new("/dev/shm").is_dir() {
+        program.env("TMPDIR", "/dev/shm");
     }
-    None
+    let output = program.output().map_err(|error| format!("it does not start: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        Ok(last_words(&said).to_owned())
+    } else {
+        Err(format!("{said}\nTo see it again: cargo fuzz run --sanitizer none {target} FILE"))
+    }
 }
 
 /// What libFuzzer says at the end of a run without a failure.

@@ -31,7 +31,7 @@ Tasks:
   test                        every test: unit, integration and documentation tests, and the example host
       --require-services      fail when a real program that a test needs is missing
       --install-services      install Debian packages and Python packages first
-  services                    install the real programs that some tests run against (Debian and Python packages)
+  services                    install the real programs that some tests run against, and cargo-fuzz
   bench [AREA]                measure, and print each figure beside its target and its peer
       --json FILE             write the rows as JSON too
       --list                  print the areas
@@ -45,7 +45,7 @@ Tasks:
   replay FILE...              replay golden vectors: what upstream systems were observed to do
       --update                the repository's, and write down how many each decision overrules
   rules                       write docs/rules.md
-  fuzz [TARGET]               run the fuzz targets for a short time (needs nightly and cargo-fuzz)
+  fuzz [TARGET]               run the fuzz targets for a short time (needs cargo-fuzz)
       --seconds N             how long each target runs (default 5)
   instructions                count the instructions of the hot paths against the baseline (needs valgrind)
       --update                make a new baseline

@@ -1,4 +1,4 @@
-//! Installs the real programs that some tests run against.
+//! Installs the real programs that some tests run against, and what the fuzz targets need.
 
 use std::{fs, process::Command};
 

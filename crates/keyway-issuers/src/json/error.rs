@@ -3,19 +3,26 @@
 use std::fmt;
 
 /// Why a text is not the JSON that was expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct JsonError {
     /// The byte where it shows.
     pub at: usize,
     /// What is wrong there.
     pub fault: JsonFault,
-    /// For a duplicate: the name. It comes from outside, and `Display` does not show it.
+    /// For a duplicate: the name. It comes from outside, and is shown in no text.
     pub(crate) name: Option<Box<str>>,
 }
 
 impl JsonError {
     pub(super) fn new(at: usize, fault: JsonFault) -> Self {
         Self { at, fault, name: None }
+    }
+}
+
+impl fmt::Debug for JsonError {
+    /// Leaves the name out: an answer may have a secret there by mistake.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonError").field("at", &self.at).field("fault", &self.fault).finish_non_exhaustive()
     }
 }
 

@@ -124,7 +124,8 @@ impl Handle {
             }
             let mut header = view.loaded.header.clone();
             header.text.rotating_to = Some(target_name.clone());
-            header.text.rotations += 1;
+            // The next one must differ from this one, and no more.
+            header.text.rotations = header.text.rotations.wrapping_add(1);
             self.replace_header(&view, header, Some(target)).await?;
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })

@@ -11,7 +11,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     ListQuery, Progress, RotationListener, SecretChange, SecretStore, SecretVersion, StoreError,
 };
-use keyway_storage::{Sqlite, Storage};
+use keyway_storage::{Batch, Expectation, Sqlite, Storage};
 use support::*;
 
 const SHARED: usize = 9;
@@ -296,4 +296,23 @@ async fn rotations_at_once_through_two_handles_never_both_claim_the_store() {
         second.await.unwrap().unwrap();
         check_all(&*open(&storage, &last)).await;
     }
+}
+
+#[tokio::test]
+async fn the_count_of_rotations_may_be_anything() {
+    let (storage, keys) = (memory(), ring());
+    filled(&storage, &keys).await;
+    let header = records(&storage).await.into_iter().find(|record| record.key[16..] == [0]).unwrap();
+    // Format and key, then a token: a letter and the key of the index, then JSON.
+    let (beginning, token) = header.value.split_at(9);
+    let plaintext = keys.open(token).unwrap();
+    let mut text: serde_json::Value = serde_json::from_slice(&plaintext[33..]).unwrap();
+    text["rotations"] = u64::MAX.into();
+    let sealed = keys.seal(&[&plaintext[..33], text.to_string().as_bytes()].concat()).unwrap();
+    let value = [beginning, sealed.as_bytes()].concat();
+    let _ = storage.commit(Batch::new().put(header.key, value, Expectation::Any)).await.unwrap();
+
+    let new = ring();
+    open(&storage, &keys).rotate(&new, &silent).await.unwrap();
+    check_all(&*open(&storage, &new)).await;
 }

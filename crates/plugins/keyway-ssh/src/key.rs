@@ -99,7 +99,12 @@ impl LoginKey {
                 ));
             }
         }
-        Ok(Self { public: public.into(), private: None })
+        let given = Self { public: public.into(), private: None };
+        // A key of a wrong length may be read, and would be another one when it is written.
+        if given.line()? != format!("{kind} {key}") {
+            return refuse("what follows the type is no key of this type");
+        }
+        Ok(given)
     }
 
     /// Makes an Ed25519 key.
@@ -190,6 +195,8 @@ mod tests {
             format!("{ED25519}\0"),
             format!("# {ED25519}"),
             format!("ssh-rsa {key}"),
+            // 33 bytes are said to be the key: it would be read as a key of the first 32.
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAITE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFD".to_owned(),
             format!("ssh-dss {key}"),
             format!("ssh-ed25519-cert-v01@openssh.com {key}"),
             format!("ssh-ed25519 {}", &key[..key.len() - 4]),

@@ -118,4 +118,15 @@ mod tests {
             assert_eq!(shown, None, "{}", row.explanation);
         }
     }
+
+    #[test]
+    fn a_panic_is_an_error_without_words_and_shows_no_secret() {
+        for defect in [Defect::TrustsTheHost, Defect::KnowsAllUsers, Defect::PanicsOnUnknownStates] {
+            let report = suite().run(&Arc::new(subject(defect)), &RunOptions::default().only("ISS-04"));
+            let failed = |outcome: &&crate::Outcome| matches!(outcome.verdict, crate::Verdict::Failed(_));
+            let failed: Vec<_> =
+                report.outcomes().iter().filter(failed).map(|outcome| outcome.rule).collect();
+            assert_eq!(failed, ["ISS-040"], "{defect:?}");
+        }
+    }
 }

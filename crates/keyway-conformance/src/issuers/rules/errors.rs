@@ -3,11 +3,11 @@
 use keyway_core::PluginError as _;
 use keyway_issuers::{IssuerError, Outcome};
 
-use super::provoked::{all_words, provoke};
+use super::provoked::{all_words, contained, provoke};
 use super::rules;
 use crate::issuers::place::Place;
 use crate::overheard::overheard;
-use crate::{Broken, ensure};
+use crate::{Broken, broken, ensure};
 
 rules! {
     "ISS-040" Must from ["WaTTS/user_msg", "WaTTS/log_msg", "WaTTS/result"]
@@ -29,6 +29,9 @@ rules! {
 
 async fn both_messages(place: &Place<'_>) -> Result<(), Broken> {
     let provoked = provoke(place).await?;
+    if let Some(what) = provoked.panics.first() {
+        return Err(broken(format!("words after {what}"), "it panicked"));
+    }
     for (what, error) in &provoked.errors {
         for (whose, text) in [("the user", error.user_message().into_owned()), ("the log", error.detail())] {
             ensure(!text.trim().is_empty(), format!("words for {whose} after {what}"), "none")?;
@@ -54,8 +57,8 @@ async fn errors_are_clean(place: &Place<'_>) -> Result<(), Broken> {
 async fn apart(place: &Place<'_>) -> Result<(), Broken> {
     let desk = place.desk().await?;
     let request = desk.refused()?;
-    match desk.request(&request).await {
-        Err(IssuerError::Refused { user_message, log_message }) => ensure(
+    match contained(desk.request(&request)).await {
+        Some(Err(IssuerError::Refused { user_message, log_message })) => ensure(
             user_message.trim() != log_message.trim(),
             "other words for the user than for the log",
             "the same",

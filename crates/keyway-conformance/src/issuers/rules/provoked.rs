@@ -2,6 +2,10 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{CredentialRequest, IssuerError, Json, Outcome, Parameters, State};
@@ -15,6 +19,9 @@ pub(super) struct Provoked {
     pub(super) errors: Vec<(String, IssuerError)>,
     /// What was answered instead.
     pub(super) outcomes: Vec<Outcome>,
+    /// What was done when it panicked. That is an error without words, and no more: other rules say that
+    /// nothing of this may panic.
+    pub(super) panics: Vec<String>,
     /// Texts that must not show anywhere.
     pub(super) secrets: Vec<String>,
     /// What `Debug` shows of the handle after all of it.
@@ -25,8 +32,13 @@ pub(super) struct Provoked {
 /// does, and for the revocation of what never was.
 pub(super) async fn provoke(place: &Place<'_>) -> Result<Provoked, Broken> {
     let desk = place.desk().await?;
-    let mut provoked =
-        Provoked { errors: Vec::new(), outcomes: Vec::new(), secrets: Vec::new(), handle: String::new() };
+    let mut provoked = Provoked {
+        errors: Vec::new(),
+        outcomes: Vec::new(),
+        panics: Vec::new(),
+        secrets: Vec::new(),
+        handle: String::new(),
+    };
     let token = place.canary("token");
     provoked.secrets.push(token.clone());
     provoked.secrets.extend(place.subject().example.tokens().map(|token| token.expose().to_owned()));
@@ -62,8 +74,11 @@ pub(super) async fn provoke(place: &Place<'_>) -> Result<Provoked, Broken> {
     }
     let mut context = desk.context()?;
     context.access_token.get_or_insert_with(|| token.into());
-    if let Err(error) = desk.revoke(&context, &State::new("kit-no-such-state")).await {
-        provoked.errors.push(("revoking an unknown state".to_owned(), error));
+    let what = "revoking an unknown state".to_owned();
+    match contained(desk.revoke(&context, &State::new("kit-no-such-state"))).await {
+        Some(Err(error)) => provoked.errors.push((what, error)),
+        Some(Ok(())) => {}
+        None => provoked.panics.push(what),
     }
     // What is short is in many texts by chance.
     provoked.secrets.retain(|secret| secret.len() >= State::SHORTEST_SECRET_BYTES);
@@ -72,8 +87,8 @@ pub(super) async fn provoke(place: &Place<'_>) -> Result<Provoked, Broken> {
 }
 
 async fn ask(desk: &Desk<'_, '_>, what: String, request: &CredentialRequest, provoked: &mut Provoked) {
-    match desk.request(request).await {
-        Ok(outcome) => {
+    match contained(desk.request(request)).await {
+        Some(Ok(outcome)) => {
             if let Outcome::Issued(issued) = &outcome {
                 provoked
                     .secrets
@@ -81,8 +96,19 @@ async fn ask(desk: &Desk<'_, '_>, what: String, request: &CredentialRequest, pro
             }
             provoked.outcomes.push(outcome);
         }
-        Err(error) => provoked.errors.push((what, error)),
+        Some(Err(error)) => provoked.errors.push((what, error)),
+        None => provoked.panics.push(what),
     }
+}
+
+/// What comes of a call; `None` when it panics.
+pub(super) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
+    let mut call = pin!(call);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }
 
 impl Provoked {

@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use keyway_tests::properties;
+use keyway_properties::ALL;
 
 fn fuzz() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
 }
 
 #[test]
 fn every_file_has_its_property() {
-    for (name, property) in properties::ALL {
+    for (name, property) in ALL {
         let mut files = 0;
         for entry in fs::read_dir(fuzz().join("corpus").join(name)).expect(name) {
             let path = entry.expect("an entry").path();
@@ -25,7 +25,7 @@ fn every_file_has_its_property() {
 
 #[test]
 fn every_property_has_a_target_and_a_corpus_and_the_other_way_round() {
-    let properties: BTreeSet<String> = properties::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let properties: BTreeSet<String> = ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
     let names = |folder: &str| -> BTreeSet<String> {
         fs::read_dir(fuzz().join(folder))
             .expect(folder)
@@ -51,7 +51,7 @@ fn random_bytes_have_every_property() {
                 state.to_be_bytes()[0]
             })
             .collect();
-        for (_, property) in properties::ALL {
+        for (_, property) in ALL {
             property(&data);
         }
     }

@@ -1,0 +1,163 @@
+//! What a client reads: files for import, its credentials, answers of services.
+
+use std::str;
+
+use keyway_client::{Answer, Bundle, BundleError, Credentials, CredentialsError, RemoteClass, interpret};
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+
+use super::scratch::Scratch;
+use super::shell;
+use super::silence::{shows_nothing, shows_nothing_but};
+
+/// A file in the form of dotenv.
+///
+/// What is read is what a shell reads; it is written and read the same, in this form and as JSON; and an
+/// error shows no value.
+pub fn dotenv(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let bundle = match Bundle::from_dotenv(text) {
+        Ok(bundle) => bundle,
+        Err(error) => return shows_no_value(&error, data),
+    };
+    let written = bundle.to_dotenv().expect("what was read can be written");
+    for text in [text, written.expose_secret()] {
+        let read = Bundle::from_dotenv(text).expect("what was written is read");
+        assert!(read.same_as(&bundle), "written and read");
+        let sourced = shell::assigned(text).expect("a shell reads it too");
+        assert_eq!(sourced.len(), bundle.len());
+        for (key, value) in bundle.iter() {
+            assert!(sourced[key] == value.expose_secret(), "a shell reads another value");
+        }
+    }
+    let json = bundle.to_json();
+    assert!(Bundle::from_json(json.expose_secret()).expect("JSON").same_as(&bundle), "and as JSON");
+}
+
+/// A file of secrets as JSON.
+///
+/// An object is read when it is one of texts, as another reader sees it; what is read is written and read the
+/// same; and an error shows no value.
+pub fn bundle_json(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let other = serde_json::from_str::<Value>(text);
+    let bundle = match Bundle::from_json(text) {
+        Ok(bundle) => bundle,
+        Err(error) => {
+            if let (Ok(Value::Object(fields)), false) =
+                (&other, matches!(error, BundleError::Duplicate { .. }))
+            {
+                // Of two fields of one name, the other reader has forgotten the first.
+                let is_double = fields.len() < count_of_keys(text);
+                assert!(is_double || !fields.values().all(Value::is_string), "texts are refused: {error}");
+            }
+            return shows_no_value(&error, data);
+        }
+    };
+    match other.expect("the other reader reads it too") {
+        Value::Object(fields) => {
+            assert_eq!(fields.len(), bundle.len());
+            for (key, value) in bundle.iter() {
+                assert!(fields[key].as_str() == Some(value.expose_secret()), "the other reader differs");
+            }
+        }
+        Value::Array(items) => assert_eq!(items.len(), bundle.len()),
+        _ => panic!("neither an object nor a list"),
+    }
+    let written = bundle.to_json();
+    let again = Bundle::from_json(written.expose_secret()).expect("what was written is read");
+    assert!(again.same_as(&bundle), "written and read");
+    if let Ok(dotenv) = bundle.to_dotenv() {
+        let again = Bundle::from_dotenv(dotenv.expose_secret()).expect("dotenv");
+        assert!(again.same_as(&bundle), "and as dotenv");
+    }
+}
+
+/// How many fields there are at most.
+fn count_of_keys(text: &str) -> usize {
+    text.matches(':').count()
+}
+
+/// Names may be shown.
+fn shows_no_value(error: &BundleError, data: &[u8]) {
+    match error {
+        BundleError::Duplicate { key, .. } | BundleError::NotTextInJson { key } => {
+            shows_nothing_but(error, data, &[key.escape_debug().to_string(), key.clone()]);
+        }
+        _ => shows_nothing(error, data),
+    }
+}
+
+/// The file of a client's credentials.
+///
+/// What is read stands in the file, also below a comment, and is read the same when it is written in the
+/// plainest way; an error shows nothing of the file, and names one of its lines.
+pub fn credentials_file(data: &[u8]) {
+    let folder = Scratch::new();
+    let resolve = |content: &[u8]| {
+        let path = folder.file("credentials", content);
+        Credentials::source().file(path).resolve()
+    };
+    let credentials = match resolve(data) {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            if let CredentialsError::Syntax { line, .. } = error {
+                let lines = data.split(|byte| *byte == b'\n').count();
+                assert!((1..=lines).contains(&line), "line {line} of {lines}");
+            }
+            return shows_nothing(&error, data);
+        }
+    };
+    let text = str::from_utf8(data).expect("what is read is text");
+    let (id, key) = (credentials.access_key_id(), credentials.secret_access_key());
+    for value in [id.expose_secret(), key.expose_secret()] {
+        assert!(!value.is_empty() && value.trim() == value && text.contains(value), "it stands in the file");
+    }
+    let others = format!("access_key_id=1\nsecret_access_key=2\napi_base={}\n", credentials.api_base());
+    let others = resolve(others.as_bytes()).expect("they are keys");
+    if others.api_base() == credentials.api_base() {
+        assert_eq!(format!("{others:?}"), format!("{credentials:?}"), "Debug shows no key");
+    }
+    let plain = format!(
+        "access_key_id={}\nsecret_access_key={}\napi_base={}\n",
+        id.expose_secret(),
+        key.expose_secret(),
+        credentials.api_base()
+    );
+    for same in [plain.as_bytes(), &[b"# a comment\n", data].concat()] {
+        let again = resolve(same).expect("what was written is read");
+        assert!(again.access_key_id().expose_secret() == id.expose_secret(), "the same ID");
+        assert!(again.secret_access_key().expose_secret() == key.expose_secret(), "the same key");
+        if same == plain.as_bytes() {
+            // A slash at the end is taken away once.
+            assert_eq!(
+                again.api_base(),
+                credentials.api_base().strip_suffix('/').unwrap_or(again.api_base())
+            );
+        } else {
+            assert_eq!(again.api_base(), credentials.api_base());
+        }
+    }
+}
+
+/// What a service's program printed.
+///
+/// An answer is one JSON object, as another reader sees it; an error object is an error and shows nothing of
+/// its texts, and neither does what is kept of it.
+pub fn service_answer(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    for lines_to_skip in [0, 1] {
+        match interpret::<Value>(text, lines_to_skip) {
+            Ok(Answer::Value(value)) => assert!(value.is_object(), "one object"),
+            Ok(Answer::Error(error)) => {
+                shows_nothing(&error, data);
+                let kept = error.body().expect("something is kept").to_string();
+                assert!(serde_json::from_str::<Value>(&kept).is_ok_and(|kept| kept.is_object()));
+            }
+            Err(error) => {
+                assert_eq!(error.class(), RemoteClass::Protocol);
+                shows_nothing(&error, data);
+            }
+        }
+    }
+}

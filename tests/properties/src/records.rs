@@ -1,0 +1,280 @@
+//! Records in a storage engine, which anybody may have written who can write there.
+
+use std::sync::{Arc, LazyLock};
+
+use futures_executor::block_on;
+use keyway_core::{Plugins, Resources, SecretValue, plugins};
+use keyway_generic::GenericPlugin;
+use keyway_host::stores::Stores;
+use keyway_seal::KeyRing;
+use keyway_secrets::{
+    Cursor, EnvironmentName, ListQuery, NewEnvironment, NewSecret, Opening, SecretAddress, SecretChange,
+    SecretName, SecretStore, SecretStorePlugin as _, SecretStores, StoreError, StoreName,
+};
+use keyway_storage::{Batch, Expectation, KeyRange, Memory, Outcome, Storage};
+use serde_json::json;
+
+use super::silence::shows_nothing;
+use super::{ANOTHER_KEY, PUBLISHED_KEY};
+
+const PLUGINS: Plugins = plugins! { keyway_generic };
+
+pub(super) fn keys() -> KeyRing {
+    KeyRing::parse([PUBLISHED_KEY]).expect("a key")
+}
+
+/// All that lies on a storage engine.
+pub(super) type Records = Vec<(Vec<u8>, Vec<u8>)>;
+
+pub(super) fn records_of(storage: &dyn Storage) -> Records {
+    let page = block_on(storage.scan(&KeyRange::all(), None, 1000)).expect("a page");
+    assert!(!page.more, "there are few records");
+    page.entries.into_iter().map(|entry| (entry.key, entry.value)).collect()
+}
+
+/// A storage engine on which this lies.
+pub(super) fn storage_of(records: &Records) -> Arc<dyn Storage> {
+    let storage = Memory::new();
+    for (key, value) in records {
+        let batch = Batch::new().put(key.as_slice(), value.as_slice(), Expectation::Absent);
+        let put = block_on(storage.commit(batch)).expect("it is put");
+        assert!(matches!(put, Outcome::Committed(_)));
+    }
+    Arc::new(storage)
+}
+
+fn address() -> SecretAddress {
+    let environment = EnvironmentName::new("staging").expect("a name");
+    SecretAddress::in_environment(SecretName::new("db").expect("a name"), environment)
+}
+
+fn open(storage: &Arc<dyn Storage>, keys: KeyRing) -> Result<Arc<dyn SecretStore>, StoreError> {
+    let registry = PLUGINS.registry().expect("its plugin");
+    let metadata = registry.get::<SecretStores>("generic").expect("that plugin").metadata().clone();
+    let opening = Opening::new(StoreName::new("store").expect("a name"), metadata, keys)
+        .with_resources(Resources::new().with(Arc::clone(storage)));
+    GenericPlugin.open(&opening)
+}
+
+/// A store with one environment and one secret.
+static STORE: LazyLock<Records> = LazyLock::new(|| {
+    let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+    block_on(async {
+        let store = open(&storage, keys())?;
+        store.initialize().await?;
+        let address = address();
+        let name = address.environment.clone().expect("it is in one");
+        store.create_environment(NewEnvironment { name, external_url: None }).await?;
+        store.create(NewSecret::new(address.clone(), SecretValue::text("one"))).await?;
+        store.get(&address).await.map(drop)
+    })
+    .expect("a store");
+    records_of(&*storage)
+});
+
+/// The room of a store's record: what its key has behind the mark of the store.
+const ROOM_AT: usize = 16;
+const HEADER: u8 = 0;
+const COUNTERS: u8 = 1;
+const ENVIRONMENT: u8 = 2;
+const SECRET: u8 = 3;
+
+/// A record of the plugin `generic`. The first byte says of which kind and what of it the rest is: all that
+/// is stored, or what is sealed within it, under the store's own key.
+///
+/// A secret is read at its own address or not at all, in each way of asking the same, also after a change of
+/// keys; an error shows nothing of the record (decisions C4, C15).
+pub fn sealed_record(data: &[u8]) {
+    let Some((what, data)) = data.split_first() else { return };
+    let mut records = STORE.clone();
+    let mut cursor = None;
+    match what % 8 {
+        0 => {
+            // The letter of its kind and the key of the index stay.
+            let note = record(&mut records, HEADER);
+            *note = sealed_anew(note, 1 + 32, data);
+        }
+        1 => {
+            // The letter of its kind and the mark of the store stay.
+            let note = record(&mut records, ENVIRONMENT);
+            *note = sealed_anew(note, 1 + 8, data);
+        }
+        2 => *record(&mut records, HEADER) = data.to_vec(),
+        3 => {
+            // A young store has none yet.
+            let key = [&records[0].0[..ROOM_AT], &[COUNTERS]].concat();
+            records.retain(|(other, _)| *other != key);
+            records.push((key, data.to_vec()));
+        }
+        4 => *record(&mut records, ENVIRONMENT) = data.to_vec(),
+        5 => *record(&mut records, SECRET) = data.to_vec(),
+        6 => cursor = Some(Cursor::from_bytes(data)),
+        _ => {
+            let Some((length, data)) = data.split_first() else { return };
+            let stored = record(&mut records, SECRET);
+            *stored = secret_sealed_anew(stored, data.split_at(data.len().min((*length).into())));
+        }
+    }
+    ask(&storage_of(&records), cursor, data);
+}
+
+/// The store's record in this room.
+fn record(records: &mut Records, room: u8) -> &mut Vec<u8> {
+    let found = records.iter_mut().find(|(key, _)| key[ROOM_AT] == room);
+    &mut found.expect("such a record").1
+}
+
+/// Everything that can be asked of the store.
+fn ask(storage: &Arc<dyn Storage>, cursor: Option<Cursor>, data: &[u8]) {
+    let quiet = |error: StoreError| shows_nothing(&error, data);
+    let store = match open(storage, keys()) {
+        Ok(store) => store,
+        Err(error) => return quiet(error),
+    };
+    let address = address();
+    let mut query = ListQuery::all().with_values();
+    query.after = cursor;
+    let got = block_on(store.get(&address));
+    match block_on(store.list(&query)) {
+        Ok(page) => {
+            for listed in &page.secrets {
+                let value = listed.value.as_ref().expect("values were asked for");
+                assert_eq!(listed.header.address, address, "there is one secret");
+                let got = got.as_ref().expect("what is listed can be read");
+                assert!(got.value.same_as(value) && got.header == listed.header, "listed and read");
+            }
+        }
+        Err(error) => quiet(error),
+    }
+    if let Ok(got) = &got {
+        assert_eq!(got.header.address, address, "it is the one that was asked for");
+        let header = block_on(store.modify(&address, SecretChange::value(got.value.clone())));
+        match header {
+            Ok(header) => {
+                assert_eq!(
+                    (header.id, header.description),
+                    (got.header.id.clone(), got.header.description.clone())
+                );
+                let again = block_on(store.get(&address)).expect("what was written is read");
+                assert!(again.value.same_as(&got.value), "written and read");
+            }
+            Err(error) => quiet(error),
+        }
+    }
+    let new = KeyRing::parse([ANOTHER_KEY]).expect("a key");
+    let rotated = block_on(store.rotate(&new, &|_| {}));
+    match (&got, rotated) {
+        (Ok(got), Ok(())) => {
+            let moved = open(storage, new).expect("it opens with the new key");
+            let moved = block_on(moved.get(&address)).expect("what could be read can be read");
+            assert!(moved.value.same_as(&got.value), "a change of keys changes no value");
+        }
+        (_, Err(error)) => quiet(error),
+        (Err(_), Ok(())) => {}
+    }
+    for error in [
+        got.err(),
+        block_on(store.info()).err(),
+        block_on(store.written_by()).err(),
+        block_on(store.list_environments(None, 10)).err(),
+        block_on(store.initialize()).err(),
+        block_on(store.marked_for_delete()).err(),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        quiet(error);
+    }
+}
+
+/// `format | key id | token`, with the first bytes of what is sealed kept and `data` behind them.
+fn sealed_anew(note: &[u8], kept: usize, data: &[u8]) -> Vec<u8> {
+    let (beginning, token) = note.split_at(1 + 8);
+    let plaintext = keys().open(token).expect("our own");
+    let sealed = keys().seal(&[&plaintext[..kept], data].concat()).expect("it is sealed");
+    [beginning, sealed.as_bytes()].concat()
+}
+
+/// `format | key id | length | header token | value token`, with other fields and another value behind the
+/// letters of their kinds and the mark of the store. Both halves fit each other.
+fn secret_sealed_anew(stored: &[u8], (fields, value): (&[u8], &[u8])) -> Vec<u8> {
+    let (beginning, rest) = stored.split_at(1 + 8);
+    let (length, tokens) = rest.split_first_chunk().expect("a length");
+    let header = keys().open(&tokens[..u32::from_le_bytes(*length) as usize]).expect("our own");
+    let mark = &header[1..9];
+    let header = keys().seal(&[b"H", mark, fields].concat()).expect("it is sealed");
+    let tail = &header.as_bytes()[header.len() - 32..];
+    let value = keys().seal(&[b"V", mark, fields, tail, value].concat()).expect("it is sealed");
+    let length = u32::try_from(header.len()).expect("it is short").to_le_bytes();
+    [beginning, &length, header.as_bytes(), value.as_bytes()].concat()
+}
+
+/// A host that knows one store, and the place of its record.
+static HOST: LazyLock<Records> = LazyLock::new(|| {
+    let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+    run(async {
+        let stores = Stores::start(PLUGINS.registry()?, Arc::clone(&storage), keys()).await?;
+        stores.create(&StoreName::new("store")?, "generic", json!({}), &keys()).await?;
+        Ok::<_, Box<dyn std::error::Error>>(())
+    })
+    .expect("a host");
+    records_of(&*storage)
+});
+
+/// `kind | length | name | payload`, sealed: with another payload behind the name. `None` when it is another
+/// record.
+fn host_record_sealed_anew(sealed: &[u8], kind: u8, payload: &[u8]) -> Option<Vec<u8>> {
+    let plaintext = keys().open(sealed).ok()?;
+    let (length, _) = plaintext.strip_prefix(&[kind])?.split_first_chunk()?;
+    let name_ends = 1 + 4 + u32::from_le_bytes(*length) as usize;
+    let sealed = keys().seal(&[plaintext.get(..name_ends)?, payload].concat()).expect("it is sealed");
+    Some(sealed.into_bytes())
+}
+
+/// What a host remembers of a store, sealed with its own key.
+///
+/// A host starts, opens and goes on, or says why not and forgets nothing; an error shows nothing of the
+/// record (decision H2).
+pub fn host_store(data: &[u8]) {
+    const STORE: u8 = 1;
+    let mut records = HOST.clone();
+    let replaced = records.iter_mut().find_map(|(key, value)| {
+        *value = host_record_sealed_anew(value, STORE, data)?;
+        Some((key.clone(), value.clone()))
+    });
+    let (key, damaged) = replaced.expect("the record of the store");
+    let storage = storage_of(&records);
+    let name = StoreName::new("store").expect("a name");
+    run(async {
+        let registry = PLUGINS.registry().expect("its plugin");
+        let stores = match Stores::start(registry, Arc::clone(&storage), keys()).await {
+            Ok(stores) => stores,
+            Err(error) => return shows_nothing(&error, data),
+        };
+        let listed = stores.list().await;
+        if let Err(error) = stores.open(&name, &keys()).await {
+            shows_nothing(&error, data);
+        }
+        match stores.recover(&keys(), &|_| {}).await {
+            Ok(recovered) => {
+                assert!(listed.is_ok(), "who can recover can list");
+                for recovered in recovered {
+                    if let Err(error) = recovered.outcome {
+                        shows_nothing(&error, data);
+                    }
+                }
+            }
+            Err(error) => shows_nothing(&error, data),
+        }
+        if let Err(error) = listed {
+            shows_nothing(&error, data);
+            let now = storage.get(&key).await.expect("the engine works").expect("the record is there");
+            assert!(now.value == damaged, "a record that is refused stays");
+        }
+    });
+}
+
+/// Runs a future on a runtime of its own.
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+}

@@ -1,0 +1,66 @@
+//! Tokens, keys, key files.
+
+use std::str;
+
+use keyway_seal::{FileKeySource, Key, KeyRing};
+use secrecy::ExposeSecret as _;
+
+use super::PUBLISHED_KEY;
+use super::scratch::Scratch;
+use super::silence::shows_nothing;
+
+/// A Fernet token, and then the same bytes as a plaintext.
+///
+/// What opens is sealed anew and opens to the same; there is one spelling of a token; a token with one byte
+/// changed does not open (decision C8).
+pub fn fernet_token(data: &[u8]) {
+    let ring = KeyRing::parse([PUBLISHED_KEY]).expect("a key");
+    if let Ok(plaintext) = ring.open(data) {
+        ring.timestamp(data).expect("what opens has a time");
+        let again = ring.reseal(data).expect("what opens is sealed anew");
+        assert_eq!(*ring.open(again.as_bytes()).expect("a token"), *plaintext);
+    }
+    let iv = [data.len().to_le_bytes(), data.len().to_be_bytes()].concat();
+    let iv = iv.try_into().expect("two words are sixteen bytes on the systems that are fuzzed");
+    let mut token = ring.seal_with_iv(1_700_000_000, iv, data).into_bytes();
+    assert_eq!(token.len(), keyway_seal::token_len(data.len()));
+    assert_eq!(**ring.open(&token).expect("a token"), *data);
+    let place = data.iter().fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
+    let place = place % token.len();
+    token[place] = if token[place] == b'A' { b'B' } else { b'A' };
+    assert!(ring.open(&token).is_err(), "byte {place} was changed");
+}
+
+/// A Fernet key.
+///
+/// There is one spelling of a key: what is read is printed the same (decision C8).
+pub fn fernet_key(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let Ok(key) = Key::parse(text) else { return };
+    assert!(key.expose_text().expose_secret() == text, "a key has one spelling");
+    let ring = KeyRing::new([key]).expect("a ring");
+    assert!(!format!("{ring:?}").contains(text), "Debug shows no key");
+}
+
+/// A file of keys.
+///
+/// What is read are the keys of its lines, in order, and each by itself is read too; written again they are
+/// the same keys; an error shows nothing of a line (decision C8).
+pub fn key_file(data: &[u8]) {
+    let folder = Scratch::new();
+    let read = FileKeySource::new(folder.file("keys", data)).read();
+    let ring = match read {
+        Ok(ring) => ring,
+        Err(error) => return shows_nothing(&error, data),
+    };
+    let text = str::from_utf8(data).expect("what is read is text");
+    let is_key = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let keys: Vec<Key> =
+        text.lines().filter(is_key).map(|line| Key::parse(line).expect("a key in each line")).collect();
+    // A key that stands there twice is one key.
+    assert!(!keys.is_empty() && ring.ids().len() <= keys.len());
+    assert_eq!(ring.primary_id(), keys[0].id());
+    assert!(keys.iter().all(|key| ring.contains(key.id())));
+    let shown = format!("{ring:?}");
+    assert!(text.lines().filter(is_key).all(|line| !shown.contains(line)), "Debug shows no key");
+}

@@ -1,0 +1,214 @@
+//! Files of OpenSSH, and the keys that users send.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_executor::block_on;
+use keyway_core::Resources;
+use keyway_issuers::{
+    Context, CredentialRequest, IntentId, Issuer, IssuerError, IssuerPlugin as _, Issuers, Json, Opening,
+    Outcome, Parameters, Revocation, ServiceName, State, UserInfo, wire,
+};
+use keyway_ssh::{AuthorizedKeys, CertificateAuthorityKey, CertificateAuthorityPlugin};
+
+use super::scratch::Scratch;
+use super::silence::shows_nothing;
+
+/// A public key that nobody has the other half of.
+const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+/// The id of the request, which the state ends with.
+const INTENT: &str = "intent-1";
+/// The state of the credential.
+const STATE: &str = "KEYWAY_intent-1";
+
+/// What an issuer is told, with one of its files configured.
+fn context(issuer: &dyn Issuer, setting: &str, file: &Path) -> Context {
+    let path = Json::text(file.to_str().expect("the path is text"));
+    let description = block_on(issuer.describe()).expect("it describes itself");
+    let configuration = description.resolve_configuration([(setting, &path)]).expect("a path");
+    Context::new(UserInfo::new("https://issuer.example.com", "joe"))
+        .with_configuration(configuration)
+        .with_intent(IntentId::new(INTENT).expect("an id"))
+}
+
+fn request(issuer: &dyn Issuer, context: &Context, key: &str) -> Result<State, IssuerError> {
+    let parameters = Parameters::new().with("pub_key", key);
+    let request = CredentialRequest::new(context.clone()).with_parameters(parameters);
+    match block_on(issuer.request(&request))? {
+        Outcome::Issued(credential) => Ok(credential.state),
+        Outcome::LoginRequired(_) => panic!("it asks for no login"),
+    }
+}
+
+fn revoke(issuer: &dyn Issuer, context: &Context) -> Result<(), IssuerError> {
+    block_on(issuer.revoke(&Revocation::new(context.clone(), State::new(STATE))))
+}
+
+/// An `authorized_keys` file that others have written.
+///
+/// A key that is added and taken away again leaves all lines of others as they are, byte for byte and in order;
+/// doing either a second time changes nothing.
+pub fn authorized_keys(data: &[u8]) {
+    let folder = Scratch::new();
+    let path = folder.file("authorized_keys", data);
+    let read = || fs::read(&path).expect("the file is there");
+    let context = context(&AuthorizedKeys, "authorized_keys_file", &path);
+
+    let state = request(&AuthorizedKeys, &context, PUBLIC_KEY).expect("a key is added");
+    assert_eq!(state.as_str(), STATE);
+    let added = read();
+    let line = format!("{PUBLIC_KEY} {STATE}");
+    assert_eq!(lines(&added).filter(|found| *found == line.as_bytes()).count(), 1, "its line is there");
+    assert_eq!(others(&added), others(data), "other lines stay");
+    request(&AuthorizedKeys, &context, PUBLIC_KEY).expect("the same again");
+    assert!(read() == added, "and changes nothing");
+
+    revoke(&AuthorizedKeys, &context).expect("it is taken away");
+    let left = read();
+    assert!(lines(&left).all(|found| found != line.as_bytes()), "its line is gone");
+    assert_eq!(others(&left), others(data), "other lines stay");
+    if !data.windows(STATE.len()).any(|window| window == STATE.as_bytes()) {
+        assert!(left == data || left == [data, b"\n"].concat(), "the file is as it was");
+    }
+    revoke(&AuthorizedKeys, &context).expect("the same again");
+    assert!(read() == left, "and changes nothing");
+}
+
+fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    content.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+}
+
+/// The lines that cannot be ours.
+fn others(content: &[u8]) -> Vec<&[u8]> {
+    let is_other = |line: &&[u8]| !line.windows(STATE.len()).any(|window| window == STATE.as_bytes());
+    lines(content).filter(is_other).collect()
+}
+
+/// What a user sends as a public key.
+///
+/// What is taken becomes one line of type, key and state, with the very key that was sent, and nothing else
+/// gets into the file; what is refused is no line, and is not repeated in any message.
+pub fn public_key(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let folder = Scratch::new();
+    let path = folder.path().join("authorized_keys");
+    let context = context(&AuthorizedKeys, "authorized_keys_file", &path);
+    match request(&AuthorizedKeys, &context, text) {
+        Ok(_) => {
+            let line = fs::read_to_string(&path).expect("the file is there");
+            let fields: Vec<_> = line.strip_suffix('\n').expect("a line").split(' ').collect();
+            let [kind, key, STATE] = fields[..] else { panic!("{} fields", fields.len()) };
+            let mut sent = text.split_ascii_whitespace();
+            assert_eq!(
+                (sent.next(), sent.next()),
+                (Some(kind), Some(key)),
+                "what was sent is what is let in"
+            );
+            let blob = wire::base64::decode(key.as_bytes()).expect("base64");
+            let (length, named) = blob.split_first_chunk().expect("a length");
+            let length = usize::try_from(u32::from_be_bytes(*length)).expect("small");
+            assert_eq!(named.get(..length), Some(kind.as_bytes()), "the key is of the type that it says");
+        }
+        Err(error) => {
+            assert!(matches!(error, IssuerError::Refused { .. }), "{error}");
+            shows_nothing(&error, data);
+            assert!(!path.exists(), "nobody is let in");
+        }
+    }
+}
+
+/// A key revocation list that others have written.
+///
+/// Revoking adds to it and takes nothing away; doing it a second time changes nothing; a list that is refused
+/// stays as it is, byte for byte.
+pub fn revocation_list(data: &[u8]) {
+    let issuer = authority(None);
+    let folder = Scratch::new();
+    let path = folder.file("krl", data);
+    let read = || fs::read(&path).expect("the file is there");
+    let context = context(&*issuer, "krl_file", &path);
+    if let Err(error) = revoke(&*issuer, &context) {
+        shows_nothing(&error, data);
+        assert!(read() == data, "a list that is refused stays");
+        return;
+    }
+    let revoked = read();
+    revoke(&*issuer, &context).expect("the same again");
+    assert!(read() == revoked, "and changes nothing");
+    if revoked == data {
+        assert!(data.windows(STATE.len()).any(|window| window == STATE.as_bytes()), "it was revoked before");
+        return;
+    }
+    let (before, after) = (List::read(data), List::read(&revoked));
+    assert_eq!((before.flags, before.texts), (after.flags, after.texts));
+    assert_eq!(after.version, before.version.saturating_add(1));
+    assert!(after.sections.len() >= before.sections.len());
+    let mut grown = after.sections.len() - before.sections.len();
+    for (one, other) in before.sections.iter().zip(&after.sections) {
+        if one != other {
+            grown += 1;
+            assert!(one.0 == 1 && other.0 == 1 && other.1.len() > one.1.len(), "only certificates are added");
+        }
+    }
+    assert_eq!(grown, 1, "one section is new or longer");
+}
+
+/// A key revocation list, read as `PROTOCOL.krl` says, down to its sections.
+struct List<'a> {
+    version: u64,
+    flags: &'a [u8],
+    texts: [&'a [u8]; 2],
+    sections: Vec<(u8, &'a [u8])>,
+}
+
+impl<'a> List<'a> {
+    fn read(bytes: &'a [u8]) -> Self {
+        let string = |rest: &mut &'a [u8]| {
+            let (length, behind) = rest.split_first_chunk().expect("a length");
+            let (string, behind) = behind.split_at(u32::from_be_bytes(*length).try_into().expect("small"));
+            *rest = behind;
+            string
+        };
+        let version = u64::from_be_bytes(bytes[12..20].try_into().expect("eight bytes"));
+        let mut rest = &bytes[36..];
+        let texts = [string(&mut rest), string(&mut rest)];
+        let mut sections = Vec::new();
+        while let Some((kind, behind)) = rest.split_first() {
+            rest = behind;
+            sections.push((*kind, string(&mut rest)));
+        }
+        Self { version, flags: &bytes[28..36], texts, sections }
+    }
+}
+
+/// The file of an authority's key.
+///
+/// What is taken shows nothing of itself, and signs certificates or says why not; what is refused is not
+/// shown.
+pub fn authority_key(data: &[u8]) {
+    let key = match CertificateAuthorityKey::from_openssh(data) {
+        Ok(key) => key,
+        Err(error) => return shows_nothing(&error, data),
+    };
+    let shown = format!("{key:?}");
+    let is_base64 = |line: &&str| line.len() > 40 && !line.contains(' ');
+    let text = String::from_utf8_lossy(data);
+    assert!(text.lines().filter(is_base64).all(|line| !shown.contains(line)), "Debug shows no key");
+    let issuer = authority(Some(key.clone()));
+    let folder = Scratch::new();
+    let context = context(&*issuer, "krl_file", &folder.path().join("krl"));
+    match request(&*issuer, &context, PUBLIC_KEY) {
+        Ok(state) => assert_eq!(state.as_str(), STATE),
+        Err(error) => shows_nothing(&error, data),
+    }
+}
+
+/// The issuer of certificates.
+fn authority(key: Option<CertificateAuthorityKey>) -> Arc<dyn Issuer> {
+    let registry = keyway_core::plugins! { keyway_ssh }.registry().expect("its plugins");
+    let metadata = registry.get::<Issuers>("ssh-ca").expect("that plugin").metadata().clone();
+    let resources = key.into_iter().fold(Resources::new(), Resources::with);
+    let opening = Opening::new(ServiceName::new("door").expect("a name"), metadata).with_resources(resources);
+    CertificateAuthorityPlugin.open(&opening).expect("it opens")
+}

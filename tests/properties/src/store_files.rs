@@ -1,0 +1,126 @@
+//! Files of Convection's Generic and PassDB plugins.
+
+use std::sync::LazyLock;
+use std::{fs, str};
+
+use futures_executor::block_on;
+use keyway_convection::format;
+use keyway_core::{PluginMetadata, Registry, SecretValue, Structured, plugins};
+use keyway_seal::KeyRing;
+use keyway_secrets::{
+    Configure, ListQuery, NewSecret, Opening, Recipe, SecretAddress, SecretName, SecretStore, SecretStores,
+    StoreName,
+};
+use serde_json::json;
+
+use super::scratch::Scratch;
+use super::silence::shows_nothing;
+use super::{ANOTHER_KEY, PUBLISHED_KEY};
+
+/// The text inside a store file of the Convection plugin.
+///
+/// What is read can be written; what is written is read as the same, down to the last byte when it is written
+/// once more; an error points into the text.
+pub fn store_document(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let document = match format::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let lines = text.lines().count() + 1;
+            assert!((1..=lines).contains(&error.line()), "line {} of {lines}", error.line());
+            return;
+        }
+    };
+    let printed = format::print(&document, &CONVECTION).expect("what was read can be written");
+    let again = format::parse(&printed).expect("what was written is read");
+    let once_more = format::print(&again, &CONVECTION).expect("it was written before");
+    assert!(*once_more == *printed, "writing is stable");
+    for (what, one, other) in [
+        ("secrets", again.secrets, document.secrets),
+        ("settings", again.settings, document.settings),
+        ("unknown sections", again.other, document.other),
+    ] {
+        assert!(Structured::Table(one).same_as(&Structured::Table(other)), "the {what} are the same");
+    }
+    assert_eq!((again.reads, again.writes), (document.reads, document.writes));
+    assert_eq!(again.written_by.version, document.written_by.version);
+}
+
+/// A whole store file: the first byte says of which plugin, the rest is the text inside.
+///
+/// Whatever can be read in it is the same after a change, after a change of keys, and in each way of asking; a
+/// file that is refused stays as it is; no error shows anything of the text.
+pub fn store_file(data: &[u8]) {
+    let Some((plugin, text)) = data.split_first() else { return };
+    let keys = KeyRing::parse([PUBLISHED_KEY]).expect("a key");
+    let folder = Scratch::new();
+    let sealed = keys.seal(text).expect("it is sealed");
+    let path = folder.file("store", sealed.as_bytes());
+    let id = ["convection-generic", "convection-passdb"][usize::from(plugin % 2)];
+    let open = |keys: &KeyRing| {
+        let plugin = REGISTRY.get::<SecretStores>(id).expect("that plugin");
+        let name = StoreName::new("store").expect("a name");
+        let opening = Opening::new(name, plugin.metadata().clone(), keys.clone())
+            .with_configuration(json!({ "path": &path }));
+        plugin.open(&opening).expect("it opens")
+    };
+    let store = open(&keys);
+    let listed = match block_on(store.list(&everything())) {
+        Ok(listed) => listed.secrets,
+        Err(error) => {
+            shows_nothing(&error, text);
+            let now = fs::read(&path).expect("the file is there");
+            assert!(keys.open(&now).is_ok_and(|now| *now == *text), "a file that is refused stays");
+            return;
+        }
+    };
+    let same_as_listed = |store: &dyn SecretStore| {
+        for secret in &listed {
+            let address = &secret.header.address;
+            let got = block_on(store.get(address)).expect("what is listed can be read");
+            let value = secret.value.as_ref().expect("values were asked for");
+            assert!(got.value.same_as(value), "listed and read");
+        }
+    };
+    same_as_listed(&*store);
+    let ours = SecretAddress::shared(SecretName::new("a secret of ours").expect("a name"));
+    let made = block_on(store.create(NewSecret::new(ours.clone(), SecretValue::text("one"))));
+    if let Err(error) = &made {
+        shows_nothing(error, text);
+    }
+    same_as_listed(&*store);
+    if made.is_ok() {
+        assert_eq!(block_on(store.get(&ours)).expect("it was made").value.expose_text(), Some("one"));
+        block_on(store.destroy(&ours, None)).expect("it goes again");
+    }
+    for error in [
+        block_on(store.configure(Configure::Read)).err(),
+        block_on(store.info()).err(),
+        block_on(store.written_by()).err(),
+        block_on(store.create(NewSecret::generated(ours.clone(), Recipe::new()))).err(),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        shows_nothing(&error, text);
+    }
+    let new = KeyRing::parse([ANOTHER_KEY]).expect("a key");
+    match block_on(store.rotate(&new, &|_| {})) {
+        Ok(()) => same_as_listed(&*open(&new)),
+        Err(error) => shows_nothing(&error, text),
+    }
+}
+
+/// All secrets with their values, on one page.
+fn everything() -> ListQuery {
+    ListQuery::all().with_values().limit(usize::MAX)
+}
+
+/// The plugins of Convection's files.
+static REGISTRY: LazyLock<Registry> =
+    LazyLock::new(|| plugins! { keyway_convection }.registry().expect("its plugins"));
+
+/// The metadata of the plugin for secrets of any kind.
+static CONVECTION: LazyLock<PluginMetadata> = LazyLock::new(|| {
+    REGISTRY.get::<SecretStores>("convection-generic").expect("that plugin").metadata().clone()
+});
