@@ -27,7 +27,7 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     const { assert!(N <= DRAWN, "more than is drawn at a time") };
     // A thread that is ending has no supply any more.
     SUPPLY
-        .try_with(|supply| supply.borrow_mut().take(std::process::id(), |bytes| getrandom::fill(bytes)))
+        .try_with(|supply| supply.borrow_mut().take(std::process::id(), getrandom::fill))
         .unwrap_or_else(|_| {
             let mut bytes = [0; N];
             getrandom::fill(&mut bytes).map(|()| bytes)
