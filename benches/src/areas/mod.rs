@@ -44,7 +44,8 @@ pub const AREAS: &[Area] = &[
 
 /// The wire of issuers, and the engine that runs them.
 fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, Trouble> {
-    let mut rows = issuers::run(area)?;
-    rows.extend(grants::run(area)?);
+    // First, in a fresh process: behind the other rows the same takes a third longer.
+    let mut rows = grants::run(area)?;
+    rows.extend(issuers::run(area)?);
     Ok(rows)
 }

@@ -26,12 +26,12 @@ thread_local! {
 pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     const { assert!(N <= DRAWN, "more than is drawn at a time") };
     // A thread that is ending has no supply any more.
-    SUPPLY
-        .try_with(|supply| supply.borrow_mut().take(std::process::id(), getrandom::fill))
-        .unwrap_or_else(|_| {
+    SUPPLY.try_with(|supply| supply.borrow_mut().take(std::process::id(), getrandom::fill)).unwrap_or_else(
+        |_| {
             let mut bytes = [0; N];
             getrandom::fill(&mut bytes).map(|()| bytes)
-        })
+        },
+    )
 }
 
 /// What was drawn and is not handed out yet.

@@ -139,7 +139,7 @@ impl Grants {
                 Err(error) => error,
             };
             let wait = retries.wait(failures, error.kind().retry_after(), jitter());
-            if failures >= retries.attempts || begun.elapsed() + wait > retries.within {
+            if failures >= retries.attempts || begun.elapsed().saturating_add(wait) > retries.within {
                 warn!(grant = %entry.id, error = %error.detail(), "a credential that nobody has could not be revoked");
                 break;
             }

@@ -56,14 +56,19 @@ pub(super) struct Inner {
     pub(super) sightings: Mutex<Sightings>,
 }
 
-/// A grant that this run works on; dropping it says that it does no longer.
+/// A grant that this run works on; dropping the last clone says that it does no longer. A call of the
+/// plugin that makes a credential holds one until it has ended, also when nobody waits for it any more:
+/// what became of the request cannot be asked before.
+#[derive(Clone, Debug)]
+pub(super) struct InHand(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Held>);
+
 #[derive(Debug)]
-pub(super) struct InHand {
+struct Held {
     inner: Arc<Inner>,
     id: GrantId,
 }
 
-impl Drop for InHand {
+impl Drop for Held {
     fn drop(&mut self) {
         self.inner.in_hand.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
@@ -109,8 +114,8 @@ impl Grants {
             Intent::New(begun, resumed) => (begun, resumed),
             Intent::Granted(id) => return Ok(GrantOutcome::Repeated(id)),
         };
-        let (_in_hand, entry) = *begun;
-        self.ask(running, &ready, entry, request, resumed).await
+        let (in_hand, entry) = *begun;
+        self.ask(running, &ready, in_hand, entry, request, resumed).await
     }
 
     async fn begin(
@@ -136,7 +141,8 @@ impl Grants {
         {
             return self.resume(running, in_hand, entry).await;
         }
-        match inner.ledger.begin(id, &Owner::of(&request.context), record, running.service.limit).await? {
+        let owner = Owner::of(&request.context)?;
+        match inner.ledger.begin(id, &owner, record, running.service.limit).await? {
             Begun::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)), false)),
             Begun::Refused(refusal) => Err(refusal.into()),
             // Another host was asked the same at the same time.
@@ -169,6 +175,7 @@ impl Grants {
         &self,
         running: &RunningService,
         ready: &Ready,
+        in_hand: InHand,
         entry: Entry,
         mut request: CredentialRequest,
         resumed: bool,
@@ -185,7 +192,7 @@ impl Grants {
         // Shared, because a credential that is discarded is revoked in the same context.
         let request = Arc::new(request);
         let asked = &request.context;
-        match issuer.request(Arc::clone(&request)).await {
+        match issuer.request(Arc::clone(&request), in_hand.clone()).await {
             Ok(Outcome::Issued(made)) => self.store(running, entry, made, asked).await,
             Ok(Outcome::LoginRequired(login)) => {
                 if !resumed {
@@ -365,7 +372,7 @@ impl Grants {
 
     pub(super) fn take_in_hand(&self, id: GrantId) -> Option<InHand> {
         let fresh = self.inner.in_hand.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        fresh.then(|| InHand { inner: Arc::clone(&self.inner), id })
+        fresh.then(|| InHand(Arc::new(Held { inner: Arc::clone(&self.inner), id })))
     }
 
     /// Persists what `event` does to the grant, if nobody changed it since it was read.

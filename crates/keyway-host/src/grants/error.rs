@@ -139,6 +139,9 @@ impl GrantsError {
                 Refusal::NotAllowed => "You are not allowed to use this service.",
                 Refusal::Disabled => "The service is disabled. Please contact the administrator.",
                 Refusal::Parameters(_) => "The parameters of the request do not fit. Please check them.",
+                Refusal::Claims => {
+                    "What your login says about you cannot be kept. Please contact the administrator."
+                }
                 Refusal::LimitReached { .. } => {
                     "You have reached the limit of credentials for this service. Please revoke one first."
                 }
@@ -171,7 +174,7 @@ impl PluginError for GrantsError {
                 Refusal::NoService | Refusal::NoGrant => ErrorKind::NotFound,
                 Refusal::NotAllowed => ErrorKind::Denied,
                 Refusal::Disabled => ErrorKind::Unavailable { retry_after: None },
-                Refusal::Parameters(_) => ErrorKind::Invalid,
+                Refusal::Parameters(_) | Refusal::Claims => ErrorKind::Invalid,
                 Refusal::Granted => ErrorKind::AlreadyExists,
                 Refusal::Undecided => ErrorKind::Indeterminate,
                 Refusal::LimitReached { .. }

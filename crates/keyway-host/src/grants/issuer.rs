@@ -54,8 +54,16 @@ impl GuardedIssuer {
         self.call(Action::Parameter, work).await
     }
 
-    pub(super) async fn request(&self, request: Arc<CredentialRequest>) -> Result<Outcome, IssuerError> {
-        let work = |issuer: Arc<dyn Issuer>| async move { issuer.request(&request).await };
+    /// `held` is held until the plugin has ended, also when nobody waits for its answer any more.
+    pub(super) async fn request(
+        &self,
+        request: Arc<CredentialRequest>,
+        held: impl Send + 'static,
+    ) -> Result<Outcome, IssuerError> {
+        let work = |issuer: Arc<dyn Issuer>| async move {
+            let _held = held;
+            issuer.request(&request).await
+        };
         self.call(Action::Request, work).await
     }
 

@@ -150,6 +150,11 @@ pub enum Event {
         /// When to try again by itself; `None` when that was tried often enough.
         retry_at: Option<Timestamp>,
     },
+    /// What is due cannot be taken up: its service is gone, or its plugin cannot be used.
+    Postponed {
+        /// When to look again, so that it does not stand before all the rest for ever.
+        until: Timestamp,
+    },
     /// A worker takes up what is due.
     Claim {
         /// The worker.
@@ -216,6 +221,9 @@ pub enum Refusal {
     /// The parameters fit none of the plugin's sets (gate, 3).
     #[error("the parameters of the request do not fit: {0}")]
     Parameters(Violation),
+    /// What the login said about the user cannot be kept.
+    #[error("the claims of the user cannot be stored: too many arrays and objects lie in each other")]
+    Claims,
     /// The user has as many credentials as the service allows (gate, 4).
     #[error("the limit of {limit} credentials for each user is reached: revoke one first")]
     LimitReached {
@@ -377,6 +385,9 @@ fn step_existing(state: &GrantState, event: Event) -> Result<Step, Refusal> {
             lease: None,
             ..state.clone()
         }),
+        (Intended | Revoking, Event::Postponed { until }) => {
+            keep(GrantState { next: Some(until), lease: None, ..state.clone() })
+        }
         (Intended, Event::Claim { lease, reconciles: true, .. }) => Ok(Step {
             state: Some(GrantState { lease: Some(lease), next: None, ..state.clone() }),
             effect: Effect::Reconcile,
@@ -414,9 +425,12 @@ impl GrantState {
 
     fn refusal(&self, event: &Event) -> Refusal {
         match (self.phase, event) {
-            (_, Event::Claim { .. } | Event::Decide { decision: Decision::Made(_), .. }) => {
-                Refusal::NothingToDo
-            }
+            (
+                _,
+                Event::Claim { .. }
+                | Event::Postponed { .. }
+                | Event::Decide { decision: Decision::Made(_), .. },
+            ) => Refusal::NothingToDo,
             (Phase::Intended, _) => Refusal::InFlight,
             (Phase::Granted, _) => Refusal::Granted,
             (Phase::Revoking, _) => Refusal::BeingRevoked,

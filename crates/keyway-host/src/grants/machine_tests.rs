@@ -39,6 +39,7 @@ enum Act {
     Resume,
     Revoke,
     Claim,
+    Postpone,
     DecideTruthfully,
     OrphanSeen,
 }
@@ -79,6 +80,7 @@ impl Life {
             Act::Resume => self.step(Event::Resume { now, lease, idempotent: self.idempotent }),
             Act::Revoke => self.step(Event::Revoke { now, lease }),
             Act::Claim => self.step(Event::Claim { lease, now, reconciles }),
+            Act::Postpone => self.step(Event::Postponed { until: now }),
             Act::OrphanSeen => self.step(Event::OrphanSeen),
             Act::DecideTruthfully => {
                 let decision = match self.made.keys().next() {
@@ -184,6 +186,7 @@ fn any_act() -> impl Strategy<Value = (Act, Answer)> {
         Act::Resume,
         Act::Revoke,
         Act::Claim,
+        Act::Postpone,
         Act::DecideTruthfully,
         Act::OrphanSeen,
     ]);

@@ -6,6 +6,7 @@ use keyway_core::Wiped;
 use keyway_issuers::{Context, Json, Reader, UserId, UserInfo};
 
 use super::fields::{Bytes, put_text};
+use super::machine::Refusal;
 use crate::sealed_records::{RecordError, corrupt};
 
 /// The schema that this version writes and reads. No [record](super::record) has the same, so that one
@@ -22,14 +23,25 @@ pub(super) struct Owner {
     claims: Wiped<String>,
 }
 
+/// Reads what was written here, however long it is.
+const READER: Reader = Reader { max_bytes: usize::MAX, ..Reader::STRICT };
+
 impl Owner {
-    pub(super) fn of(asked: &Context) -> Self {
-        Self { user: asked.user.clone(), claims: asked.user_info.to_ascii() }
+    /// # Errors
+    /// [`Refusal::Claims`] when they could not be read again.
+    pub(super) fn of(asked: &Context) -> Result<Self, Refusal> {
+        let claims = asked.user_info.to_ascii();
+        let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+        // Only then can it be too deep, and reading costs as much as a seal.
+        if opened > READER.max_depth && READER.read(claims.as_bytes()).is_err() {
+            return Err(Refusal::Claims);
+        }
+        Ok(Self { user: asked.user.clone(), claims })
     }
 
     /// What the plugin is told about the user when nobody is there to say more.
     pub(super) fn context(&self) -> Result<Context, RecordError> {
-        let claims = match Reader::STRICT.read(self.claims.as_bytes()) {
+        let claims = match READER.read(self.claims.as_bytes()) {
             Ok(Json::Object(claims)) => UserInfo::from_claims(claims),
             _ => None,
         };
@@ -80,7 +92,7 @@ mod tests {
             cut: prop::sample::Index,
         ) {
             let asked = Context::new(UserInfo::new("https://issuer.example.com", subject).with("name", claim));
-            let owner = Owner::of(&asked);
+            let owner = Owner::of(&asked).unwrap();
             let mut bytes = Vec::new();
             owner.write(&mut bytes).unwrap();
             prop_assert_eq!(bytes.len(), owner.room());

@@ -1,6 +1,6 @@
 //! Going on with what was cut short, and trying again what failed.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keyway_core::{PluginError, Timestamp};
 use keyway_issuers::{IntendedEffect, Reconciled, Reconciliation, State, UserId};
@@ -21,6 +21,8 @@ use crate::sealed_records::RecordError;
 
 /// How many grants a worker takes up in one call.
 const BATCH: usize = 128;
+/// After what time a grant is looked at again whose service is gone or disabled.
+const POSTPONED: Duration = Duration::from_secs(600);
 /// How many plugins a worker asks at a time, so that one that hangs holds up no other.
 const AT_A_TIME: usize = 8;
 
@@ -185,10 +187,20 @@ impl Grants {
     }
 
     async fn take_up(&self, entry: Entry, owner: &Owner, now: Timestamp) -> Result<WorkOutcome, GrantsError> {
-        let running = self.inner.services.get(&entry.record.service).ok_or(Refusal::NoService)?;
-        if running.issuer.is_none() || running.ready().configuration.is_none() {
-            return Err(Refusal::Disabled.into());
-        }
+        let running = match self.inner.services.get(&entry.record.service) {
+            None => Err(Refusal::NoService),
+            Some(running) if running.issuer.is_none() || running.ready().configuration.is_none() => {
+                Err(Refusal::Disabled)
+            }
+            Some(running) => Ok(running),
+        };
+        let running = match running {
+            Ok(running) => running,
+            Err(refusal) => {
+                self.advance(entry, Event::Postponed { until: now.plus(POSTPONED) }).await?;
+                return Err(refusal.into());
+            }
+        };
         let reconciles = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().reconciles);
         let claim = Event::Claim { lease: self.lease(now), now, reconciles };
         let Changed::Stored(entry) = self.advance(entry, claim).await? else {

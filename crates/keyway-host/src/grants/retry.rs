@@ -65,12 +65,12 @@ impl Retries {
     /// How long to wait after so many failures, this one counted.
     ///
     /// `retry_after` is what the plugin asked for: never earlier. `jitter` from 0 to 255
-    /// adds up to half of the wait.
+    /// adds up to half of the wait. Never more than the longest `Duration`.
     pub fn wait(&self, failures: u32, retry_after: Option<Duration>, jitter: u8) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
         let wait = wait.max(retry_after.unwrap_or_default());
-        wait.saturating_add(wait / 2 * u32::from(jitter) / 255)
+        wait.saturating_add((wait / 2).saturating_mul(u32::from(jitter)) / 255)
     }
 
     /// When to try again after so many failures, this one counted; `None` when it was tried
@@ -105,6 +105,13 @@ mod tests {
             prop_assert!(wait >= plain && wait <= plain + plain / 2);
             prop_assert!(plain >= retries.first && plain >= asked.unwrap_or_default());
             prop_assert!(plain <= retries.longest.max(asked.unwrap_or_default()));
+        }
+    }
+
+    #[test]
+    fn a_plugin_may_ask_for_any_wait() {
+        for jitter in [0, 1, 255] {
+            assert_eq!(Retries::default().wait(1, Some(Duration::MAX), jitter), Duration::MAX);
         }
     }
 

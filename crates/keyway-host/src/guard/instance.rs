@@ -7,10 +7,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use keyway_core::PluginError;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
+use super::abandoned::Abandoned;
 use super::contained::{Contained, Panicked, contain};
 use super::running::{NoRuntime, Running};
 
@@ -77,25 +77,20 @@ impl From<NoRuntime> for Mishap {
 /// A plugin's instance, and what it takes to make it anew.
 pub(crate) struct Guard<M: Make> {
     state: Mutex<State<M>>,
+    abandoned: Arc<Abandoned>,
 }
 
 struct State<M: Make> {
     maker: M,
     instance: Arc<M::Instance>,
-    hung: Option<Hung>,
-}
-
-/// A call that did not come back.
-struct Hung {
-    operation: &'static str,
-    task: AbortHandle,
 }
 
 impl<M: Make> Guard<M> {
     /// Makes the first instance; `Ok(Err(...))` when the plugin refuses.
     pub(crate) fn open(maker: M) -> Result<Result<Self, M::Error>, Panicked> {
         let made = contain(|| maker.make())?;
-        Ok(made.map(|instance| Self { state: Mutex::new(State { maker, instance, hung: None }) }))
+        Ok(made
+            .map(|instance| Self { state: Mutex::new(State { maker, instance }), abandoned: Arc::default() }))
     }
 
     /// Looks at, or changes, what instances are made with.
@@ -105,7 +100,7 @@ impl<M: Make> Guard<M> {
 
     /// Whether a call hangs, so that the plugin is not called at present.
     pub(crate) fn is_quarantined(&self) -> bool {
-        self.state().hung.as_ref().is_some_and(|hung| !hung.task.is_finished())
+        self.abandoned.hung().is_some()
     }
 
     /// Calls a function of the plugin that does no work and does not block.
@@ -145,7 +140,8 @@ impl<M: Make> Guard<M> {
                 Err(_) => Err(Mishap::TimedOut),
             };
         }
-        let mut running = Running::start(allowed.blocking, async move { work(instance).await })?;
+        let work = async move { work(instance).await };
+        let mut running = self.start(operation, allowed.deadline, allowed.blocking, work)?;
         match timeout(allowed.deadline, running.answer()).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
@@ -158,15 +154,25 @@ impl<M: Make> Guard<M> {
 
     /// The instance, unless a call of it hangs.
     pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, Mishap> {
-        let mut state = self.state();
-        if let Some(hung) = &state.hung {
-            if !hung.task.is_finished() {
-                return Err(Mishap::Hung(hung.operation));
-            }
-            warn!(operation, hung = hung.operation, "a plugin's call came back late; it is called again");
-            state.hung = None;
+        if self.abandoned.forget_ended() {
+            warn!(operation, "a plugin's call came back late");
         }
-        Ok(Arc::clone(&state.instance))
+        match self.abandoned.hung() {
+            Some(hung) => Err(Mishap::Hung(hung)),
+            None => Ok(Arc::clone(&self.state().instance)),
+        }
+    }
+
+    /// Starts a call on a task of its own. If nobody waits for it any more, it counts as hanging when
+    /// it runs for longer than `deadline`.
+    pub(crate) fn start<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        deadline: Duration,
+        blocking: bool,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<Running<T>, NoRuntime> {
+        Running::start(Arc::clone(&self.abandoned), operation, deadline, blocking, work)
     }
 
     /// After a panic nobody knows what state the instance is in: it is dropped and made
@@ -195,8 +201,8 @@ impl<M: Make> Guard<M> {
         running.cancel();
         if timeout(GRACE, running.ended()).await.is_err() {
             warn!(operation, "a plugin hangs; it is quarantined until the call comes back");
-            self.state().hung = Some(Hung { operation, task: running.abort_handle() });
         }
+        // Dropped, it is among the abandoned, and overdue.
     }
 
     // No code of the plugin's runs while the lock is held, except when an instance is made

@@ -1,6 +1,7 @@
 //! What stands between the engines and plugins of every kind: a deadline, contained panics,
 //! quarantine of what hangs (decisions R1 and R4).
 
+mod abandoned;
 mod contained;
 mod instance;
 mod running;

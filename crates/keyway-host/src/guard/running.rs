@@ -1,27 +1,39 @@
 //! One call of a plugin on a task of its own.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor, TryCurrentError};
 use tokio::sync::oneshot;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use super::abandoned::{Abandoned, Call};
 use super::contained::Panicked;
 
 /// There is no tokio runtime to run a call on.
 #[derive(Debug)]
 pub(crate) struct NoRuntime(pub(crate) TryCurrentError);
 
-/// A call on a task of its own. Dropping it cancels the call.
+/// A call on a task of its own. Dropping it cancels the call; what does not end by that is among the
+/// [`Abandoned`].
 pub(crate) struct Running<T> {
     task: JoinHandle<Option<T>>,
     cancel: Option<oneshot::Sender<()>>,
     ended: bool,
+    operation: &'static str,
+    /// `None` is never.
+    overdue: Option<Instant>,
+    abandoned: Arc<Abandoned>,
 }
 
 impl<T: Send + 'static> Running<T> {
-    pub(crate) fn start(
+    pub(super) fn start(
+        abandoned: Arc<Abandoned>,
+        operation: &'static str,
+        deadline: Duration,
         blocking: bool,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<Self, NoRuntime> {
@@ -34,7 +46,8 @@ impl<T: Send + 'static> Running<T> {
         } else {
             runtime.spawn(work)
         };
-        Ok(Self { task, cancel: Some(cancel), ended: false })
+        let overdue = Instant::now().checked_add(deadline);
+        Ok(Self { task, cancel: Some(cancel), ended: false, operation, overdue, abandoned })
     }
 
     /// The answer. Cancel safe: it can be asked for again.
@@ -59,15 +72,15 @@ impl<T: Send + 'static> Running<T> {
             self.ended = true;
         }
     }
-
-    pub(super) fn abort_handle(&self) -> AbortHandle {
-        self.task.abort_handle()
-    }
 }
 
 impl<T> Drop for Running<T> {
     fn drop(&mut self) {
         self.task.abort();
+        if !self.ended && !self.task.is_finished() {
+            let task = self.task.abort_handle();
+            self.abandoned.add(Call { operation: self.operation, task, overdue: self.overdue });
+        }
     }
 }
 

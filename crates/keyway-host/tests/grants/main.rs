@@ -1,9 +1,11 @@
 //! The grant engine: what users get, what is stored, and what is left after faults, races and
 //! crashes.
 
+mod backlog;
 mod crashes;
 mod faults;
 mod gate;
+mod late;
 mod life;
 mod races;
 mod world;

@@ -132,6 +132,17 @@ impl Guard {
         self.guard.instance(operation).map_err(|mishap| self.error(operation, mishap))
     }
 
+    /// Starts an operation of the plugin that is not held to the ordinary deadline.
+    pub(super) fn start<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        deadline: Duration,
+        blocking: bool,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<Running<T>, StoreError> {
+        Ok(self.guard.start(operation, deadline, blocking, work)?)
+    }
+
     /// Makes the instance anew.
     pub(super) fn after_panic(&self, operation: &'static str, cause: Panicked) -> StoreError {
         self.error(operation, self.guard.after_panic(operation, cause))

@@ -16,7 +16,7 @@ use keyway_secrets::{
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::call::{Guard, Running, StoreLimits};
+use super::call::{Guard, StoreLimits};
 use super::verdict::{self, Expected, Violation};
 
 /// A store behind a guard. It is a [`SecretStore`] itself, and whatever the plugin does, its
@@ -140,7 +140,8 @@ impl SecretStore for GuardedStore {
         self.guard.set_keys(new.with_retiring(&self.guard.keys()));
         let (sender, mut progress) = mpsc::unbounded_channel();
         let keys = new.clone();
-        let mut running = Running::start(declared.blocking, async move {
+        let stall = self.guard.limits.rotation_stall;
+        let mut running = self.guard.start(OPERATION, stall, declared.blocking, async move {
             let report = move |progress: Progress| {
                 // Nobody listens any more once the caller is gone.
                 let _ = sender.send(progress);
@@ -148,7 +149,6 @@ impl SecretStore for GuardedStore {
             instance.rotate(&keys, &report).await
         })?;
 
-        let stall = self.guard.limits.rotation_stall;
         let mut told = Told::default();
         let outcome = loop {
             let next = timeout(stall, async {

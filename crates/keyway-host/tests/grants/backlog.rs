@@ -1,0 +1,75 @@
+//! What a worker finds to do when services and users are not what they were.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_host::grants::{GrantsError, Refusal, Service, WorkOutcome};
+use keyway_issuers::{CredentialRequest, Issuer, Json, JsonObject, UserInfo};
+
+use super::world::*;
+
+/// What cannot be taken up must not stay the earliest that is due: 128 of that would hide all the rest.
+#[tokio::test]
+async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
+    let (storage, keys) = (memory(), ring());
+    let (gone, kept) = (World::plain(), World::plain());
+    let clock = Arc::new(TestClock::default());
+    let gone_service =
+        Service::with_issuer(name("gone"), Arc::clone(&gone) as Arc<dyn Issuer>).allow_everybody();
+    let built = host(&storage, &keys, service(&kept)).service(gone_service).clock(Arc::clone(&clock) as _);
+    let grants = built.start().await.unwrap();
+    gone.change(|world| world.revocations_to_fail = 1000);
+    kept.change(|world| world.revocations_to_fail = 1);
+    for number in 0..128 {
+        let who = format!("user-{number}");
+        let handed = granted(grants.request(&name("gone"), plain_request(&who)).await);
+        assert!(matches!(
+            grants.revoke(handed.grant, user(&who)).await,
+            Err(GrantsError::NotRevoked { retry_at: Some(_), .. })
+        ));
+    }
+    clock.advance(Duration::from_secs(60));
+    let handed = granted(grants.request(&svc(), plain_request("joe")).await);
+    assert!(grants.revoke(handed.grant, user("joe")).await.is_err());
+    drop(grants);
+
+    // The service is taken away, and the portal of the other one opens again.
+    let grants = host(&storage, &keys, service(&kept)).clock(Arc::clone(&clock) as _).start().await.unwrap();
+    for _ in 0..20 {
+        let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
+        if worked.iter().any(|done| matches!(done.outcome, WorkOutcome::Settled(None))) {
+            break;
+        }
+    }
+    assert_eq!(kept.credentials(), 0, "its revocation was due for hours");
+}
+
+/// Otherwise nothing of the grant could be done without its user.
+#[tokio::test]
+async fn claims_that_are_stored_can_be_read_again() {
+    let deep = (0..70).fold(Json::from(true), |inner, _| Json::Array(vec![inner]));
+    let long = Json::text("\u{4e16}".repeat(200_000));
+    for (claim, is_deep) in [(deep, true), (long, false)] {
+        let mut claims = JsonObject::new();
+        claims.insert("iss".to_owned(), "https://needle.example.com".into());
+        claims.insert("sub".to_owned(), "joe".into());
+        claims.insert("tree".to_owned(), claim);
+        let asked =
+            CredentialRequest::new(keyway_issuers::Context::new(UserInfo::from_claims(claims).unwrap()));
+        let world = World::plain();
+        let clock = Arc::new(TestClock::default());
+        let grants =
+            host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _).start().await.unwrap();
+        let outcome = grants.request(&svc(), asked.clone()).await;
+        if is_deep {
+            assert!(matches!(outcome, Err(GrantsError::Refused(Refusal::Claims))), "{outcome:?}");
+            assert_eq!(world.credentials(), 0);
+            continue;
+        }
+        let handed = granted(outcome);
+        world.change(|world| world.revocations_to_fail = 1);
+        assert!(grants.revoke(handed.grant, asked.context).await.is_err());
+        let worked = grants.run_due(clock.advance(Duration::from_secs(60))).await.unwrap();
+        assert!(matches!(worked[0].outcome, WorkOutcome::Settled(None)), "{worked:?}");
+    }
+}
