@@ -1,5 +1,7 @@
 //! What an issuer declares that it can do.
 
+use std::num::NonZeroUsize;
+
 /// What an issuer declares that it can do. The conformance kit holds it to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,11 +14,14 @@ pub struct Capabilities {
     /// Its futures may block the thread, so the host polls them on threads of their own
     /// (decision R1).
     pub blocking: bool,
+    /// How many calls it works on at a time; `None` is any number. A host lets further requests and
+    /// revocations wait, before their deadline begins and before it stores anything (decision W7).
+    pub at_once: Option<NonZeroUsize>,
 }
 
 impl Capabilities {
     /// None of them.
-    pub const MINIMAL: Self = Self { idempotent: false, reconciles: false, blocking: false };
+    pub const MINIMAL: Self = Self { idempotent: false, reconciles: false, blocking: false, at_once: None };
 
     /// Sets whether the same intent twice has one effect.
     #[must_use]
@@ -36,6 +41,13 @@ impl Capabilities {
     #[must_use]
     pub const fn blocking(mut self, blocking: bool) -> Self {
         self.blocking = blocking;
+        self
+    }
+
+    /// Sets how many calls it works on at a time.
+    #[must_use]
+    pub const fn at_once(mut self, calls: NonZeroUsize) -> Self {
+        self.at_once = Some(calls);
         self
     }
 }

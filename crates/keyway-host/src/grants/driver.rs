@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::error::GrantsError;
 use super::id::GrantId;
+use super::issuer::Place;
 use super::lease::{Holder, Lease, Sightings};
 use super::ledger::{Begun, Changed, Entry, Ledger};
 use super::limits::GrantLimits;
@@ -110,12 +111,13 @@ impl Grants {
             description: ready.description.as_deref(),
             parameters: &request.parameters,
         })?;
+        let place = running.place().await;
         let (begun, resumed) = match self.begin(running, &request).await? {
             Intent::New(begun, resumed) => (begun, resumed),
             Intent::Granted(id) => return Ok(GrantOutcome::Repeated(id)),
         };
         let (in_hand, entry) = *begun;
-        self.ask(running, &ready, in_hand, entry, request, resumed).await
+        self.ask(running, &ready, (in_hand, place), entry, request, resumed).await
     }
 
     async fn begin(
@@ -175,7 +177,7 @@ impl Grants {
         &self,
         running: &RunningService,
         ready: &Ready,
-        in_hand: InHand,
+        (in_hand, place): (InHand, Place),
         entry: Entry,
         mut request: CredentialRequest,
         resumed: bool,
@@ -192,7 +194,10 @@ impl Grants {
         // Shared, because a credential that is discarded is revoked in the same context.
         let request = Arc::new(request);
         let asked = &request.context;
-        match issuer.request(Arc::clone(&request), in_hand.clone()).await {
+        let answer = issuer.request(Arc::clone(&request), in_hand.clone()).await;
+        // Not with the call: one that hangs would keep the place, and nobody would learn that it hangs.
+        drop(place);
+        match answer {
             Ok(Outcome::Issued(made)) => self.store(running, entry, made, asked).await,
             Ok(Outcome::LoginRequired(login)) => {
                 if !resumed {

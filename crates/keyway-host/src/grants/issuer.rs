@@ -8,6 +8,8 @@ use keyway_issuers::{
     Opening, Outcome, Reconciled, Reconciliation, Revocation, Rule, Violation,
 };
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::limits::GrantLimits;
 use crate::guard::{Allowed, Guard, Make, Mishap, Panicked};
 
@@ -36,13 +38,34 @@ impl Make for Origin {
 pub(super) struct GuardedIssuer {
     guard: Guard<Origin>,
     limits: GrantLimits,
+    places: Option<Arc<Semaphore>>,
 }
+
+/// The right to one call of an issuer that works on so many at a time.
+#[derive(Default)]
+pub(super) struct Place(
+    #[expect(dead_code, reason = "it is there to be dropped")] Option<OwnedSemaphorePermit>,
+);
 
 impl GuardedIssuer {
     pub(super) fn open(origin: Origin, limits: GrantLimits) -> Result<Self, IssuerError> {
         let opened = Guard::open(origin);
         let guard = opened.unwrap_or_else(|Panicked| Err(panicked(Action::Parameter)))?;
-        Ok(Self { guard, limits })
+        let mut issuer = Self { guard, limits, places: None };
+        let places = issuer.capabilities().at_once;
+        issuer.places =
+            places.map(|places| Arc::new(Semaphore::new(places.get().min(Semaphore::MAX_PERMITS))));
+        Ok(issuer)
+    }
+
+    /// Waits until the issuer works on fewer calls than it can (decision W7). Nothing is stored
+    /// meanwhile, and no deadline runs. Whoever has a place does not ask for another.
+    pub(super) async fn place(&self) -> Place {
+        match &self.places {
+            None => Place(None),
+            // It is never closed.
+            Some(places) => Place(Arc::clone(places).acquire_owned().await.ok()),
+        }
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {

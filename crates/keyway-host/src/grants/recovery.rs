@@ -202,6 +202,8 @@ impl Grants {
             }
         };
         let reconciles = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().reconciles);
+        let _place = running.place().await;
+        let now = self.inner.clock.now().max(now);
         let claim = Event::Claim { lease: self.lease(now), now, reconciles };
         let Changed::Stored(entry) = self.advance(entry, claim).await? else {
             return Ok(WorkOutcome::InOtherHands);

@@ -44,6 +44,7 @@ impl Grants {
         if running.issuer.is_none() || running.ready().configuration.is_none() {
             return Err(Refusal::Disabled.into());
         }
+        let _place = running.place().await;
         let now = inner.clock.now();
         match self.advance(entry, Event::Revoke { now, lease: self.lease(now) }).await? {
             Changed::Stored(entry) => {

@@ -13,7 +13,7 @@ use keyway_issuers::{
 use serde_json::Value;
 use tracing::warn;
 
-use super::issuer::{GuardedIssuer, Origin};
+use super::issuer::{GuardedIssuer, Origin, Place};
 use super::limits::GrantLimits;
 use super::machine::SameState;
 use crate::guard::contain;
@@ -198,6 +198,14 @@ pub(super) struct RunningService {
 }
 
 impl RunningService {
+    /// Waits for a place at the issuer.
+    pub(super) async fn place(&self) -> Place {
+        match &self.issuer {
+            Some(issuer) => issuer.place().await,
+            None => Place::default(),
+        }
+    }
+
     pub(super) fn open(
         service: Service,
         registry: Option<&Registry>,

@@ -180,9 +180,9 @@ impl ProcessIssuer {
 #[async_trait]
 impl Issuer for ProcessIssuer {
     /// Idempotent where the configuration says so; executables have no way to be asked
-    /// what became of an effect.
+    /// what became of an effect. As many at once as may run.
     fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL.idempotent(self.idempotent)
+        Capabilities::MINIMAL.idempotent(self.idempotent).at_once(self.runner.parallel())
     }
 
     /// Asks the executable, always by argument: nothing of it is secret (decision W1).

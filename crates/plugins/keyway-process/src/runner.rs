@@ -34,6 +34,7 @@ pub struct Runner {
     program: Program,
     environment: Environment,
     limits: Limits,
+    parallel: NonZeroUsize,
     places: Arc<Semaphore>,
     workers: Workers,
 }
@@ -48,6 +49,7 @@ impl Runner {
             program,
             environment,
             limits,
+            parallel,
             places: Arc::new(Semaphore::new(parallel.get())),
             workers: Workers::new(Self::IDLE),
         }
@@ -56,6 +58,11 @@ impl Runner {
     /// The program.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// How many may run at a time.
+    pub fn parallel(&self) -> NonZeroUsize {
+        self.parallel
     }
 
     /// What bounds a run.

@@ -1,0 +1,49 @@
+//! Waiting for a free place is not a part of a run's deadline (decision W7), also under the engine.
+#![cfg(target_os = "linux")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_host::grants::{GrantLimits, Grants, Phase, Service};
+use keyway_issuers::{Context, CredentialRequest, ServiceName, UserInfo};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::Memory;
+
+/// Otherwise what never was started would become indeterminate, and wait for a person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_a_place_is_not_in_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slow.sh");
+    let script = r#"
+        case "${1-}" in
+        ?*) echo '{"result":"ok","version":"1","conf_params":[],"request_params":[],"features":{"stdin":true}}' ;;
+        *) cat >/dev/null; sleep 0.5; echo "{\"result\":\"ok\",\"state\":\"$$\",\"credential\":[]}" ;;
+        esac"#;
+    std::fs::write(&file, script).unwrap();
+    let configuration =
+        serde_json::json!({"command": "/bin/sh", "arguments": [file], "deadline_ms": 2000, "parallel": 1});
+    const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_process };
+    let name = ServiceName::new("slow").unwrap();
+    let service = Service::new(name.clone(), "process").plugin_configuration(configuration).allow_everybody();
+    let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let grants = Grants::builder(Arc::new(Memory::new()), keys)
+        .registry(PLUGINS.registry().unwrap())
+        .service(service)
+        // The same time for a run, as both have by default.
+        .limits(GrantLimits::default().with_deadline(Duration::from_secs(2)))
+        .start()
+        .await
+        .unwrap();
+    let asked: Vec<_> = (0..8)
+        .map(|number| {
+            let (grants, name) = (grants.clone(), name.clone());
+            let user = Context::new(UserInfo::new("https://issuer.example.com", format!("user-{number}")));
+            tokio::spawn(async move { grants.request(&name, CredentialRequest::new(user)).await.map(drop) })
+        })
+        .collect();
+    for one in asked {
+        one.await.unwrap().unwrap();
+    }
+    let doubtful = grants.undecided().await.unwrap();
+    assert!(doubtful.iter().all(|grant| grant.state.phase != Phase::Indeterminate), "{}", doubtful.len());
+}
