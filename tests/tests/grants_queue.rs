@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyway_core::{Plugins, plugins};
 use keyway_host::grants::{GrantLimits, Grants, Phase, Service};
 use keyway_issuers::{Context, CredentialRequest, ServiceName, UserInfo};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
+
+const PLUGINS: Plugins = plugins! { keyway_process };
 
 /// Otherwise what never was started would become indeterminate, and wait for a person.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -22,7 +25,6 @@ async fn what_waits_for_a_place_is_not_in_doubt() {
     std::fs::write(&file, script).unwrap();
     let configuration =
         serde_json::json!({"command": "/bin/sh", "arguments": [file], "deadline_ms": 2000, "parallel": 1});
-    const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_process };
     let name = ServiceName::new("slow").unwrap();
     let service = Service::new(name.clone(), "process").plugin_configuration(configuration).allow_everybody();
     let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();

@@ -51,7 +51,6 @@ pub(super) enum Begun {
 }
 
 /// What became of a change.
-#[expect(clippy::large_enum_variant, reason = "it is passed on once, and a box would cost more")]
 pub(super) enum Changed {
     /// It is stored.
     Stored(Entry),
