@@ -83,16 +83,18 @@ const GRANT_BY_STATE: u8 = 4;
 const WORK: u8 = 5;
 /// The grant oftener, because it has the most to say.
 const KINDS: [u8; 5] = [GRANT, COUNT, GRANT_BY_STATE, WORK, GRANT];
+/// In [`KINDS`], the grant of which the owner is another.
+const OWNER: u8 = 4;
 
-/// A record of what a host keeps about grants. The first byte says of which kind: a grant or a number of
-/// grants, sealed with the host's own key; or which grant has a state, or when something is to be done,
-/// which are not sealed, so anybody may have written them.
+/// A record of what a host keeps about grants. The first byte says of which kind: a grant or its owner, both
+/// sealed with the host's own key; or a number of grants, which grant has a state, or when something is to
+/// be done, which are not sealed, so anybody may have written them.
 ///
 /// A host starts, lists, goes on and revokes, or says why not; a record that it cannot read stays; an error
 /// shows nothing of it (decisions R2, W5).
 pub fn host_grant(data: &[u8]) {
     let Some((kind, payload)) = data.split_first() else { return };
-    let kind = KINDS[usize::from(kind % 5)];
+    let (is_owner, kind) = (kind % 5 == OWNER, KINDS[usize::from(kind % 5)]);
     let (mut records, grant) = HOST.clone();
     if kind == WORK {
         // A moment and the id of a grant, then the mark of a user.
@@ -102,8 +104,8 @@ pub fn host_grant(data: &[u8]) {
     let (key, value) =
         records.iter_mut().rev().find(|(key, _)| key[KIND_AT] == kind).expect("a record of this kind");
     match kind {
-        GRANT | COUNT => *value = sealed_anew(value, payload),
-        GRANT_BY_STATE => *value = payload.to_vec(),
+        GRANT => *value = sealed_anew(value, payload, is_owner),
+        COUNT | GRANT_BY_STATE => *value = payload.to_vec(),
         _ => {}
     }
     let (key, stored) = (key.clone(), value.clone());
@@ -138,9 +140,18 @@ pub fn host_grant(data: &[u8]) {
     });
 }
 
-/// `length | place | payload`, sealed: with another payload.
-fn sealed_anew(sealed: &[u8], payload: &[u8]) -> Vec<u8> {
-    let plaintext = keys().open(sealed).expect("our own");
-    let place = &plaintext[..=usize::from(plaintext[0])];
-    keys().seal(&[place, payload].concat()).expect("it is sealed").into_bytes()
+/// `length | owner | record`, the last two sealed, each as `length | place | payload`: one of them with another
+/// payload.
+fn sealed_anew(value: &[u8], payload: &[u8], is_owner: bool) -> Vec<u8> {
+    let (length, sealed) = value.split_first_chunk().expect("a length");
+    let (owner, record) = sealed.split_at(u32::from_le_bytes(*length) as usize);
+    let anew = |sealed: &[u8]| {
+        let plaintext = keys().open(sealed).expect("our own");
+        let place = &plaintext[..=usize::from(plaintext[0])];
+        keys().seal(&[place, payload].concat()).expect("it is sealed").into_bytes()
+    };
+    let (owner, record) =
+        if is_owner { (anew(owner), record.to_vec()) } else { (owner.to_vec(), anew(record)) };
+    let length = u32::try_from(owner.len()).expect("short").to_le_bytes();
+    [&length[..], &owner, &record].concat()
 }

@@ -1,6 +1,9 @@
 //! OpenSSH's key revocation lists, read once more and in another way than `keyway-ssh` reads them:
 //! only what it writes, and that to the last byte.
 
+/// What says until when a section is needed; seconds follow.
+const UNTIL: &[u8] = b"keyway until ";
+
 /// The key ids that a list revokes, whoever signed.
 pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
     let mut rest = list;
@@ -17,8 +20,13 @@ pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
     while !rest.is_empty() {
         let mut section = section(&mut rest, 1)?;
         let (authority, reserved) = (string(&mut section)?, string(&mut section)?);
-        if !authority.is_empty() || !reserved.is_empty() {
+        if !authority.is_empty() {
             return Err("the list revokes for one authority only".to_owned());
+        }
+        // Until when the section is needed.
+        let until = reserved.strip_prefix(UNTIL);
+        if !until.is_some_and(|until| !until.is_empty() && until.iter().all(u8::is_ascii_digit)) {
+            return Err("the list has a section without an end".to_owned());
         }
         while !section.is_empty() {
             let mut key_ids = self::section(&mut section, 0x23)?;
@@ -58,7 +66,8 @@ mod tests {
         let string =
             |content: &[u8]| [&u32::try_from(content.len()).unwrap().to_be_bytes()[..], content].concat();
         let ids = [string(b"K_1"), string(b"K_2")].concat();
-        let section = [string(b""), string(b""), [&[0x23][..], &string(&ids)].concat()].concat();
+        let section =
+            [string(b""), string(b"keyway until 1"), [&[0x23][..], &string(&ids)].concat()].concat();
         let head = [&b"SSHKRL\n\0\0\0\0\x01"[..], &[0; 24], &string(b""), &string(b"")].concat();
         let list = [&head[..], &[1], &string(&section)].concat();
         assert_eq!(revoked(&head).unwrap(), Vec::<String>::new());

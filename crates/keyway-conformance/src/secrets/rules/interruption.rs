@@ -174,7 +174,8 @@ async fn dropped_calls_hold_nothing(trial: &SecretTrial<'_>) -> Checked {
 }
 
 /// What a failure of the storage may be called.
-const FAILURES: [Refusal; 4] = [Refusal::System, Refusal::Unavailable, Refusal::Conflict, Refusal::Other];
+const FAILURES: [Refusal; 5] =
+    [Refusal::System, Refusal::Indeterminate, Refusal::Unavailable, Refusal::Conflict, Refusal::Other];
 
 async fn failed_writes_are_whole(trial: &SecretTrial<'_>) -> Checked {
     for write in Write::ALL {
