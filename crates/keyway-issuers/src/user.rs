@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use keyway_core::Wiped;
 
 use crate::json::{Writer, estimate_object, write_object};

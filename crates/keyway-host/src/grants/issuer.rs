@@ -7,7 +7,6 @@ use keyway_issuers::{
     Action, Capabilities, CredentialRequest, Description, IntendedEffect, Issuer, IssuerError, IssuerPlugin,
     Opening, Outcome, Reconciled, Reconciliation, Revocation, Rule, Violation,
 };
-
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limits::GrantLimits;
