@@ -2,8 +2,9 @@
 //!
 //! A machine that others use too changes its speed by half while a measurement runs. So what is compared
 //! runs in interleaved rounds (A, B, B, A, A, B, ...), each round a batch that is long enough for the clock, and
-//! what is reported is the median of the rounds. Read ratios inside one run, never absolute values between
-//! runs.
+//! what is reported is the median of the rounds. A ratio is the median of the ratios of single rounds, whose two
+//! sides ran next to each other, so that it stays the same when the machine changes its speed in between. Read
+//! ratios inside one run, never absolute values between runs.
 
 use std::{
     hint::black_box,
@@ -61,10 +62,71 @@ impl Plan {
 /// The medians of two ways of doing the same, for one operation each.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared {
-    /// Ours, in nanoseconds.
+    /// Ours, in nanoseconds where it is a time.
     pub ours: f64,
-    /// The peer's, in nanoseconds.
+    /// The peer's, in the same unit.
     pub peer: f64,
+    /// Ours divided by the peer's, the median over the rounds.
+    pub ratio: f64,
+}
+
+impl Compared {
+    /// What came of both sides in the same rounds.
+    ///
+    /// # Panics
+    /// When there are no rounds.
+    pub fn of(ours: &[f64], peer: &[f64]) -> Self {
+        let mut ratios: Vec<f64> = ours.iter().zip(peer).map(|(ours, peer)| ours / peer).collect();
+        Self {
+            ours: median(&mut ours.to_vec()),
+            peer: median(&mut peer.to_vec()),
+            ratio: median(&mut ratios),
+        }
+    }
+
+    /// The same for one of so many calls that were measured together.
+    #[must_use]
+    pub fn of_one_in(self, calls: f64) -> Self {
+        Self { ours: self.ours / calls, peer: self.peer / calls, ..self }
+    }
+}
+
+/// What several operations took, each in every round: nanoseconds for one call.
+#[derive(Clone, Debug)]
+pub struct Rounds(Vec<Vec<f64>>);
+
+impl Rounds {
+    /// All rounds of an operation, counted from 0.
+    ///
+    /// # Panics
+    /// When there is no such operation.
+    pub fn of(&self, operation: usize) -> &[f64] {
+        &self.0[operation]
+    }
+
+    /// The median of an operation.
+    ///
+    /// # Panics
+    /// When there is no such operation.
+    pub fn median(&self, operation: usize) -> f64 {
+        median(&mut self.of(operation).to_vec())
+    }
+
+    /// Two operations beside each other.
+    ///
+    /// # Panics
+    /// When there is no such operation.
+    pub fn compared(&self, ours: usize, peer: usize) -> Compared {
+        Compared::of(self.of(ours), self.of(peer))
+    }
+
+    /// How many times what an operation takes is what another takes, round by round.
+    ///
+    /// # Panics
+    /// When there is no such operation.
+    pub fn times(&self, operation: usize, other: usize) -> Vec<f64> {
+        self.of(operation).iter().zip(self.of(other)).map(|(one, other)| one / other).collect()
+    }
 }
 
 /// Runs both in turns and returns the median time of one call of each.
@@ -83,13 +145,12 @@ pub fn compare<A, B>(plan: Plan, mut ours: impl FnMut() -> A, mut peer: impl FnM
             our_times.push(batch(plan.clock, our_calls, &mut ours));
         }
     }
-    Compared { ours: median(&mut our_times), peer: median(&mut peer_times) }
+    Compared::of(&our_times, &peer_times)
 }
 
-/// Runs any number of operations in turns, so many calls of each a round, and returns the median time of one
-/// call of each in nanoseconds. For operations that change what they work on, so that the number of calls has
+/// Runs any number of operations in turns, so many calls of each a round. For operations that change what they work on, so that the number of calls has
 /// to be known; and long ones, because each call goes through a pointer.
-pub fn interleave(clock: Clock, rounds: usize, calls: u32, operations: &mut [&mut dyn FnMut()]) -> Vec<f64> {
+pub fn interleave(clock: Clock, rounds: usize, calls: u32, operations: &mut [&mut dyn FnMut()]) -> Rounds {
     let mut times = vec![Vec::with_capacity(rounds); operations.len()];
     for round in 0..rounds {
         for position in 0..operations.len() {
@@ -98,7 +159,7 @@ pub fn interleave(clock: Clock, rounds: usize, calls: u32, operations: &mut [&mu
             times[index].push(batch(clock, calls, &mut operations[index]));
         }
     }
-    times.iter_mut().map(|times| median(times)).collect()
+    Rounds(times)
 }
 
 /// The median time of one call, in nanoseconds.
@@ -147,7 +208,7 @@ pub fn median(values: &mut [f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, Plan, compare, interleave, median, time};
+    use super::{Clock, Compared, Plan, compare, interleave, median, time};
     use std::{cell::RefCell, hint::black_box, time::Duration};
 
     #[test]
@@ -163,8 +224,17 @@ mod tests {
     #[test]
     fn twice_the_work_takes_twice_the_time() {
         let compared = compare(Plan::COMPUTATION, || busy(20_000), || busy(10_000));
-        let ratio = compared.ours / compared.peer;
-        assert!((1.6..2.5).contains(&ratio), "{ratio}");
+        assert!((1.6..2.5).contains(&compared.ratio), "{compared:?}");
+    }
+
+    #[test]
+    fn a_machine_that_becomes_slow_does_not_change_a_ratio() {
+        // Three rounds on a fast machine and two on one that is ten times as slow, with the peer
+        // twice as fast; in one round something came between.
+        let compared = Compared::of(&[2.0, 2.0, 9.0, 20.0, 20.0], &[1.0, 1.0, 1.0, 10.0, 10.0]);
+        assert!((compared.ratio - 2.0).abs() < 1e-9, "{compared:?}");
+        let one = compared.of_one_in(4.0);
+        assert!((one.ours - 9.0 / 4.0).abs() < 1e-9 && (one.ratio - 2.0).abs() < 1e-9, "{one:?}");
     }
 
     #[test]
@@ -186,7 +256,8 @@ mod tests {
         let step = |name| order.borrow_mut().push(name);
         let (mut a, mut b, mut c) = (|| step('a'), || step('b'), || step('c'));
         let times = interleave(Clock::Wall, 3, 2, &mut [&mut a, &mut b, &mut c]);
-        assert_eq!(times.len(), 3);
+        assert_eq!([times.of(0).len(), times.of(1).len(), times.of(2).len()], [3, 3, 3]);
+        assert!(times.median(0) >= 0.0 && times.times(1, 2).len() == 3);
         assert_eq!(*order.borrow(), "aabbccbbccaaccaabb");
     }
 

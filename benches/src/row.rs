@@ -43,6 +43,8 @@ pub struct Row {
     pub unit: &'static str,
     /// The peer's value, measured in the same rounds.
     pub peer_value: Option<f64>,
+    /// Our value divided by the peer's, round by round, where both were measured so.
+    pub measured_ratio: Option<f64>,
     /// What must be reached; `None` for a figure that is only shown.
     pub target: Option<Target>,
     /// What a reader should know beside the figure.
@@ -52,14 +54,36 @@ pub struct Row {
 impl Row {
     /// A figure of its own, without a peer.
     pub fn alone(area: &'static str, name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { area, name: name.into(), value: Some(value), unit, peer_value: None, target: None, note: None }
+        Self {
+            area,
+            name: name.into(),
+            value: Some(value),
+            unit,
+            peer_value: None,
+            measured_ratio: None,
+            target: None,
+            note: None,
+        }
     }
 
     /// The time of one operation against a peer's; the unit follows from how long it is.
     pub fn compared(area: &'static str, name: impl Into<String>, compared: Compared) -> Self {
         let (unit, scale) = time_unit(compared.ours.max(compared.peer));
+        Self::compared_in(area, name, compared, unit, scale)
+    }
+
+    /// The time of one operation against a peer's, in a unit that has so many nanoseconds; or anything
+    /// else in its unit, of which there is 1 in it.
+    pub fn compared_in(
+        area: &'static str,
+        name: impl Into<String>,
+        compared: Compared,
+        unit: &'static str,
+        scale: f64,
+    ) -> Self {
         Self {
             peer_value: Some(compared.peer / scale),
+            measured_ratio: Some(compared.ratio),
             ..Self::alone(area, name, compared.ours / scale, unit)
         }
     }
@@ -95,7 +119,7 @@ impl Row {
 
     /// Our value divided by the peer's.
     pub fn ratio(&self) -> Option<f64> {
-        Some(self.value? / self.peer_value?)
+        self.measured_ratio.or(Some(self.value? / self.peer_value?))
     }
 
     /// Whether the target was reached. A figure that is only shown is in order.
@@ -210,7 +234,7 @@ mod tests {
     use crate::measure::Compared;
 
     fn row(ours: f64, peer: f64) -> Row {
-        Row::compared("seal", "seal 64 B", Compared { ours, peer })
+        Row::compared("seal", "seal 64 B", Compared::of(&[ours], &[peer]))
     }
 
     #[test]

@@ -12,7 +12,7 @@ use secrecy::ExposeSecret as _;
 use super::Trouble;
 use crate::{
     generic_store::GenericStore,
-    measure::{Clock, Compared, median},
+    measure::{Clock, Compared},
     peers::{
         generic::GenericPeer,
         sqlite::{BareTable, peer_key},
@@ -128,15 +128,14 @@ fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], Trouble> {
         generic_get,
         same_create,
         same_get,
-    ] = times.map(|mut times| median(&mut times));
-    let compared = |ours, peer| Compared { ours, peer };
+    ] = &times;
     Ok([
-        compared(generic_create, peer_create),
-        compared(bare_create, peer_create),
-        compared(memory_create, peer_create),
-        compared(generic_get, peer_get),
-        compared(same_create, peer_create),
-        compared(same_get, peer_get),
+        Compared::of(generic_create, peer_create),
+        Compared::of(bare_create, peer_create),
+        Compared::of(memory_create, peer_create),
+        Compared::of(generic_get, peer_get),
+        Compared::of(same_create, peer_create),
+        Compared::of(same_get, peer_get),
     ])
 }
 

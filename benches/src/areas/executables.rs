@@ -22,8 +22,9 @@ use crate::{
     row::{Row, Target},
 };
 
-/// A run takes about a millisecond.
-const PLAN: Plan = Plan { clock: Clock::Wall, rounds: 41, batch: Duration::from_millis(50) };
+/// A run takes about a millisecond; a few make a round, so that both sides of it run at about the same time.
+const ALONE: Plan = Plan { clock: Clock::Wall, rounds: 301, batch: Duration::from_millis(5) };
+const TOGETHER: Plan = Plan { clock: Clock::Wall, rounds: 41, batch: Duration::from_millis(50) };
 
 /// How many are asked for at once.
 const AT_ONCE: usize = 8;
@@ -98,7 +99,7 @@ pub(super) fn rows(area: &'static str, request: &CredentialRequest) -> Result<Ve
         assert_eq!(outcome, answer);
         outcome
     };
-    let alone = compare(PLAN, || ask(&one), || program.run_bare(input.expose().as_bytes()));
+    let alone = compare(ALONE, || ask(&one), || program.run_bare(input.expose().as_bytes()));
 
     let many = program.issuer(AT_ONCE)?;
     let together = || {
@@ -109,11 +110,10 @@ pub(super) fn rows(area: &'static str, request: &CredentialRequest) -> Result<Ve
         });
     };
     let in_turn = || (0..AT_ONCE * EACH).for_each(|_| drop(ask(&one)));
-    let mut parallel = compare(PLAN, together, in_turn);
+    let parallel = compare(TOGETHER, together, in_turn);
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let calls = (AT_ONCE * EACH) as f64;
-    parallel.ours /= calls;
-    parallel.peer /= calls;
+    let parallel = parallel.of_one_in(calls);
 
     let cores = thread::available_parallelism().map_or(1, usize::from);
     Ok(vec![

@@ -118,10 +118,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
         [("the seed's request", Setup::seed()?, Some(5.0)), ("a large request", Setup::large()?, None)]
     {
         // In microseconds however fast it is, because the target is.
-        let row = |what: String, compared: Compared| Row {
-            peer_value: Some(compared.peer / 1e3),
-            ..Row::alone(area, what, compared.ours / 1e3, "us")
-        };
+        let row = |what: String, compared: Compared| Row::compared_in(area, what, compared, "us", 1e3);
         let sent = host::encode_request(&setup.request, &setup.options);
         let json = wire::base64::decode(sent.expose().as_bytes())?;
         let size = format!("{} bytes of JSON", json.len());

@@ -15,7 +15,8 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -88,6 +89,10 @@ impl<'a> Leftovers<'a> {
     /// Finds what has the mark. The program itself is not among them.
     pub(super) fn find(&mut self, search: Search) {
         let mut candidates = self.candidates(search);
+        if candidates.ids.is_empty() && candidates.last.is_some() {
+            // Nothing is younger than the program, so it started nothing that could start something.
+            return;
+        }
         let mut seen = candidates.last;
         for _ in 0..Self::LOOKS {
             candidates.ids.retain(|pid| self.look_at(*pid) == Look::Undecided);
@@ -229,14 +234,16 @@ fn younger(than: i32, last: Option<i32>) -> Option<RangeInclusive<i32>> {
 /// The id that was given out last, to a process or a thread. `None` where the system does
 /// not say, or something else than the system says it.
 fn last_process() -> Option<i32> {
-    let mut file = File::open("/proc/loadavg").ok()?;
-    // Containers put files of their own in this place, which are not up to date.
-    let system = rustix::fs::fstatfs(&file).ok()?;
-    if system.f_type != rustix::fs::PROC_SUPER_MAGIC {
-        return None;
-    }
+    // Opened once, because that takes longer than to read it.
+    static FILE: OnceLock<Option<File>> = OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let file = File::open("/proc/loadavg").ok()?;
+        // Containers put files of their own in this place, which are not up to date.
+        let system = rustix::fs::fstatfs(&file).ok()?;
+        (system.f_type == rustix::fs::PROC_SUPER_MAGIC).then_some(file)
+    });
     let mut text = [0; 128];
-    let length = file.read(&mut text).ok()?;
+    let length = file.as_ref()?.read_at(&mut text, 0).ok()?;
     let last = str::from_utf8(&text[..length]).ok()?.split_ascii_whitespace().nth(4)?;
     last.parse().ok().filter(|last| *last > 0)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::os::fd::AsFd;
 
+use keyway_core::Wiped;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -41,7 +42,8 @@ pub(super) struct Output {
 }
 
 impl Output {
-    const FIRST_CAPACITY: usize = 4096;
+    /// Wiping takes its time, so it is not more than most answers need.
+    const FIRST_CAPACITY: usize = 1024;
 
     pub(super) fn new(limit: usize) -> Self {
         Self { bytes: Zeroizing::new(Vec::new()), limit }
@@ -74,7 +76,7 @@ impl Output {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ErrorOutput {
     /// Up to twice what is kept, so that moving it to the front happens seldom.
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped<Vec<u8>>,
     written: u64,
 }
 
@@ -124,8 +126,12 @@ impl ErrorOutput {
     }
 
     pub(super) fn read(&mut self, stream: impl AsFd) -> Result<Read, Errno> {
-        if self.bytes.capacity() == 0 {
-            self.bytes.reserve_exact(2 * Self::MAX_BYTES);
+        if self.bytes.len() == self.bytes.capacity() && self.bytes.len() < 2 * Self::MAX_BYTES {
+            let mut grown = Wiped::new(Vec::new());
+            // Most write nothing here, which needs room to be seen.
+            grown.reserve_exact(if self.bytes.is_empty() { 64 } else { 2 * Self::MAX_BYTES });
+            grown.extend_from_slice(&self.bytes);
+            self.bytes = grown;
         }
         if self.bytes.len() >= 2 * Self::MAX_BYTES {
             let from = self.bytes.len() - Self::MAX_BYTES;

@@ -102,7 +102,8 @@ impl Streams {
             if self.output.is_too_large() {
                 return Ok(Stop::OutputTooLarge);
             }
-            if (ready.exit || ending.ticks()) && ending.has_exited()? {
+            // A notice says it all; where there is none, somebody has to look.
+            if ready.exit || (ending.ticks() && ending.has_exited()?) {
                 return self.drain();
             }
         }
