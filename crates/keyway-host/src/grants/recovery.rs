@@ -1,10 +1,11 @@
 //! Going on with what was cut short, and trying again what failed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keyway_core::{PluginError, Timestamp};
 use keyway_issuers::{IntendedEffect, Reconciled, Reconciliation, State, UserId};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::driver::{Grants, MAX_ATTEMPTS, check_state, jitter, random};
@@ -138,6 +139,7 @@ impl Grants {
     }
 
     async fn work(&self, grants: Vec<(Mark, GrantId)>, now: Timestamp) -> Vec<Worked> {
+        let begun = Instant::now();
         let mut running = JoinSet::new();
         let mut worked = Vec::new();
         for (user, id) in grants {
@@ -153,6 +155,7 @@ impl Grants {
             // The work contains no panic of a plugin's, so one that is lost here is our own.
             worked.extend(done.ok().flatten());
         }
+        self.sightings().forget_ended(begun, Instant::now());
         worked
     }
 
@@ -214,9 +217,7 @@ impl Grants {
             Phase::Intended => self.reconcile(running, entry, owner).await,
             Phase::Revoking => {
                 let context = owner.context()?;
-                let key = entry.key.clone();
                 self.carry_out_revocation(running, entry, context).await?;
-                self.sightings().forget(&key);
                 Ok(WorkOutcome::Settled(None))
             }
         }
@@ -296,11 +297,21 @@ impl Grants {
     /// Whether this run may work on the grant, as far as leases go. It must have it in hand.
     pub(super) fn may_take(&self, entry: &Entry) -> bool {
         let Some(lease) = &entry.record.state.lease else { return true };
-        let unchanged_for = self.sightings().unchanged_for(&entry.key, entry.revision, Instant::now());
-        lease.may_be_taken(&Meeting { worker: &self.inner.holder, in_hand: false, unchanged_for })
+        let may_be_taken = |unchanged_for| {
+            lease.may_be_taken(&Meeting { worker: &self.inner.holder, in_hand: false, unchanged_for })
+        };
+        if may_be_taken(Duration::ZERO) {
+            return true;
+        }
+        let now = Instant::now();
+        may_be_taken(self.sightings().unchanged_for(entry.id, entry.revision, lease.lasts, now))
     }
 
     fn sightings(&self) -> std::sync::MutexGuard<'_, super::lease::Sightings> {
         self.inner.sightings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[path = "recovery_tests.rs"]
+mod tests;
