@@ -355,20 +355,20 @@ impl Grants {
     }
 
     /// Asks all plugins at once to describe themselves whose description is old, so that one
-    /// that hangs holds up no other.
-    pub(super) async fn describe_old(&self, now: Timestamp) {
-        let mut asked = JoinSet::new();
+    /// that hangs holds up no other. It does not wait for them.
+    pub(super) fn describe_old(&self, now: Timestamp) -> JoinSet<()> {
+        let (mut asked, every) = (JoinSet::new(), self.inner.limits.describe_every);
         for (name, running) in &self.inner.services {
-            if running.is_description_old(now, self.inner.limits.describe_every) {
+            if running.is_description_due(now, every) {
                 let (engine, name) = (self.clone(), name.clone());
                 asked.spawn(async move {
                     if let Some(running) = engine.inner.services.get(&name) {
-                        running.describe(now).await;
+                        running.describe_if_due(now, every).await;
                     }
                 });
             }
         }
-        while asked.join_next().await.is_some() {}
+        asked
     }
 
     pub(super) fn lease(&self, from: Timestamp) -> Lease {

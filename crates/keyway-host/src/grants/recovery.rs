@@ -53,9 +53,9 @@ impl Grants {
 
     /// Takes up what is due at `now`: revocations that failed before, requests whose outcome
     /// is to be asked for, and what another host left behind. Call it again and again, every
-    /// few seconds; at most 128 grants are taken up in one call. It also asks plugins to
-    /// describe themselves whose description is
-    /// [old](super::GrantLimits::describe_every) (decision W4).
+    /// few seconds; at most 128 grants are taken up in one call. It also begins to ask plugins to
+    /// describe themselves whose description is [old](super::GrantLimits::describe_every)
+    /// (decision W4), and does not wait for their answers: those are taken over when they come.
     ///
     /// Several hosts may do so on one storage engine. Each begins at a random place among
     /// what is due, claims a grant before it asks the plugin, and leaves alone what
@@ -68,7 +68,8 @@ impl Grants {
     /// # Cancel safety
     /// It can be dropped and called again.
     pub async fn run_due(&self, now: Timestamp) -> Result<Vec<Worked>, GrantsError> {
-        self.describe_old(now).await;
+        // Nobody's work waits for a plugin that is slow to describe itself.
+        self.describe_old(now).detach_all();
         let mut due = self.inner.ledger.due(now, BATCH).await?;
         if !due.is_empty() {
             let start = usize::from(u16::from_le_bytes(random()?)) % due.len();

@@ -182,6 +182,7 @@ async fn a_service_with_faults_is_disabled_with_all_of_them_and_the_others_work(
     // The plugin is repaired: a worker finds out by itself.
     broken.change(|world| world.version = "3".to_owned());
     grants.run_due(clock.advance(std::time::Duration::from_secs(31))).await.unwrap();
+    until("it described itself", || faults("broken").is_empty()).await;
     granted(grants.request(&name("broken"), plain_request("joe")).await);
 }
 
