@@ -8,4 +8,5 @@ mod gate;
 mod late;
 mod life;
 mod races;
+mod reopening;
 mod world;
