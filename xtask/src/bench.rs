@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the benchmarks for release and runs them.
+//! `cargo xtask bench`: builds the benchmarks with the profile `bench` and runs them.
 
 use std::path::absolute;
 
@@ -7,12 +7,22 @@ use crate::{Failure, cargo};
 /// Runs the task. Everything but the build is done by the program `measure` of keyway-benches.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     // All programs of the package: one of them starts another.
-    let build = ["build", "--quiet", "--release", "--package", "keyway-benches", "--bins"];
+    let build = ["build", "--quiet", "--profile", "bench", "--package", "keyway-benches", "--bins"];
     if !cargo::succeeds(cargo::cargo().args(build))? {
         return Err("the benchmarks do not compile".to_owned());
     }
     let mut command = cargo::cargo();
-    command.args(["run", "--quiet", "--release", "--package", "keyway-benches", "--bin", "measure", "--"]);
+    command.args([
+        "run",
+        "--quiet",
+        "--profile",
+        "bench",
+        "--package",
+        "keyway-benches",
+        "--bin",
+        "measure",
+        "--",
+    ]);
     while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
         match argument {
             lexopt::Arg::Value(area) => command.arg(area),

@@ -76,7 +76,7 @@ impl SealedRecords {
     pub(crate) fn seal_at(
         &self,
         key: &[u8],
-        before: &[&[u8]],
+        before: &[u8],
         room: usize,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), RecordError>,
     ) -> Result<Vec<u8>, RecordError> {
@@ -88,11 +88,8 @@ impl SealedRecords {
         let reserved = plaintext.capacity();
         write(&mut plaintext)?;
         debug_assert!(plaintext.capacity() == reserved, "more was written than said");
-        let length = before.iter().map(|part| part.len()).sum::<usize>() + token_len(plaintext.len());
-        let mut sealed = Vec::with_capacity(length);
-        for part in before {
-            sealed.extend_from_slice(part);
-        }
+        let mut sealed = Vec::with_capacity(before.len() + token_len(plaintext.len()));
+        sealed.extend_from_slice(before);
         self.keys().seal_into(&plaintext, &mut sealed)?;
         Ok(sealed)
     }

@@ -20,8 +20,10 @@ impl IntentId {
     /// An id. `None` when the text is not one.
     pub fn new(id: impl Into<String>) -> Option<Self> {
         let id = id.into();
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        ((1..=Self::MAX_BYTES).contains(&id.len()) && id.bytes().all(allowed)).then_some(Self(id))
+        let allowed = |byte: u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+        // All are looked at, which the compiler turns into a few steps for sixteen at a time.
+        let all = id.bytes().fold(true, |all, byte| all & allowed(byte));
+        (all && (1..=Self::MAX_BYTES).contains(&id.len())).then_some(Self(id))
     }
 
     /// The id as text.

@@ -33,6 +33,7 @@
 mod error;
 mod key;
 mod key_text;
+mod nonce;
 mod random;
 mod ring;
 mod source;

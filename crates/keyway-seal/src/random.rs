@@ -1,11 +1,11 @@
-//! Random bytes for what must be unique or unforeseen but is no key: initialization vectors and ids.
+//! Random bytes for what must be unique or unforeseen but is no key: ids.
 
 use std::cell::RefCell;
 
 use zeroize::Zeroize;
 
 /// How much is drawn from the system at a time. For the system, this much costs about as much as
-/// sixteen bytes do, and asking it is half of the cost of sealing a small secret.
+/// sixteen bytes do.
 const DRAWN: usize = 256;
 
 thread_local! {

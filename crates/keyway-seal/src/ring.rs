@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
-use crate::random::random_bytes;
+use crate::nonce::nonce;
 use crate::token::{Binary, ReadyKey, token_len};
 use crate::{Key, KeyError, KeyId, OpenError, ResealError, SealError};
 
@@ -129,8 +129,9 @@ impl KeyRing {
     /// # Errors
     /// As [`seal`](Self::seal).
     pub fn seal_with(&self, choice: Choice, plaintext: &[u8]) -> Result<(String, KeyId), SealError> {
-        let (key, iv) = self.draw(choice)?;
-        Ok((seal_text(key, plaintext, now()?, &iv), key.id))
+        let now = now()?;
+        let (key, iv) = self.draw(choice, now)?;
+        Ok((seal_text(key, plaintext, now.as_secs(), &iv), key.id))
     }
 
     /// Seals as [`seal`](Self::seal) does, with `time` (seconds since 1970) in the token
@@ -139,7 +140,8 @@ impl KeyRing {
     /// # Errors
     /// [`SealError::Random`], when the system gives no randomness.
     pub fn seal_at(&self, time: u64, plaintext: &[u8]) -> Result<String, SealError> {
-        let (key, iv) = self.draw(Choice::First)?;
+        // The clock only helps to keep vectors apart here; without it they are, too.
+        let (key, iv) = self.draw(Choice::First, now().unwrap_or_default())?;
         Ok(seal_text(key, plaintext, time, &iv))
     }
 
@@ -149,11 +151,11 @@ impl KeyRing {
     /// # Errors
     /// As [`seal`](Self::seal); `out` is unchanged then.
     pub fn seal_into(&self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<KeyId, SealError> {
-        let (key, iv) = self.draw(Choice::First)?;
-        let time = now()?;
+        let now = now()?;
+        let (key, iv) = self.draw(Choice::First, now)?;
         let start = out.len();
         out.resize(start + token_len(plaintext.len()), 0);
-        key.seal(plaintext, time, &iv, &mut out[start..]);
+        key.seal(plaintext, now.as_secs(), &iv, &mut out[start..]);
         Ok(key.id)
     }
 
@@ -273,8 +275,7 @@ impl KeyRing {
     }
 
     /// The key that `choice` names, and a new IV.
-    fn draw(&self, choice: Choice) -> Result<(&ReadyKey, [u8; 16]), SealError> {
-        let iv = random_bytes().map_err(SealError::Random)?;
+    fn draw(&self, choice: Choice, now: Duration) -> Result<(&ReadyKey, [u8; 16]), SealError> {
         let at = match choice {
             Choice::First => 0,
             Choice::Random if self.sealing == 1 => 0,
@@ -284,7 +285,8 @@ impl KeyRing {
                 usize::try_from(drawn % self.sealing as u64).unwrap_or(0)
             }
         };
-        Ok((&self.keys[at], iv))
+        let key = &self.keys[at];
+        Ok((key, key.iv(nonce(now).map_err(SealError::Random)?)))
     }
 
     /// Decodes a token and finds the key that made it.
@@ -309,9 +311,7 @@ fn seal_text(key: &ReadyKey, plaintext: &[u8], time: u64, iv: &[u8; 16]) -> Stri
     String::from_utf8(text).expect("Base64 is ASCII")
 }
 
-fn now() -> Result<u64, SealError> {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => Ok(since.as_secs()),
-        Err(_) => Err(SealError::Clock),
-    }
+/// The time since 1970.
+fn now() -> Result<Duration, SealError> {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| SealError::Clock)
 }

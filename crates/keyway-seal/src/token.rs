@@ -23,7 +23,9 @@
 use std::sync::LazyLock;
 
 use aes::Aes128;
-use aes::cipher::{Array, Block, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
+use aes::cipher::{
+    Array, Block, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit,
+};
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use hmac::{Hmac, Mac};
@@ -42,6 +44,8 @@ const TAG: usize = 32;
 /// How much is encrypted, authenticated and encoded before the next piece: small enough to
 /// stay in the first-level cache.
 const PIECE: usize = 1024;
+/// The same for plaintexts that are shorter than this.
+const SMALL_PIECE: usize = 320;
 
 /// The length in bytes of the token for a plaintext of `plaintext` bytes.
 pub const fn token_len(plaintext: usize) -> usize {
@@ -83,11 +87,33 @@ impl ReadyKey {
         Self { id: key.id(), mac: mac(key.signing()), cipher: Aes128::new(encryption.into()) }
     }
 
+    /// An initialization vector: unpredictable without the key, and another one for every other nonce,
+    /// because no two blocks are encrypted to the same.
+    pub(crate) fn iv(&self, nonce: [u8; BLOCK]) -> [u8; BLOCK] {
+        let mut block = Block::<Aes128>::from(nonce);
+        self.cipher.encrypt_block(&mut block);
+        block.into()
+    }
+
     /// Writes the token for `plaintext` to `text`, which has exactly [`token_len`] bytes.
     pub(crate) fn seal(&self, plaintext: &[u8], time: u64, iv: &[u8; BLOCK], text: &mut [u8]) {
+        // A large buffer takes as long to prepare as a small token takes to encrypt.
+        if plaintext.len() < SMALL_PIECE {
+            self.seal_in(Encoder::<{ pending(SMALL_PIECE) }>::new(text), plaintext, time, iv);
+        } else {
+            self.seal_in(Encoder::<{ pending(PIECE) }>::new(text), plaintext, time, iv);
+        }
+    }
+
+    fn seal_in<const PENDING: usize>(
+        &self,
+        mut out: Encoder<'_, PENDING>,
+        plaintext: &[u8],
+        time: u64,
+        iv: &[u8; BLOCK],
+    ) {
         let mut mac = self.mac.clone();
         let mut cipher = cbc::Encryptor::<&Aes128>::inner_iv_init(&self.cipher, iv.into());
-        let mut out = Encoder { text, written: 0, binary: [0; PENDING], filled: HEADER };
 
         out.binary[0] = VERSION;
         out.binary[1..9].copy_from_slice(&time.to_be_bytes());
@@ -95,7 +121,7 @@ impl ReadyKey {
         mac.update(&out.binary[..HEADER]);
 
         let (whole, rest) = plaintext.split_at(plaintext.len() / BLOCK * BLOCK);
-        for piece in whole.chunks(PIECE) {
+        for piece in whole.chunks(Encoder::<PENDING>::PIECE) {
             // What came before, if anything: the last piece is encoded together with the end.
             out.encode_whole();
             let room = out.room(piece.len());
@@ -210,17 +236,25 @@ fn where_base64_breaks(text: &[u8]) -> (usize, Expected) {
 
 /// Room for a piece between the header, or what is left of the piece before, and the last
 /// block with the tag.
-const PENDING: usize = HEADER + PIECE + BLOCK + TAG;
+const fn pending(piece: usize) -> usize {
+    HEADER + piece + BLOCK + TAG
+}
 
 /// Turns bytes into text as soon as three of them make four characters.
-struct Encoder<'text> {
+struct Encoder<'text, const PENDING: usize> {
     text: &'text mut [u8],
     written: usize,
     binary: [u8; PENDING],
     filled: usize,
 }
 
-impl Encoder<'_> {
+impl<'text, const PENDING: usize> Encoder<'text, PENDING> {
+    const PIECE: usize = PENDING - pending(0);
+
+    fn new(text: &'text mut [u8]) -> Self {
+        Self { text, written: 0, binary: [0; PENDING], filled: HEADER }
+    }
+
     /// The next `len` bytes, to be filled by the caller.
     fn room(&mut self, len: usize) -> &mut [u8] {
         let start = self.filled;
@@ -231,7 +265,7 @@ impl Encoder<'_> {
     /// Encodes what makes whole groups once there is a piece, and moves the one or two bytes left
     /// to the front.
     fn encode_whole(&mut self) {
-        if self.filled < PIECE {
+        if self.filled < Self::PIECE {
             return;
         }
         let whole = self.filled / 3 * 3;
@@ -301,7 +335,8 @@ mod tests {
     #[test]
     fn pieces_join_without_a_seam() {
         let key = ReadyKey::new(&Key::from_bytes(&mut [9; 32]));
-        for len in (0..4 * BLOCK).chain(PIECE - 2..PIECE + 2).chain(3 * PIECE - 17..3 * PIECE + 2) {
+        let seams = (SMALL_PIECE - 17..SMALL_PIECE + 2).chain(PIECE - 2..PIECE + 2);
+        for len in (0..4 * BLOCK).chain(seams).chain(3 * PIECE - 17..3 * PIECE + 2) {
             let plaintext: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect();
             let mut text = vec![0; token_len(len)];
             key.seal(&plaintext, 7, &[1; BLOCK], &mut text);

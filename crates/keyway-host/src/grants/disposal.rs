@@ -46,7 +46,7 @@ impl Grants {
                 }
                 Some(outcome)
             }
-            Changed::Stored(_) | Changed::Overtaken | Changed::Taken => None,
+            Changed::Stored | Changed::Overtaken | Changed::Taken => None,
         })
     }
 
@@ -54,7 +54,7 @@ impl Grants {
     pub(super) async fn discard(
         &self,
         running: &RunningService,
-        mut entry: Entry,
+        mut entry: Box<Entry>,
         state: State,
         asked: Context,
     ) -> Result<Disposal, GrantsError> {
@@ -64,8 +64,8 @@ impl Grants {
         for _ in 0..MAX_ATTEMPTS {
             let now = self.inner.clock.now();
             let event = Event::Discard { now, credential: state.clone(), lease: self.lease(now) };
-            match self.advance(entry.clone(), event).await {
-                Ok(Changed::Stored(entry)) => {
+            match self.advance(&mut entry, event).await {
+                Ok(Changed::Stored) => {
                     return Ok(match self.carry_out_revocation(running, entry, asked).await {
                         Ok(()) => Disposal::Revoked,
                         Err(_) => Disposal::ToBeRevoked,
@@ -95,7 +95,7 @@ impl Grants {
     pub(super) async fn discard_unstored(
         &self,
         running: &RunningService,
-        entry: Entry,
+        entry: Box<Entry>,
         state: State,
         asked: Context,
     ) -> Disposal {
@@ -153,7 +153,7 @@ impl Grants {
     pub(super) async fn not_stored(
         &self,
         running: &RunningService,
-        entry: Entry,
+        entry: Box<Entry>,
         state: State,
         credential: Vec<CredentialPart>,
         asked: Context,

@@ -1,6 +1,6 @@
 //! Carries the machine's effects out on issuers and records.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keyway_core::{Clock, PluginError, Timestamp};
@@ -53,7 +53,7 @@ pub(super) struct Inner {
     pub(super) limits: GrantLimits,
     pub(super) holder: Holder,
     pub(super) drops_missing: bool,
-    pub(super) in_hand: Mutex<HashSet<GrantId>>,
+    pub(super) in_hand: Mutex<BTreeSet<GrantId>>,
     pub(super) sightings: Mutex<Sightings>,
 }
 
@@ -112,12 +112,12 @@ impl Grants {
             parameters: &request.parameters,
         })?;
         let place = running.place().await;
-        let (begun, resumed) = match self.begin(running, &request).await? {
-            Intent::New(begun, resumed) => (begun, resumed),
-            Intent::Granted(id) => return Ok(GrantOutcome::Repeated(id)),
-        };
-        let (in_hand, entry) = *begun;
-        self.ask(running, &ready, (in_hand, place), entry, request, resumed).await
+        match self.begin(running, &request).await? {
+            Intent::New { in_hand, entry, resumed } => {
+                self.ask(running, &ready, (in_hand, place), entry, request, resumed).await
+            }
+            Intent::Granted(id) => Ok(GrantOutcome::Repeated(id)),
+        }
     }
 
     async fn begin(
@@ -145,7 +145,7 @@ impl Grants {
         }
         let owner = Owner::of(&request.context)?;
         match inner.ledger.begin(id, &owner, record, running.service.limit).await? {
-            Begun::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)), false)),
+            Begun::Stored(entry) => Ok(Intent::New { in_hand, entry, resumed: false }),
             Begun::Refused(refusal) => Err(refusal.into()),
             // Another host was asked the same at the same time.
             Begun::Known => Err(Refusal::InFlight.into()),
@@ -157,7 +157,7 @@ impl Grants {
         &self,
         running: &RunningService,
         in_hand: InHand,
-        entry: Entry,
+        mut entry: Box<Entry>,
     ) -> Result<Intent, GrantsError> {
         if entry.record.state.phase == Phase::Granted {
             return Ok(Intent::Granted(entry.id));
@@ -167,8 +167,8 @@ impl Grants {
         }
         let idempotent = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().idempotent);
         let now = self.inner.clock.now();
-        match self.advance(entry, Event::Resume { now, lease: self.lease(now), idempotent }).await? {
-            Changed::Stored(entry) => Ok(Intent::New(Box::new((in_hand, entry)), true)),
+        match self.advance(&mut entry, Event::Resume { now, lease: self.lease(now), idempotent }).await? {
+            Changed::Stored => Ok(Intent::New { in_hand, entry, resumed: true }),
             Changed::Removed | Changed::Overtaken | Changed::Taken => Err(Refusal::InFlight.into()),
         }
     }
@@ -178,7 +178,7 @@ impl Grants {
         running: &RunningService,
         ready: &Ready,
         (in_hand, place): (InHand, Place),
-        entry: Entry,
+        entry: Box<Entry>,
         mut request: CredentialRequest,
         resumed: bool,
     ) -> Result<GrantOutcome, GrantsError> {
@@ -225,7 +225,7 @@ impl Grants {
 
     /// The intent is settled: there is no credential. If that cannot be stored, the intent
     /// stays and is looked into later; the answer to the user is known all the same.
-    async fn nothing_made(&self, entry: Entry) {
+    async fn nothing_made(&self, entry: Box<Entry>) {
         let id = entry.id;
         if let Err(error) = self.settle(entry, &Event::NothingMade).await {
             warn!(grant = %id, error = %error.detail(), "an intent stays open, though nothing was made");
@@ -235,7 +235,7 @@ impl Grants {
     async fn unanswered(
         &self,
         running: &RunningService,
-        entry: Entry,
+        mut entry: Box<Entry>,
         error: IssuerError,
     ) -> Result<GrantOutcome, GrantsError> {
         let id = entry.id;
@@ -245,7 +245,7 @@ impl Grants {
         warn!(service = %running.service.name, grant = %id, error = %error.detail(), "it is not known whether there is a credential");
         let event = Event::Unanswered { now, doubt: Doubt::NoAnswer, reconcile_at };
         // Only if the lease still holds: otherwise somebody else found out, or says so.
-        if let Err(error) = self.advance(entry, event).await {
+        if let Err(error) = self.advance(&mut entry, event).await {
             warn!(grant = %id, error = %error.detail(), "that a grant is uncertain could not be stored; its intent stays");
         }
         Err(GrantsError::Uncertain { grant: id, error })
@@ -255,7 +255,7 @@ impl Grants {
     async fn store(
         &self,
         running: &RunningService,
-        entry: Entry,
+        mut entry: Box<Entry>,
         issued: Issued,
         asked: &Context,
     ) -> Result<GrantOutcome, GrantsError> {
@@ -269,9 +269,8 @@ impl Grants {
         }
         let id = entry.id;
         let event = |now| Event::Issued { now, credential: state.clone(), values_lost: false };
-        let mut entry = entry;
         for _ in 0..MAX_ATTEMPTS {
-            let stored = match self.advance(entry.clone(), event(self.inner.clock.now())).await {
+            let stored = match self.advance(&mut entry, event(self.inner.clock.now())).await {
                 Ok(stored) => stored,
                 Err(GrantsError::Refused(_)) => {
                     let disposal = self.discard_overtaken(running, &entry, state, asked.clone()).await;
@@ -283,7 +282,7 @@ impl Grants {
                 Err(other) => return Err(other),
             };
             match stored {
-                Changed::Stored(_) => {
+                Changed::Stored => {
                     return Ok(GrantOutcome::Granted(HandedOver { grant: id, credential, reused: false }));
                 }
                 Changed::Taken => {
@@ -320,7 +319,7 @@ impl Grants {
     /// Dropping the future loses nothing.
     pub async fn list(&self, user: &UserId) -> Result<Vec<Grant>, GrantsError> {
         let entries = self.inner.ledger.of_user(user).await?;
-        let mut grants: Vec<_> = entries.into_iter().map(|entry| Grant::of(entry, user.clone())).collect();
+        let mut grants: Vec<_> = entries.iter().map(|entry| Grant::of(entry, user.clone())).collect();
         grants.sort_by_key(|grant| (grant.made, grant.id));
         Ok(grants)
     }
@@ -380,11 +379,12 @@ impl Grants {
         fresh.then(|| InHand(Arc::new(Held { inner: Arc::clone(&self.inner), id })))
     }
 
-    /// Persists what `event` does to the grant, if nobody changed it since it was read.
-    pub(super) async fn advance(&self, entry: Entry, event: Event) -> Result<Changed, GrantsError> {
+    /// Persists what `event` does to the grant, if nobody changed it since it was read. Where it is not
+    /// stored, the entry stays as it was read.
+    pub(super) async fn advance(&self, entry: &mut Entry, event: Event) -> Result<Changed, GrantsError> {
         let planned = step(Some(&entry.record.state), event)?;
         if planned.state.as_ref() == Some(&entry.record.state) {
-            return Ok(Changed::Stored(entry));
+            return Ok(Changed::Stored);
         }
         Ok(self.inner.ledger.change(entry, planned.state).await?)
     }
@@ -392,11 +392,14 @@ impl Grants {
     /// Persists what `event` does to the grant, as long as its lease is the one of `entry`: whoever took
     /// it over settles it, and may have begun anew under the same id. The grant afterwards,
     /// or `None` when it is gone.
-    pub(super) async fn settle(&self, entry: Entry, event: &Event) -> Result<Option<Entry>, GrantsError> {
-        let mut entry = entry;
+    pub(super) async fn settle(
+        &self,
+        mut entry: Box<Entry>,
+        event: &Event,
+    ) -> Result<Option<Box<Entry>>, GrantsError> {
         for _ in 0..MAX_ATTEMPTS {
-            match self.advance(entry.clone(), event.clone()).await? {
-                Changed::Stored(entry) => return Ok(Some(entry)),
+            match self.advance(&mut entry, event.clone()).await? {
+                Changed::Stored => return Ok(Some(entry)),
                 Changed::Removed => return Ok(None),
                 Changed::Overtaken | Changed::Taken => match self.inner.ledger.again(&entry).await? {
                     Some(current) if current.record.state.lease == entry.record.state.lease => {
@@ -412,8 +415,12 @@ impl Grants {
 
 /// What a request goes on with.
 enum Intent {
-    /// Whether the plugin may have been asked before stands beside it.
-    New(Box<(InHand, Entry)>, bool),
+    New {
+        in_hand: InHand,
+        entry: Box<Entry>,
+        /// Whether the plugin may have been asked before.
+        resumed: bool,
+    },
     Granted(GrantId),
 }
 

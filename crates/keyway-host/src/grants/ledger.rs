@@ -11,8 +11,7 @@
 //! agrees. The number is not encrypted, because whoever counts the keys knows it; it is bound to
 //! its place and to the host's keys as a seal would.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex as Lock, MutexGuard as Guard, PoisonError};
+use std::collections::BTreeMap;
 
 use keyway_core::Timestamp;
 use keyway_issuers::{ServiceName, State, UserId};
@@ -27,15 +26,16 @@ use super::record::GrantRecord;
 use crate::sealed_places::{Mark, MarkOf};
 use crate::sealed_records::{RecordError, RecordKind, SealedRecords, corrupt};
 
-/// A grant as it was read, with what it takes to change it.
-#[derive(Clone, Debug)]
+/// A grant as it was read, with what it takes to change it. It is passed on in a box, because it
+/// is large and goes through many hands.
+#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: GrantId,
-    pub(super) key: Arc<[u8]>,
+    pub(super) key: Vec<u8>,
     /// The mark of service and user.
     account: Mark,
-    /// Whose it is, sealed.
-    owner: Arc<[u8]>,
+    /// Whose it is: what of the stored form stays as it is with every change.
+    owner: Vec<u8>,
     pub(super) revision: Revision,
     pub(super) record: GrantRecord,
 }
@@ -43,7 +43,7 @@ pub(super) struct Entry {
 /// What became of an intent that was to be stored.
 pub(super) enum Begun {
     /// It is stored.
-    Stored(Entry),
+    Stored(Box<Entry>),
     /// The limit is reached.
     Refused(Refusal),
     /// A grant has this id already.
@@ -51,9 +51,10 @@ pub(super) enum Begun {
 }
 
 /// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Changed {
-    /// It is stored.
-    Stored(Entry),
+    /// It is stored, and the entry is as stored.
+    Stored,
     /// The record went away, as wanted.
     Removed,
     /// Somebody else changed the grant first: nothing was stored.
@@ -65,17 +66,20 @@ pub(super) enum Changed {
 /// How many locks the accounts share. A lock is held for two look-ups in the storage engine
 /// and one commit, never while a plugin runs.
 const STRIPES: usize = 64;
-/// How many counts are remembered. They only save a look; too many are forgotten together.
-const REMEMBERED: usize = 4096;
+/// How many counts are remembered for each lock. They only save a look; too many are forgotten
+/// together.
+const REMEMBERED: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Ledger {
     records: SealedRecords,
     /// So that requests of one process for the same account do not make each other's commits
     /// fail. Other processes are met at the revision.
-    stripes: Vec<Mutex<()>>,
-    counts: Lock<HashMap<Mark, Count>>,
+    stripes: Vec<Mutex<Counts>>,
 }
+
+/// What is remembered of the accounts that share a lock.
+type Counts = BTreeMap<Mark, Count>;
 
 /// The number of grants that a user has of a service, and the record that says so.
 #[derive(Clone, Copy, Debug)]
@@ -87,8 +91,7 @@ struct Count {
 
 impl Ledger {
     pub(super) fn new(records: SealedRecords) -> Self {
-        let stripes = (0..STRIPES).map(|_| Mutex::new(())).collect();
-        Self { records, stripes, counts: Lock::default() }
+        Self { records, stripes: (0..STRIPES).map(|_| Mutex::default()).collect() }
     }
 
     pub(super) fn user_mark(&self, user: &UserId) -> Mark {
@@ -110,11 +113,17 @@ impl Ledger {
         SealedRecords::place(RecordKind::GrantByState, &[&mark])
     }
 
+    /// The first part of the stored form of a grant: whose it is, sealed, behind its length.
+    fn sealed_owner(&self, key: &[u8], owner: &Owner) -> Result<Vec<u8>, RecordError> {
+        let mut sealed = self.records.seal_at(key, &[0; LENGTH], owner.room(), |out| owner.write(out))?;
+        let length = u32::try_from(sealed.len() - LENGTH).map_err(|_| corrupt("its owner is too long"))?;
+        sealed[..LENGTH].copy_from_slice(&length.to_le_bytes());
+        Ok(sealed)
+    }
+
     /// The stored form of a grant: two seals, because the one of the owner never changes.
     fn sealed(&self, key: &[u8], owner: &[u8], record: &GrantRecord) -> Result<Vec<u8>, RecordError> {
-        let length = u32::try_from(owner.len()).map_err(|_| corrupt("its owner is too long"))?;
-        let before = [&length.to_le_bytes()[..], owner];
-        self.records.seal_at(key, &before, record.room(), |out| record.write(out))
+        self.records.seal_at(key, owner, record.room(), |out| record.write(out))
     }
 
     /// Stores an intent, if the limit allows one more.
@@ -128,13 +137,12 @@ impl Ledger {
         let user = self.user_mark(&owner.user);
         let account = self.account(&user, &record.service);
         let key = SealedRecords::place(RecordKind::Grant, &[&user, id.as_bytes()]);
-        let owner = self.records.seal_at(&key, &[], owner.room(), |out| owner.write(out))?;
-        let sealed = self.sealed(&key, &owner, &record)?;
-        let work = work_key(id, &record.state);
-        let _turn = self.turn(&account).await;
+        let owner = self.sealed_owner(&key, owner)?;
+        let mut sealed = Some(self.sealed(&key, &owner, &record)?);
+        let mut counts = self.turn(&account).await;
         let mut fresh = false;
         loop {
-            let count = self.count(&account, fresh).await?;
+            let count = self.count(&mut counts, &account, fresh).await?;
             if let Err(refusal) = admit_one_more(limit, count.grants) {
                 // What is remembered may be old: another host may have revoked one.
                 if fresh {
@@ -145,20 +153,15 @@ impl Ledger {
             }
             let mut batch = Batch::with_capacity(3);
             batch = self.put_count(batch, &account, count, count.grants.saturating_add(1));
-            batch = batch.put(key.clone(), sealed.clone(), Expectation::Absent);
-            if let Some(work) = &work {
-                batch = batch.put(work.clone(), user, Expectation::Any);
+            // Seldom needed more than once.
+            let sealed = sealed.take().map_or_else(|| self.sealed(&key, &owner, &record), Ok)?;
+            batch = batch.put(key.as_slice(), sealed, Expectation::Absent);
+            if let Some(work) = work_key(id, &record.state) {
+                batch = batch.put(work, user, Expectation::Any);
             }
-            match self.commit_counted(batch, &account, count.grants.saturating_add(1)).await? {
+            match self.commit_counted(batch, &mut counts, &account, count.grants.saturating_add(1)).await? {
                 Outcome::Committed(revision) => {
-                    return Ok(Begun::Stored(Entry {
-                        id,
-                        key: key.into(),
-                        account,
-                        owner: owner.into(),
-                        revision,
-                        record,
-                    }));
+                    return Ok(Begun::Stored(Box::new(Entry { id, key, account, owner, revision, record })));
                 }
                 Outcome::Conflict { item: 0 } => fresh = true,
                 Outcome::Conflict { .. } => return Ok(Begun::Known),
@@ -166,30 +169,37 @@ impl Ledger {
         }
     }
 
-    /// Stores the next state of a grant; `None` takes it away.
+    /// Stores the next state of a grant; `None` takes it away. Whatever else becomes of it, the entry
+    /// stays as it was read.
     pub(super) async fn change(
         &self,
-        entry: Entry,
+        entry: &mut Entry,
         next: Option<GrantState>,
     ) -> Result<Changed, RecordError> {
-        match next {
-            Some(next) => self.replace(entry, next).await,
-            None => self.remove(&entry, None).await,
-        }
+        let Some(state) = next else { return self.remove(entry, None).await };
+        let record = GrantRecord { service: entry.record.service.clone(), made: entry.record.made, state };
+        let batch = self.replacement(entry, &record)?;
+        Ok(match self.records.commit(batch).await? {
+            Outcome::Committed(revision) => {
+                (entry.record, entry.revision) = (record, revision);
+                Changed::Stored
+            }
+            Outcome::Conflict { item: 0 } => Changed::Overtaken,
+            Outcome::Conflict { .. } => Changed::Taken,
+        })
     }
 
-    async fn replace(&self, mut entry: Entry, next: GrantState) -> Result<Changed, RecordError> {
-        let old_work = work_key(entry.id, &entry.record.state);
-        let new_work = work_key(entry.id, &next);
-        let newly_known = entry.record.state.credential.is_none();
-        entry.record.state = next;
-        let sealed = self.sealed(&entry.key, &entry.owner, &entry.record)?;
-        let mut batch =
-            Batch::with_capacity(4).put(entry.key.to_vec(), sealed, Expectation::Revision(entry.revision));
-        if let (true, Some(credential)) = (newly_known, &entry.record.state.credential) {
+    /// What stores `next` in place of what was read; the grant itself is its first item.
+    fn replacement(&self, entry: &Entry, next: &GrantRecord) -> Result<Batch, RecordError> {
+        let sealed = self.sealed(&entry.key, &entry.owner, next)?;
+        let expected = Expectation::Revision(entry.revision);
+        let mut batch = Batch::with_capacity(4).put(entry.key.as_slice(), sealed, expected);
+        let before = &entry.record.state;
+        if let (None, Some(credential)) = (&before.credential, &next.state.credential) {
             let key = self.state_key(&entry.account, credential);
             batch = batch.put(key, *entry.id.as_bytes(), Expectation::Absent);
         }
+        let (old_work, new_work) = (work_key(entry.id, before), work_key(entry.id, &next.state));
         if old_work != new_work {
             if let Some(work) = old_work {
                 batch = batch.delete(work, Expectation::Any);
@@ -198,14 +208,7 @@ impl Ledger {
                 batch = batch.put(work, user_of(&entry.key)?, Expectation::Any);
             }
         }
-        Ok(match self.records.commit(batch).await? {
-            Outcome::Committed(revision) => {
-                entry.revision = revision;
-                Changed::Stored(entry)
-            }
-            Outcome::Conflict { item: 0 } => Changed::Overtaken,
-            Outcome::Conflict { .. } => Changed::Taken,
-        })
+        Ok(batch)
     }
 
     /// Takes a grant away, and with it its place in the count. `twin`, if there is one, is
@@ -216,21 +219,21 @@ impl Ledger {
         twin: Option<(&Entry, Option<GrantState>)>,
     ) -> Result<Changed, RecordError> {
         let account = &entry.account;
-        let _turn = self.turn(account).await;
+        let mut counts = self.turn(account).await;
         let mut fresh = false;
         loop {
-            let count = self.count(account, fresh).await?;
+            let count = self.count(&mut counts, account, fresh).await?;
             let left = count.grants.saturating_sub(1);
             let mut batch = Batch::with_capacity(5);
             batch = self.put_count(batch, account, count, left);
-            batch = batch.delete(entry.key.to_vec(), Expectation::Revision(entry.revision));
+            batch = batch.delete(entry.key.as_slice(), Expectation::Revision(entry.revision));
             match &twin {
                 None => {}
-                Some((twin, None)) => batch = batch.check(twin.key.to_vec(), twin.revision),
+                Some((twin, None)) => batch = batch.check(twin.key.as_slice(), twin.revision),
                 Some((twin, Some(state))) => {
                     let record = GrantRecord { state: state.clone(), ..twin.record.clone() };
                     let sealed = self.sealed(&twin.key, &twin.owner, &record)?;
-                    batch = batch.put(twin.key.to_vec(), sealed, Expectation::Revision(twin.revision));
+                    batch = batch.put(twin.key.as_slice(), sealed, Expectation::Revision(twin.revision));
                 }
             }
             if let Some(credential) = &entry.record.state.credential {
@@ -239,7 +242,7 @@ impl Ledger {
             if let Some(work) = work_key(entry.id, &entry.record.state) {
                 batch = batch.delete(work, Expectation::Any);
             }
-            match self.commit_counted(batch, account, left).await? {
+            match self.commit_counted(batch, &mut counts, account, left).await? {
                 Outcome::Committed(_) => return Ok(Changed::Removed),
                 Outcome::Conflict { item: 0 } => fresh = true,
                 Outcome::Conflict { .. } => return Ok(Changed::Overtaken),
@@ -248,19 +251,19 @@ impl Ledger {
     }
 
     /// The grant with this id, if it is this user's.
-    pub(super) async fn load(&self, user: &Mark, id: GrantId) -> Result<Option<Entry>, RecordError> {
+    pub(super) async fn load(&self, user: &Mark, id: GrantId) -> Result<Option<Box<Entry>>, RecordError> {
         let key = SealedRecords::place(RecordKind::Grant, &[user, id.as_bytes()]);
         let Some(found) = self.records.get_at(&key).await? else { return Ok(None) };
-        self.entry(id, key, &found.value, found.revision).map(Some)
+        self.entry(id, key, found.value, found.revision).map(Some)
     }
 
     /// Whose the grant is.
     pub(super) fn owner(&self, entry: &Entry) -> Result<Owner, RecordError> {
-        self.records.open_at(&entry.key, &entry.owner, Owner::read)
+        self.records.open_at(&entry.key, entry.owner.get(LENGTH..).unwrap_or_default(), Owner::read)
     }
 
     /// The grant as it is stored now.
-    pub(super) async fn again(&self, entry: &Entry) -> Result<Option<Entry>, RecordError> {
+    pub(super) async fn again(&self, entry: &Entry) -> Result<Option<Box<Entry>>, RecordError> {
         self.load(&user_of(&entry.key)?, entry.id).await
     }
 
@@ -268,15 +271,18 @@ impl Ledger {
         &self,
         id: GrantId,
         key: Vec<u8>,
-        value: &[u8],
+        value: Vec<u8>,
         revision: Revision,
-    ) -> Result<Entry, RecordError> {
-        let mut fields = Bytes(value);
-        let length = usize::try_from(u32::from_le_bytes(fields.take()?)).unwrap_or(usize::MAX);
-        let (owner, sealed) = fields.0.split_at_checked(length).ok_or_else(|| corrupt("it is cut off"))?;
+    ) -> Result<Box<Entry>, RecordError> {
+        let length = u32::from_le_bytes(Bytes(&value).take()?);
+        let sealed = usize::try_from(length).ok().and_then(|length| length.checked_add(LENGTH));
+        let (owner, sealed) =
+            sealed.and_then(|at| Some((at, value.get(at..)?))).ok_or_else(|| corrupt("it is cut off"))?;
         let record = self.records.open_at(&key, sealed, GrantRecord::read)?;
         let account = self.account(&user_of(&key)?, &record.service);
-        Ok(Entry { id, key: key.into(), account, owner: owner.into(), revision, record })
+        let mut stored = value;
+        stored.truncate(owner);
+        Ok(Box::new(Entry { id, key, account, owner: stored, revision, record }))
     }
 
     /// The grant of the same user and service that has this state.
@@ -284,7 +290,7 @@ impl Ledger {
         &self,
         entry: &Entry,
         credential: &State,
-    ) -> Result<Option<Entry>, RecordError> {
+    ) -> Result<Option<Box<Entry>>, RecordError> {
         let Some(found) = self.records.get_at(&self.state_key(&entry.account, credential)).await? else {
             return Ok(None);
         };
@@ -303,12 +309,12 @@ impl Ledger {
     }
 
     /// All grants of a user.
-    pub(super) async fn of_user(&self, user: &UserId) -> Result<Vec<Entry>, RecordError> {
+    pub(super) async fn of_user(&self, user: &UserId) -> Result<Vec<Box<Entry>>, RecordError> {
         let range = KeyRange::prefix(SealedRecords::place(RecordKind::Grant, &[&self.user_mark(user)]));
         let mut entries = Vec::new();
         for found in self.records.all(&range).await? {
             let id = id_of(&found.key)?;
-            entries.push(self.entry(id, found.key, &found.value, found.revision)?);
+            entries.push(self.entry(id, found.key, found.value, found.revision)?);
         }
         Ok(entries)
     }
@@ -342,12 +348,17 @@ impl Ledger {
         entries.iter().map(|entry| work_of(&entry.key, &entry.value)).collect()
     }
 
-    async fn turn(&self, account: &Mark) -> MutexGuard<'_, ()> {
-        self.stripes[usize::from(account[0]) % STRIPES].lock().await
+    async fn turn(&self, account: &Mark) -> MutexGuard<'_, Counts> {
+        let stripe = &self.stripes[usize::from(account[0]) % STRIPES];
+        // Mostly nobody is there, and then waiting costs more than the lock.
+        match stripe.try_lock() {
+            Ok(turn) => turn,
+            Err(_) => stripe.lock().await,
+        }
     }
 
-    async fn count(&self, account: &Mark, fresh: bool) -> Result<Count, RecordError> {
-        if !fresh && let Some(count) = self.counts().get(account) {
+    async fn count(&self, counts: &mut Counts, account: &Mark, fresh: bool) -> Result<Count, RecordError> {
+        if !fresh && let Some(count) = counts.get(account) {
             return Ok(*count);
         }
         let key = SealedRecords::place(RecordKind::GrantCount, &[account]);
@@ -362,7 +373,7 @@ impl Ledger {
                 Count { grants: u64::from_le_bytes(*grants), revision: Some(found.revision) }
             }
         };
-        self.remember(account, count);
+        remember(counts, account, count);
         Ok(count)
     }
 
@@ -381,30 +392,29 @@ impl Ledger {
     async fn commit_counted(
         &self,
         batch: Batch,
+        counts: &mut Counts,
         account: &Mark,
         grants: u64,
     ) -> Result<Outcome, RecordError> {
         // Dropped or failed in the middle, nobody knows which count holds.
-        self.counts().remove(account);
+        counts.remove(account);
         let outcome = self.records.commit(batch).await?;
         if let Outcome::Committed(revision) = outcome {
-            self.remember(account, Count { grants, revision: (grants > 0).then_some(revision) });
+            remember(counts, account, Count { grants, revision: (grants > 0).then_some(revision) });
         }
         Ok(outcome)
     }
-
-    fn remember(&self, account: &Mark, count: Count) {
-        let mut counts = self.counts();
-        if counts.len() >= REMEMBERED {
-            counts.clear();
-        }
-        counts.insert(*account, count);
-    }
-
-    fn counts(&self) -> Guard<'_, HashMap<Mark, Count>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
+
+fn remember(counts: &mut Counts, account: &Mark, count: Count) {
+    if counts.len() >= REMEMBERED {
+        counts.clear();
+    }
+    counts.insert(*account, count);
+}
+
+/// The bytes of the length before a sealed owner.
+const LENGTH: usize = size_of::<u32>();
 
 /// The moment of what waits for a decision.
 const NEVER: [u8; 8] = [0xff; 8];

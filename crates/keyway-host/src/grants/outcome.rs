@@ -66,9 +66,9 @@ pub struct Grant {
 }
 
 impl Grant {
-    pub(super) fn of(entry: Entry, user: UserId) -> Self {
-        let Entry { id, record: GrantRecord { service, made, state }, .. } = entry;
-        Self { id, service, user, made, state }
+    pub(super) fn of(entry: &Entry, user: UserId) -> Self {
+        let GrantRecord { service, made, state } = entry.record.clone();
+        Self { id: entry.id, service, user, made, state }
     }
 }
 

@@ -91,7 +91,7 @@ impl Grants {
         for (user, id) in self.inner.ledger.waiting().await? {
             if let Some(entry) = self.inner.ledger.load(&user, id).await? {
                 let user = self.inner.ledger.owner(&entry)?.user;
-                grants.push(Grant::of(entry, user));
+                grants.push(Grant::of(&entry, user));
             }
         }
         Ok(grants)
@@ -115,7 +115,7 @@ impl Grants {
         decision: Decision,
     ) -> Result<Option<Grant>, GrantsError> {
         let ledger = &self.inner.ledger;
-        let entry = ledger.load(&ledger.user_mark(user), grant).await?.ok_or(Refusal::NoGrant)?;
+        let mut entry = ledger.load(&ledger.user_mark(user), grant).await?.ok_or(Refusal::NoGrant)?;
         let _in_hand = self.take_in_hand(grant).ok_or(Refusal::InFlight)?;
         if !self.may_take(&entry) {
             return Err(Refusal::InFlight.into());
@@ -123,15 +123,14 @@ impl Grants {
         if let Decision::Made(state) = &decision {
             check_state(state, &[]).map_err(Refusal::Parameters)?;
         }
-        let found = entry.clone();
         let now = self.inner.clock.now();
-        match self.advance(entry, Event::Decide { now, decision: decision.clone() }).await? {
-            Changed::Stored(entry) => Ok(Some(Grant::of(entry, user.clone()))),
+        match self.advance(&mut entry, Event::Decide { now, decision: decision.clone() }).await? {
+            Changed::Stored => Ok(Some(Grant::of(&entry, user.clone()))),
             Changed::Removed => Ok(None),
             Changed::Overtaken => Err(Refusal::InFlight.into()),
             Changed::Taken => match decision {
                 Decision::Made(state) => {
-                    let twin = ledger.with_state(&found, &state).await?;
+                    let twin = ledger.with_state(&entry, &state).await?;
                     Err(GrantsError::StateTaken { grant: twin.map_or(grant, |twin| twin.id) })
                 }
                 Decision::NothingThere => Err(Refusal::InFlight.into()),
@@ -176,7 +175,7 @@ impl Grants {
                 return None;
             }
         };
-        let grant = Grant::of(entry.clone(), owner.user.clone());
+        let grant = Grant::of(&entry, owner.user.clone());
         let state = &entry.record.state;
         let outcome = match (state.phase, &state.lease, state.next) {
             (Phase::Granted, _, _) => return None,
@@ -190,7 +189,12 @@ impl Grants {
         Some(Worked { grant, outcome })
     }
 
-    async fn take_up(&self, entry: Entry, owner: &Owner, now: Timestamp) -> Result<WorkOutcome, GrantsError> {
+    async fn take_up(
+        &self,
+        mut entry: Box<Entry>,
+        owner: &Owner,
+        now: Timestamp,
+    ) -> Result<WorkOutcome, GrantsError> {
         let running = match self.inner.services.get(&entry.record.service) {
             None => Err(Refusal::NoService),
             Some(running) if running.issuer.is_none() || running.ready().configuration.is_none() => {
@@ -201,7 +205,7 @@ impl Grants {
         let running = match running {
             Ok(running) => running,
             Err(refusal) => {
-                self.advance(entry, Event::Postponed { until: now.plus(POSTPONED) }).await?;
+                self.advance(&mut entry, Event::Postponed { until: now.plus(POSTPONED) }).await?;
                 return Err(refusal.into());
             }
         };
@@ -209,9 +213,9 @@ impl Grants {
         let _place = running.place().await;
         let now = self.inner.clock.now().max(now);
         let claim = Event::Claim { lease: self.lease(now), now, reconciles };
-        let Changed::Stored(entry) = self.advance(entry, claim).await? else {
+        if self.advance(&mut entry, claim).await? != Changed::Stored {
             return Ok(WorkOutcome::InOtherHands);
-        };
+        }
         match entry.record.state.phase {
             Phase::Indeterminate => Ok(WorkOutcome::WaitsForDecision),
             Phase::Granted => Ok(WorkOutcome::Settled(Some(Phase::Granted))),
@@ -228,7 +232,7 @@ impl Grants {
     async fn reconcile(
         &self,
         running: &RunningService,
-        entry: Entry,
+        mut entry: Box<Entry>,
         owner: &Owner,
     ) -> Result<WorkOutcome, GrantsError> {
         let ready = running.ready();
@@ -251,7 +255,7 @@ impl Grants {
             }
             Ok(_) => {
                 let event = Event::Unanswered { now, doubt: Doubt::PluginCannotTell, reconcile_at: None };
-                self.advance(entry, event).await?;
+                self.advance(&mut entry, event).await?;
                 Ok(WorkOutcome::WaitsForDecision)
             }
             Err(error) => {
@@ -260,7 +264,7 @@ impl Grants {
                 let reconcile_at = retries.next(since, now, failures, error.kind().retry_after(), jitter());
                 let grant = entry.id;
                 let event = Event::Unanswered { now, doubt: Doubt::NotReconciled, reconcile_at };
-                self.advance(entry, event).await?;
+                self.advance(&mut entry, event).await?;
                 Ok(WorkOutcome::Failed(GrantsError::Uncertain { grant, error }))
             }
         }
@@ -270,15 +274,14 @@ impl Grants {
     async fn found(
         &self,
         running: &RunningService,
-        entry: Entry,
+        mut entry: Box<Entry>,
         state: State,
     ) -> Result<WorkOutcome, GrantsError> {
-        let mut entry = entry;
         for _ in 0..MAX_ATTEMPTS {
             let event =
                 Event::Issued { now: self.inner.clock.now(), credential: state.clone(), values_lost: true };
-            match self.advance(entry.clone(), event).await? {
-                Changed::Stored(_) => return Ok(WorkOutcome::Settled(Some(Phase::Granted))),
+            match self.advance(&mut entry, event).await? {
+                Changed::Stored => return Ok(WorkOutcome::Settled(Some(Phase::Granted))),
                 Changed::Removed => return Ok(WorkOutcome::Settled(None)),
                 Changed::Taken => match self.settle_taken(running, &entry, &state, None).await? {
                     Some(Ok(_)) => return Ok(WorkOutcome::Settled(None)),

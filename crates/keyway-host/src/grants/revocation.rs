@@ -31,7 +31,7 @@ impl Grants {
     /// tried again.
     pub async fn revoke(&self, grant: GrantId, context: Context) -> Result<Revoked, GrantsError> {
         let inner = &self.inner;
-        let Some(entry) = inner.ledger.load(&inner.ledger.user_mark(&context.user), grant).await? else {
+        let Some(mut entry) = inner.ledger.load(&inner.ledger.user_mark(&context.user), grant).await? else {
             return Ok(Revoked::NotThere);
         };
         let Some(running) = inner.services.get(&entry.record.service) else {
@@ -46,8 +46,8 @@ impl Grants {
         }
         let _place = running.place().await;
         let now = inner.clock.now();
-        match self.advance(entry, Event::Revoke { now, lease: self.lease(now) }).await? {
-            Changed::Stored(entry) => {
+        match self.advance(&mut entry, Event::Revoke { now, lease: self.lease(now) }).await? {
+            Changed::Stored => {
                 self.carry_out_revocation(running, entry, context).await.map(|()| Revoked::Destroyed)
             }
             Changed::Removed => Ok(Revoked::Destroyed),
@@ -55,14 +55,14 @@ impl Grants {
         }
     }
 
-    async fn revoke_without_service(&self, entry: Entry) -> Result<Revoked, GrantsError> {
+    async fn revoke_without_service(&self, mut entry: Box<Entry>) -> Result<Revoked, GrantsError> {
         if !self.inner.drops_missing {
             return Err(Refusal::NoService.into());
         }
         warn!(grant = %entry.id, service = %entry.record.service, "a grant of a missing service is forgotten; its credential may live on");
-        match self.inner.ledger.change(entry, None).await? {
+        match self.inner.ledger.change(&mut entry, None).await? {
             Changed::Removed => Ok(Revoked::Dropped),
-            Changed::Stored(_) | Changed::Overtaken | Changed::Taken => Err(Refusal::BeingRevoked.into()),
+            Changed::Stored | Changed::Overtaken | Changed::Taken => Err(Refusal::BeingRevoked.into()),
         }
     }
 
@@ -71,7 +71,7 @@ impl Grants {
     pub(super) async fn carry_out_revocation(
         &self,
         running: &RunningService,
-        mut entry: Entry,
+        mut entry: Box<Entry>,
         mut context: Context,
     ) -> Result<(), GrantsError> {
         let inner = &self.inner;
@@ -90,15 +90,15 @@ impl Grants {
             let Err(error) = answer else {
                 match self.settle(entry, &Event::Revoked { now, orphans }).await? {
                     None => return Ok(()),
-                    Some(again)
+                    Some(mut again)
                         if again.record.state.phase == Phase::Revoking
                             && again.record.state.lease.is_none() =>
                     {
                         // The plugin made the same again meanwhile: once more.
                         let now = inner.clock.now();
                         let claim = Event::Claim { lease: self.lease(now), now, reconciles: false };
-                        match self.advance(again, claim).await? {
-                            Changed::Stored(claimed) => entry = claimed,
+                        match self.advance(&mut again, claim).await? {
+                            Changed::Stored => entry = again,
                             _ => return Err(Refusal::BeingRevoked.into()),
                         }
                         continue;
@@ -111,7 +111,7 @@ impl Grants {
                 inner.limits.retries.next(since, now, failures, error.kind().retry_after(), jitter());
             warn!(service = %running.service.name, %grant, failures, error = %error.detail(), "a credential was not revoked");
             // Only if the lease still holds: otherwise somebody else counts and decides.
-            self.advance(entry, Event::NotRevoked { now, retry_at }).await?;
+            self.advance(&mut entry, Event::NotRevoked { now, retry_at }).await?;
             return Err(GrantsError::NotRevoked { grant, failures, retry_at, error });
         }
     }
