@@ -58,8 +58,8 @@ pub(super) struct Inner {
 }
 
 /// A grant that this run works on; dropping the last clone says that it does no longer. A call of the
-/// plugin that makes a credential holds one until it has ended, also when nobody waits for it any more:
-/// what became of the request cannot be asked before.
+/// plugin that makes or destroys a credential holds one until it has ended, also when nobody waits for it
+/// any more: what became of a request cannot be asked before, and what is revoked late must not be new.
 #[derive(Clone, Debug)]
 pub(super) struct InHand(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Held>);
 
@@ -214,7 +214,7 @@ impl Grants {
             Err(error) => match error.orphan().cloned() {
                 // It broke the contract and named its credential: that one is to be revoked.
                 Some(state) => {
-                    let disposal = self.discard(running, entry, state, asked.clone()).await?;
+                    let disposal = self.discard(running, &in_hand, entry, state, asked.clone()).await?;
                     warn!(service = %running.service.name, %disposal, error = %error.detail(), "a credential was discarded");
                     Err(GrantsError::Discarded { disposal, error })
                 }

@@ -92,8 +92,16 @@ impl GuardedIssuer {
         self.call(Action::Request, work).await
     }
 
-    pub(super) async fn revoke(&self, revocation: Revocation) -> Result<(), IssuerError> {
-        let work = |issuer: Arc<dyn Issuer>| async move { issuer.revoke(&revocation).await };
+    /// `held` as in [`request`](Self::request).
+    pub(super) async fn revoke(
+        &self,
+        revocation: Revocation,
+        held: impl Send + 'static,
+    ) -> Result<(), IssuerError> {
+        let work = |issuer: Arc<dyn Issuer>| async move {
+            let _held = held;
+            issuer.revoke(&revocation).await
+        };
         self.call(Action::Revoke, work).await
     }
 

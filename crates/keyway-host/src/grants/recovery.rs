@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::driver::{Grants, MAX_ATTEMPTS, check_state, jitter, random};
+use super::driver::{Grants, InHand, MAX_ATTEMPTS, check_state, jitter, random};
 use super::error::GrantsError;
 use super::id::GrantId;
 use super::lease::Meeting;
@@ -183,14 +183,20 @@ impl Grants {
                 WorkOutcome::WaitsForDecision
             }
             (_, None, Some(next)) if next > now => return None,
-            _ if in_hand.is_none() || !self.may_take(&entry) => WorkOutcome::InOtherHands,
-            _ => self.take_up(entry, &owner, now).await.unwrap_or_else(WorkOutcome::Failed),
+            _ => match in_hand.filter(|_| self.may_take(&entry)) {
+                None => WorkOutcome::InOtherHands,
+                Some(in_hand) => {
+                    let done = self.take_up(&in_hand, entry, &owner, now).await;
+                    done.unwrap_or_else(WorkOutcome::Failed)
+                }
+            },
         };
         Some(Worked { grant, outcome })
     }
 
     async fn take_up(
         &self,
+        in_hand: &InHand,
         mut entry: Box<Entry>,
         owner: &Owner,
         now: Timestamp,
@@ -222,7 +228,7 @@ impl Grants {
             Phase::Intended => self.reconcile(running, entry, owner).await,
             Phase::Revoking => {
                 let context = owner.context()?;
-                self.carry_out_revocation(running, entry, context).await?;
+                self.carry_out_revocation(running, in_hand, entry, context).await?;
                 Ok(WorkOutcome::Settled(None))
             }
         }
