@@ -62,6 +62,30 @@ async fn a_panic_is_an_answer_and_the_instance_is_made_anew() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_cannot_be_opened_again_is_refused_until_it_can() {
+    for (number, isolation) in [Isolation::Task, Isolation::Inline].into_iter().enumerate() {
+        let name = format!("closes-{number}");
+        let store = guarded(&YIELDING, &name, isolation);
+        let declared = store.capabilities();
+        CLOSED.lock().unwrap().insert(name.clone());
+        let error = store.get(&at("panics")).await.unwrap_err();
+        assert!(matches!(error, StoreError::ContractViolation { operation: "get", .. }), "{error}");
+        for _ in 0..2 {
+            // The instance that panicked would say "fine".
+            let error = store.get(&at("a")).await.unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Unavailable { retry_after: Some(_) }), "{error}");
+            assert!(error.detail().contains("closed by the test"), "{}", error.detail());
+            assert!(store.rotate(&ring(), &silent).await.is_err());
+            assert_eq!(store.capabilities(), declared);
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        CLOSED.lock().unwrap().remove(&name);
+        assert_eq!(store.get(&at("a")).await.unwrap().value.expose_text(), Some("fine"));
+        assert_eq!(opened(&name), 2);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plugin_that_never_answers_meets_the_deadline() {
     for isolation in [Isolation::Task, Isolation::Inline] {

@@ -8,6 +8,7 @@
 //! * [`ledger`]: the model, which knows what must be there and what may be;
 //! * [`kill`]: starting processes, listening to them, killing them;
 //! * [`draw`]: random choices that a seed repeats;
+//! * `house`: what the parents of all areas do alike;
 //! * [`trace`] and [`disk`]: a kill does not test the disk, because the system keeps what was written.
 //!   So a traced run shows what was synced when, and the disks that a power cut could have left are
 //!   made from it;
@@ -21,6 +22,7 @@ pub mod cuts;
 pub mod disk;
 pub mod draw;
 pub mod grants;
+mod house;
 pub mod kill;
 mod lazy_storage;
 pub mod ledger;

@@ -115,7 +115,8 @@ impl GrantsBuilder {
             sightings: std::sync::Mutex::default(),
         };
         let grants = Grants { inner: Arc::new(inner) };
-        grants.describe_old(grants.inner.clock.now()).await;
+        let mut asked = grants.describe_old(grants.inner.clock.now());
+        while asked.join_next().await.is_some() {}
         Ok(grants)
     }
 }

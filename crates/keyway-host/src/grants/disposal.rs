@@ -4,7 +4,7 @@ use keyway_core::PluginError;
 use keyway_issuers::{Context, CredentialPart, Revocation, State};
 use tracing::warn;
 
-use super::driver::{Grants, MAX_ATTEMPTS, MAX_STATE_BYTES, jitter, revocation_of};
+use super::driver::{Grants, InHand, MAX_ATTEMPTS, MAX_STATE_BYTES, jitter, revocation_of};
 use super::error::{Disposal, GrantsError};
 use super::ledger::{Changed, Entry};
 use super::machine::{Doubt, Event, Phase, step};
@@ -54,6 +54,7 @@ impl Grants {
     pub(super) async fn discard(
         &self,
         running: &RunningService,
+        in_hand: &InHand,
         mut entry: Box<Entry>,
         state: State,
         asked: Context,
@@ -66,7 +67,7 @@ impl Grants {
             let event = Event::Discard { now, credential: state.clone(), lease: self.lease(now) };
             match self.advance(&mut entry, event).await {
                 Ok(Changed::Stored) => {
-                    return Ok(match self.carry_out_revocation(running, entry, asked).await {
+                    return Ok(match self.carry_out_revocation(running, in_hand, entry, asked).await {
                         Ok(()) => Disposal::Revoked,
                         Err(_) => Disposal::ToBeRevoked,
                     });
@@ -134,7 +135,7 @@ impl Grants {
                 Ok(Some(_)) => return Disposal::SharesState,
                 Err(_) => return Disposal::NotRevoked,
             }
-            let error = match issuer.revoke(Revocation::new(asked.clone(), state.clone())).await {
+            let error = match issuer.revoke(Revocation::new(asked.clone(), state.clone()), ()).await {
                 Ok(()) => return Disposal::Revoked,
                 Err(error) => error,
             };

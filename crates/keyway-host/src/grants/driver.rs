@@ -58,8 +58,8 @@ pub(super) struct Inner {
 }
 
 /// A grant that this run works on; dropping the last clone says that it does no longer. A call of the
-/// plugin that makes a credential holds one until it has ended, also when nobody waits for it any more:
-/// what became of the request cannot be asked before.
+/// plugin that makes or destroys a credential holds one until it has ended, also when nobody waits for it
+/// any more: what became of a request cannot be asked before, and what is revoked late must not be new.
 #[derive(Clone, Debug)]
 pub(super) struct InHand(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Held>);
 
@@ -214,7 +214,7 @@ impl Grants {
             Err(error) => match error.orphan().cloned() {
                 // It broke the contract and named its credential: that one is to be revoked.
                 Some(state) => {
-                    let disposal = self.discard(running, entry, state, asked.clone()).await?;
+                    let disposal = self.discard(running, &in_hand, entry, state, asked.clone()).await?;
                     warn!(service = %running.service.name, %disposal, error = %error.detail(), "a credential was discarded");
                     Err(GrantsError::Discarded { disposal, error })
                 }
@@ -354,20 +354,20 @@ impl Grants {
     }
 
     /// Asks all plugins at once to describe themselves whose description is old, so that one
-    /// that hangs holds up no other.
-    pub(super) async fn describe_old(&self, now: Timestamp) {
-        let mut asked = JoinSet::new();
+    /// that hangs holds up no other. It does not wait for them.
+    pub(super) fn describe_old(&self, now: Timestamp) -> JoinSet<()> {
+        let (mut asked, every) = (JoinSet::new(), self.inner.limits.describe_every);
         for (name, running) in &self.inner.services {
-            if running.is_description_old(now, self.inner.limits.describe_every) {
+            if running.is_description_due(now, every) {
                 let (engine, name) = (self.clone(), name.clone());
                 asked.spawn(async move {
                     if let Some(running) = engine.inner.services.get(&name) {
-                        running.describe(now).await;
+                        running.describe_if_due(now, every).await;
                     }
                 });
             }
         }
-        while asked.join_next().await.is_some() {}
+        asked
     }
 
     pub(super) fn lease(&self, from: Timestamp) -> Lease {

@@ -1,6 +1,7 @@
 //! An issuer behind a guard: whatever the plugin does, the host goes on.
 
 use std::fmt;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use keyway_issuers::{
@@ -10,7 +11,7 @@ use keyway_issuers::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limits::GrantLimits;
-use crate::guard::{Allowed, Guard, Make, Mishap, Panicked};
+use crate::guard::{Allowed, Guard, Make, Mishap, NOT_MADE, Panicked};
 
 /// Where instances come from.
 pub(super) enum Origin {
@@ -36,6 +37,8 @@ impl Make for Origin {
 /// contract.
 pub(super) struct GuardedIssuer {
     guard: Guard<Origin>,
+    /// A constant of the issuer, known also while there is no instance after a panic.
+    capabilities: Capabilities,
     limits: GrantLimits,
     places: Option<Arc<Semaphore>>,
 }
@@ -50,11 +53,11 @@ impl GuardedIssuer {
     pub(super) fn open(origin: Origin, limits: GrantLimits) -> Result<Self, IssuerError> {
         let opened = Guard::open(origin);
         let guard = opened.unwrap_or_else(|Panicked| Err(panicked(Action::Parameter)))?;
-        let mut issuer = Self { guard, limits, places: None };
-        let places = issuer.capabilities().at_once;
-        issuer.places =
-            places.map(|places| Arc::new(Semaphore::new(places.get().min(Semaphore::MAX_PERMITS))));
-        Ok(issuer)
+        let declared = guard.look("capabilities", Issuer::capabilities);
+        let capabilities = declared.map_err(|_| panicked(Action::Parameter))?;
+        let places = |places: NonZero<usize>| Semaphore::new(places.get().min(Semaphore::MAX_PERMITS));
+        let places = capabilities.at_once.map(|at_once| Arc::new(places(at_once)));
+        Ok(Self { guard, capabilities, limits, places })
     }
 
     /// Waits until the issuer works on fewer calls than it can (decision W7). Nothing is stored
@@ -68,7 +71,7 @@ impl GuardedIssuer {
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
-        self.guard.look("capabilities", Issuer::capabilities).unwrap_or(Capabilities::MINIMAL)
+        self.capabilities
     }
 
     pub(super) async fn describe(&self) -> Result<Description, IssuerError> {
@@ -89,8 +92,16 @@ impl GuardedIssuer {
         self.call(Action::Request, work).await
     }
 
-    pub(super) async fn revoke(&self, revocation: Revocation) -> Result<(), IssuerError> {
-        let work = |issuer: Arc<dyn Issuer>| async move { issuer.revoke(&revocation).await };
+    /// `held` as in [`request`](Self::request).
+    pub(super) async fn revoke(
+        &self,
+        revocation: Revocation,
+        held: impl Send + 'static,
+    ) -> Result<(), IssuerError> {
+        let work = |issuer: Arc<dyn Issuer>| async move {
+            let _held = held;
+            issuer.revoke(&revocation).await
+        };
         self.call(Action::Revoke, work).await
     }
 
@@ -113,7 +124,7 @@ impl GuardedIssuer {
         F: Future<Output = Result<T, IssuerError>> + Send + 'static,
     {
         let GrantLimits { deadline, isolation, .. } = self.limits;
-        let blocking = self.capabilities().blocking;
+        let blocking = self.capabilities.blocking;
         let answer = self.guard.call(action.word(), Allowed { deadline, isolation, blocking }, work).await;
         answer.unwrap_or_else(|mishap| Err(self.error(action, mishap)))
     }
@@ -126,7 +137,10 @@ impl GuardedIssuer {
                 let hung = Action::ALL.into_iter().find(|known| known.word() == operation);
                 IssuerError::Quarantined { action: hung.unwrap_or(action) }
             }
-            // Nothing happened: the plugin was not asked.
+            // In both cases nothing happened: the plugin was not asked.
+            Mishap::NotMade { retry_after, error } => {
+                IssuerError::Unavailable { what: NOT_MADE, retry_after: Some(retry_after), source: error }
+            }
             Mishap::NoRuntime(error) => IssuerError::Unavailable {
                 what: "a tokio runtime",
                 retry_after: None,

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keyway_core::Timestamp;
 use keyway_storage::Revision;
+use tokio::time::Instant;
+
+use super::id::GrantId;
 
 /// A claim on a grant: whose, and for how long.
 ///
@@ -59,31 +62,60 @@ impl Lease {
     }
 }
 
-/// What this run has seen of leases that are not its own.
+/// What this run has seen of leases for which it has to wait.
 #[derive(Debug, Default)]
 pub(super) struct Sightings {
-    first_seen: HashMap<Vec<u8>, (Revision, Instant)>,
+    of: HashMap<GrantId, Sighting>,
+}
+
+#[derive(Debug)]
+struct Sighting {
+    revision: Revision,
+    first: Instant,
+    last: Instant,
+    lasts: Duration,
+}
+
+impl Sighting {
+    /// Whether nobody has met it for so long that it should have come up again: a lease that is
+    /// still open is due when its duration has passed, and met at every look from then on.
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) >= self.lasts.saturating_mul(2)
+    }
 }
 
 impl Sightings {
-    /// For how long the record at `key` has had this revision, as far as this run knows.
-    pub(super) fn unchanged_for(&mut self, key: &[u8], revision: Revision, now: Instant) -> Duration {
-        match self.first_seen.get_mut(key) {
-            Some((seen, since)) if *seen == revision => now.saturating_duration_since(*since),
-            Some(seen) => {
-                *seen = (revision, now);
-                Duration::ZERO
-            }
-            None => {
-                self.first_seen.insert(key.to_vec(), (revision, now));
-                Duration::ZERO
-            }
+    /// For how long the grant has had this revision, as far as this run knows. Its lease lasts
+    /// for `lasts`.
+    pub(super) fn unchanged_for(
+        &mut self,
+        grant: GrantId,
+        revision: Revision,
+        lasts: Duration,
+        now: Instant,
+    ) -> Duration {
+        let fresh = Sighting { revision, first: now, last: now, lasts };
+        let seen = self.of.entry(grant).or_insert(fresh);
+        if seen.revision != revision {
+            *seen = Sighting { revision, first: now, last: now, lasts };
+        }
+        seen.last = seen.last.max(now);
+        now.saturating_duration_since(seen.first)
+    }
+
+    /// Forgets what has ended in other hands, after a look at what is due that began at `look`:
+    /// what was met neither in that look nor for a long time before. What is forgotten too early
+    /// is waited for anew, so nothing is ever taken too early.
+    pub(super) fn forget_ended(&mut self, look: Instant, now: Instant) {
+        self.of.retain(|_, seen| seen.last >= look || !seen.is_old(now));
+        if self.of.capacity() > 64 && self.of.len() < self.of.capacity() / 4 {
+            self.of.shrink_to(self.of.len() * 2);
         }
     }
 
-    /// Forgets a record that is settled.
-    pub(super) fn forget(&mut self, key: &[u8]) {
-        self.first_seen.remove(key);
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.of.len()
     }
 }
 
@@ -112,13 +144,36 @@ mod tests {
         assert!(!nameless.may_be_taken(&meeting), "hosts without names are not the same");
     }
 
+    const LASTS: Duration = Duration::from_secs(60);
+
+    fn grant(number: u8) -> GrantId {
+        GrantId::from_bytes([number; 16])
+    }
+
     #[test]
     fn the_wait_begins_anew_with_every_change() {
         let (mut sightings, start) = (Sightings::default(), Instant::now());
         let mut seen = |revision, seconds| {
             let now = start + Duration::from_secs(seconds);
-            sightings.unchanged_for(b"k", Revision::from_bits(revision), now).as_secs()
+            sightings.unchanged_for(grant(1), Revision::from_bits(revision), LASTS, now).as_secs()
         };
         assert_eq!([seen(1, 0), seen(1, 50), seen(2, 55), seen(2, 65)], [0, 50, 0, 10]);
+    }
+
+    #[test]
+    fn what_is_met_at_every_look_is_kept_however_rare_the_looks_are() {
+        let (mut sightings, start) = (Sightings::default(), Instant::now());
+        let revision = Revision::from_bits(1);
+        let mut seen = |number, seconds| {
+            let now = start + Duration::from_secs(seconds);
+            let unchanged_for = sightings.unchanged_for(grant(number), revision, LASTS, now);
+            sightings.forget_ended(now, now);
+            (unchanged_for.as_secs(), sightings.len())
+        };
+        assert_eq!(seen(1, 0), (0, 1));
+        // The other may still be open: its lease has not run out for long.
+        assert_eq!(seen(2, 119), (0, 2));
+        assert_eq!(seen(2, 3600), (3481, 1));
+        assert_eq!(seen(1, 3601), (0, 2), "it is waited for anew");
     }
 }

@@ -1,13 +1,14 @@
 //! Going on with what was cut short, and trying again what failed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keyway_core::{PluginError, Timestamp};
 use keyway_issuers::{IntendedEffect, Reconciled, Reconciliation, State, UserId};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::warn;
 
-use super::driver::{Grants, MAX_ATTEMPTS, check_state, jitter, random};
+use super::driver::{Grants, InHand, MAX_ATTEMPTS, check_state, jitter, random};
 use super::error::GrantsError;
 use super::id::GrantId;
 use super::lease::Meeting;
@@ -52,9 +53,9 @@ impl Grants {
 
     /// Takes up what is due at `now`: revocations that failed before, requests whose outcome
     /// is to be asked for, and what another host left behind. Call it again and again, every
-    /// few seconds; at most 128 grants are taken up in one call. It also asks plugins to
-    /// describe themselves whose description is
-    /// [old](super::GrantLimits::describe_every) (decision W4).
+    /// few seconds; at most 128 grants are taken up in one call. It also begins to ask plugins to
+    /// describe themselves whose description is [old](super::GrantLimits::describe_every)
+    /// (decision W4), and does not wait for their answers: those are taken over when they come.
     ///
     /// Several hosts may do so on one storage engine. Each begins at a random place among
     /// what is due, claims a grant before it asks the plugin, and leaves alone what
@@ -67,7 +68,8 @@ impl Grants {
     /// # Cancel safety
     /// It can be dropped and called again.
     pub async fn run_due(&self, now: Timestamp) -> Result<Vec<Worked>, GrantsError> {
-        self.describe_old(now).await;
+        // Nobody's work waits for a plugin that is slow to describe itself.
+        self.describe_old(now).detach_all();
         let mut due = self.inner.ledger.due(now, BATCH).await?;
         if !due.is_empty() {
             let start = usize::from(u16::from_le_bytes(random()?)) % due.len();
@@ -137,6 +139,7 @@ impl Grants {
     }
 
     async fn work(&self, grants: Vec<(Mark, GrantId)>, now: Timestamp) -> Vec<Worked> {
+        let begun = Instant::now();
         let mut running = JoinSet::new();
         let mut worked = Vec::new();
         for (user, id) in grants {
@@ -152,6 +155,7 @@ impl Grants {
             // The work contains no panic of a plugin's, so one that is lost here is our own.
             worked.extend(done.ok().flatten());
         }
+        self.sightings().forget_ended(begun, Instant::now());
         worked
     }
 
@@ -179,14 +183,20 @@ impl Grants {
                 WorkOutcome::WaitsForDecision
             }
             (_, None, Some(next)) if next > now => return None,
-            _ if in_hand.is_none() || !self.may_take(&entry) => WorkOutcome::InOtherHands,
-            _ => self.take_up(entry, &owner, now).await.unwrap_or_else(WorkOutcome::Failed),
+            _ => match in_hand.filter(|_| self.may_take(&entry)) {
+                None => WorkOutcome::InOtherHands,
+                Some(in_hand) => {
+                    let done = self.take_up(&in_hand, entry, &owner, now).await;
+                    done.unwrap_or_else(WorkOutcome::Failed)
+                }
+            },
         };
         Some(Worked { grant, outcome })
     }
 
     async fn take_up(
         &self,
+        in_hand: &InHand,
         mut entry: Box<Entry>,
         owner: &Owner,
         now: Timestamp,
@@ -218,9 +228,7 @@ impl Grants {
             Phase::Intended => self.reconcile(running, entry, owner).await,
             Phase::Revoking => {
                 let context = owner.context()?;
-                let key = entry.key.clone();
-                self.carry_out_revocation(running, entry, context).await?;
-                self.sightings().forget(&key);
+                self.carry_out_revocation(running, in_hand, entry, context).await?;
                 Ok(WorkOutcome::Settled(None))
             }
         }
@@ -299,11 +307,21 @@ impl Grants {
     /// Whether this run may work on the grant, as far as leases go. It must have it in hand.
     pub(super) fn may_take(&self, entry: &Entry) -> bool {
         let Some(lease) = &entry.record.state.lease else { return true };
-        let unchanged_for = self.sightings().unchanged_for(&entry.key, entry.revision, Instant::now());
-        lease.may_be_taken(&Meeting { worker: &self.inner.holder, in_hand: false, unchanged_for })
+        let may_be_taken = |unchanged_for| {
+            lease.may_be_taken(&Meeting { worker: &self.inner.holder, in_hand: false, unchanged_for })
+        };
+        if may_be_taken(Duration::ZERO) {
+            return true;
+        }
+        let now = Instant::now();
+        may_be_taken(self.sightings().unchanged_for(entry.id, entry.revision, lease.lasts, now))
     }
 
     fn sightings(&self) -> std::sync::MutexGuard<'_, super::lease::Sightings> {
         self.inner.sightings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[path = "recovery_tests.rs"]
+mod tests;

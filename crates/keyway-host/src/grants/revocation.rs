@@ -4,7 +4,7 @@ use keyway_core::PluginError;
 use keyway_issuers::{Context, Revocation};
 use tracing::warn;
 
-use super::driver::{Grants, jitter, revocation_of};
+use super::driver::{Grants, InHand, jitter, revocation_of};
 use super::error::GrantsError;
 use super::id::GrantId;
 use super::ledger::{Changed, Entry};
@@ -28,7 +28,7 @@ impl Grants {
     ///
     /// # Cancel safety
     /// A dropped future leaves the grant as it was, gone, or as being revoked; then it is
-    /// tried again.
+    /// tried again, as soon as the plugin is no longer at it.
     pub async fn revoke(&self, grant: GrantId, context: Context) -> Result<Revoked, GrantsError> {
         let inner = &self.inner;
         let Some(mut entry) = inner.ledger.load(&inner.ledger.user_mark(&context.user), grant).await? else {
@@ -37,7 +37,7 @@ impl Grants {
         let Some(running) = inner.services.get(&entry.record.service) else {
             return self.revoke_without_service(entry).await;
         };
-        let Some(_in_hand) = self.take_in_hand(grant) else { return Err(Refusal::BeingRevoked.into()) };
+        let Some(in_hand) = self.take_in_hand(grant) else { return Err(Refusal::BeingRevoked.into()) };
         if entry.record.state.phase == Phase::Revoking && !self.may_take(&entry) {
             return Err(Refusal::BeingRevoked.into());
         }
@@ -48,7 +48,8 @@ impl Grants {
         let now = inner.clock.now();
         match self.advance(&mut entry, Event::Revoke { now, lease: self.lease(now) }).await? {
             Changed::Stored => {
-                self.carry_out_revocation(running, entry, context).await.map(|()| Revoked::Destroyed)
+                let destroyed = self.carry_out_revocation(running, &in_hand, entry, context).await;
+                destroyed.map(|()| Revoked::Destroyed)
             }
             Changed::Removed => Ok(Revoked::Destroyed),
             Changed::Overtaken | Changed::Taken => Err(Refusal::BeingRevoked.into()),
@@ -67,10 +68,13 @@ impl Grants {
     }
 
     /// Asks the plugin to destroy the credential of a grant that is being revoked and leased
-    /// by this run.
+    /// by this run. It stays in hand until the plugin has ended, also when nobody waits for that
+    /// any more: were the grant settled before, the state would be free, and the end of the
+    /// revocation would destroy the next credential that has it.
     pub(super) async fn carry_out_revocation(
         &self,
         running: &RunningService,
+        in_hand: &InHand,
         mut entry: Box<Entry>,
         mut context: Context,
     ) -> Result<(), GrantsError> {
@@ -85,7 +89,7 @@ impl Grants {
             let credential =
                 entry.record.state.credential.clone().ok_or_else(|| corrupt("a grant without state"))?;
             let (orphans, since) = (entry.record.state.orphans, entry.record.state.since);
-            let answer = issuer.revoke(Revocation::new(context.clone(), credential)).await;
+            let answer = issuer.revoke(Revocation::new(context.clone(), credential), in_hand.clone()).await;
             let now = inner.clock.now();
             let Err(error) = answer else {
                 match self.settle(entry, &Event::Revoked { now, orphans }).await? {

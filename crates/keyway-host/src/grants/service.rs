@@ -195,6 +195,9 @@ pub(super) struct RunningService {
     pub(super) service: Service,
     pub(super) issuer: Option<GuardedIssuer>,
     ready: Mutex<Arc<Ready>>,
+    /// Held while the plugin is asked to describe itself: one question at a time, so that a later
+    /// answer is never overwritten by an earlier one, and a plugin that hangs is asked once.
+    describing: tokio::sync::Mutex<()>,
 }
 
 impl RunningService {
@@ -219,7 +222,7 @@ impl RunningService {
             Err(fault) => (None, vec![fault]),
         };
         let ready = Mutex::new(Arc::new(Ready { faults, ..Ready::default() }));
-        Self { service, issuer, ready }
+        Self { service, issuer, ready, describing: tokio::sync::Mutex::default() }
     }
 
     pub(super) fn ready(&self) -> Arc<Ready> {
@@ -230,9 +233,13 @@ impl RunningService {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is time to ask the plugin to describe itself (decision W4). One that has
-    /// faults is asked more often, so that it comes back soon after they are gone.
-    pub(super) fn is_description_old(&self, now: Timestamp, every: Duration) -> bool {
+    /// Whether it is time to ask the plugin to describe itself (decision W4), and nobody does yet.
+    pub(super) fn is_description_due(&self, now: Timestamp, every: Duration) -> bool {
+        self.is_description_old(now, every) && self.describing.try_lock().is_ok()
+    }
+
+    /// One that has faults is asked more often, so that it comes back soon after they are gone.
+    fn is_description_old(&self, now: Timestamp, every: Duration) -> bool {
         let ready = self.ready();
         let every = if ready.faults.is_empty() { every } else { every / 20 };
         ready.described.is_none_or(|described| described.plus(every) <= now)
@@ -241,6 +248,19 @@ impl RunningService {
     /// Asks the plugin to describe itself. What it says is taken over when its version is
     /// another (decision W4), or when there was a fault; whether that was so.
     pub(super) async fn describe(&self, now: Timestamp) -> bool {
+        let _describing = self.describing.lock().await;
+        self.ask_to_describe(now).await
+    }
+
+    /// The same, unless somebody was faster.
+    pub(super) async fn describe_if_due(&self, now: Timestamp, every: Duration) {
+        let Ok(_describing) = self.describing.try_lock() else { return };
+        if self.is_description_old(now, every) {
+            self.ask_to_describe(now).await;
+        }
+    }
+
+    async fn ask_to_describe(&self, now: Timestamp) -> bool {
         let Some(issuer) = &self.issuer else { return false };
         let answer = issuer.describe().await;
         let old = self.ready();

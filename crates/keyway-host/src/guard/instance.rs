@@ -33,6 +33,10 @@ pub enum Isolation {
 /// quarantined: a plugin that yields ends as soon as it is polled again.
 const GRACE: Duration = Duration::from_millis(50);
 
+/// How long after a failure it is tried again at the earliest to make another instance. It is the
+/// plugin's code, and every call would run it.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Makes instances of a plugin: the first, and another after each panic.
 pub(crate) trait Make: Send {
     /// What it makes.
@@ -43,6 +47,9 @@ pub(crate) trait Make: Send {
     /// Makes an instance. It may panic: it is the plugin's code.
     fn make(&self) -> Result<Arc<Self::Instance>, Self::Error>;
 }
+
+/// What cannot be reached, after [`Mishap::NotMade`].
+pub(crate) const NOT_MADE: &str = "the plugin, which panicked and could not be opened again,";
 
 /// What a call is allowed.
 #[derive(Clone, Copy, Debug)]
@@ -58,12 +65,19 @@ pub(crate) struct Allowed {
 /// Why a call brought no answer of the plugin's.
 #[derive(Debug)]
 pub(crate) enum Mishap {
-    /// It panicked. The instance was made anew.
+    /// It panicked. The instance is dropped, and another made.
     Panicked,
     /// Its deadline passed, and the call was cancelled.
     TimedOut,
     /// The plugin was not called, because an earlier call of this operation hangs.
     Hung(&'static str),
+    /// The plugin was not called, because it panicked and no other instance could be made.
+    NotMade {
+        /// When that is tried again, by a call that comes then.
+        retry_after: Duration,
+        /// Why not; `None` when it panicked.
+        error: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// The plugin was not called, because there is no runtime.
     NoRuntime(NoRuntime),
 }
@@ -82,15 +96,58 @@ pub(crate) struct Guard<M: Make> {
 
 struct State<M: Make> {
     maker: M,
-    instance: Arc<M::Instance>,
+    instance: Result<Arc<M::Instance>, NotMade<M::Error>>,
+}
+
+/// There is no instance after a panic.
+struct NotMade<E> {
+    /// When making another failed; `None` before the first time.
+    failed: Option<Instant>,
+    /// Why; `None` when the plugin panicked.
+    error: Option<Arc<E>>,
+}
+
+impl<E: PluginError> NotMade<E> {
+    fn mishap(&self) -> Mishap {
+        let since = self.failed.map_or(Duration::ZERO, |failed| failed.elapsed());
+        let error = self.error.as_ref().map(|error| Box::new(Arc::clone(error)) as _);
+        Mishap::NotMade { retry_after: AGAIN.saturating_sub(since), error }
+    }
+}
+
+impl<M: Make> State<M> {
+    /// Makes an instance if there is none, and the last time is not just over.
+    fn make_again(&mut self, operation: &'static str) {
+        match &self.instance {
+            Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= AGAIN) => {}
+            _ => return,
+        }
+        let error = match contain(|| self.maker.make()) {
+            Ok(Ok(instance)) => {
+                self.instance = Ok(instance);
+                return;
+            }
+            Ok(Err(error)) => {
+                warn!(operation, error = %error.detail(), "a plugin that panicked could not be opened again");
+                Some(Arc::new(error))
+            }
+            Err(Panicked) => {
+                warn!(operation, "a plugin that panicked did so again when it was opened again");
+                None
+            }
+        };
+        self.instance = Err(NotMade { failed: Some(Instant::now()), error });
+    }
 }
 
 impl<M: Make> Guard<M> {
     /// Makes the first instance; `Ok(Err(...))` when the plugin refuses.
     pub(crate) fn open(maker: M) -> Result<Result<Self, M::Error>, Panicked> {
         let made = contain(|| maker.make())?;
-        Ok(made
-            .map(|instance| Self { state: Mutex::new(State { maker, instance }), abandoned: Arc::default() }))
+        Ok(made.map(|instance| Self {
+            state: Mutex::new(State { maker, instance: Ok(instance) }),
+            abandoned: Arc::default(),
+        }))
     }
 
     /// Looks at, or changes, what instances are made with.
@@ -98,9 +155,9 @@ impl<M: Make> Guard<M> {
         look(&mut self.state().maker)
     }
 
-    /// Whether a call hangs, so that the plugin is not called at present.
+    /// Whether the plugin is not called at present: a call hangs, or there is no instance.
     pub(crate) fn is_quarantined(&self) -> bool {
-        self.abandoned.hung().is_some()
+        self.abandoned.hung().is_some() || self.state().instance.is_err()
     }
 
     /// Calls a function of the plugin that does no work and does not block.
@@ -109,8 +166,11 @@ impl<M: Make> Guard<M> {
         operation: &'static str,
         look: impl FnOnce(&M::Instance) -> T,
     ) -> Result<T, Mishap> {
-        let instance = Arc::clone(&self.state().instance);
-        contain(|| look(&*instance)).map_err(|panicked| self.after_panic(operation, panicked))
+        let instance = self.current(operation)?;
+        contain(|| look(&*instance)).map_err(|panicked| {
+            let _ = contain(move || drop(instance));
+            self.after_panic(operation, panicked)
+        })
     }
 
     /// Calls an operation of the plugin.
@@ -152,14 +212,25 @@ impl<M: Make> Guard<M> {
         }
     }
 
-    /// The instance, unless a call of it hangs.
+    /// The instance, unless a call of it hangs, or it panicked and no other can be made.
     pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, Mishap> {
         if self.abandoned.forget_ended() {
             warn!(operation, "a plugin's call came back late");
         }
         match self.abandoned.hung() {
             Some(hung) => Err(Mishap::Hung(hung)),
-            None => Ok(Arc::clone(&self.state().instance)),
+            None => self.current(operation),
+        }
+    }
+
+    fn current(&self, operation: &'static str) -> Result<Arc<M::Instance>, Mishap> {
+        let mut state = self.state();
+        if state.instance.is_err() {
+            state.make_again(operation);
+        }
+        match &state.instance {
+            Ok(instance) => Ok(Arc::clone(instance)),
+            Err(not_made) => Err(not_made.mishap()),
         }
     }
 
@@ -176,22 +247,16 @@ impl<M: Make> Guard<M> {
     }
 
     /// After a panic nobody knows what state the instance is in: it is dropped and made
-    /// anew.
+    /// anew. If that fails, it is tried again by later calls; the old one is never called
+    /// again.
     pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> Mishap {
         warn!(operation, "a plugin panicked; its instance is made anew");
-        let mut state = self.state();
-        match contain(|| state.maker.make()) {
-            Ok(Ok(instance)) => {
-                let old = std::mem::replace(&mut state.instance, instance);
-                drop(state);
-                // Dropping it is the plugin's code too.
-                let _ = contain(move || drop(old));
-            }
-            Ok(Err(error)) => {
-                warn!(operation, error = %error.detail(), "the plugin could not be opened again");
-            }
-            Err(Panicked) => warn!(operation, "the plugin panicked when it was opened again"),
-        }
+        let gone = Err(NotMade { failed: None, error: None });
+        let old = std::mem::replace(&mut self.state().instance, gone);
+        // Dropping it is the plugin's code too. It comes first, because it may hold what the next
+        // one needs.
+        let _ = contain(move || drop(old));
+        self.state().make_again(operation);
         Mishap::Panicked
     }
 
@@ -211,3 +276,7 @@ impl<M: Make> Guard<M> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[path = "instance_tests.rs"]
+mod tests;

@@ -11,5 +11,5 @@ pub use instance::Isolation;
 pub(crate) use contained::Panicked;
 #[cfg(feature = "issuers")]
 pub(crate) use contained::contain;
-pub(crate) use instance::{Allowed, Guard, Make, Mishap};
+pub(crate) use instance::{Allowed, Guard, Make, Mishap, NOT_MADE};
 pub(crate) use running::{NoRuntime, Running};

@@ -44,6 +44,36 @@ async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
     assert_eq!(kept.credentials(), 0, "its revocation was due for hours");
 }
 
+#[tokio::test]
+async fn a_plugin_that_is_slow_to_describe_itself_does_not_hold_up_the_others() {
+    let (slow, other) = (World::plain(), World::plain());
+    let clock = Arc::new(TestClock::default());
+    let slow_service =
+        Service::with_issuer(name("slow"), Arc::clone(&slow) as Arc<dyn Issuer>).allow_everybody();
+    let built = host(&memory(), &ring(), service(&other)).service(slow_service);
+    let grants = built.clock(Arc::clone(&clock) as _).start().await.unwrap();
+    other.change(|world| world.revocations_to_fail = 1);
+    let handed = granted(grants.request(&svc(), plain_request("joe")).await);
+    assert!(grants.revoke(handed.grant, user("joe")).await.is_err());
+
+    slow.change(|world| world.version = "hangs".to_owned());
+    // All descriptions are old by now.
+    let now = clock.advance(Duration::from_secs(700));
+    let worked = tokio::time::timeout(Duration::from_secs(5), grants.run_due(now)).await;
+    let worked = worked.expect("the work of another service waits for the description").unwrap();
+    assert!(matches!(worked[0].outcome, WorkOutcome::Settled(None)), "{worked:?}");
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(grants.run_due(now).await.unwrap().is_empty());
+    }
+    assert_eq!(slow.change(|world| world.descriptions), 2, "at the start, and once since");
+
+    // Its answer is taken over when it comes.
+    slow.change(|world| world.version = "2".to_owned());
+    let version = || grants.service(&name("slow")).unwrap().description.unwrap().version().to_owned();
+    until("it described itself", || version() == "2").await;
+}
+
 /// Otherwise nothing of the grant could be done without its user.
 #[tokio::test]
 async fn claims_that_are_stored_can_be_read_again() {

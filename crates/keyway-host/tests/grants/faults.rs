@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use keyway_core::{Clock, ErrorKind, PluginError};
 use keyway_host::grants::{
-    Decision, Disposal, Doubt, Grants, GrantsError, Isolation, Phase, Refusal, Retries, Revoked, WorkOutcome,
+    Decision, Disposal, Doubt, Grants, GrantsError, Isolation, Phase, Refusal, Retries, Revoked, Service,
+    ServiceFault, WorkOutcome,
 };
-use keyway_issuers::{Capabilities, IssuerError, Rule, State};
+use keyway_issuers::{
+    Capabilities, CredentialRequest, Description, Issuer, IssuerError, Outcome, Revocation, Rule, State,
+};
 
 use crate::world::*;
 
@@ -208,4 +212,39 @@ async fn a_grant_that_cannot_be_stored_is_revoked() {
             assert_eq!(world.credentials(), 0);
         }
     }
+}
+
+/// An issuer that cannot even say what it can do.
+#[derive(Debug)]
+struct Speechless;
+
+#[async_trait]
+impl Issuer for Speechless {
+    fn capabilities(&self) -> Capabilities {
+        panic!("in capabilities")
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        unreachable!("a host that does not know whether it blocks does not call it")
+    }
+
+    async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
+        unreachable!("it made nothing")
+    }
+}
+
+#[tokio::test]
+async fn a_service_whose_capabilities_nobody_knows_is_disabled() {
+    let world = World::plain();
+    let speechless = Service::with_issuer(name("speechless"), Arc::new(Speechless)).allow_everybody();
+    let grants = host(&memory(), &ring(), service(&world)).service(speechless).start().await.unwrap();
+    let view = grants.service(&name("speechless")).unwrap();
+    assert!(!view.enabled && matches!(view.faults[..], [ServiceFault::Open(_)]), "{:?}", view.faults);
+    let error = grants.request(&name("speechless"), plain_request("joe")).await.unwrap_err();
+    assert!(matches!(error, GrantsError::Refused(Refusal::Disabled)), "{error}");
+    granted(grants.request(&svc(), plain_request("joe")).await);
 }

@@ -1,7 +1,7 @@
 //! Calls of a plugin that come back late, or that nobody waits for any more.
 
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::Timestamp;
@@ -83,14 +83,6 @@ async fn late(issuer: &Arc<Late>, deadline: Duration) -> (Grants, Arc<TestClock>
     let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
     let built = host(&memory(), &ring(), service).limits(limits).clock(Arc::clone(&clock) as _);
     (built.start().await.unwrap(), clock)
-}
-
-async fn until(what: &str, mut is: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
 
 /// Nothing of `joe` may be forgotten while his credential may still be made.

@@ -6,6 +6,8 @@ mod crashes;
 mod faults;
 mod gate;
 mod late;
+mod late_revocation;
 mod life;
 mod races;
+mod reopening;
 mod world;

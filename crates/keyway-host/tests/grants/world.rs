@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use keyway_core::{Clock, Timestamp};
@@ -59,6 +59,8 @@ pub(crate) struct WorldState {
     pub(crate) revocations_to_fail: u32,
     pub(crate) requests: u32,
     pub(crate) revocations: u32,
+    pub(crate) descriptions: u32,
+    /// What the issuer describes itself as: a version, or `broken`, or `hangs` for as long as that.
     pub(crate) version: String,
     pub(crate) logins: Vec<usize>,
     next: u32,
@@ -72,6 +74,7 @@ impl World {
             revocations_to_fail: 0,
             requests: 0,
             revocations: 0,
+            descriptions: 0,
             version: "1".to_owned(),
             logins: Vec::new(),
             next: 0,
@@ -125,7 +128,12 @@ impl Issuer for World {
     }
 
     async fn describe(&self) -> Result<Description, IssuerError> {
-        let version = self.change(|state| state.version.clone());
+        self.change(|state| state.descriptions += 1);
+        let mut version = self.change(|state| state.version.clone());
+        while version == "hangs" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            version = self.change(|state| state.version.clone());
+        }
         let description = Description::builder(&version)
             .text("prefix", "p")
             .set([ParameterDescriptor::mandatory("pub_key", "public key", "the key")])
@@ -321,6 +329,14 @@ pub(crate) fn host(storage: &Arc<dyn Storage>, keys: &KeyRing, service: Service)
 
 pub(crate) async fn start(world: &Arc<World>) -> Grants {
     host(&memory(), &ring(), service(world)).start().await.unwrap()
+}
+
+pub(crate) async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 pub(crate) fn granted(outcome: Result<GrantOutcome, GrantsError>) -> HandedOver {

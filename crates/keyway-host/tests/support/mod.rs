@@ -1,7 +1,7 @@
 //! Plugins that misbehave, and how to open them.
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,6 +22,9 @@ pub struct Misbehaving {
     pub blocking: bool,
 }
 
+/// Stores that the plugin refuses to open at present.
+pub static CLOSED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 /// How many instances were opened, by the name of the store.
 pub static OPENED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
@@ -32,6 +35,9 @@ impl SecretStorePlugin for Misbehaving {
 
     fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
         assert!(opening.store.as_str() != "panics-on-open", "in open");
+        if CLOSED.lock().unwrap().contains(opening.store.as_str()) {
+            return Err(StoreError::invalid("the configuration", "closed by the test"));
+        }
         *OPENED.lock().unwrap().entry(opening.store.to_string()).or_default() += 1;
         Ok(Arc::new(Store {
             blocking: self.blocking,

@@ -6,23 +6,18 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::Defect;
-use super::plan::{Plan, Role, Tasks};
+use super::plan::{Plan, Tasks};
 use crate::torture::draw::Draw;
+use crate::torture::house::{self, Area, Bounds, House, Role};
 use crate::torture::kill::{Ended, Moment, Victim};
-use crate::torture::ledger::{Finding, Ledger};
 use crate::torture::line::{Line, State};
 use crate::torture::{Report, TortureError};
 
-/// After so many rounds everything begins anew in an empty folder, so that the making of all of it
-/// is interrupted too.
-const ROUNDS_IN_A_FOLDER: u64 = 6;
 /// So many times at most a host is started in a round.
 const GENERATIONS: u64 = 4;
-/// Who checks, in the ledger.
-const CHECK: u32 = 99;
+/// After so many rounds everything begins anew in an empty folder.
+const ROUNDS_IN_A_FOLDER: u64 = 6;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -45,49 +40,30 @@ pub struct Options {
 /// # Errors
 /// When processes cannot be started or killed. What is wrong with the grants is in the report.
 pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
-    let draw = Draw::new(options.seed);
-    let mut report = Report::default();
-    let mut folders = 0;
-    while report.kills < options.kills && report.findings.len() < options.most_findings {
-        folders += 1;
-        let folder =
-            tempfile::tempdir().map_err(|source| TortureError::System { action: "make a folder", source })?;
-        let found = report.findings.len();
-        let mut house =
-            House { options, folder, ledger: Ledger::default(), draw: draw.fork(folders), hosts: 0 };
-        // Who acknowledges before it writes is right only as long as nobody else writes.
-        house.hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { 3 };
-        for round in 0..ROUNDS_IN_A_FOLDER {
-            if report.kills >= options.kills || report.findings.len() > found {
-                break;
-            }
-            house.round(round, &mut report)?;
-            tell(&report);
-        }
-        report.acknowledged += house.ledger.acknowledged();
-        if report.findings.len() > found {
-            report.kept.push(house.folder.keep());
-        }
-    }
-    Ok(report)
+    let bounds = Bounds {
+        kills: options.kills,
+        most_findings: options.most_findings,
+        rounds_in_a_folder: ROUNDS_IN_A_FOLDER,
+        seed: options.seed,
+    };
+    // Who acknowledges before it writes is right only as long as nobody else writes.
+    let hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { 3 };
+    house::run(&bounds, || Hosts { options, hosts }, tell)
 }
 
-/// One folder, and what must be in it.
-struct House<'a> {
+/// The hosts on one storage engine.
+struct Hosts<'a> {
     options: &'a Options,
-    folder: TempDir,
-    ledger: Ledger,
-    draw: Draw,
-    /// How many hosts there are at most.
+    /// How many there are at most.
     hosts: u32,
 }
 
-impl House<'_> {
-    fn round(&mut self, round: u64, report: &mut Report) -> Result<(), TortureError> {
+impl Area for Hosts<'_> {
+    fn work(&mut self, house: &mut House, round: u64, report: &mut Report) -> Result<(), TortureError> {
         let lives: Vec<_> = (0..self.hosts)
             .map(|slot| {
-                let draw = self.draw.fork(round * 100 + u64::from(slot));
-                let plan = Plan { slot, ..self.plan(round, Role::Write) };
+                let draw = house.draw.fork(round * 100 + u64::from(slot));
+                let plan = Plan { slot, ..self.plan(house, round, Role::Write) };
                 (plan, draw)
             })
             .collect();
@@ -100,32 +76,24 @@ impl House<'_> {
         for (life, slot) in lives.into_iter().zip(0..) {
             let life = life.unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))?;
             for ended in life {
-                report.kills += u64::from(ended.was_killed());
-                report.findings.extend(self.ledger.hear(slot, &ended.lines));
-                if !ended.was_killed() && !ended.lines.iter().any(Line::is_fault) {
-                    let text = format!("a host ended by itself, with {}", ended.status);
-                    report.findings.push(Finding::Corrupt(text));
-                }
+                house.hear(slot, &ended, report);
             }
         }
-        while self.draw.chance(35) {
-            let pause = Duration::from_micros(self.draw.below(25_000));
-            let ended = start(&self.plan(round, Role::Recover))?.kill_at(Moment::AfterStart(pause))?;
-            report.kills += u64::from(ended.was_killed());
-            report.findings.extend(self.ledger.hear(CHECK, &ended.lines));
-        }
-        let Ended { lines, status } = start(&self.plan(round, Role::Check))?.end()?;
-        report.checks += 1;
-        report.findings.extend(self.ledger.hear_check(CHECK, &lines, &format!(", with {status}")));
         Ok(())
     }
 
-    fn plan(&self, round: u64, role: Role) -> Plan {
+    fn start(&self, house: &House, round: u64, role: Role) -> Result<Victim, TortureError> {
+        start(&self.plan(house, round, role))
+    }
+}
+
+impl Hosts<'_> {
+    fn plan(&self, house: &House, round: u64, role: Role) -> Plan {
         Plan {
             role,
-            folder: Path::to_owned(self.folder.path()),
+            folder: Path::to_owned(house.folder.path()),
             program: self.options.program.clone(),
-            seed: self.draw.fork(round).bits(),
+            seed: house.draw.fork(round).bits(),
             slot: 0,
             hosts: self.hosts,
             round,

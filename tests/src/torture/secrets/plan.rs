@@ -5,17 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Defect;
-
-/// What a process is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Role {
-    /// Writes until it is killed.
-    Write,
-    /// Recovers, and ends.
-    Recover,
-    /// Recovers, says what there is, and ends.
-    Check,
-}
+pub use crate::torture::house::Role;
 
 /// Everything that a process is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use keyway_seal::KeyRing;
 use keyway_secrets::{Opening, SecretStore, SecretStorePlugin, StoreError};
 
-use crate::guard::{self, Allowed, Isolation, Make, Mishap, NoRuntime, Panicked};
+use crate::guard::{self, Allowed, Isolation, Make, Mishap, NOT_MADE, NoRuntime, Panicked};
 
 pub(super) use crate::guard::Running;
 
@@ -158,6 +158,9 @@ impl Guard {
             Mishap::Panicked => panicked(operation),
             Mishap::TimedOut => StoreError::DeadlineExceeded { operation, deadline: self.limits.deadline },
             Mishap::Hung(operation) => StoreError::Quarantined { operation },
+            Mishap::NotMade { retry_after, error } => {
+                StoreError::Unavailable { what: NOT_MADE, retry_after: Some(retry_after), source: error }
+            }
             Mishap::NoRuntime(error) => error.into(),
         }
     }

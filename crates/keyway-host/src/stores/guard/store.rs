@@ -25,7 +25,8 @@ use super::verdict::{self, Expected, Violation};
 /// * a call that takes too long is [`DeadlineExceeded`](StoreError::DeadlineExceeded); a plugin
 ///   that hangs is [`Quarantined`](StoreError::Quarantined) until its call comes back;
 /// * a panic is a [`ContractViolation`](StoreError::ContractViolation), and the instance is
-///   made anew (decision R4);
+///   made anew (decision R4); as long as that fails, every call is
+///   [`Unavailable`](StoreError::Unavailable), and it is tried again once a second at most;
 /// * an answer that does not fit the question or the declared capabilities is discarded, as
 ///   a `ContractViolation` too;
 /// * what the plugin does not declare is [`Unsupported`](StoreError::Unsupported) without
@@ -37,6 +38,8 @@ use super::verdict::{self, Expected, Violation};
 /// It needs a tokio runtime. Dropping a future of it cancels the plugin's call.
 pub struct GuardedStore {
     guard: Guard,
+    /// What was declared when it was opened; it is the same for the life of the handle.
+    at_first: Capabilities,
 }
 
 impl GuardedStore {
@@ -49,7 +52,9 @@ impl GuardedStore {
         opening: Opening,
         limits: StoreLimits,
     ) -> Result<Self, StoreError> {
-        Ok(Self { guard: Guard::open(plugin, opening, limits)? })
+        let guard = Guard::open(plugin, opening, limits)?;
+        let at_first = guard.look("capabilities", |store| store.capabilities());
+        Ok(Self { guard, at_first: at_first.unwrap_or(Capabilities::MINIMAL) })
     }
 
     /// The metadata of the running plugin.
@@ -60,7 +65,9 @@ impl GuardedStore {
     /// The capabilities that the plugin declares.
     ///
     /// # Errors
-    /// [`ContractViolation`](StoreError::ContractViolation) when asking panics.
+    /// [`ContractViolation`](StoreError::ContractViolation) when asking panics,
+    /// [`Unavailable`](StoreError::Unavailable) when it did before, or something else, and the plugin
+    /// could not be opened again.
     pub fn declared(&self) -> Result<Capabilities, StoreError> {
         self.guard.look("capabilities", |store| store.capabilities())
     }
@@ -116,7 +123,7 @@ impl GuardedStore {
 #[async_trait]
 impl SecretStore for GuardedStore {
     fn capabilities(&self) -> Capabilities {
-        self.declared().unwrap_or(Capabilities::MINIMAL)
+        self.declared().unwrap_or(self.at_first)
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {

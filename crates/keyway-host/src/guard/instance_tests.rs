@@ -1,0 +1,131 @@
+//! What becomes of a plugin that panics and cannot be opened again.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the licence server is away")]
+struct NoLicence;
+
+impl PluginError for NoLicence {
+    fn kind(&self) -> keyway_core::ErrorKind {
+        keyway_core::ErrorKind::Internal
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Opening {
+    Works,
+    Fails,
+    Panics,
+}
+
+struct Maker {
+    opening: Opening,
+    /// How often it was asked for an instance.
+    asked: AtomicU32,
+    /// How many instances there are.
+    alive: Arc<AtomicU32>,
+}
+
+/// An instance, by the number of the question that it answers.
+struct Numbered {
+    number: u32,
+    alive: Arc<AtomicU32>,
+}
+
+impl Drop for Numbered {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Make for Maker {
+    type Instance = Numbered;
+    type Error = NoLicence;
+
+    fn make(&self) -> Result<Arc<Numbered>, NoLicence> {
+        let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        match self.opening {
+            Opening::Fails => Err(NoLicence),
+            Opening::Panics => panic!("in open"),
+            Opening::Works => {
+                assert_eq!(
+                    self.alive.fetch_add(1, Ordering::SeqCst),
+                    0,
+                    "it may hold what the next one needs"
+                );
+                Ok(Arc::new(Numbered { number, alive: Arc::clone(&self.alive) }))
+            }
+        }
+    }
+}
+
+fn opened() -> Guard<Maker> {
+    let maker = Maker { opening: Opening::Works, asked: AtomicU32::new(0), alive: Arc::default() };
+    Guard::open(maker).unwrap().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn set(guard: &Guard<Maker>, opening: Opening) {
+    guard.with_maker(|maker| maker.opening = opening);
+}
+
+fn asked(guard: &Guard<Maker>) -> u32 {
+    guard.with_maker(|maker| maker.asked.load(Ordering::SeqCst))
+}
+
+/// Asks for the number of the instance, or has it panic.
+async fn call(guard: &Guard<Maker>, isolation: Isolation, panics: bool) -> Result<u32, Mishap> {
+    let allowed = Allowed { deadline: Duration::from_secs(30), isolation, blocking: false };
+    let work = move |instance: Arc<Numbered>| async move {
+        assert!(!panics, "in a call");
+        instance.number
+    };
+    guard.call("call", allowed, work).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_panicked_is_never_called_again() {
+    for isolation in [Isolation::Inline, Isolation::Task] {
+        for refusal in [Opening::Fails, Opening::Panics] {
+            let guard = opened();
+            assert_eq!(call(&guard, isolation, false).await.unwrap(), 1);
+            set(&guard, refusal);
+            assert!(matches!(call(&guard, isolation, true).await, Err(Mishap::Panicked)));
+            assert_eq!(asked(&guard), 2);
+            for _ in 0..3 {
+                // It is not asked for another one with every call.
+                for _ in 0..3 {
+                    match call(&guard, isolation, false).await {
+                        Err(Mishap::NotMade { retry_after, error }) => {
+                            assert!(retry_after <= AGAIN && !retry_after.is_zero(), "{retry_after:?}");
+                            let error = error.map(|error| error.to_string());
+                            let fails = matches!(refusal, Opening::Fails);
+                            assert_eq!(error.as_deref(), fails.then_some("the licence server is away"));
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                    assert!(matches!(guard.look("look", |it| it.number), Err(Mishap::NotMade { .. })));
+                    assert!(guard.is_quarantined());
+                }
+                tokio::time::advance(AGAIN).await;
+            }
+            assert_eq!(asked(&guard), 4);
+            set(&guard, Opening::Works);
+            assert_eq!(call(&guard, isolation, false).await.unwrap(), 5);
+            assert_eq!(guard.look("look", |it| it.number).unwrap(), 5);
+            assert!(!guard.is_quarantined());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_costs_one_call_where_another_instance_can_be_made() {
+    let guard = opened();
+    assert!(matches!(call(&guard, Isolation::Inline, true).await, Err(Mishap::Panicked)));
+    assert_eq!(call(&guard, Isolation::Inline, false).await.unwrap(), 2);
+    let looked = guard.look("look", |_| -> u32 { panic!("in a look") });
+    assert!(matches!(looked, Err(Mishap::Panicked)));
+    assert_eq!(guard.look("look", |it| it.number).unwrap(), 3);
+}

@@ -1,0 +1,208 @@
+//! Revocations that the plugin is still at when nobody waits for them any more. A credential is known
+//! by its state only, so one that ends late could hit a credential that was made since.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keyway_core::{Clock, Timestamp};
+use keyway_host::grants::{
+    Decision, GrantLimits, GrantOutcome, Grants, GrantsError, Isolation, Phase, Refusal, Service, WorkOutcome,
+};
+use keyway_issuers::{
+    Action, Capabilities, ContractViolation, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    Outcome, Revocation, Rule, State, Violation,
+};
+
+use super::world::*;
+
+/// What a portal does when it is asked to revoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Revoke {
+    Fails,
+    /// Blocks its thread until it is released, and revokes then.
+    Blocks,
+}
+
+/// An issuer with one account: whatever it makes has the same state.
+#[derive(Debug, Default)]
+struct Portal {
+    state: Mutex<PortalState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct PortalState {
+    exists: bool,
+    /// What comes of the next revocations; afterwards they work.
+    plan: VecDeque<Revoke>,
+    /// The next request breaks the contract, and names what it made.
+    breaks: bool,
+    blocked: usize,
+    released: bool,
+    ended: usize,
+}
+
+impl Portal {
+    fn of(plan: impl IntoIterator<Item = Revoke>) -> Arc<Self> {
+        let state = PortalState { plan: plan.into_iter().collect(), ..PortalState::default() };
+        Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&mut PortalState) -> T) -> T {
+        look(&mut self.state.lock().unwrap())
+    }
+
+    async fn release(&self) {
+        self.look(|state| state.released = true);
+        self.changed.notify_all();
+        until("the revocation ends", || self.look(|state| state.ended == state.blocked)).await;
+        // The host must learn of it, too.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[async_trait]
+impl Issuer for Portal {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL.blocking(true)
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        let breaks = self.look(|state| {
+            state.exists = true;
+            std::mem::take(&mut state.breaks)
+        });
+        if breaks {
+            return Err(IssuerError::ContractViolation(Box::new(ContractViolation {
+                action: Action::Request,
+                violations: Violation::new("credential", Rule::Missing).into(),
+                orphan: Some(State::new("account")),
+                note: String::new(),
+            })));
+        }
+        Ok(Issued::new("account").into())
+    }
+
+    async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
+        let mut state = self.state.lock().unwrap();
+        match state.plan.pop_front() {
+            None => {}
+            Some(Revoke::Fails) => return Err(IssuerError::refused("Not now.", "the portal is closed")),
+            Some(Revoke::Blocks) => {
+                state.blocked += 1;
+                while !state.released {
+                    state = self.changed.wait(state).unwrap();
+                }
+                state.ended += 1;
+            }
+        }
+        state.exists = false;
+        Ok(())
+    }
+}
+
+async fn start(portal: &Arc<Portal>, deadline: Duration) -> (Grants, Arc<TestClock>) {
+    let clock = Arc::new(TestClock::default());
+    let service = Service::with_issuer(svc(), Arc::clone(portal) as Arc<dyn Issuer>).allow_everybody();
+    let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
+    let built = host(&memory(), &ring(), service).limits(limits).clock(Arc::clone(&clock) as _);
+    (built.start().await.unwrap(), clock)
+}
+
+async fn request(grants: &Grants) -> Result<GrantOutcome, GrantsError> {
+    grants.request(&svc(), plain_request("joe")).await
+}
+
+/// Who was handed a credential has it: nothing revoked it behind his back. And in the end nothing is
+/// left over.
+async fn what_is_granted_exists(portal: &Portal, grants: &Grants, mut now: Timestamp) {
+    let listed = grants.list(&user("joe").user).await.unwrap();
+    let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
+    assert!(granted == 0 || portal.look(|state| state.exists), "a late revocation hit another credential");
+    for _ in 0..3 {
+        now = now.plus(Duration::from_secs(3600));
+        grants.run_due(now).await.unwrap();
+    }
+    for grant in grants.list(&user("joe").user).await.unwrap() {
+        grants.revoke(grant.id, user("joe")).await.unwrap();
+    }
+    assert!(!portal.look(|state| state.exists));
+    // It works as ever.
+    granted_and_there(portal, grants).await;
+}
+
+async fn granted_and_there(portal: &Portal, grants: &Grants) {
+    granted(request(grants).await);
+    assert!(portal.look(|state| state.exists));
+}
+
+/// How a revocation begins that somebody stops waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    ByItsUser,
+    ByAWorker,
+    WhenTheAnswerIsDiscarded,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
+    for begun in [Begun::ByItsUser, Begun::ByAWorker, Begun::WhenTheAnswerIsDiscarded] {
+        let fails = (begun == Begun::ByAWorker).then_some(Revoke::Fails);
+        let portal = Portal::of(fails.into_iter().chain([Revoke::Blocks]));
+        let (grants, clock) = start(&portal, Duration::from_secs(30)).await;
+        portal.look(|state| state.breaks = begun == Begun::WhenTheAnswerIsDiscarded);
+        let left = tokio::spawn({
+            let (grants, clock) = (grants.clone(), Arc::clone(&clock));
+            async move {
+                let made = request(&grants).await;
+                let handed = granted(made);
+                let revoked = grants.revoke(handed.grant, user("joe")).await;
+                assert!(begun == Begun::ByAWorker && revoked.is_err(), "{revoked:?}");
+                grants.run_due(clock.advance(Duration::from_secs(60))).await.unwrap();
+            }
+        });
+        until("the portal is asked", || portal.look(|state| state.blocked == 1)).await;
+        left.abort();
+        assert!(left.await.unwrap_err().is_cancelled());
+
+        // Within the deadline: the portal is slow, and nobody is kept from it.
+        let id = grants.list(&user("joe").user).await.unwrap()[0].id;
+        let again = grants.revoke(id, user("joe")).await;
+        assert!(matches!(again, Err(GrantsError::Refused(Refusal::BeingRevoked))), "{begun:?}: {again:?}");
+        let decided = grants.decide(&user("joe").user, id, Decision::NothingThere).await;
+        assert!(matches!(decided, Err(GrantsError::Refused(Refusal::InFlight))), "{begun:?}: {decided:?}");
+        let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
+        assert!(matches!(worked[0].outcome, WorkOutcome::InOtherHands), "{begun:?}: {worked:?}");
+        // The portal makes the account again, and nobody gets it: it goes with the old one.
+        let next = request(&grants).await;
+        assert!(matches!(next, Err(GrantsError::StateTaken { grant }) if grant == id), "{begun:?}: {next:?}");
+        portal.release().await;
+        what_is_granted_exists(&portal, &grants, clock.now()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_passed_its_deadline_does_not_hit_the_next_credential() {
+    let portal = Portal::of([Revoke::Blocks]);
+    let (grants, clock) = start(&portal, Duration::from_millis(100)).await;
+    let handed = granted(request(&grants).await);
+    let error = grants.revoke(handed.grant, user("joe")).await.unwrap_err();
+    assert!(
+        matches!(error, GrantsError::NotRevoked { error: IssuerError::DeadlineExceeded { .. }, .. }),
+        "{error}"
+    );
+    // However the old grant might go away meanwhile: nothing new is made.
+    let _ = grants.revoke(handed.grant, user("joe")).await;
+    let _ = grants.run_due(clock.advance(Duration::from_secs(600))).await;
+    let _ = grants.decide(&user("joe").user, handed.grant, Decision::NothingThere).await;
+    let next = request(&grants).await;
+    assert!(matches!(next, Err(GrantsError::Issuer(IssuerError::Quarantined { .. }))), "{next:?}");
+    portal.release().await;
+    what_is_granted_exists(&portal, &grants, clock.now()).await;
+}

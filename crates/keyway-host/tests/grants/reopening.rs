@@ -1,0 +1,145 @@
+//! A plugin that panics and then cannot be opened again.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keyway_core::{ErrorKind, PluginError, Registry, Resources};
+use keyway_host::grants::{Grants, GrantsError, Phase, Service, WorkOutcome};
+use keyway_issuers::{
+    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin, Issuers,
+    Opening, Outcome, Reconciled, Reconciliation, Revocation, State,
+};
+
+use super::world::*;
+
+keyway_issuers::register! {
+    Issuers {
+        id: "reopening",
+        name: "Reopening",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261122,
+        compatibility: ">=:1.0,<:2.0",
+        description: "cannot always be opened",
+        plugin: Reopening,
+    }
+}
+
+#[derive(Debug)]
+struct Reopening;
+
+/// What the plugin issues from, lent by the test.
+#[derive(Debug, Default)]
+struct Desk {
+    closed: bool,
+    /// How many instances were made.
+    instances: usize,
+    /// Which instance was called.
+    calls: Vec<usize>,
+    /// The intents of the credentials.
+    made: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Instance {
+    number: usize,
+    desk: Arc<Mutex<Desk>>,
+}
+
+impl IssuerPlugin for Reopening {
+    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+        let desk = Arc::clone(opening.resources.require::<Arc<Mutex<Desk>>>()?);
+        let number = {
+            let mut desk = desk.lock().unwrap();
+            if desk.closed {
+                return Err(IssuerError::system("open the desk", std::io::Error::other("closed")));
+            }
+            desk.instances += 1;
+            desk.instances
+        };
+        Ok(Arc::new(Instance { number, desk }))
+    }
+}
+
+impl Instance {
+    fn called(&self) -> std::sync::MutexGuard<'_, Desk> {
+        let mut desk = self.desk.lock().unwrap();
+        desk.calls.push(self.number);
+        desk
+    }
+}
+
+#[async_trait]
+impl Issuer for Instance {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL.reconciles(true)
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        let intent = request.context.intent.as_ref().unwrap().as_str().to_owned();
+        self.called().made.push(intent.clone());
+        assert!(request.context.user_info.subject() != "joe", "in a request");
+        Ok(Issued::new(intent).into())
+    }
+
+    async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
+        drop(self.called());
+        Ok(())
+    }
+
+    async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, IssuerError> {
+        let intent = question.context.intent.as_ref().unwrap().as_str();
+        let made = self.called().made.iter().any(|made| made == intent);
+        Ok(if made { Reconciled::Made(State::new(intent)) } else { Reconciled::NothingHappened })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_refused_until_it_can_be_opened_and_nothing_is_lost_meanwhile() {
+    let (desk, clock) = (Arc::new(Mutex::new(Desk::default())), Arc::new(TestClock::default()));
+    let grants = Grants::builder(memory(), ring())
+        .registry(Registry::builder().with(register).build().unwrap())
+        .resources(Resources::new().with(Arc::clone(&desk)))
+        .service(Service::new(svc(), "reopening").allow_everybody())
+        .limits(limits())
+        .clock(Arc::clone(&clock) as _)
+        .start()
+        .await
+        .unwrap();
+    let handed = granted(grants.request(&svc(), plain_request("ann")).await);
+
+    desk.lock().unwrap().closed = true;
+    let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
+    assert!(matches!(error, GrantsError::Uncertain { .. }), "{error}");
+    let listed = grants.list(&user("joe").user).await.unwrap();
+    assert_eq!(listed[0].state.phase, Phase::Intended, "the plugin can tell when it is back");
+    let calls = desk.lock().unwrap().calls.len();
+    for _ in 0..3 {
+        let error = grants.request(&svc(), plain_request("eve")).await.unwrap_err();
+        assert!(matches!(error, GrantsError::Issuer(IssuerError::Unavailable { .. })), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Unavailable { retry_after: Some(_) }), "{error}");
+        assert!(error.detail().contains("open the desk"), "{}", error.detail());
+        assert!(grants.list(&user("eve").user).await.unwrap().is_empty(), "nothing was asked of the plugin");
+        let error = grants.revoke(handed.grant, user("ann")).await.unwrap_err();
+        assert!(matches!(error, GrantsError::NotRevoked { retry_at: Some(_), .. }), "{error}");
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(desk.lock().unwrap().calls.len(), calls, "the instance that panicked is not called");
+
+    desk.lock().unwrap().closed = false;
+    let worked = grants.run_due(clock.advance(Duration::from_secs(300))).await.unwrap();
+    assert_eq!(worked.len(), 2);
+    for done in worked {
+        match done.grant.state.phase {
+            Phase::Intended => assert!(matches!(done.outcome, WorkOutcome::Settled(Some(Phase::Granted)))),
+            _ => assert!(matches!(done.outcome, WorkOutcome::Settled(None))),
+        }
+    }
+    granted(grants.request(&svc(), plain_request("eve")).await);
+    assert_eq!(desk.lock().unwrap().calls[calls..], [2, 2, 2]);
+}

@@ -1,0 +1,112 @@
+//! Creations and adoptions that are cut short.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use keyway_core::{ErrorKind, PluginError};
+use keyway_host::stores::{Phase, Refusal, Stores, StoresError};
+use keyway_seal::KeyRing;
+use keyway_storage::StorageError;
+
+use crate::world::*;
+
+#[tokio::test]
+async fn a_creation_can_be_cut_short_anywhere() {
+    for commits in 0.. {
+        let world = World::new();
+        world.start().await;
+        let done = world.create(&world.start_dying(commits).await).await.is_ok();
+        let stores = world.start().await;
+        for recovered in stores.recover(&world.keys, &silent).await.unwrap() {
+            recovered.outcome.unwrap();
+        }
+        match world.open(&stores).await {
+            Ok(store) => put(&store, "a", "1").await,
+            Err(error) => assert!(
+                !done && matches!(error, StoresError::Refused(Refusal::NoStore)),
+                "after {commits} commits: {error}"
+            ),
+        }
+        if done {
+            assert!(commits >= 3, "the intent, the store and the result are three commits");
+            return;
+        }
+    }
+}
+
+/// Another host opens the store just before the n-th commit of this one.
+#[derive(Debug)]
+struct Overtaken {
+    commits_left: AtomicI64,
+    other: Stores,
+    keys: KeyRing,
+}
+
+#[async_trait]
+impl Event for Overtaken {
+    async fn before_commit(&self) -> Result<(), StorageError> {
+        if self.commits_left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            // It may die while it does that.
+            let _ = self.other.open(&name("s"), &self.keys).await;
+        }
+        Ok(())
+    }
+
+    fn items_per_batch(&self) -> usize {
+        100
+    }
+}
+
+#[tokio::test]
+async fn a_creation_that_another_host_finishes_meanwhile_succeeds() {
+    for before in [2, 3] {
+        for commits_of_the_other in [1, 2, 100] {
+            let world = World::new();
+            world.start().await;
+            let other = world.start_dying(commits_of_the_other).await;
+            let commits_left = AtomicI64::new(before);
+            let overtaken = Overtaken { commits_left, other, keys: world.keys.clone() };
+            let slow = world.start_with(Arc::new(overtaken)).await;
+            put(&world.create(&slow).await.unwrap(), "a", "1").await;
+            let listed = slow.list().await.unwrap();
+            assert_eq!((listed.len(), listed[0].state.phase), (1, Phase::Active));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_creation_with_an_open_end_stays_listed() {
+    let world = World::new();
+    world.start().await;
+    // The disk fails when the plugin makes the store: what is there now is not known.
+    let error = world.create(&world.start_dying(1).await).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    let stores = world.start().await;
+    assert_eq!(stores.list().await.unwrap()[0].state.phase, Phase::Creating);
+    let error = world.create(&stores).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    world.open(&stores).await.unwrap();
+    assert_eq!(stores.list().await.unwrap()[0].state.phase, Phase::Active);
+}
+
+#[tokio::test]
+async fn an_adoption_can_be_cut_short_and_never_makes_a_store() {
+    for exists in [true, false] {
+        let world = World::new();
+        if exists {
+            world.create(&world.start().await).await.unwrap();
+            // The record of it is lost.
+            world.lose(b"keyway-host\0\x01").await;
+        }
+        world.start().await;
+        // It dies after the intent was stored.
+        world.adopt(&world.start_dying(1).await).await.unwrap_err();
+        let stores = world.start().await;
+        let recovered = stores.recover(&world.keys, &silent).await.unwrap();
+        assert_eq!(recovered[0].phase, Phase::Adopting);
+        assert_eq!(recovered[0].outcome.is_ok(), exists);
+        assert_eq!(world.open(&stores).await.is_ok(), exists);
+        assert_eq!(stores.list().await.unwrap().len(), usize::from(exists));
+    }
+}

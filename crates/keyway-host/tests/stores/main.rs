@@ -1,0 +1,9 @@
+//! The life of stores: created, opened, rotated, deleted, and cut short at every point.
+
+mod creation;
+mod deletion;
+mod life;
+mod rotation;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;

@@ -1,0 +1,154 @@
+//! A host with a store, and storage engines on which something happens.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use keyway_core::{Plugins, SecretValue, plugins};
+use keyway_host::stores::{HostedStore, Stores, StoresError};
+use keyway_seal::KeyRing;
+use keyway_secrets::{NewSecret, SecretStore, StoreName};
+use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
+use serde_json::json;
+
+pub(crate) use crate::support::{at, ring, silent};
+
+const PLUGINS: Plugins = plugins! { keyway_generic };
+
+pub(crate) fn name(text: &str) -> StoreName {
+    StoreName::new(text).unwrap()
+}
+
+/// A storage engine, the keys of the host on it, and those of the store `s`.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) host_keys: KeyRing,
+    pub(crate) keys: KeyRing,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { storage: Arc::new(Memory::new()), host_keys: ring(), keys: ring() }
+    }
+
+    /// A start of the host.
+    pub(crate) async fn start(&self) -> Stores {
+        self.start_on(Arc::clone(&self.storage)).await
+    }
+
+    /// A start of the host on a storage engine that fails from the n-th commit on, as if the process
+    /// had died there.
+    pub(crate) async fn start_dying(&self, commits: i64) -> Stores {
+        self.start_with(Arc::new(Dies { commits_left: AtomicI64::new(commits) })).await
+    }
+
+    /// A start of the host on a storage engine on which something happens.
+    pub(crate) async fn start_with(&self, event: Arc<impl Event>) -> Stores {
+        self.start_on(Arc::new(Eventful { inner: Arc::clone(&self.storage), event })).await
+    }
+
+    async fn start_on(&self, storage: Arc<dyn Storage>) -> Stores {
+        Stores::start(PLUGINS.registry().unwrap(), storage, self.host_keys.clone()).await.unwrap()
+    }
+
+    pub(crate) async fn create(&self, stores: &Stores) -> Result<HostedStore, StoresError> {
+        stores.create(&name("s"), "generic", json!({}), &self.keys).await
+    }
+
+    pub(crate) async fn adopt(&self, stores: &Stores) -> Result<HostedStore, StoresError> {
+        stores.adopt(&name("s"), "generic", json!({}), &self.keys).await
+    }
+
+    pub(crate) async fn open(&self, stores: &Stores) -> Result<HostedStore, StoresError> {
+        stores.open(&name("s"), &self.keys).await
+    }
+
+    /// As if the records of the host had been lost that begin with this.
+    pub(crate) async fn lose(&self, prefix: &[u8]) {
+        for entry in self.storage.scan(&KeyRange::prefix(prefix), None, 100).await.unwrap().entries {
+            let batch = Batch::new().delete(entry.key, keyway_storage::Expectation::Any);
+            let _ = self.storage.commit(batch).await.unwrap();
+        }
+    }
+}
+
+pub(crate) async fn put(store: &impl SecretStore, secret: &str, value: &str) {
+    store.create(NewSecret::new(at(secret), SecretValue::text(value))).await.unwrap();
+}
+
+/// Ten secrets `0` to `9` with these values.
+pub(crate) async fn put_ten(store: &impl SecretStore) {
+    for number in 0..10 {
+        put(store, &number.to_string(), &number.to_string()).await;
+    }
+}
+
+pub(crate) async fn has_ten(store: &impl SecretStore) {
+    for number in 0..10 {
+        has(store, &number.to_string(), &number.to_string()).await;
+    }
+}
+
+pub(crate) async fn has(store: &impl SecretStore, secret: &str, value: &str) {
+    assert_eq!(store.get(&at(secret)).await.unwrap().value.expose_text(), Some(value));
+}
+
+/// What happens on a storage engine.
+#[async_trait]
+pub(crate) trait Event: fmt::Debug + Send + Sync + 'static {
+    /// Before anything is read or written.
+    async fn before(&self) {}
+
+    /// Before something is written, or instead of it.
+    async fn before_commit(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    /// What the engine holds in a batch. Small ones make many points to die at.
+    fn items_per_batch(&self) -> usize {
+        4
+    }
+}
+
+#[derive(Debug)]
+struct Eventful<E> {
+    inner: Arc<dyn Storage>,
+    event: Arc<E>,
+}
+
+#[async_trait]
+impl<E: Event> Storage for Eventful<E> {
+    fn limits(&self) -> Limits {
+        Limits { items_per_batch: self.event.items_per_batch(), ..self.inner.limits() }
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.event.before().await;
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.event.before().await;
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        self.event.before().await;
+        self.event.before_commit().await?;
+        self.inner.commit(batch).await
+    }
+}
+
+#[derive(Debug)]
+struct Dies {
+    commits_left: AtomicI64,
+}
+
+#[async_trait]
+impl Event for Dies {
+    async fn before_commit(&self) -> Result<(), StorageError> {
+        if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 { Err(StorageError::Closed) } else { Ok(()) }
+    }
+}

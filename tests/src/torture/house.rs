@@ -1,0 +1,119 @@
+//! What the parents of all areas do alike: folder after folder, round after round, kill and check.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use super::draw::Draw;
+use super::kill::{Ended, Moment, Victim};
+use super::ledger::{Finding, Ledger};
+use super::line::Line;
+use super::{Report, TortureError};
+
+/// What a process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Works until it is killed.
+    Write,
+    /// Recovers, and ends.
+    Recover,
+    /// Recovers, settles what is open, says what there is, and ends.
+    Check,
+}
+
+/// Who checks, in the ledger.
+const CHECK: u32 = 99;
+
+/// How long it goes on.
+pub(super) struct Bounds {
+    /// How many processes are to be killed at least.
+    pub(super) kills: u64,
+    /// It ends when so much is wrong.
+    pub(super) most_findings: usize,
+    /// After so many rounds everything begins anew in an empty folder, so that the making of all of
+    /// it is interrupted too.
+    pub(super) rounds_in_a_folder: u64,
+    /// The seed of all choices.
+    pub(super) seed: u64,
+}
+
+/// What is tortured.
+pub(super) trait Area {
+    /// Starts what works in a round, kills it, and has the house [hear](House::hear) it.
+    ///
+    /// # Errors
+    /// When processes cannot be started or killed.
+    fn work(&mut self, house: &mut House, round: u64, report: &mut Report) -> Result<(), TortureError>;
+
+    /// Starts a process that recovers or checks.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    fn start(&self, house: &House, round: u64, role: Role) -> Result<Victim, TortureError>;
+}
+
+/// One folder, and what must be in it.
+pub(super) struct House {
+    pub(super) folder: TempDir,
+    pub(super) ledger: Ledger,
+    pub(super) draw: Draw,
+}
+
+/// Kills until it is enough, or until too much is wrong; `tell` hears after each round how far it is.
+pub(super) fn run<A: Area>(
+    bounds: &Bounds,
+    area: impl Fn() -> A,
+    tell: &mut dyn FnMut(&Report),
+) -> Result<Report, TortureError> {
+    let draw = Draw::new(bounds.seed);
+    let mut report = Report::default();
+    let mut folders = 0;
+    while report.kills < bounds.kills && report.findings.len() < bounds.most_findings {
+        folders += 1;
+        let folder =
+            tempfile::tempdir().map_err(|source| TortureError::System { action: "make a folder", source })?;
+        let found = report.findings.len();
+        let mut house = House { folder, ledger: Ledger::default(), draw: draw.fork(folders) };
+        let mut area = area();
+        for round in 0..bounds.rounds_in_a_folder {
+            if report.kills >= bounds.kills || report.findings.len() > found {
+                break;
+            }
+            area.work(&mut house, round, &mut report)?;
+            house.check(&area, round, &mut report)?;
+            tell(&report);
+        }
+        report.acknowledged += house.ledger.acknowledged();
+        if report.findings.len() > found {
+            report.kept.push(house.folder.keep());
+        }
+    }
+    Ok(report)
+}
+
+impl House {
+    /// Enters into the ledger what one that worked has said.
+    pub(super) fn hear(&mut self, slot: u32, ended: &Ended, report: &mut Report) {
+        report.kills += u64::from(ended.was_killed());
+        report.findings.extend(self.ledger.hear(slot, &ended.lines));
+        if !ended.was_killed() && !ended.lines.iter().any(Line::is_fault) {
+            let text = format!("one that works ended by itself, with {}", ended.status);
+            report.findings.push(Finding::Corrupt(text));
+        }
+    }
+
+    /// Checks what there is against the ledger. Recovering is interrupted too.
+    fn check(&mut self, area: &impl Area, round: u64, report: &mut Report) -> Result<(), TortureError> {
+        while self.draw.chance(35) {
+            let pause = Duration::from_micros(self.draw.below(25_000));
+            let ended = area.start(self, round, Role::Recover)?.kill_at(Moment::AfterStart(pause))?;
+            report.kills += u64::from(ended.was_killed());
+            report.findings.extend(self.ledger.hear(CHECK, &ended.lines));
+        }
+        let Ended { lines, status } = area.start(self, round, Role::Check)?.end()?;
+        report.checks += 1;
+        report.findings.extend(self.ledger.hear_check(CHECK, &lines, &format!(", with {status}")));
+        Ok(())
+    }
+}
