@@ -63,9 +63,19 @@ impl Trap {
     }
 
     fn baits(&self) -> Vec<Bait> {
-        let file = self.0.path().join("was-run");
-        let command = format!("touch {}", file.display());
-        FORMS.iter().map(|(form, text)| Bait { form, text: text.replace("{}", &command) }).collect()
+        FORMS.iter().map(|(form, text)| self.bait(form, text)).collect()
+    }
+
+    /// The commonest form, and all of them in one text, for whom each alone would take too long to ask. Some
+    /// refuse the latter for its lines alone.
+    fn few_baits(&self) -> [Bait; 2] {
+        let (form, text) = FORMS[0];
+        [self.bait(form, text), self.bait("every form", "$({})`{}`; {} #\n{}\n'; {} #\n\"; {} #")]
+    }
+
+    fn bait(&self, form: &'static str, text: &str) -> Bait {
+        let command = format!("touch {}", self.0.path().join("was-run").display());
+        Bait { form, text: text.replace("{}", &command) }
     }
 
     /// Demands that nothing was run. Any file will do: a shell may have made its name longer.
@@ -120,14 +130,17 @@ async fn claims(place: &Place<'_>) -> Result<(), Broken> {
     if !names.iter().any(|name| name == "groups") {
         names.push("groups".to_owned());
     }
+    let mut all_answered = true;
     for bait in trap.baits() {
-        let all = told(user, &names, &bait);
         let what = format!("the claims, with {},", bait.form);
-        let request = of_logins(of_user(desk.example()?, &all), &bait);
-        if is_answered(&desk, &trap, &request, &what).await? {
-            continue;
-        }
-        // Each alone, since what is refused for one claim may not have come to the others.
+        let request = of_logins(of_user(desk.example()?, &told(user, &names, &bait)), &bait);
+        all_answered &= is_answered(&desk, &trap, &request, &what).await?;
+    }
+    if all_answered {
+        return Ok(());
+    }
+    // Each alone, since what is refused for one claim may not have come to the others.
+    for bait in trap.few_baits() {
         for name in &names {
             let what = format!("the claim `{name}`, with {},", bait.form);
             let one = told(user, std::slice::from_ref(name), &bait);
@@ -139,8 +152,9 @@ async fn claims(place: &Place<'_>) -> Result<(), Broken> {
         }
         // A revocation sees the claims, too.
         if let Some(Ok((context, issued))) = contained(desk.made()).await {
-            let revocation = of_logins(of_user(CredentialRequest::new(context), &all), &bait);
-            revoke(&desk, &trap, &revocation, &issued.state, &what).await?;
+            let all = of_user(CredentialRequest::new(context), &told(user, &names, &bait));
+            let what = format!("the claims, with {},", bait.form);
+            revoke(&desk, &trap, &of_logins(all, &bait), &issued.state, &what).await?;
         }
     }
     Ok(())
@@ -200,13 +214,17 @@ async fn entered(place: &Place<'_>) -> Result<(), Broken> {
     for set in desk.description.parameter_sets().iter().filter(|set| !set.is_empty()) {
         let usual = example.entered(set, false);
         let keys: Vec<_> = set.parameters().iter().map(|parameter| parameter.key.as_str()).collect();
+        let mut all_answered = true;
         for bait in trap.baits() {
             let what = format!("{}, with {},", keys.join(", "), bait.form);
             let request = desk.asking(hidden(&usual, &keys, &bait))?;
-            if is_answered(&desk, &trap, &request, &what).await? || keys.len() == 1 {
-                continue;
-            }
-            // Each alone, since what is refused for one may not have come to the others.
+            all_answered &= is_answered(&desk, &trap, &request, &what).await?;
+        }
+        if all_answered || keys.len() == 1 {
+            continue;
+        }
+        // Each alone, since what is refused for one may not have come to the others.
+        for bait in trap.few_baits() {
             for key in &keys {
                 let what = format!("{key}, with {},", bait.form);
                 let request = desk.asking(hidden(&usual, &[key], &bait))?;
@@ -252,9 +270,9 @@ mod tests {
     use super::*;
 
     /// Runs a line of a careless program, with the bait in the place of `{}`.
-    fn catches(line: &str, removed: &[char], bait: usize) -> bool {
+    fn catches(line: &str, removed: &[char], bait: impl Fn(&Trap) -> Bait) -> bool {
         let trap = Trap::new().unwrap();
-        let text = trap.baits()[bait].behind("joe").replace(removed, "");
+        let text = bait(&trap).behind("joe").replace(removed, "");
         Command::new("sh").args(["-c", &line.replace("{}", &text)]).output().unwrap();
         trap.is_empty("it", "it").is_err()
     }
@@ -269,15 +287,28 @@ mod tests {
             (4, "echo \"{}\" >/dev/null", &['$', '`']),
             (5, "echo {} >/dev/null", &['"', '\'', '$', '`', ';']),
         ] {
-            assert!(catches(line, removed, bait), "{}", FORMS[bait].0);
+            assert!(catches(line, removed, |trap| trap.baits().remove(bait)), "{}", FORMS[bait].0);
         }
-        assert!((0..FORMS.len()).all(|bait| !catches("echo nothing of it", &[], bait)));
+        for bait in 0..FORMS.len() {
+            assert!(!catches("echo nothing of it", &[], |trap| trap.baits().remove(bait)));
+        }
+    }
+
+    #[test]
+    fn all_forms_in_one_text_catch_every_careless_line() {
+        for line in ["echo {} >/dev/null", "echo '{}' >/dev/null", "echo \"/CN={}@example\" >/dev/null"] {
+            let all = |trap: &Trap| {
+                let [_, all] = trap.few_baits();
+                all
+            };
+            assert!(catches(line, &[], all), "{line}");
+        }
     }
 
     #[test]
     fn a_careful_line_runs_nothing() {
         let trap = Trap::new().unwrap();
-        for bait in trap.baits() {
+        for bait in trap.baits().into_iter().chain(trap.few_baits()) {
             let text = bait.behind("joe");
             let said = Command::new("sh").args(["-c", "printf %s \"$1\"", "sh", &text]).output().unwrap();
             assert_eq!(said.stdout, text.as_bytes());
