@@ -8,6 +8,8 @@ from xmlrpc.server import SimpleXMLRPCServer
 
 accounts = {}
 file = sys.argv[1]
+# What the real one has in no name of an account.
+INVALID = " :\t\n\v\f\r"
 
 
 def keep():
@@ -21,6 +23,8 @@ def pool(session):
 
 
 def allocate(session, name, password, driver):
+    if any(character in INVALID for character in name):
+        return [False, "NAME has an invalid character", 0]
     if name in accounts:
         return [False, "NAME is already taken", 0]
     accounts[name] = max(accounts.values(), default=1) + 1

@@ -50,7 +50,7 @@ clauses! {
     "W4" "descriptions: names, order, types, defaults; they change with the version only, and may say more";
     "W5" "a request fits one set of parameters";
     "W6" "a credential is known by its state alone; revoking twice is as once; another login is an outcome";
-    "W7" "how executables are run: limits, nothing left behind, several at a time";
+    "W7" "how plugins are run: no shell, limits, nothing left behind, as many calls at a time as an issuer declares";
     "W8" "the state is a text and carries no secret";
     "W9" "what a user interface needs: may a request come without parameters, and are there sets";
     "R1" "capabilities are constants; a call may be dropped at any time";

@@ -10,6 +10,7 @@ use keyway_issuers::{
     SecretText, State,
 };
 use tempfile::TempDir;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::IssuerExample;
 use super::subject::IssuerSubject;
@@ -81,7 +82,11 @@ impl<'a> Place<'a> {
         let issuer = self.open()?;
         let description = issuer.describe().await.map_err(|error| self.unexpected("describe", &error))?;
         self.record("describe: ok");
-        Ok(Desk { place: self, issuer, description })
+        let places = issuer.capabilities().at_once.map(|calls| {
+            // As many as the engine can count are as good as any number.
+            Arc::new(Semaphore::new(calls.get().min(Semaphore::MAX_PERMITS)))
+        });
+        Ok(Desk { place: self, issuer, description, places })
     }
 
     /// The states of the credentials that exist, sorted.
@@ -134,7 +139,13 @@ pub(super) struct Desk<'p, 'a> {
     pub(super) place: &'p Place<'a>,
     pub(super) issuer: Arc<dyn Issuer>,
     pub(super) description: Description,
+    places: Option<Arc<Semaphore>>,
 }
+
+/// The right to ask a handle that works on so many calls at a time (decision H48).
+pub(super) struct Turn(
+    #[expect(dead_code, reason = "it is there to be dropped")] Option<OwnedSemaphorePermit>,
+);
 
 impl Desk<'_, '_> {
     /// The example's context, with an intent of its own.
@@ -172,9 +183,24 @@ impl Desk<'_, '_> {
         Ok(CredentialRequest::new(self.context()?).with_parameters(parameters))
     }
 
+    /// Waits, as a host does, until the issuer works on fewer calls than it declares. To be held until the
+    /// call has ended. It borrows nothing, so that it can be waited for on any thread.
+    pub(super) fn turn(&self) -> impl Future<Output = Turn> + Send + 'static {
+        let places = self.places.clone();
+        async move {
+            match places {
+                None => Turn(None),
+                // It is never closed.
+                Some(places) => Turn(places.acquire_owned().await.ok()),
+            }
+        }
+    }
+
     /// Asks, and keeps what is made in mind.
     pub(super) async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        let turn = self.turn().await;
         let outcome = self.issuer.request(request).await;
+        drop(turn);
         self.keep(request, &outcome);
         outcome
     }
@@ -212,10 +238,17 @@ impl Desk<'_, '_> {
         Ok((request.context, issued))
     }
 
+    /// A revocation with an intent of its own.
+    pub(super) fn revocation(&self, context: &Context, state: &State) -> Revocation {
+        Revocation::new(context.clone().with_intent(self.place.intent()), state.clone())
+    }
+
     /// Revokes, with an intent of its own.
     pub(super) async fn revoke(&self, context: &Context, state: &State) -> Result<(), IssuerError> {
-        let context = context.clone().with_intent(self.place.intent());
-        let revoked = self.issuer.revoke(&Revocation::new(context, state.clone())).await;
+        let revocation = self.revocation(context, state);
+        let turn = self.turn().await;
+        let revoked = self.issuer.revoke(&revocation).await;
+        drop(turn);
         self.place.record(format!("revoke: {}", word(&revoked)));
         revoked
     }
@@ -223,8 +256,13 @@ impl Desk<'_, '_> {
     /// Revokes what has to be there.
     pub(super) async fn revoked(&self, context: &Context, state: &State) -> Result<(), Broken> {
         self.revoke(context, state).await.map_err(|error| self.place.unexpected("the revocation", &error))?;
-        self.place.made().retain(|(_, made)| made != state);
+        self.forget(state);
         Ok(())
+    }
+
+    /// Forgets what was revoked.
+    pub(super) fn forget(&self, state: &State) {
+        self.place.made().retain(|(_, made)| made != state);
     }
 }
 

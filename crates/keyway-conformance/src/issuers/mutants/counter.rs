@@ -1,7 +1,8 @@
 //! A small issuer that keeps the whole contract, apart from the defect that it is given.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use super::defect::Defect;
 use super::ledger::{Entry, Ledger};
+use super::shell;
 
 /// The plugin.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ impl IssuerPlugin for CounterPlugin {
             ledger: Ledger::new(&folder(&opening.configuration)?),
             busy: AtomicBool::new(false),
             calls: AtomicU64::new(0),
+            working: AtomicUsize::new(0),
+            requesting: AtomicUsize::new(0),
             seen: Mutex::default(),
         }))
     }
@@ -45,6 +49,9 @@ struct Counter {
     ledger: Ledger,
     busy: AtomicBool,
     calls: AtomicU64,
+    /// How many calls it works on, and how many of them are requests.
+    working: AtomicUsize,
+    requesting: AtomicUsize,
     /// What only some defects keep in memory.
     seen: Mutex<Vec<String>>,
 }
@@ -55,6 +62,22 @@ impl std::fmt::Debug for Counter {
             Defect::ShowsTheSecret => write!(f, "Counter({:?})", self.seen),
             _ => f.write_str("Counter"),
         }
+    }
+}
+
+/// Counts a call as long as it is worked on, also when it is dropped.
+struct Counted<'c>(&'c AtomicUsize);
+
+impl<'c> Counted<'c> {
+    /// With how many others there are.
+    fn among(counter: &'c AtomicUsize) -> (usize, Self) {
+        (counter.fetch_add(1, Ordering::SeqCst), Self(counter))
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -82,6 +105,16 @@ impl Counter {
             Defect::TellsNoLog => IssuerError::refused("Sorry.", " "),
             Defect::SaysTheSameTwice => IssuerError::refused(log, log),
             _ => IssuerError::refused("Sorry, that is not possible.", log),
+        }
+    }
+
+    /// What becomes of a call when there are so many others.
+    fn admit(&self, others: usize) -> Result<(), IssuerError> {
+        match self.defect {
+            // It declares that it works on one at a time, so that nobody may ask for more.
+            Defect::Strange if others > 0 => Err(self.refuse("another call has not ended")),
+            Defect::DeclaresTooMuch if others > 4 => Err(self.refuse("five calls have not ended")),
+            _ => Ok(()),
         }
     }
 
@@ -124,6 +157,11 @@ impl Counter {
                 return Err(self.refuse(&format!("no such phrase: {}", phrase.unwrap_or_default())));
             }
             D::TracesTheSecret => tracing::debug!(phrase = phrase.unwrap_or_default(), "asked"),
+            D::RunsTheSubject => shell::run(&format!("echo {}", context.user_info.subject())),
+            D::RunsWhatWasEntered => {
+                let cleaned = phrase.unwrap_or_default().replace(['$', '`'], "");
+                shell::run(&format!("echo \"{cleaned}\""));
+            }
             D::ShowsTheSecret => phrase.into_iter().for_each(|phrase| self.remember(phrase)),
             D::GivesOneForEver => {
                 let user = context.user.as_str();
@@ -202,6 +240,8 @@ impl Counter {
     }
 }
 
+const EIGHT: NonZeroUsize = NonZeroUsize::new(8).expect("it is eight");
+
 #[async_trait]
 impl Issuer for Counter {
     fn capabilities(&self) -> Capabilities {
@@ -209,6 +249,8 @@ impl Issuer for Counter {
         match self.defect {
             Defect::DeclaresByWhatItMade => full.blocking(self.ledger.entries().is_empty()),
             Defect::ReconcilesSecretly => full.reconciles(false),
+            Defect::Strange => full.at_once(NonZeroUsize::MIN),
+            Defect::DeclaresTooMuch => full.at_once(EIGHT),
             _ => full,
         }
     }
@@ -238,10 +280,13 @@ impl Issuer for Counter {
 
     async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
         use Defect as D;
+        let ((others, _working), (_, _requesting)) =
+            (Counted::among(&self.working), Counted::among(&self.requesting));
+        self.admit(others)?;
         if self.busy.swap(true, Ordering::SeqCst) && matches!(self.defect, D::StaysBusy | D::FailsWhenBusy) {
             return Err(self.refuse("busy"));
         }
-        if self.is(D::FailsWhenBusy) {
+        if matches!(self.defect, D::FailsWhenBusy | D::DeclaresTooMuch | D::RevokesNothingMeanwhile) {
             std::thread::sleep(Duration::from_millis(200));
         }
         for _ in 0..if self.is(D::Strange) { 12 } else { 1 } {
@@ -285,6 +330,8 @@ impl Issuer for Counter {
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
         use Defect as D;
+        let (others, _working) = Counted::among(&self.working);
+        self.admit(others)?;
         yield_now().await;
         let state = revocation.state.as_str();
         let is_known = self.ledger.find(|entry| entry.state == state).is_some();
@@ -292,6 +339,20 @@ impl Issuer for Counter {
             D::CannotRevoke => return Err(self.refuse("it stays")),
             D::OnlySaysThatItRevoked => return Ok(()),
             D::RevokesAll => self.ledger.remove_all(),
+            D::RevokesNothingMeanwhile => {
+                // The requests that began with it have begun by then.
+                std::thread::sleep(Duration::from_millis(50));
+                if self.requesting.load(Ordering::SeqCst) > 0 {
+                    return Err(self.refuse("there are requests"));
+                }
+            }
+            D::RunsTheNameWhenRevoking => {
+                let name = revocation.context.user_info.text("name").unwrap_or_default();
+                shell::run(&format!("echo '{name}'"));
+            }
+            D::RunsTheState => {
+                shell::run(&format!("echo {}", state.replace(['$', '`', ';', '\'', '"'], "")));
+            }
             D::RevokesOnce if !is_known => return Err(self.refuse("it is gone already")),
             D::PanicsOnUnknownStates => assert!(state.starts_with("counter-"), "whose state is that?"),
             D::TakesAnyForUnknown if !is_known => self.ledger.remove_all(),
@@ -329,37 +390,5 @@ impl Issuer for Counter {
                 }
             }
         })
-    }
-}
-
-/// The plugin of the least that an issuer can be.
-#[derive(Debug)]
-pub(super) struct MinimalPlugin;
-
-impl IssuerPlugin for MinimalPlugin {
-    fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
-        Ok(Arc::new(Minimal))
-    }
-}
-
-#[derive(Debug)]
-struct Minimal;
-
-#[async_trait]
-impl Issuer for Minimal {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL
-    }
-
-    async fn describe(&self) -> Result<Description, IssuerError> {
-        Description::builder("0").build().map_err(|error| IssuerError::system("describe itself", error))
-    }
-
-    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
-        Ok(Issued::new("-").into())
-    }
-
-    async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
-        Ok(())
     }
 }

@@ -66,6 +66,12 @@ pub(super) enum Defect {
     CountsWithoutALock,
     FailsWhenBusy,
     StaysBusy,
+    DeclaresTooMuch,
+    RevokesNothingMeanwhile,
+    RunsTheSubject,
+    RunsTheNameWhenRevoking,
+    RunsWhatWasEntered,
+    RunsTheState,
 }
 
 /// What is wrong with an executable.

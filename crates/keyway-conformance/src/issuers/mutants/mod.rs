@@ -4,7 +4,9 @@
 mod counter;
 mod defect;
 mod ledger;
+mod minimal;
 mod program;
+mod shell;
 mod table;
 
 use std::sync::Arc;
@@ -28,7 +30,7 @@ pub fn all() -> Vec<(&'static str, Mutant<IssuerSubject>)> {
 /// An issuer that does the least that the contract allows: nothing to configure, nothing to
 /// enter, credentials without parts, no capability.
 pub fn minimal() -> IssuerSubject {
-    IssuerSubject::of_plugin("minimal".to_owned(), Arc::new(counter::MinimalPlugin), metadata_of_the_kit())
+    IssuerSubject::of_plugin("minimal".to_owned(), Arc::new(minimal::MinimalPlugin), metadata_of_the_kit())
 }
 
 /// An issuer with everything that there is.
@@ -37,7 +39,8 @@ pub fn reference() -> IssuerSubject {
 }
 
 /// An issuer that does what an issuer may do and hardly any does: it asks for another login,
-/// waits often, has odd states and names, and refuses what it does not know.
+/// waits often, works on one call at a time, has odd states and names, and refuses what it does
+/// not know.
 pub fn strange() -> IssuerSubject {
     login_subject(Defect::Strange)
 }

@@ -1,6 +1,7 @@
 //! The rules, one file a topic.
 
 mod boundary;
+mod commands;
 mod concurrency;
 mod credentials;
 mod description;
@@ -57,6 +58,7 @@ pub(super) fn all() -> Vec<&'static Rule<IssuerSubject>> {
         description::RULES,
         requests::RULES,
         credentials::RULES,
+        commands::RULES,
         errors::RULES,
         revocation::RULES,
         intents::RULES,

@@ -29,7 +29,7 @@ rules! {
         "A client lists keys and values in bulk reads alone, and the same however short the pages of the store are."
         lists_are_bulk_reads;
     "SEC-213" Must needs NOTHING from ["L3", "Locker/list", "Locker/threads"]
-        "While another writes, a list holds what stays exactly once with its value and layer, and of what changes only values that it had meanwhile."
+        "While another writes, a list holds what stays exactly once with its value and layer, and of what changes only values that it had meanwhile, no secret twice."
         lists_agree_while_others_write;
     "SEC-214" Must needs ENVIRONMENTS from ["L1", "L3"]
         "Under the policy that falls back a list takes one bulk read of the environment and one of the shared layer; else it reads the place where the client stands."
@@ -221,6 +221,35 @@ impl Busy<'_> {
         layer.map_or_else(|| at(key), |name| at_in(key, name))
     }
 
+    /// Where a secret stands that was listed by a client in `own`.
+    fn address_of(found: &Found, own: Option<&str>) -> SecretAddress {
+        Self::address(if found.layer == Layer::Environment { own } else { None }, &found.key)
+    }
+
+    /// What was listed between two moments, by key. A key may come again in its layer when its secret was
+    /// destroyed meanwhile: the one that was made after it is another one, and may stand on a later page.
+    fn each_once<'l>(
+        &self,
+        listed: &'l [Found],
+        own: Option<&str>,
+        (from, to): (u64, u64),
+        of: &str,
+    ) -> Result<BTreeMap<&'l str, &'l Found>, Broken> {
+        let mut all: BTreeMap<&str, &Found> = BTreeMap::new();
+        for found in listed {
+            if let Some(before) = all.insert(&found.key, found) {
+                let address = Self::address_of(found, own);
+                let is_another = before.layer == found.layer && self.timeline().destroyed(&address, from, to);
+                ensure(
+                    is_another,
+                    format!("each secret once in the list of {of}"),
+                    format!("{address} came twice, and was not destroyed meanwhile"),
+                )?;
+            }
+        }
+        Ok(all)
+    }
+
     fn timeline(&self) -> std::sync::MutexGuard<'_, Timeline> {
         self.timeline.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -297,11 +326,12 @@ impl Busy<'_> {
         let own = self.layers.last().copied().flatten();
         for _ in 0..8 {
             let from = self.timeline().tick();
-            let listed = by_key(client.list().await.works("`list` while another writes")?, &client.place())?;
+            let all = client.list().await.works("`list` while another writes")?;
             let to = self.timeline().tick();
+            let listed = self.each_once(&all, own, (from, to), &client.place())?;
             for (key, (value, layer)) in &staying {
                 let what = format!("the list of {} while another writes", client.place());
-                match listed.get(key) {
+                match listed.get(key.as_str()) {
                     Some(found) => is(&what, found, key, value, *layer, own)?,
                     None => return Err(broken(format!("{key:?} in {what}"), "it is not listed")),
                 }
@@ -315,11 +345,8 @@ impl Busy<'_> {
                     "it is not listed",
                 )?;
             }
-            for (key, found) in listed.iter().filter(|(key, _)| !staying.contains_key(*key)) {
-                let address = match found.layer {
-                    Layer::Environment => Self::address(own, key),
-                    _ => at(key),
-                };
+            for found in all.iter().filter(|found| !staying.contains_key(&found.key)) {
+                let address = Self::address_of(found, own);
                 let had = self.timeline().had(&address, &found.value, from, to);
                 let expected = format!("a value that {address} had while {} listed it", client.place());
                 ensure(had, expected, "a value of another time, or of another layer")?;

@@ -20,6 +20,14 @@ struct Spell {
 pub(super) struct Timeline {
     now: u64,
     spells: Vec<Spell>,
+    destructions: Vec<Destruction>,
+}
+
+/// A secret that was destroyed, by the clock of a [`Timeline`].
+struct Destruction {
+    address: SecretAddress,
+    began: u64,
+    ended: u64,
 }
 
 impl Timeline {
@@ -33,6 +41,10 @@ impl Timeline {
         let now = self.tick();
         for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
             spell.replaced[0] = spell.replaced[0].min(now);
+        }
+        if text.is_none() {
+            let address = address.clone();
+            self.destructions.push(Destruction { address, began: now, ended: u64::MAX });
         }
         self.spells.extend(text.map(|text| Spell {
             address: address.clone(),
@@ -51,6 +63,9 @@ impl Timeline {
                 spell.replaced[1] = spell.replaced[1].min(now);
             }
         }
+        for destruction in self.destructions.iter_mut().filter(|of| of.address == *address) {
+            destruction.ended = destruction.ended.min(now);
+        }
     }
 
     /// Whether the secret may have had the value between two moments.
@@ -61,6 +76,13 @@ impl Timeline {
                 && spell.written[0] <= to
                 && from <= spell.replaced[1]
         })
+    }
+
+    /// Whether the secret may have been destroyed between two moments, so that one that was made under its
+    /// name afterwards is another one.
+    pub(super) fn destroyed(&self, address: &SecretAddress, from: u64, to: u64) -> bool {
+        let destroyed = |of: &Destruction| of.address == *address && of.began <= to && from <= of.ended;
+        self.destructions.iter().any(destroyed)
     }
 
     /// The secrets that had one value and no other from before a moment until after another.

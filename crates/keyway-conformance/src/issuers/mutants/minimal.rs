@@ -1,0 +1,40 @@
+//! The least that an issuer can be.
+
+use std::sync::Arc;
+
+use keyway_issuers::{
+    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin, Opening,
+    Outcome, Revocation, async_trait,
+};
+
+/// The plugin of the least that an issuer can be.
+#[derive(Debug)]
+pub(super) struct MinimalPlugin;
+
+impl IssuerPlugin for MinimalPlugin {
+    fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+        Ok(Arc::new(Minimal))
+    }
+}
+
+#[derive(Debug)]
+struct Minimal;
+
+#[async_trait]
+impl Issuer for Minimal {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Description::builder("0").build().map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        Ok(Issued::new("-").into())
+    }
+
+    async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
+        Ok(())
+    }
+}
