@@ -84,8 +84,8 @@ fn tests() -> (Command, Step) {
 /// What does not compile is not counted here: the step that runs it fails of it, and says so again.
 fn build_all(mut build: Command) -> Result<(), Failure> {
     let begun = Instant::now();
-    let built = cargo::succeeds(&mut build)?;
-    println!("build: {} in {:.1} s", if built { "ok" } else { "FAILED" }, begun.elapsed().as_secs_f64());
+    let success = cargo::succeeds(&mut build)?;
+    println!("build: {} in {:.1} s", if success { "ok" } else { "FAILED" }, begun.elapsed().as_secs_f64());
     Ok(())
 }
 
