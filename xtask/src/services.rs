@@ -44,8 +44,8 @@ pub(crate) fn begin() -> Result<Installation, Failure> {
     }
     forget_failed_environments();
     // As the tests are built, or it is all compiled twice: by itself this program has dependencies with
-    // other features. An example brings in those of the development dependencies.
-    let build = ["build", "--quiet", "--workspace", "--bin", PROGRAM, "--example", "host"];
+    // other features.
+    let build = ["build", "--quiet", "--workspace", "--bin", PROGRAM];
     if !cargo::succeeds(cargo::cargo().args(build))? {
         return Err(format!("{PROGRAM} does not compile"));
     }
