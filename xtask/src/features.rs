@@ -99,6 +99,12 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         }
         println!("{shown}: as it should be");
     }
+    // Whoever works on this crate alone; `cargo xtask test` builds the example with everything else.
+    let example = ["clippy", "--quiet", "--package", "keyway", "--example", "host", "--", "-D", "warnings"];
+    if !cargo::succeeds(cargo::cargo().args(example))? {
+        return Err("the example host, of keyway alone, does not compile without warnings".to_owned());
+    }
+    println!("the example host of keyway alone: compiles");
     Ok(())
 }
 

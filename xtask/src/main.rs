@@ -30,7 +30,7 @@ Usage: cargo xtask TASK [OPTIONS]
 Tasks:
   test                        every test: unit, integration and documentation tests, and the example host
       --require-services      fail when a real program that a test needs is missing
-      --install-services      install Debian packages and Python packages first
+      --install-services      install Debian packages and Python packages first; what cannot be had is skipped
   services                    install the real programs that some tests run against, and cargo-fuzz
   bench [AREA]                measure, and print each figure beside its target and its peer
       --json FILE             write the rows as JSON too

@@ -1,6 +1,9 @@
 //! Installs the real programs that some tests run against, and what the fuzz targets need.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+};
 
 use crate::{Failure, cargo, expect_no_more};
 
@@ -13,15 +16,25 @@ const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
     ("test", &["-x", "/usr/sbin/sshd"], &["openssh-server"]),
 ];
 
+/// The program of keyway-tests that makes the virtual environments.
+const PROGRAM: &str = "install-python-packages";
+
 /// Runs the task.
 pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     expect_no_more(arguments)?;
     install()
 }
 
-/// Installs what is missing: first the Debian packages, then, in the virtual environments that the
-/// tests use, the Python packages.
-pub(crate) fn install() -> Result<(), Failure> {
+fn install() -> Result<(), Failure> {
+    begin()?.end()
+}
+
+/// An installation that goes on while something else is done.
+pub(crate) struct Installation(Child);
+
+/// Installs the Debian packages that are missing, and begins with the Python packages, in the virtual
+/// environments that the tests use.
+pub(crate) fn begin() -> Result<Installation, Failure> {
     for (program, question, packages) in DEBIAN_PACKAGES {
         if cargo::answers(program, question) {
             println!("{} is there", packages[0]);
@@ -30,10 +43,34 @@ pub(crate) fn install() -> Result<(), Failure> {
         }
     }
     forget_failed_environments();
-    if cargo::succeeds(&mut cargo::program_of_tests("install-python-packages"))? {
-        Ok(())
-    } else {
-        Err("the Python packages could not be installed".to_owned())
+    // As the tests are built, or it is all compiled twice: by itself this program has dependencies with
+    // other features.
+    let build = ["build", "--quiet", "--workspace", "--bin", PROGRAM];
+    if !cargo::succeeds(cargo::cargo().args(build))? {
+        return Err(format!("{PROGRAM} does not compile"));
+    }
+    let program =
+        cargo::target_directory().join("debug").join(PROGRAM).with_extension(std::env::consts::EXE_EXTENSION);
+    let child = Command::new(&program)
+        .current_dir(cargo::workspace_root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{} does not start: {error}", program.display()))?;
+    Ok(Installation(child))
+}
+
+impl Installation {
+    /// Waits for it, and prints what it said.
+    pub(crate) fn end(self) -> Result<(), Failure> {
+        let output = self.0.wait_with_output().map_err(|error| format!("{PROGRAM}: {error}"))?;
+        print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err("the Python packages could not be installed".to_owned())
+        }
     }
 }
 

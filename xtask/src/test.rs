@@ -28,44 +28,79 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             other => return Err(other.unexpected().to_string()),
         }
     }
-    if options.install_services {
-        services::install()?;
-    } else {
-        services::forget_failed_environments();
-    }
+    services::forget_failed_environments();
     let report = new_report()?;
-    let steps = steps();
     let mut ended = Vec::new();
-    for (name, mut command) in steps {
+    let mut run = |(name, mut command): (&'static str, Command)| {
         println!("== {name}");
         command.env(skips::REPORT_VARIABLE, &report);
         command.env(skips::REQUIRE_VARIABLE, if options.require_services { "1" } else { "0" });
         let begun = Instant::now();
         let ran = cargo::run_and_keep(&mut command)?;
         ended.push(Ended::new(name, &ran, begun.elapsed()));
+        Ok::<_, Failure>(())
+    };
+    // Once everything is built, what installs the services is too, and the network is waited for while
+    // the processors have other work.
+    println!("== build");
+    let (build, tests) = tests();
+    build_all(build)?;
+    let services = options.install_services.then(services::begin);
+    others().into_iter().try_for_each(&mut run)?;
+    if let Some(services) = services {
+        println!("== services");
+        // Not a failure here: what is missing is skipped, and fails where it is required.
+        if let Err(failure) = services.and_then(services::Installation::end) {
+            println!("{failure}");
+        }
     }
+    run(tests)?;
     let missing = skips::read(&report)?;
     remove_if_there(&report)?;
     conclude(&ended, &missing, options.require_services)
 }
 
-/// What is run, in this order; later steps run too when an earlier one failed.
-fn steps() -> Vec<(&'static str, Command)> {
+/// A step: its name, and what is run.
+type Step = (&'static str, Command);
+
+/// The tests, and what builds them and all that the other steps run.
+fn tests() -> (Command, Step) {
+    let nextest = cargo::answers("cargo", &["nextest", "--version"]);
+    let command = || {
+        let mut tests = cargo::cargo();
+        if nextest {
+            tests.args(["nextest", "run", "--workspace"]);
+        } else {
+            tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples"]);
+        }
+        tests
+    };
+    let (mut build, mut tests) = (command(), command());
+    build.arg("--no-run");
+    tests.arg("--no-fail-fast");
+    (build, (if nextest { "tests, by cargo nextest" } else { "tests, by cargo test" }, tests))
+}
+
+/// What does not compile is not counted here: the step that runs it fails of it, and says so again.
+fn build_all(mut build: Command) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let success = cargo::succeeds(&mut build)?;
+    println!("build: {} in {:.1} s", if success { "ok" } else { "FAILED" }, begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// What is run before the tests; later steps run too when an earlier one failed.
+fn others() -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut tests = cargo::cargo();
-    if cargo::answers("cargo", &["nextest", "--version"]) {
-        tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
-        steps.push(("tests, by cargo nextest", tests));
-    } else {
-        tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"]);
-        steps.push(("tests, by cargo test", tests));
-    }
     let mut documentation = cargo::cargo();
     documentation.args(["test", "--workspace", "--doc", "--no-fail-fast"]);
     steps.push(("documentation tests", documentation));
     if cargo::workspace_root().join("crates/keyway/examples/host.rs").exists() {
         let mut example = cargo::cargo();
-        example.args(["run", "--package", "keyway", "--example", "host"]);
+        // No package is named, so that it is the one that was built with the tests: with a package, the
+        // features of its dependencies are others, and half of the workspace is compiled again. That it
+        // compiles so, too, is seen by `cargo xtask features`.
+        example.args(["run", "--example", "host"]);
         steps.push(("example host", example));
     }
     steps
