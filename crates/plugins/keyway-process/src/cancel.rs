@@ -55,7 +55,12 @@ impl Canceller {
     /// Cancels a run of the thread on the other side.
     pub(crate) fn cancel(&self, run: &Cancelled) {
         run.store(true, Ordering::Release);
-        // A full pipe wakes the thread just as well.
+        self.wake();
+    }
+
+    /// Wakes the thread, to look whether there is anything new.
+    pub(crate) fn wake(&self) {
+        // A full pipe wakes it just as well.
         let _ = (&*self.0).write(&[1]);
     }
 }

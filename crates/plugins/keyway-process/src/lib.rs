@@ -109,6 +109,11 @@ mod environment;
 mod issuer;
 mod plugin;
 mod program;
+#[cfg(target_os = "linux")]
+mod rest;
+#[cfg(not(target_os = "linux"))]
+#[path = "rest_elsewhere.rs"]
+mod rest;
 mod run;
 mod runner;
 mod workers;

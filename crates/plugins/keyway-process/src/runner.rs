@@ -85,9 +85,12 @@ impl Runner {
         let place = self.places.acquire_arc().await;
         let (sender, receiver) = oneshot::channel();
         // Before the program: once that is started, nobody can say any more that nothing happened.
-        let worker = self.workers.reserve().map_err(|source| RunError::Start { source })?;
-        // Here, and not on the other thread, which wakes up while the program is being loaded.
+        let mut worker = self.workers.reserve().map_err(|source| RunError::Start { source })?;
+        // Here, because a program is started as soon on this thread as another one is woken.
         let running = Running::start(&self.program, &self.environment, self.limits, input)?;
+        if let Some((notice, at_the_latest)) = running.next_look() {
+            worker.rest_until(notice, at_the_latest);
+        }
         let cancellation = worker
             .start(Box::new(move |cancel| {
                 let result = running.finish(cancel);

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cancel::{CancelSignal, Cancelled, Canceller};
+use crate::rest::Rest;
 
 /// What a thread does, with the signal that it may be told to stop by.
 pub(crate) type Work = Box<dyn FnOnce(&CancelSignal) + Send>;
@@ -31,10 +33,27 @@ struct State {
     next: u64,
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        // So that they see that there is nothing more to come.
+        self.idle.drain().for_each(|(_, worker)| worker.dismiss());
+    }
+}
+
 #[derive(Debug)]
 struct Worker {
     jobs: Sender<Job>,
     canceller: Canceller,
+    rest: Arc<Rest>,
+}
+
+impl Worker {
+    /// Ends a thread that has nothing to do.
+    fn dismiss(self) {
+        let Self { jobs, canceller, .. } = self;
+        drop(jobs);
+        canceller.wake();
+    }
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -55,11 +74,13 @@ impl Workers {
             let id = state.idle.keys().next().copied();
             id.and_then(|id| state.idle.remove(&id))
         };
-        idle.map_or_else(|| self.spawn(), Ok).map(Reserved)
+        let worker = idle.map_or_else(|| self.spawn(), Ok)?;
+        Ok(Reserved { worker: Some(worker), rests_on: false })
     }
 
     fn spawn(&self) -> io::Result<Worker> {
         let (signal, canceller) = CancelSignal::pair()?;
+        let rest = Arc::new(Rest::new(signal.as_fd())?);
         let id = {
             let mut state = lock(&self.state);
             state.next += 1;
@@ -69,28 +90,50 @@ impl Workers {
             id,
             signal,
             canceller: canceller.clone(),
+            rest: Arc::clone(&rest),
             state: Arc::downgrade(&self.state),
             idle_for: self.idle_for,
         };
         let (sender, jobs) = channel();
         thread::Builder::new().name("keyway-process".into()).spawn(move || thread.work(&jobs))?;
-        Ok(Worker { jobs: sender, canceller })
+        Ok(Worker { jobs: sender, canceller, rest })
     }
 }
 
 /// A thread that waits for its work. Dropping it without any ends the thread.
 #[derive(Debug)]
-pub(crate) struct Reserved(Worker);
+pub(crate) struct Reserved {
+    /// `None` once it has work.
+    worker: Option<Worker>,
+    rests_on: bool,
+}
 
 impl Reserved {
+    /// Lets it rest on when it is given its work, until `notice` can be read, but for this time at most.
+    /// A thread that is not at rest begins at once all the same.
+    pub(crate) fn rest_until(&mut self, notice: BorrowedFd<'_>, at_the_latest: Duration) {
+        self.rests_on = self.worker.as_ref().is_some_and(|worker| worker.rest.end_at(notice, at_the_latest));
+    }
+
     /// Gives it the work. What comes back cancels it.
-    pub(crate) fn start(self, work: Work) -> io::Result<Cancellation> {
-        let Worker { jobs, canceller } = self.0;
+    pub(crate) fn start(mut self, work: Work) -> io::Result<Cancellation> {
+        let gone = || io::Error::other("the thread that was to wait is gone");
+        let Worker { jobs, canceller, .. } = self.worker.take().ok_or_else(gone)?;
         let run = Cancelled::default();
         // Its thread is gone only if it panicked, which it cannot while it waits.
-        jobs.send(Job { work, run: Arc::clone(&run) })
-            .map_err(|_| io::Error::other("the thread that was to wait is gone"))?;
+        jobs.send(Job { work, run: Arc::clone(&run) }).map_err(|_| gone())?;
+        if !self.rests_on {
+            canceller.wake();
+        }
         Ok(Cancellation { canceller, run })
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            worker.dismiss();
+        }
     }
 }
 
@@ -99,6 +142,7 @@ struct Thread {
     id: u64,
     signal: CancelSignal,
     canceller: Canceller,
+    rest: Arc<Rest>,
     /// When the workers are dropped, the thread ends after its work.
     state: Weak<Mutex<State>>,
     idle_for: Duration,
@@ -117,16 +161,30 @@ impl Thread {
     /// The next job, or `None` when the thread is to end.
     fn wait(&self) -> Option<Job> {
         let (sender, jobs): (Sender<Job>, Receiver<Job>) = channel();
-        let worker = Worker { jobs: sender, canceller: self.canceller.clone() };
+        let worker = Worker { jobs: sender, canceller: self.canceller.clone(), rest: Arc::clone(&self.rest) };
         lock(&*self.state.upgrade()?).idle.insert(self.id, worker);
-        match jobs.recv_timeout(self.idle_for) {
-            Ok(job) => Some(job),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                let mine = self.state.upgrade().and_then(|state| lock(&state).idle.remove(&self.id));
-                // Whoever took it out of the list before is about to send.
-                if mine.is_some() { None } else { jobs.recv().ok() }
+        let until = Instant::now() + self.idle_for;
+        loop {
+            let woken = self.rest.rest(until.saturating_duration_since(Instant::now()));
+            match jobs.try_recv() {
+                // What may be in the pipe is about this job, or harmless to it.
+                Ok(job) => return Some(job),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => {}
             }
+            let state = self.state.upgrade()?;
+            let mut state = lock(&state);
+            if !state.idle.contains_key(&self.id) {
+                drop(state);
+                // Whoever took it out of the list is about to send.
+                return jobs.recv().ok();
+            }
+            if !woken || Instant::now() >= until {
+                state.idle.remove(&self.id);
+                return None;
+            }
+            // Something old: that a run is cancelled which has ended.
+            self.signal.is_cancelled();
         }
     }
 }

@@ -12,6 +12,7 @@ mod streams;
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -175,11 +176,20 @@ impl Running {
         Ok(Self { ending, streams, started, limits })
     }
 
+    /// When there is something to do about it next: when this can be read, or after this time.
+    /// `None` where somebody has to look from time to time, or there is input left to be written.
+    pub(crate) fn next_look(&self) -> Option<(BorrowedFd<'_>, Duration)> {
+        let notice = self.ending.exit_notice()?;
+        let short = Streams::SHORT_RUN.min(self.limits.deadline);
+        (!self.streams.has_input_left()).then_some((notice, short))
+    }
+
     /// Waits for its end, on this thread.
     pub(crate) fn finish(mut self, cancel: &CancelSignal) -> Result<Finished, RunError> {
         // A deadline too far away to be a time is none.
         let until = self.started.checked_add(self.limits.deadline);
-        let stop = self.streams.pump(&self.ending, until, cancel);
+        let short = Streams::SHORT_RUN.checked_sub(self.started.elapsed());
+        let stop = self.streams.pump(&self.ending, until, short, cancel);
         if let Ok(Stop::Ended) = stop {
             let (status, left_behind) = self
                 .ending

@@ -40,7 +40,7 @@ impl Streams {
     /// A program that ends within this time, as most do, wakes this thread once, by its
     /// end: what it prints fits into the pipes meanwhile. One that prints more than that
     /// waits for so long at most.
-    const SHORT_RUN: Duration = Duration::from_millis(10);
+    pub(super) const SHORT_RUN: Duration = Duration::from_millis(10);
 
     pub(super) fn new(
         child: &mut Child,
@@ -65,12 +65,18 @@ impl Streams {
         Ok(streams)
     }
 
+    /// Whether there is input that the pipe did not take yet.
+    pub(super) const fn has_input_left(&self) -> bool {
+        self.input.is_some()
+    }
+
     /// What was printed, and the end of the error output.
     pub(super) fn into_parts(self) -> (Zeroizing<Vec<u8>>, ErrorOutput) {
         (self.output.into_bytes(), self.errors)
     }
 
-    /// Feeds and reads until the program ends or has to.
+    /// Feeds and reads until the program ends or has to. `short` is what is left of a [short
+    /// run](Self::SHORT_RUN).
     ///
     /// The end is the end of the program itself: what it started may hold its streams open
     /// for ever, so what is in the pipes at that moment is read, and no more is waited for.
@@ -78,9 +84,10 @@ impl Streams {
         &mut self,
         ending: &Ending,
         until: Option<Instant>,
+        short: Option<Duration>,
         cancel: &CancelSignal,
     ) -> io::Result<Stop> {
-        let mut short = (!ending.ticks()).then_some(Self::SHORT_RUN);
+        let mut short = short.filter(|_| !ending.ticks());
         loop {
             let now = Instant::now();
             if until.is_some_and(|until| now >= until) {

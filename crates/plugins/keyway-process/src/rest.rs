@@ -1,0 +1,130 @@
+//! How a thread rests while there is nothing to do for it.
+//!
+//! Waking a thread costs about as much as a twentieth of a short run. So the thread that is to wait for a
+//! program is not woken when the program starts, but by the program's end, or after a while. It rests on a
+//! set of descriptors to which others can add while it does.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::io::Errno;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
+
+/// Where one thread rests.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    waited_for: OwnedFd,
+    timer: OwnedFd,
+}
+
+impl Rest {
+    /// A rest that ends when `wake` can be read.
+    pub(crate) fn new(wake: BorrowedFd<'_>) -> io::Result<Self> {
+        let waited_for = epoll::create(CreateFlags::CLOEXEC)?;
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        for fd in [wake, timer.as_fd()] {
+            epoll::add(&waited_for, fd, EventData::new_u64(0), EventFlags::IN)?;
+        }
+        Ok(Self { waited_for, timer })
+    }
+
+    /// Ends the rest when `notice` can be read, after this time at the latest. Whether that will happen.
+    pub(crate) fn end_at(&self, notice: BorrowedFd<'_>, at_the_latest: Duration) -> bool {
+        // No time at all would be never.
+        let at_the_latest = at_the_latest.max(Duration::from_nanos(1));
+        self.set_timer(at_the_latest).is_ok()
+            && epoll::add(
+                &self.waited_for,
+                notice,
+                EventData::new_u64(0),
+                EventFlags::IN | EventFlags::ONESHOT,
+            )
+            .is_ok()
+    }
+
+    /// Rests. Whether something ended that, other than this time. It may be nothing that matters any more.
+    pub(crate) fn rest(&self, at_most: Duration) -> bool {
+        let at_most = Timespec::try_from(at_most).ok();
+        let mut happened = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 1];
+        let woken = match epoll::wait(&self.waited_for, &mut happened[..], at_most.as_ref()) {
+            Ok(events) => events > 0,
+            // Whoever sees that nothing happened rests again.
+            Err(Errno::INTR) => true,
+            Err(_) => false,
+        };
+        if woken {
+            // It is of no use any more; if it stays, it ends one rest too many.
+            let _ = self.set_timer(Duration::ZERO);
+        }
+        woken
+    }
+
+    /// Zero stops it.
+    fn set_timer(&self, after: Duration) -> io::Result<()> {
+        let once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let after = Timespec::try_from(after).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let times = Itimerspec { it_interval: once, it_value: after };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &times)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::time::Instant;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(5);
+
+    #[test]
+    fn it_ends_by_whatever_comes_first() {
+        let (woken, mut wake) = io::pipe().unwrap();
+        let (notice, mut notify) = io::pipe().unwrap();
+        let rest = Rest::new(woken.as_fd()).unwrap();
+        assert!(!rest.rest(SHORT), "nothing happened");
+
+        let begun = Instant::now();
+        assert!(rest.end_at(notice.as_fd(), SHORT) && rest.rest(LONG));
+        assert!(begun.elapsed() >= SHORT, "by the time");
+        assert!(!rest.rest(SHORT), "which does not come twice");
+
+        notify.write_all(b"1").unwrap();
+        assert!(rest.rest(LONG), "the notice is still waited for");
+        assert!(!rest.rest(SHORT), "and ends one rest only");
+
+        wake.write_all(b"1").unwrap();
+        assert!(rest.rest(LONG));
+    }
+
+    #[test]
+    fn what_others_add_meanwhile_ends_it() {
+        let (woken, _wake) = io::pipe().unwrap();
+        let (notice, notify) = io::pipe().unwrap();
+        let rest = Rest::new(woken.as_fd()).unwrap();
+        std::thread::scope(|scope| {
+            let resting = scope.spawn(|| rest.rest(LONG));
+            std::thread::sleep(SHORT);
+            assert!(rest.end_at(notice.as_fd(), LONG));
+            drop(notify);
+            assert!(resting.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn a_notice_that_was_given_before_counts() {
+        let (woken, _wake) = io::pipe().unwrap();
+        let (notice, notify) = io::pipe().unwrap();
+        drop(notify);
+        let rest = Rest::new(woken.as_fd()).unwrap();
+        assert!(rest.end_at(notice.as_fd(), LONG) && rest.rest(LONG));
+    }
+}
