@@ -9,8 +9,9 @@ use std::time::Duration;
 
 /// A block that comes once only, for a token that is sealed at this moment.
 ///
-/// It is 128 random bits of this thread's, which nobody learns, with a count and a moment (in nanoseconds
-/// since 1970) mixed in. The count keeps a thread's own blocks apart, the random bits those of different
+/// It is 128 random bits of this thread's, with a count and a moment (in nanoseconds since 1970) mixed in.
+/// Nobody learns them: who knew the next block could have it sealed as a plaintext, and so learn the vector
+/// before it is used. The count keeps a thread's own blocks apart, the random bits those of different
 /// threads, and the moment those of processes, or of copies of a machine, that began with the same bits.
 pub(crate) fn nonce(moment: Duration) -> Result<[u8; 16], getrandom::Error> {
     thread_local! {
