@@ -62,12 +62,14 @@ impl Grants {
         if state.as_str().len() > MAX_STATE_BYTES {
             return Ok(self.discard_unstored(running, entry, state, asked).await);
         }
+        // Before the lease begins. It is given back before anything below waits for another.
+        let working = (in_hand.clone(), running.place().await);
         for _ in 0..MAX_ATTEMPTS {
             let now = self.inner.clock.now();
             let event = Event::Discard { now, credential: state.clone(), lease: self.lease(now) };
             match self.advance(&mut entry, event).await {
                 Ok(Changed::Stored) => {
-                    return Ok(match self.carry_out_revocation(running, in_hand, entry, asked).await {
+                    return Ok(match self.carry_out_revocation(running, &working, entry, asked).await {
                         Ok(()) => Disposal::Revoked,
                         Err(_) => Disposal::ToBeRevoked,
                     });
@@ -79,14 +81,19 @@ impl Grants {
                 }
                 Ok(Changed::Overtaken | Changed::Removed) => {}
                 Err(GrantsError::Record(_)) => {
+                    drop(working);
                     return Ok(self.discard_unstored(running, entry, state, asked).await);
                 }
-                Err(_) => return Ok(self.discard_overtaken(running, &entry, state, asked).await),
+                Err(_) => {
+                    drop(working);
+                    return Ok(self.discard_overtaken(running, &entry, state, asked).await);
+                }
             }
-            match self.inner.ledger.again(&entry).await? {
-                Some(current) => entry = current,
-                None => return Ok(self.discard_overtaken(running, &entry, state, asked).await),
-            }
+            let Some(current) = self.inner.ledger.again(&entry).await? else {
+                drop(working);
+                return Ok(self.discard_overtaken(running, &entry, state, asked).await);
+            };
+            entry = current;
         }
         Err(GrantsError::Contended { attempts: MAX_ATTEMPTS })
     }
@@ -135,7 +142,8 @@ impl Grants {
                 Ok(Some(_)) => return Disposal::SharesState,
                 Err(_) => return Disposal::NotRevoked,
             }
-            let error = match issuer.revoke(Revocation::new(asked.clone(), state.clone()), ()).await {
+            let place = issuer.place().await;
+            let error = match issuer.revoke(Revocation::new(asked.clone(), state.clone()), place).await {
                 Ok(()) => return Disposal::Revoked,
                 Err(error) => error,
             };

@@ -63,6 +63,9 @@ pub(super) struct Inner {
 #[derive(Clone, Debug)]
 pub(super) struct InHand(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Held>);
 
+/// What a call of the plugin holds until it has ended.
+pub(super) type Working = (InHand, Place);
+
 #[derive(Debug)]
 struct Held {
     inner: Arc<Inner>,
@@ -177,7 +180,7 @@ impl Grants {
         &self,
         running: &RunningService,
         ready: &Ready,
-        (in_hand, place): (InHand, Place),
+        working: Working,
         entry: Box<Entry>,
         mut request: CredentialRequest,
         resumed: bool,
@@ -194,8 +197,9 @@ impl Grants {
         // Shared, because a credential that is discarded is revoked in the same context.
         let request = Arc::new(request);
         let asked = &request.context;
-        let answer = issuer.request(Arc::clone(&request), in_hand.clone()).await;
-        // Not with the call: one that hangs would keep the place, and nobody would learn that it hangs.
+        let answer = issuer.request(Arc::clone(&request), working.clone()).await;
+        // Others need not wait until the answer is stored. Who has to revoke it waits for a place again.
+        let (in_hand, place) = working;
         drop(place);
         match answer {
             Ok(Outcome::Issued(made)) => self.store(running, entry, made, asked).await,

@@ -2,16 +2,22 @@
 
 use std::fmt;
 use std::num::NonZero;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyway_issuers::{
     Action, Capabilities, CredentialRequest, Description, IntendedEffect, Issuer, IssuerError, IssuerPlugin,
     Opening, Outcome, Reconciled, Reconciliation, Revocation, Rule, Violation,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::limits::GrantLimits;
 use crate::guard::{Allowed, Guard, Make, Mishap, NOT_MADE, Panicked};
+
+/// How often who waits for a place looks whether the issuer is quarantined.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Where instances come from.
 pub(super) enum Origin {
@@ -43,10 +49,11 @@ pub(super) struct GuardedIssuer {
     places: Option<Arc<Semaphore>>,
 }
 
-/// The right to one call of an issuer that works on so many at a time.
-#[derive(Default)]
+/// The right to one call of an issuer that works on so many at a time. The call holds a clone until it has
+/// ended, also when nobody waits for it any more.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Place(
-    #[expect(dead_code, reason = "it is there to be dropped")] Option<OwnedSemaphorePermit>,
+    #[expect(dead_code, reason = "it is there to be dropped")] Option<Arc<OwnedSemaphorePermit>>,
 );
 
 impl GuardedIssuer {
@@ -62,11 +69,22 @@ impl GuardedIssuer {
 
     /// Waits until the issuer works on fewer calls than it can (decision W7). Nothing is stored
     /// meanwhile, and no deadline runs. Whoever has a place does not ask for another.
+    ///
+    /// While the issuer is quarantined everybody gets one, to learn of it: nothing is called, and a
+    /// call that hangs would keep its place for ever.
     pub(super) async fn place(&self) -> Place {
-        match &self.places {
-            None => Place(None),
-            // It is never closed.
-            Some(places) => Place(Arc::clone(places).acquire_owned().await.ok()),
+        let Some(places) = &self.places else { return Place(None) };
+        if let Ok(permit) = Arc::clone(places).try_acquire_owned() {
+            return Place(Some(Arc::new(permit)));
+        }
+        let mut turn = pin!(Arc::clone(places).acquire_owned());
+        loop {
+            match timeout(LOOK, &mut turn).await {
+                // It is never closed.
+                Ok(permit) => return Place(permit.ok().map(Arc::new)),
+                Err(_) if self.guard.is_quarantined() => return Place(None),
+                Err(_) => {}
+            }
         }
     }
 
@@ -105,12 +123,20 @@ impl GuardedIssuer {
         self.call(Action::Revoke, work).await
     }
 
-    pub(super) async fn reconcile(&self, question: Reconciliation) -> Result<Reconciled, IssuerError> {
+    /// `held` as in [`request`](Self::request).
+    pub(super) async fn reconcile(
+        &self,
+        question: Reconciliation,
+        held: impl Send + 'static,
+    ) -> Result<Reconciled, IssuerError> {
         let action = match question.effect {
             IntendedEffect::Request => Action::Request,
             IntendedEffect::Revoke(_) => Action::Revoke,
         };
-        let work = |issuer: Arc<dyn Issuer>| async move { issuer.reconcile(&question).await };
+        let work = |issuer: Arc<dyn Issuer>| async move {
+            let _held = held;
+            issuer.reconcile(&question).await
+        };
         self.call(action, work).await
     }
 

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::driver::{Grants, InHand, MAX_ATTEMPTS, check_state, jitter, random};
+use super::driver::{Grants, InHand, MAX_ATTEMPTS, Working, check_state, jitter, random};
 use super::error::GrantsError;
 use super::id::GrantId;
 use super::lease::Meeting;
@@ -216,7 +216,7 @@ impl Grants {
             }
         };
         let reconciles = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().reconciles);
-        let _place = running.place().await;
+        let working = (in_hand.clone(), running.place().await);
         let now = self.inner.clock.now().max(now);
         let claim = Event::Claim { lease: self.lease(now), now, reconciles };
         if self.advance(&mut entry, claim).await? != Changed::Stored {
@@ -225,10 +225,10 @@ impl Grants {
         match entry.record.state.phase {
             Phase::Indeterminate => Ok(WorkOutcome::WaitsForDecision),
             Phase::Granted => Ok(WorkOutcome::Settled(Some(Phase::Granted))),
-            Phase::Intended => self.reconcile(running, entry, owner).await,
+            Phase::Intended => self.reconcile(running, working, entry, owner).await,
             Phase::Revoking => {
                 let context = owner.context()?;
-                self.carry_out_revocation(running, in_hand, entry, context).await?;
+                self.carry_out_revocation(running, &working, entry, context).await?;
                 Ok(WorkOutcome::Settled(None))
             }
         }
@@ -238,6 +238,7 @@ impl Grants {
     async fn reconcile(
         &self,
         running: &RunningService,
+        working: Working,
         mut entry: Box<Entry>,
         owner: &Owner,
     ) -> Result<WorkOutcome, GrantsError> {
@@ -249,7 +250,7 @@ impl Grants {
         context.configuration = configuration.clone();
         context.intent = Some(entry.id.intent());
         let question = Reconciliation::new(context, IntendedEffect::Request);
-        let answer = issuer.reconcile(question).await;
+        let answer = issuer.reconcile(question, working).await;
         let now = self.inner.clock.now();
         match answer {
             Ok(Reconciled::NothingHappened | Reconciled::Destroyed) => {

@@ -4,7 +4,7 @@ use keyway_core::PluginError;
 use keyway_issuers::{Context, Revocation};
 use tracing::warn;
 
-use super::driver::{Grants, InHand, jitter, revocation_of};
+use super::driver::{Grants, Working, jitter, revocation_of};
 use super::error::GrantsError;
 use super::id::GrantId;
 use super::ledger::{Changed, Entry};
@@ -44,11 +44,11 @@ impl Grants {
         if running.issuer.is_none() || running.ready().configuration.is_none() {
             return Err(Refusal::Disabled.into());
         }
-        let _place = running.place().await;
+        let working = (in_hand, running.place().await);
         let now = inner.clock.now();
         match self.advance(&mut entry, Event::Revoke { now, lease: self.lease(now) }).await? {
             Changed::Stored => {
-                let destroyed = self.carry_out_revocation(running, &in_hand, entry, context).await;
+                let destroyed = self.carry_out_revocation(running, &working, entry, context).await;
                 destroyed.map(|()| Revoked::Destroyed)
             }
             Changed::Removed => Ok(Revoked::Destroyed),
@@ -74,7 +74,7 @@ impl Grants {
     pub(super) async fn carry_out_revocation(
         &self,
         running: &RunningService,
-        in_hand: &InHand,
+        working: &Working,
         mut entry: Box<Entry>,
         mut context: Context,
     ) -> Result<(), GrantsError> {
@@ -89,7 +89,7 @@ impl Grants {
             let credential =
                 entry.record.state.credential.clone().ok_or_else(|| corrupt("a grant without state"))?;
             let (orphans, since) = (entry.record.state.orphans, entry.record.state.since);
-            let answer = issuer.revoke(Revocation::new(context.clone(), credential), in_hand.clone()).await;
+            let answer = issuer.revoke(Revocation::new(context.clone(), credential), working.clone()).await;
             let now = inner.clock.now();
             let Err(error) = answer else {
                 match self.settle(entry, &Event::Revoked { now, orphans }).await? {

@@ -8,6 +8,7 @@ mod gate;
 mod late;
 mod late_revocation;
 mod life;
+mod places;
 mod races;
 mod reopening;
 mod world;
