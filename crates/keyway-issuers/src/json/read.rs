@@ -4,9 +4,10 @@
 
 use keyway_core::{Integer, JsonTextFault, unescape_json};
 
+use super::entries::{Entries, Text, Value};
 use super::error::{JsonError, JsonFault};
 use super::plain::before_end;
-use super::{Float, Json, JsonObject};
+use super::{Float, Json, JsonKind};
 use keyway_core::Wiped;
 
 /// What becomes of a name that an object has twice.
@@ -72,6 +73,26 @@ impl Reader {
     /// # Errors
     /// [`JsonError`] says where and why; it holds nothing of the text.
     pub fn read(&self, bytes: &[u8]) -> Result<Json, JsonError> {
+        self.whole(bytes, |cursor| cursor.value()).map(Json::from)
+    }
+
+    /// Reads one object into `T`. What is no object is read too, for its faults come first, and
+    /// then its kind is told.
+    pub(crate) fn read_entries<'a, T: Entries<'a>>(
+        &self,
+        bytes: &'a [u8],
+    ) -> Result<Result<T, JsonKind>, JsonError> {
+        self.whole(bytes, |cursor| match cursor.peek() {
+            Some(b'{') => cursor.object().map(Ok),
+            _ => cursor.value().map(|value| Err(value.kind())),
+        })
+    }
+
+    fn whole<'a, T>(
+        &self,
+        bytes: &'a [u8],
+        value: impl FnOnce(&mut Cursor<'a, '_>) -> Result<T, Fault>,
+    ) -> Result<T, JsonError> {
         if bytes.len() > self.max_bytes {
             return Err(JsonError::new(self.max_bytes, JsonFault::TooLarge { limit: self.max_bytes }));
         }
@@ -81,19 +102,22 @@ impl Reader {
             std::str::from_utf8(bytes).or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]));
         let mut cursor = Cursor { reader: self, bytes, utf8: utf8.unwrap_or_default(), at: 0, depth: 0 };
         cursor.skip_space();
-        let value = cursor.value()?;
+        let value = value(&mut cursor).map_err(|fault| *fault)?;
         if self.trailing == Trailing::Refused {
             cursor.skip_space();
             if cursor.at < bytes.len() {
-                return Err(cursor.fault(JsonFault::Trailing));
+                return Err(*cursor.fault(JsonFault::Trailing));
             }
         }
         Ok(value)
     }
 }
 
-struct Cursor<'a> {
-    reader: &'a Reader,
+/// Within the reader an error is boxed, so that what is right takes less room to give back.
+type Fault = Box<JsonError>;
+
+struct Cursor<'a, 'r> {
+    reader: &'r Reader,
     bytes: &'a [u8],
     /// The bytes up to the first that is not UTF-8.
     utf8: &'a str,
@@ -101,13 +125,15 @@ struct Cursor<'a> {
     depth: usize,
 }
 
-impl Cursor<'_> {
-    fn fault(&self, fault: JsonFault) -> JsonError {
-        JsonError::new(self.at, fault)
+impl<'a> Cursor<'a, '_> {
+    #[cold]
+    fn fault(&self, fault: JsonFault) -> Fault {
+        JsonError::new(self.at, fault).into()
     }
 
     /// What is wrong where a value or a mark was expected.
-    fn unexpected(&self) -> JsonError {
+    #[cold]
+    fn unexpected(&self) -> Fault {
         let rest = &self.bytes[self.at..];
         self.fault(match rest {
             [] if self.bytes.iter().all(|byte| is_space(*byte)) => JsonFault::Empty,
@@ -127,7 +153,7 @@ impl Cursor<'_> {
         }
     }
 
-    fn expect(&mut self, word: &[u8], value: Json) -> Result<Json, JsonError> {
+    fn expect(&mut self, word: &[u8], value: Json) -> Result<Json, Fault> {
         let rest = &self.bytes[self.at..];
         if rest.starts_with(word) {
             self.at += word.len();
@@ -138,20 +164,21 @@ impl Cursor<'_> {
         Err(self.unexpected())
     }
 
-    fn value(&mut self) -> Result<Json, JsonError> {
-        match self.peek() {
-            Some(b'{') => self.object(),
+    fn value(&mut self) -> Result<Value<'a>, Fault> {
+        let other = match self.peek() {
+            Some(b'"') => return self.text().map(Value::Text),
+            Some(b'{') => self.object().map(Json::Object),
             Some(b'[') => self.array(),
-            Some(b'"') => Ok(Json::Text(self.text()?.into())),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.expect(b"true", Json::Boolean(true)),
             Some(b'f') => self.expect(b"false", Json::Boolean(false)),
             Some(b'n') => self.expect(b"null", Json::Null),
             _ => Err(self.unexpected()),
-        }
+        };
+        other.map(Value::Other)
     }
 
-    fn deeper(&mut self) -> Result<(), JsonError> {
+    fn deeper(&mut self) -> Result<(), Fault> {
         self.depth += 1;
         if self.depth > self.reader.max_depth {
             return Err(self.fault(JsonFault::TooDeep { limit: self.reader.max_depth }));
@@ -162,7 +189,7 @@ impl Cursor<'_> {
     }
 
     /// After an element: goes on behind a comma (`true`) or behind the end (`false`).
-    fn more(&mut self, end: u8) -> Result<bool, JsonError> {
+    fn more(&mut self, end: u8) -> Result<bool, Fault> {
         self.skip_space();
         match self.peek() {
             Some(b',') => {
@@ -189,34 +216,32 @@ impl Cursor<'_> {
         ends
     }
 
-    fn array(&mut self) -> Result<Json, JsonError> {
+    fn array(&mut self) -> Result<Json, Fault> {
         self.deeper()?;
         let mut items = Vec::new();
         if self.ends_at_once(b']') {
             return Ok(Json::Array(items));
         }
         loop {
-            items.push(self.value()?);
+            items.push(self.value()?.into());
             if !self.more(b']')? {
                 return Ok(Json::Array(items));
             }
         }
     }
 
-    fn object(&mut self) -> Result<Json, JsonError> {
-        use std::collections::btree_map::Entry;
-
+    fn object<T: Entries<'a>>(&mut self) -> Result<T, Fault> {
         self.deeper()?;
-        let mut entries = JsonObject::new();
+        let mut entries = T::default();
         if self.ends_at_once(b'}') {
-            return Ok(Json::Object(entries));
+            return Ok(entries);
         }
         loop {
             let named_at = self.at;
             if self.peek() != Some(b'"') {
                 return Err(self.unexpected());
             }
-            let name = self.text()?.take();
+            let name = self.text()?;
             self.skip_space();
             if self.peek() != Some(b':') {
                 return Err(self.unexpected());
@@ -224,25 +249,21 @@ impl Cursor<'_> {
             self.at += 1;
             self.skip_space();
             let value = self.value()?;
-            match entries.entry(name) {
-                Entry::Vacant(place) => {
-                    place.insert(value);
-                }
-                Entry::Occupied(_) if self.reader.duplicates == Duplicates::FirstCounts => {}
-                Entry::Occupied(there) => {
-                    let name = Some(there.key().as_str().into());
-                    return Err(JsonError { at: named_at, fault: JsonFault::Duplicate, name });
-                }
+            if let Err(name) = entries.add(name, value)
+                && self.reader.duplicates == Duplicates::Refused
+            {
+                let name = Some(name.into());
+                return Err(JsonError { at: named_at, fault: JsonFault::Duplicate, name }.into());
             }
             if !self.more(b'}')? {
-                return Ok(Json::Object(entries));
+                return Ok(entries);
             }
         }
     }
 
-    /// Reads a text; stands on its opening quote. The buffer is made once and is large
-    /// enough, so that no part of a secret stays behind in one that was given up.
-    fn text(&mut self) -> Result<Wiped<String>, JsonError> {
+    /// Reads a text; stands on its opening quote. For one with escapes a buffer is made once and
+    /// large enough, so that no part of a secret stays behind in one that was given up.
+    fn text(&mut self) -> Result<Text<'a>, Fault> {
         self.at += 1;
         let start = self.at;
         let mut escaped = false;
@@ -265,25 +286,25 @@ impl Cursor<'_> {
             }
         }
         let end = self.at;
-        let raw =
-            self.utf8.get(start..end).ok_or_else(|| JsonError::new(self.utf8.len(), JsonFault::NotUtf8))?;
+        let utf8 = self.utf8;
+        let raw = utf8.get(start..end).ok_or_else(|| JsonError::new(utf8.len(), JsonFault::NotUtf8))?;
         self.at = end + 1;
         if !escaped {
-            return Ok(Wiped::new(raw.to_owned()));
+            return Ok(Text::Plain(raw));
         }
         match unescape_json(raw) {
-            Ok(mut text) => Ok(Wiped::new(std::mem::take(&mut *text))),
+            Ok(mut text) => Ok(Text::Resolved(Wiped::new(std::mem::take(&mut *text)))),
             Err(error) => {
                 let fault = match error.fault {
                     JsonTextFault::NoEscape => JsonFault::Syntax,
                     JsonTextFault::LoneSurrogate => JsonFault::LoneSurrogate,
                 };
-                Err(JsonError::new(start + error.at, fault))
+                Err(JsonError::new(start + error.at, fault).into())
             }
         }
     }
 
-    fn digits(&mut self) -> Result<(), JsonError> {
+    fn digits(&mut self) -> Result<(), Fault> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
@@ -291,7 +312,7 @@ impl Cursor<'_> {
         if self.at == start { Err(self.unexpected()) } else { Ok(()) }
     }
 
-    fn number(&mut self) -> Result<Json, JsonError> {
+    fn number(&mut self) -> Result<Json, Fault> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -324,7 +345,7 @@ impl Cursor<'_> {
         } else {
             text.parse().ok().and_then(Float::new).map(Json::Float)
         };
-        number.ok_or_else(|| JsonError::new(start, JsonFault::NumberTooLarge))
+        number.ok_or_else(|| JsonError::new(start, JsonFault::NumberTooLarge).into())
     }
 }
 

@@ -1,15 +1,18 @@
 //! The plugin's side: reads what a host wrote, writes what a plugin prints.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use keyway_core::{ErrorKind, PluginError as _};
 
 use super::host::json_violation;
 use super::{Base64Error, base64};
 use crate::description::is_name;
-use crate::json::{JsonObject, Writer};
+use crate::json::{Entries, JsonObject, Text, Value, Writer};
 use crate::{
     Action, Configuration, ConfigurationType, ConfigurationValue, Context, CredentialRequest, Description,
-    FieldSize, IntentId, IssuerError, Json, Login, Outcome, PartKind, Reader, Revocation, Rule, SecretText,
-    State, UserId, UserInfo, Violation, Violations,
+    FieldSize, IntentId, IssuerError, Json, JsonKind, Login, Outcome, PartKind, Reader, Revocation, Rule,
+    SecretText, State, UserId, UserInfo, Violation, Violations,
 };
 
 /// What a host wants of a plugin.
@@ -77,17 +80,17 @@ pub fn decode_input(written: &[u8]) -> Result<Input, InputError> {
 /// # Errors
 /// All that is wrong.
 pub fn decode_json(json: &[u8]) -> Result<Input, Violations> {
-    let entries = match Reader::STRICT.read(json) {
-        Ok(Json::Object(entries)) => entries,
-        Ok(other) => {
-            let rule = Rule::Type { expected: "an object", found: other.kind() };
+    let entries = match Reader::STRICT.read_entries::<Given<'_>>(json) {
+        Ok(Ok(entries)) => entries,
+        Ok(Err(found)) => {
+            let rule = Rule::Type { expected: "an object", found };
             return Err(Violation::new("", rule).into());
         }
         Err(error) => return Err(json_violation(&error).into()),
     };
     let mut reading = Reading { entries, found: Vec::new() };
     let action = reading.text("action").and_then(|word| {
-        let action = Action::ALL.into_iter().find(|action| action.word() == word.expose());
+        let action = Action::ALL.into_iter().find(|action| action.word() == word.as_str());
         if action.is_none() {
             reading.violation("action", Rule::Word { allowed: "parameter, request, revoke" });
         }
@@ -108,33 +111,93 @@ pub fn decode_json(json: &[u8]) -> Result<Input, Violations> {
     }
 }
 
-struct Reading {
-    entries: JsonObject,
+/// The entries of an input. Names that the contract does not know are kept only so that none
+/// is there twice.
+#[derive(Default)]
+struct Given<'a> {
+    access_token: Option<Value<'a>>,
+    action: Option<Value<'a>>,
+    additional_logins: Option<Value<'a>>,
+    conf_params: Option<Value<'a>>,
+    cred_state: Option<Value<'a>>,
+    intent_id: Option<Value<'a>>,
+    params: Option<Value<'a>>,
+    user_info: Option<Value<'a>>,
+    watts_userid: Option<Value<'a>>,
+    watts_version: Option<Value<'a>>,
+    unknown: BTreeSet<Cow<'a, str>>,
+}
+
+impl<'a> Given<'a> {
+    /// Where the value of this name is kept, if the contract knows it.
+    #[inline]
+    fn place(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
+        Some(match name {
+            "access_token" => &mut self.access_token,
+            "action" => &mut self.action,
+            "additional_logins" => &mut self.additional_logins,
+            "conf_params" => &mut self.conf_params,
+            "cred_state" => &mut self.cred_state,
+            "intent_id" => &mut self.intent_id,
+            "params" => &mut self.params,
+            "user_info" => &mut self.user_info,
+            "watts_userid" => &mut self.watts_userid,
+            "watts_version" => &mut self.watts_version,
+            _ => return None,
+        })
+    }
+}
+
+impl<'a> Entries<'a> for Given<'a> {
+    fn add(&mut self, name: Text<'a>, value: Value<'a>) -> Result<(), Cow<'a, str>> {
+        match self.place(name.as_str()) {
+            Some(place @ None) => *place = Some(value),
+            Some(_) => return Err(name.into_name()),
+            None => {
+                let name = name.into_name();
+                if self.unknown.contains(&name) {
+                    return Err(name);
+                }
+                self.unknown.insert(name);
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Reading<'a> {
+    entries: Given<'a>,
     found: Vec<Violation>,
 }
 
-impl Reading {
+impl<'a> Reading<'a> {
     fn violation(&mut self, key: impl Into<String>, rule: Rule) {
         self.found.push(Violation::new(key, rule));
     }
 
-    fn wrong_type(&mut self, key: impl Into<String>, expected: &'static str, value: &Json) {
-        self.violation(key, Rule::Type { expected, found: value.kind() });
+    fn wrong_type(&mut self, key: impl Into<String>, expected: &'static str, found: JsonKind) {
+        self.violation(key, Rule::Type { expected, found });
     }
 
-    fn required(&mut self, key: &'static str) -> Option<Json> {
-        let value = self.entries.remove(key);
+    #[inline]
+    fn optional(&mut self, key: &'static str) -> Option<Value<'a>> {
+        self.entries.place(key)?.take()
+    }
+
+    #[inline]
+    fn required(&mut self, key: &'static str) -> Option<Value<'a>> {
+        let value = self.optional(key);
         if value.is_none() {
             self.violation(key, Rule::Missing);
         }
         value
     }
 
-    fn text(&mut self, key: &'static str) -> Option<SecretText> {
+    fn text(&mut self, key: &'static str) -> Option<Text<'a>> {
         match self.required(key)? {
-            Json::Text(text) => Some(text),
-            other => {
-                self.wrong_type(key, "a text", &other);
+            Value::Text(text) => Some(text),
+            Value::Other(other) => {
+                self.wrong_type(key, "a text", other.kind());
                 None
             }
         }
@@ -142,21 +205,21 @@ impl Reading {
 
     fn object(&mut self, key: &'static str) -> Option<JsonObject> {
         match self.required(key)? {
-            Json::Object(entries) => Some(entries),
+            Value::Other(Json::Object(entries)) => Some(entries),
             other => {
-                self.wrong_type(key, "an object", &other);
+                self.wrong_type(key, "an object", other.kind());
                 None
             }
         }
     }
 
     /// A text that may be missing or null.
-    fn token(&mut self, key: String, value: Option<Json>) -> Option<SecretText> {
-        match value? {
-            Json::Null => None,
-            Json::Text(text) => Some(text),
-            other => {
-                self.wrong_type(key, "a text", &other);
+    fn token(&mut self, key: &'static str) -> Option<Text<'a>> {
+        match self.optional(key)? {
+            Value::Other(Json::Null) => None,
+            Value::Text(text) => Some(text),
+            Value::Other(other) => {
+                self.wrong_type(key, "a text", other.kind());
                 None
             }
         }
@@ -179,18 +242,17 @@ impl Reading {
 
     fn revocation(&mut self) -> Option<Input> {
         let context = self.context();
-        let state = self.text("cred_state").map(|state| State::new(state.into_open()));
+        let state = self.text("cred_state").map(|state| State::new(state.as_str()));
         Some(Input::Revoke(Box::new(Revocation { context: context?, state: state? })))
     }
 
     fn context(&mut self) -> Option<Context> {
-        let user = self.text("watts_userid").map(|id| UserId::received(id.into_open()));
+        let user = self.text("watts_userid").map(|id| UserId::received(id.as_str()));
         let user_info = self.object("user_info");
         let user_info = user_info.and_then(|claims| self.user_info("user_info", claims));
         let configuration = self.object("conf_params").map(|entries| self.configuration(entries));
         let additional_logins = self.logins();
-        let token = self.entries.remove("access_token");
-        let access_token = self.token("access_token".to_owned(), token);
+        let access_token = self.token("access_token").map(SecretText::from);
         let intent = self.intent();
         Some(Context {
             intent,
@@ -203,9 +265,7 @@ impl Reading {
     }
 
     fn intent(&mut self) -> Option<IntentId> {
-        let value = self.entries.remove("intent_id");
-        let text = self.token("intent_id".to_owned(), value)?;
-        let intent = IntentId::new(text.into_open());
+        let intent = IntentId::new(self.token("intent_id")?.into_name());
         if intent.is_none() {
             self.violation("intent_id", Rule::Other { text: "it must be 1 to 128 of A-Z a-z 0-9 . _ -" });
         }
@@ -216,7 +276,7 @@ impl Reading {
         for name in ["iss", "sub"] {
             match claims.get(name) {
                 Some(Json::Text(_)) => {}
-                Some(other) => self.wrong_type(format!("{key}.{name}"), "a text", other),
+                Some(other) => self.wrong_type(format!("{key}.{name}"), "a text", other.kind()),
                 None => self.violation(format!("{key}.{name}"), Rule::Missing),
             }
         }
@@ -234,7 +294,7 @@ impl Reading {
                 Json::Text(text) => ConfigurationValue::Text(text),
                 Json::Boolean(truth) => ConfigurationValue::Boolean(truth),
                 other => {
-                    self.wrong_type("conf_params", "text, true or false", &other);
+                    self.wrong_type("conf_params", "text, true or false", other.kind());
                     continue;
                 }
             };
@@ -245,9 +305,9 @@ impl Reading {
 
     fn logins(&mut self) -> Option<Vec<Login>> {
         let list = match self.required("additional_logins")? {
-            Json::Array(list) => list,
+            Value::Other(Json::Array(list)) => list,
             other => {
-                self.wrong_type("additional_logins", "an array", &other);
+                self.wrong_type("additional_logins", "an array", other.kind());
                 return None;
             }
         };
@@ -255,11 +315,17 @@ impl Reading {
         for (index, login) in list.into_iter().enumerate() {
             let key = format!("additional_logins[{index}]");
             let Json::Object(mut entries) = login else {
-                self.wrong_type(key, "an object", &login);
+                self.wrong_type(key, "an object", login.kind());
                 continue;
             };
-            let token = entries.remove("access_token");
-            let access_token = self.token(format!("{key}.access_token"), token);
+            let access_token = match entries.remove("access_token") {
+                None | Some(Json::Null) => None,
+                Some(Json::Text(text)) => Some(text),
+                Some(other) => {
+                    self.wrong_type(format!("{key}.access_token"), "a text", other.kind());
+                    None
+                }
+            };
             let key = format!("{key}.user_info");
             match entries.remove("user_info") {
                 Some(Json::Object(claims)) => {
@@ -267,7 +333,7 @@ impl Reading {
                         logins.push(Login { user_info, access_token });
                     }
                 }
-                Some(other) => self.wrong_type(key, "an object", &other),
+                Some(other) => self.wrong_type(key, "an object", other.kind()),
                 None => self.violation(key, Rule::Missing),
             }
         }
