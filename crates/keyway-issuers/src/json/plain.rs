@@ -2,7 +2,7 @@
 
 /// A byte in each of the eight places of a word.
 const fn everywhere(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
+    u64::from_le_bytes([byte; 8])
 }
 
 /// The high bit of each byte, and other bits of no meaning above a byte where it is set: not
@@ -22,7 +22,6 @@ pub(super) fn before_end(bytes: &[u8]) -> usize {
     leading(
         bytes,
         |word| has_less(word, 0x20) | has(word, b'"') | has(word, b'\\'),
-        |byte| matches!(byte, 0..0x20 | b'"' | b'\\'),
     )
 }
 
@@ -38,20 +37,43 @@ pub(super) fn before_escaped(bytes: &[u8]) -> usize {
                 | has(word, b'/')
                 | word & everywhere(0x80)
         },
-        |byte| matches!(byte, 0..0x20 | b'"' | b'\\' | b'/' | 0x80..),
     )
 }
 
+/// The number of bytes before the first that is marked: `marks` sets the high bit of each byte
+/// that is, and of none below the first that is.
 #[inline]
-fn leading(bytes: &[u8], word_has_one: impl Fn(u64) -> u64, is_one: impl Fn(u8) -> bool) -> usize {
+fn leading(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
-        if word_has_one(u64::from_ne_bytes(*word)) != 0 {
-            let within = word.iter().position(|byte| is_one(*byte)).unwrap_or(8);
-            return index * 8 + within;
+        let marked = marks(u64::from_le_bytes(*word));
+        if marked != 0 {
+            return index * 8 + first(marked);
         }
     }
-    words.len() * 8 + rest.iter().position(|byte| is_one(*byte)).unwrap_or(rest.len())
+    let start = words.len() * 8;
+    if rest.is_empty() {
+        return start;
+    }
+    // The rest as a word of its own: the last eight bytes, of which those before the rest are
+    // not marked, or all bytes and letters behind them.
+    match bytes.last_chunk::<8>() {
+        Some(last) => {
+            let marked = marks(u64::from_le_bytes(*last));
+            if marked == 0 { bytes.len() } else { bytes.len() - 8 + first(marked) }
+        }
+        None => {
+            let mut word = [b'a'; 8];
+            word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            let marked = marks(u64::from_le_bytes(word));
+            if marked == 0 { bytes.len() } else { first(marked) }
+        }
+    }
+}
+
+/// The index of the lowest byte that is marked.
+const fn first(marked: u64) -> usize {
+    (marked.trailing_zeros() / 8) as usize
 }
 
 #[cfg(test)]
