@@ -264,35 +264,41 @@ impl<'a> Cursor<'a, '_> {
     /// Reads a text; stands on its opening quote. For one with escapes a buffer is made once and
     /// large enough, so that no part of a secret stays behind in one that was given up.
     fn text(&mut self) -> Result<Text<'a>, Fault> {
+        let start = self.at + 1;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        self.at = start + before_end(rest);
+        if self.peek() != Some(b'"') {
+            return self.escaped(start);
+        }
+        let text = self.between(start)?;
+        Ok(Text::Plain(text))
+    }
+
+    /// What stands from `start` to the quote that this stands on; goes behind it.
+    fn between(&mut self, start: usize) -> Result<&'a str, Fault> {
+        let utf8 = self.utf8;
+        let text = utf8.get(start..self.at);
         self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
+        text.ok_or_else(|| JsonError::new(utf8.len(), JsonFault::NotUtf8).into())
+    }
+
+    /// Reads the rest of a text; stands on what is not plain in it.
+    #[inline(never)]
+    fn escaped(&mut self, start: usize) -> Result<Text<'a>, Fault> {
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let plain = before_end(rest);
-            self.at += plain;
-            match rest.get(plain) {
+            match self.peek() {
                 Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    // What the escape is shows below; here only the end is looked for.
-                    self.at += 2;
-                }
+                // What the escape is shows below; here only the end is looked for.
+                Some(b'\\') => self.at += 2,
                 Some(_) => return Err(self.fault(JsonFault::Control)),
                 None => {
                     self.at = self.bytes.len();
                     return Err(self.fault(JsonFault::Truncated));
                 }
             }
+            self.at += before_end(self.bytes.get(self.at..).unwrap_or_default());
         }
-        let end = self.at;
-        let utf8 = self.utf8;
-        let raw = utf8.get(start..end).ok_or_else(|| JsonError::new(utf8.len(), JsonFault::NotUtf8))?;
-        self.at = end + 1;
-        if !escaped {
-            return Ok(Text::Plain(raw));
-        }
-        match unescape_json(raw) {
+        match unescape_json(self.between(start)?) {
             Ok(mut text) => Ok(Text::Resolved(Wiped::new(std::mem::take(&mut *text)))),
             Err(error) => {
                 let fault = match error.fault {
