@@ -273,14 +273,17 @@ impl<'a> Reading<'a> {
     }
 
     fn user_info(&mut self, key: &str, claims: JsonObject) -> Option<UserInfo> {
+        let mut right = true;
         for name in ["iss", "sub"] {
-            match claims.get(name) {
-                Some(Json::Text(_)) => {}
-                Some(other) => self.wrong_type(format!("{key}.{name}"), "a text", other.kind()),
-                None => self.violation(format!("{key}.{name}"), Rule::Missing),
-            }
+            let rule = match claims.get(name) {
+                Some(Json::Text(_)) => continue,
+                Some(other) => Rule::Type { expected: "a text", found: other.kind() },
+                None => Rule::Missing,
+            };
+            right = false;
+            self.violation(format!("{key}.{name}"), rule);
         }
-        UserInfo::from_claims(claims)
+        right.then(|| UserInfo::checked(claims))
     }
 
     fn configuration(&mut self, entries: JsonObject) -> Configuration {
