@@ -147,7 +147,16 @@ impl<'a> Cursor<'a, '_> {
         self.bytes.get(self.at).copied()
     }
 
+    /// Hosts and plugins seldom write any: looked at first is whether it can be.
+    #[inline]
     fn skip_space(&mut self) {
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.skip_some_space();
+        }
+    }
+
+    #[inline(never)]
+    fn skip_some_space(&mut self) {
         while self.peek().is_some_and(is_space) {
             self.at += 1;
         }
