@@ -173,9 +173,16 @@ impl<'a> Cursor<'a, '_> {
         Err(self.unexpected())
     }
 
+    /// Reads a value. It is small, so that what takes the value knows whether it is a text.
+    #[inline]
     fn value(&mut self) -> Result<Value<'a>, Fault> {
-        let other = match self.peek() {
-            Some(b'"') => return self.text().map(Value::Text),
+        if self.peek() == Some(b'"') { self.text().map(Value::Text) } else { self.other().map(Value::Other) }
+    }
+
+    /// Reads a value that is not a text.
+    #[inline(never)]
+    fn other(&mut self) -> Result<Json, Fault> {
+        match self.peek() {
             Some(b'{') => self.object().map(Json::Object),
             Some(b'[') => self.array(),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -183,8 +190,7 @@ impl<'a> Cursor<'a, '_> {
             Some(b'f') => self.expect(b"false", Json::Boolean(false)),
             Some(b'n') => self.expect(b"null", Json::Null),
             _ => Err(self.unexpected()),
-        };
-        other.map(Value::Other)
+        }
     }
 
     fn deeper(&mut self) -> Result<(), Fault> {
