@@ -73,7 +73,7 @@ impl Reader {
     /// # Errors
     /// [`JsonError`] says where and why; it holds nothing of the text.
     pub fn read(&self, bytes: &[u8]) -> Result<Json, JsonError> {
-        self.whole(bytes, |cursor| cursor.value()).map(Json::from)
+        self.whole(bytes, |cursor| cursor.value().map(Json::from))
     }
 
     /// Reads one object into `T`. What is no object is read too, for its faults come first, and
@@ -106,7 +106,7 @@ impl Reader {
         if self.trailing == Trailing::Refused {
             cursor.skip_space();
             if cursor.at < bytes.len() {
-                return Err(*cursor.fault(JsonFault::Trailing));
+                return Err(JsonError::new(cursor.at, JsonFault::Trailing));
             }
         }
         Ok(value)
@@ -127,13 +127,13 @@ struct Cursor<'a, 'r> {
 
 impl<'a> Cursor<'a, '_> {
     #[cold]
-    fn fault(&self, fault: JsonFault) -> Fault {
-        JsonError::new(self.at, fault).into()
+    fn fault<T>(&self, fault: JsonFault) -> Result<T, Fault> {
+        Err(JsonError::new(self.at, fault).into())
     }
 
     /// What is wrong where a value or a mark was expected.
     #[cold]
-    fn unexpected(&self) -> Fault {
+    fn unexpected<T>(&self) -> Result<T, Fault> {
         let rest = &self.bytes[self.at..];
         self.fault(match rest {
             [] if self.bytes.iter().all(|byte| is_space(*byte)) => JsonFault::Empty,
@@ -170,7 +170,7 @@ impl<'a> Cursor<'a, '_> {
         }
         let same = rest.iter().zip(word).take_while(|(a, b)| a == b).count();
         self.at += same;
-        Err(self.unexpected())
+        self.unexpected()
     }
 
     /// Reads a value. It is small, so that what takes the value knows whether it is a text.
@@ -189,14 +189,14 @@ impl<'a> Cursor<'a, '_> {
             Some(b't') => self.expect(b"true", Json::Boolean(true)),
             Some(b'f') => self.expect(b"false", Json::Boolean(false)),
             Some(b'n') => self.expect(b"null", Json::Null),
-            _ => Err(self.unexpected()),
+            _ => self.unexpected(),
         }
     }
 
     fn deeper(&mut self) -> Result<(), Fault> {
         self.depth += 1;
         if self.depth > self.reader.max_depth {
-            return Err(self.fault(JsonFault::TooDeep { limit: self.reader.max_depth }));
+            return self.fault(JsonFault::TooDeep { limit: self.reader.max_depth });
         }
         self.at += 1;
         self.skip_space();
@@ -217,7 +217,7 @@ impl<'a> Cursor<'a, '_> {
                 self.depth -= 1;
                 Ok(false)
             }
-            _ => Err(self.unexpected()),
+            _ => self.unexpected(),
         }
     }
 
@@ -254,12 +254,12 @@ impl<'a> Cursor<'a, '_> {
         loop {
             let named_at = self.at;
             if self.peek() != Some(b'"') {
-                return Err(self.unexpected());
+                return self.unexpected();
             }
             let name = self.text()?;
             self.skip_space();
             if self.peek() != Some(b':') {
-                return Err(self.unexpected());
+                return self.unexpected();
             }
             self.at += 1;
             self.skip_space();
@@ -305,10 +305,10 @@ impl<'a> Cursor<'a, '_> {
                 Some(b'"') => break,
                 // What the escape is shows below; here only the end is looked for.
                 Some(b'\\') => self.at += 2,
-                Some(_) => return Err(self.fault(JsonFault::Control)),
+                Some(_) => return self.fault(JsonFault::Control),
                 None => {
                     self.at = self.bytes.len();
-                    return Err(self.fault(JsonFault::Truncated));
+                    return self.fault(JsonFault::Truncated);
                 }
             }
             self.at += before_end(self.bytes.get(self.at..).unwrap_or_default());
@@ -330,7 +330,7 @@ impl<'a> Cursor<'a, '_> {
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at == start { Err(self.unexpected()) } else { Ok(()) }
+        if self.at == start { self.unexpected() } else { Ok(()) }
     }
 
     fn number(&mut self) -> Result<Json, Fault> {
@@ -341,7 +341,7 @@ impl<'a> Cursor<'a, '_> {
         if self.peek() == Some(b'0') {
             self.at += 1;
             if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-                return Err(self.fault(JsonFault::Syntax));
+                return self.fault(JsonFault::Syntax);
             }
         } else {
             self.digits()?;
