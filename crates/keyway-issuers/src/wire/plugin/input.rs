@@ -148,6 +148,7 @@ impl<'a> Given<'a> {
 }
 
 impl<'a> Entries<'a> for Given<'a> {
+    #[inline]
     fn add(&mut self, name: Text<'a>, value: Value<'a>) -> Result<(), Cow<'a, str>> {
         match self.place(name.as_str()) {
             Some(place @ None) => *place = Some(value),
