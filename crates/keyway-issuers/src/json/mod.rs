@@ -1,6 +1,7 @@
 //! JSON values as this contract needs them: integers of any size, secret texts, a reader
 //! that says no.
 
+mod entries;
 mod error;
 mod plain;
 mod read;
@@ -15,6 +16,7 @@ use keyway_core::Integer;
 
 use crate::SecretText;
 
+pub(crate) use entries::{Entries, Text, Value};
 pub use error::{JsonError, JsonFault};
 pub use read::{Duplicates, Reader, Trailing};
 pub(crate) use write::{Writer, estimate, estimate_object, write_object};

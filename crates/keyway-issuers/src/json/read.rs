@@ -4,9 +4,10 @@
 
 use keyway_core::{Integer, JsonTextFault, unescape_json};
 
+use super::entries::{Entries, Text, Value};
 use super::error::{JsonError, JsonFault};
 use super::plain::before_end;
-use super::{Float, Json, JsonObject};
+use super::{Float, Json, JsonKind};
 use keyway_core::Wiped;
 
 /// What becomes of a name that an object has twice.
@@ -72,6 +73,26 @@ impl Reader {
     /// # Errors
     /// [`JsonError`] says where and why; it holds nothing of the text.
     pub fn read(&self, bytes: &[u8]) -> Result<Json, JsonError> {
+        self.whole(bytes, |cursor| cursor.value().map(Json::from))
+    }
+
+    /// Reads one object into `T`. What is no object is read too, for its faults come first, and
+    /// then its kind is told.
+    pub(crate) fn read_entries<'a, T: Entries<'a>>(
+        &self,
+        bytes: &'a [u8],
+    ) -> Result<Result<T, JsonKind>, JsonError> {
+        self.whole(bytes, |cursor| match cursor.peek() {
+            Some(b'{') => cursor.object().map(Ok),
+            _ => cursor.value().map(|value| Err(value.kind())),
+        })
+    }
+
+    fn whole<'a, T>(
+        &self,
+        bytes: &'a [u8],
+        value: impl FnOnce(&mut Cursor<'a, '_>) -> Result<T, Fault>,
+    ) -> Result<T, JsonError> {
         if bytes.len() > self.max_bytes {
             return Err(JsonError::new(self.max_bytes, JsonFault::TooLarge { limit: self.max_bytes }));
         }
@@ -81,19 +102,22 @@ impl Reader {
             std::str::from_utf8(bytes).or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]));
         let mut cursor = Cursor { reader: self, bytes, utf8: utf8.unwrap_or_default(), at: 0, depth: 0 };
         cursor.skip_space();
-        let value = cursor.value()?;
+        let value = value(&mut cursor).map_err(|fault| *fault)?;
         if self.trailing == Trailing::Refused {
             cursor.skip_space();
             if cursor.at < bytes.len() {
-                return Err(cursor.fault(JsonFault::Trailing));
+                return Err(JsonError::new(cursor.at, JsonFault::Trailing));
             }
         }
         Ok(value)
     }
 }
 
-struct Cursor<'a> {
-    reader: &'a Reader,
+/// Within the reader an error is boxed, so that what is right takes less room to give back.
+type Fault = Box<JsonError>;
+
+struct Cursor<'a, 'r> {
+    reader: &'r Reader,
     bytes: &'a [u8],
     /// The bytes up to the first that is not UTF-8.
     utf8: &'a str,
@@ -101,13 +125,15 @@ struct Cursor<'a> {
     depth: usize,
 }
 
-impl Cursor<'_> {
-    fn fault(&self, fault: JsonFault) -> JsonError {
-        JsonError::new(self.at, fault)
+impl<'a> Cursor<'a, '_> {
+    #[cold]
+    fn fault<T>(&self, fault: JsonFault) -> Result<T, Fault> {
+        Err(JsonError::new(self.at, fault).into())
     }
 
     /// What is wrong where a value or a mark was expected.
-    fn unexpected(&self) -> JsonError {
+    #[cold]
+    fn unexpected<T>(&self) -> Result<T, Fault> {
         let rest = &self.bytes[self.at..];
         self.fault(match rest {
             [] if self.bytes.iter().all(|byte| is_space(*byte)) => JsonFault::Empty,
@@ -121,13 +147,22 @@ impl Cursor<'_> {
         self.bytes.get(self.at).copied()
     }
 
+    /// Hosts and plugins seldom write any: looked at first is whether it can be.
+    #[inline]
     fn skip_space(&mut self) {
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.skip_some_space();
+        }
+    }
+
+    #[inline(never)]
+    fn skip_some_space(&mut self) {
         while self.peek().is_some_and(is_space) {
             self.at += 1;
         }
     }
 
-    fn expect(&mut self, word: &[u8], value: Json) -> Result<Json, JsonError> {
+    fn expect(&mut self, word: &[u8], value: Json) -> Result<Json, Fault> {
         let rest = &self.bytes[self.at..];
         if rest.starts_with(word) {
             self.at += word.len();
@@ -135,26 +170,33 @@ impl Cursor<'_> {
         }
         let same = rest.iter().zip(word).take_while(|(a, b)| a == b).count();
         self.at += same;
-        Err(self.unexpected())
+        self.unexpected()
     }
 
-    fn value(&mut self) -> Result<Json, JsonError> {
+    /// Reads a value. It is small, so that what takes the value knows whether it is a text.
+    #[inline]
+    fn value(&mut self) -> Result<Value<'a>, Fault> {
+        if self.peek() == Some(b'"') { self.text().map(Value::Text) } else { self.other().map(Value::Other) }
+    }
+
+    /// Reads a value that is not a text.
+    #[inline(never)]
+    fn other(&mut self) -> Result<Json, Fault> {
         match self.peek() {
-            Some(b'{') => self.object(),
+            Some(b'{') => self.object().map(Json::Object),
             Some(b'[') => self.array(),
-            Some(b'"') => Ok(Json::Text(self.text()?.into())),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.expect(b"true", Json::Boolean(true)),
             Some(b'f') => self.expect(b"false", Json::Boolean(false)),
             Some(b'n') => self.expect(b"null", Json::Null),
-            _ => Err(self.unexpected()),
+            _ => self.unexpected(),
         }
     }
 
-    fn deeper(&mut self) -> Result<(), JsonError> {
+    fn deeper(&mut self) -> Result<(), Fault> {
         self.depth += 1;
         if self.depth > self.reader.max_depth {
-            return Err(self.fault(JsonFault::TooDeep { limit: self.reader.max_depth }));
+            return self.fault(JsonFault::TooDeep { limit: self.reader.max_depth });
         }
         self.at += 1;
         self.skip_space();
@@ -162,7 +204,7 @@ impl Cursor<'_> {
     }
 
     /// After an element: goes on behind a comma (`true`) or behind the end (`false`).
-    fn more(&mut self, end: u8) -> Result<bool, JsonError> {
+    fn more(&mut self, end: u8) -> Result<bool, Fault> {
         self.skip_space();
         match self.peek() {
             Some(b',') => {
@@ -175,7 +217,7 @@ impl Cursor<'_> {
                 self.depth -= 1;
                 Ok(false)
             }
-            _ => Err(self.unexpected()),
+            _ => self.unexpected(),
         }
     }
 
@@ -189,109 +231,109 @@ impl Cursor<'_> {
         ends
     }
 
-    fn array(&mut self) -> Result<Json, JsonError> {
+    fn array(&mut self) -> Result<Json, Fault> {
         self.deeper()?;
         let mut items = Vec::new();
         if self.ends_at_once(b']') {
             return Ok(Json::Array(items));
         }
         loop {
-            items.push(self.value()?);
+            items.push(self.value()?.into());
             if !self.more(b']')? {
                 return Ok(Json::Array(items));
             }
         }
     }
 
-    fn object(&mut self) -> Result<Json, JsonError> {
-        use std::collections::btree_map::Entry;
-
+    fn object<T: Entries<'a>>(&mut self) -> Result<T, Fault> {
         self.deeper()?;
-        let mut entries = JsonObject::new();
+        let mut entries = T::default();
         if self.ends_at_once(b'}') {
-            return Ok(Json::Object(entries));
+            return Ok(entries);
         }
         loop {
             let named_at = self.at;
             if self.peek() != Some(b'"') {
-                return Err(self.unexpected());
+                return self.unexpected();
             }
-            let name = self.text()?.take();
+            let name = self.text()?;
             self.skip_space();
             if self.peek() != Some(b':') {
-                return Err(self.unexpected());
+                return self.unexpected();
             }
             self.at += 1;
             self.skip_space();
             let value = self.value()?;
-            match entries.entry(name) {
-                Entry::Vacant(place) => {
-                    place.insert(value);
-                }
-                Entry::Occupied(_) if self.reader.duplicates == Duplicates::FirstCounts => {}
-                Entry::Occupied(there) => {
-                    let name = Some(there.key().as_str().into());
-                    return Err(JsonError { at: named_at, fault: JsonFault::Duplicate, name });
-                }
+            if let Err(name) = entries.add(name, value)
+                && self.reader.duplicates == Duplicates::Refused
+            {
+                let name = Some(name.into());
+                return Err(JsonError { at: named_at, fault: JsonFault::Duplicate, name }.into());
             }
             if !self.more(b'}')? {
-                return Ok(Json::Object(entries));
+                return Ok(entries);
             }
         }
     }
 
-    /// Reads a text; stands on its opening quote. The buffer is made once and is large
-    /// enough, so that no part of a secret stays behind in one that was given up.
-    fn text(&mut self) -> Result<Wiped<String>, JsonError> {
+    /// Reads a text; stands on its opening quote. For one with escapes a buffer is made once and
+    /// large enough, so that no part of a secret stays behind in one that was given up.
+    fn text(&mut self) -> Result<Text<'a>, Fault> {
+        let start = self.at + 1;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        self.at = start + before_end(rest);
+        if self.peek() != Some(b'"') {
+            return self.escaped(start);
+        }
+        let text = self.between(start)?;
+        Ok(Text::Plain(text))
+    }
+
+    /// What stands from `start` to the quote that this stands on; goes behind it.
+    fn between(&mut self, start: usize) -> Result<&'a str, Fault> {
+        let utf8 = self.utf8;
+        let text = utf8.get(start..self.at);
         self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
+        text.ok_or_else(|| JsonError::new(utf8.len(), JsonFault::NotUtf8).into())
+    }
+
+    /// Reads the rest of a text; stands on what is not plain in it.
+    #[inline(never)]
+    fn escaped(&mut self, start: usize) -> Result<Text<'a>, Fault> {
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let plain = before_end(rest);
-            self.at += plain;
-            match rest.get(plain) {
+            match self.peek() {
                 Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    // What the escape is shows below; here only the end is looked for.
-                    self.at += 2;
-                }
-                Some(_) => return Err(self.fault(JsonFault::Control)),
+                // What the escape is shows below; here only the end is looked for.
+                Some(b'\\') => self.at += 2,
+                Some(_) => return self.fault(JsonFault::Control),
                 None => {
                     self.at = self.bytes.len();
-                    return Err(self.fault(JsonFault::Truncated));
+                    return self.fault(JsonFault::Truncated);
                 }
             }
+            self.at += before_end(self.bytes.get(self.at..).unwrap_or_default());
         }
-        let end = self.at;
-        let raw =
-            self.utf8.get(start..end).ok_or_else(|| JsonError::new(self.utf8.len(), JsonFault::NotUtf8))?;
-        self.at = end + 1;
-        if !escaped {
-            return Ok(Wiped::new(raw.to_owned()));
-        }
-        match unescape_json(raw) {
-            Ok(mut text) => Ok(Wiped::new(std::mem::take(&mut *text))),
+        match unescape_json(self.between(start)?) {
+            Ok(mut text) => Ok(Text::Resolved(Wiped::new(std::mem::take(&mut *text)))),
             Err(error) => {
                 let fault = match error.fault {
                     JsonTextFault::NoEscape => JsonFault::Syntax,
                     JsonTextFault::LoneSurrogate => JsonFault::LoneSurrogate,
                 };
-                Err(JsonError::new(start + error.at, fault))
+                Err(JsonError::new(start + error.at, fault).into())
             }
         }
     }
 
-    fn digits(&mut self) -> Result<(), JsonError> {
+    fn digits(&mut self) -> Result<(), Fault> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at == start { Err(self.unexpected()) } else { Ok(()) }
+        if self.at == start { self.unexpected() } else { Ok(()) }
     }
 
-    fn number(&mut self) -> Result<Json, JsonError> {
+    fn number(&mut self) -> Result<Json, Fault> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -299,7 +341,7 @@ impl Cursor<'_> {
         if self.peek() == Some(b'0') {
             self.at += 1;
             if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-                return Err(self.fault(JsonFault::Syntax));
+                return self.fault(JsonFault::Syntax);
             }
         } else {
             self.digits()?;
@@ -324,7 +366,7 @@ impl Cursor<'_> {
         } else {
             text.parse().ok().and_then(Float::new).map(Json::Float)
         };
-        number.ok_or_else(|| JsonError::new(start, JsonFault::NumberTooLarge))
+        number.ok_or_else(|| JsonError::new(start, JsonFault::NumberTooLarge).into())
     }
 }
 

@@ -73,17 +73,28 @@ impl Writer {
 
     /// Writes a text with its quotes.
     pub(crate) fn text(&mut self, text: &str) {
-        self.raw("\"");
+        let plain = before_escaped(text.as_bytes());
+        self.reserve(text.len() + 2);
+        self.text.push('"');
+        self.text.push_str(&text[..plain]);
+        if plain < text.len() {
+            self.escaped(&text[plain..]);
+        }
+        self.text.push('"');
+    }
+
+    /// Writes what begins with a character that is escaped, and leaves room for a quote.
+    #[inline(never)]
+    fn escaped(&mut self, text: &str) {
         let mut rest = text;
-        loop {
+        while let Some(character) = rest.chars().next() {
+            self.escape(character);
+            rest = &rest[character.len_utf8()..];
             let plain = before_escaped(rest.as_bytes());
             self.raw(&rest[..plain]);
             rest = &rest[plain..];
-            let Some(character) = rest.chars().next() else { break };
-            self.escape(character);
-            rest = &rest[character.len_utf8()..];
         }
-        self.raw("\"");
+        self.reserve(1);
     }
 
     fn escape(&mut self, character: char) {

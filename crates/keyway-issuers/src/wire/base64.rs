@@ -106,7 +106,10 @@ pub fn decode(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Base64Error> {
 
 pub(crate) fn decode_wiped(text: &[u8]) -> Result<Wiped<Vec<u8>>, Base64Error> {
     let body = without_padding(text)?;
-    let mut bytes = Wiped::new(vec![0; body.len().div_ceil(4) * 3]);
+    let length = body.len().div_ceil(4) * 3;
+    // Not `vec!`, which asks for memory that is zero already: glibc has no quick way to that.
+    let mut bytes = Wiped::new(Vec::with_capacity(length));
+    bytes.resize(length, 0);
     // Nothing that holds characters of both alphabets is read with one of them.
     let length = URL_SAFE
         .decode_slice(body, &mut bytes)

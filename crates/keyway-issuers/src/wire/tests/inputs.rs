@@ -1,9 +1,11 @@
 //! What a host sends, and what a plugin makes of it.
 
+use proptest::prelude::*;
+
 use crate::wire::{Alphabet, base64, plugin};
 use crate::{
     Action, Configuration, ConfigurationValue, Context, CredentialPart, CredentialRequest, Issued, Json,
-    JsonObject, Revocation, State, UserId, UserInfo,
+    JsonObject, Reader, Revocation, Rule, State, UserId, UserInfo,
 };
 
 fn input(json: &serde_json::Value) -> Result<plugin::Input, plugin::InputError> {
@@ -92,4 +94,70 @@ fn debug_of_what_is_received_shows_no_value() {
     let revocation = Revocation::new(context, State::new("needle"));
     let shown = format!("{request:?} {issued:?} {revocation:?}");
     assert!(!shown.contains("needle"), "{shown}");
+}
+
+/// Entries of inputs as text: right and wrong ones, known and unknown names, escaped or not.
+fn entry() -> impl Strategy<Value = String> {
+    let right = prop::sample::select(vec![
+        r#""action":"request""#,
+        r#""action":"revoke""#,
+        r#""\u0061ction":"re\u0071uest""#,
+        r#""additional_logins":[]"#,
+        r#""conf_params":{"a":"b","c":true}"#,
+        r#""cred_state":"s\/t""#,
+        r#""intent_id":"i""#,
+        r#""params":{}"#,
+        r#""user_info":{"sub":"s","iss":"https:\/\/i"}"#,
+        r#""watts_userid":"e30""#,
+        r#""watts_version":"1.0.0""#,
+        r#""access_token":"t""#,
+        r#""access_token":null"#,
+        r#""unknown":[1]"#,
+        r#""\u0075nknown":2"#,
+        r#""":{"a":1}"#,
+        r#""":{"a":1,"a":1}"#,
+        r#""watts_userid":}"#,
+    ]);
+    let name = prop::sample::select(vec!["action", "params", "user_info", "intent_id", "other"]);
+    let any = (name, super::values::json())
+        .prop_map(|(name, value)| format!("{:?}:{}", name, value.to_ascii().as_str()));
+    prop_oneof![6 => right.prop_map(str::to_owned), 1 => any]
+}
+
+/// A right request whose entries stand in any order, some twice, some not at all, with others.
+fn text() -> impl Strategy<Value = String> {
+    let right = [
+        r#""action":"request""#,
+        r#""additional_logins":[]"#,
+        r#""conf_params":{}"#,
+        r#""cred_state":"undefined""#,
+        r#""params":{"key":"v\n"}"#,
+        r#""user_info":{"iss":"i","sub":"s"}"#,
+        r#""watts_userid":"e30""#,
+        r#""watts_version":"1.0.0""#,
+    ];
+    let right = prop::sample::subsequence(right.map(str::to_owned).to_vec(), 6..=8);
+    let end = prop::sample::select(vec!["}", "}", "}", "} ", "}x", ""]);
+    (right, prop::collection::vec(entry(), 0..3), end)
+        .prop_flat_map(|(right, more, end)| (Just([right, more].concat()).prop_shuffle(), Just(end)))
+        .prop_map(|(entries, end)| format!("{{{}{end}", entries.join(",")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// An input is read entry by entry. The reader of any JSON is the oracle: it finds the same
+    /// faults at the same places, and once it has put the entries in order, they mean the same.
+    #[test]
+    fn an_input_is_read_as_any_json_is(text in text()) {
+        let read = plugin::decode_json(text.as_bytes());
+        match Reader::STRICT.read(text.as_bytes()) {
+            Ok(json) => prop_assert_eq!(read, plugin::decode_json(json.to_ascii().as_bytes())),
+            Err(error) => {
+                let found = read.unwrap_err();
+                prop_assert_eq!(found.as_slice().len(), 1);
+                prop_assert_eq!(&found.as_slice()[0].rule, &Rule::Json { fault: error.fault, at: error.at });
+            }
+        }
+    }
 }
