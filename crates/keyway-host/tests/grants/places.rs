@@ -41,7 +41,12 @@ impl Counter {
         state.most = state.most.max(state.running);
         if state.to_wait > 0 {
             state.to_wait -= 1;
-            state = self.changed.wait_while(state, |state| !state.released).unwrap();
+            // Not for ever, so that a test that fails ends.
+            let (waited, _) = self
+                .changed
+                .wait_timeout_while(state, Duration::from_secs(20), |state| !state.released)
+                .unwrap();
+            state = waited;
         }
         state.running -= 1;
         state.made += 1;
