@@ -87,7 +87,7 @@ impl Runner {
         // Before the program: once that is started, nobody can say any more that nothing happened.
         let mut worker = self.workers.reserve().map_err(|source| RunError::Start { source })?;
         // Here, because a program is started as soon on this thread as another one is woken.
-        let running = Running::start(&self.program, &self.environment, self.limits, input)?;
+        let mut running = Running::start(&self.program, &self.environment, self.limits, input)?;
         if let Some((notice, at_the_latest)) = running.next_look() {
             worker.rest_until(notice, at_the_latest);
         }
@@ -98,6 +98,8 @@ impl Runner {
                 drop(place);
                 // Nobody may be there to hear it.
                 let _ = sender.send(result);
+                // Now, because nobody needs to wait until all is closed.
+                drop(running);
             }))
             .map_err(|source| RunError::System { what: "wait for it", source })?;
         let mut guard = CancelOnDrop(Some(cancellation));

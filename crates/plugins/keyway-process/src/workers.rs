@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ impl Drop for State {
 
 #[derive(Debug)]
 struct Worker {
-    jobs: Sender<Job>,
+    jobs: SyncSender<Job>,
     canceller: Canceller,
     rest: Arc<Rest>,
 }
@@ -94,7 +94,7 @@ impl Workers {
             state: Arc::downgrade(&self.state),
             idle_for: self.idle_for,
         };
-        let (sender, jobs) = channel();
+        let (sender, jobs) = sync_channel(1);
         thread::Builder::new().name("keyway-process".into()).spawn(move || thread.work(&jobs))?;
         Ok(Worker { jobs: sender, canceller, rest })
     }
@@ -160,7 +160,7 @@ impl Thread {
 
     /// The next job, or `None` when the thread is to end.
     fn wait(&self) -> Option<Job> {
-        let (sender, jobs): (Sender<Job>, Receiver<Job>) = channel();
+        let (sender, jobs): (SyncSender<Job>, Receiver<Job>) = sync_channel(1);
         let worker = Worker { jobs: sender, canceller: self.canceller.clone(), rest: Arc::clone(&self.rest) };
         lock(&*self.state.upgrade()?).idle.insert(self.id, worker);
         let until = Instant::now() + self.idle_for;

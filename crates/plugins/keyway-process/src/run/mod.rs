@@ -184,8 +184,8 @@ impl Running {
         (!self.streams.has_input_left()).then_some((notice, short))
     }
 
-    /// Waits for its end, on this thread.
-    pub(crate) fn finish(mut self, cancel: &CancelSignal) -> Result<Finished, RunError> {
+    /// Waits for its end, on this thread. There is nothing left to do afterwards but to drop it.
+    pub(crate) fn finish(&mut self, cancel: &CancelSignal) -> Result<Finished, RunError> {
         // A deadline too far away to be a time is none.
         let until = self.started.checked_add(self.limits.deadline);
         let short = Streams::SHORT_RUN.checked_sub(self.started.elapsed());
@@ -195,11 +195,11 @@ impl Running {
                 .ending
                 .after_exit(self.started.elapsed())
                 .map_err(|source| RunError::System { what: "learn how it ended", source })?;
-            let (output, errors) = self.streams.into_parts();
+            let (output, errors) = self.streams.take_printed();
             return Ok(Finished { ended: ended(status), output, errors, left_behind });
         }
         self.ending.kill(self.limits.grace);
-        let (_, errors) = self.streams.into_parts();
+        let (_, errors) = self.streams.take_printed();
         Err(match stop {
             Ok(Stop::Deadline) => RunError::Deadline { deadline: self.limits.deadline, errors },
             Ok(Stop::OutputTooLarge) => RunError::OutputTooLarge { limit: self.limits.output_bytes, errors },

@@ -42,8 +42,9 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Wiping takes its time, so it is not more than most answers need.
-    const FIRST_CAPACITY: usize = 1024;
+    /// Wiping takes its time, so it is not more than most answers need; and of 1024 bytes and more the
+    /// system's allocator makes much ado.
+    const FIRST_CAPACITY: usize = 960;
 
     pub(super) fn new(limit: usize) -> Self {
         Self { bytes: Zeroizing::new(Vec::new()), limit }
@@ -65,8 +66,8 @@ impl Output {
         self.bytes.len() > self.limit
     }
 
-    pub(super) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
-        self.bytes
+    pub(super) fn take(&mut self) -> Zeroizing<Vec<u8>> {
+        std::mem::take(&mut self.bytes)
     }
 }
 
@@ -201,7 +202,7 @@ mod tests {
             let mut output = Output::new(limit);
             while output.read(&file).unwrap() == Read::Some {}
             assert!(!output.is_too_large(), "{length} of {limit}");
-            assert_eq!(*output.into_bytes(), bytes);
+            assert_eq!(*output.take(), bytes);
         }
     }
 

@@ -70,9 +70,9 @@ impl Streams {
         self.input.is_some()
     }
 
-    /// What was printed, and the end of the error output.
-    pub(super) fn into_parts(self) -> (Zeroizing<Vec<u8>>, ErrorOutput) {
-        (self.output.into_bytes(), self.errors)
+    /// Takes what was printed, and the end of the error output.
+    pub(super) fn take_printed(&mut self) -> (Zeroizing<Vec<u8>>, ErrorOutput) {
+        (self.output.take(), std::mem::take(&mut self.errors))
     }
 
     /// Feeds and reads until the program ends or has to. `short` is what is left of a [short
