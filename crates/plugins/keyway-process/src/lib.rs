@@ -109,13 +109,13 @@ mod environment;
 mod issuer;
 mod plugin;
 mod program;
-#[cfg(target_os = "linux")]
-mod rest;
-#[cfg(not(target_os = "linux"))]
-#[path = "rest_elsewhere.rs"]
-mod rest;
 mod run;
 mod runner;
+#[cfg(target_os = "linux")]
+mod sleep;
+#[cfg(not(target_os = "linux"))]
+#[path = "sleep_elsewhere.rs"]
+mod sleep;
 mod workers;
 
 pub use configuration::{AlphabetChoice, ProcessConfiguration, ProfileChoice};

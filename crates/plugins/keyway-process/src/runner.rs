@@ -89,7 +89,7 @@ impl Runner {
         // Here, because a program is started as soon on this thread as another one is woken.
         let mut running = Running::start(&self.program, &self.environment, self.limits, input)?;
         if let Some((notice, at_the_latest)) = running.next_look() {
-            worker.rest_until(notice, at_the_latest);
+            worker.sleep_until(notice, at_the_latest);
         }
         let cancellation = worker
             .start(Box::new(move |cancel| {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cancel::{CancelSignal, Cancelled, Canceller};
-use crate::rest::Rest;
+use crate::sleep::Sleep;
 
 /// What a thread does, with the signal that it may be told to stop by.
 pub(crate) type Work = Box<dyn FnOnce(&CancelSignal) + Send>;
@@ -44,7 +44,7 @@ impl Drop for State {
 struct Worker {
     jobs: SyncSender<Job>,
     canceller: Canceller,
-    rest: Arc<Rest>,
+    sleep: Arc<Sleep>,
 }
 
 impl Worker {
@@ -75,12 +75,12 @@ impl Workers {
             id.and_then(|id| state.idle.remove(&id))
         };
         let worker = idle.map_or_else(|| self.spawn(), Ok)?;
-        Ok(Reserved { worker: Some(worker), rests_on: false })
+        Ok(Reserved { worker: Some(worker), sleeps_on: false })
     }
 
     fn spawn(&self) -> io::Result<Worker> {
         let (signal, canceller) = CancelSignal::pair()?;
-        let rest = Arc::new(Rest::new(signal.as_fd())?);
+        let sleep = Arc::new(Sleep::new(signal.as_fd())?);
         let id = {
             let mut state = lock(&self.state);
             state.next += 1;
@@ -90,13 +90,13 @@ impl Workers {
             id,
             signal,
             canceller: canceller.clone(),
-            rest: Arc::clone(&rest),
+            sleep: Arc::clone(&sleep),
             state: Arc::downgrade(&self.state),
             idle_for: self.idle_for,
         };
         let (sender, jobs) = sync_channel(1);
         thread::Builder::new().name("keyway-process".into()).spawn(move || thread.work(&jobs))?;
-        Ok(Worker { jobs: sender, canceller, rest })
+        Ok(Worker { jobs: sender, canceller, sleep })
     }
 }
 
@@ -105,14 +105,15 @@ impl Workers {
 pub(crate) struct Reserved {
     /// `None` once it has work.
     worker: Option<Worker>,
-    rests_on: bool,
+    sleeps_on: bool,
 }
 
 impl Reserved {
-    /// Lets it rest on when it is given its work, until `notice` can be read, but for this time at most.
-    /// A thread that is not at rest begins at once all the same.
-    pub(crate) fn rest_until(&mut self, notice: BorrowedFd<'_>, at_the_latest: Duration) {
-        self.rests_on = self.worker.as_ref().is_some_and(|worker| worker.rest.end_at(notice, at_the_latest));
+    /// Lets it sleep on when it is given its work, until `notice` can be read, but for this time at most.
+    /// A thread that is awake begins at once all the same.
+    pub(crate) fn sleep_until(&mut self, notice: BorrowedFd<'_>, at_the_latest: Duration) {
+        self.sleeps_on =
+            self.worker.as_ref().is_some_and(|worker| worker.sleep.end_at(notice, at_the_latest));
     }
 
     /// Gives it the work. What comes back cancels it.
@@ -122,7 +123,7 @@ impl Reserved {
         let run = Cancelled::default();
         // Its thread is gone only if it panicked, which it cannot while it waits.
         jobs.send(Job { work, run: Arc::clone(&run) }).map_err(|_| gone())?;
-        if !self.rests_on {
+        if !self.sleeps_on {
             canceller.wake();
         }
         Ok(Cancellation { canceller, run })
@@ -142,7 +143,7 @@ struct Thread {
     id: u64,
     signal: CancelSignal,
     canceller: Canceller,
-    rest: Arc<Rest>,
+    sleep: Arc<Sleep>,
     /// When the workers are dropped, the thread ends after its work.
     state: Weak<Mutex<State>>,
     idle_for: Duration,
@@ -161,11 +162,12 @@ impl Thread {
     /// The next job, or `None` when the thread is to end.
     fn wait(&self) -> Option<Job> {
         let (sender, jobs): (SyncSender<Job>, Receiver<Job>) = sync_channel(1);
-        let worker = Worker { jobs: sender, canceller: self.canceller.clone(), rest: Arc::clone(&self.rest) };
+        let worker =
+            Worker { jobs: sender, canceller: self.canceller.clone(), sleep: Arc::clone(&self.sleep) };
         lock(&*self.state.upgrade()?).idle.insert(self.id, worker);
         let until = Instant::now() + self.idle_for;
         loop {
-            let woken = self.rest.rest(until.saturating_duration_since(Instant::now()));
+            let woken = self.sleep.sleep(until.saturating_duration_since(Instant::now()));
             match jobs.try_recv() {
                 // What may be in the pipe is about this job, or harmless to it.
                 Ok(job) => return Some(job),
@@ -183,7 +185,8 @@ impl Thread {
                 state.idle.remove(&self.id);
                 return None;
             }
-            // Something old: that a run is cancelled which has ended.
+            // Something old: that a run is cancelled which has ended. It is taken out of the pipe while
+            // nobody can reserve this thread, so that what wakes it for new work is not taken with it.
             self.signal.is_cancelled();
         }
     }

@@ -1,7 +1,7 @@
-//! How a thread rests while there is nothing to do for it.
+//! How a thread sleeps while there is nothing to do for it.
 //!
 //! Waking a thread costs about as much as a twentieth of a short run. So the thread that is to wait for a
-//! program is not woken when the program starts, but by the program's end, or after a while. It rests on a
+//! program is not woken when the program starts, but by the program's end, or after a while. It sleeps on a
 //! set of descriptors to which others can add while it does.
 
 use std::io;
@@ -15,15 +15,15 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
-/// Where one thread rests.
+/// What one thread sleeps on.
 #[derive(Debug)]
-pub(crate) struct Rest {
+pub(crate) struct Sleep {
     waited_for: OwnedFd,
     timer: OwnedFd,
 }
 
-impl Rest {
-    /// A rest that ends when `wake` can be read.
+impl Sleep {
+    /// A sleep that ends when `wake` can be read.
     pub(crate) fn new(wake: BorrowedFd<'_>) -> io::Result<Self> {
         let waited_for = epoll::create(CreateFlags::CLOEXEC)?;
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
@@ -34,7 +34,7 @@ impl Rest {
         Ok(Self { waited_for, timer })
     }
 
-    /// Ends the rest when `notice` can be read, after this time at the latest. Whether that will happen.
+    /// Ends the sleep when `notice` can be read, after this time at the latest. Whether that will happen.
     pub(crate) fn end_at(&self, notice: BorrowedFd<'_>, at_the_latest: Duration) -> bool {
         // No time at all would be never.
         let at_the_latest = at_the_latest.max(Duration::from_nanos(1));
@@ -48,18 +48,18 @@ impl Rest {
             .is_ok()
     }
 
-    /// Rests. Whether something ended that, other than this time. It may be nothing that matters any more.
-    pub(crate) fn rest(&self, at_most: Duration) -> bool {
+    /// Sleeps. Whether something ended that, other than this time. It may be nothing that matters any more.
+    pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let at_most = Timespec::try_from(at_most).ok();
         let mut happened = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 1];
         let woken = match epoll::wait(&self.waited_for, &mut happened[..], at_most.as_ref()) {
             Ok(events) => events > 0,
-            // Whoever sees that nothing happened rests again.
+            // Whoever sees that nothing happened sleeps again.
             Err(Errno::INTR) => true,
             Err(_) => false,
         };
         if woken {
-            // It is of no use any more; if it stays, it ends one rest too many.
+            // It is of no use any more; if it stays, it ends one sleep too many.
             let _ = self.set_timer(Duration::ZERO);
         }
         woken
@@ -89,33 +89,33 @@ mod tests {
     fn it_ends_by_whatever_comes_first() {
         let (woken, mut wake) = io::pipe().unwrap();
         let (notice, mut notify) = io::pipe().unwrap();
-        let rest = Rest::new(woken.as_fd()).unwrap();
-        assert!(!rest.rest(SHORT), "nothing happened");
+        let sleep = Sleep::new(woken.as_fd()).unwrap();
+        assert!(!sleep.sleep(SHORT), "nothing happened");
 
         let begun = Instant::now();
-        assert!(rest.end_at(notice.as_fd(), SHORT) && rest.rest(LONG));
+        assert!(sleep.end_at(notice.as_fd(), SHORT) && sleep.sleep(LONG));
         assert!(begun.elapsed() >= SHORT, "by the time");
-        assert!(!rest.rest(SHORT), "which does not come twice");
+        assert!(!sleep.sleep(SHORT), "which does not come twice");
 
         notify.write_all(b"1").unwrap();
-        assert!(rest.rest(LONG), "the notice is still waited for");
-        assert!(!rest.rest(SHORT), "and ends one rest only");
+        assert!(sleep.sleep(LONG), "the notice is still waited for");
+        assert!(!sleep.sleep(SHORT), "and ends one sleep only");
 
         wake.write_all(b"1").unwrap();
-        assert!(rest.rest(LONG));
+        assert!(sleep.sleep(LONG));
     }
 
     #[test]
     fn what_others_add_meanwhile_ends_it() {
         let (woken, _wake) = io::pipe().unwrap();
         let (notice, notify) = io::pipe().unwrap();
-        let rest = Rest::new(woken.as_fd()).unwrap();
+        let sleep = Sleep::new(woken.as_fd()).unwrap();
         std::thread::scope(|scope| {
-            let resting = scope.spawn(|| rest.rest(LONG));
+            let sleeping = scope.spawn(|| sleep.sleep(LONG));
             std::thread::sleep(SHORT);
-            assert!(rest.end_at(notice.as_fd(), LONG));
+            assert!(sleep.end_at(notice.as_fd(), LONG));
             drop(notify);
-            assert!(resting.join().unwrap());
+            assert!(sleeping.join().unwrap());
         });
     }
 
@@ -124,7 +124,7 @@ mod tests {
         let (woken, _wake) = io::pipe().unwrap();
         let (notice, notify) = io::pipe().unwrap();
         drop(notify);
-        let rest = Rest::new(woken.as_fd()).unwrap();
-        assert!(rest.end_at(notice.as_fd(), LONG) && rest.rest(LONG));
+        let sleep = Sleep::new(woken.as_fd()).unwrap();
+        assert!(sleep.end_at(notice.as_fd(), LONG) && sleep.sleep(LONG));
     }
 }
