@@ -39,8 +39,8 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let planned = parse(&text)?;
     let output = cargo::output(
-        cargo::cargo()
-            .args(["metadata", "--format-version=1", "--no-deps"])
+        cargo::cargo(&["metadata"])
+            .args(["--format-version=1", "--no-deps"])
             .stderr(std::process::Stdio::inherit()),
     )?;
     if !output.status.success() {

@@ -7,22 +7,12 @@ use crate::{Failure, cargo};
 /// Runs the task. Everything but the build is done by the program `measure` of keyway-benches.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     // All programs of the package: one of them starts another.
-    let build = ["build", "--quiet", "--profile", "bench", "--package", "keyway-benches", "--bins"];
-    if !cargo::succeeds(cargo::cargo().args(build))? {
+    let build = ["--quiet", "--profile", "bench", "--package", "keyway-benches", "--bins"];
+    if !cargo::succeeds(cargo::cargo(&["build"]).args(build))? {
         return Err("the benchmarks do not compile".to_owned());
     }
-    let mut command = cargo::cargo();
-    command.args([
-        "run",
-        "--quiet",
-        "--profile",
-        "bench",
-        "--package",
-        "keyway-benches",
-        "--bin",
-        "measure",
-        "--",
-    ]);
+    let mut command = cargo::cargo(&["run"]);
+    command.args(["--quiet", "--profile", "bench", "--package", "keyway-benches", "--bin", "measure", "--"]);
     while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
         match argument {
             lexopt::Arg::Value(area) => command.arg(area),

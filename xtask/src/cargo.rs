@@ -23,10 +23,18 @@ pub(crate) fn target_directory() -> PathBuf {
     }
 }
 
-/// The cargo that runs this task, in the root of the workspace.
-pub(crate) fn cargo() -> Command {
+/// The cargo that runs this task, in the root of the workspace, with a subcommand. It builds what the
+/// lock file names, or fails: nothing that was not committed gets into a build.
+pub(crate) fn cargo(subcommand: &[&str]) -> Command {
+    let mut command = unlocked(subcommand);
+    command.arg("--locked");
+    command
+}
+
+/// As [`cargo`], for a subcommand that does not know `--locked`.
+pub(crate) fn unlocked(subcommand: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(workspace_root());
+    command.args(subcommand).current_dir(workspace_root());
     command
 }
 
@@ -56,8 +64,8 @@ pub(crate) fn answers<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> bool {
 
 /// A program of keyway-tests, which links what this package does not; its arguments are to follow.
 pub(crate) fn program_of_tests(name: &str) -> Command {
-    let mut command = cargo();
-    command.args(["run", "--quiet", "--package", "keyway-tests", "--bin", name, "--"]);
+    let mut command = cargo(&["run"]);
+    command.args(["--quiet", "--package", "keyway-tests", "--bin", name, "--"]);
     command
 }
 

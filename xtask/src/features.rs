@@ -100,8 +100,8 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         println!("{shown}: as it should be");
     }
     // Whoever works on this crate alone; `cargo xtask test` builds the example with everything else.
-    let example = ["clippy", "--quiet", "--package", "keyway", "--example", "host", "--", "-D", "warnings"];
-    if !cargo::succeeds(cargo::cargo().args(example))? {
+    let example = ["--quiet", "--package", "keyway", "--example", "host", "--", "-D", "warnings"];
+    if !cargo::succeeds(cargo::cargo(&["clippy"]).args(example))? {
         return Err("the example host, of keyway alone, does not compile without warnings".to_owned());
     }
     println!("the example host of keyway alone: compiles");
@@ -110,15 +110,8 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
 
 impl Choice {
     fn cargo(&self, command: &str) -> std::process::Command {
-        let mut cargo = cargo::cargo();
-        cargo.args([
-            command,
-            "--package",
-            self.package,
-            "--no-default-features",
-            "--features",
-            self.features,
-        ]);
+        let mut cargo = cargo::cargo(&[command]);
+        cargo.args(["--package", self.package, "--no-default-features", "--features", self.features]);
         cargo
     }
 }

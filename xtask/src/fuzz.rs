@@ -11,13 +11,10 @@ use std::{
     thread,
 };
 
-use crate::{Failure, cargo};
+use crate::{Failure, cargo, tools};
 
-/// How cargo-fuzz is got.
-pub(crate) const INSTALL: [&str; 5] = ["install", "cargo-fuzz", "--locked", "--version", "0.13.2"];
-
-/// Runs the task. Without cargo-fuzz it says so in one line and succeeds, because the corpora are also
-/// run by an ordinary test.
+/// Runs the task. Without cargo-fuzz, and without a registry to install it from, it says so in one line
+/// and succeeds, because the corpora are also run by an ordinary test.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let mut only = None;
     let mut seconds = 5_u32;
@@ -43,12 +40,8 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             return Err(format!("fuzz/Cargo.toml has no target {only}"));
         }
     }
-    if !is_installed() {
-        println!(
-            "missing: cargo-fuzz (cargo {}); skipped: {} fuzz targets",
-            INSTALL.join(" "),
-            targets.len()
-        );
+    let skipped = format!("{} fuzz targets", targets.len());
+    if !tools::FUZZ.ensure(&skipped)? || !tools::fetch(&manifest, &skipped)? {
         return Ok(());
     }
     let programs = build(only.as_deref())?;
@@ -79,17 +72,11 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
 }
 
-/// Whether cargo-fuzz is there.
-pub(crate) fn is_installed() -> bool {
-    cargo::answers("cargo", &["fuzz", "--version"])
-}
-
 /// Builds all targets or one, and answers the folder of their programs.
 fn build(only: Option<&str>) -> Result<PathBuf, Failure> {
     let folder = cargo::workspace_root().join("fuzz/target");
     // A sanitizer wants nightly, and would find little: there is no unsafe code of ours.
-    let status = cargo::cargo()
-        .args(["fuzz", "build", "--sanitizer", "none", "--target-dir"])
+    let status = cargo::unlocked(&["fuzz", "build", "--sanitizer", "none", "--target-dir"])
         .arg(&folder)
         .args(only)
         .status();

@@ -97,8 +97,8 @@ fn read(file: &Path) -> Result<Value, Failure> {
 }
 
 fn build() -> Result<PathBuf, Failure> {
-    let build = ["build", "--quiet", "--release", "--package", "keyway-hot-paths"];
-    if !cargo::succeeds(cargo::cargo().args(build))? {
+    let build = ["--quiet", "--release", "--package", "keyway-hot-paths"];
+    if !cargo::succeeds(cargo::cargo(&["build"]).args(build))? {
         return Err("the hot paths do not compile".to_owned());
     }
     Ok(cargo::target_directory()

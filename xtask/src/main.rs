@@ -9,6 +9,7 @@ mod arrows;
 mod bench;
 mod cargo;
 mod conformance;
+mod deny;
 mod features;
 mod fuzz;
 mod instructions;
@@ -20,6 +21,7 @@ mod services;
 mod skips;
 mod summary;
 mod test;
+mod tools;
 mod torture;
 
 use std::process::ExitCode;
@@ -31,11 +33,12 @@ Tasks:
   test                        every test: unit, integration and documentation tests, and the example host
       --require-services      fail when a real program that a test needs is missing
       --install-services      install Debian packages and Python packages first; what cannot be had is skipped
-  services                    install the real programs that some tests run against, and cargo-fuzz
+  services                    install the real programs that some tests run against
   bench [AREA]                measure, and print each figure beside its target and its peer
       --json FILE             write the rows as JSON too
       --list                  print the areas
   arrows                      check the arrows in ARCHITECTURE.md against what cargo reports
+  deny                        check what is depended on against deny.toml (installs cargo-deny)
   features                    check what packages bring when some of their features are left out
   conformance                 run the conformance suites over everything that is linked (--help says more)
       --mutants               prove the suites with plugins that are broken on purpose
@@ -45,7 +48,7 @@ Tasks:
   replay FILE...              replay golden vectors: what upstream systems were observed to do
       --update                the repository's, and write down how many each decision overrules
   rules                       write docs/rules.md
-  fuzz [TARGET]               run the fuzz targets for a short time (needs cargo-fuzz)
+  fuzz [TARGET]               run the fuzz targets for a short time (installs cargo-fuzz)
       --seconds N             how long each target runs (default 5)
   instructions                count the instructions of the hot paths against the baseline (needs valgrind)
       --update                make a new baseline
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
             Some("test") => test::run(arguments),
             Some("bench") => bench::run(arguments),
             Some("arrows") => arrows::run(arguments),
+            Some("deny") => deny::run(arguments),
             Some("features") => features::run(arguments),
             Some("fuzz") => fuzz::run(arguments),
             Some("instructions") => instructions::run(arguments),

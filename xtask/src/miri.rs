@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
 fn miri() -> Command {
     let mut command = cargo::rustup_cargo("nightly");
     command
-        .args(["miri", "test", "--package", "keyway-core", "--lib"])
+        .args(["miri", "test", "--locked", "--package", "keyway-core", "--lib"])
         // A few cases of each property: miri is some hundred times slower.
         .env("PROPTEST_CASES", "4")
         // The tests leak on purpose, where only a `'static` value will do.

@@ -1,4 +1,4 @@
-//! Installs the real programs that some tests run against, and what the fuzz targets need.
+//! Installs the real programs that some tests run against.
 
 use std::{
     fs,
@@ -45,8 +45,8 @@ pub(crate) fn begin() -> Result<Installation, Failure> {
     forget_failed_environments();
     // As the tests are built, or it is all compiled twice: by itself this program has dependencies with
     // other features.
-    let build = ["build", "--quiet", "--workspace", "--bin", PROGRAM];
-    if !cargo::succeeds(cargo::cargo().args(build))? {
+    let build = ["--quiet", "--workspace", "--bin", PROGRAM];
+    if !cargo::succeeds(cargo::cargo(&["build"]).args(build))? {
         return Err(format!("{PROGRAM} does not compile"));
     }
     let program =

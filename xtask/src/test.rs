@@ -67,12 +67,13 @@ type Step = (&'static str, Command);
 fn tests() -> (Command, Step) {
     let nextest = cargo::answers("cargo", &["nextest", "--version"]);
     let command = || {
-        let mut tests = cargo::cargo();
         if nextest {
-            tests.args(["nextest", "run", "--workspace"]);
-        } else {
-            tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples"]);
+            let mut tests = cargo::cargo(&["nextest", "run"]);
+            tests.arg("--workspace");
+            return tests;
         }
+        let mut tests = cargo::cargo(&["test"]);
+        tests.args(["--workspace", "--lib", "--bins", "--tests", "--examples"]);
         tests
     };
     let (mut build, mut tests) = (command(), command());
@@ -92,15 +93,15 @@ fn build_all(mut build: Command) -> Result<(), Failure> {
 /// What is run before the tests; later steps run too when an earlier one failed.
 fn others() -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut documentation = cargo::cargo();
-    documentation.args(["test", "--workspace", "--doc", "--no-fail-fast"]);
+    let mut documentation = cargo::cargo(&["test"]);
+    documentation.args(["--workspace", "--doc", "--no-fail-fast"]);
     steps.push(("documentation tests", documentation));
     if cargo::workspace_root().join("crates/keyway/examples/host.rs").exists() {
-        let mut example = cargo::cargo();
+        let mut example = cargo::cargo(&["run"]);
         // No package is named, so that it is the one that was built with the tests: with a package, the
         // features of its dependencies are others, and half of the workspace is compiled again. That it
         // compiles so, too, is seen by `cargo xtask features`.
-        example.args(["run", "--example", "host"]);
+        example.args(["--example", "host"]);
         steps.push(("example host", example));
     }
     steps

@@ -1,0 +1,43 @@
+//! `cargo xtask deny`: what is depended on, against deny.toml.
+
+use crate::{Failure, cargo, expect_no_more, tools};
+
+/// Both workspaces: cargo-fuzz wants the second one.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
+
+/// Runs the task. Without cargo-deny, and without a registry to install it from, it says so in one line
+/// and succeeds; without the database of advisories it leaves that check out in the same way.
+pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    expect_no_more(arguments)?;
+    let skipped = "bans, licences, sources and advisories of all dependencies";
+    if !tools::DENY.ensure(skipped)? {
+        return Ok(());
+    }
+    let mut checks = vec!["bans", "licenses", "sources"];
+    if fetches_advisories() {
+        checks.push("advisories");
+    } else {
+        println!("missing: the database of advisories (cargo deny fetch db); skipped: advisories");
+    }
+    for manifest in MANIFESTS {
+        let path = cargo::workspace_root().join(manifest);
+        if !tools::fetch(&path, skipped)? {
+            return Ok(());
+        }
+        // Everything was fetched, and the lock files stay as they are.
+        let mut deny =
+            cargo::unlocked(&["deny", "--frozen", "--log-level", "error", "--config", "deny.toml"]);
+        deny.args(["--manifest-path", manifest, "check"]).args(&checks);
+        if !cargo::succeeds(&mut deny)? {
+            return Err(format!("{manifest}: a dependency breaks deny.toml"));
+        }
+        println!("{manifest}: {} as deny.toml says", checks.join(", "));
+    }
+    Ok(())
+}
+
+fn fetches_advisories() -> bool {
+    // git shall fail, and not ask for a password.
+    let output = cargo::unlocked(&["deny", "fetch", "db"]).env("GIT_TERMINAL_PROMPT", "0").output();
+    output.is_ok_and(|output| output.status.success())
+}
