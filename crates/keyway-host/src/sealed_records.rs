@@ -93,13 +93,26 @@ pub(crate) struct SealedRecords {
 }
 
 impl SealedRecords {
-    /// Opens the records, and makes the key of the index when there is none yet.
+    /// Opens the records, and makes the key of the index when there is no record yet.
+    ///
+    /// Without that key no record is ever found again, so it is not made anew beside other records: they
+    /// would be forgotten without a word (H58).
+    ///
+    /// # Errors
+    /// [`RecordError::Corrupt`] when the key is missing and other records are there.
     pub(crate) async fn open(storage: Arc<dyn Storage>, keys: KeyRing) -> Result<Self, RecordError> {
         let at = [PREFIX, &[0]].concat();
         let mut drawn = Zeroizing::new([0; INDEX_KEY_BYTES]);
         getrandom::fill(drawn.as_mut_slice()).map_err(RecordError::Random)?;
+        let all = KeyRange::prefix(PREFIX);
         loop {
-            if let Some(found) = storage.get(&at).await? {
+            // The key of the index comes before every other record. One look at both: between two looks
+            // another host could write them.
+            let page = storage.scan(&all, None, 1).await?;
+            if let Some(found) = page.entries.first() {
+                if found.key != at {
+                    return Err(corrupt("the index key is missing and other records are there"));
+                }
                 let index_key = keys.open(&found.value)?;
                 if index_key.len() != INDEX_KEY_BYTES {
                     return Err(corrupt("the index key"));

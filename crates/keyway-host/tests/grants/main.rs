@@ -8,6 +8,7 @@ mod gate;
 mod late;
 mod late_revocation;
 mod life;
+mod lost_records;
 mod places;
 mod races;
 mod reopening;

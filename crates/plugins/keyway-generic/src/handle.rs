@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use keyway_core::{Clock, PluginMetadata};
 use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::{EnvironmentName, SecretAddress, StoreError, StoreName};
-use keyway_storage::{Batch, Expectation, Outcome, Revision, Storage};
+use keyway_storage::{Batch, Entry, Expectation, Outcome, Record, Revision, Storage};
 
 use crate::counters::{Counts, Pending};
-use crate::header::{Header, StoredHeader};
+use crate::header::{self, Header, StoredHeader};
 use crate::layout::{Group, NameIndex, StoreMark, StorePrefix};
 use crate::sealed_settings::{InForce, ReadSettings};
 use crate::storage_error::from_storage;
@@ -280,8 +280,26 @@ impl Handle {
         if self.is_deleted() {
             return Err(StoreError::Deleted);
         }
-        let found = self.storage.get(&self.prefix.header()).await.map_err(from_storage)?;
+        let mut found = self.storage.get(&self.prefix.header()).await.map_err(from_storage)?;
+        if found.is_none() {
+            found = self.first_record().await?;
+        }
         found.map(|record| StoredHeader::open(&record, self.store.as_str(), keys)).transpose()
+    }
+
+    /// Reads the first record of the store, which is its header.
+    ///
+    /// The header is written before all other records and deleted with the last of them. Where there are
+    /// others without it, it was lost, and the store is neither new nor deleted (H58).
+    pub(crate) async fn first_record(&self) -> Result<Option<Record>, StoreError> {
+        let page = self.storage.scan(&self.prefix.all(), None, 1).await.map_err(from_storage)?;
+        match page.entries.into_iter().next() {
+            None => Ok(None),
+            Some(Entry { key, value, revision }) if key == self.prefix.header() => {
+                Ok(Some(Record { value, revision }))
+            }
+            Some(_) => Err(StoreError::corrupt(header::WHAT, "it is missing and other records are there")),
+        }
     }
 
     /// Whether the keys changed since `view` was made: then what it could not open may open

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::layout::{NameIndex, StoreMark};
 use crate::sealed_note;
 
-const WHAT: &str = "the header of the store";
+pub(crate) const WHAT: &str = "the header of the store";
 const TAG: u8 = b'S';
 
 /// What the header says, apart from the key of the name index.

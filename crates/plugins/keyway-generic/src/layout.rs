@@ -40,6 +40,10 @@ impl StorePrefix {
         key
     }
 
+    pub(crate) fn all(self) -> KeyRange {
+        KeyRange::prefix(self.0)
+    }
+
     pub(crate) fn header(self) -> Vec<u8> {
         self.room(Room::Header)
     }

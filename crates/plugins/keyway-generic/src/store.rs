@@ -85,6 +85,7 @@ impl SecretStore for SealedStore {
         if self.handle.is_deleted() {
             return Err(StoreError::Deleted);
         }
+        self.handle.first_record().await?;
         let text = HeaderText {
             store: self.handle.store.as_str().to_owned(),
             written_by: self.handle.metadata.written_by(),

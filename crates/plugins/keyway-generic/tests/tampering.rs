@@ -234,3 +234,32 @@ async fn halves_of_two_versions_are_refused() {
         }
     }
 }
+
+/// The header holds the key under which all other records lie.
+#[tokio::test]
+async fn a_store_without_its_header_is_damaged_and_neither_new_nor_deleted() {
+    let (storage, keys) = filled().await;
+    let before = records(&storage).await;
+    let header = &before[0];
+    let _ = storage.commit(Batch::new().delete(header.key.clone(), Expectation::Any)).await.unwrap();
+
+    let store = open(&storage, &keys);
+    let answers = [
+        ("written_by", store.written_by().await.map(drop)),
+        ("initialize", store.initialize().await),
+        ("get", store.get(&at("a")).await.map(drop)),
+        ("list", store.list(&ListQuery::all()).await.map(drop)),
+        ("rotate", store.rotate(&ring(), &silent).await),
+        ("marked_for_delete", store.marked_for_delete().await),
+    ];
+    for (operation, answer) in answers {
+        match answer {
+            Err(StoreError::Corrupt { .. }) => {}
+            other => panic!("{operation}: {other:?}"),
+        }
+    }
+    assert_eq!(records(&storage).await.len(), before.len() - 1, "nothing was made or deleted");
+
+    put(&storage, &header.key, &header.value).await;
+    assert_eq!(refusals(&*open(&storage, &keys)).await, 0);
+}
