@@ -104,10 +104,18 @@ pub enum StorageError {
         /// The latest schema version that this program knows.
         known: u32,
     },
+    /// This process may not write the file, or it lies on a file system that is mounted read-only.
+    /// Nothing was touched.
+    #[error("{} cannot be written: give this process's user the right to write it, or name another file", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// The store was closed through one of its handles.
     #[error("the store was closed: open it again")]
     Closed,
-    /// The system failed while a commit was made durable: it may or may not be there.
+    /// The system failed while a commit was made durable, and not because the disk was full: it may or may
+    /// not be there.
     /// Read the records again to learn which.
     #[error("a commit was cut short by a failure of the system: read again whether it is there")]
     Indeterminate {
@@ -140,7 +148,7 @@ impl PluginError for StorageError {
             Self::Foreign { .. } | Self::Newer { .. } => ErrorKind::Incompatible,
             Self::Closed => ErrorKind::Deleted,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
-            Self::Engine { .. } => ErrorKind::Internal,
+            Self::ReadOnly { .. } | Self::Engine { .. } => ErrorKind::Internal,
         }
     }
 }

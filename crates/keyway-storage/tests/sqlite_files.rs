@@ -305,3 +305,86 @@ fn a_closed_store_says_so_and_two_handles_share_a_file() {
     assert!(block_on(other.get(b"a")).unwrap().is_some());
     assert!(block_on(other.commit(Batch::new().put("a", "2", Expectation::Any))).is_ok());
 }
+
+/// Whoever could once write to the file must have no part in what is written later.
+#[test]
+fn what_was_planted_in_the_schema_is_refused_and_does_nothing() {
+    let undo = "CREATE TRIGGER undo AFTER UPDATE ON records BEGIN DELETE FROM records; END";
+    for (what, planted) in [
+        ("trigger", undo),
+        ("view", "CREATE VIEW shadow AS SELECT * FROM records"),
+        ("index", "CREATE INDEX by_revision ON records (revision)"),
+        ("table", "CREATE TABLE shadow (key, value)"),
+        ("column", "ALTER TABLE records ADD COLUMN more ANY"),
+        (
+            "endless view",
+            "DROP TABLE records; CREATE VIEW records AS \
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+             SELECT x'00' AS key, i AS revision, 0 AS checksum, x'' AS value FROM n WHERE i < 0",
+        ),
+        ("lost table", "DROP TABLE large_values"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, _) = sample(folder.path());
+        let other = rusqlite::Connection::open(&path).unwrap();
+        let open = Sqlite::open(&path).unwrap();
+        other.execute_batch(planted).unwrap();
+        let verified = open.verify();
+        assert!(matches!(verified, Err(StorageError::Corrupt { .. })), "{what}: {verified:?}");
+        if planted == undo {
+            let key = vec![b'k', 0, 0];
+            let written = block_on(open.commit(Batch::new().put(key.clone(), "new", Expectation::Any)));
+            assert!(matches!(written, Ok(Outcome::Committed(_))), "{written:?}");
+            let read = block_on(open.get(&key)).unwrap();
+            assert_eq!(read.expect("a trigger took it").value, b"new");
+        }
+        drop((open, other));
+        let error = Sqlite::open(&path).map(drop).expect_err(what);
+        assert!(matches!(error, StorageError::Corrupt { .. }), "{what}: {error:?}");
+    }
+}
+
+#[cfg(unix)]
+const UNWRITABLE: &str = "KEYWAY_STORAGE_TEST_UNWRITABLE";
+
+/// The part of the next test that another user runs.
+#[cfg(unix)]
+#[test]
+fn child_of_another_user() {
+    let Some(path) = std::env::var_os(UNWRITABLE) else { return };
+    match Sqlite::open(&path) {
+        Err(error @ StorageError::ReadOnly { .. }) => {
+            assert!(error.to_string().contains("store.db cannot be written"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Its companions would belong to a user who may only read, and lock its owner out.
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_only_be_read_is_refused_and_not_touched() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::process::CommandExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, records) = sample(folder.path());
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(&path, 0o444);
+    mode(folder.path(), 0o777);
+    let root = fs::metadata(&path).unwrap().uid() == 0;
+    // Another user may not read the folder where this program lies.
+    let program = tempfile::tempdir().unwrap();
+    mode(program.path(), 0o755);
+    let copy = program.path().join("child");
+    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let mut child = std::process::Command::new(copy);
+    child.args(["--exact", "child_of_another_user", "--nocapture"]).env(UNWRITABLE, &path);
+    if root {
+        child.uid(65534).gid(65534);
+    }
+    let output = child.current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(siblings(folder.path()), ["store.db"], "companions of another user");
+    mode(&path, 0o600);
+    open_and_read(&path, &records).unwrap();
+}

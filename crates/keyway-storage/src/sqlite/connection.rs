@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, ffi};
 
-use super::SqliteOptions;
+use super::{SqliteOptions, schema};
 use crate::StorageError;
 
 /// No thread uses a connection while another does, so SQLite needs no lock for that. The
@@ -24,6 +24,14 @@ const CHECKPOINT_PAGES: u32 = 1000;
 /// What the log may keep on disk after it was written back.
 const LOG_BYTES: u32 = 32 << 20;
 
+/// What a schema that was tampered with must not do, should it come after [`schema::check`].
+const SETTINGS: [(DbConfig, bool); 4] = [
+    (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+];
+
 /// Opens a connection to a file that `file::prepare` let pass.
 pub(super) fn open(
     path: &Path,
@@ -32,9 +40,15 @@ pub(super) fn open(
 ) -> Result<Connection, StorageError> {
     let set_up = || {
         let mut connection = Connection::open_with_flags(path, FLAGS)?;
+        // Before anything is read: reading makes the companions, and their owner would be this process.
+        if connection.is_readonly(MAIN_DB)? {
+            return Ok(None);
+        }
+        for (setting, value) in SETTINGS {
+            connection.set_db_config(setting, value)?;
+        }
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_handler(Some(patience.handler()))?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         let cache_kib = (options.cache_bytes >> 10).clamp(64, 1 << 30);
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         connection.execute_batch(&format!(
@@ -43,17 +57,20 @@ pub(super) fn open(
              PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
              PRAGMA journal_size_limit = {LOG_BYTES};
              PRAGMA cell_size_check = ON;
-             PRAGMA trusted_schema = OFF;
              PRAGMA temp_store = MEMORY;"
         ))?;
-        Ok((connection, mode))
+        Ok(Some((connection, mode)))
     };
-    let (connection, mode) = set_up().map_err(|error| failure("open the store file", error))?;
+    let opened = set_up().map_err(|error| failure("open the store file", error))?;
+    let Some((connection, mode)) = opened else {
+        return Err(StorageError::ReadOnly { path: path.to_owned() });
+    };
     if !mode.eq_ignore_ascii_case("wal") {
         let said = format!("the file system allows the journal mode {mode} only");
         let source = Arc::new(std::io::Error::other(said));
         return Err(StorageError::Engine { action: "keep a write-ahead log", source });
     }
+    schema::check(&connection)?;
     Ok(connection)
 }
 

@@ -10,33 +10,14 @@ use std::sync::Arc;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::connection::{self, failure};
+use super::schema;
 use crate::StorageError;
 use crate::revision::Revisions;
 
 /// "Keyw", in the header of every store file.
 pub(super) const APPLICATION_ID: u32 = 0x4b65_7977;
-/// The layout of the table below. A later one gets the next number.
-pub(super) const SCHEMA_VERSION: u32 = 1;
-
 /// The smallest page that SQLite knows: no database is shorter.
 const LEAST_BYTES: u64 = 512;
-
-/// Small records lie in the tree of keys itself: one search finds them, and records that
-/// follow each other share pages, so a list or a rotation touches a tenth of the pages that
-/// a table in the order of creation would need. A large value there would lie in the way
-/// of every search for a neighbour, so it lies in a table of its own, and `value` is then
-/// its id. What is large is decided in `layout`.
-const SCHEMA: &str = "
-    CREATE TABLE records (
-        key BLOB NOT NULL PRIMARY KEY,
-        revision INTEGER NOT NULL,
-        checksum INTEGER NOT NULL,
-        value ANY NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE large_values (
-        id INTEGER PRIMARY KEY,
-        value BLOB NOT NULL
-    ) STRICT;";
 
 /// `path` from the root on. Connections are opened whenever they are needed, and the process
 /// may have gone to another folder by then.
@@ -76,10 +57,10 @@ fn probe(path: &Path) -> Result<(), StorageError> {
         Ok((application_id.cast_unsigned(), version.cast_unsigned()))
     });
     match header {
-        Ok((APPLICATION_ID, found)) if found > SCHEMA_VERSION => {
-            Err(StorageError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION })
+        Ok((APPLICATION_ID, found)) if found > schema::VERSION => {
+            Err(StorageError::Newer { path: path.to_owned(), found, known: schema::VERSION })
         }
-        Ok((APPLICATION_ID, 1..=SCHEMA_VERSION)) => Ok(()),
+        Ok((APPLICATION_ID, 1..=schema::VERSION)) => Ok(()),
         Ok((APPLICATION_ID, _)) => {
             Err(StorageError::Corrupt { detail: format!("{} has no schema version", path.display()) })
         }
@@ -107,7 +88,7 @@ fn create(path: &Path) -> Result<(), StorageError> {
         }
     }
     let draft = beside(path, &format!(".{:016x}.new", Revisions::new().next().to_bits()));
-    let result = write_draft(&draft).and_then(|()| match fs::hard_link(&draft, path) {
+    let result = write_draft(&draft).and_then(|()| match publish(&draft, path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(system("give the new store file its name", error))
         }
@@ -115,8 +96,41 @@ fn create(path: &Path) -> Result<(), StorageError> {
     });
     let removed = fs::remove_file(&draft);
     result?;
-    removed.map_err(|error| system("remove the draft of the new store file", error))?;
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(system("remove the draft of the new store file", error));
+        }
+        // Renamed, it is not there any more.
+        _ => {}
+    }
     sync_folder(path).map_err(|error| system("sync the folder of the store file", error))
+}
+
+/// Gives the file `draft` the name `path`, and answers `AlreadyExists` when there is such a file.
+fn publish(draft: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(draft, path) {
+        // The file system knows no second name, or does not allow one: FAT, some FUSE and shared folders.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) =>
+        {
+            match rename_without_replacing(draft, path) {
+                Err(other) if other.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                result => result,
+            }
+        }
+        result => result,
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn rename_without_replacing(draft: &Path, path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, draft, CWD, path, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn rename_without_replacing(_draft: &Path, _path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn write_draft(draft: &Path) -> Result<(), StorageError> {
@@ -134,10 +148,11 @@ fn write_draft(draft: &Path) -> Result<(), StorageError> {
             "PRAGMA synchronous = FULL;
              BEGIN IMMEDIATE;
              PRAGMA application_id = {APPLICATION_ID};
-             PRAGMA user_version = {SCHEMA_VERSION};
-             {SCHEMA}
-             COMMIT;"
+             PRAGMA user_version = {};",
+            schema::VERSION
         ))?;
+        schema::create(&connection)?;
+        connection.execute_batch("COMMIT")?;
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         connection.close().map_err(|(_, error)| error)
     })()
@@ -153,7 +168,13 @@ fn sync_folder(path: &Path) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    File::open(folder)?.sync_all()
+    match File::open(folder)?.sync_all() {
+        // EINVAL and ENOTSUP: the file system has no such sync, and nothing is left to be done.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 #[cfg(not(unix))]
@@ -195,6 +216,21 @@ fn system(action: &'static str, error: io::Error) -> StorageError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_draft_never_replaces_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (draft, path) = (folder.path().join("draft"), folder.path().join("store.db"));
+        fs::write(&draft, "draft").unwrap();
+        for rename in [publish, rename_without_replacing] {
+            fs::write(&path, "first").unwrap();
+            assert_eq!(rename(&draft, &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read(&path).unwrap(), b"first");
+        }
+        fs::remove_file(&path).unwrap();
+        rename_without_replacing(&draft, &path).unwrap();
+        assert!(!draft.exists() && path.exists());
+    }
 
     /// Who finds no store file and then its log has only been slower than somebody else.
     #[test]

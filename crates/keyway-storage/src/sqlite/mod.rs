@@ -7,6 +7,7 @@ mod layout;
 mod options;
 mod queue;
 mod readers;
+mod schema;
 mod writer;
 
 use std::fmt;
@@ -43,7 +44,8 @@ use queue::Handle;
 /// # Damage
 /// Every record carries a checksum over key, revision and value that every read verifies,
 /// and SQLite checks its own structure as it reads: damage that a call meets is
-/// [`StorageError::Corrupt`]. Damage that hides a record from its index is found by
+/// [`StorageError::Corrupt`]. So is a schema that is not exactly Keyway's, when the file is opened: a
+/// trigger or a view that was planted never runs (H59). Damage that hides a record from its index is found by
 /// [`verify`](Self::verify) only.
 ///
 /// ```
@@ -90,7 +92,7 @@ impl Sqlite {
         self.handle.close();
     }
 
-    /// Reads the whole file and checks its structure, its index and every record's
+    /// Reads the whole file and checks its schema, its structure, its index and every record's
     /// checksum. Answers how many records there are.
     ///
     /// Blocks for as long as reading the file takes; other calls go on meanwhile.

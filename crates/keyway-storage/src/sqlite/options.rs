@@ -93,14 +93,15 @@ impl SqliteOptions {
     /// Opens the store at `path`, and makes it when there is no file. Blocks. A relative path
     /// is taken from the folder that the process is in now, also when it goes elsewhere later.
     ///
-    /// A new file appears complete or not at all, also when the process is killed or
-    /// another one opens the same path meanwhile; a draft that a killed process left beside
-    /// it (its name ends in `.new`) may be deleted.
+    /// A new file appears complete or not at all, also when the process is killed or another one
+    /// opens the same path meanwhile; a draft that a killed process left beside it (its name ends
+    /// in `.new`) may be deleted. The file system needs no hard links and no sync of folders.
     ///
     /// # Errors
     /// [`StorageError::Foreign`] and [`StorageError::Newer`] when the file is not for this
     /// program, which is then not touched; [`StorageError::Corrupt`] when it is empty,
-    /// truncated, not a database or damaged, or when its log is there without it;
+    /// truncated, not a database or damaged, has other tables, a trigger or a view, or when its log is there
+    /// without it; [`StorageError::ReadOnly`] when it cannot be written;
     /// [`StorageError::Unavailable`] when another process holds it for too long;
     /// [`StorageError::Engine`] when the system refuses.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Sqlite, StorageError> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::SqliteOptions;
 use super::apply::{Applied, apply};
@@ -91,6 +91,7 @@ impl Writer {
         }
         Ok(match transaction.commit() {
             Ok(()) => outcomes.into_iter().map(Ok).collect(),
+            Err(error @ StorageError::Engine { .. }) => return Err(error),
             Err(error) => outcomes.into_iter().map(|outcome| Err(unfinished(outcome, &error))).collect(),
         })
     }
@@ -131,6 +132,12 @@ impl<'a> Transaction<'a> {
         let result = self.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
         match result {
             Ok(_) => Ok(()),
+            // A write to the log found no room. The last one is the one that makes the transaction whole, so
+            // it is not, and is undone when `self` is dropped. A file system that finds out later fails the
+            // sync.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                Err(failure("write a record", error))
+            }
             // The log may hold the transaction or not: that is known only after the next recovery.
             Err(error) => Err(StorageError::Indeterminate { source: Arc::new(error) }),
         }
@@ -201,11 +208,11 @@ mod tests {
     #[test]
     fn a_batch_that_the_engine_cannot_write_does_not_fail_its_neighbours() {
         let (_folder, mut writer) = writer();
-        let trap = "CREATE TRIGGER trap BEFORE INSERT ON records WHEN new.key = x'78' \
-             BEGIN SELECT RAISE(ABORT, 'trap'); END";
-        writer.connection.as_ref().unwrap().execute_batch(trap).unwrap();
-        let batches = ["a", "x", "b"].map(|key| {
-            Batch::new().put(key, "1", Expectation::Any).put([key, "2"].concat(), "1", Expectation::Any)
+        // A full disk, for what is large.
+        writer.connection.as_ref().unwrap().execute_batch("PRAGMA max_page_count = 20").unwrap();
+        let batches = [("a", 1), ("x", 100_000), ("b", 1)].map(|(key, bytes)| {
+            let two = [key, "2"].concat();
+            Batch::new().put(key, "1", Expectation::Any).put(two, vec![0; bytes], Expectation::Any)
         });
         let batches: Vec<&Batch> = batches.iter().collect();
         let answers = writer.commit_group(&batches, PATIENCE).unwrap();

@@ -1,0 +1,66 @@
+//! The tables of a store file, and the comparison of a file with them.
+
+use rusqlite::Connection;
+
+use super::connection::failure;
+use super::layout::damaged;
+use crate::StorageError;
+
+/// The layout of these tables. A later one gets the next number.
+pub(super) const VERSION: u32 = 1;
+
+/// The tables by name, in order. SQLite keeps the text of a statement as it was given, so a store file has
+/// exactly these texts, blanks and line ends included.
+///
+/// Small records lie in the tree of keys itself: one search finds them, and records that
+/// follow each other share pages, so a list or a rotation touches a tenth of the pages that
+/// a table in the order of creation would need. A large value there would lie in the way
+/// of every search for a neighbour, so it lies in a table of its own, and `value` is then
+/// its id. What is large is decided in `layout`.
+const TABLES: [(&str, &str); 2] = [
+    (
+        "large_values",
+        "CREATE TABLE large_values (
+        id INTEGER PRIMARY KEY,
+        value BLOB NOT NULL
+    ) STRICT",
+    ),
+    (
+        "records",
+        "CREATE TABLE records (
+        key BLOB NOT NULL PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        value ANY NOT NULL
+    ) STRICT, WITHOUT ROWID",
+    ),
+];
+
+const FOUND: &str = "SELECT type, name, sql FROM sqlite_schema ORDER BY name";
+
+/// Makes the tables.
+pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    TABLES.iter().try_for_each(|(_, sql)| connection.execute_batch(sql))
+}
+
+/// Refuses a file that has anything but these tables: a trigger, a view or an index that was planted would
+/// take part in every later commit (H59).
+pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
+    let broken = |error| failure("read the schema", error);
+    let mut statement = connection.prepare(FOUND).map_err(broken)?;
+    let mut rows = statement.query([]).map_err(broken)?;
+    let mut wanted = TABLES.iter();
+    while let Some(row) = rows.next().map_err(broken)? {
+        let column = |at| row.get_ref(at).ok().and_then(|value| value.as_str().ok()).unwrap_or_default();
+        let found = (column(0), column(1), column(2));
+        if wanted.next().is_none_or(|&(name, sql)| found != ("table", name, sql)) {
+            // Names are of whoever wrote the file.
+            let name: String = found.1.chars().take(64).collect();
+            return Err(damaged(&format!("its {} {name:?} is none of Keyway's", found.0.escape_debug())));
+        }
+    }
+    match wanted.next() {
+        None => Ok(()),
+        Some((name, _)) => Err(damaged(&format!("it has no table {name:?}"))),
+    }
+}

@@ -1,0 +1,131 @@
+//! What the SQLite engine makes of system calls that fail. strace lets them fail in a child, which is this
+//! test binary again and runs the test `child` only.
+
+use std::path::Path;
+use std::process::Command;
+
+use futures_executor::block_on;
+use keyway_storage::{Batch, Expectation, Outcome, Sqlite, Storage as _, StorageError};
+use keyway_tests::services::OrSkip as _;
+use keyway_tests::torture::trace::strace;
+
+const FILE: &str = "KEYWAY_SQLITE_FAULTS_FILE";
+
+/// Opens the store, commits twice, and says how each of it ended.
+#[test]
+fn child() {
+    let Some(file) = std::env::var_os(FILE) else { return };
+    let store = match Sqlite::open(file) {
+        Ok(store) => store,
+        Err(error) => return say(&format!("open: {}", kind(&error))),
+    };
+    for key in ["one", "two"] {
+        let written = block_on(store.commit(Batch::new().put(key, "value", Expectation::Absent)));
+        let written = match written {
+            Ok(Outcome::Committed(_)) => "ok",
+            Ok(Outcome::Conflict { .. }) => "conflict",
+            Err(error) => kind(&error),
+        };
+        let there = block_on(store.get(key.as_bytes())).is_ok_and(|found| found.is_some());
+        say(&format!("{key}: {written}, there: {there}"));
+    }
+    say(&format!("verify: {:?}", store.verify().ok()));
+}
+
+fn say(words: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stdout().lock(), "said {words}").unwrap();
+}
+
+fn kind(error: &StorageError) -> &'static str {
+    match error {
+        StorageError::Engine { .. } => "nothing written",
+        StorageError::Indeterminate { .. } => "not known",
+        _ => "another error",
+    }
+}
+
+/// What the child says of the store `file` while calls on `path` fail.
+fn said(strace: &Path, path: Option<&Path>, inject: &str, file: &Path) -> Vec<String> {
+    let mut command = Command::new(strace);
+    command.args(["-f", "-qq", "-o", "/dev/null"]);
+    if let Some(path) = path {
+        command.arg("-P").arg(path);
+    }
+    let output = command
+        .args(["-e", &format!("inject={inject}")])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(FILE, file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let said: Vec<String> =
+        text.lines().filter_map(|line| Some(line.split_once("said ")?.1.to_owned())).collect();
+    assert!(!said.is_empty(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+const WORKS: [&str; 3] = ["one: ok, there: true", "two: ok, there: true", "verify: Some(2)"];
+
+fn names(folder: &Path) -> Vec<String> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_store_is_made_where_there_are_no_hard_links() {
+    let Some(strace) = strace().or_skip("a store on a file system without hard links") else { return };
+    for error in ["EPERM", "EACCES", "EOPNOTSUPP", "ENOSYS"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.db");
+        assert_eq!(said(&strace, None, &format!("linkat:error={error}"), &file), WORKS, "{error}");
+        assert_eq!(names(folder.path()), ["store.db"], "{error}: no draft is left over");
+    }
+}
+
+#[test]
+fn a_store_is_made_where_folders_cannot_be_synced() {
+    let Some(strace) = strace().or_skip("a store on a file system whose folders cannot be synced") else {
+        return;
+    };
+    for error in ["EINVAL", "EOPNOTSUPP"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.db");
+        let calls = format!("fsync:error={error}");
+        assert_eq!(said(&strace, Some(folder.path()), &calls, &file), WORKS, "{error}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let broken = said(&strace, Some(folder.path()), "fsync:error=EIO", &folder.path().join("store.db"));
+    assert_eq!(broken, ["open: nothing written"], "a disk that fails is another matter");
+}
+
+/// Whichever write to the log finds no room: nothing is written, and that is known.
+#[test]
+fn a_full_disk_is_told_from_a_sync_that_failed() {
+    let Some(strace) = strace().or_skip("a commit on a full disk") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.db");
+    let log = folder.path().join("store.db-wal");
+    let mut failed = 0;
+    for write in 1..=5 {
+        let _ = std::fs::remove_file(&file);
+        let calls = format!("pwrite64,write:error=ENOSPC:when={write}");
+        let said = said(&strace, Some(&log), &calls, &file);
+        if said[0] == "one: nothing written, there: false" {
+            failed += 1;
+            assert_eq!(said[1..], ["two: ok, there: true", "verify: Some(1)"], "write {write}");
+        } else {
+            // A write of the second commit, or of none.
+            assert_eq!(said[0], WORKS[0], "write {write}");
+            assert!(!said[1].contains("not known"), "write {write}: {said:?}");
+        }
+    }
+    assert!(failed >= 3, "a header of the log and a frame are more than {failed} writes");
+
+    let _ = std::fs::remove_file(&file);
+    let said = said(&strace, Some(&log), "fdatasync,fsync:error=EIO:when=1+", &file);
+    assert!(said[0].starts_with("one: not known"), "{said:?}");
+}
