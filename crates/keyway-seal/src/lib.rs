@@ -33,7 +33,6 @@
 mod error;
 mod key;
 mod key_text;
-mod nonce;
 mod random;
 mod ring;
 mod source;

@@ -1,4 +1,4 @@
-//! Random bytes for what must be unique or unforeseen but is no key: ids.
+//! Random bytes for what must be unique or unforeseen but is no key: initialization vectors and ids.
 
 use std::cell::RefCell;
 
@@ -12,10 +12,12 @@ thread_local! {
     static SUPPLY: RefCell<Supply> = const { RefCell::new(Supply::EMPTY) };
 }
 
-/// Random bytes, for ids: unforeseen, and never the same bytes twice. `N` is at most 256.
+/// Random bytes, for initialization vectors and ids: unforeseen, and never the same bytes twice. `N` is at
+/// most 256.
 ///
 /// They are the system's, drawn in advance for each thread, and wiped from the supply when they are
-/// handed out. A process that forks does not hand out what its parent drew. A machine that is copied
+/// handed out. A process that forks does not hand out what its parent drew, as long as the two have different
+/// process ids; in a PID namespace of its own, a child may have its parent's. A machine that is copied
 /// while it runs does: up to 256 bytes for each thread, so keys are not made of them
 /// ([`Key::generate`](crate::Key::generate) asks the system every time).
 ///

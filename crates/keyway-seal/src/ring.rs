@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
-use crate::nonce::nonce;
+use crate::random_bytes;
 use crate::token::{Binary, ReadyKey, token_len};
 use crate::{Key, KeyError, KeyId, OpenError, ResealError, SealError};
 
@@ -129,9 +129,8 @@ impl KeyRing {
     /// # Errors
     /// As [`seal`](Self::seal).
     pub fn seal_with(&self, choice: Choice, plaintext: &[u8]) -> Result<(String, KeyId), SealError> {
-        let now = now()?;
-        let (key, iv) = self.draw(choice, now)?;
-        Ok((seal_text(key, plaintext, now.as_secs(), &iv), key.id))
+        let (time, (key, iv)) = (now()?, self.draw(choice)?);
+        Ok((seal_text(key, plaintext, time, &iv), key.id))
     }
 
     /// Seals as [`seal`](Self::seal) does, with `time` (seconds since 1970) in the token
@@ -140,8 +139,7 @@ impl KeyRing {
     /// # Errors
     /// [`SealError::Random`], when the system gives no randomness.
     pub fn seal_at(&self, time: u64, plaintext: &[u8]) -> Result<String, SealError> {
-        // The clock only helps to keep vectors apart here; without it they are, too.
-        let (key, iv) = self.draw(Choice::First, now().unwrap_or_default())?;
+        let (key, iv) = self.draw(Choice::First)?;
         Ok(seal_text(key, plaintext, time, &iv))
     }
 
@@ -151,15 +149,14 @@ impl KeyRing {
     /// # Errors
     /// As [`seal`](Self::seal); `out` is unchanged then.
     pub fn seal_into(&self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<KeyId, SealError> {
-        let now = now()?;
-        let (key, iv) = self.draw(Choice::First, now)?;
+        let (time, (key, iv)) = (now()?, self.draw(Choice::First)?);
         let start = out.len();
         out.resize(start + token_len(plaintext.len()), 0);
-        key.seal(plaintext, now.as_secs(), &iv, &mut out[start..]);
+        key.seal(plaintext, time, &iv, &mut out[start..]);
         Ok(key.id)
     }
 
-    /// For replaying recorded tokens only: an IV that is used twice gives away which
+    /// For replaying recorded tokens and for measuring only: an IV that is used twice gives away which
     /// plaintexts begin alike.
     #[doc(hidden)]
     pub fn seal_with_iv(&self, time: u64, iv: [u8; 16], plaintext: &[u8]) -> String {
@@ -274,19 +271,18 @@ impl KeyRing {
         &self.keys[0]
     }
 
-    /// The key that `choice` names, and a new IV.
-    fn draw(&self, choice: Choice, now: Duration) -> Result<(&ReadyKey, [u8; 16]), SealError> {
+    /// The key that `choice` names, and a random IV, as the specification wants it.
+    fn draw(&self, choice: Choice) -> Result<(&ReadyKey, [u8; 16]), SealError> {
         let at = match choice {
             Choice::First => 0,
             Choice::Random if self.sealing == 1 => 0,
             Choice::Random => {
-                let drawn = getrandom::u64().map_err(SealError::Random)?;
+                let drawn = u64::from_le_bytes(random_bytes().map_err(SealError::Random)?);
                 // The remainder favours the first keys by less than one in 2^50.
                 usize::try_from(drawn % self.sealing as u64).unwrap_or(0)
             }
         };
-        let key = &self.keys[at];
-        Ok((key, key.iv(nonce(now).map_err(SealError::Random)?)))
+        Ok((&self.keys[at], random_bytes().map_err(SealError::Random)?))
     }
 
     /// Decodes a token and finds the key that made it.
@@ -311,7 +307,7 @@ fn seal_text(key: &ReadyKey, plaintext: &[u8], time: u64, iv: &[u8; 16]) -> Stri
     String::from_utf8(text).expect("Base64 is ASCII")
 }
 
-/// The time since 1970.
-fn now() -> Result<Duration, SealError> {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| SealError::Clock)
+/// The seconds since 1970.
+fn now() -> Result<u64, SealError> {
+    SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_secs()).map_err(|_| SealError::Clock)
 }

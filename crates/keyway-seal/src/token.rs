@@ -23,9 +23,7 @@
 use std::sync::LazyLock;
 
 use aes::Aes128;
-use aes::cipher::{
-    Array, Block, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit,
-};
+use aes::cipher::{Array, Block, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use hmac::{Hmac, Mac};
@@ -85,14 +83,6 @@ impl ReadyKey {
         encryption.copy_from_slice(key.encryption());
         let encryption: &[u8; BLOCK] = &encryption;
         Self { id: key.id(), mac: mac(key.signing()), cipher: Aes128::new(encryption.into()) }
-    }
-
-    /// An initialization vector: unpredictable without the key, and another one for every other nonce,
-    /// because no two blocks are encrypted to the same.
-    pub(crate) fn iv(&self, nonce: [u8; BLOCK]) -> [u8; BLOCK] {
-        let mut block = Block::<Aes128>::from(nonce);
-        self.cipher.encrypt_block(&mut block);
-        block.into()
     }
 
     /// Writes the token for `plaintext` to `text`, which has exactly [`token_len`] bytes.
