@@ -42,7 +42,7 @@ fn a_new_store_is_one_file_for_its_owner_only() {
     create(&*store, "a", "1").unwrap();
     let again = open(root.path(), &keys);
     assert_eq!(get(&*again, "a").unwrap(), "1");
-    assert_eq!(files_in(&root.path().join("secrets")), [".s.lock", "s"]);
+    assert_eq!(files_in(&root.path().join("secrets")), [".s.keyway-lock", "s"]);
 
     block_on(again.marked_for_delete()).unwrap();
     block_on(again.marked_for_delete()).unwrap();
@@ -98,6 +98,26 @@ fn damage_of_each_kind_is_told_apart_and_left_as_it_is() {
     }
     fs::write(&file, &good).unwrap();
     assert_eq!(get(&*store, "a").unwrap(), "needle", "the handle is none the worse");
+}
+
+/// A file of three gibibytes, none of which is on the disk.
+#[test]
+fn a_file_of_any_length_is_refused_before_it_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    let file = root.path().join("secrets/s");
+    fs::File::create(&file).unwrap().set_len(3 << 30).unwrap();
+    for outcome in [
+        names(&*store).map(|_| ()),
+        create(&*store, "b", "1"),
+        block_on(store.initialize()),
+        block_on(store.marked_for_delete()),
+    ] {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, StoreError::TooLarge { bytes: 0xc000_0000, .. }), "{error:?}");
+    }
 }
 
 #[test]
@@ -265,7 +285,7 @@ fn rotation_needs_the_old_keys_no_more() {
         assert_eq!(get(&*open(root.path(), &new), "a").unwrap(), "1");
     }
     assert!(matches!(get(&*open(root.path(), &old), "a"), Err(StoreError::WrongKey { .. })));
-    assert_eq!(files_in(&root.path().join("secrets")), [".s.lock", "s"]);
+    assert_eq!(files_in(&root.path().join("secrets")), [".s.keyway-lock", "s"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_executor::block_on;
-use keyway_core::{Clock, Plugins, Resources, Timestamp, plugins};
+use keyway_core::{Clock, PluginError as _, Plugins, Resources, Timestamp, plugins};
 use keyway_issuers::{
     Context, CredentialRequest, IntentId, Issued, Issuer, IssuerError, Issuers, Json, Opening, Outcome,
     Parameters, Revocation, ServiceName, State, UserInfo,
@@ -178,6 +178,21 @@ fn a_key_that_others_can_read_signs_nothing() {
     fs::set_permissions(authority.file("ca"), Permissions::from_mode(0o640)).unwrap();
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
     assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(!authority.file("krl").exists());
+}
+
+/// Only root can give a file away, so only root sees this.
+#[test]
+#[allow(clippy::print_stderr)] // A tester who is not root should know.
+fn a_key_of_another_user_signs_nothing() {
+    let authority = Authority::new();
+    if std::os::unix::fs::chown(authority.file("ca"), Some(54321), None).is_err() {
+        eprintln!("skipped: only root can give files to others");
+        return;
+    }
+    let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
+    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.detail().contains("belongs to the user 54321"), "{}", error.detail());
     assert!(!authority.file("krl").exists());
 }
 
