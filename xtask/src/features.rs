@@ -34,7 +34,11 @@ const CHOICES: [Choice; 9] = [
             "keyway-storage",
         ],
     },
-    Choice { package: "keyway", features: "sqlite", brings: &["keyway-core", "keyway-storage[sqlite]"] },
+    Choice {
+        package: "keyway",
+        features: "sqlite",
+        brings: &["keyway-core", "keyway-files", "keyway-storage[sqlite]"],
+    },
     Choice {
         package: "keyway",
         features: "issuers,sqlite",

@@ -72,6 +72,7 @@ mod opened;
 mod owner;
 #[cfg(unix)]
 mod path;
+mod publish;
 mod read;
 mod replace;
 mod shared_file;
@@ -84,6 +85,7 @@ pub use opened::Found;
 pub use owner::Rights;
 #[cfg(unix)]
 pub use path::{FilePath, PathFault};
+pub use publish::publish;
 pub use read::{read, read_private};
 pub use shared_file::SharedFile;
 pub use sync::sync_folder;

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use keyway_files::{publish, sync_folder};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::connection::{self, failure};
@@ -103,34 +104,9 @@ fn create(path: &Path) -> Result<(), StorageError> {
         // Renamed, it is not there any more.
         _ => {}
     }
-    sync_folder(path).map_err(|error| system("sync the folder of the store file", error))
-}
-
-/// Gives the file `draft` the name `path`, and answers `AlreadyExists` when there is such a file.
-fn publish(draft: &Path, path: &Path) -> io::Result<()> {
-    match fs::hard_link(draft, path) {
-        // The file system knows no second name, or does not allow one: FAT, some FUSE and shared folders.
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) =>
-        {
-            match rename_without_replacing(draft, path) {
-                Err(other) if other.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                result => result,
-            }
-        }
-        result => result,
-    }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn rename_without_replacing(draft: &Path, path: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, draft, CWD, path, RenameFlags::NOREPLACE)?)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn rename_without_replacing(_draft: &Path, _path: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+    // The path is absolute, so it has a folder.
+    let folder = path.parent().unwrap_or(path);
+    sync_folder(folder).map_err(|error| system("sync the folder of the store file", error))
 }
 
 fn write_draft(draft: &Path) -> Result<(), StorageError> {
@@ -160,26 +136,6 @@ fn write_draft(draft: &Path) -> Result<(), StorageError> {
     File::open(draft)
         .and_then(|file| file.sync_all())
         .map_err(|error| system("sync the new store file", error))
-}
-
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    match File::open(folder)?.sync_all() {
-        // EINVAL and ENOTSUP: the file system has no such sync, and nothing is left to be done.
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-            Ok(())
-        }
-        result => result,
-    }
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_path: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -216,21 +172,6 @@ fn system(action: &'static str, error: io::Error) -> StorageError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_draft_never_replaces_a_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let (draft, path) = (folder.path().join("draft"), folder.path().join("store.db"));
-        fs::write(&draft, "draft").unwrap();
-        for rename in [publish, rename_without_replacing] {
-            fs::write(&path, "first").unwrap();
-            assert_eq!(rename(&draft, &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-            assert_eq!(fs::read(&path).unwrap(), b"first");
-        }
-        fs::remove_file(&path).unwrap();
-        rename_without_replacing(&draft, &path).unwrap();
-        assert!(!draft.exists() && path.exists());
-    }
 
     /// Who finds no store file and then its log has only been slower than somebody else.
     #[test]

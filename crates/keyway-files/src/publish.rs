@@ -1,0 +1,61 @@
+//! Giving a name to a file that is complete.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Gives the file `draft` the name `path` in the same folder, and never replaces a file: a reader finds the
+/// whole file or none. On return `draft` is gone, or is a second name of the same file, to be removed. Blocks;
+/// the new name is durable after [`sync_folder`](crate::sync_folder).
+///
+/// Where the file system knows no second name or does not allow one (FAT, some network and FUSE file systems),
+/// the file is renamed.
+///
+/// # Errors
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when `path` is taken. Otherwise what the system says, about
+/// the second name if it can rename neither. Nothing was changed.
+pub fn publish(draft: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(draft, path) {
+        // EPERM and EACCES; EOPNOTSUPP and ENOSYS.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) =>
+        {
+            match rename_without_replacing(draft, path) {
+                Err(other) if other.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                result => result,
+            }
+        }
+        result => result,
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn rename_without_replacing(draft: &Path, path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, draft, CWD, path, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn rename_without_replacing(_draft: &Path, _path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, any(target_os = "linux", target_vendor = "apple")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_never_replaces_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (draft, path) = (folder.path().join("draft"), folder.path().join("file"));
+        fs::write(&draft, "draft").unwrap();
+        for publish in [publish, rename_without_replacing] {
+            fs::write(&path, "first").unwrap();
+            assert_eq!(publish(&draft, &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read(&path).unwrap(), b"first");
+        }
+        fs::remove_file(&path).unwrap();
+        rename_without_replacing(&draft, &path).unwrap();
+        assert!(!draft.exists() && path.exists());
+    }
+}
