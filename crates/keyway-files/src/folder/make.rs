@@ -30,14 +30,22 @@ fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>
         let path = (*next).to_owned();
         return Err(FileError::NotADirectory(path));
     };
-    let made = parent.make_folder(name)?;
     let failed = |what, source| FileError::Io { what, path: (*next).to_owned(), source };
-    owner::give_folder(parent, &made)
-        .map_err(|error| failed("give an owner to the folder", error))
-        .and_then(|()| parent.sync().map_err(|error| failed("make durable the folder", error)))
-        .and_then(|()| make_all(&made, missing))
+    let made = parent.make_folder(name).map_err(|error| failed("make the folder", error))?;
+    parent
+        .open_folder(name)
+        .and_then(|folder| {
+            if made {
+                owner::give_folder(parent, &folder)
+                    .map_err(|error| failed("give an owner to the folder", error))?;
+            }
+            parent.sync().map_err(|error| failed("make durable the folder", error))?;
+            make_all(&folder, missing)
+        })
         .inspect_err(|_| {
-            // The first error is the one to tell. A folder that stayed would pass for durable the next time.
-            let _ = parent.remove_folder(name);
+            if made {
+                // The first error is the one to tell. A folder that stayed would pass for durable the next time.
+                let _ = parent.remove_folder(name);
+            }
         })
 }
