@@ -103,6 +103,7 @@ mod bundle;
 mod client;
 mod credentials;
 mod error;
+mod json_members;
 mod log_level;
 mod remote;
 mod resolution;

@@ -9,7 +9,7 @@ use super::hooks::{Stored, handle, handle_of_version};
 use super::{at, metadata, ring, secret};
 use crate::{
     Configure, Document, EnvironmentFilter, EnvironmentName, ListQuery, NewSecret, SecretAddress,
-    SecretChange, SecretName, SecretStore, StoreError,
+    SecretChange, SecretHeader, SecretName, SecretStore, StoreError,
 };
 
 fn put(stored: &Mutex<Stored>, keys: &keyway_seal::KeyRing, written_by: WrittenBy) {
@@ -99,7 +99,7 @@ fn refused_values_touch_nothing() {
 
     let environment = EnvironmentName::new("prod").unwrap();
     let elsewhere = SecretAddress::in_environment(SecretName::new("a").unwrap(), environment.clone());
-    let read = block_on(store.get(&at("a"))).unwrap().header;
+    let read = SecretHeader::new("a", at("a"));
     let date = || SecretValue::Structured(Structured::DateTime("2024-01-01".to_owned().into()));
     let change = |value| SecretChange::value(value);
     let mut bad = Table::new();
