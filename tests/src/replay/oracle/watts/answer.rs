@@ -68,13 +68,13 @@ pub(super) fn object_of(printed: Printed<'_>) -> Result<Plain, Reading> {
     if printed.text.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
         return Err(Reading::broken(if printed.success { Class::BadJson } else { Class::Program }, None));
     }
+    if Plain::is_too_deep(printed.text) {
+        return Err(Reading::broken(Class::BadJson, Some("H78")));
+    }
     let Some((value, rest)) = Plain::first_of(printed.text) else {
         return Err(Reading::broken(Class::BadJson, None));
     };
     let has_more = !rest.trim_matches([' ', '\t', '\r', '\n']).is_empty();
-    if value.is_too_deep() {
-        return Err(Reading::broken(Class::BadJson, Some("W2")));
-    }
     if !printed.lenient && (has_more || value.has_duplicates()) {
         let state = value.get("state").and_then(Plain::text).map(str::to_owned);
         let is_ok = value.get("result").and_then(Plain::text) == Some("ok");
