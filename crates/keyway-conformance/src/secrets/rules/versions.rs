@@ -63,16 +63,15 @@ async fn stale_changes_are_refused(trial: &SecretTrial<'_>) -> Checked {
     let read = store.modify(&at("a"), SecretChange::value(text("two"))).await.works("a change")?;
     let before = Picture::of(&store).await?;
     for stale in [1, 3, u64::MAX] {
+        let stale = read.clone().with_version(version(stale));
         for change in [SecretChange::value(text("three")), SecretChange::default()] {
-            let answer =
-                store.modify(&at("a"), change.if_unchanged(&read.clone().with_version(version(stale)))).await;
+            let answer = store.modify(&at("a"), change.if_unchanged(&stale)).await;
             let error = answer.refused("`modify`", &[Refusal::VersionConflict])?;
             if let StoreError::VersionConflict { expected, actual, address } = &error
-                && (expected.version, actual.version, address)
-                    != (Some(version(stale)), Some(version(2)), &at("a"))
+                && (expected, actual, address) != (&stale.revision(), &read.revision(), &at("a"))
             {
-                let observed = format!("{address}: {:?} and {:?}", expected.version, actual.version);
-                return Err(broken(format!("{}: {stale} and 2", at("a")), observed));
+                let wanted = format!("{}: {:?} and {:?}", at("a"), stale.revision(), read.revision());
+                return Err(broken(wanted, format!("{address}: {expected:?} and {actual:?}")));
             }
         }
     }
