@@ -99,7 +99,9 @@ pub fn public_key(data: &[u8]) {
             let line = fs::read_to_string(&path).expect("the file is there");
             let fields: Vec<_> = line.strip_suffix('\n').expect("a line").split(' ').collect();
             let [kind, key, STATE] = fields[..] else { panic!("{} fields", fields.len()) };
-            let mut sent = text.split_ascii_whitespace();
+            let mut keys =
+                text.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));
+            let mut sent = keys.next().expect("a line").split_ascii_whitespace();
             assert_eq!(
                 (sent.next(), sent.next()),
                 (Some(kind), Some(key)),

@@ -198,6 +198,44 @@ async fn a_certificate_lets_in_nobody_else_and_from_nowhere_else() {
     }
 }
 
+/// Whatever layout of a private key OpenSSH reads, the authority reads, and gets the same key.
+#[tokio::test]
+async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
+    let Some(programs) = OpenSsh::find().or_skip("layouts of SSH keys") else { return };
+    let folder = Folder::new();
+    let [authority, changed] = ["ca", "changed"].map(|name| folder.file(name));
+    programs.make_key(&authority);
+    let text = folder.read("ca");
+    let (begin, rest) = text.split_once('\n').expect("lines");
+    let (body, end) = rest.trim_end().rsplit_once('\n').expect("lines");
+    let body = body.replace('\n', "");
+    let mut read = 0;
+    for width in [1, 2, 64, 70, 76, 4000] {
+        let lines: Vec<_> = body.as_bytes().chunks(width).map(String::from_utf8_lossy).collect();
+        for inner in ["\n", "\r\n", " \n", "\n\n", "\n \t"] {
+            for (start, behind) in
+                [("\n", "\n"), ("\n\n", "\n\n"), ("\n\r\n", "\n \n"), ("\r\n", "\r\n"), ("\n", "\n# x\n")]
+            {
+                let text = format!("{begin}{start}{}\n{end}{behind}", lines.join(inner));
+                fs::copy(&authority, &changed).expect("a file with the right mode");
+                fs::write(&changed, &text).expect("a file");
+                let (good, said) = programs.keygen(["-y", "-P", "", "-f", server::text(&changed)]);
+                if good {
+                    let key = keyway_ssh::CertificateAuthorityKey::from_openssh(&text)
+                        .expect("it is read here, too");
+                    assert_eq!(
+                        key.public_key().split_whitespace().nth(1),
+                        said.split_whitespace().nth(1),
+                        "{said}"
+                    );
+                    read += 1;
+                }
+            }
+        }
+    }
+    assert!(read >= 6 * 5 * 3, "ssh-keygen read {read}");
+}
+
 /// OpenSSH's own program and the issuer take turns at one list.
 #[tokio::test]
 async fn the_list_is_shared_with_ssh_keygen() {

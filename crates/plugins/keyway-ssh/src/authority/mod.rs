@@ -3,6 +3,7 @@
 mod issuer;
 mod key;
 mod krl;
+mod pem;
 mod principals;
 mod settings;
 
