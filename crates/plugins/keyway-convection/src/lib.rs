@@ -113,7 +113,6 @@
 //! It needs a file system with locks and atomic renames, and blocks while it works; it
 //! declares so (decision R1).
 
-mod file;
 mod flavour;
 pub mod format;
 mod passdb;

@@ -42,7 +42,7 @@ fn a_new_store_is_one_file_for_its_owner_only() {
     create(&*store, "a", "1").unwrap();
     let again = open(root.path(), &keys);
     assert_eq!(get(&*again, "a").unwrap(), "1");
-    assert_eq!(files_in(&root.path().join("secrets")), [".s.lock", "s"]);
+    assert_eq!(files_in(&root.path().join("secrets")), [".s.keyway-lock", "s"]);
 
     block_on(again.marked_for_delete()).unwrap();
     block_on(again.marked_for_delete()).unwrap();
@@ -265,7 +265,7 @@ fn rotation_needs_the_old_keys_no_more() {
         assert_eq!(get(&*open(root.path(), &new), "a").unwrap(), "1");
     }
     assert!(matches!(get(&*open(root.path(), &old), "a"), Err(StoreError::WrongKey { .. })));
-    assert_eq!(files_in(&root.path().join("secrets")), [".s.lock", "s"]);
+    assert_eq!(files_in(&root.path().join("secrets")), [".s.keyway-lock", "s"]);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn deleting_and_making_again_goes_well_with_others_who_write() {
         }
     });
     let left = files_in(&root.path().join("secrets"));
-    assert!(!left.iter().any(|name| name == ".s.tmp"), "{left:?}");
+    assert!(!left.iter().any(|name| name == ".s.keyway-new"), "{left:?}");
 }
 
 #[test]
@@ -108,11 +108,11 @@ fn what_a_dead_writer_left_is_swept_away() {
     let store = open(root.path(), &keys);
     block_on(store.initialize()).unwrap();
     let folder = root.path().join("secrets");
-    fs::write(folder.join(".s.tmp"), "half a tok").unwrap();
+    fs::write(folder.join(".s.keyway-new"), "half a tok").unwrap();
     assert_eq!(names(&*store).unwrap(), Vec::<String>::new());
     create(&*store, "a", "1").unwrap();
-    assert_eq!(files_in(&folder), [".s.lock", "s"]);
-    fs::write(folder.join(".s.tmp"), "half a tok").unwrap();
+    assert_eq!(files_in(&folder), [".s.keyway-lock", "s"]);
+    fs::write(folder.join(".s.keyway-new"), "half a tok").unwrap();
     block_on(store.marked_for_delete()).unwrap();
     assert!(files_in(&folder).is_empty());
 }
@@ -175,12 +175,12 @@ fn a_write_that_fails_leaves_the_file_and_says_so() {
     let folder = root.path().join("secrets");
     let before = fs::read(folder.join("s")).unwrap();
     // A folder in the way of the temporary file stops everybody, root too.
-    fs::create_dir(folder.join(".s.tmp")).unwrap();
-    fs::write(folder.join(".s.tmp/x"), "").unwrap();
+    fs::create_dir(folder.join(".s.keyway-new")).unwrap();
+    fs::write(folder.join(".s.keyway-new/x"), "").unwrap();
     assert!(matches!(create(&*store, "b", "2"), Err(StoreError::System { .. })));
     assert!(matches!(block_on(store.rotate(&ring(1), &|_| {})), Err(StoreError::System { .. })));
     assert_eq!(fs::read(folder.join("s")).unwrap(), before);
-    fs::remove_dir_all(folder.join(".s.tmp")).unwrap();
+    fs::remove_dir_all(folder.join(".s.keyway-new")).unwrap();
     create(&*store, "b", "2").unwrap();
     assert_eq!(names(&*open(root.path(), &keys)).unwrap(), ["a", "b"]);
     // Whatever mode the file had, it is for its owner only after a write.
@@ -202,7 +202,7 @@ fn a_link_stays_a_link_and_other_things_are_no_files() {
     create(&*at_path(&link), "a", "1").unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(get(&*at_path(&real), "a").unwrap(), "1");
-    assert_eq!(files_in(root.path()), [".real.lock", "link", "real"]);
+    assert_eq!(files_in(root.path()), [".real.keyway-lock", "link", "real"]);
 
     let folder = root.path().join("folder");
     fs::create_dir(&folder).unwrap();
@@ -222,8 +222,8 @@ fn a_file_keeps_its_owner() {
     let store = open(root.path(), &keys);
     block_on(store.initialize()).unwrap();
     let folder = root.path().join("secrets");
-    let files = [folder.join("s"), folder.join(".s.lock")];
-    if files.iter().any(|file| chown(file, Some(SERVICE), Some(SERVICE)).is_err()) {
+    let files = [folder.join("s"), folder.join(".s.keyway-lock")];
+    if [&folder, &files[0], &files[1]].iter().any(|file| chown(file, Some(SERVICE), Some(SERVICE)).is_err()) {
         eprintln!("skipped: only root can give files to others");
         return;
     }

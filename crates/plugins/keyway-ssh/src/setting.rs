@@ -1,8 +1,9 @@
 //! Reading what the operator configured for a service.
 
+use keyway_files::FilePath;
 use keyway_issuers::{Configuration, IssuerError};
 
-use crate::file::FilePath;
+use crate::file::IssuerFile;
 
 /// A refusal of what is configured as `name`, which never repeats the value.
 pub(crate) fn invalid(name: &str, reason: impl std::fmt::Display) -> IssuerError {
@@ -15,8 +16,8 @@ pub(crate) fn text<'a>(configuration: &'a Configuration, name: &str) -> &'a str 
 }
 
 /// The file that `name` leads to.
-pub(crate) fn file(configuration: &Configuration, name: &str) -> Result<FilePath, IssuerError> {
-    FilePath::new(text(configuration, name)).map_err(|fault| invalid(name, fault))
+pub(crate) fn file(configuration: &Configuration, name: &str) -> Result<IssuerFile, IssuerError> {
+    FilePath::new(text(configuration, name)).map(IssuerFile::new).map_err(|fault| invalid(name, fault))
 }
 
 /// The text `name`, which is shown to users: one line.

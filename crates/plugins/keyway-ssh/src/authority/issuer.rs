@@ -13,7 +13,7 @@ use ssh_key::certificate::{Builder, CertType};
 use super::key::CertificateAuthorityKey;
 use super::krl::{RevocationList, RevocationListFault};
 use super::settings::{Place, Settings, authority_key, describe};
-use crate::file::FilePath;
+use crate::file::IssuerFile;
 use crate::key::LoginKey;
 use crate::state::{check, fill, with_text};
 
@@ -78,7 +78,7 @@ impl CertificateAuthority {
 
     /// Makes sure that the certificate can be revoked and is not: `sshd` lets nobody in while the
     /// list is missing, so there has to be one, and one that can be changed.
-    fn prepare(list: &FilePath, key_id: &str, now: u64) -> Result<(), IssuerError> {
+    fn prepare(list: &IssuerFile, key_id: &str, now: u64) -> Result<(), IssuerError> {
         list.change(Self::NEW_MODE, |content| {
             let Some(content) = content else { return Ok((Some(RevocationList::new(now).encode()), ())) };
             let revoked = RevocationList::decode(content).and_then(|list| list.revokes(key_id));

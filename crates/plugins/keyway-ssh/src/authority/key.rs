@@ -7,7 +7,7 @@ use keyway_issuers::IssuerError;
 use ssh_key::{Algorithm, HashAlg, PrivateKey};
 
 use super::pem::with_usual_layout;
-use crate::file::FilePath;
+use crate::file::IssuerFile;
 use crate::key::LoginKey;
 
 /// The key of a certificate authority, for a host that does not keep it in a file: lend
@@ -73,7 +73,7 @@ impl CertificateAuthorityKey {
     }
 
     /// Reads the file of a key. Blocks.
-    pub(super) fn read(file: &FilePath) -> Result<Self, IssuerError> {
+    pub(super) fn read(file: &IssuerFile) -> Result<Self, IssuerError> {
         let unavailable = |source: Box<dyn std::error::Error + Send + Sync>| IssuerError::Unavailable {
             what: "the key of the certificate authority",
             retry_after: None,

@@ -6,7 +6,7 @@ use keyway_issuers::{Configuration, Description, IssuerError, ParameterDescripto
 
 use super::key::CertificateAuthorityKey;
 use super::principals::Principals;
-use crate::file::FilePath;
+use crate::file::IssuerFile;
 use crate::key::{KeyTypes, PUBLIC_KEY};
 use crate::setting;
 use crate::state::StatePrefix;
@@ -59,7 +59,7 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
 /// revocation needs no more.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) list: FilePath,
+    pub(super) list: IssuerFile,
     pub(super) prefix: StatePrefix,
 }
 

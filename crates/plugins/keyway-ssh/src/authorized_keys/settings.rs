@@ -2,7 +2,7 @@
 
 use keyway_issuers::{Configuration, Description, IssuerError, ParameterDescriptor, Violations};
 
-use crate::file::FilePath;
+use crate::file::IssuerFile;
 use crate::key::{KeyTypes, PUBLIC_KEY};
 use crate::setting;
 use crate::state::StatePrefix;
@@ -32,7 +32,7 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
 /// The file, and by what the service knows its lines. A revocation needs no more.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) file: FilePath,
+    pub(super) file: IssuerFile,
     pub(super) prefix: StatePrefix,
 }
 
