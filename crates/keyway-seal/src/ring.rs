@@ -64,7 +64,7 @@ impl KeyRing {
     /// As [`parse`](Self::parse), with the number of the line, and the position behind that white space.
     pub fn parse_lines(text: &str) -> Result<Self, KeyError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let lines = text.lines().map(|line| line.trim_matches(|it: char| it.is_ascii_whitespace()));
+        let lines = text.lines().map(str::trim_ascii);
         Self::numbered((1..).zip(lines).filter(|(_, line)| !line.is_empty() && !line.starts_with('#')))
     }
 

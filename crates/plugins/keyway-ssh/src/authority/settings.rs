@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use keyway_issuers::{Configuration, Description, IssuerError, ParameterDescriptor, UserInfo, Violations};
 
 use super::key::CertificateAuthorityKey;
+use super::list_file::ListFile;
 use super::principals::Principals;
-use crate::file::IssuerFile;
 use crate::key::{KeyTypes, PUBLIC_KEY};
 use crate::setting;
 use crate::state::StatePrefix;
@@ -20,7 +20,7 @@ const FORCE_COMMAND: &str = "force_command";
 const SOURCE_ADDRESS: &str = "source_address";
 const HOST: &str = "host";
 
-/// How long a certificate may be good. Whoever raises it looks at how long the list keeps what is revoked.
+/// How long a certificate may be good.
 pub(super) const LONGEST_MINUTES: u64 = 366 * 24 * 60;
 
 /// What `sshd` knows; whatever else it would ignore in silence.
@@ -59,13 +59,14 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
 /// revocation needs no more.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) list: IssuerFile,
+    pub(super) list: ListFile,
     pub(super) prefix: StatePrefix,
 }
 
 impl Place {
     pub(super) fn read(configuration: &Configuration) -> Result<Self, IssuerError> {
-        Ok(Self { list: setting::file(configuration, KRL_FILE)?, prefix: StatePrefix::read(configuration)? })
+        let list = ListFile::new(setting::file(configuration, KRL_FILE)?);
+        Ok(Self { list, prefix: StatePrefix::read(configuration)? })
     }
 }
 
