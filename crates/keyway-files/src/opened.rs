@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 use crate::FileError;
 
@@ -20,7 +20,7 @@ pub(crate) struct Opened {
 ///
 /// `Debug` does not show the content.
 pub struct Found {
-    content: Zeroizing<Vec<u8>>,
+    content: Vec<u8>,
     metadata: Box<Metadata>,
 }
 
@@ -59,31 +59,41 @@ impl Opened {
 
     /// Reads all of it, if it has no more than `max_bytes`.
     pub(crate) fn read(mut self, max_bytes: usize) -> Result<Found, FileError> {
-        let too_long = |path, bytes| FileError::TooLong { path, bytes, limit: max_bytes };
+        let mut content = Vec::new();
+        match self.read_into(&mut content, max_bytes) {
+            // As it was before it was read: whoever writes meanwhile makes another version of it.
+            Ok(()) => Ok(Found { content, metadata: Box::new(self.metadata) }),
+            Err(error) => {
+                content.zeroize();
+                Err(error)
+            }
+        }
+    }
+
+    /// Leaves no copy of the content behind but that in `content`.
+    fn read_into(&mut self, content: &mut Vec<u8>, max_bytes: usize) -> Result<(), FileError> {
+        let path = &self.path;
+        let too_long = |bytes| FileError::TooLong { path: path.clone(), bytes, limit: max_bytes };
         let mut room = usize::try_from(self.metadata.len()).unwrap_or(usize::MAX);
         if room > max_bytes {
-            return Err(too_long(self.path, self.metadata.len()));
+            return Err(too_long(self.metadata.len()));
         }
-        let mut content = Zeroizing::new(Vec::new());
         loop {
-            // With one byte to spare, in which a file that grows shows. A buffer that is too small is
-            // copied to a larger one and wiped, where growing it would leave its old self behind.
+            // With one byte to spare, in which a file that grows shows.
             let filled = content.len();
-            let mut larger = Zeroizing::new(vec![0; room + 1]);
-            larger[..filled].copy_from_slice(&content);
-            content = larger;
-            let read = fill(&mut self.file, &mut content[filled..]);
-            let length = match read {
-                Ok(read) => filled + read,
-                Err(source) => return Err(FileError::Io { what: "read", path: self.path, source }),
-            };
+            let mut larger = vec![0; room + 1];
+            larger[..filled].copy_from_slice(content);
+            content.zeroize();
+            *content = larger;
+            let length = fill(&mut self.file, &mut content[filled..])
+                .map(|read| filled + read)
+                .map_err(|source| FileError::Io { what: "read", path: path.clone(), source })?;
             if length <= room {
                 content.truncate(length);
-                // As it was before it was read: whoever writes meanwhile makes another version of it.
-                return Ok(Found { content, metadata: Box::new(self.metadata) });
+                return Ok(());
             }
             if room == max_bytes {
-                return Err(too_long(self.path, max_bytes as u64 + 1));
+                return Err(too_long(max_bytes as u64 + 1));
             }
             room = max_bytes.min(room.saturating_mul(2).max(4096));
         }
@@ -110,8 +120,8 @@ impl Found {
         &self.content
     }
 
-    /// What the file holds, wiped from memory when it is dropped.
-    pub fn into_content(self) -> Zeroizing<Vec<u8>> {
+    /// What the file holds. A secret is put into a type that wipes it.
+    pub fn into_content(self) -> Vec<u8> {
         self.content
     }
 
@@ -122,7 +132,7 @@ impl Found {
     /// Whether both are one file, unchanged. The content is compared too: what is written twice within
     /// a tick of the clock bears one time.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        is_same_version(&self.metadata, &other.metadata) && *self.content == *other.content
+        is_same_version(&self.metadata, &other.metadata) && self.content == other.content
     }
 }
 

@@ -53,10 +53,19 @@ mod unix {
         give(new, &like, mode, false)
     }
 
+    /// Gives a new folder to the owner of the one that it is in.
+    ///
+    /// That owner can put another folder in the place of the new one at any time. An empty one can be
+    /// given away, because its place is that owner's anyway; one with something in it stays what it is.
     pub(crate) fn give_folder(parent: &Folder, new: &Folder) -> io::Result<()> {
+        if !new.is_empty()? {
+            return Ok(());
+        }
         give(new.handle(), &parent.metadata()?, 0o700, false)
     }
 
+    /// Only new files are given away, and by their handle: at the path of one that is there, somebody may have
+    /// put a file of another user's.
     fn give(new: &File, like: &Metadata, mode: u32, must_be_owner: bool) -> io::Result<()> {
         let own = new.metadata()?;
         let given = own.uid() != like.uid() && {

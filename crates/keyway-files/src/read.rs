@@ -14,7 +14,7 @@ use crate::opened::Opened;
 ///
 /// # Errors
 /// [`FileError`]; nothing is changed.
-pub fn read(path: &Path, max_bytes: usize) -> Result<Option<Zeroizing<Vec<u8>>>, FileError> {
+pub fn read(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, FileError> {
     let Some(opened) = open(path)? else { return Ok(None) };
     opened.read(max_bytes).map(|found| Some(found.into_content()))
 }
@@ -27,7 +27,7 @@ pub fn read(path: &Path, max_bytes: usize) -> Result<Option<Zeroizing<Vec<u8>>>,
 /// process, or than root, may read or write; and every other [`FileError`] of reading. Nothing is changed.
 pub fn read_private(path: &Path, max_bytes: usize) -> Result<Option<Zeroizing<Vec<u8>>>, FileError> {
     let Some(opened) = open(path)? else { return Ok(None) };
-    opened.private()?.read(max_bytes).map(|found| Some(found.into_content()))
+    opened.private()?.read(max_bytes).map(|found| Some(found.into_content().into()))
 }
 
 fn open(path: &Path) -> Result<Option<Opened>, FileError> {
@@ -39,7 +39,10 @@ fn open(path: &Path) -> Result<Option<Opened>, FileError> {
     match opened {
         Ok(Some(file)) => Opened::new(file, path.to_owned()).map(Some),
         Ok(None) => Err(FileError::NotAFile(path.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A path with a file in its midst leads nowhere, too.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(failed(error)),
     }
 }

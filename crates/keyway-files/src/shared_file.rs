@@ -84,7 +84,7 @@ impl SharedFile {
     #[cfg(unix)]
     pub fn read_private(&self) -> Result<Option<Zeroizing<Vec<u8>>>, FileError> {
         let Some(opened) = self.open_to_read()? else { return Ok(None) };
-        opened.private()?.read(self.max_bytes).map(|found| Some(found.into_content()))
+        opened.private()?.read(self.max_bytes).map(|found| Some(found.into_content().into()))
     }
 
     /// Keeps others from writing, for whom it waits for `patience`. Makes the lock file if it is not

@@ -25,14 +25,15 @@ impl Folder {
         }
     }
 
-    pub(crate) fn make_folder(&self, name: &OsStr) -> Result<Self, FileError> {
-        let path = self.path_of(name);
-        match fs::create_dir(&path) {
-            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
-                Err(FileError::Io { what: "make the folder", path, source })
-            }
-            _ => Ok(Self { path }),
+    pub(crate) fn make_folder(&self, name: &OsStr) -> io::Result<bool> {
+        match fs::create_dir(self.path_of(name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            made => made.map(|()| true),
         }
+    }
+
+    pub(crate) fn open_folder(&self, name: &OsStr) -> Result<Self, FileError> {
+        Self::open(&self.path_of(name))
     }
 
     pub(crate) fn path_of(&self, name: &OsStr) -> PathBuf {

@@ -30,14 +30,52 @@ fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>
         let path = (*next).to_owned();
         return Err(FileError::NotADirectory(path));
     };
-    let made = parent.make_folder(name)?;
     let failed = |what, source| FileError::Io { what, path: (*next).to_owned(), source };
-    owner::give_folder(parent, &made)
-        .map_err(|error| failed("give an owner to the folder", error))
-        .and_then(|()| parent.sync().map_err(|error| failed("make durable the folder", error)))
-        .and_then(|()| make_all(&made, missing))
-        .inspect_err(|_| {
-            // The first error is the one to tell. A folder that stayed would pass for durable the next time.
-            let _ = parent.remove_folder(name);
+    let made = parent.make_folder(name).map_err(|error| failed("make the folder", error))?;
+    parent
+        .open_folder(name)
+        .and_then(|folder| {
+            if made {
+                owner::give_folder(parent, &folder)
+                    .map_err(|error| failed("give an owner to the folder", error))?;
+            }
+            parent.sync().map_err(|error| failed("make durable the folder", error))?;
+            make_all(&folder, missing)
         })
+        .inspect_err(|_| {
+            if made {
+                // The first error is the one to tell. A folder that stayed would pass for durable the next time.
+                let _ = parent.remove_folder(name);
+            }
+        })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, chown};
+
+    use super::*;
+
+    /// The owner of the outer folder can have one of another user's stand where a new one is made.
+    #[test]
+    #[allow(clippy::print_stderr)] // A tester who is not root should know.
+    fn only_a_new_and_empty_folder_is_given_to_the_owner_of_the_outer_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        if chown(directory.path(), Some(54321), None).is_err() {
+            eprintln!("skipped: only root can give files to others");
+            return;
+        }
+        let outer = Folder::open(directory.path()).unwrap();
+        for name in ["there", "filled"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        make_all(&outer, [at("there").as_path(), at("there/new").as_path()].iter()).unwrap();
+        fs::write(at("filled/secret"), "").unwrap();
+        owner::give_folder(&outer, &outer.open_folder("filled".as_ref()).unwrap()).unwrap();
+        make_folder(&at("new")).unwrap();
+        let owner = |name: &str| fs::metadata(at(name)).unwrap().uid();
+        assert_eq!(["there", "there/new", "filled", "new"].map(owner), [0, 0, 0, 54321]);
+    }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::Use;
@@ -50,17 +50,31 @@ impl Folder {
         Ok(Self { handle: handle.into(), path })
     }
 
-    /// Makes the folder `name`, for its owner only, and opens it.
-    pub(crate) fn make_folder(&self, name: &OsStr) -> Result<Self, FileError> {
-        let path = self.path_of(name);
+    /// Makes the folder `name`, for its owner only; false if it is there.
+    pub(crate) fn make_folder(&self, name: &OsStr) -> io::Result<bool> {
         match mkdirat(&self.handle, name, Mode::from_raw_mode(0o700)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(FileError::Io { what: "make the folder", path, source: error.into() }),
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(error) => Err(error.into()),
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    }
+
+    /// Opens the folder `name`, which is no link.
+    pub(crate) fn open_folder(&self, name: &OsStr) -> Result<Self, FileError> {
+        let path = self.path_of(name);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle =
             openat(&self.handle, name, flags, Mode::empty()).map_err(|error| refused(&path, error))?;
         Ok(Self { handle: handle.into(), path })
+    }
+
+    pub(crate) fn is_empty(&self) -> io::Result<bool> {
+        for entry in Dir::read_from(&self.handle)? {
+            if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub(crate) fn path_of(&self, name: &OsStr) -> PathBuf {

@@ -1,5 +1,6 @@
 //! The three protected hooks on a file.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 
 const FILE: &str = "the store file";
+const CHANGE: &str = "the change of the store file";
 
 /// A store file: one Fernet token of one TOML document.
 #[derive(Debug)]
@@ -68,6 +70,11 @@ impl StoreFile {
         self.cycle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn folder(&self) -> &Path {
+        // The path is absolute, and names a file.
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
     /// The file, looked for through symbolic links; `None` if its folder is not there.
     fn find(&self) -> Result<Option<SharedFile>, FileError> {
         match SharedFile::resolve(&self.path, Rights::Private, MAX_FILE_BYTES) {
@@ -78,9 +85,7 @@ impl StoreFile {
 
     fn write_first(&self, token: &[u8]) -> Result<(), StoreError> {
         let writing = failed("write the store file");
-        // Absolute, and it names a file.
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        keyway_files::make_folder(folder).map_err(failed("make the folder of the store file"))?;
+        keyway_files::make_folder(self.folder()).map_err(failed("make the folder of the store file"))?;
         let file = SharedFile::resolve(&self.path, Rights::Private, MAX_FILE_BYTES).map_err(&writing)?;
         let lock = file.lock(self.patience).map_err(failed("lock the store file"))?;
         if file.read().map_err(&writing)?.is_some() {
@@ -197,7 +202,13 @@ impl DocumentHooks for StoreFile {
                 operation: "remove",
                 violation: "it did not follow a read to update".to_owned(),
             }),
-            Cycle::New => Ok(()),
+            // Perhaps a call before removed the file and could not make that durable.
+            Cycle::New => match keyway_files::sync_folder(self.folder()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(StoreError::Indeterminate { what: CHANGE, source: error.into() })
+                }
+                _ => Ok(()),
+            },
             Cycle::Locked { file, lock, .. } => file.remove(lock).map_err(failed("remove the store file")),
         }
     }
@@ -210,9 +221,7 @@ impl DocumentHooks for StoreFile {
 /// What the failure of an attempt to do `what` means for a store.
 fn failed(what: &'static str) -> impl Fn(FileError) -> StoreError {
     move |error| match error {
-        FileError::Indeterminate { .. } => {
-            StoreError::Indeterminate { what: "the change of the store file", source: error.into() }
-        }
+        FileError::Indeterminate { .. } => StoreError::Indeterminate { what: CHANGE, source: error.into() },
         FileError::Busy(_) => StoreError::Unavailable {
             what: "the store file, which others keep locked,",
             retry_after: Some(Duration::from_secs(1)),

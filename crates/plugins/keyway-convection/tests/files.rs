@@ -100,6 +100,26 @@ fn damage_of_each_kind_is_told_apart_and_left_as_it_is() {
     assert_eq!(get(&*store, "a").unwrap(), "needle", "the handle is none the worse");
 }
 
+/// A file of three gibibytes, none of which is on the disk.
+#[test]
+fn a_file_of_any_length_is_refused_before_it_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    let file = root.path().join("secrets/s");
+    fs::File::create(&file).unwrap().set_len(3 << 30).unwrap();
+    for outcome in [
+        names(&*store).map(|_| ()),
+        create(&*store, "b", "1"),
+        block_on(store.initialize()),
+        block_on(store.marked_for_delete()),
+    ] {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, StoreError::TooLarge { bytes: 0xc000_0000, .. }), "{error:?}");
+    }
+}
+
 #[test]
 fn another_version_or_plugin_is_refused_and_its_file_left_as_it_is() {
     let root = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
+use keyway_core::PluginError as _;
 use keyway_seal::KeyRing;
 use keyway_secrets::StoreError;
 use support::*;
@@ -208,6 +209,39 @@ fn a_link_stays_a_link_and_other_things_are_no_files() {
     fs::create_dir(&folder).unwrap();
     assert!(matches!(names(&*at_path(&folder)), Err(StoreError::System { .. })));
     assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::System { .. })));
+}
+
+/// The account that owns the folder can lay a link where the lock is looked for, to have a host with more
+/// rights make or lock a file somewhere else.
+#[test]
+#[cfg(unix)]
+fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    let lock = root.path().join("secrets/.s.keyway-lock");
+    let victim = root.path().join("victim");
+    for victim_is_there in [false, true] {
+        if victim_is_there {
+            fs::write(&victim, "").unwrap();
+        }
+        fs::remove_file(&lock).unwrap();
+        std::os::unix::fs::symlink(&victim, &lock).unwrap();
+        // Held by somebody else, it would stop every writer.
+        let held = victim_is_there.then(|| {
+            let victim = fs::File::open(&victim).unwrap();
+            victim.lock().unwrap();
+            victim
+        });
+        let error = create(&*store, "a", "1").unwrap_err();
+        assert!(matches!(error, StoreError::System { .. }), "{error:?}");
+        assert!(error.detail().contains("symbolic link"), "{}", error.detail());
+        assert_eq!(victim.exists(), victim_is_there);
+        drop(held);
+    }
+    fs::remove_file(&lock).unwrap();
+    create(&*store, "a", "1").unwrap();
 }
 
 /// Root, who may write everybody's files, does not take a store away from the service that it belongs to.

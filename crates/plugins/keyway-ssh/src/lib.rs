@@ -55,10 +55,10 @@
 //! | `trusted_issuer` | `ssh-ca` | | the `iss` of the logins that are accepted; needed as soon as `principals` names a claim |
 //! | `valid_minutes` | `ssh-ca` | `60` | how long a certificate is good, at most 366 days |
 //! | `extensions` | `ssh-ca` | `permit-pty` | what it permits |
-//! | `force_command`, `source_address` | `ssh-ca` | none | what it restricts |
+//! | `force_command`, `source_address` | `ssh-ca` | none | what it restricts; each at most 16,384 bytes |
 //! | `state_prefix` | both | `KEYWAY_` | how states begin, by which the service knows its own |
 //! | `key_types` | both | all but DSA | types of keys that users may give |
-//! | `host` | both | none | shown to users: where to log in |
+//! | `host` | both | none | shown to users: where to log in; as `login_name`, at most 256 bytes |
 //!
 //! Change `state_prefix` only when nothing of the service is left to be revoked: what begins otherwise is
 //! refused, because it belongs to somebody else.
@@ -66,7 +66,8 @@
 //! # What is promised
 //!
 //! * A file changes as a whole or not at all, also when the power fails. Its mode and owner stay; a new one
-//!   belongs to whom its directory belongs to. Access lists and labels of the system are not carried over.
+//!   belongs to whom its directory belongs to, and so does its lock. A host that is not in the file's group cannot keep
+//!   that: it takes the group's rights away. Access lists and labels of the system are not carried over.
 //! * What others wrote stays byte for byte; a last line without its end gets one.
 //! * Calls of these issuers, in any process, wait for each other by a lock beside the file, named
 //!   `.authorized_keys.keyway-lock`, for example. It stays there. A change by a program that knows no lock is noticed, but for the
@@ -76,6 +77,8 @@
 //! * Of what a user sends, type and key are used. Options, comments and further lines are not.
 //! * The same intent has one credential. Asked again, `ssh-authorized-keys` replaces the line of the intent, so that of two
 //!   key pairs the last one counts; `ssh-ca` signs again under the same key id.
+//! * The key of the authority is used only if its file belongs to the user of the process or to root, and nobody
+//!   else may read it.
 //! * Revoking twice succeeds. What fails promises, where it can, that nothing happened.
 //!
 //! # How certificates are revoked

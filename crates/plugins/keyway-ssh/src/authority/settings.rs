@@ -23,6 +23,10 @@ const HOST: &str = "host";
 /// How long a certificate may be good.
 pub(super) const LONGEST_MINUTES: u64 = 366 * 24 * 60;
 
+/// How long a restriction may be, in bytes. Two of them in a certificate fit into an answer under WaTTS, which has
+/// at most 65,500.
+const LONGEST_OPTION: usize = 16 * 1024;
+
 /// What `sshd` knows; whatever else it would ignore in silence.
 const KNOWN_EXTENSIONS: &[&str] = &[
     "no-touch-required",
@@ -97,7 +101,7 @@ impl<'a> Settings<'a> {
         let options = [("force-command", FORCE_COMMAND), ("source-address", SOURCE_ADDRESS)];
         let mut critical_options = Vec::new();
         for (name, setting) in options {
-            let value = setting::line(configuration, setting)?;
+            let value = setting::line(configuration, setting, LONGEST_OPTION)?;
             if setting == SOURCE_ADDRESS && !value.split(',').all(is_network) && !value.is_empty() {
                 return Err(setting::invalid(
                     setting,
@@ -116,7 +120,7 @@ impl<'a> Settings<'a> {
             extensions: extensions(setting::text(configuration, EXTENSIONS))?,
             critical_options,
             key_types: KeyTypes::read(configuration)?,
-            host: setting::line(configuration, HOST)?,
+            host: setting::shown(configuration, HOST)?,
         })
     }
 

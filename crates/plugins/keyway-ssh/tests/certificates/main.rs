@@ -8,6 +8,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
 use authority::{Authority, KEY, NOW};
+use keyway_core::PluginError as _;
 use keyway_issuers::{IntentId, Issued, IssuerError, State, UserInfo};
 use keyway_ssh::CertificateAuthorityKey;
 use ssh_key::certificate::CertType;
@@ -98,6 +99,21 @@ fn a_key_that_others_can_read_signs_nothing() {
     assert!(authority.issued_nothing());
 }
 
+/// Only root can give a file away, so only root sees this.
+#[test]
+#[allow(clippy::print_stderr)] // A tester who is not root should know.
+fn a_key_of_another_user_signs_nothing() {
+    let authority = Authority::new();
+    if std::os::unix::fs::chown(authority.file("ca"), Some(54321), None).is_err() {
+        eprintln!("skipped: only root can give files to others");
+        return;
+    }
+    let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
+    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.detail().contains("belongs to the user 54321"), "{}", error.detail());
+    assert!(authority.issued_nothing());
+}
+
 #[test]
 fn revoking_is_kept_once_and_what_was_revoked_is_not_signed_again() {
     let authority = Authority::new();
@@ -162,4 +178,24 @@ fn what_is_configured_wrong_is_said_without_its_value() {
         );
     }
     assert!(authority.issued_nothing());
+}
+
+#[test]
+fn restrictions_may_be_long() {
+    let authority = Authority::new();
+    let command = format!("/usr/bin/env {}", "A=b ".repeat(4090)).trim_end().to_owned();
+    let networks: Vec<_> =
+        (0..1200).map(|number| format!("10.{}.{}.0/24", number / 256, number % 256)).collect();
+    let networks = networks.join(",");
+    let settings = [("force_command", command.as_str()), ("source_address", &networks)];
+    let issued = authority.ask(authority.context(&settings), Some(KEY)).unwrap();
+    let certificate = certificate(&issued);
+    authority.check(&certificate);
+    let option = |name: &str| certificate.critical_options().get(name).cloned();
+    assert_eq!(option("force-command"), Some(command));
+    assert_eq!(option("source-address"), Some(networks));
+    assert!(part(&issued, "certificate").len() < 50_000);
+    let long = "x".repeat(16_385);
+    let error = authority.ask(authority.context(&[("force_command", &long)]), Some(KEY)).unwrap_err();
+    assert!(error.to_string().contains("at most 16384 bytes"), "{error}");
 }

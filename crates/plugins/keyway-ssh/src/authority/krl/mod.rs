@@ -108,7 +108,8 @@ impl RevocationList {
 
     /// Writes the list.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
+        let mut bytes = Vec::with_capacity(self.room());
+        bytes.extend(MAGIC);
         bytes.extend(FORMAT_VERSION.to_be_bytes());
         for number in [self.version, self.generated, self.flags] {
             bytes.extend(number.to_be_bytes());
@@ -119,7 +120,8 @@ impl RevocationList {
             match section {
                 Section::Certificates(certificates) => {
                     bytes.push(CERTIFICATES);
-                    string(&mut bytes, &certificates.encode());
+                    bytes.extend(length_of(certificates.room()));
+                    certificates.encode(&mut bytes);
                 }
                 Section::Other { kind, data } => {
                     bytes.push(*kind);
@@ -133,6 +135,15 @@ impl RevocationList {
     /// The number of the list, which grows with each change.
     pub(super) const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// How many bytes the list takes: a long one is not copied while it grows.
+    fn room(&self) -> usize {
+        let sections = self.sections.iter().map(|section| match section {
+            Section::Certificates(certificates) => 5 + certificates.room(),
+            Section::Other { data, .. } => 5 + data.len(),
+        });
+        44 + self.reserved.len() + self.comment.len() + sections.sum::<usize>()
     }
 
     /// Whether the list revokes the certificates of any authority with this key id.
@@ -202,15 +213,19 @@ impl Certificates {
         Ok(Self { authority, reserved, sections })
     }
 
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        string(&mut bytes, &self.authority);
-        string(&mut bytes, &self.reserved);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        string(bytes, &self.authority);
+        string(bytes, &self.reserved);
         for (kind, data) in &self.sections {
             bytes.push(*kind);
-            string(&mut bytes, data);
+            string(bytes, data);
         }
-        bytes
+    }
+
+    /// How many bytes this takes.
+    fn room(&self) -> usize {
+        let sections = self.sections.iter().map(|(_, data)| 5 + data.len());
+        8 + self.authority.len() + self.reserved.len() + sections.sum::<usize>()
     }
 
     /// Whether this holds key ids for any authority and nothing else. An extension may
@@ -262,9 +277,12 @@ fn is_blank(bytes: &[u8]) -> bool {
 }
 
 fn string(bytes: &mut Vec<u8>, content: &[u8]) {
-    let length = u32::try_from(content.len()).expect("a list is a file of at most 16 MiB");
-    bytes.extend(length.to_be_bytes());
+    bytes.extend(length_of(content.len()));
     bytes.extend_from_slice(content);
+}
+
+fn length_of(content: usize) -> [u8; 4] {
+    u32::try_from(content).expect("a list is a file of at most 16 MiB").to_be_bytes()
 }
 
 struct Reader<'a>(&'a [u8]);

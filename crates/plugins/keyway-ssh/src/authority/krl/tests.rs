@@ -51,7 +51,8 @@ proptest! {
     fn what_was_written_is_read(list in lists()) {
         let bytes = list.encode();
         let read = RevocationList::decode(&bytes).unwrap();
-        prop_assert_eq!(read.encode(), bytes);
+        prop_assert_eq!(read.encode(), bytes.as_slice());
+        prop_assert_eq!(list.room(), bytes.len());
         prop_assert_eq!(read, list);
     }
 
