@@ -80,6 +80,8 @@
 //! * The key of the authority is used only if its file belongs to the user of the process or to root, and nobody
 //!   else may read it.
 //! * Revoking twice succeeds. What fails promises, where it can, that nothing happened.
+//! * A missing `authorized_keys` file has no lines: requests make it, and what was in it counts as revoked, since nobody gets in
+//!   by it. Whoever puts an old copy of it back lets in those whose lines were taken away since.
 //!
 //! # How certificates are revoked
 //!
