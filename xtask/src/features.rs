@@ -20,12 +20,19 @@ const CHOICES: [Choice; 9] = [
     Choice {
         package: "keyway",
         features: "client",
-        brings: &["keyway-client", "keyway-core", "keyway-seal", "keyway-secrets"],
+        brings: &["keyway-client", "keyway-core", "keyway-files", "keyway-seal", "keyway-secrets"],
     },
     Choice {
         package: "keyway",
         features: "secrets",
-        brings: &["keyway-core", "keyway-host[secrets]", "keyway-seal", "keyway-secrets", "keyway-storage"],
+        brings: &[
+            "keyway-core",
+            "keyway-files",
+            "keyway-host[secrets]",
+            "keyway-seal",
+            "keyway-secrets",
+            "keyway-storage",
+        ],
     },
     Choice { package: "keyway", features: "sqlite", brings: &["keyway-core", "keyway-storage[sqlite]"] },
     Choice {
@@ -33,6 +40,7 @@ const CHOICES: [Choice; 9] = [
         features: "issuers,sqlite",
         brings: &[
             "keyway-core",
+            "keyway-files",
             "keyway-host[issuers]",
             "keyway-issuers",
             "keyway-seal",
@@ -42,7 +50,7 @@ const CHOICES: [Choice; 9] = [
     Choice {
         package: "keyway-generic",
         features: "",
-        brings: &["keyway-core", "keyway-seal", "keyway-secrets", "keyway-storage"],
+        brings: &["keyway-core", "keyway-files", "keyway-seal", "keyway-secrets", "keyway-storage"],
     },
     // The records of `keyway-generic`, and not the plugin.
     Choice {
@@ -50,6 +58,7 @@ const CHOICES: [Choice; 9] = [
         features: "",
         brings: &[
             "keyway-core",
+            "keyway-files",
             "keyway-generic",
             "keyway-passwords",
             "keyway-seal",
@@ -64,6 +73,7 @@ const CHOICES: [Choice; 9] = [
         brings: &[
             "keyway-client",
             "keyway-core",
+            "keyway-files",
             "keyway-issuers",
             "keyway-passwords",
             "keyway-seal",

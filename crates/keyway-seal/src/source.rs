@@ -2,14 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{ErrorKind, PluginError};
-use zeroize::Zeroizing;
+use keyway_files::FileError;
 
 use crate::{KeyError, KeyRing};
 
@@ -40,7 +39,7 @@ impl KeySource for KeyRing {
 /// A file with one key in a line, as [`KeyRing::parse_lines`] reads it.
 ///
 /// The file is read anew each time. On Unix it is refused when anybody but its owner may read
-/// or write it.
+/// or write it, and when its owner is neither the user of this process nor root.
 #[derive(Clone, Debug)]
 pub struct FileKeySource {
     path: PathBuf,
@@ -65,53 +64,12 @@ impl FileKeySource {
     /// # Errors
     /// [`KeySourceError`] says what is wrong with the file and what to do.
     pub fn read(&self) -> Result<KeyRing, KeySourceError> {
-        let unreadable = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => KeySourceError::Missing { path: self.path.clone() },
-            _ => KeySourceError::Unreadable { path: self.path.clone(), error },
-        };
-        // Asked before opening, because opening a named pipe would wait for its other end.
-        if !std::fs::metadata(&self.path).map_err(unreadable)?.is_file() {
-            return Err(KeySourceError::NotAFile { path: self.path.clone() });
-        }
-        let file = File::open(&self.path).map_err(unreadable)?;
-        self.check_mode(&file.metadata().map_err(unreadable)?)?;
-
-        // With all its room from the start, since a buffer that grows leaves its old self
-        // behind.
-        let mut bytes = Zeroizing::new(vec![0; Self::MAX_BYTES + 1]);
-        let mut len = 0;
-        let mut file = file;
-        while len < bytes.len() {
-            match file.read(&mut bytes[len..]) {
-                Ok(0) => break,
-                Ok(read) => len += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(unreadable(error)),
-            }
-        }
-        if len > Self::MAX_BYTES {
-            return Err(KeySourceError::TooLarge { path: self.path.clone(), limit: Self::MAX_BYTES });
-        }
-        let text = std::str::from_utf8(&bytes[..len])
+        let bytes = keyway_files::read_private(&self.path, Self::MAX_BYTES)
+            .map_err(KeySourceError::from_file)?
+            .ok_or_else(|| KeySourceError::Missing { path: self.path.clone() })?;
+        let text = std::str::from_utf8(&bytes)
             .map_err(|error| KeySourceError::NotText { path: self.path.clone(), at: error.valid_up_to() })?;
         KeyRing::parse_lines(text).map_err(|error| KeySourceError::Keys { path: self.path.clone(), error })
-    }
-
-    #[cfg(unix)]
-    fn check_mode(&self, metadata: &std::fs::Metadata) -> Result<(), KeySourceError> {
-        use std::os::unix::fs::PermissionsExt;
-
-        let mode = metadata.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeySourceError::Exposed { path: self.path.clone(), mode });
-        }
-        Ok(())
-    }
-
-    #[cfg(not(unix))]
-    fn check_mode(&self, _: &std::fs::Metadata) -> Result<(), KeySourceError> {
-        let _ = self;
-        Ok(())
     }
 }
 
@@ -197,6 +155,14 @@ pub enum KeySourceError {
         /// Its permissions.
         mode: u32,
     },
+    /// The key file belongs to another user, who may read and change it at any time.
+    #[error("the key file `{0}` belongs to the user {owner}, and neither to the user of this process nor to root: run `chown` on it, and change the keys if that user should not know them", path.display())]
+    ForeignOwner {
+        /// The file.
+        path: PathBuf,
+        /// The user that it belongs to, by number.
+        owner: u32,
+    },
     /// The key file is larger than any key file.
     #[error("the key file `{}` has more than {limit} bytes: is it the right file?", path.display())]
     TooLarge {
@@ -249,13 +215,24 @@ impl KeySourceError {
     ) -> Self {
         Self::Unavailable { retry_after: retry_after.into(), error: error.into() }
     }
+
+    fn from_file(error: FileError) -> Self {
+        match error {
+            FileError::NotAFile(path) => Self::NotAFile { path },
+            FileError::Exposed { path, mode } => Self::Exposed { path, mode },
+            FileError::ForeignOwner { path, owner } => Self::ForeignOwner { path, owner },
+            FileError::TooLong { path, limit, .. } => Self::TooLarge { path, limit },
+            FileError::Io { path, source, .. } => Self::Unreadable { path, error: source },
+            other => Self::failed(other),
+        }
+    }
 }
 
 impl PluginError for KeySourceError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Missing { .. } => ErrorKind::NotFound,
-            Self::Exposed { .. } => ErrorKind::Denied,
+            Self::Exposed { .. } | Self::ForeignOwner { .. } => ErrorKind::Denied,
             Self::Unreadable { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
                 ErrorKind::Denied
             }
@@ -331,6 +308,23 @@ mod tests {
             let message = error.to_string();
             assert!(message.contains("chmod 600") && message.contains("/keys"), "{message}");
         }
+    }
+
+    /// Only root can give a file away, so only root sees this.
+    #[cfg(unix)]
+    #[test]
+    #[allow(clippy::print_stderr)] // A tester who is not root should know.
+    fn a_file_of_another_user_is_refused() {
+        let (_directory, source) = key_file(text(&Key::generate().unwrap()), 0o600);
+        if std::os::unix::fs::chown(source.path(), Some(54321), None).is_err() {
+            eprintln!("skipped: only root can give files to others");
+            return;
+        }
+        let error = source.read().unwrap_err();
+        assert!(matches!(error, KeySourceError::ForeignOwner { owner: 54321, .. }), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        let message = error.to_string();
+        assert!(message.contains("54321") && message.contains("chown"), "{message}");
     }
 
     #[test]

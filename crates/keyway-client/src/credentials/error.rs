@@ -31,6 +31,14 @@ pub enum CredentialsError {
         /// Its permissions.
         mode: u32,
     },
+    /// The file of credentials belongs to another user, who may read and change it at any time.
+    #[error("{path} belongs to the user {owner}, and neither to the user of this process nor to root: run `chown` on it", path = path.display())]
+    ForeignOwner {
+        /// The file.
+        path: PathBuf,
+        /// The user that it belongs to, by number.
+        owner: u32,
+    },
     /// A line of the file of credentials is not as it should be.
     #[error("{path}, line {line}: {reason}", path = path.display())]
     Syntax {

@@ -1,9 +1,9 @@
 //! Where each field of the credentials comes from.
 
 use std::fmt;
-use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use keyway_files::FileError;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
@@ -113,7 +113,8 @@ impl<'a> CredentialsSource<'a> {
     ///
     /// # Errors
     /// [`Missing`](CredentialsError::Missing) for a key that is nowhere; for the file
-    /// [`ReadableByOthers`](CredentialsError::ReadableByOthers) (on Unix),
+    /// [`ReadableByOthers`](CredentialsError::ReadableByOthers) and
+    /// [`ForeignOwner`](CredentialsError::ForeignOwner) (on Unix),
     /// [`Syntax`](CredentialsError::Syntax) and
     /// [`Unreadable`](CredentialsError::Unreadable).
     pub fn resolve(self) -> Result<Credentials, CredentialsError> {
@@ -152,12 +153,14 @@ impl<'a> CredentialsSource<'a> {
                 None => return Ok(None),
             },
         };
-        match read_private(&path)? {
-            Some(text) => ini::parse(&text)
-                .map(Some)
-                .map_err(|ini::Fault { line, reason }| CredentialsError::Syntax { path, line, reason }),
-            None => Ok(None),
-        }
+        let Some(content) = read_private(&path)? else { return Ok(None) };
+        // The error says where, and does not repeat the text.
+        let text = std::str::from_utf8(&content).map_err(|error| unreadable(&path, error))?;
+        ini::parse(text).map(Some).map_err(|ini::Fault { line, reason }| CredentialsError::Syntax {
+            path,
+            line,
+            reason,
+        })
     }
 }
 
@@ -179,40 +182,20 @@ fn without_slash(base: &str) -> &str {
 }
 
 /// Reads a file that only its owner may read; `None` when there is none.
-fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsError> {
+fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialsError> {
     /// Credentials are a few lines. What is larger is something else.
-    const LARGEST: u64 = 64 * 1024;
-    let unreadable = |source| CredentialsError::Unreadable { path: path.to_owned(), source };
-    let other = |reason: String| unreadable(std::io::Error::new(ErrorKind::InvalidInput, reason));
-    // Asked before opening, because opening a named pipe would wait for its other end.
-    let opened = std::fs::metadata(path)
-        .and_then(|metadata| if metadata.is_file() { std::fs::File::open(path).map(Some) } else { Ok(None) });
-    let file = match opened {
-        Ok(Some(file)) => file,
-        Ok(None) => return Err(other("it is not a regular file".to_owned())),
-        // A part of the path that is no folder, as in `HOME=/dev/null`, leaves no place for a file.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(unreadable(error)),
-    };
-    // Of the open file, so that nobody exchanges it in between.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(CredentialsError::ReadableByOthers { path: path.to_owned(), mode });
-        }
-    }
-    // One buffer of the full size: growing it would leave copies behind.
-    let length = file.metadata().map_err(unreadable)?.len().min(LARGEST);
-    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(length).unwrap_or_default() + 2));
-    let read = file.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if read as u64 > LARGEST {
-        return Err(other(format!("it has more than {LARGEST} bytes: is it the right file?")));
-    }
-    Ok(Some(text))
+    const LARGEST: usize = 64 * 1024;
+    keyway_files::read_private(path, LARGEST).map_err(|error| match error {
+        FileError::Exposed { path, mode } => CredentialsError::ReadableByOthers { path, mode },
+        FileError::ForeignOwner { path, owner } => CredentialsError::ForeignOwner { path, owner },
+        FileError::Io { path, source, .. } => CredentialsError::Unreadable { path, source },
+        other => unreadable(path, other),
+    })
+}
+
+fn unreadable(path: &Path, reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CredentialsError {
+    let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, reason);
+    CredentialsError::Unreadable { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -362,6 +345,21 @@ mod tests {
             std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
             assert!(resolved(CredentialsSource::new().file(file.path())).is_ok());
         }
+    }
+
+    /// Only root can give a file away, so only root sees this.
+    #[test]
+    #[cfg(unix)]
+    #[allow(clippy::print_stderr)] // A tester who is not root should know.
+    fn a_file_of_another_user_is_refused() {
+        let file = file("access_key_id=a\nsecret_access_key=s\n");
+        if std::os::unix::fs::chown(file.path(), Some(54321), None).is_err() {
+            eprintln!("skipped: only root can give files to others");
+            return;
+        }
+        let error = resolved(CredentialsSource::new().file(file.path())).unwrap_err();
+        assert!(matches!(error, CredentialsError::ForeignOwner { owner: 54321, .. }), "{error:?}");
+        assert!(error.to_string().contains("chown"), "{error}");
     }
 
     #[test]

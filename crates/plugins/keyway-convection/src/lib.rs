@@ -107,13 +107,13 @@
 //!   passwords until they are changed.
 //! * `configure` writes (decision C10). For a PassDB file it takes the three alphabets that
 //!   Convection lets a file name; a single value can be made of any of [`keyway_passwords`]'.
+//! * A store file has at most 64 MiB. A longer one is refused before it is read.
 //! * Nesting deeper than [`format::MAX_DEPTH`] and integers longer than
 //!   [`format::MAX_INTEGER_DIGITS`] digits are refused.
 //!
 //! It needs a file system with locks and atomic renames, and blocks while it works; it
 //! declares so (decision R1).
 
-mod file;
 mod flavour;
 pub mod format;
 mod passdb;

@@ -1,24 +1,27 @@
 //! The three protected hooks on a file.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{PluginMetadata, Structured, Table};
+use keyway_files::{FileError, Found, Lock, Rights, SharedFile};
 use keyway_seal::{Choice, KeyRing};
 use keyway_secrets::{Access, Document, DocumentHooks, Recipe, StoreError};
 
-use crate::file::{self, FileLock, Paths};
 use crate::flavour::Flavour;
 use crate::format;
 
 /// How long a writer waits for the writers of other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The longest store file that is read, and so that is written.
+pub(crate) const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
+
 const FILE: &str = "the store file";
+const CHANGE: &str = "the change of the store file";
 
 /// A store file: one Fernet token of one TOML document.
 #[derive(Debug)]
@@ -38,9 +41,9 @@ enum Cycle {
     /// Nothing that a write may follow.
     Looking,
     /// Read to be changed, and there was no file.
-    New(Paths),
+    New,
     /// Read to be changed, under the lock.
-    Locked { paths: Paths, lock: FileLock, read: Option<Stamp> },
+    Locked { file: SharedFile, lock: Lock, found: Option<Found> },
 }
 
 impl StoreFile {
@@ -67,14 +70,33 @@ impl StoreFile {
         self.cycle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self, paths: &Paths) -> Result<FileLock, StoreError> {
-        FileLock::acquire(&paths.lock, &paths.file, self.patience)
-            .map_err(|error| StoreError::system("lock the store file", error))?
-            .ok_or(StoreError::Unavailable {
-                what: "the store file, which others keep locked,",
-                retry_after: Some(Duration::from_secs(1)),
-                source: None,
-            })
+    fn folder(&self) -> &Path {
+        // The path is absolute, and names a file.
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The file, looked for through symbolic links; `None` if its folder is not there.
+    fn find(&self) -> Result<Option<SharedFile>, FileError> {
+        match SharedFile::resolve(&self.path, Rights::Private, MAX_FILE_BYTES) {
+            Err(FileError::NoDirectory(_)) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    fn write_first(&self, token: &[u8]) -> Result<(), StoreError> {
+        let writing = failed("write the store file");
+        keyway_files::make_folder(self.folder()).map_err(failed("make the folder of the store file"))?;
+        let file = SharedFile::resolve(&self.path, Rights::Private, MAX_FILE_BYTES).map_err(&writing)?;
+        let lock = file.lock(self.patience).map_err(failed("lock the store file"))?;
+        if file.read().map_err(&writing)?.is_some() {
+            return Err(StoreError::AlreadyInitialized);
+        }
+        file.replace(&lock, None, token).map_err(|error| {
+            if error.leaves_no_effect() {
+                let _ = lock.discard();
+            }
+            writing(error)
+        })
     }
 
     /// Opens the content of a file. White space around the token is no part of it: an editor leaves a line
@@ -141,21 +163,23 @@ impl DocumentHooks for StoreFile {
     }
 
     async fn read(&self, keys: &KeyRing, access: Access) -> Result<Option<Document>, StoreError> {
-        let reading = |error| StoreError::system("read the store file", error);
+        let reading = failed("read the store file");
         let token = match access {
-            Access::Read => file::read(&self.path).map_err(reading)?,
+            Access::Read => keyway_files::read(&self.path, MAX_FILE_BYTES).map_err(reading)?,
             Access::Update => {
-                let paths = Paths::of(&self.path).map_err(reading)?;
-                if file::read(&paths.file).map_err(reading)?.is_none() {
-                    // Nothing is touched: a lock file would already be something.
-                    *self.cycle() = Cycle::New(paths);
-                    return Ok(None);
-                }
-                let lock = self.lock(&paths)?;
-                let read = Stamp::of(&paths.file).map_err(reading)?;
-                let token = file::read(&paths.file).map_err(reading)?;
-                *self.cycle() = Cycle::Locked { paths, lock, read };
-                token
+                let file = match self.find().map_err(&reading)? {
+                    Some(file) if file.read().map_err(&reading)?.is_some() => file,
+                    _ => {
+                        // Nothing is touched: a lock file would already be something.
+                        *self.cycle() = Cycle::New;
+                        return Ok(None);
+                    }
+                };
+                let lock = file.lock(self.patience).map_err(failed("lock the store file"))?;
+                let found = file.read().map_err(&reading)?;
+                let document = found.as_ref().map(|found| self.open(found.content(), keys)).transpose();
+                *self.cycle() = Cycle::Locked { file, lock, found };
+                return document;
             }
         };
         token.map(|token| self.open(&token, keys)).transpose()
@@ -163,44 +187,32 @@ impl DocumentHooks for StoreFile {
 
     async fn write(&self, document: &Document, keys: &KeyRing) -> Result<(), StoreError> {
         let token = self.seal(document, keys)?;
-        let writing = |error| StoreError::system("write the store file", error);
         match &*self.cycle() {
             Cycle::Looking => Err(StoreError::ContractViolation {
                 operation: "write",
                 violation: "it did not follow a read to update".to_owned(),
             }),
-            Cycle::New(paths) => {
-                file::make_directory(&paths.directory)
-                    .map_err(|error| StoreError::system("make the folder of the store file", error))?;
-                let lock = self.lock(paths)?;
-                if file::read(&paths.file).map_err(writing)?.is_some() {
-                    return Err(StoreError::AlreadyInitialized);
-                }
-                file::replace(paths, token.as_bytes()).map_err(|error| {
-                    let _ = lock.discard();
-                    writing(error)
-                })
-            }
-            Cycle::Locked { paths, read, .. } => {
-                if Stamp::of(&paths.file).map_err(writing)? != *read {
-                    return Err(StoreError::Conflict { attempts: 1 });
-                }
-                file::replace(paths, token.as_bytes()).map_err(writing)
+            Cycle::New => self.write_first(token.as_bytes()),
+            Cycle::Locked { file, lock, found } => {
+                file.replace(lock, found.as_ref(), token.as_bytes()).map_err(failed("write the store file"))
             }
         }
     }
 
     async fn remove(&self) -> Result<(), StoreError> {
-        let removing = |error| StoreError::system("remove the store file", error);
         match std::mem::replace(&mut *self.cycle(), Cycle::Looking) {
             Cycle::Looking => Err(StoreError::ContractViolation {
                 operation: "remove",
                 violation: "it did not follow a read to update".to_owned(),
             }),
-            Cycle::New(_) => Ok(()),
-            Cycle::Locked { paths, lock, .. } => {
-                file::remove(&paths).and_then(|()| lock.discard()).map_err(removing)
-            }
+            // Perhaps a call before removed the file and could not make that durable.
+            Cycle::New => match keyway_files::sync_folder(self.folder()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(StoreError::Indeterminate { what: CHANGE, source: error.into() })
+                }
+                _ => Ok(()),
+            },
+            Cycle::Locked { file, lock, .. } => file.remove(lock).map_err(failed("remove the store file")),
         }
     }
 
@@ -217,29 +229,30 @@ fn without_white_space(content: &[u8]) -> &[u8] {
     &content[start..end]
 }
 
-/// What shows that somebody who takes no lock wrote the file: Convection itself.
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    length: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Stamp {
-    fn of(path: &Path) -> io::Result<Option<Self>> {
-        match fs::metadata(path) {
-            Ok(metadata) => Ok(Some(Self { length: metadata.len(), modified: metadata.modified().ok() })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+/// What the failure of an attempt to do `what` means for a store.
+fn failed(what: &'static str) -> impl Fn(FileError) -> StoreError {
+    move |error| match error {
+        FileError::Indeterminate { .. } => StoreError::Indeterminate { what: CHANGE, source: error.into() },
+        FileError::Busy(_) => StoreError::Unavailable {
+            what: "the store file, which others keep locked,",
+            retry_after: Some(Duration::from_secs(1)),
+            source: Some(error.into()),
+        },
+        FileError::Changed(_) => StoreError::Conflict { attempts: 1 },
+        FileError::TooLong { bytes, limit, .. } => {
+            StoreError::TooLarge { what: FILE, bytes: usize::try_from(bytes).unwrap_or(usize::MAX), limit }
         }
+        error => StoreError::system(what, error),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
+    use std::fs::{self, File};
     use std::future::Future;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
+    use std::time::SystemTime;
 
     use keyway_seal::Key;
 
@@ -316,7 +329,7 @@ mod tests {
         let path = folder.path().join("s");
         let (mut file, keys) = initialized(&path);
         file.patience = Duration::from_millis(30);
-        let lock = FileLock::acquire(&folder.path().join(".s.lock"), &path, Duration::ZERO).unwrap().unwrap();
+        let lock = file.find().unwrap().unwrap().lock(Duration::ZERO).unwrap();
         assert!(matches!(now(file.read(&keys, Access::Update)), Err(StoreError::Unavailable { .. })));
         file.close();
         // Looking goes on meanwhile.
@@ -330,8 +343,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         let (file, keys) = initialized(&path);
-        let lock = folder.path().join(".s.lock");
-        let free = || FileLock::acquire(&lock, &path, Duration::ZERO).unwrap().is_some();
+        let other = file.find().unwrap().unwrap();
+        let free = || other.lock(Duration::ZERO).is_ok();
         assert!(free());
         now(file.read(&keys, Access::Update)).unwrap();
         assert!(!free());

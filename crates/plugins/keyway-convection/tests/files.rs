@@ -42,7 +42,7 @@ fn a_new_store_is_one_file_for_its_owner_only() {
     create(&*store, "a", "1").unwrap();
     let again = open(root.path(), &keys);
     assert_eq!(get(&*again, "a").unwrap(), "1");
-    assert_eq!(files_in(&root.path().join("secrets")), [".s.lock", "s"]);
+    assert_eq!(files_in(&root.path().join("secrets")), [".s.keyway-lock", "s"]);
 
     block_on(again.marked_for_delete()).unwrap();
     block_on(again.marked_for_delete()).unwrap();
@@ -119,6 +119,26 @@ fn white_space_around_the_token_is_no_damage() {
         block_on(store.modify(&at("a"), change)).unwrap();
         let written = fs::read(&file).unwrap();
         assert!(!written.iter().any(u8::is_ascii_whitespace), "the next write leaves it out");
+    }
+}
+
+/// A file of three gibibytes, none of which is on the disk.
+#[test]
+fn a_file_of_any_length_is_refused_before_it_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    let file = root.path().join("secrets/s");
+    fs::File::create(&file).unwrap().set_len(3 << 30).unwrap();
+    for outcome in [
+        names(&*store).map(|_| ()),
+        create(&*store, "b", "1"),
+        block_on(store.initialize()),
+        block_on(store.marked_for_delete()),
+    ] {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, StoreError::TooLarge { bytes: 0xc000_0000, .. }), "{error:?}");
     }
 }
 
@@ -287,7 +307,7 @@ fn rotation_needs_the_old_keys_no_more() {
         assert_eq!(get(&*open(root.path(), &new), "a").unwrap(), "1");
     }
     assert!(matches!(get(&*open(root.path(), &old), "a"), Err(StoreError::WrongKey { .. })));
-    assert_eq!(files_in(&root.path().join("secrets")), [".s.lock", "s"]);
+    assert_eq!(files_in(&root.path().join("secrets")), [".s.keyway-lock", "s"]);
 }
 
 #[test]

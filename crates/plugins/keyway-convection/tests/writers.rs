@@ -8,6 +8,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
+use keyway_core::PluginError as _;
 use keyway_seal::KeyRing;
 use keyway_secrets::StoreError;
 use support::*;
@@ -98,7 +99,7 @@ fn deleting_and_making_again_goes_well_with_others_who_write() {
         }
     });
     let left = files_in(&root.path().join("secrets"));
-    assert!(!left.iter().any(|name| name == ".s.tmp"), "{left:?}");
+    assert!(!left.iter().any(|name| name == ".s.keyway-new"), "{left:?}");
 }
 
 #[test]
@@ -108,11 +109,11 @@ fn what_a_dead_writer_left_is_swept_away() {
     let store = open(root.path(), &keys);
     block_on(store.initialize()).unwrap();
     let folder = root.path().join("secrets");
-    fs::write(folder.join(".s.tmp"), "half a tok").unwrap();
+    fs::write(folder.join(".s.keyway-new"), "half a tok").unwrap();
     assert_eq!(names(&*store).unwrap(), Vec::<String>::new());
     create(&*store, "a", "1").unwrap();
-    assert_eq!(files_in(&folder), [".s.lock", "s"]);
-    fs::write(folder.join(".s.tmp"), "half a tok").unwrap();
+    assert_eq!(files_in(&folder), [".s.keyway-lock", "s"]);
+    fs::write(folder.join(".s.keyway-new"), "half a tok").unwrap();
     block_on(store.marked_for_delete()).unwrap();
     assert!(files_in(&folder).is_empty());
 }
@@ -175,12 +176,12 @@ fn a_write_that_fails_leaves_the_file_and_says_so() {
     let folder = root.path().join("secrets");
     let before = fs::read(folder.join("s")).unwrap();
     // A folder in the way of the temporary file stops everybody, root too.
-    fs::create_dir(folder.join(".s.tmp")).unwrap();
-    fs::write(folder.join(".s.tmp/x"), "").unwrap();
+    fs::create_dir(folder.join(".s.keyway-new")).unwrap();
+    fs::write(folder.join(".s.keyway-new/x"), "").unwrap();
     assert!(matches!(create(&*store, "b", "2"), Err(StoreError::System { .. })));
     assert!(matches!(block_on(store.rotate(&ring(1), &|_| {})), Err(StoreError::System { .. })));
     assert_eq!(fs::read(folder.join("s")).unwrap(), before);
-    fs::remove_dir_all(folder.join(".s.tmp")).unwrap();
+    fs::remove_dir_all(folder.join(".s.keyway-new")).unwrap();
     create(&*store, "b", "2").unwrap();
     assert_eq!(names(&*open(root.path(), &keys)).unwrap(), ["a", "b"]);
     // Whatever mode the file had, it is for its owner only after a write.
@@ -202,12 +203,45 @@ fn a_link_stays_a_link_and_other_things_are_no_files() {
     create(&*at_path(&link), "a", "1").unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(get(&*at_path(&real), "a").unwrap(), "1");
-    assert_eq!(files_in(root.path()), [".real.lock", "link", "real"]);
+    assert_eq!(files_in(root.path()), [".real.keyway-lock", "link", "real"]);
 
     let folder = root.path().join("folder");
     fs::create_dir(&folder).unwrap();
     assert!(matches!(names(&*at_path(&folder)), Err(StoreError::System { .. })));
     assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::System { .. })));
+}
+
+/// The account that owns the folder can lay a link where the lock is looked for, to have a host with more
+/// rights make or lock a file somewhere else.
+#[test]
+#[cfg(unix)]
+fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(1);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    let lock = root.path().join("secrets/.s.keyway-lock");
+    let victim = root.path().join("victim");
+    for victim_is_there in [false, true] {
+        if victim_is_there {
+            fs::write(&victim, "").unwrap();
+        }
+        fs::remove_file(&lock).unwrap();
+        std::os::unix::fs::symlink(&victim, &lock).unwrap();
+        // Held by somebody else, it would stop every writer.
+        let held = victim_is_there.then(|| {
+            let victim = fs::File::open(&victim).unwrap();
+            victim.lock().unwrap();
+            victim
+        });
+        let error = create(&*store, "a", "1").unwrap_err();
+        assert!(matches!(error, StoreError::System { .. }), "{error:?}");
+        assert!(error.detail().contains("symbolic link"), "{}", error.detail());
+        assert_eq!(victim.exists(), victim_is_there);
+        drop(held);
+    }
+    fs::remove_file(&lock).unwrap();
+    create(&*store, "a", "1").unwrap();
 }
 
 /// Root, who may write everybody's files, does not take a store away from the service that it belongs to.
@@ -222,8 +256,8 @@ fn a_file_keeps_its_owner() {
     let store = open(root.path(), &keys);
     block_on(store.initialize()).unwrap();
     let folder = root.path().join("secrets");
-    let files = [folder.join("s"), folder.join(".s.lock")];
-    if files.iter().any(|file| chown(file, Some(SERVICE), Some(SERVICE)).is_err()) {
+    let files = [folder.join("s"), folder.join(".s.keyway-lock")];
+    if [&folder, &files[0], &files[1]].iter().any(|file| chown(file, Some(SERVICE), Some(SERVICE)).is_err()) {
         eprintln!("skipped: only root can give files to others");
         return;
     }

@@ -9,7 +9,6 @@ use keyway_issuers::{
 
 use super::lines;
 use super::settings::{Place, Settings, describe};
-use crate::file::FileError;
 use crate::key::LoginKey;
 use crate::state::{check, with_text};
 
@@ -51,7 +50,7 @@ impl AuthorizedKeys {
         file.change(Self::NEW_MODE, |content| {
             let changed = lines::with(content.unwrap_or_default(), &state, &line);
             let same = content.is_some_and(|content| content == changed);
-            Ok::<_, FileError>(((!same).then_some(changed), ()))
+            Ok(((!same).then_some(changed), ()))
         })?;
         Ok(issued)
     }
@@ -61,7 +60,7 @@ impl AuthorizedKeys {
         let state = prefix.own(&revocation.state)?;
         // A directory that is not there is an error: it may be on a disk that comes back.
         file.change(Self::NEW_MODE, |content| {
-            Ok::<_, FileError>((content.and_then(|content| lines::without(content, state)), ()))
+            Ok((content.and_then(|content| lines::without(content, state)), ()))
         })?;
         Ok(())
     }
@@ -76,7 +75,7 @@ impl AuthorizedKeys {
             (IntendedEffect::Request, None) => return Ok(Reconciled::Unknown),
         };
         let is_there = file.change(Self::NEW_MODE, |content| {
-            Ok::<_, FileError>((None, content.is_some_and(|content| lines::has(content, &state))))
+            Ok((None, content.is_some_and(|content| lines::has(content, &state))))
         })?;
         Ok(match (&question.effect, is_there) {
             (IntendedEffect::Request, true) => Reconciled::Made(State::new(state)),

@@ -2,7 +2,7 @@
 
 use keyway_issuers::{Configuration, Description, IssuerError, ParameterDescriptor, Violations};
 
-use crate::file::FilePath;
+use crate::file::IssuerFile;
 use crate::key::{KeyTypes, PUBLIC_KEY};
 use crate::setting;
 use crate::state::StatePrefix;
@@ -32,7 +32,7 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
 /// The file, and by what the service knows its lines. A revocation needs no more.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) file: FilePath,
+    pub(super) file: IssuerFile,
     pub(super) prefix: StatePrefix,
 }
 
@@ -64,8 +64,8 @@ impl<'a> Settings<'a> {
         Ok(Self {
             key_options,
             key_types: KeyTypes::read(configuration)?,
-            login_name: setting::line(configuration, LOGIN_NAME)?,
-            host: setting::line(configuration, HOST)?,
+            login_name: setting::shown(configuration, LOGIN_NAME)?,
+            host: setting::shown(configuration, HOST)?,
         })
     }
 }

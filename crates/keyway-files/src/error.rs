@@ -1,0 +1,78 @@
+//! What can go wrong with a file.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a file could not be used. Every variant but [`Indeterminate`](Self::Indeterminate) means that
+/// the file is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// A part of the way is a symbolic link, or no directory.
+    #[error("{} cannot be used: it is a symbolic link or no directory; configure the path without links", .0.display())]
+    NotADirectory(PathBuf),
+    /// The file's directory does not exist.
+    #[error("the directory {} is not there: create it, for its owner only", .0.display())]
+    NoDirectory(PathBuf),
+    /// The file, or its lock, is a symbolic link, a pipe, a directory or a device.
+    #[error("{} is a symbolic link or no regular file: put a regular file in its place", .0.display())]
+    NotAFile(PathBuf),
+    /// A private file has rights for others than its owner.
+    #[error("others may read or change {} (mode {mode:04o}): take their rights away (chmod 600)", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A private file belongs to another user, who can read and change it at any time.
+    #[error("{} belongs to the user {owner}, and neither to the user of this process nor to root: give it to one of them (chown)", path.display())]
+    ForeignOwner {
+        /// The file.
+        path: PathBuf,
+        /// The user that it belongs to, by number.
+        owner: u32,
+    },
+    /// The file has more bytes than are read, or would have.
+    #[error("{} has, or would have, more than {limit} bytes, which is more than is read: take out what is no longer needed", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// How long it is, or would be, as far as is known.
+        bytes: u64,
+        /// The most bytes that are read.
+        limit: usize,
+    },
+    /// Others held the lock for all of the time that the caller wanted to wait, or a program without a lock
+    /// wrote each time. Try again later.
+    #[error("{} is locked or changed by others for too long", .0.display())]
+    Busy(PathBuf),
+    /// The file is no longer what the caller read: a program that takes no lock wrote it.
+    #[error("{} was changed by a program that takes no lock: read it again", .0.display())]
+    Changed(PathBuf),
+    /// The system refused.
+    #[error("could not {what} {}", path.display())]
+    Io {
+        /// What was tried, before the path.
+        what: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file was changed, but the folder could not be synced.
+    #[error("{} was changed, but whether the change survives a power failure is not known", path.display())]
+    Indeterminate {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl FileError {
+    /// Whether the file is certainly as it was.
+    pub const fn leaves_no_effect(&self) -> bool {
+        !matches!(self, Self::Indeterminate { .. })
+    }
+}

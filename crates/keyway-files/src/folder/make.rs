@@ -1,0 +1,81 @@
+//! Making a folder and what leads to it.
+
+use std::path::{Path, PathBuf};
+
+use super::Folder;
+use crate::{FileError, owner};
+
+/// Makes the folder `path`, for its owner only, and what leads to it, durably. Does nothing if it is there.
+/// Each new folder belongs to the owner of the one that it is in, where this process may give it away. Blocks.
+///
+/// # Errors
+/// [`FileError`]. What was made before the failure is removed again, if it is empty.
+pub fn make_folder(path: &Path) -> Result<(), FileError> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+        .collect();
+    // From the outermost on, which has the others in it.
+    let Some(outermost) = missing.last() else { return Ok(()) };
+    let parent = match outermost.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    make_all(&Folder::open(&parent)?, missing.iter().rev())
+}
+
+fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>) -> Result<(), FileError> {
+    let Some(next) = missing.next() else { return Ok(()) };
+    let Some(name) = next.file_name() else {
+        let path = (*next).to_owned();
+        return Err(FileError::NotADirectory(path));
+    };
+    let failed = |what, source| FileError::Io { what, path: (*next).to_owned(), source };
+    let made = parent.make_folder(name).map_err(|error| failed("make the folder", error))?;
+    parent
+        .open_folder(name)
+        .and_then(|folder| {
+            if made {
+                owner::give_folder(parent, &folder)
+                    .map_err(|error| failed("give an owner to the folder", error))?;
+            }
+            parent.sync().map_err(|error| failed("make durable the folder", error))?;
+            make_all(&folder, missing)
+        })
+        .inspect_err(|_| {
+            if made {
+                // The first error is the one to tell. A folder that stayed would pass for durable the next time.
+                let _ = parent.remove_folder(name);
+            }
+        })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, chown};
+
+    use super::*;
+
+    /// The owner of the outer folder can have one of another user's stand where a new one is made.
+    #[test]
+    #[allow(clippy::print_stderr)] // A tester who is not root should know.
+    fn only_a_new_and_empty_folder_is_given_to_the_owner_of_the_outer_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        if chown(directory.path(), Some(54321), None).is_err() {
+            eprintln!("skipped: only root can give files to others");
+            return;
+        }
+        let outer = Folder::open(directory.path()).unwrap();
+        for name in ["there", "filled"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        make_all(&outer, [at("there").as_path(), at("there/new").as_path()].iter()).unwrap();
+        fs::write(at("filled/secret"), "").unwrap();
+        owner::give_folder(&outer, &outer.open_folder("filled".as_ref()).unwrap()).unwrap();
+        make_folder(&at("new")).unwrap();
+        let owner = |name: &str| fs::metadata(at(name)).unwrap().uid();
+        assert_eq!(["there", "there/new", "filled", "new"].map(owner), [0, 0, 0, 54321]);
+    }
+}

@@ -1,0 +1,20 @@
+//! A folder in which names are used.
+
+#[cfg(not(unix))]
+mod elsewhere;
+mod make;
+#[cfg(unix)]
+mod unix;
+
+#[cfg(not(unix))]
+pub(crate) use elsewhere::Folder;
+pub use make::make_folder;
+#[cfg(unix)]
+pub(crate) use unix::Folder;
+
+/// What an open file is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Read,
+    Lock,
+}

@@ -1,0 +1,158 @@
+//! A folder as an open directory: whoever renames it or lays a link in its place changes nothing for its user.
+
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::Use;
+use crate::sync::sync_open_folder;
+use crate::{FileError, FilePath};
+
+#[derive(Debug)]
+pub(crate) struct Folder {
+    handle: File,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder, through symbolic links if there are any.
+    pub(crate) fn open(path: &Path) -> Result<Self, FileError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = openat(CWD, path, flags, Mode::empty()).map_err(|error| refused(path, error))?;
+        Ok(Self { handle: handle.into(), path: path.to_owned() })
+    }
+
+    /// Opens the folder of a file. The account that the file belongs to can lay a link where a folder
+    /// was, to have a program with more rights write somewhere else; so each folder is opened from the
+    /// one before, and a link is refused.
+    pub(crate) fn open_without_links(file: &FilePath) -> Result<Self, FileError> {
+        // What is only passed need not be readable, where the system can tell these apart.
+        #[cfg(target_os = "linux")]
+        const PASSING: OFlags = OFlags::PATH;
+        #[cfg(not(target_os = "linux"))]
+        const PASSING: OFlags = OFlags::RDONLY;
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let count = file.directories().len();
+        let access = |depth: usize| if depth == count { OFlags::RDONLY } else { PASSING };
+        let mut path = PathBuf::from("/");
+        let mut handle =
+            openat(CWD, &path, flags | access(0), Mode::empty()).map_err(|error| refused(&path, error))?;
+        for (depth, name) in (1..).zip(file.directories()) {
+            path.push(name);
+            handle = openat(&handle, name, flags | access(depth), Mode::empty())
+                .map_err(|error| refused(&path, error))?;
+        }
+        Ok(Self { handle: handle.into(), path })
+    }
+
+    /// Makes the folder `name`, for its owner only; false if it is there.
+    pub(crate) fn make_folder(&self, name: &OsStr) -> io::Result<bool> {
+        match mkdirat(&self.handle, name, Mode::from_raw_mode(0o700)) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the folder `name`, which is no link.
+    pub(crate) fn open_folder(&self, name: &OsStr) -> Result<Self, FileError> {
+        let path = self.path_of(name);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle =
+            openat(&self.handle, name, flags, Mode::empty()).map_err(|error| refused(&path, error))?;
+        Ok(Self { handle: handle.into(), path })
+    }
+
+    pub(crate) fn is_empty(&self) -> io::Result<bool> {
+        for entry in Dir::read_from(&self.handle)? {
+            if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn path_of(&self, name: &OsStr) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub(crate) fn handle(&self) -> &File {
+        &self.handle
+    }
+
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        self.handle.metadata()
+    }
+
+    /// Opens what bears `name`; `None` if nothing does. Never through a symbolic link, and
+    /// without waiting for the other end of a pipe.
+    pub(crate) fn open_file(&self, name: &OsStr, to: Use) -> Result<Option<File>, FileError> {
+        let access = match to {
+            Use::Read => OFlags::RDONLY,
+            Use::Lock => OFlags::RDWR,
+        };
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match openat(&self.handle, name, flags, Mode::empty()) {
+            Ok(descriptor) => Ok(Some(descriptor.into())),
+            Err(Errno::NOENT) => Ok(None),
+            // A link; a pipe without reader, a socket or a device; a directory.
+            Err(Errno::LOOP | Errno::MLINK | Errno::NXIO | Errno::ISDIR) => {
+                Err(FileError::NotAFile(self.path_of(name)))
+            }
+            Err(error) => Err(FileError::Io { what: "open", path: self.path_of(name), source: error.into() }),
+        }
+    }
+
+    /// Makes a file for its owner only; an error if the name is taken.
+    pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(openat(&self.handle, name, flags, Mode::from_raw_mode(0o600))?.into())
+    }
+
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(renameat(&self.handle, from, &self.handle, to)?)
+    }
+
+    /// Removes a file, if it is there.
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
+        match unlinkat(&self.handle, name, AtFlags::empty()) {
+            Err(error) if error != Errno::NOENT => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(&self.handle, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Whether `name` still leads to `file`.
+    pub(crate) fn has(&self, name: &OsStr, file: &File) -> io::Result<bool> {
+        let ours = file.metadata()?;
+        match statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)]
+            // The types differ between systems.
+            Ok(found) => Ok(u64::try_from(found.st_dev).is_ok_and(|device| device == ours.dev())
+                && u64::try_from(found.st_ino).is_ok_and(|number| number == ours.ino())),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        sync_open_folder(&self.handle)
+    }
+}
+
+fn refused(path: &Path, error: Errno) -> FileError {
+    let path = path.to_owned();
+    match error {
+        Errno::LOOP | Errno::MLINK | Errno::NOTDIR => FileError::NotADirectory(path),
+        Errno::NOENT => FileError::NoDirectory(path),
+        other => FileError::Io { what: "open the directory", path, source: other.into() },
+    }
+}

@@ -1,0 +1,89 @@
+//! Files that several programs share: read within bounds, replaced whole, and locked while they change.
+//!
+//! A program that keeps its data in one file, or changes a file of another program, opens it as a
+//! [`SharedFile`]:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use keyway_files::{Rights, SharedFile};
+//!
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("guests");
+//! let file = SharedFile::resolve(&path, Rights::Private, 64 * 1024)?;
+//! assert!(file.read()?.is_none());
+//!
+//! // Under the lock, from what is there now to what shall be there; asked again if somebody else writes.
+//! let guests = file.change(Duration::from_secs(10), |content| {
+//!     let changed = [content.unwrap_or_default(), b"Ada\n"].concat();
+//!     let lines = changed.iter().filter(|byte| **byte == b'\n').count();
+//!     Ok::<_, std::fmt::Error>((Some(changed), lines))
+//! })?;
+//! assert_eq!(guests, Ok(1));
+//! assert_eq!(file.read()?.unwrap().content(), b"Ada\n");
+//! # Ok::<(), keyway_files::FileError>(())
+//! ```
+//!
+//! `change` is made of steps that a program may also take one by one: [`lock`](SharedFile::lock),
+//! [`read`](SharedFile::read), [`replace`](SharedFile::replace) or [`remove`](SharedFile::remove).
+//!
+//! Every function blocks, needs no runtime and cannot be cancelled.
+//!
+//! # Promises
+//!
+//! * **All or nothing.** A new content is written to `.NAME.keyway-new`, synced, and renamed; then the folder
+//!   is synced. After a power failure at any moment the file holds all of the old or all of the new content.
+//! * **Failures say what they left.** Every error but [`FileError::Indeterminate`] means that the file is as it
+//!   was. `Indeterminate` means that the file was changed, and that the change may not survive a power failure. A
+//!   file system that cannot sync a folder (`EINVAL`, `ENOTSUP`) has nothing to sync: that is no error.
+//! * **One writer.** Writers of all processes meet at the lock of `.NAME.keyway-lock`. It ends with the process
+//!   in whatever way. Programs that take no lock are noticed: what they wrote is never replaced unseen, unless they
+//!   write in the moment between the last look and the renaming.
+//! * **Bounds.** No more is read than the caller allows, and nothing is written that could not be read again.
+//! * **No surprise at the name.** Lock, temporary file and the file itself are never reached through a symbolic link,
+//!   and must be regular files. [`SharedFile::open`] refuses links on the whole way to them, for
+//!   folders that belong to an account that is not trusted.
+//!
+//! # Owners and rights (Unix)
+//!
+//! A host that runs as root must not take a file away from the account that it belongs to, not even by its lock:
+//!
+//! | | belongs to | mode |
+//! | --- | --- | --- |
+//! | a file that is replaced | the same owner and group as before | as before, or 0600: see [`Rights`] |
+//! | a new file | the owner and group of its folder | that of [`Rights`] |
+//! | the lock | the owner and group of its folder | 0600; 0660 where the group may write in the folder |
+//! | a new folder ([`make_folder`]) | the owner and group of the folder that it is in | 0700 |
+//!
+//! A process that is not root cannot give files to groups that it is not in. Where the group cannot be
+//! kept, the file is written nevertheless, without the group's rights, and without those rights of all others that
+//! the group did not have. A process that cannot give a new file to the owner of the folder keeps it, or fails:
+//! [`Rights`] says which.
+//!
+//! # Private files
+//!
+//! [`read_private`] reads keys and passwords: a file that belongs to the user of this process or to root, and that
+//! nobody else may read or write. The content lives in memory that is wiped.
+
+mod error;
+mod folder;
+mod lock;
+mod opened;
+mod owner;
+#[cfg(unix)]
+mod path;
+mod read;
+mod replace;
+mod shared_file;
+mod sync;
+
+pub use error::FileError;
+pub use folder::make_folder;
+pub use lock::Lock;
+pub use opened::Found;
+pub use owner::Rights;
+#[cfg(unix)]
+pub use path::{FilePath, PathFault};
+pub use read::{read, read_private};
+pub use shared_file::SharedFile;
+pub use sync::sync_folder;

@@ -1,0 +1,156 @@
+//! A lock that keeps other processes from writing.
+
+use std::ffi::OsString;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::folder::{Folder, Use};
+use crate::{FileError, owner};
+
+/// An exclusive lock on a [`SharedFile`](crate::SharedFile), between processes and between handles of one process. It
+/// ends when it is dropped, and when the process ends in whatever way. Its file stays.
+#[derive(Debug)]
+pub struct Lock {
+    // Held for its lock.
+    _file: File,
+    folder: Arc<Folder>,
+    name: OsString,
+}
+
+impl Lock {
+    /// How long a lock file may belong to the one that has just made it, before it is given to the folder's
+    /// owner.
+    const GIVEN_WITHIN: Duration = Duration::from_millis(50);
+    const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+    pub(crate) fn acquire(
+        folder: &Arc<Folder>,
+        name: OsString,
+        patience: Duration,
+    ) -> Result<Self, FileError> {
+        let failed = |source| FileError::Io { what: "lock", path: folder.path_of(&name), source };
+        let started = Instant::now();
+        let mut pause = Duration::from_micros(200);
+        loop {
+            if let Some(file) = open(folder, &name, started.elapsed() < Self::GIVEN_WITHIN)? {
+                match file.try_lock() {
+                    // Whoever removes the file removes the lock file too: then this lock is on a file
+                    // that nobody else will ever meet.
+                    Ok(()) if folder.has(&name, &file).map_err(failed)? => {
+                        return Ok(Self { _file: file, folder: Arc::clone(folder), name });
+                    }
+                    Ok(()) | Err(TryLockError::WouldBlock) => {}
+                    Err(TryLockError::Error(error)) => return Err(failed(error)),
+                }
+            }
+            if started.elapsed() >= patience {
+                return Err(FileError::Busy(folder.path_of(&name)));
+            }
+            sleep(pause);
+            pause = (pause * 2).min(Self::LONGEST_PAUSE);
+        }
+    }
+
+    /// Gives up the lock and removes its file: for the lock of a file that was never made, or is removed.
+    ///
+    /// # Errors
+    /// [`FileError::Io`]. The lock is given up all the same; its file stays, which does no harm.
+    pub fn discard(self) -> Result<(), FileError> {
+        // Removed while still held, so that nobody can lock it in between.
+        self.folder.remove(&self.name).map_err(|source| FileError::Io {
+            what: "remove the lock",
+            path: self.path(),
+            source,
+        })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path_of(&self.name)
+    }
+}
+
+/// Opens the lock file, made if it is not there; `None` if another one made it or removed it meanwhile.
+fn open(folder: &Folder, name: &OsString, is_new: bool) -> Result<Option<File>, FileError> {
+    let failed = |what, source| FileError::Io { what, path: folder.path_of(name), source };
+    match folder.open_file(name, Use::Lock) {
+        Ok(Some(file)) if file.metadata().map_err(|error| failed("ask about", error))?.is_file() => {
+            return Ok(Some(file));
+        }
+        Ok(Some(_)) => return Err(FileError::NotAFile(folder.path_of(name))),
+        Ok(None) => {}
+        Err(FileError::Io { source, .. }) if is_new && source.kind() == io::ErrorKind::PermissionDenied => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    }
+    match folder.create(name) {
+        Ok(made) => {
+            owner::give_lock(&made, folder).map_err(|error| failed("give an owner to the lock", error))?;
+            Ok(Some(made))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(failed("make the lock", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Arc<Folder>) {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder::open(directory.path()).unwrap();
+        (directory, Arc::new(folder))
+    }
+
+    #[test]
+    fn one_holds_it_and_who_comes_later_waits() {
+        let (directory, folder) = folder();
+        let acquire = |patience| Lock::acquire(&folder, ".lock".into(), patience);
+        let held = acquire(Duration::ZERO).unwrap();
+        let asked = Instant::now();
+        assert!(matches!(acquire(Duration::from_millis(30)), Err(FileError::Busy(_))));
+        assert!(asked.elapsed() >= Duration::from_millis(30));
+        std::thread::scope(|scope| {
+            let later = scope.spawn(|| acquire(Duration::from_secs(60)).is_ok());
+            sleep(Duration::from_millis(20));
+            drop(held);
+            assert!(later.join().unwrap());
+        });
+        assert!(directory.path().join(".lock").exists());
+    }
+
+    #[test]
+    fn nobody_holds_a_lock_on_a_file_that_is_gone() {
+        let (directory, folder) = folder();
+        let (held, times) = (AtomicBool::new(false), AtomicU32::new(0));
+        let until = Instant::now() + Duration::from_millis(400);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while Instant::now() < until {
+                        // Each removes the lock file, so the others often have the old one open.
+                        let lock = match Lock::acquire(&folder, ".lock".into(), Duration::ZERO) {
+                            Ok(lock) => lock,
+                            Err(FileError::Busy(_)) => continue,
+                            Err(error) => panic!("{error:?}"),
+                        };
+                        assert!(!held.swap(true, Ordering::SeqCst), "two hold the lock");
+                        std::thread::yield_now();
+                        held.store(false, Ordering::SeqCst);
+                        times.fetch_add(1, Ordering::SeqCst);
+                        lock.discard().unwrap();
+                    }
+                });
+            }
+        });
+        assert!(times.into_inner() > 10);
+        assert!(!directory.path().join(".lock").exists());
+    }
+}

@@ -1,0 +1,158 @@
+//! A file that is open, and what was found in it.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+
+use zeroize::Zeroize as _;
+
+use crate::FileError;
+
+/// A regular file, open for reading.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    file: File,
+    metadata: Metadata,
+    path: PathBuf,
+}
+
+/// A file as it was found: its content, and what tells whether it is still the same.
+///
+/// `Debug` does not show the content.
+pub struct Found {
+    content: Vec<u8>,
+    metadata: Box<Metadata>,
+}
+
+impl Opened {
+    /// Takes an open file; anything but a regular file is refused.
+    pub(crate) fn new(file: File, path: PathBuf) -> Result<Self, FileError> {
+        match file.metadata() {
+            Ok(metadata) if metadata.is_file() => Ok(Self { file, metadata, path }),
+            Ok(_) => Err(FileError::NotAFile(path)),
+            Err(source) => Err(FileError::Io { what: "ask about", path, source }),
+        }
+    }
+
+    /// Refuses a file that others than the user of this process and root can read or change.
+    #[cfg(unix)]
+    pub(crate) fn private(self) -> Result<Self, FileError> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let (owner, mode) = (self.metadata.uid(), self.metadata.mode() & 0o7777);
+        if mode & 0o077 != 0 {
+            return Err(FileError::Exposed { path: self.path, mode });
+        }
+        // An owner can take back every right at any time.
+        if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+            return Err(FileError::ForeignOwner { path: self.path, owner });
+        }
+        Ok(self)
+    }
+
+    /// Other systems have no such owners and modes.
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps)] // As on Unix.
+    pub(crate) fn private(self) -> Result<Self, FileError> {
+        Ok(self)
+    }
+
+    /// Reads all of it, if it has no more than `max_bytes`.
+    pub(crate) fn read(mut self, max_bytes: usize) -> Result<Found, FileError> {
+        let mut content = Vec::new();
+        match self.read_into(&mut content, max_bytes) {
+            // As it was before it was read: whoever writes meanwhile makes another version of it.
+            Ok(()) => Ok(Found { content, metadata: Box::new(self.metadata) }),
+            Err(error) => {
+                content.zeroize();
+                Err(error)
+            }
+        }
+    }
+
+    /// Leaves no copy of the content behind but that in `content`.
+    fn read_into(&mut self, content: &mut Vec<u8>, max_bytes: usize) -> Result<(), FileError> {
+        let path = &self.path;
+        let too_long = |bytes| FileError::TooLong { path: path.clone(), bytes, limit: max_bytes };
+        let mut room = usize::try_from(self.metadata.len()).unwrap_or(usize::MAX);
+        if room > max_bytes {
+            return Err(too_long(self.metadata.len()));
+        }
+        loop {
+            // With one byte to spare, in which a file that grows shows.
+            let filled = content.len();
+            let mut larger = vec![0; room + 1];
+            larger[..filled].copy_from_slice(content);
+            content.zeroize();
+            *content = larger;
+            let length = fill(&mut self.file, &mut content[filled..])
+                .map(|read| filled + read)
+                .map_err(|source| FileError::Io { what: "read", path: path.clone(), source })?;
+            if length <= room {
+                content.truncate(length);
+                return Ok(());
+            }
+            if room == max_bytes {
+                return Err(too_long(max_bytes as u64 + 1));
+            }
+            room = max_bytes.min(room.saturating_mul(2).max(4096));
+        }
+    }
+}
+
+/// Reads until the buffer is full or the file ends.
+fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+impl Found {
+    /// What the file holds.
+    pub fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    /// What the file holds. A secret is put into a type that wipes it.
+    pub fn into_content(self) -> Vec<u8> {
+        self.content
+    }
+
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Whether both are one file, unchanged. The content is compared too: what is written twice within
+    /// a tick of the clock bears one time.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        is_same_version(&self.metadata, &other.metadata) && self.content == other.content
+    }
+}
+
+#[cfg(unix)]
+fn is_same_version(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let version = |it: &Metadata| {
+        (it.dev(), it.ino(), it.size(), (it.mtime(), it.mtime_nsec()), (it.ctime(), it.ctime_nsec()))
+    };
+    version(one) == version(other)
+}
+
+#[cfg(not(unix))]
+fn is_same_version(one: &Metadata, other: &Metadata) -> bool {
+    (one.len(), one.modified().ok()) == (other.len(), other.modified().ok())
+}
+
+impl std::fmt::Debug for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Found").field("bytes", &self.content.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+//! Whose a file is that this process makes, and who may use it.
+
+/// The mode of a file, and whether its owner may be another than the folder's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// The file is for its owner only (0600), whatever mode it had before. A new file belongs to the owner of
+    /// its folder if this process may give it away, and otherwise to the user of this process.
+    Private,
+    /// The mode stays what it is. A new file belongs to the owner of its folder; if this process may not
+    /// give it away, that is an error.
+    Kept {
+        /// The mode of a new file.
+        new_mode: u32,
+    },
+}
+
+#[cfg(unix)]
+pub(crate) use unix::{give_file, give_folder, give_lock};
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{File, Metadata, Permissions};
+    use std::io;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+
+    use super::Rights;
+    use crate::folder::Folder;
+
+    /// Gives a new file to the owner of the file that it replaces, or to that of its folder.
+    pub(crate) fn give_file(
+        new: &File,
+        replaced: Option<&Metadata>,
+        folder: &Folder,
+        rights: Rights,
+    ) -> io::Result<()> {
+        let (like, must_be_owner) = match replaced {
+            Some(metadata) => (metadata.clone(), true),
+            None => (folder.metadata()?, rights != Rights::Private),
+        };
+        let mode = match (rights, replaced) {
+            (Rights::Private, _) => 0o600,
+            (Rights::Kept { .. }, Some(metadata)) => metadata.mode() & 0o7777,
+            (Rights::Kept { new_mode }, None) => new_mode,
+        };
+        give(new, &like, mode, must_be_owner)
+    }
+
+    /// Gives a new lock file to the owner of its folder. A group that may write in the folder may lock, too:
+    /// it could put another lock file in the place of this one anyway.
+    pub(crate) fn give_lock(new: &File, folder: &Folder) -> io::Result<()> {
+        let like = folder.metadata()?;
+        let mode = if like.mode() & 0o020 == 0 { 0o600 } else { 0o660 };
+        give(new, &like, mode, false)
+    }
+
+    /// Gives a new folder to the owner of the one that it is in.
+    ///
+    /// That owner can put another folder in the place of the new one at any time. An empty one can be
+    /// given away, because its place is that owner's anyway; one with something in it stays what it is.
+    pub(crate) fn give_folder(parent: &Folder, new: &Folder) -> io::Result<()> {
+        if !new.is_empty()? {
+            return Ok(());
+        }
+        give(new.handle(), &parent.metadata()?, 0o700, false)
+    }
+
+    /// Only new files are given away, and by their handle: at the path of one that is there, somebody may have
+    /// put a file of another user's.
+    fn give(new: &File, like: &Metadata, mode: u32, must_be_owner: bool) -> io::Result<()> {
+        let own = new.metadata()?;
+        let given = own.uid() != like.uid() && {
+            let given = fchown(new, Some(like.uid()), Some(like.gid()));
+            match given {
+                Err(error) if is_not_ours_to_give(&error) && !must_be_owner => false,
+                given => {
+                    given?;
+                    true
+                }
+            }
+        };
+        let mode = if given || own.gid() == like.gid() {
+            mode
+        } else {
+            match fchown(new, None, Some(like.gid())) {
+                Err(error) if is_not_ours_to_give(&error) => without_group(mode),
+                given => given.map(|()| mode)?,
+            }
+        };
+        // After the owner, because changing the owner takes some bits away.
+        new.set_permissions(Permissions::from_mode(mode))
+    }
+
+    /// The process may not give files away, or the owner has no number in the process's user namespace.
+    fn is_not_ours_to_give(error: &io::Error) -> bool {
+        matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput)
+    }
+
+    /// The mode of a file that lost its group. Those who were in it count among all others now, and get no
+    /// right that they did not have.
+    fn without_group(mode: u32) -> u32 {
+        (mode & 0o5700) | (mode & (mode >> 3) & 0o007)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_lost_group_loses_its_rights_and_gains_none() {
+            for (before, after) in [
+                (0o640, 0o600),
+                (0o664, 0o604),
+                (0o644, 0o604),
+                (0o604, 0o600),
+                (0o2775, 0o705),
+                (0o600, 0o600),
+            ] {
+                assert_eq!(without_group(before), after, "{before:o}");
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) use elsewhere::{give_file, give_folder, give_lock};
+
+/// Other systems have no owners and modes of this kind.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)] // As on Unix.
+mod elsewhere {
+    use std::fs::{File, Metadata};
+    use std::io;
+
+    use super::Rights;
+    use crate::folder::Folder;
+
+    pub(crate) fn give_file(_: &File, _: Option<&Metadata>, _: &Folder, _: Rights) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn give_lock(_: &File, _: &Folder) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn give_folder(_: &Folder, _: &Folder) -> io::Result<()> {
+        Ok(())
+    }
+}

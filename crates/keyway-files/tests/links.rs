@@ -1,0 +1,119 @@
+//! Links and other things where files should be.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use keyway_files::{FileError, FilePath, Rights, SharedFile};
+
+struct Fixture {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap();
+        Self { _folder: folder, path }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+fn strict(path: &Path) -> Result<SharedFile, FileError> {
+    SharedFile::open(&FilePath::new(path.to_str().unwrap()).unwrap(), Rights::Private, 1024)
+}
+
+fn write(file: &SharedFile) -> Result<(), FileError> {
+    file.change(Duration::from_millis(200), |_| Ok::<_, ()>((Some(b"new".to_vec()), ()))).map(Result::unwrap)
+}
+
+#[test]
+fn a_strict_path_follows_no_link() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.at("real")).unwrap();
+    symlink(fixture.at("real"), fixture.at("link")).unwrap();
+    assert!(strict(&fixture.at("real/f")).is_ok());
+    assert!(
+        matches!(strict(&fixture.at("link/f")), Err(FileError::NotADirectory(path)) if path == fixture.at("link"))
+    );
+    assert!(matches!(strict(&fixture.at("none/f")), Err(FileError::NoDirectory(_))));
+}
+
+#[test]
+fn a_resolved_path_means_the_file_behind_the_link() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.at("real")).unwrap();
+    fs::write(fixture.at("real/f"), "old").unwrap();
+    symlink("real/f", fixture.at("link")).unwrap();
+    write(&SharedFile::resolve(&fixture.at("link"), Rights::Private, 1024).unwrap()).unwrap();
+    assert!(fs::symlink_metadata(fixture.at("link")).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(fixture.at("real/f")).unwrap(), "new");
+    assert!(fixture.at("real/.f.keyway-lock").exists(), "all writers meet at one lock");
+}
+
+#[test]
+fn a_link_at_the_name_of_file_lock_or_draft_leads_nowhere() {
+    for (name, refused) in [("f", true), (".f.keyway-lock", true), (".f.keyway-new", false)] {
+        for victim_is_there in [true, false] {
+            let fixture = Fixture::new();
+            if victim_is_there {
+                fs::write(fixture.at("victim"), "theirs").unwrap();
+            }
+            symlink(fixture.at("victim"), fixture.at(name)).unwrap();
+            let outcome = write(&strict(&fixture.at("f")).unwrap());
+            if refused {
+                assert!(
+                    matches!(&outcome, Err(FileError::NotAFile(path)) if *path == fixture.at(name)),
+                    "{outcome:?}"
+                );
+            } else {
+                outcome.unwrap();
+                assert_eq!(fs::read_to_string(fixture.at("f")).unwrap(), "new");
+            }
+            assert_eq!(
+                fs::read_to_string(fixture.at("victim")).ok().as_deref(),
+                victim_is_there.then_some("theirs")
+            );
+        }
+    }
+}
+
+/// Opening a pipe would wait for its other end.
+#[test]
+fn a_pipe_or_a_folder_is_no_file() {
+    for name in ["f", ".f.keyway-lock"] {
+        for is_pipe in [true, false] {
+            let fixture = Fixture::new();
+            let path = fixture.at(name);
+            if is_pipe {
+                rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0)
+                    .unwrap();
+            } else {
+                fs::create_dir(&path).unwrap();
+            }
+            let outcomes = [
+                write(&strict(&fixture.at("f")).unwrap()),
+                keyway_files::read(&path, 9).map(|_| ()),
+                keyway_files::read_private(&path, 9).map(|_| ()),
+            ];
+            for outcome in outcomes {
+                assert!(matches!(outcome, Err(FileError::NotAFile(_))), "{name}: {outcome:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_through_a_file_leads_to_none() {
+    let fixture = Fixture::new();
+    fs::write(fixture.at("f"), "").unwrap();
+    assert!(keyway_files::read_private(&fixture.at("f/credentials"), 9).unwrap().is_none());
+    assert!(keyway_files::read_private(Path::new("/dev/null/.locker/credentials"), 9).unwrap().is_none());
+    assert!(keyway_files::read(&fixture.at("none"), 9).unwrap().is_none());
+}
