@@ -10,6 +10,7 @@ pub mod registry;
 pub mod seal;
 pub mod secrets;
 mod secrets_client;
+mod ssh;
 
 use crate::row::Row;
 
@@ -39,6 +40,7 @@ pub const AREAS: &[Area] = &[
     },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
     Area { name: "issuers", about: "the wire of issuers, grants, and executables", run: issuers_and_grants },
+    Area { name: "ssh", about: "revoking a certificate among 100,000", run: ssh::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
 

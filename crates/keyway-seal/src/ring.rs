@@ -57,12 +57,15 @@ impl KeyRing {
     }
 
     /// A ring from the text of a key file: one key in a line, the first line's key seals.
-    /// Empty lines and lines that begin with `#` are left out; a line has nothing but the key.
+    /// Empty lines and lines that begin with `#` are left out, and so are white space around a key and the
+    /// mark that some editors put before a text. Besides its key, a line has nothing else.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), with the number of the line.
+    /// As [`parse`](Self::parse), with the number of the line, and the position behind that white space.
     pub fn parse_lines(text: &str) -> Result<Self, KeyError> {
-        Self::numbered((1..).zip(text.lines()).filter(|(_, line)| !line.is_empty() && !line.starts_with('#')))
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let lines = text.lines().map(str::trim_ascii);
+        Self::numbered((1..).zip(lines).filter(|(_, line)| !line.is_empty() && !line.starts_with('#')))
     }
 
     /// The name of the key that seals.

@@ -78,9 +78,33 @@ fn a_ring_needs_a_key_and_counts_each_once() {
     let ring = KeyRing::parse([text, other, text]).unwrap();
     assert_eq!(ring.ids().len(), 2);
     assert_eq!(ring.primary_id(), KeyRing::parse([text]).unwrap().primary_id());
-    let error = KeyRing::parse_lines(&format!("{text}\n{other} \n")).unwrap_err();
+    let error = KeyRing::parse_lines(&format!("{text}\n{other} x\n")).unwrap_err();
     assert!(matches!(error, KeyError::MalformedLine { line: 2, at: 44, .. }), "{error}");
     assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+/// Editors and shells leave white space behind that nobody sees.
+#[test]
+fn white_space_around_the_keys_of_a_file_is_not_read() {
+    let [text, other] = [(); 2].map(|()| Key::generate().unwrap().expose_text());
+    let [text, other] = [text.expose_secret(), other.expose_secret()];
+    let plain = KeyRing::parse([text, other]).unwrap();
+    for file in [
+        format!("{text}\n{other}"),
+        format!("{text} \n\t{other}\t\n  \n"),
+        format!("{text}\r\n\r\n{other}\r\n\x0c"),
+        format!("\u{feff}  # of the door\n  {text}\n{other}\n"),
+    ] {
+        let ring = KeyRing::parse_lines(&file);
+        assert_eq!(ring.map(|ring| ring.ids().collect()), Ok(plain.ids().collect::<Vec<_>>()), "{file:?}");
+    }
+    // Within a key nothing is left out.
+    for file in [format!("{} {}", &text[..20], &text[20..]), format!("{text} {other}")] {
+        assert!(
+            matches!(KeyRing::parse_lines(&file), Err(KeyError::MalformedLine { line: 1, .. })),
+            "{file:?}"
+        );
+    }
 }
 
 /// Decision C7, from the first new key to the day when the old ones are thrown away.

@@ -44,8 +44,8 @@ pub fn fernet_key(data: &[u8]) {
 
 /// A file of keys.
 ///
-/// What is read are the keys of its lines, in order, and each by itself is read too; written again they are
-/// the same keys; an error shows nothing of a line (decision C8).
+/// What is read are the keys of its lines, in order, and each by itself, without white space, is read too; written
+/// again they are the same keys; an error shows nothing of a line (decision C8).
 pub fn key_file(data: &[u8]) {
     let folder = Scratch::new();
     let read = FileKeySource::new(folder.file("keys", data)).read();
@@ -54,13 +54,15 @@ pub fn key_file(data: &[u8]) {
         Err(error) => return shows_nothing(&error, data),
     };
     let text = str::from_utf8(data).expect("what is read is text");
-    let is_key = |line: &&str| !line.is_empty() && !line.starts_with('#');
-    let keys: Vec<Key> =
-        text.lines().filter(is_key).map(|line| Key::parse(line).expect("a key in each line")).collect();
+    let lines = || {
+        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim_ascii);
+        lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+    };
+    let keys: Vec<Key> = lines().map(|line| Key::parse(line).expect("a key in each line")).collect();
     // A key that stands there twice is one key.
     assert!(!keys.is_empty() && ring.ids().len() <= keys.len());
     assert_eq!(ring.primary_id(), keys[0].id());
     assert!(keys.iter().all(|key| ring.contains(key.id())));
     let shown = format!("{ring:?}");
-    assert!(text.lines().filter(is_key).all(|line| !shown.contains(line)), "Debug shows no key");
+    assert!(lines().all(|line| !shown.contains(line)), "Debug shows no key");
 }

@@ -99,7 +99,9 @@ pub fn public_key(data: &[u8]) {
             let line = fs::read_to_string(&path).expect("the file is there");
             let fields: Vec<_> = line.strip_suffix('\n').expect("a line").split(' ').collect();
             let [kind, key, STATE] = fields[..] else { panic!("{} fields", fields.len()) };
-            let mut sent = text.split_ascii_whitespace();
+            let mut keys =
+                text.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#'));
+            let mut sent = keys.next().expect("a line").split_ascii_whitespace();
             assert_eq!(
                 (sent.next(), sent.next()),
                 (Some(kind), Some(key)),
@@ -120,7 +122,7 @@ pub fn public_key(data: &[u8]) {
 
 /// A key revocation list that others have written.
 ///
-/// Revoking adds to it and takes nothing away; doing it a second time changes nothing; a list that is refused
+/// Taken over, revoking adds to it and takes nothing away; doing it a second time changes nothing; a list that is refused
 /// stays as it is, byte for byte.
 pub fn revocation_list(data: &[u8]) {
     let issuer = authority(None);
@@ -128,7 +130,8 @@ pub fn revocation_list(data: &[u8]) {
     let path = folder.file("krl", data);
     let read = || fs::read(&path).expect("the file is there");
     let context = context(&*issuer, "krl_file", &path);
-    if let Err(error) = revoke(&*issuer, &context) {
+    let taken_over = keyway_ssh::set_up_revocation_list(&path);
+    if let Err(error) = taken_over.and_then(|()| revoke(&*issuer, &context)) {
         shows_nothing(&error, data);
         assert!(read() == data, "a list that is refused stays");
         return;
@@ -140,7 +143,8 @@ pub fn revocation_list(data: &[u8]) {
         assert!(data.windows(STATE.len()).any(|window| window == STATE.as_bytes()), "it was revoked before");
         return;
     }
-    let (before, after) = (List::read(data), List::read(&revoked));
+    let is_blank = !data.starts_with(b"SSHKRL");
+    let (before, after) = (List::read(if is_blank { EMPTY } else { data }), List::read(&revoked));
     assert_eq!((before.flags, before.texts), (after.flags, after.texts));
     assert_eq!(after.version, before.version.saturating_add(1));
     assert!(after.sections.len() >= before.sections.len());
@@ -153,6 +157,10 @@ pub fn revocation_list(data: &[u8]) {
     }
     assert_eq!(grown, 1, "one section is new or longer");
 }
+
+/// What a text without keys stands for.
+const EMPTY: &[u8; 44] =
+    b"SSHKRL\n\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// A key revocation list, read as `PROTOCOL.krl` says, down to its sections.
 struct List<'a> {
@@ -197,7 +205,9 @@ pub fn authority_key(data: &[u8]) {
     assert!(text.lines().filter(is_base64).all(|line| !shown.contains(line)), "Debug shows no key");
     let issuer = authority(Some(key.clone()));
     let folder = Scratch::new();
-    let context = context(&*issuer, "krl_file", &folder.path().join("krl"));
+    let list = folder.path().join("krl");
+    keyway_ssh::set_up_revocation_list(&list).expect("a list");
+    let context = context(&*issuer, "krl_file", &list);
     match request(&*issuer, &context, PUBLIC_KEY) {
         Ok(state) => assert_eq!(state.as_str(), STATE),
         Err(error) => shows_nothing(&error, data),

@@ -109,6 +109,7 @@ impl Trusting {
         for key in ["ca", "guest"] {
             programs.make_key(&folder.file(key));
         }
+        keyway_ssh::set_up_revocation_list(folder.file("krl")).expect("a list");
         let settings = format!(
             "AuthorizedKeysFile none\nTrustedUserCAKeys {}\nRevokedKeys {}",
             folder.file("ca.pub").display(),
@@ -196,6 +197,68 @@ async fn a_certificate_lets_in_nobody_else_and_from_nowhere_else() {
         service.request(Some(&trusting.folder.read("guest.pub"))).await.save("certificate", &certificate);
         assert_eq!(trusting.server.lets_in(&guest, Some(&certificate)), lets_in, "{principals} {source}");
     }
+}
+
+/// An operator's `touch` makes a list, for `sshd` as for the issuer. Without any, nobody is let in, and the issuer
+/// says so.
+#[tokio::test]
+async fn an_empty_list_lets_in_and_a_missing_one_nobody() {
+    let Some(programs) = OpenSsh::find().or_skip("empty lists of revoked SSH keys") else { return };
+    let trusting = Trusting::new(&programs);
+    let files = trusting.files();
+    let settings = settings(&files, &trusting.server.user, "");
+    fs::write(&files[1], "").expect("a file");
+    let service = Service::direct("ssh-ca", &settings).await;
+    trusting.admit(&service).await;
+
+    fs::remove_file(&files[1]).expect("the list is there");
+    let said = service.refusal().await;
+    assert!(said.contains("is missing") && said.contains("lets nobody in"), "{said}");
+    let [guest, certificate] = ["guest", "first"].map(|name| trusting.folder.file(name));
+    assert!(!trusting.server.lets_in(&guest, Some(&certificate)));
+    // What `sshd` takes for a list of nothing lets in those who were revoked, which the issuer refuses to go by.
+    fs::write(&files[1], "# what is revoked\n\n").expect("a file");
+    assert!(trusting.server.lets_in(&guest, Some(&certificate)), "{}", trusting.server.log());
+    let said = service.refusal().await;
+    assert!(said.contains("is older") && said.contains("`sshd` lets in"), "{said}");
+}
+
+/// Whatever layout of a private key OpenSSH reads, the authority reads, and gets the same key.
+#[tokio::test]
+async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
+    let Some(programs) = OpenSsh::find().or_skip("layouts of SSH keys") else { return };
+    let folder = Folder::new();
+    let [authority, changed] = ["ca", "changed"].map(|name| folder.file(name));
+    programs.make_key(&authority);
+    let text = folder.read("ca");
+    let (begin, rest) = text.split_once('\n').expect("lines");
+    let (body, end) = rest.trim_end().rsplit_once('\n').expect("lines");
+    let body = body.replace('\n', "");
+    let mut read = 0;
+    for width in [1, 2, 64, 70, 76, 4000] {
+        let lines: Vec<_> = body.as_bytes().chunks(width).map(String::from_utf8_lossy).collect();
+        for inner in ["\n", "\r\n", " \n", "\n\n", "\n \t"] {
+            for (start, behind) in
+                [("\n", "\n"), ("\n\n", "\n\n"), ("\n\r\n", "\n \n"), ("\r\n", "\r\n"), ("\n", "\n# x\n")]
+            {
+                let text = format!("{begin}{start}{}\n{end}{behind}", lines.join(inner));
+                fs::copy(&authority, &changed).expect("a file with the right mode");
+                fs::write(&changed, &text).expect("a file");
+                let (good, said) = programs.keygen(["-y", "-P", "", "-f", server::text(&changed)]);
+                if good {
+                    let key = keyway_ssh::CertificateAuthorityKey::from_openssh(&text)
+                        .expect("it is read here, too");
+                    assert_eq!(
+                        key.public_key().split_whitespace().nth(1),
+                        said.split_whitespace().nth(1),
+                        "{said}"
+                    );
+                    read += 1;
+                }
+            }
+        }
+    }
+    assert!(read >= 6 * 5 * 3, "ssh-keygen read {read}");
 }
 
 /// OpenSSH's own program and the issuer take turns at one list.

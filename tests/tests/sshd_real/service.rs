@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use keyway_core::{Plugins, plugins};
+use keyway_core::{PluginError as _, Plugins, plugins};
 use keyway_host::grants::{GrantId, GrantOutcome, Grants, Revoked};
 use keyway_issuers::{
     Context, CredentialPart, CredentialRequest, Issuer, Issuers, Json, Opening, Outcome, Parameters,
@@ -105,6 +105,12 @@ impl Service {
                 }
             }
         }
+    }
+
+    /// Why the issuer gives no credential, for the operator.
+    pub(crate) async fn refusal(&self) -> String {
+        let Self::Direct(issuer, context) = self else { panic!("the engine tells users another text") };
+        issuer.request(&CredentialRequest::new(context.clone())).await.expect_err("no credential").detail()
     }
 
     pub(crate) async fn revoke(&self, handle: &Handle) {

@@ -307,6 +307,25 @@ mod tests {
         assert_eq!(resolved(source()).unwrap(), ["a", "s", BASE]);
     }
 
+    /// Services often run with such a home.
+    #[test]
+    #[cfg(unix)]
+    fn a_home_that_is_no_folder_has_no_file() {
+        let not_a_folder = file("");
+        for home in ["/dev/null", not_a_folder.path().to_str().unwrap()] {
+            let keys = |name: &str| match name {
+                "HOME" => Some(home.to_owned()),
+                "ACCESS_KEY_ID" | "SECRET_ACCESS_KEY" => Some("x".to_owned()),
+                _ => None,
+            };
+            let source = CredentialsSource::new().environment(keys).home_file();
+            assert_eq!(resolved(source).expect(home), ["x", "x", BASE]);
+        }
+        let within = not_a_folder.path().join("a").join("b");
+        let error = resolved(CredentialsSource::new().file(within)).unwrap_err();
+        assert!(matches!(error, CredentialsError::Missing { .. }), "{error:?}");
+    }
+
     #[test]
     #[cfg(unix)]
     fn a_file_that_others_can_read_is_refused() {

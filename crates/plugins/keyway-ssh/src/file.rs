@@ -1,5 +1,6 @@
 //! The files that the issuers read and change.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use keyway_files::{FileError, FilePath, Rights, SharedFile};
@@ -13,7 +14,8 @@ pub(crate) struct IssuerFile(FilePath);
 impl IssuerFile {
     /// The longest file that is read.
     pub(crate) const MAX_CONTENT_BYTES: usize = 16 * 1024 * 1024;
-    const PATIENCE: Duration = Duration::from_secs(10);
+    /// How long others are waited for.
+    pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
     pub(crate) const fn new(path: FilePath) -> Self {
         Self(path)
@@ -37,12 +39,23 @@ impl IssuerFile {
             .map_err(failed)?
     }
 
-    fn open(&self, rights: Rights) -> Result<SharedFile, FileError> {
+    /// Where it is, for messages.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path()
+    }
+
+    /// The file in the same directory whose name has `suffix` behind that of this one.
+    pub(crate) fn beside(&self, suffix: &str) -> Self {
+        let path = FilePath::new(&format!("{}{suffix}", self.0.path().display()));
+        Self(path.expect("a longer name leaves a path what it is"))
+    }
+
+    pub(crate) fn open(&self, rights: Rights) -> Result<SharedFile, FileError> {
         SharedFile::open(&self.0, rights, Self::MAX_CONTENT_BYTES)
     }
 }
 
-fn failed(error: FileError) -> IssuerError {
+pub(crate) fn failed(error: FileError) -> IssuerError {
     match error {
         FileError::Indeterminate { .. } => IssuerError::system("make its change durable", error),
         FileError::Busy(_) | FileError::Changed(_) => IssuerError::Unavailable {

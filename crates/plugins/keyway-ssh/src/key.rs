@@ -60,7 +60,8 @@ impl LoginKey {
         }
     }
 
-    /// Reads a public key as users send it: type, key, and a comment, which is dropped.
+    /// Reads a public key as users send it: type, key, and a comment, which is dropped. Empty lines and lines
+    /// that begin with `#` are left out, as OpenSSH does in the file of a public key.
     fn given(text: &str, types: &KeyTypes) -> Result<Self, IssuerError> {
         // Longer than any key: 16384 bits in base64, with room for a comment.
         const MAX_BYTES: usize = 16 * 1024;
@@ -72,11 +73,13 @@ impl LoginKey {
         if text.len() > MAX_BYTES {
             return refuse("it is too long");
         }
-        if text.chars().any(|character| character.is_control() && character != '\t') {
-            return refuse("it is more than one line, and a public key is one");
-        }
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let text = lines.next().unwrap_or_default();
         if text.starts_with("-----BEGIN") {
             return refuse("it is no public key in the form of OpenSSH, which begins with its type");
+        }
+        if lines.next().is_some() || text.chars().any(|it| it.is_control() && it != '\t') {
+            return refuse("it is more than one line, and a public key is one");
         }
         let mut fields = text.split([' ', '\t']).filter(|field| !field.is_empty());
         let (Some(kind), Some(key)) = (fields.next(), fields.next()) else {
@@ -177,6 +180,7 @@ mod tests {
             format!("  {ED25519} joe@laptop\n"),
             format!("{ED25519}\tjoe, at home #1"),
             ED25519.replace(' ', "   "),
+            format!("# of joe\r\n\r\n \t\n{ED25519} joe\r\n\n# the end"),
         ] {
             assert_eq!(given(&text).unwrap(), ED25519, "{text:?}");
         }
@@ -253,7 +257,8 @@ mod tests {
         ]) {
             if let Ok(line) = given(&text) {
                 prop_assert_eq!(line, ED25519);
-                prop_assert!(!text.trim().contains('\n'));
+                let is_key = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+                prop_assert_eq!(text.lines().filter(is_key).count(), 1);
             }
         }
     }

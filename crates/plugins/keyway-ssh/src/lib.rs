@@ -50,15 +50,15 @@
 //! | `key_options` | `ssh-authorized-keys` | none | options before every key, such as `restrict,pty` |
 //! | `login_name` | `ssh-authorized-keys` | none | shown to users: the account |
 //! | `ca_key_file` | `ssh-ca` | | the private key that signs, Ed25519, without a passphrase; if there is none, the host lends a [`CertificateAuthorityKey`] |
-//! | `krl_file` | `ssh-ca` | | the list of what is revoked, for `RevokedKeys` of `sshd` |
+//! | `krl_file` | `ssh-ca` | | the list of what is revoked, for `RevokedKeys` of `sshd`; [set up](#how-certificates-are-revoked) once |
 //! | `principals` | `ssh-ca` | | the accounts that a certificate is good for: names, with claims in braces, such as `grid-{preferred_username}` |
 //! | `trusted_issuer` | `ssh-ca` | | the `iss` of the logins that are accepted; needed as soon as `principals` names a claim |
 //! | `valid_minutes` | `ssh-ca` | `60` | how long a certificate is good, at most 366 days |
 //! | `extensions` | `ssh-ca` | `permit-pty` | what it permits |
-//! | `force_command`, `source_address` | `ssh-ca` | none | what it restricts |
+//! | `force_command`, `source_address` | `ssh-ca` | none | what it restricts; each at most 16,384 bytes |
 //! | `state_prefix` | both | `KEYWAY_` | how states begin, by which the service knows its own |
 //! | `key_types` | both | all but DSA | types of keys that users may give |
-//! | `host` | both | none | shown to users: where to log in |
+//! | `host` | both | none | shown to users: where to log in; as `login_name`, at most 256 bytes |
 //!
 //! Change `state_prefix` only when nothing of the service is left to be revoked: what begins otherwise is
 //! refused, because it belongs to somebody else.
@@ -80,16 +80,34 @@
 //! * The key of the authority is used only if its file belongs to the user of the process or to root, and nobody
 //!   else may read it.
 //! * Revoking twice succeeds. What fails promises, where it can, that nothing happened.
+//! * A missing `authorized_keys` file has no lines: requests make it, and what was in it counts as revoked, since nobody gets in
+//!   by it. Whoever puts an old copy of it back lets in those whose lines were taken away since.
 //!
 //! # How certificates are revoked
 //!
+//! **Set the list up once**, before the first request: `keyway-ssh-ca set-up /etc/ssh/krl`, or
+//! [`set_up_revocation_list`] in a host. It makes an empty list, and a record beside it, `krl.keyway-record`. An empty
+//! file of your own, or a list that `ssh-keygen -k` made, is as good. Back both files up.
+//!
 //! The state is the key id of the certificate, which `sshd` logs. The list revokes it for every authority, so a revocation
 //! outlives a change of the authority's key. The list may hold what others revoked; that is kept. It must
-//! not be signed. What this plugin revoked it takes out again about two years later, when every certificate has
-//! expired for at least a year, however wrong the clock was within that; what others revoked stays. A second wrong
-//! time in a row, more than two years in the future, takes away what is needed.
+//! not be signed. What this plugin revoked it takes out again a day after the longest validity that was issued under
+//! the list, at the second revocation behind that time; what others revoked stays. Two wrong times in a row, further in the
+//! future than that, take away what is needed.
 //!
-//! `sshd` lets nobody in by a key while the file of `RevokedKeys` is missing: the first request makes it.
+//! The record knows the list's number and the last revocation. So a list that was lost is noticed, and nothing is issued
+//! or revoked until it is back:
+//!
+//! | the list | `sshd` meanwhile | what to do |
+//! | --- | --- | --- |
+//! | is missing, and was never there | lets nobody in by a key | set it up |
+//! | is missing | lets nobody in by a key | put the newest copy back |
+//! | is older than its record | lets in who was revoked since | put the newest copy back |
+//! | has no record, and was changed before | goes by the list | put the record back; or set it up again, if the list is the newest |
+//! | lacks the last revocation only | lets in that one | nothing: the next call makes it good |
+//!
+//! Without a copy, the revoked certificates are good again with any new list until they expire: give the authority
+//! another key, remove list and record, and set the list up.
 //!
 //! # Where it works
 //! On Unix. Both issuers block, and declare so (decision R1).
@@ -104,6 +122,7 @@ mod state;
 
 pub use authority::{
     CertificateAuthority, CertificateAuthorityKey, CertificateAuthorityPlugin, InvalidAuthorityKey,
+    set_up_revocation_list,
 };
 pub use authorized_keys::{AuthorizedKeys, AuthorizedKeysPlugin};
 

@@ -20,11 +20,20 @@ pub(crate) fn file(configuration: &Configuration, name: &str) -> Result<IssuerFi
     FilePath::new(text(configuration, name)).map(IssuerFile::new).map_err(|fault| invalid(name, fault))
 }
 
-/// The text `name`, which is shown to users: one line.
-pub(crate) fn line<'a>(configuration: &'a Configuration, name: &str) -> Result<&'a str, IssuerError> {
+/// The text `name`, one line of at most `max_bytes`.
+pub(crate) fn line<'a>(
+    configuration: &'a Configuration,
+    name: &str,
+    max_bytes: usize,
+) -> Result<&'a str, IssuerError> {
     let text = text(configuration, name);
-    if text.len() > 256 || text.chars().any(char::is_control) {
-        return Err(invalid(name, "use one line of at most 256 bytes"));
+    if text.len() > max_bytes || text.chars().any(char::is_control) {
+        return Err(invalid(name, format_args!("use one line of at most {max_bytes} bytes")));
     }
     Ok(text)
+}
+
+/// The text `name`, which is shown to users: a short line.
+pub(crate) fn shown<'a>(configuration: &'a Configuration, name: &str) -> Result<&'a str, IssuerError> {
+    line(configuration, name, 256)
 }

@@ -9,7 +9,7 @@ use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_core::{Plugins, plugins};
 use keyway_issuers::{Issuers, State};
 use keyway_process::ProcessConfiguration;
-use keyway_ssh::CertificateAuthorityKey;
+use keyway_ssh::{CertificateAuthorityKey, set_up_revocation_list};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{LineEnding, PrivateKey};
 
@@ -44,13 +44,21 @@ fn certificate_example() -> IssuerExample {
         .configured("trusted_issuer", "https://issuer.example.com/")
 }
 
+/// Makes the list, as an operator does. Each handle of a rule finds the same one.
+fn set_up(scratch: &Path) {
+    set_up_revocation_list(scratch.join("krl")).unwrap();
+}
+
 fn certificates() -> IssuerSubject {
     let key = CertificateAuthorityKey::generate().unwrap();
     let example = certificate_example();
     subject("ssh-ca")
         .example(example.clone().parameter("pub_key", KEY))
         .refused(example.parameter("pub_key", "ssh-dss AAAA"))
-        .lending(move |resources, _| resources.with(key.clone()))
+        .lending(move |resources, scratch| {
+            set_up(scratch);
+            resources.with(key.clone())
+        })
 }
 
 fn executable(name: &str, command: &str) -> IssuerSubject {
@@ -78,6 +86,10 @@ fn certificates_executable() -> IssuerSubject {
     executable("keyway-ssh-ca", env!("CARGO_BIN_EXE_keyway-ssh-ca"))
         .example(example.clone().parameter("pub_key", KEY))
         .refused(example.parameter("pub_key", "ssh-dss AAAA"))
+        .lending(|resources, scratch| {
+            set_up(scratch);
+            resources
+        })
 }
 
 keyway_conformance::conformance_test!(authorized_keys_keep_the_contract, authorized_keys());

@@ -76,11 +76,27 @@ fn a_certificate_by_an_executable() {
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     let settings = [("ca_key_file", key.as_path()), ("krl_file", list.as_path())];
     let command = env!("CARGO_BIN_EXE_keyway-ssh-ca");
+    for _ in 0..2 {
+        assert!(Command::new(command).arg("set-up").arg(&list).status().unwrap().success());
+    }
     let executable = Executable::new(command, &settings, &[("principals", "deploy")]);
     let issued = executable.request();
     assert!(issued.credential.iter().any(|part| part.expose_value().starts_with("ssh-ed25519-cert-v01@")));
     executable.revoke(&issued);
     assert!(fs::read(&list).unwrap().windows(10).any(|bytes| bytes == b"KEYWAY_i-1"));
+}
+
+#[test]
+fn a_set_up_says_why_it_made_nothing() {
+    let run = |arguments: &[&str]| {
+        let command = env!("CARGO_BIN_EXE_keyway-ssh-ca");
+        let output = Command::new(command).arg("set-up").args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(matches!(run(&[]), (Some(2), said) if said.starts_with("usage: keyway-ssh-ca set-up FILE\n")));
+    assert_eq!(run(&["a", "b"]).0, Some(2));
+    let (code, said) = run(&["relative"]);
+    assert!(code == Some(1) && said.contains("not absolute"), "{said}");
 }
 
 /// Killed wherever it is, it leaves whole lines, and those of others.

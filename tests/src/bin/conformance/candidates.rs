@@ -108,7 +108,11 @@ fn certificates(subject: IssuerSubject) -> Result<IssuerSubject, String> {
     Ok(subject
         .example(example.clone().parameter("pub_key", PUBLIC_KEY))
         .refused(example.parameter("pub_key", "ssh-dss AAAA"))
-        .lending(move |resources, _| resources.with(key.clone())))
+        .lending(move |resources, scratch| {
+            // As an operator does. Where it fails, the rules say so.
+            let _ = keyway_ssh::set_up_revocation_list(scratch.join("krl"));
+            resources.with(key.clone())
+        }))
 }
 
 /// The plugin `process`, with an executable that `keyway-executable` made.

@@ -6,7 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::list::revoked;
-use super::{FOREIGN, KEYS, LIST, MODE, NEW, OLD, OWNER};
+use super::write::use_again;
+use super::{FOREIGN, KEYS, LIST, MODE, NEW, OLD, OWNER, RECORD};
 use crate::torture::line::{Line, State};
 
 /// Says what is in the files in a folder.
@@ -35,6 +36,7 @@ fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     if let Some(content) = read(folder, NEW, 0o600, own)? {
         observe_keys(NEW, &content, lines)?;
     }
+    fit(folder, own)?;
     if let Some(content) = read(folder, LIST, 0o644, own)? {
         lines.push(observed(LIST, "file"));
         for key_id in revoked(&content)? {
@@ -43,6 +45,33 @@ fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The record is written first, so it is at most one ahead of the list, and then the next call makes them fit.
+fn fit(folder: &Path, own: (u32, u32)) -> Result<(), String> {
+    let number_of_list = || -> Result<Option<u64>, String> {
+        let Some(list) = read(folder, LIST, 0o644, own)? else { return Ok(None) };
+        let number = list.get(12..).and_then(|rest| rest.first_chunk()).ok_or("the list is cut off")?;
+        Ok(Some(u64::from_be_bytes(*number)))
+    };
+    let number_of_record = || -> Result<Option<u64>, String> {
+        let Some(record) = read(folder, RECORD, 0o644, own)? else { return Ok(None) };
+        let record = String::from_utf8(record).map_err(|_| "the record is no text")?;
+        let number = record.lines().find_map(|line| line.strip_prefix("number "));
+        Ok(Some(number.and_then(|number| number.parse().ok()).ok_or("the record has no number")?))
+    };
+    match (number_of_list()?, number_of_record()?) {
+        (None, None | Some(0)) => Ok(()),
+        (Some(list), Some(record)) if list == record => Ok(()),
+        (Some(list), Some(record)) if list + 1 == record => {
+            use_again(folder)?;
+            match number_of_list()? {
+                Some(list) if list == record => Ok(()),
+                list => Err(format!("the list is {list:?} and stays behind its record, {record}")),
+            }
+        }
+        (list, record) => Err(format!("the list is {list:?} and its record {record:?}")),
+    }
 }
 
 /// The content of a file that must have this mode and owner; `None` if there is none.

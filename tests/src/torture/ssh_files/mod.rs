@@ -1,8 +1,8 @@
 //! Power cuts under the files of `keyway-ssh`: after each, a file is the old one or the new one, whole,
 //! and with its mode and owner.
 //!
-//! There are three: a file of keys that others made and wrote to, one that the issuer makes, and the list of
-//! what is revoked.
+//! There are four: a file of keys that others made and wrote to, one that the issuer makes, the list of what is
+//! revoked, and the record beside it, which is never behind the list and at most one ahead.
 
 mod list;
 mod look;
@@ -23,6 +23,8 @@ const OLD: &str = "authorized_keys";
 const NEW: &str = "fresh_keys";
 /// The list of what is revoked.
 const LIST: &str = "krl";
+/// The record beside it.
+const RECORD: &str = "krl.keyway-record";
 
 /// What others wrote. It has no end of its last line.
 const FOREIGN: &str = "# of others\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMcyD6tTmBBWiBLmsCaQbYR1OtNKVUQdOdjrP+qXKkVo joe@laptop";

@@ -31,6 +31,9 @@ pub fn write(folder: &Path) -> Result<(), String> {
     let keys = open("ssh-authorized-keys", Resources::new())?;
     let key = CertificateAuthorityKey::generate().map_err(|error| error.to_string())?;
     let authority = open("ssh-ca", Resources::new().with(key))?;
+    say_made(LIST);
+    keyway_ssh::set_up_revocation_list(folder.join(LIST)).map_err(|error| error.to_string())?;
+    say_there(LIST);
     for number in 0..CREDENTIALS {
         for name in [OLD, NEW] {
             let settings = [("authorized_keys_file", folder.join(name).display().to_string())];
@@ -48,11 +51,8 @@ pub fn write(folder: &Path) -> Result<(), String> {
                 change(&cell, State::Absent, || revoke(&*keys, &settings, number))?;
             }
         }
-        let settings =
-            [("krl_file", folder.join(LIST).display().to_string()), ("principals", "deploy".to_owned())];
-        say_made(LIST);
+        let settings = settings_of_list(folder);
         request(&*authority, &settings, number, KEYS[0].1)?;
-        say_there(LIST);
         if number % 2 == 0 {
             change(&format!("{LIST}/k{number}"), State::of("revoked"), || {
                 revoke(&*authority, &settings, number)
@@ -60,6 +60,20 @@ pub fn write(folder: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Has the issuer use what is left of the list and its record, which makes them fit each other again.
+///
+/// # Errors
+/// When the issuer refuses.
+pub(super) fn use_again(folder: &Path) -> Result<(), String> {
+    let key = CertificateAuthorityKey::generate().map_err(|error| error.to_string())?;
+    let authority = open("ssh-ca", Resources::new().with(key))?;
+    request(&*authority, &settings_of_list(folder), CREDENTIALS, KEYS[0].1)
+}
+
+fn settings_of_list(folder: &Path) -> [(&'static str, String); 2] {
+    [("krl_file", folder.join(LIST).display().to_string()), ("principals", "deploy".to_owned())]
 }
 
 fn make_old(folder: &Path) -> std::io::Result<()> {
@@ -74,7 +88,7 @@ fn make_old(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The first request makes the file, and whoever asks later finds it.
+/// The first call makes the file, and whoever asks later finds it.
 fn say_made(name: &str) {
     say(&Line::Begun { task: 1, cell: name.to_owned(), state: State::of("file") });
 }

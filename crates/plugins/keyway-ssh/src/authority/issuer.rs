@@ -11,9 +11,7 @@ use ssh_key::Certificate;
 use ssh_key::certificate::{Builder, CertType};
 
 use super::key::CertificateAuthorityKey;
-use super::krl::{RevocationList, RevocationListFault};
 use super::settings::{Place, Settings, authority_key, describe};
-use crate::file::IssuerFile;
 use crate::key::LoginKey;
 use crate::state::{check, fill, with_text};
 
@@ -49,8 +47,6 @@ struct Contents<'a> {
 impl CertificateAuthority {
     /// Clocks differ: a certificate is good from a little before it was made.
     const EARLIER_SECONDS: u64 = 300;
-    /// The list is no secret: those who check it read it.
-    const NEW_MODE: u32 = 0o644;
 
     fn make(&self, request: &CredentialRequest) -> Result<Issued, IssuerError> {
         let configuration: &Configuration = &request.context.configuration;
@@ -72,38 +68,13 @@ impl CertificateAuthority {
         let issued = key.add_to(issued)?;
         check(&issued)?;
 
-        Self::prepare(&list, &state, now)?;
+        list.admit(&state, settings.valid_seconds, now)?;
         Ok(issued)
-    }
-
-    /// Makes sure that the certificate can be revoked and is not: `sshd` lets nobody in while the
-    /// list is missing, so there has to be one, and one that can be changed.
-    fn prepare(list: &IssuerFile, key_id: &str, now: u64) -> Result<(), IssuerError> {
-        list.change(Self::NEW_MODE, |content| {
-            let Some(content) = content else { return Ok((Some(RevocationList::new(now).encode()), ())) };
-            let revoked = RevocationList::decode(content).and_then(|list| list.revokes(key_id));
-            if revoked.map_err(unusable)? {
-                return Err(IssuerError::refused(
-                    "This request was withdrawn. Please make a new one.",
-                    "a certificate was asked for again after it was revoked",
-                ));
-            }
-            Ok((None, ()))
-        })
     }
 
     fn remove(&self, revocation: &Revocation) -> Result<(), IssuerError> {
         let Place { list, prefix } = Place::read(&revocation.context.configuration)?;
-        let key_id = prefix.own(&revocation.state)?;
-        let now = self.clock.now().as_seconds();
-        list.change(Self::NEW_MODE, |content| {
-            let mut list = match content {
-                Some(content) => RevocationList::decode(content).map_err(unusable)?,
-                None => RevocationList::new(now),
-            };
-            let changed = list.revoke(key_id, now).map_err(unusable)?;
-            Ok::<_, IssuerError>((changed.then(|| list.encode()), ()))
-        })
+        list.revoke(prefix.own(&revocation.state)?, self.clock.now().as_seconds())
     }
 }
 
@@ -142,14 +113,6 @@ fn not_signed(error: ssh_key::Error) -> IssuerError {
         what: "the certificate authority",
         retry_after: None,
         source: Some(error.into()),
-    }
-}
-
-fn unusable(fault: RevocationListFault) -> IssuerError {
-    IssuerError::Unavailable {
-        what: "the list of revoked certificates",
-        retry_after: None,
-        source: Some(fault.into()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use keyway_issuers::IssuerError;
 use ssh_key::{Algorithm, HashAlg, PrivateKey};
 
+use super::pem::with_usual_layout;
 use crate::file::IssuerFile;
 use crate::key::LoginKey;
 
@@ -33,12 +34,14 @@ pub enum InvalidAuthorityKey {
 
 impl CertificateAuthorityKey {
     /// Reads an Ed25519 key in OpenSSH's format, as `ssh-keygen -t ed25519` makes it without
-    /// a passphrase.
+    /// a passphrase. As in OpenSSH, lines may be of any length and end in any way, and what follows the key
+    /// is not read.
     ///
     /// # Errors
     /// [`InvalidAuthorityKey`].
     pub fn from_openssh(text: impl AsRef<[u8]>) -> Result<Self, InvalidAuthorityKey> {
-        let key = PrivateKey::from_openssh(text).map_err(|_| InvalidAuthorityKey::Format)?;
+        let text = with_usual_layout(text.as_ref()).ok_or(InvalidAuthorityKey::Format)?;
+        let key = PrivateKey::from_openssh(&*text).map_err(|_| InvalidAuthorityKey::Format)?;
         if key.is_encrypted() {
             return Err(InvalidAuthorityKey::Encrypted);
         }
@@ -93,6 +96,36 @@ mod tests {
     use ssh_key::private::{Ed25519Keypair, KeypairData};
 
     use super::*;
+
+    #[test]
+    fn a_key_is_read_in_every_layout_that_openssh_reads() {
+        let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&[7; 32]));
+        let text = PrivateKey::new(pair, "ca").unwrap().to_openssh(LineEnding::LF).unwrap();
+        let public = CertificateAuthorityKey::from_openssh(&*text).unwrap().public_key();
+        let (begin, rest) = text.split_once('\n').unwrap();
+        let body: String = rest.lines().filter(|line| !line.starts_with('-')).collect();
+        let end = text.lines().last().unwrap();
+        let wide = |width: usize, line_end: &str| {
+            let lines = body.as_bytes().chunks(width).map(|line| str::from_utf8(line).unwrap());
+            let lines: Vec<_> = [begin].into_iter().chain(lines).chain([end, ""]).collect();
+            lines.join(line_end)
+        };
+        for text in [
+            wide(64, "\n"),
+            wide(76, "\n"),
+            wide(1000, "\n"),
+            wide(64, "\r\n"),
+            wide(70, "\n\n"),
+            wide(70, " \n\t"),
+            format!("{}\n", &*text),
+            format!("{} \r\n# the key of the door\n", &*text),
+            text.trim_end().to_owned(),
+            text.replacen('\n', "\n\n", 1),
+        ] {
+            let read = CertificateAuthorityKey::from_openssh(&text);
+            assert_eq!(read.map(|key| key.public_key()).as_deref(), Ok(&*public), "{text}");
+        }
+    }
 
     #[test]
     fn only_a_plain_ed25519_key_signs() {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use keyway_issuers::{Configuration, Description, IssuerError, ParameterDescriptor, UserInfo, Violations};
 
 use super::key::CertificateAuthorityKey;
+use super::list_file::ListFile;
 use super::principals::Principals;
-use crate::file::IssuerFile;
 use crate::key::{KeyTypes, PUBLIC_KEY};
 use crate::setting;
 use crate::state::StatePrefix;
@@ -20,8 +20,12 @@ const FORCE_COMMAND: &str = "force_command";
 const SOURCE_ADDRESS: &str = "source_address";
 const HOST: &str = "host";
 
-/// How long a certificate may be good. Whoever raises it looks at how long the list keeps what is revoked.
+/// How long a certificate may be good.
 pub(super) const LONGEST_MINUTES: u64 = 366 * 24 * 60;
+
+/// How long a restriction may be, in bytes. Two of them in a certificate fit into an answer under WaTTS, which has
+/// at most 65,500.
+const LONGEST_OPTION: usize = 16 * 1024;
 
 /// What `sshd` knows; whatever else it would ignore in silence.
 const KNOWN_EXTENSIONS: &[&str] = &[
@@ -59,13 +63,14 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
 /// revocation needs no more.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) list: IssuerFile,
+    pub(super) list: ListFile,
     pub(super) prefix: StatePrefix,
 }
 
 impl Place {
     pub(super) fn read(configuration: &Configuration) -> Result<Self, IssuerError> {
-        Ok(Self { list: setting::file(configuration, KRL_FILE)?, prefix: StatePrefix::read(configuration)? })
+        let list = ListFile::new(setting::file(configuration, KRL_FILE)?);
+        Ok(Self { list, prefix: StatePrefix::read(configuration)? })
     }
 }
 
@@ -96,7 +101,7 @@ impl<'a> Settings<'a> {
         let options = [("force-command", FORCE_COMMAND), ("source-address", SOURCE_ADDRESS)];
         let mut critical_options = Vec::new();
         for (name, setting) in options {
-            let value = setting::line(configuration, setting)?;
+            let value = setting::line(configuration, setting, LONGEST_OPTION)?;
             if setting == SOURCE_ADDRESS && !value.split(',').all(is_network) && !value.is_empty() {
                 return Err(setting::invalid(
                     setting,
@@ -115,7 +120,7 @@ impl<'a> Settings<'a> {
             extensions: extensions(setting::text(configuration, EXTENSIONS))?,
             critical_options,
             key_types: KeyTypes::read(configuration)?,
-            host: setting::line(configuration, HOST)?,
+            host: setting::shown(configuration, HOST)?,
         })
     }
 

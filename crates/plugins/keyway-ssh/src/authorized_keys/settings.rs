@@ -64,8 +64,8 @@ impl<'a> Settings<'a> {
         Ok(Self {
             key_options,
             key_types: KeyTypes::read(configuration)?,
-            login_name: setting::line(configuration, LOGIN_NAME)?,
-            host: setting::line(configuration, HOST)?,
+            login_name: setting::shown(configuration, LOGIN_NAME)?,
+            host: setting::shown(configuration, HOST)?,
         })
     }
 }

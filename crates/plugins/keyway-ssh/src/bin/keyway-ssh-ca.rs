@@ -1,3 +1,35 @@
-//! The issuer `ssh-ca` as a WaTTS executable.
+//! The issuer `ssh-ca` as a WaTTS executable, and the set-up of its list: `keyway-ssh-ca set-up FILE`.
 
-keyway_executable::main!(keyway_ssh, id = "ssh-ca");
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use keyway_core::{PluginError as _, Plugins, plugins};
+
+const PLUGINS: Plugins = plugins! { keyway_ssh };
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // A host sends an object in Base64, which begins otherwise.
+    if arguments.next().is_some_and(|first| first == "set-up") {
+        return set_up(&arguments.collect::<Vec<_>>());
+    }
+    keyway_executable::run(|| Ok(keyway_executable::open(&PLUGINS, Some("ssh-ca"), serde_json::json!({}))?))
+}
+
+const USAGE: &str = "usage: keyway-ssh-ca set-up FILE
+
+Makes the empty list of revoked certificates that `krl_file` names.";
+
+fn set_up(files: &[OsString]) -> ExitCode {
+    let (said, code) = match files {
+        [file] => match keyway_ssh::set_up_revocation_list(file) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => (format!("keyway-ssh-ca: {}", error.detail()), ExitCode::FAILURE),
+        },
+        _ => (USAGE.to_owned(), ExitCode::from(2)),
+    };
+    // The code says it, too.
+    let _ = writeln!(std::io::stderr(), "{said}");
+    code
+}

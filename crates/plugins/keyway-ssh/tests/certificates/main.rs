@@ -1,100 +1,18 @@
 //! The issuer `ssh-ca`, as far as it can be judged without OpenSSH's own programs.
 #![cfg(unix)]
 
+mod authority;
+mod list;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use futures_executor::block_on;
-use keyway_core::{Clock, PluginError as _, Plugins, Resources, Timestamp, plugins};
-use keyway_issuers::{
-    Context, CredentialRequest, IntentId, Issued, Issuer, IssuerError, Issuers, Json, Opening, Outcome,
-    Parameters, Revocation, ServiceName, State, UserInfo,
-};
+use authority::{Authority, KEY, NOW};
+use keyway_core::PluginError as _;
+use keyway_issuers::{IntentId, Issued, IssuerError, State, UserInfo};
 use keyway_ssh::CertificateAuthorityKey;
 use ssh_key::certificate::CertType;
-use ssh_key::private::{Ed25519Keypair, KeypairData};
-use ssh_key::{Certificate, HashAlg, LineEnding, PrivateKey};
-
-const PLUGINS: Plugins = plugins! { keyway_ssh };
-const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
-const NOW: u64 = 1_800_000_000;
-
-#[derive(Debug)]
-struct Fixed;
-
-impl Clock for Fixed {
-    fn now(&self) -> Timestamp {
-        Timestamp::default().plus(Duration::from_secs(NOW))
-    }
-}
-
-struct Authority {
-    folder: tempfile::TempDir,
-    key: PrivateKey,
-    issuer: Arc<dyn Issuer>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        Self::lent(None)
-    }
-
-    fn lent(lent: Option<CertificateAuthorityKey>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&[9; 32]));
-        let key = PrivateKey::new(pair, "ca").unwrap();
-        let authority = Self { issuer: open(lent), folder, key };
-        fs::write(authority.file("ca"), &*authority.key.to_openssh(LineEnding::LF).unwrap()).unwrap();
-        fs::set_permissions(authority.file("ca"), Permissions::from_mode(0o600)).unwrap();
-        authority
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().canonicalize().unwrap().join(name)
-    }
-
-    fn context(&self, settings: &[(&str, &str)]) -> Context {
-        let (key, list) = (self.file("ca"), self.file("krl"));
-        let standard = [
-            ("ca_key_file", key.to_str().unwrap()),
-            ("krl_file", list.to_str().unwrap()),
-            ("principals", "deploy"),
-        ];
-        let configured: Vec<_> =
-            standard.iter().chain(settings).map(|(name, value)| (*name, Json::text(*value))).collect();
-        let description = block_on(self.issuer.describe()).unwrap();
-        let configured = configured.iter().map(|(name, value)| (*name, value));
-        let user = UserInfo::new("https://issuer.example.com", "joe");
-        Context::new(user).with_configuration(description.resolve_configuration(configured).unwrap())
-    }
-
-    fn ask(&self, context: Context, key: Option<&str>) -> Result<Issued, IssuerError> {
-        let parameters = key.map_or_else(Parameters::new, |key| Parameters::new().with("pub_key", key));
-        match block_on(self.issuer.request(&CredentialRequest::new(context).with_parameters(parameters)))? {
-            Outcome::Issued(issued) => Ok(issued),
-            Outcome::LoginRequired(_) => panic!("it asks for no login"),
-        }
-    }
-
-    fn revoke(&self, state: &State) -> Result<(), IssuerError> {
-        block_on(self.issuer.revoke(&Revocation::new(self.context(&[]), state.clone())))
-    }
-
-    fn check(&self, certificate: &Certificate) {
-        certificate.validate_at(NOW, &[self.key.fingerprint(HashAlg::Sha256)]).unwrap();
-    }
-}
-
-fn open(lent: Option<CertificateAuthorityKey>) -> Arc<dyn Issuer> {
-    let registry = PLUGINS.registry().unwrap();
-    let plugin = registry.get::<Issuers>("ssh-ca").unwrap();
-    let opening = Opening::new(ServiceName::new("cluster").unwrap(), plugin.metadata().clone());
-    let resources = lent.map_or_else(Resources::new, |key| Resources::new().with(key));
-    plugin.open(&opening.with_clock(Arc::new(Fixed)).with_resources(resources)).unwrap()
-}
+use ssh_key::{Certificate, PrivateKey};
 
 fn part<'a>(issued: &'a Issued, name: &str) -> &'a str {
     issued.credential.iter().find(|part| part.name == name).unwrap().expose_value()
@@ -178,7 +96,7 @@ fn a_key_that_others_can_read_signs_nothing() {
     fs::set_permissions(authority.file("ca"), Permissions::from_mode(0o640)).unwrap();
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
     assert!(error.leaves_no_effect(), "{error:?}");
-    assert!(!authority.file("krl").exists());
+    assert!(authority.issued_nothing());
 }
 
 /// Only root can give a file away, so only root sees this.
@@ -193,7 +111,7 @@ fn a_key_of_another_user_signs_nothing() {
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
     assert!(error.leaves_no_effect(), "{error:?}");
     assert!(error.detail().contains("belongs to the user 54321"), "{}", error.detail());
-    assert!(!authority.file("krl").exists());
+    assert!(authority.issued_nothing());
 }
 
 #[test]
@@ -259,5 +177,25 @@ fn what_is_configured_wrong_is_said_without_its_value() {
             "{error}"
         );
     }
-    assert!(!authority.file("krl").exists());
+    assert!(authority.issued_nothing());
+}
+
+#[test]
+fn restrictions_may_be_long() {
+    let authority = Authority::new();
+    let command = format!("/usr/bin/env {}", "A=b ".repeat(4090)).trim_end().to_owned();
+    let networks: Vec<_> =
+        (0..1200).map(|number| format!("10.{}.{}.0/24", number / 256, number % 256)).collect();
+    let networks = networks.join(",");
+    let settings = [("force_command", command.as_str()), ("source_address", &networks)];
+    let issued = authority.ask(authority.context(&settings), Some(KEY)).unwrap();
+    let certificate = certificate(&issued);
+    authority.check(&certificate);
+    let option = |name: &str| certificate.critical_options().get(name).cloned();
+    assert_eq!(option("force-command"), Some(command));
+    assert_eq!(option("source-address"), Some(networks));
+    assert!(part(&issued, "certificate").len() < 50_000);
+    let long = "x".repeat(16_385);
+    let error = authority.ask(authority.context(&[("force_command", &long)]), Some(KEY)).unwrap_err();
+    assert!(error.to_string().contains("at most 16384 bytes"), "{error}");
 }

@@ -1,0 +1,322 @@
+//! OpenSSH's key revocation lists, as `PROTOCOL.krl` of OpenSSH describes the format.
+//!
+//! What this module does not understand, or does not need to, it keeps byte for byte: a
+//! list may be written by others too.
+//!
+//! The format has no place for the time until which a revocation is needed. So the key ids that are needed
+//! until the same hour stand in a section of their own, whose field `reserved`, which OpenSSH skips, says it. A
+//! program that writes the list anew drops that field, and with it only that the key ids go away some day.
+
+/// A key revocation list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RevocationList {
+    /// Increases with each change.
+    version: u64,
+    /// Seconds since 1970.
+    generated: u64,
+    flags: u64,
+    reserved: Vec<u8>,
+    comment: Vec<u8>,
+    sections: Vec<Section>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Section {
+    Certificates(Certificates),
+    Other { kind: u8, data: Vec<u8> },
+}
+
+/// What is revoked of the certificates of one authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Certificates {
+    /// The key of the authority as SSH writes it; empty: whoever signed.
+    authority: Vec<u8>,
+    reserved: Vec<u8>,
+    sections: Vec<(u8, Vec<u8>)>,
+}
+
+/// Bytes are not a key revocation list that can be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RevocationListFault {
+    #[error("it does not begin as a key revocation list of OpenSSH does")]
+    NotAList,
+    #[error("its format version is {0}, and only 1 is known")]
+    Version(u32),
+    #[error("it ends in the middle, or has lengths that do not fit")]
+    Damaged,
+    #[error(
+        "it is signed, so a change would make its signature wrong, and OpenSSH no longer reads such lists"
+    )]
+    Signed,
+}
+
+use RevocationListFault as Fault;
+
+const MAGIC: &[u8; 8] = b"SSHKRL\n\0";
+const FORMAT_VERSION: u32 = 1;
+const CERTIFICATES: u8 = 1;
+const SIGNATURE: u8 = 4;
+const KEY_IDS: u8 = 0x23;
+
+/// How long a key id stays in the list beyond the longest validity, in seconds: for clocks that differ.
+const MARGIN: u64 = 24 * 3600;
+/// Key ids that are needed until the same one of these, in seconds, share a section.
+const PERIOD: u64 = 3600;
+/// What the field `reserved` of a section begins with; seconds since 1970 follow.
+const UNTIL: &str = "keyway until ";
+
+impl RevocationList {
+    /// A list that revokes nothing and was never changed.
+    pub(super) const EMPTY: Self = Self {
+        version: 0,
+        generated: 0,
+        flags: 0,
+        reserved: Vec::new(),
+        comment: Vec::new(),
+        sections: Vec::new(),
+    };
+
+    /// Reads a list. A text without keys is the empty list, as it is for OpenSSH.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Fault> {
+        if is_blank(bytes) {
+            return Ok(Self::EMPTY);
+        }
+        let mut reader = Reader(bytes);
+        if reader.bytes(MAGIC.len()).map_err(|_| Fault::NotAList)? != MAGIC {
+            return Err(Fault::NotAList);
+        }
+        match reader.u32()? {
+            FORMAT_VERSION => {}
+            other => return Err(Fault::Version(other)),
+        }
+        let mut list = Self::EMPTY;
+        list.version = reader.u64()?;
+        list.generated = reader.u64()?;
+        list.flags = reader.u64()?;
+        list.reserved = reader.string()?.to_vec();
+        list.comment = reader.string()?.to_vec();
+        while !reader.0.is_empty() {
+            let (kind, data) = (reader.u8()?, reader.string()?);
+            list.sections.push(match kind {
+                CERTIFICATES => Section::Certificates(Certificates::decode(data)?),
+                SIGNATURE => return Err(Fault::Signed),
+                kind => Section::Other { kind, data: data.to_vec() },
+            });
+        }
+        Ok(list)
+    }
+
+    /// Writes the list.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.room());
+        bytes.extend(MAGIC);
+        bytes.extend(FORMAT_VERSION.to_be_bytes());
+        for number in [self.version, self.generated, self.flags] {
+            bytes.extend(number.to_be_bytes());
+        }
+        string(&mut bytes, &self.reserved);
+        string(&mut bytes, &self.comment);
+        for section in &self.sections {
+            match section {
+                Section::Certificates(certificates) => {
+                    bytes.push(CERTIFICATES);
+                    bytes.extend(length_of(certificates.room()));
+                    certificates.encode(&mut bytes);
+                }
+                Section::Other { kind, data } => {
+                    bytes.push(*kind);
+                    string(&mut bytes, data);
+                }
+            }
+        }
+        bytes
+    }
+
+    /// The number of the list, which grows with each change.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How many bytes the list takes: a long one is not copied while it grows.
+    fn room(&self) -> usize {
+        let sections = self.sections.iter().map(|section| match section {
+            Section::Certificates(certificates) => 5 + certificates.room(),
+            Section::Other { data, .. } => 5 + data.len(),
+        });
+        44 + self.reserved.len() + self.comment.len() + sections.sum::<usize>()
+    }
+
+    /// Whether the list revokes the certificates of any authority with this key id.
+    pub(super) fn revokes(&self, key_id: &str) -> Result<bool, Fault> {
+        for certificates in self.of_any_authority() {
+            if certificates.names(key_id)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Revokes the certificates with this key id, whichever authority signed them, and forgets those that
+    /// expired. None is good for longer than `longest` seconds from now. False when they were revoked already;
+    /// then nothing changes.
+    pub(super) fn revoke(&mut self, key_id: &str, now: u64, longest: u64) -> Result<bool, Fault> {
+        if self.revokes(key_id)? {
+            return Ok(false);
+        }
+        // Before the last change it cannot be: then the clock is wrong, and who knows by how much. So what is
+        // revoked now is kept for ever, and a single time far in the future takes nothing away.
+        let until = (now >= self.generated).then(|| kept_until(now, longest));
+        let passed = now.min(self.generated);
+        self.sections.retain(|section| match section {
+            Section::Certificates(certificates) => certificates.until().is_none_or(|until| until > passed),
+            Section::Other { .. } => true,
+        });
+
+        let same = self.sections.iter_mut().find_map(|section| match section {
+            Section::Certificates(certificates)
+                if certificates.is_ours() && certificates.until() == until =>
+            {
+                Some(certificates)
+            }
+            _ => None,
+        });
+        if let Some(certificates) = same {
+            certificates.add(key_id);
+        } else {
+            let reserved = until.map(|until| format!("{UNTIL}{until}").into_bytes()).unwrap_or_default();
+            let mut certificates = Certificates { authority: Vec::new(), reserved, sections: Vec::new() };
+            certificates.add(key_id);
+            self.sections.push(Section::Certificates(certificates));
+        }
+        self.version = self.version.saturating_add(1);
+        self.generated = self.generated.max(now);
+        Ok(true)
+    }
+
+    fn of_any_authority(&self) -> impl Iterator<Item = &Certificates> {
+        self.sections.iter().filter_map(|section| match section {
+            Section::Certificates(certificates) if certificates.authority.is_empty() => Some(certificates),
+            _ => None,
+        })
+    }
+}
+
+impl Certificates {
+    fn decode(data: &[u8]) -> Result<Self, Fault> {
+        let mut reader = Reader(data);
+        let authority = reader.string()?.to_vec();
+        let reserved = reader.string()?.to_vec();
+        let mut sections = Vec::new();
+        while !reader.0.is_empty() {
+            sections.push((reader.u8()?, reader.string()?.to_vec()));
+        }
+        Ok(Self { authority, reserved, sections })
+    }
+
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        string(bytes, &self.authority);
+        string(bytes, &self.reserved);
+        for (kind, data) in &self.sections {
+            bytes.push(*kind);
+            string(bytes, data);
+        }
+    }
+
+    /// How many bytes this takes.
+    fn room(&self) -> usize {
+        let sections = self.sections.iter().map(|(_, data)| 5 + data.len());
+        8 + self.authority.len() + self.reserved.len() + sections.sum::<usize>()
+    }
+
+    /// Whether this holds key ids for any authority and nothing else. An extension may
+    /// describe the key ids behind it, as a filter that would no longer fit.
+    fn is_ours(&self) -> bool {
+        self.authority.is_empty() && self.sections.iter().all(|(kind, _)| *kind == KEY_IDS)
+    }
+
+    /// Until when this is needed, if it is ours and says so.
+    fn until(&self) -> Option<u64> {
+        let text = str::from_utf8(&self.reserved).ok()?.strip_prefix(UNTIL)?;
+        text.parse().ok().filter(|_| self.is_ours())
+    }
+
+    fn names(&self, key_id: &str) -> Result<bool, Fault> {
+        for (_, data) in self.sections.iter().filter(|(kind, _)| *kind == KEY_IDS) {
+            let mut reader = Reader(data);
+            while !reader.0.is_empty() {
+                if reader.string()? == key_id.as_bytes() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn add(&mut self, key_id: &str) {
+        if let Some((KEY_IDS, data)) = self.sections.last_mut() {
+            string(data, key_id.as_bytes());
+        } else {
+            let mut data = Vec::new();
+            string(&mut data, key_id.as_bytes());
+            self.sections.push((KEY_IDS, data));
+        }
+    }
+}
+
+/// Until when what is revoked at this moment is needed.
+const fn kept_until(now: u64, longest: u64) -> u64 {
+    now.saturating_add(longest).saturating_add(MARGIN).div_ceil(PERIOD).saturating_mul(PERIOD)
+}
+
+/// Whether OpenSSH reads a text as a list of no keys.
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.split(|byte| *byte == b'\n').all(|line| {
+        let first = line.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+        first.is_none_or(|first| *first == b'#')
+    })
+}
+
+fn string(bytes: &mut Vec<u8>, content: &[u8]) {
+    bytes.extend(length_of(content.len()));
+    bytes.extend_from_slice(content);
+}
+
+fn length_of(content: usize) -> [u8; 4] {
+    u32::try_from(content).expect("a list is a file of at most 16 MiB").to_be_bytes()
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, count: usize) -> Result<&'a [u8], Fault> {
+        let (bytes, rest) = self.0.split_at_checked(count).ok_or(Fault::Damaged)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(Fault::Damaged)?;
+        self.0 = rest;
+        Ok(*bytes)
+    }
+
+    fn u8(&mut self) -> Result<u8, Fault> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn u32(&mut self) -> Result<u32, Fault> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, Fault> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn string(&mut self) -> Result<&'a [u8], Fault> {
+        let length = usize::try_from(self.u32()?).map_err(|_| Fault::Damaged)?;
+        self.bytes(length)
+    }
+}
+
+#[cfg(test)]
+mod tests;

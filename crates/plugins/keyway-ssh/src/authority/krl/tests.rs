@@ -1,0 +1,220 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..12)
+}
+
+fn key_ids() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec("[a-z]{1,3}", 1..4).prop_map(|ids| {
+        let mut data = Vec::new();
+        for id in ids {
+            string(&mut data, id.as_bytes());
+        }
+        data
+    })
+}
+
+fn sections() -> impl Strategy<Value = Section> {
+    let inner = prop_oneof![
+        key_ids().prop_map(|data| (KEY_IDS, data)),
+        (prop_oneof![Just(0x20u8), Just(0x39), Just(0x7f)], bytes()),
+    ];
+    let certificates = (prop_oneof![Just(Vec::new()), bytes()], bytes(), prop::collection::vec(inner, 0..4))
+        .prop_map(|(authority, reserved, sections)| {
+            Section::Certificates(Certificates { authority, reserved, sections })
+        });
+    let other = (prop_oneof![Just(2u8), Just(3), Just(5), Just(255)], bytes())
+        .prop_map(|(kind, data)| Section::Other { kind, data });
+    prop_oneof![certificates, other]
+}
+
+fn lists() -> impl Strategy<Value = RevocationList> {
+    (any::<[u64; 3]>(), bytes(), bytes(), prop::collection::vec(sections(), 0..4)).prop_map(
+        |([version, generated, flags], reserved, comment, sections)| RevocationList {
+            version,
+            generated,
+            flags,
+            reserved,
+            comment,
+            sections,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_is_read(list in lists()) {
+        let bytes = list.encode();
+        let read = RevocationList::decode(&bytes).unwrap();
+        prop_assert_eq!(read.encode(), bytes.as_slice());
+        prop_assert_eq!(list.room(), bytes.len());
+        prop_assert_eq!(read, list);
+    }
+
+    #[test]
+    fn revoking_adds_and_takes_nothing_away(list in lists(), key_id in "[a-z]{1,4}", now in any::<u64>()) {
+        let mut after = list.clone();
+        let was = list.revokes(&key_id).unwrap();
+        prop_assert_eq!(after.revoke(&key_id, now, HOUR).unwrap(), !was);
+        prop_assert!(after.revokes(&key_id).unwrap());
+        if was {
+            prop_assert_eq!(&after, &list);
+        } else {
+            prop_assert_eq!(after.version, list.version.saturating_add(1));
+            prop_assert_eq!(after.generated, now.max(list.generated));
+            let added = after.encode().len() - list.encode().len();
+            prop_assert!(added <= 5 + 8 + UNTIL.len() + 20 + 5 + 4 + key_id.len(), "{}", added);
+        }
+        // Every section that was there is there, with no less in it.
+        for (before, now) in list.sections.iter().zip(&after.sections) {
+            match (before, now) {
+                (Section::Certificates(before), Section::Certificates(now)) => {
+                    prop_assert_eq!(&before.authority, &now.authority);
+                    for ((kind, data), (now_kind, now_data)) in before.sections.iter().zip(&now.sections) {
+                        prop_assert_eq!(kind, now_kind);
+                        prop_assert!(now_data.starts_with(data));
+                    }
+                    prop_assert!(now.sections.len() >= before.sections.len());
+                }
+                (before, now) => prop_assert_eq!(before, now),
+            }
+        }
+        prop_assert!(after.sections.len() >= list.sections.len());
+        prop_assert_eq!(RevocationList::decode(&after.encode()).unwrap(), after);
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in bytes(), list in lists(), cut in any::<prop::sample::Index>()) {
+        let _ = RevocationList::decode(&bytes);
+        let whole = list.encode();
+        let cut = cut.index(whole.len());
+        // A list cut short is refused, unless a whole section is what is missing.
+        if let Ok(shorter) = RevocationList::decode(&whole[..cut]) {
+            prop_assert!(list.sections.starts_with(&shorter.sections));
+        }
+    }
+}
+
+const START: u64 = 1_800_000_000;
+
+/// Whether key ids are revoked after these were, one after the other, each at an hour. Certificates are good for
+/// two hours.
+fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
+    let mut list = RevocationList::EMPTY;
+    for (key_id, hour) in revoked {
+        list.revoke(key_id, START + hour * HOUR, 2 * HOUR).unwrap();
+        list = RevocationList::decode(&list.encode()).unwrap();
+    }
+    ids.map(|key_id| list.revokes(key_id).unwrap())
+}
+
+#[test]
+fn what_expired_a_day_ago_is_forgotten() {
+    let early = [("a", 0), ("b", 1), ("c", 20), ("d", 26)];
+    // What is forgotten goes with the change after its time.
+    assert_eq!(left(&early, ["a", "b", "c", "d"]), [true; 4]);
+    let late = [early.as_slice(), &[("e", 27), ("f", 28)]].concat();
+    assert_eq!(left(&late, ["a", "b", "c", "d", "e", "f"]), [false, false, true, true, true, true]);
+    // However long before the others.
+    let year = 366 * 24;
+    assert_eq!(left(&[("a", 0), ("b", year), ("c", year + 1)], ["a", "b", "c"]), [false, true, true]);
+}
+
+#[test]
+fn each_validity_is_waited_for() {
+    for longest in [60, HOUR, 100 * DAY + 1, 366 * DAY] {
+        let mut list = RevocationList::EMPTY;
+        list.revoke("a", START + 1, longest).unwrap();
+        // The first change at a time says that the time was one.
+        for (key_id, now, is_left) in [
+            ("b", DAY + longest, true),
+            ("c", DAY + longest, true),
+            ("d", DAY + longest + HOUR, true),
+            ("e", DAY + longest + HOUR, false),
+        ] {
+            list.revoke(key_id, START + now, longest).unwrap();
+            assert_eq!(list.revokes("a").unwrap(), is_left, "{key_id} {longest}");
+        }
+    }
+}
+
+/// Twice as many in a day as filled the list once.
+#[test]
+fn a_list_does_not_grow_for_ever() {
+    let mut list = RevocationList::EMPTY;
+    let mut longest = (0, 0);
+    for number in 0..5000 {
+        assert!(list.revoke(&format!("K_{number:08}"), START + number * 81, HOUR).unwrap());
+        longest = (longest.0.max(list.sections.len()), longest.1.max(list.encode().len()));
+    }
+    assert!(longest.0 <= 28, "{}", longest.0);
+    assert!(longest.1 < 1300 * 14 + 28 * 64, "{}", longest.1);
+}
+
+#[test]
+fn a_wrong_clock_takes_no_revocation_away() {
+    // Once far in the future.
+    assert_eq!(left(&[("a", 0), ("b", 1_000_000), ("c", 1)], ["a", "b", "c"]), [true; 3]);
+    // In the past, for a while: what was revoked then is kept for ever.
+    let mut list = RevocationList { generated: START, ..RevocationList::EMPTY };
+    for (key_id, now) in [("a", 5), ("b", 6), ("c", START + 1), ("d", START + 2), ("e", START + 5000 * DAY)] {
+        list.revoke(key_id, now, HOUR).unwrap();
+    }
+    list.revoke("f", START + 5001 * DAY, HOUR).unwrap();
+    let left = ["a", "b", "c", "d", "e", "f"].map(|key_id| list.revokes(key_id).unwrap());
+    assert_eq!(left, [true, true, false, false, true, true]);
+}
+
+#[test]
+fn what_others_revoked_is_not_forgotten() {
+    let mut data = Vec::new();
+    string(&mut data, b"theirs");
+    let theirs = |reserved: &str, authority: &[u8], kind| {
+        Section::Certificates(Certificates {
+            authority: authority.to_vec(),
+            reserved: reserved.as_bytes().to_vec(),
+            sections: vec![(kind, data.clone())],
+        })
+    };
+    let sections = vec![
+        theirs("", b"", KEY_IDS),
+        theirs("keyway until soon", b"", KEY_IDS),
+        theirs("keyway until 5", b"authority", KEY_IDS),
+        theirs("keyway until 5", b"", 0x20),
+        Section::Other { kind: 2, data: b"keyway until 5".to_vec() },
+    ];
+    let mut list = RevocationList { sections: sections.clone(), ..RevocationList::EMPTY };
+    for day in [1, 5000, 5001] {
+        list.revoke(&format!("{day}"), START + day * DAY, HOUR).unwrap();
+    }
+    assert!(list.sections.starts_with(&sections));
+    assert!(!list.revokes("1").unwrap() && list.revokes("5001").unwrap());
+}
+
+#[test]
+fn lists_that_must_not_be_changed_are_refused() {
+    let empty = RevocationList::EMPTY.encode();
+    assert_eq!(RevocationList::decode(b"ssh-ed25519 AAAA\n"), Err(Fault::NotAList));
+    let mut newer = empty.clone();
+    newer[11] = 2;
+    assert_eq!(RevocationList::decode(&newer), Err(Fault::Version(2)));
+    let signed = [empty.as_slice(), &[SIGNATURE, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+    assert_eq!(RevocationList::decode(&signed), Err(Fault::Signed));
+    assert_eq!(RevocationList::decode(&[empty.as_slice(), &[5]].concat()), Err(Fault::Damaged));
+}
+
+/// As `sshd` reads them.
+#[test]
+fn texts_without_keys_are_empty_lists() {
+    for text in ["", "\n", "\n\n", "# revoked keys\n", " \t# of the door\n\n  \n#", "#\r\n"] {
+        assert_eq!(RevocationList::decode(text.as_bytes()), Ok(RevocationList::EMPTY), "{text:?}");
+    }
+    for text in ["\r\n", "\0", "# of joe\nssh-ed25519 AAAA\n", "x"] {
+        assert_eq!(RevocationList::decode(text.as_bytes()), Err(Fault::NotAList), "{text:?}");
+    }
+}

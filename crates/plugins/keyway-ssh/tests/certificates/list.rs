@@ -1,0 +1,232 @@
+//! The list of what is revoked, and what is lost of it.
+
+use std::fs;
+
+use keyway_core::PluginError as _;
+use keyway_issuers::{IntentId, Issued, IssuerError, State};
+use keyway_ssh::set_up_revocation_list;
+
+use crate::authority::{Authority, KEY};
+
+const RECORD: &str = "krl.keyway-record";
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+impl Authority {
+    fn issue(&self, intent: &str) -> Result<Issued, IssuerError> {
+        let context = self.context(&[]).with_intent(IntentId::new(intent).unwrap());
+        self.ask(context, Some(KEY))
+    }
+
+    fn revoke_intent(&self, intent: &str) -> Result<(), IssuerError> {
+        self.revoke(&State::new(format!("KEYWAY_{intent}")))
+    }
+
+    fn set_up(&self) -> Result<(), IssuerError> {
+        set_up_revocation_list(self.file("krl"))
+    }
+
+    fn lists(&self, intent: &str) -> bool {
+        let key_id = format!("KEYWAY_{intent}");
+        fs::read(self.file("krl")).unwrap().windows(key_id.len()).any(|bytes| bytes == key_id.as_bytes())
+    }
+
+    /// Nothing is done, by which nothing is made, and the error says all of these.
+    fn is_stuck(&self, says: &[&str]) {
+        let before = [fs::read(self.file("krl")).ok(), fs::read(self.file(RECORD)).ok()];
+        for error in [self.issue("stuck").unwrap_err(), self.revoke_intent("stuck").unwrap_err()] {
+            assert!(error.leaves_no_effect(), "{error:?}");
+            let detail = error.detail();
+            assert!(says.iter().all(|part| detail.contains(part)), "{detail}");
+        }
+        assert_eq!([fs::read(self.file("krl")).ok(), fs::read(self.file(RECORD)).ok()], before);
+    }
+}
+
+#[test]
+fn a_lost_list_is_not_made_anew() {
+    let authority = Authority::new();
+    authority.issue("one").unwrap();
+    authority.revoke_intent("one").unwrap();
+    let copy = fs::read(authority.file("krl")).unwrap();
+    fs::remove_file(authority.file("krl")).unwrap();
+    authority.is_stuck(&["is missing", "number 1", "`sshd` lets nobody in", "another key"]);
+    let error = authority.set_up().unwrap_err();
+    assert!(error.detail().contains("is missing"), "{}", error.detail());
+    assert!(!authority.file("krl").exists());
+    // An empty file in its place is no better.
+    fs::write(authority.file("krl"), "").unwrap();
+    authority.issue("two").unwrap();
+    assert!(authority.lists("one"), "the last revocation is known");
+    authority.revoke_intent("two").unwrap();
+    fs::write(authority.file("krl"), "").unwrap();
+    authority.is_stuck(&["is older (number 0)", "number 2", "`sshd` lets in"]);
+    fs::write(authority.file("krl"), copy).unwrap();
+    authority.issue("three").unwrap();
+    assert!(matches!(authority.issue("one"), Err(IssuerError::Refused { .. })));
+    assert!(matches!(authority.issue("two"), Err(IssuerError::Refused { .. })));
+}
+
+#[test]
+fn an_old_list_is_not_gone_by() {
+    let authority = Authority::new();
+    authority.revoke_intent("one").unwrap();
+    let old = fs::read(authority.file("krl")).unwrap();
+    for intent in ["two", "three"] {
+        authority.revoke_intent(intent).unwrap();
+    }
+    let new = fs::read(authority.file("krl")).unwrap();
+    fs::write(authority.file("krl"), old).unwrap();
+    authority.is_stuck(&["is older (number 1)", "number 3", "`sshd` lets in certificates that were revoked"]);
+    assert!(authority.set_up().is_err());
+    fs::write(authority.file("krl"), new).unwrap();
+    authority.issue("four").unwrap();
+}
+
+#[test]
+fn without_a_set_up_nothing_is_issued() {
+    let authority = Authority::new();
+    for name in ["krl", RECORD] {
+        fs::remove_file(authority.file(name)).unwrap();
+    }
+    authority.is_stuck(&["there is no list yet", "keyway-ssh-ca set-up"]);
+    authority.set_up().unwrap();
+    authority.set_up().unwrap();
+    // It ended between its two writes.
+    fs::remove_file(authority.file("krl")).unwrap();
+    authority.is_stuck(&["there is no list yet"]);
+    authority.set_up().unwrap();
+    authority.issue("one").unwrap();
+    authority.revoke_intent("one").unwrap();
+    let before = fs::read(authority.file("krl")).unwrap();
+    authority.set_up().unwrap();
+    assert_eq!(fs::read(authority.file("krl")).unwrap(), before);
+}
+
+/// The record comes first, so a process that dies leaves it one ahead of the list.
+#[test]
+fn a_revocation_that_was_cut_short_is_finished_by_the_next_call() {
+    for next in
+        [Authority::issue as fn(&Authority, &str) -> Result<Issued, IssuerError>, |authority, intent| {
+            authority.revoke_intent(intent).map(|()| Issued::new(intent))
+        }]
+    {
+        let authority = Authority::new();
+        authority.revoke_intent("one").unwrap();
+        let before = fs::read(authority.file("krl")).unwrap();
+        authority.revoke_intent("two").unwrap();
+        fs::write(authority.file("krl"), before).unwrap();
+        next(&authority, "three").unwrap();
+        assert!(authority.lists("one") && authority.lists("two"));
+        assert!(matches!(authority.issue("two"), Err(IssuerError::Refused { .. })));
+        authority.revoke_intent("four").unwrap();
+    }
+}
+
+/// A call that fails behind its record says that its effect may yet come.
+#[test]
+fn a_revocation_that_fails_halfway_is_in_doubt() {
+    let authority = Authority::new();
+    let in_the_way = authority.file(".krl.keyway-new");
+    fs::create_dir(&in_the_way).unwrap();
+    let error = authority.revoke_intent("one").unwrap_err();
+    assert!(!error.leaves_no_effect(), "{error:?}");
+    assert!(!authority.lists("one"));
+    fs::remove_dir(&in_the_way).unwrap();
+    authority.issue("two").unwrap();
+    assert!(authority.lists("one"));
+}
+
+#[test]
+fn an_empty_file_is_an_empty_list() {
+    for text in ["", "\n", "# what is revoked\n\n"] {
+        let authority = Authority::new();
+        fs::remove_file(authority.file(RECORD)).unwrap();
+        fs::write(authority.file("krl"), text).unwrap();
+        authority.issue("one").unwrap();
+        assert_eq!(fs::read_to_string(authority.file("krl")).unwrap(), text);
+        authority.revoke_intent("one").unwrap();
+        assert!(authority.lists("one"), "{text:?}");
+    }
+}
+
+#[test]
+fn a_list_that_was_written_needs_its_record() {
+    let authority = Authority::new();
+    authority.revoke_intent("one").unwrap();
+    fs::write(authority.file(RECORD), "").unwrap();
+    authority.is_stuck(&["is no record of a list"]);
+    fs::remove_file(authority.file(RECORD)).unwrap();
+    authority.is_stuck(&["its record", "is missing", "keyway-ssh-ca set-up"]);
+    authority.set_up().unwrap();
+    authority.revoke_intent("two").unwrap();
+    // A certificate of any validity may have been issued before.
+    authority.at(366 * DAY);
+    authority.revoke_intent("three").unwrap();
+    authority.revoke_intent("four").unwrap();
+    assert!(authority.lists("two"));
+}
+
+/// Two revocations behind the time take an entry out: a single time may be wrong.
+#[test]
+fn entries_go_a_day_after_the_longest_validity() {
+    let authority = Authority::new();
+    authority.issue("one").unwrap();
+    authority.revoke_intent("one").unwrap();
+    authority.at(DAY + HOUR - 1);
+    authority.revoke_intent("two").unwrap();
+    authority.revoke_intent("three").unwrap();
+    assert!(authority.lists("one"));
+    authority.at(DAY + 2 * HOUR);
+    authority.revoke_intent("four").unwrap();
+    authority.revoke_intent("five").unwrap();
+    assert!(!authority.lists("one") && authority.lists("two"));
+    // One service with long certificates makes the list remember as long.
+    let long = authority.context(&[("valid_minutes", "14400")]).with_intent(IntentId::new("long").unwrap());
+    authority.ask(long, Some(KEY)).unwrap();
+    authority.revoke_intent("long").unwrap();
+    authority.at(12 * DAY);
+    authority.revoke_intent("six").unwrap();
+    authority.revoke_intent("seven").unwrap();
+    assert!(authority.lists("long") && !authority.lists("two"));
+    authority.at(12 * DAY + 3 * HOUR);
+    authority.revoke_intent("eight").unwrap();
+    authority.revoke_intent("nine").unwrap();
+    assert!(!authority.lists("long"));
+}
+
+/// A list that cannot grow any more refuses revocations, and nothing else.
+#[test]
+fn a_full_list_still_issues() {
+    let authority = Authority::new();
+    let mut list = fs::read(authority.file("krl")).unwrap();
+    // Hashes of keys that others revoked.
+    let room = 16 * 1024 * 1024 - list.len() - 5;
+    list.push(5);
+    list.extend(u32::try_from(room).unwrap().to_be_bytes());
+    list.resize(list.len() + room, 7);
+    fs::write(authority.file("krl"), &list).unwrap();
+    let error = authority.revoke_intent("one").unwrap_err();
+    assert!(error.leaves_no_effect() && error.detail().contains("more than 16777216 bytes"), "{error:?}");
+    authority.issue("two").unwrap();
+    assert_eq!(fs::read(authority.file("krl")).unwrap(), list);
+}
+
+#[test]
+fn revocations_at_once_are_all_kept() {
+    let authority = Authority::new();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let authority = &authority;
+            scope.spawn(move || {
+                for number in 0..10 {
+                    authority.revoke_intent(&format!("{thread}-{number}")).unwrap();
+                }
+            });
+        }
+    });
+    for thread in 0..4 {
+        assert!((0..10).all(|number| authority.lists(&format!("{thread}-{number}"))));
+    }
+    assert!(fs::read_to_string(authority.file(RECORD)).unwrap().contains("\nnumber 40\n"));
+}
