@@ -12,6 +12,7 @@ use keyway_issuers::{
 use zeroize::Zeroizing;
 
 use crate::configuration::{ProcessConfiguration, invalid};
+use crate::redaction::Redaction;
 use crate::run::{Finished, Input, RunError};
 use crate::runner::Runner;
 
@@ -52,9 +53,9 @@ impl ProcessIssuer {
 
     async fn ask_for_description(&self) -> Result<Description, IssuerError> {
         let sent = host::encode_parameter(&self.options);
-        let finished = self.run(Action::Parameter, Input::Argument(bytes(&sent)), Vec::new).await?;
+        let mut finished = self.run(Action::Parameter, Input::Argument(bytes(&sent)), Vec::new).await?;
         let description = host::decode_description(&finished.output, finished.ended, self.profile)
-            .map_err(|error| error.with_note(&finished.errors.for_log([])))?;
+            .map_err(|error| refused(error, &mut finished, &[]))?;
         self.log(Action::Parameter, &finished, Vec::new);
 
         let features = description.features();
@@ -117,14 +118,13 @@ impl ProcessIssuer {
             secrets.push(sent.expose());
             secrets
         };
-        let finished = self.run(action, input, all).await?;
+        let mut finished = self.run(action, input, all).await?;
         match decode(&finished.output, finished.ended, self.profile) {
             Ok(answer) => {
                 self.log(action, &finished, || [all(), revealed(&answer)].concat());
                 Ok(answer)
             }
-            Err(error) if finished.errors.is_empty() => Err(error),
-            Err(error) => Err(error.with_note(&finished.errors.for_log(all()))),
+            Err(error) => Err(refused(error, &mut finished, &all())),
         }
     }
 
@@ -224,6 +224,22 @@ impl Issuer for ProcessIssuer {
         )
         .await
     }
+}
+
+/// The error of an answer that was not accepted, with the end of the error output: without the
+/// secrets of the call, and without what the answer holds, of which nothing else says what is secret.
+fn refused(mut error: IssuerError, finished: &mut Finished, secrets: &[&str]) -> IssuerError {
+    if let IssuerError::Refused { log_message, .. } | IssuerError::Failed { log_message, .. } = &mut error {
+        let mut redaction = Redaction::of(log_message.as_bytes());
+        for secret in secrets {
+            redaction.hide_text(secret);
+        }
+        if let Some(shown) = redaction.show_if_hidden() {
+            *log_message = shown;
+        }
+    }
+    finished.errors.hide_output(&finished.output);
+    error.with_note(&finished.errors.for_log(secrets.iter().copied()))
 }
 
 fn bytes(sent: &SecretText) -> Zeroizing<Vec<u8>> {

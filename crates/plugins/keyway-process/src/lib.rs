@@ -59,7 +59,7 @@
 //! | input | the description is asked for by argument, since nothing of it is secret; requests and revocations go by standard input when the executable has the feature `stdin`, else by argument if `allow_argv` is set (decision W1) |
 //! | environment | empty but for `PATH`, `HOME`, `LANG`, `TZ`, what is configured, and [`KEYWAY_RUN`](Environment::RUN_MARK) |
 //! | output | at most 1 MiB, then it is killed |
-//! | error output | the last 8 KiB go to the log (detail of an error, or level debug), without the secrets of the call that are found in it |
+//! | error output | the last 8 KiB go to the log (detail of an error, or level debug), without what they share with a secret of the call, and, where the answer was not accepted, with the answer: runs of eight bytes and more ([`ErrorOutput::for_log`]) |
 //! | time | 30 seconds from its start; waiting for a place is not counted |
 //! | at once | one, or `parallel` |
 //! | end | when the executable itself ends, whoever else still holds its streams; an executable that closes its input early is in order |
@@ -109,6 +109,7 @@ mod environment;
 mod issuer;
 mod plugin;
 mod program;
+mod redaction;
 mod run;
 mod runner;
 #[cfg(target_os = "linux")]

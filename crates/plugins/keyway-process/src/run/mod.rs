@@ -1,6 +1,7 @@
 //! One run of a program: started, fed, read, ended, and nothing left behind.
 
 mod ending;
+mod error_output;
 #[cfg(target_os = "linux")]
 mod leftovers;
 #[cfg(not(target_os = "linux"))]
@@ -25,8 +26,8 @@ use crate::cancel::CancelSignal;
 use crate::environment::Environment;
 use crate::program::{Program, ProgramError};
 use ending::Ending;
+pub use error_output::ErrorOutput;
 use mark::RunMark;
-pub use output::ErrorOutput;
 use streams::{Stop, Streams};
 
 /// What bounds a run (decision W7).
@@ -199,7 +200,9 @@ impl Running {
             return Ok(Finished { ended: ended(status), output, errors, left_behind });
         }
         self.ending.kill(self.limits.grace);
-        let (_, errors) = self.streams.take_printed();
+        let (output, mut errors) = self.streams.take_printed();
+        // No answer comes of it, so what is secret in it is not known.
+        errors.hide_output(&output);
         Err(match stop {
             Ok(Stop::Deadline) => RunError::Deadline { deadline: self.limits.deadline, errors },
             Ok(Stop::OutputTooLarge) => RunError::OutputTooLarge { limit: self.limits.output_bytes, errors },

@@ -10,7 +10,8 @@ use rustix::io::{Errno, ioctl_fionbio};
 use zeroize::Zeroizing;
 
 use super::ending::Ending;
-use super::output::{ErrorOutput, Output, Read};
+use super::error_output::ErrorOutput;
+use super::output::{Output, Read};
 use crate::cancel::CancelSignal;
 
 /// Why waiting for a program stopped.
