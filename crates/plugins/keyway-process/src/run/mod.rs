@@ -12,6 +12,7 @@ mod output;
 mod streams;
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -57,8 +58,7 @@ impl Default for Limits {
     }
 }
 
-/// How a program gets its input.
-#[derive(Debug)]
+/// How a program gets its input. `Debug` shows its length only.
 pub enum Input {
     /// As the last argument. Every local user can read it (`ps`).
     Argument(Zeroizing<Vec<u8>>),
@@ -71,8 +71,16 @@ impl Input {
     pub const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
 }
 
-/// A run that came to its end by itself.
-#[derive(Debug)]
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(input) => write!(f, "Argument({} bytes)", input.len()),
+            Self::Standard(input) => write!(f, "Standard({} bytes)", input.len()),
+        }
+    }
+}
+
+/// A run that came to its end by itself. `Debug` shows the length of what was printed only.
 pub struct Finished {
     /// How it ended.
     pub ended: Ended,
@@ -82,6 +90,17 @@ pub struct Finished {
     pub errors: ErrorOutput,
     /// How many processes that it had left behind were found and killed.
     pub left_behind: usize,
+}
+
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Finished")
+            .field("ended", &self.ended)
+            .field("output", &format_args!("{} bytes", self.output.len()))
+            .field("errors", &self.errors)
+            .field("left_behind", &self.left_behind)
+            .finish()
+    }
 }
 
 /// Why a run gave no output.
@@ -151,7 +170,6 @@ impl RunError {
 
 /// A program that was started, with its input written as far as the pipe took it. Dropping
 /// it kills the program.
-#[derive(Debug)]
 pub(crate) struct Running {
     ending: Ending,
     streams: Streams,

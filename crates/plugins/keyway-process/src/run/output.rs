@@ -32,7 +32,6 @@ pub(super) fn read_into(stream: impl AsFd, buffer: &mut Vec<u8>) -> Result<Read,
 
 /// Standard output, whole and bounded. It may hold credentials, so that no copy is left
 /// when it grows.
-#[derive(Debug)]
 pub(super) struct Output {
     bytes: Zeroizing<Vec<u8>>,
     limit: usize,

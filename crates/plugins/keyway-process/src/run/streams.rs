@@ -28,7 +28,6 @@ pub(super) enum Stop {
 }
 
 /// The three streams of a program.
-#[derive(Debug)]
 pub(super) struct Streams {
     input: Option<(ChildStdin, Zeroizing<Vec<u8>>, usize)>,
     stdout: Option<ChildStdout>,
