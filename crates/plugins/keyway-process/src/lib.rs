@@ -73,16 +73,22 @@
 //!
 //! Every executable leads a process group of its own. When it ends by itself, what is left
 //! of the group is killed (`SIGKILL`). When it has to end, because of its deadline, its
-//! output, or because nobody waits any more, the group gets `SIGTERM`, half a second of
-//! grace, and `SIGKILL`.
+//! output, or because nobody waits any more, it and the group get `SIGTERM`, half a second of
+//! grace, and `SIGKILL`; also when it left the group itself.
 //!
 //! On Linux, what left the group is killed too, daemons among it. Such a process is known
 //! by the variable `KEYWAY_RUN` in its environment, which has a new value for each run, or,
 //! while the executable still runs, by its parents. **What escapes** is a process that does
 //! all of this: it leaves the group, replaces its environment, and loses its parent before
-//! anybody looks; also one that takes on the rights of another user. This crate does not
-//! make the host a subreaper: that would change what happens to every child of the host,
-//! also to those that are none of its business. On other systems the process group is all.
+//! anybody looks. Where the host is not root, a process also escapes whose environment cannot be read: one
+//! that takes on the rights of another user, and one that forbids it, as `ssh-agent` does. This crate does
+//! not make the host a subreaper: that would change what happens to every child of the host, also to those
+//! that are none of its business. On other systems the process group is all.
+//!
+//! Searching ends with the deadline of the run (after two seconds at the latest, and never before 50
+//! milliseconds). Neither a large environment nor one that cannot be read without waiting holds it up: a
+//! megabyte of each is read, and only of processes that are younger than the executable (H64). Where
+//! something could not be looked at in time, that is logged at level warn.
 //!
 //! When the host itself is killed, what it ran goes on. The intent that the host stored
 //! before tells about it after the restart (decision R2).

@@ -3,17 +3,19 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, ExitStatus};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use super::leftovers::{Leftovers, Listed, Search};
 use super::mark::RunMark;
 use super::streams::wait_readable;
 
 /// A program that runs, or ran and is not forgotten yet. Its process id stays its own until
-/// it is reaped, and so does the id of its group: all killing of the group is done before.
+/// it is reaped, and so does the id of its group: all killing of the group is done before. The
+/// program may have left its group, so it is signalled by itself, too.
 #[derive(Debug)]
 pub(super) struct Ending {
     /// `None` once it is reaped, or given up.
@@ -21,7 +23,7 @@ pub(super) struct Ending {
     pid: Pid,
     /// Readable once the program has ended. `None` where the system has no such thing.
     exit_notice: Option<OwnedFd>,
-    mark: RunMark,
+    mark: Arc<RunMark>,
     /// Given up just before the program is reaped.
     listed: Option<Listed>,
 }
@@ -32,10 +34,22 @@ impl Ending {
     /// How long a killed program may take to be gone: one that hangs inside the system
     /// cannot be waited for.
     const KILLED: Duration = Duration::from_secs(2);
+    /// How long to go on killing what starts new processes as fast as they are killed.
+    const SEARCH: Duration = Duration::from_secs(2);
+    /// How long a search may take at least, after a run that ended just before its deadline.
+    const SHORT_SEARCH: Duration = Duration::from_millis(50);
+    /// How long a search may take at the deadline, each before and after the time of grace.
+    const LATE_SEARCH: Duration = Duration::from_millis(500);
 
     pub(super) fn new(child: Child, mark: RunMark) -> Self {
         let pid = Pid::from_child(&child);
-        Self { child: Some(child), pid, exit_notice: exit_notice(pid), mark, listed: Some(Listed::new(pid)) }
+        Self {
+            child: Some(child),
+            pid,
+            exit_notice: exit_notice(pid),
+            mark: Arc::new(mark),
+            listed: Some(Listed::new(pid)),
+        }
     }
 
     /// The child.
@@ -68,9 +82,14 @@ impl Ending {
     }
 
     /// Ends what a program left behind that ended by itself, and says how it ended, and
-    /// how many it left.
-    pub(super) fn after_exit(&mut self, ran: Duration) -> io::Result<(ExitStatus, usize)> {
-        let mut leftovers = Leftovers::of(self.pid, &self.mark);
+    /// how many it left. That takes no longer than what is left of the run's time.
+    pub(super) fn after_exit(
+        &mut self,
+        ran: Duration,
+        deadline: Duration,
+    ) -> io::Result<(ExitStatus, usize)> {
+        let time = deadline.saturating_sub(ran).clamp(Self::SHORT_SEARCH, Self::SEARCH);
+        let mut leftovers = Leftovers::of(self.pid, &self.mark, Instant::now() + time);
         let search = Search::after(ran);
         leftovers.find(search);
         self.signal_group(Signal::KILL);
@@ -79,26 +98,30 @@ impl Ending {
             Some(mut child) => child.wait()?,
             None => return Err(io::ErrorKind::NotFound.into()),
         };
-        Ok((status, leftovers.kill_all(search)))
+        let killed = leftovers.kill_all(search);
+        self.tell_if_given_up(&leftovers);
+        Ok((status, killed))
     }
 
     /// Ends a program that still runs, with all that it started: `SIGTERM`, a time of
     /// grace, `SIGKILL`.
     pub(super) fn kill(&mut self, grace: Duration) {
         let Some(mut child) = self.child.take() else { return };
-        let mut leftovers = Leftovers::of(self.pid, &self.mark);
+        let mut leftovers = Leftovers::of(self.pid, &self.mark, Instant::now() + Self::LATE_SEARCH);
         leftovers.find_descendants();
         leftovers.find(Search::Everywhere);
         if !grace.is_zero() {
-            self.signal_group(Signal::TERM);
+            self.signal_program(Signal::TERM);
             leftovers.signal(Signal::TERM);
             self.wait_exit(grace);
+            leftovers.end_at(Instant::now() + Self::LATE_SEARCH);
             // What was started since then has to be found too.
             leftovers.find_descendants();
         }
-        self.signal_group(Signal::KILL);
+        self.signal_program(Signal::KILL);
         leftovers.find(Search::Everywhere);
         leftovers.kill_all(Search::Everywhere);
+        self.tell_if_given_up(&leftovers);
         self.listed = None;
         if self.wait_exit(Self::KILLED) {
             let _ = child.wait();
@@ -109,6 +132,13 @@ impl Ending {
                 let _ = child.wait();
             };
             let _ = std::thread::Builder::new().name("keyway-process-reap".into()).spawn(reap);
+        }
+    }
+
+    fn tell_if_given_up(&self, leftovers: &Leftovers) {
+        if leftovers.gave_up() {
+            let program = self.pid.as_raw_pid();
+            tracing::warn!(program, "gave up looking for what a program left behind: some of it may go on");
         }
     }
 
@@ -127,6 +157,17 @@ impl Ending {
             }
             std::thread::sleep(Self::TICK);
         }
+    }
+
+    /// Signals the program, whatever group it is in, and its group.
+    fn signal_program(&self, signal: Signal) {
+        // The only error there can be is that they are gone. Until it is reaped, the id is the program's.
+        let _ = match self.exit_notice() {
+            #[cfg(target_os = "linux")]
+            Some(handle) => rustix::process::pidfd_send_signal(handle, signal),
+            _ => kill_process(self.pid, signal),
+        };
+        self.signal_group(signal);
     }
 
     fn signal_group(&self, signal: Signal) {

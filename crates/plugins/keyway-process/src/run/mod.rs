@@ -212,7 +212,7 @@ impl Running {
         if let Ok(Stop::Ended) = stop {
             let (status, left_behind) = self
                 .ending
-                .after_exit(self.started.elapsed())
+                .after_exit(self.started.elapsed(), self.limits.deadline)
                 .map_err(|source| RunError::System { what: "learn how it ended", source })?;
             let (output, errors) = self.streams.take_printed();
             return Ok(Finished { ended: ended(status), output, errors, left_behind });
