@@ -41,8 +41,22 @@ impl ProcessIssuer {
     /// [`Invalid`](IssuerError::Invalid) for a command or a variable that cannot be.
     pub fn new(configuration: &ProcessConfiguration) -> Result<Self, IssuerError> {
         let (program, environment) = (configuration.program()?, configuration.environment()?);
+        let runner = Runner::new(program, environment, configuration.limits(), configuration.parallel);
+        let runner = match configuration.helper()? {
+            // What is in force shows when it is first started, and is told then.
+            #[cfg(target_os = "linux")]
+            Some(helper) => runner.with_helper(helper),
+            #[cfg(not(target_os = "linux"))]
+            Some(never) => match never {},
+            None => {
+                let in_force = if cfg!(target_os = "linux") { "marks" } else { "process group" };
+                let program = runner.program().command().display();
+                tracing::info!(%program, in_force, "how the processes of an executable are held together");
+                runner
+            }
+        };
         Ok(Self {
-            runner: Runner::new(program, environment, configuration.limits(), configuration.parallel),
+            runner,
             options: configuration.wire_options(),
             profile: configuration.profile.into(),
             allow_argv: configuration.allow_argv,

@@ -71,6 +71,18 @@
 //!
 //! # What is left behind
 //!
+//! How much of what an executable starts is ended with it depends on what holds it together. A line of the
+//! log at level info says what is in force, when an issuer is opened or its helper first started.
+//!
+//! | in force | needs | what escapes |
+//! | --- | --- | --- |
+//! | `marks` | nothing | what is said below |
+//! | `subreaper` | [`helper`](ProcessConfiguration::helper) | a process that took on the rights of another user, unless the host is root; where a program kills or stops its helper, what escapes from marks |
+//! | `cgroup` | and [`cgroup`](ProcessConfiguration::cgroup) | what may move itself to another cgroup: a process of root's, and one of the host's own user if that may write above |
+//!
+//! The helper also closes what the host has open without close-on-exec, and ends a run when the host
+//! dies (H65). Without it:
+//!
 //! Every executable leads a process group of its own. When it ends by itself, what is left
 //! of the group is killed (`SIGKILL`). When it has to end, because of its deadline, its
 //! output, or because nobody waits any more, it and the group get `SIGTERM`, half a second of
@@ -90,7 +102,7 @@
 //! megabyte of each is read, and only of processes that are younger than the executable (H64). Where
 //! something could not be looked at in time, that is logged at level warn.
 //!
-//! When the host itself is killed, what it ran goes on. The intent that the host stored
+//! When the host itself is killed, what it ran goes on, unless there is a helper. The intent that the host stored
 //! before tells about it after the restart (decision R2).
 //!
 //! # What a host has to keep
@@ -98,7 +110,7 @@
 //! The standard library finds out how a child ended by waiting for it. A host that ignores
 //! `SIGCHLD`, or waits for children that are not its own, takes that away; runs then end
 //! with an error. Files that a host opens without close-on-exec (Rust opens none so) are
-//! open in every executable.
+//! open in every executable that no helper starts.
 //!
 //! # What it does not hide
 //!
@@ -112,6 +124,8 @@
 mod cancel;
 mod configuration;
 mod environment;
+#[cfg(target_os = "linux")]
+mod helper;
 mod issuer;
 mod plugin;
 mod program;
@@ -123,10 +137,14 @@ mod sleep;
 #[cfg(not(target_os = "linux"))]
 #[path = "sleep_elsewhere.rs"]
 mod sleep;
+#[cfg(target_os = "linux")]
+mod supervisor;
 mod workers;
 
 pub use configuration::{AlphabetChoice, ProcessConfiguration, ProfileChoice};
 pub use environment::{Environment, EnvironmentError};
+#[cfg(target_os = "linux")]
+pub use helper::{Helper, HelperError};
 pub use issuer::ProcessIssuer;
 pub use plugin::ProcessPlugin;
 pub use program::{Program, ProgramError};

@@ -1,4 +1,4 @@
-//! How a program and what it started come to their end.
+//! The end of a program that the host started by itself.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
-use super::leftovers::{Leftovers, Listed, Search};
-use super::mark::RunMark;
-use super::streams::wait_readable;
+use crate::run::leftovers::{Leftovers, Listed, Search};
+use crate::run::mark::RunMark;
+use crate::run::streams::wait_readable;
 
 /// A program that runs, or ran and is not forgotten yet. Its process id stays its own until
 /// it is reaped, and so does the id of its group: all killing of the group is done before. The
 /// program may have left its group, so it is signalled by itself, too.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(in crate::run) struct Alone {
     /// `None` once it is reaped, or given up.
     child: Option<Child>,
     pid: Pid,
@@ -28,9 +28,7 @@ pub(super) struct Ending {
     listed: Option<Listed>,
 }
 
-impl Ending {
-    /// How often to look where the system gives no notice.
-    pub(super) const TICK: Duration = Duration::from_millis(5);
+impl Alone {
     /// How long a killed program may take to be gone: one that hangs inside the system
     /// cannot be waited for.
     const KILLED: Duration = Duration::from_secs(2);
@@ -41,7 +39,7 @@ impl Ending {
     /// How long a search may take at the deadline, each before and after the time of grace.
     const LATE_SEARCH: Duration = Duration::from_millis(500);
 
-    pub(super) fn new(child: Child, mark: RunMark) -> Self {
+    pub(in crate::run) fn new(child: Child, mark: RunMark) -> Self {
         let pid = Pid::from_child(&child);
         Self {
             child: Some(child),
@@ -52,21 +50,8 @@ impl Ending {
         }
     }
 
-    /// The child.
-    ///
-    /// # Panics
-    /// After it was reaped.
-    pub(super) fn child_mut(&mut self) -> &mut Child {
-        self.child.as_mut().expect("it is reaped at the end only")
-    }
-
     pub(super) fn exit_notice(&self) -> Option<BorrowedFd<'_>> {
         self.exit_notice.as_ref().map(AsFd::as_fd)
-    }
-
-    /// Whether somebody has to look from time to time.
-    pub(super) const fn ticks(&self) -> bool {
-        self.exit_notice.is_none()
     }
 
     /// Whether the program has ended. It is not reaped by this.
@@ -155,7 +140,7 @@ impl Ending {
             if until.is_some_and(|until| Instant::now() >= until) {
                 return false;
             }
-            std::thread::sleep(Self::TICK);
+            std::thread::sleep(super::Ending::TICK);
         }
     }
 
@@ -176,7 +161,7 @@ impl Ending {
     }
 }
 
-impl Drop for Ending {
+impl Drop for Alone {
     fn drop(&mut self) {
         self.kill(Duration::ZERO);
     }
