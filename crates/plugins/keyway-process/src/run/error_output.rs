@@ -13,8 +13,8 @@ use crate::redaction::{self, Redaction, SHORTEST};
 /// The end of what a program wrote to its error output, for a log: at most
 /// [`MAX_BYTES`](Self::MAX_BYTES).
 ///
-/// Programs print there what they want, secrets among it. So there is one way to read it,
-/// [`for_log`](Self::for_log), and `Debug` shows the length only.
+/// Programs print there what they want, secrets among it. [`for_log`](Self::for_log) leaves out those
+/// that are known, and `Debug` shows the length only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ErrorOutput {
     /// Up to twice what is kept, so that moving it to the front happens seldom.
@@ -30,6 +30,20 @@ impl ErrorOutput {
 
     /// What a byte's neighbours say about it is said about the first that is shown, too.
     const KEPT: usize = Self::MAX_BYTES + SHORTEST - 1;
+
+    /// The end of what was written, as it is, secrets among it: not for a log. What
+    /// [`hide_output`](Self::hide_output) hid is zeros.
+    pub fn bytes(&self) -> Zeroizing<Vec<u8>> {
+        let kept = self.kept();
+        let from = kept.len().saturating_sub(Self::MAX_BYTES);
+        let mut bytes = Zeroizing::new(kept[from..].to_vec());
+        for (byte, hidden) in bytes.iter_mut().zip(self.hidden.iter().skip(from)) {
+            if *hidden {
+                *byte = 0;
+            }
+        }
+        bytes
+    }
 
     /// How much was written in all, in bytes.
     pub const fn written(&self) -> u64 {
@@ -192,6 +206,7 @@ mod tests {
         let mut errors = written("made the key 0123456789abcdef for joe");
         errors.hide_output(b"{\"value\":\"0123456789ab");
         assert_eq!(*errors.for_log([]), "made the key [REDACTED]cdef for joe");
+        assert_eq!(**errors.bytes(), *b"made the key \0\0\0\0\0\0\0\0\0\0\0\0cdef for joe");
         errors.hide_output(b"something else");
         // What is hidden for one reason does not keep a piece from being found for another.
         assert_eq!(*errors.for_log(["89abcdef"]), "made the key [REDACTED] for joe");
