@@ -188,7 +188,7 @@ impl ProcessConfiguration {
 
     /// The helper, where one is configured.
     #[cfg(target_os = "linux")]
-    pub(crate) fn helper(&self) -> Result<Option<Helper>, IssuerError> {
+    pub(crate) fn configured_helper(&self) -> Result<Option<Helper>, IssuerError> {
         let Some(path) = &self.helper else {
             return match self.cgroup {
                 Some(_) => Err(invalid(&"`cgroup`: it needs `helper`")),
@@ -206,7 +206,7 @@ impl ProcessConfiguration {
 
     /// There is none for this system.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn helper(&self) -> Result<Option<std::convert::Infallible>, IssuerError> {
+    pub(crate) fn configured_helper(&self) -> Result<Option<std::convert::Infallible>, IssuerError> {
         match (&self.helper, &self.cgroup) {
             (None, None) => Ok(None),
             _ => Err(invalid(&"`helper` and `cgroup`: there are none on this system")),
