@@ -70,7 +70,7 @@ impl Random {
 
     /// Changes, adds or removes something in the value.
     fn change(&mut self, value: &mut Value) {
-        const NAMES: [&str; 22] = [
+        const NAMES: [&str; 23] = [
             "name",
             "type",
             "value",
@@ -92,6 +92,7 @@ impl Random {
             "description",
             "developer_email",
             "version",
+            "error",
             "unknown",
         ];
         match value {

@@ -93,7 +93,7 @@ pub enum Operation {
     Create,
     /// `modify`.
     Modify,
-    /// `delete` and `delete_if_version`.
+    /// `delete` and `delete_if_unchanged`.
     Delete,
     /// `list_environments`.
     ListEnvironments,

@@ -20,7 +20,7 @@
 use std::future::Future;
 use std::panic::catch_unwind;
 
-use keyway_secrets::{Environment, SecretHeader, SecretVersion};
+use keyway_secrets::{Environment, SecretHeader};
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 
@@ -145,7 +145,7 @@ waiting! {
     create(key: &str, draft: impl Into<Draft> + Send) -> SecretHeader;
     modify(key: &str, change: impl Into<Change> + Send) -> SecretHeader;
     delete(key: &str) -> ();
-    delete_if_version(key: &str, expected: SecretVersion) -> ();
+    delete_if_unchanged(key: &str, read: &SecretHeader) -> ();
     list_environments() -> Vec<Environment>;
     retrieve_environment(name: &str) -> Environment;
     #[deprecated(note = "use `retrieve_environment`, which says what is missing")]

@@ -62,7 +62,7 @@
 //!
 //! // Change it only if nobody else did meanwhile.
 //! let read = staging.retrieve("PASSWORD").await?;
-//! let change = Change::from("battery staple").if_version(read.header.version.unwrap());
+//! let change = Change::from("battery staple").if_unchanged(&read.header);
 //! staging.modify("PASSWORD", change.clone()).await?;
 //! assert_eq!(staging.modify("PASSWORD", change).await.unwrap_err().code(), "conflict");
 //!
@@ -103,6 +103,7 @@ mod bundle;
 mod client;
 mod credentials;
 mod error;
+mod json_members;
 mod log_level;
 mod remote;
 mod resolution;
@@ -124,5 +125,5 @@ pub use row::Row;
 pub use secret::{Change, Draft, ListedName, ResolvedSecret};
 
 pub use keyway_core::{ErrorKind, MediaKind, PluginError, SecretValue};
-pub use keyway_secrets::{Environment, Recipe, SecretHeader, SecretStore, SecretVersion};
+pub use keyway_secrets::{Environment, Recipe, SecretHeader, SecretRevision, SecretStore, SecretVersion};
 pub use secrecy::{ExposeSecret, SecretString};

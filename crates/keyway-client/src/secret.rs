@@ -3,9 +3,7 @@
 use std::fmt;
 
 use keyway_core::SecretValue;
-use keyway_secrets::{
-    EnvironmentName, NewValue, Recipe, Secret, SecretChange, SecretHeader, SecretName, SecretVersion,
-};
+use keyway_secrets::{EnvironmentName, NewValue, Recipe, Secret, SecretChange, SecretHeader, SecretName};
 use secrecy::SecretString;
 
 use crate::{Error, Layer};
@@ -176,12 +174,11 @@ impl Change {
         self
     }
 
-    /// Change only if the secret still has the version that was read; else the answer is a
-    /// conflict. Needs a store that keeps versions.
+    /// Makes the change depend on the secret still being the one that was read, in the version
+    /// that was read; else the answer is a conflict. Needs a store that keeps versions.
     #[must_use]
-    pub fn if_version(mut self, expected: SecretVersion) -> Self {
-        self.0.expected = Some(expected);
-        self
+    pub fn if_unchanged(self, read: &SecretHeader) -> Self {
+        Self(self.0.if_unchanged(read))
     }
 }
 

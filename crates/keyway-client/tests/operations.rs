@@ -24,12 +24,19 @@ fn the_operations_of_the_seed() {
         assert_eq!(staging.get_or("K", "d").await.unwrap().expose_secret(), "", "an empty value is a value");
 
         let second = client.modify("K", Change::none().without_description()).await.unwrap();
-        assert_eq!((second.description, second.version), (None, SecretVersion::new(2)));
+        assert_eq!((&second.description, second.version), (&None, SecretVersion::new(2)));
         assert_eq!(client.get("K").await.unwrap().unwrap().expose_secret(), "v");
-        let first = SecretVersion::FIRST;
-        assert_eq!(client.delete_if_version("K", first).await.unwrap_err().code(), "conflict");
-        client.delete_if_version("K", first.next()).await.unwrap();
+        assert_eq!(client.delete_if_unchanged("K", &header).await.unwrap_err().code(), "conflict");
+        client.delete_if_unchanged("K", &second).await.unwrap();
         assert!(client.get("K").await.unwrap().is_none());
+
+        // Another secret under the same name has version 1, too (decision H73).
+        client.create("K", "somebody else's").await.unwrap();
+        let late = Change::from("lost update").if_unchanged(&header);
+        assert_eq!(client.modify("K", late).await.unwrap_err().code(), "conflict");
+        assert_eq!(client.delete_if_unchanged("K", &header).await.unwrap_err().code(), "conflict");
+        assert_eq!(client.get_required("K").await.unwrap().expose_secret(), "somebody else's");
+        client.delete("K").await.unwrap();
 
         let environment = client.modify_environment("staging", Some("new.host")).await.unwrap();
         assert_eq!(environment.external_url.as_deref(), Some("new.host"));

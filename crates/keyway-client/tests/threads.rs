@@ -62,7 +62,7 @@ fn sixteen_threads_share_a_client() {
                             let read = client.retrieve("counter").await.unwrap();
                             let next = read.expose_text().unwrap().parse::<usize>().unwrap() + 1;
                             let change = keyway_client::Change::from(next.to_string());
-                            let change = change.if_version(read.header.version.unwrap());
+                            let change = change.if_unchanged(&read.header);
                             match client.modify("counter", change).await {
                                 Ok(_) => break,
                                 Err(error) => assert_eq!(error.code(), "conflict", "{error}"),

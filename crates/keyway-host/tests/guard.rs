@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use keyway_core::{ErrorKind, PluginError, PluginMetadata, SecretValue};
 use keyway_host::stores::{GuardedStore, Isolation, StoreLimits};
 use keyway_secrets::{
-    EnvironmentName, ListQuery, NewSecret, Opening, Recipe, SecretChange, SecretStore, SecretStorePlugin,
-    SecretVersion, StoreError, StoreName,
+    EnvironmentName, ListQuery, NewSecret, Opening, Recipe, SecretChange, SecretHeader, SecretStore,
+    SecretStorePlugin, SecretVersion, StoreError, StoreName,
 };
 use support::*;
 
@@ -140,14 +140,14 @@ async fn what_is_not_declared_is_not_asked_for() {
     let store = guarded(&YIELDING, "minimal", Isolation::Task);
     let environment = EnvironmentName::new("e").unwrap();
     let inside = keyway_secrets::SecretAddress { environment: Some(environment.clone()), ..at("panics") };
-    let first = SecretVersion::FIRST;
+    let first = SecretHeader::new("1", at("a")).with_version(SecretVersion::FIRST);
     let bytes = SecretValue::bytes([1]);
     for error in [
         store.get(&inside).await.unwrap_err(),
         store.retrieve_environment(&environment).await.unwrap_err(),
         store.list_environments(None, 10).await.unwrap_err(),
-        store.destroy(&at("a"), Some(first)).await.unwrap_err(),
-        store.modify(&at("a"), SecretChange::default().if_version(first)).await.unwrap_err(),
+        store.destroy(&at("a"), Some(first.revision())).await.unwrap_err(),
+        store.modify(&at("a"), SecretChange::default().if_unchanged(&first)).await.unwrap_err(),
         store.modify(&at("a"), SecretChange::description(None)).await.unwrap_err(),
         store.modify(&at("a"), SecretChange::value(bytes.clone())).await.unwrap_err(),
         store.create(NewSecret::new(at("a"), bytes)).await.unwrap_err(),

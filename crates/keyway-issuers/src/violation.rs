@@ -39,6 +39,9 @@ pub enum Rule {
     /// The key must be there.
     #[error("it is missing")]
     Missing,
+    /// The key must not be there.
+    #[error("it must not be there: say that it failed by the result \"error\" with a user_msg")]
+    Forbidden,
     /// The value has another type than it must have.
     #[error("it is of type {found}, and must be {expected}")]
     Type {

@@ -25,7 +25,7 @@ pub struct Capabilities {
     pub descriptions: bool,
     /// Keeps dates.
     pub dates: bool,
-    /// Keeps version numbers, for compare-and-set.
+    /// Keeps version numbers, and ids that it never gives twice, for compare-and-set.
     pub versions: bool,
     /// Stores values of bytes.
     pub bytes: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyway_core::{ErrorKind, IncompatibleData, MediaKind, MissingResource, PluginError};
 use keyway_seal::{KeyId, OpenError, SealError};
 
-use crate::{EnvironmentName, NameError, SecretAddress, SecretVersion};
+use crate::{EnvironmentName, NameError, SecretAddress, SecretRevision};
 
 /// An error of a source outside, kept as the cause.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
@@ -48,15 +48,16 @@ pub enum StoreError {
         /// Its name.
         environment: EnvironmentName,
     },
-    /// Compare-and-set found another version.
-    #[error("the secret {address} has version {actual}, not {expected}: read it again and decide anew")]
+    /// Compare-and-set found another version, or another secret under the same name: the one that
+    /// was read is deleted (decision H73).
+    #[error("the secret {address} {}: read it again and decide anew", Changed(.expected, .actual))]
     VersionConflict {
         /// Which secret.
         address: SecretAddress,
-        /// The version that the caller expected.
-        expected: SecretVersion,
-        /// The version that it has.
-        actual: SecretVersion,
+        /// The id and the version that the caller expected.
+        expected: SecretRevision,
+        /// The id and the version that it has.
+        actual: SecretRevision,
     },
     /// Other writers came first each time that the store tried.
     #[error("other writers were first {attempts} times in a row: try again")]
@@ -236,6 +237,20 @@ impl PluginError for StoreError {
 }
 
 /// Names the sealing key where it is known.
+/// How the secret differs from the one that was expected.
+struct Changed<'a>(&'a SecretRevision, &'a SecretRevision);
+
+impl std::fmt::Display for Changed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(expected, actual) = self;
+        match (expected.version, actual.version) {
+            _ if expected.id != actual.id => f.write_str("is not the one that was read"),
+            (Some(expected), Some(actual)) => write!(f, "has version {actual}, not {expected}"),
+            _ => f.write_str("has another version"),
+        }
+    }
+}
+
 struct Sealed<'a>(&'a Option<KeyId>);
 
 impl std::fmt::Display for Sealed<'_> {

@@ -196,7 +196,7 @@
 //! | what a plugin gets from its host | [`Opening`] |
 //! | the template for documents | [`DocumentHooks`], [`DocumentStore`], [`Document`] |
 //! | names and addresses | [`StoreName`], [`SecretName`], [`EnvironmentName`], [`SecretAddress`] |
-//! | secrets and changes | [`NewSecret`], [`Secret`], [`SecretHeader`], [`SecretChange`], [`SecretVersion`] |
+//! | secrets and changes | [`NewSecret`], [`Secret`], [`SecretHeader`], [`SecretChange`], [`SecretVersion`], [`SecretRevision`] |
 //! | values that the store makes | [`NewValue`], [`Recipe`] |
 //! | lists | [`ListQuery`], [`SecretPage`], [`Cursor`] |
 //! | a configuration with keys of its own | [`core::read_configuration`] |
@@ -230,7 +230,9 @@ pub use list::{Cursor, EnvironmentFilter, ListQuery, ListedSecret, SecretPage};
 pub use plugin::{Configure, Opening, SecretStore, SecretStorePlugin};
 pub use register::SecretStores;
 pub use rotation::{Progress, RotationListener};
-pub use secret::{MAX_DESCRIPTION_BYTES, NewSecret, Secret, SecretChange, SecretHeader, SecretVersion};
+pub use secret::{
+    MAX_DESCRIPTION_BYTES, NewSecret, Secret, SecretChange, SecretHeader, SecretRevision, SecretVersion,
+};
 
 pub use async_trait::async_trait;
 pub use keyway_core::{self as core, register};

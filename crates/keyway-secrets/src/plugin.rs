@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, ListQuery,
     NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader,
-    SecretPage, SecretVersion, StoreError, StoreInfo, StoreName,
+    SecretPage, SecretRevision, StoreError, StoreInfo, StoreName,
 };
 
 /// A plugin for secret stores: what `register!` puts into the registry.
@@ -180,7 +180,8 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`InvalidName`](StoreError::InvalidName), [`TooLarge`](StoreError::TooLarge).
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError>;
 
-    /// Removes a secret; with `expected` only if it still has that version.
+    /// Removes a secret; with `expected` only if it still has that
+    /// [revision](SecretHeader::revision).
     ///
     /// # Errors
     /// [`SecretNotFound`](StoreError::SecretNotFound),
@@ -189,7 +190,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     async fn destroy(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError>;
 
     /// Reads a secret at exactly this address: no fall back to another layer.

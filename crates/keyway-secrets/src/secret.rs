@@ -5,12 +5,12 @@ use std::num::NonZeroU64;
 
 use keyway_core::{SecretValue, Timestamp};
 
-use crate::{NewValue, Recipe, SecretAddress};
+use crate::{NewValue, Recipe, SecretAddress, StoreError};
 
 /// The number of a secret's version: 1 when it is created, one more with each change.
 ///
-/// It is what compare-and-set compares: pass the version that you have read, and the
-/// change happens only if the secret still has it.
+/// It counts from 1 again when a secret is deleted and another one is created under its name,
+/// so compare-and-set compares a [`SecretRevision`], which has the id, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretVersion(NonZeroU64);
 
@@ -44,6 +44,21 @@ impl fmt::Display for SecretVersion {
     }
 }
 
+/// The state of a secret that no other state of any secret is equal to: its id and its version
+/// (decision H73).
+///
+/// It is what compare-and-set compares: pass the header that you have read to
+/// [`SecretChange::if_unchanged`], and the change happens only if the same secret still has the
+/// same version.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SecretRevision {
+    /// The id of the secret.
+    pub id: String,
+    /// Its version; `None` in a store that keeps none. Such a store compares nothing, and answers
+    /// [`Unsupported`](StoreError::Unsupported).
+    pub version: Option<SecretVersion>,
+}
+
 /// What a store knows about a secret apart from its value (Locker seed, "List secrets"
 /// and "Retrieve a secret").
 ///
@@ -52,7 +67,7 @@ impl fmt::Display for SecretVersion {
 #[non_exhaustive]
 pub struct SecretHeader {
     /// An id that stays the same for the life of the secret and that a store does not
-    /// give twice. A store without ids of its own uses the name.
+    /// give twice. A store without versions and without ids of its own uses the name.
     pub id: String,
     /// Name and environment.
     pub address: SecretAddress,
@@ -92,6 +107,31 @@ impl SecretHeader {
         self.created = Some(created);
         self.modified = Some(modified);
         self
+    }
+
+    /// The id and the version, which tell this state of the secret from every other one.
+    pub fn revision(&self) -> SecretRevision {
+        SecretRevision { id: self.id.clone(), version: self.version }
+    }
+
+    /// Compares the header that a secret has now with the revision that a write expects. A store
+    /// that keeps versions calls it under the same lock, or with the same condition, that the
+    /// write has.
+    ///
+    /// # Errors
+    /// [`VersionConflict`](StoreError::VersionConflict) when it is another secret, or has another
+    /// version.
+    pub fn check_unchanged(&self, expected: Option<&SecretRevision>) -> Result<(), StoreError> {
+        match expected {
+            Some(expected) if expected.id != self.id || expected.version != self.version => {
+                Err(StoreError::VersionConflict {
+                    address: self.address.clone(),
+                    expected: expected.clone(),
+                    actual: self.revision(),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -147,9 +187,9 @@ pub struct SecretChange {
     pub value: Option<NewValue>,
     /// The new description; `Some(None)` takes it away.
     pub description: Option<Option<String>>,
-    /// Change only if the secret still has this version, else answer
-    /// [`VersionConflict`](crate::StoreError::VersionConflict).
-    pub expected: Option<SecretVersion>,
+    /// Change only if the secret still has this revision, else answer
+    /// [`VersionConflict`](StoreError::VersionConflict).
+    pub expected: Option<SecretRevision>,
 }
 
 impl SecretChange {
@@ -169,10 +209,11 @@ impl SecretChange {
         Self { description: Some(description), ..Self::default() }
     }
 
-    /// Sets the version that the secret must still have.
+    /// Makes the change depend on the secret still being the one that was read, in the version
+    /// that was read.
     #[must_use]
-    pub fn if_version(mut self, expected: SecretVersion) -> Self {
-        self.expected = Some(expected);
+    pub fn if_unchanged(mut self, read: &SecretHeader) -> Self {
+        self.expected = Some(read.revision());
         self
     }
 }

@@ -190,10 +190,9 @@ async fn versions(report: &mut Report, store: &Arc<HostedStore>) -> Result<(), F
     report.step("Versions and compare-and-set");
     let counter = address("counter")?;
     let created = store.create(NewSecret::new(counter.clone(), SecretValue::text("0"))).await?;
-    let first = created.version.ok_or("the generic store keeps versions")?;
-    store.modify(&counter, SecretChange::value(SecretValue::text("0")).if_version(first)).await?;
+    store.modify(&counter, SecretChange::value(SecretValue::text("0")).if_unchanged(&created)).await?;
     report.refused(
-        store.modify(&counter, SecretChange::value(SecretValue::text("0")).if_version(first)).await,
+        store.modify(&counter, SecretChange::value(SecretValue::text("0")).if_unchanged(&created)).await,
         |error| matches!(error, StoreError::VersionConflict { .. }),
         "a change on the ground of an old version",
     );
@@ -224,8 +223,7 @@ async fn add_one(store: &HostedStore, counter: &SecretAddress) -> Result<(), Fai
         let secret = store.get(counter).await?;
         let number: u64 = secret.value.expose_text().ok_or("a text")?.parse()?;
         let change = SecretChange::value(SecretValue::text((number + 1).to_string()));
-        let version = secret.header.version.ok_or("a version")?;
-        match store.modify(counter, change.if_version(version)).await {
+        match store.modify(counter, change.if_unchanged(&secret.header)).await {
             Ok(_) => return Ok(()),
             Err(StoreError::VersionConflict { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -18,6 +18,10 @@
 //! upstream's was another. Decided vectors count as passed; how many each decision overrules is
 //! kept in `tests/vectors/decided.txt`, so that a decision cannot silently grow.
 //!
+//! Files that end with `-ours.json` hold cases that were not recorded: what upstream does there is
+//! told by its code and by notes on runs of it. They stand beside the recorded ones, which stay as they
+//! are.
+//!
 //! # A family of vectors
 //!
 //! is a folder here, with a file a kind, and a [`Family`] that lists its kinds. To add one, write

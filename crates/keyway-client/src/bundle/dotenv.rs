@@ -5,15 +5,18 @@ use std::collections::HashMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
-use super::{Bundle, BundleError};
+use super::{Bundle, BundleError, shell_names};
 
 pub(super) fn write(bundle: &Bundle) -> Result<SecretString, BundleError> {
     for (key, value) in bundle.iter() {
         let refused = |reason| Err(BundleError::NotDotenv { key: key.escape_debug().to_string(), reason });
-        if !is_key(key) {
+        if !is_name(key) {
             return refused(
-                "a key there is letters, digits, '_', '.' and '-', not beginning with a digit, '.' or '-'",
+                "a shell takes only letters, digits and '_', not beginning with a digit: rename it, or write JSON",
             );
+        }
+        if shell_names::is_kept(key) {
+            return refused("shells keep this name for themselves: rename it, or write JSON");
         }
         if value.expose_secret().contains('\0') {
             return refused("its value has a NUL, which no environment can hold");
@@ -48,6 +51,11 @@ pub(super) fn read(text: &str) -> Result<Bundle, BundleError> {
         bundle.push(key, value)?;
     }
     Ok(bundle)
+}
+
+/// Whether a shell can have a variable of this name. What is read may have more: [`is_key`].
+fn is_name(text: &str) -> bool {
+    is_key(text) && !text.contains(['.', '-'])
 }
 
 fn is_key(text: &str) -> bool {

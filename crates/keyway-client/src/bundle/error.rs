@@ -36,6 +36,14 @@ pub enum BundleError {
     /// It is JSON of another shape.
     #[error("{0}: give an object of texts, or a list of objects with `key` and `value`")]
     Shape(&'static str),
+    /// An entry of a list in JSON has a field twice. Readers differ about which one counts.
+    #[error("entry {entry}: {} stands there twice: remove one", field.map_or("a field".to_owned(), |field| format!("`{field}`")))]
+    FieldTwice {
+        /// The entry, counted from 1.
+        entry: usize,
+        /// The field, if it is one that is read.
+        field: Option<&'static str>,
+    },
     /// A value is no text, and these formats hold only texts.
     #[error("the value of \"{key}\" is no text but {kind}")]
     NotText {

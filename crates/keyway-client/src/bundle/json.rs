@@ -1,14 +1,12 @@
 //! JSON: an object of texts, or a list of secrets.
 
-use std::fmt;
-
 use keyway_core::unescape_json;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{Bundle, BundleError};
+use crate::json_members::{first_twice, members};
 
 pub(super) fn write(bundle: &Bundle) -> SecretString {
     // Each byte of a text becomes at most six (`\u0000`): room for all at once, because
@@ -55,25 +53,30 @@ pub(super) fn read(file: &str) -> Result<Bundle, BundleError> {
         .map_err(|error| BundleError::NotJson { line: error.line(), column: error.column() })?;
     let mut bundle = Bundle::new();
     if whole.get().starts_with('{') {
-        for (key, value) in members(whole)? {
+        for (key, value) in members(whole).map_err(|_| ANOTHER_SHAPE)? {
             push(&mut bundle, file, Some(key), Some(value))?;
         }
         return Ok(bundle);
     }
     let list: Vec<&RawValue> = serde_json::from_str(whole.get()).map_err(|_| ANOTHER_SHAPE)?;
-    for entry in list {
-        let (mut key, mut value) = (None, None);
-        for (name, field) in members(entry)? {
-            match text_of(name, file)?.as_ref().map(|name| name.as_str()) {
-                Some("key") => key = Some(field),
-                Some("value") => value = Some(field),
-                _ => {}
-            }
+    for (index, entry) in list.into_iter().enumerate() {
+        let mut fields = Vec::new();
+        for (name, field) in members(entry).map_err(|_| ANOTHER_SHAPE)? {
+            fields.extend(text_of(name, file)?.map(|name| (name, field)));
         }
+        if let Some(name) = first_twice(fields.iter().map(|(name, _)| name.as_str()).collect()) {
+            let field = KNOWN.into_iter().find(|known| name == *known);
+            return Err(BundleError::FieldTwice { entry: index + 1, field });
+        }
+        let [key, value] = KNOWN
+            .map(|known| fields.iter().find(|(name, _)| name.as_str() == known).map(|(_, field)| *field));
         push(&mut bundle, file, key, value)?;
     }
     Ok(bundle)
 }
+
+/// The fields of an entry that are read.
+const KNOWN: [&str; 2] = ["key", "value"];
 
 const ANOTHER_SHAPE: BundleError = BundleError::Shape("the file has another shape");
 
@@ -103,27 +106,4 @@ fn text_of(value: &RawValue, file: &str) -> Result<Option<Zeroizing<String>>, Bu
         let line = before.matches('\n').count() + 1;
         BundleError::NotJson { line, column: before.len() - line_begins + 1 }
     })
-}
-
-/// Names and values of an object, duplicates too: a map would drop them.
-fn members(object: &RawValue) -> Result<Vec<(&RawValue, &RawValue)>, BundleError> {
-    struct Members;
-
-    impl<'de> Visitor<'de> for Members {
-        type Value = Vec<(&'de RawValue, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut members = Vec::new();
-            while let Some(member) = map.next_entry()? {
-                members.push(member);
-            }
-            Ok(members)
-        }
-    }
-
-    serde_json::Deserializer::from_str(object.get()).deserialize_map(Members).map_err(|_| ANOTHER_SHAPE)
 }

@@ -3,6 +3,7 @@
 mod dotenv;
 mod error;
 mod json;
+mod shell_names;
 #[cfg(test)]
 mod tests;
 
@@ -80,7 +81,8 @@ impl Bundle {
     ///
     /// * A line is empty, a comment (`#`), or `KEY=value`, perhaps after `export `, without
     ///   white space around the `=`. A comment may follow the value after white space.
-    /// * A key is `[A-Za-z_][A-Za-z0-9_.-]*`. (A shell takes no `.` and no `-`.)
+    /// * A key is `[A-Za-z_][A-Za-z0-9_.-]*`. A shell takes no `.` and no `-`, so such a key is
+    ///   read, for files of other tools, and never written.
     /// * A plain value has none of the characters that a shell or another reader of dotenv
     ///   treats specially: white space, control characters and ``"'\$`&|;<>()#~``, and after `export` also
     ///   `{}*?[]`.
@@ -100,17 +102,20 @@ impl Bundle {
     /// [`from_dotenv`](Self::from_dotenv) read the same values.
     ///
     /// # Errors
-    /// [`NotDotenv`](BundleError::NotDotenv) for a key that dotenv cannot have, or a value
-    /// with a NUL, which no shell can hold. Then nothing is written.
+    /// [`NotDotenv`](BundleError::NotDotenv) for a key that no variable of a shell can have as its
+    /// name, for one of the names that shells keep for themselves (`UID`, `RANDOM`, `_` and
+    /// others; decision H74), and for a value with a NUL, which no shell can hold. It names the key,
+    /// and nothing is written.
     pub fn to_dotenv(&self) -> Result<SecretString, BundleError> {
         dotenv::write(self)
     }
 
     /// Reads JSON: an object of texts, or a list of objects with the fields `key` and `value`
-    /// as Locker's clients export it. Other fields of those are skipped.
+    /// as Locker's clients export it. Other fields of those are skipped. No field may stand twice
+    /// in an object, because readers differ about which one counts.
     ///
     /// # Errors
-    /// They name the line or the key, never a value.
+    /// They name the line, the entry or the key, never a value.
     pub fn from_json(text: &str) -> Result<Self, BundleError> {
         json::read(text)
     }

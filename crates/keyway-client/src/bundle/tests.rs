@@ -55,17 +55,59 @@ fn what_is_written() {
         ("A", "", "A=\"\"\n"),
         ("_a", "é\\", "_a=\"é\\\\\"\n"),
         ("A", "a b\"c\n$X", "A=\"a b\\\"c\n\\$X\"\n"),
-        ("a.b-c", "`id`", "a.b-c=\"\\`id\\`\"\n"),
+        ("a_b", "`id`", "a_b=\"\\`id\\`\"\n"),
     ] {
         let written = bundle([(key.to_owned(), value.to_owned())]).to_dotenv().unwrap();
         assert_eq!(written.expose_secret(), text);
     }
-    for key in ["1A", "A B", "", "-a", ".a", "ä", "A=", "A\n"] {
-        let error = bundle([(key.to_owned(), "x".to_owned())]).to_dotenv().unwrap_err();
+    let names = ["UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "OPTIND", "RANDOM", "_"];
+    for key in ["1A", "A B", "", "-a", ".a", "ä", "A=", "A\n", "db.password", "A-B"].into_iter().chain(names)
+    {
+        let others = [("A".to_owned(), "1".to_owned()), (key.to_owned(), "n33dle".to_owned())];
+        let error = bundle(others).to_dotenv().expect_err(key);
         assert!(matches!(error, BundleError::NotDotenv { .. }), "{key}");
-        assert!(!error.to_string().contains('\n'));
+        let text = error.to_string();
+        assert!(text.contains(&format!("\"{}\"", key.escape_debug())), "{text}");
+        assert!(!text.contains('\n') && !text.contains("n33dle"), "{text}");
     }
     assert!(bundle([("A".to_owned(), "\0".to_owned())]).to_dotenv().is_err());
+}
+
+/// Names that shells give a meaning. Whatever of them is written, every shell here reads all of the
+/// file, as it was meant, and complains of nothing.
+#[test]
+#[cfg(unix)]
+fn every_shell_reads_every_key_that_is_written() {
+    const NAMES: &str = "A_B _x BASH BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS \
+        BASH_COMMAND BASH_COMPAT BASH_ENV BASH_EXECUTION_STRING BASH_LINENO BASH_REMATCH BASH_SOURCE \
+        BASH_SUBSHELL BASH_VERSINFO BASH_VERSION BASH_XTRACEFD CDPATH COLUMNS COMP_WORDS COPROC DIRSTACK ENV \
+        EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME FUNCNEST GROUPS HISTCMD HISTFILE HISTSIZE HOME HOSTNAME \
+        HOSTTYPE IFS IGNOREEOF LINENO LINES MAIL MAILCHECK MAPFILE OLDPWD OPTARG OPTERR OPTIND OSTYPE PATH \
+        PIPESTATUS POSIXLY_CORRECT PPID PROMPT_COMMAND PS1 PS2 PS4 PWD RANDOM READLINE_LINE REPLY SECONDS \
+        SHELL SHELLOPTS SHLVL SRANDOM TERM TIMEFORMAT TMOUT UID USER _ a.b a-b case do if in time while db.x-y";
+    let is_here = |program: &&[&str]| Command::new(program[0]).args(["-c", ":"]).output().is_ok();
+    let shells: Vec<&[&str]> =
+        [&["sh"][..], &["dash"], &["bash"], &["bash", "--posix"]].into_iter().filter(is_here).collect();
+    assert!(!shells.is_empty(), "no machine is without a sh");
+    let folder = tempfile::tempdir().unwrap();
+    let mut written = 0;
+    for name in NAMES.split_whitespace() {
+        // A key that would be run, and told of, is told by its output.
+        let entries = [("A0", "before"), (name, "x y"), ("ZZ", "after")];
+        let bundle = bundle(entries.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let Ok(text) = bundle.to_dotenv() else { continue };
+        written += 1;
+        let file = folder.path().join("env");
+        std::fs::write(&file, text.expose_secret()).unwrap();
+        let script = format!(". {}; printf '%s|%s|%s' \"$A0\" \"${name}\" \"$ZZ\"", file.display());
+        for shell in &shells {
+            let mut command = Command::new(shell[0]);
+            let output = command.args(&shell[1..]).args(["-c", &script]).output().unwrap();
+            let told = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+            assert_eq!(told, ["before|x y|after", ""], "{name} in {shell:?}");
+        }
+    }
+    assert!(written > 40, "{written}");
 }
 
 #[test]
@@ -139,12 +181,17 @@ fn json_of_both_shapes() {
         r#"[{"object": "secret", "\u006bey": "A", "value": "é\n", "id": 1, "data": {"key": "X"}}, {"value": "2", "key": "B"}]"#,
     );
     assert!(list.unwrap().same_as(&object));
+    let twice = |entry, field| BundleError::FieldTwice { entry, field };
     for (text, expected) in [
         ("{\n \"A\": }", BundleError::NotJson { line: 2, column: 7 }),
         (
             "{\"A\": \"1\", \"A\": \"1\"}",
             BundleError::Duplicate { key: "A".to_owned(), first: None, line: None },
         ),
+        (r#"[{"key": "A", "value": "1", "value": "2"}]"#, twice(1, Some("value"))),
+        (r#"[{"key": "A", "value": "1"}, {"key": "B", "key": "B", "value": ""}]"#, twice(2, Some("key"))),
+        (r#"[{"key": "A", "valu\u0065": "1", "value": "1"}]"#, twice(1, Some("value"))),
+        (r#"[{"key": "A", "value": "1", "id": 1, "id": 2}]"#, twice(1, None)),
         ("{\"A\": 1}", BundleError::NotTextInJson { key: "A".to_owned() }),
         ("{\"A\": null}", BundleError::NotTextInJson { key: "A".to_owned() }),
         ("{\"A\": {\"b\": [1.5, -1, true]}}", BundleError::NotTextInJson { key: "A".to_owned() }),
@@ -176,7 +223,7 @@ fn json_is_what_other_readers_read() {
 proptest! {
     #[test]
     fn dotenv_out_and_in_is_the_identity(
-        entries in prop::collection::btree_map("[A-Za-z_][A-Za-z0-9_.-]{0,6}", "[^\0]{0,12}", 0..6),
+        entries in prop::collection::btree_map("[A-Za-z_][a-z0-9_]{1,6}", "[^\0]{0,12}", 0..6),
     ) {
         let bundle = bundle(entries);
         let text = bundle.to_dotenv().unwrap();

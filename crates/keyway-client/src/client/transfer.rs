@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use keyway_secrets::{SecretName, SecretVersion};
+use keyway_secrets::{SecretName, SecretRevision};
 use secrecy::ExposeSecret as _;
 
 use super::Secrets;
@@ -25,9 +25,9 @@ pub struct ImportPlan {
 /// A step of an import.
 enum Step {
     Create,
-    /// Changes the secret if it still has the version that was compared, where the store
-    /// keeps versions.
-    Change(Option<SecretVersion>),
+    /// Changes the secret if it still is the one that was compared, where the store keeps
+    /// versions.
+    Change(Option<SecretRevision>),
 }
 
 impl Secrets {
@@ -103,9 +103,9 @@ impl Secrets {
             let value = SecretValue::Text(value.clone());
             let done = match step {
                 Step::Create => self.create(key, Draft::new(value)).await,
-                Step::Change(version) => {
+                Step::Change(compared) => {
                     let mut change = Change::value(value);
-                    change.0.expected = version;
+                    change.0.expected = compared;
                     self.modify(key, change).await
                 }
             };
@@ -153,7 +153,8 @@ impl Secrets {
                 }
                 Some(old) => {
                     plan.changed.push(key.to_owned());
-                    steps.push((key, value, Step::Change(old.header.version)));
+                    let compared = old.header.version.map(|_| old.header.revision());
+                    steps.push((key, value, Step::Change(compared)));
                 }
             }
         }

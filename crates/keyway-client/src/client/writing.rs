@@ -1,6 +1,6 @@
 //! Writes of secrets. None falls through to another layer (decision L4).
 
-use keyway_secrets::{NewSecret, NewValue, SecretHeader, SecretName, SecretVersion};
+use keyway_secrets::{NewSecret, NewValue, SecretHeader, SecretName, SecretRevision};
 
 use super::Secrets;
 use crate::audit::Call;
@@ -47,8 +47,8 @@ impl Secrets {
     ///
     /// # Errors
     /// [`SecretNotFound`](Error::SecretNotFound),
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), a conflict when the version is
-    /// not the expected one, and what the store answers.
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), a conflict when the secret is not
+    /// the one that was read any more, and what the store answers.
     ///
     /// # Cancel safety
     /// Once polled, whether a dropped call took effect is not known.
@@ -75,18 +75,20 @@ impl Secrets {
         self.delete_expecting(key, None).await
     }
 
-    /// Deletes a secret if it still has the version that was read.
+    /// Deletes a secret if it still is the one that was read, in the version that was read.
     ///
     /// # Errors
-    /// As [`delete`](Self::delete), and a conflict when it has another version.
+    /// As [`delete`](Self::delete), and a conflict when it was changed, or deleted and created
+    /// anew. [`Unsupported`](keyway_secrets::StoreError::Unsupported) from a store that keeps no
+    /// versions.
     ///
     /// # Cancel safety
     /// Once polled, whether a dropped call took effect is not known.
-    pub async fn delete_if_version(&self, key: &str, expected: SecretVersion) -> Result<(), Error> {
-        self.delete_expecting(key, Some(expected)).await
+    pub async fn delete_if_unchanged(&self, key: &str, read: &SecretHeader) -> Result<(), Error> {
+        self.delete_expecting(key, Some(read.revision())).await
     }
 
-    async fn delete_expecting(&self, key: &str, expected: Option<SecretVersion>) -> Result<(), Error> {
+    async fn delete_expecting(&self, key: &str, expected: Option<SecretRevision>) -> Result<(), Error> {
         let call = Call::new(self, Operation::Delete, Some(key), self.environment());
         let deleted = async {
             let address = self.address(SecretName::of_existing(key))?;

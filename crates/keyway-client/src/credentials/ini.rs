@@ -27,6 +27,7 @@ pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
         return Err(Fault { line: 1, reason: "the file begins with a byte order mark: save it without" });
     }
     let mut fields = Fields::default();
+    let mut seen = [false; 3];
     let mut ours = true;
     for (index, line) in text.lines().enumerate() {
         let fault = |reason| Err(Fault { line: index + 1, reason });
@@ -44,18 +45,18 @@ pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
         let Some((name, value)) = line.split_once('=') else {
             return fault("expected `name = value`, a [section] or a comment");
         };
-        let value = value.trim();
-        if !ours || value.is_empty() {
-            continue;
+        let names = ["access_key_id", "secret_access_key", "api_base"];
+        let field = names.into_iter().position(|known| known == name.trim());
+        let Some(field) = field.filter(|_| ours) else { continue };
+        // Also where one of the two is blank, which is otherwise as if it were not there.
+        if std::mem::replace(&mut seen[field], true) {
+            return fault("the field stands here a second time: remove one of them");
         }
-        let twice = match name.trim() {
-            "access_key_id" => fields.access_key_id.replace(value.into()).is_some(),
-            "secret_access_key" => fields.secret_access_key.replace(value.into()).is_some(),
-            "api_base" => fields.api_base.replace(value.to_owned()).is_some(),
-            _ => false,
-        };
-        if twice {
-            return fault("the field stands here a second time");
+        match (field, value.trim()) {
+            (_, "") => {}
+            (0, value) => fields.access_key_id = Some(value.into()),
+            (1, value) => fields.secret_access_key = Some(value.into()),
+            (_, value) => fields.api_base = Some(value.to_owned()),
         }
     }
     Ok(fields)
@@ -91,6 +92,8 @@ mod tests {
             ("\n[default\n", 2),
             ("access_key_id=1\n[default]\naccess_key_id=2", 3),
             ("secret_access_key=1\nsecret_access_key=1", 2),
+            ("access_key_id=\naccess_key_id=2", 2),
+            ("api_base=a\n[default]\napi_base=", 3),
             ("{\"access_key_id\": \"1\"}", 1),
             // It would be a part of the field's name, and the field missing.
             ("\u{feff}access_key_id=1", 1),

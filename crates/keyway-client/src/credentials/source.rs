@@ -1,7 +1,7 @@
 //! Where each field of the credentials comes from.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -183,14 +183,17 @@ fn read_private(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsErr
     /// Credentials are a few lines. What is larger is something else.
     const LARGEST: u64 = 64 * 1024;
     let unreadable = |source| CredentialsError::Unreadable { path: path.to_owned(), source };
-    let other = |reason: String| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason));
+    let other = |reason: String| unreadable(std::io::Error::new(ErrorKind::InvalidInput, reason));
     // Asked before opening, because opening a named pipe would wait for its other end.
     let opened = std::fs::metadata(path)
         .and_then(|metadata| if metadata.is_file() { std::fs::File::open(path).map(Some) } else { Ok(None) });
     let file = match opened {
         Ok(Some(file)) => file,
         Ok(None) => return Err(other("it is not a regular file".to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // A part of the path that is no folder, as in `HOME=/dev/null`, leaves no place for a file.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(unreadable(error)),
     };
     // Of the open file, so that nobody exchanges it in between.
@@ -319,6 +322,25 @@ mod tests {
         let file = file("[default]\naccess_key_id=a\nsecret_access_key=s\n");
         std::fs::rename(file.path(), folder.join("credentials")).unwrap();
         assert_eq!(resolved(source()).unwrap(), ["a", "s", BASE]);
+    }
+
+    /// Services often run with such a home.
+    #[test]
+    #[cfg(unix)]
+    fn a_home_that_is_no_folder_has_no_file() {
+        let not_a_folder = file("");
+        for home in ["/dev/null", not_a_folder.path().to_str().unwrap()] {
+            let keys = |name: &str| match name {
+                "HOME" => Some(home.to_owned()),
+                "ACCESS_KEY_ID" | "SECRET_ACCESS_KEY" => Some("x".to_owned()),
+                _ => None,
+            };
+            let source = CredentialsSource::new().environment(keys).home_file();
+            assert_eq!(resolved(source).expect(home), ["x", "x", BASE]);
+        }
+        let within = not_a_folder.path().join("a").join("b");
+        let error = resolved(CredentialsSource::new().file(within)).unwrap_err();
+        assert!(matches!(error, CredentialsError::Missing { .. }), "{error:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::{RedactedBody, RemoteClass, RemoteError};
+use crate::json_members::names_are_unique;
 
 /// An error object: a status, a code word, or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,13 +90,17 @@ pub fn program_output(output: &str, lines_to_skip: usize) -> Result<&str, Remote
 /// written.
 ///
 /// # Errors
-/// [`Protocol`](RemoteClass::Protocol) when the output is not one JSON object, or not one of
-/// the type `T`. The error shows nothing of it.
+/// [`Protocol`](RemoteClass::Protocol) when the output is not one JSON object, has a name
+/// twice in an object, or is not of the type `T`. The error shows nothing of it.
 pub fn interpret<T: DeserializeOwned>(output: &str, lines_to_skip: usize) -> Result<Answer<T>, RemoteError> {
     let text = program_output(output, lines_to_skip)?;
     let protocol = |_| RemoteError::new(RemoteClass::Protocol);
     // A list would do for a struct, too.
     if !text.trim_start().starts_with('{') {
+        return Err(RemoteError::new(RemoteClass::Protocol));
+    }
+    // Of two fields of one name, readers take one or the other.
+    if !names_are_unique(serde_json::from_str(text).map_err(protocol)?) {
         return Err(RemoteError::new(RemoteClass::Protocol));
     }
     let signs: Signs<'_> = serde_json::from_str(text).map_err(protocol)?;

@@ -191,3 +191,26 @@ fn every_class_has_a_row_and_a_message() {
     assert!(RemoteError::new(RemoteClass::Connection).is_retryable());
     assert!(!RemoteError::new(RemoteClass::Conflict).is_retryable());
 }
+
+/// Readers differ about which of two fields counts, so neither does.
+#[test]
+fn an_answer_that_names_a_field_twice_is_refused() {
+    for text in [
+        r#"{"value": "1", "value": "2"}"#,
+        r#"{"value": "1", "valu\u0065": "2"}"#,
+        r#"{"value": {"a": [{"b": 1, "b": 1}]}}"#,
+        r#"{"object": "error", "error": "not_found", "error": "unauthorized", "status_code": 404}"#,
+        r#"{"object": "error", "error": "not_found", "status_code": 404, "status_code": 500}"#,
+    ] {
+        let answer = interpret::<Value>(text, 0);
+        assert!(
+            matches!(&answer, Err(error) if error.class() == RemoteClass::Protocol),
+            "{text}: {answer:?}"
+        );
+    }
+    // Deeper than it is read, and not followed.
+    let deep = format!(r#"{{"a": {}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert!(interpret::<serde::de::IgnoredAny>(&deep, 0).is_err());
+    let once = r#"{"a": {"a": [{"a": 1}, {"a": -1.5}]}, "b": [null, true, 1e300, 18446744073709551615]}"#;
+    assert!(matches!(interpret::<Value>(once, 0), Ok(Answer::Value(_))));
+}

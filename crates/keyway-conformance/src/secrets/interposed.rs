@@ -10,7 +10,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
     ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
 };
 
 /// What is asked of a store, as far as who stands in front of it may know. It never holds a value.
@@ -151,7 +151,7 @@ impl<I: Interposition> SecretStore for Interposed<I> {
     async fn destroy(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         self.before(Call::Destroy(address)).await?;
         self.store.destroy(address, expected).await

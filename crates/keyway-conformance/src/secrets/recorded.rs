@@ -9,7 +9,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
     EnvironmentPage, ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress,
-    SecretChange, SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
 };
 
 use super::refusal::Refusal;
@@ -85,8 +85,13 @@ fn versioned(header: &SecretHeader) -> String {
     header.version.map_or_else(|| "Ok".to_owned(), |version| format!("Ok, version {version}"))
 }
 
-fn if_version(expected: Option<SecretVersion>) -> String {
-    expected.map_or_else(String::new, |version| format!(" if version {version}"))
+fn if_unchanged(expected: Option<&SecretRevision>) -> String {
+    let version = expected.and_then(|expected| expected.version);
+    match (expected, version) {
+        (None, _) => String::new(),
+        (Some(_), Some(version)) => format!(" if version {version}"),
+        (Some(_), None) => " if unchanged".to_owned(),
+    }
 }
 
 /// A name as the history shows it: hostile ones and long ones too.
@@ -137,9 +142,9 @@ impl SecretStore for Recorded<'_> {
     async fn destroy(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
-        let text = format!("destroy({}{})", shown(address), if_version(expected));
+        let text = format!("destroy({}{})", shown(address), if_unchanged(expected.as_ref()));
         self.call(text, self.store.destroy(address, expected), ok).await
     }
 
@@ -159,7 +164,7 @@ impl SecretStore for Recorded<'_> {
             (Some(value), Some(_)) => format!(", {} and description", value.kind()),
             (None, None) => ", nothing".to_owned(),
         };
-        let text = format!("modify({}{what}{})", shown(address), if_version(change.expected));
+        let text = format!("modify({}{what}{})", shown(address), if_unchanged(change.expected.as_ref()));
         self.call(text, self.store.modify(address, change), versioned).await
     }
 

@@ -8,7 +8,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
     ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo, StoreName,
+    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo, StoreName,
 };
 
 use super::driver::Stores;
@@ -95,7 +95,7 @@ impl SecretStore for HostedStore {
     async fn destroy(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         self.guarded()?.destroy(address, expected).await
     }

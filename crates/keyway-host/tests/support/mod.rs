@@ -11,8 +11,8 @@ use keyway_core::{PluginMetadata, SecretValue, Table, WrittenBy};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
     Capabilities, Configure, Count, Cursor, ListQuery, ListedSecret, NewSecret, Opening, Progress,
-    RotationListener, Secret, SecretAddress, SecretChange, SecretHeader, SecretName, SecretPage, SecretStore,
-    SecretStorePlugin, SecretVersion, StoreError, StoreInfo,
+    RotationListener, Secret, SecretAddress, SecretChange, SecretHeader, SecretName, SecretPage,
+    SecretRevision, SecretStore, SecretStorePlugin, SecretVersion, StoreError, StoreInfo,
 };
 use serde_json::Value;
 
@@ -89,7 +89,7 @@ impl SecretStore for Store {
         Ok(header(&secret.address).with_version(SecretVersion::FIRST))
     }
 
-    async fn destroy(&self, _: &SecretAddress, _: Option<SecretVersion>) -> Result<(), StoreError> {
+    async fn destroy(&self, _: &SecretAddress, _: Option<SecretRevision>) -> Result<(), StoreError> {
         Ok(())
     }
 

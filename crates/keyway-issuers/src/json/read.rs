@@ -53,7 +53,9 @@ pub struct Reader {
 impl Reader {
     /// The most bytes that a text may have, unless set otherwise: 1 MiB (decision W7).
     pub const MAX_BYTES: usize = 1 << 20;
-    /// How deep a text may be, unless set otherwise.
+    /// How deep a text may be, unless set otherwise. Values are read, shown and dropped level by level
+    /// on the stack, which no host can contain when it overflows; the contract needs five levels
+    /// (decision H78).
     pub const MAX_DEPTH: usize = 64;
 
     /// Refuses duplicates and trailing bytes.

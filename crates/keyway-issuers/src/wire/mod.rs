@@ -34,9 +34,11 @@
 //!
 //! # How JSON is written
 //!
-//! As the real host writes it, byte by byte: ASCII only, `/` as `\/`, names in order, no
-//! white space, floats in exponent form with 20 decimals, integers of any size. Nobody
-//! should depend on that, with one exception: the [user id](crate::UserId).
+//! As the real host writes it, byte by byte: ASCII only, `/` as `\/`, names in the order of their
+//! bytes, no white space, floats in exponent form with 20 decimals, integers of any size. Only the
+//! order differs: the real host writes names that it has met before first, which cannot be
+//! repeated (decision H77). No plugin should depend on any of that, with one exception: the
+//! [user id](crate::UserId).
 //!
 //! # What is read
 //!
@@ -72,7 +74,8 @@ pub enum Profile {
     Strict,
     /// In addition what the real host accepts, for old plugins: the first of duplicate
     /// names counts, what stands behind the object and the exit status are ignored, and
-    /// some values are converted.
+    /// some values are converted. Arrays and objects may lie
+    /// [64 deep](Reader::MAX_DEPTH) in each other, in both profiles (decision H78).
     Lenient,
 }
 

@@ -44,6 +44,8 @@ pub enum Presence {
     Required,
     /// It may be missing.
     Optional,
+    /// With it the answer breaks the contract.
+    Forbidden,
 }
 
 /// What a value may be, and what becomes of it. What is not accepted is refused.
@@ -54,6 +56,8 @@ pub enum Accepts {
     Text,
     /// One of these words.
     Word(&'static str),
+    /// Nothing: the key must not be there.
+    Nothing,
     /// A text; anything else is converted to the text that Erlang prints for it.
     Printed,
     /// As `Printed`; in a text file, the elements of a list are put together.
@@ -83,6 +87,7 @@ impl Accepts {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Nothing => "nothing",
             Self::Word(allowed) => allowed,
             Self::Printed => "any, converted to text",
             Self::PrintedValue => "any, converted to text; of a textfile, a list is joined",
@@ -106,6 +111,8 @@ const fn must(accepts: Accepts) -> Treatment {
 const fn may(accepts: Accepts) -> Treatment {
     Treatment { presence: Presence::Optional, accepts }
 }
+
+const FORBIDDEN: Treatment = Treatment { presence: Presence::Forbidden, accepts: Accepts::Nothing };
 
 macro_rules! rows {
     ($($name:ident: $answer:literal $key:literal, $strict:expr, $lenient:expr,
@@ -159,6 +166,8 @@ rows! {
         seed "for a textfile, else ignored", host "not looked at", tester "number";
     PART_SAVE_AS: "request ok" "credential[].save_as", may(A::Text), may(A::Printed),
         seed "silent", host "not looked at", tester "text";
+    ERROR: "revoke" "error", FORBIDDEN, may(A::Printed),
+        seed "with it, the credential is kept", host "not looked at", tester "not looked at";
     VERSION: "parameter ok" "version", must(A::Text), must(A::Text),
         seed "required", host "required text", tester "required text";
     EMAIL: "parameter ok" "developer_email", may(A::Text), may(A::Printed),
@@ -321,6 +330,10 @@ impl Keys<'_> {
             }
             return None;
         };
+        if treatment.presence == Presence::Forbidden {
+            self.violation(row, Rule::Forbidden);
+            return None;
+        }
         match accept(treatment.accepts, value) {
             Ok(accepted) => Some(accepted),
             Err(rule) => {
@@ -354,6 +367,7 @@ fn accept(accepts: Accepts, value: Json) -> Result<Accepted, Rule> {
     let found = value.kind();
     let wrong = move |expected| Err(Rule::Type { expected, found });
     Ok(match (accepts, value) {
+        (A::Nothing, _) => return Err(Rule::Forbidden),
         (A::Text | A::Printed | A::PrintedValue, Json::Text(text)) => Accepted::Text(text),
         (A::Printed, other) => Accepted::Text(erlang::print(&other).into()),
         (A::PrintedValue | A::OfItsType, other) => Accepted::Any(other),

@@ -10,7 +10,7 @@ use super::session::{HandleState, Session};
 use crate::{
     Access, Capabilities, Configure, Count, Document, DocumentHooks, EnvironmentFilter, ListOrder, ListQuery,
     ListedSecret, NewSecret, NewValue, Progress, Recipe, RotationListener, Secret, SecretAddress,
-    SecretChange, SecretHeader, SecretName, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    SecretChange, SecretHeader, SecretName, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
 };
 
 /// A [`SecretStore`] made of [`DocumentHooks`]: every operation reads the whole document,
@@ -187,10 +187,10 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
     async fn destroy(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         let name = plain(address)?;
-        no_version(expected)?;
+        no_version(expected.as_ref())?;
         self.change(|document| match document.secrets.remove(name.as_str()) {
             Some(_) => Ok(()),
             None => Err(StoreError::SecretNotFound { address: address.clone() }),
@@ -213,7 +213,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         let name = plain(address)?;
-        no_version(change.expected)?;
+        no_version(change.expected.as_ref())?;
         if change.description.is_some() {
             return Err(StoreError::Unsupported { what: "descriptions" });
         }
@@ -308,7 +308,7 @@ fn plain(address: &SecretAddress) -> Result<&SecretName, StoreError> {
     }
 }
 
-fn no_version(expected: Option<SecretVersion>) -> Result<(), StoreError> {
+fn no_version(expected: Option<&SecretRevision>) -> Result<(), StoreError> {
     match expected {
         None => Ok(()),
         Some(_) => Err(StoreError::Unsupported { what: "versions" }),

@@ -77,8 +77,11 @@ impl StoreFile {
             })
     }
 
-    fn open(&self, token: &[u8], keys: &KeyRing) -> Result<Document, StoreError> {
-        let plaintext = keys.open(token).map_err(|error| StoreError::from_open(FILE, &error))?;
+    /// Opens the content of a file. White space around the token is no part of it: an editor leaves a line
+    /// end, and Convection's own plugin drops it (decision H76).
+    fn open(&self, content: &[u8], keys: &KeyRing) -> Result<Document, StoreError> {
+        let plaintext =
+            keys.open(without_white_space(content)).map_err(|error| StoreError::from_open(FILE, &error))?;
         let text = std::str::from_utf8(&plaintext).map_err(|error| {
             StoreError::corrupt(FILE, format!("its text is not UTF-8 after byte {}", error.valid_up_to()))
         })?;
@@ -204,6 +207,14 @@ impl DocumentHooks for StoreFile {
     fn close(&self) {
         *self.cycle() = Cycle::Looking;
     }
+}
+
+/// As [`<[u8]>::trim_ascii`], which leaves vertical tabs.
+fn without_white_space(content: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b'\t'..=b'\r' | b' ');
+    let start = content.iter().position(is_text).unwrap_or(content.len());
+    let end = content.iter().rposition(is_text).map_or(start, |last| last + 1);
+    &content[start..end]
 }
 
 /// What shows that somebody who takes no lock wrote the file: Convection itself.

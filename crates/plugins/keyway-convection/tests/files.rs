@@ -65,13 +65,15 @@ fn damage_of_each_kind_is_told_apart_and_left_as_it_is() {
     let mut flipped = good.clone();
     flipped[40] = if flipped[40] == b'A' { b'B' } else { b'A' };
     let sealed = |text: &[u8]| keys.seal(text).unwrap().into_bytes();
-    let cases: [(&str, Vec<u8>, ErrorKind, &str); 9] = [
+    let cases: [(&str, Vec<u8>, ErrorKind, &str); 11] = [
         ("empty", Vec::new(), ErrorKind::Corrupt, "empty"),
         ("cut off", good[..good.len() - 1].to_vec(), ErrorKind::Corrupt, "padding"),
         ("cut off early", good[..60].to_vec(), ErrorKind::Corrupt, "more text"),
         ("flipped", flipped, ErrorKind::WrongKey, "none of the keys"),
         ("foreign", b"\x7fELF\0\0".to_vec(), ErrorKind::Corrupt, "at byte 0"),
-        ("a line after it", [&good[..], b"\n"].concat(), ErrorKind::Corrupt, "damaged"),
+        ("white space alone", b" \r\n".to_vec(), ErrorKind::Corrupt, "empty"),
+        ("white space inside", [&good[..40], b"\n", &good[40..]].concat(), ErrorKind::Corrupt, "at byte 40"),
+        ("a line after it", [&good[..], b"\nx"].concat(), ErrorKind::Corrupt, "damaged"),
         ("other keys", ring(1).seal(b"x").unwrap().into_bytes(), ErrorKind::WrongKey, "none of the keys"),
         ("no text", sealed(b"\xff"), ErrorKind::Corrupt, "UTF-8"),
         ("no TOML", sealed(b"a = needle"), ErrorKind::Corrupt, "line 1, column 5"),
@@ -98,6 +100,26 @@ fn damage_of_each_kind_is_told_apart_and_left_as_it_is() {
     }
     fs::write(&file, &good).unwrap();
     assert_eq!(get(&*store, "a").unwrap(), "needle", "the handle is none the worse");
+}
+
+/// An editor or `echo` leaves a line end; the real plugin opens such a file.
+#[test]
+fn white_space_around_the_token_is_no_damage() {
+    let root = tempfile::tempdir().unwrap();
+    let keys = ring(2);
+    let store = open(root.path(), &keys);
+    block_on(store.initialize()).unwrap();
+    create(&*store, "a", "1").unwrap();
+    let file = root.path().join("secrets/s");
+    for (before, after) in [("", "\n"), ("", "\r\n"), ("\n", ""), (" \t\x0b\x0c\r\n", "\n \t\x0b\x0c\r\n")] {
+        let good = fs::read(&file).unwrap();
+        fs::write(&file, [before.as_bytes(), &good, after.as_bytes()].concat()).unwrap();
+        assert_eq!(get(&*open(root.path(), &keys), "a").expect("it opens"), "1", "{before:?} {after:?}");
+        let change = SecretChange::value(SecretValue::text("1"));
+        block_on(store.modify(&at("a"), change)).unwrap();
+        let written = fs::read(&file).unwrap();
+        assert!(!written.iter().any(u8::is_ascii_whitespace), "the next write leaves it out");
+    }
 }
 
 #[test]

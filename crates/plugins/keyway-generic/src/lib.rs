@@ -40,7 +40,7 @@
 //! // Change it only if nobody else has.
 //! let secret = store.get(&address).await?;
 //! let change = SecretChange::value(SecretValue::text("correct horse"));
-//! store.modify(&address, change.if_version(secret.header.version.unwrap())).await?;
+//! store.modify(&address, change.if_unchanged(&secret.header)).await?;
 //! assert_eq!(store.list(&ListQuery::all()).await?.secrets.len(), 1);
 //!
 //! // Move everything to a new key. Reads and writes go on meanwhile.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use keyway_core::SecretValue;
 use keyway_secrets::{
     Cursor, EnvironmentFilter, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, NewSecret, NewValue, Secret,
-    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretVersion, StoreError,
+    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, StoreError,
 };
 use keyway_storage::{Entry, Expectation, KeyRange};
 
@@ -73,15 +73,15 @@ impl Handle {
     pub(crate) async fn destroy_secret(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
-            if expected.is_some() {
+            if let Some(expected) = &expected {
                 match SealedRecord::parse(&found.value)?.open_at(address, view.keys()) {
                     Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
-                    opened => check_version(&opened?.0, expected)?,
+                    opened => opened?.0.header().check_unchanged(Some(expected))?,
                 }
             }
             let expectation = Expectation::Revision(found.revision);
@@ -132,7 +132,9 @@ impl Handle {
                 Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
                 other => other?,
             };
-            check_version(&record, expected)?;
+            if let Some(expected) = &expected {
+                record.header().check_unchanged(Some(expected))?;
+            }
             let new_value = match value.as_ref().map(|value| view.value(value)).transpose() {
                 Ok(new_value) => new_value,
                 Err(refusal) if self.is_current(&view).await? => return Err(refusal),
@@ -283,17 +285,6 @@ fn check_description(description: Option<&str>) -> Result<(), StoreError> {
         bytes if bytes > MAX_DESCRIPTION_BYTES => {
             Err(StoreError::TooLarge { what: "the description", bytes, limit: MAX_DESCRIPTION_BYTES })
         }
-        _ => Ok(()),
-    }
-}
-
-fn check_version(record: &SecretRecord, expected: Option<SecretVersion>) -> Result<(), StoreError> {
-    match expected {
-        Some(expected) if expected != record.version => Err(StoreError::VersionConflict {
-            address: record.address.clone(),
-            expected,
-            actual: record.version,
-        }),
         _ => Ok(()),
     }
 }

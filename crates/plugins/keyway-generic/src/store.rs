@@ -9,7 +9,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
     ListQuery, NewEnvironment, NewSecret, NewValue, Opening, Recipe, RotationListener, Secret, SecretAddress,
-    SecretChange, SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
 };
 use keyway_storage::{Batch, Expectation, Outcome, Storage};
 use serde_json::{Map, Value};
@@ -123,7 +123,7 @@ impl SecretStore for SealedStore {
     async fn destroy(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         self.handle.destroy_secret(address, expected).await
     }

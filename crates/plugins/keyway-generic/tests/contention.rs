@@ -46,7 +46,7 @@ async fn compare_and_set_loses_no_update() {
                         let secret = store.get(&at("counter")).await.unwrap();
                         let number: u64 = secret.value.expose_text().unwrap().parse().unwrap();
                         let change = SecretChange::value(SecretValue::text((number + 1).to_string()))
-                            .if_version(secret.header.version.unwrap());
+                            .if_unchanged(&secret.header);
                         match store.modify(&at("counter"), change).await {
                             Ok(_) => break,
                             Err(StoreError::VersionConflict { .. }) => tokio::task::yield_now().await,

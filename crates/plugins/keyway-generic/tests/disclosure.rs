@@ -100,15 +100,13 @@ async fn no_error_and_no_debug_shows_a_value() {
     let (storage, keys) = (memory(), ring());
     let store = filled(&storage, &keys).await;
     let value = || SecretValue::text(VALUE);
+    let seventh = store.get(&at(NAME)).await.unwrap().header.with_version(SecretVersion::new(7).unwrap());
     let mut errors = vec![
         store.create(NewSecret::new(at(NAME), value())).await.unwrap_err(),
         store.create(NewSecret::new(at_in(NAME, "none"), value())).await.unwrap_err(),
         store.modify(&at("none"), SecretChange::value(value())).await.unwrap_err(),
-        store
-            .modify(&at(NAME), SecretChange::value(value()).if_version(SecretVersion::new(7).unwrap()))
-            .await
-            .unwrap_err(),
-        store.destroy(&at(NAME), SecretVersion::new(7)).await.unwrap_err(),
+        store.modify(&at(NAME), SecretChange::value(value()).if_unchanged(&seventh)).await.unwrap_err(),
+        store.destroy(&at(NAME), Some(seventh.revision())).await.unwrap_err(),
         store.initialize().await.unwrap_err(),
         store
             .create(NewSecret::new(at("large"), SecretValue::text(VALUE.repeat(400_000))))

@@ -84,25 +84,43 @@ async fn secrets_are_created_changed_and_destroyed() {
 #[tokio::test]
 async fn compare_and_set_refuses_what_has_changed() {
     let store = fresh().await;
-    let first = store.create(new(at("a"), "1")).await.unwrap().version.unwrap();
+    let first = store.create(new(at("a"), "1")).await.unwrap();
     let second = store
-        .modify(&at("a"), SecretChange::value(SecretValue::text("2")).if_version(first))
+        .modify(&at("a"), SecretChange::value(SecretValue::text("2")).if_unchanged(&first))
         .await
-        .unwrap()
-        .version
         .unwrap();
-    let late = SecretChange::value(SecretValue::text("3")).if_version(first);
+    let late = SecretChange::value(SecretValue::text("3")).if_unchanged(&first);
     for error in [
         store.modify(&at("a"), late).await.unwrap_err(),
-        store.destroy(&at("a"), Some(first)).await.unwrap_err(),
+        store.destroy(&at("a"), Some(first.revision())).await.unwrap_err(),
     ] {
-        assert!(
-            matches!(&error, StoreError::VersionConflict { expected, actual, .. } if (*expected, *actual) == (first, second))
-        );
+        assert!(matches!(&error, StoreError::VersionConflict { expected, actual, .. }
+                if (expected, actual) == (&first.revision(), &second.revision())));
         assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains("has version 2, not 1"), "{error}");
     }
     assert_eq!(text(&*store, &at("a")).await.unwrap(), "2");
-    store.destroy(&at("a"), Some(second)).await.unwrap();
+    store.destroy(&at("a"), Some(second.revision())).await.unwrap();
+}
+
+/// Versions count from 1 again, so a version alone does not tell the two secrets apart.
+#[tokio::test]
+async fn compare_and_set_tells_a_secret_from_the_one_that_was_there_before() {
+    let store = fresh().await;
+    let mine = store.create(new(at("a"), "mine")).await.unwrap();
+    store.destroy(&at("a"), None).await.unwrap();
+    let other = store.create(new(at("a"), "somebody else's")).await.unwrap();
+    assert_eq!(other.version, mine.version);
+    let late = SecretChange::value(SecretValue::text("lost update")).if_unchanged(&mine);
+    for error in [
+        store.modify(&at("a"), late).await.expect_err("it changed somebody else's secret"),
+        store.destroy(&at("a"), Some(mine.revision())).await.expect_err("it destroyed it"),
+    ] {
+        assert!(matches!(error, StoreError::VersionConflict { .. }), "{error:?}");
+        assert!(error.to_string().contains("is not the one that was read"), "{error}");
+    }
+    assert_eq!(text(&*store, &at("a")).await.unwrap(), "somebody else's");
+    store.destroy(&at("a"), Some(other.revision())).await.unwrap();
 }
 
 #[tokio::test]

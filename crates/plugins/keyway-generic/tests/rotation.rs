@@ -212,9 +212,9 @@ async fn reads_and_writes_go_on_during_a_rotation() {
                         let still = at(&format!("still {}", turn % 300));
                         assert_eq!(text(&*store, &still).await.unwrap(), "still");
                         let mine = at(&format!("new {which} {task} {turn}"));
-                        store.create(new(mine.clone(), "new")).await.unwrap();
+                        let made = store.create(new(mine.clone(), "new")).await.unwrap();
                         if turn % 3 == 0 {
-                            store.destroy(&mine, Some(SecretVersion::FIRST)).await.unwrap();
+                            store.destroy(&mine, Some(made.revision())).await.unwrap();
                         }
                         if turn % 10 == 0 {
                             let page = store.list(&ListQuery::all().with_values()).await.unwrap();

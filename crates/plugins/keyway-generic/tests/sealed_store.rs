@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use keyway_core::{Resources, SecretValue, Structured, Table};
 use keyway_generic::{SealedStore, StoreSettings};
 use keyway_secrets::{
-    Configure, NewSecret, Opening, Recipe, SecretChange, SecretStore, SecretVersion, StoreError, StoreName,
+    Configure, NewSecret, Opening, Recipe, SecretChange, SecretStore, StoreError, StoreName,
 };
 use keyway_storage::{Batch, KeyRange, Limits, Outcome, Page, Record, Storage, StorageError};
 use serde::{Deserialize, Serialize};
@@ -152,9 +152,9 @@ async fn a_renewal_keeps_what_it_is_not_about_and_can_be_conditional() {
     let handle = store(&storage, &keys);
     handle.initialize().await.unwrap();
     let first = handle.create(made("a", Recipe::new()).with_description("kept")).await.unwrap();
-    let renewal = || SecretChange::generated(Recipe::new().length(2)).if_version(SecretVersion::FIRST);
+    let renewal = || SecretChange::generated(Recipe::new().length(2)).if_unchanged(&first);
     let second = handle.modify(&at("a"), renewal()).await.unwrap();
-    assert_eq!((second.id, second.description.as_deref()), (first.id, Some("kept")));
+    assert_eq!((&second.id, second.description.as_deref()), (&first.id, Some("kept")));
     assert!(matches!(handle.modify(&at("a"), renewal()).await, Err(StoreError::VersionConflict { .. })));
     assert_eq!(text(&handle, &at("a")).await.unwrap(), "firstfirst");
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use keyway_core::SecretValue;
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    EnvironmentFilter, ListQuery, NewSecret, SecretChange, SecretStore, SecretVersion, StoreError,
+    EnvironmentFilter, ListQuery, NewSecret, SecretChange, SecretHeader, SecretStore, SecretVersion,
+    StoreError,
 };
 use keyway_storage::{Batch, Entry, Expectation, Storage};
 use support::*;
@@ -133,10 +134,10 @@ async fn writes_and_rotations_meet_damage_without_doing_more() {
         let store = open(&storage, &keys);
         let mut errors = Vec::new();
         for address in [at("a"), at("b"), at_in("a", "e")] {
-            let change =
-                SecretChange::value(SecretValue::text("x")).if_version(SecretVersion::new(9).unwrap());
+            let ninth = SecretHeader::new("9", address.clone()).with_version(SecretVersion::new(9).unwrap());
+            let change = SecretChange::value(SecretValue::text("x")).if_unchanged(&ninth);
             errors.push(store.modify(&address, change).await.unwrap_err());
-            errors.push(store.destroy(&address, SecretVersion::new(9)).await.unwrap_err());
+            errors.push(store.destroy(&address, Some(ninth.revision())).await.unwrap_err());
         }
         assert!(
             errors
@@ -228,7 +229,7 @@ async fn halves_of_two_versions_are_refused() {
             store.list(&ListQuery::all().with_values()).await.unwrap_err(),
             store.get(&at("a")).await.unwrap_err(),
             store.modify(&at("a"), SecretChange::description(None)).await.unwrap_err(),
-            store.destroy(&at("a"), Some(SecretVersion::FIRST)).await.unwrap_err(),
+            store.destroy(&at("a"), Some(SecretHeader::new("1", at("a")).revision())).await.unwrap_err(),
         ] {
             assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
         }

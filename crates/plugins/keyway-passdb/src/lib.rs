@@ -45,7 +45,7 @@
 //!
 //! // A new password in the place of the old one, if nobody else was quicker.
 //! let renewal = SecretChange::generated(Recipe::new());
-//! store.modify(&database, renewal.if_version(secret.header.version.unwrap())).await?;
+//! store.modify(&database, renewal.if_unchanged(&secret.header)).await?;
 //! assert_ne!(store.get(&database).await?.value.expose_text(), Some(first));
 //!
 //! // Other settings, for all that is made from now on, also after a restart.

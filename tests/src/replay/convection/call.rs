@@ -1,5 +1,7 @@
 //! What the operations of a life say: `["create", "name", "value"]`.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 /// One operation: its name and arguments.
@@ -52,6 +54,12 @@ impl<'a> Call<'a> {
         Some(bound.into_iter().map(|value| null_for(value.unwrap_or(Value::Null))).collect())
     }
 
+    /// The keys to open with: the second argument, else the old ones.
+    pub(super) fn key_set_to_open(self) -> &'a Value {
+        static OLD: LazyLock<Value> = LazyLock::new(|| "old".into());
+        self.arguments.get(1).filter(|set| !set.is_null() && set.as_str() != Some("")).unwrap_or(&OLD)
+    }
+
     /// The text of an argument.
     pub(super) fn text(self, at: usize) -> Option<&'a str> {
         self.arguments.get(at).and_then(Value::as_str)
@@ -66,25 +74,38 @@ fn is_none(value: &Value) -> bool {
 /// A key of the vectors, by the set that it belongs to and its place in that.
 pub(super) type KeyName = (u8, u8);
 
-/// The keys of a set; sets are joined by `+`. `None` for a set that is not known.
+/// A key of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SetKey<'a> {
+    /// One of the vectors' own.
+    Named(KeyName),
+    /// Any other one: its text, or what stands in the place of one.
+    Text(&'a str),
+}
+
+/// The keys of a set: the names of sets, joined by `+`, or a list of such and of keys in text.
 ///
 /// A store is written with the first key of `old`; `one` lacks it; `mixed` has it, and writes with
 /// the first of `new`.
-pub(super) fn key_set(name: &str) -> Option<Vec<KeyName>> {
-    let old = || (0..5).map(|at| (b'o', at));
-    let new = || (0..5).map(|at| (b'n', at));
-    let mut keys = Vec::new();
-    for part in name.split('+') {
-        match part {
-            "old" => keys.extend(old()),
-            "new" => keys.extend(new()),
-            "one" => keys.push((b'o', 1)),
-            "mixed" => keys.extend([(b'n', 0)].into_iter().chain(old())),
-            "none" => {}
-            _ => return None,
-        }
+pub(super) fn key_set(set: &Value) -> Vec<SetKey<'_>> {
+    match set {
+        Value::String(names) => names.split('+').flat_map(keys_of).collect(),
+        Value::Array(items) => items.iter().flat_map(key_set).collect(),
+        // Neither a text nor a list is a key.
+        _ => vec![SetKey::Text("")],
     }
-    Some(keys)
+}
+
+fn keys_of(name: &str) -> Vec<SetKey<'_>> {
+    let old = || (0..5).map(|at| SetKey::Named((b'o', at)));
+    match name {
+        "old" => old().collect(),
+        "new" => (0..5).map(|at| SetKey::Named((b'n', at))).collect(),
+        "one" => vec![SetKey::Named((b'o', 1))],
+        "mixed" => [SetKey::Named((b'n', 0))].into_iter().chain(old()).collect(),
+        "none" => Vec::new(),
+        text => vec![SetKey::Text(text)],
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +116,14 @@ mod tests {
 
     fn bound(call: &Value, plugin: &str) -> Option<Vec<Value>> {
         Call::read(call).bound(plugin)
+    }
+
+    #[test]
+    fn what_is_no_name_of_a_set_is_a_key_in_text() {
+        assert_eq!(key_set(&json!("one+bad")), [SetKey::Named((b'o', 1)), SetKey::Text("bad")]);
+        assert_eq!(key_set(&json!(["one", "a key"])), [SetKey::Named((b'o', 1)), SetKey::Text("a key")]);
+        assert_eq!(key_set(&json!("none")), []);
+        assert_eq!(key_set(&json!(5)), [SetKey::Text("")]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! `lifecycle_generic` and `lifecycle_passdb`: a store from its first operation to its last.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::future::Future;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use keyway_secrets::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::call::{Call, KeyName, key_set};
+use super::call::{Call, SetKey, key_set};
 use super::model::{Model, projected};
 use super::node::{Node, answered, bytes, table_json};
 use super::subject::{Plugin, files};
@@ -160,7 +161,7 @@ impl World {
         let store = self.handles.get(&self.current).cloned().ok_or(Class::NoHandle)?;
         match call.operation {
             "rotate" => {
-                let keys = ring(call.text(0).unwrap_or_default())?;
+                let keys = ring(call.arguments.first().unwrap_or(&Value::Null))?;
                 // What it tells of its progress is not in the vectors.
                 block_on(store.rotate(&keys, &|_: Progress| {})).map_err(|error| Class::of(&error))?;
                 Ok(true.into())
@@ -180,7 +181,7 @@ impl World {
     fn open(&mut self, call: Call<'_>) -> Answer {
         let name = call.text(0).unwrap_or_default().to_owned();
         self.current.clone_from(&name);
-        let keys = ring(call.text(1).unwrap_or("old"))?;
+        let keys = ring(call.key_set_to_open())?;
         let settings = call.arguments.get(2).filter(|settings| !settings.is_null());
         let store = self
             .plugin
@@ -202,7 +203,7 @@ impl World {
     fn document(&self) -> Result<(Node, &'static str), Class> {
         let token = self.bytes()?;
         for set in ["old", "new"] {
-            if let Ok(text) = ring(set)?.open(&token) {
+            if let Ok(text) = ring(&set.into())?.open(&token) {
                 let node = std::str::from_utf8(&text).ok().and_then(Node::from_toml);
                 return node.map(|node| (node, set)).ok_or(Class::Corrupt);
             }
@@ -258,9 +259,14 @@ impl World {
         };
         // Upstream makes the folder as soon as a handle is opened.
         let folder = self.root.path().join(self.plugin.folder);
-        fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(self.path(), content))
-            .map_err(|_| Class::Internal)?;
+        // A file that is not there is made as the plugin makes its own: the model knows no other mode.
+        let write = || {
+            fs::create_dir_all(&folder)?;
+            let options =
+                File::options().write(true).create(true).truncate(true).mode(0o600).open(self.path());
+            options?.write_all(&content)
+        };
+        write().map_err(|_| Class::Internal)?;
         Ok(Value::Null)
     }
 }
@@ -375,12 +381,22 @@ fn is_busy<T>(future: impl Future<Output = T>) -> bool {
     matches!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Pending)
 }
 
-/// The keys of a set.
-fn ring(set: &str) -> Result<KeyRing, Class> {
-    let key = |(kind, at): KeyName| Key::from_bytes(&mut [kind, at].repeat(16).try_into().expect("32 bytes"));
-    KeyRing::new(key_set(set).ok_or(Class::Unsupported)?.into_iter().map(key)).map_err(|_| Class::Invalid)
+/// The keys of a set. What is no key is refused before there is a ring to open or rotate with.
+fn ring(set: &Value) -> Result<KeyRing, Class> {
+    let key = |key| match key {
+        SetKey::Named((kind, at)) => {
+            Ok(Key::from_bytes(&mut [kind, at].repeat(16).try_into().expect("32 bytes")))
+        }
+        SetKey::Text(text) => match Key::parse(text) {
+            Err(_) => Err(Class::Invalid),
+            // The model has names for the vectors' own keys only.
+            Ok(_) => Err(Class::Unsupported),
+        },
+    };
+    let keys: Vec<_> = key_set(set).into_iter().map(key).collect::<Result<_, _>>()?;
+    KeyRing::new(keys).map_err(|_| Class::Invalid)
 }
 
 fn sealed(node: &Node, set: &str) -> Result<Vec<u8>, Class> {
-    ring(set)?.seal(node.to_toml().as_bytes()).map(String::into_bytes).map_err(|_| Class::Internal)
+    ring(&set.into())?.seal(node.to_toml().as_bytes()).map(String::into_bytes).map_err(|_| Class::Internal)
 }

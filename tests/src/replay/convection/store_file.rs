@@ -47,7 +47,9 @@ impl Adapter for StoreFile {
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let keys: Vec<_> =
             input.get("keys").as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let (token, text) = (input.text("token"), input.text("toml"));
+        // What stands around the token is no part of it, to upstream neither (decision H76).
+        let around = ['\t', '\n', '\u{b}', '\u{c}', '\r', ' '];
+        let (token, text) = (input.text("token").trim_matches(around), input.text("toml"));
         let ruling = || {
             if keys.iter().any(|key| !base64::is_key(key)) {
                 return Some(Ruling::refused("C8", &[Class::Invalid]));

@@ -6,6 +6,11 @@ use serde_json::Value;
 
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
 
+/// Names whose variables are a shell's own.
+const KEPT: &str = "_ BASHOPTS BASHPID BASH_ARGC BASH_ARGV BASH_COMMAND BASH_COMPAT BASH_LINENO BASH_SOURCE \
+    BASH_SUBSHELL BASH_VERSINFO BASH_XTRACEFD DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD \
+    LINENO OPTIND PIPESTATUS PPID RANDOM SECONDS SHELLOPTS SRANDOM UID";
+
 pub(super) struct Dotenv;
 
 impl Adapter for Dotenv {
@@ -28,12 +33,14 @@ impl Adapter for Dotenv {
         if !begins || !key.chars().all(|character| in_shell(character) || ".-".contains(character)) {
             return vec![None];
         }
+        // No variable of a shell (decision H74).
+        if !key.chars().all(in_shell) || KEPT.split_whitespace().any(|kept| kept == key) {
+            return vec![Some(Ruling::refused("H74", &[Class::Invalid]))];
+        }
         if value.contains('\0') {
             return vec![Some(Ruling::refused("H16", &[Class::Invalid]))];
         }
-        let alike = key.chars().all(in_shell)
-            && !value.contains(|character: char| character.is_control() || "$`".contains(character));
-        if alike {
+        if !value.contains(|character: char| character.is_control() || "$`".contains(character)) {
             return vec![None];
         }
         let mut text = value.to_owned();

@@ -5,8 +5,8 @@ use keyway_core::{Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Environment, EnvironmentName, ListQuery, NewSecret, RotationListener, Secret,
-    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
-    async_trait,
+    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError,
+    StoreInfo, async_trait,
 };
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl SecretStore for FailingService {
         self.answer()
     }
 
-    async fn destroy(&self, _: &SecretAddress, _: Option<SecretVersion>) -> Result<(), StoreError> {
+    async fn destroy(&self, _: &SecretAddress, _: Option<SecretRevision>) -> Result<(), StoreError> {
         self.answer()
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_host::grants::{Grant, GrantId, GrantLimits, Grants, GrantsBuilder, Isolation, Phase, Service};
-use keyway_issuers::wire::Profile;
+use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{
     Context, CredentialRequest, Description, ParameterDescriptor, Parameters, ServiceName, UserInfo,
 };
@@ -14,7 +14,7 @@ use keyway_storage::{Memory, Storage};
 use serde_json::{Value, json};
 
 use super::script::{Run, Script};
-use crate::replay::{Class, Outcome};
+use crate::replay::{Class, Input, Outcome};
 
 /// How long a plugin that hangs is waited for. The vectors say hundreds of milliseconds; what counts
 /// is that it never comes back.
@@ -66,6 +66,42 @@ pub(super) fn parameters(value: &Value) -> Parameters {
             entries.iter().fold(Parameters::new(), |all, (key, value)| all.with(key, value.clone()))
         }
         other => Parameters::new().with("", other.clone()),
+    }
+}
+
+/// What the vector says that the plugin of the service said of its features. As in the record of a
+/// service, or under their own name.
+pub(super) fn features(input: &Input) -> &Value {
+    let service = input.get("service");
+    if service["plugin_features"].is_null() { &service["features"] } else { &service["plugin_features"] }
+}
+
+/// Whether a plugin that says this of its features is described.
+pub(super) fn is_described(features: &Value, profile: Profile) -> bool {
+    let described = json!({
+        "result": "ok", "version": "1", "conf_params": [], "request_params": [], "features": features,
+    });
+    features.is_null()
+        || host::decode_description(described.to_string().as_bytes(), Ended::SUCCESS, profile).is_ok()
+}
+
+/// What decision W3 makes of the features: the profile refuses the plugin, or takes for missing what the
+/// real host crashes on.
+pub(super) enum Features {
+    Plain,
+    Refused,
+    TakenForMissing,
+}
+
+impl Features {
+    pub(super) fn of(features: &Value, profile: Profile) -> Self {
+        let is_odd = |key| features.get(key).is_some_and(|value| !value.is_boolean());
+        match (features, profile) {
+            (Value::Object(_), Profile::Strict) if is_odd("stdin") || is_odd("idempotent") => Self::Refused,
+            (Value::Null | Value::Object(_), _) => Self::Plain,
+            (_, Profile::Strict) => Self::Refused,
+            (_, Profile::Lenient) => Self::TakenForMissing,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod race;
 mod request;
 mod revoke;
 mod script;
+mod session;
 mod store;
 mod told;
 mod user_id;

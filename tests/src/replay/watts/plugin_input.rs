@@ -19,10 +19,10 @@ fn raw(input: &Input) -> Option<&str> {
 /// Whether it is taken, by the decisions; and the one that is another answer than the library's.
 fn judged(input: &Input) -> oracle::Judged {
     let Some(raw) = raw(input) else {
-        return match Plain::first_of(&input.get("input").to_string()) {
-            Some((value, _)) if value.is_too_deep() => (false, Some("W2")),
-            _ => oracle::accepts(input.get("input")),
-        };
+        if Plain::is_too_deep(&input.get("input").to_string()) {
+            return (false, Some("H78"));
+        }
+        return oracle::accepts(input.get("input"));
     };
     let line = raw.strip_suffix('\n').unwrap_or(raw);
     let line = line.strip_suffix('\r').unwrap_or(line);
@@ -33,11 +33,12 @@ fn judged(input: &Input) -> oracle::Judged {
     };
     let Some(json) = base64_oracle::decode(line).map(String::from_utf8) else { return (false, spelling) };
     let Ok(json) = json else { return (false, Some("W2")) };
+    if Plain::is_too_deep(&json) {
+        return (false, Some("H78"));
+    }
     match Plain::first_of(&json) {
         None => (false, spelling),
-        Some((value, rest)) if value.has_duplicates() || value.is_too_deep() || !rest.trim().is_empty() => {
-            (false, Some("W2"))
-        }
+        Some((value, rest)) if value.has_duplicates() || !rest.trim().is_empty() => (false, Some("W2")),
         Some(_) => {
             let (accepted, decision) = oracle::accepts(&serde_json::from_str(&json).unwrap_or_default());
             (accepted, decision.or(spelling))

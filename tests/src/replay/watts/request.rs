@@ -9,7 +9,7 @@ use keyway_issuers::{Context, CredentialRequest, Issuer, IssuerError, Outcome as
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
 
-use super::desk::{self, Desk};
+use super::desk::{self, Desk, Features};
 use super::script::{Run, Script, filling, hangs};
 use super::wire::is_large;
 use super::{profiles, told};
@@ -100,7 +100,7 @@ async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
     desk.preload(&name, &scene.preload).await?;
     // A description that cannot be is none: the service is disabled.
     let description = desk::description(&scene.service["params"]);
-    let is_described = description.is_ok();
+    let is_described = description.is_ok() && desk::is_described(desk::features(input), profile);
     let description = description.or_else(|_| desk::description(&Value::Null))?;
     let run = Run { hangs: hangs(input), ..Run::of(input) };
     let impatient = run.hangs;
@@ -165,7 +165,8 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
             json!({ "stored": stored, "state": state, "undecided": undecided, "revoked": revoked }),
         )
     };
-    match gate(input, &scene) {
+    let features = Features::of(desk::features(input), profile);
+    match gate(input, &scene, &features) {
         Gate::Open => {}
         Gate::Closed => return [None, None],
         // The real host lets it through, and stores something.
@@ -191,6 +192,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     let is_taken = |state: &str| scene.preload.iter().any(|known| known == state);
     // A session without a token passes the gate, which asks for none (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
+    let decision = decision.or(matches!(features, Features::TakenForMissing).then_some("W3"));
     // What bounds the real host is how it starts programs; it is no part of the wire.
     let decision = decision.or(is_large(input).then_some("W1"));
     match answer {
@@ -264,7 +266,7 @@ enum Gate {
 }
 
 /// The gate, in the order of decision W5.
-fn gate(input: &Input, scene: &Scene<'_>) -> Gate {
+fn gate(input: &Input, scene: &Scene<'_>, features: &Features) -> Gate {
     let sets = match &scene.service["params"] {
         Value::Array(list) if !list.is_empty() => Sets::of(&scene.service["params"]),
         _ => Some(Sets::empty()),
@@ -275,6 +277,9 @@ fn gate(input: &Input, scene: &Scene<'_>) -> Gate {
     let Some(sets) = sets else { return Gate::ClosedBy("W4", &[Class::Disabled]) };
     if !scene.is_enabled() {
         return Gate::Closed;
+    }
+    if let Features::Refused = features {
+        return Gate::ClosedBy("W3", &[Class::Disabled]);
     }
     let none = Map::new();
     let fit = match input.get("params") {

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use keyway_issuers::wire::{WireOptions, host};
+use keyway_issuers::wire::{Profile, WireOptions, host};
 use keyway_issuers::{
-    Configuration, ConfigurationValue, Context, CredentialRequest, Issuer, JsonObject, Login, Revocation,
-    State, UserInfo,
+    Configuration, ConfigurationValue, Context, CredentialRequest, Issuer, Login, Revocation, State,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use serde_json::{Value, json};
 
-use super::desk;
+use super::desk::Features;
+use super::{desk, session};
 use crate::replay::oracle::watts::base64 as oracle;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
 
@@ -38,20 +38,11 @@ pub(super) fn is_large(input: &Input) -> bool {
     input.get("params").to_string().len() >= LARGE
 }
 
-/// The claims of a login. `None` when issuer or subject is no text.
-fn login(issuer: &Value, subject: &Value) -> Option<UserInfo> {
-    let claims: JsonObject =
-        [("iss", issuer), ("sub", subject)].map(|(key, value)| (key.to_owned(), value.clone().into())).into();
-    UserInfo::from_claims(claims)
-}
-
 /// What a host of this project passes on of the session that the vector describes. Which logins
 /// belong to a service is the host's business: those made for it, the latest of each provider.
 fn context(input: &Input) -> Result<Context, Class> {
     let (user, service) = (input.get("user"), input.get("service"));
-    let or = |key: &str, usual: &str| user.get(key).cloned().unwrap_or_else(|| usual.into());
-    let issuer = or("iss", "https://issuer.example.com");
-    let info = login(&issuer, &or("sub", "joe")).ok_or(Class::Invalid)?;
+    let info = session::claims(user).ok_or(Class::Invalid)?;
     let passes_token = service["pass_access_token"] == Value::Bool(true);
     let mut configuration = Configuration::new();
     for (name, value) in service["plugin_conf"].as_object().into_iter().flatten() {
@@ -74,7 +65,7 @@ fn context(input: &Input) -> Result<Context, Class> {
         }
     }
     for made in kept {
-        let user_info = login(&made["iss"], &made["sub"]).ok_or(Class::Invalid)?;
+        let user_info = session::login(&made["iss"], &made["sub"]).ok_or(Class::Invalid)?;
         let token = made["access_token"].as_str().filter(|_| passes_token);
         context = context.with_login(Login { user_info, access_token: token.map(Into::into) });
     }
@@ -92,7 +83,7 @@ fn state(input: &Input) -> Result<State, Class> {
 
 /// Calls the program, and reads what it took down.
 async fn call(input: &Input, folder: &Path) -> Result<[Outcome; 2], Class> {
-    let features = match &input.get("service")["features"] {
+    let features = match desk::features(input) {
         Value::Null => json!({}),
         features => features.clone(),
     };
@@ -168,6 +159,19 @@ impl Adapter for Wire {
         if action == "revoke" && !input.get("cred_state").is_string() && !input.get("cred_state").is_null() {
             return refused("W8");
         }
+        if !matches!(action, "request" | "revoke") || context(input).is_err() {
+            return vec![None, None];
+        }
+        if let Features::TakenForMissing = Features::of(desk::features(input), Profile::Lenient) {
+            // The real host crashes when it looks into them. To the lenient profile they are missing, so
+            // the plugin cannot read from stdin (decision W3).
+            let way = Demand::Exactly(json!({ "channel": "argv", "argc": 1 }));
+            let is_written = |told: &Value| told["wire"].is_string();
+            return vec![
+                Some(Ruling::new("W3", Demand::answer("the bytes", is_written))),
+                Some(Ruling::new("W3", way)),
+            ];
+        }
         if is_large(input) && input.get("params").to_string().len() < ARGUMENT {
             // What bounds the real host is how it starts programs; it is no part of the wire.
             let is_written = |told: &Value| told["wire"].is_string();
@@ -180,7 +184,7 @@ impl Adapter for Wire {
         vec![None, None]
     }
 
-    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+    fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let has_crashed = expected.get("host")["verdict"] == "crash" || expected.get("verdict") == "crash";
         if has_crashed {
             return Ok(vec![Demand::AnyRefusal.into(), Demand::AnyRefusal.into()]);
@@ -189,7 +193,12 @@ impl Adapter for Wire {
             return Err("no `wire`".to_owned());
         }
         let field = |key| expected.get(key).clone();
-        let bytes = Demand::Exactly(json!({ "wire": field("wire"), "json": field("json") }));
+        let bytes = if session::has_more_claims(input.get("user")) {
+            // The real host's order depends on which names it has met before (decision H77).
+            session::same_json(expected.get("json"))
+        } else {
+            Demand::Exactly(json!({ "wire": field("wire"), "json": field("json") }))
+        };
         let way = Demand::Exactly(json!({ "channel": field("channel"), "argc": field("argc") }));
         Ok(vec![bytes.into(), way.into()])
     }

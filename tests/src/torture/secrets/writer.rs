@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_host::stores::HostedStore;
-use keyway_secrets::{NewSecret, SecretAddress, SecretChange, SecretStore as _, SecretVersion, StoreError};
+use keyway_secrets::{
+    NewSecret, SecretAddress, SecretChange, SecretHeader, SecretStore as _, SecretVersion, StoreError,
+};
 use tokio::task::JoinSet;
 
 use super::defect::{self, Defect};
@@ -196,9 +198,13 @@ impl Task {
         None
     }
 
-    /// Reads until an answer comes that is no passing one; opens the store anew when it moved to
+    /// Reads until an answer comes that is no passing one, with its header; opens the store anew when it moved to
     /// keys that this handle does not have.
-    async fn read(&self, store: &mut HostedStore, at: &SecretAddress) -> Option<State> {
+    async fn read(
+        &self,
+        store: &mut HostedStore,
+        at: &SecretAddress,
+    ) -> Option<(State, Option<SecretHeader>)> {
         for _ in 0..200 {
             match store.get(at).await {
                 Ok(secret) => {
@@ -207,9 +213,9 @@ impl Task {
                         return None;
                     };
                     let version = secret.header.version.map(SecretVersion::number);
-                    return Some(State::Present { token, version });
+                    return Some((State::Present { token, version }, Some(secret.header)));
                 }
-                Err(StoreError::SecretNotFound { .. }) => return Some(State::Absent),
+                Err(StoreError::SecretNotFound { .. }) => return Some((State::Absent, None)),
                 Err(error) if is_passing(error.kind()) => *store = self.reopen(store.name().as_str()).await?,
                 Err(error) => {
                     say(&Line::Corrupt(format!("{at} cannot be read: {}", error.detail())));
@@ -266,7 +272,7 @@ impl Task {
             let there = match known.get(&secret) {
                 Some(there) => there.clone(),
                 None => match self.read(&mut store, &at).await {
-                    Some(there) => there,
+                    Some((there, _)) => there,
                     None => return,
                 },
             };
@@ -287,8 +293,8 @@ impl Task {
                 (self.end(outcome, &mut store, "destroy").await, State::Absent)
             } else {
                 match self.read(&mut store, &at).await {
-                    Some(found) if found.is_same_value(&there) => {}
-                    Some(found) => say(&Line::Lost(format!("{cell} reads {found}, and was {there}"))),
+                    Some((found, _)) if found.is_same_value(&there) => {}
+                    Some((found, _)) => say(&Line::Lost(format!("{cell} reads {found}, and was {there}"))),
                     None => return,
                 }
                 (Wrote::Refused, there.clone())
@@ -316,13 +322,13 @@ impl Task {
             let at = address(&secret);
             let cell = format!("{RECORDS}/{secret}");
             let token = self.token(false);
-            let Some(there) = self.read(&mut store, &at).await else { return };
+            let Some((there, header)) = self.read(&mut store, &at).await else { return };
             let version = there.version().unwrap_or(0);
             self.begin(&cell, State::versioned(&token, version + 1));
-            let outcome = match SecretVersion::new(version) {
+            let outcome = match header {
                 None => store.create(NewSecret::new(at, value::of(&token))).await,
-                Some(expected) => {
-                    let change = SecretChange::value(value::of(&token)).if_version(expected);
+                Some(read) => {
+                    let change = SecretChange::value(value::of(&token)).if_unchanged(&read);
                     store.modify(&at, change).await
                 }
             };

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use keyway_core::{SecretValue, Structured, Table};
 use keyway_secrets::{
     Capabilities, Configure, Count, NewSecret, NewValue, Secret, SecretAddress, SecretChange, SecretHeader,
-    SecretStore, SecretVersion, StoreError, StoreInfo,
+    SecretRevision, SecretStore, StoreError, StoreInfo,
 };
 
 use super::warp::{Warp, Warped, mutants};
@@ -48,7 +48,7 @@ impl Warp for DestroysNothing {
         &self,
         it: &Warped,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         match it.store.destroy(address, expected).await {
             Err(StoreError::SecretNotFound { .. }) => Ok(()),

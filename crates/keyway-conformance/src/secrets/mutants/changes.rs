@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use keyway_core::SecretValue;
 use keyway_secrets::{
-    NewSecret, NewValue, Recipe, Secret, SecretAddress, SecretChange, SecretHeader, SecretName, SecretStore,
-    SecretVersion, StoreError,
+    NewSecret, NewValue, Recipe, Secret, SecretAddress, SecretChange, SecretHeader, SecretName,
+    SecretRevision, SecretStore, StoreError,
 };
 
 use super::warp::{Warp, Warped, mutants};
@@ -116,7 +116,7 @@ impl Warp for DestroyHides {
         &self,
         it: &Warped,
         address: &SecretAddress,
-        _: Option<SecretVersion>,
+        _: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         self.get(it, address).await?;
         it.notes.values().insert(address.clone(), None);
@@ -137,7 +137,7 @@ impl Warp for KeepsDescriptionOfOld {
         &self,
         it: &Warped,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         let description = it.store.get(address).await.ok().and_then(|secret| secret.header.description);
         it.notes.values().insert(address.clone(), description.map(SecretValue::text));
@@ -250,7 +250,7 @@ impl Warp for DestroyIgnoresVersion {
         &self,
         it: &Warped,
         address: &SecretAddress,
-        _: Option<SecretVersion>,
+        _: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         it.store.destroy(address, None).await
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use keyway_core::SecretValue;
 use keyway_secrets::{
-    NewSecret, Secret, SecretAddress, SecretChange, SecretHeader, SecretStore, SecretVersion, StoreError,
+    NewSecret, Secret, SecretAddress, SecretChange, SecretHeader, SecretRevision, SecretStore, StoreError,
 };
 use keyway_storage::Expectation;
 
@@ -33,10 +33,7 @@ impl Warp for ChecksThenWrites {
         mut change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         if let Some(expected) = change.expected.take() {
-            let actual = it.store.get(address).await?.header.version.unwrap_or(SecretVersion::FIRST);
-            if actual != expected {
-                return Err(StoreError::VersionConflict { address: address.clone(), expected, actual });
-            }
+            it.store.get(address).await?.header.check_unchanged(Some(&expected))?;
             let_others_run().await;
         }
         it.store.modify(address, change).await
@@ -126,7 +123,7 @@ impl Warp for AcknowledgesFailures {
         &self,
         it: &Warped,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         match it.store.destroy(address, expected).await {
             Err(error) if Refusal::of(&error) == Refusal::System => Ok(()),

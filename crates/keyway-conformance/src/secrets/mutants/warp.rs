@@ -11,7 +11,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
     ListQuery, NewEnvironment, NewSecret, Opening, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretStore, SecretStorePlugin, SecretVersion, StoreError, StoreInfo,
+    SecretHeader, SecretPage, SecretRevision, SecretStore, SecretStorePlugin, StoreError, StoreInfo,
 };
 use serde_json::Value;
 
@@ -141,7 +141,7 @@ pub(super) trait Warp: fmt::Debug + Send + Sync {
         &self,
         it: &Warped,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         it.store.destroy(address, expected).await
     }
@@ -231,7 +231,7 @@ impl SecretStore for Warped {
     async fn destroy(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         self.warp.destroy(self, address, expected).await
     }

@@ -10,7 +10,7 @@ use keyway_secrets::{
     Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentFilter,
     EnvironmentName, EnvironmentPage, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, MAX_EXTERNAL_URL_BYTES,
     NewEnvironment, NewSecret, NewValue, Progress, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretStore, SecretVersion, StoreError, StoreInfo,
+    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
 };
 use keyway_storage::{Batch, Expectation, Outcome};
 
@@ -60,17 +60,6 @@ impl ReferenceStore {
 
     fn need(declared: bool, what: &'static str) -> Result<(), StoreError> {
         if declared { Ok(()) } else { Err(StoreError::Unsupported { what }) }
-    }
-
-    fn check_version(secret: &SecretRecord, expected: Option<SecretVersion>) -> Result<(), StoreError> {
-        match expected {
-            Some(expected) if expected.number() != secret.version => Err(StoreError::VersionConflict {
-                address: secret.address(),
-                expected,
-                actual: SecretVersion::new(secret.version).unwrap_or(SecretVersion::FIRST),
-            }),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -163,13 +152,13 @@ impl SecretStore for ReferenceStore {
     async fn destroy(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         self.admit(address)?;
         Self::need(self.habits.capabilities.versions || expected.is_none(), "versions")?;
         self.change(|content| {
             let at = content.find(address)?;
-            Self::check_version(&content.secrets[at], expected)?;
+            content.secrets[at].header(&self.habits).check_unchanged(expected.as_ref())?;
             content.secrets.remove(at);
             Ok(())
         })
@@ -197,7 +186,7 @@ impl SecretStore for ReferenceStore {
         let now = self.now();
         self.change(|content| {
             let at = content.find(address)?;
-            Self::check_version(&content.secrets[at], change.expected)?;
+            content.secrets[at].header(&self.habits).check_unchanged(change.expected.as_ref())?;
             let value = change.value.as_ref().map(|value| Self::value_for(content, value)).transpose()?;
             let record = &mut content.secrets[at];
             if let Some(value) = &value {

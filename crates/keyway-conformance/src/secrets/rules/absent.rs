@@ -77,11 +77,16 @@ async fn no_versions(trial: &SecretTrial<'_>) -> Checked {
     let store = place.initialized().await?;
     fill(&store, &["a"]).await?;
     let before = Picture::of(&store).await?;
-    let change = SecretChange::value(text("v")).if_version(SecretVersion::FIRST);
+    let read = store.get(&at("a")).await.works("a read")?.header;
+    let versioned = read.clone().with_version(SecretVersion::FIRST);
+    let change = SecretChange::value(text("v")).if_unchanged(&versioned);
     let changed = store.modify(&at("a"), change).await;
     changed.refused("`modify` for a version", &[Refusal::Unsupported])?;
-    let destroyed = store.destroy(&at("a"), Some(SecretVersion::FIRST)).await;
+    let destroyed = store.destroy(&at("a"), Some(versioned.revision())).await;
     destroyed.refused("`destroy` for a version", &[Refusal::Unsupported])?;
+    // A header without a version is a condition, too.
+    let changed = store.modify(&at("a"), SecretChange::value(text("v")).if_unchanged(&read)).await;
+    changed.refused("`modify` for an unchanged secret", &[Refusal::Unsupported])?;
     before.must_equal(&Picture::of(&store).await?, "after refusals")?;
     let found = before.secrets.values().find_map(|(header, _)| header.version);
     ensure(found.is_none(), "no version", format!("{found:?}"))

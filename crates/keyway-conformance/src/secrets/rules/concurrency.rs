@@ -63,10 +63,7 @@ async fn no_lost_update(trial: &SecretTrial<'_>) -> Checked {
             loop {
                 let read = store.get(&at("counter")).await.works("a read")?;
                 let number: u64 = read.value.expose_text().and_then(|text| text.parse().ok()).unwrap_or(0);
-                let Some(version) = read.header.version else {
-                    return Err(broken("a version", "none"));
-                };
-                let change = SecretChange::value(text(&(number + 1).to_string())).if_version(version);
+                let change = SecretChange::value(text(&(number + 1).to_string())).if_unchanged(&read.header);
                 match store.modify(&at("counter"), change).await {
                     Err(error) if lost_a_race(&error) => {}
                     answer => {

@@ -267,7 +267,8 @@ async fn passwords_are_renewed(trial: &SecretTrial<'_>) -> Checked {
     let missing = store.modify(&at("c"), SecretChange::generated(Recipe::new())).await;
     missing.refused("renewing what is not there", &[Refusal::SecretNotFound])?;
     if trial.subject().capabilities().versions {
-        let stale = SecretChange::generated(Recipe::new()).if_version(SecretVersion::FIRST);
+        let read = store.get(&at("a")).await.works("a read")?.header.with_version(SecretVersion::FIRST);
+        let stale = SecretChange::generated(Recipe::new()).if_unchanged(&read);
         let stale = store.modify(&at("a"), stale).await;
         stale.refused("renewing another version than the present one", &[Refusal::VersionConflict])?;
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use keyway_core::{PluginError, SecretValue, Structured, Table};
 use keyway_secrets::{
-    Configure, EnvironmentFilter, ListQuery, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore,
-    SecretVersion, StoreError,
+    Configure, EnvironmentFilter, ListQuery, NewSecret, SecretAddress, SecretChange, SecretHeader,
+    SecretName, SecretStore, SecretVersion, StoreError,
 };
 
 use super::{Checked, SecretTrial};
@@ -115,7 +115,8 @@ async fn everything(place: &Place<'_>, canary: &Canary, random: u64) -> Result<A
                 answers.note(store.create(NewSecret::new(address.clone(), value.clone())).await);
                 let change = SecretChange::value(value.clone());
                 let stale = SecretVersion::new(1000).unwrap_or(SecretVersion::FIRST);
-                answers.note(store.modify(&address, change.clone().if_version(stale)).await);
+                let stale = SecretHeader::new("stale", address.clone()).with_version(stale);
+                answers.note(store.modify(&address, change.clone().if_unchanged(&stale)).await);
                 answers.note(store.modify(&address, change).await);
                 answers.note(store.get(&address).await);
             }

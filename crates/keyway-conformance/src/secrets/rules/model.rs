@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use keyway_secrets::{
-    EnvironmentFilter, ListQuery, NewSecret, SecretAddress, SecretChange, SecretStore, SecretVersion,
-    StoreError,
+    EnvironmentFilter, ListQuery, NewSecret, SecretAddress, SecretChange, SecretRevision, SecretStore,
+    SecretVersion, StoreError,
 };
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
@@ -38,7 +38,7 @@ enum Step {
     Rotate,
 }
 
-/// The version that a write expects.
+/// The revision that a write expects.
 #[derive(Clone, Copy, Debug)]
 enum Condition {
     None,
@@ -69,10 +69,11 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// What the store should hold: value and version of each secret.
+/// What the store should hold: value and version of each secret, and the ids that it gave.
 #[derive(Default)]
 struct Model {
     secrets: BTreeMap<SecretAddress, (u8, u64)>,
+    ids: BTreeMap<SecretAddress, String>,
     environments: BTreeSet<u8>,
 }
 
@@ -133,26 +134,24 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
             Step::Create { name, layer, value } => {
                 let address = address(name, layer % layers);
                 let wanted = model.create(&address, layer % layers, value);
-                (
-                    store
-                        .create(NewSecret::new(address, text(&value_text(value))))
-                        .await
-                        .map(|header| seen(&header)),
-                    wanted,
-                )
+                let created = store.create(NewSecret::new(address, text(&value_text(value)))).await;
+                if let Ok(header) = &created {
+                    model.ids.insert(header.address.clone(), header.id.clone());
+                }
+                (created.map(|header| seen(&header)), wanted)
             }
             Step::Modify { name, layer, value, condition } => {
                 let address = address(name, layer % layers);
                 let expected = model.expected(&address, condition).filter(|_| capabilities.versions);
                 let mut change = SecretChange::value(text(&value_text(value)));
+                let wanted = model.modify(&address, layer % layers, value, expected.as_ref());
                 change.expected = expected;
-                let wanted = model.modify(&address, layer % layers, value, expected);
                 (store.modify(&address, change).await.map(|header| seen(&header)), wanted)
             }
             Step::Destroy { name, layer, condition } => {
                 let address = address(name, layer % layers);
                 let expected = model.expected(&address, condition).filter(|_| capabilities.versions);
-                let wanted = model.destroy(&address, layer % layers, expected);
+                let wanted = model.destroy(&address, layer % layers, expected.as_ref());
                 (store.destroy(&address, expected).await.map(|()| String::new()), wanted)
             }
             Step::Get { name, layer } => {
@@ -246,23 +245,26 @@ impl Model {
         &mut self,
         address: &SecretAddress,
         layer: u8,
-        expected: Option<SecretVersion>,
+        expected: Option<&SecretRevision>,
     ) -> Result<&mut (u8, u64), Refusal> {
         self.knows(layer)?;
         let secret = self.secrets.get_mut(address).ok_or(Refusal::SecretNotFound)?;
         match expected {
-            Some(version) if version.number() != secret.1 => Err(Refusal::VersionConflict),
+            Some(expected) if expected.version != SecretVersion::new(secret.1) => {
+                Err(Refusal::VersionConflict)
+            }
             _ => Ok(secret),
         }
     }
 
-    fn expected(&self, address: &SecretAddress, condition: Condition) -> Option<SecretVersion> {
+    fn expected(&self, address: &SecretAddress, condition: Condition) -> Option<SecretRevision> {
         let present = self.secrets.get(address).map_or(1, |(_, version)| *version);
-        match condition {
-            Condition::None => None,
+        let version = match condition {
+            Condition::None => return None,
             Condition::Present => SecretVersion::new(present),
             Condition::Stale => SecretVersion::new(present + 1),
-        }
+        };
+        Some(SecretRevision { id: self.ids.get(address).cloned().unwrap_or_default(), version })
     }
 
     fn create(&mut self, address: &SecretAddress, layer: u8, value: u8) -> Wanted {
@@ -279,14 +281,14 @@ impl Model {
         address: &SecretAddress,
         layer: u8,
         value: u8,
-        expected: Option<SecretVersion>,
+        expected: Option<&SecretRevision>,
     ) -> Wanted {
         let secret = self.find(address, layer, expected)?;
         *secret = (value, secret.1 + 1);
         Ok(format!("{address} version {}", secret.1))
     }
 
-    fn destroy(&mut self, address: &SecretAddress, layer: u8, expected: Option<SecretVersion>) -> Wanted {
+    fn destroy(&mut self, address: &SecretAddress, layer: u8, expected: Option<&SecretRevision>) -> Wanted {
         self.find(address, layer, expected)?;
         self.secrets.remove(address);
         Ok(String::new())

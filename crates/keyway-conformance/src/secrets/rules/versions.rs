@@ -42,7 +42,8 @@ async fn versions_count_changes(trial: &SecretTrial<'_>) -> Checked {
             )?;
         }
         // The same value again is a change too.
-        let change = SecretChange::value(text("same")).if_version(version(number));
+        let read = store.get(&at("a")).await.works("a read")?.header;
+        let change = SecretChange::value(text("same")).if_unchanged(&read);
         let header = store.modify(&at("a"), change).await.works("a change for the present version")?;
         let found = header.version.map(SecretVersion::number);
         ensure(
@@ -59,22 +60,23 @@ async fn stale_changes_are_refused(trial: &SecretTrial<'_>) -> Checked {
     let place = Place::new(trial)?;
     let store = place.initialized().await?;
     fill(&store, &["a"]).await?;
-    store.modify(&at("a"), SecretChange::value(text("two"))).await.works("a change")?;
+    let read = store.modify(&at("a"), SecretChange::value(text("two"))).await.works("a change")?;
     let before = Picture::of(&store).await?;
     for stale in [1, 3, u64::MAX] {
+        let stale = read.clone().with_version(version(stale));
         for change in [SecretChange::value(text("three")), SecretChange::default()] {
-            let answer = store.modify(&at("a"), change.if_version(version(stale))).await;
+            let answer = store.modify(&at("a"), change.if_unchanged(&stale)).await;
             let error = answer.refused("`modify`", &[Refusal::VersionConflict])?;
             if let StoreError::VersionConflict { expected, actual, address } = &error
-                && (expected.number(), actual.number(), address) != (stale, 2, &at("a"))
+                && (expected, actual, address) != (&stale.revision(), &read.revision(), &at("a"))
             {
-                let observed = format!("{address}: {expected} and {actual}");
-                return Err(broken(format!("{}: {stale} and 2", at("a")), observed));
+                let wanted = format!("{}: {:?} and {:?}", at("a"), stale.revision(), read.revision());
+                return Err(broken(wanted, format!("{address}: {expected:?} and {actual:?}")));
             }
         }
     }
     before.must_equal(&Picture::of(&store).await?, "after refusals")?;
-    let change = SecretChange::value(text("v")).if_version(version(1));
+    let change = SecretChange::value(text("v")).if_unchanged(&read);
     store.modify(&at("b"), change).await.refused("`modify` of nothing", &[Refusal::SecretNotFound]).map(drop)
 }
 
@@ -82,15 +84,16 @@ async fn stale_destructions_are_refused(trial: &SecretTrial<'_>) -> Checked {
     let place = Place::new(trial)?;
     let store = place.initialized().await?;
     fill(&store, &["a"]).await?;
-    store.modify(&at("a"), SecretChange::value(text("two"))).await.works("a change")?;
+    let read = store.modify(&at("a"), SecretChange::value(text("two"))).await.works("a change")?;
+    let of_version = |number| Some(read.clone().with_version(version(number)).revision());
     let before = Picture::of(&store).await?;
     for stale in [1, 3] {
-        let answer = store.destroy(&at("a"), Some(version(stale))).await;
+        let answer = store.destroy(&at("a"), of_version(stale)).await;
         answer.refused("`destroy`", &[Refusal::VersionConflict])?;
     }
     before.must_equal(&Picture::of(&store).await?, "after refusals")?;
-    let missing = store.destroy(&at("b"), Some(version(1))).await;
+    let missing = store.destroy(&at("b"), of_version(1)).await;
     missing.refused("`destroy` of nothing", &[Refusal::SecretNotFound])?;
-    store.destroy(&at("a"), Some(version(2))).await.works("`destroy` for the present version")?;
+    store.destroy(&at("a"), of_version(2)).await.works("`destroy` for the present version")?;
     store.get(&at("a")).await.refused("reading it", &[Refusal::SecretNotFound]).map(drop)
 }

@@ -10,7 +10,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
     EnvironmentPage, ListQuery, NewEnvironment, NewSecret, Opening, Progress, RotationListener, Secret,
-    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretStore, SecretStorePlugin, SecretVersion,
+    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, SecretStorePlugin,
     StoreError, StoreInfo,
 };
 use tokio::sync::mpsc;
@@ -208,7 +208,7 @@ impl SecretStore for GuardedStore {
     async fn destroy(
         &self,
         address: &SecretAddress,
-        expected: Option<SecretVersion>,
+        expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
         let declared = self.for_address(address)?;
         if expected.is_some() && !declared.versions {
@@ -236,11 +236,11 @@ impl SecretStore for GuardedStore {
             return Err(unsupported(what));
         }
         change.value.as_ref().map_or(Ok(()), |value| verdict::supported_value(declared, value))?;
-        let (expected, description) = (change.expected, change.description.clone());
+        let (expected, description) = (change.expected.clone(), change.description.clone());
         let asked = address.clone();
         let work = move |store: Arc<dyn SecretStore>| async move { store.modify(&asked, change).await };
         self.call("modify", declared, work, |answer| {
-            verdict::modified(declared, address, expected, description.as_ref(), answer)
+            verdict::modified(declared, address, expected.as_ref(), description.as_ref(), answer)
         })
         .await
     }

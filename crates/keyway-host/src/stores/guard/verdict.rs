@@ -7,7 +7,7 @@ use keyway_core::SecretValue;
 use keyway_secrets::{
     Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
     EnvironmentPage, ListQuery, NewEnvironment, NewValue, Secret, SecretAddress, SecretChange, SecretHeader,
-    SecretPage, SecretVersion, StoreError,
+    SecretPage, SecretRevision, SecretVersion, StoreError,
 };
 
 /// What the plugin did, in words that hold no secret.
@@ -38,13 +38,17 @@ pub(super) struct Expected<'a> {
 pub(super) fn modified(
     declared: Capabilities,
     address: &SecretAddress,
-    expected: Option<SecretVersion>,
+    expected: Option<&SecretRevision>,
     description: Option<&Option<String>>,
     answer: &SecretHeader,
 ) -> Result<(), Violation> {
     header(declared, address, answer)?;
-    if let (Some(expected), Some(version)) = (expected, answer.version) {
-        ensure(version == expected.next(), "the version is not the one after that which was expected")?;
+    if let Some(expected) = expected {
+        ensure(answer.id == expected.id, "the id is not the one that was expected")?;
+        ensure(
+            answer.version == expected.version.map(SecretVersion::next),
+            "the version is not the one after that which was expected",
+        )?;
     }
     ensure(
         description.is_none_or(|description| answer.description == *description),
@@ -229,10 +233,15 @@ mod tests {
     fn versions_count_up_one_by_one() {
         let third = SecretVersion::new(3).unwrap();
         let answer = |version| full("a").with_version(version);
-        let check =
-            |expected, version| modified(Capabilities::FULL, &address("a"), expected, None, &answer(version));
-        assert!(check(Some(third), third.next()).is_ok());
-        assert!(check(Some(third), third).is_err());
+        let check = |expected: Option<SecretHeader>, version| {
+            let expected = expected.map(|header| header.revision());
+            modified(Capabilities::FULL, &address("a"), expected.as_ref(), None, &answer(version))
+        };
+        assert!(check(Some(answer(third)), third.next()).is_ok());
+        assert!(check(Some(answer(third)), third).is_err());
+        let mut other = answer(third);
+        other.id = "2".to_owned();
+        assert!(check(Some(other), third.next()).unwrap_err().contains("the id"));
         assert!(check(None, third).is_ok());
         let asked = Expected { address: &address("a"), description: None };
         assert!(created(Capabilities::FULL, &asked, &answer(SecretVersion::FIRST)).is_ok());

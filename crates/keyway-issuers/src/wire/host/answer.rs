@@ -71,9 +71,14 @@ pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<
 /// # Errors
 /// [`ContractViolation`](IssuerError::ContractViolation),
 /// [`Refused`](IssuerError::Refused) and [`Program`](IssuerError::Program); after each the
-/// credential counts as still there.
+/// credential counts as still there. An answer with a key `error` is one of them whatever its
+/// result says (decision W10).
 pub fn decode_revoked(printed: &[u8], ended: Ended, profile: Profile) -> Result<(), IssuerError> {
     let mut answer = Answer::read(Action::Revoke, printed, ended, profile)?;
+    let contradiction = answer.keys(&[]).open_text(&table::ERROR);
+    if let (Some(error), "ok") = (contradiction, answer.result.as_str()) {
+        return Err(answer.contradicted(&error));
+    }
     if answer.is_ok(&["ok"])? && answer.found.is_empty() { Ok(()) } else { answer.violated(None) }
 }
 
@@ -150,6 +155,18 @@ impl Answer {
             self.found.add(|| Violation::new("", Rule::Ended { ended: self.ended }));
         }
         Ok(true)
+    }
+
+    /// The refusal that an answer means which says "ok" and has a key `error` (decision W10).
+    fn contradicted(&mut self, error: &str) -> IssuerError {
+        let user_message = self.keys(&[]).open_text(&table::USER_MSG);
+        let log_message = self.keys(&[]).open_text(&table::LOG_MSG);
+        IssuerError::Refused {
+            user_message: user_message.unwrap_or_else(|| "the credential could not be revoked".to_owned()),
+            log_message: log_message.unwrap_or_else(|| {
+                format!("the result is \"ok\" beside an error: {}", erlang::print_binary(error))
+            }),
+        }
     }
 
     /// The error with all that was found.

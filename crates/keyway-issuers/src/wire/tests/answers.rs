@@ -137,3 +137,42 @@ fn a_missing_log_message_is_made_of_the_other() {
         host::decode_revoked(br#"{"result":"error","user_msg":"sorry"}"#, Ended::SUCCESS, Profile::Strict);
     assert_eq!(error.unwrap_err().detail(), "error response: <<\"sorry\">>");
 }
+
+/// Decision W10: without the check both profiles take such an answer for a revocation that happened.
+#[test]
+fn an_error_key_keeps_the_credential_whatever_the_result_says() {
+    let revoked = |printed: &str, profile| host::decode_revoked(printed.as_bytes(), Ended::SUCCESS, profile);
+    for error in ["\"still there\"", "null", "false", "{}", "[]", "0", "\"\""] {
+        for printed in [
+            format!("{{\"result\":\"ok\",\"error\":{error}}}"),
+            format!("{{\"error\":{error},\"user_msg\":\"sorry\",\"result\":\"error\"}}"),
+        ] {
+            let strict = revoked(&printed, Profile::Strict).expect_err(&printed);
+            assert!(
+                strict
+                    .violations()
+                    .iter()
+                    .any(|one| one.key == "error" && one.rule == crate::Rule::Forbidden),
+                "{printed}: {strict}"
+            );
+            let lenient = revoked(&printed, Profile::Lenient).expect_err(&printed);
+            assert!(matches!(lenient, crate::IssuerError::Refused { .. }), "{printed}: {lenient:?}");
+        }
+        for printed in
+            [format!("{{\"error\":{error}}}"), format!("{{\"error\":{error},\"result\":\"gone\"}}")]
+        {
+            for profile in Profile::ALL {
+                revoked(&printed, profile).expect_err(&printed);
+            }
+        }
+    }
+    let said = revoked(r#"{"result":"ok","error":"no such file"}"#, Profile::Lenient).unwrap_err();
+    assert_eq!(said.detail(), "the result is \"ok\" beside an error: <<\"no such file\">>");
+    let said = revoked(r#"{"result":"ok","error":1,"user_msg":"u","log_msg":"l"}"#, Profile::Lenient);
+    assert_eq!(said.as_ref().unwrap_err().user_message(), "u");
+    assert_eq!(said.unwrap_err().detail(), "l");
+    let within = r#"{"result":"ok","errors":1,"more":{"error":1}}"#;
+    for profile in Profile::ALL {
+        revoked(within, profile).unwrap();
+    }
+}

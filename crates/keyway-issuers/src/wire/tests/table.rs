@@ -19,6 +19,7 @@ fn page() -> String {
             let presence = match treatment.presence {
                 Presence::Required => "required",
                 Presence::Optional => "optional",
+                Presence::Forbidden => return "must not be there".to_owned(),
             };
             match treatment.accepts {
                 Accepts::Word(words) => format!("{presence}: `{}`", words.replace(", ", "`, `")),
@@ -53,6 +54,8 @@ fn right(answer: &str) -> Json {
         "error" => {
             serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l", "effect_unknown": false})
         }
+        // The key is in it for the profile that takes it.
+        "revoke" => serde_json::json!({"result": "error", "user_msg": "u", "error": "e"}),
         "request oidc_login" => serde_json::json!({"result": "oidc_login", "provider": "p", "msg": "m"}),
         "parameter ok" => serde_json::json!({
             "result": "ok", "version": "1", "developer_email": "a@example.org",
@@ -105,11 +108,17 @@ fn decode(answer: &str, json: &Json, profile: Profile) -> Result<(), IssuerError
     let printed = json.to_ascii();
     let decoded = if answer == "parameter ok" {
         host::decode_description(printed.as_bytes(), Ended::SUCCESS, profile).map(|_| ())
+    } else if answer == "revoke" {
+        host::decode_revoked(printed.as_bytes(), Ended::SUCCESS, profile)
     } else {
         host::decode_outcome(printed.as_bytes(), Ended::SUCCESS, profile).map(|_| ())
     };
     match decoded {
-        Err(IssuerError::Refused { .. } | IssuerError::Failed { .. }) if answer == "error" => Ok(()),
+        Err(IssuerError::Refused { .. } | IssuerError::Failed { .. })
+            if answer == "error" || answer == "revoke" =>
+        {
+            Ok(())
+        }
         other => other,
     }
 }
@@ -124,6 +133,7 @@ fn fits(accepts: Accepts, value: &Json) -> bool {
             serde.as_str().is_some_and(|word| allowed.split(", ").any(|one| one == word))
         }
         Accepts::Printed | Accepts::PrintedValue | Accepts::TrueOrElse | Accepts::ObjectOrElse => true,
+        Accepts::Nothing => false,
         Accepts::Count => serde.as_u64().is_some_and(|count| count <= u32::MAX.into()),
         Accepts::CountOrDigits => {
             serde.is_null()
@@ -167,13 +177,17 @@ fn the_decoder_keeps_to_the_table() {
         for answer in answers {
             for profile in Profile::ALL {
                 let treatment = row.treatment(profile);
-                decode(answer, &right(answer), profile).expect("it is right");
+                if treatment.presence != Presence::Forbidden {
+                    decode(answer, &right(answer), profile).expect("it is right");
+                }
                 if !row.key.ends_with("[]") {
                     let mut changed = right(answer);
                     let key = change(&mut changed, row.key, None);
                     let decoded = decode(answer, &changed, profile);
                     match treatment.presence {
-                        Presence::Optional => assert!(decoded.is_ok(), "{} {profile:?}", row.key),
+                        Presence::Optional | Presence::Forbidden => {
+                            assert!(decoded.is_ok(), "{} {profile:?}: {decoded:?}", row.key);
+                        }
                         Presence::Required => {
                             let error = decoded.expect_err(row.key);
                             assert!(

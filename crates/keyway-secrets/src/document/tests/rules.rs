@@ -9,7 +9,7 @@ use super::hooks::{Stored, handle, handle_of_version};
 use super::{at, metadata, ring, secret};
 use crate::{
     Configure, Document, EnvironmentFilter, EnvironmentName, ListQuery, NewSecret, SecretAddress,
-    SecretChange, SecretName, SecretStore, SecretVersion, StoreError,
+    SecretChange, SecretHeader, SecretName, SecretStore, StoreError,
 };
 
 fn put(stored: &Mutex<Stored>, keys: &keyway_seal::KeyRing, written_by: WrittenBy) {
@@ -99,6 +99,7 @@ fn refused_values_touch_nothing() {
 
     let environment = EnvironmentName::new("prod").unwrap();
     let elsewhere = SecretAddress::in_environment(SecretName::new("a").unwrap(), environment.clone());
+    let read = SecretHeader::new("a", at("a"));
     let date = || SecretValue::Structured(Structured::DateTime("2024-01-01".to_owned().into()));
     let change = |value| SecretChange::value(value);
     let mut bad = Table::new();
@@ -113,10 +114,9 @@ fn refused_values_touch_nothing() {
         block_on(store.modify(&at("a"), change(SecretValue::bytes([1])))).map(|_| ()),
         block_on(store.modify(&at("a"), change(date()))).map(|_| ()),
         block_on(store.modify(&at("a"), SecretChange::description(None))).map(|_| ()),
-        block_on(store.modify(&at("a"), change(SecretValue::text("x")).if_version(SecretVersion::FIRST)))
-            .map(|_| ()),
+        block_on(store.modify(&at("a"), change(SecretValue::text("x")).if_unchanged(&read))).map(|_| ()),
         block_on(store.modify(&elsewhere, change(SecretValue::text("x")))).map(|_| ()),
-        block_on(store.destroy(&at("a"), Some(SecretVersion::FIRST))),
+        block_on(store.destroy(&at("a"), Some(read.revision()))),
         block_on(store.destroy(&elsewhere, None)),
         block_on(store.get(&elsewhere)).map(|_| ()),
         block_on(store.list(&ListQuery::all().of(EnvironmentFilter::In(environment)))).map(|_| ()),

@@ -247,3 +247,23 @@ fn an_unknown_part_never_takes_the_place_of_a_known_one() {
         assert_eq!(print(&document, &metadata()).unwrap_err(), Unstorable::NameTaken, "{name}");
     }
 }
+
+/// Decision H75: the TOML reader sees names as they are written, and with escapes resolved.
+#[test]
+fn no_name_stands_twice() {
+    let file = text("");
+    for (once, twice) in [
+        ("[store]\n", "[store]\nx = \"1\"\nx = \"2\"\n"),
+        ("[store]\n", "[store]\nx = \"a\\n\"\n\"\\u0078\" = \"b\\n\"\n"),
+        ("[store]\n", "[store]\nx.y = 1\nx.y = 2\n"),
+        ("[store]\n", "[store]\nx = {y = 1, y = 2}\n"),
+        ("[store]\n", "[store]\n[store]\n"),
+        ("version = ", "version = \"0.9\"\nversion = "),
+        ("reads = ", "reads = 7\nreads = "),
+    ] {
+        let changed = file.replacen(once, twice, 1);
+        assert_ne!(changed, file, "{once:?}");
+        let error = parse(&changed).expect_err(twice);
+        assert!(error.to_string().contains("duplicate"), "{twice:?}: {error}");
+    }
+}

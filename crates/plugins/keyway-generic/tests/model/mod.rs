@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use keyway_core::{SecretValue, Structured, Table};
 use keyway_secrets::{
     Configure, EnvironmentChange, EnvironmentFilter, EnvironmentName, ListQuery, NewEnvironment, NewSecret,
-    SecretAddress, SecretChange, SecretStore, SecretVersion, StoreError,
+    SecretAddress, SecretChange, SecretRevision, SecretStore, SecretVersion, StoreError,
 };
 
 /// What is done to a store. Small numbers stand for names, so that they meet often.
@@ -204,11 +204,11 @@ async fn try_perform(store: &dyn SecretStore, operation: &Operation) -> Result<A
             let mut change = SecretChange::default();
             change.value = value.as_deref().map(|text| SecretValue::text(text).into());
             change.description.clone_from(description);
-            change.expected = expected.and_then(SecretVersion::new);
+            change.expected = revision(store, address, *expected).await;
             Answer::Number(store.modify(address, change).await?.version.unwrap().number())
         }
         Operation::Destroy { address, expected } => {
-            store.destroy(address, expected.and_then(SecretVersion::new)).await?;
+            store.destroy(address, revision(store, address, *expected).await).await?;
             Answer::Done
         }
         Operation::List { environment, limit, values } => {
@@ -265,6 +265,17 @@ async fn try_perform(store: &dyn SecretStore, operation: &Operation) -> Result<A
         }
         Operation::Count => Answer::Number(store.info().await?.secrets.number),
     })
+}
+
+/// The secret that is there, in this version.
+async fn revision(
+    store: &dyn SecretStore,
+    address: &SecretAddress,
+    version: Option<u64>,
+) -> Option<SecretRevision> {
+    let version = Some(SecretVersion::new(version?)?);
+    let id = store.get(address).await.map_or_else(|_| String::new(), |secret| secret.header.id);
+    Some(SecretRevision { id, version })
 }
 
 fn told(header: keyway_secrets::SecretHeader, value: Option<&SecretValue>) -> Told {

@@ -16,8 +16,9 @@ pub(in crate::replay::convection) use access::projected;
 use counts::Counts;
 
 use super::document::{Problem, Specification};
-use crate::replay::convection::call::{Call, KeyName, key_set};
+use crate::replay::convection::call::{Call, KeyName, SetKey, key_set};
 use crate::replay::convection::node::Node;
+use crate::replay::oracle::base64::is_key;
 use crate::replay::{Class, Demand, Ruling};
 
 const UNREADABLE: &[Class] = &[Class::Corrupt, Class::WrongKey];
@@ -86,7 +87,7 @@ impl Model {
             _ => {}
         }
         match call.operation {
-            "rotate" => self.rotate(call.text(0).unwrap_or_default()),
+            "rotate" => self.rotate(call.arguments.first().unwrap_or(&Value::Null)),
             "ls" => self.ls(),
             "file" => self.file(),
             "internal" => None,
@@ -142,14 +143,18 @@ impl Model {
     }
 
     fn open(&mut self, call: Call<'_>) -> Answer {
-        let [name, set] = [0, 1].map(|at| call.text(at).unwrap_or_default());
+        let name = call.text(0).unwrap_or_default();
         name.clone_into(&mut self.current);
-        let Some(keys) = key_set(if set.is_empty() { "old" } else { set }) else {
-            return self.refused(None, &[Class::Unsupported]);
+        let keys = match names_of(call.key_set_to_open()) {
+            Ok(keys) if keys.is_empty() => return self.refused(None, &[Class::Invalid]),
+            Ok(keys) => keys,
+            Err(Unnamed::Key) => return self.refused(None, &[Class::Unsupported]),
+            Err(Unnamed::Malformed) => {
+                // Upstream's reader of keys drops what it does not know.
+                self.depart("C8");
+                return self.refused(Some("C8"), &[Class::Invalid]);
+            }
         };
-        if keys.is_empty() {
-            return self.refused(None, &[Class::Invalid]);
-        }
         if !self.name_fits {
             self.depart("C9");
             return self.refused(Some("C9"), &[Class::Invalid]);
@@ -177,4 +182,21 @@ impl Model {
         self.handles.insert(name.to_owned(), handle);
         self.said(None, Demand::done())
     }
+}
+
+/// What has no name among the vectors' own keys.
+enum Unnamed {
+    /// Another key.
+    Key,
+    /// What is no key: 32 bytes in strict Base64 (decision C8).
+    Malformed,
+}
+
+fn names_of(set: &Value) -> Result<Vec<KeyName>, Unnamed> {
+    let name = |key| match key {
+        SetKey::Named(name) => Ok(name),
+        SetKey::Text(text) if is_key(text) => Err(Unnamed::Key),
+        SetKey::Text(_) => Err(Unnamed::Malformed),
+    };
+    key_set(set).into_iter().map(name).collect()
 }

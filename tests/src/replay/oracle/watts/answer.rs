@@ -68,13 +68,13 @@ pub(super) fn object_of(printed: Printed<'_>) -> Result<Plain, Reading> {
     if printed.text.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
         return Err(Reading::broken(if printed.success { Class::BadJson } else { Class::Program }, None));
     }
+    if Plain::is_too_deep(printed.text) {
+        return Err(Reading::broken(Class::BadJson, Some("H78")));
+    }
     let Some((value, rest)) = Plain::first_of(printed.text) else {
         return Err(Reading::broken(Class::BadJson, None));
     };
     let has_more = !rest.trim_matches([' ', '\t', '\r', '\n']).is_empty();
-    if value.is_too_deep() {
-        return Err(Reading::broken(Class::BadJson, Some("W2")));
-    }
     if !printed.lenient && (has_more || value.has_duplicates()) {
         let state = value.get("state").and_then(Plain::text).map(str::to_owned);
         let is_ok = value.get("result").and_then(Plain::text) == Some("ok");
@@ -109,6 +109,10 @@ pub fn revocation(printed: Printed<'_>) -> Reading {
         }
         Err(reading) => return reading,
     };
+    let result = object.get("result").and_then(Plain::text);
+    if let (Some(error), Some(word @ ("ok" | "error"))) = (object.get("error"), result) {
+        return contradiction(&object, error, word, printed.lenient);
+    }
     match object.get("result") {
         None => Reading::broken(Class::MissingResult, None),
         Some(Plain::Text(word)) if word == "ok" && (printed.lenient || printed.success) => {
@@ -118,6 +122,23 @@ pub fn revocation(printed: Printed<'_>) -> Reading {
         Some(Plain::Text(word)) if word == "error" => refusal(&object, printed.lenient),
         Some(_) => Reading::broken(Class::BadResult, Some("W3")),
     }
+}
+
+/// An answer to a revocation that has a key `error` (decision W10): the strict profile refuses it,
+/// the lenient one takes it for an error.
+fn contradiction(object: &Plain, error: &Plain, word: &str, lenient: bool) -> Reading {
+    if !lenient {
+        return Reading::broken(Class::BadResult, Some("W10"));
+    }
+    if word == "error" {
+        return refusal(object, lenient);
+    }
+    let shown = |key: &str| object.get(key).map(erlang::shown);
+    let user = shown("user_msg").unwrap_or_else(|| "the credential could not be revoked".to_owned());
+    let log = shown("log_msg").unwrap_or_else(|| {
+        format!("the result is \"ok\" beside an error: {}", erlang::marked(&erlang::shown(error)))
+    });
+    Reading::new(Answer::Refusal(json!({ "user_msg": user, "log_msg": log })), Some("W10"))
 }
 
 /// An error, whatever the exit status.

@@ -88,14 +88,25 @@ impl Plain {
         here || self.children().any(Self::has_duplicates)
     }
 
-    /// Whether values lie deeper in each other than is read.
-    pub fn is_too_deep(&self) -> bool {
-        self.depth() > DEEPEST
-    }
-
-    fn depth(&self) -> usize {
-        let below = self.children().map(Self::depth).max().unwrap_or(0);
-        below + usize::from(matches!(self, Self::List(_) | Self::Object(_)))
+    /// Whether values lie deeper in each other than is read, in the first value of a text. Counts
+    /// brackets, because `serde_json` has a limit of its own.
+    pub fn is_too_deep(text: &str) -> bool {
+        let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+        for byte in text.bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if quoted => escaped = true,
+                b'"' => quoted = !quoted,
+                b'[' | b'{' if !quoted => depth += 1,
+                b']' | b'}' if !quoted && depth > 1 => depth -= 1,
+                b']' | b'}' if !quoted => return false,
+                _ => {}
+            }
+            if depth > DEEPEST {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether there is an object in it.
@@ -168,11 +179,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn depth_is_that_of_the_first_value() {
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(!Plain::is_too_deep(&deep(64)) && Plain::is_too_deep(&deep(65)));
+        assert!(Plain::is_too_deep(&deep(500)));
+        assert!(!Plain::is_too_deep(&format!("{{}} {}", deep(65))));
+        assert!(!Plain::is_too_deep(&format!(r#"{{"a": "\"{}"}}"#, "[".repeat(65))));
+    }
+
+    #[test]
     fn everything_of_a_text_is_kept() {
         let text = r#" {"a": [1, 1.5, 99999999999999999999], "a": null, "b": true} tail"#;
         let (value, rest) = Plain::first_of(text).unwrap();
         assert_eq!(rest, " tail");
-        assert!(value.has_duplicates() && !value.is_too_deep());
+        assert!(value.has_duplicates() && !Plain::is_too_deep(text));
         let items = vec![
             Plain::Integer("1".to_owned()),
             Plain::Float(1.5),

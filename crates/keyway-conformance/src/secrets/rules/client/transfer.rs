@@ -86,7 +86,7 @@ async fn export_then_import_is_identity(trial: &SecretTrial<'_>) -> Checked {
             let name = match (format, number % 3) {
                 // Dotenv has fewer keys.
                 (FileFormat::Json, 0) => format!("a key \"{number}\" \u{e9}"),
-                (_, 1) => format!("_K.{number}-x"),
+                (FileFormat::Json, 1) => format!("_K.{number}-x"),
                 _ => format!("KEY_{number}"),
             };
             from.store.create(new(&name, &value)).await.works("creating a secret")?;

@@ -1,11 +1,10 @@
 //! The operations on the store as a whole.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::access::projected;
 use super::counts::{Counts, counts, set_counts};
-use super::{Answer, File, Model};
-use crate::replay::convection::call::key_set;
+use super::{Answer, File, Model, Unnamed, names_of};
 use crate::replay::convection::model::document;
 use crate::replay::convection::node::Node;
 use crate::replay::{Class, Demand};
@@ -59,11 +58,15 @@ impl Model {
         }
     }
 
-    pub(super) fn rotate(&mut self, set: &str) -> Answer {
-        let Some(new) = key_set(set) else { return self.refused(None, &[Class::Unsupported]) };
+    pub(super) fn rotate(&mut self, set: &Value) -> Answer {
+        let new = match names_of(set) {
+            Err(Unnamed::Key) => return self.refused(None, &[Class::Unsupported]),
+            Err(Unnamed::Malformed) => Vec::new(),
+            Ok(new) => new,
+        };
         if new.is_empty() {
             // Upstream has made its copy by then.
-            // There is no ring without keys, whatever the store is.
+            // There is no ring without keys or of what is no key, whatever the store is.
             let answer = self.refused(Some("C8"), &[Class::Invalid]);
             self.depart("C7");
             return answer;
