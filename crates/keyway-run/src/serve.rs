@@ -103,18 +103,18 @@ impl Helper {
         Ok(())
     }
 
+    /// Ends what a program left behind, and tells how it ended.
     fn after(&self, status: i32) -> io::Result<()> {
-        if let Some(group) = &self.group {
-            offspring::reap();
-            let left_behind = group.others();
-            self.tell(Reply::Ended { status, left_behind })?;
-            if left_behind > 0 {
-                group.kill();
-            }
-            return Ok(());
+        offspring::reap();
+        let in_group = self.group.as_ref().map_or(0, Group::others);
+        // What moved to another cgroup is still an offspring.
+        let left_behind = offspring::kill_all().max(in_group);
+        self.tell(Reply::Ended { status, left_behind })?;
+        if left_behind > 0 {
+            // What took on the rights of another user is still in the group.
+            self.group.as_ref().inspect(|group| group.kill());
         }
-        let left_behind = offspring::kill_all();
-        self.tell(Reply::Ended { status, left_behind })
+        Ok(())
     }
 
     fn tell(&self, reply: Reply) -> io::Result<()> {

@@ -176,6 +176,21 @@ fn a_daemon_that_nothing_gives_away_does_not_escape() {
 }
 
 #[test]
+fn what_moves_to_another_cgroup_is_still_an_offspring() {
+    for (_, helper) in ways() {
+        let Some(folder) = helper.cgroup() else { continue };
+        let procs = folder.join("cgroup.procs");
+        let moves = format!("(echo 0 > {}; exec env -i setsid sleep $MARK) &", procs.display());
+        for (end, deadline, answers) in [("sleep 0.2", 10_000, true), ("sleep $MARK", 600, false)] {
+            let place = place(helper.clone(), &format!("{moves} {end}"), deadline);
+            let finished = place.run();
+            assert_eq!(finished.map(|finished| finished.left_behind).ok(), answers.then_some(1));
+            place.assert_nothing_left();
+        }
+    }
+}
+
+#[test]
 fn at_the_deadline_all_is_killed() {
     for (way, helper) in ways() {
         let place =

@@ -76,9 +76,9 @@
 //!
 //! | in force | needs | what escapes |
 //! | --- | --- | --- |
-//! | `marks` | nothing | what is said below |
+//! | `marks` | nothing | see below |
 //! | `subreaper` | [`helper`](ProcessConfiguration::helper) | a process that took on the rights of another user, unless the host is root; where a program kills or stops its helper, what escapes from marks |
-//! | `cgroup` | and [`cgroup`](ProcessConfiguration::cgroup) | what may move itself to another cgroup: a process of root's, and one of the host's own user if that may write above |
+//! | `cgroup` | and [`cgroup`](ProcessConfiguration::cgroup) | what moves itself to another cgroup, where it may, and kills or stops the helper |
 //!
 //! The helper also closes what the host has open without close-on-exec, and ends a run when the host
 //! dies (H65). Without it:

@@ -115,14 +115,9 @@ impl Supervisor {
         let _ = write_frame(&self.socket, Order::TERMINATE);
     }
 
-    /// Ends all of the run. Where there is a cgroup, that ends the helper too.
+    /// Has the helper kill all of the run.
     pub(crate) fn kill(&self) {
-        match &self.group {
-            Some(group) => group.kill(),
-            None => {
-                let _ = write_frame(&self.socket, Order::KILL);
-            }
-        }
+        let _ = write_frame(&self.socket, Order::KILL);
     }
 
     /// Whether the run is in a cgroup of its own.

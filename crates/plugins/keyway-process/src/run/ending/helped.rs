@@ -28,6 +28,8 @@ pub(in crate::run) struct Helped {
 impl Helped {
     /// How long a helper may take to kill everything.
     const KILLED: Duration = Duration::from_secs(4);
+    /// The same where there is a cgroup, which then is killed with the helper.
+    const KILLED_BY_HELPER: Duration = Duration::from_millis(500);
     /// How long to look for the marks of a run whose helper was killed.
     const SEARCH: Duration = Duration::from_secs(1);
 
@@ -72,12 +74,12 @@ impl Helped {
         if !ended {
             supervisor.kill();
         }
-        let ended = ended || wait_readable(supervisor.as_fd(), Self::KILLED);
+        let in_cgroup = supervisor.is_in_cgroup();
+        let patience = if in_cgroup { Self::KILLED_BY_HELPER } else { Self::KILLED };
+        let ended = ended || wait_readable(supervisor.as_fd(), patience);
         match ended.then(|| supervisor.hear()) {
             Some(Ok(Reply::Ended { left_behind, .. })) => self.is_over(supervisor, left_behind > 0),
             Some(Ok(Reply::NotStarted { .. })) => self.is_over(supervisor, false),
-            // With a cgroup, the helper was killed too.
-            _ if supervisor.is_in_cgroup() => drop(supervisor),
             _ => self.is_lost(supervisor),
         }
     }
@@ -91,15 +93,11 @@ impl Helped {
         }
     }
 
-    /// A helper that says nothing, or is gone, cannot be relied on. What has the mark is killed all the same;
-    /// where there is a cgroup, nothing is left in it.
+    /// A helper that says nothing, or is gone, cannot be relied on. What is in its cgroup, or has the mark, is
+    /// killed all the same.
     fn is_lost(&self, supervisor: Supervisor) {
         tracing::warn!("the helper of an executable was killed, or does not answer");
-        let in_cgroup = supervisor.is_in_cgroup();
         drop(supervisor);
-        if in_cgroup {
-            return;
-        }
         // What is older than the host is none of its runs.
         let mut leftovers = Leftovers::of(getpid(), &self.mark, Instant::now() + Self::SEARCH);
         leftovers.find(Search::Everywhere);
