@@ -9,6 +9,15 @@
 //! leaves behind becomes the helper's own child, however often it forks, whatever session it is
 //! in and whatever its environment says. In a cgroup of its own it is also held by that.
 //!
+//! # Installing it
+//!
+//! `cargo install --locked --path crates/keyway-run` builds it. Name its absolute path in the
+//! configuration of each service (`"helper": "/usr/local/bin/keyway-run"`).
+//!
+//! A host that systemd runs gets cgroups of its own by `Delegate=yes` in its unit. Name the cgroup of
+//! the unit, `"cgroup": "/sys/fs/cgroup/system.slice/NAME.service"`. Where no cgroup can be made in
+//! it, the helper works without, and the log says so.
+//!
 //! # The conversation
 //!
 //! The helper's standard input is a stream socket. Everything on it is a frame ([`write_frame`]):
