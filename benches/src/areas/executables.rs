@@ -1,6 +1,7 @@
 //! What it costs to run an executable as an issuer, beside running it with nothing around.
 
 use std::{
+    fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -56,8 +57,20 @@ impl Program {
     }
 
     fn issuer(&self, parallel: usize) -> Result<ProcessIssuer, Trouble> {
-        let mut configuration = ProcessConfiguration::new(self.path.to_str().ok_or("no path")?);
+        self.issuer_with(parallel, None, None)
+    }
+
+    fn issuer_with(
+        &self,
+        parallel: usize,
+        helper: Option<&Path>,
+        cgroup: Option<&Path>,
+    ) -> Result<ProcessIssuer, Trouble> {
+        let text = |path: &Path| path.to_str().map(str::to_owned);
+        let mut configuration = ProcessConfiguration::new(text(&self.path).ok_or("no path")?);
         configuration.parallel = parallel.try_into()?;
+        configuration.helper = helper.and_then(text);
+        configuration.cgroup = cgroup.and_then(text);
         let issuer = ProcessIssuer::new(&configuration)?;
         block_on(issuer.describe())?;
         Ok(issuer)
@@ -73,6 +86,36 @@ impl Program {
         child.stdin.take().ok_or("no standard input")?.write_all(input)?;
         Ok(child.wait_with_output()?.stdout)
     }
+}
+
+/// Builds the helper as a host would install it.
+fn helper() -> Result<PathBuf, Trouble> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--locked", "--quiet", "--release", "-p", "keyway-run", "--message-format", "json"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()?;
+    let built = String::from_utf8_lossy(&output.stdout);
+    let messages = built.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut executables = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    executables
+        .find(|path| path.ends_with("keyway-run"))
+        .map(PathBuf::from)
+        .ok_or_else(|| format!("cargo: {}", String::from_utf8_lossy(&output.stderr).trim()).into())
+}
+
+/// The cgroup v2 of this process, if it may make others in it.
+fn cgroup() -> Result<PathBuf, Trouble> {
+    let none = "there is no cgroup v2 here that can be written";
+    let mounts = fs::read_to_string("/proc/mounts")?;
+    let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2")).ok_or(none)?;
+    let own = fs::read_to_string("/proc/self/cgroup")?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/")).ok_or(none)?;
+    let folder = Path::new(mount.split(' ').nth(1).ok_or(none)?).join(own);
+    let made = folder.join(format!("keyway-bench-{}", std::process::id()));
+    fs::create_dir(&made).map_err(|_| none)?;
+    fs::remove_dir(made)?;
+    Ok(folder)
 }
 
 pub(super) fn rows(area: &'static str, request: &CredentialRequest) -> Result<Vec<Row>, Trouble> {
@@ -115,8 +158,24 @@ pub(super) fn rows(area: &'static str, request: &CredentialRequest) -> Result<Ve
     let calls = (AT_ONCE * EACH) as f64;
     let parallel = parallel.of_one_in(calls);
 
+    let held = |name, helper: Result<PathBuf, Trouble>, cgroup: Result<Option<PathBuf>, Trouble>| {
+        let target = Target::RatioAtMost(2.0);
+        let issuer = helper.and_then(|helper| program.issuer_with(1, Some(&helper), cgroup?.as_deref()));
+        match issuer {
+            Ok(issuer) => {
+                let held = compare(ALONE, || ask(&issuer), || program.run_bare(input.expose().as_bytes()));
+                Row::compared(area, name, held).must(target)
+            }
+            Err(trouble) => Row::unmeasured(area, name, target, format!("skipped: {trouble}")),
+        }
+    };
+    let by_helper = "request through an executable and its helper, peer spawning it with nothing around";
+    let in_cgroup = "request through an executable in a cgroup, peer spawning it with nothing around";
+
     let cores = thread::available_parallelism().map_or(1, usize::from);
     Ok(vec![
+        held(by_helper, helper(), Ok(None)),
+        held(in_cgroup, helper(), cgroup().map(Some)),
         Row::compared(area, bare, alone)
             .must(ratio)
             .noting(format!("{} bytes on standard input", input.expose().len())),

@@ -100,33 +100,74 @@ pub enum Rule {
     },
 }
 
-/// Several violations; all that were found, at least one.
+/// Several violations, at least one: the first [`MOST_KEPT`](Self::MOST_KEPT) that were found, and how
+/// many there were.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violations(Vec<Violation>);
+pub struct Violations(Found);
 
 impl Violations {
+    /// How many are kept. An answer of a megabyte has room for hundreds of thousands.
+    pub const MOST_KEPT: usize = 256;
+
     /// `value`, unless something was found.
     ///
     /// # Errors
     /// The violations, if there are any.
     pub fn none_or<T>(found: Vec<Violation>, value: T) -> Result<T, Self> {
-        if found.is_empty() { Ok(value) } else { Err(Self(found)) }
+        let mut all = Found::default();
+        for violation in found {
+            all.add(|| violation);
+        }
+        all.none_or(value)
     }
 
-    /// The violations in the order in which they were found.
+    /// Those that are kept, in the order in which they were found.
     pub fn as_slice(&self) -> &[Violation] {
-        &self.0
+        &self.0.kept
     }
 
-    /// The violations in the order in which they were found.
+    /// Those that are kept, in the order in which they were found.
     pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
-        self.0.iter()
+        self.0.kept.iter()
+    }
+
+    /// How many were found, those that are not kept too.
+    pub fn count(&self) -> usize {
+        self.0.kept.len() + self.0.more
+    }
+}
+
+/// Collects violations while something is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    kept: Vec<Violation>,
+    /// How many more there were.
+    more: usize,
+}
+
+impl Found {
+    /// Adds a violation, which is made only if it is kept.
+    pub(crate) fn add(&mut self, violation: impl FnOnce() -> Violation) {
+        if self.kept.len() < Violations::MOST_KEPT {
+            self.kept.push(violation());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// `value`, unless something was found.
+    pub(crate) fn none_or<T>(self, value: T) -> Result<T, Violations> {
+        if self.is_empty() { Ok(value) } else { Err(Violations(self)) }
     }
 }
 
 impl From<Violation> for Violations {
     fn from(violation: Violation) -> Self {
-        Self(vec![violation])
+        Self(Found { kept: vec![violation], more: 0 })
     }
 }
 
@@ -135,7 +176,7 @@ impl IntoIterator for Violations {
     type IntoIter = std::vec::IntoIter<Violation>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.kept.into_iter()
     }
 }
 
@@ -152,13 +193,13 @@ impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// A plugin may do everything wrong; a message need not say it all.
         const SHOWN: usize = 10;
-        for (index, violation) in self.0.iter().take(SHOWN).enumerate() {
+        for (index, violation) in self.iter().take(SHOWN).enumerate() {
             if index > 0 {
                 f.write_str("; ")?;
             }
             write!(f, "{violation}")?;
         }
-        match self.0.len().checked_sub(SHOWN) {
+        match self.count().checked_sub(SHOWN) {
             None | Some(0) => Ok(()),
             Some(more) => write!(f, "; and {more} more"),
         }

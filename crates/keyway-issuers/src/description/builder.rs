@@ -4,6 +4,7 @@ use super::{
     ConfigurationDescriptor, ConfigurationValue, Description, Features, ParameterDescriptor, ParameterSet,
     is_name,
 };
+use crate::violation::Found;
 use crate::{Rule, Violation, Violations};
 
 /// Collects what a [`Description`] says.
@@ -67,7 +68,7 @@ impl DescriptionBuilder {
     /// is configured or within one set (decision W4).
     pub fn build(mut self) -> Result<Description, Violations> {
         let description = &mut self.description;
-        let mut found = Vec::new();
+        let mut found = Found::default();
         let names = description.configuration.iter().map(|each| Some(each.name()));
         check_names(names, |index| format!("conf_params[{index}].name"), &mut found);
         for (set, parameters) in description.parameter_sets.iter().enumerate() {
@@ -77,7 +78,7 @@ impl DescriptionBuilder {
         if description.parameter_sets.is_empty() {
             description.parameter_sets.push(ParameterSet::default());
         }
-        Violations::none_or(found, self.description)
+        found.none_or(self.description)
     }
 }
 
@@ -85,15 +86,15 @@ impl DescriptionBuilder {
 pub(crate) fn check_names<'a>(
     names: impl Iterator<Item = Option<&'a str>>,
     key: impl Fn(usize) -> String,
-    found: &mut Vec<Violation>,
+    found: &mut Found,
 ) {
     let mut seen = std::collections::BTreeSet::new();
     for (index, name) in names.enumerate() {
         let Some(name) = name else { continue };
         if !is_name(name) {
-            found.push(Violation::new(key(index), Rule::Name));
+            found.add(|| Violation::new(key(index), Rule::Name));
         } else if !seen.insert(name) {
-            found.push(Violation::new(key(index), Rule::DuplicateName));
+            found.add(|| Violation::new(key(index), Rule::DuplicateName));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::is_name;
+use crate::violation::Found;
 use crate::{Json, Rule, SecretText, Violation, Violations};
 
 /// Something that an operator can configure (WaTTS seed, "Config Parameter").
@@ -165,21 +166,21 @@ pub(super) fn resolve<'a>(
 ) -> Result<Configuration, Violations> {
     let mut values: BTreeMap<_, _> =
         described.iter().map(|each| (each.name.clone(), each.default.clone())).collect();
-    let mut found = Vec::new();
+    let mut found = Found::default();
     for (name, json) in configured {
         match values.get_mut(name) {
             None => {
                 // A name from outside is shown only when it cannot be anything else.
                 let key = if is_name(name) && name.len() <= 64 { name } else { "a configured name" };
-                found.push(Violation::new(key, Rule::Unknown));
+                found.add(|| Violation::new(key, Rule::Unknown));
             }
             Some(value) => match value.kind().convert(json) {
                 Some(converted) => *value = converted,
-                None => found.push(Violation::new(name, Rule::Value { expected: value.kind().word() })),
+                None => found.add(|| Violation::new(name, Rule::Value { expected: value.kind().word() })),
             },
         }
     }
-    Violations::none_or(found, Configuration { values })
+    found.none_or(Configuration { values })
 }
 
 #[cfg(test)]

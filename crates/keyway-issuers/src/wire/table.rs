@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Profile, erlang};
 use crate::json::JsonObject;
+use crate::violation::Found;
 use crate::{Json, Rule, SecretText, Violation};
 
 /// One key of one answer.
@@ -244,7 +245,7 @@ pub(super) struct Keys<'a> {
     pub(super) entries: &'a mut JsonObject,
     pub(super) indexes: &'a [usize],
     pub(super) profile: Profile,
-    pub(super) found: &'a mut Vec<Violation>,
+    pub(super) found: &'a mut Found,
 }
 
 /// A value that was accepted.
@@ -318,7 +319,7 @@ impl Keys<'_> {
     }
 
     pub(super) fn violation(&mut self, row: &Row, rule: Rule) {
-        self.found.push(Violation::new(row.path(self.indexes), rule));
+        self.found.add(|| Violation::new(row.path(self.indexes), rule));
     }
 
     fn take(&mut self, row: &Row) -> Option<Accepted> {
@@ -349,14 +350,14 @@ pub(super) fn element(
     value: Json,
     indexes: &[usize],
     profile: Profile,
-    found: &mut Vec<Violation>,
+    found: &mut Found,
 ) -> Option<Json> {
     match accept(row.treatment(profile).accepts, value) {
         Ok(Accepted::Object(entries)) => Some(Json::Object(entries)),
         Ok(Accepted::Array(items)) => Some(Json::Array(items)),
         Ok(_) => None,
         Err(rule) => {
-            found.push(Violation::new(row.path(indexes), rule));
+            found.add(|| Violation::new(row.path(indexes), rule));
             None
         }
     }

@@ -10,6 +10,8 @@ use keyway_issuers::wire::{Alphabet, Profile, WireOptions};
 use serde::Deserialize;
 
 use crate::environment::Environment;
+#[cfg(target_os = "linux")]
+use crate::helper::Helper;
 use crate::program::Program;
 use crate::run::Limits;
 
@@ -66,6 +68,14 @@ pub struct ProcessConfiguration {
     /// How many may run at once. More wait.
     #[serde(default = "defaults::parallel")]
     pub parallel: NonZeroUsize,
+    /// The absolute path of the helper `keyway-run`, which holds all together that the executable starts, and
+    /// ends it with the host. Without it, see "What is left behind" at the front page. Linux only.
+    #[serde(default)]
+    pub helper: Option<String>,
+    /// The folder of a cgroup v2 that the host may make cgroups in, one that systemd delegated to it
+    /// (`Delegate=`). The helper then holds each run in a cgroup of its own. Needs `helper`.
+    #[serde(default)]
+    pub cgroup: Option<String>,
     /// Whether the executable makes one credential for one intent however often it is
     /// asked. It must say so too, in its features.
     #[serde(default)]
@@ -151,6 +161,8 @@ impl ProcessConfiguration {
             output_limit_bytes: defaults::output_limit_bytes(),
             environment: BTreeMap::new(),
             parallel: defaults::parallel(),
+            helper: None,
+            cgroup: None,
             idempotent: false,
         }
     }
@@ -172,6 +184,33 @@ impl ProcessConfiguration {
         self.environment.iter().try_fold(Environment::of_the_host(), |environment, (name, value)| {
             environment.with(name, value).map_err(|error| invalid(&format_args!("`environment`: {error}")))
         })
+    }
+
+    /// The helper, where one is configured.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn configured_helper(&self) -> Result<Option<Helper>, IssuerError> {
+        let Some(path) = &self.helper else {
+            return match self.cgroup {
+                Some(_) => Err(invalid(&"`cgroup`: it needs `helper`")),
+                None => Ok(None),
+            };
+        };
+        let helper = Helper::new(path).map_err(|error| invalid(&format_args!("`helper`: {error}")))?;
+        Ok(Some(match &self.cgroup {
+            Some(folder) => {
+                helper.in_cgroup(folder).map_err(|error| invalid(&format_args!("`cgroup`: {error}")))?
+            }
+            None => helper,
+        }))
+    }
+
+    /// There is none for this system.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn configured_helper(&self) -> Result<Option<std::convert::Infallible>, IssuerError> {
+        match (&self.helper, &self.cgroup) {
+            (None, None) => Ok(None),
+            _ => Err(invalid(&"`helper` and `cgroup`: there are none on this system")),
+        }
     }
 
     pub(crate) fn limits(&self) -> Limits {

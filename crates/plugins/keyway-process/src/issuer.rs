@@ -12,6 +12,7 @@ use keyway_issuers::{
 use zeroize::Zeroizing;
 
 use crate::configuration::{ProcessConfiguration, invalid};
+use crate::redaction::Redaction;
 use crate::run::{Finished, Input, RunError};
 use crate::runner::Runner;
 
@@ -40,8 +41,22 @@ impl ProcessIssuer {
     /// [`Invalid`](IssuerError::Invalid) for a command or a variable that cannot be.
     pub fn new(configuration: &ProcessConfiguration) -> Result<Self, IssuerError> {
         let (program, environment) = (configuration.program()?, configuration.environment()?);
+        let runner = Runner::new(program, environment, configuration.limits(), configuration.parallel);
+        let runner = match configuration.configured_helper()? {
+            // What is in force shows when it is first started, and is told then.
+            #[cfg(target_os = "linux")]
+            Some(helper) => runner.with_helper(helper),
+            #[cfg(not(target_os = "linux"))]
+            Some(never) => match never {},
+            None => {
+                let in_force = if cfg!(target_os = "linux") { "marks" } else { "process group" };
+                let program = runner.program().command().display();
+                tracing::info!(%program, in_force, "how the processes of an executable are held together");
+                runner
+            }
+        };
         Ok(Self {
-            runner: Runner::new(program, environment, configuration.limits(), configuration.parallel),
+            runner,
             options: configuration.wire_options(),
             profile: configuration.profile.into(),
             allow_argv: configuration.allow_argv,
@@ -52,9 +67,9 @@ impl ProcessIssuer {
 
     async fn ask_for_description(&self) -> Result<Description, IssuerError> {
         let sent = host::encode_parameter(&self.options);
-        let finished = self.run(Action::Parameter, Input::Argument(bytes(&sent)), Vec::new).await?;
+        let mut finished = self.run(Action::Parameter, Input::Argument(bytes(&sent)), Vec::new).await?;
         let description = host::decode_description(&finished.output, finished.ended, self.profile)
-            .map_err(|error| error.with_note(&finished.errors.for_log([])))?;
+            .map_err(|error| refused(error, &mut finished, &[]))?;
         self.log(Action::Parameter, &finished, Vec::new);
 
         let features = description.features();
@@ -117,14 +132,13 @@ impl ProcessIssuer {
             secrets.push(sent.expose());
             secrets
         };
-        let finished = self.run(action, input, all).await?;
+        let mut finished = self.run(action, input, all).await?;
         match decode(&finished.output, finished.ended, self.profile) {
             Ok(answer) => {
                 self.log(action, &finished, || [all(), revealed(&answer)].concat());
                 Ok(answer)
             }
-            Err(error) if finished.errors.is_empty() => Err(error),
-            Err(error) => Err(error.with_note(&finished.errors.for_log(all()))),
+            Err(error) => Err(refused(error, &mut finished, &all())),
         }
     }
 
@@ -224,6 +238,22 @@ impl Issuer for ProcessIssuer {
         )
         .await
     }
+}
+
+/// The error of an answer that was not accepted, with the end of the error output: without the
+/// secrets of the call, and without what the answer holds, of which nothing else says what is secret.
+fn refused(mut error: IssuerError, finished: &mut Finished, secrets: &[&str]) -> IssuerError {
+    if let IssuerError::Refused { log_message, .. } | IssuerError::Failed { log_message, .. } = &mut error {
+        let mut redaction = Redaction::of(log_message.as_bytes());
+        for secret in secrets {
+            redaction.hide_text(secret);
+        }
+        if let Some(shown) = redaction.show_if_hidden() {
+            *log_message = shown;
+        }
+    }
+    finished.errors.hide_output(&finished.output);
+    error.with_note(&finished.errors.for_log(secrets.iter().copied()))
 }
 
 fn bytes(sent: &SecretText) -> Zeroizing<Vec<u8>> {

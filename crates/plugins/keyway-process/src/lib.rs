@@ -59,7 +59,7 @@
 //! | input | the description is asked for by argument, since nothing of it is secret; requests and revocations go by standard input when the executable has the feature `stdin`, else by argument if `allow_argv` is set (decision W1) |
 //! | environment | empty but for `PATH`, `HOME`, `LANG`, `TZ`, what is configured, and [`KEYWAY_RUN`](Environment::RUN_MARK) |
 //! | output | at most 1 MiB, then it is killed |
-//! | error output | the last 8 KiB go to the log (detail of an error, or level debug), without the secrets of the call that are found in it |
+//! | error output | the last 8 KiB go to the log (detail of an error, or level debug), without what they share with a secret of the call, and, where the answer was not accepted, with the answer: runs of eight bytes and more ([`ErrorOutput::for_log`]) |
 //! | time | 30 seconds from its start; waiting for a place is not counted |
 //! | at once | one, or `parallel` |
 //! | end | when the executable itself ends, whoever else still holds its streams; an executable that closes its input early is in order |
@@ -71,20 +71,38 @@
 //!
 //! # What is left behind
 //!
+//! How much of what an executable starts is ended with it depends on what holds it together. A line of the
+//! log at level info says what is in force, when an issuer is opened or its helper first started.
+//!
+//! | in force | needs | what escapes |
+//! | --- | --- | --- |
+//! | `marks` | nothing | see below |
+//! | `subreaper` | [`helper`](ProcessConfiguration::helper) | a process that took on the rights of another user, unless the host is root; where a program kills or stops its helper, what escapes from marks |
+//! | `cgroup` | and [`cgroup`](ProcessConfiguration::cgroup) | what moves itself to another cgroup, where it may, and kills or stops the helper |
+//!
+//! The helper also closes what the host has open without close-on-exec, and ends a run when the host
+//! dies (H65). Without it:
+//!
 //! Every executable leads a process group of its own. When it ends by itself, what is left
 //! of the group is killed (`SIGKILL`). When it has to end, because of its deadline, its
-//! output, or because nobody waits any more, the group gets `SIGTERM`, half a second of
-//! grace, and `SIGKILL`.
+//! output, or because nobody waits any more, it and the group get `SIGTERM`, half a second of
+//! grace, and `SIGKILL`; also when it left the group itself.
 //!
 //! On Linux, what left the group is killed too, daemons among it. Such a process is known
 //! by the variable `KEYWAY_RUN` in its environment, which has a new value for each run, or,
 //! while the executable still runs, by its parents. **What escapes** is a process that does
 //! all of this: it leaves the group, replaces its environment, and loses its parent before
-//! anybody looks; also one that takes on the rights of another user. This crate does not
-//! make the host a subreaper: that would change what happens to every child of the host,
-//! also to those that are none of its business. On other systems the process group is all.
+//! anybody looks. Where the host is not root, a process also escapes whose environment cannot be read: one
+//! that takes on the rights of another user, and one that forbids it, as `ssh-agent` does. This crate does
+//! not make the host a subreaper: that would change what happens to every child of the host, also to those
+//! that are none of its business. On other systems the process group is all.
 //!
-//! When the host itself is killed, what it ran goes on. The intent that the host stored
+//! Searching ends with the deadline of the run (after two seconds at the latest, and never before 50
+//! milliseconds). Neither a large environment nor one that cannot be read without waiting holds it up: a
+//! megabyte of each is read, and only of processes that are younger than the executable (H64). Where
+//! something could not be looked at in time, that is logged at level warn.
+//!
+//! When the host itself is killed, what it ran goes on, unless there is a helper. The intent that the host stored
 //! before tells about it after the restart (decision R2).
 //!
 //! # What a host has to keep
@@ -92,7 +110,7 @@
 //! The standard library finds out how a child ended by waiting for it. A host that ignores
 //! `SIGCHLD`, or waits for children that are not its own, takes that away; runs then end
 //! with an error. Files that a host opens without close-on-exec (Rust opens none so) are
-//! open in every executable.
+//! open in every executable that no helper starts.
 //!
 //! # What it does not hide
 //!
@@ -106,9 +124,12 @@
 mod cancel;
 mod configuration;
 mod environment;
+#[cfg(target_os = "linux")]
+mod helper;
 mod issuer;
 mod plugin;
 mod program;
+mod redaction;
 mod run;
 mod runner;
 #[cfg(target_os = "linux")]
@@ -116,10 +137,14 @@ mod sleep;
 #[cfg(not(target_os = "linux"))]
 #[path = "sleep_elsewhere.rs"]
 mod sleep;
+#[cfg(target_os = "linux")]
+mod supervisor;
 mod workers;
 
 pub use configuration::{AlphabetChoice, ProcessConfiguration, ProfileChoice};
 pub use environment::{Environment, EnvironmentError};
+#[cfg(target_os = "linux")]
+pub use helper::{Helper, HelperError};
 pub use issuer::ProcessIssuer;
 pub use plugin::ProcessPlugin;
 pub use program::{Program, ProgramError};

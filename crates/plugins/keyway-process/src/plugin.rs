@@ -17,6 +17,7 @@ impl IssuerPlugin for ProcessPlugin {
     fn check_configuration(&self, configuration: &serde_json::Value) -> Result<(), IssuerError> {
         let configuration = ProcessConfiguration::read(configuration)?;
         configuration.program()?;
+        configuration.configured_helper()?;
         configuration.environment().map(drop)
     }
 

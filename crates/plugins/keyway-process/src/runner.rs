@@ -10,8 +10,10 @@ use futures_channel::oneshot;
 
 use crate::environment::Environment;
 use crate::program::Program;
-use crate::run::{Finished, Input, Limits, RunError, Running};
+use crate::run::{Finished, Input, Launch, Limits, RunError, Running};
 use crate::workers::{Cancellation, Workers};
+#[cfg(target_os = "linux")]
+use crate::{helper::Helper, supervisor::Supervisors};
 
 /// Runs one program, so many times at once (decision W7). It needs no runtime: the caller's
 /// thread starts a program, which takes a fraction of a millisecond, and threads of the
@@ -37,6 +39,8 @@ pub struct Runner {
     parallel: NonZeroUsize,
     places: Arc<Semaphore>,
     workers: Workers,
+    #[cfg(target_os = "linux")]
+    supervisors: Option<Arc<Supervisors>>,
 }
 
 impl Runner {
@@ -52,7 +56,18 @@ impl Runner {
             parallel,
             places: Arc::new(Semaphore::new(parallel.get())),
             workers: Workers::new(Self::IDLE),
+            #[cfg(target_os = "linux")]
+            supervisors: None,
         }
+    }
+
+    /// Has a helper start the programs and end all that they start (H65). Helpers are started when they are
+    /// first needed, and end when the runner is dropped.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn with_helper(mut self, helper: Helper) -> Self {
+        self.supervisors = Some(Supervisors::new(helper));
+        self
     }
 
     /// The program.
@@ -68,6 +83,15 @@ impl Runner {
     /// What bounds a run.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    fn launch(&self) -> Launch<'_> {
+        Launch {
+            program: &self.program,
+            environment: &self.environment,
+            #[cfg(target_os = "linux")]
+            supervisors: self.supervisors.as_ref(),
+        }
     }
 
     /// Waits for a free place, runs the program, and returns what it printed. The deadline
@@ -87,7 +111,7 @@ impl Runner {
         // Before the program: once that is started, nobody can say any more that nothing happened.
         let mut worker = self.workers.reserve().map_err(|source| RunError::Start { source })?;
         // Here, because a program is started as soon on this thread as another one is woken.
-        let mut running = Running::start(&self.program, &self.environment, self.limits, input)?;
+        let mut running = Running::start(&self.launch(), self.limits, input)?;
         if let Some((notice, at_the_latest)) = running.next_look() {
             worker.sleep_until(notice, at_the_latest);
         }

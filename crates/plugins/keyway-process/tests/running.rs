@@ -243,6 +243,9 @@ fn the_plugin_is_found_and_checks_its_configuration() {
         serde_json::json!({"command": "/bin/tool", "deadline_ms": 0}),
         serde_json::json!({"command": "/bin/tool", "output_limit_bytes": 0}),
         serde_json::json!({"command": "/bin/tool", "parallel": 0}),
+        serde_json::json!({"command": "/bin/tool", "helper": "keyway-run"}),
+        serde_json::json!({"command": "/bin/tool", "helper": "/bin/keyway-run", "cgroup": "own"}),
+        serde_json::json!({"command": "/bin/tool", "cgroup": "/sys/fs/cgroup/own"}),
         serde_json::json!({"command": "/bin/tool", "profile": "loose"}),
         serde_json::json!({"command": "/bin/tool", "alphabet": "base58"}),
         serde_json::json!({"command": "/bin/tool", "environment": {"A=B": "x"}}),
@@ -261,6 +264,32 @@ fn the_plugin_is_found_and_checks_its_configuration() {
     let opening = Opening::new(ServiceName::new("door").unwrap(), plugin.metadata().clone());
     let issuer = plugin.open(&opening.with_configuration(configuration)).unwrap();
     assert!(matches!(block_on(issuer.request(&joe())).unwrap(), Outcome::Issued(_)));
+}
+
+#[test]
+fn what_goes_in_and_out_of_a_program_is_not_shown() {
+    for (input, shown) in [
+        (Input::Standard(b"access-token-sesame".to_vec().into()), "Standard(19 bytes)"),
+        (Input::Argument(b"sesame".to_vec().into()), "Argument(6 bytes)"),
+    ] {
+        assert_eq!(format!("{input:?}"), shown);
+    }
+    let program =
+        Program::new("/bin/sh").unwrap().argument("-c").argument("printf sesame; printf sesame >&2");
+    let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, 1.try_into().unwrap());
+    let finished = block_on(runner.run(nothing())).unwrap();
+    assert_eq!(
+        format!("{finished:?}"),
+        "Finished { ended: Status(0), output: 6 bytes, errors: ErrorOutput(6 bytes), left_behind: 0 }"
+    );
+}
+
+#[test]
+fn a_program_learns_nothing_about_the_mark_of_another_run() {
+    let marks: Vec<String> =
+        (0..2).map(|_| shell("printf %s \"$KEYWAY_RUN\"", nothing(), Environment::of_the_host())).collect();
+    let same = marks[0].bytes().zip(marks[1].bytes()).filter(|(one, other)| one == other).count();
+    assert!(marks[0].len() >= 32 && same < 20, "{marks:?}");
 }
 
 /// The system may have no thread left to wait for a program on. That must show before the program is

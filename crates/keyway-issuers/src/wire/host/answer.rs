@@ -2,6 +2,7 @@
 
 use crate::description::check_names;
 use crate::json::{JsonError, JsonFault, JsonObject};
+use crate::violation::Found;
 use crate::wire::table::{self, Keys, element};
 use crate::wire::{Ended, Profile, erlang};
 use crate::{
@@ -88,7 +89,7 @@ struct Answer {
     profile: Profile,
     entries: JsonObject,
     result: String,
-    found: Vec<Violation>,
+    found: Found,
 }
 
 impl Answer {
@@ -111,7 +112,8 @@ impl Answer {
                 return Err(violated_with(action, violations, orphan));
             }
         };
-        let mut answer = Self { action, ended, profile, entries, result: String::new(), found: Vec::new() };
+        let mut answer =
+            Self { action, ended, profile, entries, result: String::new(), found: Found::default() };
         match answer.keys(&[]).open_text(&table::RESULT) {
             Some(result) => answer.result = result,
             None => return answer.violated(None),
@@ -146,11 +148,11 @@ impl Answer {
             };
         }
         if !allowed.contains(&self.result.as_str()) {
-            self.found.push(Violation::new("result", Rule::Word { allowed: "ok, error" }));
+            self.found.add(|| Violation::new("result", Rule::Word { allowed: "ok, error" }));
             return Ok(false);
         }
         if self.profile == Profile::Strict && self.ended != Ended::SUCCESS {
-            self.found.push(Violation::new("", Rule::Ended { ended: self.ended }));
+            self.found.add(|| Violation::new("", Rule::Ended { ended: self.ended }));
         }
         Ok(true)
     }
@@ -169,7 +171,7 @@ impl Answer {
 
     /// The error with all that was found.
     fn violated<T>(&mut self, orphan: Option<State>) -> Result<T, IssuerError> {
-        match Violations::none_or(std::mem::take(&mut self.found), ()) {
+        match std::mem::take(&mut self.found).none_or(()) {
             Ok(()) => Err(IssuerError::violation(
                 self.action,
                 Violation::new("", Rule::Other { text: "the answer cannot be read" }),

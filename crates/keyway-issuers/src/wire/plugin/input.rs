@@ -7,6 +7,7 @@ use keyway_core::ErrorKind;
 
 use crate::description::is_name;
 use crate::json::{Entries, JsonObject, Text, Value};
+use crate::violation::Found;
 use crate::wire::host::json_violation;
 use crate::wire::{Base64Error, base64};
 use crate::{
@@ -87,7 +88,7 @@ pub fn decode_json(json: &[u8]) -> Result<Input, Violations> {
         }
         Err(error) => return Err(json_violation(&error).into()),
     };
-    let mut reading = Reading { found: Vec::new() };
+    let mut reading = Reading { found: Found::default() };
     let action = reading.text("action", given.action.as_ref()).and_then(|word| {
         let action = Action::ALL.into_iter().find(|action| action.word() == word);
         if action.is_none() {
@@ -103,10 +104,12 @@ pub fn decode_json(json: &[u8]) -> Result<Input, Violations> {
         None => None,
     };
     match input {
-        Some(input) => Violations::none_or(reading.found, input),
-        None => Err(Violations::none_or(reading.found, ())
-            .err()
-            .unwrap_or_else(|| Violation::new("", Rule::Other { text: "the input cannot be read" }).into())),
+        Some(input) => reading.found.none_or(input),
+        None => {
+            Err(reading.found.none_or(()).err().unwrap_or_else(|| {
+                Violation::new("", Rule::Other { text: "the input cannot be read" }).into()
+            }))
+        }
     }
 }
 
@@ -167,12 +170,12 @@ impl<'a> Entries<'a> for Given<'a> {
 
 /// What was found wrong so far. Texts are looked at where they are, and what is large is taken.
 struct Reading {
-    found: Vec<Violation>,
+    found: Found,
 }
 
 impl Reading {
     fn violation(&mut self, key: impl Into<String>, rule: Rule) {
-        self.found.push(Violation::new(key, rule));
+        self.found.add(|| Violation::new(key, rule));
     }
 
     fn wrong_type(&mut self, key: impl Into<String>, expected: &'static str, found: JsonKind) {
@@ -222,7 +225,7 @@ impl Reading {
         let parameters = self.object("params", &mut given.params);
         for name in parameters.iter().flat_map(|entries| entries.keys()) {
             if !is_name(name) {
-                self.found.push(Violation::new("params", Rule::Name));
+                self.found.add(|| Violation::new("params", Rule::Name));
             }
         }
         Some(Input::Request(Box::new(CredentialRequest {

@@ -1,6 +1,7 @@
 //! Finding what left the process group: there is no way to, outside of Linux.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
@@ -24,9 +25,15 @@ impl Search {
 pub(super) struct Leftovers;
 
 impl Leftovers {
-    pub(super) const fn of(_: Pid, _: &RunMark) -> Self {
+    pub(super) const fn of(_: Pid, _: &Arc<RunMark>, _: Instant) -> Self {
         Self
     }
+
+    pub(super) const fn gave_up(&self) -> bool {
+        false
+    }
+
+    pub(super) const fn end_at(&mut self, _: Instant) {}
 
     pub(super) const fn find(&mut self, _: Search) {}
 

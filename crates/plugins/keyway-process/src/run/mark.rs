@@ -1,28 +1,18 @@
 //! By what the processes of one run are known.
 
 use std::io;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::environment::Environment;
 
-/// The value of [`Environment::RUN_MARK`] for one run. No other run has it, in whatever
-/// process, and nobody guesses it.
+/// The value of [`Environment::RUN_MARK`] for one run: 16 random bytes of its own. So no program can
+/// tell the mark of another run from its own, nor does a host that was forked repeat one (H63).
 #[derive(Debug)]
 pub(crate) struct RunMark(String);
 
 impl RunMark {
     pub(crate) fn draw() -> io::Result<Self> {
-        static OF_THIS_PROCESS: OnceLock<u128> = OnceLock::new();
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let base = if let Some(base) = OF_THIS_PROCESS.get() {
-            *base
-        } else {
-            let mut bytes = [0; 16];
-            getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-            *OF_THIS_PROCESS.get_or_init(|| u128::from_le_bytes(bytes))
-        };
-        Ok(Self(format!("{base:032x}-{:x}", NEXT.fetch_add(1, Ordering::Relaxed))))
+        let bytes: [u8; 16] = keyway_seal::random_bytes().map_err(io::Error::other)?;
+        Ok(Self(format!("{:032x}", u128::from_le_bytes(bytes))))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -54,5 +44,18 @@ mod tests {
         assert!(!one.is_in(format!("A=KEYWAY_RUN={}\0", one.as_str()).as_bytes()));
         assert!(!one.is_in(format!("KEYWAY_RUN={}0\0", one.as_str()).as_bytes()));
         assert!(!one.is_in(b""));
+    }
+
+    #[test]
+    fn a_mark_says_nothing_about_the_next_one() {
+        let marks: Vec<RunMark> = (0..100).map(|_| RunMark::draw().unwrap()).collect();
+        for (index, mark) in marks.iter().enumerate() {
+            assert_eq!(mark.as_str().len(), 32);
+            for other in &marks[..index] {
+                let same = mark.as_str().bytes().zip(other.as_str().bytes()).filter(|(a, b)| a == b).count();
+                // Of 32 random digits two are the same on average.
+                assert!(same < 20, "{} {}", mark.as_str(), other.as_str());
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! One run of a program: started, fed, read, ended, and nothing left behind.
 
 mod ending;
+mod error_output;
+mod launch;
 #[cfg(target_os = "linux")]
 mod leftovers;
 #[cfg(not(target_os = "linux"))]
@@ -10,23 +12,22 @@ mod mark;
 mod output;
 mod streams;
 
-use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use keyway_issuers::wire::Ended;
 use zeroize::Zeroizing;
 
 use crate::cancel::CancelSignal;
-use crate::environment::Environment;
-use crate::program::{Program, ProgramError};
+use crate::program::ProgramError;
 use ending::Ending;
+pub use error_output::ErrorOutput;
+pub(crate) use launch::Launch;
 use mark::RunMark;
-pub use output::ErrorOutput;
 use streams::{Stop, Streams};
 
 /// What bounds a run (decision W7).
@@ -56,8 +57,7 @@ impl Default for Limits {
     }
 }
 
-/// How a program gets its input.
-#[derive(Debug)]
+/// How a program gets its input. `Debug` shows its length only.
 pub enum Input {
     /// As the last argument. Every local user can read it (`ps`).
     Argument(Zeroizing<Vec<u8>>),
@@ -70,8 +70,16 @@ impl Input {
     pub const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
 }
 
-/// A run that came to its end by itself.
-#[derive(Debug)]
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(input) => write!(f, "Argument({} bytes)", input.len()),
+            Self::Standard(input) => write!(f, "Standard({} bytes)", input.len()),
+        }
+    }
+}
+
+/// A run that came to its end by itself. `Debug` shows the length of what was printed only.
 pub struct Finished {
     /// How it ended.
     pub ended: Ended,
@@ -81,6 +89,17 @@ pub struct Finished {
     pub errors: ErrorOutput,
     /// How many processes that it had left behind were found and killed.
     pub left_behind: usize,
+}
+
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Finished")
+            .field("ended", &self.ended)
+            .field("output", &format_args!("{} bytes", self.output.len()))
+            .field("errors", &self.errors)
+            .field("left_behind", &self.left_behind)
+            .finish()
+    }
 }
 
 /// Why a run gave no output.
@@ -150,7 +169,6 @@ impl RunError {
 
 /// A program that was started, with its input written as far as the pipe took it. Dropping
 /// it kills the program.
-#[derive(Debug)]
 pub(crate) struct Running {
     ending: Ending,
     streams: Streams,
@@ -160,18 +178,12 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts a program. It waits for nothing but the system's loading of it.
-    pub(crate) fn start(
-        program: &Program,
-        environment: &Environment,
-        limits: Limits,
-        input: Input,
-    ) -> Result<Self, RunError> {
+    pub(crate) fn start(launch: &Launch<'_>, limits: Limits, input: Input) -> Result<Self, RunError> {
         let mark = RunMark::draw().map_err(|source| RunError::Start { source })?;
-        let (child, input) = spawn(program, environment, &mark, input)?;
+        // From here on the program is ended on every path, by `Ending`'s destructor at the latest.
+        let (ending, pipes, input) = launch.start(mark, input)?;
         let started = Instant::now();
-        // From here on the child is ended on every path, by `Ending`'s destructor at the latest.
-        let mut ending = Ending::new(child, mark);
-        let streams = Streams::new(ending.child_mut(), input, limits.output_bytes)
+        let streams = Streams::new(pipes, input, limits.output_bytes)
             .map_err(|source| RunError::System { what: "read its output", source })?;
         Ok(Self { ending, streams, started, limits })
     }
@@ -191,15 +203,15 @@ impl Running {
         let short = Streams::SHORT_RUN.checked_sub(self.started.elapsed());
         let stop = self.streams.pump(&self.ending, until, short, cancel);
         if let Ok(Stop::Ended) = stop {
-            let (status, left_behind) = self
-                .ending
-                .after_exit(self.started.elapsed())
-                .map_err(|source| RunError::System { what: "learn how it ended", source })?;
+            let (status, left_behind) =
+                self.ending.after_exit(self.started.elapsed(), self.limits.deadline)?;
             let (output, errors) = self.streams.take_printed();
             return Ok(Finished { ended: ended(status), output, errors, left_behind });
         }
         self.ending.kill(self.limits.grace);
-        let (_, errors) = self.streams.take_printed();
+        let (output, mut errors) = self.streams.take_printed();
+        // No answer comes of it, so what is secret in it is not known.
+        errors.hide_output(&output);
         Err(match stop {
             Ok(Stop::Deadline) => RunError::Deadline { deadline: self.limits.deadline, errors },
             Ok(Stop::OutputTooLarge) => RunError::OutputTooLarge { limit: self.limits.output_bytes, errors },
@@ -214,41 +226,4 @@ fn ended(status: ExitStatus) -> Ended {
         (Some(code), _) => Ended::Status(code),
         (None, signal) => Ended::Signal(signal.unwrap_or_default()),
     }
-}
-
-/// A program that runs, and what is still to be written to it.
-type Started = (Child, Option<Zeroizing<Vec<u8>>>);
-
-/// Starts the program in a process group of its own. Nothing here keeps the standard
-/// library from `posix_spawn`, so a large host pays nothing for its size.
-fn spawn(
-    program: &Program,
-    environment: &Environment,
-    mark: &RunMark,
-    input: Input,
-) -> Result<Started, RunError> {
-    let mut command = Command::new(program.locate(environment)?);
-    command.args(program.arguments());
-    let input = match input {
-        Input::Argument(input) if input.len() > Input::LONGEST_ARGUMENT => {
-            return Err(RunError::ArgumentTooLong { bytes: input.len() });
-        }
-        Input::Argument(input) => {
-            command.arg(OsStr::from_bytes(&input)).stdin(Stdio::null());
-            None
-        }
-        Input::Standard(input) => {
-            command.stdin(Stdio::piped());
-            Some(input)
-        }
-    };
-    command
-        .env_clear()
-        .envs(environment.iter())
-        .env(Environment::RUN_MARK, mark.as_str())
-        .process_group(0)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let child = command.spawn().map_err(|source| RunError::Start { source })?;
-    Ok((child, input))
 }

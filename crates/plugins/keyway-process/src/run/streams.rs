@@ -1,8 +1,8 @@
 //! Feeding a program and reading what it prints, all at once and with a deadline.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -10,7 +10,8 @@ use rustix::io::{Errno, ioctl_fionbio};
 use zeroize::Zeroizing;
 
 use super::ending::Ending;
-use super::output::{ErrorOutput, Output, Read};
+use super::error_output::ErrorOutput;
+use super::output::{Output, Read};
 use crate::cancel::CancelSignal;
 
 /// Why waiting for a program stopped.
@@ -26,12 +27,30 @@ pub(super) enum Stop {
     Cancelled,
 }
 
-/// The three streams of a program.
+/// The host's ends of the pipes to a program.
 #[derive(Debug)]
+pub(super) struct Pipes {
+    pub(super) stdin: Option<OwnedFd>,
+    pub(super) stdout: Option<OwnedFd>,
+    pub(super) stderr: Option<OwnedFd>,
+}
+
+impl Pipes {
+    /// Those of a child.
+    pub(super) fn of(child: &mut Child) -> Self {
+        Self {
+            stdin: child.stdin.take().map(OwnedFd::from),
+            stdout: child.stdout.take().map(OwnedFd::from),
+            stderr: child.stderr.take().map(OwnedFd::from),
+        }
+    }
+}
+
+/// The three streams of a program.
 pub(super) struct Streams {
-    input: Option<(ChildStdin, Zeroizing<Vec<u8>>, usize)>,
-    stdout: Option<ChildStdout>,
-    stderr: Option<ChildStderr>,
+    input: Option<(OwnedFd, Zeroizing<Vec<u8>>, usize)>,
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
     output: Output,
     errors: ErrorOutput,
 }
@@ -43,14 +62,14 @@ impl Streams {
     pub(super) const SHORT_RUN: Duration = Duration::from_millis(10);
 
     pub(super) fn new(
-        child: &mut Child,
+        pipes: Pipes,
         input: Option<Zeroizing<Vec<u8>>>,
         output_limit: usize,
     ) -> io::Result<Self> {
         let mut streams = Self {
-            input: child.stdin.take().zip(input).map(|(stdin, input)| (stdin, input, 0)),
-            stdout: child.stdout.take(),
-            stderr: child.stderr.take(),
+            input: pipes.stdin.zip(input).map(|(stdin, input)| (stdin, input, 0)),
+            stdout: pipes.stdout,
+            stderr: pipes.stderr,
             output: Output::new(output_limit),
             errors: ErrorOutput::default(),
         };

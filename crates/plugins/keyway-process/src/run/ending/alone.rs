@@ -1,58 +1,57 @@
-//! How a program and what it started come to their end.
+//! The end of a program that the host started by itself.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, ExitStatus};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
-use super::leftovers::{Leftovers, Listed, Search};
-use super::mark::RunMark;
-use super::streams::wait_readable;
+use crate::run::leftovers::{Leftovers, Listed, Search};
+use crate::run::mark::RunMark;
+use crate::run::streams::wait_readable;
 
 /// A program that runs, or ran and is not forgotten yet. Its process id stays its own until
-/// it is reaped, and so does the id of its group: all killing of the group is done before.
+/// it is reaped, and so does the id of its group: all killing of the group is done before. The
+/// program may have left its group, so it is signalled by itself, too.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(in crate::run) struct Alone {
     /// `None` once it is reaped, or given up.
     child: Option<Child>,
     pid: Pid,
     /// Readable once the program has ended. `None` where the system has no such thing.
     exit_notice: Option<OwnedFd>,
-    mark: RunMark,
+    mark: Arc<RunMark>,
     /// Given up just before the program is reaped.
     listed: Option<Listed>,
 }
 
-impl Ending {
-    /// How often to look where the system gives no notice.
-    pub(super) const TICK: Duration = Duration::from_millis(5);
+impl Alone {
     /// How long a killed program may take to be gone: one that hangs inside the system
     /// cannot be waited for.
     const KILLED: Duration = Duration::from_secs(2);
+    /// How long to go on killing what starts new processes as fast as they are killed.
+    const SEARCH: Duration = Duration::from_secs(2);
+    /// How long a search may take at least, after a run that ended just before its deadline.
+    const SHORT_SEARCH: Duration = Duration::from_millis(50);
+    /// How long a search may take at the deadline, each before and after the time of grace.
+    const LATE_SEARCH: Duration = Duration::from_millis(500);
 
-    pub(super) fn new(child: Child, mark: RunMark) -> Self {
+    pub(in crate::run) fn new(child: Child, mark: RunMark) -> Self {
         let pid = Pid::from_child(&child);
-        Self { child: Some(child), pid, exit_notice: exit_notice(pid), mark, listed: Some(Listed::new(pid)) }
-    }
-
-    /// The child.
-    ///
-    /// # Panics
-    /// After it was reaped.
-    pub(super) fn child_mut(&mut self) -> &mut Child {
-        self.child.as_mut().expect("it is reaped at the end only")
+        Self {
+            child: Some(child),
+            pid,
+            exit_notice: exit_notice(pid),
+            mark: Arc::new(mark),
+            listed: Some(Listed::new(pid)),
+        }
     }
 
     pub(super) fn exit_notice(&self) -> Option<BorrowedFd<'_>> {
         self.exit_notice.as_ref().map(AsFd::as_fd)
-    }
-
-    /// Whether somebody has to look from time to time.
-    pub(super) const fn ticks(&self) -> bool {
-        self.exit_notice.is_none()
     }
 
     /// Whether the program has ended. It is not reaped by this.
@@ -68,9 +67,14 @@ impl Ending {
     }
 
     /// Ends what a program left behind that ended by itself, and says how it ended, and
-    /// how many it left.
-    pub(super) fn after_exit(&mut self, ran: Duration) -> io::Result<(ExitStatus, usize)> {
-        let mut leftovers = Leftovers::of(self.pid, &self.mark);
+    /// how many it left. That takes no longer than what is left of the run's time.
+    pub(super) fn after_exit(
+        &mut self,
+        ran: Duration,
+        deadline: Duration,
+    ) -> io::Result<(ExitStatus, usize)> {
+        let time = deadline.saturating_sub(ran).clamp(Self::SHORT_SEARCH, Self::SEARCH);
+        let mut leftovers = Leftovers::of(self.pid, &self.mark, Instant::now() + time);
         let search = Search::after(ran);
         leftovers.find(search);
         self.signal_group(Signal::KILL);
@@ -79,26 +83,30 @@ impl Ending {
             Some(mut child) => child.wait()?,
             None => return Err(io::ErrorKind::NotFound.into()),
         };
-        Ok((status, leftovers.kill_all(search)))
+        let killed = leftovers.kill_all(search);
+        self.tell_if_given_up(&leftovers);
+        Ok((status, killed))
     }
 
     /// Ends a program that still runs, with all that it started: `SIGTERM`, a time of
     /// grace, `SIGKILL`.
     pub(super) fn kill(&mut self, grace: Duration) {
         let Some(mut child) = self.child.take() else { return };
-        let mut leftovers = Leftovers::of(self.pid, &self.mark);
+        let mut leftovers = Leftovers::of(self.pid, &self.mark, Instant::now() + Self::LATE_SEARCH);
         leftovers.find_descendants();
         leftovers.find(Search::Everywhere);
         if !grace.is_zero() {
-            self.signal_group(Signal::TERM);
+            self.signal_program(Signal::TERM);
             leftovers.signal(Signal::TERM);
             self.wait_exit(grace);
+            leftovers.end_at(Instant::now() + Self::LATE_SEARCH);
             // What was started since then has to be found too.
             leftovers.find_descendants();
         }
-        self.signal_group(Signal::KILL);
+        self.signal_program(Signal::KILL);
         leftovers.find(Search::Everywhere);
         leftovers.kill_all(Search::Everywhere);
+        self.tell_if_given_up(&leftovers);
         self.listed = None;
         if self.wait_exit(Self::KILLED) {
             let _ = child.wait();
@@ -109,6 +117,13 @@ impl Ending {
                 let _ = child.wait();
             };
             let _ = std::thread::Builder::new().name("keyway-process-reap".into()).spawn(reap);
+        }
+    }
+
+    fn tell_if_given_up(&self, leftovers: &Leftovers) {
+        if leftovers.gave_up() {
+            let program = self.pid.as_raw_pid();
+            tracing::warn!(program, "gave up looking for what a program left behind: some of it may go on");
         }
     }
 
@@ -125,8 +140,19 @@ impl Ending {
             if until.is_some_and(|until| Instant::now() >= until) {
                 return false;
             }
-            std::thread::sleep(Self::TICK);
+            std::thread::sleep(super::Ending::TICK);
         }
+    }
+
+    /// Signals the program, whatever group it is in, and its group.
+    fn signal_program(&self, signal: Signal) {
+        // The only error there can be is that they are gone. Until it is reaped, the id is the program's.
+        let _ = match self.exit_notice() {
+            #[cfg(target_os = "linux")]
+            Some(handle) => rustix::process::pidfd_send_signal(handle, signal),
+            _ => kill_process(self.pid, signal),
+        };
+        self.signal_group(signal);
     }
 
     fn signal_group(&self, signal: Signal) {
@@ -135,7 +161,7 @@ impl Ending {
     }
 }
 
-impl Drop for Ending {
+impl Drop for Alone {
     fn drop(&mut self) {
         self.kill(Duration::ZERO);
     }

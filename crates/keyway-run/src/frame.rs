@@ -1,0 +1,81 @@
+//! Frames on a stream.
+
+use std::io::{self, Read, Write};
+
+use zeroize::Zeroizing;
+
+/// The longest frame. Linux passes on less to a program.
+pub const MOST_BYTES: usize = 8 << 20;
+
+/// Writes a frame. It blocks as the stream does.
+///
+/// # Errors
+/// When it is too long (`InvalidInput`), or the stream fails.
+pub fn write_frame(mut stream: impl Write, content: &[u8]) -> io::Result<()> {
+    stream.write_all(&header(content)?)?;
+    stream.write_all(content)
+}
+
+/// Reads a frame. `None` at the end of the stream. It blocks as the stream does.
+///
+/// # Errors
+/// When it is too long (`InvalidData`), cut short (`UnexpectedEof`), or the stream fails.
+pub fn read_frame(mut stream: impl Read) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut header = [0; 4];
+    loop {
+        match stream.read(&mut header[..1]) {
+            Ok(0) => return Ok(None),
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    stream.read_exact(&mut header[1..])?;
+    read_content(stream, header).map(Some)
+}
+
+/// The length of a frame, as it stands before it.
+pub(crate) fn header(content: &[u8]) -> io::Result<[u8; 4]> {
+    match u32::try_from(content.len()) {
+        Ok(length) if content.len() <= MOST_BYTES => Ok(length.to_le_bytes()),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// Reads what stands behind a length.
+pub(crate) fn read_content(mut stream: impl Read, header: [u8; 4]) -> io::Result<Zeroizing<Vec<u8>>> {
+    let length = usize::try_from(u32::from_le_bytes(header)).map_err(io::Error::other)?;
+    if length > MOST_BYTES {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut content = Zeroizing::new(vec![0; length]);
+    stream.read_exact(&mut content)?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let large = vec![7; 70_000];
+        let mut stream = Vec::new();
+        for content in [&b""[..], b"a", &large] {
+            write_frame(&mut stream, content).unwrap();
+        }
+        let mut stream = stream.as_slice();
+        for content in [&b""[..], b"a", &large] {
+            assert_eq!(**read_frame(&mut stream).unwrap().unwrap(), *content);
+        }
+        assert!(read_frame(&mut stream).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_cut_or_too_long_is_refused() {
+        for stream in [&[1, 0][..], &[2, 0, 0, 0, 9], &[255; 4]] {
+            assert!(read_frame(stream).is_err(), "{stream:?}");
+        }
+        assert!(write_frame(Vec::new(), &vec![0; MOST_BYTES + 1]).is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! All that descends from the helper.
+//!
+//! The helper is a subreaper: a process that loses its parent becomes the helper's own child. So nothing
+//! can leave this tree, and killing the children until there are none kills it all.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, pidfd_open,
+    pidfd_send_signal, wait, waitid,
+};
+
+/// How long to go on killing what forks as fast as it is killed.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Kills all children and those that become so, and reaps them. Says how many there were.
+pub(crate) fn kill_all() -> u32 {
+    reap();
+    let mut killed = 0;
+    let until = Instant::now() + PATIENCE;
+    while has_children() && Instant::now() < until {
+        let own = getpid().as_raw_pid();
+        for (child, _) in parents().into_iter().filter(|(_, parent)| *parent == own) {
+            // Nobody else reaps it, so the id is its own.
+            if let Some(child) = Pid::from_raw(child) {
+                let _ = kill_process(child, Signal::KILL);
+            }
+        }
+        killed += reap();
+        if has_children() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+    killed
+}
+
+/// Signals all that descends from the helper.
+pub(crate) fn signal(signal: Signal) {
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    for (process, parent) in parents() {
+        children.entry(parent).or_default().push(process);
+    }
+    let mut next = vec![getpid().as_raw_pid()];
+    while let Some(parent) = next.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            // Once it is held by a descriptor the id cannot be another's; then its parent counts.
+            let Some(id) = Pid::from_raw(child) else { continue };
+            let Ok(handle) = pidfd_open(id, PidfdFlags::empty()) else { continue };
+            if parent_of(child).is_some_and(|now| now == parent || now == getpid().as_raw_pid()) {
+                let _ = pidfd_send_signal(handle, signal);
+                next.push(child);
+            }
+        }
+    }
+}
+
+/// Reaps what has ended, and says how many that were.
+pub(crate) fn reap() -> u32 {
+    let mut reaped = 0;
+    while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {
+        reaped += 1;
+    }
+    reaped
+}
+
+/// Whether there is a child, also one that has ended and is not reaped.
+fn has_children() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    !matches!(waitid(WaitId::All, options), Err(Errno::CHILD))
+}
+
+/// Every process with its parent.
+fn parents() -> Vec<(i32, i32)> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let processes = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    processes.filter_map(|process| Some((process, parent_of(process)?))).collect()
+}
+
+fn parent_of(process: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name stands in parentheses and may hold anything, parentheses too.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_ascii_whitespace().nth(1)?.parse().ok()
+}

@@ -1,0 +1,72 @@
+//! What the helper tells its host.
+
+/// What the helper tells its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It is up.
+    Ready {
+        /// Whether it is in the cgroup that it was told.
+        in_cgroup: bool,
+    },
+    /// The program could not be started.
+    NotStarted {
+        /// The error of the system.
+        error: i32,
+    },
+    /// The program has ended.
+    Ended {
+        /// Its status, as the system writes it.
+        status: i32,
+        /// How many processes it left behind.
+        left_behind: u32,
+    },
+}
+
+impl Reply {
+    /// The frame.
+    pub fn to_frame(self) -> [u8; 9] {
+        let (kind, number, count) = match self {
+            Self::Ready { in_cgroup } => (b'U', i32::from(in_cgroup), 0),
+            Self::NotStarted { error } => (b'F', error, 0),
+            Self::Ended { status, left_behind } => (b'E', status, left_behind),
+        };
+        let mut frame = [kind; 9];
+        frame[1..5].copy_from_slice(&number.to_le_bytes());
+        frame[5..].copy_from_slice(&count.to_le_bytes());
+        frame
+    }
+
+    /// Reads a frame. `None` for what is no reply.
+    pub fn read(frame: &[u8]) -> Option<Self> {
+        let (kind, rest) = frame.split_first()?;
+        let (number, rest) = rest.split_first_chunk()?;
+        let number = i32::from_le_bytes(*number);
+        let left_behind = u32::from_le_bytes(rest.try_into().ok()?);
+        match kind {
+            b'U' => Some(Self::Ready { in_cgroup: number != 0 }),
+            b'F' => Some(Self::NotStarted { error: number }),
+            b'E' => Some(Self::Ended { status: number, left_behind }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reply;
+
+    #[test]
+    fn a_reply_is_read_as_it_was_written() {
+        for reply in [
+            Reply::Ready { in_cgroup: true },
+            Reply::Ready { in_cgroup: false },
+            Reply::NotStarted { error: 2 },
+            Reply::Ended { status: -1, left_behind: u32::MAX },
+        ] {
+            let frame = reply.to_frame();
+            assert_eq!(Reply::read(&frame), Some(reply));
+            assert_eq!(Reply::read(&frame[..8]), None);
+        }
+        assert_eq!(Reply::read(b"?12345678"), None);
+    }
+}

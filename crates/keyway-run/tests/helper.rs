@@ -1,0 +1,295 @@
+//! What a helper holds together, in a cgroup and without.
+#![cfg(target_os = "linux")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test is skipped in part; a host speaks")]
+
+use std::fs;
+use std::io::{BufRead as _, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_executor::block_on;
+use keyway_issuers::Issuer as _;
+use keyway_process::{
+    Environment, Finished, Helper, Input, Limits, ProcessConfiguration, ProcessIssuer, Program, RunError,
+    Runner,
+};
+
+/// Python that makes a daemon which no mark gives away: a session of its own, an orphan, an empty
+/// environment, and nobody may read it.
+const DAEMON: &str = r#"
+import ctypes, os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        null = os.open("/dev/null", os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        if len(sys.argv) == 2:
+            os.execve(sys.executable, ["python3", "-c", sys.argv[1], "x", "hidden"], {})
+    os._exit(0)
+os.wait()
+"#;
+const HIDDEN: &str = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); time.sleep(1000)";
+
+/// A cgroup v2 that this process may make cgroups in.
+fn cgroup() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/mounts").ok()?;
+    let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"))?;
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let folder = PathBuf::from(mount.split(' ').nth(1)?).join(own);
+    let made = folder.join(format!("keyway-test-{}", std::process::id()));
+    match fs::create_dir(&made) {
+        Ok(()) => fs::remove_dir(made).is_ok(),
+        Err(error) => error.kind() == std::io::ErrorKind::AlreadyExists,
+    }
+    .then_some(folder)
+}
+
+/// The ways in which this machine can hold a run together.
+fn ways() -> Vec<(&'static str, Helper)> {
+    let helper = Helper::new(env!("CARGO_BIN_EXE_keyway-run")).unwrap();
+    let mut ways = vec![("subreaper", helper.clone())];
+    match cgroup() {
+        Some(folder) => ways.push(("cgroup", helper.in_cgroup(folder).unwrap())),
+        None => report_skip(),
+    }
+    ways
+}
+
+/// Tells `cargo xtask test` what was not tested.
+fn report_skip() {
+    eprintln!("skipped: no cgroup v2 here that can be written");
+    if let Some(report) = std::env::var_os("KEYWAY_SKIP_REPORT") {
+        let mut report = fs::OpenOptions::new().create(true).append(true).open(report).unwrap();
+        report.write_all(b"cgroup v2\tkeyway-run in a cgroup\tthere is none that can be written\n").unwrap();
+    }
+}
+
+struct Place {
+    runner: Runner,
+    /// What all processes have among their arguments.
+    mark: String,
+}
+
+fn place(helper: Helper, script: &str, deadline: u64) -> Place {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let mark = format!("1000.{}{:04}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let daemon = "python3 -c \"$DAEMON\" \"$HIDDEN # $MARK\"";
+    let script = script.replace("DAEMON!", daemon);
+    let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script).argument("sh");
+    let environment = [("DAEMON", DAEMON), ("HIDDEN", HIDDEN), ("MARK", &mark)]
+        .into_iter()
+        .fold(Environment::of_the_host(), |all, (name, value)| all.with(name, value).unwrap());
+    let limits = Limits {
+        deadline: Duration::from_millis(deadline),
+        grace: Duration::from_millis(200),
+        ..Limits::DEFAULT
+    };
+    Place {
+        runner: Runner::new(program, environment, limits, 1.try_into().unwrap()).with_helper(helper),
+        mark,
+    }
+}
+
+impl Place {
+    fn run(&self) -> Result<Finished, RunError> {
+        block_on(self.runner.run(Input::Standard(b"input".to_vec().into())))
+    }
+
+    #[track_caller]
+    fn assert_nothing_left(&self) {
+        assert_eq!(left(&self.mark), Vec::<String>::new());
+    }
+}
+
+/// The processes that have this among their arguments.
+fn left(mark: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok()))
+        .map(|entry| fs::read(entry.path().join("cmdline")).unwrap_or_default())
+        .map(|command| String::from_utf8_lossy(&command).replace('\0', " "))
+        .filter(|command| command.contains(mark))
+        .collect()
+}
+
+#[test]
+fn a_program_runs_as_it_does_without() {
+    for (way, helper) in ways() {
+        let place =
+            place(helper, "cat; printf ' %s' \"$MARK\" \"$KEYWAY_RUN\"; echo oops >&2; exit 7", 10_000);
+        let finished = place.run().unwrap();
+        let printed = String::from_utf8(finished.output.to_vec()).unwrap();
+        assert!(printed.starts_with(&format!("input {} ", place.mark)), "{way}: {printed}");
+        assert_eq!((format!("{:?}", finished.ended), finished.left_behind), ("Status(7)".into(), 0), "{way}");
+        assert_eq!(*finished.errors.for_log([]), "oops");
+    }
+    for (way, helper) in ways() {
+        let killed = place(helper, "kill -9 $$", 10_000).run().unwrap();
+        assert_eq!(format!("{:?}", killed.ended), "Signal(9)", "{way}");
+    }
+}
+
+#[test]
+fn a_helper_serves_one_run_after_the_other() {
+    for (way, helper) in ways() {
+        let place = place(helper, "printf %s $PPID", 10_000);
+        let first = place.run().unwrap().output;
+        assert_eq!(place.run().unwrap().output, first, "{way}");
+        let id = String::from_utf8(first.to_vec()).unwrap();
+        assert_ne!(id, std::process::id().to_string());
+        drop(place);
+        assert!(!PathBuf::from(format!("/proc/{id}")).exists(), "{way}: it ends with the runner");
+    }
+}
+
+#[test]
+fn what_cannot_be_started_is_told() {
+    for (_, helper) in ways() {
+        let program = Program::new("/nowhere/at/all").unwrap();
+        let runner = Runner::new(program, Environment::empty(), Limits::DEFAULT, 1.try_into().unwrap());
+        let runner = runner.with_helper(helper);
+        let error = block_on(runner.run(Input::Argument(b"x".to_vec().into()))).unwrap_err();
+        assert!(
+            matches!(&error, RunError::Start { source } if source.kind() == std::io::ErrorKind::NotFound)
+        );
+    }
+    let missing = place(Helper::new("/nowhere/keyway-run").unwrap(), "true", 1000).run().unwrap_err();
+    assert!(missing.nothing_started(), "{missing:?}");
+}
+
+#[test]
+fn a_daemon_that_nothing_gives_away_does_not_escape() {
+    for (way, helper) in ways() {
+        let place = place(helper, "DAEMON!; DAEMON!; sleep 0.3; sleep $MARK & echo done", 20_000);
+        for _ in 0..2 {
+            let finished = place.run().unwrap();
+            assert_eq!(finished.output.as_slice(), b"done\n", "{way}");
+            assert_eq!(finished.left_behind, 3, "{way}");
+            place.assert_nothing_left();
+        }
+    }
+}
+
+#[test]
+fn what_moves_to_another_cgroup_is_still_an_offspring() {
+    for (_, helper) in ways() {
+        let Some(folder) = helper.cgroup() else { continue };
+        let procs = folder.join("cgroup.procs");
+        let moves = format!("(echo 0 > {}; exec env -i setsid sleep $MARK) &", procs.display());
+        for (end, deadline, answers) in [("sleep 0.2", 10_000, true), ("sleep $MARK", 600, false)] {
+            let place = place(helper.clone(), &format!("{moves} {end}"), deadline);
+            let finished = place.run();
+            assert_eq!(finished.map(|finished| finished.left_behind).ok(), answers.then_some(1));
+            place.assert_nothing_left();
+        }
+    }
+}
+
+#[test]
+fn at_the_deadline_all_is_killed() {
+    for (way, helper) in ways() {
+        let place =
+            place(helper, "trap '' TERM; DAEMON!; setsid sleep $MARK & sleep $MARK; sleep $MARK", 700);
+        for _ in 0..2 {
+            let begun = Instant::now();
+            assert!(matches!(place.run().unwrap_err(), RunError::Deadline { .. }), "{way}");
+            assert!(begun.elapsed() < Duration::from_secs(3), "{way}: {:?}", begun.elapsed());
+            place.assert_nothing_left();
+        }
+    }
+}
+
+#[test]
+fn a_helper_that_its_program_kills_or_stops_loses_nothing_that_has_the_mark() {
+    for (way, helper) in ways() {
+        for signal in ["KILL", "STOP"] {
+            let script = format!("kill -{signal} $PPID; setsid sleep $MARK & sleep $MARK");
+            let place = place(helper.clone(), &script, 700);
+            // The second run has another helper.
+            for _ in 0..2 {
+                let error = place.run().unwrap_err();
+                assert_eq!(left(&place.mark), Vec::<String>::new(), "{way} {signal} {error:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_program_inherits_what_the_host_has_open() {
+    // The host's own mistake: a descriptor without close-on-exec.
+    let file = tempfile::tempfile().unwrap();
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
+    let number = file.as_raw_fd().to_string();
+    let script = "ls /proc/self/fd; ls /proc/$PPID/fd >&2";
+    for (way, helper) in ways() {
+        let finished = place(helper, script, 10_000).run().unwrap();
+        let printed = String::from_utf8(finished.output.to_vec()).unwrap();
+        assert_eq!(printed.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3"], "{way}");
+    }
+    let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script);
+    let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, 1.try_into().unwrap());
+    let finished = block_on(runner.run(Input::Standard(Vec::new().into()))).unwrap();
+    let printed = String::from_utf8(finished.output.to_vec()).unwrap();
+    assert!(printed.split_whitespace().any(|open| open == number), "without a helper it does: {printed}");
+}
+
+#[test]
+fn the_configuration_of_an_issuer_names_it() {
+    for (way, helper) in ways() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("plugin");
+        let answer =
+            r#"{"result":"ok","version":"'$(cat /proc/$PPID/comm)'","conf_params":[],"request_params":[]}"#;
+        fs::write(&file, format!("echo '{answer}'")).unwrap();
+        let mut configuration = ProcessConfiguration::new("/bin/sh");
+        configuration.arguments = vec![file.to_str().unwrap().to_owned()];
+        configuration.allow_argv = true;
+        configuration.helper = Some(helper.path().to_str().unwrap().to_owned());
+        configuration.cgroup = helper.cgroup().map(|folder| folder.to_str().unwrap().to_owned());
+        let description = block_on(ProcessIssuer::new(&configuration).unwrap().describe()).unwrap();
+        assert_eq!(description.version(), "keyway-run", "{way}");
+    }
+}
+
+const HOST: &str = "KEYWAY_TEST_IS_THE_HOST";
+
+/// What the host does that the next test kills.
+#[test]
+fn is_a_host() {
+    let Ok(way) = std::env::var(HOST) else { return };
+    let (_, helper) = ways().into_iter().find(|(name, _)| *name == way).unwrap();
+    let place = place(helper, "DAEMON!; sleep $MARK & echo started >&2; sleep $MARK", 60_000);
+    println!("mark {}", place.mark);
+    let _ = place.run();
+}
+
+#[test]
+fn the_run_ends_with_its_host() {
+    for (way, _) in ways() {
+        let mut host = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "is_a_host", "--nocapture"])
+            .env(HOST, way)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let printed = std::io::BufReader::new(host.stdout.take().unwrap());
+        let mark =
+            printed.lines().find_map(|line| Some(line.unwrap().split_once("mark ")?.1.to_owned())).unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while left(&mark).len() < 3 {
+            assert!(Instant::now() < until, "{way}: it does not start: {:?}", left(&mark));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        host.kill().unwrap();
+        host.wait().unwrap();
+        while !left(&mark).is_empty() {
+            assert!(Instant::now() < until, "{way}: left: {:?}", left(&mark));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}

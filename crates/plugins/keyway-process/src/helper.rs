@@ -1,0 +1,68 @@
+//! The helper program that holds a run together.
+
+use std::path::{Path, PathBuf};
+
+/// The helper program `keyway-run`, which starts the programs of a [`Runner`](crate::Runner) and ends all
+/// that they start. It needs Linux.
+///
+/// A runner starts as many helpers as it has programs at once, and keeps them until it is dropped. They end
+/// with the host, however that ends.
+///
+/// ```
+/// use keyway_process::Helper;
+///
+/// let helper = Helper::new("/usr/lib/keyway/keyway-run")?.in_cgroup("/sys/fs/cgroup/system.slice/host.service")?;
+/// assert!(Helper::new("keyway-run").is_err(), "a relative path");
+/// # Ok::<(), keyway_process::HelperError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Helper {
+    path: PathBuf,
+    cgroup: Option<PathBuf>,
+}
+
+/// A path that is not absolute.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be an absolute path")]
+pub struct HelperError {
+    what: &'static str,
+}
+
+impl Helper {
+    /// The helper at this path. It does not look whether it is there.
+    ///
+    /// # Errors
+    /// [`HelperError`] for a path that is not absolute.
+    pub fn new(path: impl Into<PathBuf>) -> Result<Self, HelperError> {
+        let path = path.into();
+        if path.is_absolute() {
+            Ok(Self { path, cgroup: None })
+        } else {
+            Err(HelperError { what: "the path of the helper" })
+        }
+    }
+
+    /// Holds every run in a cgroup of its own, below a cgroup v2 that the host may make cgroups in: one that
+    /// systemd gave it (`Delegate=`). Where that cannot be done, the helper works without.
+    ///
+    /// # Errors
+    /// [`HelperError`] for a path that is not absolute.
+    pub fn in_cgroup(mut self, folder: impl Into<PathBuf>) -> Result<Self, HelperError> {
+        let folder = folder.into();
+        if !folder.is_absolute() {
+            return Err(HelperError { what: "the folder of the cgroup" });
+        }
+        self.cgroup = Some(folder);
+        Ok(self)
+    }
+
+    /// The path of the helper.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The cgroup below which runs get theirs.
+    pub fn cgroup(&self) -> Option<&Path> {
+        self.cgroup.as_deref()
+    }
+}

@@ -1,0 +1,112 @@
+//! The end of a program that a helper runs.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyway_run::Reply;
+use rustix::process::getpid;
+
+use crate::run::RunError;
+use crate::run::leftovers::{Leftovers, Search};
+use crate::run::mark::RunMark;
+use crate::run::streams::wait_readable;
+use crate::supervisor::{Supervisor, Supervisors};
+
+/// A program that a helper runs. The helper tells when it has ended, and then is free for the next one.
+#[derive(Debug)]
+pub(in crate::run) struct Helped {
+    /// `None` once the run is over.
+    supervisor: Option<Supervisor>,
+    all: Arc<Supervisors>,
+    mark: Arc<RunMark>,
+}
+
+impl Helped {
+    /// How long a helper may take to kill everything.
+    const KILLED: Duration = Duration::from_secs(4);
+    /// The same where there is a cgroup, which then is killed with the helper.
+    const KILLED_BY_HELPER: Duration = Duration::from_millis(500);
+    /// How long to look for the marks of a run whose helper was killed.
+    const SEARCH: Duration = Duration::from_secs(1);
+
+    pub(in crate::run) fn new(supervisor: Supervisor, all: Arc<Supervisors>, mark: RunMark) -> Self {
+        Self { supervisor: Some(supervisor), all, mark: Arc::new(mark) }
+    }
+
+    /// What can be read once the program has ended.
+    ///
+    /// # Panics
+    /// After the run is over.
+    pub(super) fn exit_notice(&self) -> BorrowedFd<'_> {
+        self.supervisor.as_ref().expect("it is waited for only while it runs").as_fd()
+    }
+
+    pub(super) fn after_exit(&mut self) -> Result<(ExitStatus, usize), RunError> {
+        let Some(supervisor) = self.supervisor.take() else { return Err(RunError::Cancelled) };
+        match supervisor.hear() {
+            Ok(Reply::Ended { status, left_behind }) => {
+                let left = usize::try_from(left_behind).unwrap_or(usize::MAX);
+                self.is_over(supervisor, left > 0);
+                Ok((ExitStatus::from_raw(status), left))
+            }
+            Ok(Reply::NotStarted { error }) => {
+                self.is_over(supervisor, false);
+                Err(RunError::Start { source: io::Error::from_raw_os_error(error) })
+            }
+            other => {
+                self.is_lost(supervisor);
+                let source = other.err().unwrap_or_else(|| io::ErrorKind::InvalidData.into());
+                Err(RunError::System { what: "learn from its helper how it ended", source })
+            }
+        }
+    }
+
+    pub(super) fn kill(&mut self, grace: Duration) {
+        let Some(supervisor) = self.supervisor.take() else { return };
+        if !grace.is_zero() {
+            supervisor.terminate();
+        }
+        let ended = wait_readable(supervisor.as_fd(), grace);
+        if !ended {
+            supervisor.kill();
+        }
+        let in_cgroup = supervisor.is_in_cgroup();
+        let patience = if in_cgroup { Self::KILLED_BY_HELPER } else { Self::KILLED };
+        let ended = ended || wait_readable(supervisor.as_fd(), patience);
+        match ended.then(|| supervisor.hear()) {
+            Some(Ok(Reply::Ended { left_behind, .. })) => self.is_over(supervisor, left_behind > 0),
+            Some(Ok(Reply::NotStarted { .. })) => self.is_over(supervisor, false),
+            _ => self.is_lost(supervisor),
+        }
+    }
+
+    /// A cgroup that had something left is killed, and the helper with it.
+    fn is_over(&self, supervisor: Supervisor, had_something_left: bool) {
+        if had_something_left && supervisor.is_in_cgroup() {
+            drop(supervisor);
+        } else {
+            self.all.put_back(supervisor);
+        }
+    }
+
+    /// A helper that says nothing, or is gone, cannot be relied on. What is in its cgroup, or has the mark, is
+    /// killed all the same.
+    fn is_lost(&self, supervisor: Supervisor) {
+        tracing::warn!("the helper of an executable was killed, or does not answer");
+        drop(supervisor);
+        // What is older than the host is none of its runs.
+        let mut leftovers = Leftovers::of(getpid(), &self.mark, Instant::now() + Self::SEARCH);
+        leftovers.find(Search::Everywhere);
+        leftovers.kill_all(Search::Everywhere);
+    }
+}
+
+impl Drop for Helped {
+    fn drop(&mut self) {
+        self.kill(Duration::ZERO);
+    }
+}

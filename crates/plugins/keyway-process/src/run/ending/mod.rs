@@ -1,0 +1,79 @@
+//! How a program and what it started come to their end.
+
+mod alone;
+#[cfg(target_os = "linux")]
+mod helped;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use super::RunError;
+pub(super) use alone::Alone;
+#[cfg(target_os = "linux")]
+pub(super) use helped::Helped;
+
+/// A program that runs, or ran and is not forgotten yet. Dropping it kills the program.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// Nobody stands between the host and the program.
+    Alone(Alone),
+    /// A helper does.
+    #[cfg(target_os = "linux")]
+    Helped(Helped),
+}
+
+impl Ending {
+    /// How often to look where the system gives no notice.
+    pub(super) const TICK: Duration = Duration::from_millis(5);
+
+    /// What can be read once the program has ended, where the system has such a thing.
+    pub(super) fn exit_notice(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Alone(alone) => alone.exit_notice(),
+            #[cfg(target_os = "linux")]
+            Self::Helped(helped) => Some(helped.exit_notice()),
+        }
+    }
+
+    /// Whether somebody has to look from time to time.
+    pub(super) fn ticks(&self) -> bool {
+        self.exit_notice().is_none()
+    }
+
+    /// Whether the program has ended. It is not reaped by this.
+    pub(super) fn has_exited(&self) -> io::Result<bool> {
+        match self {
+            Self::Alone(alone) => alone.has_exited(),
+            #[cfg(target_os = "linux")]
+            Self::Helped(_) => Ok(false),
+        }
+    }
+
+    /// Ends what a program left behind that ended by itself, and says how it ended, and
+    /// how many it left. That takes no longer than what is left of the run's time.
+    pub(super) fn after_exit(
+        &mut self,
+        ran: Duration,
+        deadline: Duration,
+    ) -> Result<(ExitStatus, usize), RunError> {
+        match self {
+            Self::Alone(alone) => alone
+                .after_exit(ran, deadline)
+                .map_err(|source| RunError::System { what: "learn how it ended", source }),
+            #[cfg(target_os = "linux")]
+            Self::Helped(helped) => helped.after_exit(),
+        }
+    }
+
+    /// Ends a program that still runs, with all that it started: `SIGTERM`, a time of
+    /// grace, `SIGKILL`.
+    pub(super) fn kill(&mut self, grace: Duration) {
+        match self {
+            Self::Alone(alone) => alone.kill(grace),
+            #[cfg(target_os = "linux")]
+            Self::Helped(helped) => helped.kill(grace),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The end of what a program writes to its error output.
+
+use std::fmt;
+use std::os::fd::AsFd;
+
+use keyway_core::Wiped;
+use rustix::io::Errno;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::output::{Read, read_into};
+use crate::redaction::{self, Redaction, SHORTEST};
+
+/// The end of what a program wrote to its error output, for a log: at most
+/// [`MAX_BYTES`](Self::MAX_BYTES).
+///
+/// Programs print there what they want, secrets among it. [`for_log`](Self::for_log) leaves out those
+/// that are known, and `Debug` shows the length only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ErrorOutput {
+    /// Up to twice what is kept, so that moving it to the front happens seldom.
+    bytes: Wiped<Vec<u8>>,
+    /// Which of the bytes that are kept must not be shown. Empty where none is hidden yet.
+    hidden: Vec<bool>,
+    written: u64,
+}
+
+impl ErrorOutput {
+    /// How much is shown, before secrets are replaced.
+    pub const MAX_BYTES: usize = 8 * 1024;
+
+    /// What a byte's neighbours say about it is said about the first that is shown, too.
+    const KEPT: usize = Self::MAX_BYTES + SHORTEST - 1;
+
+    /// The end of what was written, as it is, secrets among it: not for a log. What
+    /// [`hide_output`](Self::hide_output) hid is zeros.
+    pub fn bytes(&self) -> Zeroizing<Vec<u8>> {
+        let kept = self.kept();
+        let from = kept.len().saturating_sub(Self::MAX_BYTES);
+        let mut bytes = Zeroizing::new(kept[from..].to_vec());
+        for (byte, hidden) in bytes.iter_mut().zip(self.hidden.iter().skip(from)) {
+            if *hidden {
+                *byte = 0;
+            }
+        }
+        bytes
+    }
+
+    /// How much was written in all, in bytes.
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Whether nothing was written.
+    pub const fn is_empty(&self) -> bool {
+        self.written == 0
+    }
+
+    /// Never shows again what stands in `output` too, which is what the program printed: every run
+    /// of eight bytes or more, also where `output` has it with the escapes of JSON.
+    ///
+    /// Where an answer was not accepted, nothing else says which of it is secret.
+    pub fn hide_output(&mut self, output: &[u8]) {
+        if self.is_empty() {
+            return;
+        }
+        let mut redaction = Redaction::of(self.kept());
+        redaction.hide_printed(output);
+        self.hidden = self.hidden_by(&redaction);
+    }
+
+    /// The end as text for a log: what is not UTF-8 is replaced, and control characters other
+    /// than the line feed and the tabulator are shown as `\x1b` is.
+    ///
+    /// Every run of eight bytes or more that one of `secrets` has too becomes `[REDACTED]`: a
+    /// whole secret, and any piece of it. White space around a secret is not counted. The two
+    /// alphabets of base64 count as one, and the escapes of JSON as what they stand for. All of
+    /// that was looked for before the text was cut, so the end of a secret is not shown either
+    /// (H62).
+    ///
+    /// A secret of fewer bytes, one in any other form, and one that the program made by itself are
+    /// not found: treat the log as what it is.
+    pub fn for_log<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> Zeroizing<String> {
+        if self.is_empty() {
+            return Zeroizing::default();
+        }
+        let kept = self.kept();
+        let mut redaction = Redaction::of(kept);
+        secrets.into_iter().for_each(|secret| redaction.hide_text(secret));
+        let hidden = self.hidden_by(&redaction);
+        let from = kept.len().saturating_sub(Self::MAX_BYTES);
+        let mut shown = redaction::show(&kept[from..], &hidden[from..]);
+        let length = shown.trim_end().len();
+        shown.truncate(length);
+        shown
+    }
+
+    pub(super) fn read(&mut self, stream: impl AsFd) -> Result<Read, Errno> {
+        if self.bytes.len() == self.bytes.capacity() && self.bytes.len() < 2 * Self::KEPT {
+            let mut grown = Wiped::new(Vec::new());
+            // Most write nothing here, which needs room to be seen.
+            grown.reserve_exact(if self.bytes.is_empty() { 64 } else { 2 * Self::KEPT });
+            grown.extend_from_slice(&self.bytes);
+            self.bytes = grown;
+        }
+        if self.bytes.len() >= 2 * Self::KEPT {
+            let from = self.bytes.len() - Self::KEPT;
+            self.bytes.copy_within(from.., 0);
+            self.bytes[Self::KEPT..].zeroize();
+            self.bytes.truncate(Self::KEPT);
+        }
+        let before = self.bytes.len();
+        let read = read_into(stream, &mut self.bytes)?;
+        self.written += (self.bytes.len() - before) as u64;
+        Ok(read)
+    }
+
+    /// Which of the bytes that are kept must not be shown, with those of a redaction of them.
+    fn hidden_by(&self, redaction: &Redaction<'_>) -> Vec<bool> {
+        let mut hidden = self.hidden.clone();
+        hidden.resize(self.kept().len(), false);
+        redaction.mark(&mut hidden);
+        hidden
+    }
+
+    fn kept(&self) -> &[u8] {
+        &self.bytes[self.bytes.len().saturating_sub(Self::KEPT)..]
+    }
+}
+
+impl fmt::Debug for ErrorOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ErrorOutput({} bytes)", self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek as _, Write as _};
+
+    use super::{ErrorOutput, Read};
+
+    fn written(bytes: impl AsRef<[u8]>) -> ErrorOutput {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes.as_ref()).unwrap();
+        file.rewind().unwrap();
+        let mut errors = ErrorOutput::default();
+        while errors.read(&file).unwrap() == Read::Some {}
+        errors
+    }
+
+    #[test]
+    fn the_end_is_kept() {
+        for length in [0, 1, 8191, 8192, 8193, 16_384, 16_385, 100_003] {
+            let text: String = ('a'..='z').cycle().take(length).collect();
+            let errors = written(&text);
+            assert_eq!(errors.written(), length as u64);
+            assert_eq!(*errors.for_log([]), text[length.saturating_sub(ErrorOutput::MAX_BYTES)..]);
+        }
+    }
+
+    #[test]
+    fn secrets_and_control_characters_do_not_reach_the_log() {
+        let errors = written(b"token sesame-sesame!\x1b[2J \xff\nline\n\n");
+        let log = errors.for_log(["sesame-sesame", "line"]);
+        assert_eq!(*log, "token [REDACTED]!\\u{1b}[2J \u{fffd}\nline");
+        assert_eq!(format!("{errors:?}"), "ErrorOutput(33 bytes)");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_secret_that_holds_another_one() {
+        let errors = written("sesame-open-the-door and open-the-door sesame-open");
+        for secrets in [
+            ["sesame-open", "sesame-open-the-door", "open-the-door"],
+            ["open-the-door", "sesame-open-the-door", "sesame-open"],
+            // Nor of two that overlap.
+            ["sesame-open-the", "open-the-door", ""],
+            // What users enter often ends with a line break, and programs cut that off.
+            [" sesame-open-the-door\n", "", ""],
+        ] {
+            assert_eq!(*errors.for_log(secrets), "[REDACTED] and [REDACTED] [REDACTED]");
+        }
+    }
+
+    /// Wherever the text is cut, nothing is left of the secret.
+    #[test]
+    fn a_secret_is_hidden_before_the_text_is_cut() {
+        let secret = "AAAA-this-is-a-very-secret-access-token-0123456789";
+        for cut in 0..=secret.len() {
+            let after = ".".repeat(ErrorOutput::MAX_BYTES - cut);
+            let log = written(format!("token: {secret}{after}")).for_log([secret]);
+            let before = if cut > 0 { "[REDACTED]" } else { "" };
+            assert_eq!(*log, format!("{before}{after}"), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_secret_may_be_longer_than_what_is_kept() {
+        let secret = (0..20_000).map(|number: u32| number.to_string()).collect::<Vec<_>>().join(".");
+        assert_eq!(*written(format!("cannot parse: {secret}")).for_log([&*secret]), "[REDACTED]");
+        let middle = &secret[10_000..12_000];
+        assert_eq!(*written(format!("bad: {middle}!")).for_log([&*secret]), "bad: [REDACTED]!");
+    }
+
+    #[test]
+    fn what_was_printed_is_hidden_too_and_stays_so() {
+        let mut errors = written("made the key 0123456789abcdef for joe");
+        errors.hide_output(b"{\"value\":\"0123456789ab");
+        assert_eq!(*errors.for_log([]), "made the key [REDACTED]cdef for joe");
+        assert_eq!(**errors.bytes(), *b"made the key \0\0\0\0\0\0\0\0\0\0\0\0cdef for joe");
+        errors.hide_output(b"something else");
+        // What is hidden for one reason does not keep a piece from being found for another.
+        assert_eq!(*errors.for_log(["89abcdef"]), "made the key [REDACTED] for joe");
+        let mut silent = written("");
+        silent.hide_output(b"something");
+        assert_eq!(*silent.for_log([]), "");
+    }
+}

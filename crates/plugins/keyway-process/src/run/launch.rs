@@ -1,0 +1,114 @@
+//! Starting a program: by the host itself, or by a helper.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+use zeroize::Zeroizing;
+
+use super::ending::{Alone, Ending};
+use super::mark::RunMark;
+use super::streams::Pipes;
+use super::{Input, RunError};
+use crate::environment::Environment;
+use crate::program::Program;
+#[cfg(target_os = "linux")]
+use crate::supervisor::Supervisors;
+
+/// What is started.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) environment: &'a Environment,
+    /// The helpers, if they start it.
+    #[cfg(target_os = "linux")]
+    pub(crate) supervisors: Option<&'a std::sync::Arc<Supervisors>>,
+}
+
+/// A program that runs, the pipes to it, and what is still to be written to it.
+type Started = (Ending, Pipes, Option<Zeroizing<Vec<u8>>>);
+
+impl Launch<'_> {
+    pub(super) fn start(&self, mark: RunMark, input: Input) -> Result<Started, RunError> {
+        if let Input::Argument(input) = &input
+            && input.len() > Input::LONGEST_ARGUMENT
+        {
+            return Err(RunError::ArgumentTooLong { bytes: input.len() });
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(supervisors) = self.supervisors {
+            return self.start_helped(supervisors, mark, input);
+        }
+        self.start_alone(mark, input)
+    }
+
+    /// Starts the program in a process group of its own. Nothing here keeps the standard
+    /// library from `posix_spawn`, so a large host pays nothing for its size.
+    fn start_alone(&self, mark: RunMark, input: Input) -> Result<Started, RunError> {
+        let mut command = Command::new(self.program.locate(self.environment)?);
+        command.args(self.program.arguments());
+        let input = match input {
+            Input::Argument(input) => {
+                command.arg(OsStr::from_bytes(&input)).stdin(Stdio::null());
+                None
+            }
+            Input::Standard(input) => {
+                command.stdin(Stdio::piped());
+                Some(input)
+            }
+        };
+        command
+            .env_clear()
+            .envs(self.environment.iter())
+            .env(Environment::RUN_MARK, mark.as_str())
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|source| RunError::Start { source })?;
+        let pipes = Pipes::of(&mut child);
+        Ok((Ending::Alone(Alone::new(child, mark)), pipes, input))
+    }
+
+    /// Has a helper start the program.
+    #[cfg(target_os = "linux")]
+    fn start_helped(
+        &self,
+        supervisors: &std::sync::Arc<Supervisors>,
+        mark: RunMark,
+        input: Input,
+    ) -> Result<Started, RunError> {
+        use std::os::fd::{AsFd as _, OwnedFd};
+
+        use keyway_run::Order;
+
+        use super::ending::Helped;
+
+        let program = self.program.locate(self.environment)?.as_os_str();
+        let (argument, input) = match input {
+            Input::Argument(input) => (Some(input), None),
+            Input::Standard(input) => (None, Some(input)),
+        };
+        let arguments = self.program.arguments().iter().map(std::ffi::OsString::as_os_str);
+        let arguments = arguments.chain(argument.as_ref().map(|input| OsStr::from_bytes(input)));
+        let own = (OsStr::new(Environment::RUN_MARK), OsStr::new(mark.as_str()));
+        let order = Order::run(program, &arguments, &self.environment.iter().chain([own]));
+        let supervisor = supervisors.take().map_err(|source| RunError::Start { source })?;
+        let ask = || {
+            let (stdin, to_stdin) = std::io::pipe()?;
+            let (from_stdout, stdout) = std::io::pipe()?;
+            let (from_stderr, stderr) = std::io::pipe()?;
+            supervisor.order(&order, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
+            Ok(Pipes {
+                // Without input it is at its end at once.
+                stdin: input.is_some().then(|| OwnedFd::from(to_stdin)),
+                stdout: Some(from_stdout.into()),
+                stderr: Some(from_stderr.into()),
+            })
+        };
+        let pipes = ask().map_err(|source| RunError::Start { source })?;
+        // Whether it could be started is told as its end is, so that nobody waits for that here.
+        let helped = Helped::new(supervisor, std::sync::Arc::clone(supervisors), mark);
+        Ok((Ending::Helped(helped), pipes, input))
+    }
+}

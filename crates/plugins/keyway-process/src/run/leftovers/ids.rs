@@ -1,0 +1,61 @@
+//! The ids that the system gives out to processes.
+
+use std::fs::{self, File};
+use std::ops::RangeInclusive;
+use std::os::unix::fs::FileExt as _;
+use std::sync::OnceLock;
+
+/// The ids that were given out after this one, if that is a range.
+pub(super) fn younger(than: i32, last: Option<i32>) -> Option<RangeInclusive<i32>> {
+    let last = last.filter(|last| *last >= than)?;
+    Some(than + 1..=last)
+}
+
+/// The id that was given out last, to a process or a thread. `None` where the system does
+/// not say, or something else than the system says it.
+pub(super) fn last_process() -> Option<i32> {
+    // Opened once, because that takes longer than to read it.
+    static FILE: OnceLock<Option<File>> = OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let file = File::open("/proc/loadavg").ok()?;
+        // Containers put files of their own in this place, which are not up to date.
+        let system = rustix::fs::fstatfs(&file).ok()?;
+        (system.f_type == rustix::fs::PROC_SUPER_MAGIC).then_some(file)
+    });
+    let mut text = [0; 128];
+    let length = file.as_ref()?.read_at(&mut text, 0).ok()?;
+    let last = str::from_utf8(&text[..length]).ok()?.split_ascii_whitespace().nth(4)?;
+    last.parse().ok().filter(|last| *last > 0)
+}
+
+/// Every process there is.
+pub(super) fn all_processes() -> Vec<i32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{last_process, younger};
+
+    #[test]
+    fn the_system_says_which_process_is_the_youngest() {
+        let Some(before) = last_process() else { panic!("/proc/loadavg is not the system's") };
+        let mut child = Command::new("/bin/true").spawn().unwrap();
+        let id = i32::try_from(child.id()).unwrap();
+        let after = last_process().unwrap();
+        child.wait().unwrap();
+        // Unless ids started over just now.
+        assert!(after < before || (before < id && id <= after), "{before} {id} {after}");
+    }
+
+    #[test]
+    fn ids_that_started_over_are_no_range() {
+        assert_eq!(younger(10, Some(12)), Some(11..=12));
+        assert!(younger(10, Some(10)).unwrap().is_empty());
+        assert_eq!(younger(10, Some(9)), None);
+        assert_eq!(younger(10, None), None);
+    }
+}

@@ -1,0 +1,255 @@
+//! Finding what a program started and left behind, also outside of its process group.
+//!
+//! Two things give a process away: the mark in its environment, which it inherited, and,
+//! while the program still runs, the chain of parents that leads to the program. A process
+//! escapes that has wiped its environment, has left the process group, and lost its parent
+//! before anybody looked.
+//!
+//! Looking through all of `/proc` costs milliseconds, more than a short run itself. But
+//! Linux gives out process ids in order and says which one it gave out last. So what a
+//! short run started is among the ids from the program's own to that one, and mostly
+//! there are none.
+//!
+//! Strangers cannot hold a search up: what is older than the program, or cannot be signalled, is
+//! never read, nor more of an environment than a megabyte; a read that hangs is given up with its
+//! thread; and a search ends when its time is over, found or not (H64).
+
+mod ids;
+mod programs;
+mod reader;
+mod status;
+
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
+
+use self::ids::{all_processes, last_process, younger};
+pub(super) use self::programs::Listed;
+use self::reader::{Look, Reader};
+use self::status::Status;
+use super::mark::RunMark;
+use super::streams::wait_readable;
+
+/// Where to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// Among the processes that are younger than the program.
+    Younger,
+    /// Among all processes.
+    Everywhere,
+}
+
+impl Search {
+    /// In a run that was longer than this, the ids may have started over and come by.
+    const LONG_RUN: Duration = Duration::from_secs(1);
+
+    /// Where to look after a run of this length that ended well.
+    pub(super) fn after(ran: Duration) -> Self {
+        if ran < Self::LONG_RUN { Self::Younger } else { Self::Everywhere }
+    }
+}
+
+/// What was found so far.
+#[derive(Debug)]
+pub(super) struct Leftovers {
+    program: Pid,
+    mark: Arc<RunMark>,
+    /// When the search is over.
+    until: Instant,
+    /// When the program was started.
+    started: OnceCell<u64>,
+    reader: Option<Reader>,
+    found: HashMap<i32, OwnedFd>,
+    gave_up: bool,
+}
+
+impl Leftovers {
+    /// How often to look at what could not be decided, or is new.
+    const LOOKS: usize = 6;
+    /// More ids than these are not tried one by one.
+    const MOST_CANDIDATES: i32 = 4096;
+
+    /// Nothing found yet. The first search must begin before the program is reaped.
+    pub(super) fn of(program: Pid, mark: &Arc<RunMark>, until: Instant) -> Self {
+        Self {
+            program,
+            mark: Arc::clone(mark),
+            until,
+            started: OnceCell::new(),
+            reader: None,
+            found: HashMap::new(),
+            gave_up: false,
+        }
+    }
+
+    /// Whether something was not looked at, because the time was over or a look hung.
+    pub(super) const fn gave_up(&self) -> bool {
+        self.gave_up
+    }
+
+    /// Sets another end of the search.
+    pub(super) fn end_at(&mut self, until: Instant) {
+        self.until = until;
+    }
+
+    /// Finds what has the mark. The program itself is not among them.
+    pub(super) fn find(&mut self, search: Search) {
+        let mut candidates = self.candidates(search);
+        if candidates.ids.is_empty() && candidates.last.is_some() {
+            // Nothing is younger than the program, so it started nothing that could start something.
+            return;
+        }
+        let mut seen = candidates.last;
+        for _ in 0..Self::LOOKS {
+            candidates.ids.retain(|pid| self.look_at(*pid) == Look::Undecided);
+            // Something may have been started meanwhile, by what has ended since.
+            if let Some(before) = seen {
+                seen = last_process();
+                candidates.ids.extend(younger(before, seen).into_iter().flatten());
+            }
+            if candidates.ids.is_empty() || self.is_over() {
+                break;
+            }
+            if seen == candidates.last {
+                // A program that is being loaded has no environment for a moment.
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            candidates.last = seen;
+        }
+    }
+
+    /// Finds what descends from the program, which must be running.
+    pub(super) fn find_descendants(&mut self) {
+        let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+        for pid in all_processes() {
+            if self.is_over() {
+                return;
+            }
+            if let Some(status) = Status::of(pid) {
+                children.entry(status.parent).or_default().push(pid);
+            }
+        }
+        let mut family = HashSet::from([self.program.as_raw_pid()]);
+        let mut next = vec![self.program.as_raw_pid()];
+        while let Some(parent) = next.pop() {
+            for child in children.remove(&parent).unwrap_or_default() {
+                if !family.insert(child) {
+                    continue;
+                }
+                // Once it is held by a descriptor the id cannot be another's; then its parent counts.
+                let Some(handle) = open(child) else { continue };
+                if Status::of(child).is_some_and(|status| status.parent == parent) {
+                    self.found.entry(child).or_insert(handle);
+                    next.push(child);
+                }
+            }
+        }
+    }
+
+    /// Sends a signal to all that were found.
+    pub(super) fn signal(&self, signal: Signal) {
+        for handle in self.found.values() {
+            // One that is gone meanwhile is what is wanted.
+            let _ = pidfd_send_signal(handle, signal);
+        }
+    }
+
+    /// Kills all that were found, and looks again until nothing is left, or the time is over. Says how
+    /// many there were.
+    pub(super) fn kill_all(&mut self, search: Search) -> usize {
+        let mut killed = 0;
+        while !self.found.is_empty() {
+            self.signal(Signal::KILL);
+            for (_, handle) in self.found.drain() {
+                killed += 1;
+                wait_readable(handle.as_fd(), self.until.saturating_duration_since(Instant::now()));
+            }
+            if self.is_over() {
+                break;
+            }
+            // What was started before its parent was killed.
+            self.find(search);
+        }
+        killed
+    }
+
+    /// Whether the time is over. What was not looked at by then is not looked at.
+    fn is_over(&mut self) -> bool {
+        let is_over = Instant::now() >= self.until;
+        self.gave_up |= is_over;
+        is_over
+    }
+
+    /// Remembers a process if it has the mark.
+    fn look_at(&mut self, pid: i32) -> Look {
+        if pid == self.program.as_raw_pid() || self.found.contains_key(&pid) || self.is_over() {
+            return Look::Another;
+        }
+        if !Status::of(pid).is_some_and(|status| status.is_alive() && status.started >= self.started()) {
+            return Look::Another;
+        }
+        // Only a host that is root can signal what has taken on the rights of another user.
+        let user = geteuid();
+        if !user.is_root() && owner(pid) != Some(user.as_raw()) {
+            return Look::Another;
+        }
+        // Held by a descriptor the id cannot be another's. A thread is none that could be held.
+        let Some(handle) = open(pid) else { return Look::Another };
+        let look = self.marked(pid);
+        if look == Look::Marked {
+            self.found.insert(pid, handle);
+        }
+        look
+    }
+
+    fn marked(&mut self, pid: i32) -> Look {
+        if self.reader.is_none() {
+            let mark = Arc::clone(&self.mark);
+            self.reader = Reader::start(move |pid| reader::look(pid, &mark));
+        }
+        let look = self.reader.as_ref().and_then(|reader| reader.look(pid, self.until));
+        look.unwrap_or_else(|| {
+            self.reader = None;
+            self.gave_up = true;
+            Look::Another
+        })
+    }
+
+    /// When the program was started; before everything, if the system does not say so.
+    fn started(&self) -> u64 {
+        *self.started.get_or_init(|| Status::of(self.program.as_raw_pid()).map_or(0, |status| status.started))
+    }
+
+    fn candidates(&self, search: Search) -> Candidates {
+        if search == Search::Younger {
+            let last = last_process();
+            if let Some(ids) = younger(self.program.as_raw_pid(), last)
+                && ids.end() - ids.start() < Self::MOST_CANDIDATES
+            {
+                return Candidates { ids: programs::without_programs(ids), last };
+            }
+        }
+        Candidates { ids: all_processes(), last: None }
+    }
+}
+
+/// Whom to look at.
+#[derive(Debug)]
+struct Candidates {
+    ids: Vec<i32>,
+    /// The id that was the last one given out before, where only younger ones count.
+    last: Option<i32>,
+}
+
+fn open(pid: i32) -> Option<OwnedFd> {
+    pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
+}
+
+/// Whose process it is; root's, where it does not want to be read.
+fn owner(pid: i32) -> Option<u32> {
+    rustix::fs::stat(format!("/proc/{pid}")).ok().map(|stat| stat.st_uid)
+}

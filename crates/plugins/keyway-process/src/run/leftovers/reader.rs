@@ -1,0 +1,130 @@
+//! Reading the environments of processes, without ever waiting long for one.
+//!
+//! The system reads an environment from the memory of its process, and waits for what that waits for:
+//! a lock, a page on a disk that is gone. And an environment is as long as its process says it is.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::run::mark::RunMark;
+
+/// What a look at a process says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Marked,
+    /// It has no environment, at least for the moment.
+    Undecided,
+    Another,
+}
+
+/// How much of an environment is read. An ordinary one has a few thousand bytes.
+pub(super) const MOST_READ: u64 = 1 << 20;
+
+/// Looks for a mark in the environment of a process.
+pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
+    // What belongs to another user cannot be read.
+    let Ok(file) = File::open(format!("/proc/{pid}/environ")) else { return Look::Another };
+    let mut environ = Vec::new();
+    match file.take(MOST_READ).read_to_end(&mut environ) {
+        Ok(1..) if mark.is_in(&environ) => Look::Marked,
+        Ok(0) => Look::Undecided,
+        _ => Look::Another,
+    }
+}
+
+/// A thread that looks at processes, and is given up when a look takes too long.
+#[derive(Debug)]
+pub(super) struct Reader {
+    asked: Sender<i32>,
+    told: Receiver<Look>,
+    given_up: Arc<AtomicBool>,
+}
+
+/// How many threads that were given up have not come back yet.
+static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
+
+impl Reader {
+    /// How long one look may take.
+    pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+    /// How many threads may hang. While so many do, nothing more is looked at.
+    const MOST_GIVEN_UP: usize = 8;
+
+    /// Starts the thread. `None` if too many hang, or the system has none left.
+    pub(super) fn start(look: impl Fn(i32) -> Look + Send + 'static) -> Option<Self> {
+        if GIVEN_UP.load(Ordering::Relaxed) >= Self::MOST_GIVEN_UP {
+            return None;
+        }
+        let (asked, questions) = channel();
+        let (answers, told) = channel();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let hung = Arc::clone(&given_up);
+        let work = move || {
+            for pid in questions {
+                let looked = look(pid);
+                if answers.send(looked).is_err() {
+                    break;
+                }
+            }
+            if hung.load(Ordering::Acquire) {
+                GIVEN_UP.fetch_sub(1, Ordering::Relaxed);
+            }
+        };
+        let thread = thread::Builder::new().name("keyway-process-read".into()).stack_size(128 * 1024);
+        thread.spawn(work).ok()?;
+        Some(Self { asked, told, given_up })
+    }
+
+    /// Looks at a process. `None` if that does not end in time; then this reader is of no use any more.
+    pub(super) fn look(&self, pid: i32, until: Instant) -> Option<Look> {
+        self.asked.send(pid).ok()?;
+        let patience = Self::PATIENCE.min(until.saturating_duration_since(Instant::now()));
+        if let Ok(look) = self.told.recv_timeout(patience) {
+            return Some(look);
+        }
+        GIVEN_UP.fetch_add(1, Ordering::Relaxed);
+        self.given_up.store(true, Ordering::Release);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    use super::{GIVEN_UP, Look, Ordering, Reader};
+
+    #[test]
+    fn a_look_that_hangs_is_given_up_and_so_many_only() {
+        let later = || Instant::now() + Duration::from_secs(60);
+        let quick = Reader::start(|pid| if pid == 1 { Look::Marked } else { Look::Another }).unwrap();
+        assert_eq!(quick.look(1, later()), Some(Look::Marked));
+        assert_eq!(quick.look(2, later()), Some(Look::Another));
+
+        let mut gates = Vec::new();
+        loop {
+            let (gate, wait) = channel::<()>();
+            let hanging = Reader::start(move |_| {
+                let _ = wait.recv();
+                Look::Marked
+            });
+            let Some(hanging) = hanging else { break };
+            gates.push(gate);
+            let begun = Instant::now();
+            assert_eq!(hanging.look(1, begun + Duration::from_millis(20)), None);
+            assert!(begun.elapsed() < Reader::PATIENCE, "the time that is left counts");
+        }
+        assert_eq!(gates.len(), Reader::MOST_GIVEN_UP);
+        drop(gates);
+        let until = later();
+        while GIVEN_UP.load(Ordering::Relaxed) > 0 {
+            assert!(Instant::now() < until, "a thread came back and was not noticed");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What the system says about a process.
+
+use std::fs;
+
+/// What `/proc/ID/stat` says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Status {
+    state: u8,
+    pub(super) parent: i32,
+    flags: u32,
+    /// When it was started, in ticks of the system since that started.
+    pub(super) started: u64,
+}
+
+impl Status {
+    /// The flag of a thread of the kernel, which has no environment.
+    const KERNEL: u32 = 0x0020_0000;
+
+    pub(super) fn of(pid: i32) -> Option<Self> {
+        Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(stat: &[u8]) -> Option<Self> {
+        // The name stands in parentheses and may hold anything, parentheses too.
+        let after_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
+        let mut fields = str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace();
+        let state = *fields.next()?.as_bytes().first()?;
+        let parent = fields.next()?.parse().ok()?;
+        let flags = fields.nth(4)?.parse().ok()?;
+        let started = fields.nth(12)?.parse().ok()?;
+        Some(Self { state, parent, flags, started })
+    }
+
+    pub(super) const fn is_alive(self) -> bool {
+        !matches!(self.state, b'Z' | b'X') && self.flags & Self::KERNEL == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let status =
+            Status::parse(b"12 (a) S 1 (b)) R 7 12 12 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 5678 0").unwrap();
+        assert_eq!((status.state, status.parent, status.started, status.is_alive()), (b'R', 7, 5678, false));
+        let own = Status::of(i32::try_from(std::process::id()).unwrap()).unwrap();
+        assert_eq!(own.parent, i32::try_from(std::os::unix::process::parent_id()).unwrap());
+        assert!(own.is_alive() && own.started > 0);
+        for wrong in ["", "12 (a", "12 (a) S", "12 (a) S x 1 1 1 1 1", "12 (R) S 7 12 12 0 -1 0"] {
+            assert!(Status::parse(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+    }
+}

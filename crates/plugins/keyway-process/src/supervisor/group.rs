@@ -1,0 +1,67 @@
+//! A cgroup for one helper and what it runs.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A cgroup of its own. Dropping it kills what is in it, and removes it.
+#[derive(Debug)]
+pub(super) struct Group {
+    folder: PathBuf,
+}
+
+impl Group {
+    /// Before the name of every such cgroup.
+    const PREFIX: &str = "keyway-run-";
+    /// How long killed processes may take to be gone.
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// Makes one below another. What hosts left there that were killed is removed.
+    pub(super) fn make(parent: &Path) -> io::Result<Self> {
+        for entry in fs::read_dir(parent)?.flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(Self::PREFIX.as_bytes()) {
+                Self::remove_if_old(&entry.path());
+            }
+        }
+        let mark: [u8; 8] = keyway_seal::random_bytes().map_err(io::Error::other)?;
+        let folder = parent.join(format!("{}{:016x}", Self::PREFIX, u64::from_le_bytes(mark)));
+        fs::create_dir(&folder)?;
+        let group = Self { folder };
+        // Older systems have cgroups that cannot be killed.
+        if group.folder.join("cgroup.kill").exists() {
+            Ok(group)
+        } else {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Kills all that is in it.
+    pub(super) fn kill(&self) {
+        let _ = fs::write(self.folder.join("cgroup.kill"), "1");
+    }
+
+    /// One that is about to be used is empty too; but not for so long.
+    fn remove_if_old(folder: &Path) {
+        let modified = fs::metadata(folder).and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
+        if age > Duration::from_secs(60) {
+            // One that has processes stays.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+        let until = Instant::now() + Self::PATIENCE;
+        while fs::remove_dir(&self.folder).is_err() && self.folder.exists() && Instant::now() < until {
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+}

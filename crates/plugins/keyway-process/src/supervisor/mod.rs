@@ -1,0 +1,156 @@
+//! Helpers that run, each ready for one program at a time.
+
+mod group;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use keyway_run::{Order, Reply, read_frame, send_frame, write_frame};
+
+use crate::helper::Helper;
+use group::Group;
+
+/// The helpers of a runner.
+#[derive(Debug)]
+pub(crate) struct Supervisors {
+    helper: Helper,
+    idle: Mutex<Vec<Supervisor>>,
+    told: OnceLock<()>,
+}
+
+impl Supervisors {
+    /// None yet.
+    pub(crate) fn new(helper: Helper) -> Arc<Self> {
+        Arc::new(Self { helper, idle: Mutex::default(), told: OnceLock::new() })
+    }
+
+    /// One that has nothing to do, or a new one.
+    pub(crate) fn take(&self) -> io::Result<Supervisor> {
+        let idle = self.idle().pop();
+        idle.map_or_else(|| self.start(), Ok)
+    }
+
+    /// Takes one back whose run is over.
+    pub(crate) fn put_back(&self, supervisor: Supervisor) {
+        self.idle().push(supervisor);
+    }
+
+    fn start(&self) -> io::Result<Supervisor> {
+        let supervisor = Supervisor::start(&self.helper)?;
+        self.told.get_or_init(|| {
+            let helper = self.helper.path().display();
+            let in_force = supervisor.containment();
+            tracing::info!(%helper, in_force, "how the processes of an executable are held together");
+            if let (Some(cgroup), None) = (self.helper.cgroup(), &supervisor.group) {
+                tracing::warn!(cgroup = %cgroup.display(), "no cgroup could be made there; the helper works without");
+            }
+        });
+        Ok(supervisor)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Supervisor>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A helper that runs. Dropping it ends it, with all that is left of its run.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    child: Child,
+    socket: UnixStream,
+    group: Option<Group>,
+}
+
+impl Supervisor {
+    /// How long a helper may take to say something that takes it no time.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    /// How long a helper may take to kill everything, and end.
+    const ENDED: Duration = Duration::from_secs(3);
+
+    fn start(helper: &Helper) -> io::Result<Self> {
+        let group = helper.cgroup().and_then(|folder| Group::make(folder).ok());
+        let (socket, theirs) = UnixStream::pair()?;
+        socket.set_read_timeout(Some(Self::PATIENCE))?;
+        socket.set_write_timeout(Some(Self::PATIENCE))?;
+        let mut command = Command::new(helper.path());
+        if let Some(group) = &group {
+            command.arg(group.folder());
+        }
+        let child = command
+            .env_clear()
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| {
+                io::Error::new(error.kind(), format!("the helper {}: {error}", helper.path().display()))
+            })?;
+        let mut supervisor = Self { child, socket, group };
+        match supervisor.hear()? {
+            Reply::Ready { in_cgroup: true } => {}
+            Reply::Ready { in_cgroup: false } => supervisor.group = None,
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        Ok(supervisor)
+    }
+
+    /// Asks for a program. If this fails, none is started.
+    pub(crate) fn order(&self, run: &[u8], streams: [BorrowedFd<'_>; 3]) -> io::Result<()> {
+        send_frame(&self.socket, run, streams)
+    }
+
+    /// What the helper says next. The socket can be read when there is something.
+    pub(crate) fn hear(&self) -> io::Result<Reply> {
+        let frame = read_frame(&self.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        Reply::read(&frame).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Asks all of the run to end.
+    pub(crate) fn terminate(&self) {
+        // One that is gone is seen when it is waited for.
+        let _ = write_frame(&self.socket, Order::TERMINATE);
+    }
+
+    /// Has the helper kill all of the run.
+    pub(crate) fn kill(&self) {
+        let _ = write_frame(&self.socket, Order::KILL);
+    }
+
+    /// Whether the run is in a cgroup of its own.
+    pub(crate) const fn is_in_cgroup(&self) -> bool {
+        self.group.is_some()
+    }
+
+    const fn containment(&self) -> &'static str {
+        if self.is_in_cgroup() { "cgroup" } else { "subreaper" }
+    }
+}
+
+impl AsFd for Supervisor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        if let Some(group) = &self.group {
+            group.kill();
+        }
+        // The end of the socket says that the host is gone, and a helper then ends all.
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+        let until = Instant::now() + Self::ENDED;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() >= until {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+}
