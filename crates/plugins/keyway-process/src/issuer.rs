@@ -12,7 +12,6 @@ use keyway_issuers::{
 use zeroize::Zeroizing;
 
 use crate::configuration::{ProcessConfiguration, invalid};
-use crate::redaction::Redaction;
 use crate::run::{Finished, Input, RunError};
 use crate::runner::Runner;
 
@@ -242,16 +241,7 @@ impl Issuer for ProcessIssuer {
 
 /// The error of an answer that was not accepted, with the end of the error output: without the
 /// secrets of the call, and without what the answer holds, of which nothing else says what is secret.
-fn refused(mut error: IssuerError, finished: &mut Finished, secrets: &[&str]) -> IssuerError {
-    if let IssuerError::Refused { log_message, .. } | IssuerError::Failed { log_message, .. } = &mut error {
-        let mut redaction = Redaction::of(log_message.as_bytes());
-        for secret in secrets {
-            redaction.hide_text(secret);
-        }
-        if let Some(shown) = redaction.show_if_hidden() {
-            *log_message = shown;
-        }
-    }
+fn refused(error: IssuerError, finished: &mut Finished, secrets: &[&str]) -> IssuerError {
     finished.errors.hide_output(&finished.output);
     error.with_note(&finished.errors.for_log(secrets.iter().copied()))
 }

@@ -14,8 +14,7 @@ pub(crate) const SHORTEST: usize = 8;
 const REDACTED: &str = "[REDACTED]";
 
 /// Searches secrets for the runs of one text.
-pub(crate) struct Redaction<'a> {
-    text: &'a [u8],
+pub(crate) struct Redaction {
     /// Every run of the text in order, and where it ends.
     runs: Zeroizing<Vec<(u64, usize)>>,
     /// Which runs a secret has, the first among equals.
@@ -24,10 +23,10 @@ pub(crate) struct Redaction<'a> {
     filter: Zeroizing<Vec<u64>>,
 }
 
-impl<'a> Redaction<'a> {
+impl Redaction {
     const FILTER_BITS: u32 = 16;
 
-    pub(crate) fn of(text: &'a [u8]) -> Self {
+    pub(crate) fn of(text: &[u8]) -> Self {
         let mut runs = Zeroizing::new(Vec::with_capacity(text.len()));
         runs.extend(runs_of(text));
         runs.sort_unstable();
@@ -36,7 +35,7 @@ impl<'a> Redaction<'a> {
             let (word, bit) = Self::place_in_filter(*run);
             filter[word] |= bit;
         }
-        Self { text, shared: vec![false; runs.len()], runs, filter }
+        Self { shared: vec![false; runs.len()], runs, filter }
     }
 
     /// Hides every run that `secret` has too.
@@ -86,13 +85,6 @@ impl<'a> Redaction<'a> {
                 hidden[end - SHORTEST..*end].fill(true);
             }
         }
-    }
-
-    /// The text without what is hidden, for a log. `None` where nothing is.
-    pub(crate) fn show_if_hidden(&self) -> Option<String> {
-        let mut hidden = vec![false; self.text.len()];
-        self.mark(&mut hidden);
-        hidden.contains(&true).then(|| std::mem::take(&mut *show(self.text, &hidden)))
     }
 
     fn place_in_filter(run: u64) -> (usize, u64) {
@@ -189,12 +181,18 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Redaction, unescaped};
+    use super::{Redaction, show, unescaped};
+
+    fn shown(text: &[u8], redaction: &Redaction) -> String {
+        let mut hidden = vec![false; text.len()];
+        redaction.mark(&mut hidden);
+        show(text, &hidden).to_string()
+    }
 
     fn hidden(text: &str, secret: &str) -> String {
         let mut redaction = Redaction::of(text.as_bytes());
         redaction.hide_text(secret);
-        redaction.show_if_hidden().unwrap_or_else(|| text.to_owned())
+        shown(text.as_bytes(), &redaction)
     }
 
     #[test]
@@ -220,9 +218,10 @@ mod tests {
 
     #[test]
     fn what_json_holds_is_found_as_it_is() {
-        let mut redaction = Redaction::of(b"key: line-one\nabc=\n\xf0\x9f\x98\x80 and more");
+        let text = b"key: line-one\nabc=\n\xf0\x9f\x98\x80 and more";
+        let mut redaction = Redaction::of(text);
         redaction.hide_printed(br#"{"value":"line-one\nabc=\n\ud83d\ude00 "#);
-        assert_eq!(redaction.show_if_hidden().unwrap(), "key: [REDACTED]and more");
+        assert_eq!(shown(text, &redaction), "key: [REDACTED]and more");
         for (json, plain) in [
             (&br"\"[..], &b"\\"[..]),
             (br"\u12", b"\xef\xbf\xbd12"),
@@ -240,7 +239,7 @@ mod tests {
         let begun = Instant::now();
         let mut redaction = Redaction::of(&text);
         redaction.hide_bytes(&secret);
-        assert_eq!(redaction.show_if_hidden().unwrap(), "[REDACTED]");
+        assert_eq!(shown(&text, &redaction), "[REDACTED]");
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 

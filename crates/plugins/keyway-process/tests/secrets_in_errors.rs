@@ -123,17 +123,6 @@ fn no_piece_of_the_input_decodes_to_a_secret() {
 }
 
 #[test]
-fn what_it_says_in_its_answer_for_the_log_holds_no_secret_either() {
-    let token = "tok-0123456789-abcdefghij";
-    let executable = Executable::reading_stdin(&format!(
-        r#"cat > /dev/null; echo '{{"result":"error","user_msg":"no","log_msg":"not known: {token}"}}'"#
-    ));
-    let request = asking(joe().with_access_token(token));
-    let error = block_on(executable.issuer().request(&request)).unwrap_err();
-    assert_eq!(error.detail(), "not known: [REDACTED]");
-}
-
-#[test]
 fn an_issued_credential_is_what_it_was() {
     let executable = Executable::with(&format!(
         r#"echo '{MADE}' >&2; echo '{{"result":"ok","state":"s","credential":[{{"name":"k","type":"text","value":"{MADE}"}}]}}'"#

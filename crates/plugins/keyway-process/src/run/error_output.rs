@@ -115,7 +115,7 @@ impl ErrorOutput {
     }
 
     /// Which of the bytes that are kept must not be shown, with those of a redaction of them.
-    fn hidden_by(&self, redaction: &Redaction<'_>) -> Vec<bool> {
+    fn hidden_by(&self, redaction: &Redaction) -> Vec<bool> {
         let mut hidden = self.hidden.clone();
         hidden.resize(self.kept().len(), false);
         redaction.mark(&mut hidden);
