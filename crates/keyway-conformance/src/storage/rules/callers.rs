@@ -198,21 +198,21 @@ async fn large_neighbours_slow_nobody(trial: &Trial<'_>) -> Result<(), Broken> {
     )
 }
 
-/// The slowest small key, each at its median.
+/// Measures the slowest small key. Each counts with its fastest time, since other programs may have the
+/// processor meanwhile.
 async fn slowest(store: &Opened<'_>, small: u8) -> Result<Duration, Broken> {
     let mut slowest = Duration::ZERO;
     for item in 0..small {
-        let mut times = [Duration::ZERO; 9];
-        for time in &mut times {
+        let mut fastest = Duration::MAX;
+        for _ in 0..9 {
             let begun = Instant::now();
             let found = store.store().get(&[b's', item]).await.map_err(failed)?;
-            *time = begun.elapsed();
+            fastest = fastest.min(begun.elapsed());
             ensure(found.is_some(), "a record", "none")?;
         }
-        times.sort_unstable();
-        slowest = slowest.max(times[times.len() / 2]);
+        slowest = slowest.max(fastest);
     }
-    store.record(&format!("get of the slowest of {small} small records, at its median: {slowest:?}"));
+    store.record(&format!("get of the slowest of {small} small records, at its fastest: {slowest:?}"));
     Ok(slowest)
 }
 
