@@ -91,6 +91,7 @@
 //! `schemars`: JSON schemas of plugin configurations. Off by default.
 
 mod clock;
+pub mod codec;
 mod compatibility;
 mod compile_time;
 pub mod configuration;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use keyway_secrets::StoreError;
 
-use crate::bytes::Reader;
+use keyway_core::codec::Reader;
 
 const WHAT: &str = "the counters of the store";
 /// How many operations are counted before they are added to the stored numbers.
@@ -35,7 +35,7 @@ impl Counts {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
         let mut reader = Reader::new(bytes);
-        match (reader.u64(), reader.u64(), reader.is_at_end()) {
+        match (reader.u64(), reader.u64(), reader.rest().is_empty()) {
             (Ok(reads), Ok(writes), true) => Ok(Self { reads, writes }),
             _ => Err(StoreError::corrupt(WHAT, "expected two numbers")),
         }

@@ -4,10 +4,10 @@ use keyway_core::Timestamp;
 use keyway_secrets::{Environment, EnvironmentName, StoreError};
 use zeroize::Zeroizing;
 
-use crate::bytes::{Malformed, Reader, put_bytes, put_optional, put_u64};
 use crate::handle::StoreKeys;
 use crate::layout::StoreMark;
 use crate::sealed_note;
+use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, put_u64};
 
 const WHAT: &str = "the record of an environment";
 const TAG: u8 = b'E';
@@ -30,7 +30,7 @@ impl EnvironmentRecord {
         put_u64(&mut plaintext, self.created.as_milliseconds());
         put_u64(&mut plaintext, self.modified.as_milliseconds());
         put_bytes(&mut plaintext, self.name.as_str().as_bytes());
-        put_optional(&mut plaintext, self.external_url.as_deref());
+        put_optional(&mut plaintext, self.external_url.as_deref(), put_text);
         sealed_note::seal(&plaintext, keys.ring)
     }
 
@@ -47,8 +47,8 @@ impl EnvironmentRecord {
         let modified = Timestamp::from_milliseconds(reader.u64().map_err(damaged)?);
         let name = EnvironmentName::new(reader.text().map_err(damaged)?)
             .map_err(|_| damaged(Malformed { expected: "an environment name" }))?;
-        let external_url = reader.optional().map_err(damaged)?.map(str::to_owned);
-        if !reader.is_at_end() {
+        let external_url = reader.optional(Reader::text).map_err(damaged)?.map(str::to_owned);
+        if !reader.rest().is_empty() {
             return Err(damaged(Malformed { expected: "the end of the record" }));
         }
         Ok(Self { name, external_url, created, modified })

@@ -111,7 +111,6 @@
 //! `plugin`: the plugin `generic`. On by default.
 //! `schemars`: the JSON schema of [`GenericConfiguration`]. Off by default.
 
-mod bytes;
 mod counters;
 mod deletion;
 mod environment_record;

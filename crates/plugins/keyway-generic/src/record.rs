@@ -17,10 +17,10 @@ use keyway_secrets::{
 };
 use zeroize::Zeroizing;
 
-use crate::bytes::{Malformed, Reader, put_bytes, put_optional, put_u64};
 use crate::handle::StoreKeys;
 use crate::layout::StoreMark;
 use crate::structured_codec::{MAX_DEPTH, put_structured, read_structured, structured_bytes};
+use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, put_u64};
 
 const WHAT: &str = "the record of a secret";
 const FORMAT: u8 = 1;
@@ -114,9 +114,9 @@ impl SecretRecord {
         put_u64(&mut out, self.created.as_milliseconds());
         put_u64(&mut out, self.modified.as_milliseconds());
         out.push(kind_code(kind).ok_or(StoreError::UnsupportedValue { kind })?);
-        put_optional(&mut out, environment);
+        put_optional(&mut out, environment, put_text);
         put_bytes(&mut out, self.address.name.as_str().as_bytes());
-        put_optional(&mut out, self.description.as_deref());
+        put_optional(&mut out, self.description.as_deref(), put_text);
         Ok(out)
     }
 }
@@ -205,7 +205,7 @@ impl<'a> SealedRecord<'a> {
         let mut reader = Reader::new(&plaintext);
         read_place(&mut reader, HEADER_TAG, keys.store)?;
         let (record, _) = read_fields(&mut reader).map_err(damaged)?;
-        if !reader.is_at_end() {
+        if !reader.rest().is_empty() {
             return Err(damaged(Malformed { expected: "the end of the header" }));
         }
         Ok(record)
@@ -258,14 +258,14 @@ fn read_fields(reader: &mut Reader<'_>) -> Result<(SecretRecord, u8), Malformed>
     let created = Timestamp::from_milliseconds(reader.u64()?);
     let modified = Timestamp::from_milliseconds(reader.u64()?);
     let kind = reader.byte()?;
-    let environment = match reader.optional()? {
+    let environment = match reader.optional(Reader::text)? {
         None => None,
         Some(name) => {
             Some(EnvironmentName::new(name).map_err(|_| Malformed { expected: "an environment name" })?)
         }
     };
     let name = SecretName::of_existing(reader.text()?);
-    let description = reader.optional()?.map(str::to_owned);
+    let description = reader.optional(Reader::text)?.map(str::to_owned);
     let address = SecretAddress { environment, name };
     Ok((SecretRecord { id, version, created, modified, address, description }, kind))
 }
@@ -273,9 +273,9 @@ fn read_fields(reader: &mut Reader<'_>) -> Result<(SecretRecord, u8), Malformed>
 /// Passes over what [`read_fields`] reads.
 fn skip_fields(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     reader.take(ID_BYTES + 3 * 8 + 1)?;
-    reader.optional()?;
+    reader.optional(Reader::text)?;
     reader.bytes()?;
-    reader.optional()?;
+    reader.optional(Reader::text)?;
     Ok(())
 }
 
@@ -289,7 +289,7 @@ fn read_value(kind: u8, mut reader: Reader<'_>) -> Result<SecretValue, Malformed
         2 => Ok(SecretValue::bytes(reader.rest())),
         3 => {
             let structured: Structured = read_structured(&mut reader)?;
-            if reader.is_at_end() {
+            if reader.rest().is_empty() {
                 Ok(SecretValue::Structured(structured))
             } else {
                 Err(Malformed { expected: "the end of the value" })
