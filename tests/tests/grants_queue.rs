@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::{Plugins, plugins};
-use keyway_host::grants::{GrantLimits, Grants, Phase, Service};
+use keyway_host::Host;
+use keyway_host::grants::{GrantLimits, Phase, Service};
 use keyway_issuers::{Context, CredentialRequest, ServiceName, UserInfo};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
@@ -28,14 +29,14 @@ async fn what_waits_for_a_place_is_not_in_doubt() {
     let name = ServiceName::new("slow").unwrap();
     let service = Service::new(name.clone(), "process").plugin_configuration(configuration).allow_everybody();
     let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
-    let grants = Grants::builder(Arc::new(Memory::new()), keys)
-        .registry(PLUGINS.registry().unwrap())
+    let host = Host::builder(PLUGINS.registry().unwrap(), Arc::new(Memory::new()), keys)
         .service(service)
         // The same time for a run, as both have by default.
-        .limits(GrantLimits::default().with_deadline(Duration::from_secs(2)))
+        .grant_limits(GrantLimits::default().with_deadline(Duration::from_secs(2)))
         .start()
         .await
         .unwrap();
+    let grants = host.grants();
     let asked: Vec<_> = (0..8)
         .map(|number| {
             let (grants, name) = (grants.clone(), name.clone());
@@ -46,6 +47,6 @@ async fn what_waits_for_a_place_is_not_in_doubt() {
     for one in asked {
         one.await.unwrap().unwrap();
     }
-    let doubtful = grants.undecided().await.unwrap();
+    let doubtful = grants.undecided(None, 100).await.unwrap().grants;
     assert!(doubtful.iter().all(|grant| grant.state.phase != Phase::Indeterminate), "{}", doubtful.len());
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{Plugins, SecretValue, plugins};
-use keyway_host::stores::{Phase, Stores};
+use keyway_host::stores::Phase;
+use keyway_host::{Host, WorkOutcome};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore, StoreName};
 use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
@@ -114,30 +116,32 @@ async fn a_handle_from_the_middle_of_a_rotation_does_not_bring_back_old_keys() {
     let (host_keys, old, new) = (ring(), ring(), ring());
     let start = async |storage: &Arc<dyn Storage>| {
         let registry = PLUGINS.registry().unwrap();
-        Stores::start(registry, Arc::clone(storage), host_keys.clone()).await.unwrap()
+        let built = Host::builder(registry, Arc::clone(storage), host_keys.clone());
+        built.store_keys(new.with_retiring(&old)).takeover_after(Duration::ZERO).start().await.unwrap()
     };
     let folder = tempfile::tempdir().unwrap();
     let name = StoreName::new("s").unwrap();
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
-    let stores = start(&storage).await;
+    let host = start(&storage).await;
+    let stores = host.stores();
     let settings = json!({ "directory": folder.path() });
     stores.create(&name, "convection-generic", settings, &old).await.unwrap();
 
     // The host that rotates dies before it can note down that the file is rotated.
     let dying: Arc<dyn Storage> =
-        Arc::new(Dying { inner: Arc::clone(&storage), commits_left: AtomicI64::new(1) });
-    let rotates = start(&dying).await.open(&name, &old).await.unwrap();
+        Arc::new(Dying { inner: Arc::clone(&storage), commits_left: AtomicI64::new(2) });
+    let rotates = start(&dying).await.stores().open_with(&name, &old).await.unwrap();
     rotates.rotate(&new, &|_| {}).await.unwrap_err();
     let both = new.with_retiring(&old);
-    let from_the_middle = stores.open(&name, &both).await.unwrap();
+    let from_the_middle = stores.open_with(&name, &both).await.unwrap();
     assert_eq!(from_the_middle.state().await.unwrap().phase, Phase::Rotating);
-    for recovered in start(&storage).await.recover(&both, &|_| {}).await.unwrap() {
-        recovered.outcome.unwrap();
+    for report in start(&storage).await.recover().await.unwrap() {
+        assert!(matches!(report.outcome, WorkOutcome::Settled), "{report:?}");
     }
     // With two keys to draw from, this goes well by chance once in 2^30 times.
     for number in 0..30 {
         let address = SecretAddress::shared(SecretName::new(format!("a{number}")).unwrap());
         from_the_middle.create(NewSecret::new(address, SecretValue::text("1"))).await.unwrap();
-        stores.open(&name, &new).await.unwrap();
+        stores.open_with(&name, &new).await.unwrap();
     }
 }

@@ -3,7 +3,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, Isolation, Service};
+use keyway_core::Registry;
+use keyway_host::Host;
+use keyway_host::grants::{GrantLimits, GrantOutcome, Isolation, Service};
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     Outcome, Revocation, ServiceName, UserInfo, async_trait,
@@ -43,11 +45,12 @@ pub(crate) fn request_and_revoke(times: u32) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(async {
         let service = ServiceName::new("cluster")?;
-        let grants = Grants::builder(Arc::new(Memory::new()), ring()?)
-            .limits(GrantLimits::default().with_isolation(Isolation::Inline))
+        let host = Host::builder(Registry::builder().build()?, Arc::new(Memory::new()), ring()?)
+            .grant_limits(GrantLimits::default().with_isolation(Isolation::Inline))
             .service(Service::with_issuer(service.clone(), Arc::new(Idle)).allow_everybody().limit(1_000))
             .start()
             .await?;
+        let grants = host.grants();
         let user = Context::new(
             UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
                 .with("name", "Max Mustermann")

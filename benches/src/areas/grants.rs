@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use keyway_core::Registry;
+use keyway_host::Host;
 use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, Isolation, Service};
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
@@ -69,14 +71,14 @@ impl Setup {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
         let service = ServiceName::new("cluster")?;
         let keys = KeyRing::new([Key::generate()?])?;
-        let builder = Grants::builder(Arc::new(Memory::new()), keys)
-            .limits(GrantLimits::default().with_isolation(isolation))
+        let builder = Host::builder(Registry::builder().build()?, Arc::new(Memory::new()), keys)
+            .grant_limits(GrantLimits::default().with_isolation(isolation))
             .service(
                 Service::with_issuer(service.clone(), Arc::new(Counter::default()))
                     .allow_everybody()
                     .limit(1_000),
             );
-        let grants = runtime.block_on(builder.start())?;
+        let grants = runtime.block_on(builder.start())?.grants().clone();
         let user = Context::new(
             UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
                 .with("name", "Max Mustermann")

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use keyway_client::{Error, ExposeSecret, Resolution, Secrets, blocking};
-use keyway_host::stores::Stores;
+use keyway_host::Host;
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{StoreName, core::plugins};
 use keyway_storage::Memory;
@@ -110,9 +110,9 @@ fn a_store_that_needs_a_runtime_is_waited_for_on_it() {
     let store = runtime.block_on(async {
         let ring = || KeyRing::new([Key::generate().unwrap()]).unwrap();
         let registry = plugins! { keyway_generic }.registry().unwrap();
-        let stores = Stores::start(registry, Arc::new(Memory::new()), ring()).await.unwrap();
+        let host = Host::builder(registry, Arc::new(Memory::new()), ring()).start().await.unwrap();
         let name = StoreName::new("hosted").unwrap();
-        stores.create(&name, "generic", serde_json::json!({}), &ring()).await.unwrap()
+        host.stores().create(&name, "generic", serde_json::json!({}), &ring()).await.unwrap()
     });
     let client = blocking::Secrets::on(Secrets::new(Arc::new(store)), runtime.handle().clone());
     client.create("K", "v").unwrap();

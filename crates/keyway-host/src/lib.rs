@@ -1,29 +1,29 @@
 //! The engines that a host runs Keyway plugins with.
 //!
-//! A plugin knows one thing: how to keep secrets somewhere. A host needs more: that a call comes
-//! back in time, that a panic stays where it happened, that an answer fits the question, and
-//! that what was begun before a crash is finished after it. The engines do that for every
+//! A plugin knows one thing: how to keep secrets somewhere, or how to make a credential. A host needs
+//! more: that a call comes back in time, that a panic stays where it happened, that an answer fits the
+//! question, and that interrupted work is finished after a crash. The engines do that for every
 //! plugin, so that no plugin has to.
 //!
 //! | engine | drives | |
 //! | --- | --- | --- |
-//! | `stores` | plugins for secret stores (`keyway-secrets`), feature `secrets` | works |
-//! | `grants` | plugins that make and revoke credentials (`keyway-issuers`), feature `issuers` | works |
+//! | [`Host::stores`] | plugins for secret stores (`keyway-secrets`), feature `secrets` | works |
+//! | [`Host::grants`] | plugins that make and revoke credentials (`keyway-issuers`), feature `issuers` | works |
 //! | orders, sessions | the other two contracts | planned |
 //!
 //! Both features are on by default. A host of secrets alone compiles `secrets` only, and no
 //! issuer.
 //!
-//! # A complete host of secrets
+//! # A host of secrets
 //!
-#![cfg_attr(feature = "secrets", doc = "```")]
-#![cfg_attr(not(feature = "secrets"), doc = "```ignore")]
+#![cfg_attr(all(feature = "secrets", feature = "issuers"), doc = "```")]
+#![cfg_attr(not(all(feature = "secrets", feature = "issuers")), doc = "```ignore")]
 //! use std::sync::Arc;
 //!
 //! use keyway_core::{Plugins, SecretValue, plugins};
-//! use keyway_host::stores::{Phase, Stores};
+//! use keyway_host::Host;
 //! use keyway_seal::{Key, KeyRing};
-//! use keyway_secrets::{NewSecret, Progress, SecretAddress, SecretName, SecretStore, StoreName};
+//! use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore, StoreName};
 //! use keyway_storage::Memory;
 //!
 //! // The plugins that this program links, once and for all.
@@ -31,36 +31,33 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // The host's own records: on a storage engine, sealed by keys of the host's.
-//! let (storage, host_keys) = (Arc::new(Memory::new()), KeyRing::new([Key::generate()?])?);
-//! let stores = Stores::start(PLUGINS.registry()?, storage, host_keys).await?;
-//!
-//! // What an earlier run did not finish. `keys` holds the keys of all stores.
-//! let keys = KeyRing::new([Key::generate()?])?;
-//! let show = |progress: Progress| println!("{} of {}", progress.done, progress.total);
-//! for recovered in stores.recover(&keys, &show).await? {
-//!     println!("{}: {:?}", recovered.store, recovered.outcome);
-//! }
+//! // The host's own records lie on a storage engine, sealed by keys of the host. Its stores have
+//! // keys of their own here; without `store_keys` they would have the same.
+//! let (host_keys, keys) = (KeyRing::new([Key::generate()?])?, KeyRing::new([Key::generate()?])?);
+//! let host = Host::builder(PLUGINS.registry()?, Arc::new(Memory::new()), host_keys)
+//!     .store_keys(keys.clone())
+//!     .start()
+//!     .await?;
 //!
 //! // A store, made by the plugin of this id. Afterwards `open` finds it by its name.
 //! let name = StoreName::new("web")?;
-//! let store = stores.create(&name, "generic", serde_json::json!({}), &keys).await?;
+//! host.stores().create(&name, "generic", serde_json::json!({}), &keys).await?;
+//! let store = host.stores().open(&name).await?;
 //! let at = SecretAddress::shared(SecretName::new("database password")?);
 //! store.create(NewSecret::new(at.clone(), SecretValue::text("not a real one"))).await?;
 //!
-//! // New keys, while others go on reading and writing.
+//! // New keys, while other callers go on reading and writing.
 //! let new = KeyRing::new([Key::generate()?])?;
-//! store.rotate(&new, &show).await?;
-//! let store = stores.open(&name, &new).await?;
+//! store.rotate(&new, &|progress: keyway_secrets::Progress| println!("{}", progress.done)).await?;
+//! let store = host.stores().open_with(&name, &new).await?;
 //! assert_eq!(store.get(&at).await?.value.expose_text(), Some("not a real one"));
-//! assert_eq!(store.state().await?.phase, Phase::Active);
 //! # assert_eq!(store.state().await?.keys, [new.primary_id()]);
-//! # assert!(stores.open(&name, &keys).await.is_err());
+//! # assert!(host.stores().open(&name).await.is_err());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # Credentials on request
+//! # A host of credentials on request
 //!
 #![cfg_attr(feature = "issuers", doc = "```")]
 #![cfg_attr(not(feature = "issuers"), doc = "```ignore")]
@@ -85,55 +82,74 @@
 //! #     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> { Ok(()) }
 //! # }
 //! # }
-//! use std::sync::Arc;
-//!
-//! use keyway_host::grants::{GrantOutcome, Grants, Service};
+//! # use std::sync::Arc;
+//! # use keyway_core::Registry;
+//! use keyway_host::grants::{GrantOutcome, Service};
+//! use keyway_host::{Host, WorkReport};
 //! use keyway_issuers::{Context, CredentialRequest, Parameters, ServiceName, UserInfo};
 //! # use keyway_seal::{Key, KeyRing};
 //! # use keyway_storage::Memory;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let (storage, host_keys) = (Arc::new(Memory::new()), KeyRing::new([Key::generate()?])?);
-//! // A service of the host's, who may use it, and how many credentials each may have.
+//! # let (registry, storage) = (Registry::builder().build()?, Arc::new(Memory::new()));
+//! # let keys = KeyRing::new([Key::generate()?])?;
+//! // A service of the host: its users, and how many credentials each may have.
 //! let login = ServiceName::new("login")?;
 //! let service = Service::with_issuer(login.clone(), Arc::new(key::Upload)).allow_everybody().limit(3);
-//! let grants = Grants::builder(storage, host_keys).host_name("web-1").service(service).start().await?;
-//! grants.recover().await?;
+//! let host = Host::builder(registry, storage, keys)
+//!     .service(service)
+//!     .observer(|done: &WorkReport| println!("{}: {:?}", done.record, done.outcome))
+//!     .start()
+//!     .await?;
 //!
 //! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe"));
 //! let key = Parameters::new().with("pub_key", "ssh-ed25519 AAAA");
 //! let request = CredentialRequest::new(joe.clone()).with_parameters(key);
-//! let GrantOutcome::Granted(handed) = grants.request(&login, request).await? else { panic!() };
-//! grants.revoke(handed.grant, joe.clone()).await?;
-//! # assert!(grants.list(&joe.user).await?.is_empty());
+//! let GrantOutcome::Granted(issued) = host.grants().request(&login, request).await? else { panic!() };
+//! host.grants().revoke(issued.grant, joe).await?;
+//!
+//! // One loop for all engines: it recovers, and tries again what failed, until the future ends.
+//! host.run(async { println!("end of the host") }).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What it keeps, and how
+//! # How the engines work
+//!
+//! The life of a record (a store, a grant) is a pure state machine. A caller's event is a step of it;
+//! the step is stored in one atomic batch, and then the plugin is asked; its answer is the next event.
+//! So whenever the process ends, the stored state says what may be unfinished, and
+//! [`Host::run`] goes on with it. While a plugin is asked, the record is claimed; work that is due
+//! waits in lanes, one for each service or plugin, so that one that hangs holds up no other.
+//!
+//! # Stored records
 //!
 //! Each engine keeps records of its own on the storage engine that the host names. They are sealed
-//! by the host's keys and bound to their names, and their keys hold no names (decision K1).
-//! Secrets are not among them: those are the plugin's.
+//! by the host's keys and bound to their places, and their keys hold no names (decision K1).
+//! Secrets are not among them: those are the plugin's. [`Host::reseal`] moves them to new keys.
 //!
-//! # What it needs
+//! # Requirements
 //!
 //! tokio, for time, tasks and threads for blocking work (decision R1), and `panic = "unwind"`,
 //! which is Rust's default (decision R4). Plugins and storage engines need no runtime.
 
+// The engines share what is below them; a build with one engine leaves parts of it unused.
+#![cfg_attr(
+    not(all(feature = "secrets", feature = "issuers")),
+    allow(dead_code, unused_imports, unused_mut, reason = "each engine uses a part of the shared rooms")
+)]
+
 #[cfg(feature = "issuers")]
 pub mod grants;
-#[cfg_attr(
-    not(feature = "secrets"),
-    expect(dead_code, unused_imports, reason = "what only the engine `stores` needs of it")
-)]
-mod guard;
-#[cfg(feature = "issuers")]
-mod sealed_places;
-#[cfg_attr(not(feature = "secrets"), expect(dead_code, reason = "records by name are those of `stores`"))]
-mod sealed_records;
+mod host;
+mod plugin;
+mod records;
 #[cfg(feature = "secrets")]
 pub mod stores;
+mod work;
 
-pub use sealed_records::RecordError;
+pub use host::{EngineHealth, Health, Host, HostBuilder, HostError, LaneHealth, Observer};
+pub use plugin::Isolation;
+pub use records::{RecordError, Resealed};
+pub use work::{Retries, WorkOutcome, WorkReport};

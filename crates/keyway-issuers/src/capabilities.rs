@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 /// What an issuer declares that it can do. The conformance kit holds it to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // Each is a declaration of its own, read by name.
 pub struct Capabilities {
     /// The same [`IntentId`](crate::IntentId) twice has one effect, and the second answer
     /// is as good as the first (decision R3).
@@ -14,6 +15,8 @@ pub struct Capabilities {
     /// Its futures may block the thread, so the host polls them on threads of their own
     /// (decision R1).
     pub blocking: bool,
+    /// Every poll of its futures returns within a millisecond, so a host polls them on the caller's task.
+    pub prompt: bool,
     /// How many calls it works on at a time; `None` is any number. A host lets further requests and
     /// revocations wait, before their deadline begins and before it stores anything (decision W7).
     pub at_once: Option<NonZeroUsize>,
@@ -21,7 +24,8 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// None of them.
-    pub const MINIMAL: Self = Self { idempotent: false, reconciles: false, blocking: false, at_once: None };
+    pub const MINIMAL: Self =
+        Self { idempotent: false, reconciles: false, blocking: false, prompt: false, at_once: None };
 
     /// Sets whether the same intent twice has one effect.
     #[must_use]
@@ -41,6 +45,13 @@ impl Capabilities {
     #[must_use]
     pub const fn blocking(mut self, blocking: bool) -> Self {
         self.blocking = blocking;
+        self
+    }
+
+    /// Sets whether every poll returns within a millisecond.
+    #[must_use]
+    pub const fn prompt(mut self, prompt: bool) -> Self {
+        self.prompt = prompt;
         self
     }
 

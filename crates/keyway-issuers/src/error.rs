@@ -102,9 +102,9 @@ pub enum IssuerError {
     /// The plugin broke the contract; what it returned was discarded.
     #[error(transparent)]
     ContractViolation(Box<ContractViolation>),
-    /// The host no longer calls the plugin, because a call of it never came back; nothing
-    /// happened.
-    #[error("the plugin is quarantined since {action} hung: open the service again")]
+    /// The host does not call the plugin, because an earlier call of it hangs; nothing happened. It ends
+    /// when that call does, or with the process.
+    #[error("the plugin is not called, because {action} hangs: it is called again when that call has ended")]
     Quarantined {
         /// The action that hung.
         action: Action,
@@ -238,7 +238,8 @@ impl PluginError for IssuerError {
             Self::Failed { .. } | Self::NotStarted { .. } | Self::Program { .. } => ErrorKind::Program,
             Self::System { .. } => ErrorKind::Internal,
             Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
-            Self::ContractViolation(_) | Self::Quarantined { .. } => ErrorKind::ContractViolation,
+            Self::Quarantined { .. } => ErrorKind::Unavailable { retry_after: None },
+            Self::ContractViolation(_) => ErrorKind::ContractViolation,
         }
     }
 

@@ -30,6 +30,13 @@ pub trait KeySource: Send + Sync + fmt::Debug {
 
 /// The keys that the host holds already.
 #[async_trait]
+impl<S: KeySource + ?Sized> KeySource for std::sync::Arc<S> {
+    async fn keys(&self) -> Result<KeyRing, KeySourceError> {
+        (**self).keys().await
+    }
+}
+
+#[async_trait]
 impl KeySource for KeyRing {
     async fn keys(&self) -> Result<KeyRing, KeySourceError> {
         Ok(self.clone())

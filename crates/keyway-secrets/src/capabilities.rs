@@ -38,6 +38,11 @@ pub struct Capabilities {
     /// Its futures may block the thread, so the host polls them on threads of their own
     /// (decision R1).
     pub blocking: bool,
+    /// Every poll of `get`, `written_by` and `retrieve_environment` returns within a millisecond, so a
+    /// host polls them on the caller's task.
+    pub prompt_reads: bool,
+    /// Every poll of any future returns within a millisecond.
+    pub prompt: bool,
 }
 
 impl Capabilities {
@@ -53,6 +58,8 @@ impl Capabilities {
         generates_values: false,
         order: ListOrder::Unspecified,
         blocking: false,
+        prompt_reads: false,
+        prompt: false,
     };
 
     /// Everything that a store can keep, in unspecified order, without blocking. Making
@@ -68,12 +75,28 @@ impl Capabilities {
         generates_values: false,
         order: ListOrder::Unspecified,
         blocking: false,
+        prompt_reads: false,
+        prompt: false,
     };
 
     /// Declares that the store blocks.
     #[must_use]
     pub const fn blocking(mut self) -> Self {
         self.blocking = true;
+        self
+    }
+
+    /// Declares that every poll of a read returns within a millisecond.
+    #[must_use]
+    pub const fn prompt_reads(mut self) -> Self {
+        self.prompt_reads = true;
+        self
+    }
+
+    /// Declares that every poll returns within a millisecond, of reads too.
+    #[must_use]
+    pub const fn prompt(mut self) -> Self {
+        (self.prompt_reads, self.prompt) = (true, true);
         self
     }
 

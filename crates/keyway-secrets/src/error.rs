@@ -169,8 +169,11 @@ pub enum StoreError {
         /// What it did, without secret content.
         violation: String,
     },
-    /// The host no longer calls the plugin, because a call of it never came back.
-    #[error("the plugin is quarantined since {operation} hung: open the store again")]
+    /// The host does not call the plugin, because an earlier call of it hangs; nothing happened. It ends
+    /// when that call does, or with the process; opening the store again changes nothing (decision R7).
+    #[error(
+        "the plugin is not called, because {operation} hangs: it is called again when that call has ended"
+    )]
     Quarantined {
         /// The operation that hung.
         operation: &'static str,
@@ -231,7 +234,8 @@ impl PluginError for StoreError {
             Self::System { .. } => ErrorKind::Internal,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
             Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
-            Self::ContractViolation { .. } | Self::Quarantined { .. } => ErrorKind::ContractViolation,
+            Self::Quarantined { .. } => ErrorKind::Unavailable { retry_after: None },
+            Self::ContractViolation { .. } => ErrorKind::ContractViolation,
         }
     }
 }

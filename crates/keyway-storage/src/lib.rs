@@ -87,4 +87,4 @@ pub use range::KeyRange;
 pub use revision::Revision;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{CommitMode, Sqlite, SqliteOptions};
-pub use storage::{Entry, Limits, Outcome, Page, Record, Storage};
+pub use storage::{Entry, Limits, Outcome, Pace, Page, Record, Storage};

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::revision::Revisions;
 use crate::{
-    Action, Batch, Entry, Expectation, KeyRange, Limits, Outcome, Page, Record, Storage, StorageError,
+    Action, Batch, Entry, Expectation, KeyRange, Limits, Outcome, Pace, Page, Record, Storage, StorageError,
 };
 
 /// A store in memory: for tests, and for what may be forgotten when the process ends.
@@ -68,6 +68,10 @@ impl fmt::Debug for Memory {
 impl Storage for Memory {
     fn limits(&self) -> Limits {
         Limits::LOCAL
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Prompt
     }
 
     async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {

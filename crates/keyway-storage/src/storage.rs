@@ -26,6 +26,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// life of the engine, does not block.
     fn limits(&self) -> Limits;
 
+    /// How long a poll of its futures takes. By default it says nothing.
+    fn pace(&self) -> Pace {
+        Pace::Unknown
+    }
+
     /// The record at `key`, or `None`. A key that no record can have (empty, or longer than
     /// [`Limits::key_bytes`]) has none.
     ///
@@ -76,6 +81,18 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// A dropped future does not undo a commit that is under way: the batch is then either
     /// there as a whole or not at all. Other callers are not held up by it.
     async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError>;
+}
+
+/// How long a poll of a storage engine's futures takes. A host polls prompt ones on the caller's task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pace {
+    /// It may take any time.
+    Unknown,
+    /// A poll of `get` returns within a millisecond; `commit` may wait for a disk.
+    PromptReads,
+    /// Every poll of `get` and `commit` returns within a millisecond.
+    Prompt,
 }
 
 /// A value and the mark of its last write.

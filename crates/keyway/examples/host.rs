@@ -33,7 +33,7 @@ use keyway::secrets::{
 };
 use keyway::storage::{Sqlite, Storage};
 use keyway::stores::{HostedStore, Stores};
-use keyway::{Plugins, Registry, SecretValue, Structured, plugins};
+use keyway::{Host, Plugins, Registry, SecretValue, Structured, WorkReport, plugins};
 use serde_json::json;
 
 use report::{Failure, Report};
@@ -67,7 +67,22 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
 
     let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(folder.path().join("keyway.db"))?);
     let host_keys = new_ring()?;
-    let stores = Stores::start(registry, Arc::clone(&storage), host_keys.clone()).await?;
+    let built = Host::builder(registry, Arc::clone(&storage), host_keys.clone()).name("example");
+    let worked = Arc::new(AtomicU64::new(0));
+    let built = built.observer({
+        let worked = Arc::clone(&worked);
+        move |_: &WorkReport| {
+            worked.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let host = logins::add_services(built, folder.path())?.start().await?;
+    // The loop that recovers and works off what is due, until the host is told to end.
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn({
+        let host = host.clone();
+        async move { host.run(async { drop(ended.await) }).await }
+    });
+    let stores = host.stores();
 
     report.step("A store file that Convection's Python plugin wrote");
     let path = folder.path().join("convection.store");
@@ -93,15 +108,19 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
 
     environments(report, &store, &mut secrets).await?;
     application::show(report, &store, &mut secrets).await?;
-    application::generated_passwords(report, &stores, &mut secrets).await?;
-    logins::show(report, &PLUGINS, &storage, &host_keys, folder.path(), &mut secrets).await?;
+    application::generated_passwords(report, stores, &mut secrets).await?;
+    logins::show(report, host.grants(), folder.path(), &mut secrets).await?;
     versions(report, &store).await?;
     let new_keys = new_ring()?;
-    rotation(report, &stores, &store, &keys, &new_keys).await?;
+    rotation(report, stores, &store, &keys, &new_keys).await?;
 
-    damage::show(report, &stores, &production, &new_keys).await?;
-    damage::show_truncated_file(report, &stores, folder.path(), &python_keys).await?;
+    damage::show(report, stores, &production, &new_keys).await?;
+    damage::show_truncated_file(report, stores, folder.path(), &python_keys).await?;
 
+    report.step("The host ends");
+    let _ = end.send(());
+    running.await??;
+    report.check(worked.load(Ordering::SeqCst) == 0, "its loop found nothing that was cut short");
     restart(report, &storage, &host_keys, &production, &new_keys).await?;
     report.check_no_secret_was_printed(&secrets);
     Ok(())
@@ -278,8 +297,8 @@ async fn rotation(
     );
     let state = store.state().await?;
     report.check(state.keys == [new.primary_id()], "the host has noted down the new key by its name");
-    report.check(stores.open(store.name(), old).await.is_err(), "the old keys open it no longer");
-    let reopened = stores.open(store.name(), new).await?;
+    report.check(stores.open_with(store.name(), old).await.is_err(), "the old keys open it no longer");
+    let reopened = stores.open_with(store.name(), new).await?;
     report.check(reopened.get(&address("many/0")?).await.is_ok(), "the new ones alone do");
     Ok(())
 }
@@ -292,13 +311,15 @@ async fn restart(
     keys: &KeyRing,
 ) -> Result<(), Failure> {
     report.step("The host starts again");
-    let stores = Stores::start(PLUGINS.registry()?, Arc::clone(storage), host_keys.clone()).await?;
-    let unfinished = stores.recover(keys, &|_: Progress| {}).await?;
+    let built = Host::builder(PLUGINS.registry()?, Arc::clone(storage), host_keys.clone()).name("example");
+    let host = built.store_keys(keys.clone()).start().await?;
+    let unfinished = host.recover().await?;
+    let stores = host.stores();
     report.check(unfinished.is_empty(), "nothing was left unfinished");
     for summary in stores.list().await? {
         report.line(&format!("       {} ({}, {:?})", summary.name, summary.plugin, summary.state.phase));
     }
-    let store = stores.open(production, keys).await?;
+    let store = stores.open(production).await?;
     let secrets = list_all(&store, &ListQuery::all().limit(1000)).await?.len();
     report.check(secrets == 12 + 2 + 1 + MANY, &format!("all {secrets} secrets are listed"));
     store.marked_for_delete().await?;

@@ -6,20 +6,19 @@
 //!
 //! use keyway::secrets::{NewSecret, SecretAddress, SecretName, SecretStore, StoreName};
 //! use keyway::seal::{Key, KeyRing};
-//! use keyway::storage::{Memory, Storage};
-//! use keyway::{Plugins, SecretValue, plugins, stores::Stores};
+//! use keyway::storage::Memory;
+//! use keyway::{Host, Plugins, SecretValue, plugins};
 //!
 //! // The plugins of this host. A crate that is listed is linked, and its metadata checked.
 //! const PLUGINS: Plugins = plugins! { keyway_generic };
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let storage: Arc<dyn Storage> = Arc::new(Memory::new());
-//! let stores = Stores::start(PLUGINS.registry()?, storage, KeyRing::new([Key::generate()?])?).await?;
-//!
 //! let keys = KeyRing::new([Key::generate()?])?;
+//! let host = Host::builder(PLUGINS.registry()?, Arc::new(Memory::new()), keys.clone()).start().await?;
+//!
 //! let name = StoreName::new("production")?;
-//! let store = stores.create(&name, "generic", serde_json::json!({}), &keys).await?;
+//! let store = host.stores().create(&name, "generic", serde_json::json!({}), &keys).await?;
 //!
 //! let address = SecretAddress::shared(SecretName::new("database password")?);
 //! store.create(NewSecret::new(address.clone(), SecretValue::text("correct horse"))).await?;
@@ -36,8 +35,8 @@
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
 //! | `client` | yes | [`client`]: what an application reads and writes secrets with |
-//! | `secrets` | yes | [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
-//! | `issuers` | yes | [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
+//! | `secrets` | yes | [`Host`], [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
+//! | `issuers` | yes | [`Host`], [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
 //! | `sqlite` | yes | [`storage`] with the engine `Sqlite`; no contract and no engine of a host by itself |
 //! | `schemars` | no | JSON schemas of plugin configurations |
 //!
@@ -51,6 +50,11 @@ pub use keyway_client as client;
 pub use keyway_host::grants;
 #[cfg(feature = "secrets")]
 pub use keyway_host::stores;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+pub use keyway_host::{
+    EngineHealth, Health, Host, HostBuilder, HostError, Isolation, LaneHealth, Observer, RecordError,
+    Resealed, Retries, WorkOutcome, WorkReport,
+};
 #[cfg(feature = "issuers")]
 pub use keyway_issuers as issuers;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
@@ -61,6 +65,6 @@ pub use keyway_secrets as secrets;
 pub use keyway_storage as storage;
 
 /// The code blocks of README.md, run as tests.
-#[cfg(all(doctest, feature = "client", feature = "secrets"))]
+#[cfg(all(doctest, feature = "client", feature = "issuers", feature = "secrets"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -3,15 +3,18 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use keyway_core::Timestamp;
-use keyway_host::grants::{GrantId, GrantLimits, GrantOutcome, Grants, GrantsError, Isolation, Service};
+use keyway_core::{Registry, Timestamp};
+use keyway_host::grants::{GrantId, GrantLimits, GrantOutcome, Isolation, Service};
+use keyway_host::{Host, HostError};
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     Outcome, ParameterDescriptor, Parameters, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_storage::{Memory, Storage};
 
-use super::records::{Records, keys, records_of, run, storage_of};
+use super::records::{
+    PREFIX, RECORD, Records, all_show_nothing, host_record_sealed_anew, keys, records_of, run, storage_of,
+};
 use super::silence::shows_nothing;
 
 /// An issuer that keeps nothing.
@@ -49,109 +52,109 @@ fn service() -> ServiceName {
     ServiceName::new("door").expect("a name")
 }
 
-async fn host(storage: &Arc<dyn Storage>) -> Result<Grants, GrantsError> {
+async fn host(storage: &Arc<dyn Storage>) -> Result<Host, HostError> {
     let limits =
         GrantLimits::default().with_isolation(Isolation::Inline).with_deadline(Duration::from_secs(2));
     let service = Service::with_issuer(service(), Arc::new(Door)).allow_everybody();
-    Grants::builder(Arc::clone(storage), keys())
-        .limits(limits)
-        .host_name("web-1")
+    let registry = Registry::builder().build().expect("no plugins");
+    Host::builder(registry, Arc::clone(storage), keys())
+        .name("web-1")
+        .takeover_after(Duration::ZERO)
+        .grant_limits(limits)
         .service(service)
         .start()
         .await
+}
+
+fn request(say: &str) -> CredentialRequest {
+    CredentialRequest::new(joe()).with_parameters(Parameters::new().with("say", say))
 }
 
 /// A host with one grant.
 static HOST: LazyLock<(Records, GrantId)> = LazyLock::new(|| {
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
     let grant = run(async {
-        let request = CredentialRequest::new(joe()).with_parameters(Parameters::new().with("say", "friend"));
-        match host(&storage).await?.request(&service(), request).await? {
-            GrantOutcome::Granted(handed) => Ok::<_, GrantsError>(handed.grant),
-            _ => panic!("it asks for no login"),
+        let host = host(&storage).await.expect("a host");
+        match host.grants().request(&service(), request("friend")).await {
+            Ok(GrantOutcome::Granted(issued)) => issued.grant,
+            other => panic!("{other:?}"),
         }
     });
-    (records_of(&*storage), grant.expect("a grant"))
+    (records_of(&*storage), grant)
 });
 
-/// Where the kind of a record stands in its key.
-const KIND_AT: usize = PREFIX.len();
-const PREFIX: &[u8] = b"keyway-host\0";
-const COUNT: u8 = 2;
 const GRANT: u8 = 3;
-const GRANT_BY_STATE: u8 = 4;
-const WORK: u8 = 5;
+const UNIQUE: u8 = 2;
+const COUNT: u8 = 3;
+const DUE: u8 = 4;
+const CLAIMED: u8 = 5;
+const UNDECIDED: u8 = 6;
 /// The grant oftener, because it has the most to say.
-const KINDS: [u8; 5] = [GRANT, COUNT, GRANT_BY_STATE, WORK, GRANT];
-/// In [`KINDS`], the grant of which the owner is another.
+const ROOMS: [u8; 8] = [RECORD, COUNT, UNIQUE, DUE, RECORD, CLAIMED, UNDECIDED, RECORD];
+/// In [`ROOMS`], the grant of which the owner is another.
 const OWNER: u8 = 4;
 
-/// A record of what a host keeps about grants. The first byte says of which kind: a grant or its owner, both
-/// sealed with the host's own key; or a number of grants, which grant has a state, or when something is to
-/// be done, which are not sealed, so anybody may have written them.
+/// A record of what a host keeps about grants. The first byte says of which room: a grant or its owner, both
+/// sealed with the host's own key; or a number of grants, which grant has a state, when something is to be
+/// done, or what is claimed or waits for a decision, which are not sealed, so anybody may have written them.
 ///
 /// A host starts, lists, goes on and revokes, or says why not; a record that it cannot read stays; an error
 /// shows nothing of it (decisions R2, W5).
 pub fn host_grant(data: &[u8]) {
-    let Some((kind, payload)) = data.split_first() else { return };
-    let (is_owner, kind) = (kind % 5 == OWNER, KINDS[usize::from(kind % 5)]);
+    let Some((what, payload)) = data.split_first() else { return };
+    let (is_owner, room) = (what % 8 == OWNER, ROOMS[usize::from(what % 8)]);
     let (mut records, grant) = HOST.clone();
-    if kind == WORK {
-        // A moment and the id of a grant, then the mark of a user.
-        let (place, value) = payload.split_at(payload.len().min(8 + 16));
-        records.push(([PREFIX, &[WORK], place].concat(), value.to_vec()));
+    let room_key = [PREFIX, &[GRANT, room]].concat();
+    let key_length = match room {
+        // The mark of a lane or of a host, a moment and the id of a grant; then the mark of a user.
+        DUE | CLAIMED => 16 + 8 + 16,
+        UNDECIDED => 16,
+        _ => 0,
+    };
+    if key_length > 0 {
+        let (place, value) = payload.split_at(payload.len().min(key_length));
+        records.push(([&room_key, place].concat(), value.to_vec()));
     }
     let (key, value) =
-        records.iter_mut().rev().find(|(key, _)| key[KIND_AT] == kind).expect("a record of this kind");
-    match kind {
-        GRANT => *value = sealed_anew(value, payload, is_owner),
-        COUNT | GRANT_BY_STATE => *value = payload.to_vec(),
+        records.iter_mut().rev().find(|(key, _)| key.starts_with(&room_key)).expect("a record of this room");
+    match room {
+        RECORD => *value = host_record_sealed_anew(value, payload, is_owner),
+        COUNT | UNIQUE => *value = payload.to_vec(),
         _ => {}
     }
     let (key, stored) = (key.clone(), value.clone());
     let storage = storage_of(&records);
     run(async {
-        let quiet = |error: GrantsError| shows_nothing(&error, payload);
-        let grants = match host(&storage).await {
-            Ok(grants) => grants,
-            Err(error) => return quiet(error),
+        let quiet = |error: &(dyn std::error::Error + 'static)| shows_nothing(error, payload);
+        let host = match host(&storage).await {
+            Ok(host) => host,
+            Err(error) => return quiet(&error),
         };
+        let grants = host.grants();
         let listed = grants.list(&joe().user).await;
+        if let Err(error) = grants.undecided(None, 10).await {
+            quiet(&error);
+        }
         let now = Timestamp::from_milliseconds(1_800_000_000_000);
-        for error in
-            [grants.undecided().await.err(), grants.recover().await.err(), grants.run_due(now).await.err()]
-                .into_iter()
-                .flatten()
-        {
-            quiet(error);
+        for done in [host.recover().await, host.run_due(now).await] {
+            match done {
+                Ok(reports) => all_show_nothing(&reports, payload),
+                Err(error) => quiet(&error),
+            }
+        }
+        if let Err(error) = host.health().await {
+            quiet(&error);
         }
         if let Err(error) = listed {
-            quiet(error);
+            quiet(&error);
             let now = storage.get(&key).await.expect("the engine works").expect("the record is there");
             assert!(now.value == stored, "a record that is refused stays");
         }
         if let Err(error) = grants.revoke(grant, joe()).await {
-            quiet(error);
+            quiet(&error);
         }
-        let request = CredentialRequest::new(joe()).with_parameters(Parameters::new().with("say", "again"));
-        if let Err(error) = grants.request(&service(), request).await {
-            quiet(error);
+        if let Err(error) = grants.request(&service(), request("again")).await {
+            quiet(&error);
         }
     });
-}
-
-/// `length | owner | record`, the last two sealed, each as `length | place | payload`: one of them with another
-/// payload.
-fn sealed_anew(value: &[u8], payload: &[u8], is_owner: bool) -> Vec<u8> {
-    let (length, sealed) = value.split_first_chunk().expect("a length");
-    let (owner, record) = sealed.split_at(u32::from_le_bytes(*length) as usize);
-    let anew = |sealed: &[u8]| {
-        let plaintext = keys().open(sealed).expect("our own");
-        let place = &plaintext[..=usize::from(plaintext[0])];
-        keys().seal(&[place, payload].concat()).expect("it is sealed").into_bytes()
-    };
-    let (owner, record) =
-        if is_owner { (anew(owner), record.to_vec()) } else { (owner.to_vec(), anew(record)) };
-    let length = u32::try_from(owner.len()).expect("short").to_le_bytes();
-    [&length[..], &owner, &record].concat()
 }

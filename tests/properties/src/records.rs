@@ -1,17 +1,22 @@
 //! Records in a storage engine, which anybody may have written who can write there.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use futures_executor::block_on;
-use keyway_core::{Plugins, Resources, SecretValue, plugins};
+use keyway_core::{Plugins, Resources, SecretValue, Timestamp, plugins};
 use keyway_generic::GenericPlugin;
-use keyway_host::stores::Stores;
+use keyway_host::stores::Phase;
+use keyway_host::{Host, WorkOutcome, WorkReport};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Cursor, EnvironmentName, ListQuery, NewEnvironment, NewSecret, Opening, SecretAddress, SecretChange,
-    SecretName, SecretStore, SecretStorePlugin as _, SecretStores, StoreError, StoreName,
+    SecretName, SecretStore, SecretStorePlugin as _, SecretStores, StoreError, StoreName, async_trait,
 };
-use keyway_storage::{Batch, Expectation, KeyRange, Memory, Outcome, Storage};
+use keyway_storage::{
+    Batch, Expectation, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError,
+};
 use serde_json::json;
 
 use super::silence::shows_nothing;
@@ -209,62 +214,108 @@ fn secret_sealed_anew(stored: &[u8], (fields, value): (&[u8], &[u8])) -> Vec<u8>
     [beginning, &length, header.as_bytes(), value.as_bytes()].concat()
 }
 
-/// A host that knows one store, and the place of its record.
+/// A host that knows one store, whose rotation was cut short.
 static HOST: LazyLock<Records> = LazyLock::new(|| {
-    let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+    let dying = Arc::new(Dying { inner: Memory::new(), commits_left: AtomicI64::new(i64::MAX) });
     run(async {
-        let stores = Stores::start(PLUGINS.registry()?, Arc::clone(&storage), keys()).await?;
-        stores.create(&StoreName::new("store")?, "generic", json!({}), &keys()).await?;
+        let storage: Arc<dyn Storage> = Arc::clone(&dying) as _;
+        let host = host(&storage).await?;
+        let store = host.stores().create(&StoreName::new("store")?, "generic", json!({}), &keys()).await?;
+        // That it begins is stored, and no more.
+        dying.commits_left.store(1, Ordering::SeqCst);
+        store.rotate(&KeyRing::parse([ANOTHER_KEY])?, &|_| {}).await.expect_err("the host dies");
+        assert_eq!(store.state().await?.phase, Phase::Rotating);
         Ok::<_, Box<dyn std::error::Error>>(())
     })
     .expect("a host");
-    records_of(&*storage)
+    records_of(&dying.inner)
 });
 
-/// `kind | length | name | payload`, sealed: with another payload behind the name. `None` when it is another
-/// record.
-fn host_record_sealed_anew(sealed: &[u8], kind: u8, payload: &[u8]) -> Option<Vec<u8>> {
-    let plaintext = keys().open(sealed).ok()?;
-    let (length, _) = plaintext.strip_prefix(&[kind])?.split_first_chunk()?;
-    let name_ends = 1 + 4 + u32::from_le_bytes(*length) as usize;
-    let sealed = keys().seal(&[plaintext.get(..name_ends)?, payload].concat()).expect("it is sealed");
-    Some(sealed.into_bytes())
+/// Fails after so many commits, as if the process had died there.
+#[derive(Debug)]
+struct Dying {
+    inner: Memory,
+    commits_left: AtomicI64,
 }
 
-/// What a host remembers of a store, sealed with its own key.
+#[async_trait]
+impl Storage for Dying {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Err(StorageError::Closed);
+        }
+        self.inner.commit(batch).await
+    }
+}
+
+async fn host(storage: &Arc<dyn Storage>) -> Result<Host, Box<dyn std::error::Error>> {
+    let store_keys = KeyRing::parse([PUBLISHED_KEY, ANOTHER_KEY])?;
+    let host = Host::builder(PLUGINS.registry()?, Arc::clone(storage), keys()).store_keys(store_keys);
+    Ok(host.takeover_after(Duration::ZERO).start().await?)
+}
+
+/// The beginning of the keys of a host's records; behind it, a kind and a room.
+pub(super) const PREFIX: &[u8] = b"keyway-host\0";
+
+/// The room of the records themselves; the others find or count them.
+pub(super) const RECORD: u8 = 1;
+
+/// `length | fixed | state`, the last two sealed, each as `index key | part | length | key | payload`: one of
+/// them with another payload.
+pub(super) fn host_record_sealed_anew(value: &[u8], payload: &[u8], is_fixed: bool) -> Vec<u8> {
+    let (length, sealed) = value.split_first_chunk().expect("a length");
+    let (fixed, state) = sealed.split_at(u32::from_le_bytes(*length) as usize);
+    let anew = |sealed: &[u8]| {
+        let plaintext = keys().open(sealed).expect("our own");
+        let bound = &plaintext[..16 + 2 + usize::from(plaintext[17])];
+        keys().seal(&[bound, payload].concat()).expect("it is sealed").into_bytes()
+    };
+    let (fixed, state) = if is_fixed { (anew(fixed), state.to_vec()) } else { (fixed.to_vec(), anew(state)) };
+    let length = u32::try_from(fixed.len()).expect("short").to_le_bytes();
+    [&length[..], &fixed, &state].concat()
+}
+
+/// What a host remembers of a store, sealed with its own key: what never changes, or the state, as the first
+/// byte says.
 ///
 /// A host starts, opens and goes on, or says why not and forgets nothing; an error shows nothing of the
 /// record (decision H2).
 pub fn host_store(data: &[u8]) {
-    const STORE: u8 = 1;
+    const STORE: u8 = 2;
+    let Some((part, data)) = data.split_first() else { return };
     let mut records = HOST.clone();
-    let replaced = records.iter_mut().find_map(|(key, value)| {
-        *value = host_record_sealed_anew(value, STORE, data)?;
-        Some((key.clone(), value.clone()))
-    });
-    let (key, damaged) = replaced.expect("the record of the store");
+    let place = [PREFIX, &[STORE, RECORD]].concat();
+    let (key, value) =
+        records.iter_mut().find(|(key, _)| key.starts_with(&place)).expect("the record of the store");
+    *value = host_record_sealed_anew(value, data, part.is_multiple_of(2));
+    let (key, damaged) = (key.clone(), value.clone());
     let storage = storage_of(&records);
     let name = StoreName::new("store").expect("a name");
     run(async {
-        let registry = PLUGINS.registry().expect("its plugin");
-        let stores = match Stores::start(registry, Arc::clone(&storage), keys()).await {
-            Ok(stores) => stores,
-            Err(error) => return shows_nothing(&error, data),
-        };
+        let host = host(&storage).await.expect("no record of a store is read yet");
+        let stores = host.stores();
         let listed = stores.list().await;
-        if let Err(error) = stores.open(&name, &keys()).await {
+        if let Err(error) = stores.open(&name).await {
             shows_nothing(&error, data);
         }
-        match stores.recover(&keys(), &|_| {}).await {
-            Ok(recovered) => {
-                assert!(listed.is_ok(), "who can recover can list");
-                for recovered in recovered {
-                    if let Err(error) = recovered.outcome {
-                        shows_nothing(&error, data);
-                    }
-                }
+        let later = Timestamp::from_milliseconds(4_000_000_000_000);
+        for done in [host.recover().await, host.run_due(later).await] {
+            match done {
+                Ok(reports) => all_show_nothing(&reports, data),
+                Err(error) => shows_nothing(&error, data),
             }
-            Err(error) => shows_nothing(&error, data),
         }
         if let Err(error) = listed {
             shows_nothing(&error, data);
@@ -274,7 +325,32 @@ pub fn host_store(data: &[u8]) {
     });
 }
 
+pub(super) fn all_show_nothing(reports: &[WorkReport], data: &[u8]) {
+    for report in reports {
+        if let WorkOutcome::Failed(error) = &report.outcome {
+            shows_nothing(&**error, data);
+        }
+    }
+}
+
 /// Runs a future on a runtime of its own.
 pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HOST, host, run, storage_of};
+    use keyway_host::WorkOutcome;
+
+    /// Otherwise a damaged record would be found by no recovery.
+    #[test]
+    fn an_undamaged_host_recovers_its_store() {
+        let storage = storage_of(&HOST);
+        let reports = run(async { host(&storage).await.unwrap().recover().await.unwrap() });
+        assert!(
+            matches!(&reports[..], [done] if matches!(done.outcome, WorkOutcome::Settled)),
+            "{reports:?}"
+        );
+    }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use keyway_client::{Bundle, ExposeSecret as _};
 use keyway_core::{Plugins, SecretValue, Structured, Table, plugins};
-use keyway_host::stores::Stores;
+use keyway_host::Host;
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{ListQuery, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore, StoreName};
 use keyway_storage::{Memory, Sqlite, Storage};
@@ -142,7 +142,8 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
         "generic" => json!({}),
         _ => json!({ "directory": folder }),
     };
-    let stores = Stores::start(PLUGINS.registry().unwrap(), storage, host_keys).await.unwrap();
+    let host = Host::builder(PLUGINS.registry().unwrap(), storage, host_keys).start().await.unwrap();
+    let stores = host.stores();
     let name = StoreName::new("s").unwrap();
     let store = stores.create(&name, plugin, configuration, &keys).await.unwrap();
     let at = |name: &str| SecretAddress::shared(SecretName::new(name).unwrap());

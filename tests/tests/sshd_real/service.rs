@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyway_core::{PluginError as _, Plugins, plugins};
+use keyway_host::Host;
 use keyway_host::grants::{GrantId, GrantOutcome, Grants, Revoked};
 use keyway_issuers::{
     Context, CredentialPart, CredentialRequest, Issuer, Issuers, Json, Opening, Outcome, Parameters,
@@ -73,13 +74,9 @@ impl Service {
             .iter()
             .fold(service, |service, (name, value)| service.configure(*name, Json::text(*value)));
         let keys = KeyRing::new([Key::generate().expect("a key")]).expect("a ring");
-        let grants = Grants::builder(Arc::new(Memory::new()), keys)
-            .registry(PLUGINS.registry().expect("the plugins fit"))
-            .service(service)
-            .start()
-            .await
-            .expect("the engine starts");
-        Self::Grants(grants, name)
+        let registry = PLUGINS.registry().expect("the plugins fit");
+        let built = Host::builder(registry, Arc::new(Memory::new()), keys).service(service);
+        Self::Grants(built.start().await.expect("the host starts").grants().clone(), name)
     }
 
     pub(crate) async fn request(&self, public_key: Option<&str>) -> Credential {

@@ -2,11 +2,12 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyway_core::{PluginError as _, Plugins, plugins};
 use keyway_host::grants::{
-    Decision, Disposal, Doubt, Grant, GrantOutcome, Grants, GrantsError, HandedOver, Phase, Refusal, Revoked,
-    SameState, Service,
+    Decision, Disposal, DuplicatePolicy, Grant, GrantOutcome, Grants, GrantsError, IndeterminateReason,
+    IssuedCredential, Phase, Refusal, Revoked, Service,
 };
 use keyway_issuers::{
     Context, CredentialRequest, IssuerError, Json, Parameters, Revocation, ServiceName, State, UserInfo,
@@ -34,16 +35,18 @@ impl Kept {
     /// A run of the host, with one service.
     async fn start(&self, service: Service) -> Host {
         let service = service.allow(|user: &UserInfo| user.issuer() == ISSUER);
-        let grants = Grants::builder(Arc::clone(&self.storage), self.keys.clone())
-            .registry(PLUGINS.registry().unwrap())
-            .host_name("web-1")
+        let registry = PLUGINS.registry().unwrap();
+        let host = keyway_host::Host::builder(registry, Arc::clone(&self.storage), self.keys.clone())
+            .name("web-1")
+            .takeover_after(Duration::ZERO)
             .service(service)
             .start()
             .await
             .unwrap();
+        let grants = host.grants().clone();
         let view = grants.service(&name()).unwrap();
         assert!(view.enabled, "{:?}", view.faults);
-        assert!(grants.recover().await.unwrap().is_empty(), "nothing was cut short");
+        assert!(host.recover().await.unwrap().is_empty(), "nothing was cut short");
         Host(grants)
     }
 }
@@ -67,7 +70,7 @@ fn joe() -> Context {
 struct Host(Grants);
 
 impl Host {
-    async fn ask(&self, parameters: Parameters) -> Result<HandedOver, GrantsError> {
+    async fn ask(&self, parameters: Parameters) -> Result<IssuedCredential, GrantsError> {
         let request = CredentialRequest::new(joe()).with_parameters(parameters);
         match self.0.request(&name(), request).await? {
             GrantOutcome::Granted(handed) => Ok(handed),
@@ -75,7 +78,7 @@ impl Host {
         }
     }
 
-    async fn granted(&self) -> HandedOver {
+    async fn granted(&self) -> IssuedCredential {
         self.ask(Parameters::new()).await.unwrap()
     }
 
@@ -83,7 +86,7 @@ impl Host {
         self.0.list(&joe().user).await.unwrap()
     }
 
-    async fn revoke(&self, handed: &HandedOver) -> Result<Revoked, GrantsError> {
+    async fn revoke(&self, handed: &IssuedCredential) -> Result<Revoked, GrantsError> {
         self.0.revoke(handed.grant, joe()).await
     }
 
@@ -121,7 +124,7 @@ async fn one_state_for_all_is_one_grant() {
 #[tokio::test]
 async fn one_state_for_all_is_shared_where_the_service_allows_it() {
     let Some(real) = info() else { return };
-    let service = service(&real, &[]).same_state(SameState::Reuse).limit(2);
+    let service = service(&real, &[]).duplicates(DuplicatePolicy::Reuse).limit(2);
     let host = Kept::in_memory().start(service).await;
     let first = host.granted().await;
     let second = host.granted().await;
@@ -182,7 +185,7 @@ async fn each_fault_is_a_typed_error_and_no_grant_is_lost_or_doubled() {
         assert_eq!(list.len(), failed + 2, "{key}: {list:?}");
         let uncertain = list.iter().find(|listed| listed.id == *grant).unwrap();
         assert_eq!(uncertain.state.phase, Phase::Indeterminate);
-        assert_eq!(uncertain.state.doubt, Some(Doubt::NoAnswer));
+        assert_eq!(uncertain.state.reason, Some(IndeterminateReason::NoAnswer));
         let kept = list.iter().find(|listed| listed.id == good.grant).unwrap();
         assert_eq!((kept.state.phase, kept.state.orphans), (Phase::Granted, 0), "{key}");
     }
@@ -190,7 +193,7 @@ async fn each_fault_is_a_typed_error_and_no_grant_is_lost_or_doubled() {
     let error = host.ask(both).await.unwrap_err();
     assert!(matches!(error, GrantsError::Refused(Refusal::Parameters(_))), "they are in two sets: {error:?}");
 
-    let undecided = host.0.undecided().await.unwrap();
+    let undecided = host.0.undecided(None, 100).await.unwrap().grants;
     assert_eq!(undecided.len(), FAULTS.len());
     for grant in undecided {
         let gone = host.0.decide(&joe().user, grant.id, Decision::NothingThere).await.unwrap();
@@ -336,7 +339,7 @@ async fn a_certificate_is_issued_revoked_and_on_the_list() {
     states.sort();
     assert_eq!(states, [State::new("01"), State::new("02")]);
 
-    let is_valid = |handed: &HandedOver| {
+    let is_valid = |handed: &IssuedCredential| {
         let [certificate, root] = [0, 3].map(|part: usize| {
             let file = real.folder.path().join(format!("{part}.pem"));
             std::fs::write(&file, handed.credential[part].expose_value()).unwrap();

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use keyway_core::{ErrorKind, PluginError, RegistryFaults, Timestamp};
+use keyway_core::{ErrorKind, PluginError, Timestamp};
 use keyway_issuers::IssuerError;
 
 use super::id::GrantId;
-use super::machine::Refusal;
-use crate::sealed_records::RecordError;
+use super::machine::{GrantState, Phase, Refusal};
+use super::workflow::GrantWorkflow;
+use crate::records::RecordError;
+use crate::work::{Failed, FailedBecause};
 
 /// Why a credential was not made or not revoked.
 ///
@@ -84,12 +86,6 @@ pub enum GrantsError {
         #[source]
         error: IssuerError,
     },
-    /// Plugins are linked that this engine cannot drive.
-    #[error(transparent)]
-    Registry(#[from] RegistryFaults),
-    /// Two services have the same name.
-    #[error("there are two services with the same name: give each its own")]
-    DuplicateService,
     /// The host's own records failed.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -99,6 +95,9 @@ pub enum GrantsError {
         /// How often it was tried.
         attempts: u32,
     },
+    /// Another run of this host has taken over.
+    #[error("another run of this host has taken over: end this one")]
+    Superseded,
 }
 
 /// What became of a credential that nobody gets.
@@ -150,7 +149,7 @@ impl GrantsError {
                     "This is being worked on. Please try again in a moment."
                 }
                 Refusal::Granted => "You have this credential already.",
-                Refusal::Undecided | Refusal::NothingToDo => {
+                Refusal::Undecided | Refusal::NothingToDo | Refusal::StateTaken => {
                     "This cannot be done at the moment. Please contact the administrator."
                 }
             },
@@ -160,10 +159,81 @@ impl GrantsError {
             Self::NotStored { .. } | Self::Overtaken { .. } => {
                 "The credential could not be kept and was discarded. Please try again later."
             }
-            Self::Registry(_) | Self::DuplicateService | Self::Record(_) | Self::Contended { .. } => {
+            Self::Record(_) | Self::Contended { .. } | Self::Superseded => {
                 "The service had an error. Please contact the administrator."
             }
         })
+    }
+}
+
+/// How often a step is tried; for the message only.
+const ATTEMPTS: u32 = 64;
+
+impl GrantsError {
+    pub(super) fn discarded(error: IssuerError) -> Self {
+        Self::Discarded { disposal: Disposal::NotRevoked, error }
+    }
+
+    /// Completes a revocation that failed with what the machine decided about it.
+    pub(super) fn completed(self, state: Option<&GrantState>) -> Self {
+        match (self, state) {
+            (Self::NotRevoked { grant, error, .. }, Some(state)) => {
+                Self::NotRevoked { grant, failures: state.failures, retry_at: state.next, error }
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// Why a request led to no credential, although every step was stored.
+    pub(super) fn of_request(
+        grant: GrantId,
+        state: Option<&GrantState>,
+        failures: Vec<Self>,
+        holder: Option<GrantId>,
+    ) -> Self {
+        let mut failures = failures.into_iter();
+        let (first, second) = (failures.next(), failures.next());
+        match first {
+            Some(Self::Discarded { error, .. }) => {
+                let disposal = match (second, state.map(|state| state.phase)) {
+                    (Some(Self::Overtaken { disposal, .. }), _) => disposal,
+                    (_, None) if holder.is_some() => Disposal::SharesState,
+                    (_, None) => Disposal::Revoked,
+                    (_, Some(Phase::Revoking)) => Disposal::ToBeRevoked,
+                    _ => Disposal::NotRevoked,
+                };
+                Self::Discarded { disposal, error }
+            }
+            // An earlier attempt of the same request may have made one.
+            Some(Self::Issuer(error)) if state.is_some() => Self::Uncertain { grant, error },
+            Some(error) => error,
+            None => Self::StateTaken { grant: holder.unwrap_or(grant) },
+        }
+    }
+
+    /// Why an event was not carried through.
+    pub(super) fn of_work(failed: Failed<GrantWorkflow>) -> Self {
+        let Failed { because, failures, was_asked } = failed;
+        let mut failures = failures.into_iter();
+        let (first, last) = (failures.next(), failures.next_back());
+        match because {
+            FailedBecause::Refused { error: Refusal::StateTaken, holder: Some(holder) } => {
+                Self::StateTaken { grant: GrantId::of(holder.address) }
+            }
+            FailedBecause::Refused { error, .. } => first.unwrap_or(Self::Refused(error)),
+            FailedBecause::LimitReached(limit) => Refusal::LimitReached { limit }.into(),
+            FailedBecause::Storage(error) => match (first, last) {
+                (Some(Self::Overtaken { disposal, .. }), None) => Self::NotStored { disposal, error },
+                (Some(Self::Discarded { error, .. }), Some(Self::Overtaken { disposal, .. })) => {
+                    Self::Discarded { disposal, error }
+                }
+                (Some(first), _) => first,
+                (None, _) if was_asked => Self::NotStored { disposal: Disposal::NotRevoked, error },
+                (None, _) => Self::Record(error),
+            },
+            FailedBecause::Contended => first.unwrap_or(Self::Contended { attempts: ATTEMPTS }),
+            FailedBecause::Superseded => Self::Superseded,
+        }
     }
 }
 
@@ -180,14 +250,14 @@ impl PluginError for GrantsError {
                 Refusal::LimitReached { .. }
                 | Refusal::InFlight
                 | Refusal::BeingRevoked
+                | Refusal::StateTaken
                 | Refusal::NothingToDo => ErrorKind::Conflict,
             },
             Self::Issuer(error) | Self::NotRevoked { error, .. } => error.kind(),
             Self::Uncertain { .. } => ErrorKind::Indeterminate,
             Self::StateTaken { .. } | Self::Overtaken { .. } | Self::Contended { .. } => ErrorKind::Conflict,
             Self::Discarded { .. } => ErrorKind::ContractViolation,
-            Self::Registry(error) => error.kind(),
-            Self::DuplicateService => ErrorKind::Invalid,
+            Self::Superseded => ErrorKind::Unavailable { retry_after: None },
             Self::NotStored { error, .. } | Self::Record(error) => error.kind(),
         }
     }
@@ -205,7 +275,6 @@ impl PluginError for GrantsError {
             Self::NotRevoked { grant, failures, error, .. } => {
                 format!("grant {grant} was not revoked, {failures} times in a row: {}", error.detail())
             }
-            Self::Registry(error) => error.detail(),
             Self::Record(error) => error.detail(),
             other => other.to_string(),
         }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use keyway_issuers::IntentId;
 
+use crate::records::Address;
+
 /// The id of a grant: 32 hexadecimal digits. The plugin gets the same id as the
 /// [`IntentId`] of the request (decision R2), and users name it when they revoke.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,8 +18,9 @@ pub struct GrantId([u8; 16]);
 pub struct InvalidGrantId;
 
 impl GrantId {
-    pub(super) const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+    /// The id of the grant at this address.
+    pub(super) const fn of(address: Address) -> Self {
+        Self(address.id)
     }
 
     pub(super) const fn as_bytes(&self) -> &[u8; 16] {
@@ -29,8 +32,12 @@ impl GrantId {
         self.intent_of("")
     }
 
-    /// The id of an effect on this grant that is told apart from others by `suffix`.
-    pub(super) fn intent_of(&self, suffix: &str) -> IntentId {
+    /// The id under which the plugin knows the revocation of this grant; the same each time.
+    pub(super) fn revocation(&self) -> IntentId {
+        self.intent_of(".revoke")
+    }
+
+    fn intent_of(&self, suffix: &str) -> IntentId {
         let digits = self.digits();
         let digits = std::str::from_utf8(&digits).unwrap_or_default();
         IntentId::new([digits, suffix].concat())
@@ -84,7 +91,7 @@ mod tests {
     proptest! {
         #[test]
         fn ids_come_back(id: [u8; 16]) {
-            let id = GrantId::from_bytes(id);
+            let id = GrantId(id);
             prop_assert_eq!(id.to_string().parse(), Ok(id));
             let intent = id.intent();
             prop_assert_eq!(intent.as_str(), id.to_string());

@@ -1,23 +1,15 @@
 //! An issuer behind a guard: whatever the plugin does, the host goes on.
 
 use std::fmt;
-use std::num::NonZero;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use keyway_issuers::{
     Action, Capabilities, CredentialRequest, Description, IntendedEffect, Issuer, IssuerError, IssuerPlugin,
     Opening, Outcome, Reconciled, Reconciliation, Revocation, Rule, Violation,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 
 use super::limits::GrantLimits;
-use crate::guard::{Allowed, Guard, Make, Mishap, NOT_MADE, Panicked};
-
-/// How often who waits for a place looks whether the issuer is quarantined.
-const LOOK: Duration = Duration::from_millis(100);
+use crate::plugin::{CallFault, CallPolicy, Factory, Guard, NOT_MADE, Pace, Panicked, Permit, Permits};
 
 /// Where instances come from.
 pub(super) enum Origin {
@@ -27,7 +19,7 @@ pub(super) enum Origin {
     Given(Arc<dyn Issuer>),
 }
 
-impl Make for Origin {
+impl Factory for Origin {
     type Instance = dyn Issuer;
     type Error = IssuerError;
 
@@ -46,46 +38,34 @@ pub(super) struct GuardedIssuer {
     /// A constant of the issuer, known also while there is no instance after a panic.
     capabilities: Capabilities,
     limits: GrantLimits,
-    places: Option<Arc<Semaphore>>,
+    permits: Permits,
 }
-
-/// The right to one call of an issuer that works on so many at a time. The call holds a clone until it has
-/// ended, also when nobody waits for it any more.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Place(
-    #[expect(dead_code, reason = "it is there to be dropped")] Option<Arc<OwnedSemaphorePermit>>,
-);
 
 impl GuardedIssuer {
     pub(super) fn open(origin: Origin, limits: GrantLimits) -> Result<Self, IssuerError> {
-        let opened = Guard::open(origin);
+        let opened = Guard::open(origin, Arc::default());
         let guard = opened.unwrap_or_else(|Panicked| Err(panicked(Action::Parameter)))?;
         let declared = guard.look("capabilities", Issuer::capabilities);
         let capabilities = declared.map_err(|_| panicked(Action::Parameter))?;
-        let places = |places: NonZero<usize>| Semaphore::new(places.get().min(Semaphore::MAX_PERMITS));
-        let places = capabilities.at_once.map(|at_once| Arc::new(places(at_once)));
-        Ok(Self { guard, capabilities, limits, places })
+        let permits = Permits::new(capabilities.at_once);
+        Ok(Self { guard, capabilities, limits, permits })
     }
 
-    /// Waits until the issuer works on fewer calls than it can (decision W7). Nothing is stored
-    /// meanwhile, and no deadline runs. Whoever has a place does not ask for another.
-    ///
-    /// While the issuer is quarantined everybody gets one, to learn of it: nothing is called, and a
-    /// call that hangs would keep its place for ever.
-    pub(super) async fn place(&self) -> Place {
-        let Some(places) = &self.places else { return Place(None) };
-        if let Ok(permit) = Arc::clone(places).try_acquire_owned() {
-            return Place(Some(Arc::new(permit)));
-        }
-        let mut turn = pin!(Arc::clone(places).acquire_owned());
-        loop {
-            match timeout(LOOK, &mut turn).await {
-                // It is never closed.
-                Ok(permit) => return Place(permit.ok().map(Arc::new)),
-                Err(_) if self.guard.is_quarantined() => return Place(None),
-                Err(_) => {}
-            }
-        }
+    /// Waits until the issuer works on fewer calls than it can (decision W7).
+    pub(super) async fn permit(&self) -> Permit {
+        self.permits.acquire(|| self.guard.is_quarantined()).await
+    }
+
+    pub(super) fn is_quarantined(&self) -> bool {
+        self.guard.is_quarantined()
+    }
+
+    pub(super) fn free_permits(&self) -> Option<usize> {
+        self.permits.free()
+    }
+
+    pub(super) fn try_permit(&self) -> Option<Permit> {
+        self.permits.try_acquire()
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
@@ -150,24 +130,28 @@ impl GuardedIssuer {
         F: Future<Output = Result<T, IssuerError>> + Send + 'static,
     {
         let GrantLimits { deadline, isolation, .. } = self.limits;
-        let blocking = self.capabilities.blocking;
-        let answer = self.guard.call(action.word(), Allowed { deadline, isolation, blocking }, work).await;
-        answer.unwrap_or_else(|mishap| Err(self.error(action, mishap)))
+        let pace = match self.capabilities {
+            Capabilities { blocking: true, .. } => Pace::Blocking,
+            Capabilities { prompt: true, .. } => Pace::Prompt,
+            _ => Pace::Undeclared,
+        };
+        let answer = self.guard.call(action.word(), CallPolicy { deadline, isolation, pace }, work).await;
+        answer.unwrap_or_else(|fault| Err(self.error(action, fault)))
     }
 
-    fn error(&self, action: Action, mishap: Mishap) -> IssuerError {
-        match mishap {
-            Mishap::Panicked => panicked(action),
-            Mishap::TimedOut => IssuerError::DeadlineExceeded { action, deadline: self.limits.deadline },
-            Mishap::Hung(operation) => {
+    fn error(&self, action: Action, fault: CallFault) -> IssuerError {
+        match fault {
+            CallFault::Panicked => panicked(action),
+            CallFault::TimedOut => IssuerError::DeadlineExceeded { action, deadline: self.limits.deadline },
+            CallFault::Hung(operation) => {
                 let hung = Action::ALL.into_iter().find(|known| known.word() == operation);
                 IssuerError::Quarantined { action: hung.unwrap_or(action) }
             }
             // In both cases nothing happened: the plugin was not asked.
-            Mishap::NotMade { retry_after, error } => {
+            CallFault::NotMade { retry_after, error } => {
                 IssuerError::Unavailable { what: NOT_MADE, retry_after: Some(retry_after), source: error }
             }
-            Mishap::NoRuntime(error) => IssuerError::Unavailable {
+            CallFault::NoRuntime(error) => IssuerError::Unavailable {
                 what: "a tokio runtime",
                 retry_after: None,
                 source: Some(Box::new(error.0)),

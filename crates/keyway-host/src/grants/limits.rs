@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::retry::Retries;
-use crate::guard::Isolation;
+use crate::plugin::Isolation;
+use crate::work::Retries;
 
 /// What the engine allows plugins, and when it tries again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,30 +15,29 @@ pub struct GrantLimits {
     pub isolation: Isolation,
     /// How long after its deadline a call still counts as being worked on, so that no other
     /// host takes it over; 30 s by default (decision R5).
-    pub margin: Duration,
+    pub lease_grace: Duration,
     /// How revocations are tried again, and the question what became of a request.
     pub retries: Retries,
     /// How a revocation is tried again at once, when the state of the credential cannot be
     /// stored: 5 times within 30 s by default.
-    pub discards: Retries,
-    /// How old a description may be before [`Grants::run_due`](super::Grants::run_due) asks
-    /// for another, 10 min by default (decision W4).
+    pub cleanup_retries: Retries,
+    /// How old a description may be before the host asks for another, 10 min by default (decision W4).
     pub describe_every: Duration,
 }
 
 impl Default for GrantLimits {
     fn default() -> Self {
-        let discards = Retries::default()
+        let cleanup_retries = Retries::default()
             .with_first(Duration::from_millis(100))
             .with_longest(Duration::from_secs(5))
             .with_attempts(5)
             .with_within(Duration::from_secs(30));
         Self {
             deadline: Duration::from_secs(30),
-            isolation: Isolation::Task,
-            margin: Duration::from_secs(30),
+            isolation: Isolation::Declared,
+            lease_grace: Duration::from_secs(30),
             retries: Retries::default(),
-            discards,
+            cleanup_retries,
             describe_every: Duration::from_secs(600),
         }
     }
@@ -61,8 +60,8 @@ impl GrantLimits {
 
     /// Sets how long after its deadline a call still counts as being worked on.
     #[must_use]
-    pub fn with_margin(mut self, margin: Duration) -> Self {
-        self.margin = margin;
+    pub fn with_lease_grace(mut self, lease_grace: Duration) -> Self {
+        self.lease_grace = lease_grace;
         self
     }
 
@@ -75,8 +74,8 @@ impl GrantLimits {
 
     /// Sets how a revocation is tried again at once.
     #[must_use]
-    pub fn with_discards(mut self, discards: Retries) -> Self {
-        self.discards = discards;
+    pub fn with_cleanup_retries(mut self, cleanup_retries: Retries) -> Self {
+        self.cleanup_retries = cleanup_retries;
         self
     }
 
@@ -87,7 +86,8 @@ impl GrantLimits {
         self
     }
 
-    pub(super) fn lease(&self) -> Duration {
-        self.deadline.saturating_add(self.margin)
+    /// How long a claim lasts that covers one call of a plugin.
+    pub(super) fn claim(&self) -> Duration {
+        self.deadline.saturating_add(self.lease_grace)
     }
 }

@@ -6,19 +6,23 @@
 //!    ▲                │ │ │                    ▲              ▲ │  ▲
 //!    │  nothing made  │ │ │ answer discarded   │              │ └──┘ failed: kept, again later
 //!    ├────────────────┘ │ └────────────────────┼──────────────┘
-//!    │                  │ nobody can tell      │ issued late,
+//!    │                  │ cannot be known      │ issued late,
 //!    │     decided      ▼                      │ or decided
 //!    └──────────── Indeterminate ──────────────┘
 //! ```
 //!
-//! No clock, no I/O, no randomness. Each step is persisted before its effect is carried out
-//! (write ahead, decision R2). A record goes away only when the plugin said that there is no
-//! credential, or somebody decided so.
+//! A record goes away only when the plugin said that there is no credential, or a person decided so. An
+//! event that settles a grant counts only from the caller whose claim is on it: a host that lost its
+//! claim speaks of its own call, not of the one that took over (decision H50). The exception is a
+//! credential that arrives late: it is taken if the grant still waits for one, and revoked otherwise.
 
 use keyway_core::Timestamp;
 use keyway_issuers::{Description, Parameters, State, Violation};
 
-use super::lease::Lease;
+use super::workflow::GrantWorkflow;
+use crate::work::{Retries, Standing};
+
+type Step = crate::work::Step<GrantWorkflow>;
 
 /// Where a grant is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,14 +33,14 @@ pub enum Phase {
     Granted,
     /// The credential is to be destroyed; perhaps it is already.
     Revoking,
-    /// Nobody knows whether there is a credential. It stays listed until somebody decides.
+    /// Whether there is a credential cannot be known. The grant stays listed until a person decides.
     Indeterminate,
 }
 
 /// Why it is not known whether there is a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Doubt {
+pub enum IndeterminateReason {
     /// The plugin gave no answer that says so: a deadline, a panic, an error after which
     /// anything may have happened.
     NoAnswer,
@@ -63,117 +67,80 @@ pub struct GrantState {
     pub since: Timestamp,
     /// How often the plugin failed in this phase.
     pub failures: u32,
-    /// When it is to be tried again; `None` when nothing is to be tried by itself.
+    /// When it is tried again; `None` for no automatic retry.
     pub next: Option<Timestamp>,
-    /// Who works on it (decision R5).
-    pub lease: Option<Lease>,
     /// How often the plugin made another credential with the same state, which was refused
     /// (decision W6). They cannot be told apart from this one, and go when it is revoked.
     pub orphans: u32,
     /// The credential's values reached nobody: the host stopped before it could hand them
     /// over. Revoke it, unless the user knows them anyway.
-    pub values_lost: bool,
+    pub undelivered: bool,
+    /// The request was made again by its id, so an earlier attempt may have made a credential.
+    pub resumed: bool,
     /// Why it is indeterminate.
-    pub doubt: Option<Doubt>,
+    pub reason: Option<IndeterminateReason>,
+}
+
+/// What the host allows: how often and for how long to try.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Policy {
+    pub(crate) retries: Retries,
+}
+
+/// How a plugin that failed is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// The present.
+    pub(crate) now: Timestamp,
+    /// What the plugin asked for.
+    pub(crate) retry_after: Option<std::time::Duration>,
+    /// How much the wait is lengthened.
+    pub(crate) jitter: u8,
 }
 
 /// What happens to a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A request passed the gate.
-    Begin {
-        /// The present.
-        now: Timestamp,
-        /// Who asks the plugin.
-        lease: Lease,
-    },
-    /// The same request is made again, with the same id.
-    Resume {
-        /// The present.
-        now: Timestamp,
-        /// Who asks the plugin.
-        lease: Lease,
-        /// Whether the plugin makes one credential for one id, however often it is asked.
-        idempotent: bool,
-    },
-    /// The plugin made a credential with this state.
-    Issued {
-        /// The present.
-        now: Timestamp,
-        /// The state.
-        credential: State,
-        /// Nobody gets its values.
-        values_lost: bool,
-    },
-    /// The plugin said that it made none.
-    NothingMade,
-    /// The plugin gave no answer that says what happened.
-    Unanswered {
-        /// The present.
-        now: Timestamp,
-        /// Why nobody knows.
-        doubt: Doubt,
-        /// When to ask it what became of the request, if it can be asked at all.
-        reconcile_at: Option<Timestamp>,
-    },
-    /// The plugin made a credential that nobody may have: it is to be revoked.
-    Discard {
-        /// The present.
-        now: Timestamp,
-        /// Its state.
-        credential: State,
-        /// Who revokes it.
-        lease: Lease,
-    },
-    /// The plugin answered another request with the state of this credential, and that
-    /// request was refused.
+pub(crate) enum Event {
+    /// A request passed the gate; it may be made again by its id.
+    Begin { now: Timestamp, idempotent: bool, limit: Option<u64> },
+    /// The plugin made a credential with this state. `undelivered` if nobody gets its values.
+    Issued { now: Timestamp, credential: State, undelivered: bool },
+    /// The plugin made a credential whose state must not be stored.
+    Unstorable { credential: State },
+    /// The plugin made a credential that nobody may have.
+    Discard { now: Timestamp, credential: State },
+    /// A credential whose state is not stored was revoked, or could not be.
+    Discarded { now: Timestamp, revoked: bool },
+    /// The state of the credential just made is that of another grant, which is handed out again or not.
+    StateTaken { reuse: bool },
+    /// The state that a person decided on is that of another grant.
+    DecisionTaken,
+    /// The plugin answered another request with the state of this credential.
     OrphanSeen,
-    /// Somebody wants the credential destroyed.
-    Revoke {
-        /// The present.
-        now: Timestamp,
-        /// Who asks the plugin.
-        lease: Lease,
-    },
-    /// The plugin destroyed it, or it was gone.
-    Revoked {
-        /// The present.
-        now: Timestamp,
-        /// The number of orphans when the plugin was asked: one that came later may have
-        /// been made after the destruction.
-        orphans: u32,
-    },
+    /// The plugin made none this time.
+    NothingMade { again: Again, reconciles: bool },
+    /// The plugin gave no answer that says what happened.
+    Unanswered { again: Again, reconciles: bool, reason: IndeterminateReason },
+    /// The plugin was asked what became of a request, and made none.
+    NeverMade,
+    /// The plugin was asked what became of a request, and cannot tell.
+    CannotTell { now: Timestamp },
+    /// A user or the host wants the credential destroyed.
+    Revoke { now: Timestamp },
+    /// The plugin destroyed it, or it was gone. `orphans` is their number when the plugin was asked: a
+    /// later one may have been made after the destruction.
+    Revoked { orphans: u32 },
     /// The plugin did not destroy it.
-    NotRevoked {
-        /// The present.
-        now: Timestamp,
-        /// When to try again by itself; `None` when that was tried often enough.
-        retry_at: Option<Timestamp>,
-    },
-    /// What is due cannot be taken up: its service is gone, or its plugin cannot be used.
-    Postponed {
-        /// When to look again, so that it does not stand before all the rest for ever.
-        until: Timestamp,
-    },
+    NotRevoked { again: Again },
     /// A worker takes up what is due.
-    Claim {
-        /// The worker.
-        lease: Lease,
-        /// The present.
-        now: Timestamp,
-        /// Whether the plugin can tell what became of a request.
-        reconciles: bool,
-    },
-    /// Somebody decided what nobody can know.
-    Decide {
-        /// The present.
-        now: Timestamp,
-        /// The decision.
-        decision: Decision,
-    },
+    Wake { now: Timestamp, reconciles: bool },
+    /// A person decided what cannot be known.
+    Decide { now: Timestamp, decision: Decision },
+    /// The service is gone for good, and the host forgets its grants.
+    Drop,
 }
 
-/// What somebody decides about a grant that the host cannot decide.
+/// What a person decides about a grant that the host cannot decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
@@ -183,26 +150,17 @@ pub enum Decision {
     Made(State),
 }
 
-/// What the driver does after it has persisted the step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Nothing more.
-    None,
-    /// Ask the plugin for the credential.
-    Request,
-    /// Ask the plugin what became of the request.
-    Reconcile,
-    /// Ask the plugin to destroy the credential.
-    Revoke,
-}
-
-/// A step: what to persist, then what to do.
+/// What the plugin is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The state to persist; `None` takes the record away.
-    pub state: Option<GrantState>,
-    /// What to do when that is done.
-    pub effect: Effect,
+pub(crate) enum Command {
+    /// Make the credential.
+    Request,
+    /// Tell what became of the request.
+    Reconcile,
+    /// Destroy the credential.
+    Revoke { credential: State, orphans: u32 },
+    /// Destroy a credential whose state is not stored, unless a grant has that state.
+    Discard(State),
 }
 
 /// Why a request does not pass the gate, or an event does not fit the phase.
@@ -221,7 +179,7 @@ pub enum Refusal {
     /// The parameters fit none of the plugin's sets (gate, 3).
     #[error("the parameters of the request do not fit: {0}")]
     Parameters(Violation),
-    /// What the login said about the user cannot be kept.
+    /// The claims of the user cannot be stored.
     #[error("the claims of the user cannot be stored: too many arrays and objects lie in each other")]
     Claims,
     /// The user has as many credentials as the service allows (gate, 4).
@@ -236,7 +194,7 @@ pub enum Refusal {
     /// The plugin is being asked for it at this moment.
     #[error("the request is still being worked on: try again when it has ended")]
     InFlight,
-    /// Somebody works on its revocation at this moment.
+    /// It is being revoked by another caller at this moment.
     #[error("it is being revoked at this moment")]
     BeingRevoked,
     /// Whether there is a credential is not known.
@@ -248,27 +206,30 @@ pub enum Refusal {
     /// There is nothing to decide, or nothing to be taken up.
     #[error("there is nothing to be done about this grant")]
     NothingToDo,
+    /// A grant has this state already.
+    #[error("another grant has this state")]
+    StateTaken,
 }
 
 /// What a gate looks at besides the number of grants.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// Whether the user may use the service.
-    pub allowed: bool,
+    pub(crate) allowed: bool,
     /// Whether the service is enabled.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// What the plugin says about its parameters; a service without is disabled.
-    pub description: Option<&'a Description>,
+    pub(crate) description: Option<&'a Description>,
     /// What the user entered.
-    pub parameters: &'a Parameters,
+    pub(crate) parameters: &'a Parameters,
 }
 
 /// The gate, in the order of decision W5: allowed, enabled, parameters fit one set. The
-/// index of that set. The fourth, [`admit_one_more`], needs the number of grants.
+/// index of that set. The number of grants is checked in the batch that stores the intent.
 ///
 /// # Errors
 /// The first that does not hold.
-pub fn admit(asked: &Asked<'_>) -> Result<usize, Refusal> {
+pub(crate) fn admit(asked: &Asked<'_>) -> Result<usize, Refusal> {
     if !asked.allowed {
         return Err(Refusal::NotAllowed);
     }
@@ -276,21 +237,9 @@ pub fn admit(asked: &Asked<'_>) -> Result<usize, Refusal> {
     description.fitting_set(asked.parameters).map_err(Refusal::Parameters)
 }
 
-/// The end of the gate (decision W5): `held` counts everything that is or may be a
-/// credential, requests in flight too.
-///
-/// # Errors
-/// [`Refusal::LimitReached`].
-pub fn admit_one_more(limit: Option<u64>, held: u64) -> Result<(), Refusal> {
-    match limit {
-        Some(limit) if held >= limit => Err(Refusal::LimitReached { limit }),
-        _ => Ok(()),
-    }
-}
-
 /// What happens when a plugin returns a state that a grant has already (decision W6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum SameState {
+pub enum DuplicatePolicy {
     /// An error; the old grant is kept, and counts the orphan.
     #[default]
     Reject,
@@ -298,7 +247,7 @@ pub enum SameState {
     Reuse,
 }
 
-impl SameState {
+impl DuplicatePolicy {
     /// Whether the old grant is returned. One that is being revoked cannot be.
     pub fn reuses(self, old: Phase) -> bool {
         self == Self::Reuse && old == Phase::Granted
@@ -309,144 +258,229 @@ impl SameState {
 ///
 /// # Errors
 /// A refusal leaves everything as it was.
-pub fn step(state: Option<&GrantState>, event: Event) -> Result<Step, Refusal> {
-    match (state, event) {
-        (None, Event::Begin { now, lease }) => {
-            let state = GrantState { lease: Some(lease), ..GrantState::new(Phase::Intended, now) };
-            Ok(Step { state: Some(state), effect: Effect::Request })
-        }
-        (None, _) => Err(Refusal::NoGrant),
-        (Some(state), event) => step_existing(state, event),
+pub(crate) fn step(
+    policy: &Policy,
+    state: Option<&GrantState>,
+    standing: Standing,
+    event: Event,
+) -> Result<Step, Refusal> {
+    let Some(state) = state else { return step_missing(event) };
+    match state.phase {
+        Phase::Intended => step_intended(policy, state, standing, event),
+        Phase::Granted => step_granted(state, standing, event),
+        Phase::Revoking => step_revoking(policy, state, standing, event),
+        Phase::Indeterminate => step_indeterminate(state, standing, event),
     }
 }
 
-fn step_existing(state: &GrantState, event: Event) -> Result<Step, Refusal> {
-    use Phase::{Granted, Indeterminate, Intended, Revoking};
+fn step_missing(event: Event) -> Result<Step, Refusal> {
+    Ok(match event {
+        Event::Begin { now, limit, .. } => {
+            let state = GrantState { next: Some(now), ..GrantState::new(Phase::Intended, now) };
+            Step { at_most: limit, ..Step::to(state).then(Command::Request) }
+        }
+        // It is late: another caller settled the grant, and did not know of this credential.
+        Event::Issued { credential, .. }
+        | Event::Unstorable { credential }
+        | Event::Discard { credential, .. } => Step::gone().then(Command::Discard(credential)),
+        Event::Revoke { .. } | Event::Decide { .. } | Event::Drop | Event::Wake { .. } => {
+            return Err(Refusal::NoGrant);
+        }
+        Event::OrphanSeen => return Err(Refusal::NoGrant),
+        _ => Step::gone(),
+    })
+}
 
-    let keep = |state| Ok(Step { state: Some(state), effect: Effect::None });
-    let gone = Ok(Step { state: None, effect: Effect::None });
-    match (state.phase, event) {
-        (Intended | Indeterminate, Event::Resume { now, lease, idempotent: true }) => {
-            let state = GrantState { lease: Some(lease), ..GrantState::new(Intended, now) };
-            Ok(Step { state: Some(state), effect: Effect::Request })
+fn step_intended(
+    policy: &Policy,
+    state: &GrantState,
+    standing: Standing,
+    event: Event,
+) -> Result<Step, Refusal> {
+    let keep = || Step::to(state.clone());
+    let ours = standing == Standing::Ours;
+    Ok(match event {
+        Event::Begin { now, idempotent: true, .. } if standing != Standing::Others => resume(now),
+        Event::Issued { now, credential, undelivered } => issued(now, credential, undelivered).handing_out(),
+        Event::Discard { now, credential } => discard(now, credential),
+        // From memory, since the state must not be stored.
+        Event::Unstorable { credential } => keep().then(Command::Discard(credential)),
+        Event::Discarded { revoked: true, .. } | Event::NeverMade if ours => Step::gone(),
+        Event::Discarded { now, .. } if ours => indeterminate(now, IndeterminateReason::NotDiscarded),
+        Event::StateTaken { reuse } => {
+            Step { holder: (!reuse).then_some(Event::OrphanSeen), hands_out: reuse, ..Step::gone() }
         }
-        (Intended | Indeterminate, Event::Issued { now, credential, values_lost }) => {
-            keep(GrantState { credential: Some(credential), values_lost, ..GrantState::new(Granted, now) })
+        Event::NothingMade { .. } if ours && !state.resumed => Step::gone().handing_out(),
+        // The plugin speaks of this time; the time before may have made a credential.
+        Event::NothingMade { again, reconciles } if ours => {
+            unanswered(policy, state, again, reconciles, IndeterminateReason::NoAnswer).handing_out()
         }
-        // Somebody found it by asking the plugin, before its own request came back.
-        (Granted, Event::Issued { credential, values_lost, .. })
-            if state.credential.as_ref() == Some(&credential) =>
-        {
-            keep(GrantState { values_lost: state.values_lost && values_lost, ..state.clone() })
+        Event::NothingMade { .. } => keep().handing_out(),
+        Event::Unanswered { again, reconciles, reason } if ours => {
+            unanswered(policy, state, again, reconciles, reason)
         }
-        (Intended | Indeterminate, Event::NothingMade)
-        // A person may also give up on a plugin or a service that will not come back.
-        | (Indeterminate | Granted | Revoking, Event::Decide { decision: Decision::NothingThere, .. }) => gone,
-        (Intended, Event::Unanswered { reconcile_at: Some(at), .. }) => {
-            keep(GrantState { failures: state.failures + 1, next: Some(at), lease: None, ..state.clone() })
+        Event::CannotTell { now } if ours => indeterminate(now, IndeterminateReason::PluginCannotTell),
+        Event::Wake { reconciles: true, .. } if standing == Standing::Free => keep().then(Command::Reconcile),
+        Event::Wake { now, .. } if standing == Standing::Free => {
+            indeterminate(now, IndeterminateReason::Interrupted)
         }
-        (Intended, Event::Unanswered { now, doubt, reconcile_at: None }) => {
-            keep(GrantState { doubt: Some(doubt), ..GrantState::new(Indeterminate, now) })
+        Event::Begin { .. }
+        | Event::Revoke { .. }
+        | Event::Wake { .. }
+        | Event::Decide { decision: Decision::NothingThere, .. } => return Err(Refusal::InFlight),
+        Event::Decide { .. } | Event::OrphanSeen => return Err(Refusal::NothingToDo),
+        Event::Drop => Step::gone(),
+        Event::Discarded { .. }
+        | Event::Unanswered { .. }
+        | Event::NeverMade
+        | Event::CannotTell { .. }
+        | Event::DecisionTaken
+        | Event::Revoked { .. }
+        | Event::NotRevoked { .. } => keep(),
+    })
+}
+
+fn step_granted(state: &GrantState, standing: Standing, event: Event) -> Result<Step, Refusal> {
+    let keep = || Step::to(state.clone());
+    Ok(match event {
+        Event::Begin { .. } => return Err(Refusal::Granted),
+        // Another caller found it by asking the plugin, before its own request came back.
+        Event::Issued { credential, undelivered, .. } if state.credential.as_ref() == Some(&credential) => {
+            let undelivered = state.undelivered && undelivered;
+            Step::to(GrantState { undelivered, ..state.clone() }).handing_out()
         }
-        // Another worker was faster, and knew as little.
-        (Indeterminate, Event::Unanswered { .. }) => keep(state.clone()),
-        (Intended | Indeterminate, Event::Discard { now, credential, lease }) => Ok(Step {
-            state: Some(GrantState {
-                credential: Some(credential),
-                values_lost: true,
-                lease: Some(lease),
-                ..GrantState::new(Revoking, now)
-            }),
-            effect: Effect::Revoke,
-        }),
-        (Granted | Revoking, Event::OrphanSeen) => {
-            keep(GrantState { orphans: state.orphans.saturating_add(1), ..state.clone() })
+        Event::Issued { credential, .. }
+        | Event::Unstorable { credential }
+        | Event::Discard { credential, .. } => keep().then(Command::Discard(credential)),
+        Event::OrphanSeen => orphan_seen(state),
+        Event::Revoke { .. } if standing == Standing::Others => return Err(Refusal::BeingRevoked),
+        Event::Revoke { now } => revoke(state, now),
+        Event::Decide { .. } if standing == Standing::Others => return Err(Refusal::InFlight),
+        Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop => Step::gone(),
+        Event::Decide { .. } | Event::Wake { .. } => return Err(Refusal::NothingToDo),
+        _ => keep(),
+    })
+}
+
+fn step_revoking(
+    policy: &Policy,
+    state: &GrantState,
+    standing: Standing,
+    event: Event,
+) -> Result<Step, Refusal> {
+    let keep = || Step::to(state.clone());
+    let ours = standing == Standing::Ours;
+    Ok(match event {
+        Event::Begin { .. } => return Err(Refusal::BeingRevoked),
+        Event::Issued { credential, .. }
+        | Event::Unstorable { credential }
+        | Event::Discard { credential, .. } => keep().then(Command::Discard(credential)),
+        Event::OrphanSeen => orphan_seen(state),
+        Event::Revoke { .. } | Event::Wake { .. } if standing == Standing::Others => {
+            return Err(Refusal::BeingRevoked);
         }
-        (Granted | Revoking, Event::Revoke { now, lease }) => Ok(Step {
-            state: Some(GrantState {
-                phase: Revoking,
-                since: now,
-                failures: 0,
-                next: None,
-                lease: Some(lease),
-                ..state.clone()
-            }),
-            effect: Effect::Revoke,
-        }),
-        (Revoking, Event::Revoked { orphans, .. }) if orphans == state.orphans => gone,
+        Event::Revoke { now } => revoke(state, now),
+        Event::Wake { .. } => keep().then(revocation(state)),
+        Event::Revoked { orphans } if ours && orphans == state.orphans => Step::gone(),
         // A credential with the same state was made meanwhile, perhaps after this one was
         // destroyed: destroying is done again, and hits it.
-        (Revoking, Event::Revoked { now, .. }) => {
-            keep(GrantState { next: Some(now), lease: None, ..state.clone() })
+        Event::Revoked { .. } if ours => keep().then(revocation(state)),
+        Event::NotRevoked { again } if ours => {
+            let failures = state.failures.saturating_add(1);
+            let next = policy.retries.next(state.since, again.now, failures, again.retry_after, again.jitter);
+            Step::to(GrantState { failures, next, ..state.clone() })
         }
-        (Revoking, Event::NotRevoked { retry_at, .. }) => keep(GrantState {
-            failures: state.failures.saturating_add(1),
-            next: retry_at,
-            lease: None,
-            ..state.clone()
-        }),
-        (Intended | Revoking, Event::Postponed { until }) => {
-            keep(GrantState { next: Some(until), lease: None, ..state.clone() })
+        Event::Decide { .. } if standing == Standing::Others => return Err(Refusal::InFlight),
+        Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop => Step::gone(),
+        Event::Decide { .. } => return Err(Refusal::NothingToDo),
+        _ => keep(),
+    })
+}
+
+fn step_indeterminate(state: &GrantState, standing: Standing, event: Event) -> Result<Step, Refusal> {
+    let keep = || Step::to(state.clone());
+    Ok(match event {
+        Event::Begin { now, idempotent: true, .. } if standing != Standing::Others => resume(now),
+        Event::Issued { now, credential, undelivered } => issued(now, credential, undelivered).handing_out(),
+        Event::Discard { now, credential } => discard(now, credential),
+        Event::Unstorable { credential } => keep().then(Command::Discard(credential)),
+        Event::StateTaken { reuse } => {
+            Step { holder: (!reuse).then_some(Event::OrphanSeen), hands_out: reuse, ..Step::gone() }
         }
-        (Intended, Event::Claim { lease, reconciles: true, .. }) => Ok(Step {
-            state: Some(GrantState { lease: Some(lease), next: None, ..state.clone() }),
-            effect: Effect::Reconcile,
-        }),
-        (Intended, Event::Claim { now, reconciles: false, .. }) => {
-            keep(GrantState { doubt: Some(Doubt::Interrupted), ..GrantState::new(Indeterminate, now) })
-        }
-        (Revoking, Event::Claim { lease, .. }) => Ok(Step {
-            state: Some(GrantState { lease: Some(lease), next: None, ..state.clone() }),
-            effect: Effect::Revoke,
-        }),
-        (Indeterminate, Event::Decide { now, decision: Decision::Made(credential) }) => keep(GrantState {
-            credential: Some(credential),
-            values_lost: true,
-            ..GrantState::new(Granted, now)
-        }),
-        (_, event) => Err(state.refusal(&event)),
+        Event::DecisionTaken => return Err(Refusal::StateTaken),
+        Event::Decide { .. } if standing == Standing::Others => return Err(Refusal::InFlight),
+        Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop => Step::gone(),
+        Event::Decide { now, decision: Decision::Made(credential) } => issued(now, credential, true),
+        Event::Begin { .. } | Event::Revoke { .. } => return Err(Refusal::Undecided),
+        Event::Wake { .. } | Event::OrphanSeen => return Err(Refusal::NothingToDo),
+        _ => keep(),
+    })
+}
+
+fn resume(now: Timestamp) -> Step {
+    let state = GrantState { next: Some(now), resumed: true, ..GrantState::new(Phase::Intended, now) };
+    Step::to(state).then(Command::Request)
+}
+
+fn issued(now: Timestamp, credential: State, undelivered: bool) -> Step {
+    let granted = GrantState::new(Phase::Granted, now);
+    Step::to(GrantState { credential: Some(credential), undelivered, ..granted })
+}
+
+fn discard(now: Timestamp, credential: State) -> Step {
+    let revoking = GrantState::new(Phase::Revoking, now);
+    let state = GrantState { credential: Some(credential), undelivered: true, next: Some(now), ..revoking };
+    let command = revocation(&state);
+    Step::to(state).then(command)
+}
+
+fn indeterminate(now: Timestamp, reason: IndeterminateReason) -> Step {
+    Step::to(GrantState { reason: Some(reason), ..GrantState::new(Phase::Indeterminate, now) })
+}
+
+/// A plugin that reconciles is asked later, as often as the policy allows.
+fn unanswered(
+    policy: &Policy,
+    state: &GrantState,
+    again: Again,
+    reconciles: bool,
+    reason: IndeterminateReason,
+) -> Step {
+    let failures = state.failures.saturating_add(1);
+    let Again { now, retry_after, jitter } = again;
+    let next = policy.retries.next(state.since, now, failures, retry_after, jitter).filter(|_| reconciles);
+    match next {
+        Some(_) => Step::to(GrantState { failures, next, ..state.clone() }),
+        None => indeterminate(now, reason),
     }
+}
+
+fn revoke(state: &GrantState, now: Timestamp) -> Step {
+    let (phase, next) = (Phase::Revoking, Some(now));
+    Step::to(GrantState { phase, since: now, failures: 0, next, ..state.clone() }).then(revocation(state))
+}
+
+fn revocation(state: &GrantState) -> Command {
+    let credential = state.credential.clone().unwrap_or_else(|| State::new(""));
+    Command::Revoke { credential, orphans: state.orphans }
+}
+
+fn orphan_seen(state: &GrantState) -> Step {
+    Step::to(GrantState { orphans: state.orphans.saturating_add(1), ..state.clone() })
 }
 
 impl GrantState {
-    fn new(phase: Phase, since: Timestamp) -> Self {
+    pub(super) fn new(phase: Phase, since: Timestamp) -> Self {
         Self {
             phase,
             credential: None,
             since,
             failures: 0,
             next: None,
-            lease: None,
             orphans: 0,
-            values_lost: false,
-            doubt: None,
-        }
-    }
-
-    fn refusal(&self, event: &Event) -> Refusal {
-        match (self.phase, event) {
-            (
-                _,
-                Event::Claim { .. }
-                | Event::Postponed { .. }
-                | Event::Decide { decision: Decision::Made(_), .. },
-            ) => Refusal::NothingToDo,
-            (Phase::Intended, _) => Refusal::InFlight,
-            (Phase::Granted, _) => Refusal::Granted,
-            (Phase::Revoking, _) => Refusal::BeingRevoked,
-            (Phase::Indeterminate, _) => Refusal::Undecided,
-        }
-    }
-
-    /// When a worker should look at it: at once after the lease or the wait that was
-    /// persisted. `Some(None)` is a grant that waits for somebody's decision, and `None`
-    /// one with which nothing is to be done.
-    pub fn work(&self) -> Option<Option<Timestamp>> {
-        match (self.phase, &self.lease) {
-            (Phase::Granted, _) => None,
-            (Phase::Indeterminate, _) => Some(None),
-            (_, Some(lease)) => Some(Some(lease.from.plus(lease.lasts))),
-            (_, None) => Some(self.next),
+            undelivered: false,
+            resumed: false,
+            reason: None,
         }
     }
 }

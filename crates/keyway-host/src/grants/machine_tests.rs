@@ -6,17 +6,29 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::grants::lease::Holder;
-
-fn lease(run: u64) -> Lease {
-    Lease { holder: Holder { host: "a".into(), run }, from: now(), lasts: Duration::from_secs(60) }
-}
+use crate::records::{Due, Recorded};
 
 fn now() -> Timestamp {
     Timestamp::from_milliseconds(1_000)
 }
 
-/// What a plugin does with an effect that it is asked for.
+fn again() -> Again {
+    Again { now: now(), retry_after: None, jitter: 0 }
+}
+
+fn policy(attempts: u32) -> Policy {
+    Policy { retries: Retries::default().with_attempts(attempts) }
+}
+
+fn due(state: &GrantState) -> Due {
+    let user = keyway_issuers::UserInfo::new("https://i", "joe");
+    let asked = keyway_issuers::Context::new(user);
+    let service = keyway_issuers::ServiceName::new("door").unwrap();
+    let owner = super::super::record::Owner::of(&asked, service, now()).unwrap();
+    GrantWorkflow::due(&owner, state)
+}
+
+/// What a plugin does with a command that it is asked for.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Done,
@@ -36,10 +48,8 @@ enum Answer {
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Begin,
-    Resume,
     Revoke,
-    Claim,
-    Postpone,
+    Wake,
     DecideTruthfully,
     OrphanSeen,
 }
@@ -47,18 +57,18 @@ enum Act {
 /// A grant, the plugin's world behind it, and what runs at the moment.
 struct Life {
     state: Option<GrantState>,
-    /// Credentials of this grant's that exist, and how often each was made.
+    /// Credentials of this grant that exist, and how often each was made.
     made: BTreeMap<String, u32>,
     idempotent: bool,
     reconciles: bool,
     serial: u32,
+    policy: Policy,
 }
 
 impl Life {
-    fn step(&mut self, event: Event) -> Option<Effect> {
-        let step = step(self.state.as_ref(), event).ok()?;
-        self.state = step.state;
-        Some(step.effect)
+    fn new(idempotent: bool, reconciles: bool) -> Self {
+        let policy = policy(3);
+        Self { state: None, made: BTreeMap::new(), idempotent, reconciles, serial: 0, policy }
     }
 
     fn make(&mut self) -> State {
@@ -74,14 +84,12 @@ impl Life {
     }
 
     fn act(&mut self, act: Act, answer: Answer) {
-        let (now, lease, reconciles) = (now(), lease(1), self.reconciles);
-        let effect = match act {
-            Act::Begin => self.step(Event::Begin { now, lease }),
-            Act::Resume => self.step(Event::Resume { now, lease, idempotent: self.idempotent }),
-            Act::Revoke => self.step(Event::Revoke { now, lease }),
-            Act::Claim => self.step(Event::Claim { lease, now, reconciles }),
-            Act::Postpone => self.step(Event::Postponed { until: now }),
-            Act::OrphanSeen => self.step(Event::OrphanSeen),
+        let (now, reconciles) = (now(), self.reconciles);
+        let event = match act {
+            Act::Begin => Event::Begin { now, idempotent: self.idempotent, limit: None },
+            Act::Revoke => Event::Revoke { now },
+            Act::Wake => Event::Wake { now, reconciles },
+            Act::OrphanSeen => Event::OrphanSeen,
             Act::DecideTruthfully => {
                 let decision = match self.made.keys().next() {
                     // Of two credentials with one grant, one would be forgotten: see the test.
@@ -93,100 +101,78 @@ impl Life {
                     Some(_) => return,
                     None => Decision::NothingThere,
                 };
-                self.step(Event::Decide { now, decision })
+                Event::Decide { now, decision }
             }
         };
-        match effect {
-            Some(Effect::Request) => self.request(answer),
-            Some(Effect::Reconcile) => self.reconcile(answer),
-            Some(Effect::Revoke) => self.revoke(answer),
-            Some(Effect::None) | None => {}
+        // The first command is answered as the test says, and what follows from it is done.
+        let (mut event, mut standing, mut answer) = (event, Standing::Free, answer);
+        for commands in 0.. {
+            assert!(commands < 8, "no pair of state and event goes on for ever");
+            let Ok(step) = step(&self.policy, self.state.as_ref(), standing, event) else { return };
+            self.state = step.state;
+            let Some(command) = step.command else { return };
+            let Some(next) = self.carry_out(command, answer) else { return };
+            (event, standing, answer) = (next, Standing::Ours, Answer::Done);
         }
     }
 
-    fn request(&mut self, answer: Answer) {
-        let now = now();
-        let unanswered = Event::Unanswered {
-            now,
-            doubt: Doubt::NoAnswer,
-            reconcile_at: self.reconciles.then(|| now.plus(Duration::from_secs(1))),
-        };
-        match answer {
-            Answer::Done => {
-                let credential = self.make();
-                self.step(Event::Issued { now, credential, values_lost: false });
-            }
-            Answer::Refused => {
-                // An idempotent plugin that made it before does not say that there is none.
-                if self.made.is_empty() {
-                    self.step(Event::NothingMade);
+    /// `None` when the process ends meanwhile.
+    fn carry_out(&mut self, command: Command, answer: Answer) -> Option<Event> {
+        let reconciles = self.reconciles;
+        let unanswered =
+            Event::Unanswered { again: again(), reconciles, reason: IndeterminateReason::NoAnswer };
+        Some(match command {
+            Command::Request => match answer {
+                Answer::Done => Event::Issued { now: now(), credential: self.make(), undelivered: false },
+                Answer::Refused => Event::NothingMade { again: again(), reconciles },
+                Answer::Garbled => Event::Discard { now: now(), credential: self.make() },
+                Answer::LostAfter => {
+                    self.make();
+                    unanswered
+                }
+                Answer::LostBefore => unanswered,
+                Answer::CrashAfter => {
+                    self.make();
+                    return None;
+                }
+                Answer::CrashBefore => return None,
+            },
+            Command::Reconcile => match (answer, self.made.keys().next().cloned()) {
+                (Answer::Done | Answer::Garbled, Some(state)) => {
+                    Event::Issued { now: now(), credential: State::new(state), undelivered: true }
+                }
+                (Answer::Done | Answer::Garbled, None) => Event::NeverMade,
+                (Answer::Refused, _) => Event::CannotTell { now: now() },
+                (Answer::LostAfter | Answer::LostBefore, _) => Event::Unanswered {
+                    again: again(),
+                    reconciles,
+                    reason: IndeterminateReason::NotReconciled,
+                },
+                (Answer::CrashAfter | Answer::CrashBefore, _) => return None,
+            },
+            Command::Revoke { credential, orphans } => {
+                if !matches!(answer, Answer::Refused | Answer::LostBefore | Answer::CrashBefore) {
+                    self.made.remove(credential.as_str());
+                }
+                match answer {
+                    Answer::Done => Event::Revoked { orphans },
+                    Answer::CrashAfter | Answer::CrashBefore => return None,
+                    _ => Event::NotRevoked { again: again() },
                 }
             }
-            Answer::Garbled => {
-                let credential = self.make();
-                self.step(Event::Discard { now, credential, lease: lease(1) });
-                self.revoke(Answer::Done);
-            }
-            Answer::LostAfter => {
-                self.make();
-                self.step(unanswered);
-            }
-            Answer::LostBefore => {
-                self.step(unanswered);
-            }
-            Answer::CrashAfter => {
-                self.make();
-            }
-            Answer::CrashBefore => {}
-        }
-    }
-
-    fn reconcile(&mut self, answer: Answer) {
-        let now = now();
-        match (answer, self.made.keys().next().cloned()) {
-            (Answer::Done | Answer::Garbled, Some(state)) => {
-                self.step(Event::Issued { now, credential: State::new(state), values_lost: true });
-            }
-            (Answer::Done | Answer::Garbled, None) => {
-                self.step(Event::NothingMade);
-            }
-            (Answer::Refused | Answer::LostAfter | Answer::LostBefore, _) => {
-                self.step(Event::Unanswered { now, doubt: Doubt::NotReconciled, reconcile_at: None });
-            }
-            (Answer::CrashAfter | Answer::CrashBefore, _) => {}
-        }
-    }
-
-    fn revoke(&mut self, answer: Answer) {
-        let Some(state) = self.state.clone() else { return };
-        let credential = state.credential.expect("what is revoked has a state");
-        match answer {
-            Answer::Done => {
+            Command::Discard(credential) => {
                 self.made.remove(credential.as_str());
-                self.step(Event::Revoked { now: now(), orphans: state.orphans });
+                Event::Discarded { now: now(), revoked: true }
             }
-            Answer::LostAfter | Answer::Garbled => {
-                self.made.remove(credential.as_str());
-                self.step(Event::NotRevoked { now: now(), retry_at: None });
-            }
-            Answer::Refused | Answer::LostBefore => {
-                self.step(Event::NotRevoked { now: now(), retry_at: Some(now()) });
-            }
-            Answer::CrashAfter => {
-                self.made.remove(credential.as_str());
-            }
-            Answer::CrashBefore => {}
-        }
+        })
     }
 }
 
 fn any_act() -> impl Strategy<Value = (Act, Answer)> {
     let act = prop::sample::select(vec![
         Act::Begin,
-        Act::Resume,
         Act::Revoke,
-        Act::Claim,
-        Act::Postpone,
+        Act::Wake,
         Act::DecideTruthfully,
         Act::OrphanSeen,
     ]);
@@ -211,7 +197,7 @@ proptest! {
         reconciles: bool,
         acts in prop::collection::vec(any_act(), 0..24),
     ) {
-        let mut life = Life { state: None, made: BTreeMap::new(), idempotent, reconciles, serial: 0 };
+        let mut life = Life::new(idempotent, reconciles);
         for (act, answer) in acts {
             life.act(act, answer);
             prop_assert!(life.made.values().sum::<u32>() <= 1, "doubled: {:?}", life.made);
@@ -226,9 +212,9 @@ proptest! {
             if state.phase == Phase::Granted {
                 prop_assert_eq!(life.made.len(), 1);
             }
-            // Whatever is not settled is found by a worker or listed for somebody.
-            prop_assert_eq!(state.work().is_none(), state.phase == Phase::Granted);
-            prop_assert_eq!(state.doubt.is_some(), state.phase == Phase::Indeterminate);
+            // A grant that is not settled is found by a worker or listed for a person.
+            prop_assert_eq!(due(state) == Due::Never, state.phase == Phase::Granted);
+            prop_assert_eq!(state.reason.is_some(), state.phase == Phase::Indeterminate);
         }
     }
 
@@ -240,11 +226,11 @@ proptest! {
         reconciles: bool,
         acts in prop::collection::vec(any_act(), 0..24),
     ) {
-        let mut life = Life { state: None, made: BTreeMap::new(), idempotent, reconciles, serial: 0 };
+        let mut life = Life::new(idempotent, reconciles);
         for (act, answer) in acts {
             life.act(act, answer);
         }
-        for act in [Act::Claim, Act::DecideTruthfully] {
+        for act in [Act::Wake, Act::DecideTruthfully] {
             life.act(act, Answer::Done);
         }
         prop_assert!(life.state.as_ref().is_none_or(|state| state.phase == Phase::Granted), "{:?}", life.state);
@@ -253,36 +239,107 @@ proptest! {
     }
 }
 
+fn any_phase() -> impl Strategy<Value = Option<GrantState>> {
+    let phases = [Phase::Intended, Phase::Granted, Phase::Revoking, Phase::Indeterminate];
+    (prop::option::of(prop::sample::select(phases.to_vec())), any::<(bool, u32)>()).prop_map(
+        |(phase, (resumed, orphans))| {
+            let phase = phase?;
+            let known = matches!(phase, Phase::Granted | Phase::Revoking);
+            let credential = known.then(|| State::new("s"));
+            Some(GrantState { credential, orphans, resumed, ..GrantState::new(phase, now()) })
+        },
+    )
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let credential = || State::new("other");
+    prop::sample::select(vec![
+        Event::Begin { now: now(), idempotent: true, limit: None },
+        Event::Begin { now: now(), idempotent: false, limit: None },
+        Event::Issued { now: now(), credential: credential(), undelivered: false },
+        Event::Unstorable { credential: credential() },
+        Event::Discard { now: now(), credential: credential() },
+        Event::Discarded { now: now(), revoked: true },
+        Event::StateTaken { reuse: true },
+        Event::DecisionTaken,
+        Event::OrphanSeen,
+        Event::NothingMade { again: again(), reconciles: true },
+        Event::Unanswered { again: again(), reconciles: true, reason: IndeterminateReason::NoAnswer },
+        Event::NeverMade,
+        Event::CannotTell { now: now() },
+        Event::Revoke { now: now() },
+        Event::Revoked { orphans: 0 },
+        Event::NotRevoked { again: again() },
+        Event::Wake { now: now(), reconciles: true },
+        Event::Decide { now: now(), decision: Decision::NothingThere },
+        Event::Drop,
+    ])
+}
+
+proptest! {
+    /// A caller that lost its claim takes nothing away, and one whose record is gone makes none: the
+    /// only command without a record is the one that discards a credential.
+    #[test]
+    fn who_holds_no_claim_settles_nothing(state in any_phase(), event in any_event()) {
+        let asks = matches!(event, Event::Begin { .. } | Event::Decide { .. } | Event::Drop | Event::StateTaken { .. });
+        let Ok(stepped) = step(&policy(3), state.as_ref(), Standing::Others, event) else { return Ok(()) };
+        if !asks {
+            prop_assert!(stepped.state.is_some() || state.is_none());
+        }
+        if stepped.state.is_none() {
+            prop_assert!(matches!(stepped.command, None | Some(Command::Discard(_))));
+        }
+    }
+}
+
+fn after(events: impl IntoIterator<Item = Event>) -> Option<GrantState> {
+    let mut state = None;
+    for event in events {
+        state = step(&policy(3), state.as_ref(), Standing::Ours, event).unwrap().state;
+    }
+    state
+}
+
+fn begin(idempotent: bool) -> Event {
+    Event::Begin { now: now(), idempotent, limit: None }
+}
+
 #[test]
 fn a_plugin_that_is_not_idempotent_is_never_asked_twice() {
-    let intended = step(None, Event::Begin { now: now(), lease: lease(1) }).unwrap().state.unwrap();
-    let again = |idempotent| Event::Resume { now: now(), lease: lease(2), idempotent };
-    assert_eq!(step(Some(&intended), again(false)), Err(Refusal::InFlight));
-    assert_eq!(step(Some(&intended), again(true)).unwrap().effect, Effect::Request);
+    let intended = after([begin(false)]);
+    let again = |idempotent| step(&policy(3), intended.as_ref(), Standing::Free, begin(idempotent));
+    assert_eq!(again(false).err(), Some(Refusal::InFlight));
+    assert_eq!(again(true).unwrap().command, Some(Command::Request));
 }
 
 #[test]
 fn an_orphan_that_came_while_revoking_is_revoked_too() {
-    let issued = Event::Issued { now: now(), credential: State::new("s"), values_lost: false };
-    let mut state = step(None, Event::Begin { now: now(), lease: lease(1) }).unwrap().state.unwrap();
-    for event in [issued, Event::Revoke { now: now(), lease: lease(1) }, Event::OrphanSeen] {
-        state = step(Some(&state), event).unwrap().state.unwrap();
+    let issued = Event::Issued { now: now(), credential: State::new("s"), undelivered: false };
+    let state = after([begin(false), issued, Event::Revoke { now: now() }, Event::OrphanSeen]);
+    let step =
+        |orphans| step(&policy(3), state.as_ref(), Standing::Ours, Event::Revoked { orphans }).unwrap();
+    let once_more = step(0);
+    assert_eq!(once_more.command, Some(Command::Revoke { credential: State::new("s"), orphans: 1 }));
+    assert_eq!((step(1).state, step(1).command), (None, None));
+}
+
+#[test]
+fn a_grant_that_is_being_revoked_is_not_reused() {
+    assert!(DuplicatePolicy::Reuse.reuses(Phase::Granted) && !DuplicatePolicy::Reuse.reuses(Phase::Revoking));
+    assert!(!DuplicatePolicy::Reject.reuses(Phase::Granted));
+}
+
+#[test]
+fn a_revocation_is_tried_as_often_as_the_policy_says() {
+    let issued = Event::Issued { now: now(), credential: State::new("s"), undelivered: false };
+    let failed = || Event::NotRevoked { again: again() };
+    let mut state = after([begin(false), issued, Event::Revoke { now: now() }]);
+    for failures in 1..=3 {
+        state = step(&policy(3), state.as_ref(), Standing::Ours, failed()).unwrap().state;
+        let revoking = state.as_ref().unwrap();
+        let wait = Duration::from_secs(10 << (failures - 1));
+        let next = (failures < 3).then(|| now().plus(wait));
+        assert_eq!((revoking.failures, revoking.next), (failures, next));
     }
-    let once_more = step(Some(&state), Event::Revoked { now: now(), orphans: 0 }).unwrap().state.unwrap();
-    assert_eq!((once_more.phase, once_more.next), (Phase::Revoking, Some(now())));
-    assert_eq!(step(Some(&once_more), Event::Revoked { now: now(), orphans: 1 }).unwrap().state, None);
-}
-
-#[test]
-fn the_limit_counts_what_is_there() {
-    assert_eq!(admit_one_more(None, u64::MAX), Ok(()));
-    assert_eq!(admit_one_more(Some(0), 0), Err(Refusal::LimitReached { limit: 0 }));
-    assert_eq!(admit_one_more(Some(2), 1), Ok(()));
-    assert_eq!(admit_one_more(Some(2), 2), Err(Refusal::LimitReached { limit: 2 }));
-}
-
-#[test]
-fn one_that_is_being_revoked_is_not_reused() {
-    assert!(SameState::Reuse.reuses(Phase::Granted) && !SameState::Reuse.reuses(Phase::Revoking));
-    assert!(!SameState::Reject.reuses(Phase::Granted));
+    assert_eq!(due(state.as_ref().unwrap()), Due::Decision);
 }

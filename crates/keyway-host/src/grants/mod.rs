@@ -29,7 +29,9 @@
 //! # }
 //! use std::sync::Arc;
 //!
-//! use keyway_host::grants::{GrantOutcome, Grants, Phase, Revoked, Service};
+//! use keyway_core::Registry;
+//! use keyway_host::Host;
+//! use keyway_host::grants::{GrantOutcome, Phase, Revoked, Service};
 //! use keyway_issuers::{Context, CredentialRequest, ServiceName, UserInfo};
 //! use keyway_seal::{Key, KeyRing};
 //! use keyway_storage::Memory;
@@ -42,22 +44,18 @@
 //!     .configure("realm", "cellar")
 //!     .allow(|user: &UserInfo| user.issuer() == "https://issuer.example.com")
 //!     .limit(2);
-//! let (storage, host_keys) = (Arc::new(Memory::new()), KeyRing::new([Key::generate()?])?);
-//! let grants = Grants::builder(storage, host_keys).host_name("web-1").service(service).start().await?;
-//!
-//! // What an earlier run did not finish, and what somebody has to decide.
-//! for worked in grants.recover().await? {
-//!     println!("{}: {:?}", worked.grant.id, worked.outcome);
-//! }
+//! let (registry, keys) = (Registry::builder().build()?, KeyRing::new([Key::generate()?])?);
+//! let host = Host::builder(registry, Arc::new(Memory::new()), keys).service(service).start().await?;
+//! let grants = host.grants();
 //!
 //! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe"));
 //! let outcome = grants.request(&door, CredentialRequest::new(joe.clone())).await?;
-//! let GrantOutcome::Granted(handed) = outcome else { panic!("no other login is asked for") };
-//! assert_eq!(handed.credential[0].expose_value(), "correct horse");
+//! let GrantOutcome::Granted(issued) = outcome else { panic!("no other login is asked for") };
+//! assert_eq!(issued.credential[0].expose_value(), "correct horse");
 //!
 //! let listed = grants.list(&joe.user).await?;
-//! assert_eq!((listed[0].id, listed[0].state.phase), (handed.grant, Phase::Granted));
-//! assert_eq!(grants.revoke(handed.grant, joe).await?, Revoked::Destroyed);
+//! assert_eq!((listed[0].id, listed[0].state.phase), (issued.grant, Phase::Granted));
+//! assert_eq!(grants.revoke(issued.grant, joe).await?, Revoked::Destroyed);
 //!
 //! let eve = Context::new(UserInfo::new("https://elsewhere.example.com", "eve"));
 //! let refused = grants.request(&door, CredentialRequest::new(eve)).await.unwrap_err();
@@ -66,7 +64,7 @@
 //! # }
 //! ```
 //!
-//! A host calls [`Grants::run_due`] every few seconds besides.
+//! [`Host::run`](crate::Host::run) recovers after a crash, and tries again what failed.
 //!
 //! # The gate
 //!
@@ -74,84 +72,74 @@
 //! service, is it [enabled](Service::enabled) and without [faults](ServiceView::faults), do the
 //! parameters fit one of the plugin's sets, has the user fewer grants than the
 //! [limit](Service::limit). Everything counts that is or may be a credential: requests in flight,
-//! grants, revocations that failed, what nobody knows. The count is a record of its own, and an
+//! grants, revocations that failed, grants that are indeterminate. The count is a record of its own, and an
 //! intent is stored in the same atomic batch, so the limit holds for any number of requests
 //! on any number of hosts. A revocation passes no gate.
 //!
-//! # What a plugin may do wrong
+//! # Plugins that fail
 //!
-//! | the plugin | the user gets | what is left |
+//! | the plugin | the user gets | the grant |
 //! | --- | --- | --- |
-//! | refuses, or says that nothing happened | [`GrantsError::Issuer`] | nothing |
-//! | panics, hangs, fails with an effect that is not known | [`GrantsError::Uncertain`] | it is [asked](keyway_issuers::Issuer::reconcile) later if it can tell; else [`Phase::Indeterminate`], until somebody [decides](Grants::decide) |
-//! | returns a state that a grant has | [`SameState`]: an error, or the old grant | the old grant, which counts the [orphan](GrantState::orphans); nothing is revoked (decision W6) |
+//! | refuses, or says that nothing happened | [`GrantsError::Issuer`] | is gone |
+//! | panics, hangs, fails with an unknown effect | [`GrantsError::Uncertain`] | the plugin is [asked](keyway_issuers::Issuer::reconcile) later if it can tell; else [`Phase::Indeterminate`], until a person [decides](Grants::decide) |
+//! | returns a state that a grant has | [`DuplicatePolicy`]: an error, or the old grant | the old grant counts the [orphan](GrantState::orphans); nothing is revoked (decision W6) |
 //! | returns a state with a secret in it (decision W8), or a huge one | [`GrantsError::Discarded`] | the credential is revoked from memory, several times if need be; if that fails, `Indeterminate` without the state |
-//! | breaks the contract and names a credential | [`GrantsError::Discarded`] | that credential is being revoked, until it is |
-//! | does not revoke | [`GrantsError::NotRevoked`] | the grant, tried again by [`Grants::run_due`] as [`Retries`] says |
+//! | breaks the contract and names a credential | [`GrantsError::Discarded`] | is revoked, until that works |
+//! | does not revoke | [`GrantsError::NotRevoked`] | stays, and is tried again as [`Retries`] says |
 //!
-//! If the storage engine fails between the plugin and the grant, it is looked up whether the
+//! If the storage engine fails between the plugin and the grant, the engine looks whether the
 //! grant was stored; if not, and no grant has its state, the credential just made is revoked.
 //!
-//! # How a crash is survived
+//! # Crashes
 //!
-//! The life of a grant is a pure function ([`machine`]). The driver stores the intent, then asks the
-//! plugin with the intent's id, then stores what it answered (decision R2). Whenever the
-//! process ends, [`Grants::recover`] finds what was open:
+//! The intent is stored first, then the plugin is asked with the intent's id, then its answer is stored
+//! (decision R2). After a crash the host finds what was open:
 //!
 //! | found | then |
 //! | --- | --- |
-//! | [`Phase::Intended`], and the plugin reconciles | it is asked; the grant is there ([values lost](GrantState::values_lost)) or gone |
+//! | [`Phase::Intended`], and the plugin reconciles | it is asked; the grant is there ([undelivered](GrantState::undelivered)) or gone |
 //! | [`Phase::Intended`], and it does not | [`Phase::Indeterminate`]: listed by [`Grants::undecided`] |
-//! | [`Phase::Intended`], and the caller repeats the request by its own id, and the plugin is idempotent | the plugin is asked again: one credential, handed over |
+//! | [`Phase::Intended`], and the caller repeats the request by its own id, and the plugin is idempotent | the plugin is asked again: one credential, handed out |
 //! | [`Phase::Revoking`] | it is revoked again |
 //!
 //! # Several hosts
 //!
-//! Every commit is conditional on the revision of what was read, so hosts may share a storage
-//! engine. Who asks a plugin holds a [`Lease`] on the grant, which is longer than the plugin's
-//! deadline. Nobody else takes the grant over until it has seen the lease unchanged for its full
-//! duration on its own monotonic clock (decision R5), except a run of the same
-//! [named](GrantsBuilder::host_name) host. An owner that was overtaken all the same learns it at its
+//! Every commit is conditional on the revision that was read, so hosts may share a storage
+//! engine. While a plugin is asked, the host has a claim on the grant, which is longer than the plugin's
+//! deadline. No other host takes the grant over until it has seen the claim unchanged for its full
+//! duration on its own monotonic clock (decision R5), except the next run of a host of the same
+//! [name](crate::HostBuilder::name). An owner that was overtaken all the same learns it at its
 //! next commit: a late credential is then taken if the grant is still there, and revoked if not.
 //!
 //! # Limits
 //!
-//! * A request whose credential nobody received (the process ended, the caller's future was dropped)
+//! * A credential that was not handed out (the process ended, the caller's future was dropped)
 //!   is not revoked by itself: the user may know its values, as with a public key that was uploaded.
-//!   [`GrantState::values_lost`] says so.
+//!   [`GrantState::undelivered`] says so.
 //! * The claims of the login are stored, sealed, so that a revocation that is tried again tells the
 //!   plugin the same. Tokens, further logins and parameters are not.
 //! * An abort, an exit, a stack overflow and running out of memory end the process, and so does a panic
 //!   with `panic = "abort"`. Recovery comes after the restart.
 //! * Rolling back the storage engine to an older copy is not detected.
 
-mod builder;
-mod disposal;
-mod driver;
+mod engine;
 mod error;
-mod fields;
 mod id;
 mod issuer;
-mod lease;
-mod ledger;
 mod limits;
-pub mod machine;
+mod machine;
 mod outcome;
-mod owner;
 mod record;
-mod recovery;
-mod retry;
-mod revocation;
 mod service;
+mod workflow;
 
-pub use crate::guard::Isolation;
-pub use builder::GrantsBuilder;
-pub use driver::Grants;
+pub use crate::plugin::Isolation;
+pub use crate::work::Retries;
+pub(crate) use engine::GrantSettings;
+pub use engine::Grants;
 pub use error::{Disposal, GrantsError};
 pub use id::{GrantId, InvalidGrantId};
-pub use lease::{Holder, Lease, Meeting};
 pub use limits::GrantLimits;
-pub use machine::{Decision, Doubt, GrantState, Phase, Refusal, SameState};
-pub use outcome::{Grant, GrantOutcome, HandedOver, Revoked, WorkOutcome, Worked};
-pub use retry::Retries;
+pub use machine::{Decision, DuplicatePolicy, GrantState, IndeterminateReason, Phase, Refusal};
+pub use outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
 pub use service::{Allow, Service, ServiceFault, ServiceView};

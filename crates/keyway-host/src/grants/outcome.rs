@@ -3,19 +3,17 @@
 use keyway_core::Timestamp;
 use keyway_issuers::{CredentialPart, LoginRequired, ServiceName, UserId};
 
-use super::error::GrantsError;
 use super::id::GrantId;
-use super::ledger::Entry;
-use super::machine::{GrantState, Phase};
-use super::record::GrantRecord;
+use super::machine::GrantState;
+use super::workflow::GrantWorkflow;
+use crate::records::Entry;
 
 /// What came of a request.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GrantOutcome {
-    /// There is a credential. This is the only time that anybody sees it: no value of it is
-    /// stored.
-    Granted(HandedOver),
+    /// There is a credential. It is handed out this once: no value of it is stored.
+    Granted(IssuedCredential),
     /// The plugin needs the user to log in elsewhere first. Make the same request again then,
     /// with the login among the [additional ones](keyway_issuers::Context::additional_logins).
     LoginRequired(LoginRequired),
@@ -26,7 +24,7 @@ pub enum GrantOutcome {
 /// A credential, handed over once.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct HandedOver {
+pub struct IssuedCredential {
     /// The grant, by which the user can revoke it.
     pub grant: GrantId,
     /// The parts of the credential, in the plugin's order.
@@ -45,7 +43,7 @@ pub enum Revoked {
     /// HTTP may answer 404.
     NotThere,
     /// The service is gone, and the grant is forgotten without asking its plugin, because the
-    /// host [allows that](super::GrantsBuilder::drop_grants_of_missing_services).
+    /// host [allows that](crate::HostBuilder::drop_grants_of_missing_services).
     Dropped,
 }
 
@@ -66,32 +64,20 @@ pub struct Grant {
 }
 
 impl Grant {
-    pub(super) fn of(entry: &Entry, user: UserId) -> Self {
-        let GrantRecord { service, made, state } = entry.record.clone();
-        Self { id: entry.id, service, user, made, state }
+    /// `None` for a record that is gone.
+    pub(super) fn of(entry: &Entry<GrantWorkflow>) -> Option<Self> {
+        let (owner, state) = (&entry.fixed, entry.state.clone()?);
+        let (service, user) = (owner.service.clone(), owner.user.clone());
+        Some(Self { id: GrantId::of(entry.address), service, user, made: owner.made, state })
     }
 }
 
-/// What became of a grant that a worker took up.
-#[derive(Debug)]
+/// A page of grants.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Worked {
-    /// The grant, as it was found.
-    pub grant: Grant,
-    /// What it came to.
-    pub outcome: WorkOutcome,
-}
-
-/// What a worker came to.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum WorkOutcome {
-    /// It is settled: in this phase, or gone when there is none.
-    Settled(Option<Phase>),
-    /// Somebody else works on it, or did; it is looked at again.
-    InOtherHands,
-    /// Nobody but a person can settle it: see [`Grants::decide`](super::Grants::decide).
-    WaitsForDecision,
-    /// It failed, and stays listed.
-    Failed(GrantsError),
+pub struct GrantPage {
+    /// The grants, in a stable order without meaning.
+    pub grants: Vec<Grant>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<GrantId>,
 }

@@ -1,122 +1,118 @@
-//! What is stored of a grant besides its [owner](super::owner), with its schema version.
+//! What is stored of a grant: whose it is, sealed once, and its state.
 
 use std::fmt;
-use std::time::Duration;
 
-use keyway_core::Timestamp;
-use keyway_issuers::{ServiceName, State};
+use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
+use keyway_core::{Timestamp, Wiped};
+use keyway_issuers::{Context, Json, Reader as JsonReader, ServiceName, State, UserId, UserInfo};
 
-use super::fields::{Bytes, put_text};
-use super::lease::{Holder, Lease};
-use super::machine::{Doubt, GrantState, Phase};
-use crate::sealed_records::{RecordError, corrupt};
+use super::machine::{GrantState, IndeterminateReason, Phase, Refusal};
+use crate::records::{RecordError, Stored, corrupt};
 
-/// The schema that this version writes and reads. Whoever raises it goes on reading the
-/// older ones.
-const SCHEMA: u8 = 1;
-/// What a record takes besides its texts: codes, numbers, moments, flags, and three lengths.
-const FIXED_BYTES: usize = 4 + 2 * 4 + 2 * 8 + (1 + 8) + 1 + (1 + 3 * 8) + 3 * 4;
-
-/// What the host remembers of a grant. No value of a credential, no parameter and no token
-/// is among it.
+/// The part of a grant that never changes. No value of a credential, no parameter and no token is
+/// among it.
 #[derive(Clone)]
-pub(super) struct GrantRecord {
+pub(crate) struct Owner {
+    pub(super) user: UserId,
     pub(super) service: ServiceName,
     pub(super) made: Timestamp,
-    pub(super) state: GrantState,
+    /// What the login said about the user, as JSON: the plugin is told the same when a
+    /// revocation is tried again without a login.
+    claims: Wiped<String>,
 }
 
-impl GrantRecord {
-    /// How many bytes [`write`](Self::write) appends at most.
-    pub(super) fn room(&self) -> usize {
-        let host = self.state.lease.as_ref().map_or(0, |lease| lease.holder.host.len());
-        let credential = self.state.credential.as_ref().map_or(0, |credential| credential.as_str().len());
-        FIXED_BYTES + host + credential + self.service.as_str().len()
+/// Reads what was written here, however long it is.
+const CLAIMS: JsonReader = JsonReader { max_bytes: usize::MAX, ..JsonReader::STRICT };
+
+impl Owner {
+    /// # Errors
+    /// [`Refusal::Claims`] when they could not be read again.
+    pub(super) fn of(asked: &Context, service: ServiceName, made: Timestamp) -> Result<Self, Refusal> {
+        let claims = asked.user_info.to_ascii();
+        let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+        // Only then can it be too deep, and reading costs as much as a seal.
+        if opened > CLAIMS.max_depth && CLAIMS.read(claims.as_bytes()).is_err() {
+            return Err(Refusal::Claims);
+        }
+        Ok(Self { user: asked.user.clone(), service, made, claims })
     }
 
-    /// Appends the record in its stored form: fixed fields first, then what may be missing,
-    /// each behind a byte that says whether it is there, then texts, each behind its length.
-    /// Numbers are little endian.
-    pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), RecordError> {
-        let state = &self.state;
-        out.extend([
-            SCHEMA,
-            phase_code(state.phase),
-            state.doubt.map_or(0, doubt_code),
-            u8::from(state.values_lost),
-        ]);
-        out.extend(state.failures.to_le_bytes());
-        out.extend(state.orphans.to_le_bytes());
-        for time in [self.made, state.since] {
-            out.extend(time.as_milliseconds().to_le_bytes());
-        }
-        out.push(u8::from(state.next.is_some()));
-        if let Some(next) = state.next {
-            out.extend(next.as_milliseconds().to_le_bytes());
-        }
-        out.push(u8::from(state.credential.is_some()));
-        if let Some(credential) = &state.credential {
-            put_text(out, credential.as_str())?;
-        }
-        out.push(u8::from(state.lease.is_some()));
-        if let Some(Lease { holder, from, lasts }) = &state.lease {
-            let lasts = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
-            for number in [holder.run, from.as_milliseconds(), lasts] {
-                out.extend(number.to_le_bytes());
-            }
-            put_text(out, &holder.host)?;
-        }
-        put_text(out, self.service.as_str())
-    }
-
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, RecordError> {
-        let mut bytes = Bytes(bytes);
-        let [schema] = bytes.take()?;
-        if schema != SCHEMA {
-            return Err(corrupt(format!("schema {schema}, and this version knows {SCHEMA}")));
-        }
-        let [phase, doubt, values_lost] = bytes.take()?;
-        let phase = PHASES.into_iter().find(|known| phase_code(*known) == phase);
-        let doubt = match doubt {
-            0 => None,
-            code => Some(
-                DOUBTS
-                    .into_iter()
-                    .find(|known| doubt_code(*known) == code)
-                    .ok_or_else(|| corrupt("its doubt"))?,
-            ),
+    /// What the plugin is told about the user when no login says more.
+    pub(super) fn context(&self) -> Result<Context, RecordError> {
+        let claims = match CLAIMS.read(self.claims.as_bytes()) {
+            Ok(Json::Object(claims)) => UserInfo::from_claims(claims),
+            _ => None,
         };
-        let (failures, orphans) = (u32::from_le_bytes(bytes.take()?), u32::from_le_bytes(bytes.take()?));
-        let (made, since) = (bytes.time()?, bytes.time()?);
-        let next = if bytes.flag()? { Some(bytes.time()?) } else { None };
-        let credential = if bytes.flag()? { Some(State::new(bytes.text()?)) } else { None };
-        let lease = if bytes.flag()? {
-            let run = bytes.number()?;
-            let (from, lasts) = (bytes.time()?, Duration::from_millis(bytes.number()?));
-            Some(Lease { holder: Holder { host: bytes.text()?.into(), run }, from, lasts })
-        } else {
-            None
-        };
-        let service = ServiceName::new(bytes.text()?).map_err(|_| corrupt("the name of its service"))?;
-        bytes.end()?;
-        let state = GrantState {
-            phase: phase.ok_or_else(|| corrupt("its phase"))?,
-            credential,
-            since,
-            failures,
-            next,
-            lease,
-            orphans,
-            values_lost: values_lost != 0,
-            doubt,
-        };
-        Ok(Self { service, made, state })
+        let user_info = claims.ok_or_else(|| corrupt("its claims make no sense"))?;
+        Ok(Context::new(user_info).with_user(self.user.clone()))
     }
 }
 
-impl fmt::Debug for GrantRecord {
+impl Stored for Owner {
+    const SCHEMA: u8 = 2;
+
+    fn encoded_len(&self) -> usize {
+        8 + 3 * LENGTH_BYTES + self.user.as_str().len() + self.service.as_str().len() + self.claims.len()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_time(out, self.made);
+        put_text(out, self.user.as_str());
+        put_text(out, self.service.as_str());
+        put_text(out, &self.claims);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (made, user) = (reader.time()?, UserId::received(reader.text()?));
+        let service = ServiceName::new(reader.text()?);
+        let service = service.map_err(|_| Malformed { expected: "the name of a service" })?;
+        Ok(Self { user, service, made, claims: Wiped::new(reader.text()?.to_owned()) })
+    }
+}
+
+impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GrantRecord").field("service", &self.service).finish_non_exhaustive()
+        f.write_str("Owner([REDACTED])")
+    }
+}
+
+impl Stored for GrantState {
+    const SCHEMA: u8 = 2;
+
+    fn encoded_len(&self) -> usize {
+        let credential = self.credential.as_ref().map_or(0, |credential| credential.as_str().len());
+        4 + 2 * 4 + 8 + (1 + 8) + (1 + LENGTH_BYTES) + credential
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend([phase_code(self.phase), self.reason.map_or(0, reason_code)]);
+        out.extend([u8::from(self.undelivered), u8::from(self.resumed)]);
+        put_u32(out, self.failures);
+        put_u32(out, self.orphans);
+        put_time(out, self.since);
+        put_optional(out, self.next, put_time);
+        put_optional(out, self.credential.as_ref().map(State::as_str), put_text);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let phase = reader.byte()?;
+        let phase = PHASES.into_iter().find(|known| phase_code(*known) == phase);
+        let phase = phase.ok_or(Malformed { expected: "the phase of a grant" })?;
+        let reason = match reader.byte()? {
+            0 => None,
+            code => {
+                let reason = REASONS.into_iter().find(|known| reason_code(*known) == code);
+                Some(reason.ok_or(Malformed { expected: "a known reason" })?)
+            }
+        };
+        let (undelivered, resumed) = (reader.flag()?, reader.flag()?);
+        let (failures, orphans, since) = (reader.u32()?, reader.u32()?, reader.time()?);
+        let next = reader.optional(Reader::time)?;
+        let credential = reader.optional(Reader::text)?.map(State::new);
+        if credential.is_some() != matches!(phase, Phase::Granted | Phase::Revoking) {
+            return Err(Malformed { expected: "the state of a credential in these phases only" });
+        }
+        Ok(Self { phase, credential, since, failures, next, orphans, undelivered, resumed, reason })
     }
 }
 
@@ -132,17 +128,22 @@ const fn phase_code(phase: Phase) -> u8 {
     }
 }
 
-const DOUBTS: [Doubt; 5] =
-    [Doubt::NoAnswer, Doubt::Interrupted, Doubt::PluginCannotTell, Doubt::NotReconciled, Doubt::NotDiscarded];
+const REASONS: [IndeterminateReason; 5] = [
+    IndeterminateReason::NoAnswer,
+    IndeterminateReason::Interrupted,
+    IndeterminateReason::PluginCannotTell,
+    IndeterminateReason::NotReconciled,
+    IndeterminateReason::NotDiscarded,
+];
 
-/// The byte that is stored for a doubt. It never changes, and is not 0.
-const fn doubt_code(doubt: Doubt) -> u8 {
-    match doubt {
-        Doubt::NoAnswer => 1,
-        Doubt::Interrupted => 2,
-        Doubt::PluginCannotTell => 3,
-        Doubt::NotReconciled => 4,
-        Doubt::NotDiscarded => 5,
+/// The byte that is stored for a reason. It never changes, and is not 0.
+const fn reason_code(reason: IndeterminateReason) -> u8 {
+    match reason {
+        IndeterminateReason::NoAnswer => 1,
+        IndeterminateReason::Interrupted => 2,
+        IndeterminateReason::PluginCannotTell => 3,
+        IndeterminateReason::NotReconciled => 4,
+        IndeterminateReason::NotDiscarded => 5,
     }
 }
 
@@ -151,56 +152,51 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn any_record() -> impl Strategy<Value = GrantRecord> {
-        let time = any::<u64>().prop_map(Timestamp::from_milliseconds);
-        let lease =
-            (any::<u64>(), time.clone(), any::<u32>(), "[a-z]{0,5}").prop_map(|(run, from, lasts, host)| {
-                Lease {
-                    holder: Holder { host: host.into(), run },
-                    from,
-                    lasts: Duration::from_millis(lasts.into()),
-                }
-            });
-        let state = (
-            prop::sample::select(PHASES.to_vec()),
-            prop::option::of(".{0,9}".prop_map(State::new)),
-            (time.clone(), any::<u32>(), any::<u32>(), any::<bool>()),
-            prop::option::of(time),
-            prop::option::of(lease),
-            prop::option::of(prop::sample::select(DOUBTS.to_vec())),
-        );
-        state.prop_map(|(phase, credential, rest, next, lease, doubt)| {
-            let (since, failures, orphans, values_lost) = rest;
-            GrantRecord {
-                service: ServiceName::new("svc").unwrap(),
-                made: since,
-                state: GrantState {
-                    phase,
+    fn stored<T: Stored>(value: &T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        value.write(&mut bytes);
+        assert!(bytes.len() <= value.encoded_len());
+        bytes
+    }
+
+    fn any_state() -> impl Strategy<Value = GrantState> {
+        let times = (0..u64::MAX, prop::option::of(0..u64::MAX));
+        (0..4_usize, prop::option::of(0..5_usize), any::<(bool, bool, u32, u32)>(), times, ".{0,40}")
+            .prop_map(|(phase, reason, (undelivered, resumed, failures, orphans), (since, next), text)| {
+                let time = Timestamp::from_milliseconds;
+                let phase = PHASES[phase];
+                let credential = matches!(phase, Phase::Granted | Phase::Revoking).then(|| State::new(text));
+                GrantState {
                     credential,
-                    since,
                     failures,
-                    next,
-                    lease,
+                    next: next.map(time),
                     orphans,
-                    values_lost,
-                    doubt,
-                },
-            }
-        })
+                    undelivered,
+                    resumed,
+                    reason: reason.map(|reason| REASONS[reason]),
+                    ..GrantState::new(phase, time(since))
+                }
+            })
     }
 
     proptest! {
-            #[test]
-            fn records_come_back_and_damaged_ones_are_refused(record in any_record(), cut: prop::sample::Index) {
-                let mut bytes = Vec::new();
-                record.write(&mut bytes).unwrap();
-                prop_assert!(bytes.len() <= record.room());
-                let back = GrantRecord::read(&bytes).unwrap();
-                prop_assert_eq!((&back.service, &back.made), (&record.service, &record.made));
-                prop_assert_eq!(&back.state, &record.state);
-                prop_assert!(GrantRecord::read(&bytes[..cut.index(bytes.len())]).is_err());
-                bytes[0] = 2;
-                prop_assert!(GrantRecord::read(&bytes).unwrap_err().to_string().contains("schema 2"));
-            }
+        #[test]
+        fn states_come_back_and_cut_ones_are_refused(state in any_state(), cut: prop::sample::Index) {
+            let bytes = stored(&state);
+            prop_assert_eq!(GrantState::read(&mut Reader::new(&bytes)), Ok(state));
+            prop_assert!(GrantState::read(&mut Reader::new(&bytes[..cut.index(bytes.len())])).is_err());
+        }
+
+        #[test]
+        fn owners_come_back_and_cut_ones_are_refused(
+            subject in ".{0,9}", claim in ".{0,30}", cut: prop::sample::Index,
+        ) {
+            let asked = Context::new(UserInfo::new("https://issuer.example.com", subject).with("name", claim));
+            let service = ServiceName::new("door").unwrap();
+            let owner = Owner::of(&asked, service, Timestamp::from_milliseconds(7)).unwrap();
+            let bytes = stored(&owner);
+            prop_assert_eq!(Owner::read(&mut Reader::new(&bytes)).unwrap().context().unwrap(), asked);
+            prop_assert!(Owner::read(&mut Reader::new(&bytes[..cut.index(bytes.len())])).is_err());
+        }
     }
 }

@@ -11,12 +11,13 @@ use keyway_issuers::{
     Violation, Violations,
 };
 use serde_json::Value;
+use tokio::task::JoinSet;
 use tracing::warn;
 
-use super::issuer::{GuardedIssuer, Origin, Place};
+use super::issuer::{GuardedIssuer, Origin};
 use super::limits::GrantLimits;
-use super::machine::SameState;
-use crate::guard::contain;
+use super::machine::DuplicatePolicy;
+use crate::plugin::contain;
 
 /// Decides who may use a service: the first question of the gate (decision W5).
 ///
@@ -40,7 +41,7 @@ pub struct Service {
     plugin_configuration: Value,
     configuration: BTreeMap<String, Json>,
     pub(super) limit: Option<u64>,
-    pub(super) same_state: SameState,
+    pub(super) duplicates: DuplicatePolicy,
     pub(super) enabled: bool,
     allow: Arc<dyn Allow>,
 }
@@ -70,7 +71,7 @@ impl Service {
             plugin_configuration: Value::Object(serde_json::Map::new()),
             configuration: BTreeMap::new(),
             limit: None,
-            same_state: SameState::default(),
+            duplicates: DuplicatePolicy::default(),
             enabled: true,
             allow: Arc::new(|_: &UserInfo| false),
         }
@@ -98,8 +99,8 @@ impl Service {
 
     /// Sets what happens when the plugin returns a state that a grant has already.
     #[must_use]
-    pub fn same_state(mut self, policy: SameState) -> Self {
-        self.same_state = policy;
+    pub fn duplicates(mut self, policy: DuplicatePolicy) -> Self {
+        self.duplicates = policy;
         self
     }
 
@@ -135,7 +136,7 @@ impl fmt::Debug for Service {
         f.debug_struct("Service")
             .field("name", &self.name)
             .field("limit", &self.limit)
-            .field("same_state", &self.same_state)
+            .field("duplicates", &self.duplicates)
             .field("enabled", &self.enabled)
             .finish_non_exhaustive()
     }
@@ -145,9 +146,6 @@ impl fmt::Debug for Service {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceFault {
-    /// The engine knows no plugins.
-    #[error("the engine was started without a registry of plugins: pass one to the builder")]
-    NoRegistry,
     /// Its plugin is not linked into this host.
     #[error(transparent)]
     Plugin(Arc<LookupError>),
@@ -201,17 +199,19 @@ pub(super) struct RunningService {
 }
 
 impl RunningService {
-    /// Waits for a place at the issuer.
-    pub(super) async fn place(&self) -> Place {
-        match &self.issuer {
-            Some(issuer) => issuer.place().await,
-            None => Place::default(),
-        }
+    /// The issuer and what is configured for it, if its plugin can be asked.
+    pub(super) fn usable(&self) -> Option<(&GuardedIssuer, Configuration)> {
+        Some((self.issuer.as_ref()?, self.ready().configuration.clone()?))
+    }
+
+    /// Whether its plugin can be asked.
+    pub(super) fn is_ready(&self) -> bool {
+        self.issuer.is_some() && self.ready().configuration.is_some()
     }
 
     pub(super) fn open(
         service: Service,
-        registry: Option<&Registry>,
+        registry: &Registry,
         resources: &Resources,
         clock: &Arc<dyn Clock>,
         limits: GrantLimits,
@@ -233,7 +233,7 @@ impl RunningService {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is time to ask the plugin to describe itself (decision W4), and nobody does yet.
+    /// Whether it is time to ask the plugin to describe itself (decision W4), and no caller does yet.
     pub(super) fn is_description_due(&self, now: Timestamp, every: Duration) -> bool {
         self.is_description_old(now, every) && self.describing.try_lock().is_ok()
     }
@@ -326,7 +326,7 @@ impl RunningService {
 
 fn open(
     service: &Service,
-    registry: Option<&Registry>,
+    registry: &Registry,
     resources: &Resources,
     clock: &Arc<dyn Clock>,
     limits: GrantLimits,
@@ -334,7 +334,7 @@ fn open(
     let origin = match &service.source {
         Source::Issuer(issuer) => Origin::Given(Arc::clone(issuer)),
         Source::Plugin(id) => {
-            let found = registry.ok_or(ServiceFault::NoRegistry)?.get::<Issuers>(id);
+            let found = registry.get::<Issuers>(id);
             let registered = found.map_err(|error| ServiceFault::Plugin(Arc::new(error)))?;
             let plugin = registered.plugin();
             let checked = contain(|| plugin.check_configuration(&service.plugin_configuration));
@@ -366,4 +366,25 @@ fn faults_of(error: IssuerError) -> Vec<ServiceFault> {
         return vec![ServiceFault::Describe(Arc::new(error))];
     }
     found.iter().cloned().map(ServiceFault::Violation).collect()
+}
+
+/// Asks all plugins at once to describe themselves whose description is old, so that one
+/// that hangs holds up no other. It does not wait for them (decision H56).
+pub(super) fn describe_old(
+    services: &Arc<BTreeMap<ServiceName, RunningService>>,
+    now: Timestamp,
+    every: Duration,
+) -> JoinSet<()> {
+    let mut asked = JoinSet::new();
+    for (name, running) in &**services {
+        if running.is_description_due(now, every) {
+            let (services, name) = (Arc::clone(services), name.clone());
+            asked.spawn(async move {
+                if let Some(running) = services.get(&name) {
+                    running.describe_if_due(now, every).await;
+                }
+            });
+        }
+    }
+    asked
 }

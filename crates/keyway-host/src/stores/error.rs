@@ -1,11 +1,11 @@
 //! What can go wrong when a host makes, opens, rotates or deletes a store.
 
-use keyway_core::{ErrorKind, LookupError, PluginError, RegistryFaults};
-use keyway_seal::KeyId;
+use keyway_core::{ErrorKind, LookupError, PluginError};
+use keyway_seal::{KeyId, KeySourceError};
 use keyway_secrets::{NameError, StoreError};
 
 use super::machine::Refusal;
-use crate::sealed_records::RecordError;
+use crate::records::RecordError;
 
 /// Why a store was not made, opened, rotated or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +14,9 @@ pub enum StoresError {
     /// It does not fit the phase of the store's life.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Plugins are linked that this engine cannot drive.
-    #[error(transparent)]
-    Registry(#[from] RegistryFaults),
+    /// The host's keys for stores cannot be read.
+    #[error("the keys for stores cannot be read")]
+    Keys(#[from] KeySourceError),
     /// The plugin is not linked into this host.
     #[error(transparent)]
     Plugin(#[from] LookupError),
@@ -41,6 +41,9 @@ pub enum StoresError {
         /// How often it was tried.
         attempts: u32,
     },
+    /// Another run of this host has taken over.
+    #[error("another run of this host has taken over: end this one")]
+    Superseded,
 }
 
 impl PluginError for StoresError {
@@ -51,7 +54,8 @@ impl PluginError for StoresError {
             Self::Refused(Refusal::BeingDeleted) => ErrorKind::Deleted,
             Self::Refused(Refusal::NoKeys) | Self::Name(_) => ErrorKind::Invalid,
             Self::Refused(_) | Self::Contended { .. } => ErrorKind::Conflict,
-            Self::Registry(error) => error.kind(),
+            Self::Keys(error) => error.kind(),
+            Self::Superseded => ErrorKind::Unavailable { retry_after: None },
             Self::Plugin(error) => error.kind(),
             Self::MissingKeys { .. } => ErrorKind::WrongKey,
             Self::Store(error) => error.kind(),

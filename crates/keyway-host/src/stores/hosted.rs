@@ -1,5 +1,6 @@
 //! A store as the host hands it out: guarded, and with its life journalled.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use keyway_secrets::{
     SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo, StoreName,
 };
 
-use super::driver::Stores;
+use super::engine::Stores;
 use super::error::StoresError;
 use super::guard::GuardedStore;
 use super::machine::StoreState;
@@ -23,23 +24,23 @@ use super::machine::StoreState;
 ///
 /// # Cancel safety
 /// That of [`SecretStore`]. A dropped `rotate` or `marked_for_delete` stays listed, and
-/// [`Stores::recover`] or another call goes on with it.
+/// the [host](crate::Host::run) or another call goes on with it.
 #[derive(Debug)]
 pub struct HostedStore {
     stores: Stores,
     name: StoreName,
-    guarded: GuardedStore,
+    guarded: Arc<GuardedStore>,
     /// Deleted through this handle. The plugin's own need not know: another host may have been
     /// faster, and there may be a new store of the name.
     deleted: AtomicBool,
 }
 
 impl HostedStore {
-    pub(super) fn new(stores: Stores, name: StoreName, guarded: GuardedStore) -> Self {
+    pub(super) fn new(stores: Stores, name: StoreName, guarded: Arc<GuardedStore>) -> Self {
         Self { stores, name, guarded, deleted: AtomicBool::new(false) }
     }
 
-    fn guarded(&self) -> Result<&GuardedStore, StoreError> {
+    fn guarded(&self) -> Result<&Arc<GuardedStore>, StoreError> {
         if self.deleted.load(Ordering::Relaxed) { Err(StoreError::Deleted) } else { Ok(&self.guarded) }
     }
 

@@ -1,95 +1,134 @@
-//! What is stored of a store's life, with its schema version.
+//! What is stored of a store: what it is, sealed once, and the state of its life.
 
+use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_text, put_time, put_u32};
 use keyway_seal::KeyId;
-use serde::{Deserialize, Serialize};
+use keyway_secrets::StoreName;
 use serde_json::Value;
 
 use super::machine::{Phase, StoreState};
-use crate::sealed_records::RecordError;
+use crate::records::Stored;
 
-/// The schema that this version writes and reads. Whoever raises it goes on reading the
-/// older ones.
-const SCHEMA: u32 = 1;
-
-/// What the host remembers of a store.
-#[derive(Clone, Debug)]
-pub(crate) struct StoreRecord {
+/// The part of a store that never changes.
+#[derive(Clone)]
+pub(crate) struct StoreOrigin {
+    pub(crate) name: StoreName,
     pub(crate) plugin: String,
-    pub(crate) configuration: Value,
-    pub(crate) state: StoreState,
+    /// The plugin's configuration, as JSON.
+    configuration: String,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    schema: u32,
-    plugin: String,
-    configuration: Value,
-    phase: Phase,
-    keys: Vec<String>,
-    new_keys: Vec<String>,
-}
-
-impl StoreRecord {
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
-        let texts = |keys: &[KeyId]| keys.iter().map(ToString::to_string).collect();
-        let stored = Stored {
-            schema: SCHEMA,
-            plugin: self.plugin.clone(),
-            configuration: self.configuration.clone(),
-            phase: self.state.phase,
-            keys: texts(&self.state.keys),
-            new_keys: texts(&self.state.new_keys),
-        };
-        serde_json::to_vec(&stored).map_err(|error| RecordError::Corrupt { reason: error.to_string() })
+impl StoreOrigin {
+    pub(crate) fn new(name: StoreName, plugin: &str, configuration: &Value) -> Self {
+        Self { name, plugin: plugin.to_owned(), configuration: configuration.to_string() }
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
-        let corrupt = |reason: String| RecordError::Corrupt { reason };
-        let schema = serde_json::from_slice::<Value>(bytes)
-            .ok()
-            .and_then(|value| value.get("schema").and_then(Value::as_u64))
-            .ok_or_else(|| corrupt("it has no schema version".to_owned()))?;
-        if schema != u64::from(SCHEMA) {
-            return Err(corrupt(format!("schema {schema}, and this version knows {SCHEMA}")));
+    /// The plugin's configuration. It was a value when it was stored.
+    pub(crate) fn configuration(&self) -> Value {
+        serde_json::from_str(&self.configuration).unwrap_or_default()
+    }
+}
+
+impl Stored for StoreOrigin {
+    const SCHEMA: u8 = 2;
+
+    fn encoded_len(&self) -> usize {
+        3 * LENGTH_BYTES + self.name.as_str().len() + self.plugin.len() + self.configuration.len()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_text(out, self.name.as_str());
+        put_text(out, &self.plugin);
+        put_text(out, &self.configuration);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let name =
+            StoreName::new(reader.text()?).map_err(|_| Malformed { expected: "the name of a store" })?;
+        let (plugin, configuration) = (reader.text()?.to_owned(), reader.text()?.to_owned());
+        if serde_json::from_str::<Value>(&configuration).is_err() {
+            return Err(Malformed { expected: "a configuration" });
         }
-        let stored: Stored =
-            serde_json::from_slice(bytes).map_err(|error| corrupt(format!("column {}", error.column())))?;
-        let ids = |texts: Vec<String>| -> Result<Vec<KeyId>, RecordError> {
-            texts
-                .iter()
-                .map(|text| text.parse().map_err(|_| corrupt("a key id is not one".to_owned())))
-                .collect()
+        Ok(Self { name, plugin, configuration })
+    }
+}
+
+impl Stored for StoreState {
+    const SCHEMA: u8 = 2;
+
+    fn encoded_len(&self) -> usize {
+        1 + 4 + 8 + 2 * 4 + (self.keys.len() + self.new_keys.len()) * 8
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(phase_code(self.phase));
+        put_u32(out, self.failures);
+        put_time(out, self.next);
+        for keys in [&self.keys, &self.new_keys] {
+            put_u32(out, u32::try_from(keys.len()).unwrap_or(u32::MAX));
+            for key in keys {
+                out.extend_from_slice(&key.to_bytes());
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let phase = reader.byte()?;
+        let phase = PHASES.into_iter().find(|known| phase_code(*known) == phase);
+        let phase = phase.ok_or(Malformed { expected: "the phase of a store" })?;
+        let (failures, next) = (reader.u32()?, reader.time()?);
+        let mut keys = || -> Result<Vec<_>, Malformed> {
+            (0..reader.u32()?).map(|_| reader.array().map(KeyId::from_bytes)).collect()
         };
-        let state =
-            StoreState { phase: stored.phase, keys: ids(stored.keys)?, new_keys: ids(stored.new_keys)? };
-        Ok(Self { plugin: stored.plugin, configuration: stored.configuration, state })
+        Ok(Self { phase, keys: keys()?, new_keys: keys()?, failures, next })
+    }
+}
+
+const PHASES: [Phase; 5] =
+    [Phase::Creating, Phase::Adopting, Phase::Active, Phase::Rotating, Phase::Deleting];
+
+/// The byte that is stored for a phase. It never changes.
+const fn phase_code(phase: Phase) -> u8 {
+    match phase {
+        Phase::Creating => 1,
+        Phase::Adopting => 2,
+        Phase::Active => 3,
+        Phase::Rotating => 4,
+        Phase::Deleting => 5,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use keyway_core::Timestamp;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn states_come_back_and_cut_ones_are_refused(
+            phase in 0..5_usize, keys: Vec<[u8; 8]>, new_keys: Vec<[u8; 8]>, failures: u32, next: u64,
+            cut: prop::sample::Index,
+        ) {
+            let ids = |keys: Vec<[u8; 8]>| keys.into_iter().map(KeyId::from_bytes).collect();
+            let next = Timestamp::from_milliseconds(next);
+            let state = StoreState { phase: PHASES[phase], keys: ids(keys), new_keys: ids(new_keys), failures, next };
+            let mut bytes = Vec::new();
+            state.write(&mut bytes);
+            prop_assert_eq!(bytes.len(), state.encoded_len());
+            prop_assert_eq!(StoreState::read(&mut Reader::new(&bytes)), Ok(state));
+            prop_assert!(StoreState::read(&mut Reader::new(&bytes[..cut.index(bytes.len())])).is_err());
+        }
+    }
 
     #[test]
-    fn a_record_comes_back_and_another_schema_is_refused() {
-        let record = StoreRecord {
-            plugin: "generic".into(),
-            configuration: serde_json::json!({"a": [1]}),
-            state: StoreState {
-                phase: Phase::Rotating,
-                keys: vec![KeyId::from_bytes([1; 8])],
-                new_keys: vec![KeyId::from_bytes([2; 8])],
-            },
-        };
-        let bytes = record.to_bytes().unwrap();
-        let back = StoreRecord::from_bytes(&bytes).unwrap();
-        assert_eq!(
-            (back.plugin, back.configuration, back.state),
-            (record.plugin, record.configuration, record.state)
-        );
-        let other = String::from_utf8(bytes).unwrap().replace("\"schema\":1", "\"schema\":2");
-        let error = StoreRecord::from_bytes(other.as_bytes()).unwrap_err();
-        assert!(error.to_string().contains("schema 2"), "{error}");
+    fn an_origin_comes_back() {
+        let configuration = serde_json::json!({"a": [1]});
+        let origin = StoreOrigin::new(StoreName::new("web").unwrap(), "generic", &configuration);
+        let mut bytes = Vec::new();
+        origin.write(&mut bytes);
+        assert_eq!(bytes.len(), origin.encoded_len());
+        let back = StoreOrigin::read(&mut Reader::new(&bytes)).unwrap();
+        assert_eq!((back.name, back.plugin.as_str()), (origin.name.clone(), "generic"));
+        assert_eq!(origin.configuration(), configuration);
     }
 }

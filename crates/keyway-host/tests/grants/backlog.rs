@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_host::grants::{GrantsError, Refusal, Service, WorkOutcome};
+use keyway_host::grants::{GrantsError, Refusal, Service};
+use keyway_host::{RecordError, WorkOutcome};
 use keyway_issuers::{CredentialRequest, Issuer, Json, JsonObject, UserInfo};
 
 use super::world::*;
@@ -17,7 +18,7 @@ async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
     let gone_service =
         Service::with_issuer(name("gone"), Arc::clone(&gone) as Arc<dyn Issuer>).allow_everybody();
     let built = host(&storage, &keys, service(&kept)).service(gone_service).clock(Arc::clone(&clock) as _);
-    let grants = built.start().await.unwrap();
+    let grants = built.started().await;
     gone.change(|world| world.revocations_to_fail = 1000);
     kept.change(|world| world.revocations_to_fail = 1);
     for number in 0..128 {
@@ -34,10 +35,10 @@ async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
     drop(grants);
 
     // The service is taken away, and the portal of the other one opens again.
-    let grants = host(&storage, &keys, service(&kept)).clock(Arc::clone(&clock) as _).start().await.unwrap();
+    let grants = host(&storage, &keys, service(&kept)).clock(Arc::clone(&clock) as _).started().await;
     for _ in 0..20 {
         let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
-        if worked.iter().any(|done| matches!(done.outcome, WorkOutcome::Settled(None))) {
+        if worked.iter().any(|done| matches!(done.outcome, WorkOutcome::Gone)) {
             break;
         }
     }
@@ -51,7 +52,7 @@ async fn a_plugin_that_is_slow_to_describe_itself_does_not_hold_up_the_others() 
     let slow_service =
         Service::with_issuer(name("slow"), Arc::clone(&slow) as Arc<dyn Issuer>).allow_everybody();
     let built = host(&memory(), &ring(), service(&other)).service(slow_service);
-    let grants = built.clock(Arc::clone(&clock) as _).start().await.unwrap();
+    let grants = built.clock(Arc::clone(&clock) as _).started().await;
     other.change(|world| world.revocations_to_fail = 1);
     let handed = granted(grants.request(&svc(), plain_request("joe")).await);
     assert!(grants.revoke(handed.grant, user("joe")).await.is_err());
@@ -61,7 +62,7 @@ async fn a_plugin_that_is_slow_to_describe_itself_does_not_hold_up_the_others() 
     let now = clock.advance(Duration::from_secs(700));
     let worked = tokio::time::timeout(Duration::from_secs(5), grants.run_due(now)).await;
     let worked = worked.expect("the work of another service waits for the description").unwrap();
-    assert!(matches!(worked[0].outcome, WorkOutcome::Settled(None)), "{worked:?}");
+    assert!(matches!(worked[0].outcome, WorkOutcome::Gone), "{worked:?}");
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_millis(5)).await;
         assert!(grants.run_due(now).await.unwrap().is_empty());
@@ -78,8 +79,9 @@ async fn a_plugin_that_is_slow_to_describe_itself_does_not_hold_up_the_others() 
 #[tokio::test]
 async fn claims_that_are_stored_can_be_read_again() {
     let deep = (0..70).fold(Json::from(true), |inner, _| Json::Array(vec![inner]));
-    let long = Json::text("\u{4e16}".repeat(200_000));
-    for (claim, is_deep) in [(deep, true), (long, false)] {
+    let long = Json::text("\u{4e16}".repeat(60_000));
+    let too_long = Json::text("\u{4e16}".repeat(100_000));
+    for (claim, expected) in [(deep, Some(true)), (too_long, Some(false)), (long, None)] {
         let mut claims = JsonObject::new();
         claims.insert("iss".to_owned(), "https://needle.example.com".into());
         claims.insert("sub".to_owned(), "joe".into());
@@ -88,11 +90,15 @@ async fn claims_that_are_stored_can_be_read_again() {
             CredentialRequest::new(keyway_issuers::Context::new(UserInfo::from_claims(claims).unwrap()));
         let world = World::plain();
         let clock = Arc::new(TestClock::default());
-        let grants =
-            host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _).start().await.unwrap();
+        let grants = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _).started().await;
         let outcome = grants.request(&svc(), asked.clone()).await;
-        if is_deep {
-            assert!(matches!(outcome, Err(GrantsError::Refused(Refusal::Claims))), "{outcome:?}");
+        if let Some(is_deep) = expected {
+            match outcome.unwrap_err() {
+                GrantsError::Refused(Refusal::Claims) => assert!(is_deep),
+                // Decision R8: refused before the plugin is asked.
+                GrantsError::Record(RecordError::TooLarge { .. }) => assert!(!is_deep),
+                other => panic!("{other}"),
+            }
             assert_eq!(world.credentials(), 0);
             continue;
         }
@@ -100,6 +106,6 @@ async fn claims_that_are_stored_can_be_read_again() {
         world.change(|world| world.revocations_to_fail = 1);
         assert!(grants.revoke(handed.grant, asked.context).await.is_err());
         let worked = grants.run_due(clock.advance(Duration::from_secs(60))).await.unwrap();
-        assert!(matches!(worked[0].outcome, WorkOutcome::Settled(None)), "{worked:?}");
+        assert!(matches!(worked[0].outcome, WorkOutcome::Gone), "{worked:?}");
     }
 }

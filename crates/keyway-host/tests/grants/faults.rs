@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{Clock, ErrorKind, PluginError};
+use keyway_host::WorkOutcome;
 use keyway_host::grants::{
-    Decision, Disposal, Doubt, Grants, GrantsError, Isolation, Phase, Refusal, Retries, Revoked, Service,
-    ServiceFault, WorkOutcome,
+    Decision, Disposal, GrantsError, IndeterminateReason, Isolation, Phase, Refusal, Retries, Revoked,
+    Service, ServiceFault,
 };
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issuer, IssuerError, Outcome, Revocation, Rule, State,
@@ -15,7 +16,7 @@ use keyway_issuers::{
 
 use crate::world::*;
 
-async fn only_grant(grants: &Grants) -> keyway_host::grants::Grant {
+async fn only_grant(grants: &Started) -> keyway_host::grants::Grant {
     let mut listed = grants.list(&user("joe").user).await.unwrap();
     assert_eq!(listed.len(), 1, "{listed:?}");
     listed.remove(0)
@@ -43,16 +44,19 @@ async fn what_nobody_knows_stays_listed_until_somebody_decides() {
             // Writing a backtrace takes its time, and a test that hangs waits for its end.
             let deadline = if behaviour == Request::HangsAfter { 100 } else { 20_000 };
             let limits = limits().with_isolation(isolation).with_deadline(Duration::from_millis(deadline));
-            let built = host(&memory(), &ring(), service(&world).limit(1)).limits(limits);
-            let grants = built.start().await.unwrap();
+            let built = host(&memory(), &ring(), service(&world).limit(1)).grant_limits(limits);
+            let grants = built.started().await;
             let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
             assert!(matches!(error, GrantsError::Uncertain { .. }), "{error}");
             assert_eq!(error.kind(), ErrorKind::Indeterminate);
             assert!(!error.detail().contains("needle") && !error.user_message().contains("needle"));
 
             let grant = only_grant(&grants).await;
-            assert_eq!((grant.state.phase, grant.state.doubt), (Phase::Indeterminate, Some(Doubt::NoAnswer)));
-            assert_eq!(grants.undecided().await.unwrap().len(), 1);
+            assert_eq!(
+                (grant.state.phase, grant.state.reason),
+                (Phase::Indeterminate, Some(IndeterminateReason::NoAnswer))
+            );
+            assert_eq!(grants.all_undecided().await.len(), 1);
             let refused = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
             assert!(matches!(refused, GrantsError::Refused(Refusal::LimitReached { .. })));
             let refused = grants.revoke(grant.id, user("joe")).await.unwrap_err();
@@ -65,11 +69,11 @@ async fn what_nobody_knows_stays_listed_until_somebody_decides() {
                 let state =
                     State::new(world.change(|world| world.credentials.keys().next().unwrap().clone()));
                 let decided = grants.decide(&joe, grant.id, Decision::Made(state)).await.unwrap().unwrap();
-                assert!(decided.state.phase == Phase::Granted && decided.state.values_lost);
+                assert!(decided.state.phase == Phase::Granted && decided.state.undelivered);
                 assert_eq!(grants.revoke(grant.id, user("joe")).await.unwrap(), Revoked::Destroyed);
             }
             assert_eq!(world.credentials(), 0);
-            assert!(grants.undecided().await.unwrap().is_empty());
+            assert!(grants.all_undecided().await.is_empty());
             world.set(Request::Works);
             granted(grants.request(&svc(), plain_request("joe")).await);
         }
@@ -83,13 +87,14 @@ async fn a_plugin_that_can_tell_is_asked_what_happened() {
         world.set(behaviour);
         let clock = Arc::new(TestClock::default());
         let built = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _);
-        let grants = built.start().await.unwrap();
+        let grants = built.started().await;
         let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
         assert!(matches!(error, GrantsError::Uncertain { .. }), "{error}");
         assert!(grants.run_due(clock.now()).await.unwrap().is_empty(), "not due yet");
         let worked = grants.run_due(clock.advance(Duration::from_secs(15))).await.unwrap();
         assert_eq!(worked.len(), 1);
-        assert!(matches!(worked[0].outcome, WorkOutcome::Settled(found) if found == phase), "{worked:?}");
+        assert_eq!(matches!(worked[0].outcome, WorkOutcome::Gone), phase.is_none(), "{worked:?}");
+        assert_eq!(matches!(worked[0].outcome, WorkOutcome::Settled), phase.is_some(), "{worked:?}");
         assert_eq!(grants.list(&user("joe").user).await.unwrap().len(), world.credentials());
         assert!(grants.run_due(clock.advance(Duration::from_secs(3600))).await.unwrap().is_empty());
     }
@@ -102,8 +107,9 @@ async fn a_state_with_a_secret_in_it_is_a_violation_and_the_credential_is_revoke
         world.set(behaviour);
         world.change(|world| world.revocations_to_fail = 2);
         let retries = Retries::default().with_first(Duration::from_millis(1)).with_attempts(5);
-        let built = host(&memory(), &ring(), service(&world)).limits(limits().with_discards(retries));
-        let grants = built.start().await.unwrap();
+        let built =
+            host(&memory(), &ring(), service(&world)).grant_limits(limits().with_cleanup_retries(retries));
+        let grants = built.started().await;
         let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
         let GrantsError::Discarded {
             disposal: Disposal::Revoked,
@@ -127,14 +133,16 @@ async fn what_could_not_be_discarded_stays_listed() {
     world.change(|world| world.revocations_to_fail = 100);
     let retries = Retries::default().with_first(Duration::from_millis(1)).with_attempts(3);
     let grants = host(&memory(), &ring(), service(&world))
-        .limits(limits().with_discards(retries))
-        .start()
-        .await
-        .unwrap();
+        .grant_limits(limits().with_cleanup_retries(retries))
+        .started()
+        .await;
     let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
     assert!(matches!(error, GrantsError::Discarded { disposal: Disposal::NotRevoked, .. }), "{error}");
     let grant = only_grant(&grants).await;
-    assert_eq!((grant.state.phase, grant.state.doubt), (Phase::Indeterminate, Some(Doubt::NotDiscarded)));
+    assert_eq!(
+        (grant.state.phase, grant.state.reason),
+        (Phase::Indeterminate, Some(IndeterminateReason::NotDiscarded))
+    );
     assert_eq!(grant.state.credential, None);
 }
 
@@ -146,7 +154,7 @@ async fn an_orphan_that_a_bad_answer_names_is_revoked_now_or_later() {
         world.change(|world| world.revocations_to_fail = failing);
         let clock = Arc::new(TestClock::default());
         let built = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _);
-        let grants = built.start().await.unwrap();
+        let grants = built.started().await;
         let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
         let expected = if failing == 0 { Disposal::Revoked } else { Disposal::ToBeRevoked };
         assert!(matches!(error, GrantsError::Discarded { disposal, .. } if disposal == expected), "{error}");
@@ -164,8 +172,8 @@ async fn a_revocation_that_fails_keeps_the_grant_and_is_tried_again_with_longer_
     let world = World::plain();
     let clock = Arc::new(TestClock::default());
     let limits = limits().with_retries(Retries::default().with_attempts(3));
-    let built = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _).limits(limits);
-    let grants = built.start().await.unwrap();
+    let built = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _).grant_limits(limits);
+    let grants = built.started().await;
     let handed = granted(grants.request(&svc(), plain_request("joe")).await);
     world.change(|world| world.revocations_to_fail = 100);
     let error = grants.revoke(handed.grant, user("joe")).await.unwrap_err();
@@ -177,30 +185,27 @@ async fn a_revocation_that_fails_keeps_the_grant_and_is_tried_again_with_longer_
     assert!(grants.run_due(clock.now()).await.unwrap().is_empty());
     for failures in [2, 3] {
         let worked = grants.run_due(clock.advance(Duration::from_secs(60))).await.unwrap();
-        let WorkOutcome::Failed(GrantsError::NotRevoked { failures: counted, .. }) = &worked[0].outcome
-        else {
-            panic!("{worked:?}");
-        };
-        assert_eq!(*counted, failures);
+        assert!(matches!(worked[0].outcome, WorkOutcome::Failed(_)), "{worked:?}");
+        assert_eq!(only_grant(&grants).await.state.failures, failures);
     }
     // Tried often enough: it waits for somebody, is still there, and still counts.
     assert!(grants.run_due(clock.advance(Duration::from_secs(1_000_000))).await.unwrap().is_empty());
-    assert_eq!(grants.undecided().await.unwrap().len(), 1);
+    assert_eq!(grants.all_undecided().await.len(), 1);
     assert_eq!(only_grant(&grants).await.state.failures, 3);
     assert_eq!(world.change(|world| world.revocations), 3);
     world.change(|world| world.revocations_to_fail = 0);
     assert_eq!(grants.revoke(handed.grant, user("joe")).await.unwrap(), Revoked::Destroyed);
-    assert_eq!((world.credentials(), grants.undecided().await.unwrap().len()), (0, 0));
+    assert_eq!((world.credentials(), grants.all_undecided().await.len()), (0, 0));
 }
 
 #[tokio::test]
 async fn a_grant_that_cannot_be_stored_is_revoked() {
     for applied in [false, true] {
         let (storage, keys, world) = (memory(), ring(), World::plain());
-        host(&storage, &keys, service(&world)).start().await.unwrap();
+        host(&storage, &keys, service(&world)).started().await;
         // The intent is stored, and then nothing more.
         let dying = Dying::after(&storage, 1, applied, false);
-        let grants = host(&dying, &keys, service(&world)).start().await.unwrap();
+        let grants = host(&dying, &keys, service(&world)).started().await;
         let answer = grants.request(&svc(), plain_request("joe")).await;
         if applied {
             // The engine said no and did it all the same: the user gets the credential.
@@ -241,7 +246,7 @@ impl Issuer for Speechless {
 async fn a_service_whose_capabilities_nobody_knows_is_disabled() {
     let world = World::plain();
     let speechless = Service::with_issuer(name("speechless"), Arc::new(Speechless)).allow_everybody();
-    let grants = host(&memory(), &ring(), service(&world)).service(speechless).start().await.unwrap();
+    let grants = host(&memory(), &ring(), service(&world)).service(speechless).started().await;
     let view = grants.service(&name("speechless")).unwrap();
     assert!(!view.enabled && matches!(view.faults[..], [ServiceFault::Open(_)]), "{:?}", view.faults);
     let error = grants.request(&name("speechless"), plain_request("joe")).await.unwrap_err();

@@ -1,11 +1,11 @@
 //! The gate, in its order (decision W5).
 
-use keyway_host::grants::{Grants, GrantsError, Refusal};
+use keyway_host::grants::{GrantsError, Refusal};
 use keyway_issuers::{Parameters, Rule};
 
 use crate::world::*;
 
-async fn refusal(grants: &Grants, value: Option<(&str, keyway_issuers::Json)>) -> Option<Refusal> {
+async fn refusal(grants: &Started, value: Option<(&str, keyway_issuers::Json)>) -> Option<Refusal> {
     let parameters = value.map_or(Parameters::new(), |(key, value)| Parameters::new().with(key, value));
     match grants.request(&svc(), plain_request("joe").with_parameters(parameters)).await {
         Ok(_) => None,
@@ -22,7 +22,7 @@ async fn the_first_condition_that_does_not_hold_is_the_answer() {
         let [allowed, enabled, fits, room] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
         let world = World::plain();
         let service = service(&world).allow(move |_: &_| allowed).enabled(enabled).limit(u64::from(room));
-        let grants = host(&memory(), &ring(), service).start().await.unwrap();
+        let grants = host(&memory(), &ring(), service).started().await;
         let value = (!fits).then(|| ("x", "1".into()));
         let expected = match (allowed, enabled, fits, room) {
             (false, ..) => "NotAllowed",
@@ -57,7 +57,7 @@ async fn nobody_may_use_a_service_until_somebody_says_who_and_a_panic_is_a_no() 
     let world = World::plain();
     let closed = keyway_host::grants::Service::with_issuer(svc(), world.clone());
     for service in [closed.clone(), closed.allow(|_: &_| panic!("in the gate"))] {
-        let grants = host(&memory(), &ring(), service).start().await.unwrap();
+        let grants = host(&memory(), &ring(), service).started().await;
         assert_eq!(refusal(&grants, None).await, Some(Refusal::NotAllowed));
     }
 }
@@ -65,7 +65,7 @@ async fn nobody_may_use_a_service_until_somebody_says_who_and_a_panic_is_a_no() 
 #[tokio::test]
 async fn the_limit_is_each_users_own_and_what_is_revoked_makes_room() {
     let world = World::plain();
-    let grants = host(&memory(), &ring(), service(&world).limit(1)).start().await.unwrap();
+    let grants = host(&memory(), &ring(), service(&world).limit(1)).started().await;
     let first = granted(grants.request(&svc(), plain_request("joe")).await);
     assert_eq!(refusal(&grants, None).await, Some(Refusal::LimitReached { limit: 1 }));
     granted(grants.request(&svc(), plain_request("ann")).await);

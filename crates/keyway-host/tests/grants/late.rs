@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::Timestamp;
-use keyway_host::grants::{GrantLimits, Grants, Isolation, Service};
+use keyway_host::grants::{GrantLimits, Isolation, Service};
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome, Reconciled,
     Reconciliation, Revocation, State,
@@ -77,16 +77,16 @@ impl Issuer for Late {
     }
 }
 
-async fn late(issuer: &Arc<Late>, deadline: Duration) -> (Grants, Arc<TestClock>) {
+async fn late(issuer: &Arc<Late>, deadline: Duration) -> (Started, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());
     let service = Service::with_issuer(svc(), Arc::clone(issuer) as Arc<dyn Issuer>).allow_everybody();
     let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
-    let built = host(&memory(), &ring(), service).limits(limits).clock(Arc::clone(&clock) as _);
-    (built.start().await.unwrap(), clock)
+    let built = host(&memory(), &ring(), service).grant_limits(limits).clock(Arc::clone(&clock) as _);
+    (built.started().await, clock)
 }
 
 /// Nothing of `joe` may be forgotten while his credential may still be made.
-async fn joe_is_not_forgotten(issuer: &Late, grants: &Grants, now: Timestamp) {
+async fn joe_is_not_forgotten(issuer: &Late, grants: &Started, now: Timestamp) {
     let worked = grants.run_due(now).await.unwrap();
     issuer.release("joe");
     until("joe's credential is made", || issuer.made() == 1 || issuer.made() == 2).await;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{Clock, Timestamp};
+use keyway_host::WorkOutcome;
 use keyway_host::grants::{
-    Decision, GrantLimits, GrantOutcome, Grants, GrantsError, Isolation, Phase, Refusal, Service, WorkOutcome,
+    Decision, GrantLimits, GrantOutcome, GrantsError, Isolation, Phase, Refusal, Service,
 };
 use keyway_issuers::{
     Action, Capabilities, ContractViolation, CredentialRequest, Description, Issued, Issuer, IssuerError,
@@ -107,21 +108,21 @@ impl Issuer for Portal {
     }
 }
 
-async fn start(portal: &Arc<Portal>, deadline: Duration) -> (Grants, Arc<TestClock>) {
+async fn start(portal: &Arc<Portal>, deadline: Duration) -> (Started, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());
     let service = Service::with_issuer(svc(), Arc::clone(portal) as Arc<dyn Issuer>).allow_everybody();
     let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
-    let built = host(&memory(), &ring(), service).limits(limits).clock(Arc::clone(&clock) as _);
-    (built.start().await.unwrap(), clock)
+    let built = host(&memory(), &ring(), service).grant_limits(limits).clock(Arc::clone(&clock) as _);
+    (built.started().await, clock)
 }
 
-async fn request(grants: &Grants) -> Result<GrantOutcome, GrantsError> {
+async fn request(grants: &Started) -> Result<GrantOutcome, GrantsError> {
     grants.request(&svc(), plain_request("joe")).await
 }
 
 /// Who was handed a credential has it: nothing revoked it behind his back. And in the end nothing is
 /// left over.
-async fn what_is_granted_exists(portal: &Portal, grants: &Grants, mut now: Timestamp) {
+async fn what_is_granted_exists(portal: &Portal, grants: &Started, mut now: Timestamp) {
     let listed = grants.list(&user("joe").user).await.unwrap();
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
     assert!(granted == 0 || portal.look(|state| state.exists), "a late revocation hit another credential");
@@ -137,7 +138,7 @@ async fn what_is_granted_exists(portal: &Portal, grants: &Grants, mut now: Times
     granted_and_there(portal, grants).await;
 }
 
-async fn granted_and_there(portal: &Portal, grants: &Grants) {
+async fn granted_and_there(portal: &Portal, grants: &Started) {
     granted(request(grants).await);
     assert!(portal.look(|state| state.exists));
 }
@@ -178,7 +179,7 @@ async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
         let decided = grants.decide(&user("joe").user, id, Decision::NothingThere).await;
         assert!(matches!(decided, Err(GrantsError::Refused(Refusal::InFlight))), "{begun:?}: {decided:?}");
         let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
-        assert!(matches!(worked[0].outcome, WorkOutcome::InOtherHands), "{begun:?}: {worked:?}");
+        assert!(matches!(worked[0].outcome, WorkOutcome::LeasedElsewhere), "{begun:?}: {worked:?}");
         // The portal makes the account again, and nobody gets it: it goes with the old one.
         let next = request(&grants).await;
         assert!(matches!(next, Err(GrantsError::StateTaken { grant }) if grant == id), "{begun:?}: {next:?}");

@@ -2,7 +2,7 @@
 
 use keyway_core::{ErrorKind, PluginError};
 use keyway_host::grants::{
-    Decision, GrantOutcome, Grants, GrantsError, Phase, Refusal, Revoked, SameState, Service, ServiceFault,
+    Decision, DuplicatePolicy, GrantOutcome, GrantsError, Phase, Refusal, Revoked, Service, ServiceFault,
 };
 use keyway_issuers::{IntentId, Issuer, Login, State, UserInfo};
 use keyway_storage::KeyRange;
@@ -13,13 +13,13 @@ use crate::world::*;
 #[tokio::test]
 async fn a_credential_is_handed_over_once_and_revoked_for_good() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
-    let grants = host(&storage, &keys, service(&world)).start().await.unwrap();
+    let grants = host(&storage, &keys, service(&world)).started().await;
     let handed = granted(grants.request(&svc(), with_key("needle-joe", "needle-parameter")).await);
     assert_eq!(handed.credential[0].expose_value(), "needle-value-1");
     assert!(!handed.reused);
 
     // Another run of the host sees the grant, and nothing readable is stored.
-    let grants = host(&storage, &keys, service(&world)).start().await.unwrap();
+    let grants = host(&storage, &keys, service(&world)).started().await;
     let listed = grants.list(&user("needle-joe").user).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].id, listed[0].state.phase), (handed.grant, Phase::Granted));
@@ -37,8 +37,8 @@ async fn a_credential_is_handed_over_once_and_revoked_for_good() {
     assert_eq!(grants.revoke(handed.grant, user("needle-joe")).await.unwrap(), Revoked::NotThere);
     assert_eq!((world.credentials(), grants.list(&user("needle-joe").user).await.unwrap().len()), (0, 0));
     assert!(grants.recover().await.unwrap().is_empty());
-    // Nothing is left but the key of the index.
-    assert_eq!(storage.scan(&KeyRange::all(), None, 100).await.unwrap().entries.len(), 1);
+    // Nothing is left but the key of the index and the name of the host.
+    assert_eq!(storage.scan(&KeyRange::all(), None, 100).await.unwrap().entries.len(), 2);
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn states_are_unique_for_a_user_and_a_service_only() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
     world.set(Request::SameState);
     let other = Service::with_issuer(name("other"), Arc::clone(&world) as Arc<dyn Issuer>).allow_everybody();
-    let grants = host(&storage, &keys, service(&world)).service(other).start().await.unwrap();
+    let grants = host(&storage, &keys, service(&world)).service(other).started().await;
     let first = granted(grants.request(&svc(), plain_request("joe")).await);
     granted(grants.request(&name("other"), plain_request("joe")).await);
     granted(grants.request(&svc(), plain_request("ann")).await);
@@ -62,8 +62,8 @@ async fn states_are_unique_for_a_user_and_a_service_only() {
     assert_eq!(world.change(|world| world.revocations), 0);
 
     // With the other policy the old grant is the answer, and it counts once.
-    let reusing = service(&world).same_state(SameState::Reuse).limit(2);
-    let grants = host(&storage, &keys, reusing).start().await.unwrap();
+    let reusing = service(&world).duplicates(DuplicatePolicy::Reuse).limit(2);
+    let grants = host(&storage, &keys, reusing).started().await;
     for _ in 0..3 {
         let again = granted(grants.request(&svc(), plain_request("joe")).await);
         assert_eq!((again.grant, again.reused), (first.grant, true));
@@ -116,14 +116,14 @@ async fn another_login_can_be_asked_for() {
 #[tokio::test]
 async fn a_grant_of_a_missing_service_is_kept_unless_the_host_says_otherwise() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
-    let grants = host(&storage, &keys, service(&world)).start().await.unwrap();
+    let grants = host(&storage, &keys, service(&world)).started().await;
     let handed = granted(grants.request(&svc(), plain_request("joe")).await);
-    let without = || Grants::builder(Arc::clone(&storage), keys.clone());
-    let grants = without().start().await.unwrap();
+    let without = || without_services(&storage, &keys);
+    let grants = without().started().await;
     let error = grants.revoke(handed.grant, user("joe")).await.unwrap_err();
     assert!(matches!(error, GrantsError::Refused(Refusal::NoService)), "{error}");
     assert_eq!(grants.list(&user("joe").user).await.unwrap().len(), 1);
-    let grants = without().drop_grants_of_missing_services(true).start().await.unwrap();
+    let grants = without().drop_grants_of_missing_services(true).started().await;
     assert_eq!(grants.revoke(handed.grant, user("joe")).await.unwrap(), Revoked::Dropped);
     assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
 }
@@ -164,9 +164,8 @@ async fn a_service_with_faults_is_disabled_with_all_of_them_and_the_others_work(
         .service(misconfigured)
         .service(Service::new(name("unlinked"), "no-such-plugin").allow_everybody())
         .clock(Arc::clone(&clock) as _)
-        .start()
-        .await
-        .unwrap();
+        .started()
+        .await;
     let faults = |service: &str| grants.service(&name(service)).unwrap().faults;
     for (service, count) in [("broken", 2), ("misconfigured", 2), ("unlinked", 1), ("needle-svc", 0)] {
         assert_eq!(faults(service).len(), count, "{:?}", faults(service));

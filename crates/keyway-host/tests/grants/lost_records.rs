@@ -10,9 +10,9 @@ use crate::world::*;
 async fn a_lost_index_key_is_damage_and_no_first_start() {
     let (world, storage, keys) = (World::plain(), memory(), ring());
     let start = || host(&storage, &keys, service(&world).limit(1)).start();
-    let grants = start().await.unwrap();
-    granted(grants.request(&svc(), plain_request("joe")).await);
-    drop(grants);
+    let host = start().await.unwrap();
+    granted(host.grants().request(&svc(), plain_request("joe")).await);
+    drop(host);
     let index_key = b"keyway-host\0\0".as_slice();
     let before = storage.get(index_key).await.unwrap().unwrap();
     let _ = storage.commit(Batch::new().delete(index_key, Expectation::Any)).await.unwrap();
@@ -24,6 +24,6 @@ async fn a_lost_index_key_is_damage_and_no_first_start() {
 
     let restored = Batch::new().put(index_key, before.value, Expectation::Absent);
     let _ = storage.commit(restored).await.unwrap();
-    let grants = start().await.unwrap();
-    assert_eq!(grants.list(&user("joe").user).await.unwrap().len(), 1);
+    let host = start().await.unwrap();
+    assert_eq!(host.grants().list(&user("joe").user).await.unwrap().len(), 1);
 }

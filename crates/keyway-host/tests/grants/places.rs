@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_host::grants::{GrantLimits, Grants, GrantsError, Isolation, Service};
+use keyway_host::grants::{GrantLimits, GrantsError, Isolation, Service};
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome, Revocation,
 };
@@ -79,14 +79,14 @@ impl Issuer for Counter {
     }
 }
 
-async fn start(counter: &Arc<Counter>, deadline: Duration) -> Grants {
+async fn start(counter: &Arc<Counter>, deadline: Duration) -> Started {
     let service = Service::with_issuer(svc(), Arc::clone(counter) as Arc<dyn Issuer>).allow_everybody();
     let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
-    host(&memory(), &ring(), service).limits(limits).start().await.unwrap()
+    host(&memory(), &ring(), service).grant_limits(limits).started().await
 }
 
 /// Begins a call in a task of its own.
-fn begin(grants: &Grants, revoked: Option<keyway_host::grants::GrantId>) -> tokio::task::JoinHandle<bool> {
+fn begin(grants: &Started, revoked: Option<keyway_host::grants::GrantId>) -> tokio::task::JoinHandle<bool> {
     let grants = grants.clone();
     tokio::spawn(async move {
         match revoked {

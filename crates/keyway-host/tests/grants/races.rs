@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::Clock;
-use keyway_host::grants::{
-    Decision, Disposal, GrantOutcome, Grants, GrantsError, Isolation, Phase, Refusal, WorkOutcome,
-};
+use keyway_host::WorkOutcome;
+use keyway_host::grants::{Decision, Disposal, GrantOutcome, GrantsError, Isolation, Phase, Refusal};
 use keyway_issuers::{Capabilities, CredentialRequest, IntentId};
 use keyway_storage::{Sqlite, Storage};
 use tokio::task::JoinSet;
 
 use crate::world::*;
 
-async fn at_once(hosts: &[Grants], requests: usize) -> (usize, usize) {
+async fn at_once(hosts: &[Started], requests: usize) -> (usize, usize) {
     let mut running = JoinSet::new();
     for number in 0..requests {
         let grants = hosts[number % hosts.len()].clone();
@@ -41,11 +40,12 @@ async fn the_limit_holds_for_64_requests_at_once_on_every_engine_and_over_hosts(
                 let batch = keyway_storage::Batch::new().delete(entry.key, keyway_storage::Expectation::Any);
                 let _ = storage.commit(batch).await.unwrap();
             }
-            let start = || {
+            let start = |name| {
                 host(&storage, &keys, service(&world).limit(limit))
-                    .limits(limits().with_isolation(Isolation::Task))
+                    .name(name)
+                    .grant_limits(limits().with_isolation(Isolation::Task))
             };
-            let hosts = [start().start().await.unwrap(), start().start().await.unwrap()];
+            let hosts = [start("a").started().await, start("b").started().await];
             let (made, refused) = at_once(&hosts, 64).await;
             let limit = usize::try_from(limit).unwrap();
             assert_eq!((made, refused), (limit, 64 - limit));
@@ -87,8 +87,8 @@ async fn of_parallel_requests_with_the_same_state_one_is_stored() {
 async fn two_hosts_do_not_revoke_at_the_same_time() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
     let clock = Arc::new(TestClock::default());
-    let start = |name| host(&storage, &keys, service(&world)).host_name(name).clock(Arc::clone(&clock) as _);
-    let (a, b) = (start("a").start().await.unwrap(), start("b").start().await.unwrap());
+    let start = |name| host(&storage, &keys, service(&world)).name(name).clock(Arc::clone(&clock) as _);
+    let (a, b) = (start("a").started().await, start("b").started().await);
     world.change(|world| world.revocations_to_fail = 20);
     for number in 0..20 {
         let subject = format!("user-{number}");
@@ -97,8 +97,8 @@ async fn two_hosts_do_not_revoke_at_the_same_time() {
     }
     let now = clock.advance(Duration::from_secs(60));
     let (from_a, from_b) = tokio::join!(a.run_due(now), b.run_due(now));
-    let settled = |worked: Vec<keyway_host::grants::Worked>| {
-        worked.iter().filter(|worked| matches!(worked.outcome, WorkOutcome::Settled(None))).count()
+    let settled = |worked: Vec<keyway_host::WorkReport>| {
+        worked.iter().filter(|worked| matches!(worked.outcome, WorkOutcome::Gone)).count()
     };
     assert_eq!(settled(from_a.unwrap()) + settled(from_b.unwrap()), 20);
     assert_eq!((world.credentials(), world.change(|world| world.revocations)), (0, 40));
@@ -109,11 +109,12 @@ async fn what_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
     let clock = Arc::new(TestClock::default());
     // Short leases, because a contender waits on a clock that tests cannot set.
-    let limits = limits().with_deadline(Duration::from_millis(300)).with_margin(Duration::from_millis(100));
+    let limits =
+        limits().with_deadline(Duration::from_millis(300)).with_lease_grace(Duration::from_millis(100));
     let start = |name| {
-        host(&storage, &keys, service(&world)).host_name(name).limits(limits).clock(Arc::clone(&clock) as _)
+        host(&storage, &keys, service(&world)).name(name).grant_limits(limits).clock(Arc::clone(&clock) as _)
     };
-    let (a, b) = (start("a").start().await.unwrap(), start("b").start().await.unwrap());
+    let (a, b) = (start("a").started().await, start("b").started().await);
     world.set(Request::HangsAfter);
     // The host `a` dies while it asks.
     let service = svc();
@@ -123,11 +124,11 @@ async fn what_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
     let now = clock.advance(Duration::from_secs(3600));
     // Whatever the other's clock says: it waits on its own.
     let worked = b.run_due(now).await.unwrap();
-    assert!(matches!(worked[0].outcome, WorkOutcome::InOtherHands), "{worked:?}");
+    assert!(matches!(worked[0].outcome, WorkOutcome::LeasedElsewhere), "{worked:?}");
     tokio::time::sleep(Duration::from_millis(450)).await;
     let worked = b.run_due(clock.now()).await.unwrap();
-    assert!(matches!(worked[0].outcome, WorkOutcome::WaitsForDecision), "{worked:?}");
-    assert_eq!(b.undecided().await.unwrap().len(), 1);
+    assert!(matches!(worked[0].outcome, WorkOutcome::NeedsDecision), "{worked:?}");
+    assert_eq!(b.all_undecided().await.len(), 1);
 }
 
 /// The host `b` takes over a request of `a` that is still being worked on, because it takes
@@ -135,17 +136,17 @@ async fn what_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
 async fn overtaken(
     capabilities: Capabilities,
     forget: bool,
-) -> (Arc<World>, Grants, Result<GrantOutcome, GrantsError>) {
+) -> (Arc<World>, Started, Result<GrantOutcome, GrantsError>) {
     let (storage, keys, world) = (memory(), ring(), World::new(capabilities));
     world.set(Request::Slow);
-    let a = host(&storage, &keys, service(&world)).start().await.unwrap();
+    let a = host(&storage, &keys, service(&world)).started().await;
     let asked = tokio::spawn(async move { a.request(&svc(), plain_request("joe")).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let b = host(&storage, &keys, service(&world)).start().await.unwrap();
+    let b = host(&storage, &keys, service(&world)).started().await;
     let worked = b.recover().await.unwrap();
     assert_eq!(worked.len(), 1);
     if forget {
-        b.decide(&user("joe").user, worked[0].grant.id, Decision::NothingThere).await.unwrap();
+        b.decide(&user("joe").user, worked[0].record.parse().unwrap(), Decision::NothingThere).await.unwrap();
     }
     (world, b, asked.await.unwrap())
 }
@@ -157,7 +158,7 @@ async fn a_late_answer_is_taken_if_the_grant_is_still_there() {
         let handed = granted(answer);
         let listed = b.list(&user("joe").user).await.unwrap();
         assert_eq!((listed.len(), listed[0].id, listed[0].state.phase), (1, handed.grant, Phase::Granted));
-        assert!(!listed[0].state.values_lost && b.undecided().await.unwrap().is_empty());
+        assert!(!listed[0].state.undelivered && b.all_undecided().await.is_empty());
         assert_eq!(world.credentials(), 1);
     }
 }
@@ -175,18 +176,17 @@ async fn work_in_hand_is_not_taken_from_oneself() {
     let world = World::plain();
     world.set(Request::HangsAfter);
     let grants = host(&memory(), &ring(), service(&world))
-        .limits(limits().with_deadline(Duration::from_millis(300)))
-        .start()
-        .await
-        .unwrap();
+        .grant_limits(limits().with_deadline(Duration::from_millis(300)))
+        .started()
+        .await;
     let asked = tokio::spawn({
         let grants = grants.clone();
         async move { grants.request(&svc(), plain_request("joe")).await }
     });
     tokio::time::sleep(Duration::from_millis(50)).await;
     let worked = grants.recover().await.unwrap();
-    assert!(matches!(worked[0].outcome, WorkOutcome::InOtherHands), "{worked:?}");
-    let id = worked[0].grant.id;
+    assert!(matches!(worked[0].outcome, WorkOutcome::LeasedElsewhere), "{worked:?}");
+    let id = worked[0].record.parse().unwrap();
     let refused = grants.revoke(id, user("joe")).await.unwrap_err();
     assert!(matches!(refused, GrantsError::Refused(Refusal::BeingRevoked | Refusal::InFlight)), "{refused}");
     asked.await.unwrap().unwrap_err();
@@ -201,7 +201,7 @@ async fn a_late_refusal_forgets_nothing_of_the_host_that_took_over() {
     let request = || CredentialRequest::new(user("joe").with_intent(IntentId::new("order-7").unwrap()));
     // Under one name, so that the later run takes over at once.
     let start = || host(&storage, &keys, service(&world));
-    let (overtaken, later) = (start().start().await.unwrap(), start().start().await.unwrap());
+    let (overtaken, later) = (start().started().await, start().started().await);
     world.set(Request::RefusesLate);
     let asked = tokio::spawn(async move { overtaken.request(&svc(), request()).await });
     while world.change(|world| world.requests) == 0 {

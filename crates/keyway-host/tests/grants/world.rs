@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use keyway_core::{Clock, Timestamp};
+use keyway_core::{Clock, Registry, Timestamp};
 use keyway_host::grants::{
-    GrantLimits, GrantOutcome, Grants, GrantsBuilder, GrantsError, HandedOver, Isolation, Service,
+    Grant, GrantLimits, GrantOutcome, Grants, GrantsError, Isolation, IssuedCredential, Service,
 };
+use keyway_host::{Host, HostBuilder, HostError, WorkReport};
 use keyway_issuers::{
     Action, Capabilities, Context, ContractViolation, CredentialPart, CredentialRequest, Description, Issued,
     Issuer, IssuerError, LoginRequired, Outcome, ParameterDescriptor, Parameters, Reconciled, Reconciliation,
@@ -57,6 +58,8 @@ pub(crate) struct WorldState {
     pub(crate) request: Request,
     /// How many more revocations fail.
     pub(crate) revocations_to_fail: u32,
+    /// Revocations wait until this is over.
+    pub(crate) hanging_revocations: bool,
     pub(crate) requests: u32,
     pub(crate) revocations: u32,
     pub(crate) descriptions: u32,
@@ -72,6 +75,7 @@ impl World {
             credentials: BTreeMap::new(),
             request: Request::Works,
             revocations_to_fail: 0,
+            hanging_revocations: false,
             requests: 0,
             revocations: 0,
             descriptions: 0,
@@ -187,6 +191,9 @@ impl Issuer for World {
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
         tokio::task::yield_now().await;
+        while self.change(|world| world.hanging_revocations) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         self.change(|world| {
             world.revocations += 1;
             if let Some(left) = world.revocations_to_fail.checked_sub(1) {
@@ -246,7 +253,9 @@ impl Dying {
         applied: bool,
         reads_too: bool,
     ) -> Arc<dyn Storage> {
-        Arc::new(Self { inner: Arc::clone(inner), commits_left: AtomicI64::new(commits), applied, reads_too })
+        // The start of the host takes its name with one commit.
+        let commits_left = AtomicI64::new(commits + 1);
+        Arc::new(Self { inner: Arc::clone(inner), commits_left, applied, reads_too })
     }
 
     fn check(&self) -> Result<(), StorageError> {
@@ -322,13 +331,54 @@ pub(crate) fn service(world: &Arc<World>) -> Service {
     Service::with_issuer(svc(), Arc::clone(world) as Arc<dyn Issuer>).allow_everybody()
 }
 
-/// A named host with one service.
-pub(crate) fn host(storage: &Arc<dyn Storage>, keys: &KeyRing, service: Service) -> GrantsBuilder {
-    Grants::builder(Arc::clone(storage), keys.clone()).host_name("a").limits(limits()).service(service)
+/// A named host with one service, which takes its name over at once.
+pub(crate) fn host(storage: &Arc<dyn Storage>, keys: &KeyRing, service: Service) -> HostBuilder {
+    without_services(storage, keys).grant_limits(limits()).service(service)
 }
 
-pub(crate) async fn start(world: &Arc<World>) -> Grants {
-    host(&memory(), &ring(), service(world)).start().await.unwrap()
+pub(crate) fn without_services(storage: &Arc<dyn Storage>, keys: &KeyRing) -> HostBuilder {
+    let registry = Registry::builder().build().unwrap();
+    Host::builder(registry, Arc::clone(storage), keys.clone()).name("a").takeover_after(Duration::ZERO)
+}
+
+/// A host of which these tests use the grants.
+#[derive(Clone)]
+pub(crate) struct Started(Host);
+
+impl std::ops::Deref for Started {
+    type Target = Grants;
+
+    fn deref(&self) -> &Grants {
+        self.0.grants()
+    }
+}
+
+impl Started {
+    pub(crate) async fn recover(&self) -> Result<Vec<WorkReport>, HostError> {
+        self.0.recover().await
+    }
+
+    pub(crate) async fn run_due(&self, now: Timestamp) -> Result<Vec<WorkReport>, HostError> {
+        self.0.run_due(now).await
+    }
+
+    pub(crate) async fn all_undecided(&self) -> Vec<Grant> {
+        self.undecided(None, 1000).await.unwrap().grants
+    }
+}
+
+pub(crate) trait Start {
+    async fn started(self) -> Started;
+}
+
+impl Start for HostBuilder {
+    async fn started(self) -> Started {
+        Started(self.start().await.unwrap())
+    }
+}
+
+pub(crate) async fn start(world: &Arc<World>) -> Started {
+    host(&memory(), &ring(), service(world)).started().await
 }
 
 pub(crate) async fn until(what: &str, mut is: impl FnMut() -> bool) {
@@ -339,7 +389,7 @@ pub(crate) async fn until(what: &str, mut is: impl FnMut() -> bool) {
     }
 }
 
-pub(crate) fn granted(outcome: Result<GrantOutcome, GrantsError>) -> HandedOver {
+pub(crate) fn granted(outcome: Result<GrantOutcome, GrantsError>) -> IssuedCredential {
     match outcome.unwrap() {
         GrantOutcome::Granted(handed) => handed,
         other => panic!("{other:?}"),

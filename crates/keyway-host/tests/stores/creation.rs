@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use keyway_core::{ErrorKind, PluginError};
-use keyway_host::stores::{Phase, Refusal, Stores, StoresError};
+use keyway_host::WorkOutcome;
+use keyway_host::stores::{Phase, Refusal, StoresError};
 use keyway_seal::KeyRing;
 use keyway_storage::StorageError;
 
@@ -18,9 +19,7 @@ async fn a_creation_can_be_cut_short_anywhere() {
         world.start().await;
         let done = world.create(&world.start_dying(commits).await).await.is_ok();
         let stores = world.start().await;
-        for recovered in stores.recover(&world.keys, &silent).await.unwrap() {
-            recovered.outcome.unwrap();
-        }
+        stores.finish(&world.keys).await;
         match world.open(&stores).await {
             Ok(store) => put(&store, "a", "1").await,
             Err(error) => assert!(
@@ -39,7 +38,7 @@ async fn a_creation_can_be_cut_short_anywhere() {
 #[derive(Debug)]
 struct Overtaken {
     commits_left: AtomicI64,
-    other: Stores,
+    other: Started,
     keys: KeyRing,
 }
 
@@ -48,7 +47,7 @@ impl Event for Overtaken {
     async fn before_commit(&self) -> Result<(), StorageError> {
         if self.commits_left.fetch_sub(1, Ordering::SeqCst) == 1 {
             // It may die while it does that.
-            let _ = self.other.open(&name("s"), &self.keys).await;
+            let _ = self.other.open_with(&name("s"), &self.keys).await;
         }
         Ok(())
     }
@@ -97,15 +96,15 @@ async fn an_adoption_can_be_cut_short_and_never_makes_a_store() {
         if exists {
             world.create(&world.start().await).await.unwrap();
             // The record of it is lost.
-            world.lose(b"keyway-host\0\x01").await;
+            world.lose(b"keyway-host\0\x02").await;
         }
         world.start().await;
         // It dies after the intent was stored.
         world.adopt(&world.start_dying(1).await).await.unwrap_err();
         let stores = world.start().await;
-        let recovered = stores.recover(&world.keys, &silent).await.unwrap();
-        assert_eq!(recovered[0].phase, Phase::Adopting);
-        assert_eq!(recovered[0].outcome.is_ok(), exists);
+        assert_eq!(stores.list().await.unwrap()[0].state.phase, Phase::Adopting);
+        let recovered = stores.recover(&world.keys).await;
+        assert_eq!(matches!(recovered[0].outcome, WorkOutcome::Settled), exists, "{recovered:?}");
         assert_eq!(world.open(&stores).await.is_ok(), exists);
         assert_eq!(stores.list().await.unwrap().len(), usize::from(exists));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
-use keyway_host::stores::{Phase, Stores, StoresError};
+use keyway_host::stores::Phase;
 use keyway_seal::KeyRing;
 use keyway_secrets::{SecretStore, StoreError};
 use keyway_storage::StorageError;
@@ -21,12 +21,10 @@ async fn a_deletion_can_be_cut_short_anywhere() {
         let done = store.marked_for_delete().await.is_ok();
 
         let stores = world.start().await;
-        let recovered = stores.recover(&world.keys, &silent).await.unwrap();
-        let begun = !recovered.is_empty();
-        for recovered in recovered {
-            assert_eq!(recovered.phase, Phase::Deleting);
-            recovered.outcome.unwrap();
-        }
+        let begun = stores.list().await.unwrap()[..]
+            .first()
+            .is_some_and(|store| store.state.phase == Phase::Deleting);
+        assert_eq!(stores.finish(&world.keys).await, usize::from(begun));
         if begun || done {
             assert!(stores.list().await.unwrap().is_empty());
             world.create(&stores).await.unwrap();
@@ -63,7 +61,7 @@ async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
         let stores = world.start().await;
         let store = world.create(&stores).await.unwrap();
         put_ten(&store).await;
-        let hiccup = Hiccup { commits_left: AtomicI64::new(commits) };
+        let hiccup = Hiccup { commits_left: AtomicI64::new(commits + 1) };
         let failing = world.open(&world.start_with(Arc::new(hiccup)).await).await.unwrap();
         let failed = failing.marked_for_delete().await.is_err();
         if commits % 2 == 0 {
@@ -84,7 +82,7 @@ async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
 #[derive(Debug)]
 struct Inherited {
     operations_left: AtomicI64,
-    other: Stores,
+    other: Started,
     keys: KeyRing,
     made: AtomicBool,
 }
@@ -95,8 +93,7 @@ impl Event for Inherited {
         if self.operations_left.fetch_sub(1, Ordering::SeqCst) != 0 {
             return;
         }
-        for recovered in self.other.recover(&self.keys, &silent).await.unwrap() {
-            recovered.outcome.unwrap();
+        if self.other.finish(&self.keys).await > 0 {
             let heir = self.other.create(&name("s"), "generic", json!({}), &self.keys).await.unwrap();
             put(&heir, "new", "1").await;
             self.made.store(true, Ordering::SeqCst);
@@ -131,14 +128,7 @@ async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
             let late = world.start_with(Arc::clone(&inherited)).await;
             if recovering {
                 inherited.operations_left.store(operations, Ordering::SeqCst);
-                for recovered in late.recover(&world.keys, &silent).await.unwrap() {
-                    // Who finds the next store instead has nothing to finish.
-                    let outcome = recovered.outcome;
-                    assert!(
-                        outcome.is_ok() || matches!(outcome, Err(StoresError::Refused(_))),
-                        "{outcome:?}"
-                    );
-                }
+                late.recover(&world.keys).await;
             } else {
                 let store = world.open(&late).await.unwrap();
                 inherited.operations_left.store(operations, Ordering::SeqCst);

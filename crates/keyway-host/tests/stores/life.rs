@@ -18,7 +18,7 @@ async fn a_store_lives_from_create_to_delete() {
     // Another start of the host, with a ring that holds more than this store needs.
     let stores = world.start().await;
     let all = ring().with_retiring(&world.keys);
-    let store = stores.open(&name("s"), &all).await.unwrap();
+    let store = stores.open_with(&name("s"), &all).await.unwrap();
     has(&store, "a", "1").await;
     let new = ring();
     store.rotate(&new, &silent).await.unwrap();
@@ -29,11 +29,11 @@ async fn a_store_lives_from_create_to_delete() {
         matches!(&error, StoresError::MissingKeys { missing } if *missing == [new.primary_id()]),
         "{error}"
     );
-    let store = stores.open(&name("s"), &new).await.unwrap();
+    let store = stores.open_with(&name("s"), &new).await.unwrap();
     has(&store, "a", "1").await;
     store.marked_for_delete().await.unwrap();
     assert!(stores.list().await.unwrap().is_empty());
-    let error = stores.open(&name("s"), &new).await.unwrap_err();
+    let error = stores.open_with(&name("s"), &new).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 

@@ -3,6 +3,7 @@
 mod creation;
 mod deletion;
 mod life;
+mod quarantine;
 mod rotation;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,8 @@
 //! Rotations at the same time, and rotations that are cut short.
 
-use keyway_host::stores::{Phase, StoresError};
+use keyway_core::ErrorKind;
+use keyway_host::WorkOutcome;
+use keyway_host::stores::Phase;
 use keyway_secrets::SecretStore;
 
 use crate::world::*;
@@ -15,7 +17,7 @@ async fn two_handles_that_rotate_to_the_same_keys_both_succeed() {
     let (first, second) = tokio::join!(one.rotate(&new, &silent), two.rotate(&new, &silent));
     first.unwrap();
     second.unwrap();
-    has(&stores.open(&name("s"), &new).await.unwrap(), "a", "1").await;
+    has(&stores.open_with(&name("s"), &new).await.unwrap(), "a", "1").await;
 }
 
 #[tokio::test]
@@ -29,16 +31,12 @@ async fn a_rotation_can_be_cut_short_anywhere() {
         let stores = world.start().await;
         let both = new.with_retiring(&world.keys);
         // In the middle of it all is readable with both.
-        has_ten(&stores.open(&name("s"), &both).await.unwrap()).await;
-        let recovered = stores.recover(&both, &silent).await.unwrap();
-        let begun = !recovered.is_empty();
-        for recovered in recovered {
-            assert_eq!(recovered.phase, Phase::Rotating);
-            recovered.outcome.unwrap();
-        }
+        has_ten(&stores.open_with(&name("s"), &both).await.unwrap()).await;
+        let begun = stores.list().await.unwrap()[0].state.phase == Phase::Rotating;
+        assert_eq!(stores.finish(&both).await, usize::from(begun));
         let now = if begun || done { &new } else { &world.keys };
-        has_ten(&stores.open(&name("s"), now).await.unwrap()).await;
-        assert!(stores.recover(&both, &silent).await.unwrap().is_empty());
+        has_ten(&stores.open_with(&name("s"), now).await.unwrap()).await;
+        assert_eq!(stores.finish(&both).await, 0);
         if done {
             assert!(commits > 5, "a rotation in batches has several points to die at");
             return;
@@ -53,14 +51,14 @@ async fn what_cannot_be_recovered_stays_listed() {
     let store = world.open(&world.start_dying(2).await).await.unwrap();
     store.rotate(&new, &silent).await.unwrap_err();
     let stores = world.start().await;
-    for _ in 0..2 {
-        let recovered = stores.recover(&world.keys, &silent).await.unwrap();
-        assert!(matches!(&recovered[0].outcome, Err(StoresError::MissingKeys { .. })));
+    for reports in [stores.recover(&world.keys).await, stores.an_hour_later(&world.keys).await] {
+        let WorkOutcome::Failed(error) = &reports[0].outcome else { panic!("{reports:?}") };
+        assert_eq!(error.kind(), ErrorKind::WrongKey);
     }
     // Another target has to wait for the first.
     let both = new.with_retiring(&world.keys);
-    let store = stores.open(&name("s"), &both).await.unwrap();
+    let store = stores.open_with(&name("s"), &both).await.unwrap();
     let error = store.rotate(&ring(), &silent).await.unwrap_err();
     assert!(error.to_string().contains("under way"), "{error}");
-    assert!(stores.recover(&both, &silent).await.unwrap()[0].outcome.is_ok());
+    assert!(matches!(stores.an_hour_later(&both).await[0].outcome, WorkOutcome::Settled));
 }

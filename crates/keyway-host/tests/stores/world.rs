@@ -1,13 +1,15 @@
 //! A host with a store, and storage engines on which something happens.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_core::{Plugins, SecretValue, plugins};
+use keyway_core::{Clock, Plugins, SecretValue, SystemClock, plugins};
 use keyway_host::stores::{HostedStore, Stores, StoresError};
-use keyway_seal::KeyRing;
+use keyway_host::{Host, WorkOutcome, WorkReport};
+use keyway_seal::{KeyRing, KeySource, KeySourceError};
 use keyway_secrets::{NewSecret, SecretStore, StoreName};
 use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
 use serde_json::json;
@@ -34,35 +36,40 @@ impl World {
     }
 
     /// A start of the host.
-    pub(crate) async fn start(&self) -> Stores {
+    pub(crate) async fn start(&self) -> Started {
         self.start_on(Arc::clone(&self.storage)).await
     }
 
     /// A start of the host on a storage engine that fails from the n-th commit on, as if the process
     /// had died there.
-    pub(crate) async fn start_dying(&self, commits: i64) -> Stores {
-        self.start_with(Arc::new(Dies { commits_left: AtomicI64::new(commits) })).await
+    pub(crate) async fn start_dying(&self, commits: i64) -> Started {
+        // The start of the host takes its name with one commit.
+        self.start_with(Arc::new(Dies { commits_left: AtomicI64::new(commits + 1) })).await
     }
 
     /// A start of the host on a storage engine on which something happens.
-    pub(crate) async fn start_with(&self, event: Arc<impl Event>) -> Stores {
+    pub(crate) async fn start_with(&self, event: Arc<impl Event>) -> Started {
         self.start_on(Arc::new(Eventful { inner: Arc::clone(&self.storage), event })).await
     }
 
-    async fn start_on(&self, storage: Arc<dyn Storage>) -> Stores {
-        Stores::start(PLUGINS.registry().unwrap(), storage, self.host_keys.clone()).await.unwrap()
+    async fn start_on(&self, storage: Arc<dyn Storage>) -> Started {
+        let keys = Arc::new(Changing(Mutex::new(self.keys.clone())));
+        let built = Host::builder(PLUGINS.registry().unwrap(), storage, self.host_keys.clone())
+            .store_keys(Arc::clone(&keys))
+            .takeover_after(Duration::ZERO);
+        Started { host: built.start().await.unwrap(), keys }
     }
 
-    pub(crate) async fn create(&self, stores: &Stores) -> Result<HostedStore, StoresError> {
+    pub(crate) async fn create(&self, stores: &Started) -> Result<HostedStore, StoresError> {
         stores.create(&name("s"), "generic", json!({}), &self.keys).await
     }
 
-    pub(crate) async fn adopt(&self, stores: &Stores) -> Result<HostedStore, StoresError> {
+    pub(crate) async fn adopt(&self, stores: &Started) -> Result<HostedStore, StoresError> {
         stores.adopt(&name("s"), "generic", json!({}), &self.keys).await
     }
 
-    pub(crate) async fn open(&self, stores: &Stores) -> Result<HostedStore, StoresError> {
-        stores.open(&name("s"), &self.keys).await
+    pub(crate) async fn open(&self, stores: &Started) -> Result<HostedStore, StoresError> {
+        stores.open_with(&name("s"), &self.keys).await
     }
 
     /// As if the records of the host had been lost that begin with this.
@@ -71,6 +78,54 @@ impl World {
             let batch = Batch::new().delete(entry.key, keyway_storage::Expectation::Any);
             let _ = self.storage.commit(batch).await.unwrap();
         }
+    }
+}
+
+/// Keys of stores that tests change.
+#[derive(Debug)]
+pub(crate) struct Changing(Mutex<KeyRing>);
+
+#[async_trait]
+impl KeySource for Changing {
+    async fn keys(&self) -> Result<KeyRing, KeySourceError> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+}
+
+/// A host of which these tests use the stores.
+#[derive(Clone, Debug)]
+pub(crate) struct Started {
+    host: Host,
+    keys: Arc<Changing>,
+}
+
+impl std::ops::Deref for Started {
+    type Target = Stores;
+
+    fn deref(&self) -> &Stores {
+        self.host.stores()
+    }
+}
+
+impl Started {
+    /// Recovers with these keys of stores.
+    pub(crate) async fn recover(&self, keys: &KeyRing) -> Vec<WorkReport> {
+        *self.keys.0.lock().unwrap() = keys.clone();
+        self.host.recover().await.unwrap()
+    }
+
+    /// Works with these keys of stores on what is due an hour later.
+    pub(crate) async fn an_hour_later(&self, keys: &KeyRing) -> Vec<WorkReport> {
+        *self.keys.0.lock().unwrap() = keys.clone();
+        self.host.run_due(SystemClock.now().plus(Duration::from_secs(3600))).await.unwrap()
+    }
+
+    /// Recovers with these keys, and all that was cut short must be finished then.
+    pub(crate) async fn finish(&self, keys: &KeyRing) -> usize {
+        let reports = self.recover(keys).await;
+        let is_done = |done: &WorkReport| matches!(done.outcome, WorkOutcome::Settled | WorkOutcome::Gone);
+        assert!(reports.iter().all(is_done), "{reports:?}");
+        reports.len()
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Batch, KeyRange, Limits, Outcome, Page, Record, Storage, StorageError};
+use crate::{Batch, KeyRange, Limits, Outcome, Pace, Page, Record, Storage, StorageError};
 
 pub use options::{CommitMode, SqliteOptions};
 
@@ -115,6 +115,11 @@ impl fmt::Debug for Sqlite {
 impl Storage for Sqlite {
     fn limits(&self) -> Limits {
         Limits::LOCAL
+    }
+
+    /// A read comes from the page cache or a local disk; a commit waits for a sync.
+    fn pace(&self) -> Pace {
+        Pace::PromptReads
     }
 
     async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {

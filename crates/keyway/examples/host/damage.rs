@@ -8,7 +8,7 @@ use keyway::seal::KeyRing;
 use keyway::secrets::{NewSecret, Opening, SecretStore, SecretStorePlugin, StoreError, StoreName};
 use keyway::storage::{Batch, Expectation, KeyRange, Memory, Storage};
 use keyway::stores::{HostedStore, Stores, StoresError};
-use keyway::{PluginMetadata, Resources, SecretValue};
+use keyway::{Host, PluginMetadata, Resources, SecretValue};
 use keyway_generic::GenericPlugin;
 use serde_json::json;
 
@@ -23,13 +23,14 @@ pub(crate) async fn show(
 ) -> Result<(), Failure> {
     report.step("What does not fit is refused, and nothing happens");
     report.refused(
-        stores.open(production, &new_ring()?).await,
+        stores.open_with(production, &new_ring()?).await,
         |error| matches!(error, StoresError::MissingKeys { .. }),
         "keys that are not the store's",
     );
 
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
-    let other = Stores::start(PLUGINS.registry()?, Arc::clone(&storage), new_ring()?).await?;
+    let host = Host::builder(PLUGINS.registry()?, Arc::clone(&storage), new_ring()?).start().await?;
+    let other = host.stores();
     let store = other.create(&StoreName::new("damaged")?, "generic", json!({}), keys).await?;
     let first = create_and_find(&store, &storage, "first").await?;
     let second = create_and_find(&store, &storage, "second").await?;

@@ -3,14 +3,11 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use keyway::Plugins;
 use keyway::grants::{GrantOutcome, Grants, GrantsError, Phase, Revoked, Service, ServiceView};
 use keyway::issuers::{Context, CredentialRequest, ParameterSet, ServiceName, UserInfo};
-use keyway::seal::KeyRing;
-use keyway::storage::Storage;
-use serde_json::json;
+use keyway::{HostBuilder, Plugins};
+use serde_json::{Value, json};
 
 use crate::report::{Failure, Report};
 
@@ -26,45 +23,46 @@ pub(crate) fn run_as_plugin(plugins: &Plugins) -> Option<ExitCode> {
     }))
 }
 
-pub(crate) async fn show(
-    report: &mut Report,
-    plugins: &Plugins,
-    storage: &Arc<dyn Storage>,
-    host_keys: &KeyRing,
-    folder: &Path,
-    secrets: &mut Vec<String>,
-) -> Result<(), Failure> {
-    report.step("Logins: a plugin in this process, and the same one as an executable");
-    let folder = folder.canonicalize()?;
+/// The services: each a name, the id of its plugin, and the plugin's configuration.
+fn offered() -> Result<[(ServiceName, &'static str, Value); 2], Failure> {
     let program = std::env::current_exe()?;
     let run_program = json!({ "command": program, "environment": { AS_PLUGIN: "1" } });
-    let services = [
+    Ok([
         (ServiceName::new("cluster")?, "ssh-authorized-keys", json!({})),
         (ServiceName::new("cluster-by-program")?, "process", run_program),
-    ];
-    let mut builder = Grants::builder(Arc::clone(storage), host_keys.clone())
-        .registry(plugins.registry()?)
-        .host_name("example");
-    for (name, plugin, configuration) in &services {
+    ])
+}
+
+/// Adds the services to a host.
+pub(crate) fn add_services(mut builder: HostBuilder, folder: &Path) -> Result<HostBuilder, Failure> {
+    let folder = folder.canonicalize()?;
+    for (name, plugin, configuration) in offered()? {
         let file = folder.join(name.as_str()).join("authorized_keys");
-        std::fs::create_dir(folder.join(name.as_str()))?;
+        std::fs::create_dir_all(folder.join(name.as_str()))?;
         builder = builder.service(
-            Service::new(name.clone(), *plugin)
-                .plugin_configuration(configuration.clone())
+            Service::new(name, plugin)
+                .plugin_configuration(configuration)
                 .configure("authorized_keys_file", file.to_str().ok_or("a path that is text")?)
                 .allow(|user: &UserInfo| user.issuer() == "https://login.example.org")
                 .limit(1),
         );
     }
-    let grants = builder.start().await?;
-    let unfinished = grants.recover().await?;
-    report.check(unfinished.is_empty(), "nothing was left unfinished");
+    Ok(builder)
+}
+
+pub(crate) async fn show(
+    report: &mut Report,
+    grants: &Grants,
+    folder: &Path,
+    secrets: &mut Vec<String>,
+) -> Result<(), Failure> {
+    report.step("Logins: a plugin in this process, and the same one as an executable");
     for view in grants.services() {
         describe(report, &view);
     }
-    for (name, ..) in &services {
+    for (name, ..) in offered()? {
         let file = folder.join(name.as_str()).join("authorized_keys");
-        request_and_revoke(report, &grants, name, &file, secrets).await?;
+        request_and_revoke(report, grants, &name, &file, secrets).await?;
     }
     Ok(())
 }
@@ -101,12 +99,12 @@ async fn request_and_revoke(
     let lines = || std::fs::read_to_string(file).unwrap_or_default().lines().count();
     let user = Context::new(UserInfo::new("https://login.example.org", "ada"));
     let outcome = grants.request(service, CredentialRequest::new(user.clone())).await?;
-    let GrantOutcome::Granted(handed) = outcome else {
+    let GrantOutcome::Granted(issued) = outcome else {
         return Err("the plugin wants no other login".into());
     };
-    let names: Vec<_> = handed.credential.iter().map(|part| part.name.as_str()).collect();
+    let names: Vec<_> = issued.credential.iter().map(|part| part.name.as_str()).collect();
     report.check(lines() == 1, &format!("{service}: a key may log in, and ada has {}", names.join(", ")));
-    let private = handed.credential.iter().find(|part| part.expose_value().contains("PRIVATE KEY"));
+    let private = issued.credential.iter().find(|part| part.expose_value().contains("PRIVATE KEY"));
     secrets.extend(private.map(|part| part.expose_value().to_owned()));
     report.check(private.is_some(), "the private key is handed over once, and stored nowhere");
 
@@ -122,8 +120,8 @@ async fn request_and_revoke(
     let listed = grants.list(&user.user).await?;
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
     report.check(granted == 1, "one grant is listed");
-    let first = grants.revoke(handed.grant, user.clone()).await?;
-    let again = grants.revoke(handed.grant, user).await?;
+    let first = grants.revoke(issued.grant, user.clone()).await?;
+    let again = grants.revoke(issued.grant, user).await?;
     report.check(
         lines() == 0 && first == Revoked::Destroyed && again == Revoked::NotThere,
         "revoked: no key may log in, and doing it twice does no harm",

@@ -11,7 +11,7 @@ use keyway_secrets::{
     ListQuery, NewEnvironment, NewSecret, NewValue, Opening, Recipe, RotationListener, Secret, SecretAddress,
     SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
 };
-use keyway_storage::{Batch, Expectation, Outcome, Storage};
+use keyway_storage::{Batch, Expectation, Outcome, Pace, Storage};
 use serde_json::{Map, Value};
 
 use crate::handle::{Handle, MAX_ATTEMPTS};
@@ -51,8 +51,12 @@ impl SealedStore {
             opening.keys.clone(),
             sealed_settings::read::<S>,
         );
-        let capabilities =
+        let mut capabilities =
             if S::GENERATES_VALUES { Capabilities::FULL.generating() } else { Capabilities::FULL };
+        // A list opens thousands of seals in one poll, so `prompt` is never declared.
+        if matches!(storage.pace(), Pace::PromptReads | Pace::Prompt) {
+            capabilities = capabilities.prompt_reads();
+        }
         Ok(Self { handle, capabilities, initial_settings, rotating: Mutex::new(()) })
     }
 

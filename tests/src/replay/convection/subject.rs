@@ -72,7 +72,9 @@ fn collect(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.path().is_dir() {
             collect(&entry.path(), &format!("{prefix}{name}/"), found);
-        } else if !(name.starts_with('.') && Path::new(&name).extension().is_some_and(|end| end == "keyway-lock")) {
+        } else if !(name.starts_with('.')
+            && Path::new(&name).extension().is_some_and(|end| end == "keyway-lock"))
+        {
             found.push(format!("{prefix}{name}"));
         }
     }

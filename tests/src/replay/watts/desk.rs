@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_host::grants::{Grant, GrantId, GrantLimits, Grants, GrantsBuilder, Isolation, Phase, Service};
+use keyway_core::Registry;
+use keyway_host::grants::{Grant, GrantId, GrantLimits, Grants, Isolation, Phase, Service};
+use keyway_host::{Host, HostBuilder};
 use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{
     Context, CredentialRequest, Description, ParameterDescriptor, Parameters, ServiceName, UserInfo,
@@ -122,11 +124,13 @@ impl Desk {
         if impatient {
             limits = limits.with_deadline(PATIENCE);
         }
-        let builder = Grants::builder(Arc::clone(&self.storage), keys)
-            .limits(limits)
+        let registry = Registry::builder().build().map_err(|_| Class::Internal)?;
+        let builder = Host::builder(registry, Arc::clone(&self.storage), keys)
+            .takeover_after(Duration::ZERO)
+            .grant_limits(limits)
             .drop_grants_of_missing_services(drops_missing);
-        let builder = services.into_iter().fold(builder, GrantsBuilder::service);
-        builder.start().await.map_err(|_| Class::Internal)
+        let builder = services.into_iter().fold(builder, HostBuilder::service);
+        Ok(builder.start().await.map_err(|_| Class::Internal)?.grants().clone())
     }
 
     /// Grants that were made before, with these states.

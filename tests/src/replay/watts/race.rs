@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyway_host::grants::{SameState, Service};
+use keyway_host::grants::{DuplicatePolicy, Service};
 use keyway_issuers::wire::{Profile, host};
 use keyway_issuers::{Context, CredentialRequest};
 use serde_json::{Value, json};
@@ -72,10 +72,10 @@ async fn replay(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> 
     let description = description.or_else(|_| desk::description(&Value::Null))?;
     let runs = printed(input).into_iter().map(Run::printing).collect();
     let script = Script::new(profile, description, runs);
-    let policy = if may_be_same(input) { SameState::Reuse } else { SameState::Reject };
+    let policy = if may_be_same(input) { DuplicatePolicy::Reuse } else { DuplicatePolicy::Reject };
     let mut service = Service::with_issuer(name.clone(), Arc::new(script))
         .allow_everybody()
-        .same_state(policy)
+        .duplicates(policy)
         .enabled(is_described);
     if let Some(limit) = limit(input) {
         service = service.limit(limit);

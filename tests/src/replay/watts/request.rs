@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_host::grants::{GrantOutcome, SameState, Service};
+use keyway_host::grants::{DuplicatePolicy, GrantOutcome, Service};
 use keyway_issuers::wire::Profile;
 use keyway_issuers::{Capabilities, Description, Revocation, async_trait};
 use keyway_issuers::{Context, CredentialRequest, Issuer, IssuerError, Outcome as Answered};
@@ -122,7 +122,7 @@ async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
         service = service.limit(limit);
     }
     if scene.is_true("allow_same_state") {
-        service = service.same_state(SameState::Reuse);
+        service = service.duplicates(DuplicatePolicy::Reuse);
     }
     let grants = desk.open([service], false, impatient).await?;
     let mut context = Context::new(desk::user());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use keyway_host::grants::{GrantOutcome, Grants, GrantsError, Phase, SameState, Service};
+use keyway_host::grants::{DuplicatePolicy, GrantOutcome, Grants, GrantsError, Phase, Service};
 use keyway_issuers::wire::Profile;
 use keyway_issuers::{Context, CredentialRequest, UserInfo};
 use serde_json::{Value, json};
@@ -34,8 +34,8 @@ async fn request(desk: &Desk, step: &Value) -> Result<(Grants, Result<GrantOutco
     let state = json_of(&step["state"]).to_ascii();
     let run = Run::printing(format!(r#"{{"result": "ok", "credential": [], "state": {}}}"#, *state));
     let script = Script::new(Profile::Lenient, desk::description(&Value::Null)?, vec![run]);
-    let policy = if may_be_same(step) { SameState::Reuse } else { SameState::Reject };
-    let service = Service::with_issuer(name.clone(), Arc::new(script)).allow_everybody().same_state(policy);
+    let policy = if may_be_same(step) { DuplicatePolicy::Reuse } else { DuplicatePolicy::Reject };
+    let service = Service::with_issuer(name.clone(), Arc::new(script)).allow_everybody().duplicates(policy);
     let grants = desk.open([service], false, false).await?;
     let user = UserInfo::new(desk::user().issuer(), subject(step));
     let answer = grants.request(&name, CredentialRequest::new(Context::new(user))).await;

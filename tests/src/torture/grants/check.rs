@@ -139,7 +139,7 @@ async fn compare(
         }
         let cell = host.world.cell_of(&intent).map_err(|error| error.to_string())?;
         let cell: Cell = cell.ok_or_else(|| format!("nobody made the grant {intent}"))?.parse()?;
-        if cells.insert(cell.clone(), !grant.state.values_lost).is_some() {
+        if cells.insert(cell.clone(), !grant.state.undelivered).is_some() {
             lines.push(Line::Doubled(format!("{cell} has two grants")));
         }
     }
@@ -173,12 +173,12 @@ async fn settle(hosts: &[Host]) -> Result<(), String> {
     for _ in 0..PASSES {
         // What waits for its next attempt does not wait here.
         let now = SystemClock.now().plus(std::time::Duration::from_secs(3600));
-        host.grants.run_due(now).await.map_err(|error| error.detail())?;
+        host.engines.run_due(now).await.map_err(|error| error.detail())?;
         decide(host).await?;
         if all(host).await?.iter().all(|grant| grant.state.phase == Phase::Granted) {
             return Ok(());
         }
-        // Nothing is left but what another host held: its lease has to run out.
+        // Nothing is left but what another host held: its claim has to end.
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     Ok(())
@@ -186,7 +186,7 @@ async fn settle(hosts: &[Host]) -> Result<(), String> {
 
 /// Decides as an operator would: looks at the world, and sees to it that nothing more comes of it.
 async fn decide(host: &Host) -> Result<(), String> {
-    for grant in host.grants.undecided().await.map_err(|error| error.detail())? {
+    for grant in host.grants.undecided(None, 1000).await.map_err(|error| error.detail())?.grants {
         let told = host.world.tell(&grant.id.to_string()).map_err(|error| error.to_string())?;
         let decision = match told {
             Told::Made(state) => Decision::Made(CredentialState::new(state)),

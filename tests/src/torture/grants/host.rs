@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use keyway_core::PluginError as _;
+use keyway_core::{PluginError as _, Registry};
 use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, GrantsError, Retries, Service};
 use keyway_issuers::{Context, CredentialRequest, IntentId, Issuer, Parameters, ServiceName, UserId};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
@@ -23,6 +23,7 @@ use crate::torture::lazy_storage::LazyStorage;
 
 /// The host of a process.
 pub(super) struct Host {
+    pub(super) engines: keyway_host::Host,
     pub(super) grants: Grants,
     pub(super) world: Arc<World>,
 }
@@ -58,17 +59,20 @@ impl Ground {
                 .with_longest(Duration::from_millis(20))
                 .with_attempts(10_000)
         };
-        // The lease is short enough for one host to see another's run out.
+        // The claim is short enough for one host to see another's run out.
         let limits = GrantLimits::default()
             .with_deadline(deadline)
-            .with_margin(Duration::from_millis(50))
+            .with_lease_grace(Duration::from_millis(50))
             .with_retries(often(4))
-            .with_discards(often(1).with_attempts(3).with_within(Duration::from_secs(1)));
+            .with_cleanup_retries(often(1).with_attempts(3).with_within(Duration::from_secs(1)));
         // The key is no secret: all processes have the same.
         let keys = KeyRing::new([Key::from_bytes(&mut [7; 32])]).map_err(|error| error.to_string())?;
-        let mut builder = Grants::builder(Arc::clone(&self.storage), keys)
-            .host_name(&format!("host-{slot}"))
-            .limits(limits);
+        let registry = Registry::builder().build().map_err(|faults| faults.to_string())?;
+        // The parent starts a host again when its last run is over.
+        let mut builder = keyway_host::Host::builder(registry, Arc::clone(&self.storage), keys)
+            .name(&format!("host-{slot}"))
+            .takeover_after(Duration::ZERO)
+            .grant_limits(limits);
         for (offer, number) in OFFERS.iter().zip(0..) {
             let mut service =
                 Service::with_issuer(service_name(offer.name), self.issuer(offer, number)?).allow_everybody();
@@ -77,7 +81,8 @@ impl Ground {
             }
             builder = builder.service(service);
         }
-        let grants = builder.start().await.map_err(|error| error.detail())?;
+        let engines = builder.start().await.map_err(|error| error.detail())?;
+        let grants = engines.grants().clone();
         // An executable may take longer than it is allowed, on a machine that has much to do.
         for attempt in 0.. {
             let Some(view) = grants.services().into_iter().find(|view| !view.faults.is_empty()) else {
@@ -88,7 +93,7 @@ impl Ground {
             }
             grants.refresh(&view.name).await.map_err(|error| error.detail())?;
         }
-        Ok(Host { grants, world: Arc::clone(&self.world) })
+        Ok(Host { engines, grants, world: Arc::clone(&self.world) })
     }
 
     fn issuer(&self, offer: &'static Offer, number: u64) -> Result<Arc<dyn Issuer>, String> {

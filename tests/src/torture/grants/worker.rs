@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::grants::{
-    Disposal, GrantId, GrantOutcome, GrantsError, HandedOver, Phase, Refusal, Revoked,
+    Disposal, GrantId, GrantOutcome, GrantsError, IssuedCredential, Phase, Refusal, Revoked,
 };
 use keyway_issuers::Context;
 use tokio::task::JoinSet;
@@ -62,7 +62,7 @@ async fn work(plan: Plan) -> Result<(), String> {
 
 /// Goes on with what was cut short.
 pub(super) async fn recover(host: &Host) -> Result<(), String> {
-    host.grants
+    host.engines
         .recover()
         .await
         .map(|_| ())
@@ -75,7 +75,7 @@ async fn run_due(host: Arc<Host>, mut draw: Draw, recovers: bool) -> Result<(), 
         if recovers && draw.chance(10) {
             recover(&host).await?;
         }
-        let due = host.grants.run_due(SystemClock.now()).await;
+        let due = host.engines.run_due(SystemClock.now()).await;
         due.map_err(|error| format!("what is due cannot be done: {}", error.detail()))?;
     }
 }
@@ -215,7 +215,7 @@ impl Task {
         self.say_begun(cell.values(), State::of(HANDED));
         self.say_begun(cell.to_string(), there());
         match self.host.request(&cell, then).await {
-            Ok(GrantOutcome::Granted(HandedOver { grant, credential, reused, .. })) => {
+            Ok(GrantOutcome::Granted(IssuedCredential { grant, credential, reused, .. })) => {
                 if reused || credential.is_empty() {
                     return Err(format!("{cell} was granted without a credential of its own"));
                 }

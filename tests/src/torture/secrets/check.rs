@@ -1,13 +1,15 @@
 //! Recovering after the kills, and saying what there is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use keyway_core::PluginError as _;
+use keyway_core::{Clock as _, PluginError as _, SystemClock};
+use keyway_host::WorkOutcome;
 use keyway_host::stores::Phase;
 use keyway_secrets::{ListQuery, SecretStore as _, SecretVersion};
 
 use super::host::{Host, cell_of};
-use super::plan::Plan;
+use super::plan::{HOSTS, Plan};
 use super::value;
 use crate::torture::line::{Line, State, say};
 
@@ -35,7 +37,7 @@ pub async fn observe(plan: &Plan) -> Vec<Line> {
     };
     let mut lines = Vec::new();
     let mut stores = BTreeMap::new();
-    match host.stores.list().await {
+    match host.stores().list().await {
         Ok(listed) => {
             for summary in listed {
                 let name = summary.name.as_str().to_owned();
@@ -63,16 +65,31 @@ pub async fn observe(plan: &Plan) -> Vec<Line> {
     lines
 }
 
+/// Starts all hosts again, one after the other, since each takes over only what itself had claimed. The
+/// first of them.
 async fn recovered(plan: &Plan) -> Result<Host, String> {
-    let host = Host::start(plan).await.map_err(|error| format!("the host does not start: {error}"))?;
-    let outcomes = host.stores.recover(host.keys(), &|_| {}).await;
-    for recovered in outcomes.map_err(|error| format!("nothing can be recovered: {}", error.detail()))? {
-        if let Err(error) = recovered.outcome {
-            let (store, phase) = (recovered.store, recovered.phase);
-            return Err(format!("{store}, {phase:?}, cannot be recovered: {}", error.detail()));
+    let mut first = None;
+    for slot in 0..HOSTS {
+        let host = Host::start(plan, slot).await;
+        let host = host.map_err(|error| format!("the host does not start: {error}"))?;
+        recover_one(&host).await?;
+        first.get_or_insert(host);
+    }
+    first.ok_or_else(|| "there are no hosts".to_owned())
+}
+
+async fn recover_one(host: &Host) -> Result<(), String> {
+    let failed = |error: keyway_host::HostError| format!("nothing can be recovered: {}", error.detail());
+    let mut reports = host.engines.recover().await.map_err(failed)?;
+    // What waits for its next attempt does not wait here.
+    let later = SystemClock.now().plus(Duration::from_secs(3600));
+    reports.extend(host.engines.run_due(later).await.map_err(failed)?);
+    for report in reports {
+        if let WorkOutcome::Failed(error) = report.outcome {
+            return Err(format!("{} cannot be recovered: {}", report.record, error.detail()));
         }
     }
-    Ok(host)
+    Ok(())
 }
 
 /// Lists a store with all values, and reads each secret once more by itself.

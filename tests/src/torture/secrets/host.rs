@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::{ErrorKind, PluginError as _, Plugins, plugins};
+use keyway_host::Host as Engines;
 use keyway_host::stores::{HostedStore, Stores, StoresError};
 use keyway_seal::{Key, KeyId, KeyRing};
 use keyway_secrets::{
@@ -33,16 +34,15 @@ pub(super) const GROWN: &str = "grown";
 
 /// The host of a process.
 pub(super) struct Host {
-    pub(super) stores: Stores,
+    pub(super) engines: Engines,
     pub(super) storage: Sqlite,
-    keys: KeyRing,
     labels: Vec<(KeyId, String)>,
     plan: Plan,
 }
 
 impl Host {
-    /// Starts the engine. What was cut short stays so.
-    pub(super) async fn start(plan: &Plan) -> Result<Self, String> {
+    /// Starts the host of this slot. What was cut short stays so. At most one run of it may exist.
+    pub(super) async fn start(plan: &Plan, slot: u32) -> Result<Self, String> {
         let path = plan.folder.join("host.db");
         let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
         let storage = Sqlite::options().commit_mode(mode).open(&path).map_err(|error| error.detail())?;
@@ -54,7 +54,6 @@ impl Host {
         };
         let registry = PLUGINS.registry().map_err(|faults| faults.to_string())?;
         let host_keys = ring(["host".to_owned()]);
-        let stores = Stores::start(registry, lent, host_keys).await.map_err(|error| error.detail())?;
         let labels: Vec<String> = (plan.oldest_key..=plan.newest_key)
             .rev()
             .map(label)
@@ -62,12 +61,17 @@ impl Host {
             .collect();
         let keys = ring(labels.clone());
         let labels = keys.ids().zip(labels).collect();
-        Ok(Self { stores, storage, keys, labels, plan: plan.clone() })
+        // An earlier run of it was killed, so no run is alive that could answer.
+        let builder = Engines::builder(registry, lent, host_keys)
+            .name(&format!("host-{slot}"))
+            .store_keys(keys.clone())
+            .takeover_after(Duration::ZERO);
+        let engines = builder.start().await.map_err(|error| error.detail())?;
+        Ok(Self { engines, storage, labels, plan: plan.clone() })
     }
 
-    /// All keys that a store may need.
-    pub(super) fn keys(&self) -> &KeyRing {
-        &self.keys
+    pub(super) fn stores(&self) -> &Stores {
+        self.engines.stores()
     }
 
     /// What the keys of a store are called, one after the other.
@@ -84,7 +88,7 @@ impl Host {
         plugin: &str,
         label: &str,
     ) -> Result<HostedStore, StoresError> {
-        self.stores
+        self.stores()
             .create(&store_name(name), plugin, self.configuration(plugin), &ring([label.to_owned()]))
             .await
     }
@@ -94,7 +98,7 @@ impl Host {
     pub(super) async fn open(&self, name: &str) -> Result<HostedStore, StoresError> {
         let mut attempts = 0;
         loop {
-            match self.stores.open(&store_name(name), &self.keys).await {
+            match self.stores().open(&store_name(name)).await {
                 Err(error) if error.kind() == ErrorKind::WrongKey && attempts < 50 => {
                     attempts += 1;
                     tokio::time::sleep(Duration::from_millis(2)).await;

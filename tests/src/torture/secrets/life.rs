@@ -31,7 +31,7 @@ fn prefix(task: &Task) -> String {
 }
 
 async fn sweep(task: &Task) -> Result<(), String> {
-    let listed = task.host.stores.list().await.map_err(|error| error.detail())?;
+    let listed = task.host.stores().list().await.map_err(|error| error.detail())?;
     for summary in listed {
         let name = summary.name.as_str().to_owned();
         if name.starts_with(&prefix(task)) {

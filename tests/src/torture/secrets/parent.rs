@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::defect::Defect;
 use super::host::{FILES, RECORDS};
-use super::plan::{Plan, Tasks};
+use super::plan::{HOSTS, Plan, Tasks};
 use crate::torture::draw::Draw;
 use crate::torture::house::{self, Area, Bounds, House, Role};
 use crate::torture::kill::{Moment, Victim};
@@ -84,7 +84,7 @@ impl Writers<'_> {
     /// What the writers of a round do, and when each is killed.
     fn plans(&mut self, house: &mut House, round: u64) -> Vec<(Plan, Moment)> {
         let is_alone = self.options.defect.is_some();
-        let count = if is_alone { 1 } else { 2 + u32::from(house.draw.chance(50)) };
+        let count = if is_alone { 1 } else { HOSTS - u32::from(house.draw.chance(50)) };
         let rotates: Vec<String> = match house.draw.below(4) {
             0 => vec![RECORDS.to_owned()],
             1 => vec![FILES.to_owned()],

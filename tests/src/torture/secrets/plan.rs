@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Defect;
 pub use crate::torture::house::Role;
 
+/// The most hosts that write in a round, each in a process of its own.
+pub(super) const HOSTS: u32 = 3;
+
 /// Everything that a process is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {

@@ -30,7 +30,7 @@ const KEYS: u32 = 200;
 
 /// Writes until killed, or until all tasks did their operations.
 pub(super) async fn run(plan: Plan) {
-    let host = match Host::start(&plan).await {
+    let host = match Host::start(&plan, plan.slot).await {
         Ok(host) => Arc::new(host),
         Err(error) => return say(&Line::Corrupt(format!("a writer could not start the host: {error}"))),
     };

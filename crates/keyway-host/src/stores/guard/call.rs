@@ -7,9 +7,12 @@ use std::time::Duration;
 use keyway_seal::KeyRing;
 use keyway_secrets::{Opening, SecretStore, SecretStorePlugin, StoreError};
 
-use crate::guard::{self, Allowed, Isolation, Make, Mishap, NOT_MADE, NoRuntime, Panicked};
+use crate::plugin::{
+    self, CallFault, CallPolicy, Calls, Factory, Isolation, NOT_MADE, NoRuntime, Pace, Panicked,
+};
+use crate::work::Retries;
 
-pub(super) use crate::guard::Running;
+pub(super) use crate::plugin::Running;
 
 /// What a guard allows a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,11 @@ pub struct StoreLimits {
     pub rotation_stall: Duration,
     /// How a call is kept away from the caller's task.
     pub isolation: Isolation,
+    /// How long after its deadline a call still counts as being worked on, so that no other
+    /// host takes it over; 30 s by default (decision R5).
+    pub lease_grace: Duration,
+    /// How long to wait before what was cut short is tried again.
+    pub retries: Retries,
 }
 
 impl Default for StoreLimits {
@@ -28,7 +36,9 @@ impl Default for StoreLimits {
         Self {
             deadline: Duration::from_secs(30),
             rotation_stall: Duration::from_secs(60),
-            isolation: Isolation::Task,
+            isolation: Isolation::Declared,
+            lease_grace: Duration::from_secs(30),
+            retries: Retries::default(),
         }
     }
 }
@@ -54,11 +64,25 @@ impl StoreLimits {
         self.isolation = isolation;
         self
     }
+
+    /// Sets how long after its deadline a call still counts as being worked on.
+    #[must_use]
+    pub fn with_lease_grace(mut self, grace: Duration) -> Self {
+        self.lease_grace = grace;
+        self
+    }
+
+    /// Sets how long to wait before what was cut short is tried again.
+    #[must_use]
+    pub fn with_retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
+        self
+    }
 }
 
 /// A plugin's instance and what its calls are held to.
 pub(crate) struct Guard {
-    guard: guard::Guard<Maker>,
+    guard: plugin::Guard<Maker>,
     pub(super) limits: StoreLimits,
 }
 
@@ -67,7 +91,7 @@ struct Maker {
     opening: Opening,
 }
 
-impl Make for Maker {
+impl Factory for Maker {
     type Instance = dyn SecretStore;
     type Error = StoreError;
 
@@ -82,8 +106,9 @@ impl Guard {
         plugin: &'static dyn SecretStorePlugin,
         opening: Opening,
         limits: StoreLimits,
+        calls: Arc<Calls>,
     ) -> Result<Self, StoreError> {
-        let opened = guard::Guard::open(Maker { plugin, opening });
+        let opened = plugin::Guard::open(Maker { plugin, opening }, calls);
         let guard = opened.unwrap_or_else(|Panicked| Err(panicked("open")))?;
         Ok(Self { guard, limits })
     }
@@ -107,14 +132,14 @@ impl Guard {
         operation: &'static str,
         look: impl FnOnce(&dyn SecretStore) -> T,
     ) -> Result<T, StoreError> {
-        self.guard.look(operation, |store| look(store)).map_err(|mishap| self.error(operation, mishap))
+        self.guard.look(operation, |store| look(store)).map_err(|fault| self.error(operation, fault))
     }
 
     /// Calls an operation of the plugin with the ordinary deadline.
     pub(super) async fn call<T, F>(
         &self,
         operation: &'static str,
-        blocking: bool,
+        pace: Pace,
         work: impl FnOnce(Arc<dyn SecretStore>) -> F + Send + 'static,
     ) -> Result<T, StoreError>
     where
@@ -122,14 +147,14 @@ impl Guard {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let StoreLimits { deadline, isolation, .. } = self.limits;
-        let allowed = Allowed { deadline, isolation, blocking };
+        let allowed = CallPolicy { deadline, isolation, pace };
         let answer = self.guard.call(operation, allowed, work).await;
-        answer.unwrap_or_else(|mishap| Err(self.error(operation, mishap)))
+        answer.unwrap_or_else(|fault| Err(self.error(operation, fault)))
     }
 
     /// The instance, unless a call of it hangs.
     pub(super) fn instance(&self, operation: &'static str) -> Result<Arc<dyn SecretStore>, StoreError> {
-        self.guard.instance(operation).map_err(|mishap| self.error(operation, mishap))
+        self.guard.instance(operation).map_err(|fault| self.error(operation, fault))
     }
 
     /// Starts an operation of the plugin that is not held to the ordinary deadline.
@@ -137,10 +162,10 @@ impl Guard {
         &self,
         operation: &'static str,
         deadline: Duration,
-        blocking: bool,
+        pace: Pace,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<Running<T>, StoreError> {
-        Ok(self.guard.start(operation, deadline, blocking, work)?)
+        Ok(self.guard.start(operation, deadline, pace, work)?)
     }
 
     /// Makes the instance anew.
@@ -153,15 +178,15 @@ impl Guard {
         self.guard.give_up(operation, running).await;
     }
 
-    fn error(&self, operation: &'static str, mishap: Mishap) -> StoreError {
-        match mishap {
-            Mishap::Panicked => panicked(operation),
-            Mishap::TimedOut => StoreError::DeadlineExceeded { operation, deadline: self.limits.deadline },
-            Mishap::Hung(operation) => StoreError::Quarantined { operation },
-            Mishap::NotMade { retry_after, error } => {
+    fn error(&self, operation: &'static str, fault: CallFault) -> StoreError {
+        match fault {
+            CallFault::Panicked => panicked(operation),
+            CallFault::TimedOut => StoreError::DeadlineExceeded { operation, deadline: self.limits.deadline },
+            CallFault::Hung(operation) => StoreError::Quarantined { operation },
+            CallFault::NotMade { retry_after, error } => {
                 StoreError::Unavailable { what: NOT_MADE, retry_after: Some(retry_after), source: error }
             }
-            Mishap::NoRuntime(error) => error.into(),
+            CallFault::NoRuntime(error) => error.into(),
         }
     }
 }

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::call::{Guard, StoreLimits};
 use super::verdict::{self, Expected, Violation};
+use crate::plugin::{Calls, Pace};
 
 /// A store behind a guard. It is a [`SecretStore`] itself, and whatever the plugin does, its
 /// caller gets an answer:
@@ -52,7 +53,17 @@ impl GuardedStore {
         opening: Opening,
         limits: StoreLimits,
     ) -> Result<Self, StoreError> {
-        let guard = Guard::open(plugin, opening, limits)?;
+        Self::open_sharing(plugin, opening, limits, Arc::default())
+    }
+
+    /// Opens another handle to a store whose calls are watched together.
+    pub(crate) fn open_sharing(
+        plugin: &'static dyn SecretStorePlugin,
+        opening: Opening,
+        limits: StoreLimits,
+        calls: Arc<Calls>,
+    ) -> Result<Self, StoreError> {
+        let guard = Guard::open(plugin, opening, limits, calls)?;
         let at_first = guard.look("capabilities", |store| store.capabilities());
         Ok(Self { guard, at_first: at_first.unwrap_or(Capabilities::MINIMAL) })
     }
@@ -99,7 +110,7 @@ impl GuardedStore {
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
-        let answer = self.guard.call(operation, declared.blocking, work).await?;
+        let answer = self.guard.call(operation, pace(operation, declared), work).await?;
         match judge(&answer) {
             Ok(()) => Ok(answer),
             Err(violation) => Err(StoreError::ContractViolation { operation, violation }),
@@ -148,7 +159,7 @@ impl SecretStore for GuardedStore {
         let (sender, mut progress) = mpsc::unbounded_channel();
         let keys = new.clone();
         let stall = self.guard.limits.rotation_stall;
-        let mut running = self.guard.start(OPERATION, stall, declared.blocking, async move {
+        let mut running = self.guard.start(OPERATION, stall, pace(OPERATION, declared), async move {
             let report = move |progress: Progress| {
                 // Nobody listens any more once the caller is gone.
                 let _ = sender.send(progress);
@@ -326,6 +337,18 @@ impl SecretStore for GuardedStore {
 impl fmt::Debug for GuardedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("GuardedStore").field(&self.guard).finish()
+    }
+}
+
+/// What the store declares about an operation.
+fn pace(operation: &str, declared: Capabilities) -> Pace {
+    const READS: [&str; 3] = ["get", "written_by", "retrieve_environment"];
+    if declared.blocking {
+        Pace::Blocking
+    } else if declared.prompt || (declared.prompt_reads && READS.contains(&operation)) {
+        Pace::Prompt
+    } else {
+        Pace::Undeclared
     }
 }
 

@@ -10,24 +10,9 @@ use keyway_core::PluginError;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
-use super::abandoned::Abandoned;
 use super::contained::{Contained, Panicked, contain};
-use super::running::{NoRuntime, Running};
-
-/// How far a plugin is kept away from the caller's task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Isolation {
-    /// Each call runs on a task of its own; that of a plugin that declares `blocking`, or on
-    /// a runtime with a single thread, on a thread for blocking work. The deadline holds
-    /// whatever the plugin does, at the cost of a hop between threads.
-    #[default]
-    Task,
-    /// Each call runs on the caller's task, unless the plugin declares `blocking`. No hop,
-    /// but the deadline holds only for a plugin that yields: for plugins that you trust
-    /// not to hang.
-    Inline,
-}
+use super::pace::{Isolation, Pace};
+use super::running::{Calls, NoRuntime, Running};
 
 /// How long a call that passed its deadline gets to end by itself before the plugin is
 /// quarantined: a plugin that yields ends as soon as it is polled again.
@@ -38,7 +23,7 @@ const GRACE: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Makes instances of a plugin: the first, and another after each panic.
-pub(crate) trait Make: Send {
+pub(crate) trait Factory: Send {
     /// What it makes.
     type Instance: ?Sized + Send + Sync + 'static;
     /// Why it could not.
@@ -48,23 +33,23 @@ pub(crate) trait Make: Send {
     fn make(&self) -> Result<Arc<Self::Instance>, Self::Error>;
 }
 
-/// What cannot be reached, after [`Mishap::NotMade`].
+/// What cannot be reached, after [`CallFault::NotMade`].
 pub(crate) const NOT_MADE: &str = "the plugin, which panicked and could not be opened again,";
 
 /// What a call is allowed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowed {
+pub(crate) struct CallPolicy {
     /// How long it may take.
     pub(crate) deadline: Duration,
     /// How it is kept away from the caller's task.
     pub(crate) isolation: Isolation,
-    /// Whether the plugin declares that it blocks.
-    pub(crate) blocking: bool,
+    /// What the plugin declares about the call.
+    pub(crate) pace: Pace,
 }
 
 /// Why a call brought no answer of the plugin's.
 #[derive(Debug)]
-pub(crate) enum Mishap {
+pub(crate) enum CallFault {
     /// It panicked. The instance is dropped, and another made.
     Panicked,
     /// Its deadline passed, and the call was cancelled.
@@ -82,19 +67,19 @@ pub(crate) enum Mishap {
     NoRuntime(NoRuntime),
 }
 
-impl From<NoRuntime> for Mishap {
+impl From<NoRuntime> for CallFault {
     fn from(error: NoRuntime) -> Self {
         Self::NoRuntime(error)
     }
 }
 
 /// A plugin's instance, and what it takes to make it anew.
-pub(crate) struct Guard<M: Make> {
+pub(crate) struct Guard<M: Factory> {
     state: Mutex<State<M>>,
-    abandoned: Arc<Abandoned>,
+    calls: Arc<Calls>,
 }
 
-struct State<M: Make> {
+struct State<M: Factory> {
     maker: M,
     instance: Result<Arc<M::Instance>, NotMade<M::Error>>,
 }
@@ -108,14 +93,14 @@ struct NotMade<E> {
 }
 
 impl<E: PluginError> NotMade<E> {
-    fn mishap(&self) -> Mishap {
+    fn mishap(&self) -> CallFault {
         let since = self.failed.map_or(Duration::ZERO, |failed| failed.elapsed());
         let error = self.error.as_ref().map(|error| Box::new(Arc::clone(error)) as _);
-        Mishap::NotMade { retry_after: AGAIN.saturating_sub(since), error }
+        CallFault::NotMade { retry_after: AGAIN.saturating_sub(since), error }
     }
 }
 
-impl<M: Make> State<M> {
+impl<M: Factory> State<M> {
     /// Makes an instance if there is none, and the last time is not just over.
     fn make_again(&mut self, operation: &'static str) {
         match &self.instance {
@@ -140,13 +125,13 @@ impl<M: Make> State<M> {
     }
 }
 
-impl<M: Make> Guard<M> {
+impl<M: Factory> Guard<M> {
     /// Makes the first instance; `Ok(Err(...))` when the plugin refuses.
-    pub(crate) fn open(maker: M) -> Result<Result<Self, M::Error>, Panicked> {
+    pub(crate) fn open(maker: M, calls: Arc<Calls>) -> Result<Result<Self, M::Error>, Panicked> {
         let made = contain(|| maker.make())?;
-        Ok(made.map(|instance| Self {
-            state: Mutex::new(State { maker, instance: Ok(instance) }),
-            abandoned: Arc::default(),
+        Ok(made.map(|instance| {
+            let state = Mutex::new(State { maker, instance: Ok(instance) });
+            Self { state, calls }
         }))
     }
 
@@ -157,7 +142,7 @@ impl<M: Make> Guard<M> {
 
     /// Whether the plugin is not called at present: a call hangs, or there is no instance.
     pub(crate) fn is_quarantined(&self) -> bool {
-        self.abandoned.hung().is_some() || self.state().instance.is_err()
+        self.calls.abandoned.hung().is_some() || self.state().instance.is_err()
     }
 
     /// Calls a function of the plugin that does no work and does not block.
@@ -165,7 +150,7 @@ impl<M: Make> Guard<M> {
         &self,
         operation: &'static str,
         look: impl FnOnce(&M::Instance) -> T,
-    ) -> Result<T, Mishap> {
+    ) -> Result<T, CallFault> {
         let instance = self.current(operation)?;
         contain(|| look(&*instance)).map_err(|panicked| {
             let _ = contain(move || drop(instance));
@@ -177,53 +162,61 @@ impl<M: Make> Guard<M> {
     pub(crate) async fn call<T, F>(
         &self,
         operation: &'static str,
-        allowed: Allowed,
+        allowed: CallPolicy,
         work: impl FnOnce(Arc<M::Instance>) -> F + Send + 'static,
-    ) -> Result<T, Mishap>
+    ) -> Result<T, CallFault>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
         let instance = self.instance(operation)?;
-        if allowed.isolation == Isolation::Inline && !allowed.blocking {
+        if self.calls.watch.runs_inline(allowed.isolation, allowed.pace) {
             // The construction of the future is the plugin's code too.
             let mut contained = pin!(Contained::new(async move { work(instance).await }));
             let begun = Instant::now();
             // Most calls of such a plugin are answered at once, and need no timer.
-            let answer = match poll_fn(|context| Poll::Ready(contained.as_mut().poll(context))).await {
+            let watch = &self.calls.watch;
+            let first = poll_fn(|context| {
+                Poll::Ready(watch.poll_inline(operation, || contained.as_mut().poll(context)))
+            });
+            let answer = match first.await {
                 Poll::Ready(answer) => Ok(answer),
-                Poll::Pending => timeout(allowed.deadline.saturating_sub(begun.elapsed()), contained).await,
+                Poll::Pending => {
+                    let rest =
+                        poll_fn(|context| watch.poll_inline(operation, || contained.as_mut().poll(context)));
+                    timeout(allowed.deadline.saturating_sub(begun.elapsed()), rest).await
+                }
             };
             return match answer {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
-                Err(_) => Err(Mishap::TimedOut),
+                Err(_) => Err(CallFault::TimedOut),
             };
         }
         let work = async move { work(instance).await };
-        let mut running = self.start(operation, allowed.deadline, allowed.blocking, work)?;
+        let mut running = self.start(operation, allowed.deadline, allowed.pace, work)?;
         match timeout(allowed.deadline, running.answer()).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
             Err(_) => {
                 self.give_up(operation, running).await;
-                Err(Mishap::TimedOut)
+                Err(CallFault::TimedOut)
             }
         }
     }
 
     /// The instance, unless a call of it hangs, or it panicked and no other can be made.
-    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, Mishap> {
-        if self.abandoned.forget_ended() {
+    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallFault> {
+        if self.calls.abandoned.forget_ended() {
             warn!(operation, "a plugin's call came back late");
         }
-        match self.abandoned.hung() {
-            Some(hung) => Err(Mishap::Hung(hung)),
+        match self.calls.abandoned.hung() {
+            Some(hung) => Err(CallFault::Hung(hung)),
             None => self.current(operation),
         }
     }
 
-    fn current(&self, operation: &'static str) -> Result<Arc<M::Instance>, Mishap> {
+    fn current(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallFault> {
         let mut state = self.state();
         if state.instance.is_err() {
             state.make_again(operation);
@@ -240,16 +233,16 @@ impl<M: Make> Guard<M> {
         &self,
         operation: &'static str,
         deadline: Duration,
-        blocking: bool,
+        pace: Pace,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<Running<T>, NoRuntime> {
-        Running::start(Arc::clone(&self.abandoned), operation, deadline, blocking, work)
+        Running::start(&self.calls, operation, deadline, pace, work)
     }
 
     /// After a panic nobody knows what state the instance is in: it is dropped and made
     /// anew. If that fails, it is tried again by later calls; the old one is never called
     /// again.
-    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> Mishap {
+    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> CallFault {
         warn!(operation, "a plugin panicked; its instance is made anew");
         let gone = Err(NotMade { failed: None, error: None });
         let old = std::mem::replace(&mut self.state().instance, gone);
@@ -257,7 +250,7 @@ impl<M: Make> Guard<M> {
         // one needs.
         let _ = contain(move || drop(old));
         self.state().make_again(operation);
-        Mishap::Panicked
+        CallFault::Panicked
     }
 
     /// Ends a call that passed its deadline. If it does not end, the plugin is quarantined

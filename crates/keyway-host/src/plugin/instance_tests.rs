@@ -41,7 +41,7 @@ impl Drop for Numbered {
     }
 }
 
-impl Make for Maker {
+impl Factory for Maker {
     type Instance = Numbered;
     type Error = NoLicence;
 
@@ -64,7 +64,7 @@ impl Make for Maker {
 
 fn opened() -> Guard<Maker> {
     let maker = Maker { opening: Opening::Works, asked: AtomicU32::new(0), alive: Arc::default() };
-    Guard::open(maker).unwrap().unwrap_or_else(|error| panic!("{error}"))
+    Guard::open(maker, Arc::default()).unwrap().unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn set(guard: &Guard<Maker>, opening: Opening) {
@@ -76,8 +76,8 @@ fn asked(guard: &Guard<Maker>) -> u32 {
 }
 
 /// Asks for the number of the instance, or has it panic.
-async fn call(guard: &Guard<Maker>, isolation: Isolation, panics: bool) -> Result<u32, Mishap> {
-    let allowed = Allowed { deadline: Duration::from_secs(30), isolation, blocking: false };
+async fn call(guard: &Guard<Maker>, isolation: Isolation, panics: bool) -> Result<u32, CallFault> {
+    let allowed = CallPolicy { deadline: Duration::from_secs(30), isolation, pace: Pace::Undeclared };
     let work = move |instance: Arc<Numbered>| async move {
         assert!(!panics, "in a call");
         instance.number
@@ -92,13 +92,13 @@ async fn an_instance_that_panicked_is_never_called_again() {
             let guard = opened();
             assert_eq!(call(&guard, isolation, false).await.unwrap(), 1);
             set(&guard, refusal);
-            assert!(matches!(call(&guard, isolation, true).await, Err(Mishap::Panicked)));
+            assert!(matches!(call(&guard, isolation, true).await, Err(CallFault::Panicked)));
             assert_eq!(asked(&guard), 2);
             for _ in 0..3 {
                 // It is not asked for another one with every call.
                 for _ in 0..3 {
                     match call(&guard, isolation, false).await {
-                        Err(Mishap::NotMade { retry_after, error }) => {
+                        Err(CallFault::NotMade { retry_after, error }) => {
                             assert!(retry_after <= AGAIN && !retry_after.is_zero(), "{retry_after:?}");
                             let error = error.map(|error| error.to_string());
                             let fails = matches!(refusal, Opening::Fails);
@@ -106,7 +106,7 @@ async fn an_instance_that_panicked_is_never_called_again() {
                         }
                         other => panic!("{other:?}"),
                     }
-                    assert!(matches!(guard.look("look", |it| it.number), Err(Mishap::NotMade { .. })));
+                    assert!(matches!(guard.look("look", |it| it.number), Err(CallFault::NotMade { .. })));
                     assert!(guard.is_quarantined());
                 }
                 tokio::time::advance(AGAIN).await;
@@ -123,9 +123,9 @@ async fn an_instance_that_panicked_is_never_called_again() {
 #[tokio::test]
 async fn a_panic_costs_one_call_where_another_instance_can_be_made() {
     let guard = opened();
-    assert!(matches!(call(&guard, Isolation::Inline, true).await, Err(Mishap::Panicked)));
+    assert!(matches!(call(&guard, Isolation::Inline, true).await, Err(CallFault::Panicked)));
     assert_eq!(call(&guard, Isolation::Inline, false).await.unwrap(), 2);
     let looked = guard.look("look", |_| -> u32 { panic!("in a look") });
-    assert!(matches!(looked, Err(Mishap::Panicked)));
+    assert!(matches!(looked, Err(CallFault::Panicked)));
     assert_eq!(guard.look("look", |it| it.number).unwrap(), 3);
 }

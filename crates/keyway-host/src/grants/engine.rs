@@ -1,0 +1,300 @@
+//! The engine as a host uses it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keyway_issuers::{Context, CredentialRequest, ServiceName, UserId};
+use tracing::warn;
+
+use super::error::GrantsError;
+use super::id::GrantId;
+use super::limits::GrantLimits;
+use super::machine::{Asked, Decision, Event, Policy, Refusal, admit};
+use super::outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
+use super::record::Owner;
+use super::service::{RunningService, Service, ServiceView, describe_old};
+use super::workflow::{Answer, GrantWorkflow, Live, check_state};
+use crate::host::{HostError, Lent};
+use crate::records::{Address, Entry, Journal, random};
+use crate::work::{Failed, FailedBecause, Submitted, Worker};
+
+/// The engine for issuers: users request credentials and revoke them.
+///
+/// What it knows of each grant (service, user, the state that the plugin chose) it keeps on
+/// a storage engine, sealed by the host's own keys (decision K1); never a value of a
+/// credential, a parameter or a token. Every step is stored before the plugin is asked
+/// (decision R2). Several hosts may share one storage engine.
+///
+/// [`Host::grants`](crate::Host::grants) has it; the host also takes up what is due. A clone is
+/// another handle to the same engine. Its futures need a tokio runtime, and block as much as the
+/// storage engine does.
+#[derive(Clone, Debug)]
+pub struct Grants {
+    pub(crate) worker: Arc<Worker<GrantWorkflow>>,
+}
+
+/// What a host sets for the engine.
+#[derive(Debug, Default)]
+pub(crate) struct GrantSettings {
+    pub(crate) services: Vec<Service>,
+    pub(crate) limits: GrantLimits,
+    pub(crate) drops_missing: bool,
+}
+
+type Ended = Result<Submitted<GrantWorkflow>, Failed<GrantWorkflow>>;
+
+impl Grants {
+    /// Opens all services, and asks their issuers to describe themselves.
+    pub(crate) async fn open_engine(lent: &Lent, settings: GrantSettings) -> Result<Self, HostError> {
+        let GrantSettings { services, limits, drops_missing } = settings;
+        let mut running = BTreeMap::new();
+        for service in services {
+            let name = service.name.clone();
+            let opened = RunningService::open(service, &lent.registry, &lent.resources, &lent.clock, limits);
+            if running.insert(name.clone(), opened).is_some() {
+                return Err(HostError::DuplicateService { name: name.to_string() });
+            }
+        }
+        let services = Arc::new(running);
+        describe_old(&services, lent.clock.now(), limits.describe_every).join_all().await;
+        let clock = Arc::clone(&lent.clock);
+        let policy = Policy { retries: limits.retries };
+        let workflow = GrantWorkflow { services, limits, policy, clock, drops_missing };
+        let journal = Journal::new(Arc::clone(&lent.records), Arc::clone(&lent.run.host));
+        let worker = Worker::new(workflow, journal, Arc::clone(&lent.clock), lent.run.clone());
+        Ok(Self { worker: Arc::new(worker) })
+    }
+
+    /// Makes a credential for a user, if the gate lets the request through (decision W5): the
+    /// user is allowed, the service is enabled, the parameters fit one set, and the user has
+    /// fewer credentials than the limit, requests in flight counted.
+    ///
+    /// The request's [context](CredentialRequest::context) says for whom, with which logins and
+    /// tokens; its configuration is replaced by that of the
+    /// service. An [intent](Context::intent) in it is the caller's own id for this request:
+    /// when the same request is made again with it, the same grant is answered instead of a
+    /// second one made, as long as that grant lives. If the first attempt was cut short, a
+    /// plugin that is [idempotent](keyway_issuers::Capabilities::idempotent) is asked again
+    /// for the same credential.
+    ///
+    /// # Errors
+    /// [`GrantsError::Refused`] by the gate; [`GrantsError::Issuer`] when the plugin refused;
+    /// [`GrantsError::Uncertain`] when it is not known what it did;
+    /// [`GrantsError::StateTaken`], [`GrantsError::Discarded`], [`GrantsError::NotStored`],
+    /// [`GrantsError::Overtaken`] when there was a credential that is not handed out;
+    /// [`GrantsError::Record`].
+    ///
+    /// # Cancel safety
+    /// A dropped future may leave a credential behind that was not handed out, and then always its
+    /// intent: the host goes on with that.
+    pub async fn request(
+        &self,
+        service: &ServiceName,
+        request: CredentialRequest,
+    ) -> Result<GrantOutcome, GrantsError> {
+        let workflow = &self.worker.workflow;
+        let running = workflow.services.get(service).ok_or(Refusal::NoService)?;
+        let ready = running.ready();
+        admit(&Asked {
+            allowed: running.service.allows(&request.context.user_info),
+            enabled: running.service.enabled && ready.faults.is_empty(),
+            description: ready.description.as_deref(),
+            parameters: &request.parameters,
+        })?;
+        let now = self.worker.clock.now();
+        let given = request.context.intent.as_ref();
+        let user = request.context.user.as_str().as_bytes();
+        let id = match given {
+            Some(given) => {
+                self.worker.journal.id_of(&[user, service.as_str().as_bytes(), given.as_str().as_bytes()])
+            }
+            None => random()?,
+        };
+        let address = Address { scope: self.worker.journal.scope(&[user]), id };
+        let hold = self.worker.hold(address);
+        let known = match given {
+            Some(_) => self.worker.journal.load(address).await?,
+            None => None,
+        };
+        let entry = match known {
+            Some(known) => known,
+            None => Box::new(Entry::new(address, Owner::of(&request.context, service.clone(), now)?)),
+        };
+        let idempotent = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().idempotent);
+        let event = Event::Begin { now, idempotent, limit: running.service.limit };
+        let live = Live::Request(Arc::new(request));
+        let ended = self.worker.submit(entry, event, Some(&live), hold, None).await;
+        requested(GrantId::of(address), ended)
+    }
+
+    /// Destroys a credential of this user. Doing it again is no error (decision W6).
+    ///
+    /// The context says who asks; the configuration is replaced by that of the service.
+    /// Neither the gate nor whether the service is enabled plays a part.
+    ///
+    /// # Errors
+    /// [`GrantsError::NotRevoked`] when the plugin failed: the grant is kept, and tried again
+    /// by the host or when a user asks again. [`Refusal::InFlight`],
+    /// [`Refusal::BeingRevoked`] and [`Refusal::Undecided`] when it cannot be revoked now,
+    /// [`Refusal::NoService`] when its service is gone, [`Refusal::Disabled`] when the
+    /// service's plugin could not be opened or its configuration does not fit.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the grant as it was, gone, or as being revoked; then it is
+    /// tried again, as soon as the plugin has ended the call.
+    pub async fn revoke(&self, grant: GrantId, context: Context) -> Result<Revoked, GrantsError> {
+        let workflow = &self.worker.workflow;
+        let Some(entry) = self.load(&context.user, grant).await? else { return Ok(Revoked::NotThere) };
+        let now = self.worker.clock.now();
+        let (event, revoked) = match workflow.services.get(&entry.fixed.service) {
+            Some(running) if !running.is_ready() => return Err(Refusal::Disabled.into()),
+            Some(_) => (Event::Revoke { now }, Revoked::Destroyed),
+            None if workflow.drops_missing => {
+                warn!(%grant, service = %entry.fixed.service, "a grant of a missing service is forgotten; its credential may live on");
+                (Event::Drop, Revoked::Dropped)
+            }
+            None => return Err(Refusal::NoService.into()),
+        };
+        let hold = self.worker.hold(entry.address);
+        let live = Live::Revocation(context);
+        match self.worker.submit(entry, event, Some(&live), hold, None).await {
+            Ok(Submitted { entry, mut failures, .. }) => match (failures.pop(), &entry.state) {
+                (Some(error), state) => Err(error.completed(state.as_ref())),
+                (None, None) => Ok(revoked),
+                // Another host took over while the plugin was asked.
+                (None, Some(_)) => Err(Refusal::BeingRevoked.into()),
+            },
+            Err(failed) => match GrantsError::of_work(failed) {
+                GrantsError::Refused(Refusal::NoGrant) => Ok(Revoked::NotThere),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// All grants of a user, also those that are being requested or revoked, and those of
+    /// which it is not known whether there is a credential. The oldest first.
+    ///
+    /// # Errors
+    /// [`GrantsError::Record`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn list(&self, user: &UserId) -> Result<Vec<Grant>, GrantsError> {
+        let entries = self.worker.journal.of_scope(&self.scope(user)).await?;
+        let mut grants: Vec<_> = entries.iter().filter_map(|entry| Grant::of(entry)).collect();
+        grants.sort_by_key(|grant| (grant.made, grant.id));
+        Ok(grants)
+    }
+
+    /// The grants of all users that wait for a person's decision, at most `limit` of them: those of which
+    /// it is not known whether there is a credential, and those whose revocation failed as often as it is
+    /// tried. `after` is [`GrantPage::next`] of the page before.
+    ///
+    /// # Errors
+    /// [`GrantsError::Record`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn undecided(&self, after: Option<GrantId>, limit: usize) -> Result<GrantPage, GrantsError> {
+        let after = after.map(|id| *id.as_bytes());
+        let listed = self.worker.journal.undecided(after.as_ref(), limit).await?;
+        let next = listed.last().filter(|_| listed.len() >= limit).map(|last| GrantId::of(last.address));
+        let mut grants = Vec::with_capacity(listed.len());
+        for listed in &listed {
+            if let Some(entry) = self.worker.journal.confirmed(listed).await? {
+                grants.extend(Grant::of(&entry));
+            }
+        }
+        Ok(GrantPage { grants, next })
+    }
+
+    /// Decides what only a person can know, after a look at the service behind the
+    /// plugin. [`Decision::NothingThere`] forgets the grant, whatever its phase, except while
+    /// it is being worked on; [`Decision::Made`] makes an indeterminate grant one that can be
+    /// revoked. The grant afterwards; `None` when it is gone.
+    ///
+    /// # Errors
+    /// [`Refusal::NoGrant`], [`Refusal::InFlight`], [`Refusal::BeingRevoked`],
+    /// [`Refusal::NothingToDo`]; [`GrantsError::StateTaken`] when a grant has the state.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the grant decided or as it was.
+    pub async fn decide(
+        &self,
+        user: &UserId,
+        grant: GrantId,
+        decision: Decision,
+    ) -> Result<Option<Grant>, GrantsError> {
+        let entry = self.load(user, grant).await?.ok_or(Refusal::NoGrant)?;
+        if let Decision::Made(state) = &decision {
+            check_state(state, &[]).map_err(Refusal::Parameters)?;
+        }
+        let (now, hold) = (self.worker.clock.now(), self.worker.hold(entry.address));
+        match self.worker.submit(entry, Event::Decide { now, decision }, None, hold, None).await {
+            Ok(submitted) => Ok(Grant::of(&submitted.entry)),
+            Err(failed) => Err(GrantsError::of_work(failed)),
+        }
+    }
+
+    /// All services, ordered by name, with what is wrong with them and what a user interface
+    /// needs (decision W9).
+    pub fn services(&self) -> Vec<ServiceView> {
+        self.worker.workflow.services.values().map(RunningService::view).collect()
+    }
+
+    /// One service.
+    ///
+    /// # Errors
+    /// [`Refusal::NoService`].
+    pub fn service(&self, name: &ServiceName) -> Result<ServiceView, GrantsError> {
+        Ok(self.worker.workflow.services.get(name).ok_or(Refusal::NoService)?.view())
+    }
+
+    /// Asks the plugin of a service to describe itself, and takes that over if its version is
+    /// another than before (decision W4), or if the service had faults. Whether it was taken
+    /// over.
+    ///
+    /// # Errors
+    /// [`Refusal::NoService`]. What goes wrong with the plugin stands in
+    /// [`ServiceView::faults`]; a plugin that described itself before is used on with that.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn refresh(&self, name: &ServiceName) -> Result<bool, GrantsError> {
+        let running = self.worker.workflow.services.get(name).ok_or(Refusal::NoService)?;
+        Ok(running.describe(self.worker.clock.now()).await)
+    }
+
+    fn scope(&self, user: &UserId) -> crate::records::Mark {
+        self.worker.journal.scope(&[user.as_str().as_bytes()])
+    }
+
+    async fn load(
+        &self,
+        user: &UserId,
+        grant: GrantId,
+    ) -> Result<Option<Box<Entry<GrantWorkflow>>>, GrantsError> {
+        let address = Address { scope: self.scope(user), id: *grant.as_bytes() };
+        Ok(self.worker.journal.load(address).await?)
+    }
+}
+
+/// What the caller of a request is told.
+fn requested(grant: GrantId, ended: Ended) -> Result<GrantOutcome, GrantsError> {
+    let Submitted { entry, answer, failures, holder } = match ended {
+        Ok(submitted) => submitted,
+        Err(Failed { because: FailedBecause::Refused { error: Refusal::Granted, .. }, .. }) => {
+            return Ok(GrantOutcome::Repeated(grant));
+        }
+        Err(failed) => return Err(GrantsError::of_work(failed)),
+    };
+    let holder = holder.map(|holder| GrantId::of(holder.address));
+    match (answer, holder) {
+        (Some(Answer::Credential(credential)), holder) => {
+            let (grant, reused) = (holder.unwrap_or(grant), holder.is_some());
+            Ok(GrantOutcome::Granted(IssuedCredential { grant, credential, reused }))
+        }
+        (Some(Answer::Login(login)), _) => Ok(GrantOutcome::LoginRequired(login)),
+        (None, holder) => Err(GrantsError::of_request(grant, entry.state.as_ref(), failures, holder)),
+    }
+}

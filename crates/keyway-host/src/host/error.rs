@@ -1,0 +1,51 @@
+//! What can go wrong with a host as a whole.
+
+use keyway_core::{ErrorKind, PluginError, RegistryFaults};
+use keyway_seal::KeySourceError;
+
+use crate::records::RecordError;
+
+/// Why a host could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// Plugins are linked that this host cannot drive.
+    #[error(transparent)]
+    Registry(#[from] RegistryFaults),
+    /// The host's keys cannot be read.
+    #[error("the host's keys cannot be read")]
+    Keys(#[from] KeySourceError),
+    /// The host's own records failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Two services have the same name.
+    #[error("two services are called `{name}`: give each its own name")]
+    DuplicateService {
+        /// The name.
+        name: String,
+    },
+    /// Another run of this host is alive.
+    #[error("another run of the host `{name}` is alive: end it, or give this one a name of its own")]
+    Running {
+        /// The name of the host.
+        name: String,
+    },
+    /// Another run of this host has taken over.
+    #[error("another run of the host `{name}` has taken over: end this one")]
+    Superseded {
+        /// The name of the host.
+        name: String,
+    },
+}
+
+impl PluginError for HostError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Registry(error) => error.kind(),
+            Self::Keys(error) => error.kind(),
+            Self::Record(error) => error.kind(),
+            Self::DuplicateService { .. } => ErrorKind::Invalid,
+            Self::Running { .. } | Self::Superseded { .. } => ErrorKind::Conflict,
+        }
+    }
+}

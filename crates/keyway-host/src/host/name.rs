@@ -1,0 +1,183 @@
+//! The name of a host: one run at a time may have it, because a run takes over at once what an earlier
+//! one had claimed (decision H38).
+//!
+//! A run that finds the name taken asks: it writes its number beside that of the other run, which
+//! answers by taking it away. A run that does not answer in time is over.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use keyway_core::PluginError;
+use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_u64};
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use super::HostError;
+use crate::records::{
+    Address, Applied, Change, Due, Entry, Journal, RecordError, RecordKind, Recorded, Stored,
+};
+use crate::work::Run;
+
+/// How often a run looks for an answer, or whether it is asked, while a contender waits.
+const LOOKS: u32 = 4;
+
+/// How often a run looks whether it still has the name, if contenders do not wait.
+const UNASKED: Duration = Duration::from_secs(1);
+
+/// The runs of hosts.
+#[derive(Debug)]
+pub(super) struct HostRuns;
+
+/// The name of a host.
+pub(super) struct HostName(String);
+
+/// A run, and another that asks whether it is alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Running {
+    run: u64,
+    asked_by: Option<u64>,
+}
+
+impl Recorded for HostRuns {
+    const KIND: RecordKind = RecordKind::Host;
+    type Fixed = HostName;
+    type State = Running;
+
+    fn due(_: &HostName, _: &Running) -> Due {
+        Due::Never
+    }
+
+    fn lane(name: &HostName) -> &str {
+        &name.0
+    }
+}
+
+impl Stored for HostName {
+    const SCHEMA: u8 = 1;
+
+    fn encoded_len(&self) -> usize {
+        LENGTH_BYTES + self.0.len()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_text(out, &self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self(reader.text()?.to_owned()))
+    }
+}
+
+impl Stored for Running {
+    const SCHEMA: u8 = 1;
+
+    fn encoded_len(&self) -> usize {
+        8 + 1 + 8
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.run);
+        put_optional(out, self.asked_by, put_u64);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { run: reader.u64()?, asked_by: reader.optional(Reader::u64)? })
+    }
+}
+
+/// Takes the name for a run. An earlier run of it gets `wait` to answer.
+pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) -> Result<(), HostError> {
+    let own = Running { run: run.number, asked_by: None };
+    loop {
+        let Some(mut found) = runs.load(address(runs, &run.host)).await? else {
+            let mut fresh = Entry::new(address(runs, &run.host), HostName(run.host.to_string()));
+            if store(runs, &mut fresh, Some(own.clone())).await? {
+                return Ok(());
+            }
+            continue;
+        };
+        let other = found.state.as_ref().map_or(run.number, |found| found.run);
+        if other == run.number {
+            return Ok(());
+        }
+        let asked = Running { run: other, asked_by: Some(run.number) };
+        if !wait.is_zero() && store(runs, &mut found, Some(asked.clone())).await? {
+            let begun = Instant::now();
+            while begun.elapsed() < wait {
+                tokio::time::sleep(wait / (2 * LOOKS)).await;
+                match runs.reload(&found).await?.and_then(|current| current.state) {
+                    Some(current) if current == asked => {}
+                    Some(current) if current.run == other && current.asked_by.is_none() => {
+                        return Err(HostError::Running { name: run.host.to_string() });
+                    }
+                    // It ended meanwhile, or a third run is at it.
+                    _ => break,
+                }
+            }
+        }
+        let Some(mut current) = runs.reload(&found).await? else { continue };
+        if current.revision() == found.revision() && store(runs, &mut current, Some(own.clone())).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// Answers once, if another run asks. `false` when this run has lost the name.
+pub(super) async fn answer(runs: &Journal<HostRuns>, run: &Run) -> Result<bool, RecordError> {
+    let Some(mut entry) = runs.load(address(runs, &run.host)).await? else { return Ok(false) };
+    match &entry.state {
+        Some(found) if found.run != run.number => return Ok(false),
+        Some(Running { asked_by: Some(_), .. }) => {
+            store(runs, &mut entry, Some(Running { run: run.number, asked_by: None })).await?;
+        }
+        _ => {}
+    }
+    Ok(true)
+}
+
+/// Gives the name back.
+pub(super) async fn give_back(runs: &Journal<HostRuns>, run: &Run) -> Result<(), RecordError> {
+    if let Some(mut entry) = runs.load(address(runs, &run.host)).await?
+        && entry.state.as_ref().is_some_and(|found| found.run == run.number)
+    {
+        store(runs, &mut entry, None).await?;
+    }
+    Ok(())
+}
+
+/// Answers other runs for as long as the host lives.
+pub(super) fn keep(host: std::sync::Weak<super::Inner>, wait: Duration) {
+    // A contender that does not wait needs no answer, only this run has to learn of it.
+    let every = if wait.is_zero() { UNASKED } else { wait / LOOKS };
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(every).await;
+            let Some(inner) = host.upgrade() else { return };
+            match answer(&inner.runs, &inner.run).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    error!(host = %inner.run.host, "another run of this host has taken over; this one stops working");
+                    inner.run.superseded.store(true, Ordering::Relaxed);
+                    inner.run.woken.notify_one();
+                    return;
+                }
+                Err(error) => {
+                    warn!(host = %inner.run.host, error = %error.detail(), "the host's name could not be looked up");
+                }
+            }
+        }
+    });
+}
+
+fn address(runs: &Journal<HostRuns>, host: &str) -> Address {
+    Address { scope: runs.scope(&[]), id: runs.id_of(&[host.as_bytes()]) }
+}
+
+async fn store(
+    runs: &Journal<HostRuns>,
+    entry: &mut Entry<HostRuns>,
+    state: Option<Running>,
+) -> Result<bool, RecordError> {
+    let change = Change { state, claim: None, at_most: None, holder: None };
+    Ok(matches!(runs.apply(entry, change).await?, Applied::Stored))
+}

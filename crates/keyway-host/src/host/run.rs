@@ -1,0 +1,256 @@
+//! Recovery, and the loop that works off what is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_core::{PluginError, Timestamp};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tracing::{error, warn};
+
+use super::{Host, HostError, Inner, name};
+use crate::plugin::contain;
+use crate::records::RecordError;
+use crate::work::{Engine, Pass, WorkOutcome, WorkReport};
+
+/// The longest sleep of the loop, because clocks jump.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
+/// How long a lane rests in which work is left because no permit was free or others work on it.
+const REST: Duration = Duration::from_millis(200);
+/// How long a lane rests in which a pass failed.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// What a task of the loop works on: the claims of an engine, or a lane of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    Claims(usize),
+    Lane(usize, String),
+}
+
+impl Host {
+    /// Takes over at once what an earlier run of this host had claimed, and works off what is due.
+    /// [`run`](Self::run) begins with it.
+    ///
+    /// An issuer that can tell is asked what became of a request; otherwise the grant becomes
+    /// [indeterminate](crate::grants::Phase::Indeterminate) and stays listed until a person decides. A
+    /// store goes on with what was cut short. What cannot be settled is reported with the reason and
+    /// stays listed: nothing is forgotten. What another host has claimed is left to it until its claim
+    /// has ended.
+    ///
+    /// # Errors
+    /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`].
+    ///
+    /// # Cancel safety
+    /// It can be dropped and called again.
+    pub async fn recover(&self) -> Result<Vec<WorkReport>, HostError> {
+        let mut reports = Vec::new();
+        for engine in &self.inner.engines {
+            reports.extend(engine.free_own_claims().await?);
+        }
+        self.inner.work_off(self.inner.clock.now(), &mut reports).await?;
+        Ok(reports)
+    }
+
+    /// Works off what is due at `now`, once. Hosts call [`run`](Self::run) instead; this is for those
+    /// that have a scheduler of their own, and for tests.
+    ///
+    /// Several hosts may do so on one storage engine. Each begins at a random place among what is due,
+    /// claims a record before it asks a plugin, and leaves alone what another has claimed, until it has
+    /// seen that claim unchanged for as long as it lasts, on its own monotonic clock (decision R5).
+    ///
+    /// # Errors
+    /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`].
+    ///
+    /// # Cancel safety
+    /// It can be dropped and called again.
+    pub async fn run_due(&self, now: Timestamp) -> Result<Vec<WorkReport>, HostError> {
+        let mut reports = Vec::new();
+        for engine in &self.inner.engines {
+            engine.tick(now);
+            reports.extend(engine.free_ended_claims(now).await?);
+        }
+        self.inner.work_off(now, &mut reports).await?;
+        Ok(reports)
+    }
+
+    /// Recovers, and then works off what is due as soon as it is due, until `shutdown` ends. Each lane
+    /// (a service, a plugin of stores) has a task of its own, so one that hangs holds up no other.
+    /// Finally it waits for calls of plugins for a [bounded time](super::HostBuilder::drain_within), and
+    /// gives the host's name back.
+    ///
+    /// A storage engine that fails does not end the loop: it is tried again.
+    ///
+    /// # Errors
+    /// [`HostError::Superseded`] when another run of this host has taken over.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves claims behind as a crash does; the next run takes them over.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
+        let mut shutdown = pin!(shutdown);
+        let mut tasks = Tasks::new(Arc::clone(&self.inner));
+        for engine in 0..self.inner.engines.len() {
+            tasks.start(Task::Claims(engine), true);
+        }
+        loop {
+            self.inner.check_name()?;
+            let sleep = tasks.start_due().await;
+            tokio::select! {
+                () = &mut shutdown => break,
+                () = self.inner.run.woken.notified() => {}
+                () = tokio::time::sleep(sleep) => {}
+                Some(()) = tasks.joined() => {}
+            }
+        }
+        if timeout(self.inner.drain, async { while tasks.joined().await.is_some() {} }).await.is_err() {
+            warn!("plugins are still working at the end of the host; the next run takes that up");
+        }
+        if let Err(error) = name::give_back(&self.inner.runs, &self.inner.run).await {
+            warn!(error = %error.detail(), "the host's name was not given back; the next run waits for it");
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn check_name(&self) -> Result<(), HostError> {
+        if self.run.is_superseded() {
+            return Err(HostError::Superseded { name: self.run.host.to_string() });
+        }
+        Ok(())
+    }
+
+    /// Works off all lanes at once.
+    async fn work_off(&self, now: Timestamp, reports: &mut Vec<WorkReport>) -> Result<(), HostError> {
+        self.check_name()?;
+        let mut running = JoinSet::new();
+        for engine in &self.engines {
+            for lane in engine.lanes() {
+                let engine = Arc::clone(engine);
+                running.spawn(async move { engine.work_off(&lane, now).await });
+            }
+        }
+        while let Some(done) = running.join_next().await {
+            if let Ok(pass) = done {
+                reports.extend(pass?.reports);
+            }
+        }
+        Ok(())
+    }
+
+    fn observe(&self, report: &WorkReport) {
+        if let WorkOutcome::Failed(failure) = &report.outcome {
+            warn!(engine = report.engine, lane = report.lane, record = report.record, error = %failure.detail(), "work failed, and stays listed");
+        }
+        if contain(|| self.observer.worked(report)).is_err() {
+            warn!("the observer of the host panicked");
+        }
+    }
+}
+
+/// The tasks of the loop.
+struct Tasks {
+    host: Arc<Inner>,
+    running: JoinSet<(Task, Result<Pass, RecordError>)>,
+    /// By the id of the tokio task, since a panic says no more.
+    busy: BTreeMap<tokio::task::Id, Task>,
+    rests: BTreeMap<Task, Instant>,
+}
+
+impl Tasks {
+    fn new(host: Arc<Inner>) -> Self {
+        Self { host, running: JoinSet::new(), busy: BTreeMap::new(), rests: BTreeMap::new() }
+    }
+
+    /// Starts what is due and not busy. How long to sleep then.
+    async fn start_due(&mut self) -> Duration {
+        let now = self.host.clock.now();
+        let mut sleep = LONGEST_SLEEP;
+        let rested = Instant::now();
+        self.rests.retain(|_, until| *until > rested);
+        for until in self.rests.values() {
+            sleep = sleep.min(until.saturating_duration_since(rested));
+        }
+        let busy: BTreeSet<Task> = self.busy.values().cloned().collect();
+        for (number, engine) in self.host.engines.clone().into_iter().enumerate() {
+            engine.tick(now);
+            let lanes = engine.lanes().into_iter().map(|lane| Task::Lane(number, lane));
+            for task in std::iter::once(Task::Claims(number)).chain(lanes) {
+                if busy.contains(&task) || self.rests.contains_key(&task) {
+                    continue;
+                }
+                match next(&*engine, &task).await {
+                    Ok(Some(at)) if at <= now => self.start(task, false),
+                    Ok(Some(at)) => {
+                        let wait = at.as_milliseconds().saturating_sub(now.as_milliseconds());
+                        sleep = sleep.min(Duration::from_millis(wait));
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        warn!(engine = engine.name(), error = %error.detail(), "what is due cannot be looked up");
+                        sleep = sleep.min(REST_AFTER_FAILURE);
+                    }
+                }
+            }
+        }
+        sleep
+    }
+
+    /// Starts a task. `recovers` also frees the claims of earlier runs of this host.
+    fn start(&mut self, task: Task, recovers: bool) {
+        let (Task::Claims(number) | Task::Lane(number, _)) = &task;
+        let (engine, now) = (Arc::clone(&self.host.engines[*number]), self.host.clock.now());
+        let name = task.clone();
+        let handle = self.running.spawn(async move {
+            let passed = match &task {
+                Task::Lane(_, lane) => engine.work_off(lane, now).await,
+                Task::Claims(_) => claims(&*engine, now, recovers).await,
+            };
+            (task, passed)
+        });
+        self.busy.insert(handle.id(), name);
+    }
+
+    /// Waits for a task to end; `None` when none is running.
+    async fn joined(&mut self) -> Option<()> {
+        let joined = self.running.join_next_with_id().await?;
+        let rest = match &joined {
+            Ok((_, (_, Ok(pass)))) => {
+                for report in &pass.reports {
+                    self.host.observe(report);
+                }
+                let is_stuck =
+                    pass.reports.iter().all(|done| matches!(done.outcome, WorkOutcome::LeasedElsewhere));
+                (pass.is_full || is_stuck).then_some(REST)
+            }
+            Ok((_, (task, Err(error)))) => {
+                warn!(?task, error = %error.detail(), "a pass failed; it is tried again");
+                Some(REST_AFTER_FAILURE)
+            }
+            Err(_) => {
+                error!("a pass panicked; it is tried again");
+                Some(REST_AFTER_FAILURE)
+            }
+        };
+        let id = joined.map_or_else(|error| error.id(), |(id, _)| id);
+        if let (Some(task), Some(rest)) = (self.busy.remove(&id), rest) {
+            self.rests.insert(task, Instant::now() + rest);
+        }
+        Some(())
+    }
+}
+
+async fn claims(engine: &dyn Engine, now: Timestamp, recovers: bool) -> Result<Pass, RecordError> {
+    let mut reports = if recovers { engine.free_own_claims().await? } else { Vec::new() };
+    reports.extend(engine.free_ended_claims(now).await?);
+    Ok(Pass { reports, is_full: false })
+}
+
+async fn next(engine: &dyn Engine, task: &Task) -> Result<Option<Timestamp>, RecordError> {
+    match task {
+        Task::Claims(_) => engine.next_claim_end().await,
+        Task::Lane(_, lane) => engine.next_in(lane).await,
+    }
+}

@@ -1,0 +1,17 @@
+//! The guard between the engines and plugins of every kind: a deadline, contained panics, quarantine of
+//! plugins that hang, concurrency permits (decisions R1 and R4).
+
+mod abandoned;
+mod contained;
+mod instance;
+mod pace;
+mod permit;
+mod running;
+
+pub use pace::Isolation;
+
+pub(crate) use contained::{Panicked, contain};
+pub(crate) use instance::{CallFault, CallPolicy, Factory, Guard, NOT_MADE};
+pub(crate) use pace::Pace;
+pub(crate) use permit::{Permit, Permits};
+pub(crate) use running::{Calls, NoRuntime, Running};

@@ -1,0 +1,87 @@
+//! A record as it was read, and the claim on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_core::Timestamp;
+use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u64};
+use keyway_storage::Revision;
+
+use super::key::Address;
+use super::stored::Recorded;
+
+/// A claim on a record: which run of which host works on it, and for how long (decision R5).
+///
+/// The fencing token is the record's revision: everything that the owner commits is conditional on
+/// it, so an owner that lost its claim can write nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// The name of the host.
+    pub(crate) host: Arc<str>,
+    /// A number that no other run of a host has.
+    pub(crate) run: u64,
+    /// When it was made, on the owner's clock, which no other host trusts.
+    pub(crate) from: Timestamp,
+    /// How long it lasts.
+    pub(crate) lasts: Duration,
+}
+
+impl Claim {
+    pub(crate) fn ends(&self) -> Timestamp {
+        self.from.plus(self.lasts)
+    }
+
+    pub(super) fn encoded_len(claim: Option<&Self>) -> usize {
+        1 + claim.map_or(0, |claim| 3 * 8 + LENGTH_BYTES + claim.host.len())
+    }
+
+    pub(super) fn write(claim: Option<&Self>, out: &mut Vec<u8>) {
+        put_optional(out, claim, |out, claim| {
+            put_u64(out, claim.run);
+            put_time(out, claim.from);
+            put_u64(out, u64::try_from(claim.lasts.as_millis()).unwrap_or(u64::MAX));
+            put_text(out, &claim.host);
+        });
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
+        reader.optional(|reader| {
+            let (run, from) = (reader.u64()?, reader.time()?);
+            let lasts = Duration::from_millis(reader.u64()?);
+            Ok(Self { run, from, lasts, host: reader.text()?.into() })
+        })
+    }
+}
+
+/// A record as it was read or is to be, with what it takes to change it.
+pub(crate) struct Entry<R: Recorded> {
+    pub(crate) address: Address,
+    pub(super) key: Vec<u8>,
+    pub(crate) fixed: R::Fixed,
+    /// The fixed part as it is stored; empty until it is.
+    pub(super) sealed_fixed: Vec<u8>,
+    /// `None` for a record that does not exist.
+    pub(crate) state: Option<R::State>,
+    pub(crate) claim: Option<Claim>,
+    pub(super) revision: Option<Revision>,
+}
+
+impl<R: Recorded> Entry<R> {
+    /// A record that does not exist yet.
+    pub(crate) fn new(address: Address, fixed: R::Fixed) -> Self {
+        let key = address.key(R::KIND);
+        Self { address, key, fixed, sealed_fixed: Vec::new(), state: None, claim: None, revision: None }
+    }
+
+    /// The mark of its last write; `None` for a record that does not exist.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.revision
+    }
+
+    /// Forgets what was read, because the record was found to be gone.
+    pub(crate) fn forget(&mut self) {
+        self.state = None;
+        self.claim = None;
+        self.revision = None;
+    }
+}

@@ -1,0 +1,66 @@
+//! Errors of the host's own records.
+
+use keyway_core::codec::Malformed;
+use keyway_core::{ErrorKind, PluginError};
+use keyway_seal::{OpenError, SealError};
+use keyway_storage::StorageError;
+
+/// Why a record of the host could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The storage engine failed.
+    #[error("the host's records cannot be reached")]
+    Storage(#[from] StorageError),
+    /// A record does not open with the host's keys.
+    #[error("a record of the host does not open: use the keys that sealed it, or restore it from a copy")]
+    Open(#[from] OpenError),
+    /// A record cannot be sealed.
+    #[error("a record of the host cannot be sealed")]
+    Seal(#[from] SealError),
+    /// The system's random source failed.
+    #[error("the system's random source failed")]
+    Random(#[source] getrandom::Error),
+    /// A record opens and makes no sense.
+    #[error("a record of the host is damaged ({reason}): restore it from a copy")]
+    Corrupt {
+        /// The part that is wrong, without content.
+        reason: String,
+    },
+    /// A plugin's data is larger than a record may be (decision R8). Nothing was stored.
+    #[error("a record of {bytes} bytes is larger than the limit of {limit} bytes: store less with it")]
+    TooLarge {
+        /// The size of the data.
+        bytes: usize,
+        /// The largest size that is stored.
+        limit: usize,
+    },
+}
+
+impl PluginError for RecordError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Storage(error) => error.kind(),
+            Self::Open(error) => error.kind(),
+            Self::Seal(error) => error.kind(),
+            Self::Random(_) => ErrorKind::Internal,
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::TooLarge { .. } => ErrorKind::Invalid,
+        }
+    }
+}
+
+impl From<Malformed> for RecordError {
+    fn from(malformed: Malformed) -> Self {
+        corrupt(malformed.to_string())
+    }
+}
+
+pub(crate) fn corrupt(reason: impl Into<String>) -> RecordError {
+    RecordError::Corrupt { reason: reason.into() }
+}
+
+/// Draws random bytes, as a record error where the source fails.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], RecordError> {
+    keyway_seal::random_bytes().map_err(RecordError::Random)
+}

@@ -1,0 +1,375 @@
+//! Records of one kind: each change is one atomic batch, conditional on what was read.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use keyway_core::codec::Reader;
+use keyway_storage::{Batch, Expectation, Outcome, Record, Revision};
+
+use super::counts::Counts;
+use super::entry::{Claim, Entry};
+use super::error::{RecordError, corrupt};
+use super::key::{Address, Mark, Place, RecordKind, Room, key};
+use super::sealed::{MarkOf, Part, SealedRecords};
+use super::stored::{Due, Names, Recorded, Stored};
+
+/// The most that is stored of a plugin's own data in one record (decision R8).
+const LARGEST: usize = 512 << 10;
+
+/// The bytes of the length before the sealed fixed part.
+pub(super) const LENGTH: usize = size_of::<u32>();
+
+/// A change of one record.
+pub(crate) struct Change<'a, R: Recorded> {
+    /// The next state; `None` removes the record.
+    pub(crate) state: Option<R::State>,
+    /// The claim on it afterwards.
+    pub(crate) claim: Option<Claim>,
+    /// How many records may be counted under its names with it.
+    pub(crate) at_most: Option<u64>,
+    /// Another record that must not have changed, and the state that it gets.
+    pub(crate) holder: Option<(&'a Entry<R>, Option<R::State>)>,
+}
+
+/// What became of a change. Unless it is stored, the entry stays as it was read.
+pub(crate) enum Applied<R: Recorded> {
+    /// It is stored, and the entry is as stored.
+    Stored,
+    /// Another host changed the record first.
+    Overtaken,
+    /// Another record holds its unique names.
+    Taken(Box<Entry<R>>),
+    /// As many records as allowed are counted under its names.
+    LimitReached,
+}
+
+/// The records of one kind.
+#[derive(Debug)]
+pub(crate) struct Journal<R> {
+    pub(super) records: Arc<SealedRecords>,
+    counts: Counts,
+    /// The name of this host, and its mark, which most steps need.
+    host: (Arc<str>, Mark),
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R: Recorded> Journal<R> {
+    pub(crate) fn new(records: Arc<SealedRecords>, host: Arc<str>) -> Self {
+        let mark = records.mark(MarkOf::Host, RecordKind::Host, &[host.as_bytes()]);
+        Self { records, counts: Counts::new(R::KIND), host: (host, mark), kind: PhantomData }
+    }
+
+    /// The scope of records that belong to these names.
+    pub(crate) fn scope(&self, names: &[&[u8]]) -> Mark {
+        self.records.mark(MarkOf::Scope, R::KIND, names)
+    }
+
+    /// An id that follows from what a caller called a request.
+    pub(crate) fn id_of(&self, names: &[&[u8]]) -> Mark {
+        self.records.mark(MarkOf::Request, R::KIND, names)
+    }
+
+    /// The mark of a lane.
+    pub(crate) fn lane_mark(&self, lane: &str) -> Mark {
+        self.records.mark(MarkOf::Lane, R::KIND, &[lane.as_bytes()])
+    }
+
+    /// The mark of this host's name.
+    pub(crate) fn own_host(&self) -> Mark {
+        self.host.1
+    }
+
+    fn host_mark(&self, host: &str) -> Mark {
+        let (own, mark) = &self.host;
+        if **own == *host {
+            *mark
+        } else {
+            self.records.mark(MarkOf::Host, RecordKind::Host, &[host.as_bytes()])
+        }
+    }
+
+    /// Reads a record.
+    pub(crate) async fn load(&self, address: Address) -> Result<Option<Box<Entry<R>>>, RecordError> {
+        let key = address.key(R::KIND);
+        match self.records.storage().get(&key).await? {
+            Some(found) => self.entry(key, found).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a record again.
+    pub(crate) async fn reload(&self, entry: &Entry<R>) -> Result<Option<Box<Entry<R>>>, RecordError> {
+        self.load(entry.address).await
+    }
+
+    pub(super) fn entry(&self, key: Vec<u8>, found: Record) -> Result<Box<Entry<R>>, RecordError> {
+        let address = Address::at_end_of(&key)?;
+        let (fixed, state) = split(&found.value)?;
+        let fixed = self.records.open_part(&key, Part::Fixed, fixed, |content| {
+            let mut reader = begin::<R::Fixed>(content)?;
+            let fixed = R::Fixed::read(&mut reader)?;
+            Ok((fixed, reader.end()?).0)
+        })?;
+        let (claim, state) = self.records.open_part(&key, Part::State, state, |content| {
+            let mut reader = begin::<R::State>(content)?;
+            let read = (Claim::read(&mut reader)?, R::State::read(&mut reader)?);
+            Ok((read, reader.end()?).0)
+        })?;
+        let mut sealed_fixed = found.value;
+        let length = sealed_fixed_len(&sealed_fixed)?;
+        sealed_fixed.truncate(length);
+        let (state, revision) = (Some(state), Some(found.revision));
+        Ok(Box::new(Entry { address, key, fixed, sealed_fixed, state, claim, revision }))
+    }
+
+    /// Carries a change out, if nobody changed the record since it was read.
+    pub(crate) async fn apply(
+        &self,
+        entry: &mut Entry<R>,
+        change: Change<'_, R>,
+    ) -> Result<Applied<R>, RecordError> {
+        if entry.state.is_none() && change.state.is_none() {
+            return Ok(Applied::Stored);
+        }
+        if entry.sealed_fixed.is_empty() {
+            entry.sealed_fixed = self.sealed_fixed(entry)?;
+        }
+        let adds = change.state.is_some();
+        let counted =
+            R::counted(&entry.address.scope, &entry.fixed).filter(|_| adds != entry.state.is_some());
+        let Some(names) = counted else {
+            let (batch, unique) = self.batch(entry, &change)?;
+            let outcome = self.records.commit(batch).await?;
+            return self.applied(entry, change, &unique, outcome).await;
+        };
+        let mark = self.records.mark(MarkOf::Counted, R::KIND, &names);
+        let mut turn = self.counts.turn(mark).await;
+        let mut fresh = false;
+        loop {
+            let count = turn.read(&self.records, fresh).await?;
+            if adds && change.at_most.is_some_and(|most| count.number >= most) {
+                // The remembered one may be old: another host may have removed a record.
+                if fresh {
+                    return Ok(Applied::LimitReached);
+                }
+                fresh = true;
+                continue;
+            }
+            let number = if adds { count.number.saturating_add(1) } else { count.number.saturating_sub(1) };
+            let (batch, unique) = self.batch(entry, &change)?;
+            let last = batch.items().len();
+            let batch = turn.put(&self.records, batch, count, number);
+            match self.records.commit(batch).await? {
+                Outcome::Conflict { item } if item == last => fresh = true,
+                outcome => {
+                    if let Outcome::Committed(revision) = outcome {
+                        turn.committed(number, revision);
+                    }
+                    drop(turn);
+                    return self.applied(entry, change, &unique, outcome).await;
+                }
+            }
+        }
+    }
+
+    async fn applied(
+        &self,
+        entry: &mut Entry<R>,
+        change: Change<'_, R>,
+        unique: &Unique,
+        outcome: Outcome,
+    ) -> Result<Applied<R>, RecordError> {
+        match outcome {
+            Outcome::Committed(revision) => {
+                entry.revision = change.state.is_some().then_some(revision);
+                (entry.state, entry.claim) = (change.state, change.claim);
+                Ok(Applied::Stored)
+            }
+            Outcome::Conflict { item } if unique.items.contains(&item) => {
+                let holder = self.holder(&unique.keys[item - unique.items.start]).await?;
+                Ok(holder.map_or(Applied::Overtaken, Applied::Taken))
+            }
+            Outcome::Conflict { .. } => Ok(Applied::Overtaken),
+        }
+    }
+
+    /// Everything that changes with the record; the record itself is the first item.
+    fn batch(&self, entry: &Entry<R>, change: &Change<'_, R>) -> Result<(Batch, Unique), RecordError> {
+        let expected = entry.revision.map_or(Expectation::Absent, Expectation::Revision);
+        let mut batch = Batch::with_capacity(6);
+        batch = match &change.state {
+            Some(state) => {
+                let value = self.value(entry, state, change.claim.as_ref())?;
+                batch.put(entry.key.as_slice(), value, expected)
+            }
+            None => batch.delete(entry.key.as_slice(), expected),
+        };
+        let before = entry
+            .state
+            .as_ref()
+            .map_or_else(Vec::new, |state| R::unique(&entry.address.scope, &entry.fixed, state));
+        let after = change
+            .state
+            .as_ref()
+            .map_or_else(Vec::new, |state| R::unique(&entry.address.scope, &entry.fixed, state));
+        for names in before.iter().filter(|names| !after.contains(names)) {
+            batch = batch.delete(self.unique_key(names), Expectation::Any);
+        }
+        let first = batch.items().len();
+        let mut unique = Unique { items: first..first, keys: Vec::new() };
+        for names in after.iter().filter(|names| !before.contains(names)) {
+            let key = self.unique_key(names);
+            batch = batch.put(key.as_slice(), entry.address.to_bytes(), Expectation::Absent);
+            unique.keys.push(key);
+            unique.items.end += 1;
+        }
+        batch = self.moved(batch, entry, change);
+        if let Some((holder, next)) = &change.holder {
+            let revision = holder.revision.ok_or_else(|| corrupt("a record that holds names is gone"))?;
+            batch = match next {
+                None => batch.check(holder.key.as_slice(), revision),
+                Some(next) => {
+                    let value = self.value(holder, next, holder.claim.as_ref())?;
+                    batch.put(holder.key.as_slice(), value, Expectation::Revision(revision))
+                }
+            };
+        }
+        Ok((batch, unique))
+    }
+
+    /// Adds to a batch that the record moves to another place in the order of work.
+    fn moved(&self, mut batch: Batch, entry: &Entry<R>, change: &Change<'_, R>) -> Batch {
+        let before = self.place(&entry.fixed, entry.state.as_ref(), entry.claim.as_ref());
+        let after = self.place(&entry.fixed, change.state.as_ref(), change.claim.as_ref());
+        if before != after {
+            if let Some(place) = before {
+                batch = batch.delete(place.key(R::KIND, &entry.address.id), Expectation::Any);
+            }
+            if let Some(place) = after {
+                let key = place.key(R::KIND, &entry.address.id);
+                batch = batch.put(key, entry.address.scope, Expectation::Any);
+            }
+        }
+        batch
+    }
+
+    /// The place of a record in the order of work.
+    pub(super) fn place(
+        &self,
+        fixed: &R::Fixed,
+        state: Option<&R::State>,
+        claim: Option<&Claim>,
+    ) -> Option<Place> {
+        if let Some(claim) = claim {
+            return Some(Place::Claimed(self.host_mark(&claim.host), claim.ends()));
+        }
+        match R::due(fixed, state?) {
+            Due::Never => None,
+            Due::At(at) => Some(Place::Due(self.lane_mark(R::lane(fixed)), at)),
+            Due::Decision => Some(Place::Undecided),
+        }
+    }
+
+    fn value(
+        &self,
+        entry: &Entry<R>,
+        state: &R::State,
+        claim: Option<&Claim>,
+    ) -> Result<Vec<u8>, RecordError> {
+        let room = 1 + Claim::encoded_len(claim) + state.encoded_len();
+        let bytes = room + entry.sealed_fixed.len();
+        if bytes > LARGEST {
+            return Err(RecordError::TooLarge { bytes, limit: LARGEST });
+        }
+        let mut value = Vec::with_capacity(entry.sealed_fixed.len() + 128 + room * 4 / 3);
+        value.extend_from_slice(&entry.sealed_fixed);
+        self.records.seal_into(&mut value, &entry.key, Part::State, room, |out| {
+            out.push(R::State::SCHEMA);
+            Claim::write(claim, out);
+            state.write(out);
+        })?;
+        Ok(value)
+    }
+
+    fn sealed_fixed(&self, entry: &Entry<R>) -> Result<Vec<u8>, RecordError> {
+        let mut sealed = vec![0; LENGTH];
+        let room = 1 + entry.fixed.encoded_len();
+        if room > LARGEST {
+            return Err(RecordError::TooLarge { bytes: room, limit: LARGEST });
+        }
+        self.records.seal_into(&mut sealed, &entry.key, Part::Fixed, room, |out| {
+            out.push(R::Fixed::SCHEMA);
+            entry.fixed.write(out);
+        })?;
+        let length = u32::try_from(sealed.len() - LENGTH).map_err(|_| corrupt("it is too long"))?;
+        sealed[..LENGTH].copy_from_slice(&length.to_le_bytes());
+        Ok(sealed)
+    }
+
+    fn unique_key(&self, names: &Names<'_>) -> Vec<u8> {
+        let mark = self.records.mark(MarkOf::Unique, R::KIND, names);
+        key(R::KIND, Room::Unique, &[&mark])
+    }
+
+    /// Finds the record that holds these unique names.
+    pub(crate) async fn holder_of(&self, names: &Names<'_>) -> Result<Option<Box<Entry<R>>>, RecordError> {
+        self.holder(&self.unique_key(names)).await
+    }
+
+    /// An index entry counts only if the sealed record confirms it; any other is removed.
+    async fn holder(&self, index: &[u8]) -> Result<Option<Box<Entry<R>>>, RecordError> {
+        let Some(found) = self.records.storage().get(index).await? else { return Ok(None) };
+        let holder = match Address::at_end_of(&found.value) {
+            Ok(address) => self.load(address).await?,
+            Err(_) => None,
+        };
+        let holds = |entry: &Entry<R>| {
+            let names =
+                entry.state.as_ref().map(|state| R::unique(&entry.address.scope, &entry.fixed, state));
+            names.is_some_and(|all| all.iter().any(|names| self.unique_key(names) == index))
+        };
+        match holder {
+            Some(holder) if holds(&holder) => Ok(Some(holder)),
+            _ => {
+                self.remove_index(index, found.revision).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Removes an index entry that no record confirms, unless it was written anew meanwhile.
+    pub(super) async fn remove_index(&self, key: &[u8], revision: Revision) -> Result<(), RecordError> {
+        let batch = Batch::new().delete(key, Expectation::Revision(revision));
+        let _ = self.records.commit(batch).await?;
+        Ok(())
+    }
+}
+
+/// The index entries of unique names in a batch.
+struct Unique {
+    items: Range<usize>,
+    keys: Vec<Vec<u8>>,
+}
+
+fn begin<T: Stored>(content: &[u8]) -> Result<Reader<'_>, RecordError> {
+    let mut reader = Reader::new(content);
+    let schema = reader.byte()?;
+    if schema != T::SCHEMA {
+        return Err(corrupt(format!("schema {schema}, and this version knows {}", T::SCHEMA)));
+    }
+    Ok(reader)
+}
+
+/// How long the fixed part of a stored record is, with its length.
+pub(super) fn sealed_fixed_len(value: &[u8]) -> Result<usize, RecordError> {
+    let length = Reader::new(value).u32()?;
+    let length = usize::try_from(length).ok().and_then(|length| length.checked_add(LENGTH));
+    length.filter(|length| *length <= value.len()).ok_or_else(|| corrupt("it is cut off"))
+}
+
+/// The two sealed parts of a stored record.
+pub(super) fn split(value: &[u8]) -> Result<(&[u8], &[u8]), RecordError> {
+    let (fixed, state) = value.split_at(sealed_fixed_len(value)?);
+    Ok((&fixed[LENGTH..], state))
+}

@@ -1,0 +1,122 @@
+//! The keys of the host's records: a kind, a room, and bytes that show no name.
+//!
+//! | room | rest of the key | value |
+//! | --- | --- | --- |
+//! | `Record` | scope, id | two sealed tokens: what never changes, and the state |
+//! | `Unique` | mark of the names | address of the record that holds them |
+//! | `Count` | mark of the names | number, signed |
+//! | `Due` | lane, moment, id | scope |
+//! | `Claimed` | host, moment when the claim ends, id | scope |
+//! | `Undecided` | id | scope |
+//!
+//! A record stands in one of the last three rooms at most.
+
+use keyway_core::Timestamp;
+use keyway_storage::KeyRange;
+
+use super::error::{RecordError, corrupt};
+
+/// The beginning of every key of the host.
+pub(crate) const PREFIX: &[u8] = b"keyway-host\0";
+
+/// The key of the record that holds the index key.
+pub(super) const INDEX_KEY: &[u8] = b"keyway-host\0\0";
+
+/// A kind of record. It is a part of stored keys, so its number never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordKind {
+    /// A run of a named host.
+    Host = 1,
+    /// A secret store.
+    Store = 2,
+    /// A grant, or the intent of one.
+    Grant = 3,
+}
+
+/// A group of keys within a kind. It is a part of stored keys, so its number never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    Record = 1,
+    Unique = 2,
+    Count = 3,
+    Due = 4,
+    Claimed = 5,
+    Undecided = 6,
+}
+
+/// A name, or several together, hidden behind an HMAC.
+pub(crate) type Mark = [u8; 16];
+
+/// Names a record: the scope in which it is listed, and its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Address {
+    pub(crate) scope: Mark,
+    pub(crate) id: Mark,
+}
+
+impl Address {
+    pub(super) fn key(&self, kind: RecordKind) -> Vec<u8> {
+        key(kind, Room::Record, &[&self.scope, &self.id])
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&self.scope);
+        bytes[16..].copy_from_slice(&self.id);
+        bytes
+    }
+
+    /// Reads the last 32 bytes: of a record's key, or of a value in the room `Unique`.
+    pub(super) fn at_end_of(bytes: &[u8]) -> Result<Self, RecordError> {
+        let (rest, id) = bytes.split_last_chunk().ok_or_else(|| corrupt("the address of a record"))?;
+        let scope = rest.last_chunk().ok_or_else(|| corrupt("the address of a record"))?;
+        Ok(Self { scope: *scope, id: *id })
+    }
+}
+
+/// The place of a record in the order of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is due in this lane from this moment on.
+    Due(Mark, Timestamp),
+    /// A host of this name works on it; its claim ends at this moment.
+    Claimed(Mark, Timestamp),
+    /// It waits for a decision.
+    Undecided,
+}
+
+impl Place {
+    pub(super) fn key(&self, kind: RecordKind, id: &Mark) -> Vec<u8> {
+        match self {
+            Self::Due(lane, at) => key(kind, Room::Due, &[lane, &moment(*at), id]),
+            Self::Claimed(host, at) => key(kind, Room::Claimed, &[host, &moment(*at), id]),
+            Self::Undecided => key(kind, Room::Undecided, &[id]),
+        }
+    }
+}
+
+/// A moment as a key holds it, so that earlier ones come first.
+pub(super) fn moment(at: Timestamp) -> [u8; 8] {
+    at.as_milliseconds().to_be_bytes()
+}
+
+pub(super) fn key(kind: RecordKind, room: Room, parts: &[&[u8]]) -> Vec<u8> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut key = Vec::with_capacity(PREFIX.len() + 2 + length);
+    key.extend_from_slice(PREFIX);
+    key.extend([kind as u8, room as u8]);
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// All keys of a room that begin with these parts.
+pub(super) fn range(kind: RecordKind, room: Room, parts: &[&[u8]]) -> KeyRange {
+    KeyRange::prefix(key(kind, room, parts))
+}
+
+/// The part of a key behind its kind and room.
+pub(super) fn within_room(key: &[u8]) -> &[u8] {
+    key.get(PREFIX.len() + 2..).unwrap_or_default()
+}

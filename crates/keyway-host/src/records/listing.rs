@@ -1,0 +1,206 @@
+//! Lists of records: those of a scope, what is due in a lane, what a host has claimed, what waits for
+//! a decision.
+//!
+//! The last three are index entries. An entry counts only if the sealed record confirms it; any other
+//! is removed, so that no number of planted or stale entries hides what follows them.
+
+use std::time::Duration;
+
+use keyway_core::Timestamp;
+use keyway_storage::{KeyRange, Page, Record, Revision};
+
+use super::entry::Entry;
+use super::error::{RecordError, corrupt};
+use super::journal::Journal;
+use super::key::{Address, Mark, RecordKind, Room, key, moment, range, within_room};
+use super::stored::Recorded;
+
+/// An index entry: which record stands there, and since when.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) address: Address,
+    key: Vec<u8>,
+    revision: Revision,
+}
+
+/// The bytes of a mark in a key.
+const MARK: usize = size_of::<Mark>();
+
+impl<R: Recorded> Journal<R> {
+    /// All records of a scope.
+    pub(crate) async fn of_scope(&self, scope: &Mark) -> Result<Vec<Box<Entry<R>>>, RecordError> {
+        self.all_in(&range(R::KIND, Room::Record, &[scope])).await
+    }
+
+    /// All records of this kind.
+    pub(crate) async fn all(&self) -> Result<Vec<Box<Entry<R>>>, RecordError> {
+        self.all_in(&range(R::KIND, Room::Record, &[])).await
+    }
+
+    async fn all_in(&self, range: &KeyRange) -> Result<Vec<Box<Entry<R>>>, RecordError> {
+        let mut entries = Vec::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.page(range, after.as_deref(), usize::MAX).await?;
+            after = page.entries.last().map(|entry| entry.key.clone());
+            for found in page.entries {
+                entries.push(self.entry(found.key, Record { value: found.value, revision: found.revision })?);
+            }
+            if !page.more {
+                return Ok(entries);
+            }
+        }
+    }
+
+    /// What is due in a lane at `now`, at most `limit` of it, the earliest first.
+    pub(crate) async fn due(
+        &self,
+        lane: &Mark,
+        now: Timestamp,
+        after: Option<&Listed>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, RecordError> {
+        self.listed(&until(R::KIND, Room::Due, lane, now), after, limit).await
+    }
+
+    /// What a host has claimed until `now`; all that it has claimed for the latest moment.
+    pub(crate) async fn claimed(
+        &self,
+        host: &Mark,
+        now: Timestamp,
+        after: Option<&Listed>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, RecordError> {
+        self.listed(&until(R::KIND, Room::Claimed, host, now), after, limit).await
+    }
+
+    /// What waits for a decision, from the entry after `after` on.
+    pub(crate) async fn undecided(
+        &self,
+        after: Option<&Mark>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, RecordError> {
+        let after = after.map(|id| key(R::KIND, Room::Undecided, &[id]));
+        let page = self.page(&range(R::KIND, Room::Undecided, &[]), after.as_deref(), limit).await?;
+        page.entries.into_iter().map(listed).collect()
+    }
+
+    async fn listed(
+        &self,
+        range: &KeyRange,
+        after: Option<&Listed>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, RecordError> {
+        let page = self.page(range, after.map(|listed| listed.key.as_slice()), limit).await?;
+        page.entries.into_iter().map(listed).collect()
+    }
+
+    /// Reads the record of an index entry. An entry that the record does not confirm is removed.
+    pub(crate) async fn confirmed(&self, listed: &Listed) -> Result<Option<Box<Entry<R>>>, RecordError> {
+        let entry = self.load(listed.address).await?;
+        let confirms = entry.filter(|entry| {
+            let place = self.place(&entry.fixed, entry.state.as_ref(), entry.claim.as_ref());
+            place.is_some_and(|place| place.key(R::KIND, &entry.address.id) == listed.key)
+        });
+        if confirms.is_none() {
+            self.remove_index(&listed.key, listed.revision).await?;
+        }
+        Ok(confirms)
+    }
+
+    /// The earliest moment in a lane.
+    pub(crate) async fn next_due(&self, lane: &Mark) -> Result<Option<Timestamp>, RecordError> {
+        self.earliest(&range(R::KIND, Room::Due, &[lane])).await
+    }
+
+    /// All lanes in which anything waits, each with its earliest moment.
+    pub(crate) async fn lanes(&self) -> Result<Vec<(Mark, Timestamp)>, RecordError> {
+        self.groups(Room::Due).await
+    }
+
+    /// All hosts that have claimed anything, each with the moment when the first of its claims ends.
+    pub(crate) async fn hosts(&self) -> Result<Vec<(Mark, Timestamp)>, RecordError> {
+        self.groups(Room::Claimed).await
+    }
+
+    /// The marks that keys of a room begin with: one look-up for each, however many keys there are.
+    async fn groups(&self, room: Room) -> Result<Vec<(Mark, Timestamp)>, RecordError> {
+        let all = range(R::KIND, room, &[]);
+        let mut groups: Vec<(Mark, Timestamp)> = Vec::new();
+        let mut rest = all.clone();
+        while let Some(first) = self.page(&rest, None, 1).await?.entries.first() {
+            let (mark, at) = group_of(&first.key)?;
+            groups.push((mark, at));
+            let next = range(R::KIND, room, &[&mark]);
+            let (Some(start), Some(end)) = (next.end(), all.end()) else { break };
+            rest = KeyRange::between(start, end);
+        }
+        Ok(groups)
+    }
+
+    async fn earliest(&self, range: &KeyRange) -> Result<Option<Timestamp>, RecordError> {
+        let page = self.page(range, None, 1).await?;
+        page.entries.first().map(|first| group_of(&first.key).map(|(_, at)| at)).transpose()
+    }
+
+    /// How many entries lie in a lane until `now`, counted up to `most`.
+    pub(crate) async fn count_due(&self, now: Timestamp, most: usize) -> Result<usize, RecordError> {
+        let mut count = 0;
+        for (lane, _) in self.lanes().await? {
+            count += self.count_in(&until(R::KIND, Room::Due, &lane, now), most - count.min(most)).await?;
+        }
+        Ok(count)
+    }
+
+    /// How many records wait for a decision, counted up to `most`.
+    pub(crate) async fn count_undecided(&self, most: usize) -> Result<usize, RecordError> {
+        self.count_in(&range(R::KIND, Room::Undecided, &[]), most).await
+    }
+
+    async fn count_in(&self, range: &KeyRange, most: usize) -> Result<usize, RecordError> {
+        let (mut count, mut after) = (0, None);
+        while count < most {
+            let page = self.page(range, after.as_deref(), most - count).await?;
+            count += page.entries.len();
+            after = page.entries.last().map(|entry| entry.key.clone());
+            if !page.more {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    pub(super) async fn page(
+        &self,
+        range: &KeyRange,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Page, RecordError> {
+        let storage = self.records.storage();
+        Ok(storage.scan(range, after, limit.min(storage.limits().page_records)).await?)
+    }
+}
+
+/// The keys of a group up to a moment, which belongs to them.
+fn until(kind: RecordKind, room: Room, group: &Mark, now: Timestamp) -> KeyRange {
+    let start = key(kind, room, &[group]);
+    let end = now.plus(Duration::from_millis(1));
+    if end == now {
+        return range(kind, room, &[group]);
+    }
+    KeyRange::between(start, key(kind, room, &[group, &moment(end)]))
+}
+
+fn group_of(key: &[u8]) -> Result<(Mark, Timestamp), RecordError> {
+    let (mark, rest) = within_room(key).split_first_chunk::<MARK>().ok_or_else(|| corrupt("an index"))?;
+    let at = rest.first_chunk().ok_or_else(|| corrupt("an index"))?;
+    Ok((*mark, Timestamp::from_milliseconds(u64::from_be_bytes(*at))))
+}
+
+/// An entry with a malformed value names a record that does not exist, so it is removed like any other.
+fn listed(found: keyway_storage::Entry) -> Result<Listed, RecordError> {
+    let id = found.key.last_chunk::<MARK>().ok_or_else(|| corrupt("an index"))?;
+    let scope = Mark::try_from(&found.value[..]).unwrap_or_default();
+    let address = Address { scope, id: *id };
+    Ok(Listed { address, key: found.key, revision: found.revision })
+}

@@ -1,0 +1,23 @@
+//! The host's own records: sealed at rest, changed in atomic batches, each conditional on what was
+//! read before.
+
+mod counts;
+mod entry;
+mod error;
+mod journal;
+mod key;
+mod listing;
+mod reseal;
+mod sealed;
+mod stored;
+
+pub use error::RecordError;
+pub use reseal::Resealed;
+
+pub(crate) use entry::{Claim, Entry};
+pub(crate) use error::{corrupt, random};
+pub(crate) use journal::{Applied, Change, Journal};
+pub(crate) use key::{Address, Mark, RecordKind};
+pub(crate) use listing::Listed;
+pub(crate) use sealed::SealedRecords;
+pub(crate) use stored::{Due, Names, Recorded, Stored};

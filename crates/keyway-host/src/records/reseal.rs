@@ -1,0 +1,73 @@
+//! Sealing the host's records anew after its keys changed (decision K1).
+
+use keyway_storage::{Batch, Expectation, KeyRange, Outcome};
+
+use super::error::RecordError;
+use super::journal::{LENGTH, split};
+use super::key::{INDEX_KEY, PREFIX, Room};
+use super::sealed::SealedRecords;
+
+/// How many of the host's records were sealed anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resealed {
+    /// Records that an older key had sealed, and that the first key of the ring seals now.
+    pub resealed: u64,
+    /// All records that were looked at.
+    pub total: u64,
+}
+
+impl SealedRecords {
+    /// Seals every record with the first key of the ring. It can be cut short anywhere: the next call
+    /// goes on, since a record that has the first key is only looked at.
+    pub(crate) async fn reseal(&self) -> Result<Resealed, RecordError> {
+        let mut done = Resealed::default();
+        let (all, limit) = (KeyRange::prefix(PREFIX), self.storage().limits().page_records);
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.storage().scan(&all, after.as_deref(), limit).await?;
+            for found in &page.entries {
+                let is_record = found.key.get(PREFIX.len() + 1) == Some(&(Room::Record as u8));
+                if found.key != INDEX_KEY && !is_record {
+                    continue;
+                }
+                done.total += 1;
+                // A writer that comes in between seals with the first key itself, or is met again.
+                let mut value = self.resealed_value(&found.key, &found.value)?;
+                let mut revision = found.revision;
+                while let Some(sealed) = value.take() {
+                    let batch =
+                        Batch::new().put(found.key.as_slice(), sealed, Expectation::Revision(revision));
+                    if let Outcome::Committed(_) = self.commit(batch).await? {
+                        done.resealed += 1;
+                    } else if let Some(current) = self.storage().get(&found.key).await? {
+                        value = self.resealed_value(&found.key, &current.value)?;
+                        revision = current.revision;
+                    }
+                }
+            }
+            after = page.entries.last().map(|found| found.key.clone());
+            if !page.more {
+                return Ok(done);
+            }
+        }
+    }
+
+    fn resealed_value(&self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
+        if key == INDEX_KEY {
+            return self.resealed(value);
+        }
+        let (fixed, state) = split(value)?;
+        let (new_fixed, new_state) = (self.resealed(fixed)?, self.resealed(state)?);
+        if new_fixed.is_none() && new_state.is_none() {
+            return Ok(None);
+        }
+        let (fixed, state) = (new_fixed.as_deref().unwrap_or(fixed), new_state.as_deref().unwrap_or(state));
+        let mut sealed = Vec::with_capacity(LENGTH + fixed.len() + state.len());
+        // A token that is sealed anew has the length of the old one.
+        sealed.extend_from_slice(&value[..LENGTH]);
+        sealed.extend_from_slice(fixed);
+        sealed.extend_from_slice(state);
+        Ok(Some(sealed))
+    }
+}

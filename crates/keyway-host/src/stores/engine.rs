@@ -1,0 +1,263 @@
+//! The engine as a host uses it.
+
+use std::sync::{Arc, Mutex};
+
+use keyway_seal::{KeyRing, KeySource};
+use keyway_secrets::{RotationListener, StoreError, StoreName};
+use serde_json::Value;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::error::StoresError;
+use super::guard::{GuardedStore, StoreLimits};
+use super::hosted::HostedStore;
+use super::machine::{Event, Phase, Refusal, StoreState};
+use super::record::StoreOrigin;
+use super::workflow::{Live, StoreWorkflow};
+use crate::host::Lent;
+use crate::records::{Address, Entry, Journal, RecordError};
+use crate::work::Worker;
+
+/// The engine for secret stores: makes, opens, rotates and deletes them.
+///
+/// What it knows of each store (plugin, configuration, keys by name, phase) it keeps on a
+/// storage engine, sealed by the host's own keys (decision K1). Every step is stored before
+/// the plugin is asked (decision R2). Several hosts may share one storage engine.
+///
+/// [`Host::stores`](crate::Host::stores) has it; the host also goes on with what was cut short. A
+/// clone is another handle to the same engine. Its futures need a tokio runtime, and block as much as
+/// the storage engine does.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    pub(crate) worker: Arc<Worker<StoreWorkflow>>,
+}
+
+/// What the host knows of a store.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoreSummary {
+    /// Its name.
+    pub name: StoreName,
+    /// The id of its plugin.
+    pub plugin: String,
+    /// Where it is in its life, and the keys that it needs.
+    pub state: StoreState,
+}
+
+type StoreEntry = Box<Entry<StoreWorkflow>>;
+
+impl Stores {
+    pub(crate) fn open_engine(lent: &Lent, limits: StoreLimits, keys: Arc<dyn KeySource>) -> Self {
+        let workflow = StoreWorkflow {
+            registry: lent.registry.clone(),
+            resources: lent.resources.clone(),
+            clock: Arc::clone(&lent.clock),
+            limits,
+            keys,
+            calls: Mutex::default(),
+        };
+        let journal = Journal::new(Arc::clone(&lent.records), Arc::clone(&lent.run.host));
+        let worker = Worker::new(workflow, journal, Arc::clone(&lent.clock), lent.run.clone());
+        Self { worker: Arc::new(worker) }
+    }
+
+    /// Makes a new store with the plugin of this id, sealed by `keys`.
+    ///
+    /// # Errors
+    /// [`Refusal::Exists`] for a name that is taken; [`StoreError::AlreadyInitialized`] when
+    /// the plugin finds data there already, which is left alone
+    /// ([`adopt`](Self::adopt) takes it over); what the plugin answers. After an error
+    /// that says that nothing was made, nothing is listed. One that leaves it open (a
+    /// deadline, a panic, a disk that failed) leaves the store listed as being created, and the host
+    /// goes on with it.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the store absent or listed as being created;
+    /// [`open`](Self::open) and the host go on with that.
+    pub async fn create(
+        &self,
+        name: &StoreName,
+        plugin: &str,
+        configuration: Value,
+        keys: &KeyRing,
+    ) -> Result<HostedStore, StoresError> {
+        let (entry, guarded) = self.plan(name, plugin, &configuration, keys)?;
+        // Data that was there before is told from data that another host makes for the record below,
+        // when it opens or recovers the store before we come to it (decision H26).
+        let was_empty = match guarded.check_written_by().await {
+            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(Refusal::Exists.into()),
+            Ok(Some(_)) => return Err(StoreError::AlreadyInitialized.into()),
+            Ok(None) => true,
+            // Whatever it is, `initialize` judges it.
+            Err(_) => false,
+        };
+        let event = Event::Create { now: self.worker.clock.now(), keys: keys.ids().collect() };
+        let live = Live { was_empty, ..Live::new(&guarded) };
+        self.submit(entry, event, &live).await?;
+        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+    }
+
+    /// Lists a store that exists already, such as a file of another system, after checking
+    /// that the plugin may read it (decision C4). Nothing of it is changed.
+    ///
+    /// # Errors
+    /// [`Refusal::Exists`] for a name that is taken, [`StoreError::NotInitialized`] when
+    /// there is no store, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
+    ///
+    /// # Cancel safety
+    /// As [`create`](Self::create), except that nothing is ever made: an adoption that was cut
+    /// short looks for the data again.
+    pub async fn adopt(
+        &self,
+        name: &StoreName,
+        plugin: &str,
+        configuration: Value,
+        keys: &KeyRing,
+    ) -> Result<HostedStore, StoresError> {
+        let (entry, guarded) = self.plan(name, plugin, &configuration, keys)?;
+        let event = Event::Adopt { now: self.worker.clock.now(), keys: keys.ids().collect() };
+        self.submit(entry, event, &Live::new(&guarded)).await?;
+        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+    }
+
+    /// Opens a store that is listed, with what it needs out of the host's
+    /// [keys for stores](crate::HostBuilder::store_keys).
+    ///
+    /// # Errors
+    /// [`StoresError::Keys`] when these cannot be read; those of [`open_with`](Self::open_with).
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn open(&self, name: &StoreName) -> Result<HostedStore, StoresError> {
+        let keys = self.worker.workflow.keys.keys().await?;
+        self.open_with(name, &keys).await
+    }
+
+    /// Opens a store that is listed: finds its plugin, takes what it needs out of `keys`, and
+    /// checks who wrote its data (decision C4). A creation that was cut short is finished.
+    ///
+    /// # Errors
+    /// [`Refusal::NoStore`], [`Refusal::BeingDeleted`], [`StoresError::Plugin`] when its plugin
+    /// is not linked, [`StoresError::MissingKeys`], [`StoreError::Incompatible`],
+    /// [`StoreError::NotInitialized`] when its data is gone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn open_with(&self, name: &StoreName, keys: &KeyRing) -> Result<HostedStore, StoresError> {
+        let entry = self.entry(name).await?.ok_or(Refusal::NoStore)?;
+        let state = entry.state.as_ref().ok_or(Refusal::NoStore)?;
+        if state.phase == Phase::Deleting {
+            return Err(Refusal::BeingDeleted.into());
+        }
+        let guarded = Arc::new(self.worker.workflow.open(&entry.fixed, state, keys)?);
+        if matches!(state.phase, Phase::Creating | Phase::Adopting) {
+            let event = Event::Resume { is_worker: false };
+            self.submit(entry, event, &Live::new(&guarded)).await?;
+        } else if guarded.check_written_by().await?.is_none() {
+            return Err(StoreError::NotInitialized.into());
+        }
+        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+    }
+
+    /// All stores that are listed, sorted by name.
+    ///
+    /// # Errors
+    /// [`StoresError::Record`] when one of them cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn list(&self) -> Result<Vec<StoreSummary>, StoresError> {
+        let mut summaries = Vec::new();
+        for entry in self.worker.journal.all().await? {
+            let Entry { fixed, state, .. } = *entry;
+            let Some(state) = state else { continue };
+            summaries.push(StoreSummary { name: fixed.name, plugin: fixed.plugin, state });
+        }
+        summaries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(summaries)
+    }
+
+    /// Refuses what can be refused without a trace, before anything is stored.
+    fn plan(
+        &self,
+        name: &StoreName,
+        plugin: &str,
+        configuration: &Value,
+        keys: &KeyRing,
+    ) -> Result<(StoreEntry, Arc<GuardedStore>), StoresError> {
+        let workflow = &self.worker.workflow;
+        let registered = workflow.plugin(plugin)?;
+        registered.plugin().check_configuration(configuration)?;
+        let origin = StoreOrigin::new(name.clone(), registered.id(), configuration);
+        let planned = StoreState::planned(keys.ids().collect());
+        let guarded = Arc::new(workflow.open(&origin, &planned, keys)?);
+        Ok((Box::new(Entry::new(self.address(name), origin)), guarded))
+    }
+
+    async fn submit(&self, entry: StoreEntry, event: Event, live: &Live) -> Result<(), StoresError> {
+        let hold = self.worker.hold(entry.address);
+        let mut submitted = self.worker.submit(entry, event, Some(live), hold, None).await?;
+        // A failure that another host made good is none.
+        let is_settled = submitted.entry.state.as_ref().is_some_and(|state| state.phase == Phase::Active);
+        match submitted.failures.pop() {
+            Some(error) if !is_settled => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn rotate(
+        &self,
+        name: &StoreName,
+        guarded: &Arc<GuardedStore>,
+        new: &KeyRing,
+        listener: &dyn RotationListener,
+    ) -> Result<(), StoresError> {
+        let entry = self.entry(name).await?.ok_or(Refusal::NoStore)?;
+        let event = Event::Rotate { now: self.worker.clock.now(), new_keys: new.ids().collect() };
+        let (sender, mut progress) = unbounded_channel();
+        let live = Live { new: Some(new.clone()), progress: Some(sender), ..Live::new(guarded) };
+        let rotation = async move { self.submit(entry, event, &live).await };
+        // It ends when the rotation has dropped the sender.
+        let telling = async {
+            while let Some(progress) = progress.recv().await {
+                listener.progressed(progress);
+            }
+        };
+        tokio::join!(rotation, telling).0
+    }
+
+    pub(super) async fn delete(
+        &self,
+        name: &StoreName,
+        guarded: &Arc<GuardedStore>,
+    ) -> Result<(), StoresError> {
+        let entry = self.entry(name).await?;
+        let is_under_way =
+            |entry: &StoreEntry| entry.state.as_ref().is_some_and(|state| state.phase == Phase::Deleting);
+        // Data of another version is not deleted (decision C13): asked before the deletion is stored.
+        match (guarded.check_written_by().await, &entry) {
+            (Ok(_), _) => {}
+            // A deletion that was stored before, and is not over: it goes on.
+            (Err(StoreError::Deleted), Some(entry)) if is_under_way(entry) => {}
+            // Another host has finished it.
+            (Err(StoreError::Deleted), _) => return Ok(()),
+            (Err(error), _) => return Err(error.into()),
+        }
+        let entry = entry.ok_or(Refusal::NoStore)?;
+        let event = Event::Delete { now: self.worker.clock.now() };
+        self.submit(entry, event, &Live::new(guarded)).await
+    }
+
+    pub(super) async fn state(&self, name: &StoreName) -> Result<StoreState, StoresError> {
+        let entry = self.entry(name).await?.ok_or(Refusal::NoStore)?;
+        Ok(entry.state.ok_or(Refusal::NoStore)?)
+    }
+
+    fn address(&self, name: &StoreName) -> Address {
+        let journal = &self.worker.journal;
+        Address { scope: journal.scope(&[]), id: journal.id_of(&[name.as_str().as_bytes()]) }
+    }
+
+    async fn entry(&self, name: &StoreName) -> Result<Option<StoreEntry>, RecordError> {
+        self.worker.journal.load(self.address(name)).await
+    }
+}

@@ -1,0 +1,157 @@
+//! What must hold over any sequence of events.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn key(number: u8) -> KeyId {
+    KeyId::from_bytes([number; 8])
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_milliseconds(1_000)
+}
+
+fn any_keys() -> impl Strategy<Value = Vec<KeyId>> {
+    prop::collection::vec((0..4_u8).prop_map(key), 0..3)
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        any_keys().prop_map(|keys| Event::Create { now: now(), keys }),
+        any_keys().prop_map(|keys| Event::Adopt { now: now(), keys }),
+        any::<bool>().prop_map(|is_worker| Event::Resume { is_worker }),
+        Just(Event::Initialized),
+        Just(Event::NotInitialized),
+        any_keys().prop_map(|new_keys| Event::Rotate { now: now(), new_keys }),
+        any_keys().prop_map(|new_keys| Event::Rotated { new_keys }),
+        Just(Event::Delete { now: now() }),
+        Just(Event::Deleted),
+        Just(Event::Failed { now: now(), retry_after: None, jitter: 0 }),
+    ]
+}
+
+fn any_standing() -> impl Strategy<Value = Standing> {
+    prop::sample::select(vec![Standing::Free, Standing::Ours, Standing::Others])
+}
+
+fn step_to(state: Option<&StoreState>, standing: Standing, event: Event) -> Result<Step, Refusal> {
+    step(&Retries::default(), state, standing, event)
+}
+
+fn refusal(state: &StoreState, event: Event) -> Option<Refusal> {
+    step_to(Some(state), Standing::Ours, event).err()
+}
+
+/// The answer of a plugin that did what it was asked.
+fn answer(command: Command, state: &StoreState) -> Event {
+    match command {
+        Command::Initialize { .. } | Command::Find => Event::Initialized,
+        Command::Rotate => Event::Rotated { new_keys: state.new_keys.clone() },
+        Command::Delete => Event::Deleted,
+    }
+}
+
+proptest! {
+    /// However a store came to its state, resuming ends in a store that is in use with one set of
+    /// keys, or in none, and takes one command.
+    #[test]
+    fn every_state_can_be_resumed(events in prop::collection::vec((any_event(), any_standing()), 0..12)) {
+        let mut state = None;
+        for (event, standing) in events {
+            if let Ok(step) = step_to(state.as_ref(), standing, event) {
+                state = step.state;
+            }
+            let Some(state) = &state else { continue };
+            prop_assert!(!state.keys.is_empty());
+            prop_assert!(state.phase != Phase::Active || state.new_keys.is_empty());
+            prop_assert!(state.phase != Phase::Rotating || !state.new_keys.is_empty());
+            let resume = Event::Resume { is_worker: true };
+            let Some(command) = step_to(Some(state), Standing::Free, resume).unwrap().command else {
+                prop_assert_eq!(state.phase, Phase::Active);
+                continue;
+            };
+            let resumed = step_to(Some(state), Standing::Ours, answer(command, state)).unwrap();
+            prop_assert!(resumed.command.is_none());
+            prop_assert!(resumed.state.is_none_or(|state| state.phase == Phase::Active));
+        }
+    }
+
+    /// Keys that something may still be sealed by are needed until the plugin said that nothing is.
+    #[test]
+    fn no_key_is_given_up_early(events in prop::collection::vec(any_event(), 0..12)) {
+        let mut state: Option<StoreState> = None;
+        let mut in_use: Vec<KeyId> = Vec::new();
+        for event in events {
+            let Ok(step) = step_to(state.as_ref(), Standing::Ours, event.clone()) else { continue };
+            match &event {
+                Event::Create { keys, .. } | Event::Adopt { keys, .. } => in_use = keys.clone(),
+                Event::Rotate { new_keys, .. } => in_use.extend(new_keys),
+                Event::Rotated { new_keys } if step.state.is_some() => in_use = new_keys.clone(),
+                _ => {}
+            }
+            state = step.state;
+            if let Some(state) = &state {
+                for key in &in_use {
+                    prop_assert!(state.needed_keys().any(|needed| needed == *key));
+                }
+            }
+        }
+    }
+
+    /// Being asked twice is the same as being asked once: a caller that does not know whether it was
+    /// heard may ask again.
+    #[test]
+    fn rotate_and_delete_can_be_asked_again(keys in any_keys(), new_keys in any_keys()) {
+        prop_assume!(!keys.is_empty() && !new_keys.is_empty());
+        let active = StoreState::new(Phase::Active, keys, now());
+        for event in [Event::Rotate { now: now(), new_keys }, Event::Delete { now: now() }] {
+            let once = step_to(Some(&active), Standing::Free, event.clone()).unwrap();
+            let twice = step_to(once.state.as_ref(), Standing::Others, event).unwrap();
+            prop_assert_eq!((once.state, once.command), (twice.state, twice.command));
+        }
+    }
+}
+
+fn rotating() -> StoreState {
+    StoreState { new_keys: vec![key(2)], ..StoreState::new(Phase::Rotating, vec![key(1)], now()) }
+}
+
+#[test]
+fn a_second_rotation_waits_for_the_first() {
+    let other = Event::Rotate { now: now(), new_keys: vec![key(3)] };
+    assert_eq!(refusal(&rotating(), other), Some(Refusal::OtherRotation));
+}
+
+#[test]
+fn the_slower_of_two_that_did_the_same_is_not_refused() {
+    let active = StoreState::new(Phase::Active, vec![key(2)], now());
+    let rotated = |number| Event::Rotated { new_keys: vec![key(number)] };
+    for event in [rotated(2), Event::Initialized] {
+        assert_eq!(step_to(Some(&active), Standing::Others, event).unwrap().state, Some(active.clone()));
+    }
+    assert_eq!(refusal(&active, rotated(3)), Some(Refusal::NotUnderWay));
+    assert_eq!(refusal(&rotating(), rotated(3)), Some(Refusal::NotUnderWay));
+}
+
+#[test]
+fn a_store_that_is_being_deleted_stays_so() {
+    let deleting = StoreState::new(Phase::Deleting, vec![key(1)], now());
+    for event in [
+        Event::Create { now: now(), keys: vec![key(1)] },
+        Event::Initialized,
+        Event::Rotate { now: now(), new_keys: vec![key(2)] },
+        Event::Rotated { new_keys: vec![key(2)] },
+    ] {
+        assert_eq!(refusal(&deleting, event), Some(Refusal::BeingDeleted));
+    }
+}
+
+#[test]
+fn a_failure_is_tried_again_later_and_later() {
+    let failed = || Event::Failed { now: now(), retry_after: None, jitter: 0 };
+    let once = step_to(Some(&rotating()), Standing::Ours, failed()).unwrap().state.unwrap();
+    let twice = step_to(Some(&once), Standing::Ours, failed()).unwrap().state.unwrap();
+    assert!(once.next > now() && twice.next > once.next);
+    assert_eq!(step_to(Some(&once), Standing::Others, failed()).unwrap().state, Some(once));
+}

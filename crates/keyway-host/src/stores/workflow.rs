@@ -1,0 +1,333 @@
+//! Carries the machine's commands out on plugins.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use keyway_core::{Clock, ErrorKind, PluginError, Registered, Registry, Resources, Timestamp};
+use keyway_seal::{KeyId, KeyRing, KeySource};
+use keyway_secrets::{Opening, Progress, SecretStore, SecretStores, StoreError, StoreName};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::error::StoresError;
+use super::guard::{GuardedStore, StoreLimits};
+use super::machine::{self, Command, Event, Phase, Refusal, StoreState};
+use super::record::StoreOrigin;
+use crate::host::LaneHealth;
+use crate::plugin::{Calls, Permit};
+use crate::records::{Due, Entry, RecordKind, Recorded, random};
+use crate::work::{
+    Carried, ClaimLength, Claimed, Failed, FailedBecause, Retries, Standing, Step, WorkOutcome, Workflow,
+};
+
+/// The plugins of a host for secret stores, and what it lends and allows them.
+#[derive(Debug)]
+pub(crate) struct StoreWorkflow {
+    pub(super) registry: Registry,
+    pub(super) resources: Resources,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) limits: StoreLimits,
+    pub(super) keys: Arc<dyn KeySource>,
+    pub(super) calls: Mutex<BTreeMap<(&'static str, StoreName), Weak<Calls>>>,
+}
+
+/// What a caller has: it is never stored.
+pub(crate) struct Live {
+    pub(super) guarded: Arc<GuardedStore>,
+    /// The keys of a rotation.
+    pub(super) new: Option<KeyRing>,
+    /// Takes how far a rotation is.
+    pub(super) progress: Option<UnboundedSender<Progress>>,
+    /// There was no data just before the record was made.
+    pub(super) was_empty: bool,
+}
+
+impl Live {
+    pub(super) fn new(guarded: &Arc<GuardedStore>) -> Self {
+        Self { guarded: Arc::clone(guarded), new: None, progress: None, was_empty: false }
+    }
+}
+
+impl Recorded for StoreWorkflow {
+    const KIND: RecordKind = RecordKind::Store;
+    type Fixed = StoreOrigin;
+    type State = StoreState;
+
+    fn due(_: &StoreOrigin, state: &StoreState) -> Due {
+        if state.phase == Phase::Active { Due::Never } else { Due::At(state.next) }
+    }
+
+    fn lane(origin: &StoreOrigin) -> &str {
+        &origin.plugin
+    }
+}
+
+type Done = Carried<StoreWorkflow>;
+
+impl Workflow for StoreWorkflow {
+    type Policy = Retries;
+    type Event = Event;
+    type Command = Command;
+    type TransitionError = Refusal;
+    type Live = Live;
+    type Answer = ();
+    type Failure = StoresError;
+
+    const ENGINE: &'static str = "stores";
+
+    fn step(
+        policy: &Retries,
+        state: Option<&StoreState>,
+        standing: Standing,
+        event: Event,
+    ) -> Result<Step<Self>, Refusal> {
+        machine::step(policy, state, standing, event)
+    }
+
+    fn policy(&self) -> &Retries {
+        &self.limits.retries
+    }
+
+    fn wake(&self, _: &StoreOrigin, _: Timestamp) -> Event {
+        Event::Resume { is_worker: true }
+    }
+
+    fn record_id(entry: &Entry<Self>) -> String {
+        entry.fixed.name.to_string()
+    }
+
+    fn failed(failed: Failed<Self>) -> WorkOutcome {
+        match StoresError::from(failed) {
+            StoresError::Refused(Refusal::InFlight | Refusal::NoStore) => WorkOutcome::LeasedElsewhere,
+            error => WorkOutcome::Failed(Box::new(error)),
+        }
+    }
+
+    fn lanes(&self) -> Vec<String> {
+        self.registry.iter_of::<SecretStores>().map(|plugin| plugin.id().to_owned()).collect()
+    }
+
+    fn lane_health(&self) -> Vec<LaneHealth> {
+        let health = |lane| LaneHealth { lane, quarantined: false, free_permits: None };
+        self.lanes().into_iter().map(health).collect()
+    }
+
+    fn claim_lasts(&self, command: &Command) -> ClaimLength {
+        match command {
+            // A rotation takes as long as the store is large.
+            Command::Rotate | Command::Delete => ClaimLength::Renewed(self.limits.claim()),
+            Command::Initialize { .. } | Command::Find => ClaimLength::Fixed(self.limits.claim()),
+        }
+    }
+
+    async fn permit(&self, _: &str) -> Permit {
+        Permit::default()
+    }
+
+    fn try_permit(&self, _: &str) -> Option<Permit> {
+        Some(Permit::default())
+    }
+
+    async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, live: Option<&Self::Live>) -> Done {
+        let opened;
+        let guarded = match live {
+            Some(live) => &*live.guarded,
+            None => match self.open_from_source(on.entry).await {
+                Ok(guarded) => {
+                    opened = guarded;
+                    &opened
+                }
+                Err(error) => return self.failure(error),
+            },
+        };
+        match command {
+            Command::Initialize { resumed } => {
+                let may_be_there = resumed || live.is_some_and(|live| live.was_empty);
+                self.initialize(guarded, resumed, may_be_there).await
+            }
+            Command::Find => self.find(guarded).await,
+            Command::Rotate => self.rotate(on, guarded, live).await,
+            Command::Delete => self.delete(on, guarded).await,
+        }
+    }
+}
+
+impl StoreWorkflow {
+    pub(super) fn plugin(&self, id: &str) -> Result<Registered<SecretStores>, StoresError> {
+        Ok(self.registry.get::<SecretStores>(id)?)
+    }
+
+    /// Opens the store of a record, with what it needs out of `keys`. It does no I/O.
+    pub(super) fn open(
+        &self,
+        origin: &StoreOrigin,
+        state: &StoreState,
+        keys: &KeyRing,
+    ) -> Result<GuardedStore, StoresError> {
+        let registered = self.plugin(&origin.plugin)?;
+        let keys = ring(state, keys)?;
+        let context = Opening::new(origin.name.clone(), registered.metadata().clone(), keys)
+            .with_configuration(origin.configuration())
+            .with_resources(self.resources.clone())
+            .with_clock(Arc::clone(&self.clock));
+        let calls = self.calls_of(registered.id(), &origin.name);
+        Ok(GuardedStore::open_sharing(registered.plugin(), context, self.limits, calls)?)
+    }
+
+    /// What all handles to a store share, for as long as there is one or a call of it hangs.
+    fn calls_of(&self, plugin: &'static str, store: &StoreName) -> Arc<Calls> {
+        let mut shared = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|_, calls| calls.strong_count() > 0);
+        let known = shared.get(&(plugin, store.clone())).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let calls = Arc::default();
+            shared.insert((plugin, store.clone()), Arc::downgrade(&calls));
+            calls
+        })
+    }
+
+    async fn open_from_source(&self, entry: &Entry<Self>) -> Result<GuardedStore, StoresError> {
+        let keys = self.keys.keys().await?;
+        let state = entry.state.as_ref().ok_or(Refusal::NoStore)?;
+        let guarded = self.open(&entry.fixed, state, &keys)?;
+        if state.phase == Phase::Rotating {
+            guarded.check_written_by().await?;
+        }
+        Ok(guarded)
+    }
+
+    fn failure(&self, error: StoresError) -> Done {
+        let jitter = random::<1>().map_or(0, |[jitter]| jitter);
+        let (now, retry_after) = (self.clock.now(), error.kind().retry_after());
+        Carried::failed(Event::Failed { now, retry_after, jitter }, error)
+    }
+
+    /// A refusal says that nothing was made; anything else leaves it open, and the record stays.
+    fn refused(&self, error: StoreError, resumed: bool) -> Done {
+        if resumed || leaves_open(&error) {
+            return self.failure(error.into());
+        }
+        Carried::failed(Event::NotInitialized, error.into())
+    }
+
+    async fn initialize(&self, guarded: &GuardedStore, resumed: bool, may_be_there: bool) -> Done {
+        match guarded.initialize().await {
+            Ok(()) => Carried::done(Event::Initialized),
+            // It was made before a crash, or by another host since we looked.
+            Err(StoreError::AlreadyInitialized) if may_be_there => match guarded.check_written_by().await {
+                Ok(_) => Carried::done(Event::Initialized),
+                Err(error) => self.failure(error.into()),
+            },
+            Err(error) => self.refused(error, resumed),
+        }
+    }
+
+    async fn find(&self, guarded: &GuardedStore) -> Done {
+        match guarded.check_written_by().await {
+            Ok(Some(_)) => Carried::done(Event::Initialized),
+            Ok(None) => self.refused(StoreError::NotInitialized, false),
+            Err(error) => self.refused(error, false),
+        }
+    }
+
+    async fn rotate(&self, on: &Claimed<'_, Self>, guarded: &GuardedStore, live: Option<&Live>) -> Done {
+        let new_keys = on.entry.state.as_ref().map_or(&[][..], |state| &state.new_keys);
+        let selected;
+        let new = match live.and_then(|live| live.new.as_ref()) {
+            Some(new) => new,
+            None => {
+                match self.keys.keys().await.map_err(StoresError::from).and_then(|all| select(&all, new_keys))
+                {
+                    Ok(ring) => {
+                        selected = ring;
+                        &selected
+                    }
+                    Err(error) => return self.failure(error),
+                }
+            }
+        };
+        let sender = live.and_then(|live| live.progress.clone());
+        let listener = move |progress| {
+            // The caller may be gone.
+            let _ = sender.as_ref().map(|sender| sender.send(progress));
+        };
+        match guarded.rotate(new, &listener).await {
+            Ok(()) => Carried::done(Event::Rotated { new_keys: new.ids().collect() }),
+            Err(error) => self.failure(error.into()),
+        }
+    }
+
+    /// Another host may finish the same deletion at any moment, and make a new store of the name. So
+    /// the handle looks once more which store there is, between two looks at one and the same record:
+    /// that is the store to be deleted, and a plugin that can tell deletes no other (decision H51).
+    async fn delete(&self, on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Done {
+        match guarded.written_by().await {
+            Err(error) if leaves_open(&error) => return self.failure(error.into()),
+            // `marked_for_delete` judges any other answer.
+            _ => {}
+        }
+        match on.is_claimed().await {
+            Ok(true) => {}
+            Ok(false) => return Carried::done(Event::Deleted),
+            Err(error) => return self.failure(error.into()),
+        }
+        match guarded.marked_for_delete().await {
+            Ok(()) => Carried::done(Event::Deleted),
+            Err(error) => self.failure(error.into()),
+        }
+    }
+}
+
+impl From<Failed<StoreWorkflow>> for StoresError {
+    fn from(failed: Failed<StoreWorkflow>) -> Self {
+        let Failed { because, mut failures, .. } = failed;
+        match because {
+            _ if !failures.is_empty() => failures.swap_remove(0),
+            FailedBecause::Refused { error, .. } => error.into(),
+            FailedBecause::Storage(error) => error.into(),
+            FailedBecause::LimitReached(_) | FailedBecause::Contended => Self::Contended { attempts: 64 },
+            FailedBecause::Superseded => Self::Superseded,
+        }
+    }
+}
+
+impl StoreLimits {
+    /// How long a claim lasts: as long as one call may take, and a while for its storage.
+    pub(super) fn claim(&self) -> Duration {
+        self.deadline.max(self.rotation_stall).saturating_add(self.lease_grace)
+    }
+}
+
+/// Whether an error leaves open what is there now: a deadline, a disk that failed, a plugin
+/// that panicked, another host that was first with the same. The others say that nothing was made.
+fn leaves_open(error: &StoreError) -> bool {
+    let kind = error.kind();
+    kind.is_retryable()
+        || matches!(
+            kind,
+            ErrorKind::Conflict
+                | ErrorKind::DeadlineExceeded
+                | ErrorKind::Indeterminate
+                | ErrorKind::Internal
+                | ErrorKind::ContractViolation
+        )
+}
+
+/// The keys that a store needs. During a rotation only the new ones seal: by the time that this handle
+/// writes, another one may have ended the rotation, and the old keys may be gone.
+fn ring(state: &StoreState, keys: &KeyRing) -> Result<KeyRing, StoresError> {
+    let needed: Vec<_> = state.needed_keys().collect();
+    let all = select(keys, &needed)?;
+    if state.new_keys.is_empty() {
+        return Ok(all);
+    }
+    Ok(select(&all, &state.new_keys)?.with_retiring(&all))
+}
+
+/// The keys `needed`, in this order, out of all that are at hand.
+fn select(keys: &KeyRing, needed: &[KeyId]) -> Result<KeyRing, StoresError> {
+    keys.select(needed.iter().copied()).ok_or_else(|| {
+        let missing = needed.iter().copied().filter(|key| !keys.contains(*key)).collect();
+        StoresError::MissingKeys { missing }
+    })
+}

@@ -1,0 +1,38 @@
+//! The records that this run works on at the moment.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::records::Address;
+
+/// The held records of one engine.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    held: Mutex<BTreeSet<Address>>,
+}
+
+/// A hold on a record; dropping the last clone ends it. A plugin call keeps a clone until it has ended,
+/// also when its caller went away: until then the record must not be settled by anyone else (decision
+/// H47).
+#[derive(Clone, Debug)]
+pub(crate) struct Hold(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    holds: Arc<Holds>,
+    address: Address,
+}
+
+impl Holds {
+    /// Holds a record, unless another caller of this run does.
+    pub(super) fn take(self: &Arc<Self>, address: Address) -> Option<Hold> {
+        let fresh = self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
+        fresh.then(|| Hold(Arc::new(Held { holds: Arc::clone(self), address })))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.holds.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.address);
+    }
+}

@@ -1,0 +1,23 @@
+//! The work of every engine: steps of a pure machine, each stored before its command is carried out,
+//! and workers that take up what is due.
+
+mod hold;
+mod pass;
+mod report;
+mod retry;
+mod sightings;
+mod submit;
+mod worker;
+mod workflow;
+
+#[cfg(test)]
+#[path = "work_tests.rs"]
+mod tests;
+
+pub use report::{WorkOutcome, WorkReport};
+pub use retry::Retries;
+
+pub(crate) use pass::{Engine, Pass};
+pub(crate) use submit::{Failed, FailedBecause, Submitted};
+pub(crate) use worker::{Claimed, Run, Worker};
+pub(crate) use workflow::{Carried, ClaimLength, Standing, Step, Workflow};

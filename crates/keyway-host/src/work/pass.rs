@@ -1,0 +1,254 @@
+//! Passes of a worker over what is due: lanes, each with its own permits, and claims that have ended
+//! (decision R6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keyway_core::{PluginError, Timestamp};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::report::{WorkOutcome, WorkReport};
+use super::submit::Submitted;
+use super::worker::Worker;
+use super::workflow::{Standing, Workflow};
+use crate::host::LaneHealth;
+use crate::records::{Applied, Change, Due, Entry, Listed, RecordError, random};
+
+/// How many entries of a lane a pass looks at, beginning at a random one so that several hosts do not
+/// fight for the first.
+const WINDOW: usize = 128;
+/// How many records of a lane are worked on at a time, if its plugin sets no lower bound.
+const AT_A_TIME: usize = 8;
+
+/// What a pass did.
+#[derive(Debug, Default)]
+pub(crate) struct Pass {
+    pub(crate) reports: Vec<WorkReport>,
+    /// Whether due work was left because no permit was free.
+    pub(crate) is_full: bool,
+}
+
+/// How much waits in an engine.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waiting {
+    pub(crate) due: usize,
+    pub(crate) overdue: usize,
+    pub(crate) undecided: usize,
+    pub(crate) oldest: Option<Timestamp>,
+    /// Lanes in which work waits, and whose plugin cannot be asked.
+    pub(crate) unowned_lanes: usize,
+}
+
+/// An engine as the host sees it: one box for a pass, none for a step.
+#[async_trait]
+pub(crate) trait Engine: Send + Sync {
+    /// The name of the engine.
+    fn name(&self) -> &'static str;
+
+    /// The lanes whose plugins can be asked.
+    fn lanes(&self) -> Vec<String>;
+
+    /// Does what is to be done every few seconds besides.
+    fn tick(&self, now: Timestamp);
+
+    /// Frees the claims of earlier runs of this host, and of calls of this run that have ended.
+    async fn free_own_claims(&self) -> Result<Vec<WorkReport>, RecordError>;
+
+    /// Frees the claims of every host whose time has passed.
+    async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError>;
+
+    /// Works off what is due in a lane, as far as permits are free.
+    async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError>;
+
+    /// When something is due in this lane.
+    async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
+
+    /// When the first claim of any host ends.
+    async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
+
+    /// How much waits, each number counted up to `most`, and how much of it for longer than `overdue`.
+    async fn waiting(&self, now: Timestamp, overdue: Duration, most: usize) -> Result<Waiting, RecordError>;
+
+    /// How the plugins behind the lanes are doing.
+    fn lane_health(&self) -> Vec<LaneHealth>;
+}
+
+#[async_trait]
+impl<W: Workflow> Engine for Arc<Worker<W>> {
+    fn name(&self) -> &'static str {
+        W::ENGINE
+    }
+
+    fn lanes(&self) -> Vec<String> {
+        self.workflow.lanes()
+    }
+
+    fn tick(&self, now: Timestamp) {
+        self.workflow.tick(now);
+    }
+
+    async fn free_own_claims(&self) -> Result<Vec<WorkReport>, RecordError> {
+        let mut reports = Vec::new();
+        let latest = Timestamp::from_milliseconds(u64::MAX);
+        self.free_claims(&self.journal.own_host(), latest, &mut reports).await?;
+        Ok(reports)
+    }
+
+    async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError> {
+        let (begun, mut reports) = (Instant::now(), Vec::new());
+        for (host, first) in self.journal.hosts().await? {
+            if first <= now {
+                self.free_claims(&host, now, &mut reports).await?;
+            }
+        }
+        self.forget_ended(begun);
+        Ok(reports)
+    }
+
+    async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError> {
+        let mark = self.journal.lane_mark(lane);
+        let (mut pass, mut running) = (Pass::default(), JoinSet::new());
+        let mut after: Option<Listed> = None;
+        loop {
+            let mut window = self.journal.due(&mark, now, after.as_ref(), WINDOW).await?;
+            let more = window.len() >= WINDOW;
+            after = window.last().cloned();
+            if !window.is_empty() {
+                let start = usize::from(u16::from_le_bytes(random()?)) % window.len();
+                window.rotate_left(start);
+            }
+            let mut confirmed = 0;
+            for listed in window {
+                let Some(entry) = self.read(&listed).await? else { continue };
+                confirmed += 1;
+                if running.len() >= AT_A_TIME
+                    && let Some(done) = running.join_next().await
+                {
+                    pass.reports.extend(done.ok());
+                }
+                let Some(permit) = self.workflow.try_permit(lane) else {
+                    pass.is_full = true;
+                    break;
+                };
+                let Some(hold) = self.hold(entry.address) else {
+                    pass.reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
+                    continue;
+                };
+                let worker = Arc::clone(self);
+                running.spawn(async move {
+                    let (lane, record) = (W::lane(&entry.fixed).to_owned(), W::record_id(&entry));
+                    let event = worker.workflow.wake(&entry.fixed, worker.clock.now().max(now));
+                    let outcome = match worker.submit(entry, event, None, Some(hold), Some(permit)).await {
+                        Ok(submitted) => outcome_of(submitted),
+                        Err(failed) => W::failed(failed),
+                    };
+                    WorkReport { engine: W::ENGINE, lane, record, outcome }
+                });
+            }
+            // Entries that no record confirmed are gone; what they hid is looked at at once.
+            if confirmed > 0 || !more {
+                break;
+            }
+        }
+        while let Some(done) = running.join_next().await {
+            // Panics of plugins are contained, so one that is lost here is the engine's own.
+            pass.reports.extend(done.ok());
+        }
+        Ok(pass)
+    }
+
+    async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError> {
+        self.journal.next_due(&self.journal.lane_mark(lane)).await
+    }
+
+    async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError> {
+        Ok(self.journal.hosts().await?.into_iter().map(|(_, first)| first).min())
+    }
+
+    fn lane_health(&self) -> Vec<LaneHealth> {
+        self.workflow.lane_health()
+    }
+
+    async fn waiting(&self, now: Timestamp, overdue: Duration, most: usize) -> Result<Waiting, RecordError> {
+        let before =
+            now.as_milliseconds().saturating_sub(u64::try_from(overdue.as_millis()).unwrap_or(u64::MAX));
+        let before = Timestamp::from_milliseconds(before);
+        let owned: Vec<_> = self.workflow.lanes().iter().map(|lane| self.journal.lane_mark(lane)).collect();
+        let lanes = self.journal.lanes().await?;
+        Ok(Waiting {
+            due: self.journal.count_due(now, most).await?,
+            overdue: self.journal.count_due(before, most).await?,
+            undecided: self.journal.count_undecided(most).await?,
+            oldest: lanes.iter().map(|(_, first)| *first).min(),
+            unowned_lanes: lanes.iter().filter(|(lane, _)| !owned.contains(lane)).count(),
+        })
+    }
+}
+
+impl<W: Workflow> Worker<W> {
+    /// Reads the record of an index entry. One that cannot be read is passed over, so that it does not
+    /// hold up the others.
+    async fn read(&self, listed: &Listed) -> Result<Option<Box<Entry<W>>>, RecordError> {
+        match self.journal.confirmed(listed).await {
+            Err(error @ (RecordError::Corrupt { .. } | RecordError::Open(_))) => {
+                warn!(engine = W::ENGINE, error = %error.detail(), "a record that is due cannot be read");
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    /// Puts the records that a host has claimed until `now` back into their lanes, if the claim counts
+    /// no longer.
+    async fn free_claims(
+        &self,
+        host: &crate::records::Mark,
+        now: Timestamp,
+        reports: &mut Vec<WorkReport>,
+    ) -> Result<(), RecordError> {
+        let mut after: Option<Listed> = None;
+        loop {
+            let claimed = self.journal.claimed(host, now, after.as_ref(), WINDOW).await?;
+            after = claimed.last().cloned();
+            for listed in &claimed {
+                let Some(mut entry) = self.read(listed).await? else { continue };
+                let hold = self.hold(entry.address);
+                if self.standing(&entry, None, hold.is_some()) != Standing::Free {
+                    reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
+                    continue;
+                }
+                let state = entry.state.clone();
+                let freed = Change { state, claim: None, at_most: None, holder: None };
+                // Another host may be first, and then frees or finishes it.
+                let Applied::Stored = self.journal.apply(&mut entry, freed).await? else { continue };
+            }
+            if claimed.len() < WINDOW {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn report<W: Workflow>(entry: &Entry<W>, outcome: WorkOutcome) -> WorkReport {
+    WorkReport {
+        engine: W::ENGINE,
+        lane: W::lane(&entry.fixed).to_owned(),
+        record: W::record_id(entry),
+        outcome,
+    }
+}
+
+fn outcome_of<W: Workflow>(submitted: Submitted<W>) -> WorkOutcome {
+    let Submitted { entry, mut failures, .. } = submitted;
+    if !failures.is_empty() {
+        return WorkOutcome::Failed(Box::new(W::completed(failures.swap_remove(0), &entry)));
+    }
+    match entry.state.as_ref().map(|state| W::due(&entry.fixed, state)) {
+        None => WorkOutcome::Gone,
+        Some(Due::Decision) => WorkOutcome::NeedsDecision,
+        Some(Due::Never | Due::At(_)) => WorkOutcome::Settled,
+    }
+}

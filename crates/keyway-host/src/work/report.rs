@@ -1,0 +1,33 @@
+//! What a worker did.
+
+use keyway_core::PluginError;
+
+/// What became of a record that a worker took up.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct WorkReport {
+    /// The engine: `stores` or `grants`.
+    pub engine: &'static str,
+    /// The store or service.
+    pub lane: String,
+    /// The id of the record, as the engine prints it.
+    pub record: String,
+    /// What it came to.
+    pub outcome: WorkOutcome,
+}
+
+/// What a worker came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WorkOutcome {
+    /// The record is settled, and stays.
+    Settled,
+    /// The record is settled, and gone.
+    Gone,
+    /// Another host or another call works on it; it is looked at again.
+    LeasedElsewhere,
+    /// Only a person can settle it.
+    NeedsDecision,
+    /// It failed and stays listed; it is tried again when it is due.
+    Failed(Box<dyn PluginError>),
+}

@@ -1,0 +1,325 @@
+//! The step loop on a machine of two phases: a record is made, and then works for as long as its plugin
+//! takes.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keyway_core::codec::{Malformed, Reader};
+use keyway_core::{Clock, Timestamp};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::pass::Engine;
+use super::{
+    Carried, ClaimLength, Claimed, Failed, FailedBecause, Run, Standing, Step, WorkOutcome, Worker, Workflow,
+};
+use crate::HostError;
+use crate::host::LaneHealth;
+use crate::plugin::Permit;
+use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded, SealedRecords, Stored};
+
+const CLAIM: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Debug, PartialEq)]
+enum State {
+    Working,
+    Done,
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Begin,
+    Finished,
+    Wake,
+}
+
+#[derive(Debug)]
+enum Command {
+    Work,
+    Undo,
+}
+
+/// A plugin that works for a time, and counts.
+#[derive(Debug, Default)]
+struct Toy {
+    takes: Duration,
+    asked: Arc<AtomicU32>,
+    undone: Arc<AtomicU32>,
+}
+
+impl Stored for State {
+    const SCHEMA: u8 = 1;
+
+    fn encoded_len(&self) -> usize {
+        1
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self == Self::Done));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(if reader.flag()? { Self::Done } else { Self::Working })
+    }
+}
+
+/// The fixed part holds nothing.
+struct Nothing;
+
+impl Stored for Nothing {
+    const SCHEMA: u8 = 1;
+
+    fn encoded_len(&self) -> usize {
+        0
+    }
+
+    fn write(&self, _: &mut Vec<u8>) {}
+
+    fn read(_: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self)
+    }
+}
+
+impl Recorded for Toy {
+    const KIND: RecordKind = RecordKind::Grant;
+    type Fixed = Nothing;
+    type State = State;
+
+    fn due(_: &Nothing, state: &State) -> Due {
+        if *state == State::Done { Due::Never } else { Due::At(Timestamp::default()) }
+    }
+
+    fn lane(_: &Nothing) -> &'static str {
+        "toy"
+    }
+}
+
+impl Workflow for Toy {
+    type Policy = ();
+    type Event = Event;
+    type Command = Command;
+    type TransitionError = &'static str;
+    type Live = ();
+    type Answer = &'static str;
+    type Failure = HostError;
+
+    const ENGINE: &'static str = "toys";
+
+    fn step(
+        (): &(),
+        state: Option<&State>,
+        standing: Standing,
+        event: Event,
+    ) -> Result<Step<Self>, &'static str> {
+        Ok(match (state, event) {
+            (None, Event::Begin) => Step::to(State::Working).then(Command::Work),
+            (Some(State::Working), Event::Wake) if standing == Standing::Free => {
+                Step::to(State::Working).then(Command::Work)
+            }
+            (Some(_), Event::Finished) => Step::to(State::Done).handing_out(),
+            _ => return Err("it does not fit"),
+        })
+    }
+
+    fn policy(&self) -> &() {
+        &()
+    }
+
+    fn undo(event: &Event) -> Option<Command> {
+        matches!(event, Event::Finished).then_some(Command::Undo)
+    }
+
+    fn wake(&self, _: &Nothing, _: Timestamp) -> Event {
+        Event::Wake
+    }
+
+    fn record_id(_: &Entry<Self>) -> String {
+        "toy".to_owned()
+    }
+
+    fn failed(_: Failed<Self>) -> WorkOutcome {
+        WorkOutcome::LeasedElsewhere
+    }
+
+    fn lanes(&self) -> Vec<String> {
+        vec!["toy".to_owned()]
+    }
+
+    fn lane_health(&self) -> Vec<LaneHealth> {
+        Vec::new()
+    }
+
+    fn claim_lasts(&self, _: &Command) -> ClaimLength {
+        ClaimLength::Renewed(CLAIM)
+    }
+
+    async fn permit(&self, _: &str) -> Permit {
+        Permit::default()
+    }
+
+    fn try_permit(&self, _: &str) -> Option<Permit> {
+        Some(Permit::default())
+    }
+
+    async fn carry_out(&self, _: &Claimed<'_, Self>, command: Command, _: Option<&()>) -> Carried<Self> {
+        match command {
+            Command::Work => {
+                self.asked.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(self.takes).await;
+                Carried::answered(Event::Finished, "the answer")
+            }
+            Command::Undo => {
+                self.undone.fetch_add(1, Ordering::SeqCst);
+                Carried::done(Event::Finished)
+            }
+        }
+    }
+}
+
+/// The clock of the runtime, which tests advance.
+#[derive(Debug)]
+struct RuntimeClock(Instant);
+
+impl Clock for RuntimeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_milliseconds(1_800_000_000_000).plus(self.0.elapsed())
+    }
+}
+
+/// A storage engine that fails at one commit, which takes effect all the same or not.
+#[derive(Debug)]
+struct Failing {
+    inner: Memory,
+    fails: AtomicBool,
+    applied: bool,
+    states: Mutex<u32>,
+}
+
+#[async_trait]
+impl Storage for Failing {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        self.inner.get(key).await
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.inner.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+        // The first commits make the index key and the record; the third stores the result.
+        let third = {
+            let mut states = self.states.lock().unwrap();
+            *states += 1;
+            *states == 3
+        };
+        if third && self.fails.swap(false, Ordering::SeqCst) {
+            if self.applied {
+                let _ = self.inner.commit(batch).await?;
+            }
+            return Err(StorageError::Closed);
+        }
+        self.inner.commit(batch).await
+    }
+}
+
+async fn worker(storage: &Arc<dyn Storage>, keys: &KeyRing, host: &str, toy: Toy) -> Arc<Worker<Toy>> {
+    let records = Arc::new(SealedRecords::open(Arc::clone(storage), keys.clone()).await.unwrap());
+    let run = Run {
+        host: host.into(),
+        number: u64::from(host.as_bytes()[0]),
+        superseded: Arc::default(),
+        woken: Arc::new(Notify::new()),
+    };
+    let journal = Journal::new(records, Arc::clone(&run.host));
+    Arc::new(Worker::new(toy, journal, Arc::new(RuntimeClock(Instant::now())), run))
+}
+
+fn ring() -> KeyRing {
+    KeyRing::new([Key::generate().unwrap()]).unwrap()
+}
+
+fn begin() -> Box<Entry<Toy>> {
+    Box::new(Entry::new(Address { scope: [1; 16], id: [2; 16] }, Nothing))
+}
+
+/// Another host that looks again and again never takes over work whose claim is renewed.
+#[tokio::test(start_paused = true)]
+async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
+    let (storage, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
+    let asked = Arc::new(AtomicU32::new(0));
+    let toy = || Toy { takes: CLAIM * 10, asked: Arc::clone(&asked), ..Toy::default() };
+    let one = worker(&storage, &keys, "one", toy()).await;
+    let other = worker(&storage, &keys, "two", toy()).await;
+    let working = tokio::spawn(async move {
+        let entry = begin();
+        let hold = one.hold(entry.address);
+        one.submit(entry, Event::Begin, None, hold, None).await.map(|done| done.answer).ok().flatten()
+    });
+    for _ in 0..50 {
+        tokio::time::sleep(CLAIM / 6).await;
+        let now = other.clock.now();
+        other.free_ended_claims(now).await.unwrap();
+        let pass = other.work_off("toy", now).await.unwrap();
+        assert!(pass.reports.is_empty(), "{pass:?}");
+    }
+    assert_eq!(working.await.unwrap(), Some("the answer"));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+/// Work whose caller is gone is taken over when its claim was seen unchanged for its whole duration.
+#[tokio::test(start_paused = true)]
+async fn work_that_was_given_up_is_taken_over() {
+    let (storage, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
+    let one = worker(&storage, &keys, "one", Toy { takes: CLAIM * 10, ..Toy::default() }).await;
+    let other = worker(&storage, &keys, "two", Toy::default()).await;
+    let entry = begin();
+    let hold = one.hold(entry.address);
+    let left = one.submit(entry, Event::Begin, None, hold, None);
+    assert!(tokio::time::timeout(CLAIM / 10, left).await.is_err());
+    let mut taken_after = 0;
+    loop {
+        tokio::time::sleep(CLAIM / 6).await;
+        taken_after += 1;
+        let now = other.clock.now();
+        other.free_ended_claims(now).await.unwrap();
+        if let [done] = &other.work_off("toy", now).await.unwrap().reports[..] {
+            assert!(matches!(done.outcome, WorkOutcome::Settled), "{done:?}");
+            break;
+        }
+    }
+    // It is due when the claim ends, and then waited for as long again.
+    assert!((11..=14).contains(&taken_after), "{taken_after}");
+}
+
+/// The engine looks before it undoes, and an answer is handed out only if it is stored.
+#[tokio::test(start_paused = true)]
+async fn only_a_step_that_is_known_not_to_be_stored_is_undone() {
+    for applied in [true, false] {
+        let failing = Failing { inner: Memory::new(), fails: true.into(), applied, states: Mutex::new(0) };
+        let storage: Arc<dyn Storage> = Arc::new(failing);
+        let undone = Arc::new(AtomicU32::new(0));
+        let one =
+            worker(&storage, &ring(), "one", Toy { undone: Arc::clone(&undone), ..Toy::default() }).await;
+        let entry = begin();
+        let hold = one.hold(entry.address);
+        let ended = one.submit(entry, Event::Begin, None, hold, None).await;
+        if applied {
+            assert_eq!(ended.ok().and_then(|done| done.answer), Some("the answer"));
+        } else {
+            assert!(
+                ended.is_err_and(
+                    |failed| matches!(failed.because, FailedBecause::Storage(_)) && failed.was_asked
+                )
+            );
+        }
+        assert_eq!(undone.load(Ordering::SeqCst), u32::from(!applied));
+    }
+}

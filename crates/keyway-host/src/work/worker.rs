@@ -1,0 +1,127 @@
+//! The worker of one engine: what its steps and passes share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use keyway_core::Clock;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::hold::{Hold, Holds};
+use super::sightings::Sightings;
+use super::workflow::{Standing, Workflow};
+use crate::plugin::Permit;
+use crate::records::{Address, Claim, Entry, Journal, Names, RecordError};
+
+/// A run of a named host.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// The name of the host.
+    pub(crate) host: Arc<str>,
+    /// A number that no other run has.
+    pub(crate) number: u64,
+    /// Another run of the same host has taken over: this one stops working.
+    pub(crate) superseded: Arc<AtomicBool>,
+    /// Tells `run` that work may be due earlier than it knows.
+    pub(crate) woken: Arc<Notify>,
+}
+
+impl Run {
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Relaxed)
+    }
+}
+
+/// Steps and passes over the records of one engine.
+#[derive(Debug)]
+pub(crate) struct Worker<W: Workflow> {
+    pub(crate) workflow: W,
+    pub(crate) journal: Journal<W>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) run: Run,
+    holds: Arc<Holds>,
+    sightings: Mutex<Sightings>,
+}
+
+/// What a plugin call keeps until it has ended, also when its caller went away.
+#[derive(Clone, Debug)]
+pub(crate) struct Working {
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    hold: Option<Hold>,
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    permit: Permit,
+}
+
+impl<W: Workflow> Worker<W> {
+    pub(crate) fn new(workflow: W, journal: Journal<W>, clock: Arc<dyn Clock>, run: Run) -> Self {
+        Self { workflow, journal, clock, run, holds: Arc::default(), sightings: Mutex::default() }
+    }
+
+    /// Holds a record, unless another call of this run does.
+    pub(crate) fn hold(&self, address: Address) -> Option<Hold> {
+        self.holds.take(address)
+    }
+
+    /// A claim of this run from now on.
+    pub(super) fn claim(&self, lasts: Duration) -> Claim {
+        Claim { host: Arc::clone(&self.run.host), run: self.run.number, from: self.clock.now(), lasts }
+    }
+
+    /// Who works on a record. `own` is the claim that the caller made.
+    pub(super) fn standing(&self, entry: &Entry<W>, own: Option<&Claim>, held: bool) -> Standing {
+        match (&entry.claim, entry.revision()) {
+            (Some(claim), _) if Some(claim) == own => Standing::Ours,
+            _ if !held => Standing::Others,
+            // Of a call of this run that has ended, or of an earlier run of this host, which is over.
+            (Some(claim), _) if claim.host == self.run.host => Standing::Free,
+            (Some(claim), Some(revision)) => {
+                let now = Instant::now();
+                let unchanged = self.sightings().unchanged_for(entry.address, revision, claim.lasts, now);
+                if unchanged >= claim.lasts { Standing::Free } else { Standing::Others }
+            }
+            _ => Standing::Free,
+        }
+    }
+
+    /// Forgets the claims of other hosts that were not met in a pass that began at `pass`.
+    pub(super) fn forget_ended(&self, pass: Instant) {
+        self.sightings().forget_ended(pass, Instant::now());
+    }
+
+    fn sightings(&self) -> std::sync::MutexGuard<'_, Sightings> {
+        self.sightings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A record that the caller of a command works on.
+pub(crate) struct Claimed<'a, W: Workflow> {
+    pub(crate) worker: &'a Worker<W>,
+    pub(crate) entry: &'a Entry<W>,
+    pub(super) hold: Option<&'a Hold>,
+    pub(super) permit: Mutex<Option<Permit>>,
+}
+
+impl<W: Workflow> Claimed<'_, W> {
+    /// What a plugin call has to keep. The first call takes the permit that was waited for before the
+    /// step was stored; each further one waits for its own.
+    pub(crate) async fn working(&self) -> Working {
+        let reserved = self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let permit = match reserved {
+            Some(permit) => permit,
+            None => self.worker.workflow.permit(W::lane(&self.entry.fixed)).await,
+        };
+        Working { hold: self.hold.cloned(), permit }
+    }
+
+    /// Whether the record is still what was claimed: asked before what cannot be undone.
+    pub(crate) async fn is_claimed(&self) -> Result<bool, RecordError> {
+        let current = self.worker.journal.reload(self.entry).await?;
+        Ok(current.is_some_and(|current| current.claim.is_some() && current.claim == self.entry.claim))
+    }
+
+    /// The record that holds these unique names.
+    pub(crate) async fn holder_of(&self, names: &Names<'_>) -> Result<Option<Box<Entry<W>>>, RecordError> {
+        self.worker.journal.holder_of(names).await
+    }
+}

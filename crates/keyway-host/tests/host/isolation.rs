@@ -1,0 +1,127 @@
+//! Plugins that block and do not declare it, and plugins that declare to be prompt.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use keyway_host::Host;
+use keyway_host::grants::{GrantLimits, Service};
+use keyway_issuers::{
+    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome, Revocation,
+};
+use tokio::task::JoinSet;
+
+use crate::world::*;
+
+/// An issuer that blocks its thread.
+#[derive(Debug)]
+struct Blocks {
+    capabilities: Capabilities,
+    takes: Duration,
+    running: AtomicU32,
+    most: AtomicU32,
+    /// On which threads it ran.
+    threads: std::sync::Mutex<Vec<std::thread::ThreadId>>,
+}
+
+impl Blocks {
+    fn new(capabilities: Capabilities, takes: Duration) -> Arc<Self> {
+        let (running, most) = (AtomicU32::new(0), AtomicU32::new(0));
+        Arc::new(Self { capabilities, takes, running, most, threads: std::sync::Mutex::default() })
+    }
+}
+
+#[async_trait]
+impl Issuer for Blocks {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        Description::builder("1")
+            .set([])
+            .build()
+            .map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(running, Ordering::SeqCst);
+        self.threads.lock().unwrap().push(std::thread::current().id());
+        std::thread::sleep(self.takes);
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        Ok(Issued::new(format!("{:?}", Instant::now())).into())
+    }
+
+    async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
+        Ok(())
+    }
+}
+
+async fn host_of(issuer: &Arc<Blocks>, deadline: Duration) -> Host {
+    let service = Service::with_issuer(svc(), Arc::clone(issuer) as Arc<dyn Issuer>).allow_everybody();
+    host(&memory(), &ring(), service)
+        .grant_limits(GrantLimits::default().with_deadline(deadline))
+        .start()
+        .await
+        .unwrap()
+}
+
+/// Callers get their answer at the deadline, and timers of strangers are not late, however many calls
+/// block at once on a runtime of two threads.
+#[test]
+fn calls_that_block_hold_up_neither_callers_nor_timers() {
+    for calls in [1, 2, 3, 12] {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let worst = runtime.block_on(async move {
+            let task = async move {
+                let issuer = Blocks::new(Capabilities::MINIMAL, Duration::from_secs(3));
+                let host = host_of(&issuer, Duration::from_millis(300)).await;
+                let heart = tokio::spawn(async {
+                    let mut worst = Duration::ZERO;
+                    for _ in 0..15 {
+                        let begun = Instant::now();
+                        let sleep = Duration::from_millis(50);
+                        tokio::time::sleep(sleep).await;
+                        worst = worst.max(begun.elapsed().saturating_sub(sleep));
+                    }
+                    worst
+                });
+                let begun = Instant::now();
+                let mut running = JoinSet::new();
+                for number in 0..calls {
+                    let host = host.clone();
+                    running.spawn(async move {
+                        host.grants().request(&svc(), plain_request(&format!("joe-{number}"))).await.is_err()
+                    });
+                }
+                assert!(running.join_all().await.into_iter().all(|failed| failed));
+                assert!(begun.elapsed() < Duration::from_secs(1), "{calls}: {:?}", begun.elapsed());
+                assert!(issuer.most.load(Ordering::SeqCst) <= 9, "8 threads of its own, and one worker");
+                heart.await.unwrap()
+            };
+            tokio::spawn(task).await.unwrap()
+        });
+        // The machine of a test may be busy; the benchmark holds it to 60 ms.
+        assert!(worst < Duration::from_millis(250), "{calls} calls: a timer was {worst:?} late");
+        runtime.shutdown_background();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prompt_plugin_runs_on_the_callers_task_until_it_was_late_three_times() {
+    let prompt = Capabilities::MINIMAL.prompt(true);
+    for (takes, expected) in [(Duration::ZERO, 5), (Duration::from_millis(30), 3)] {
+        let issuer = Blocks::new(prompt, takes);
+        let host = host_of(&issuer, Duration::from_secs(10)).await;
+        // The test itself runs on a thread that is no worker, so a hop would be seen.
+        for number in 0..5 {
+            granted(host.grants().request(&svc(), plain_request(&format!("joe-{number}"))).await);
+        }
+        let here = std::thread::current().id();
+        let inline = issuer.threads.lock().unwrap().iter().filter(|thread| **thread == here).count();
+        assert_eq!(inline, expected, "{takes:?}");
+    }
+}

@@ -1,0 +1,51 @@
+//! The host's own keys are changed while its records stay.
+
+use std::sync::Arc;
+
+use keyway_core::{Plugins, plugins};
+use keyway_host::{Host, HostError, RecordError};
+use keyway_seal::KeyRing;
+use keyway_secrets::StoreName;
+use keyway_storage::Storage;
+
+use crate::world::*;
+
+const PLUGINS: Plugins = plugins! { keyway_generic };
+
+async fn start(
+    storage: &Arc<dyn Storage>,
+    keys: &KeyRing,
+    stores: &KeyRing,
+    world: &Arc<World>,
+) -> Result<Host, HostError> {
+    let registry = PLUGINS.registry().unwrap();
+    let built = Host::builder(registry, Arc::clone(storage), keys.clone()).store_keys(stores.clone());
+    built.takeover_after(std::time::Duration::ZERO).service(service(world)).start().await
+}
+
+#[tokio::test]
+async fn records_are_sealed_anew_and_the_old_keys_can_go() {
+    let (storage, world, of_stores) = (memory(), World::plain(), ring());
+    let (old, new) = (ring(), ring());
+    let host = start(&storage, &old, &of_stores, &world).await.unwrap();
+    let name = StoreName::new("web").unwrap();
+    host.stores().create(&name, "generic", serde_json::json!({}), &of_stores).await.unwrap();
+    let issued = granted(host.grants().request(&svc(), plain_request("joe")).await);
+    drop(host);
+
+    let refused = start(&storage, &new, &of_stores, &world).await.unwrap_err();
+    assert!(matches!(refused, HostError::Record(RecordError::Open(_))), "{refused}");
+
+    let host = start(&storage, &new.with_retiring(&old), &of_stores, &world).await.unwrap();
+    // The index key, the name of the host, the store and the grant; the name was written just now.
+    let done = host.reseal().await.unwrap();
+    assert_eq!((done.resealed, done.total), (4, 4));
+    let again = host.reseal().await.unwrap();
+    assert_eq!((again.resealed, again.total), (0, 4));
+    drop(host);
+
+    let host = start(&storage, &new, &of_stores, &world).await.unwrap();
+    host.stores().open(&name).await.unwrap();
+    host.grants().revoke(issued.grant, user("joe")).await.unwrap();
+    assert_eq!(world.credentials(), 0);
+}

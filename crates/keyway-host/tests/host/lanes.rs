@@ -1,0 +1,62 @@
+//! Work is fair by lane: a plugin that hangs holds up no other (decision R6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_host::WorkOutcome;
+use keyway_host::grants::Service;
+use keyway_issuers::{Capabilities, Issuer};
+
+use crate::world::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hanging_service_holds_up_no_other_and_health_tells() {
+    let hangs = World::new(Capabilities::MINIMAL.reconciles(true));
+    let other = World::plain();
+    let clock = Arc::new(TestClock::default());
+    let slow = Service::with_issuer(name("hangs"), Arc::clone(&hangs) as Arc<dyn Issuer>).allow_everybody();
+    let built = host(&memory(), &ring(), service(&other)).service(slow).clock(Arc::clone(&clock) as _);
+    let host = built.start().await.unwrap();
+    // Much is due at the service that will hang, and one at the other.
+    hangs.change(|world| world.revocations_to_fail = 1000);
+    for number in 0..40 {
+        let who = format!("user-{number}");
+        let issued = granted(host.grants().request(&name("hangs"), plain_request(&who)).await);
+        host.grants().revoke(issued.grant, user(&who)).await.unwrap_err();
+    }
+    other.change(|world| world.revocations_to_fail = 1);
+    let issued = granted(host.grants().request(&svc(), plain_request("joe")).await);
+    host.grants().revoke(issued.grant, user("joe")).await.unwrap_err();
+    let now = clock.advance(Duration::from_secs(120));
+    let health = host.health().await.unwrap();
+    let engine = health.engines.iter().find(|engine| engine.engine == "grants").unwrap();
+    assert_eq!((engine.due, engine.overdue, engine.undecided, engine.unowned_lanes), (41, 41, 0, 0));
+    assert!(engine.oldest.unwrap() >= Duration::from_secs(60));
+
+    hangs.change(|world| world.hanging_revocations = true);
+    let pass = tokio::spawn({
+        let host = host.clone();
+        async move { host.run_due(now).await }
+    });
+    until("the other service's work is done", || other.credentials() == 0).await;
+    assert!(!pass.is_finished(), "the first service hangs");
+    hangs.change(|world| (world.hanging_revocations, world.revocations_to_fail) = (false, 0));
+    let reports = pass.await.unwrap().unwrap();
+    assert_eq!(reports.len(), 41);
+    assert!(reports.iter().all(|done| matches!(done.outcome, WorkOutcome::Gone)), "{reports:?}");
+}
+
+#[tokio::test]
+async fn lanes_without_a_service_are_reported() {
+    let (storage, keys, world) = (memory(), ring(), World::plain());
+    let clock = Arc::new(TestClock::default());
+    let grants = host(&storage, &keys, service(&world)).clock(Arc::clone(&clock) as _).started().await;
+    let issued = granted(grants.request(&svc(), plain_request("joe")).await);
+    world.change(|world| world.revocations_to_fail = 1);
+    grants.revoke(issued.grant, user("joe")).await.unwrap_err();
+    let host = without_services(&storage, &keys).clock(Arc::clone(&clock) as _).start().await.unwrap();
+    assert!(host.run_due(clock.advance(Duration::from_secs(60))).await.unwrap().is_empty());
+    let health = host.health().await.unwrap();
+    let engine = health.engines.iter().find(|engine| engine.engine == "grants").unwrap();
+    assert_eq!((engine.due, engine.unowned_lanes), (1, 1));
+}

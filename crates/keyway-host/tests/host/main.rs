@@ -1,0 +1,11 @@
+//! The host as a whole: its name, its loop, its lanes, and its keys.
+
+mod isolation;
+mod keys;
+mod lanes;
+mod name;
+mod planted;
+mod run;
+#[path = "../grants/world.rs"]
+#[expect(dead_code, reason = "these tests use a part of it")]
+mod world;

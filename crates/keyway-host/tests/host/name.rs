@@ -1,0 +1,59 @@
+//! The name of a host: one run at a time has it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyway_core::Registry;
+use keyway_host::grants::GrantsError;
+use keyway_host::{Host, HostBuilder, HostError};
+use keyway_seal::KeyRing;
+use keyway_storage::Storage;
+
+use crate::world::*;
+
+const WAIT: Duration = Duration::from_millis(800);
+
+fn named(storage: &Arc<dyn Storage>, keys: &KeyRing) -> HostBuilder {
+    let registry = Registry::builder().build().unwrap();
+    Host::builder(registry, Arc::clone(storage), keys.clone()).name("web-1").takeover_after(WAIT)
+}
+
+#[tokio::test]
+async fn a_second_run_is_refused_while_the_first_lives() {
+    let (storage, keys) = (memory(), ring());
+    let first = named(&storage, &keys).start().await.unwrap();
+    let refused = named(&storage, &keys).start().await.unwrap_err();
+    assert!(matches!(&refused, HostError::Running { name } if name == "web-1"), "{refused}");
+    // Another name is another host.
+    named(&storage, &keys).name("web-2").start().await.unwrap();
+    // A run that gives its name back is followed at once.
+    first.close().await.unwrap();
+    let begun = Instant::now();
+    named(&storage, &keys).start().await.unwrap();
+    assert!(begun.elapsed() < WAIT / 2, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_answer_is_waited_out() {
+    let (storage, keys) = (memory(), ring());
+    drop(named(&storage, &keys).start().await.unwrap());
+    let begun = Instant::now();
+    named(&storage, &keys).start().await.unwrap();
+    assert!(begun.elapsed() >= WAIT, "{:?}", begun.elapsed());
+}
+
+/// A run that stalls until another has its name stops working when it wakes up.
+#[tokio::test]
+async fn a_run_that_lost_its_name_stops() {
+    let (storage, keys, world) = (memory(), ring(), World::plain());
+    let first = named(&storage, &keys).service(service(&world)).start().await.unwrap();
+    let second = named(&storage, &keys).takeover_after(Duration::ZERO).start().await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(5), first.run(std::future::pending())).await;
+    assert!(matches!(ended, Ok(Err(HostError::Superseded { .. }))), "{ended:?}");
+    let refused = first.grants().request(&svc(), plain_request("joe")).await.unwrap_err();
+    assert!(matches!(refused, GrantsError::Superseded), "{refused}");
+    assert!(first.health().await.unwrap().superseded && !second.health().await.unwrap().superseded);
+    // It takes nothing back either.
+    first.close().await.unwrap();
+    assert!(!second.health().await.unwrap().superseded);
+}

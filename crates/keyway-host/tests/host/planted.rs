@@ -1,0 +1,63 @@
+//! Index entries that a stranger wrote into the storage engine, without any key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_host::WorkOutcome;
+use keyway_storage::{Batch, Expectation, KeyRange, Storage};
+
+use crate::world::*;
+
+/// The key of an index entry of grants: the room, what it is ordered by, and an id.
+fn planted(room: u8, order: &[u8], number: u32) -> Vec<u8> {
+    let id = [&[7; 12][..], &number.to_be_bytes()].concat();
+    [&b"keyway-host\0\x03"[..], &[room], order, &id].concat()
+}
+
+async fn entries_in(storage: &Arc<dyn Storage>, room: u8) -> Vec<Vec<u8>> {
+    let range = KeyRange::prefix([&b"keyway-host\0\x03"[..], &[room]].concat());
+    let entries = storage.scan(&range, None, 4096).await.unwrap().entries;
+    entries.into_iter().map(|entry| entry.key).collect()
+}
+
+const DUE: u8 = 4;
+const CLAIMED: u8 = 5;
+const UNDECIDED: u8 = 6;
+
+/// However many entries are planted before a real one, it is worked off in one pass, and they are gone.
+#[tokio::test]
+async fn planted_entries_hide_no_due_work() {
+    for number in [0, 127, 128, 1000] {
+        let (storage, world) = (memory(), World::plain());
+        let clock = Arc::new(TestClock::default());
+        let built = host(&storage, &ring(), service(&world)).clock(Arc::clone(&clock) as _);
+        let grants = built.started().await;
+        let issued = granted(grants.request(&svc(), plain_request("joe")).await);
+        world.change(|world| world.revocations_to_fail = 1);
+        grants.revoke(issued.grant, user("joe")).await.unwrap_err();
+        let real = entries_in(&storage, DUE).await.remove(0);
+        let lane = &real[14..30];
+        for number in 0..number {
+            let due = planted(DUE, &[lane, &[0; 8]].concat(), number);
+            // Values of a wrong length, too.
+            let value = vec![9; 14 + usize::try_from(number % 4).unwrap()];
+            let batch = Batch::new()
+                .put(due, value.clone(), Expectation::Any)
+                .put(
+                    planted(CLAIMED, &[[3; 16].as_slice(), &[0; 8]].concat(), number),
+                    value.clone(),
+                    Expectation::Any,
+                )
+                .put(planted(UNDECIDED, &[], number), value, Expectation::Any);
+            let _ = storage.commit(batch).await.unwrap();
+        }
+        let worked = grants.run_due(clock.advance(Duration::from_secs(60))).await.unwrap();
+        assert!(matches!(&worked[..], [done] if matches!(done.outcome, WorkOutcome::Gone)), "{worked:?}");
+        assert_eq!(world.credentials(), 0);
+        assert!(entries_in(&storage, DUE).await.is_empty());
+        assert!(grants.undecided(None, 2000).await.unwrap().grants.is_empty());
+        assert!(entries_in(&storage, UNDECIDED).await.is_empty());
+        grants.run_due(clock.advance(Duration::from_secs(1_000_000_000))).await.unwrap();
+        assert!(entries_in(&storage, CLAIMED).await.is_empty());
+    }
+}
