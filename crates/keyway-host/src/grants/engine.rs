@@ -20,7 +20,7 @@ use crate::work::{Failed, FailedBecause, Submitted, Worker};
 
 /// The engine for issuers: users request credentials and revoke them.
 ///
-/// What it knows of each grant (service, user, the state that the plugin chose) it keeps on
+/// It keeps a record of each grant (service, user, the state that the plugin chose) on
 /// a storage engine, sealed by the host's own keys (decision K1); never a value of a
 /// credential, a parameter or a token. Every step is stored before the plugin is asked
 /// (decision R2). Several hosts may share one storage engine.
@@ -33,7 +33,7 @@ pub struct Grants {
     pub(crate) worker: Arc<Worker<GrantWorkflow>>,
 }
 
-/// What a host sets for the engine.
+/// Holds the settings of the engine until it is started.
 #[derive(Debug, Default)]
 pub(crate) struct GrantSettings {
     pub(crate) services: Vec<Service>,
@@ -279,7 +279,7 @@ impl Grants {
     }
 }
 
-/// What the caller of a request is told.
+/// Turns the end of a request into the answer to its caller.
 fn requested(grant: GrantId, ended: Ended) -> Result<GrantOutcome, GrantsError> {
     let Submitted { entry, answer, failures, holder } = match ended {
         Ok(submitted) => submitted,

@@ -49,7 +49,7 @@ pub enum GrantsError {
     Discarded {
         /// What became of the credential.
         disposal: Disposal,
-        /// What the plugin did.
+        /// The plugin's violation.
         #[source]
         error: IssuerError,
     },
@@ -62,10 +62,10 @@ pub enum GrantsError {
         #[source]
         error: RecordError,
     },
-    /// The intent of this request was settled by somebody else before the plugin's answer
+    /// The intent of this request was settled by another host before the plugin's answer
     /// came, so nobody gets the credential.
     #[error(
-        "somebody else settled the grant {grant} while the plugin was asked; the credential was discarded ({disposal})"
+        "another host settled the grant {grant} while the plugin was asked; the credential was discarded ({disposal})"
     )]
     Overtaken {
         /// The grant.
@@ -82,7 +82,7 @@ pub enum GrantsError {
         failures: u32,
         /// When the host tries again by itself.
         retry_at: Option<Timestamp>,
-        /// What the plugin said.
+        /// The plugin's error.
         #[source]
         error: IssuerError,
     },
@@ -100,7 +100,7 @@ pub enum GrantsError {
     Superseded,
 }
 
-/// What became of a credential that nobody gets.
+/// The end of a credential that is not handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disposal {

@@ -1,4 +1,4 @@
-//! What a grant is called.
+//! The ids of grants.
 
 use std::fmt;
 use std::str::FromStr;

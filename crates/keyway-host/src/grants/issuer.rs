@@ -77,7 +77,7 @@ impl GuardedIssuer {
         self.call(Action::Parameter, work).await
     }
 
-    /// `held` is held until the plugin has ended, also when nobody waits for its answer any more.
+    /// `held` is held until the plugin has ended, also when its caller went away.
     pub(super) async fn request(
         &self,
         request: Arc<CredentialRequest>,

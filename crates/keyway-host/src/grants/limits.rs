@@ -1,11 +1,11 @@
-//! What the engine allows plugins.
+//! Limits of the engine for plugins.
 
 use std::time::Duration;
 
 use crate::plugin::Isolation;
 use crate::work::Retries;
 
-/// What the engine allows plugins, and when it tries again.
+/// Limits calls of plugins, and says when the engine tries again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantLimits {

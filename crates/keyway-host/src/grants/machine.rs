@@ -55,7 +55,7 @@ pub enum IndeterminateReason {
     NotDiscarded,
 }
 
-/// What the host knows of a grant.
+/// Describes a grant as the host knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantState {
@@ -81,7 +81,7 @@ pub struct GrantState {
     pub reason: Option<IndeterminateReason>,
 }
 
-/// What the host allows: how often and for how long to try.
+/// Says how often and for how long the engine tries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Policy {
     pub(crate) retries: Retries,
@@ -92,13 +92,13 @@ pub(crate) struct Policy {
 pub(crate) struct Again {
     /// The present.
     pub(crate) now: Timestamp,
-    /// What the plugin asked for.
+    /// The wait that the plugin asked for.
     pub(crate) retry_after: Option<std::time::Duration>,
     /// How much the wait is lengthened.
     pub(crate) jitter: u8,
 }
 
-/// What happens to a grant.
+/// Tells the machine about something that happened to a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A request passed the gate; it may be made again by its id.
@@ -107,7 +107,7 @@ pub(crate) enum Event {
     Issued { now: Timestamp, credential: State, undelivered: bool },
     /// The plugin made a credential whose state must not be stored.
     Unstorable { credential: State },
-    /// The plugin made a credential that nobody may have.
+    /// The plugin made a credential that must not be handed out.
     Discard { now: Timestamp, credential: State },
     /// A credential whose state is not stored was revoked, or could not be.
     Discarded { now: Timestamp, revoked: bool },
@@ -140,7 +140,7 @@ pub(crate) enum Event {
     Drop,
 }
 
-/// What a person decides about a grant that the host cannot decide.
+/// Settles a grant that the host cannot settle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
@@ -150,7 +150,7 @@ pub enum Decision {
     Made(State),
 }
 
-/// What the plugin is asked.
+/// Asks the plugin for something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Make the credential.
@@ -211,16 +211,16 @@ pub enum Refusal {
     StateTaken,
 }
 
-/// What a gate looks at besides the number of grants.
+/// Lists everything that a gate looks at besides the number of grants.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     /// Whether the user may use the service.
     pub(crate) allowed: bool,
     /// Whether the service is enabled.
     pub(crate) enabled: bool,
-    /// What the plugin says about its parameters; a service without is disabled.
+    /// The plugin's description of its parameters; a service without one is disabled.
     pub(crate) description: Option<&'a Description>,
-    /// What the user entered.
+    /// The parameters that the user entered.
     pub(crate) parameters: &'a Parameters,
 }
 
@@ -237,7 +237,7 @@ pub(crate) fn admit(asked: &Asked<'_>) -> Result<usize, Refusal> {
     description.fitting_set(asked.parameters).map_err(Refusal::Parameters)
 }
 
-/// What happens when a plugin returns a state that a grant has already (decision W6).
+/// Decides about a state that a plugin returns and a grant has already (decision W6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DuplicatePolicy {
     /// An error; the old grant is kept, and counts the orphan.
@@ -254,7 +254,7 @@ impl DuplicatePolicy {
     }
 }
 
-/// What `event` does to a grant in this state; `None` is a grant that is not there.
+/// Computes the step that `event` causes in this state; `None` is a grant that is not there.
 ///
 /// # Errors
 /// A refusal leaves everything as it was.

@@ -1,4 +1,4 @@
-//! What must hold over any sequence of events, with a crash at any point.
+//! Properties over any sequence of events, with a crash at any point.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn due(state: &GrantState) -> Due {
     GrantWorkflow::due(&owner, state)
 }
 
-/// What a plugin does with a command that it is asked for.
+/// The plugin's reaction to a command.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Done,
@@ -44,7 +44,7 @@ enum Answer {
     CrashBefore,
 }
 
-/// What is done to one grant.
+/// Something that is done to a grant.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Begin,

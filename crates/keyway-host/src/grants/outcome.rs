@@ -1,4 +1,4 @@
-//! What the engine answers.
+//! Answers of the engine.
 
 use keyway_core::Timestamp;
 use keyway_issuers::{CredentialPart, LoginRequired, ServiceName, UserId};
@@ -8,7 +8,7 @@ use super::machine::GrantState;
 use super::workflow::GrantWorkflow;
 use crate::records::Entry;
 
-/// What came of a request.
+/// The answer to a request.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GrantOutcome {
@@ -33,7 +33,7 @@ pub struct IssuedCredential {
     pub reused: bool,
 }
 
-/// What came of a revocation.
+/// The answer to a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Revoked {

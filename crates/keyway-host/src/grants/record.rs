@@ -1,4 +1,4 @@
-//! What is stored of a grant: whose it is, sealed once, and its state.
+//! The stored form of a grant: its owner, sealed once, and its state.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub(crate) struct Owner {
     pub(super) user: UserId,
     pub(super) service: ServiceName,
     pub(super) made: Timestamp,
-    /// What the login said about the user, as JSON: the plugin is told the same when a
+    /// The claims of the login, as JSON: the plugin is told the same when a
     /// revocation is tried again without a login.
     claims: Wiped<String>,
 }
@@ -37,7 +37,7 @@ impl Owner {
         Ok(Self { user: asked.user.clone(), service, made, claims })
     }
 
-    /// What the plugin is told about the user when no login says more.
+    /// Makes the context that a plugin gets when there is no login.
     pub(super) fn context(&self) -> Result<Context, RecordError> {
         let claims = match CLAIMS.read(self.claims.as_bytes()) {
             Ok(Json::Object(claims)) => UserInfo::from_claims(claims),

@@ -33,7 +33,7 @@ impl<F: Fn(&UserInfo) -> bool + Send + Sync> Allow for F {
     }
 }
 
-/// A service that a host offers. Nobody may use it until [`allow`](Self::allow) says who.
+/// A service that a host offers. All users are denied until [`allow`](Self::allow) is called.
 #[derive(Clone)]
 pub struct Service {
     pub(super) name: ServiceName,
@@ -132,7 +132,7 @@ impl Service {
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is configured may be a password.
+        // A configured value may be a password.
         f.debug_struct("Service")
             .field("name", &self.name)
             .field("limit", &self.limit)
@@ -160,7 +160,7 @@ pub enum ServiceFault {
     Violation(Violation),
 }
 
-/// What a service is like at the moment.
+/// Describes a service as it is at the moment.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServiceView {
@@ -177,7 +177,7 @@ pub struct ServiceView {
     pub limit: Option<u64>,
 }
 
-/// What a request needs of a service.
+/// Holds the parts of a service that a request needs.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     pub(super) description: Option<Arc<Description>>,

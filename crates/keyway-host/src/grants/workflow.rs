@@ -35,7 +35,7 @@ pub(crate) struct GrantWorkflow {
     pub(super) drops_missing: bool,
 }
 
-/// What a caller has: it is never stored.
+/// Holds the caller's part, which is never stored.
 pub(crate) enum Live {
     /// A request, with tokens and parameters. It is shared, because a credential that is discarded is
     /// revoked in the same context.
@@ -53,7 +53,7 @@ impl Live {
     }
 }
 
-/// What a caller gets: it is never stored.
+/// Holds the answer for the caller, which is never stored.
 pub(crate) enum Answer {
     Credential(Vec<CredentialPart>),
     Login(LoginRequired),

@@ -1,4 +1,4 @@
-//! How a host is started.
+//! Starting a host.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -207,7 +207,7 @@ impl HostBuilder {
     }
 }
 
-/// What a host lends its engines.
+/// Holds everything that a host lends its engines.
 pub(crate) struct Lent {
     pub(crate) registry: Registry,
     pub(crate) resources: Resources,

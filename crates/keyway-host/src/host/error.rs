@@ -1,4 +1,4 @@
-//! What can go wrong with a host as a whole.
+//! Errors of a host as a whole.
 
 use keyway_core::{ErrorKind, PluginError, RegistryFaults};
 use keyway_seal::KeySourceError;

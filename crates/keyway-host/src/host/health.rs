@@ -1,4 +1,4 @@
-//! How a host is doing.
+//! The health of a host.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const MOST: usize = 10_000;
 /// From when on due work counts as overdue.
 const OVERDUE: Duration = Duration::from_secs(60);
 
-/// How a host is doing.
+/// The health of a host.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Health {
@@ -21,7 +21,7 @@ pub struct Health {
     pub engines: Vec<EngineHealth>,
 }
 
-/// How an engine is doing. Numbers are counted up to 10,000.
+/// The health of an engine. Numbers are counted up to 10,000.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EngineHealth {
@@ -41,7 +41,7 @@ pub struct EngineHealth {
     pub lanes: Vec<LaneHealth>,
 }
 
-/// How the plugin behind a lane is doing.
+/// The health of the plugin behind a lane.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LaneHealth {
@@ -54,7 +54,7 @@ pub struct LaneHealth {
 }
 
 impl Host {
-    /// How the host is doing: for a page or a probe that is asked every few seconds.
+    /// Reports the health of the host, for a page or a probe that is asked every few seconds.
     ///
     /// # Errors
     /// [`HostError::Record`].

@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_millis(200);
 /// How long a lane rests in which a pass failed.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// What a task of the loop works on: the claims of an engine, or a lane of it.
+/// The work of a task of the loop: the claims of an engine, or a lane of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
     Claims(usize),

@@ -1,4 +1,4 @@
-//! Calls of a plugin that nobody waits for any more and that have not come back.
+//! Calls of a plugin whose callers went away, and that have not come back.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -36,7 +36,7 @@ impl Abandoned {
     /// The operation of a call that hangs.
     pub(super) fn hung(&self) -> Option<&'static str> {
         let calls = self.calls();
-        // Mostly, and then nobody needs to know the time.
+        // Usually empty, and then the time is not needed.
         if calls.is_empty() {
             return None;
         }

@@ -13,7 +13,7 @@ pub(crate) struct Panicked;
 
 /// Calls `work`, and contains its panic.
 ///
-/// What the panic left behind is not used any more: the caller drops the instance.
+/// After a panic the caller drops the instance.
 pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(discard)
 }
@@ -52,7 +52,7 @@ impl<F: Future> Future for Contained<F> {
 impl<F> Drop for Contained<F> {
     fn drop(&mut self) {
         let future = self.future.take();
-        // Whoever drops it does not wait for an answer any more.
+        // Its owner does not wait for an answer any more.
         let _ = contain(move || drop(future));
     }
 }

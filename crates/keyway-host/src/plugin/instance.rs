@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Makes instances of a plugin: the first, and another after each panic.
 pub(crate) trait Factory: Send {
-    /// What it makes.
+    /// The instance that it makes.
     type Instance: ?Sized + Send + Sync + 'static;
     /// Why it could not.
     type Error: PluginError;
@@ -33,17 +33,17 @@ pub(crate) trait Factory: Send {
     fn make(&self) -> Result<Arc<Self::Instance>, Self::Error>;
 }
 
-/// What cannot be reached, after [`CallFault::NotMade`].
+/// Names the thing that cannot be reached after [`CallFault::NotMade`].
 pub(crate) const NOT_MADE: &str = "the plugin, which panicked and could not be opened again,";
 
-/// What a call is allowed.
+/// Limits one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallPolicy {
     /// How long it may take.
     pub(crate) deadline: Duration,
     /// How it is kept away from the caller's task.
     pub(crate) isolation: Isolation,
-    /// What the plugin declares about the call.
+    /// The plugin's declaration about the call.
     pub(crate) pace: Pace,
 }
 
@@ -227,7 +227,7 @@ impl<M: Factory> Guard<M> {
         }
     }
 
-    /// Starts a call on a task of its own. If nobody waits for it any more, it counts as hanging when
+    /// Starts a call on a task of its own. If its caller goes away, it counts as hanging when
     /// it runs for longer than `deadline`.
     pub(crate) fn start<T: Send + 'static>(
         &self,
@@ -239,7 +239,7 @@ impl<M: Factory> Guard<M> {
         Running::start(&self.calls, operation, deadline, pace, work)
     }
 
-    /// After a panic nobody knows what state the instance is in: it is dropped and made
+    /// Drops an instance that panicked, since its state is not known, and makes it
     /// anew. If that fails, it is tried again by later calls; the old one is never called
     /// again.
     pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> CallFault {

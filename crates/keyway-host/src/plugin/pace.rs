@@ -1,4 +1,4 @@
-//! How plugins use the threads that poll them: what they declare, and what was seen (decision R1).
+//! The use that plugins make of the threads that poll them: declared, and observed (decision R1).
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::task::Poll;
@@ -25,7 +25,7 @@ pub enum Isolation {
     Inline,
 }
 
-/// What a plugin declares about a call.
+/// The plugin's declaration about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// It may block the thread.
@@ -46,7 +46,7 @@ const LATE_POLLS: u32 = 3;
 /// How many polls of plugins run on worker threads at the moment, in all runtimes of the process.
 static POLLS: AtomicUsize = AtomicUsize::new(0);
 
-/// What was seen of a plugin.
+/// Observes the polls of a plugin.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     blocks: AtomicBool,
@@ -57,7 +57,7 @@ pub(super) struct Watch {
 struct OnWorker;
 
 impl OnWorker {
-    /// One worker is always left for timers and for everybody else.
+    /// Leaves one worker for timers and all other tasks.
     fn try_take(workers: usize) -> Option<Self> {
         let taken = POLLS.fetch_add(1, Ordering::Relaxed);
         let on_worker = Self;

@@ -23,7 +23,7 @@ pub(crate) struct NoRuntime(pub(crate) TryCurrentError);
 /// How many threads for blocking work the calls of one plugin and service take at most.
 const THREADS: usize = 8;
 
-/// What all calls of one plugin and store, or service, share, through however many handles they are made
+/// Holds the state that all calls of one plugin and store, or service, share, through however many handles they are made
 /// (decision R7).
 #[derive(Debug)]
 pub(crate) struct Calls {
@@ -158,7 +158,7 @@ fn on_thread<T: Send + 'static>(
 ) -> JoinHandle<Option<T>> {
     let runtime = Handle::current();
     runtime.clone().spawn_blocking(move || {
-        // As long as a call hangs, its plugin stays quarantined, also without a handle.
+        // While a call hangs, its plugin stays quarantined, also without a handle.
         let _kept = (calls, thread);
         runtime.block_on(work)
     })

@@ -32,7 +32,7 @@ pub(crate) struct Change<'a, R: Recorded> {
     pub(crate) holder: Option<(&'a Entry<R>, Option<R::State>)>,
 }
 
-/// What became of a change. Unless it is stored, the entry stays as it was read.
+/// The outcome of a change. Unless it is stored, the entry stays as it was read.
 pub(crate) enum Applied<R: Recorded> {
     /// It is stored, and the entry is as stored.
     Stored,

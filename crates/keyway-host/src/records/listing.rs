@@ -1,5 +1,4 @@
-//! Lists of records: those of a scope, what is due in a lane, what a host has claimed, what waits for
-//! a decision.
+//! Lists of records: of a scope, due in a lane, claimed by a host, waiting for a decision.
 //!
 //! The last three are index entries. An entry counts only if the sealed record confirms it; any other
 //! is removed, so that no number of planted or stale entries hides what follows them.
@@ -52,7 +51,7 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// What is due in a lane at `now`, at most `limit` of it, the earliest first.
+    /// Lists the entries that are due in a lane at `now`, at most `limit`, the earliest first.
     pub(crate) async fn due(
         &self,
         lane: &Mark,
@@ -63,7 +62,7 @@ impl<R: Recorded> Journal<R> {
         self.listed(&until(R::KIND, Room::Due, lane, now), after, limit).await
     }
 
-    /// What a host has claimed until `now`; all that it has claimed for the latest moment.
+    /// Lists the claims of a host that end until `now`; all of them for the latest moment.
     pub(crate) async fn claimed(
         &self,
         host: &Mark,
@@ -74,7 +73,7 @@ impl<R: Recorded> Journal<R> {
         self.listed(&until(R::KIND, Room::Claimed, host, now), after, limit).await
     }
 
-    /// What waits for a decision, from the entry after `after` on.
+    /// Lists the entries that wait for a decision, from the one after `after` on.
     pub(crate) async fn undecided(
         &self,
         after: Option<&Mark>,

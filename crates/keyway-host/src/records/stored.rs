@@ -1,4 +1,4 @@
-//! What an engine says about its records.
+//! The description of an engine's records.
 
 use keyway_core::Timestamp;
 use keyway_core::codec::{Malformed, Reader};

@@ -19,7 +19,7 @@ use crate::work::Worker;
 
 /// The engine for secret stores: makes, opens, rotates and deletes them.
 ///
-/// What it knows of each store (plugin, configuration, keys by name, phase) it keeps on a
+/// It keeps a record of each store (plugin, configuration, keys by name, phase) on a
 /// storage engine, sealed by the host's own keys (decision K1). Every step is stored before
 /// the plugin is asked (decision R2). Several hosts may share one storage engine.
 ///
@@ -31,7 +31,7 @@ pub struct Stores {
     pub(crate) worker: Arc<Worker<StoreWorkflow>>,
 }
 
-/// What the host knows of a store.
+/// Describes a store as the host knows it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StoreSummary {

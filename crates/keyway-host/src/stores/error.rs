@@ -1,4 +1,4 @@
-//! What can go wrong when a host makes, opens, rotates or deletes a store.
+//! Errors of making, opening, rotating and deleting a store.
 
 use keyway_core::{ErrorKind, LookupError, PluginError};
 use keyway_seal::{KeyId, KeySourceError};

@@ -36,7 +36,7 @@ pub enum Phase {
     Deleting,
 }
 
-/// What the host knows of a store that exists or is to exist.
+/// Describes a store that exists or is to exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreState {
@@ -54,7 +54,7 @@ pub struct StoreState {
     pub next: Timestamp,
 }
 
-/// What happens to a store.
+/// Tells the machine about something that happened to a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A caller wants it made, sealed by these keys.
@@ -79,7 +79,7 @@ pub(crate) enum Event {
     Failed { now: Timestamp, retry_after: Option<std::time::Duration>, jitter: u8 },
 }
 
-/// What the plugin is asked.
+/// Asks the plugin for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Make the store. `resumed` if it may be made already.
@@ -122,7 +122,7 @@ pub enum Refusal {
     NoKeys,
 }
 
-/// What `event` does to a store in `state`.
+/// Computes the step that `event` causes in `state`.
 ///
 /// # Errors
 /// [`Refusal`] when the event does not fit; it leaves everything as it was.
@@ -214,7 +214,7 @@ impl StoreState {
         Self { phase, keys, new_keys: Vec::new(), failures: 0, next }
     }
 
-    /// What goes on in a store that is found in this state: after a crash, what was cut short.
+    /// The command that goes on with interrupted work in this state.
     pub(crate) fn resumption(&self) -> Option<Command> {
         match self.phase {
             Phase::Creating => Some(Command::Initialize { resumed: true }),

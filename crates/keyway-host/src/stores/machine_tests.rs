@@ -1,4 +1,4 @@
-//! What must hold over any sequence of events.
+//! Properties over any sequence of events.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What is stored of a store: what it is, sealed once, and the state of its life.
+//! The stored form of a store: its origin, sealed once, and its state.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_text, put_time, put_u32};
 use keyway_seal::KeyId;

@@ -31,7 +31,7 @@ pub(crate) struct StoreWorkflow {
     pub(super) calls: Mutex<BTreeMap<(&'static str, StoreName), Weak<Calls>>>,
 }
 
-/// What a caller has: it is never stored.
+/// Holds the caller's part, which is never stored.
 pub(crate) struct Live {
     pub(super) guarded: Arc<GuardedStore>,
     /// The keys of a rotation.
@@ -174,7 +174,7 @@ impl StoreWorkflow {
         Ok(GuardedStore::open_sharing(registered.plugin(), context, self.limits, calls)?)
     }
 
-    /// What all handles to a store share, for as long as there is one or a call of it hangs.
+    /// Finds the state that all handles to a store share, as long as there is one or a call hangs.
     fn calls_of(&self, plugin: &'static str, store: &StoreName) -> Arc<Calls> {
         let mut shared = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|_, calls| calls.strong_count() > 0);

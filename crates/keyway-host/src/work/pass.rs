@@ -1,4 +1,4 @@
-//! Passes of a worker over what is due: lanes, each with its own permits, and claims that have ended
+//! Passes of a worker over the work that is due: lanes, each with its own permits, and claims that have ended
 //! (decision R6).
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const WINDOW: usize = 128;
 /// How many records of a lane are worked on at a time, if its plugin sets no lower bound.
 const AT_A_TIME: usize = 8;
 
-/// What a pass did.
+/// The result of a pass.
 #[derive(Debug, Default)]
 pub(crate) struct Pass {
     pub(crate) reports: Vec<WorkReport>,
@@ -31,7 +31,7 @@ pub(crate) struct Pass {
     pub(crate) is_full: bool,
 }
 
-/// How much waits in an engine.
+/// Counts the work that waits in an engine.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Waiting {
     pub(crate) due: usize,
@@ -51,7 +51,7 @@ pub(crate) trait Engine: Send + Sync {
     /// The lanes whose plugins can be asked.
     fn lanes(&self) -> Vec<String>;
 
-    /// Does what is to be done every few seconds besides.
+    /// Does the engine's other regular work.
     fn tick(&self, now: Timestamp);
 
     /// Frees the claims of earlier runs of this host, and of calls of this run that have ended.
@@ -60,19 +60,19 @@ pub(crate) trait Engine: Send + Sync {
     /// Frees the claims of every host whose time has passed.
     async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError>;
 
-    /// Works off what is due in a lane, as far as permits are free.
+    /// Works off the records that are due in a lane, as far as permits are free.
     async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError>;
 
-    /// When something is due in this lane.
+    /// The moment from which on something is due in this lane.
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
 
-    /// When the first claim of any host ends.
+    /// The moment when the first claim of any host ends.
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
 
-    /// How much waits, each number counted up to `most`, and how much of it for longer than `overdue`.
+    /// Counts the work that waits, each number up to `most`, and how much of it for longer than `overdue`.
     async fn waiting(&self, now: Timestamp, overdue: Duration, most: usize) -> Result<Waiting, RecordError>;
 
-    /// How the plugins behind the lanes are doing.
+    /// Reports the health of the plugins behind the lanes.
     fn lane_health(&self) -> Vec<LaneHealth>;
 }
 

@@ -1,8 +1,8 @@
-//! What a worker did.
+//! Reports of a worker.
 
 use keyway_core::PluginError;
 
-/// What became of a record that a worker took up.
+/// Reports on a record that a worker took up.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WorkReport {
@@ -12,11 +12,11 @@ pub struct WorkReport {
     pub lane: String,
     /// The id of the record, as the engine prints it.
     pub record: String,
-    /// What it came to.
+    /// The outcome.
     pub outcome: WorkOutcome,
 }
 
-/// What a worker came to.
+/// The outcome of a worker's attempt.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WorkOutcome {

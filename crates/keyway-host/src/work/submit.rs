@@ -1,4 +1,4 @@
-//! The step loop: step, store, carry out, and the next step with what came of it.
+//! The step loop: step, store, carry out, and the next step with the result.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -17,13 +17,13 @@ const MAX_ATTEMPTS: u32 = 64;
 /// How many commands may follow from one event. The machines need three.
 const MAX_COMMANDS: u32 = 64;
 
-/// What came of an event.
+/// The result of an event.
 pub(crate) struct Submitted<W: Workflow> {
     /// The record as it is now; without a state if it is gone.
     pub(crate) entry: Box<Entry<W>>,
     /// The plugin's answer, if the last step handed it out.
     pub(crate) answer: Option<W::Answer>,
-    /// What went wrong with the plugin on the way, first things first.
+    /// The failures of the plugin on the way, in their order.
     pub(crate) failures: Vec<W::Failure>,
     /// The record that held the unique names, if the last step was about that.
     pub(crate) holder: Option<Box<Entry<W>>>,
@@ -32,7 +32,7 @@ pub(crate) struct Submitted<W: Workflow> {
 /// Why an event was not carried through.
 pub(crate) struct Failed<W: Workflow> {
     pub(crate) because: FailedBecause<W>,
-    /// What went wrong with the plugin before, first things first.
+    /// The failures of the plugin before, in their order.
     pub(crate) failures: Vec<W::Failure>,
     /// Whether the plugin was asked for anything.
     pub(crate) was_asked: bool,
@@ -44,7 +44,7 @@ pub(crate) enum FailedBecause<W: Workflow> {
     Refused { error: W::TransitionError, holder: Option<Box<Entry<W>>> },
     /// As many records as allowed are counted under its names.
     LimitReached(u64),
-    /// A step could not be stored. What a plugin had done was undone if that could be found out.
+    /// A step could not be stored. The plugin's work was undone if the step is known not to be stored.
     Storage(RecordError),
     /// Other hosts changed the record each time.
     Contended,
@@ -109,7 +109,7 @@ enum Stepped<W: Workflow> {
     Undo(W::Command),
 }
 
-/// What the loop does after a step.
+/// The way on after a step.
 enum Next<W: Workflow> {
     /// The step is stored.
     Stored,

@@ -1,4 +1,4 @@
-//! The worker of one engine: what its steps and passes share.
+//! The worker of one engine, which its steps and passes share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,7 +44,7 @@ pub(crate) struct Worker<W: Workflow> {
     sightings: Mutex<Sightings>,
 }
 
-/// What a plugin call keeps until it has ended, also when its caller went away.
+/// Is kept by a plugin call until it has ended, also when its caller went away.
 #[derive(Clone, Debug)]
 pub(crate) struct Working {
     #[expect(dead_code, reason = "it is there to be dropped")]
@@ -68,7 +68,7 @@ impl<W: Workflow> Worker<W> {
         Claim { host: Arc::clone(&self.run.host), run: self.run.number, from: self.clock.now(), lasts }
     }
 
-    /// Who works on a record. `own` is the claim that the caller made.
+    /// Tells whether a record is worked on. `own` is the claim that the caller made.
     pub(super) fn standing(&self, entry: &Entry<W>, own: Option<&Claim>, held: bool) -> Standing {
         match (&entry.claim, entry.revision()) {
             (Some(claim), _) if Some(claim) == own => Standing::Ours,
@@ -103,7 +103,7 @@ pub(crate) struct Claimed<'a, W: Workflow> {
 }
 
 impl<W: Workflow> Claimed<'_, W> {
-    /// What a plugin call has to keep. The first call takes the permit that was waited for before the
+    /// Prepares a plugin call, which keeps the result until it has ended. The first call takes the permit that was waited for before the
     /// step was stored; each further one waits for its own.
     pub(crate) async fn working(&self) -> Working {
         let reserved = self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -1,4 +1,4 @@
-//! What an engine is: a pure machine, and the commands that it gives.
+//! The part that is an engine's own: a pure machine, and the commands that it gives.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use crate::host::LaneHealth;
 use crate::plugin::Permit;
 use crate::records::{Entry, Recorded};
 
-/// Who works on a record, as far as a caller's step is concerned (decision R5).
+/// Tells a caller's step whether the record is worked on (decision R5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Nobody: there is no claim, or its owner is known to be gone.
+    /// There is no claim, or its owner is known to be gone.
     Free,
-    /// This caller: the claim is the one that it made.
+    /// The claim is the one that this caller made.
     Ours,
-    /// Another host, or another call of this one.
+    /// The claim is that of another host, or of another call of this one.
     Others,
 }
 
-/// A step of the machine: what to store, and what to do when it is stored.
+/// A step of the machine: the state to store, and the command to carry out then.
 pub(crate) struct Step<W: Workflow> {
     /// The next state; `None` removes the record.
     pub(crate) state: Option<W::State>,
-    /// What to ask the plugin then. The record is claimed meanwhile.
+    /// The command for the plugin. The record is claimed meanwhile.
     pub(crate) command: Option<W::Command>,
     /// How many records may be counted under its names with this one.
     pub(crate) at_most: Option<u64>,
-    /// What happens to the record that holds the unique names, in the same batch.
+    /// The event for the record that holds the unique names, in the same batch.
     pub(crate) holder: Option<W::Event>,
     /// Whether the caller gets the plugin's answer when this step is stored.
     pub(crate) hands_out: bool,
@@ -62,13 +62,13 @@ impl<W: Workflow> Step<W> {
     }
 }
 
-/// What came of a command.
+/// The result of a command.
 pub(crate) struct Carried<W: Workflow> {
-    /// What the machine is told.
+    /// The event for the machine.
     pub(crate) event: W::Event,
-    /// What the caller gets, if a later step hands it out.
+    /// The answer for the caller, if a later step hands it out.
     pub(crate) answer: Option<W::Answer>,
-    /// What went wrong, for the caller. It holds no secret.
+    /// The failure, for the caller. It holds no secret.
     pub(crate) failure: Option<W::Failure>,
 }
 
@@ -96,25 +96,25 @@ impl<W: Workflow> Carried<W> {
 /// and a command follows from the record alone, so a restart can give it again. The exception are
 /// commands that [`undo`](Self::undo) something that could not be stored.
 pub(crate) trait Workflow: Recorded + Sized {
-    /// What the host set: how often and for how long to try.
+    /// The host's settings: how often and for how long to try.
     type Policy: Send + Sync;
-    /// What happens to a record. It carries the present, since the machine has no clock.
+    /// Something that happened to a record. It carries the present, since the machine has no clock.
     type Event: Clone + Send + Sync;
-    /// What a plugin is asked.
+    /// A question or an order to the plugin.
     type Command: Send + Sync;
-    /// Why an event does not fit the state.
+    /// The reason why an event does not fit the state.
     type TransitionError: Send;
-    /// What only the caller has (tokens, parameters, a listener). It is never stored.
+    /// The caller's own part (tokens, parameters, a listener). It is never stored.
     type Live: Send + Sync;
-    /// What only the caller gets (a credential, a handle). It is never stored.
+    /// The answer for the caller alone (a credential, a handle). It is never stored.
     type Answer: Send;
-    /// What went wrong with a plugin.
+    /// A failure of a plugin.
     type Failure: PluginError;
 
     /// The name of the engine in reports and logs.
     const ENGINE: &'static str;
 
-    /// What `event` does to a record. A transition error leaves everything as it was.
+    /// Computes the step that `event` causes. A transition error leaves everything as it was.
     fn step(
         policy: &Self::Policy,
         state: Option<&Self::State>,
@@ -143,21 +143,21 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// The id of a record, as the engine prints it.
     fn record_id(entry: &Entry<Self>) -> String;
 
-    /// What a worker reports of an event that was not carried through.
+    /// Reports an event that was not carried through.
     fn failed(failed: Failed<Self>) -> WorkOutcome;
 
-    /// Completes a failure with what the machine decided about it.
+    /// Completes a failure with the machine's decision about it.
     fn completed(failure: Self::Failure, _entry: &Entry<Self>) -> Self::Failure {
         failure
     }
 
-    /// Does what is to be done every few seconds besides.
+    /// Does the engine's other regular work.
     fn tick(&self, _now: Timestamp) {}
 
     /// The lanes whose plugins can be asked at present.
     fn lanes(&self) -> Vec<String>;
 
-    /// How the plugins behind the lanes are doing.
+    /// Reports the health of the plugins behind the lanes.
     fn lane_health(&self) -> Vec<LaneHealth>;
 
     /// How long a claim for this command lasts: longer than the plugin may take. A claim for a command

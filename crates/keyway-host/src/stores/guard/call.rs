@@ -14,7 +14,7 @@ use crate::work::Retries;
 
 pub(super) use crate::plugin::Running;
 
-/// What a guard allows a plugin.
+/// Limits the calls of a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreLimits {
@@ -80,7 +80,7 @@ impl StoreLimits {
     }
 }
 
-/// A plugin's instance and what its calls are held to.
+/// A plugin's instance and the limits of its calls.
 pub(crate) struct Guard {
     guard: plugin::Guard<Maker>,
     pub(super) limits: StoreLimits,

@@ -39,7 +39,7 @@ use crate::plugin::{Calls, Pace};
 /// It needs a tokio runtime. Dropping a future of it cancels the plugin's call.
 pub struct GuardedStore {
     guard: Guard,
-    /// What was declared when it was opened; it is the same for the life of the handle.
+    /// The declaration when it was opened, which is the same for the life of the handle.
     at_first: Capabilities,
 }
 
@@ -161,7 +161,7 @@ impl SecretStore for GuardedStore {
         let stall = self.guard.limits.rotation_stall;
         let mut running = self.guard.start(OPERATION, stall, pace(OPERATION, declared), async move {
             let report = move |progress: Progress| {
-                // Nobody listens any more once the caller is gone.
+                // The caller may be gone.
                 let _ = sender.send(progress);
             };
             instance.rotate(&keys, &report).await
@@ -340,7 +340,7 @@ impl fmt::Debug for GuardedStore {
     }
 }
 
-/// What the store declares about an operation.
+/// The store's declaration about an operation.
 fn pace(operation: &str, declared: Capabilities) -> Pace {
     const READS: [&str; 3] = ["get", "written_by", "retrieve_environment"];
     if declared.blocking {
@@ -356,13 +356,13 @@ fn unsupported(what: &'static str) -> StoreError {
     StoreError::Unsupported { what }
 }
 
-/// What a rotation does next.
+/// The next event of a rotation.
 enum Next<T> {
     Progress(Progress),
     Answer(T),
 }
 
-/// What was told of a rotation so far.
+/// The progress that was told so far.
 #[derive(Default)]
 struct Told {
     done: u64,

@@ -10,7 +10,7 @@ use keyway_secrets::{
     SecretPage, SecretRevision, SecretVersion, StoreError,
 };
 
-/// What the plugin did, in words that hold no secret.
+/// A violation, in words that hold no secret.
 pub(super) type Violation = String;
 
 pub(super) fn created(
@@ -29,7 +29,7 @@ pub(super) fn created(
     )
 }
 
-/// What a `create` asked for that its answer has to show again.
+/// The parts of a `create` that its answer has to show again.
 pub(super) struct Expected<'a> {
     pub(super) address: &'a SecretAddress,
     pub(super) description: Option<&'a str>,
@@ -84,7 +84,7 @@ pub(super) fn listed(
         match &listed.value {
             Some(listed) if query.with_values => value(declared, listed)?,
             None if !query.with_values => {}
-            Some(_) => return Err("values came that nobody asked for".to_owned()),
+            Some(_) => return Err("values came that were not asked for".to_owned()),
             None => return Err("values were asked for and did not come".to_owned()),
         }
     }
@@ -134,7 +134,7 @@ pub(super) fn supported_value(declared: Capabilities, value: &NewValue) -> Resul
     }
 }
 
-/// What a change wants that the store does not declare.
+/// Names the part of a change that the store does not declare.
 pub(super) fn unsupported_change(declared: Capabilities, change: &SecretChange) -> Option<&'static str> {
     if change.expected.is_some() && !declared.versions {
         Some("versions")
