@@ -14,7 +14,7 @@ use crate::{
 const SIZES: &[(&str, usize, f64)] =
     &[("64 B", 64, 1.15), ("4 KiB", 4 << 10, 1.15), ("1 MiB", 1 << 20, 1.25)];
 
-/// What a seal may take longer because its vector is drawn (H60).
+/// Bounds the time that drawing its vector adds to a seal (H60).
 const VECTOR_NANOSECONDS: f64 = 250.0;
 
 /// The same key on both sides, a plaintext and its token.
@@ -60,7 +60,7 @@ impl Setup {
     }
 }
 
-/// What drawing the initialization vector adds to a seal that is given one. Of the shortest plaintext: the
+/// Measures the time that drawing the initialization vector adds to a seal. Of the shortest plaintext: the
 /// vector costs as much for any, and the rest is measured most exactly.
 fn vector_row(area: &'static str) -> Result<Row, Trouble> {
     let (size_name, size, _) = SIZES[0];

@@ -1,4 +1,4 @@
-//! What a revocation costs among 100,000, beside a bare write of the list.
+//! Measures a revocation among 100,000, beside a bare write of the list.
 
 use std::{
     fs::{self, File},

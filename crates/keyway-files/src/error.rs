@@ -1,4 +1,4 @@
-//! What can go wrong with a file.
+//! Defines the errors of an operation on a file.
 
 use std::io;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub enum FileError {
     TooLong {
         /// The file.
         path: PathBuf,
-        /// How long it is, or would be, as far as is known.
+        /// Holds its length, or the length it would get, as far as is known.
         bytes: u64,
         /// The most bytes that are read.
         limit: usize,
@@ -53,11 +53,11 @@ pub enum FileError {
     /// The system refused.
     #[error("could not {what} {}", path.display())]
     Io {
-        /// What was tried, before the path.
+        /// Names the operation; the path follows it in the message.
         what: &'static str,
         /// With which file.
         path: PathBuf,
-        /// What the system says.
+        /// Holds the error of the system.
         source: io::Error,
     },
     /// The file was changed, but the folder could not be synced.
@@ -65,13 +65,13 @@ pub enum FileError {
     Indeterminate {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// Holds the error of the system.
         source: io::Error,
     },
 }
 
 impl FileError {
-    /// Whether the file is certainly as it was.
+    /// Tells whether the file is certainly unchanged.
     pub const fn leaves_no_effect(&self) -> bool {
         !matches!(self, Self::Indeterminate { .. })
     }

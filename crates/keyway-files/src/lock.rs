@@ -38,7 +38,7 @@ impl Lock {
         loop {
             if let Some(file) = open(folder, &name, started.elapsed() < Self::GIVEN_WITHIN)? {
                 match file.try_lock() {
-                    // Whoever removes the file removes the lock file too: then this lock is on a file
+                    // A removal of the file removes the lock file too: then this lock is on a file
                     // that nobody else will ever meet.
                     Ok(()) if folder.has(&name, &file).map_err(failed)? => {
                         return Ok(Self { _file: file, folder: Arc::clone(folder), name });

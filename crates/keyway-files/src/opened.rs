@@ -115,12 +115,12 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 impl Found {
-    /// What the file holds.
+    /// Returns the contents of the file.
     pub fn content(&self) -> &[u8] {
         &self.content
     }
 
-    /// What the file holds. A secret is put into a type that wipes it.
+    /// Returns the contents of the file. A secret is put into a type that wipes it.
     pub fn into_content(self) -> Vec<u8> {
         self.content
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 /// is no error. On systems without such a call nothing is done.
 ///
 /// # Errors
-/// What the system says. Whether the names survive a power failure is not known then.
+/// The error of the system. Whether the names survive a power failure is not known then.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         // The folder of a bare file name.

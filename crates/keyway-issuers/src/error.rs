@@ -117,7 +117,7 @@ pub enum IssuerError {
 pub struct ContractViolation {
     /// In which action.
     pub action: Action,
-    /// What was found.
+    /// Holds the violations that were found.
     pub violations: Violations,
     /// The state that the discarded answer named, where it named one: there is a
     /// credential with this state, and it is to be revoked (decisions W2 and W6).

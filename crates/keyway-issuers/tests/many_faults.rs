@@ -1,4 +1,4 @@
-//! What everything being wrong costs.
+//! Measures the cost of an answer in which everything is wrong.
 
 use keyway_issuers::wire::{Ended, Profile, host, plugin};
 use keyway_issuers::{Description, Json, Rule, Violation, Violations};

@@ -24,7 +24,7 @@ pub(crate) fn kill_all() -> u32 {
     while has_children() && Instant::now() < until {
         let own = getpid().as_raw_pid();
         for (child, _) in parents().into_iter().filter(|(_, parent)| *parent == own) {
-            // Nobody else reaps it, so the id is its own.
+            // Only this process reaps it, so the id is its own.
             if let Some(child) = Pid::from_raw(child) {
                 let _ = kill_process(child, Signal::KILL);
             }

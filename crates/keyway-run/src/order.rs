@@ -1,11 +1,11 @@
-//! What a host tells the helper.
+//! Defines the message of a host to the helper.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
 use zeroize::Zeroizing;
 
-/// What a host tells the helper.
+/// Defines the message of a host to the helper.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Order {
     /// Start a program. Its three streams come with the frame.
@@ -89,7 +89,7 @@ impl Order {
 }
 
 fn put_number(frame: &mut Vec<u8>, number: usize) {
-    // What is larger does not fit into a frame, which is refused as a whole.
+    // A larger number cannot be framed: the frame is refused as a whole.
     frame.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
 

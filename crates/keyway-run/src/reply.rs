@@ -1,11 +1,11 @@
-//! What the helper tells its host.
+//! Defines the messages of the helper to its host.
 
-/// What the helper tells its host.
+/// Defines the messages of the helper to its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// It is up.
     Ready {
-        /// Whether it is in the cgroup that it was told.
+        /// Tells whether it is in the cgroup that the order names.
         in_cgroup: bool,
     },
     /// The program could not be started.
@@ -17,7 +17,7 @@ pub enum Reply {
     Ended {
         /// Its status, as the system writes it.
         status: i32,
-        /// How many processes it left behind.
+        /// Counts the processes that it left behind.
         left_behind: u32,
     },
 }

@@ -15,14 +15,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_sub
 use crate::group::Group;
 use crate::offspring;
 
-/// What the helper calls itself with, once what it inherited is closed.
+/// Tells the helper, when it starts itself again, that the inherited descriptors are closed.
 const CLEAN: &str = "--clean";
 
 /// Serves the host until that is gone.
 pub(crate) fn serve() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.peek().is_none_or(|first| first != CLEAN) {
-        // What the host has open without close-on-exec is no business of the helper, nor of a program.
+        // Closes every descriptor that the host left open across exec: neither helper nor program may use it.
         close_fds::CloseFdsBuilder::new().cloexecfrom(3);
         // They are closed by starting anew.
         let Ok(own) = std::env::current_exe() else { return ExitCode::FAILURE };
@@ -50,7 +50,7 @@ impl Helper {
     fn serve(&self) -> io::Result<()> {
         self.tell(Reply::Ready { in_cgroup: self.group.is_some() })?;
         while let Some((frame, streams)) = receive_frame(&self.socket)? {
-            // What comes when the run is over already is too late, and no harm.
+            // Ignores an order that arrives after the run: it changes nothing.
             let Some(Order::Run(run)) = Order::read(&frame) else { continue };
             drop(frame);
             match start(&run, streams) {
@@ -107,11 +107,11 @@ impl Helper {
     fn after(&self, status: i32) -> io::Result<()> {
         offspring::reap();
         let in_group = self.group.as_ref().map_or(0, Group::others);
-        // What moved to another cgroup is still an offspring.
+        // Kills the offspring that moved to another cgroup.
         let left_behind = offspring::kill_all().max(in_group);
         self.tell(Reply::Ended { status, left_behind })?;
         if left_behind > 0 {
-            // What took on the rights of another user is still in the group.
+            // Kills through the group the processes that took on the rights of another user.
             self.group.as_ref().inspect(|group| group.kill());
         }
         Ok(())

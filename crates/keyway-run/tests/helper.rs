@@ -1,4 +1,4 @@
-//! What a helper holds together, in a cgroup and without.
+//! Tests that the helper ends every process of a run, in a cgroup and without.
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test is skipped in part; a host speaks")]
 
@@ -71,7 +71,7 @@ fn report_skip() {
 
 struct Place {
     runner: Runner,
-    /// What all processes have among their arguments.
+    /// Marks the processes of this test among their arguments.
     mark: String,
 }
 
@@ -263,7 +263,7 @@ fn the_configuration_of_an_issuer_names_it() {
 
 const HOST: &str = "KEYWAY_TEST_IS_THE_HOST";
 
-/// What the host does that the next test kills.
+/// Runs the host that the next test kills.
 #[test]
 fn is_a_host() {
     let Ok(way) = std::env::var(HOST) else { return };

@@ -241,7 +241,7 @@ impl PluginError for StoreError {
 }
 
 /// Names the sealing key where it is known.
-/// How the secret differs from the one that was expected.
+/// Says how the secret differs from the expected one.
 struct Changed<'a>(&'a SecretRevision, &'a SecretRevision);
 
 impl std::fmt::Display for Changed<'_> {

@@ -105,7 +105,7 @@ pub enum StorageError {
         known: u32,
     },
     /// This process may not write the file, or it lies on a file system that is mounted read-only.
-    /// Nothing was touched.
+    /// No record was changed.
     #[error("{} cannot be written: give this process's user the right to write it, or name another file", path.display())]
     ReadOnly {
         /// The file.

@@ -306,7 +306,7 @@ fn a_closed_store_says_so_and_two_handles_share_a_file() {
     assert!(block_on(other.commit(Batch::new().put("a", "2", Expectation::Any))).is_ok());
 }
 
-/// Whoever could once write to the file must have no part in what is written later.
+/// Checks that a schema planted by an account that could once write to the file has no effect later.
 #[test]
 fn what_was_planted_in_the_schema_is_refused_and_does_nothing() {
     let undo = "CREATE TRIGGER undo AFTER UPDATE ON records BEGIN DELETE FROM records; END";

@@ -12,7 +12,7 @@ pub use make::make_folder;
 #[cfg(unix)]
 pub(crate) use unix::Folder;
 
-/// What an open file is wanted for.
+/// Says how an open file will be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     Read,

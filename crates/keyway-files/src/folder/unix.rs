@@ -31,7 +31,7 @@ impl Folder {
     /// was, to have a program with more rights write somewhere else; so each folder is opened from the
     /// one before, and a link is refused.
     pub(crate) fn open_without_links(file: &FilePath) -> Result<Self, FileError> {
-        // What is only passed need not be readable, where the system can tell these apart.
+        // Passes folders without reading them, where the system can tell these apart.
         #[cfg(target_os = "linux")]
         const PASSING: OFlags = OFlags::PATH;
         #[cfg(not(target_os = "linux"))]
@@ -130,7 +130,7 @@ impl Folder {
         Ok(unlinkat(&self.handle, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Whether `name` still leads to `file`.
+    /// Tells whether `name` still leads to `file`.
     pub(crate) fn has(&self, name: &OsStr, file: &File) -> io::Result<bool> {
         let ours = file.metadata()?;
         match statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {

@@ -122,7 +122,7 @@ impl Workflow for GrantWorkflow {
         let reuses = |policy: DuplicatePolicy| holds.is_some_and(|phase| policy.reuses(phase));
         match event {
             Event::Issued { .. } => Event::StateTaken { reuse: duplicates.is_some_and(reuses) },
-            // Nothing is revoked that may be the other's (decision W6).
+            // Revokes no credential that may belong to the other grant (decision W6).
             Event::Discard { .. } => Event::StateTaken { reuse: false },
             Event::Decide { .. } => Event::DecisionTaken,
             other => other.clone(),
@@ -396,7 +396,7 @@ impl GrantWorkflow {
     }
 }
 
-/// Whether a state may be stored (decision W8).
+/// Tells whether a state may be stored (decision W8).
 pub(super) fn check_state(state: &State, credential: &[CredentialPart]) -> Result<(), Violation> {
     if state.as_str().len() > MAX_STATE_BYTES {
         return Err(Violation::new("state", Rule::Other { text: "it is longer than 16 KiB" }));

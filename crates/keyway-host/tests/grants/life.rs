@@ -37,7 +37,7 @@ async fn a_credential_is_handed_over_once_and_revoked_for_good() {
     assert_eq!(grants.revoke(handed.grant, user("needle-joe")).await.unwrap(), Revoked::NotThere);
     assert_eq!((world.credentials(), grants.list(&user("needle-joe").user).await.unwrap().len()), (0, 0));
     assert!(grants.recover().await.unwrap().is_empty());
-    // Nothing is left but the key of the index and the name of the host.
+    // Only the key of the index and the name of the host are left.
     assert_eq!(storage.scan(&KeyRange::all(), None, 100).await.unwrap().entries.len(), 2);
 }
 

@@ -24,7 +24,7 @@ const CHECKPOINT_PAGES: u32 = 1000;
 /// What the log may keep on disk after it was written back.
 const LOG_BYTES: u32 = 32 << 20;
 
-/// What a schema that was tampered with must not do, should it come after [`schema::check`].
+/// Keeps a schema that is changed after [`schema::check`] from doing harm.
 const SETTINGS: [(DbConfig, bool); 4] = [
     (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
     (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),

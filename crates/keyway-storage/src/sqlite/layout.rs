@@ -1,4 +1,4 @@
-//! How a record lies in the tables of `schema`.
+//! Maps a record to the tables of `schema`.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};

@@ -170,7 +170,7 @@ impl DocumentHooks for StoreFile {
                 let file = match self.find().map_err(&reading)? {
                     Some(file) if file.read().map_err(&reading)?.is_some() => file,
                     _ => {
-                        // Nothing is touched: a lock file would already be something.
+                        // Changes nothing: even a lock file would be a change.
                         *self.cycle() = Cycle::New;
                         return Ok(None);
                     }
@@ -229,7 +229,7 @@ fn without_white_space(content: &[u8]) -> &[u8] {
     &content[start..end]
 }
 
-/// What the failure of an attempt to do `what` means for a store.
+/// Converts the failure of the operation `what` into an error of the store.
 fn failed(what: &'static str) -> impl Fn(FileError) -> StoreError {
     move |error| match error {
         FileError::Indeterminate { .. } => StoreError::Indeterminate { what: CHANGE, source: error.into() },

@@ -42,7 +42,7 @@ impl ProcessIssuer {
         let (program, environment) = (configuration.program()?, configuration.environment()?);
         let runner = Runner::new(program, environment, configuration.limits(), configuration.parallel);
         let runner = match configuration.configured_helper()? {
-            // What is in force shows when it is first started, and is told then.
+            // The limits in force are known only after the first start, and are reported then.
             #[cfg(target_os = "linux")]
             Some(helper) => runner.with_helper(helper),
             #[cfg(not(target_os = "linux"))]

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 /// The length of the shortest run of bytes that is hidden.
 pub(crate) const SHORTEST: usize = 8;
 
-/// What stands in the place of what is hidden.
+/// Replaces each hidden part.
 const REDACTED: &str = "[REDACTED]";
 
 /// Searches secrets for the runs of one text.
@@ -131,7 +131,7 @@ fn runs_of(bytes: &[u8]) -> impl Iterator<Item = (u64, usize)> + '_ {
     })
 }
 
-/// What is JSON, or nearly, with its escapes replaced by what they stand for.
+/// Decodes the escapes of text that is JSON, or nearly.
 fn unescaped(json: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(json.len()));
     let mut rest = json;

@@ -1,4 +1,4 @@
-//! What a thousand programs that leave their group leave in the host: nothing.
+//! Tests that a thousand programs that leave their group leave no process and no thread in the host.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "it uses a part")]
@@ -15,7 +15,7 @@ const LEAVES: &str = "KEYWAY_TEST_LEAVES_ITS_GROUP";
 const RUNS: usize = 1000;
 const AT_ONCE: usize = 8;
 
-/// What the programs of the other test do: they join the group of their parent, which is the host.
+/// Runs as the programs of the other test do: they join the group of their parent, which is the host.
 #[test]
 fn leaves_its_group() {
     if std::env::var_os(LEAVES).is_some() {

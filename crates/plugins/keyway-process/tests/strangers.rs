@@ -92,6 +92,6 @@ fn a_younger_one_does_not_hold_the_answer_up() {
     assert!(begun.elapsed() < deadline, "{:?}", begun.elapsed());
     assert_eq!(finished.output.as_slice(), b"ready\n");
     assert_little_memory(before);
-    // Where its environment is, is not where the mark is: it escapes, as one does that has wiped it.
+    // The process escapes, as one does that has wiped the mark: its environment no longer shows it.
     assert_eq!(finished.left_behind, 0);
 }

@@ -69,7 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// What the store should hold: value and version of each secret, and the ids that it gave.
+/// Keeps the expected contents of the store: value and version of each secret, and the ids that it gave.
 #[derive(Default)]
 struct Model {
     secrets: BTreeMap<SecretAddress, (u8, u64)>,

@@ -25,10 +25,10 @@ pub struct ErrorOutput {
 }
 
 impl ErrorOutput {
-    /// How much is shown, before secrets are replaced.
+    /// Limits the bytes that are shown, before secrets are replaced.
     pub const MAX_BYTES: usize = 8 * 1024;
 
-    /// What a byte's neighbours say about it is said about the first that is shown, too.
+    /// Keeps the bytes before the first shown one: its redaction depends on them.
     const KEPT: usize = Self::MAX_BYTES + SHORTEST - 1;
 
     /// The end of what was written, as it is, secrets among it: not for a log. What
@@ -45,12 +45,12 @@ impl ErrorOutput {
         bytes
     }
 
-    /// How much was written in all, in bytes.
+    /// Returns the number of all written bytes.
     pub const fn written(&self) -> u64 {
         self.written
     }
 
-    /// Whether nothing was written.
+    /// Tells whether the program wrote nothing.
     pub const fn is_empty(&self) -> bool {
         self.written == 0
     }
@@ -58,7 +58,7 @@ impl ErrorOutput {
     /// Never shows again what stands in `output` too, which is what the program printed: every run
     /// of eight bytes or more, also where `output` has it with the escapes of JSON.
     ///
-    /// Where an answer was not accepted, nothing else says which of it is secret.
+    /// Treats every part of a refused answer as a secret: the host cannot tell the secret parts apart.
     pub fn hide_output(&mut self, output: &[u8]) {
         if self.is_empty() {
             return;
@@ -174,7 +174,7 @@ mod tests {
             ["open-the-door", "sesame-open-the-door", "sesame-open"],
             // Nor of two that overlap.
             ["sesame-open-the", "open-the-door", ""],
-            // What users enter often ends with a line break, and programs cut that off.
+            // Programs cut off the line break that often ends the text of a user.
             [" sesame-open-the-door\n", "", ""],
         ] {
             assert_eq!(*errors.for_log(secrets), "[REDACTED] and [REDACTED] [REDACTED]");
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(*errors.for_log([]), "made the key [REDACTED]cdef for joe");
         assert_eq!(**errors.bytes(), *b"made the key \0\0\0\0\0\0\0\0\0\0\0\0cdef for joe");
         errors.hide_output(b"something else");
-        // What is hidden for one reason does not keep a piece from being found for another.
+        // Searches for every piece in the original text: parts hidden already may overlap with it.
         assert_eq!(*errors.for_log(["89abcdef"]), "made the key [REDACTED] for joe");
         let mut silent = written("");
         silent.hide_output(b"something");

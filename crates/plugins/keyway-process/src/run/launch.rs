@@ -16,7 +16,7 @@ use crate::program::Program;
 #[cfg(target_os = "linux")]
 use crate::supervisor::Supervisors;
 
-/// What is started.
+/// Describes the program to start.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
     pub(crate) program: &'a Program,
@@ -107,7 +107,7 @@ impl Launch<'_> {
             })
         };
         let pipes = ask().map_err(|source| RunError::Start { source })?;
-        // Whether it could be started is told as its end is, so that nobody waits for that here.
+        // Reports a failed start as the end of the run, so that no caller waits for the start here.
         let helped = Helped::new(supervisor, std::sync::Arc::clone(supervisors), mark);
         Ok((Ending::Helped(helped), pipes, input))
     }

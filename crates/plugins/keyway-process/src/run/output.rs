@@ -1,4 +1,4 @@
-//! What a program prints.
+//! Collects the output of a program.
 
 use std::os::fd::AsFd;
 

@@ -103,7 +103,7 @@ impl Supervisor {
         send_frame(&self.socket, run, streams)
     }
 
-    /// What the helper says next. The socket can be read when there is something.
+    /// Reads the next message of the helper. The socket is readable when there is one.
     pub(crate) fn hear(&self) -> io::Result<Reply> {
         let frame = read_frame(&self.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         Reply::read(&frame).ok_or_else(|| io::ErrorKind::InvalidData.into())
@@ -120,7 +120,7 @@ impl Supervisor {
         let _ = write_frame(&self.socket, Order::KILL);
     }
 
-    /// Whether the run is in a cgroup of its own.
+    /// Tells whether the run is in a cgroup of its own.
     pub(crate) const fn is_in_cgroup(&self) -> bool {
         self.group.is_some()
     }

@@ -37,7 +37,7 @@ impl Helped {
         Self { supervisor: Some(supervisor), all, mark: Arc::new(mark) }
     }
 
-    /// What can be read once the program has ended.
+    /// Becomes readable once the program has ended.
     ///
     /// # Panics
     /// After the run is over.
@@ -98,7 +98,7 @@ impl Helped {
     fn is_lost(&self, supervisor: Supervisor) {
         tracing::warn!("the helper of an executable was killed, or does not answer");
         drop(supervisor);
-        // What is older than the host is none of its runs.
+        // Leaves out processes older than the host: they belong to no run of it.
         let mut leftovers = Leftovers::of(getpid(), &self.mark, Instant::now() + Self::SEARCH);
         leftovers.find(Search::Everywhere);
         leftovers.kill_all(Search::Everywhere);

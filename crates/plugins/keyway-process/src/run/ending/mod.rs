@@ -1,4 +1,4 @@
-//! How a program and what it started come to their end.
+//! Ends a program and the processes that it started.
 
 mod alone;
 #[cfg(target_os = "linux")]
@@ -17,7 +17,7 @@ pub(super) use helped::Helped;
 /// A program that runs, or ran and is not forgotten yet. Dropping it kills the program.
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// Nobody stands between the host and the program.
+    /// Runs the program as a direct child of the host.
     Alone(Alone),
     /// A helper does.
     #[cfg(target_os = "linux")]
@@ -28,7 +28,7 @@ impl Ending {
     /// How often to look where the system gives no notice.
     pub(super) const TICK: Duration = Duration::from_millis(5);
 
-    /// What can be read once the program has ended, where the system has such a thing.
+    /// Becomes readable once the program has ended, where the system has such a thing.
     pub(super) fn exit_notice(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Alone(alone) => alone.exit_notice(),
@@ -37,12 +37,12 @@ impl Ending {
         }
     }
 
-    /// Whether somebody has to look from time to time.
+    /// Tells whether the host has to poll for the end.
     pub(super) fn ticks(&self) -> bool {
         self.exit_notice().is_none()
     }
 
-    /// Whether the program has ended. It is not reaped by this.
+    /// Tells whether the program has ended. Does not reap it.
     pub(super) fn has_exited(&self) -> io::Result<bool> {
         match self {
             Self::Alone(alone) => alone.has_exited(),

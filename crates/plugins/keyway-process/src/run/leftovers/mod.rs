@@ -34,7 +34,7 @@ use self::status::Status;
 use super::mark::RunMark;
 use super::streams::wait_readable;
 
-/// Where to look.
+/// Selects the processes to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Search {
     /// Among the processes that are younger than the program.
@@ -47,13 +47,13 @@ impl Search {
     /// In a run that was longer than this, the ids may have started over and come by.
     const LONG_RUN: Duration = Duration::from_secs(1);
 
-    /// Where to look after a run of this length that ended well.
+    /// Selects the processes after a run of this length that ended well.
     pub(super) fn after(ran: Duration) -> Self {
         if ran < Self::LONG_RUN { Self::Younger } else { Self::Everywhere }
     }
 }
 
-/// What was found so far.
+/// Collects the processes found so far.
 #[derive(Debug)]
 pub(super) struct Leftovers {
     program: Pid,
@@ -73,7 +73,7 @@ impl Leftovers {
     /// More ids than these are not tried one by one.
     const MOST_CANDIDATES: i32 = 4096;
 
-    /// Nothing found yet. The first search must begin before the program is reaped.
+    /// Starts an empty collection. The first search must begin before the program is reaped.
     pub(super) fn of(program: Pid, mark: &Arc<RunMark>, until: Instant) -> Self {
         Self {
             program,
@@ -86,7 +86,7 @@ impl Leftovers {
         }
     }
 
-    /// Whether something was not looked at, because the time was over or a look hung.
+    /// Tells whether a process was not looked at, because the time was over or a look hung.
     pub(super) const fn gave_up(&self) -> bool {
         self.gave_up
     }
@@ -100,7 +100,7 @@ impl Leftovers {
     pub(super) fn find(&mut self, search: Search) {
         let mut candidates = self.candidates(search);
         if candidates.ids.is_empty() && candidates.last.is_some() {
-            // Nothing is younger than the program, so it started nothing that could start something.
+            // No process is younger than the program, so it started none.
             return;
         }
         let mut seen = candidates.last;
@@ -171,13 +171,13 @@ impl Leftovers {
             if self.is_over() {
                 break;
             }
-            // What was started before its parent was killed.
+            // Finds the processes that were started before their parent was killed.
             self.find(search);
         }
         killed
     }
 
-    /// Whether the time is over. What was not looked at by then is not looked at.
+    /// Tells whether the time is over. The remaining processes are not looked at then.
     fn is_over(&mut self) -> bool {
         let is_over = Instant::now() >= self.until;
         self.gave_up |= is_over;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::run::mark::RunMark;
 
-/// What a look at a process says.
+/// Describes the result of a look at a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Marked,
@@ -22,12 +22,12 @@ pub(super) enum Look {
     Another,
 }
 
-/// How much of an environment is read. An ordinary one has a few thousand bytes.
+/// Limits the bytes of an environment that are read. An ordinary one has a few thousand bytes.
 pub(super) const MOST_READ: u64 = 1 << 20;
 
 /// Looks for a mark in the environment of a process.
 pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
-    // What belongs to another user cannot be read.
+    // A process of another user cannot be read.
     let Ok(file) = File::open(format!("/proc/{pid}/environ")) else { return Look::Another };
     let mut environ = Vec::new();
     match file.take(MOST_READ).read_to_end(&mut environ) {

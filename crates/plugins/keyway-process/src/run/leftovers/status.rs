@@ -1,8 +1,8 @@
-//! What the system says about a process.
+//! Reads the status of a process from the system.
 
 use std::fs;
 
-/// What `/proc/ID/stat` says.
+/// Holds the fields of `/proc/ID/stat` that the search needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Status {
     state: u8,

@@ -1,6 +1,6 @@
 //! OpenSSH's key revocation lists, as `PROTOCOL.krl` of OpenSSH describes the format.
 //!
-//! What this module does not understand, or does not need to, it keeps byte for byte: a
+//! The module keeps sections that it does not need to understand byte for byte: a
 //! list may be written by others too.
 //!
 //! The format has no place for the time until which a revocation is needed. So the key ids that are needed
@@ -26,7 +26,7 @@ enum Section {
     Other { kind: u8, data: Vec<u8> },
 }
 
-/// What is revoked of the certificates of one authority.
+/// Holds the revoked certificates of one authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Certificates {
     /// The key of the authority as SSH writes it; empty: whoever signed.
@@ -62,7 +62,7 @@ const KEY_IDS: u8 = 0x23;
 const MARGIN: u64 = 24 * 3600;
 /// Key ids that are needed until the same one of these, in seconds, share a section.
 const PERIOD: u64 = 3600;
-/// What the field `reserved` of a section begins with; seconds since 1970 follow.
+/// Begins the field `reserved` of a section; seconds since 1970 follow.
 const UNTIL: &str = "keyway until ";
 
 impl RevocationList {
