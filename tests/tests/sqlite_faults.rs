@@ -1,5 +1,5 @@
-//! What the SQLite engine makes of system calls that fail. strace lets them fail in a child, which is this
-//! test binary again and runs the test `child` only.
+//! Failing system calls under the SQLite engine. strace makes them fail in a child, which is this test
+//! binary again and runs the test `child` only.
 
 use std::path::Path;
 use std::process::Command;
@@ -45,7 +45,7 @@ fn kind(error: &StorageError) -> &'static str {
     }
 }
 
-/// What the child says of the store `file` while calls on `path` fail.
+/// The answers of the child about the store `file` while calls on `path` fail.
 fn said(strace: &Path, path: Option<&Path>, inject: &str, file: &Path) -> Vec<String> {
     let mut command = Command::new(strace);
     command.args(["-f", "-qq", "-o", "/dev/null"]);

@@ -3,12 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why a file could not be used. Every variant but [`Indeterminate`](Self::Indeterminate) means that
-/// the file is as it was.
+/// The error of an operation on a file. Every variant but [`Indeterminate`](Self::Indeterminate) means that
+/// the file is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// A part of the way is a symbolic link, or no directory.
+    /// A component of the path is a symbolic link, or no directory.
     #[error("{} cannot be used: it is a symbolic link or no directory; configure the path without links", .0.display())]
     NotADirectory(PathBuf),
     /// The file's directory does not exist.
@@ -17,7 +17,7 @@ pub enum FileError {
     /// The file, or its lock, is a symbolic link, a pipe, a directory or a device.
     #[error("{} is a symbolic link or no regular file: put a regular file in its place", .0.display())]
     NotAFile(PathBuf),
-    /// A private file has rights for others than its owner.
+    /// A private file grants rights to other users than its owner.
     #[error("others may read or change {} (mode {mode:04o}): take their rights away (chmod 600)", path.display())]
     Exposed {
         /// The file.
@@ -33,29 +33,29 @@ pub enum FileError {
         /// The user that it belongs to, by number.
         owner: u32,
     },
-    /// The file has more bytes than are read, or would have.
+    /// The file is longer than the limit, or would be after the write.
     #[error("{} has, or would have, more than {limit} bytes, which is more than is read: take out what is no longer needed", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
         /// Holds its length, or the length it would get, as far as is known.
         bytes: u64,
-        /// The most bytes that are read.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// Others held the lock for all of the time that the caller wanted to wait, or a program without a lock
-    /// wrote each time. Try again later.
+    /// Others held the lock for the whole time that the caller wanted to wait, or a program that takes no lock
+    /// wrote during every attempt. Try again later.
     #[error("{} is locked or changed by others for too long", .0.display())]
     Busy(PathBuf),
     /// The file is no longer what the caller read: a program that takes no lock wrote it.
     #[error("{} was changed by a program that takes no lock: read it again", .0.display())]
     Changed(PathBuf),
-    /// The system refused.
+    /// A system call failed.
     #[error("could not {what} {}", path.display())]
     Io {
         /// Names the operation; the path follows it in the message.
         what: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
         /// Holds the error of the system.
         source: io::Error,

@@ -13,7 +13,8 @@
 //! let file = SharedFile::resolve(&path, Rights::Private, 64 * 1024)?;
 //! assert!(file.read()?.is_none());
 //!
-//! // Under the lock, from what is there now to what shall be there; asked again if somebody else writes.
+//! // The closure turns the present content into the new one, under the lock. It runs again if a program
+//! // without a lock writes meanwhile.
 //! let guests = file.change(Duration::from_secs(10), |content| {
 //!     let changed = [content.unwrap_or_default(), b"Ada\n"].concat();
 //!     let lines = changed.iter().filter(|byte| **byte == b'\n').count();
@@ -33,16 +34,16 @@
 //!
 //! * **All or nothing.** A new content is written to `.NAME.keyway-new`, synced, and renamed; then the folder
 //!   is synced. After a power failure at any moment the file holds all of the old or all of the new content.
-//! * **Failures say what they left.** Every error but [`FileError::Indeterminate`] means that the file is as it
-//!   was. `Indeterminate` means that the file was changed, and that the change may not survive a power failure. A
+//! * **Errors state the outcome.** Every error but [`FileError::Indeterminate`] means that the file is
+//!   unchanged. `Indeterminate` means that the file was changed, and that the change may not survive a power failure. A
 //!   file system that cannot sync a folder (`EINVAL`, `ENOTSUP`) has nothing to sync: that is no error.
-//! * **One writer.** Writers of all processes meet at the lock of `.NAME.keyway-lock`. It ends with the process
-//!   in whatever way. Programs that take no lock are noticed: what they wrote is never replaced unseen, unless they
-//!   write in the moment between the last look and the renaming.
-//! * **Bounds.** No more is read than the caller allows, and nothing is written that could not be read again.
-//! * **No surprise at the name.** Lock, temporary file and the file itself are never reached through a symbolic link,
-//!   and must be regular files. [`SharedFile::open`] refuses links on the whole way to them, for
-//!   folders that belong to an account that is not trusted.
+//! * **One writer.** Writers of all processes take the lock of `.NAME.keyway-lock`. The lock ends with its process,
+//!   however that ends. A write by a program that takes no lock is detected and not overwritten, unless it falls into
+//!   the moment between the last comparison and the renaming.
+//! * **Bounds.** No read exceeds the limit of the caller, and no write exceeds what can be read again.
+//! * **Regular files only.** Lock, temporary file and the file itself are never reached through a symbolic link,
+//!   and must be regular files. [`SharedFile::open`] refuses links in the whole path, for folders of an account
+//!   that is not trusted.
 //!
 //! # Owners and rights (Unix)
 //!
@@ -63,7 +64,7 @@
 //! # Private files
 //!
 //! [`read_private`] reads keys and passwords: a file that belongs to the user of this process or to root, and that
-//! nobody else may read or write. The content lives in memory that is wiped.
+//! no other user may read or write. The content lives in memory that is wiped.
 
 mod error;
 mod folder;

@@ -12,18 +12,17 @@ use crate::folder::{Folder, Use};
 use crate::{FileError, owner};
 
 /// An exclusive lock on a [`SharedFile`](crate::SharedFile), between processes and between handles of one process. It
-/// ends when it is dropped, and when the process ends in whatever way. Its file stays.
+/// is released when it is dropped, and when its process ends. The lock file stays.
 #[derive(Debug)]
 pub struct Lock {
-    // Held for its lock.
+    // The open file holds the lock.
     _file: File,
     folder: Arc<Folder>,
     name: OsString,
 }
 
 impl Lock {
-    /// How long a lock file may belong to the one that has just made it, before it is given to the folder's
-    /// owner.
+    /// The time in which the process that created a lock file gives it to the owner of the folder.
     const GIVEN_WITHIN: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -38,8 +37,8 @@ impl Lock {
         loop {
             if let Some(file) = open(folder, &name, started.elapsed() < Self::GIVEN_WITHIN)? {
                 match file.try_lock() {
-                    // A removal of the file removes the lock file too: then this lock is on a file
-                    // that nobody else will ever meet.
+                    // A removal of the file removes the lock file too. This lock is then on a
+                    // removed file, which no other process will lock.
                     Ok(()) if folder.has(&name, &file).map_err(failed)? => {
                         return Ok(Self { _file: file, folder: Arc::clone(folder), name });
                     }
@@ -55,12 +54,12 @@ impl Lock {
         }
     }
 
-    /// Gives up the lock and removes its file: for the lock of a file that was never made, or is removed.
+    /// Releases the lock and removes its file: for the lock of a file that was never created, or is removed.
     ///
     /// # Errors
-    /// [`FileError::Io`]. The lock is given up all the same; its file stays, which does no harm.
+    /// [`FileError::Io`]. The lock is released nevertheless. Its file stays, which does no harm.
     pub fn discard(self) -> Result<(), FileError> {
-        // Removed while still held, so that nobody can lock it in between.
+        // Removed while still held, so that no other process can lock it in between.
         self.folder.remove(&self.name).map_err(|source| FileError::Io {
             what: "remove the lock",
             path: self.path(),
@@ -73,7 +72,7 @@ impl Lock {
     }
 }
 
-/// Opens the lock file, made if it is not there; `None` if another one made it or removed it meanwhile.
+/// Opens the lock file, or creates it. `None` if another process created or removed it meanwhile.
 fn open(folder: &Folder, name: &OsString, is_new: bool) -> Result<Option<File>, FileError> {
     let failed = |what, source| FileError::Io { what, path: folder.path_of(name), source };
     match folder.open_file(name, Use::Lock) {
@@ -135,7 +134,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     while Instant::now() < until {
-                        // Each removes the lock file, so the others often have the old one open.
+                        // Each thread removes the lock file, so the others often have the old file open.
                         let lock = match Lock::acquire(&folder, ".lock".into(), Duration::ZERO) {
                             Ok(lock) => lock,
                             Err(FileError::Busy(_)) => continue,

@@ -1,4 +1,4 @@
-//! A file that is open, and what was found in it.
+//! An open file, and its content as it was read.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -16,7 +16,7 @@ pub(crate) struct Opened {
     path: PathBuf,
 }
 
-/// A file as it was found: its content, and what tells whether it is still the same.
+/// A file as it was read: its content, and the metadata that shows whether it was changed since.
 ///
 /// `Debug` does not show the content.
 pub struct Found {
@@ -25,7 +25,7 @@ pub struct Found {
 }
 
 impl Opened {
-    /// Takes an open file; anything but a regular file is refused.
+    /// Wraps an open file. Refuses anything but a regular file.
     pub(crate) fn new(file: File, path: PathBuf) -> Result<Self, FileError> {
         match file.metadata() {
             Ok(metadata) if metadata.is_file() => Ok(Self { file, metadata, path }),
@@ -34,7 +34,7 @@ impl Opened {
         }
     }
 
-    /// Refuses a file that others than the user of this process and root can read or change.
+    /// Refuses a file that other users than that of this process and root can read or change.
     #[cfg(unix)]
     pub(crate) fn private(self) -> Result<Self, FileError> {
         use std::os::unix::fs::MetadataExt as _;
@@ -43,25 +43,25 @@ impl Opened {
         if mode & 0o077 != 0 {
             return Err(FileError::Exposed { path: self.path, mode });
         }
-        // An owner can take back every right at any time.
+        // The owner of a file can change its mode at any time.
         if owner != 0 && owner != rustix::process::geteuid().as_raw() {
             return Err(FileError::ForeignOwner { path: self.path, owner });
         }
         Ok(self)
     }
 
-    /// Other systems have no such owners and modes.
+    /// Accepts every file: other systems have no such owners and modes.
     #[cfg(not(unix))]
     #[allow(clippy::unnecessary_wraps)] // As on Unix.
     pub(crate) fn private(self) -> Result<Self, FileError> {
         Ok(self)
     }
 
-    /// Reads all of it, if it has no more than `max_bytes`.
+    /// Reads the whole file, if it has no more than `max_bytes`.
     pub(crate) fn read(mut self, max_bytes: usize) -> Result<Found, FileError> {
         let mut content = Vec::new();
         match self.read_into(&mut content, max_bytes) {
-            // As it was before it was read: whoever writes meanwhile makes another version of it.
+            // The metadata from before the read: a write during the read then shows as a change.
             Ok(()) => Ok(Found { content, metadata: Box::new(self.metadata) }),
             Err(error) => {
                 content.zeroize();
@@ -70,7 +70,7 @@ impl Opened {
         }
     }
 
-    /// Leaves no copy of the content behind but that in `content`.
+    /// Reads into `content`, and leaves no other copy of it behind.
     fn read_into(&mut self, content: &mut Vec<u8>, max_bytes: usize) -> Result<(), FileError> {
         let path = &self.path;
         let too_long = |bytes| FileError::TooLong { path: path.clone(), bytes, limit: max_bytes };
@@ -79,7 +79,7 @@ impl Opened {
             return Err(too_long(self.metadata.len()));
         }
         loop {
-            // With one byte to spare, in which a file that grows shows.
+            // One byte to spare reveals a file that grows.
             let filled = content.len();
             let mut larger = vec![0; room + 1];
             larger[..filled].copy_from_slice(content);
@@ -129,8 +129,8 @@ impl Found {
         &self.metadata
     }
 
-    /// Whether both are one file, unchanged. The content is compared too: what is written twice within
-    /// a tick of the clock bears one time.
+    /// Whether both are the same file, unchanged. The content is compared too, because two writes within one
+    /// tick of the clock have the same time.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         is_same_version(&self.metadata, &other.metadata) && self.content == other.content
     }

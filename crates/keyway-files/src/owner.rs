@@ -1,6 +1,6 @@
-//! Whose a file is that this process makes, and who may use it.
+//! Owners and modes of the files that this process creates.
 
-/// The mode of a file, and whether its owner may be another than the folder's.
+/// The mode of a file, and whether its owner may differ from the folder's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
     /// The file is for its owner only (0600), whatever mode it had before. A new file belongs to the owner of
@@ -46,7 +46,7 @@ mod unix {
     }
 
     /// Gives a new lock file to the owner of its folder. A group that may write in the folder may lock, too:
-    /// it could put another lock file in the place of this one anyway.
+    /// it could replace the lock file anyway.
     pub(crate) fn give_lock(new: &File, folder: &Folder) -> io::Result<()> {
         let like = folder.metadata()?;
         let mode = if like.mode() & 0o020 == 0 { 0o600 } else { 0o660 };
@@ -55,8 +55,8 @@ mod unix {
 
     /// Gives a new folder to the owner of the one that it is in.
     ///
-    /// That owner can put another folder in the place of the new one at any time. An empty one can be
-    /// given away, because its place is that owner's anyway; one with something in it stays what it is.
+    /// That owner can replace the new folder by another one at any time. An empty folder can be given away,
+    /// because its owner controls the place anyway. A folder with content keeps its owner.
     pub(crate) fn give_folder(parent: &Folder, new: &Folder) -> io::Result<()> {
         if !new.is_empty()? {
             return Ok(());
@@ -64,8 +64,8 @@ mod unix {
         give(new.handle(), &parent.metadata()?, 0o700, false)
     }
 
-    /// Only new files are given away, and by their handle: at the path of one that is there, somebody may have
-    /// put a file of another user's.
+    /// Changes owner and mode of a new file, by its handle. An existing file is never given away: it may be
+    /// a file of another user that was put at this path.
     fn give(new: &File, like: &Metadata, mode: u32, must_be_owner: bool) -> io::Result<()> {
         let own = new.metadata()?;
         let given = own.uid() != like.uid() && {
@@ -90,13 +90,13 @@ mod unix {
         new.set_permissions(Permissions::from_mode(mode))
     }
 
-    /// The process may not give files away, or the owner has no number in the process's user namespace.
+    /// Whether this process may not give files away, or the owner has no number in its user namespace.
     fn is_not_ours_to_give(error: &io::Error) -> bool {
         matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput)
     }
 
-    /// The mode of a file that lost its group. Those who were in it count among all others now, and get no
-    /// right that they did not have.
+    /// The mode of a file that lost its group. The members of that group now count among all others, and get
+    /// no right that they did not have.
     fn without_group(mode: u32) -> u32 {
         (mode & 0o5700) | (mode & (mode >> 3) & 0o007)
     }
@@ -124,7 +124,7 @@ mod unix {
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{give_file, give_folder, give_lock};
 
-/// Other systems have no owners and modes of this kind.
+/// The same for systems that have no owners and modes of this kind.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)] // As on Unix.
 mod elsewhere {

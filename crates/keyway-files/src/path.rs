@@ -1,4 +1,4 @@
-//! The path of a file, without detours.
+//! The absolute path of a file.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
@@ -10,7 +10,7 @@ pub struct FilePath {
     name: OsString,
 }
 
-/// A text is not the path of a file that may be used.
+/// The reason why a text is no usable path of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathFault {
@@ -23,7 +23,7 @@ pub enum PathFault {
     /// It holds `.` or `..`, or ends with a slash.
     #[error("it holds `.` or `..`, or ends with a slash: give the path of a file without them")]
     Detour,
-    /// No system has such a path.
+    /// It holds a zero byte, which no system allows in a path.
     #[error("it holds a zero byte")]
     ZeroByte,
 }
@@ -41,7 +41,7 @@ impl FilePath {
             return Err(PathFault::ZeroByte);
         }
         let Some(relative) = path.strip_prefix('/') else { return Err(PathFault::Relative) };
-        // `Path` forgives `a/./b` and `a/`, so the text itself is asked.
+        // `Path` normalizes `a/./b` and `a/`, so the text itself is checked.
         if relative.split('/').any(|part| matches!(part, "." | "..")) || path.ends_with('/') {
             return Err(PathFault::Detour);
         }

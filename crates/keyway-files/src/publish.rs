@@ -1,4 +1,4 @@
-//! Giving a name to a file that is complete.
+//! Publication of a complete file under its name.
 
 use std::fs;
 use std::io;
@@ -8,12 +8,12 @@ use std::path::Path;
 /// whole file or none. On return `draft` is gone, or is a second name of the same file, to be removed. Blocks;
 /// the new name is durable after [`sync_folder`](crate::sync_folder).
 ///
-/// Where the file system knows no second name or does not allow one (FAT, some network and FUSE file systems),
+/// Where the file system does not support or allow a second name (FAT, some network and FUSE file systems),
 /// the file is renamed.
 ///
 /// # Errors
-/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when `path` is taken. Otherwise what the system says, about
-/// the second name if it can rename neither. Nothing was changed.
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when `path` is taken. Otherwise the error of the system; if
+/// neither a second name nor a renaming is possible, that of the second name. Nothing was changed.
 pub fn publish(draft: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(draft, path) {
         // EPERM and EACCES; EOPNOTSUPP and ENOSYS.

@@ -1,4 +1,4 @@
-//! Reading a file that this process does not write.
+//! Reads of files that this process does not write.
 
 use std::fs::{self, File};
 use std::io;
@@ -23,8 +23,8 @@ pub fn read(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, FileError>
 /// none. The path may lead through symbolic links. Blocks.
 ///
 /// # Errors
-/// On Unix [`FileError::Exposed`] and [`FileError::ForeignOwner`] for a file that another user than that of this
-/// process, or than root, may read or write; and every other [`FileError`] of reading. Nothing is changed.
+/// On Unix [`FileError::Exposed`] and [`FileError::ForeignOwner`] for a file that a user other than root and that
+/// of this process may read or write; and every other [`FileError`] of reading. Nothing is changed.
 pub fn read_private(path: &Path, max_bytes: usize) -> Result<Option<Zeroizing<Vec<u8>>>, FileError> {
     let Some(opened) = open(path)? else { return Ok(None) };
     opened.private()?.read(max_bytes).map(|found| Some(found.into_content().into()))
@@ -32,14 +32,14 @@ pub fn read_private(path: &Path, max_bytes: usize) -> Result<Option<Zeroizing<Ve
 
 fn open(path: &Path) -> Result<Option<Opened>, FileError> {
     let failed = |source| FileError::Io { what: "open", path: path.to_owned(), source };
-    // Asked before opening, because opening a pipe would wait for its other end, and opening a device
-    // may do anything.
+    // Checked before opening, because opening a pipe would wait for its other end, and opening a device
+    // may have side effects.
     let opened = fs::metadata(path)
         .and_then(|metadata| if metadata.is_file() { File::open(path).map(Some) } else { Ok(None) });
     match opened {
         Ok(Some(file)) => Opened::new(file, path.to_owned()).map(Some),
         Ok(None) => Err(FileError::NotAFile(path.to_owned())),
-        // A path with a file in its midst leads nowhere, too.
+        // A path through a regular file leads nowhere, too.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }

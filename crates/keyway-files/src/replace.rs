@@ -1,4 +1,4 @@
-//! Putting a new file in the place of an old one.
+//! Replacement and removal of a shared file.
 
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
@@ -6,16 +6,16 @@ use std::io::{self, Write as _};
 use crate::{FileError, Found, Lock, SharedFile, owner};
 
 impl SharedFile {
-    /// Puts `content` in the place of what was found: afterwards, and after a power failure at any moment,
-    /// the file holds either all of the old or all of the new. Blocks.
+    /// Replaces the content that was read by `content`. At any moment, also after a power failure, the file
+    /// holds either all of the old or all of the new. Blocks.
     ///
-    /// `found` is what [`read`](Self::read) gave under this lock, `None` if there was no file.
+    /// `found` is the result of [`read`](Self::read) under this lock, `None` if there was no file.
     ///
     /// # Errors
-    /// [`FileError::Changed`] if the file is no longer what was found. [`FileError::Indeterminate`] if the
-    /// file was replaced and the folder could not be synced. With every other [`FileError`] nothing was changed.
+    /// [`FileError::Changed`] if the file differs from `found`. [`FileError::Indeterminate`] if the file
+    /// was replaced and the folder could not be synced. With every other [`FileError`] nothing was changed.
     pub fn replace(&self, _: &Lock, found: Option<&Found>, content: &[u8]) -> Result<(), FileError> {
-        // It could not be read again.
+        // A longer file could not be read again.
         if content.len() > self.max_bytes() {
             return Err(FileError::TooLong {
                 path: self.path(),
@@ -23,7 +23,7 @@ impl SharedFile {
                 limit: self.max_bytes(),
             });
         }
-        // The lock is held, so nobody else uses the temporary file; one that is there was left by a
+        // The lock is held, so no other process uses the temporary file. An existing one was left by a
         // process that died.
         let temporary = self.temporary_name();
         self.remove_left_over()?;
@@ -42,7 +42,7 @@ impl SharedFile {
                 renamed.map_err(|error| self.failed("replace", error))
             })
             .inspect_err(|_| {
-                // The first error is the one to tell.
+                // The first error is reported.
                 let _ = self.folder().remove(&temporary);
             })?;
         self.sync()
@@ -74,7 +74,7 @@ impl SharedFile {
         file.sync_all()
     }
 
-    /// Makes a change durable that has happened.
+    /// Makes a completed change durable.
     fn sync(&self) -> Result<(), FileError> {
         self.folder().sync().map_err(|source| FileError::Indeterminate { path: self.path(), source })
     }

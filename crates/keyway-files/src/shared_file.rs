@@ -16,7 +16,7 @@ use crate::folder::{Folder, Use};
 use crate::opened::Opened;
 use crate::{FileError, Found, Lock, Rights};
 
-/// A file in an open folder. It need not be there. See the [crate](crate).
+/// A file in an open folder. The file need not exist. See the [crate](crate).
 #[derive(Clone, Debug)]
 pub struct SharedFile {
     folder: Arc<Folder>,
@@ -26,11 +26,11 @@ pub struct SharedFile {
 }
 
 impl SharedFile {
-    /// How often a change is tried while programs without a lock write, too.
+    /// The number of attempts at a change while programs without a lock write.
     const ATTEMPTS: usize = 20;
 
-    /// Opens the folder of a file, which has at most `max_bytes`, without following any symbolic link: for
-    /// a place in which another account may lay links. Blocks.
+    /// Opens the folder of a file of at most `max_bytes`, and follows no symbolic link: for a place in which
+    /// another account may create links. Blocks.
     ///
     /// # Errors
     /// [`FileError::NotADirectory`] for a link on the way, [`FileError::NoDirectory`], and
@@ -41,9 +41,8 @@ impl SharedFile {
         Ok(Self { folder, name: path.name().to_owned(), rights, max_bytes })
     }
 
-    /// Opens the folder of a file, which has at most `max_bytes`, through symbolic links. If the path leads to a
-    /// link, the file behind it is meant: that is replaced and not the link, and all who write it meet at one
-    /// lock. Blocks.
+    /// Opens the folder of a file of at most `max_bytes`, following symbolic links. If the path leads to a
+    /// link, the target is replaced and not the link, and all writers of the target share one lock. Blocks.
     ///
     /// # Errors
     /// [`FileError::NoDirectory`] and [`FileError::Io`]. Nothing is changed.
@@ -62,12 +61,12 @@ impl SharedFile {
         Ok(Self { folder: Arc::new(Folder::open(folder)?), name: name.to_owned(), rights, max_bytes })
     }
 
-    /// Where the file is, for messages.
+    /// The path of the file, for messages.
     pub fn path(&self) -> PathBuf {
         self.folder.path_of(&self.name)
     }
 
-    /// The file as it is now; `None` if there is none. Blocks.
+    /// Reads the file; `None` if there is none. Blocks.
     ///
     /// # Errors
     /// [`FileError::NotAFile`], [`FileError::TooLong`] and [`FileError::Io`].
@@ -75,7 +74,7 @@ impl SharedFile {
         self.open_to_read()?.map(|opened| opened.read(self.max_bytes)).transpose()
     }
 
-    /// The content of a file that holds a secret; `None` if there is none. See
+    /// Reads the content of a file that holds a secret; `None` if there is none. See
     /// [`read_private`](crate::read_private). Blocks.
     ///
     /// # Errors
@@ -87,8 +86,8 @@ impl SharedFile {
         opened.private()?.read(self.max_bytes).map(|found| Some(found.into_content().into()))
     }
 
-    /// Keeps others from writing, for whom it waits for `patience`. Makes the lock file if it is not
-    /// there. Blocks.
+    /// Locks the file against other writers, and waits for them for `patience`. Creates the lock file if there
+    /// is none. Blocks.
     ///
     /// # Errors
     /// [`FileError::Busy`] when others held the lock for all of `patience`; [`FileError::NotAFile`] for a lock
@@ -97,13 +96,13 @@ impl SharedFile {
         Lock::acquire(&self.folder, self.beside(".keyway-lock"), patience)
     }
 
-    /// Changes the file, under its lock: `edit` gets the content, `None` if there is no file, and says
-    /// what it shall be, `None` if it is well as it is. A program that takes no lock may write in between;
-    /// then `edit` is asked again. Blocks.
+    /// Changes the file under its lock. `edit` gets the content, `None` if there is no file, and returns the
+    /// new content, `None` for no change. If a program that takes no lock writes in between, `edit` is called
+    /// again. Blocks.
     ///
     /// # Errors
-    /// The outer error is of the file, as of [`lock`](Self::lock), [`read`](Self::read) and
-    /// [`replace`](Self::replace); [`FileError::Busy`] also when others wrote each time. The inner error is that of
+    /// The outer error is that of [`lock`](Self::lock), [`read`](Self::read) or [`replace`](Self::replace);
+    /// [`FileError::Busy`] also when other programs wrote during every attempt. The inner error is that of
     /// `edit`, and nothing was changed.
     pub fn change<T, E>(
         &self,
@@ -151,7 +150,7 @@ impl SharedFile {
         file.map(|file| Opened::new(file, self.path())).transpose()
     }
 
-    /// Theirs begin with a dot, which the name of no store does (decision C9).
+    /// The name of a companion file. It begins with a dot, and no name of a store does (decision C9).
     fn beside(&self, suffix: &str) -> OsString {
         let mut name = OsString::from(".");
         name.push(&self.name);

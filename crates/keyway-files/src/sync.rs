@@ -1,13 +1,13 @@
-//! Making names in a folder durable.
+//! Durable names in a folder.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Makes the names in the folder `path` durable: what was created, renamed or removed there. Blocks for
-/// as long as the disk takes.
+/// Makes created, renamed and removed names in the folder `path` durable. Blocks for as long as the disk
+/// takes.
 ///
-/// A file system that cannot sync a folder says `EINVAL` or `ENOTSUP`; there is nothing to wait for then, so that
+/// A file system that cannot sync a folder answers `EINVAL` or `ENOTSUP`. It has nothing to wait for, so that
 /// is no error. On systems without such a call nothing is done.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ fn file() -> (tempfile::TempDir, SharedFile) {
     (folder, file)
 }
 
-/// Puts a line at the end, and lets `meanwhile` happen after the file was read.
+/// Appends a line, and calls `meanwhile` after the file was read.
 fn append(file: &SharedFile, mut meanwhile: impl FnMut(usize)) -> Result<usize, FileError> {
     let mut asked = 0;
     let changed = file.change(Duration::from_secs(10), |content| {
@@ -41,7 +41,7 @@ fn a_line_written_meanwhile_is_not_lost() {
         let mut file = File::options().append(true).create(true).open(file.path()).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
-    // Into a file that was not there, into one that was, and in place of one.
+    // Another program creates the file, changes it, replaces it, and removes it.
     let asked = append(&file, |asked| match asked {
         1 => write("first\n"),
         2 => write("second\n"),
@@ -64,7 +64,7 @@ fn a_line_written_meanwhile_is_not_lost() {
     assert_eq!(fs::read_to_string(file.path()).unwrap(), "ours\ntheirs\nours\n");
 }
 
-/// Times are as coarse as the system's clock ticks, so two changes may bear the same.
+/// File times are as coarse as the ticks of the system's clock, so two changes may have the same time.
 #[test]
 fn a_line_of_the_same_length_written_in_the_same_moment_is_not_lost() {
     let (_folder, file) = file();
@@ -114,7 +114,7 @@ fn a_file_that_is_too_long_is_neither_read_nor_written() {
     }
 }
 
-/// The length that the system gives is not what is read: files of `/proc` have none, and others grow.
+/// The reported length may differ from the content: files of `/proc` report none, and other files grow.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_file_that_is_longer_than_it_says_is_read_within_the_bound() {

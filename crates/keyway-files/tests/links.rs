@@ -1,4 +1,4 @@
-//! Links and other things where files should be.
+//! Links and special files in the place of regular files.
 #![cfg(unix)]
 
 use std::fs;

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::frame::{header, read_content};
 
-/// How many descriptors one frame carries.
+/// The largest number of descriptors in one frame.
 const MOST: usize = 3;
 
 /// Writes a frame with the three streams of a program. It blocks as the stream does.
@@ -31,7 +31,7 @@ pub fn send_frame(
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MOST))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    // Mostly it is written as a whole.
+    // Usually one call writes the whole frame.
     let parts = [IoSlice::new(&header), IoSlice::new(content)];
     let written = loop {
         match sendmsg(stream, &parts, &mut control, SendFlags::NOSIGNAL) {

@@ -10,18 +10,18 @@ use rustix::process::getpid;
 pub(crate) struct Group(PathBuf);
 
 impl Group {
-    /// Enters a cgroup. `None` if that cannot be.
+    /// Enters a cgroup. `None` if that is not possible.
     pub(crate) fn enter(folder: PathBuf) -> Option<Self> {
         fs::write(folder.join("cgroup.procs"), "0").ok()?;
         Some(Self(folder))
     }
 
-    /// How many there are in it beside the helper.
+    /// The number of processes in the cgroup beside the helper.
     pub(crate) fn others(&self) -> u32 {
         self.processes().try_fold(0_u32, |count, _| count.checked_add(1)).unwrap_or(u32::MAX)
     }
 
-    /// Kills all that are in it, the helper too.
+    /// Kills all processes in the cgroup, the helper too.
     pub(crate) fn kill(&self) {
         let _ = fs::write(self.0.join("cgroup.kill"), "1");
     }

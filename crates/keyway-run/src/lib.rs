@@ -1,13 +1,13 @@
-//! The helper program `keyway-run`, and how a host speaks to it.
+//! The helper program `keyway-run`, and the protocol between it and a host.
 //!
 //! A host library must not make its host a subreaper, and the standard library hands every
 //! descriptor without close-on-exec on to each program. This helper is a subreaper, and closes
 //! such descriptors. It is installed beside the host, and `keyway-process` starts it where its
 //! configuration names it (H65).
 //!
-//! One helper serves one run at a time, and the next one after that. What the program of a run
-//! leaves behind becomes the helper's own child, however often it forks, whatever session it is
-//! in and whatever its environment says. In a cgroup of its own it is also held by that.
+//! A helper serves one run after the other. Every process that a program leaves behind becomes a child of
+//! the helper, however often it forks, in whatever session, and with whatever environment. A cgroup for
+//! the run, where there is one, holds these processes too.
 //!
 //! # Installing it
 //!
@@ -15,13 +15,13 @@
 //! configuration of each service (`"helper": "/usr/local/bin/keyway-run"`).
 //!
 //! A host that systemd runs gets cgroups of its own by `Delegate=yes` in its unit. Name the cgroup of
-//! the unit, `"cgroup": "/sys/fs/cgroup/system.slice/NAME.service"`. Where no cgroup can be made in
-//! it, the helper works without, and the log says so.
+//! the unit, `"cgroup": "/sys/fs/cgroup/system.slice/NAME.service"`. Where no cgroup can be created in
+//! it, the helper works without one, and the log says so.
 //!
-//! # The conversation
+//! # The protocol
 //!
 //! The helper's standard input is a stream socket. Everything on it is a frame ([`write_frame`]):
-//! four bytes of length, then what is in it.
+//! four bytes of length, then the content.
 //!
 //! | from | frame | means |
 //! | --- | --- | --- |
@@ -32,7 +32,7 @@
 //! | host | [`Order::Kill`] | send `SIGKILL` to all of the run |
 //! | helper | [`Reply::Ended`] | how the program ended, and how many it left behind. They are gone, or, in a cgroup, about to be killed together with the helper |
 //!
-//! When the host is gone, the socket is at its end, and the helper kills the run and ends.
+//! When the host ends, the socket closes; the helper then kills the run and ends.
 
 #[cfg(target_os = "linux")]
 mod descriptors;

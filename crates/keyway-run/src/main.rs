@@ -7,7 +7,7 @@ mod offspring;
 #[cfg(target_os = "linux")]
 mod serve;
 
-/// Runs until the host is gone. A host starts it; there is nothing for a user to do with it.
+/// Serves a host until the host is gone. A host starts this program; it is of no use on a command line.
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
     serve::serve()

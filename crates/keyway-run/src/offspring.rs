@@ -1,7 +1,7 @@
-//! All that descends from the helper.
+//! The descendants of the helper.
 //!
-//! The helper is a subreaper: a process that loses its parent becomes the helper's own child. So nothing
-//! can leave this tree, and killing the children until there are none kills it all.
+//! The helper is a subreaper: a process that loses its parent becomes the helper's own child. So no process
+//! can leave this tree, and killing the children until there are none kills the whole tree.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,10 +13,10 @@ use rustix::process::{
     pidfd_send_signal, wait, waitid,
 };
 
-/// How long to go on killing what forks as fast as it is killed.
+/// The time limit for killing processes that fork as fast as they are killed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Kills all children and those that become so, and reaps them. Says how many there were.
+/// Kills and reaps all children, and all that become children meanwhile. Returns their number.
 pub(crate) fn kill_all() -> u32 {
     reap();
     let mut killed = 0;
@@ -37,7 +37,7 @@ pub(crate) fn kill_all() -> u32 {
     killed
 }
 
-/// Signals all that descends from the helper.
+/// Signals all descendants of the helper.
 pub(crate) fn signal(signal: Signal) {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
     for (process, parent) in parents() {
@@ -46,7 +46,7 @@ pub(crate) fn signal(signal: Signal) {
     let mut next = vec![getpid().as_raw_pid()];
     while let Some(parent) = next.pop() {
         for child in children.remove(&parent).unwrap_or_default() {
-            // Once it is held by a descriptor the id cannot be another's; then its parent counts.
+            // The id cannot be reused while a descriptor holds the process, so its parent is read after that.
             let Some(id) = Pid::from_raw(child) else { continue };
             let Ok(handle) = pidfd_open(id, PidfdFlags::empty()) else { continue };
             if parent_of(child).is_some_and(|now| now == parent || now == getpid().as_raw_pid()) {
@@ -57,7 +57,7 @@ pub(crate) fn signal(signal: Signal) {
     }
 }
 
-/// Reaps what has ended, and says how many that were.
+/// Reaps the children that have ended. Returns their number.
 pub(crate) fn reap() -> u32 {
     let mut reaped = 0;
     while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {
@@ -66,7 +66,7 @@ pub(crate) fn reap() -> u32 {
     reaped
 }
 
-/// Whether there is a child, also one that has ended and is not reaped.
+/// Whether there is a child, including one that has ended and is not reaped.
 fn has_children() -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     !matches!(waitid(WaitId::All, options), Err(Errno::CHILD))

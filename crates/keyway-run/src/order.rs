@@ -16,10 +16,11 @@ pub enum Order {
     Kill,
 }
 
-/// A program to be started. `Debug` shows how much there is only: an argument may hold a token.
+/// A program to be started. `Debug` shows the numbers of arguments and variables only, because an argument may
+/// hold a token.
 #[derive(Default, PartialEq, Eq)]
 pub struct Run {
-    /// The file.
+    /// The executable file.
     pub program: OsString,
     /// Its arguments.
     pub arguments: Vec<OsString>,
@@ -55,7 +56,7 @@ impl Order {
     ) -> Zeroizing<Vec<u8>> {
         let variables = || environment.clone().flat_map(|(name, value)| [name, value]);
         let all = || std::iter::once(program).chain(arguments.clone()).chain(variables());
-        // The whole room at once, because growing leaves a copy behind.
+        // Allocated at once, because growing would leave a copy behind.
         let room = 5 + all().map(|text| text.len() + 4).sum::<usize>();
         let mut frame = Zeroizing::new(Vec::with_capacity(room));
         frame.push(RUN);
@@ -67,7 +68,7 @@ impl Order {
         frame
     }
 
-    /// Reads a frame. `None` for what is no order.
+    /// Reads a frame. `None` if it is no order.
     pub fn read(frame: &[u8]) -> Option<Self> {
         match frame {
             Self::TERMINATE => return Some(Self::Terminate),
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(Order::read(&frame), Some(Order::Run(run)));
         for cut in 0..frame.len() {
             let cut = Order::read(&frame[..cut]);
-            // Cut between two variables it is an order, too.
+            // A frame cut between two variables is an order, too.
             assert!(
                 !matches!(cut, Some(Order::Run(run)) if run.environment.len() != 1 && !run.environment.is_empty())
             );

@@ -3,7 +3,7 @@
 /// Defines the messages of the helper to its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It is up.
+    /// The helper is ready.
     Ready {
         /// Tells whether it is in the cgroup that the order names.
         in_cgroup: bool,
@@ -36,7 +36,7 @@ impl Reply {
         frame
     }
 
-    /// Reads a frame. `None` for what is no reply.
+    /// Reads a frame. `None` if it is no reply.
     pub fn read(frame: &[u8]) -> Option<Self> {
         let (kind, rest) = frame.split_first()?;
         let (number, rest) = rest.split_first_chunk()?;

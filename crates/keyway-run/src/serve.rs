@@ -1,4 +1,4 @@
-//! Serving the host.
+//! The helper's service to its host.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -18,20 +18,20 @@ use crate::offspring;
 /// Tells the helper, when it starts itself again, that the inherited descriptors are closed.
 const CLEAN: &str = "--clean";
 
-/// Serves the host until that is gone.
+/// Serves the host until the host is gone.
 pub(crate) fn serve() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.peek().is_none_or(|first| first != CLEAN) {
         // Closes every descriptor that the host left open across exec: neither helper nor program may use it.
         close_fds::CloseFdsBuilder::new().cloexecfrom(3);
-        // They are closed by starting anew.
+        // Restarting the helper closes them.
         let Ok(own) = std::env::current_exe() else { return ExitCode::FAILURE };
         let _ = Command::new(own).arg(CLEAN).args(arguments).exec();
         return ExitCode::FAILURE;
     }
     let group = arguments.nth(1).map(PathBuf::from);
     let served = set_up().and_then(|socket| Helper { socket, group: group.and_then(Group::enter) }.serve());
-    // Why it failed has no place to go: the host sees that the socket is at its end.
+    // The error cannot be reported: the host sees only the end of the socket.
     if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -63,7 +63,7 @@ impl Helper {
         Ok(())
     }
 
-    /// Watches a program until it has ended, and ends what it left behind.
+    /// Waits for the end of a program, and ends the processes that it left behind.
     fn watch(&self, mut child: Child) -> io::Result<()> {
         let ended = match pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
             Ok(ended) => ended,
@@ -103,7 +103,7 @@ impl Helper {
         Ok(())
     }
 
-    /// Ends what a program left behind, and tells how it ended.
+    /// Ends the processes that a program left behind, and reports how the program ended.
     fn after(&self, status: i32) -> io::Result<()> {
         offspring::reap();
         let in_group = self.group.as_ref().map_or(0, Group::others);

@@ -17,8 +17,8 @@ use keyway_process::{
     Runner,
 };
 
-/// Python that makes a daemon which no mark gives away: a session of its own, an orphan, an empty
-/// environment, and nobody may read it.
+/// A Python program that starts a daemon without any mark: an orphan in a session of its own, with an empty
+/// environment that no other process may read.
 const DAEMON: &str = r#"
 import ctypes, os, sys, time
 if os.fork() == 0:
@@ -34,7 +34,7 @@ os.wait()
 "#;
 const HIDDEN: &str = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); time.sleep(1000)";
 
-/// A cgroup v2 that this process may make cgroups in.
+/// A cgroup v2 in which this process may create cgroups.
 fn cgroup() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/mounts").ok()?;
     let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"))?;
@@ -60,7 +60,7 @@ fn ways() -> Vec<(&'static str, Helper)> {
     ways
 }
 
-/// Tells `cargo xtask test` what was not tested.
+/// Reports the skipped tests to `cargo xtask test`.
 fn report_skip() {
     eprintln!("skipped: no cgroup v2 here that can be written");
     if let Some(report) = std::env::var_os("KEYWAY_SKIP_REPORT") {
@@ -106,7 +106,7 @@ impl Place {
     }
 }
 
-/// The processes that have this among their arguments.
+/// The processes that have `mark` among their arguments.
 fn left(mark: &str) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     processes
@@ -143,7 +143,7 @@ fn a_helper_serves_one_run_after_the_other() {
         let id = String::from_utf8(first.to_vec()).unwrap();
         assert_ne!(id, std::process::id().to_string());
         drop(place);
-        // A helper that is just clearing up after its run ends when it is done with that.
+        // A helper that still clears up after its run ends when that is done.
         let begun = std::time::Instant::now();
         while PathBuf::from(format!("/proc/{id}")).exists() {
             assert!(begun.elapsed() < Duration::from_secs(5), "{way}: it ends with the runner");

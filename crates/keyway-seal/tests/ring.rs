@@ -83,7 +83,7 @@ fn a_ring_needs_a_key_and_counts_each_once() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
-/// Editors and shells leave white space behind that nobody sees.
+/// Editors and shells leave invisible white space behind.
 #[test]
 fn white_space_around_the_keys_of_a_file_is_not_read() {
     let [text, other] = [(); 2].map(|()| Key::generate().unwrap().expose_text());

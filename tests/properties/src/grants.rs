@@ -96,7 +96,7 @@ const OWNER: u8 = 4;
 
 /// A record of what a host keeps about grants. The first byte says of which room: a grant or its owner, both
 /// sealed with the host's own key; or a number of grants, which grant has a state, when something is to be
-/// done, or what is claimed or waits for a decision, which are not sealed, so anybody may have written them.
+/// done, or what is claimed or waits for a decision, which are not sealed, so any process may have written them.
 ///
 /// A host starts, lists, goes on and revokes, or says why not; a record that it cannot read stays; an error
 /// shows nothing of it (decisions R2, W5).

@@ -287,8 +287,8 @@ pub(super) fn host_record_sealed_anew(value: &[u8], payload: &[u8], is_fixed: bo
     [&length[..], &fixed, &state].concat()
 }
 
-/// What a host remembers of a store, sealed with its own key: what never changes, or the state, as the first
-/// byte says.
+/// A record of a host about a store, sealed with its own key. The first byte selects the constant part or the
+/// state.
 ///
 /// A host starts, opens and goes on, or says why not and forgets nothing; an error shows nothing of the
 /// record (decision H2).

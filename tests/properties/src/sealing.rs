@@ -11,8 +11,8 @@ use super::silence::shows_nothing;
 
 /// A Fernet token, and then the same bytes as a plaintext.
 ///
-/// What opens is sealed anew and opens to the same; there is one spelling of a token; a token with one byte
-/// changed does not open (decision C8).
+/// A plaintext that was opened is sealed anew and opens to the same; a token has one spelling; a token with one
+/// byte changed does not open (decision C8).
 pub fn fernet_token(data: &[u8]) {
     let ring = KeyRing::parse([PUBLISHED_KEY]).expect("a key");
     if let Ok(plaintext) = ring.open(data) {
@@ -44,8 +44,8 @@ pub fn fernet_key(data: &[u8]) {
 
 /// A file of keys.
 ///
-/// What is read are the keys of its lines, in order, and each by itself, without white space, is read too; written
-/// again they are the same keys; an error shows nothing of a line (decision C8).
+/// Reading gives the keys of its lines, in order. Each key without white space is read by itself, too. The keys
+/// stay the same when written again. An error shows nothing of a line (decision C8).
 pub fn key_file(data: &[u8]) {
     let folder = Scratch::new();
     let read = FileKeySource::new(folder.file("keys", data)).read();

@@ -158,7 +158,7 @@ pub fn revocation_list(data: &[u8]) {
     assert_eq!(grown, 1, "one section is new or longer");
 }
 
-/// What a text without keys stands for.
+/// The list that a text without keys stands for.
 const EMPTY: &[u8; 44] =
     b"SSHKRL\n\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 

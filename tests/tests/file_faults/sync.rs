@@ -26,7 +26,7 @@ impl Fixture {
         fixture
     }
 
-    /// What the file of the operation holds.
+    /// The content of the file of the operation.
     fn content(&self, operation: Operation) -> Option<Vec<u8>> {
         let name = if operation == Operation::Authorize { "authorized_keys" } else { "s" };
         fs::read(self.path.join(name)).ok()

@@ -199,7 +199,7 @@ async fn a_certificate_lets_in_nobody_else_and_from_nowhere_else() {
     }
 }
 
-/// An operator's `touch` makes a list, for `sshd` as for the issuer. Without any, nobody is let in, and the issuer
+/// An operator's `touch` makes a list, for `sshd` as for the issuer. Without any, no user is let in, and the issuer
 /// says so.
 #[tokio::test]
 async fn an_empty_list_lets_in_and_a_missing_one_nobody() {

@@ -1,21 +1,21 @@
-//! Making a folder and what leads to it.
+//! Creation of a folder and its missing parents.
 
 use std::path::{Path, PathBuf};
 
 use super::Folder;
 use crate::{FileError, owner};
 
-/// Makes the folder `path`, for its owner only, and what leads to it, durably. Does nothing if it is there.
-/// Each new folder belongs to the owner of the one that it is in, where this process may give it away. Blocks.
+/// Creates the folder `path` and its missing parents durably, each for its owner only. Does nothing if the
+/// folder exists. Each new folder belongs to the owner of its parent if this process may give it away. Blocks.
 ///
 /// # Errors
-/// [`FileError`]. What was made before the failure is removed again, if it is empty.
+/// [`FileError`]. Folders created before the failure are removed again if they are empty.
 pub fn make_folder(path: &Path) -> Result<(), FileError> {
     let missing: Vec<&Path> = path
         .ancestors()
         .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
         .collect();
-    // From the outermost on, which has the others in it.
+    // The outermost missing folder is created first.
     let Some(outermost) = missing.last() else { return Ok(()) };
     let parent = match outermost.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -44,7 +44,7 @@ fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>
         })
         .inspect_err(|_| {
             if made {
-                // The first error is the one to tell. A folder that stayed would pass for durable the next time.
+                // The first error is reported. A folder left here would pass for durable in the next call.
                 let _ = parent.remove_folder(name);
             }
         })
@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// The owner of the outer folder can have one of another user's stand where a new one is made.
+    /// The owner of the outer folder can put a folder of another user in the place of a new one.
     #[test]
     #[allow(clippy::print_stderr)] // A tester who is not root should know.
     fn only_a_new_and_empty_folder_is_given_to_the_owner_of_the_outer_one() {

@@ -1,4 +1,4 @@
-//! A folder in which names are used.
+//! Access to the files of a folder by their names.
 
 #[cfg(not(unix))]
 mod elsewhere;

@@ -1,4 +1,4 @@
-//! A folder as an open directory: whoever renames it or lays a link in its place changes nothing for its user.
+//! A folder as an open directory. Renaming it, or replacing it by a link, does not redirect its user.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -20,18 +20,18 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder, through symbolic links if there are any.
+    /// Opens a folder, following symbolic links.
     pub(crate) fn open(path: &Path) -> Result<Self, FileError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = openat(CWD, path, flags, Mode::empty()).map_err(|error| refused(path, error))?;
         Ok(Self { handle: handle.into(), path: path.to_owned() })
     }
 
-    /// Opens the folder of a file. The account that the file belongs to can lay a link where a folder
-    /// was, to have a program with more rights write somewhere else; so each folder is opened from the
-    /// one before, and a link is refused.
+    /// Opens the folder of a file and follows no symbolic link. The account that owns the file could replace a
+    /// folder by a link, to have a program with more rights write somewhere else. So each folder is opened
+    /// relative to its parent, and a link is refused.
     pub(crate) fn open_without_links(file: &FilePath) -> Result<Self, FileError> {
-        // Passes folders without reading them, where the system can tell these apart.
+        // Passes through folders without the right to read them, where the system has such a mode.
         #[cfg(target_os = "linux")]
         const PASSING: OFlags = OFlags::PATH;
         #[cfg(not(target_os = "linux"))]
@@ -50,7 +50,7 @@ impl Folder {
         Ok(Self { handle: handle.into(), path })
     }
 
-    /// Makes the folder `name`, for its owner only; false if it is there.
+    /// Creates the folder `name` for its owner only. Returns false if the name exists.
     pub(crate) fn make_folder(&self, name: &OsStr) -> io::Result<bool> {
         match mkdirat(&self.handle, name, Mode::from_raw_mode(0o700)) {
             Ok(()) => Ok(true),
@@ -59,7 +59,7 @@ impl Folder {
         }
     }
 
-    /// Opens the folder `name`, which is no link.
+    /// Opens the folder `name`. Refuses a link.
     pub(crate) fn open_folder(&self, name: &OsStr) -> Result<Self, FileError> {
         let path = self.path_of(name);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -89,8 +89,8 @@ impl Folder {
         self.handle.metadata()
     }
 
-    /// Opens what bears `name`; `None` if nothing does. Never through a symbolic link, and
-    /// without waiting for the other end of a pipe.
+    /// Opens the file `name`; `None` if there is none. Follows no symbolic link, and does not wait for the
+    /// other end of a pipe.
     pub(crate) fn open_file(&self, name: &OsStr, to: Use) -> Result<Option<File>, FileError> {
         let access = match to {
             Use::Read => OFlags::RDONLY,
@@ -108,7 +108,7 @@ impl Folder {
         }
     }
 
-    /// Makes a file for its owner only; an error if the name is taken.
+    /// Creates a file for its owner only. Fails if the name is taken.
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(openat(&self.handle, name, flags, Mode::from_raw_mode(0o600))?.into())

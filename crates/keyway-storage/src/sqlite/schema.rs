@@ -54,7 +54,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
         let column = |at| row.get_ref(at).ok().and_then(|value| value.as_str().ok()).unwrap_or_default();
         let found = (column(0), column(1), column(2));
         if wanted.next().is_none_or(|&(name, sql)| found != ("table", name, sql)) {
-            // Names are of whoever wrote the file.
+            // The names come from the writer of the file, so they are shortened and escaped.
             let name: String = found.1.chars().take(64).collect();
             return Err(damaged(&format!("its {} {name:?} is none of Keyway's", found.0.escape_debug())));
         }

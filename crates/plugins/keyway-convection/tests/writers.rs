@@ -228,7 +228,7 @@ fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
         }
         fs::remove_file(&lock).unwrap();
         std::os::unix::fs::symlink(&victim, &lock).unwrap();
-        // Held by somebody else, it would stop every writer.
+        // A lock held by another process would stop every writer.
         let held = victim_is_there.then(|| {
             let victim = fs::File::open(&victim).unwrap();
             victim.lock().unwrap();

@@ -29,7 +29,7 @@ pub struct HelperError {
 }
 
 impl Helper {
-    /// The helper at this path. It does not look whether it is there.
+    /// Names the helper at this path. Does not check that the file exists.
     ///
     /// # Errors
     /// [`HelperError`] for a path that is not absolute.
@@ -42,8 +42,8 @@ impl Helper {
         }
     }
 
-    /// Holds every run in a cgroup of its own, below a cgroup v2 that the host may make cgroups in: one that
-    /// systemd gave it (`Delegate=`). Where that cannot be done, the helper works without.
+    /// Holds every run in a cgroup of its own, below a cgroup v2 in which the host may create cgroups: one that
+    /// systemd delegated to it (`Delegate=`). Where that is not possible, the helper works without a cgroup.
     ///
     /// # Errors
     /// [`HelperError`] for a path that is not absolute.
@@ -61,7 +61,7 @@ impl Helper {
         &self.path
     }
 
-    /// The cgroup below which runs get theirs.
+    /// The parent of the runs' cgroups.
     pub fn cgroup(&self) -> Option<&Path> {
         self.cgroup.as_deref()
     }

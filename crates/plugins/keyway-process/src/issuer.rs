@@ -42,7 +42,7 @@ impl ProcessIssuer {
         let (program, environment) = (configuration.program()?, configuration.environment()?);
         let runner = Runner::new(program, environment, configuration.limits(), configuration.parallel);
         let runner = match configuration.configured_helper()? {
-            // The limits in force are known only after the first start, and are reported then.
+            // The mode in force is known only after the first start of the helper, and is logged then.
             #[cfg(target_os = "linux")]
             Some(helper) => runner.with_helper(helper),
             #[cfg(not(target_os = "linux"))]
@@ -239,8 +239,8 @@ impl Issuer for ProcessIssuer {
     }
 }
 
-/// The error of an answer that was not accepted, with the end of the error output: without the
-/// secrets of the call, and without what the answer holds, of which nothing else says what is secret.
+/// The error of a refused answer, with the end of the error output. The secrets of the call are hidden in it,
+/// and so is everything that the answer holds, because nothing says which part of the answer is secret.
 fn refused(error: IssuerError, finished: &mut Finished, secrets: &[&str]) -> IssuerError {
     finished.errors.hide_output(&finished.output);
     error.with_note(&finished.errors.for_log(secrets.iter().copied()))

@@ -71,8 +71,8 @@
 //!
 //! # What is left behind
 //!
-//! How much of what an executable starts is ended with it depends on what holds it together. A line of the
-//! log at level info says what is in force, when an issuer is opened or its helper first started.
+//! The mode in force decides which processes of an executable are ended with it. A line of the log at level
+//! info names the mode, when an issuer is opened or its helper is first started.
 //!
 //! | in force | needs | what escapes |
 //! | --- | --- | --- |
@@ -85,14 +85,14 @@
 //!
 //! Every executable leads a process group of its own. When it ends by itself, what is left
 //! of the group is killed (`SIGKILL`). When it has to end, because of its deadline, its
-//! output, or because nobody waits any more, it and the group get `SIGTERM`, half a second of
+//! output, or because its caller is gone, it and the group get `SIGTERM`, half a second of
 //! grace, and `SIGKILL`; also when it left the group itself.
 //!
 //! On Linux, what left the group is killed too, daemons among it. Such a process is known
 //! by the variable `KEYWAY_RUN` in its environment, which has a new value for each run, or,
 //! while the executable still runs, by its parents. **What escapes** is a process that does
 //! all of this: it leaves the group, replaces its environment, and loses its parent before
-//! anybody looks. Where the host is not root, a process also escapes whose environment cannot be read: one
+//! a search looks at it. Where the host is not root, a process also escapes whose environment cannot be read: one
 //! that takes on the rights of another user, and one that forbids it, as `ssh-agent` does. This crate does
 //! not make the host a subreaper: that would change what happens to every child of the host, also to those
 //! that are none of its business. On other systems the process group is all.
@@ -102,8 +102,8 @@
 //! megabyte of each is read, and only of processes that are younger than the executable (H64). Where
 //! something could not be looked at in time, that is logged at level warn.
 //!
-//! When the host itself is killed, what it ran goes on, unless there is a helper. The intent that the host stored
-//! before tells about it after the restart (decision R2).
+//! When the host itself is killed, its executables go on, unless there is a helper. The intent that the host
+//! stored before tells about them after the restart (decision R2).
 //!
 //! # What a host has to keep
 //!

@@ -1,4 +1,4 @@
-//! Hides in a text what it shares with secrets.
+//! Hides the parts of a text that it shares with secrets.
 //!
 //! Whether a byte is hidden depends on the seven bytes on each side of it only. So the end of a
 //! long text can be redacted as the whole would have been: it takes the seven bytes before it,
@@ -17,9 +17,9 @@ const REDACTED: &str = "[REDACTED]";
 pub(crate) struct Redaction {
     /// Every run of the text in order, and where it ends.
     runs: Zeroizing<Vec<(u64, usize)>>,
-    /// Which runs a secret has, the first among equals.
+    /// Marks the runs that a secret has, at the first of equal runs.
     shared: Vec<bool>,
-    /// Says of most other runs that the text has none like them, without a search.
+    /// Rules out most other runs without a search.
     filter: Zeroizing<Vec<u64>>,
 }
 
@@ -66,7 +66,7 @@ impl Redaction {
         }
     }
 
-    /// Hides every run that a program printed too, or that a text within the JSON it printed has.
+    /// Hides every run that the output of a program has too, or a text within its JSON.
     pub(crate) fn hide_printed(&mut self, printed: &[u8]) {
         self.hide_bytes(printed);
         if printed.contains(&b'\\') {
@@ -74,7 +74,7 @@ impl Redaction {
         }
     }
 
-    /// Adds to `hidden` which bytes of the text are.
+    /// Marks the hidden bytes of the text in `hidden`.
     pub(crate) fn mark(&self, hidden: &mut [bool]) {
         let mut last_shared = None;
         for ((run, end), shared) in self.runs.iter().zip(&self.shared) {

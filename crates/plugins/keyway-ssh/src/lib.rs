@@ -66,7 +66,7 @@
 //! # What is promised
 //!
 //! * A file changes as a whole or not at all, also when the power fails. Its mode and owner stay; a new one
-//!   belongs to whom its directory belongs to, and so does its lock. A host that is not in the file's group cannot keep
+//!   belongs to the owner of its directory, and so does its lock. A host that is not in the file's group cannot keep
 //!   that: it takes the group's rights away. Access lists and labels of the system are not carried over.
 //! * What others wrote stays byte for byte; a last line without its end gets one.
 //! * Calls of these issuers, in any process, wait for each other by a lock beside the file, named
@@ -77,11 +77,11 @@
 //! * Of what a user sends, type and key are used. Options, comments and further lines are not.
 //! * The same intent has one credential. Asked again, `ssh-authorized-keys` replaces the line of the intent, so that of two
 //!   key pairs the last one counts; `ssh-ca` signs again under the same key id.
-//! * The key of the authority is used only if its file belongs to the user of the process or to root, and nobody
-//!   else may read it.
+//! * The key of the authority is used only if its file belongs to the user of the process or to root, and no other
+//!   user may read it.
 //! * Revoking twice succeeds. What fails promises, where it can, that nothing happened.
-//! * A missing `authorized_keys` file has no lines: requests make it, and what was in it counts as revoked, since nobody gets in
-//!   by it. Whoever puts an old copy of it back lets in those whose lines were taken away since.
+//! * A missing `authorized_keys` file has no lines: requests create it, and its former lines count as revoked,
+//!   because they let no user in. An old copy that is put back lets in the users whose lines were removed since.
 //!
 //! # How certificates are revoked
 //!
@@ -100,8 +100,8 @@
 //!
 //! | the list | `sshd` meanwhile | what to do |
 //! | --- | --- | --- |
-//! | is missing, and was never there | lets nobody in by a key | set it up |
-//! | is missing | lets nobody in by a key | put the newest copy back |
+//! | is missing, and was never there | lets no user in by a key | set it up |
+//! | is missing | lets no user in by a key | put the newest copy back |
 //! | is older than its record | lets in who was revoked since | put the newest copy back |
 //! | has no record, and was changed before | goes by the list | put the record back; or set it up again, if the list is the newest |
 //! | lacks the last revocation only | lets in that one | nothing: the next call makes it good |

@@ -71,8 +71,8 @@ pub(super) fn parameters(value: &Value) -> Parameters {
     }
 }
 
-/// What the vector says that the plugin of the service said of its features. As in the record of a
-/// service, or under their own name.
+/// The features that the vector gives for the plugin of the service: as in the record of a service, or
+/// under their own name.
 pub(super) fn features(input: &Input) -> &Value {
     let service = input.get("service");
     if service["plugin_features"].is_null() { &service["features"] } else { &service["plugin_features"] }

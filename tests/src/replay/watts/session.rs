@@ -1,5 +1,5 @@
-//! What a session knows of its user: the claims that reach a plugin. Gathering them is the business of
-//! the host around the plugins; here it is that of the vectors.
+//! The claims of a session about its user, as they reach a plugin. The host around the plugins gathers
+//! them; here the vectors give them.
 
 use keyway_issuers::{JsonObject, UserInfo};
 use serde_json::{Map, Value};
@@ -32,7 +32,7 @@ pub(super) fn has_more_claims(user: &Value) -> bool {
     !user["scope"].is_null() || SOURCES.iter().any(|(source, _)| !user[*source].is_null())
 }
 
-/// What a plugin is told of the user of a session. `None` when issuer or subject is no text, or when
+/// The user of a session as a plugin sees it. `None` when issuer or subject is no text, or when
 /// a source speaks of another user.
 pub(super) fn claims(user: &Value) -> Option<UserInfo> {
     let or = |key: &str, usual: &str| user.get(key).cloned().unwrap_or_else(|| usual.into());

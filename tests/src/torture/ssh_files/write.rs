@@ -88,7 +88,7 @@ fn make_old(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The first call makes the file, and whoever asks later finds it.
+/// The first call creates the file, and later calls find it.
 fn say_made(name: &str) {
     say(&Line::Begun { task: 1, cell: name.to_owned(), state: State::of("file") });
 }

@@ -1,4 +1,4 @@
-//! The end of what a program writes to its error output.
+//! The end of a program's error output.
 
 use std::fmt;
 use std::os::fd::AsFd;
@@ -10,16 +10,15 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::output::{Read, read_into};
 use crate::redaction::{self, Redaction, SHORTEST};
 
-/// The end of what a program wrote to its error output, for a log: at most
-/// [`MAX_BYTES`](Self::MAX_BYTES).
+/// The end of a program's error output, for a log: at most [`MAX_BYTES`](Self::MAX_BYTES).
 ///
-/// Programs print there what they want, secrets among it. [`for_log`](Self::for_log) leaves out those
-/// that are known, and `Debug` shows the length only.
+/// Programs may print anything there, including secrets. [`for_log`](Self::for_log) hides the known
+/// secrets, and `Debug` shows the length only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ErrorOutput {
-    /// Up to twice what is kept, so that moving it to the front happens seldom.
+    /// Holds up to twice the kept length, so that bytes are seldom moved to the front.
     bytes: Wiped<Vec<u8>>,
-    /// Which of the bytes that are kept must not be shown. Empty where none is hidden yet.
+    /// Marks the kept bytes that must not be shown. Empty where none is hidden yet.
     hidden: Vec<bool>,
     written: u64,
 }
@@ -31,8 +30,8 @@ impl ErrorOutput {
     /// Keeps the bytes before the first shown one: its redaction depends on them.
     const KEPT: usize = Self::MAX_BYTES + SHORTEST - 1;
 
-    /// The end of what was written, as it is, secrets among it: not for a log. What
-    /// [`hide_output`](Self::hide_output) hid is zeros.
+    /// The end of the error output, unredacted: it may hold secrets, and is not for a log. Bytes hidden by
+    /// [`hide_output`](Self::hide_output) are zeros.
     pub fn bytes(&self) -> Zeroizing<Vec<u8>> {
         let kept = self.kept();
         let from = kept.len().saturating_sub(Self::MAX_BYTES);
@@ -55,8 +54,8 @@ impl ErrorOutput {
         self.written == 0
     }
 
-    /// Never shows again what stands in `output` too, which is what the program printed: every run
-    /// of eight bytes or more, also where `output` has it with the escapes of JSON.
+    /// Hides from now on every run of eight bytes or more that stands in `output` too, the output of the
+    /// program. Runs that `output` has with the escapes of JSON count, too.
     ///
     /// Treats every part of a refused answer as a secret: the host cannot tell the secret parts apart.
     pub fn hide_output(&mut self, output: &[u8]) {
@@ -77,8 +76,8 @@ impl ErrorOutput {
     /// that was looked for before the text was cut, so the end of a secret is not shown either
     /// (H62).
     ///
-    /// A secret of fewer bytes, one in any other form, and one that the program made by itself are
-    /// not found: treat the log as what it is.
+    /// A shorter secret, one in any other form, and one that the program made itself are not found: treat
+    /// the log as confidential.
     pub fn for_log<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> Zeroizing<String> {
         if self.is_empty() {
             return Zeroizing::default();
@@ -97,7 +96,7 @@ impl ErrorOutput {
     pub(super) fn read(&mut self, stream: impl AsFd) -> Result<Read, Errno> {
         if self.bytes.len() == self.bytes.capacity() && self.bytes.len() < 2 * Self::KEPT {
             let mut grown = Wiped::new(Vec::new());
-            // Most write nothing here, which needs room to be seen.
+            // Most programs write nothing here, but the first read needs a buffer.
             grown.reserve_exact(if self.bytes.is_empty() { 64 } else { 2 * Self::KEPT });
             grown.extend_from_slice(&self.bytes);
             self.bytes = grown;
@@ -114,7 +113,7 @@ impl ErrorOutput {
         Ok(read)
     }
 
-    /// Which of the bytes that are kept must not be shown, with those of a redaction of them.
+    /// Marks the kept bytes that must not be shown, including those of `redaction`.
     fn hidden_by(&self, redaction: &Redaction) -> Vec<bool> {
         let mut hidden = self.hidden.clone();
         hidden.resize(self.kept().len(), false);

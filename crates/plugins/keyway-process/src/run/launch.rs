@@ -21,12 +21,12 @@ use crate::supervisor::Supervisors;
 pub(crate) struct Launch<'a> {
     pub(crate) program: &'a Program,
     pub(crate) environment: &'a Environment,
-    /// The helpers, if they start it.
+    /// The helpers, if they start the program.
     #[cfg(target_os = "linux")]
     pub(crate) supervisors: Option<&'a std::sync::Arc<Supervisors>>,
 }
 
-/// A program that runs, the pipes to it, and what is still to be written to it.
+/// A running program, its pipes, and the input that is still to be written.
 type Started = (Ending, Pipes, Option<Zeroizing<Vec<u8>>>);
 
 impl Launch<'_> {
@@ -70,7 +70,7 @@ impl Launch<'_> {
         Ok((Ending::Alone(Alone::new(child, mark)), pipes, input))
     }
 
-    /// Has a helper start the program.
+    /// Starts the program by a helper.
     #[cfg(target_os = "linux")]
     fn start_helped(
         &self,
@@ -100,7 +100,7 @@ impl Launch<'_> {
             let (from_stderr, stderr) = std::io::pipe()?;
             supervisor.order(&order, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
             Ok(Pipes {
-                // Without input it is at its end at once.
+                // Without input, the stream is at its end at once.
                 stdin: input.is_some().then(|| OwnedFd::from(to_stdin)),
                 stdout: Some(from_stdout.into()),
                 stderr: Some(from_stderr.into()),

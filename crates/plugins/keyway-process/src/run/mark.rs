@@ -4,8 +4,8 @@ use std::io;
 
 use crate::environment::Environment;
 
-/// The value of [`Environment::RUN_MARK`] for one run: 16 random bytes of its own. So no program can
-/// tell the mark of another run from its own, nor does a host that was forked repeat one (H63).
+/// The value of [`Environment::RUN_MARK`] for one run: 16 random bytes of its own. A program cannot
+/// derive the mark of another run from it, and a forked host does not repeat it (H63).
 #[derive(Debug)]
 pub(crate) struct RunMark(String);
 

@@ -79,7 +79,7 @@ impl fmt::Debug for Input {
     }
 }
 
-/// A run that came to its end by itself. `Debug` shows the length of what was printed only.
+/// A run that ended by itself. `Debug` shows only the length of the output.
 pub struct Finished {
     /// How it ended.
     pub ended: Ended,
@@ -210,7 +210,7 @@ impl Running {
         }
         self.ending.kill(self.limits.grace);
         let (output, mut errors) = self.streams.take_printed();
-        // No answer comes of it, so what is secret in it is not known.
+        // No answer was read from the output, so its secrets are unknown.
         errors.hide_output(&output);
         Err(match stop {
             Ok(Stop::Deadline) => RunError::Deadline { deadline: self.limits.deadline, errors },

@@ -5,19 +5,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A cgroup of its own. Dropping it kills what is in it, and removes it.
+/// A cgroup for one helper. Dropping it kills the processes in it, and removes it.
 #[derive(Debug)]
 pub(super) struct Group {
     folder: PathBuf,
 }
 
 impl Group {
-    /// Before the name of every such cgroup.
+    /// The prefix of the names of these cgroups.
     const PREFIX: &str = "keyway-run-";
-    /// How long killed processes may take to be gone.
+    /// The time limit for killed processes to be gone.
     const PATIENCE: Duration = Duration::from_secs(2);
 
-    /// Makes one below another. What hosts left there that were killed is removed.
+    /// Creates a cgroup below `parent`. Removes those that killed hosts left there.
     pub(super) fn make(parent: &Path) -> io::Result<Self> {
         for entry in fs::read_dir(parent)?.flatten() {
             if entry.file_name().as_encoded_bytes().starts_with(Self::PREFIX.as_bytes()) {
@@ -40,17 +40,17 @@ impl Group {
         &self.folder
     }
 
-    /// Kills all that is in it.
+    /// Kills all processes in the cgroup.
     pub(super) fn kill(&self) {
         let _ = fs::write(self.folder.join("cgroup.kill"), "1");
     }
 
-    /// One that is about to be used is empty too; but not for so long.
+    /// Removes a cgroup that has been empty for long. A new one is empty, too, but only for a short time.
     fn remove_if_old(folder: &Path) {
         let modified = fs::metadata(folder).and_then(|metadata| metadata.modified());
         let age = modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
         if age > Duration::from_secs(60) {
-            // One that has processes stays.
+            // A cgroup that has processes stays.
             let _ = fs::remove_dir(folder);
         }
     }

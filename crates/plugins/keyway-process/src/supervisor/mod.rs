@@ -1,4 +1,4 @@
-//! Helpers that run, each ready for one program at a time.
+//! Running helpers, each for one program at a time.
 
 mod group;
 
@@ -23,18 +23,18 @@ pub(crate) struct Supervisors {
 }
 
 impl Supervisors {
-    /// None yet.
+    /// Creates the set, without any helper.
     pub(crate) fn new(helper: Helper) -> Arc<Self> {
         Arc::new(Self { helper, idle: Mutex::default(), told: OnceLock::new() })
     }
 
-    /// One that has nothing to do, or a new one.
+    /// Takes an idle helper, or starts a new one.
     pub(crate) fn take(&self) -> io::Result<Supervisor> {
         let idle = self.idle().pop();
         idle.map_or_else(|| self.start(), Ok)
     }
 
-    /// Takes one back whose run is over.
+    /// Takes back a helper whose run is over.
     pub(crate) fn put_back(&self, supervisor: Supervisor) {
         self.idle().push(supervisor);
     }
@@ -57,7 +57,7 @@ impl Supervisors {
     }
 }
 
-/// A helper that runs. Dropping it ends it, with all that is left of its run.
+/// A running helper. Dropping it ends it, with all that is left of its run.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     child: Child,
@@ -66,9 +66,9 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// How long a helper may take to say something that takes it no time.
+    /// The time limit for replies that need no work of the helper.
     const PATIENCE: Duration = Duration::from_secs(10);
-    /// How long a helper may take to kill everything, and end.
+    /// The time limit for a helper to kill all processes, and end.
     const ENDED: Duration = Duration::from_secs(3);
 
     fn start(helper: &Helper) -> io::Result<Self> {
@@ -98,7 +98,7 @@ impl Supervisor {
         Ok(supervisor)
     }
 
-    /// Asks for a program. If this fails, none is started.
+    /// Orders the start of a program. If this fails, none is started.
     pub(crate) fn order(&self, run: &[u8], streams: [BorrowedFd<'_>; 3]) -> io::Result<()> {
         send_frame(&self.socket, run, streams)
     }
@@ -109,13 +109,13 @@ impl Supervisor {
         Reply::read(&frame).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// Asks all of the run to end.
+    /// Asks all processes of the run to end.
     pub(crate) fn terminate(&self) {
-        // One that is gone is seen when it is waited for.
+        // A helper that is gone is noticed by the wait for it.
         let _ = write_frame(&self.socket, Order::TERMINATE);
     }
 
-    /// Has the helper kill all of the run.
+    /// Tells the helper to kill the whole run.
     pub(crate) fn kill(&self) {
         let _ = write_frame(&self.socket, Order::KILL);
     }
@@ -141,7 +141,7 @@ impl Drop for Supervisor {
         if let Some(group) = &self.group {
             group.kill();
         }
-        // The end of the socket says that the host is gone, and a helper then ends all.
+        // The end of the socket tells the helper that the host is gone. The helper then ends the run.
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
         let until = Instant::now() + Self::ENDED;
         while matches!(self.child.try_wait(), Ok(None)) {

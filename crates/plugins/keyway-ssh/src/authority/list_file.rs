@@ -74,7 +74,7 @@ struct Opened {
     recorded: bool,
 }
 
-/// What is to be written, the record first.
+/// The files to write, the record first.
 #[derive(Default)]
 struct Change {
     record: Option<Record>,
@@ -168,7 +168,7 @@ impl ListFile {
     ) -> Result<(), IssuerError> {
         let mut is_noted = false;
         match self.try_rewrite(edit, &mut is_noted) {
-            // Whoever comes next finds it noted, and does it.
+            // The next call finds the change in the record, and makes it.
             Err(error) if is_noted && error.leaves_no_effect() => {
                 Err(IssuerError::system("change the list of revoked certificates", error))
             }
@@ -183,7 +183,7 @@ impl ListFile {
     ) -> Result<(), IssuerError> {
         let [list, record] = [&self.list, &self.record].map(|file| file.open(Self::RIGHTS).map_err(failed));
         let (list, record) = (list?, record?);
-        // It stands for both: whoever writes the record has it.
+        // The lock of the list covers both files: each writer of the record holds it.
         let lock = list.lock(IssuerFile::PATIENCE).map_err(failed)?;
         for _ in 0..Self::ATTEMPTS {
             let (old, old_record) = (list.read().map_err(failed)?, record.read().map_err(failed)?);

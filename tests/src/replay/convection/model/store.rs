@@ -184,11 +184,11 @@ impl Model {
     }
 }
 
-/// What has no name among the vectors' own keys.
+/// A key text that has no name among the vectors' own keys.
 enum Unnamed {
     /// Another key.
     Key,
-    /// What is no key: 32 bytes in strict Base64 (decision C8).
+    /// A text that is no key. A key is 32 bytes in strict Base64 (decision C8).
     Malformed,
 }
 

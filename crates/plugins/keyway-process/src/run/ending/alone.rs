@@ -21,10 +21,10 @@ pub(in crate::run) struct Alone {
     /// `None` once it is reaped, or given up.
     child: Option<Child>,
     pid: Pid,
-    /// Readable once the program has ended. `None` where the system has no such thing.
+    /// Readable once the program has ended. `None` where the system has no such descriptor.
     exit_notice: Option<OwnedFd>,
     mark: Arc<RunMark>,
-    /// Given up just before the program is reaped.
+    /// Dropped just before the program is reaped.
     listed: Option<Listed>,
 }
 
@@ -32,11 +32,11 @@ impl Alone {
     /// How long a killed program may take to be gone: one that hangs inside the system
     /// cannot be waited for.
     const KILLED: Duration = Duration::from_secs(2);
-    /// How long to go on killing what starts new processes as fast as they are killed.
+    /// The time limit for killing processes that fork as fast as they are killed.
     const SEARCH: Duration = Duration::from_secs(2);
-    /// How long a search may take at least, after a run that ended just before its deadline.
+    /// The shortest time of a search, after a run that ended just before its deadline.
     const SHORT_SEARCH: Duration = Duration::from_millis(50);
-    /// How long a search may take at the deadline, each before and after the time of grace.
+    /// The time limit for each search at the deadline: one before and one after the time of grace.
     const LATE_SEARCH: Duration = Duration::from_millis(500);
 
     pub(in crate::run) fn new(child: Child, mark: RunMark) -> Self {
@@ -54,7 +54,7 @@ impl Alone {
         self.exit_notice.as_ref().map(AsFd::as_fd)
     }
 
-    /// Whether the program has ended. It is not reaped by this.
+    /// Whether the program has ended. Does not reap it.
     pub(super) fn has_exited(&self) -> io::Result<bool> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         loop {
@@ -66,8 +66,8 @@ impl Alone {
         }
     }
 
-    /// Ends what a program left behind that ended by itself, and says how it ended, and
-    /// how many it left. That takes no longer than what is left of the run's time.
+    /// Ends the processes that a program left behind after its own end. Returns how the program ended, and
+    /// the number of those processes. Takes no longer than the rest of the time of the run.
     pub(super) fn after_exit(
         &mut self,
         ran: Duration,
@@ -88,8 +88,8 @@ impl Alone {
         Ok((status, killed))
     }
 
-    /// Ends a program that still runs, with all that it started: `SIGTERM`, a time of
-    /// grace, `SIGKILL`.
+    /// Ends a running program, with all processes that it started: `SIGTERM`, a time of grace,
+    /// `SIGKILL`.
     pub(super) fn kill(&mut self, grace: Duration) {
         let Some(mut child) = self.child.take() else { return };
         let mut leftovers = Leftovers::of(self.pid, &self.mark, Instant::now() + Self::LATE_SEARCH);
@@ -100,7 +100,7 @@ impl Alone {
             leftovers.signal(Signal::TERM);
             self.wait_exit(grace);
             leftovers.end_at(Instant::now() + Self::LATE_SEARCH);
-            // What was started since then has to be found too.
+            // Processes started since then have to be found, too.
             leftovers.find_descendants();
         }
         self.signal_program(Signal::KILL);
@@ -111,7 +111,7 @@ impl Alone {
         if self.wait_exit(Self::KILLED) {
             let _ = child.wait();
         } else {
-            // It is inside the system and will end when that lets it; somebody has to reap
+            // The program hangs inside the system and ends when the system lets it. A thread reaps
             // it then.
             let reap = move || {
                 let _ = child.wait();
@@ -146,7 +146,7 @@ impl Alone {
 
     /// Signals the program, whatever group it is in, and its group.
     fn signal_program(&self, signal: Signal) {
-        // The only error there can be is that they are gone. Until it is reaped, the id is the program's.
+        // An error can only mean that they are gone. Until the program is reaped, the id is its own.
         let _ = match self.exit_notice() {
             #[cfg(target_os = "linux")]
             Some(handle) => rustix::process::pidfd_send_signal(handle, signal),
@@ -156,7 +156,7 @@ impl Alone {
     }
 
     fn signal_group(&self, signal: Signal) {
-        // The only error there can be is that the group is gone.
+        // An error can only mean that the group is gone.
         let _ = kill_process_group(self.pid, signal);
     }
 }

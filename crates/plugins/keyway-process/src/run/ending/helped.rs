@@ -16,7 +16,7 @@ use crate::run::mark::RunMark;
 use crate::run::streams::wait_readable;
 use crate::supervisor::{Supervisor, Supervisors};
 
-/// A program that a helper runs. The helper tells when it has ended, and then is free for the next one.
+/// A program that a helper runs. The helper reports the end of the program, and is then free for the next one.
 #[derive(Debug)]
 pub(in crate::run) struct Helped {
     /// `None` once the run is over.
@@ -26,11 +26,11 @@ pub(in crate::run) struct Helped {
 }
 
 impl Helped {
-    /// How long a helper may take to kill everything.
+    /// The time limit for a helper to kill all processes.
     const KILLED: Duration = Duration::from_secs(4);
-    /// The same where there is a cgroup, which then is killed with the helper.
+    /// The same with a cgroup, which is then killed together with the helper.
     const KILLED_BY_HELPER: Duration = Duration::from_millis(500);
-    /// How long to look for the marks of a run whose helper was killed.
+    /// The time limit for the search by marks after a helper was killed.
     const SEARCH: Duration = Duration::from_secs(1);
 
     pub(in crate::run) fn new(supervisor: Supervisor, all: Arc<Supervisors>, mark: RunMark) -> Self {
@@ -84,7 +84,8 @@ impl Helped {
         }
     }
 
-    /// A cgroup that had something left is killed, and the helper with it.
+    /// Takes the helper back after a run. If the run left processes in a cgroup, the cgroup is killed, and the
+    /// helper with it.
     fn is_over(&self, supervisor: Supervisor, had_something_left: bool) {
         if had_something_left && supervisor.is_in_cgroup() {
             drop(supervisor);
@@ -93,8 +94,8 @@ impl Helped {
         }
     }
 
-    /// A helper that says nothing, or is gone, cannot be relied on. What is in its cgroup, or has the mark, is
-    /// killed all the same.
+    /// Gives up a helper that does not answer or is gone. Kills all processes in its cgroup, and all with the
+    /// mark.
     fn is_lost(&self, supervisor: Supervisor) {
         tracing::warn!("the helper of an executable was killed, or does not answer");
         drop(supervisor);

@@ -19,13 +19,13 @@ pub(super) use helped::Helped;
 pub(super) enum Ending {
     /// Runs the program as a direct child of the host.
     Alone(Alone),
-    /// A helper does.
+    /// A program that a helper started.
     #[cfg(target_os = "linux")]
     Helped(Helped),
 }
 
 impl Ending {
-    /// How often to look where the system gives no notice.
+    /// The interval of polling where the system gives no notice.
     pub(super) const TICK: Duration = Duration::from_millis(5);
 
     /// Becomes readable once the program has ended, where the system has such a thing.
@@ -51,8 +51,8 @@ impl Ending {
         }
     }
 
-    /// Ends what a program left behind that ended by itself, and says how it ended, and
-    /// how many it left. That takes no longer than what is left of the run's time.
+    /// Ends the processes that a program left behind after its own end. Returns how the program ended, and
+    /// the number of those processes. Takes no longer than the rest of the time of the run.
     pub(super) fn after_exit(
         &mut self,
         ran: Duration,
@@ -67,8 +67,8 @@ impl Ending {
         }
     }
 
-    /// Ends a program that still runs, with all that it started: `SIGTERM`, a time of
-    /// grace, `SIGKILL`.
+    /// Ends a running program, with all processes that it started: `SIGTERM`, a time of grace,
+    /// `SIGKILL`.
     pub(super) fn kill(&mut self, grace: Duration) {
         match self {
             Self::Alone(alone) => alone.kill(grace),

@@ -1,20 +1,20 @@
-//! The ids that the system gives out to processes.
+//! The process ids that the system gives out.
 
 use std::fs::{self, File};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;
 use std::sync::OnceLock;
 
-/// The ids that were given out after this one, if that is a range.
+/// The ids given out after `than`, if they form a range.
 pub(super) fn younger(than: i32, last: Option<i32>) -> Option<RangeInclusive<i32>> {
     let last = last.filter(|last| *last >= than)?;
     Some(than + 1..=last)
 }
 
-/// The id that was given out last, to a process or a thread. `None` where the system does
-/// not say, or something else than the system says it.
+/// The id given out last, to a process or a thread. `None` where the system does not say it, or where
+/// another file stands in its place.
 pub(super) fn last_process() -> Option<i32> {
-    // Opened once, because that takes longer than to read it.
+    // Opened once, because opening takes longer than reading.
     static FILE: OnceLock<Option<File>> = OnceLock::new();
     let file = FILE.get_or_init(|| {
         let file = File::open("/proc/loadavg").ok()?;
@@ -28,7 +28,7 @@ pub(super) fn last_process() -> Option<i32> {
     last.parse().ok().filter(|last| *last > 0)
 }
 
-/// Every process there is.
+/// The ids of all processes.
 pub(super) fn all_processes() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()

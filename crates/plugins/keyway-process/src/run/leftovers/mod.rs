@@ -1,18 +1,18 @@
-//! Finding what a program started and left behind, also outside of its process group.
+//! Search for the processes that a program left behind, also outside of its process group.
 //!
 //! Two things give a process away: the mark in its environment, which it inherited, and,
-//! while the program still runs, the chain of parents that leads to the program. A process
-//! escapes that has wiped its environment, has left the process group, and lost its parent
-//! before anybody looked.
+//! while the program still runs, the chain of parents that leads to the program. A process escapes if
+//! it wipes its environment, leaves the process group, and loses its parent before a search
+//! looks at it.
 //!
 //! Looking through all of `/proc` costs milliseconds, more than a short run itself. But
 //! Linux gives out process ids in order and says which one it gave out last. So what a
-//! short run started is among the ids from the program's own to that one, and mostly
+//! short run started is among the ids from the program's own to that one, and usually
 //! there are none.
 //!
-//! Strangers cannot hold a search up: what is older than the program, or cannot be signalled, is
-//! never read, nor more of an environment than a megabyte; a read that hangs is given up with its
-//! thread; and a search ends when its time is over, found or not (H64).
+//! Other processes cannot hold a search up. A process that is older than the program, or that cannot be
+//! signalled, is never read. At most a megabyte of an environment is read. A read that hangs is given up
+//! with its thread. A search ends when its time is over (H64).
 
 mod ids;
 mod programs;
@@ -44,7 +44,7 @@ pub(super) enum Search {
 }
 
 impl Search {
-    /// In a run that was longer than this, the ids may have started over and come by.
+    /// In a run that was longer than this, the ids may have started over.
     const LONG_RUN: Duration = Duration::from_secs(1);
 
     /// Selects the processes after a run of this length that ended well.
@@ -58,9 +58,9 @@ impl Search {
 pub(super) struct Leftovers {
     program: Pid,
     mark: Arc<RunMark>,
-    /// When the search is over.
+    /// The end of the search.
     until: Instant,
-    /// When the program was started.
+    /// The start time of the program.
     started: OnceCell<u64>,
     reader: Option<Reader>,
     found: HashMap<i32, OwnedFd>,
@@ -68,9 +68,9 @@ pub(super) struct Leftovers {
 }
 
 impl Leftovers {
-    /// How often to look at what could not be decided, or is new.
+    /// The number of looks at processes that are new or could not be decided.
     const LOOKS: usize = 6;
-    /// More ids than these are not tried one by one.
+    /// The largest number of ids that are tried one by one.
     const MOST_CANDIDATES: i32 = 4096;
 
     /// Starts an empty collection. The first search must begin before the program is reaped.
@@ -96,7 +96,7 @@ impl Leftovers {
         self.until = until;
     }
 
-    /// Finds what has the mark. The program itself is not among them.
+    /// Finds the processes with the mark, except the program itself.
     pub(super) fn find(&mut self, search: Search) {
         let mut candidates = self.candidates(search);
         if candidates.ids.is_empty() && candidates.last.is_some() {
@@ -106,7 +106,7 @@ impl Leftovers {
         let mut seen = candidates.last;
         for _ in 0..Self::LOOKS {
             candidates.ids.retain(|pid| self.look_at(*pid) == Look::Undecided);
-            // Something may have been started meanwhile, by what has ended since.
+            // A process that has ended since may have started others meanwhile.
             if let Some(before) = seen {
                 seen = last_process();
                 candidates.ids.extend(younger(before, seen).into_iter().flatten());
@@ -122,7 +122,7 @@ impl Leftovers {
         }
     }
 
-    /// Finds what descends from the program, which must be running.
+    /// Finds the descendants of the program, which must be running.
     pub(super) fn find_descendants(&mut self) {
         let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
         for pid in all_processes() {
@@ -140,7 +140,7 @@ impl Leftovers {
                 if !family.insert(child) {
                     continue;
                 }
-                // Once it is held by a descriptor the id cannot be another's; then its parent counts.
+                // The id cannot be reused while a descriptor holds the process, so its parent is read after that.
                 let Some(handle) = open(child) else { continue };
                 if Status::of(child).is_some_and(|status| status.parent == parent) {
                     self.found.entry(child).or_insert(handle);
@@ -150,16 +150,16 @@ impl Leftovers {
         }
     }
 
-    /// Sends a signal to all that were found.
+    /// Sends a signal to all processes found.
     pub(super) fn signal(&self, signal: Signal) {
         for handle in self.found.values() {
-            // One that is gone meanwhile is what is wanted.
+            // An error means that the process is gone already.
             let _ = pidfd_send_signal(handle, signal);
         }
     }
 
-    /// Kills all that were found, and looks again until nothing is left, or the time is over. Says how
-    /// many there were.
+    /// Kills all processes found, and searches again until none is left, or the time is over. Returns their
+    /// number.
     pub(super) fn kill_all(&mut self, search: Search) -> usize {
         let mut killed = 0;
         while !self.found.is_empty() {
@@ -192,12 +192,12 @@ impl Leftovers {
         if !Status::of(pid).is_some_and(|status| status.is_alive() && status.started >= self.started()) {
             return Look::Another;
         }
-        // Only a host that is root can signal what has taken on the rights of another user.
+        // Only a host that is root can signal a process that took on the rights of another user.
         let user = geteuid();
         if !user.is_root() && owner(pid) != Some(user.as_raw()) {
             return Look::Another;
         }
-        // Held by a descriptor the id cannot be another's. A thread is none that could be held.
+        // The id cannot be reused while a descriptor holds the process. A thread cannot be held.
         let Some(handle) = open(pid) else { return Look::Another };
         let look = self.marked(pid);
         if look == Look::Marked {
@@ -219,7 +219,7 @@ impl Leftovers {
         })
     }
 
-    /// When the program was started; before everything, if the system does not say so.
+    /// The start time of the program, or zero if the system does not say it.
     fn started(&self) -> u64 {
         *self.started.get_or_init(|| Status::of(self.program.as_raw_pid()).map_or(0, |status| status.started))
     }
@@ -237,11 +237,11 @@ impl Leftovers {
     }
 }
 
-/// Whom to look at.
+/// The processes to look at.
 #[derive(Debug)]
 struct Candidates {
     ids: Vec<i32>,
-    /// The id that was the last one given out before, where only younger ones count.
+    /// The id that was given out last, where only younger processes count.
     last: Option<i32>,
 }
 
@@ -249,7 +249,7 @@ fn open(pid: i32) -> Option<OwnedFd> {
     pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
 }
 
-/// Whose process it is; root's, where it does not want to be read.
+/// The owner of a process. Root, if the process forbids reading.
 fn owner(pid: i32) -> Option<u32> {
     rustix::fs::stat(format!("/proc/{pid}")).ok().map(|stat| stat.st_uid)
 }

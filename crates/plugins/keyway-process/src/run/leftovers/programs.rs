@@ -1,21 +1,20 @@
-//! The programs that run at the moment, each in a run of its own.
+//! The running programs, each in a run of its own.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use rustix::process::Pid;
 
-/// No run left these behind, so no search looks at them.
+/// The ids of the running programs. Searches skip them, because no run left them behind.
 static PROGRAMS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// Leaves out the ids of those programs.
+/// Filters out the ids of the running programs.
 pub(super) fn without_programs(ids: impl Iterator<Item = i32>) -> Vec<i32> {
     let programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
     ids.filter(|id| !programs.contains(id)).collect()
 }
 
-/// A program among those that run, until it is dropped, which is to be before the program's
-/// id can become another's.
+/// The entry of a running program. It must be dropped before the program's id can be reused.
 #[derive(Debug)]
 pub(in crate::run) struct Listed(i32);
 

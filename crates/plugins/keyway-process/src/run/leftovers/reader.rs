@@ -1,7 +1,7 @@
-//! Reading the environments of processes, without ever waiting long for one.
+//! Reads of the environments of processes, each within a time limit.
 //!
-//! The system reads an environment from the memory of its process, and waits for what that waits for:
-//! a lock, a page on a disk that is gone. And an environment is as long as its process says it is.
+//! The system reads an environment from the memory of its process. That read can wait for a lock, or for a
+//! page on a disk that is gone. And the process decides how long its environment is.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,7 +17,7 @@ use crate::run::mark::RunMark;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Marked,
-    /// It has no environment, at least for the moment.
+    /// The process has no environment, at least for the moment.
     Undecided,
     Another,
 }
@@ -45,13 +45,13 @@ pub(super) struct Reader {
     given_up: Arc<AtomicBool>,
 }
 
-/// How many threads that were given up have not come back yet.
+/// The number of threads that were given up and have not come back yet.
 static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
 
 impl Reader {
-    /// How long one look may take.
+    /// The time limit for one look.
     pub(super) const PATIENCE: Duration = Duration::from_millis(250);
-    /// How many threads may hang. While so many do, nothing more is looked at.
+    /// The number of threads that may hang. While so many hang, no process is looked at.
     const MOST_GIVEN_UP: usize = 8;
 
     /// Starts the thread. `None` if too many hang, or the system has none left.
@@ -79,7 +79,7 @@ impl Reader {
         Some(Self { asked, told, given_up })
     }
 
-    /// Looks at a process. `None` if that does not end in time; then this reader is of no use any more.
+    /// Looks at a process. `None` if that does not end in time; the reader is then of no further use.
     pub(super) fn look(&self, pid: i32, until: Instant) -> Option<Look> {
         self.asked.send(pid).ok()?;
         let patience = Self::PATIENCE.min(until.saturating_duration_since(Instant::now()));

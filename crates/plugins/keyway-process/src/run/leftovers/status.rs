@@ -8,7 +8,7 @@ pub(super) struct Status {
     state: u8,
     pub(super) parent: i32,
     flags: u32,
-    /// When it was started, in ticks of the system since that started.
+    /// The start time, in ticks since the system started.
     pub(super) started: u64,
 }
 

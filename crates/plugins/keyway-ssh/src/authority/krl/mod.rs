@@ -29,7 +29,7 @@ enum Section {
 /// Holds the revoked certificates of one authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Certificates {
-    /// The key of the authority as SSH writes it; empty: whoever signed.
+    /// The key of the authority as SSH writes it. Empty: every authority.
     authority: Vec<u8>,
     reserved: Vec<u8>,
     sections: Vec<(u8, Vec<u8>)>,

@@ -116,7 +116,7 @@ fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
 #[test]
 fn what_expired_a_day_ago_is_forgotten() {
     let early = [("a", 0), ("b", 1), ("c", 20), ("d", 26)];
-    // What is forgotten goes with the change after its time.
+    // An expired key id is removed by the first change after its time.
     assert_eq!(left(&early, ["a", "b", "c", "d"]), [true; 4]);
     let late = [early.as_slice(), &[("e", 27), ("f", 28)]].concat();
     assert_eq!(left(&late, ["a", "b", "c", "d", "e", "f"]), [false, false, true, true, true, true]);
