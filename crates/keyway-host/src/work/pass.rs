@@ -216,6 +216,10 @@ impl<W: Workflow> Worker<W> {
             for listed in &claimed {
                 let Some(mut entry) = self.read(listed).await? else { continue };
                 let hold = self.hold(entry.address);
+                if hold.is_none() && entry.claim.as_ref().is_some_and(|claim| claim.run == self.run.number) {
+                    // A call of this run works on it: nothing was cut short.
+                    continue;
+                }
                 if self.standing(&entry, None, hold.is_some()) != Standing::Free {
                     reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
                     continue;
