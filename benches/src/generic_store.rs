@@ -14,7 +14,8 @@ use futures_executor::block_on;
 use keyway_core::{Plugins, Resources, SecretValue, plugins};
 use keyway_seal::{FileKeySource, Key, KeyRing};
 use keyway_secrets::{
-    ListQuery, NewSecret, Opening, Progress, SecretAddress, SecretName, SecretStore, SecretStores, StoreName,
+    ListQuery, NewSecret, OpenContext, Progress, SecretAddress, SecretName, SecretStore, SecretStores,
+    StoreName,
 };
 use keyway_storage::{KeyRange, Memory, Sqlite, Storage};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -96,7 +97,7 @@ impl GenericStore {
     fn on(storage: Arc<dyn Storage>, key: SecretString, ring: KeyRing) -> Result<Self, Trouble> {
         let registry = PLUGINS.registry()?;
         let plugin = registry.get::<SecretStores>("generic")?;
-        let opening = Opening::new(StoreName::new("bench")?, plugin.metadata().clone(), ring)
+        let opening = OpenContext::new(StoreName::new("bench")?, plugin.metadata().clone(), ring)
             .with_resources(Resources::new().with(Arc::clone(&storage)));
         let store = plugin.open(&opening)?;
         Ok(Self { storage, store, key })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyway_issuers::{
     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin,
-    Json, LoginRequired, Opening, Outcome, ParameterDescriptor, Revocation, async_trait,
+    Json, LoginRequired, OpenContext, ParameterDescriptor, RequestOutcome, Revocation, async_trait,
 };
 
 /// The plugin `echo`.
@@ -13,7 +13,7 @@ use keyway_issuers::{
 pub struct EchoPlugin;
 
 impl IssuerPlugin for EchoPlugin {
-    fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+    fn open(&self, _: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
         Ok(Arc::new(Echo))
     }
 }
@@ -41,14 +41,14 @@ impl Issuer for Echo {
             .map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let context = &request.context;
         let say = request.parameters.text("say").unwrap_or_default();
         match request.parameters.text("then") {
             Some("refuse") => return Err(IssuerError::refused(format!("no: {say}"), format!("log: {say}"))),
             Some("login") => {
                 let login = LoginRequired { provider: "elsewhere".to_owned(), message: say.to_owned() };
-                return Ok(Outcome::LoginRequired(login));
+                return Ok(RequestOutcome::LoginRequired(login));
             }
             Some("fail") => return Err(IssuerError::system("echo", "it was told to fail")),
             Some("panic") => panic!("{say}"),

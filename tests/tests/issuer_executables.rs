@@ -8,8 +8,8 @@ use futures_executor::block_on;
 use keyway_core::PluginError as _;
 use keyway_issuers::wire::{Alphabet, Ended, Profile, WireOptions, base64, host};
 use keyway_issuers::{
-    ConfigurationValue, Context, CredentialRequest, IntentId, Issuer, IssuerError, Json, JsonObject, Login,
-    Outcome, Parameters, Revocation, State, UserInfo,
+    ConfigurationValue, Context, CredentialRef, CredentialRequest, IntentId, Issuer, IssuerError, Json,
+    JsonObject, Login, Parameters, RequestOutcome, Revocation, UserInfo,
 };
 use keyway_process::{AlphabetChoice, ProcessConfiguration, ProcessIssuer};
 use keyway_tests::echo_issuer::Echo;
@@ -108,7 +108,7 @@ proptest! {
             (Echo.request(&request).await, outside.request(&request).await)
         });
         // Whether the host may forget its intent.
-        let is_certain = |result: &Result<Outcome, IssuerError>| {
+        let is_certain = |result: &Result<RequestOutcome, IssuerError>| {
             result.as_ref().map_or_else(IssuerError::leaves_no_effect, |_| true)
         };
         prop_assert!(is_certain(&inside) || !is_certain(&outside), "{:?}", outside);
@@ -123,7 +123,7 @@ proptest! {
 
     #[test]
     fn a_revocation_brings_the_same(context in contexts(), state in "(stays)?\\PC{0,8}") {
-        let revocation = Revocation::new(context, State::new(state));
+        let revocation = Revocation::new(context, CredentialRef::new(state));
         let issuer = process(AlphabetChoice::UrlSafe);
         let (inside, outside) = block_on(async { (Echo.revoke(&revocation).await, issuer.revoke(&revocation).await) });
         prop_assert_eq!(seen(inside), seen(outside));
@@ -198,7 +198,7 @@ fn an_object_is_all_that_is_printed() {
     let input = host::encode_request(&request, &WireOptions::new("1.6.1"));
     let output = run(&[input.expose().as_bytes()], b"");
     let outcome = host::decode_outcome(&output.stdout, Ended::SUCCESS, Profile::Strict).unwrap();
-    assert!(matches!(outcome, Outcome::Issued(_)));
+    assert!(matches!(outcome, RequestOutcome::Issued(_)));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "in between\n");
 }
 
@@ -257,7 +257,7 @@ fn what_the_host_should_have_checked_is_checked() {
         assert!(matches!(ask(&request), Err(IssuerError::Refused { .. })), "{request:?}");
     }
     // What is not configured has its default.
-    let Ok(Outcome::Issued(issued)) = ask(&CredentialRequest::new(joe())) else { panic!() };
+    let Ok(RequestOutcome::Issued(issued)) = ask(&CredentialRequest::new(joe())) else { panic!() };
     assert!(issued.state.as_str().starts_with("echo/"), "{}", issued.state.as_str());
 }
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::process::{Command, Output};
 
 use keyway_tests::replay::{
-    Adapter, Class, Demand, Expected, Input, Observed, Outcome, Report, Ruling, Scope, UpstreamStep, Vector,
-    Verdict, assert_rulings_hold, decided_table, golden_path, judge, read_file, replay, scope_of,
+    Adapter, Class, Demand, Expected, Input, Observed, Report, Ruling, Scope, StepOutcome, UpstreamStep,
+    Vector, Verdict, assert_rulings_hold, decided_table, golden_path, judge, read_file, replay, scope_of,
     vector_files,
 };
 use serde_json::{Value, json};
@@ -65,15 +65,15 @@ impl Adapter for Wrong<'_> {
 /// Whichever step of whichever vector comes out otherwise, its replay fails.
 #[test]
 fn another_outcome_fails() {
-    let refused: fn(&Outcome) -> Outcome = |outcome| match outcome {
-        Outcome::Ok(_) => Outcome::Refused(Class::Internal),
-        Outcome::Refused(_) => Outcome::Ok(json!("not refused")),
+    let refused: fn(&StepOutcome) -> StepOutcome = |outcome| match outcome {
+        StepOutcome::Ok(_) => StepOutcome::Refused(Class::Internal),
+        StepOutcome::Refused(_) => StepOutcome::Ok(json!("not refused")),
     };
-    let other: fn(&Outcome) -> Outcome = |outcome| match outcome {
-        Outcome::Ok(value) => Outcome::Ok(json!([value])),
-        Outcome::Refused(_) => Outcome::Ok(Value::Null),
+    let other: fn(&StepOutcome) -> StepOutcome = |outcome| match outcome {
+        StepOutcome::Ok(value) => StepOutcome::Ok(json!([value])),
+        StepOutcome::Refused(_) => StepOutcome::Ok(Value::Null),
     };
-    let panicked: fn(&Outcome) -> Outcome = |_| Outcome::Refused(Class::Panicked);
+    let panicked: fn(&StepOutcome) -> StepOutcome = |_| StepOutcome::Refused(Class::Panicked);
     let mut wrong = BTreeMap::<String, usize>::new();
     for (vector, adapter) in replayed() {
         let rulings = adapter.rulings(&vector.input);

@@ -2,7 +2,7 @@
 //! not bytes that are damaged, but whole answers with parts changed for other values.
 
 use keyway_issuers::wire::{Ended, Profile, host};
-use keyway_issuers::{IssuerError, Outcome, Rule};
+use keyway_issuers::{IssuerError, RequestOutcome, Rule};
 use keyway_tests::replay::oracle::watts::answer::{Printed, request, revocation};
 use keyway_tests::replay::oracle::watts::{Answer, description};
 use keyway_tests::replay::{
@@ -180,7 +180,7 @@ fn the_wire_reads_answers_as_the_oracle_does() {
             let at = format!("{profile:?} {ended} {text}\n{reading:?}");
             departing += usize::from(reading.decision.is_some());
             match (host::decode_outcome(text.as_bytes(), ended, profile), reading.answer) {
-                (Ok(Outcome::Issued(issued)), Answer::Issued(parts, state)) => {
+                (Ok(RequestOutcome::Issued(issued)), Answer::Issued(parts, state)) => {
                     good += 1;
                     assert_eq!(issued.state.as_str(), state, "{at}");
                     issued.state.check_keeps_no_secret(&issued.credential).unwrap();
@@ -192,14 +192,14 @@ fn the_wire_reads_answers_as_the_oracle_does() {
                         parts.iter().map(|part| json!([part["name"], part["type"], part["value"]])).collect();
                     assert_eq!(told, parts, "{at}");
                 }
-                (Ok(Outcome::Issued(issued)), Answer::Leaking(state)) => {
+                (Ok(RequestOutcome::Issued(issued)), Answer::Leaking(state)) => {
                     assert_eq!(issued.state.as_str(), state, "{at}");
                     assert!(issued.state.check_keeps_no_secret(&issued.credential).is_err(), "{at}");
                 }
-                (Ok(Outcome::LoginRequired(login)), Answer::Login(told)) => {
+                (Ok(RequestOutcome::LoginRequired(login)), Answer::Login(told)) => {
                     assert_eq!(json!({ "provider": login.provider, "msg": login.message }), told, "{at}");
                 }
-                (Err(IssuerError::Refused { user_message, log_message }), Answer::Refusal(told)) => {
+                (Err(IssuerError::Refused { user_message, log_message }), Answer::TransitionError(told)) => {
                     assert_eq!(json!({ "user_msg": user_message, "log_msg": log_message }), told, "{at}");
                 }
                 (Err(error), Answer::Broken(class, orphan)) => {
@@ -223,7 +223,7 @@ fn the_wire_reads_revocations_as_the_oracle_does() {
             let at = format!("{profile:?} {ended} {text}\n{reading:?}");
             match (host::decode_revoked(text.as_bytes(), ended, profile), reading.answer) {
                 (Ok(()), Answer::Revoked) => {}
-                (Err(IssuerError::Refused { user_message, log_message }), Answer::Refusal(told)) => {
+                (Err(IssuerError::Refused { user_message, log_message }), Answer::TransitionError(told)) => {
                     assert_eq!(json!({ "user_msg": user_message, "log_msg": log_message }), told, "{at}");
                 }
                 (Err(error), Answer::Broken(class, _)) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use futures_executor::block_on;
-use keyway_storage::{Batch, Expectation, Outcome, Sqlite, Storage as _, StorageError};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Sqlite, Storage as _, StorageError};
 use keyway_tests::services::OrSkip as _;
 use keyway_tests::torture::trace::strace;
 
@@ -22,8 +22,8 @@ fn child() {
     for key in ["one", "two"] {
         let written = block_on(store.commit(Batch::new().put(key, "value", Expectation::Absent)));
         let written = match written {
-            Ok(Outcome::Committed(_)) => "ok",
-            Ok(Outcome::Conflict { .. }) => "conflict",
+            Ok(CommitOutcome::Committed(_)) => "ok",
+            Ok(CommitOutcome::Conflict { .. }) => "conflict",
             Err(error) => kind(&error),
         };
         let there = block_on(store.get(key.as_bytes())).is_ok_and(|found| found.is_some());

@@ -12,7 +12,7 @@ use keyway_host::stores::Phase;
 use keyway_host::{Host, WorkOutcome};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore, StoreName};
-use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
 use keyway_tests::torture::Report;
 use keyway_tests::torture::secrets::{self, Defect, Options};
 use serde_json::json;
@@ -99,7 +99,7 @@ impl Storage for Dying {
         self.inner.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
             return Err(StorageError::Closed);
         }

@@ -4,8 +4,8 @@
 use futures_executor::block_on;
 use keyway_core::PluginError as _;
 use keyway_issuers::{
-    Context, CredentialRequest, Description, IntentId, Issued, Issuer, IssuerError, Json, Login, Outcome,
-    Parameters, PartKind, Revocation, UserInfo,
+    Context, CredentialRequest, Description, IntentId, Issued, Issuer, IssuerError, Json, Login, Parameters,
+    PartKind, RequestOutcome, Revocation, UserInfo,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use keyway_tests::services::watts_plugin;
@@ -37,7 +37,7 @@ impl Plugin {
         Context::new(user).with_configuration(resolved.unwrap())
     }
 
-    fn ask(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    fn ask(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         self.description.fitting_set(&request.parameters).unwrap();
         block_on(self.issuer.request(request))
     }
@@ -45,11 +45,11 @@ impl Plugin {
     #[track_caller]
     fn issued(&self, request: &CredentialRequest) -> Issued {
         match self.ask(request).unwrap() {
-            Outcome::Issued(issued) => {
+            RequestOutcome::Issued(issued) => {
                 issued.state.check_keeps_no_secret(&issued.credential).unwrap();
                 issued
             }
-            login @ Outcome::LoginRequired(_) => panic!("{login:?}"),
+            login @ RequestOutcome::LoginRequired(_) => panic!("{login:?}"),
         }
     }
 
@@ -167,8 +167,8 @@ fn a_portal_in_python_that_wants_another_login() {
     let joe = plugin.joe(&[("folder", folder.path().to_str().unwrap())]);
     let request = CredentialRequest::new(joe.clone().with_intent(IntentId::new("intent-1").unwrap()));
     match plugin.ask(&request).unwrap() {
-        Outcome::LoginRequired(login) => assert_eq!(login.provider, "portal"),
-        issued @ Outcome::Issued(_) => panic!("{issued:?}"),
+        RequestOutcome::LoginRequired(login) => assert_eq!(login.provider, "portal"),
+        issued @ RequestOutcome::Issued(_) => panic!("{issued:?}"),
     }
 
     let login = Login { user_info: UserInfo::new("https://portal.example.com", "joe17"), access_token: None };

@@ -8,7 +8,7 @@ use keyway_conformance::front::assert_conforms;
 use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_conformance::{Candidate, Exclusion};
 use keyway_core::Version;
-use keyway_issuers::{Login, State, UserInfo};
+use keyway_issuers::{CredentialRef, Login, UserInfo};
 use keyway_process::ProcessConfiguration;
 use keyway_tests::services::watts_plugin;
 
@@ -28,7 +28,7 @@ fn ssh_keys() -> Option<Candidate> {
     let example = IssuerExample::new().configured("key_file", "{scratch}/keys");
     let states = |folder: &Path| {
         let kept = std::fs::read_to_string(folder.join("keys")).unwrap_or_default();
-        kept.lines().filter_map(|line| line.rsplit(' ').next()).map(State::new).collect()
+        kept.lines().filter_map(|line| line.rsplit(' ').next()).map(CredentialRef::new).collect()
     };
     let subject = plugin("ssh_keys.sh", |_| {})?
         .example(example.clone().parameter("pub_key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH0p joe"))
@@ -42,7 +42,7 @@ fn portal() -> Option<Candidate> {
     let login = Login { user_info: portal, access_token: Some("a-token-for-the-portal".into()) };
     let states = |folder: &Path| {
         let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
-        files.map(|name| State::new(name.into_string().unwrap())).collect()
+        files.map(|name| CredentialRef::new(name.into_string().unwrap())).collect()
     };
     let subject = plugin("portal.py", |configuration| configuration.idempotent = true)?
         .example(IssuerExample::new().configured("folder", "{scratch}").login(login.clone()))
@@ -57,7 +57,7 @@ fn vault() -> Option<Candidate> {
         let kept: Option<Vec<u8>> =
             std::fs::read(folder.join("passwords")).ok().filter(|kept| !kept.is_empty());
         let kept = kept.map(|kept| serde_json::from_slice::<serde_json::Map<_, _>>(&kept).unwrap());
-        kept.unwrap_or_default().into_iter().map(|(state, _)| State::new(state)).collect()
+        kept.unwrap_or_default().into_iter().map(|(state, _)| CredentialRef::new(state)).collect()
     };
     let subject = plugin("vault.py", |_| {})?
         .example(example.clone().parameter("label", "for work"))

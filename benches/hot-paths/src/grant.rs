@@ -8,7 +8,7 @@ use keyway_host::Host;
 use keyway_host::grants::{GrantLimits, GrantOutcome, Isolation, Service};
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
-    Outcome, Revocation, ServiceName, UserInfo, async_trait,
+    RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_storage::Memory;
 
@@ -30,7 +30,7 @@ impl Issuer for Idle {
             .map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         // The credential before was revoked, so its state is free again.
         Ok(Issued::new("state-12345678").with(CredentialPart::text("password", "not a real one")).into())
     }

@@ -16,7 +16,9 @@ use std::sync::Arc;
 use futures_executor::block_on;
 use keyway_core::{Compatibility, Plugins, Resources, SecretValue, Version, plugins};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{NewSecret, Opening, SecretAddress, SecretName, SecretStore, SecretStores, StoreName};
+use keyway_secrets::{
+    NewSecret, OpenContext, SecretAddress, SecretName, SecretStore, SecretStores, StoreName,
+};
 use keyway_storage::{Memory, Storage};
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
@@ -113,7 +115,7 @@ fn store() -> Result<Arc<dyn SecretStore>, Failure> {
     let registry = PLUGINS.registry()?;
     let plugin = registry.get::<SecretStores>("generic")?;
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
-    let opening = Opening::new(StoreName::new("hot-paths")?, plugin.metadata().clone(), ring()?)
+    let opening = OpenContext::new(StoreName::new("hot-paths")?, plugin.metadata().clone(), ring()?)
         .with_resources(Resources::new().with(storage));
     let store = plugin.open(&opening)?;
     block_on(store.initialize())?;

@@ -5,7 +5,9 @@ use std::{path::Path, sync::Arc};
 use futures_executor::block_on;
 use keyway_core::{Plugins, SecretValue, plugins};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{NewSecret, Opening, SecretAddress, SecretName, SecretStore, SecretStores, StoreName};
+use keyway_secrets::{
+    NewSecret, OpenContext, SecretAddress, SecretName, SecretStore, SecretStores, StoreName,
+};
 use keyway_tests::services::{CONVECTION, python_with};
 use secrecy::ExposeSecret as _;
 
@@ -142,7 +144,7 @@ fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], Trouble> {
 fn open(file: &Path, keys: KeyRing) -> Result<Arc<dyn SecretStore>, Trouble> {
     let registry = PLUGINS.registry()?;
     let plugin = registry.get::<SecretStores>("convection-generic")?;
-    let opening = Opening::new(StoreName::new("bench")?, plugin.metadata().clone(), keys)
+    let opening = OpenContext::new(StoreName::new("bench")?, plugin.metadata().clone(), keys)
         .with_configuration(serde_json::json!({ "path": file }));
     Ok(plugin.open(&opening)?)
 }

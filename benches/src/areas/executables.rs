@@ -11,7 +11,7 @@ use std::{
 
 use futures_executor::block_on;
 use keyway_issuers::{
-    CredentialRequest, Issuer as _, Outcome,
+    CredentialRequest, Issuer as _, RequestOutcome,
     wire::{Ended, Profile, WireOptions, host},
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
@@ -137,7 +137,7 @@ pub(super) fn rows(area: &'static str, request: &CredentialRequest) -> Result<Ve
     let answer = host::decode_outcome(&printed, Ended::SUCCESS, Profile::Strict)?;
 
     let one = program.issuer(1)?;
-    let ask = |issuer: &ProcessIssuer| -> Outcome {
+    let ask = |issuer: &ProcessIssuer| -> RequestOutcome {
         let outcome = block_on(issuer.request(request)).expect("it answered before");
         assert_eq!(outcome, answer);
         outcome

@@ -13,7 +13,7 @@ use keyway_host::Host;
 use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, Isolation, Service};
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
-    Outcome, Revocation, ServiceName, UserInfo, async_trait,
+    RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
@@ -45,7 +45,7 @@ impl Issuer for Counter {
             .map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
         Ok(Issued::new(format!("state-{number}"))
             .with(CredentialPart::text("password", "not a real one"))

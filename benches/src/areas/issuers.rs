@@ -2,7 +2,7 @@
 
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialPart, CredentialRequest, IntentId, Issued, Json,
-    Outcome, Parameters, UserInfo,
+    Parameters, RequestOutcome, UserInfo,
     wire::{self, Ended, Profile, WireOptions, host, plugin},
 };
 
@@ -20,7 +20,7 @@ pub struct Setup {
     /// What the host writes.
     pub options: WireOptions,
     /// What is answered.
-    pub outcome: Outcome,
+    pub outcome: RequestOutcome,
 }
 
 impl Setup {
@@ -75,7 +75,11 @@ impl Setup {
             .with("name", "Max Mustermann")
     }
 
-    fn checked(request: CredentialRequest, options: WireOptions, outcome: Outcome) -> Result<Self, Trouble> {
+    fn checked(
+        request: CredentialRequest,
+        options: WireOptions,
+        outcome: RequestOutcome,
+    ) -> Result<Self, Trouble> {
         let setup = Self { request, options, outcome };
         let plugin::Input::Request(received) = setup.request_there()? else {
             return Err("no request".into());
@@ -99,7 +103,7 @@ impl Setup {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn outcome_back(&self) -> Result<Outcome, Trouble> {
+    pub fn outcome_back(&self) -> Result<RequestOutcome, Trouble> {
         let printed = plugin::encode_outcome(&self.outcome);
         Ok(host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict)?)
     }

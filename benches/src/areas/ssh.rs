@@ -9,7 +9,9 @@ use std::{
 
 use futures_executor::block_on;
 use keyway_core::{Plugins, plugins};
-use keyway_issuers::{Context, Issuer, Issuers, Json, Opening, Revocation, ServiceName, State, UserInfo};
+use keyway_issuers::{
+    Context, CredentialRef, Issuer, Issuers, Json, OpenContext, Revocation, ServiceName, UserInfo,
+};
 
 use super::Trouble;
 use crate::{
@@ -30,13 +32,13 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
     fs::write(&list, list_of(REVOKED))?;
     let registry = PLUGINS.registry()?;
     let plugin = registry.get::<Issuers>("ssh-ca")?;
-    let issuer = plugin.open(&Opening::new(ServiceName::new("cluster")?, plugin.metadata().clone()))?;
+    let issuer = plugin.open(&OpenContext::new(ServiceName::new("cluster")?, plugin.metadata().clone()))?;
     let context = context(&*issuer, &list)?;
 
     let mut number = REVOKED;
     let revoke = || {
         number += 1;
-        let revocation = Revocation::new(context.clone(), State::new(key_id(number)));
+        let revocation = Revocation::new(context.clone(), CredentialRef::new(key_id(number)));
         block_on(issuer.revoke(&revocation)).expect("it is revoked");
     };
     let bytes = fs::read(&list)?;

@@ -52,7 +52,7 @@ pub struct Access<'a> {
     /// The layer that gave the secret; only for a single secret that was read.
     pub layer: Option<Layer>,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: AccessOutcome,
     /// How long it took.
     pub duration: Duration,
 }
@@ -139,7 +139,7 @@ impl fmt::Display for Operation {
 /// What came of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum AccessOutcome {
     /// It succeeded.
     Done,
     /// It failed. A secret that is not there is `Failed(NotFound)`, also when the caller
@@ -150,7 +150,7 @@ pub enum Outcome {
     Cancelled,
 }
 
-impl Outcome {
+impl AccessOutcome {
     /// `done`, `cancelled`, or the code of the kind of failure.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -161,7 +161,7 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for AccessOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -205,12 +205,16 @@ impl<'a> Call<'a> {
     fn report(&mut self, layer: Option<Layer>, error: Option<&Error>) {
         self.ended = true;
         let Some(begun) = self.begun else { return };
-        self.tell(begun, layer, error.map_or(Outcome::Done, |error| Outcome::Failed(error.kind())));
+        self.tell(
+            begun,
+            layer,
+            error.map_or(AccessOutcome::Done, |error| AccessOutcome::Failed(error.kind())),
+        );
     }
 
     #[cold]
     #[inline(never)]
-    fn tell(&self, begun: Instant, layer: Option<Layer>, outcome: Outcome) {
+    fn tell(&self, begun: Instant, layer: Option<Layer>, outcome: AccessOutcome) {
         let access = Access {
             client: self.client.name(),
             requester: self.client.requester(),
@@ -233,7 +237,7 @@ impl<'a> Call<'a> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         if let Some(begun) = self.begun.filter(|_| !self.ended) {
-            self.tell(begun, None, Outcome::Cancelled);
+            self.tell(begun, None, AccessOutcome::Cancelled);
         }
     }
 }
@@ -242,9 +246,9 @@ impl Drop for Call<'_> {
 fn trace(access: &Access<'_>) {
     let callers = matches!(
         access.outcome,
-        Outcome::Done
-            | Outcome::Cancelled
-            | Outcome::Failed(
+        AccessOutcome::Done
+            | AccessOutcome::Cancelled
+            | AccessOutcome::Failed(
                 ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Conflict | ErrorKind::Invalid
             )
     );

@@ -7,7 +7,7 @@
 //! # use std::sync::Arc;
 //! # use keyway_secrets::core::Resources;
 //! # use keyway_secrets::seal::{Key, KeyRing};
-//! # use keyway_secrets::{Opening, SecretStore, SecretStores, StoreName};
+//! # use keyway_secrets::{OpenContext, SecretStore, SecretStores, StoreName};
 //! # use keyway_storage::{Memory, Storage};
 //! # async fn open_a_store() -> Result<Arc<dyn SecretStore>, Box<dyn std::error::Error>> {
 //! #     const PLUGINS: keyway_secrets::core::Plugins = keyway_secrets::core::plugins! { keyway_generic };
@@ -15,7 +15,7 @@
 //! #     let plugin = registry.get::<SecretStores>("generic")?;
 //! #     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
 //! #     let keys = KeyRing::new([Key::generate()?])?;
-//! #     let opening = Opening::new(StoreName::new("tour")?, plugin.metadata().clone(), keys)
+//! #     let opening = OpenContext::new(StoreName::new("tour")?, plugin.metadata().clone(), keys)
 //! #         .with_resources(Resources::new().with(storage));
 //! #     let store = plugin.open(&opening)?;
 //! #     store.initialize().await?;
@@ -111,7 +111,7 @@ mod row;
 mod secret;
 mod waiting;
 
-pub use audit::{Access, AccessAudit, Operation, Outcome};
+pub use audit::{Access, AccessAudit, AccessOutcome, Operation};
 pub use bundle::{Bundle, BundleError};
 pub use client::{ImportPlan, Secrets, SecretsBuilder};
 pub use credentials::{Credentials, CredentialsError, CredentialsSource, DEFAULT_API_BASE};

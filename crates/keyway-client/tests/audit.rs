@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use keyway_client::{
-    Access, Bundle, Change, Draft, Error, ErrorKind, Layer, Operation, Outcome, Resolution, SecretValue,
-    Secrets,
+    Access, AccessOutcome, Bundle, Change, Draft, Error, ErrorKind, Layer, Operation, Resolution,
+    SecretValue, Secrets,
 };
 use support::{Spy, Trick, spy, wait};
 
 const NEEDLE: &str = "n33dle-in-a-haystack";
 
 /// An access as the tests compare it.
-type Seen = (Operation, Option<String>, Option<String>, Option<Layer>, Outcome);
+type Seen = (Operation, Option<String>, Option<String>, Option<Layer>, AccessOutcome);
 
 fn recording(store: Arc<Spy>) -> (Secrets, Arc<Mutex<Vec<Seen>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -47,8 +47,8 @@ fn polled_once<F: Future>(future: F) {
 
 #[test]
 fn every_operation_is_reported_once() {
+    use AccessOutcome::{Done, Failed};
     use Operation as O;
-    use Outcome::{Done, Failed};
 
     wait(async {
         let (client, seen) = recording(spy().await);
@@ -118,7 +118,7 @@ fn a_dropped_future_is_reported_and_leaves_the_client_whole() {
         spy.next(Trick::Hang);
         polled_once(client.modify("K", "w"));
         let key = Some("K".to_owned());
-        let cancelled = Outcome::Cancelled;
+        let cancelled = AccessOutcome::Cancelled;
         assert_eq!(
             *seen.lock().unwrap(),
             [
@@ -138,7 +138,7 @@ fn a_store_that_panics_is_reported_too() {
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait(client.get("K"))));
     assert!(caught.is_err());
     let key = Some("K".to_owned());
-    assert_eq!(*seen.lock().unwrap(), [(Operation::Get, key, None, None, Outcome::Cancelled)]);
+    assert_eq!(*seen.lock().unwrap(), [(Operation::Get, key, None, None, AccessOutcome::Cancelled)]);
     assert!(wait(client.get("K")).unwrap().is_none());
 }
 

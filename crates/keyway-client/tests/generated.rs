@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyway_client::{Change, Draft, ErrorKind, ExposeSecret as _, PluginError as _, Recipe, Secrets};
 use keyway_core::{Plugins, Resources, plugins};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{Opening, SecretStores, StoreName};
+use keyway_secrets::{OpenContext, SecretStores, StoreName};
 use keyway_storage::{Memory, Storage};
 
 const PLUGINS: Plugins = plugins! { keyway_generic, keyway_passdb };
@@ -15,7 +15,7 @@ async fn client(plugin: &str) -> Secrets {
     let plugin = registry.get::<SecretStores>(plugin).unwrap();
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
     let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
-    let opening = Opening::new(StoreName::new("services").unwrap(), plugin.metadata().clone(), keys)
+    let opening = OpenContext::new(StoreName::new("services").unwrap(), plugin.metadata().clone(), keys)
         .with_resources(Resources::new().with(storage));
     let store = plugin.open(&opening).unwrap();
     store.initialize().await.unwrap();

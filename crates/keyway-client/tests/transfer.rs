@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use keyway_client::{Bundle, BundleError, Error, ExposeSecret, Resolution, SecretValue, Secrets};
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{SecretAddress, SecretName, StoreError, async_trait};
-use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
 use support::{Spy, Trick, spy, wait};
 
 fn bundle(entries: &[(&str, &str)]) -> Bundle {
@@ -103,7 +103,7 @@ impl Storage for Dying {
         self.inner.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         match self.commits_left.fetch_sub(1, Ordering::SeqCst) {
             1.. => self.inner.commit(batch).await,
             0 if self.takes_effect => {

@@ -150,7 +150,7 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions) ->
 
 fn judge(report: &Report) -> Result<(), Failed> {
     // Outside this workspace there is no `xtask` to repeat it with.
-    let explained = |outcome: &crate::Outcome| match outcome.explanation() {
+    let explained = |outcome: &crate::RuleOutcome| match outcome.explanation() {
         nothing if nothing.is_empty() => nothing,
         text => {
             let (seed, subject, rule) = (outcome.seed, &outcome.subject, outcome.rule);
@@ -158,7 +158,7 @@ fn judge(report: &Report) -> Result<(), Failed> {
         }
     };
     let explained: String = report.outcomes().iter().map(explained).collect();
-    let fault = report.outcomes().iter().any(crate::Outcome::is_fault);
+    let fault = report.outcomes().iter().any(crate::RuleOutcome::is_fault);
     match (fault, report.faults()) {
         (false, []) => Ok(()),
         (_, faults) => Err(format!("{explained}{}", faults.join("\n")).into()),

@@ -70,4 +70,4 @@ pub use report::{Report, Totals};
 pub use rule::{Broken, Checking, Clause, Level, Need, Rule, broken, ensure};
 pub use suite::{RunOptions, Subject, Suite, check_rules};
 pub use trial::{History, Trial};
-pub use verdict::{Failure, Outcome, Verdict};
+pub use verdict::{Failure, RuleOutcome, Verdict};

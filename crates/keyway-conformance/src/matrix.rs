@@ -95,7 +95,7 @@ impl Matrix {
             caught_by: failed().map(|outcome| outcome.rule).collect(),
             explanation: failed()
                 .find(|outcome| outcome.rule == breaks)
-                .map(crate::Outcome::explanation)
+                .map(crate::RuleOutcome::explanation)
                 .unwrap_or_default(),
             timed_out: timed_out.map(|outcome| outcome.rule).collect(),
             took: report.outcomes().iter().map(|outcome| outcome.took).sum(),

@@ -1,11 +1,11 @@
 //! A report: what came of all rules, as a value.
 
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{RuleOutcome, Verdict};
 
 /// What came of all rules that were run, for one subject or for several.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<RuleOutcome>,
     faults: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ pub struct Totals {
 }
 
 impl Report {
-    pub(crate) fn new(outcomes: Vec<Outcome>, faults: Vec<String>) -> Self {
+    pub(crate) fn new(outcomes: Vec<RuleOutcome>, faults: Vec<String>) -> Self {
         Self { outcomes, faults }
     }
 
@@ -42,7 +42,7 @@ impl Report {
     }
 
     /// All outcomes, in the order of subjects and rules.
-    pub fn outcomes(&self) -> &[Outcome] {
+    pub fn outcomes(&self) -> &[RuleOutcome] {
         &self.outcomes
     }
 
@@ -71,6 +71,6 @@ impl Report {
         let totals = self.totals();
         totals.passed + totals.failed + totals.excluded > 0
             && self.faults.is_empty()
-            && !self.outcomes.iter().any(Outcome::is_fault)
+            && !self.outcomes.iter().any(RuleOutcome::is_fault)
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::exclusion::Exclusion;
 use crate::shell_words::shell_words;
 use crate::trial::History;
-use crate::verdict::{Failure, Outcome, Verdict};
+use crate::verdict::{Failure, RuleOutcome, Verdict};
 use crate::{Broken, Clause, Level, Report, Rule, Trial};
 
 /// The rules of one kind of subject, and the clauses that they come from.
@@ -97,7 +97,7 @@ impl<S: Subject + ?Sized> Suite<S> {
     }
 
     /// Runs one rule.
-    pub fn run_rule(&self, rule: &'static Rule<S>, subject: &Arc<S>, options: &RunOptions) -> Outcome {
+    pub fn run_rule(&self, rule: &'static Rule<S>, subject: &Arc<S>, options: &RunOptions) -> RuleOutcome {
         let seed = options.seed;
         let begun = Instant::now();
         let history = Arc::new(History::default());
@@ -110,7 +110,7 @@ impl<S: Subject + ?Sized> Suite<S> {
                 &history,
             ),
         };
-        Outcome {
+        RuleOutcome {
             subject: subject.name(),
             kind: self.kind,
             rule: rule.id,
@@ -216,7 +216,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 
 /// What is wrong with the exclusions themselves.
 fn exclusion_faults<S: Subject + ?Sized>(
-    outcomes: &[Outcome],
+    outcomes: &[RuleOutcome],
     subject: &S,
     options: &RunOptions,
 ) -> Vec<String> {

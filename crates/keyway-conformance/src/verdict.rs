@@ -51,7 +51,7 @@ pub struct Failure {
 /// A rule and what came of it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Outcome {
+pub struct RuleOutcome {
     /// The name of what was tested.
     pub subject: String,
     /// The kind of what was tested: `secret`, `storage`, `metadata`.
@@ -75,7 +75,7 @@ pub struct Outcome {
     pub chosen_by: String,
 }
 
-impl Outcome {
+impl RuleOutcome {
     /// Whether this makes the whole report a failure: a broken MUST or SHOULD.
     pub fn is_fault(&self) -> bool {
         matches!(self.verdict, Verdict::Failed(_)) && self.level <= Level::Should

@@ -8,7 +8,7 @@
 //! # mod passwords {
 //! #     #[derive(Debug)] pub struct Passwords;
 //! #     impl keyway_issuers::IssuerPlugin for Passwords {
-//! #         fn open(&self, _: &keyway_issuers::Opening)
+//! #         fn open(&self, _: &keyway_issuers::OpenContext)
 //! #         -> Result<std::sync::Arc<dyn keyway_issuers::Issuer>, keyway_issuers::IssuerError> { unimplemented!() }
 //! #     }
 //! #     keyway_issuers::register! { keyway_issuers::Issuers {
@@ -38,7 +38,7 @@
 //! use keyway_executable::answer;
 //! use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
 //! use keyway_issuers::{
-//!     Capabilities, Context, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome, Revocation,
+//!     Capabilities, Context, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
 //!     UserInfo, async_trait,
 //! };
 //!
@@ -58,7 +58,7 @@
 //!             .map_err(|error| IssuerError::system("describe itself", error))
 //!     }
 //!
-//!     async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+//!     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //!         let greeting = request.context.configuration.text("greeting").unwrap_or_default();
 //!         Ok(Issued::new(format!("{greeting}, {}", request.context.user_info.subject())).into())
 //!     }
@@ -75,7 +75,7 @@
 //! let printed = answer(&Greeter, sent.expose().as_bytes()).await;
 //!
 //! let outcome = host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict)?;
-//! assert_eq!(outcome, Outcome::Issued(Issued::new("hello, joe")));
+//! assert_eq!(outcome, RequestOutcome::Issued(Issued::new("hello, joe")));
 //! # Ok(())
 //! # })
 //! # }

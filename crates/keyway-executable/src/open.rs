@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keyway_core::{LookupError, Plugins, RegistryFaults};
-use keyway_issuers::{Issuer, IssuerError, Issuers, Opening, ServiceName};
+use keyway_issuers::{Issuer, IssuerError, Issuers, OpenContext, ServiceName};
 use serde_json::Value;
 
 /// Why there is no issuer to be an executable of.
@@ -60,6 +60,6 @@ pub fn open(plugins: &Plugins, id: Option<&str>, configuration: Value) -> Result
         }
     };
     let service = ServiceName::new(plugin.id()).map_err(|error| IssuerError::system("be opened", error))?;
-    let opening = Opening::new(service, plugin.metadata().clone()).with_configuration(configuration);
+    let opening = OpenContext::new(service, plugin.metadata().clone()).with_configuration(configuration);
     Ok(plugin.open(&opening)?)
 }

@@ -29,7 +29,7 @@ pub fn run(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitC
 }
 
 /// As [`run`], for issuers that need a tokio runtime: one with the current thread alone,
-/// and with time and network. Opening, too, happens inside it.
+/// and with time and network. OpenContext, too, happens inside it.
 #[cfg(feature = "tokio")]
 pub fn run_on_tokio(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitCode {
     on_runtime(|runtime| {
@@ -117,7 +117,7 @@ fn complain(text: &str) {
 mod tests {
     use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
     use keyway_issuers::{
-        Capabilities, Context, CredentialRequest, Description, Issued, Outcome, Revocation, UserInfo,
+        Capabilities, Context, CredentialRequest, Description, Issued, RequestOutcome, Revocation, UserInfo,
         async_trait,
     };
 
@@ -143,7 +143,7 @@ mod tests {
             Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
         }
 
-        async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+        async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
             Ok(Issued::new("made").into())
         }
 
@@ -168,7 +168,7 @@ mod tests {
         )
         .unwrap();
         let read = host::decode_outcome(printed.as_bytes(), Ended::SUCCESS, Profile::Strict);
-        assert_eq!(read.unwrap(), Outcome::Issued(Issued::new("made")));
+        assert_eq!(read.unwrap(), RequestOutcome::Issued(Issued::new("made")));
     }
 
     #[cfg(feature = "tokio")]

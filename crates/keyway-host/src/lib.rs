@@ -63,7 +63,7 @@
 #![cfg_attr(not(feature = "issuers"), doc = "```ignore")]
 //! # mod key {
 //! # use keyway_issuers::{
-//! #     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome,
+//! #     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome,
 //! #     ParameterDescriptor, Revocation, async_trait,
 //! # };
 //! # #[derive(Debug)]
@@ -76,7 +76,7 @@
 //! #         let description = Description::builder("1.0.0").set([key]).build();
 //! #         description.map_err(|error| IssuerError::system("describe itself", error))
 //! #     }
-//! #     async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+//! #     async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //! #         Ok(Issued::new("key-1").into())
 //! #     }
 //! #     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> { Ok(()) }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use keyway_core::{ErrorKind, PluginError, PluginMetadata, SecretValue};
 use keyway_host::stores::{GuardedStore, Isolation, StoreLimits};
 use keyway_secrets::{
-    EnvironmentName, ListQuery, NewSecret, Opening, Recipe, SecretChange, SecretHeader, SecretStore,
+    EnvironmentName, ListQuery, NewSecret, OpenContext, Recipe, SecretChange, SecretHeader, SecretStore,
     SecretStorePlugin, SecretVersion, StoreError, StoreName,
 };
 use support::*;
@@ -31,7 +31,7 @@ fn guarded_with(
             "plugin": {"name": "Misbehaving", "type": "Secret", "description": ""}}"#,
     )
     .unwrap();
-    let opening = Opening::new(StoreName::new(store).unwrap(), metadata, ring());
+    let opening = OpenContext::new(StoreName::new(store).unwrap(), metadata, ring());
     let limits = StoreLimits::default()
         .with_deadline(deadline)
         .with_rotation_stall(deadline)
@@ -190,7 +190,7 @@ fn a_panic_while_opening_is_an_answer() {
             "plugin": {"name": "Misbehaving", "type": "Secret", "description": ""}}"#,
     )
     .unwrap();
-    let opening = Opening::new(StoreName::new("panics-on-open").unwrap(), metadata, ring());
+    let opening = OpenContext::new(StoreName::new("panics-on-open").unwrap(), metadata, ring());
     let error = GuardedStore::open(&YIELDING, opening, StoreLimits::default()).unwrap_err();
     assert!(matches!(error, StoreError::ContractViolation { operation: "open", .. }));
 }

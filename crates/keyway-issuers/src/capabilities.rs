@@ -19,13 +19,13 @@ pub struct Capabilities {
     pub prompt: bool,
     /// How many calls it works on at a time; `None` is any number. A host lets further requests and
     /// revocations wait, before their deadline begins and before it stores anything (decision W7).
-    pub at_once: Option<NonZeroUsize>,
+    pub max_concurrency: Option<NonZeroUsize>,
 }
 
 impl Capabilities {
     /// None of them.
     pub const MINIMAL: Self =
-        Self { idempotent: false, reconciles: false, blocking: false, prompt: false, at_once: None };
+        Self { idempotent: false, reconciles: false, blocking: false, prompt: false, max_concurrency: None };
 
     /// Sets whether the same intent twice has one effect.
     #[must_use]
@@ -57,8 +57,8 @@ impl Capabilities {
 
     /// Sets how many calls it works on at a time.
     #[must_use]
-    pub const fn at_once(mut self, calls: NonZeroUsize) -> Self {
-        self.at_once = Some(calls);
+    pub const fn max_concurrency(mut self, calls: NonZeroUsize) -> Self {
+        self.max_concurrency = Some(calls);
         self
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::{SecretText, State};
+use crate::{CredentialRef, SecretText};
 
 /// What a plugin answers to a request.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// There is a credential.
     Issued(Issued),
     /// The plugin needs the user to log in with another provider first; then the host
@@ -21,7 +21,7 @@ pub struct Issued {
     /// What the user gets, in this order. It is shown once and never stored.
     pub credential: Vec<CredentialPart>,
     /// By what the plugin knows the credential again; the host stores it.
-    pub state: State,
+    pub state: CredentialRef,
 }
 
 /// A login that the plugin needs.
@@ -36,7 +36,7 @@ pub struct LoginRequired {
 impl Issued {
     /// A credential without parts.
     pub fn new(state: impl Into<Arc<str>>) -> Self {
-        Self { credential: Vec::new(), state: State::new(state) }
+        Self { credential: Vec::new(), state: CredentialRef::new(state) }
     }
 
     /// Adds a part at the end.
@@ -47,7 +47,7 @@ impl Issued {
     }
 }
 
-impl From<Issued> for Outcome {
+impl From<Issued> for RequestOutcome {
     fn from(issued: Issued) -> Self {
         Self::Issued(issued)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keyway_core::{ErrorKind, MissingResource, PluginError};
 
-use crate::{Action, State, Violation, Violations};
+use crate::{Action, CredentialRef, Violation, Violations};
 
 /// An error of a source outside, kept as the cause.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
@@ -121,7 +121,7 @@ pub struct ContractViolation {
     pub violations: Violations,
     /// The state that the discarded answer named, where it named one: there is a
     /// credential with this state, and it is to be revoked (decisions W2 and W6).
-    pub orphan: Option<State>,
+    pub orphan: Option<CredentialRef>,
     /// What else the log should keep: the end of a program's error output.
     pub note: String,
 }
@@ -188,7 +188,7 @@ impl IssuerError {
     }
 
     /// The state of a credential that exists although the answer was discarded.
-    pub fn orphan(&self) -> Option<&State> {
+    pub fn orphan(&self) -> Option<&CredentialRef> {
         match self {
             Self::ContractViolation(violation) => violation.orphan.as_ref(),
             _ => None,

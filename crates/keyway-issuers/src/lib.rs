@@ -35,7 +35,7 @@
 //!
 //! use keyway_issuers::{
 //!     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin,
-//!     Opening, Outcome, ParameterDescriptor, Revocation, async_trait,
+//!     OpenContext, RequestOutcome, ParameterDescriptor, Revocation, async_trait,
 //! };
 //!
 //! /// The plugin. What it is called stands in `register!`.
@@ -43,7 +43,7 @@
 //! pub struct Passwords;
 //!
 //! impl IssuerPlugin for Passwords {
-//!     fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+//!     fn open(&self, _: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
 //!         Ok(Arc::new(Door::default()))
 //!     }
 //! }
@@ -73,7 +73,7 @@
 //!             .map_err(|error| IssuerError::system("describe itself", error))
 //!     }
 //!
-//!     async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+//!     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //!         let subject = request.context.user_info.subject();
 //!         // What is configured comes with the call, every described name with a value.
 //!         if request.context.configuration.text("banned") == Some(subject) {
@@ -112,7 +112,7 @@
 //! // keeps intents and grants.
 //! use keyway_issuers::core::{ErrorKind, PluginError, Plugins, plugins};
 //! use keyway_issuers::{
-//!     Context, CredentialRequest, Issuers, Json, Opening, Outcome, Parameters, Revocation, ServiceName, UserInfo,
+//!     Context, CredentialRequest, Issuers, Json, OpenContext, RequestOutcome, Parameters, Revocation, ServiceName, UserInfo,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -120,7 +120,7 @@
 //! const PLUGINS: Plugins = plugins! { passwords };
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<Issuers>("passwords")?;
-//! let issuer = plugin.open(&Opening::new(ServiceName::new("door")?, plugin.metadata().clone()))?;
+//! let issuer = plugin.open(&OpenContext::new(ServiceName::new("door")?, plugin.metadata().clone()))?;
 //!
 //! // What the operator configured, and what the user entered, must fit the description.
 //! let description = issuer.describe().await?;
@@ -132,7 +132,7 @@
 //!
 //! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe")).with_configuration(configuration);
 //! let request = CredentialRequest::new(joe.clone()).with_parameters(parameters);
-//! let Outcome::Issued(issued) = issuer.request(&request).await? else { panic!() };
+//! let RequestOutcome::Issued(issued) = issuer.request(&request).await? else { panic!() };
 //! assert_eq!(issued.credential[0].expose_value(), "correct horse");
 //! issued.state.check_keeps_no_secret(&issued.credential)?;
 //!
@@ -152,7 +152,7 @@
 //! # Two configurations
 //!
 //! The host *opens* a plugin with the plugin's own configuration
-//! ([`Opening::configuration`]): the path of an executable, for example. What the operator
+//! ([`OpenContext::configuration`]): the path of an executable, for example. What the operator
 //! of a *service* may set, the issuer [describes](Description::configuration), and the host
 //! sends the resolved values with every call ([`Context::configuration`]), as WaTTS does. So
 //! an issuer can describe itself before anything is configured.
@@ -162,9 +162,9 @@
 //! | for | see |
 //! | --- | --- |
 //! | the operations, and what holds for all of them | [`Issuer`] |
-//! | what a plugin gets from its host | [`Opening`], [`Context`] |
+//! | what a plugin gets from its host | [`OpenContext`], [`Context`] |
 //! | descriptions, and what follows from them | [`Description`] |
-//! | requests and credentials | [`CredentialRequest`], [`Outcome`], [`CredentialPart`], [`State`] |
+//! | requests and credentials | [`CredentialRequest`], [`RequestOutcome`], [`CredentialPart`], [`CredentialRef`] |
 //! | users and their logins | [`UserId`], [`UserInfo`], [`Login`] |
 //! | failures | [`IssuerError`]; [`Violation`] for breaches of this contract |
 //! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
@@ -175,6 +175,7 @@
 
 mod capabilities;
 mod credential;
+mod credential_ref;
 mod description;
 mod error;
 mod json;
@@ -183,13 +184,13 @@ mod register;
 mod request;
 mod secret_text;
 mod service;
-mod state;
 mod user;
 mod violation;
 pub mod wire;
 
 pub use capabilities::Capabilities;
-pub use credential::{CredentialPart, FieldSize, Issued, LoginRequired, Outcome, PartKind};
+pub use credential::{CredentialPart, FieldSize, Issued, LoginRequired, PartKind, RequestOutcome};
+pub use credential_ref::CredentialRef;
 pub use description::{
     Configuration, ConfigurationDescriptor, ConfigurationType, ConfigurationValue, Description,
     DescriptionBuilder, Features, ParameterDescriptor, ParameterSet, ParameterType, UserInterface,
@@ -197,7 +198,7 @@ pub use description::{
 };
 pub use error::{BoxedError, ContractViolation, IssuerError};
 pub use json::{Duplicates, Float, Json, JsonError, JsonFault, JsonKind, JsonObject, Reader, Trailing};
-pub use plugin::{Issuer, IssuerPlugin, Opening};
+pub use plugin::{Issuer, IssuerPlugin, OpenContext};
 pub use register::Issuers;
 pub use request::{
     Action, Context, CredentialRequest, IntendedEffect, IntentId, Parameters, Reconciled, Reconciliation,
@@ -205,7 +206,6 @@ pub use request::{
 };
 pub use secret_text::SecretText;
 pub use service::{InvalidServiceName, ServiceName};
-pub use state::State;
 pub use user::{Login, UserId, UserInfo};
 pub use violation::{Rule, Violation, Violations};
 

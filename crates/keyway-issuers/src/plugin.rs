@@ -8,7 +8,7 @@ use keyway_core::{Clock, NoConfiguration, PluginMetadata, Resources, SystemClock
 use serde_json::Value;
 
 use crate::{
-    Capabilities, CredentialRequest, Description, IssuerError, Outcome, Reconciled, Reconciliation,
+    Capabilities, CredentialRequest, Description, IssuerError, Reconciled, Reconciliation, RequestOutcome,
     Revocation, ServiceName,
 };
 
@@ -35,13 +35,13 @@ pub trait IssuerPlugin: fmt::Debug + Send + Sync {
     /// As [`check_configuration`](Self::check_configuration), and
     /// [`MissingResource`](IssuerError::MissingResource) when the host did not lend what
     /// the plugin needs.
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError>;
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError>;
 }
 
 /// What a host gives a plugin to open an issuer with.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Opening {
+pub struct OpenContext {
     /// The name of the service that the issuer is for.
     pub service: ServiceName,
     /// The metadata under which the plugin is registered.
@@ -54,8 +54,8 @@ pub struct Opening {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Opening {
-    /// An opening with an empty configuration, nothing lent, and the system's clock.
+impl OpenContext {
+    /// A context with an empty configuration, nothing lent, and the system's clock.
     pub fn new(service: ServiceName, metadata: PluginMetadata) -> Self {
         Self {
             service,
@@ -88,10 +88,10 @@ impl Opening {
     }
 }
 
-impl fmt::Debug for Opening {
+impl fmt::Debug for OpenContext {
     /// Leaves the configuration out: it may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening")
+        f.debug_struct("OpenContext")
             .field("service", &self.service)
             .field("metadata", &self.metadata)
             .field("resources", &self.resources)
@@ -133,7 +133,7 @@ pub trait Issuer: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Refused`](IssuerError::Refused) when this user gets no credential.
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError>;
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError>;
 
     /// Destroys a credential. Doing it to one that is gone already succeeds (decision W6).
     ///
@@ -155,7 +155,7 @@ pub trait Issuer: fmt::Debug + Send + Sync {
 mod tests {
     use keyway_core::PluginMetadata;
 
-    use super::Opening;
+    use super::OpenContext;
     use crate::ServiceName;
 
     #[test]
@@ -166,8 +166,8 @@ mod tests {
                 "plugin": {"name": "Door", "type": "Issuer", "description": "d"}}"#,
         )
         .unwrap();
-        let opening = Opening::new(ServiceName::new("door").unwrap(), metadata)
+        let context = OpenContext::new(ServiceName::new("door").unwrap(), metadata)
             .with_configuration(serde_json::json!({ "password": "n33dle" }));
-        assert!(!format!("{opening:?}").contains("n33dle"));
+        assert!(!format!("{context:?}").contains("n33dle"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Configuration, JsonObject, Login, SecretText, State, UserId, UserInfo};
+use crate::{Configuration, CredentialRef, JsonObject, Login, SecretText, UserId, UserInfo};
 
 /// The id of one intended effect: the host stores it before it asks the plugin, and says
 /// the same id when it asks again for the same effect (decision R2). A plugin that is
@@ -188,12 +188,12 @@ pub struct Revocation {
     /// Whose credential it is, and how the plugin is configured.
     pub context: Context,
     /// The state that the plugin returned when it made the credential.
-    pub state: State,
+    pub state: CredentialRef,
 }
 
 impl Revocation {
     /// The order to destroy the credential with this state.
-    pub const fn new(context: Context, state: State) -> Self {
+    pub const fn new(context: Context, state: CredentialRef) -> Self {
         Self { context, state }
     }
 }
@@ -253,7 +253,7 @@ pub enum IntendedEffect {
     /// A credential was to be made.
     Request,
     /// The credential with this state was to be destroyed.
-    Revoke(State),
+    Revoke(CredentialRef),
 }
 
 /// What became of an intended effect.
@@ -263,7 +263,7 @@ pub enum Reconciled {
     /// Nothing: it did not happen and will not.
     NothingHappened,
     /// The credential was made; this is its state. Its values are lost.
-    Made(State),
+    Made(CredentialRef),
     /// The credential is destroyed.
     Destroyed,
     /// The plugin cannot tell either.

@@ -148,7 +148,7 @@ impl fmt::Debug for UserInfo {
 }
 
 /// A further login of the same user, made because a plugin asked for it
-/// ([`Outcome::LoginRequired`](crate::Outcome::LoginRequired)).
+/// ([`RequestOutcome::LoginRequired`](crate::RequestOutcome::LoginRequired)).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Login {
     /// What this login said about the user.

@@ -51,7 +51,7 @@
 //! use keyway_secrets::core::PluginMetadata;
 //! use keyway_secrets::seal::{KeyId, KeyRing};
 //! use keyway_secrets::{
-//!     Access, Document, DocumentHooks, DocumentStore, Opening, SecretStore, SecretStorePlugin, StoreError,
+//!     AccessMode, Document, DocumentHooks, DocumentStore, OpenContext, SecretStore, SecretStorePlugin, StoreError,
 //!     StoreName, async_trait,
 //! };
 //!
@@ -60,9 +60,9 @@
 //! pub struct Notebook;
 //!
 //! impl SecretStorePlugin for Notebook {
-//!     fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-//!         let page = Page { store: opening.store.clone(), metadata: opening.metadata.clone() };
-//!         Ok(Arc::new(DocumentStore::new(page, opening.keys.clone())))
+//!     fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+//!         let page = Page { store: context.store.clone(), metadata: context.metadata.clone() };
+//!         Ok(Arc::new(DocumentStore::new(page, context.keys.clone())))
 //!     }
 //! }
 //!
@@ -86,7 +86,7 @@
 //!         &self.metadata
 //!     }
 //!
-//!     async fn read(&self, keys: &KeyRing, _: Access) -> Result<Option<Document>, StoreError> {
+//!     async fn read(&self, keys: &KeyRing, _: AccessMode) -> Result<Option<Document>, StoreError> {
 //!         match pages().get(&self.store) {
 //!             // Where there are bytes to store, `keys.open` tells whether the key is right.
 //!             Some((_, key)) if !keys.contains(*key) => {
@@ -132,7 +132,7 @@
 //! use keyway_secrets::core::{ErrorKind, PluginError, Plugins, SecretValue, plugins};
 //! use keyway_secrets::seal::{Key, KeyRing};
 //! use keyway_secrets::{
-//!     ListQuery, NewSecret, Opening, Progress, SecretAddress, SecretChange, SecretName, SecretStores, StoreName,
+//!     ListQuery, NewSecret, OpenContext, Progress, SecretAddress, SecretChange, SecretName, SecretStores, StoreName,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -141,7 +141,7 @@
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<SecretStores>("notebook")?;
 //! let open = |keys: &KeyRing| {
-//!     plugin.open(&Opening::new(StoreName::new("web").unwrap(), plugin.metadata().clone(), keys.clone()))
+//!     plugin.open(&OpenContext::new(StoreName::new("web").unwrap(), plugin.metadata().clone(), keys.clone()))
 //! };
 //!
 //! let (old, new) = (KeyRing::new([Key::generate()?])?, KeyRing::new([Key::generate()?])?);
@@ -186,14 +186,14 @@
 //! * let `rotate` and `marked_for_delete` be called again after they were cut short anywhere.
 //!
 //! The crate `keyway-generic` is such a plugin, on any storage engine that the host lends
-//! ([`Opening::resources`]).
+//! ([`OpenContext::resources`]).
 //!
 //! # Where things are
 //!
 //! | for | see |
 //! | --- | --- |
 //! | the operations, and what holds for all of them | [`SecretStore`] |
-//! | what a plugin gets from its host | [`Opening`] |
+//! | what a plugin gets from its host | [`OpenContext`] |
 //! | the template for documents | [`DocumentHooks`], [`DocumentStore`], [`Document`] |
 //! | names and addresses | [`StoreName`], [`SecretName`], [`EnvironmentName`], [`SecretAddress`] |
 //! | secrets and changes | [`NewSecret`], [`Secret`], [`SecretHeader`], [`SecretChange`], [`SecretVersion`], [`SecretRevision`] |
@@ -219,7 +219,7 @@ mod secret;
 
 pub use address::{EnvironmentName, NameError, SecretAddress, SecretName, StoreName};
 pub use capabilities::{Capabilities, ListOrder};
-pub use document::{Access, Document, DocumentHooks, DocumentStore};
+pub use document::{AccessMode, Document, DocumentHooks, DocumentStore};
 pub use environment::{
     Environment, EnvironmentChange, EnvironmentPage, MAX_EXTERNAL_URL_BYTES, NewEnvironment,
 };
@@ -227,7 +227,7 @@ pub use error::{BoxedError, StoreError};
 pub use generation::{MAX_GENERATED_LENGTH, MIN_GENERATED_LENGTH, NewValue, Recipe};
 pub use info::{Count, StoreInfo};
 pub use list::{Cursor, EnvironmentFilter, ListQuery, ListedSecret, SecretPage};
-pub use plugin::{Configure, Opening, SecretStore, SecretStorePlugin};
+pub use plugin::{Configure, OpenContext, SecretStore, SecretStorePlugin};
 pub use register::SecretStores;
 pub use rotation::{Progress, RotationListener};
 pub use secret::{

@@ -35,12 +35,12 @@ pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
     /// As [`check_configuration`](Self::check_configuration), and
     /// [`MissingResource`](StoreError::MissingResource) when the host did not lend what
     /// the plugin needs.
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError>;
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError>;
 }
 
 /// What a host gives a plugin to open a store with.
 #[non_exhaustive]
-pub struct Opening {
+pub struct OpenContext {
     /// The name of the store.
     pub store: StoreName,
     /// The metadata under which the plugin is registered.
@@ -55,10 +55,10 @@ pub struct Opening {
     pub clock: Arc<dyn Clock>,
 }
 
-impl fmt::Debug for Opening {
+impl fmt::Debug for OpenContext {
     /// Leaves the configuration out: it may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening")
+        f.debug_struct("OpenContext")
             .field("store", &self.store)
             .field("metadata", &self.metadata)
             .field("keys", &self.keys)
@@ -67,8 +67,8 @@ impl fmt::Debug for Opening {
     }
 }
 
-impl Opening {
-    /// An opening with an empty configuration, nothing lent, and the system's clock.
+impl OpenContext {
+    /// A context with an empty configuration, nothing lent, and the system's clock.
     pub fn new(store: StoreName, metadata: PluginMetadata, keys: KeyRing) -> Self {
         Self {
             store,
@@ -294,7 +294,7 @@ mod tests {
     use keyway_core::PluginMetadata;
     use keyway_seal::{Key, KeyRing};
 
-    use super::Opening;
+    use super::OpenContext;
     use crate::StoreName;
 
     #[test]
@@ -306,8 +306,8 @@ mod tests {
         )
         .unwrap();
         let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
-        let opening = Opening::new(StoreName::new("mine").unwrap(), metadata, keys)
+        let context = OpenContext::new(StoreName::new("mine").unwrap(), metadata, keys)
             .with_configuration(serde_json::json!({ "password": "n33dle" }));
-        assert!(!format!("{opening:?}").contains("n33dle"));
+        assert!(!format!("{context:?}").contains("n33dle"));
     }
 }

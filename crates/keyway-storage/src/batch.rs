@@ -29,7 +29,7 @@ impl Expectation {
 /// What one item of a [`Batch`] does.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Action {
+pub enum ItemAction {
     /// Creates or replaces the record.
     Put {
         /// The new value; may be empty.
@@ -41,7 +41,7 @@ pub enum Action {
     Check,
 }
 
-impl fmt::Debug for Action {
+impl fmt::Debug for ItemAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Put { value } => write!(f, "Put({} bytes)", value.len()),
@@ -55,7 +55,7 @@ impl fmt::Debug for Action {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Item {
     key: Vec<u8>,
-    action: Action,
+    action: ItemAction,
     expectation: Expectation,
 }
 
@@ -66,7 +66,7 @@ impl Item {
     }
 
     /// What the item does.
-    pub fn action(&self) -> &Action {
+    pub fn action(&self) -> &ItemAction {
         &self.action
     }
 
@@ -76,14 +76,14 @@ impl Item {
     }
 
     /// The key and the action, for an engine that keeps them.
-    pub fn into_parts(self) -> (Vec<u8>, Action) {
+    pub fn into_parts(self) -> (Vec<u8>, ItemAction) {
         (self.key, self.action)
     }
 
     fn value_bytes(&self) -> usize {
         match &self.action {
-            Action::Put { value } => value.len(),
-            Action::Delete | Action::Check => 0,
+            ItemAction::Put { value } => value.len(),
+            ItemAction::Delete | ItemAction::Check => 0,
         }
     }
 }
@@ -130,24 +130,24 @@ impl Batch {
     /// Creates or replaces the record at `key`.
     #[must_use]
     pub fn put(self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>, expectation: Expectation) -> Self {
-        self.with(key.into(), Action::Put { value: value.into() }, expectation)
+        self.with(key.into(), ItemAction::Put { value: value.into() }, expectation)
     }
 
     /// Removes the record at `key`. With [`Expectation::Any`] it need not exist;
     /// [`Expectation::Absent`] is refused, because there would be nothing to do.
     #[must_use]
     pub fn delete(self, key: impl Into<Vec<u8>>, expectation: Expectation) -> Self {
-        self.with(key.into(), Action::Delete, expectation)
+        self.with(key.into(), ItemAction::Delete, expectation)
     }
 
     /// Leaves the record at `key` alone, and makes the commit a conflict when its
     /// revision is not `revision` at the moment of the commit.
     #[must_use]
     pub fn check(self, key: impl Into<Vec<u8>>, revision: Revision) -> Self {
-        self.with(key.into(), Action::Check, Expectation::Revision(revision))
+        self.with(key.into(), ItemAction::Check, Expectation::Revision(revision))
     }
 
-    fn with(mut self, key: Vec<u8>, action: Action, expectation: Expectation) -> Self {
+    fn with(mut self, key: Vec<u8>, action: ItemAction, expectation: Expectation) -> Self {
         self.items.push(Item { key, action, expectation });
         self
     }
@@ -197,14 +197,14 @@ impl Batch {
                 return Err(StorageError::KeyTooLarge { item, bytes: key.len(), limit: limits.key_bytes });
             }
             match action {
-                Action::Put { value } if value.len() > limits.value_bytes => {
+                ItemAction::Put { value } if value.len() > limits.value_bytes => {
                     let (bytes, limit) = (value.len(), limits.value_bytes);
                     return Err(StorageError::ValueTooLarge { item, bytes, limit });
                 }
-                Action::Delete if *expectation == Expectation::Absent => {
+                ItemAction::Delete if *expectation == Expectation::Absent => {
                     return Err(StorageError::DeleteOfAbsent { item });
                 }
-                Action::Put { .. } | Action::Delete | Action::Check => {}
+                ItemAction::Put { .. } | ItemAction::Delete | ItemAction::Check => {}
             }
         }
         if let Some(item) = self.duplicate() {

@@ -10,7 +10,7 @@ use keyway_core::{ErrorKind, PluginError};
 /// Why a storage engine did not do what it was asked.
 ///
 /// A conflict is not among them: that two callers wanted to change the same record is an
-/// [`Outcome`](crate::Outcome), not an error. No message holds a key or a value.
+/// [`CommitOutcome`](crate::CommitOutcome), not an error. No message holds a key or a value.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {

@@ -16,7 +16,7 @@
 //! all or none:
 //!
 //! ```
-//! use keyway_storage::{Batch, Expectation, KeyRange, Memory, Outcome, Storage};
+//! use keyway_storage::{Batch, Expectation, KeyRange, Memory, CommitOutcome, Storage};
 //!
 //! # futures_executor::block_on(async {
 //! let store = Memory::new(); // or Sqlite::open("host.db")?
@@ -25,7 +25,7 @@
 //! let open = Batch::new()
 //!     .put("account/anna", "100", Expectation::Absent)
 //!     .put("account/ben", "0", Expectation::Absent);
-//! let Outcome::Committed(revision) = store.commit(open).await? else { unreachable!() };
+//! let CommitOutcome::Committed(revision) = store.commit(open).await? else { unreachable!() };
 //!
 //! // Read, decide, and write only if nobody wrote in between.
 //! let anna = store.get(b"account/anna").await?.expect("was just created");
@@ -33,11 +33,11 @@
 //! let transfer = Batch::new()
 //!     .put("account/anna", "60", Expectation::Revision(anna.revision))
 //!     .put("account/ben", "40", Expectation::Revision(revision));
-//! assert!(matches!(store.commit(transfer.clone()).await?, Outcome::Committed(_)));
+//! assert!(matches!(store.commit(transfer.clone()).await?, CommitOutcome::Committed(_)));
 //!
 //! // The same again comes too late, and says which expectation did not hold. Nothing was
 //! // written: read again and decide anew.
-//! assert_eq!(store.commit(transfer).await?, Outcome::Conflict { item: 0 });
+//! assert_eq!(store.commit(transfer).await?, CommitOutcome::Conflict { item: 0 });
 //!
 //! // Go through a range page by page, in the order of the keys.
 //! let range = KeyRange::prefix("account/");
@@ -80,11 +80,11 @@ mod revision;
 mod sqlite;
 mod storage;
 
-pub use batch::{Action, Batch, Expectation, Item};
+pub use batch::{Batch, Expectation, Item, ItemAction};
 pub use error::StorageError;
 pub use memory::Memory;
 pub use range::KeyRange;
 pub use revision::Revision;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{CommitMode, Sqlite, SqliteOptions};
-pub use storage::{Entry, Limits, Outcome, Pace, Page, Record, Storage};
+pub use storage::{CommitOutcome, Entry, Limits, Pace, Page, Record, Storage};

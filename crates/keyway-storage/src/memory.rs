@@ -9,7 +9,8 @@ use async_trait::async_trait;
 
 use crate::revision::Revisions;
 use crate::{
-    Action, Batch, Entry, Expectation, KeyRange, Limits, Outcome, Pace, Page, Record, Storage, StorageError,
+    Batch, CommitOutcome, Entry, Expectation, ItemAction, KeyRange, Limits, Pace, Page, Record, Storage,
+    StorageError,
 };
 
 /// A store in memory: for tests, and for what may be forgotten when the process ends.
@@ -20,13 +21,13 @@ use crate::{
 /// Calls wait for each other on a lock that is held while a batch or a page is copied.
 ///
 /// ```
-/// use keyway_storage::{Batch, Expectation, Memory, Outcome, Storage};
+/// use keyway_storage::{Batch, Expectation, Memory, CommitOutcome, Storage};
 ///
 /// # futures_executor::block_on(async {
 /// let store = Memory::new();
 /// let create = Batch::new().put("greeting", "hello", Expectation::Absent);
-/// assert!(matches!(store.commit(create.clone()).await?, Outcome::Committed(_)));
-/// assert_eq!(store.commit(create).await?, Outcome::Conflict { item: 0 });
+/// assert!(matches!(store.commit(create.clone()).await?, CommitOutcome::Committed(_)));
+/// assert_eq!(store.commit(create).await?, CommitOutcome::Conflict { item: 0 });
 /// assert_eq!(store.get(b"greeting").await?.unwrap().value, b"hello");
 /// # Ok::<(), keyway_storage::StorageError>(()) }).unwrap();
 /// ```
@@ -108,7 +109,7 @@ impl Storage for Memory {
         Ok(page)
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         batch.validate(&self.limits())?;
         let mut records = self.shared.records.write().unwrap_or_else(PoisonError::into_inner);
         let conflict = batch.items().iter().position(|item| {
@@ -118,21 +119,21 @@ impl Storage for Memory {
                 && !expected.is_met_by(records.get(item.key()).map(|record| record.revision))
         });
         if let Some(item) = conflict {
-            return Ok(Outcome::Conflict { item });
+            return Ok(CommitOutcome::Conflict { item });
         }
         let revision = self.shared.revisions.next();
         for item in batch.into_items() {
             let (key, action) = item.into_parts();
             match action {
-                Action::Put { value } => {
+                ItemAction::Put { value } => {
                     records.insert(key, Record { value, revision });
                 }
-                Action::Delete => {
+                ItemAction::Delete => {
                     records.remove(&key);
                 }
-                Action::Check => {}
+                ItemAction::Check => {}
             }
         }
-        Ok(Outcome::Committed(revision))
+        Ok(CommitOutcome::Committed(revision))
     }
 }

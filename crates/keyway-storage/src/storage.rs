@@ -65,9 +65,9 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// Applies all items of `batch`, or none.
     ///
-    /// [`Outcome::Committed`] comes only when the batch is durable as far as the engine
+    /// [`CommitOutcome::Committed`] comes only when the batch is durable as far as the engine
     /// promises it. Then the returned revision is on every record that the batch put.
-    /// With [`Outcome::Conflict`] nothing was written; it names the first item whose
+    /// With [`CommitOutcome::Conflict`] nothing was written; it names the first item whose
     /// expectation did not hold.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// # Cancel safety
     /// A dropped future does not undo a commit that is under way: the batch is then either
     /// there as a whole or not at all. Other callers are not held up by it.
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError>;
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError>;
 }
 
 /// How long a poll of a storage engine's futures takes. A host polls prompt ones on the caller's task.
@@ -139,7 +139,7 @@ pub struct Page {
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a conflict means that nothing was written"]
-pub enum Outcome {
+pub enum CommitOutcome {
     /// All of it was applied, and what it put carries this revision.
     Committed(Revision),
     /// None of it was applied.

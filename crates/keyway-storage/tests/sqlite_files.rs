@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use futures_executor::block_on;
-use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Sqlite, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Sqlite, Storage, StorageError};
 use tempfile::TempDir;
 
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -27,7 +27,7 @@ fn sample(folder: &Path) -> (PathBuf, Records) {
     let batch = records
         .iter()
         .fold(Batch::new(), |batch, (key, value)| batch.put(key.clone(), value.clone(), Expectation::Absent));
-    assert!(matches!(block_on(store.commit(batch)), Ok(Outcome::Committed(_))));
+    assert!(matches!(block_on(store.commit(batch)), Ok(CommitOutcome::Committed(_))));
     assert_eq!(store.verify().unwrap(), 150);
     store.close();
     assert_eq!(siblings(folder), ["store.db"], "a closed store is one file");
@@ -157,7 +157,7 @@ fn large_values_come_and_go_with_their_records() {
     assert_eq!((large(), store.verify().unwrap()), (0, 0));
     let lost = Batch::new().put("b", vec![1; 1000], Expectation::Absent).put("c", "", Expectation::Absent);
     assert!(block_on(store.commit(Batch::new().put("c", "", Expectation::Any))).is_ok());
-    assert_eq!(block_on(store.commit(lost)).unwrap(), Outcome::Conflict { item: 1 });
+    assert_eq!(block_on(store.commit(lost)).unwrap(), CommitOutcome::Conflict { item: 1 });
     assert_eq!(large(), 0, "a batch that lost leaves nothing behind");
 }
 
@@ -283,7 +283,7 @@ fn the_log_of_small_commits_does_not_grow_for_long() {
             let key = (commit * 40 + item).wrapping_mul(2_654_435_761).to_be_bytes();
             batch.put(key, vec![7; 500], Expectation::Absent)
         });
-        assert!(matches!(block_on(store.commit(batch)), Ok(Outcome::Committed(_))));
+        assert!(matches!(block_on(store.commit(batch)), Ok(CommitOutcome::Committed(_))));
         longest = longest.max(fs::metadata(folder.path().join("store.db-wal")).unwrap().len());
     }
     assert!((1 << 20..5 << 20).contains(&longest), "{longest} bytes");
@@ -334,7 +334,7 @@ fn what_was_planted_in_the_schema_is_refused_and_does_nothing() {
         if planted == undo {
             let key = vec![b'k', 0, 0];
             let written = block_on(open.commit(Batch::new().put(key.clone(), "new", Expectation::Any)));
-            assert!(matches!(written, Ok(Outcome::Committed(_))), "{written:?}");
+            assert!(matches!(written, Ok(CommitOutcome::Committed(_))), "{written:?}");
             let read = block_on(open.get(&key)).unwrap();
             assert_eq!(read.expect("a trigger took it").value, b"new");
         }

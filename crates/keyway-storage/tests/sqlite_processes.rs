@@ -14,7 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
-use keyway_storage::{Batch, CommitMode, Expectation, KeyRange, Outcome, Sqlite, Storage, StorageError};
+use keyway_storage::{
+    Batch, CommitMode, CommitOutcome, Expectation, KeyRange, Sqlite, Storage, StorageError,
+};
 
 const ROLE: &str = "KEYWAY_STORAGE_TEST_CHILD";
 const FILE: &str = "KEYWAY_STORAGE_TEST_FILE";
@@ -52,7 +54,7 @@ fn increment(store: &Sqlite) {
             None => (0, Expectation::Absent),
         };
         let batch = Batch::new().put("counter", (count + 1).to_be_bytes(), expectation);
-        if matches!(block_on(store.commit(batch)).unwrap(), Outcome::Committed(_)) {
+        if matches!(block_on(store.commit(batch)).unwrap(), CommitOutcome::Committed(_)) {
             return;
         }
     }
@@ -92,7 +94,7 @@ fn write_pairs_until_killed(store: &Sqlite) {
                         value,
                         Expectation::Absent,
                     );
-                    assert!(matches!(block_on(store.commit(pair)), Ok(Outcome::Committed(_))));
+                    assert!(matches!(block_on(store.commit(pair)), Ok(CommitOutcome::Committed(_))));
                     let mut out = std::io::stdout().lock();
                     writeln!(out, "ack {name}").unwrap();
                     out.flush().unwrap();
@@ -195,7 +197,7 @@ fn closing_answers_everybody_who_waits() {
                         let key = writer * 10_000 + number;
                         let batch = Batch::new().put(key.to_be_bytes(), "x", Expectation::Absent);
                         match block_on(store.commit(batch)) {
-                            Ok(Outcome::Committed(_)) => done.push(key),
+                            Ok(CommitOutcome::Committed(_)) => done.push(key),
                             Err(StorageError::Closed) => return done,
                             other => panic!("{other:?}"),
                         }

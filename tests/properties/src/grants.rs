@@ -8,7 +8,7 @@ use keyway_host::grants::{GrantId, GrantLimits, GrantOutcome, Isolation, Service
 use keyway_host::{Host, HostError};
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
-    Outcome, ParameterDescriptor, Parameters, Revocation, ServiceName, UserInfo, async_trait,
+    ParameterDescriptor, Parameters, RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_storage::{Memory, Storage};
 
@@ -33,7 +33,7 @@ impl Issuer for Door {
         description.map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let say = request.parameters.text("say").unwrap_or_default();
         let state = format!("door/{}/{}", request.context.user, say.len());
         Ok(Issued::new(state).with(CredentialPart::text("say", say)).into())

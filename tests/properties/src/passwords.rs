@@ -7,8 +7,8 @@ use keyway_core::{PluginMetadata, Resources};
 use keyway_passdb::PassDbPlugin;
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    Configure, NewSecret, Opening, Recipe, SecretAddress, SecretName, SecretStorePlugin as _, SecretStores,
-    StoreName,
+    Configure, NewSecret, OpenContext, Recipe, SecretAddress, SecretName, SecretStorePlugin as _,
+    SecretStores, StoreName,
 };
 use keyway_storage::{Memory, Storage};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub fn password_settings(data: &[u8]) {
     let Ok(settings) = serde_json::from_slice::<Value>(data) else { return };
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
     let keys = KeyRing::parse([PUBLISHED_KEY]).expect("a key");
-    let opening = Opening::new(StoreName::new("logins").expect("a name"), METADATA.clone(), keys)
+    let opening = OpenContext::new(StoreName::new("logins").expect("a name"), METADATA.clone(), keys)
         .with_configuration(json!({ "settings": settings }))
         .with_resources(Resources::new().with(storage));
     let address = SecretAddress::shared(SecretName::new("wiki").expect("a name"));

@@ -11,11 +11,11 @@ use keyway_host::stores::Phase;
 use keyway_host::{Host, WorkOutcome, WorkReport};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    Cursor, EnvironmentName, ListQuery, NewEnvironment, NewSecret, Opening, SecretAddress, SecretChange,
+    Cursor, EnvironmentName, ListQuery, NewEnvironment, NewSecret, OpenContext, SecretAddress, SecretChange,
     SecretName, SecretStore, SecretStorePlugin as _, SecretStores, StoreError, StoreName, async_trait,
 };
 use keyway_storage::{
-    Batch, Expectation, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError,
+    Batch, CommitOutcome, Expectation, KeyRange, Limits, Memory, Page, Record, Storage, StorageError,
 };
 use serde_json::json;
 
@@ -43,7 +43,7 @@ pub(super) fn storage_of(records: &Records) -> Arc<dyn Storage> {
     for (key, value) in records {
         let batch = Batch::new().put(key.as_slice(), value.as_slice(), Expectation::Absent);
         let put = block_on(storage.commit(batch)).expect("it is put");
-        assert!(matches!(put, Outcome::Committed(_)));
+        assert!(matches!(put, CommitOutcome::Committed(_)));
     }
     Arc::new(storage)
 }
@@ -56,7 +56,7 @@ fn address() -> SecretAddress {
 fn open(storage: &Arc<dyn Storage>, keys: KeyRing) -> Result<Arc<dyn SecretStore>, StoreError> {
     let registry = PLUGINS.registry().expect("its plugin");
     let metadata = registry.get::<SecretStores>("generic").expect("that plugin").metadata().clone();
-    let opening = Opening::new(StoreName::new("store").expect("a name"), metadata, keys)
+    let opening = OpenContext::new(StoreName::new("store").expect("a name"), metadata, keys)
         .with_resources(Resources::new().with(Arc::clone(storage)));
     GenericPlugin.open(&opening)
 }
@@ -252,7 +252,7 @@ impl Storage for Dying {
         self.inner.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
             return Err(StorageError::Closed);
         }

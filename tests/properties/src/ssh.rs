@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures_executor::block_on;
 use keyway_core::Resources;
 use keyway_issuers::{
-    Context, CredentialRequest, IntentId, Issuer, IssuerError, IssuerPlugin as _, Issuers, Json, Opening,
-    Outcome, Parameters, Revocation, ServiceName, State, UserInfo, wire,
+    Context, CredentialRef, CredentialRequest, IntentId, Issuer, IssuerError, IssuerPlugin as _, Issuers,
+    Json, OpenContext, Parameters, RequestOutcome, Revocation, ServiceName, UserInfo, wire,
 };
 use keyway_ssh::{AuthorizedKeys, CertificateAuthorityKey, CertificateAuthorityPlugin};
 
@@ -32,17 +32,17 @@ fn context(issuer: &dyn Issuer, setting: &str, file: &Path) -> Context {
         .with_intent(IntentId::new(INTENT).expect("an id"))
 }
 
-fn request(issuer: &dyn Issuer, context: &Context, key: &str) -> Result<State, IssuerError> {
+fn request(issuer: &dyn Issuer, context: &Context, key: &str) -> Result<CredentialRef, IssuerError> {
     let parameters = Parameters::new().with("pub_key", key);
     let request = CredentialRequest::new(context.clone()).with_parameters(parameters);
     match block_on(issuer.request(&request))? {
-        Outcome::Issued(credential) => Ok(credential.state),
-        Outcome::LoginRequired(_) => panic!("it asks for no login"),
+        RequestOutcome::Issued(credential) => Ok(credential.state),
+        RequestOutcome::LoginRequired(_) => panic!("it asks for no login"),
     }
 }
 
 fn revoke(issuer: &dyn Issuer, context: &Context) -> Result<(), IssuerError> {
-    block_on(issuer.revoke(&Revocation::new(context.clone(), State::new(STATE))))
+    block_on(issuer.revoke(&Revocation::new(context.clone(), CredentialRef::new(STATE))))
 }
 
 /// An `authorized_keys` file that others have written.
@@ -219,6 +219,7 @@ fn authority(key: Option<CertificateAuthorityKey>) -> Arc<dyn Issuer> {
     let registry = keyway_core::plugins! { keyway_ssh }.registry().expect("its plugins");
     let metadata = registry.get::<Issuers>("ssh-ca").expect("that plugin").metadata().clone();
     let resources = key.into_iter().fold(Resources::new(), Resources::with);
-    let opening = Opening::new(ServiceName::new("door").expect("a name"), metadata).with_resources(resources);
+    let opening =
+        OpenContext::new(ServiceName::new("door").expect("a name"), metadata).with_resources(resources);
     CertificateAuthorityPlugin.open(&opening).expect("it opens")
 }

@@ -8,8 +8,8 @@ use keyway_convection::format;
 use keyway_core::{PluginMetadata, Registry, SecretValue, Structured, plugins};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    Configure, ListQuery, NewSecret, Opening, Recipe, SecretAddress, SecretName, SecretStore, SecretStores,
-    StoreName,
+    Configure, ListQuery, NewSecret, OpenContext, Recipe, SecretAddress, SecretName, SecretStore,
+    SecretStores, StoreName,
 };
 use serde_json::json;
 
@@ -60,7 +60,7 @@ pub fn store_file(data: &[u8]) {
     let open = |keys: &KeyRing| {
         let plugin = REGISTRY.get::<SecretStores>(id).expect("that plugin");
         let name = StoreName::new("store").expect("a name");
-        let opening = Opening::new(name, plugin.metadata().clone(), keys.clone())
+        let opening = OpenContext::new(name, plugin.metadata().clone(), keys.clone())
             .with_configuration(json!({ "path": &path }));
         plugin.open(&opening).expect("it opens")
     };

@@ -3,7 +3,7 @@
 use std::str;
 
 use keyway_issuers::{
-    Json, JsonFault, Outcome, Reader, UserId,
+    Json, JsonFault, Reader, RequestOutcome, UserId,
     wire::{self, Alphabet, Ended, Profile, WireOptions, host, plugin},
 };
 
@@ -27,7 +27,7 @@ pub fn wire_answer(data: &[u8]) {
                 let again =
                     host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict);
                 assert_eq!(&again.expect("what was written is read"), outcome);
-                if let Outcome::Issued(issued) = outcome {
+                if let RequestOutcome::Issued(issued) = outcome {
                     let _ = issued.state.check_keeps_no_secret(&issued.credential);
                 }
             }
@@ -36,7 +36,7 @@ pub fn wire_answer(data: &[u8]) {
     }
     let failed = host::decode_outcome(data, Ended::Status(1), Profile::Strict);
     let error = failed.expect_err("who ends with status 1 has no success");
-    if let Ok(Outcome::Issued(issued)) = &strict {
+    if let Ok(RequestOutcome::Issued(issued)) = &strict {
         assert_eq!(error.orphan(), Some(&issued.state), "the credential is there nevertheless");
     }
     for profile in Profile::ALL {

@@ -34,38 +34,38 @@ pub struct Step {
     /// What it is, for who reads a failure.
     pub what: String,
     /// How it came out.
-    pub outcome: Outcome,
+    pub outcome: StepOutcome,
 }
 
 impl Observed {
     /// A single outcome.
-    pub fn one(what: impl Into<String>, outcome: Outcome) -> Self {
+    pub fn one(what: impl Into<String>, outcome: StepOutcome) -> Self {
         Self(vec![Step { what: what.into(), outcome }])
     }
 
     /// Several.
-    pub fn steps<W: Into<String>>(steps: impl IntoIterator<Item = (W, Outcome)>) -> Self {
+    pub fn steps<W: Into<String>>(steps: impl IntoIterator<Item = (W, StepOutcome)>) -> Self {
         Self(steps.into_iter().map(|(what, outcome)| Step { what: what.into(), outcome }).collect())
     }
 }
 
 /// How something came out.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum StepOutcome {
     /// It answered this.
     Ok(Value),
     /// It refused, or failed.
     Refused(Class),
 }
 
-impl Outcome {
+impl StepOutcome {
     /// An answer without content.
     pub fn done() -> Self {
         Self::Ok(Value::Null)
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for StepOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ok(value) => write!(f, "ok {}", Brief(value)),
@@ -100,13 +100,13 @@ impl Demand {
     }
 
     /// Whether the outcome is what is demanded. A panic never is.
-    pub fn admits(&self, outcome: &Outcome) -> bool {
+    pub fn admits(&self, outcome: &StepOutcome) -> bool {
         match (self, outcome) {
-            (_, Outcome::Refused(Class::Panicked)) => false,
-            (Self::Nothing, _) | (Self::AnyRefusal, Outcome::Refused(_)) => true,
-            (Self::Exactly(wanted), Outcome::Ok(value)) => same(wanted, value),
-            (Self::Refused(classes), Outcome::Refused(class)) => classes.contains(class),
-            (Self::Answer(_, holds), Outcome::Ok(value)) => holds(value),
+            (_, StepOutcome::Refused(Class::Panicked)) => false,
+            (Self::Nothing, _) | (Self::AnyRefusal, StepOutcome::Refused(_)) => true,
+            (Self::Exactly(wanted), StepOutcome::Ok(value)) => same(wanted, value),
+            (Self::Refused(classes), StepOutcome::Refused(class)) => classes.contains(class),
+            (Self::Answer(_, holds), StepOutcome::Ok(value)) => holds(value),
             _ => false,
         }
     }
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_never_what_is_demanded() {
-        let panicked = Outcome::Refused(Class::Panicked);
+        let panicked = StepOutcome::Refused(Class::Panicked);
         for demand in [Demand::AnyRefusal, Demand::Nothing, Demand::Refused(&[Class::Panicked])] {
             assert!(!demand.admits(&panicked), "{demand}");
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Adapter, Class, Input, Observed, Outcome, Vector};
+use super::{Adapter, Class, Input, Observed, StepOutcome, Vector};
 
 /// How a vector came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Verdict {
 /// Replays one vector. Our outcome and the rulings are fixed before `expected` is looked at.
 pub fn judge(adapter: &dyn Adapter, vector: &Vector) -> Verdict {
     let observed = catch_unwind(AssertUnwindSafe(|| adapter.run(&vector.input)))
-        .unwrap_or_else(|_| Observed::one("the replay", Outcome::Refused(Class::Panicked)));
+        .unwrap_or_else(|_| Observed::one("the replay", StepOutcome::Refused(Class::Panicked)));
     let Ok(rulings) = catch_unwind(AssertUnwindSafe(|| adapter.rulings(&vector.input))) else {
         return failed("a ruling", "the oracle panicked");
     };
@@ -36,7 +36,9 @@ pub fn judge(adapter: &dyn Adapter, vector: &Vector) -> Verdict {
         }
     };
     let steps = observed.0.len();
-    if let Some(panicked) = observed.0.iter().find(|step| step.outcome == Outcome::Refused(Class::Panicked)) {
+    if let Some(panicked) =
+        observed.0.iter().find(|step| step.outcome == StepOutcome::Refused(Class::Panicked))
+    {
         return failed("an outcome", &format!("{} panicked", panicked.what));
     }
     if steps == 0 || rulings.len() != steps || upstream.len() != steps {
@@ -87,7 +89,7 @@ pub fn assert_rulings_hold(adapter: &dyn Adapter, input: &Input) -> usize {
     assert_eq!(steps.len(), rulings.len(), "{}", input.value());
     let mut ruled = 0;
     for (step, ruling) in steps.iter().zip(rulings) {
-        assert_ne!(step.outcome, Outcome::Refused(Class::Panicked), "{}\n{}", step.what, input.value());
+        assert_ne!(step.outcome, StepOutcome::Refused(Class::Panicked), "{}\n{}", step.what, input.value());
         let Some(ruling) = ruling else { continue };
         ruled += 1;
         assert!(
@@ -122,7 +124,7 @@ mod tests {
     impl Adapter for Echo {
         fn run(&self, input: &Input) -> Observed {
             assert!(*input.value() != json!("panic"), "as asked for");
-            Observed::one("echo", Outcome::Ok(input.value().clone()))
+            Observed::one("echo", StepOutcome::Ok(input.value().clone()))
         }
 
         fn rulings(&self, _: &Input) -> Vec<Option<Ruling>> {

@@ -39,7 +39,7 @@ mod report;
 mod vector;
 mod watts;
 
-pub use adapter::{Adapter, Demand, Observed, Outcome, Ruling, Step, UpstreamStep};
+pub use adapter::{Adapter, Demand, Observed, Ruling, Step, StepOutcome, UpstreamStep};
 pub use error_class::Class;
 pub use family::{Family, Form, Scope, families, scope_of};
 pub use golden::{decided_table, golden_path, vector_files};

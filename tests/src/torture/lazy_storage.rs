@@ -6,7 +6,7 @@ use std::{fmt, thread};
 
 use async_trait::async_trait;
 use keyway_storage::{
-    Action, Batch, Expectation, KeyRange, Limits, Memory, Outcome, Page, Record, Sqlite, Storage,
+    Batch, CommitOutcome, Expectation, ItemAction, KeyRange, Limits, Memory, Page, Record, Sqlite, Storage,
     StorageError,
 };
 
@@ -67,17 +67,17 @@ impl Storage for LazyStorage {
         self.memory.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         let mut copy = Batch::new();
         for item in batch.items() {
             copy = match item.action() {
-                Action::Put { value } => copy.put(item.key(), value.clone(), Expectation::Any),
-                Action::Delete => copy.delete(item.key(), Expectation::Any),
+                ItemAction::Put { value } => copy.put(item.key(), value.clone(), Expectation::Any),
+                ItemAction::Delete => copy.delete(item.key(), Expectation::Any),
                 _ => copy,
             };
         }
         let outcome = self.memory.commit(batch).await?;
-        if matches!(outcome, Outcome::Committed(_)) && !copy.is_empty() {
+        if matches!(outcome, CommitOutcome::Committed(_)) && !copy.is_empty() {
             let _ = self.later.send(copy);
         }
         Ok(outcome)

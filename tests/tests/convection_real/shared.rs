@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyway_seal::KeyRing;
 use keyway_secrets::core::{Plugins, plugins};
-use keyway_secrets::{Opening, SecretAddress, SecretName, SecretStore, SecretStores, StoreName};
+use keyway_secrets::{OpenContext, SecretAddress, SecretName, SecretStore, SecretStores, StoreName};
 use keyway_tests::services::{self, OrSkip as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -92,7 +92,7 @@ pub(crate) fn opened_by(plugin: &str, keys: &[&str], configuration: Value) -> Ar
     let registry = PLUGINS.registry().unwrap();
     let plugin = registry.get::<SecretStores>(plugin).unwrap();
     let keys = KeyRing::parse(keys.iter().copied()).unwrap();
-    let opening = Opening::new(StoreName::new("shared").unwrap(), plugin.metadata().clone(), keys)
+    let opening = OpenContext::new(StoreName::new("shared").unwrap(), plugin.metadata().clone(), keys)
         .with_configuration(configuration);
     plugin.open(&opening).unwrap()
 }

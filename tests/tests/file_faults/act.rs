@@ -11,7 +11,8 @@ use keyway_core::{PluginError as _, PluginMetadata, SecretValue};
 use keyway_issuers::{Context, CredentialRequest, Issuer as _, IssuerError, Json, Parameters, UserInfo};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    NewSecret, Opening, SecretAddress, SecretName, SecretStore, SecretStorePlugin as _, StoreError, StoreName,
+    NewSecret, OpenContext, SecretAddress, SecretName, SecretStore, SecretStorePlugin as _, StoreError,
+    StoreName,
 };
 use keyway_ssh::AuthorizedKeys;
 
@@ -122,7 +123,7 @@ fn open(folder: &Path) -> std::sync::Arc<dyn SecretStore> {
             "compatibility": ">=:1.0,<:2.0",
             "plugin": {"name": "Generic", "type": "Secret", "description": "d"}}"#,
     );
-    let opening = Opening::new(StoreName::new("s").unwrap(), metadata.unwrap(), keys())
+    let opening = OpenContext::new(StoreName::new("s").unwrap(), metadata.unwrap(), keys())
         .with_configuration(serde_json::json!({ "path": folder.join("s") }));
     ConvectionPlugin.open(&opening).unwrap()
 }

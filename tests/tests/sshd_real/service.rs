@@ -7,8 +7,8 @@ use keyway_core::{PluginError as _, Plugins, plugins};
 use keyway_host::Host;
 use keyway_host::grants::{GrantId, GrantOutcome, Grants, Revoked};
 use keyway_issuers::{
-    Context, CredentialPart, CredentialRequest, Issuer, Issuers, Json, Opening, Outcome, Parameters,
-    Revocation, ServiceName, State, UserInfo,
+    Context, CredentialPart, CredentialRef, CredentialRequest, Issuer, Issuers, Json, OpenContext,
+    Parameters, RequestOutcome, Revocation, ServiceName, UserInfo,
 };
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
@@ -27,7 +27,7 @@ pub(crate) enum Service {
 
 /// By what a credential is revoked.
 pub(crate) enum Handle {
-    State(State),
+    CredentialRef(CredentialRef),
     Grant(GrantId),
 }
 
@@ -57,7 +57,8 @@ impl Service {
     pub(crate) async fn direct(plugin: &str, settings: &[(&str, &str)]) -> Self {
         let registry = PLUGINS.registry().expect("the plugins fit");
         let registered = registry.get::<Issuers>(plugin).expect("the plugin is registered");
-        let opening = Opening::new(ServiceName::new("login").expect("a name"), registered.metadata().clone());
+        let opening =
+            OpenContext::new(ServiceName::new("login").expect("a name"), registered.metadata().clone());
         let issuer = registered.open(&opening).expect("it opens");
         let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, Json::text(*value))).collect();
         let description = issuer.describe().await.expect("it describes itself");
@@ -86,10 +87,10 @@ impl Service {
             Self::Direct(issuer, context) => {
                 let request = CredentialRequest::new(context.clone()).with_parameters(parameters);
                 match issuer.request(&request).await.expect("a credential") {
-                    Outcome::Issued(made) => {
-                        Credential { parts: made.credential, handle: Handle::State(made.state) }
+                    RequestOutcome::Issued(made) => {
+                        Credential { parts: made.credential, handle: Handle::CredentialRef(made.state) }
                     }
-                    Outcome::LoginRequired(_) => panic!("it asks for no login"),
+                    RequestOutcome::LoginRequired(_) => panic!("it asks for no login"),
                 }
             }
             Self::Grants(grants, name) => {
@@ -112,7 +113,7 @@ impl Service {
 
     pub(crate) async fn revoke(&self, handle: &Handle) {
         match (self, handle) {
-            (Self::Direct(issuer, context), Handle::State(state)) => {
+            (Self::Direct(issuer, context), Handle::CredentialRef(state)) => {
                 let revocation = Revocation::new(context.clone(), state.clone());
                 issuer.revoke(&revocation).await.expect("it is revoked");
             }

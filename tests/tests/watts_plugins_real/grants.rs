@@ -7,10 +7,11 @@ use std::time::Duration;
 use keyway_core::{PluginError as _, Plugins, plugins};
 use keyway_host::grants::{
     Decision, Disposal, DuplicatePolicy, Grant, GrantOutcome, Grants, GrantsError, IndeterminateReason,
-    IssuedCredential, Phase, Refusal, Revoked, Service,
+    IssuedCredential, Phase, Revoked, Service, TransitionError,
 };
 use keyway_issuers::{
-    Context, CredentialRequest, IssuerError, Json, Parameters, Revocation, ServiceName, State, UserInfo,
+    Context, CredentialRef, CredentialRequest, IssuerError, Json, Parameters, Revocation, ServiceName,
+    UserInfo,
 };
 use keyway_process::ProcessIssuer;
 use keyway_seal::{Key, KeyRing};
@@ -113,7 +114,7 @@ async fn one_state_for_all_is_one_grant() {
     let list = host.list().await;
     let kept = Host::only(&list);
     assert_eq!((kept.id, kept.state.phase, kept.state.orphans), (handed.grant, Phase::Granted, 1));
-    assert_eq!(kept.state.credential, Some(State::new("user_info")));
+    assert_eq!(kept.state.credential, Some(CredentialRef::new("user_info")));
 
     assert_eq!(host.revoke(&handed).await.unwrap(), Revoked::Destroyed);
     assert_eq!(host.revoke(&handed).await.unwrap(), Revoked::NotThere);
@@ -191,7 +192,10 @@ async fn each_fault_is_a_typed_error_and_no_grant_is_lost_or_doubled() {
     }
     let both = Parameters::new().with("bad_json", "x").with("bad_result", "x");
     let error = host.ask(both).await.unwrap_err();
-    assert!(matches!(error, GrantsError::Refused(Refusal::Parameters(_))), "they are in two sets: {error:?}");
+    assert!(
+        matches!(error, GrantsError::Refused(TransitionError::Parameters(_))),
+        "they are in two sets: {error:?}"
+    );
 
     let undecided = host.0.undecided(None, 100).await.unwrap().grants;
     assert_eq!(undecided.len(), FAULTS.len());
@@ -230,7 +234,10 @@ async fn a_limit_holds_for_requests_at_once() {
         match asked.await.unwrap() {
             Ok(handed) => granted.push(handed),
             Err(error) => {
-                assert!(matches!(error, GrantsError::Refused(Refusal::LimitReached { .. })), "{error:?}");
+                assert!(
+                    matches!(error, GrantsError::Refused(TransitionError::LimitReached { .. })),
+                    "{error:?}"
+                );
             }
         }
     }
@@ -337,7 +344,7 @@ async fn a_certificate_is_issued_revoked_and_on_the_list() {
     let mut states: Vec<_> =
         host.list().await.into_iter().map(|grant| grant.state.credential.unwrap()).collect();
     states.sort();
-    assert_eq!(states, [State::new("01"), State::new("02")]);
+    assert_eq!(states, [CredentialRef::new("01"), CredentialRef::new("02")]);
 
     let is_valid = |handed: &IssuedCredential| {
         let [certificate, root] = [0, 3].map(|part: usize| {
@@ -368,7 +375,7 @@ async fn a_certificate_is_issued_revoked_and_on_the_list() {
     let values = configured.map(|(name, value)| (name, Json::from(value)));
     let resolved =
         description.resolve_configuration(values.iter().map(|(name, value)| (*name, value))).unwrap();
-    let behind = Revocation::new(joe().with_configuration(resolved), State::new("02"));
+    let behind = Revocation::new(joe().with_configuration(resolved), CredentialRef::new("02"));
     keyway_issuers::Issuer::revoke(&issuer, &behind).await.unwrap();
     let error = host.revoke(&second).await.unwrap_err();
     assert!(

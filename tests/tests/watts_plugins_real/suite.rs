@@ -5,7 +5,7 @@ use std::path::Path;
 
 use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_conformance::{Candidate, Format, front};
-use keyway_issuers::{Json, State, UserInfo};
+use keyway_issuers::{CredentialRef, Json, UserInfo};
 use keyway_process::ProfileChoice;
 
 use crate::documented::broken_rules;
@@ -59,7 +59,7 @@ fn the_certificate_plugin() {
     let valid = |folder: &Path| {
         let index = std::fs::read_to_string(folder.join("ca/index.txt")).unwrap_or_default();
         let valid = index.lines().filter(|line| line.starts_with('V'));
-        valid.filter_map(|line| line.split('\t').nth(3)).map(State::new).collect()
+        valid.filter_map(|line| line.split('\t').nth(3)).map(CredentialRef::new).collect()
     };
     let example = IssuerExample::new()
         .configured("ca_path", "{scratch}/ca")
@@ -75,7 +75,7 @@ fn the_account_plugin() {
     let file = cloud.accounts();
     let states = move |_: &Path| {
         let accounts = std::fs::read_to_string(&file).unwrap();
-        accounts.lines().map(State::new).collect()
+        accounts.lines().map(CredentialRef::new).collect()
     };
     let example = IssuerExample::new()
         .configured("api_endpoint", cloud.endpoint.as_str())

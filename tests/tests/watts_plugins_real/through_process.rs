@@ -5,8 +5,8 @@ use std::process::Command;
 use futures_executor::block_on;
 use keyway_core::PluginError as _;
 use keyway_issuers::{
-    Context, CredentialRequest, Description, Issued, Issuer as _, IssuerError, Json, JsonFault, Outcome,
-    Parameters, PartKind, Revocation, Rule, State, UserInfo,
+    Context, CredentialRef, CredentialRequest, Description, Issued, Issuer as _, IssuerError, Json,
+    JsonFault, Parameters, PartKind, RequestOutcome, Revocation, Rule, UserInfo,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 
@@ -24,22 +24,22 @@ fn joe(description: &Description, configured: &[(&str, &str)]) -> Context {
     Context::new(user).with_configuration(resolved.unwrap())
 }
 
-fn ask(issuer: &ProcessIssuer, joe: &Context, parameters: Parameters) -> Result<Outcome, IssuerError> {
+fn ask(issuer: &ProcessIssuer, joe: &Context, parameters: Parameters) -> Result<RequestOutcome, IssuerError> {
     block_on(issuer.request(&CredentialRequest::new(joe.clone()).with_parameters(parameters)))
 }
 
 #[track_caller]
 fn issued(issuer: &ProcessIssuer, joe: &Context, parameters: Parameters) -> Issued {
     match ask(issuer, joe, parameters).unwrap() {
-        Outcome::Issued(made) => {
+        RequestOutcome::Issued(made) => {
             made.state.check_keeps_no_secret(&made.credential).unwrap();
             made
         }
-        login @ Outcome::LoginRequired(_) => panic!("{login:?}"),
+        login @ RequestOutcome::LoginRequired(_) => panic!("{login:?}"),
     }
 }
 
-fn revoke(issuer: &ProcessIssuer, joe: &Context, state: &State) -> Result<(), IssuerError> {
+fn revoke(issuer: &ProcessIssuer, joe: &Context, state: &CredentialRef) -> Result<(), IssuerError> {
     block_on(issuer.revoke(&Revocation::new(joe.clone(), state.clone())))
 }
 
@@ -90,7 +90,7 @@ fn the_plugin_with_which_watts_tests_itself() {
     let joe = joe(&description, &[]);
 
     assert_eq!(issued(&issuer, &joe, Parameters::new()), Issued::new("test"));
-    revoke(&issuer, &joe, &State::new("test")).unwrap();
+    revoke(&issuer, &joe, &CredentialRef::new("test")).unwrap();
 
     let fault = |key: &str| {
         let parameters = Parameters::new().with(key, "x");
@@ -121,7 +121,7 @@ fn the_ssh_plugin() {
     let nowhere = joe(&description, &[]);
     for error in [
         ask(&issuer, &nowhere, Parameters::new()).unwrap_err(),
-        revoke(&issuer, &nowhere, &State::new("WATTS_1")).unwrap_err(),
+        revoke(&issuer, &nowhere, &CredentialRef::new("WATTS_1")).unwrap_err(),
     ] {
         assert!(error.detail().contains("no hosts configured"), "{error:?}");
     }

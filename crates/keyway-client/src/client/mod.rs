@@ -38,7 +38,7 @@ use crate::{AccessAudit, Error, Resolution};
 /// # Cancel safety
 /// Every future may be dropped. A read that was dropped did nothing but count as a read.
 /// Whether a write that was dropped took effect is not known: read to find out. The audit
-/// hook is told [`Cancelled`](crate::Outcome::Cancelled). A future that was never polled
+/// hook is told [`Cancelled`](crate::AccessOutcome::Cancelled). A future that was never polled
 /// did nothing, and is not reported.
 ///
 /// # Blocking

@@ -9,7 +9,7 @@ use keyway_generic::GenericPlugin;
 use keyway_secrets::core::{PluginMetadata, Resources};
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{
-    Opening, SecretPage, SecretStore, SecretStorePlugin, StoreError, StoreName, async_trait,
+    OpenContext, SecretPage, SecretStore, SecretStorePlugin, StoreError, StoreName, async_trait,
 };
 use keyway_storage::{Memory, Storage};
 use tokio::runtime::Builder;
@@ -30,7 +30,7 @@ pub fn store_on(storage: &Arc<dyn Storage>, keys: KeyRing) -> Arc<dyn SecretStor
             "plugin": {"name": "Keyway Generic", "type": "Secret", "description": "d"}}"#,
     )
     .unwrap();
-    let opening = Opening::new(StoreName::new("s").unwrap(), metadata, keys)
+    let opening = OpenContext::new(StoreName::new("s").unwrap(), metadata, keys)
         .with_resources(Resources::new().with(Arc::clone(storage)));
     GenericPlugin.open(&opening).unwrap()
 }

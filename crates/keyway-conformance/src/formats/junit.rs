@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::{Outcome, Report, Verdict};
+use crate::{Report, RuleOutcome, Verdict};
 
 pub(super) fn write(report: &Report) -> String {
-    let mut suites: BTreeMap<(&str, &str), Vec<&Outcome>> = BTreeMap::new();
+    let mut suites: BTreeMap<(&str, &str), Vec<&RuleOutcome>> = BTreeMap::new();
     for outcome in report.outcomes() {
         suites.entry((outcome.kind, &outcome.subject)).or_default().push(outcome);
     }
@@ -32,7 +32,7 @@ pub(super) fn write(report: &Report) -> String {
     text
 }
 
-fn case(text: &mut String, outcome: &Outcome) {
+fn case(text: &mut String, outcome: &RuleOutcome) {
     let _ = write!(
         text,
         "    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",

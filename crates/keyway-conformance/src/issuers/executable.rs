@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Features, Issuer, IssuerError, IssuerPlugin, Opening,
-    Outcome, Revocation, SecretText, async_trait,
+    Capabilities, CredentialRequest, Description, Features, Issuer, IssuerError, IssuerPlugin, OpenContext,
+    RequestOutcome, Revocation, SecretText, async_trait,
 };
 
 /// What an executable gets.
@@ -93,7 +93,7 @@ pub(super) struct WirePlugin {
 }
 
 impl IssuerPlugin for WirePlugin {
-    fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+    fn open(&self, _: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
         Ok(Arc::new(WireIssuer {
             executable: Arc::clone(&self.executable),
             options: self.options.clone(),
@@ -156,7 +156,7 @@ impl Issuer for WireIssuer {
         Ok(description)
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let printed = self.ask(|options| host::encode_request(request, options)).await?;
         host::decode_outcome(&printed.output, printed.ended, self.profile)
     }

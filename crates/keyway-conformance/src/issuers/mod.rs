@@ -11,7 +11,7 @@
 //! use keyway_core::PluginMetadata;
 //! use keyway_issuers::{
 //!     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin,
-//!     Opening, Outcome, ParameterDescriptor, Revocation, async_trait,
+//!     OpenContext, RequestOutcome, ParameterDescriptor, Revocation, async_trait,
 //! };
 //! use std::sync::Arc;
 //!
@@ -19,7 +19,7 @@
 //! struct Greeter;
 //!
 //! impl IssuerPlugin for Greeter {
-//!     fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+//!     fn open(&self, _: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
 //!         Ok(Arc::new(Greeter))
 //!     }
 //! }
@@ -38,7 +38,7 @@
 //!             .map_err(|error| IssuerError::system("describe itself", error))
 //!     }
 //!
-//!     async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+//!     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //!         let name = request.parameters.text("name").unwrap_or_default();
 //!         Ok(Issued::new("greeted").with(CredentialPart::textarea("greeting", format!("Hello, {name}"))).into())
 //!     }

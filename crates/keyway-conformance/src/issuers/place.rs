@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{
-    Context, CredentialRequest, Description, IntentId, Issuer, IssuerError, Outcome, Parameters, Revocation,
-    SecretText, State,
+    Context, CredentialRef, CredentialRequest, Description, IntentId, Issuer, IssuerError, Parameters,
+    RequestOutcome, Revocation, SecretText,
 };
 use tempfile::TempDir;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,7 +25,7 @@ pub(super) struct Place<'a> {
     scratch: TempDir,
     number: u64,
     counted: AtomicU64,
-    made: Mutex<Vec<(Context, State)>>,
+    made: Mutex<Vec<(Context, CredentialRef)>>,
 }
 
 impl<'a> Place<'a> {
@@ -82,7 +82,7 @@ impl<'a> Place<'a> {
         let issuer = self.open()?;
         let description = issuer.describe().await.map_err(|error| self.unexpected("describe", &error))?;
         self.record("describe: ok");
-        let places = issuer.capabilities().at_once.map(|calls| {
+        let places = issuer.capabilities().max_concurrency.map(|calls| {
             // As many as the engine can count are as good as any number.
             Arc::new(Semaphore::new(calls.get().min(Semaphore::MAX_PERMITS)))
         });
@@ -90,7 +90,7 @@ impl<'a> Place<'a> {
     }
 
     /// The states of the credentials that exist, sorted.
-    pub(super) fn listed(&self) -> Result<Vec<State>, Broken> {
+    pub(super) fn listed(&self) -> Result<Vec<CredentialRef>, Broken> {
         let Some(listing) = &self.subject.listing else {
             return Err(Broken::Missing { capability: "listing" });
         };
@@ -128,7 +128,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn made(&self) -> MutexGuard<'_, Vec<(Context, State)>> {
+    fn made(&self) -> MutexGuard<'_, Vec<(Context, CredentialRef)>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -197,7 +197,7 @@ impl Desk<'_, '_> {
     }
 
     /// Asks, and keeps what is made in mind.
-    pub(super) async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    pub(super) async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let turn = self.turn().await;
         let outcome = self.issuer.request(request).await;
         drop(turn);
@@ -206,13 +206,13 @@ impl Desk<'_, '_> {
     }
 
     /// Keeps in mind what was made, to be revoked.
-    pub(super) fn keep(&self, request: &CredentialRequest, outcome: &Result<Outcome, IssuerError>) {
+    pub(super) fn keep(&self, request: &CredentialRequest, outcome: &Result<RequestOutcome, IssuerError>) {
         let entered: Vec<_> = request.parameters.values().keys().map(String::as_str).collect();
         let entered = entered.join(", ");
         self.place.record(format!("request({entered}): {}", word(outcome)));
         let state = match outcome {
-            Ok(Outcome::Issued(issued)) => Some(&issued.state),
-            Ok(Outcome::LoginRequired(_)) => None,
+            Ok(RequestOutcome::Issued(issued)) => Some(&issued.state),
+            Ok(RequestOutcome::LoginRequired(_)) => None,
             Err(error) => error.orphan(),
         };
         if let Some(state) = state {
@@ -223,8 +223,8 @@ impl Desk<'_, '_> {
     /// Asks for what has to succeed.
     pub(super) async fn issued(&self, request: &CredentialRequest) -> Result<keyway_issuers::Issued, Broken> {
         match self.request(request).await {
-            Ok(Outcome::Issued(issued)) => Ok(issued),
-            Ok(Outcome::LoginRequired(_)) => {
+            Ok(RequestOutcome::Issued(issued)) => Ok(issued),
+            Ok(RequestOutcome::LoginRequired(_)) => {
                 Err(broken("a credential", "it asked for another login: name one in the example"))
             }
             Err(error) => Err(self.place.unexpected("the request", &error)),
@@ -239,12 +239,12 @@ impl Desk<'_, '_> {
     }
 
     /// A revocation with an intent of its own.
-    pub(super) fn revocation(&self, context: &Context, state: &State) -> Revocation {
+    pub(super) fn revocation(&self, context: &Context, state: &CredentialRef) -> Revocation {
         Revocation::new(context.clone().with_intent(self.place.intent()), state.clone())
     }
 
     /// Revokes, with an intent of its own.
-    pub(super) async fn revoke(&self, context: &Context, state: &State) -> Result<(), IssuerError> {
+    pub(super) async fn revoke(&self, context: &Context, state: &CredentialRef) -> Result<(), IssuerError> {
         let revocation = self.revocation(context, state);
         let turn = self.turn().await;
         let revoked = self.issuer.revoke(&revocation).await;
@@ -254,14 +254,14 @@ impl Desk<'_, '_> {
     }
 
     /// Revokes what has to be there.
-    pub(super) async fn revoked(&self, context: &Context, state: &State) -> Result<(), Broken> {
+    pub(super) async fn revoked(&self, context: &Context, state: &CredentialRef) -> Result<(), Broken> {
         self.revoke(context, state).await.map_err(|error| self.place.unexpected("the revocation", &error))?;
         self.forget(state);
         Ok(())
     }
 
     /// Forgets what was revoked.
-    pub(super) fn forget(&self, state: &State) {
+    pub(super) fn forget(&self, state: &CredentialRef) {
         self.place.made().retain(|(_, made)| made != state);
     }
 }

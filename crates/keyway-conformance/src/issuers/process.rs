@@ -59,7 +59,7 @@ struct ConfiguredProcess(ProcessConfiguration);
 impl keyway_issuers::IssuerPlugin for ConfiguredProcess {
     fn open(
         &self,
-        _: &keyway_issuers::Opening,
+        _: &keyway_issuers::OpenContext,
     ) -> Result<Arc<dyn keyway_issuers::Issuer>, keyway_issuers::IssuerError> {
         Ok(Arc::new(ProcessIssuer::new(&self.0)?))
     }

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use keyway_core::{PluginMetadata, Registration, Resources, Version};
 use keyway_issuers::wire::{Profile, WireOptions};
-use keyway_issuers::{Capabilities, Features, Issuer, IssuerError, IssuerPlugin, Issuers, Opening, State};
+use keyway_issuers::{
+    Capabilities, CredentialRef, Features, Issuer, IssuerError, IssuerPlugin, Issuers, OpenContext,
+};
 use serde_json::Value;
 
 use super::example::IssuerExample;
@@ -17,7 +19,7 @@ use crate::{Broken, Need, Subject};
 
 type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
-type Listing = dyn Fn(&Path) -> Vec<State> + Send + Sync;
+type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 
 /// An issuer under test.
 ///
@@ -186,7 +188,7 @@ impl IssuerSubject {
     /// Lets the kit see which credentials exist, by their states. Without it the rules about
     /// effects are skipped, and only answers are judged.
     #[must_use]
-    pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<State> + Send + Sync + 'static) -> Self {
+    pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<CredentialRef> + Send + Sync + 'static) -> Self {
         self.listing = Some(Box::new(listing));
         self
     }
@@ -194,11 +196,11 @@ impl IssuerSubject {
     pub(super) fn open(&self, scratch: &Path) -> Result<Arc<dyn Issuer>, IssuerError> {
         let service = keyway_issuers::ServiceName::new("kit")
             .map_err(|error| IssuerError::system("be opened", error))?;
-        let opening = Opening::new(service, self.metadata.clone())
+        let context = OpenContext::new(service, self.metadata.clone())
             .with_configuration((self.configuration)(scratch))
             .with_resources((self.lending)(Resources::new(), scratch));
-        self.plugin.check_configuration(&opening.configuration)?;
-        self.plugin.open(&opening)
+        self.plugin.check_configuration(&context.configuration)?;
+        self.plugin.open(&context)
     }
 
     /// What the issuer declares; asked once.
@@ -264,8 +266,8 @@ impl IssuerPlugin for Linked {
         self.0.check_configuration(configuration)
     }
 
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
-        self.0.open(opening)
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
+        self.0.open(context)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keyway_core::{Clock, PluginMetadata, Resources};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{Opening, SecretStore, StoreError, StoreName};
+use keyway_secrets::{OpenContext, SecretStore, StoreError, StoreName};
 use keyway_storage::Storage;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
@@ -107,7 +107,7 @@ impl<'a> Place<'a> {
     ) -> Result<Arc<dyn SecretStore>, StoreError> {
         let storage: Arc<dyn Storage> = Arc::clone(&self.storage) as Arc<dyn Storage>;
         let resources = (self.subject.lending)(Resources::new().with(storage), self.scratch.path());
-        let opening = Opening::new(StoreName::new(name)?, metadata.clone(), keys.clone())
+        let opening = OpenContext::new(StoreName::new(name)?, metadata.clone(), keys.clone())
             .with_configuration(configuration)
             .with_resources(resources)
             .with_clock(Arc::clone(&self.clock) as Arc<dyn Clock>);

@@ -7,7 +7,7 @@ use keyway_secrets::SecretStores;
 use serde_json::json;
 
 use super::{SecretStoreSubject, suite};
-use crate::{Outcome, Report, RunOptions, Verdict};
+use crate::{Report, RuleOutcome, RunOptions, Verdict};
 
 fn passes(subject: SecretStoreSubject) {
     let report = suite().run(&Arc::new(subject), &RunOptions::default());
@@ -19,7 +19,7 @@ fn failures(report: &Report) -> String {
         .outcomes()
         .iter()
         .filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)))
-        .map(Outcome::explanation)
+        .map(RuleOutcome::explanation)
         .collect::<Vec<_>>()
         .join("\n")
 }

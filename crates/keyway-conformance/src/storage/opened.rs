@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use keyway_storage::{
-    Batch, Entry, Expectation, KeyRange, Outcome, Page, Record, Revision, Storage, StorageError,
+    Batch, CommitOutcome, Entry, Expectation, KeyRange, Page, Record, Revision, Storage, StorageError,
 };
 use tempfile::TempDir;
 
@@ -72,7 +72,7 @@ impl<'a> Opened<'a> {
         self.trial.history().record(shown);
     }
 
-    pub(super) async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    pub(super) async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         let call = format!("commit {}", described(&batch));
         let outcome = self.store().commit(batch).await;
         self.record(&format!("{call}: {outcome:?}"));
@@ -82,7 +82,7 @@ impl<'a> Opened<'a> {
     /// Commits what must succeed.
     pub(super) async fn committed(&self, batch: Batch) -> Result<Revision, Broken> {
         match self.commit(batch).await {
-            Ok(Outcome::Committed(revision)) => Ok(revision),
+            Ok(CommitOutcome::Committed(revision)) => Ok(revision),
             other => Err(broken("the batch committed", format!("{other:?}"))),
         }
     }
@@ -91,7 +91,7 @@ impl<'a> Opened<'a> {
     pub(super) async fn conflict(&self, batch: Batch, item: usize) -> Result<(), Broken> {
         let outcome = self.commit(batch).await;
         ensure(
-            matches!(outcome, Ok(Outcome::Conflict { item: found }) if found == item),
+            matches!(outcome, Ok(CommitOutcome::Conflict { item: found }) if found == item),
             format!("a conflict of item {item}"),
             format!("{outcome:?}"),
         )

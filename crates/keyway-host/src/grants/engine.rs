@@ -9,7 +9,7 @@ use tracing::warn;
 use super::error::GrantsError;
 use super::id::GrantId;
 use super::limits::GrantLimits;
-use super::machine::{Asked, Decision, Event, Policy, Refusal, admit};
+use super::machine::{Asked, Decision, Event, Policy, TransitionError, admit};
 use super::outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
 use super::record::Owner;
 use super::service::{RunningService, Service, ServiceView, describe_old};
@@ -93,7 +93,7 @@ impl Grants {
         request: CredentialRequest,
     ) -> Result<GrantOutcome, GrantsError> {
         let workflow = &self.worker.workflow;
-        let running = workflow.services.get(service).ok_or(Refusal::NoService)?;
+        let running = workflow.services.get(service).ok_or(TransitionError::NoService)?;
         let ready = running.ready();
         admit(&Asked {
             allowed: running.service.allows(&request.context.user_info),
@@ -134,9 +134,9 @@ impl Grants {
     ///
     /// # Errors
     /// [`GrantsError::NotRevoked`] when the plugin failed: the grant is kept, and tried again
-    /// by the host or when a user asks again. [`Refusal::InFlight`],
-    /// [`Refusal::BeingRevoked`] and [`Refusal::Undecided`] when it cannot be revoked now,
-    /// [`Refusal::NoService`] when its service is gone, [`Refusal::Disabled`] when the
+    /// by the host or when a user asks again. [`TransitionError::InFlight`],
+    /// [`TransitionError::BeingRevoked`] and [`TransitionError::Undecided`] when it cannot be revoked now,
+    /// [`TransitionError::NoService`] when its service is gone, [`TransitionError::Disabled`] when the
     /// service's plugin could not be opened or its configuration does not fit.
     ///
     /// # Cancel safety
@@ -147,13 +147,13 @@ impl Grants {
         let Some(entry) = self.load(&context.user, grant).await? else { return Ok(Revoked::NotThere) };
         let now = self.worker.clock.now();
         let (event, revoked) = match workflow.services.get(&entry.fixed.service) {
-            Some(running) if !running.is_ready() => return Err(Refusal::Disabled.into()),
+            Some(running) if !running.is_ready() => return Err(TransitionError::Disabled.into()),
             Some(_) => (Event::Revoke { now }, Revoked::Destroyed),
             None if workflow.drops_missing => {
                 warn!(%grant, service = %entry.fixed.service, "a grant of a missing service is forgotten; its credential may live on");
                 (Event::Drop, Revoked::Dropped)
             }
-            None => return Err(Refusal::NoService.into()),
+            None => return Err(TransitionError::NoService.into()),
         };
         let hold = self.worker.hold(entry.address);
         let live = Live::Revocation(context);
@@ -162,10 +162,10 @@ impl Grants {
                 (Some(error), state) => Err(error.completed(state.as_ref())),
                 (None, None) => Ok(revoked),
                 // Another host took over while the plugin was asked.
-                (None, Some(_)) => Err(Refusal::BeingRevoked.into()),
+                (None, Some(_)) => Err(TransitionError::BeingRevoked.into()),
             },
             Err(failed) => match GrantsError::of_work(failed) {
-                GrantsError::Refused(Refusal::NoGrant) => Ok(Revoked::NotThere),
+                GrantsError::Refused(TransitionError::NoGrant) => Ok(Revoked::NotThere),
                 error => Err(error),
             },
         }
@@ -214,8 +214,8 @@ impl Grants {
     /// revoked. The grant afterwards; `None` when it is gone.
     ///
     /// # Errors
-    /// [`Refusal::NoGrant`], [`Refusal::InFlight`], [`Refusal::BeingRevoked`],
-    /// [`Refusal::NothingToDo`]; [`GrantsError::StateTaken`] when a grant has the state.
+    /// [`TransitionError::NoGrant`], [`TransitionError::InFlight`], [`TransitionError::BeingRevoked`],
+    /// [`TransitionError::NothingToDo`]; [`GrantsError::StateTaken`] when a grant has the state.
     ///
     /// # Cancel safety
     /// A dropped future leaves the grant decided or as it was.
@@ -225,9 +225,9 @@ impl Grants {
         grant: GrantId,
         decision: Decision,
     ) -> Result<Option<Grant>, GrantsError> {
-        let entry = self.load(user, grant).await?.ok_or(Refusal::NoGrant)?;
+        let entry = self.load(user, grant).await?.ok_or(TransitionError::NoGrant)?;
         if let Decision::Made(state) = &decision {
-            check_state(state, &[]).map_err(Refusal::Parameters)?;
+            check_state(state, &[]).map_err(TransitionError::Parameters)?;
         }
         let (now, hold) = (self.worker.clock.now(), self.worker.hold(entry.address));
         match self.worker.submit(entry, Event::Decide { now, decision }, None, hold, None).await {
@@ -245,9 +245,9 @@ impl Grants {
     /// One service.
     ///
     /// # Errors
-    /// [`Refusal::NoService`].
+    /// [`TransitionError::NoService`].
     pub fn service(&self, name: &ServiceName) -> Result<ServiceView, GrantsError> {
-        Ok(self.worker.workflow.services.get(name).ok_or(Refusal::NoService)?.view())
+        Ok(self.worker.workflow.services.get(name).ok_or(TransitionError::NoService)?.view())
     }
 
     /// Asks the plugin of a service to describe itself, and takes that over if its version is
@@ -255,17 +255,17 @@ impl Grants {
     /// over.
     ///
     /// # Errors
-    /// [`Refusal::NoService`]. What goes wrong with the plugin stands in
+    /// [`TransitionError::NoService`]. What goes wrong with the plugin stands in
     /// [`ServiceView::faults`]; a plugin that described itself before is used on with that.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn refresh(&self, name: &ServiceName) -> Result<bool, GrantsError> {
-        let running = self.worker.workflow.services.get(name).ok_or(Refusal::NoService)?;
+        let running = self.worker.workflow.services.get(name).ok_or(TransitionError::NoService)?;
         Ok(running.describe(self.worker.clock.now()).await)
     }
 
-    fn scope(&self, user: &UserId) -> crate::records::Mark {
+    fn scope(&self, user: &UserId) -> crate::records::NameTag {
         self.worker.journal.scope(&[user.as_str().as_bytes()])
     }
 
@@ -283,7 +283,7 @@ impl Grants {
 fn requested(grant: GrantId, ended: Ended) -> Result<GrantOutcome, GrantsError> {
     let Submitted { entry, answer, failures, holder } = match ended {
         Ok(submitted) => submitted,
-        Err(Failed { because: FailedBecause::Refused { error: Refusal::Granted, .. }, .. }) => {
+        Err(Failed { because: FailedBecause::Refused { error: TransitionError::Granted, .. }, .. }) => {
             return Ok(GrantOutcome::Repeated(grant));
         }
         Err(failed) => return Err(GrantsError::of_work(failed)),

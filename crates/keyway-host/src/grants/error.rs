@@ -6,7 +6,7 @@ use keyway_core::{ErrorKind, PluginError, Timestamp};
 use keyway_issuers::IssuerError;
 
 use super::id::GrantId;
-use super::machine::{GrantState, Phase, Refusal};
+use super::machine::{GrantState, Phase, TransitionError};
 use super::workflow::GrantWorkflow;
 use crate::records::RecordError;
 use crate::work::{Failed, FailedBecause};
@@ -20,7 +20,7 @@ use crate::work::{Failed, FailedBecause};
 pub enum GrantsError {
     /// The gate said no, or it does not fit the phase of the grant.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] TransitionError),
     /// The plugin made no credential, or none was asked of it.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
@@ -134,22 +134,24 @@ impl GrantsError {
             | Self::NotRevoked { error, .. }
             | Self::Discarded { error, .. } => return error.user_message(),
             Self::Refused(refusal) => match refusal {
-                Refusal::NoService => "There is no such service. Please contact the administrator.",
-                Refusal::NotAllowed => "You are not allowed to use this service.",
-                Refusal::Disabled => "The service is disabled. Please contact the administrator.",
-                Refusal::Parameters(_) => "The parameters of the request do not fit. Please check them.",
-                Refusal::Claims => {
+                TransitionError::NoService => "There is no such service. Please contact the administrator.",
+                TransitionError::NotAllowed => "You are not allowed to use this service.",
+                TransitionError::Disabled => "The service is disabled. Please contact the administrator.",
+                TransitionError::Parameters(_) => {
+                    "The parameters of the request do not fit. Please check them."
+                }
+                TransitionError::Claims => {
                     "What your login says about you cannot be kept. Please contact the administrator."
                 }
-                Refusal::LimitReached { .. } => {
+                TransitionError::LimitReached { .. } => {
                     "You have reached the limit of credentials for this service. Please revoke one first."
                 }
-                Refusal::NoGrant => "There is no such credential.",
-                Refusal::InFlight | Refusal::BeingRevoked => {
+                TransitionError::NoGrant => "There is no such credential.",
+                TransitionError::InFlight | TransitionError::BeingRevoked => {
                     "This is being worked on. Please try again in a moment."
                 }
-                Refusal::Granted => "You have this credential already.",
-                Refusal::Undecided | Refusal::NothingToDo | Refusal::StateTaken => {
+                TransitionError::Granted => "You have this credential already.",
+                TransitionError::Undecided | TransitionError::NothingToDo | TransitionError::StateTaken => {
                     "This cannot be done at the moment. Please contact the administrator."
                 }
             },
@@ -217,11 +219,11 @@ impl GrantsError {
         let mut failures = failures.into_iter();
         let (first, last) = (failures.next(), failures.next_back());
         match because {
-            FailedBecause::Refused { error: Refusal::StateTaken, holder: Some(holder) } => {
+            FailedBecause::Refused { error: TransitionError::StateTaken, holder: Some(holder) } => {
                 Self::StateTaken { grant: GrantId::of(holder.address) }
             }
             FailedBecause::Refused { error, .. } => first.unwrap_or(Self::Refused(error)),
-            FailedBecause::LimitReached(limit) => Refusal::LimitReached { limit }.into(),
+            FailedBecause::LimitReached(limit) => TransitionError::LimitReached { limit }.into(),
             FailedBecause::Storage(error) => match (first, last) {
                 (Some(Self::Overtaken { disposal, .. }), None) => Self::NotStored { disposal, error },
                 (Some(Self::Discarded { error, .. }), Some(Self::Overtaken { disposal, .. })) => {
@@ -241,17 +243,17 @@ impl PluginError for GrantsError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Refused(refusal) => match refusal {
-                Refusal::NoService | Refusal::NoGrant => ErrorKind::NotFound,
-                Refusal::NotAllowed => ErrorKind::Denied,
-                Refusal::Disabled => ErrorKind::Unavailable { retry_after: None },
-                Refusal::Parameters(_) | Refusal::Claims => ErrorKind::Invalid,
-                Refusal::Granted => ErrorKind::AlreadyExists,
-                Refusal::Undecided => ErrorKind::Indeterminate,
-                Refusal::LimitReached { .. }
-                | Refusal::InFlight
-                | Refusal::BeingRevoked
-                | Refusal::StateTaken
-                | Refusal::NothingToDo => ErrorKind::Conflict,
+                TransitionError::NoService | TransitionError::NoGrant => ErrorKind::NotFound,
+                TransitionError::NotAllowed => ErrorKind::Denied,
+                TransitionError::Disabled => ErrorKind::Unavailable { retry_after: None },
+                TransitionError::Parameters(_) | TransitionError::Claims => ErrorKind::Invalid,
+                TransitionError::Granted => ErrorKind::AlreadyExists,
+                TransitionError::Undecided => ErrorKind::Indeterminate,
+                TransitionError::LimitReached { .. }
+                | TransitionError::InFlight
+                | TransitionError::BeingRevoked
+                | TransitionError::StateTaken
+                | TransitionError::NothingToDo => ErrorKind::Conflict,
             },
             Self::Issuer(error) | Self::NotRevoked { error, .. } => error.kind(),
             Self::Uncertain { .. } => ErrorKind::Indeterminate,

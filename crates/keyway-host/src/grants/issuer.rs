@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyway_issuers::{
     Action, Capabilities, CredentialRequest, Description, IntendedEffect, Issuer, IssuerError, IssuerPlugin,
-    Opening, Outcome, Reconciled, Reconciliation, Revocation, Rule, Violation,
+    OpenContext, Reconciled, Reconciliation, RequestOutcome, Revocation, Rule, Violation,
 };
 
 use super::limits::GrantLimits;
@@ -14,7 +14,7 @@ use crate::plugin::{CallFault, CallPolicy, Factory, Guard, NOT_MADE, Pace, Panic
 /// Where instances come from.
 pub(super) enum Origin {
     /// A plugin of the registry makes them, another one after each panic.
-    Plugin(&'static dyn IssuerPlugin, Box<Opening>),
+    Plugin(&'static dyn IssuerPlugin, Box<OpenContext>),
     /// The host made the only one.
     Given(Arc<dyn Issuer>),
 }
@@ -47,7 +47,7 @@ impl GuardedIssuer {
         let guard = opened.unwrap_or_else(|Panicked| Err(panicked(Action::Parameter)))?;
         let declared = guard.look("capabilities", Issuer::capabilities);
         let capabilities = declared.map_err(|_| panicked(Action::Parameter))?;
-        let permits = Permits::new(capabilities.at_once);
+        let permits = Permits::new(capabilities.max_concurrency);
         Ok(Self { guard, capabilities, limits, permits })
     }
 
@@ -82,7 +82,7 @@ impl GuardedIssuer {
         &self,
         request: Arc<CredentialRequest>,
         held: impl Send + 'static,
-    ) -> Result<Outcome, IssuerError> {
+    ) -> Result<RequestOutcome, IssuerError> {
         let work = |issuer: Arc<dyn Issuer>| async move {
             let _held = held;
             issuer.request(&request).await

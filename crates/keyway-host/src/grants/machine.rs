@@ -17,7 +17,7 @@
 //! credential that arrives late: it is taken if the grant still waits for one, and revoked otherwise.
 
 use keyway_core::Timestamp;
-use keyway_issuers::{Description, Parameters, State, Violation};
+use keyway_issuers::{CredentialRef, Description, Parameters, Violation};
 
 use super::workflow::GrantWorkflow;
 use crate::work::{Retries, Standing};
@@ -62,7 +62,7 @@ pub struct GrantState {
     /// Where it is in its life.
     pub phase: Phase,
     /// By what the plugin knows the credential; there while it is granted or being revoked.
-    pub credential: Option<State>,
+    pub credential: Option<CredentialRef>,
     /// When this phase began.
     pub since: Timestamp,
     /// How often the plugin failed in this phase.
@@ -104,11 +104,11 @@ pub(crate) enum Event {
     /// A request passed the gate; it may be made again by its id.
     Begin { now: Timestamp, idempotent: bool, limit: Option<u64> },
     /// The plugin made a credential with this state. `undelivered` if nobody gets its values.
-    Issued { now: Timestamp, credential: State, undelivered: bool },
+    Issued { now: Timestamp, credential: CredentialRef, undelivered: bool },
     /// The plugin made a credential whose state must not be stored.
-    Unstorable { credential: State },
+    Unstorable { credential: CredentialRef },
     /// The plugin made a credential that must not be handed out.
-    Discard { now: Timestamp, credential: State },
+    Discard { now: Timestamp, credential: CredentialRef },
     /// A credential whose state is not stored was revoked, or could not be.
     Discarded { now: Timestamp, revoked: bool },
     /// The state of the credential just made is that of another grant, which is handed out again or not.
@@ -147,7 +147,7 @@ pub enum Decision {
     /// There is no credential: the grant is forgotten.
     NothingThere,
     /// There is one, and the plugin knows it by this state.
-    Made(State),
+    Made(CredentialRef),
 }
 
 /// Asks the plugin for something.
@@ -158,15 +158,15 @@ pub(crate) enum Command {
     /// Tell what became of the request.
     Reconcile,
     /// Destroy the credential.
-    Revoke { credential: State, orphans: u32 },
+    Revoke { credential: CredentialRef, orphans: u32 },
     /// Destroy a credential whose state is not stored, unless a grant has that state.
-    Discard(State),
+    Discard(CredentialRef),
 }
 
 /// Why a request does not pass the gate, or an event does not fit the phase.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum TransitionError {
     /// The host has no such service.
     #[error("there is no such service: check its name")]
     NoService,
@@ -229,12 +229,12 @@ pub(crate) struct Asked<'a> {
 ///
 /// # Errors
 /// The first that does not hold.
-pub(crate) fn admit(asked: &Asked<'_>) -> Result<usize, Refusal> {
+pub(crate) fn admit(asked: &Asked<'_>) -> Result<usize, TransitionError> {
     if !asked.allowed {
-        return Err(Refusal::NotAllowed);
+        return Err(TransitionError::NotAllowed);
     }
-    let description = asked.description.filter(|_| asked.enabled).ok_or(Refusal::Disabled)?;
-    description.fitting_set(asked.parameters).map_err(Refusal::Parameters)
+    let description = asked.description.filter(|_| asked.enabled).ok_or(TransitionError::Disabled)?;
+    description.fitting_set(asked.parameters).map_err(TransitionError::Parameters)
 }
 
 /// Decides about a state that a plugin returns and a grant has already (decision W6).
@@ -263,7 +263,7 @@ pub(crate) fn step(
     state: Option<&GrantState>,
     standing: Standing,
     event: Event,
-) -> Result<Step, Refusal> {
+) -> Result<Step, TransitionError> {
     let Some(state) = state else { return step_missing(event) };
     match state.phase {
         Phase::Intended => step_intended(policy, state, standing, event),
@@ -273,7 +273,7 @@ pub(crate) fn step(
     }
 }
 
-fn step_missing(event: Event) -> Result<Step, Refusal> {
+fn step_missing(event: Event) -> Result<Step, TransitionError> {
     Ok(match event {
         Event::Begin { now, limit, .. } => {
             let state = GrantState { next: Some(now), ..GrantState::new(Phase::Intended, now) };
@@ -284,9 +284,9 @@ fn step_missing(event: Event) -> Result<Step, Refusal> {
         | Event::Unstorable { credential }
         | Event::Discard { credential, .. } => Step::gone().then(Command::Discard(credential)),
         Event::Revoke { .. } | Event::Decide { .. } | Event::Drop | Event::Wake { .. } => {
-            return Err(Refusal::NoGrant);
+            return Err(TransitionError::NoGrant);
         }
-        Event::OrphanSeen => return Err(Refusal::NoGrant),
+        Event::OrphanSeen => return Err(TransitionError::NoGrant),
         _ => Step::gone(),
     })
 }
@@ -296,7 +296,7 @@ fn step_intended(
     state: &GrantState,
     standing: Standing,
     event: Event,
-) -> Result<Step, Refusal> {
+) -> Result<Step, TransitionError> {
     let keep = || Step::to(state.clone());
     let ours = standing == Standing::Ours;
     Ok(match event {
@@ -327,8 +327,8 @@ fn step_intended(
         Event::Begin { .. }
         | Event::Revoke { .. }
         | Event::Wake { .. }
-        | Event::Decide { decision: Decision::NothingThere, .. } => return Err(Refusal::InFlight),
-        Event::Decide { .. } | Event::OrphanSeen => return Err(Refusal::NothingToDo),
+        | Event::Decide { decision: Decision::NothingThere, .. } => return Err(TransitionError::InFlight),
+        Event::Decide { .. } | Event::OrphanSeen => return Err(TransitionError::NothingToDo),
         Event::Drop => Step::gone(),
         Event::Discarded { .. }
         | Event::Unanswered { .. }
@@ -340,10 +340,10 @@ fn step_intended(
     })
 }
 
-fn step_granted(state: &GrantState, standing: Standing, event: Event) -> Result<Step, Refusal> {
+fn step_granted(state: &GrantState, standing: Standing, event: Event) -> Result<Step, TransitionError> {
     let keep = || Step::to(state.clone());
     Ok(match event {
-        Event::Begin { .. } => return Err(Refusal::Granted),
+        Event::Begin { .. } => return Err(TransitionError::Granted),
         // Another caller found it by asking the plugin, before its own request came back.
         Event::Issued { credential, undelivered, .. } if state.credential.as_ref() == Some(&credential) => {
             let undelivered = state.undelivered && undelivered;
@@ -353,11 +353,11 @@ fn step_granted(state: &GrantState, standing: Standing, event: Event) -> Result<
         | Event::Unstorable { credential }
         | Event::Discard { credential, .. } => keep().then(Command::Discard(credential)),
         Event::OrphanSeen => orphan_seen(state),
-        Event::Revoke { .. } if standing == Standing::Others => return Err(Refusal::BeingRevoked),
+        Event::Revoke { .. } if standing == Standing::Others => return Err(TransitionError::BeingRevoked),
         Event::Revoke { now } => revoke(state, now),
-        Event::Decide { .. } if standing == Standing::Others => return Err(Refusal::InFlight),
+        Event::Decide { .. } if standing == Standing::Others => return Err(TransitionError::InFlight),
         Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop => Step::gone(),
-        Event::Decide { .. } | Event::Wake { .. } => return Err(Refusal::NothingToDo),
+        Event::Decide { .. } | Event::Wake { .. } => return Err(TransitionError::NothingToDo),
         _ => keep(),
     })
 }
@@ -367,17 +367,17 @@ fn step_revoking(
     state: &GrantState,
     standing: Standing,
     event: Event,
-) -> Result<Step, Refusal> {
+) -> Result<Step, TransitionError> {
     let keep = || Step::to(state.clone());
     let ours = standing == Standing::Ours;
     Ok(match event {
-        Event::Begin { .. } => return Err(Refusal::BeingRevoked),
+        Event::Begin { .. } => return Err(TransitionError::BeingRevoked),
         Event::Issued { credential, .. }
         | Event::Unstorable { credential }
         | Event::Discard { credential, .. } => keep().then(Command::Discard(credential)),
         Event::OrphanSeen => orphan_seen(state),
         Event::Revoke { .. } | Event::Wake { .. } if standing == Standing::Others => {
-            return Err(Refusal::BeingRevoked);
+            return Err(TransitionError::BeingRevoked);
         }
         Event::Revoke { now } => revoke(state, now),
         Event::Wake { .. } => keep().then(revocation(state)),
@@ -390,14 +390,14 @@ fn step_revoking(
             let next = policy.retries.next(state.since, again.now, failures, again.retry_after, again.jitter);
             Step::to(GrantState { failures, next, ..state.clone() })
         }
-        Event::Decide { .. } if standing == Standing::Others => return Err(Refusal::InFlight),
+        Event::Decide { .. } if standing == Standing::Others => return Err(TransitionError::InFlight),
         Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop => Step::gone(),
-        Event::Decide { .. } => return Err(Refusal::NothingToDo),
+        Event::Decide { .. } => return Err(TransitionError::NothingToDo),
         _ => keep(),
     })
 }
 
-fn step_indeterminate(state: &GrantState, standing: Standing, event: Event) -> Result<Step, Refusal> {
+fn step_indeterminate(state: &GrantState, standing: Standing, event: Event) -> Result<Step, TransitionError> {
     let keep = || Step::to(state.clone());
     Ok(match event {
         Event::Begin { now, idempotent: true, .. } if standing != Standing::Others => resume(now),
@@ -407,12 +407,12 @@ fn step_indeterminate(state: &GrantState, standing: Standing, event: Event) -> R
         Event::StateTaken { reuse } => {
             Step { holder: (!reuse).then_some(Event::OrphanSeen), hands_out: reuse, ..Step::gone() }
         }
-        Event::DecisionTaken => return Err(Refusal::StateTaken),
-        Event::Decide { .. } if standing == Standing::Others => return Err(Refusal::InFlight),
+        Event::DecisionTaken => return Err(TransitionError::StateTaken),
+        Event::Decide { .. } if standing == Standing::Others => return Err(TransitionError::InFlight),
         Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop => Step::gone(),
         Event::Decide { now, decision: Decision::Made(credential) } => issued(now, credential, true),
-        Event::Begin { .. } | Event::Revoke { .. } => return Err(Refusal::Undecided),
-        Event::Wake { .. } | Event::OrphanSeen => return Err(Refusal::NothingToDo),
+        Event::Begin { .. } | Event::Revoke { .. } => return Err(TransitionError::Undecided),
+        Event::Wake { .. } | Event::OrphanSeen => return Err(TransitionError::NothingToDo),
         _ => keep(),
     })
 }
@@ -422,12 +422,12 @@ fn resume(now: Timestamp) -> Step {
     Step::to(state).then(Command::Request)
 }
 
-fn issued(now: Timestamp, credential: State, undelivered: bool) -> Step {
+fn issued(now: Timestamp, credential: CredentialRef, undelivered: bool) -> Step {
     let granted = GrantState::new(Phase::Granted, now);
     Step::to(GrantState { credential: Some(credential), undelivered, ..granted })
 }
 
-fn discard(now: Timestamp, credential: State) -> Step {
+fn discard(now: Timestamp, credential: CredentialRef) -> Step {
     let revoking = GrantState::new(Phase::Revoking, now);
     let state = GrantState { credential: Some(credential), undelivered: true, next: Some(now), ..revoking };
     let command = revocation(&state);
@@ -461,7 +461,7 @@ fn revoke(state: &GrantState, now: Timestamp) -> Step {
 }
 
 fn revocation(state: &GrantState) -> Command {
-    let credential = state.credential.clone().unwrap_or_else(|| State::new(""));
+    let credential = state.credential.clone().unwrap_or_else(|| CredentialRef::new(""));
     Command::Revoke { credential, orphans: state.orphans }
 }
 

@@ -71,16 +71,16 @@ impl Life {
         Self { state: None, made: BTreeMap::new(), idempotent, reconciles, serial: 0, policy }
     }
 
-    fn make(&mut self) -> State {
+    fn make(&mut self) -> CredentialRef {
         if self.idempotent
             && let Some(state) = self.made.keys().next()
         {
-            return State::new(state.as_str());
+            return CredentialRef::new(state.as_str());
         }
         self.serial += 1;
         let state = format!("s{}", self.serial);
         *self.made.entry(state.clone()).or_default() += 1;
-        State::new(state)
+        CredentialRef::new(state)
     }
 
     fn act(&mut self, act: Act, answer: Answer) {
@@ -96,7 +96,7 @@ impl Life {
                     Some(state)
                         if self.state.as_ref().is_some_and(|state| state.phase == Phase::Indeterminate) =>
                     {
-                        Decision::Made(State::new(state.as_str()))
+                        Decision::Made(CredentialRef::new(state.as_str()))
                     }
                     Some(_) => return,
                     None => Decision::NothingThere,
@@ -139,7 +139,7 @@ impl Life {
             },
             Command::Reconcile => match (answer, self.made.keys().next().cloned()) {
                 (Answer::Done | Answer::Garbled, Some(state)) => {
-                    Event::Issued { now: now(), credential: State::new(state), undelivered: true }
+                    Event::Issued { now: now(), credential: CredentialRef::new(state), undelivered: true }
                 }
                 (Answer::Done | Answer::Garbled, None) => Event::NeverMade,
                 (Answer::Refused, _) => Event::CannotTell { now: now() },
@@ -245,14 +245,14 @@ fn any_phase() -> impl Strategy<Value = Option<GrantState>> {
         |(phase, (resumed, orphans))| {
             let phase = phase?;
             let known = matches!(phase, Phase::Granted | Phase::Revoking);
-            let credential = known.then(|| State::new("s"));
+            let credential = known.then(|| CredentialRef::new("s"));
             Some(GrantState { credential, orphans, resumed, ..GrantState::new(phase, now()) })
         },
     )
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let credential = || State::new("other");
+    let credential = || CredentialRef::new("other");
     prop::sample::select(vec![
         Event::Begin { now: now(), idempotent: true, limit: None },
         Event::Begin { now: now(), idempotent: false, limit: None },
@@ -308,18 +308,18 @@ fn begin(idempotent: bool) -> Event {
 fn a_plugin_that_is_not_idempotent_is_never_asked_twice() {
     let intended = after([begin(false)]);
     let again = |idempotent| step(&policy(3), intended.as_ref(), Standing::Free, begin(idempotent));
-    assert_eq!(again(false).err(), Some(Refusal::InFlight));
+    assert_eq!(again(false).err(), Some(TransitionError::InFlight));
     assert_eq!(again(true).unwrap().command, Some(Command::Request));
 }
 
 #[test]
 fn an_orphan_that_came_while_revoking_is_revoked_too() {
-    let issued = Event::Issued { now: now(), credential: State::new("s"), undelivered: false };
+    let issued = Event::Issued { now: now(), credential: CredentialRef::new("s"), undelivered: false };
     let state = after([begin(false), issued, Event::Revoke { now: now() }, Event::OrphanSeen]);
     let step =
         |orphans| step(&policy(3), state.as_ref(), Standing::Ours, Event::Revoked { orphans }).unwrap();
     let once_more = step(0);
-    assert_eq!(once_more.command, Some(Command::Revoke { credential: State::new("s"), orphans: 1 }));
+    assert_eq!(once_more.command, Some(Command::Revoke { credential: CredentialRef::new("s"), orphans: 1 }));
     assert_eq!((step(1).state, step(1).command), (None, None));
 }
 
@@ -331,7 +331,7 @@ fn a_grant_that_is_being_revoked_is_not_reused() {
 
 #[test]
 fn a_revocation_is_tried_as_often_as_the_policy_says() {
-    let issued = Event::Issued { now: now(), credential: State::new("s"), undelivered: false };
+    let issued = Event::Issued { now: now(), credential: CredentialRef::new("s"), undelivered: false };
     let failed = || Event::NotRevoked { again: again() };
     let mut state = after([begin(false), issued, Event::Revoke { now: now() }]);
     for failures in 1..=3 {

@@ -7,7 +7,7 @@
 //! ```
 //! # mod plugin {
 //! # use keyway_issuers::{
-//! #     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome,
+//! #     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome,
 //! #     Revocation, async_trait,
 //! # };
 //! # #[derive(Debug)]
@@ -19,7 +19,7 @@
 //! #         let description = Description::builder("1.0.0").text("realm", "").set([]).build();
 //! #         description.map_err(|error| IssuerError::system("describe itself", error))
 //! #     }
-//! #     async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+//! #     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //! #         let realm = request.context.configuration.text("realm").unwrap_or_default();
 //! #         let state = format!("{realm}/{}", request.context.user_info.subject());
 //! #         Ok(Issued::new(state).with(CredentialPart::text("password", "correct horse")).into())
@@ -140,6 +140,6 @@ pub use engine::Grants;
 pub use error::{Disposal, GrantsError};
 pub use id::{GrantId, InvalidGrantId};
 pub use limits::GrantLimits;
-pub use machine::{Decision, DuplicatePolicy, GrantState, IndeterminateReason, Phase, Refusal};
+pub use machine::{Decision, DuplicatePolicy, GrantState, IndeterminateReason, Phase, TransitionError};
 pub use outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
 pub use service::{Allow, Service, ServiceFault, ServiceView};

@@ -4,9 +4,9 @@ use std::fmt;
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
 use keyway_core::{Timestamp, Wiped};
-use keyway_issuers::{Context, Json, Reader as JsonReader, ServiceName, State, UserId, UserInfo};
+use keyway_issuers::{Context, CredentialRef, Json, Reader as JsonReader, ServiceName, UserId, UserInfo};
 
-use super::machine::{GrantState, IndeterminateReason, Phase, Refusal};
+use super::machine::{GrantState, IndeterminateReason, Phase, TransitionError};
 use crate::records::{RecordError, Stored, corrupt};
 
 /// The part of a grant that never changes. No value of a credential, no parameter and no token is
@@ -26,13 +26,17 @@ const CLAIMS: JsonReader = JsonReader { max_bytes: usize::MAX, ..JsonReader::STR
 
 impl Owner {
     /// # Errors
-    /// [`Refusal::Claims`] when they could not be read again.
-    pub(super) fn of(asked: &Context, service: ServiceName, made: Timestamp) -> Result<Self, Refusal> {
+    /// [`TransitionError::Claims`] when they could not be read again.
+    pub(super) fn of(
+        asked: &Context,
+        service: ServiceName,
+        made: Timestamp,
+    ) -> Result<Self, TransitionError> {
         let claims = asked.user_info.to_ascii();
         let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
         // Only then can it be too deep, and reading costs as much as a seal.
         if opened > CLAIMS.max_depth && CLAIMS.read(claims.as_bytes()).is_err() {
-            return Err(Refusal::Claims);
+            return Err(TransitionError::Claims);
         }
         Ok(Self { user: asked.user.clone(), service, made, claims })
     }
@@ -91,7 +95,7 @@ impl Stored for GrantState {
         put_u32(out, self.orphans);
         put_time(out, self.since);
         put_optional(out, self.next, put_time);
-        put_optional(out, self.credential.as_ref().map(State::as_str), put_text);
+        put_optional(out, self.credential.as_ref().map(CredentialRef::as_str), put_text);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -108,7 +112,7 @@ impl Stored for GrantState {
         let (undelivered, resumed) = (reader.flag()?, reader.flag()?);
         let (failures, orphans, since) = (reader.u32()?, reader.u32()?, reader.time()?);
         let next = reader.optional(Reader::time)?;
-        let credential = reader.optional(Reader::text)?.map(State::new);
+        let credential = reader.optional(Reader::text)?.map(CredentialRef::new);
         if credential.is_some() != matches!(phase, Phase::Granted | Phase::Revoking) {
             return Err(Malformed { expected: "the state of a credential in these phases only" });
         }
@@ -165,7 +169,8 @@ mod tests {
             .prop_map(|(phase, reason, (undelivered, resumed, failures, orphans), (since, next), text)| {
                 let time = Timestamp::from_milliseconds;
                 let phase = PHASES[phase];
-                let credential = matches!(phase, Phase::Granted | Phase::Revoking).then(|| State::new(text));
+                let credential =
+                    matches!(phase, Phase::Granted | Phase::Revoking).then(|| CredentialRef::new(text));
                 GrantState {
                     credential,
                     failures,

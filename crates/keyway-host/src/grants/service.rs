@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keyway_core::{Clock, LookupError, PluginError, Registry, Resources, Timestamp};
 use keyway_issuers::{
-    Configuration, Description, Issuer, IssuerError, Issuers, Json, Opening, ServiceName, UserInfo,
+    Configuration, Description, Issuer, IssuerError, Issuers, Json, OpenContext, ServiceName, UserInfo,
     Violation, Violations,
 };
 use serde_json::Value;
@@ -347,7 +347,7 @@ fn open(
                     return Err(ServiceFault::Open(Arc::new(error)));
                 }
             }
-            let opening = Opening::new(service.name.clone(), registered.metadata().clone())
+            let opening = OpenContext::new(service.name.clone(), registered.metadata().clone())
                 .with_configuration(service.plugin_configuration.clone())
                 .with_resources(resources.clone())
                 .with_clock(Arc::clone(clock));

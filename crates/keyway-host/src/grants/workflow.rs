@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use keyway_core::{PluginError, Timestamp};
 use keyway_issuers::{
-    Action, Context, CredentialPart, CredentialRequest, IntendedEffect, Issued, IssuerError, LoginRequired,
-    Outcome, Reconciled, Reconciliation, Revocation, Rule, ServiceName, State, Violation,
+    Action, Context, CredentialPart, CredentialRef, CredentialRequest, IntendedEffect, Issued, IssuerError,
+    LoginRequired, Reconciled, Reconciliation, RequestOutcome, Revocation, Rule, ServiceName, Violation,
 };
 use tracing::{info, warn};
 
@@ -14,12 +14,14 @@ use super::error::{Disposal, GrantsError};
 use super::id::GrantId;
 use super::issuer::GuardedIssuer;
 use super::limits::GrantLimits;
-use super::machine::{self, Again, Command, DuplicatePolicy, Event, GrantState, Phase, Policy, Refusal};
+use super::machine::{
+    self, Again, Command, DuplicatePolicy, Event, GrantState, Phase, Policy, TransitionError,
+};
 use super::record::Owner;
 use super::service::RunningService;
 use crate::host::LaneHealth;
 use crate::plugin::Permit;
-use crate::records::{Due, Entry, Mark, Names, RecordKind, Recorded, random};
+use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded, random};
 use crate::work::{Carried, ClaimLength, Claimed, Failed, Retries, Standing, Step, WorkOutcome, Workflow};
 
 /// The longest state that is stored; far beyond what any plugin needs.
@@ -64,11 +66,11 @@ impl Recorded for GrantWorkflow {
     type Fixed = Owner;
     type State = GrantState;
 
-    fn unique<'a>(user: &'a Mark, owner: &'a Owner, state: &'a GrantState) -> Vec<Names<'a>> {
+    fn unique<'a>(user: &'a NameTag, owner: &'a Owner, state: &'a GrantState) -> Vec<Names<'a>> {
         state.credential.iter().map(|credential| names_of(user, owner, credential)).collect()
     }
 
-    fn counted<'a>(user: &'a Mark, owner: &'a Owner) -> Option<Names<'a>> {
+    fn counted<'a>(user: &'a NameTag, owner: &'a Owner) -> Option<Names<'a>> {
         Some(vec![user, owner.service.as_str().as_bytes()])
     }
 
@@ -86,7 +88,7 @@ impl Recorded for GrantWorkflow {
     }
 }
 
-fn names_of<'a>(user: &'a Mark, owner: &'a Owner, credential: &'a State) -> Names<'a> {
+fn names_of<'a>(user: &'a NameTag, owner: &'a Owner, credential: &'a CredentialRef) -> Names<'a> {
     vec![user, owner.service.as_str().as_bytes(), credential.as_str().as_bytes()]
 }
 
@@ -96,7 +98,7 @@ impl Workflow for GrantWorkflow {
     type Policy = Policy;
     type Event = Event;
     type Command = Command;
-    type TransitionError = Refusal;
+    type TransitionError = TransitionError;
     type Live = Live;
     type Answer = Answer;
     type Failure = GrantsError;
@@ -108,7 +110,7 @@ impl Workflow for GrantWorkflow {
         state: Option<&GrantState>,
         standing: Standing,
         event: Event,
-    ) -> Result<Step<Self>, Refusal> {
+    ) -> Result<Step<Self>, TransitionError> {
         machine::step(policy, state, standing, event)
     }
 
@@ -148,9 +150,9 @@ impl Workflow for GrantWorkflow {
 
     fn failed(failed: Failed<Self>) -> WorkOutcome {
         match GrantsError::of_work(failed) {
-            GrantsError::Refused(Refusal::InFlight | Refusal::BeingRevoked | Refusal::NoGrant) => {
-                WorkOutcome::LeasedElsewhere
-            }
+            GrantsError::Refused(
+                TransitionError::InFlight | TransitionError::BeingRevoked | TransitionError::NoGrant,
+            ) => WorkOutcome::LeasedElsewhere,
             error => WorkOutcome::Failed(Box::new(error)),
         }
     }
@@ -229,7 +231,7 @@ impl GrantWorkflow {
         let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
         let Some((issuer, configuration)) = self.services.get(service).and_then(RunningService::usable)
         else {
-            return Carried::failed(self.nothing_made(on), Refusal::Disabled.into());
+            return Carried::failed(self.nothing_made(on), TransitionError::Disabled.into());
         };
         let mut asked = CredentialRequest::clone(request);
         asked.context.configuration = configuration;
@@ -237,18 +239,23 @@ impl GrantWorkflow {
         let answer = issuer.request(Arc::new(asked), on.working().await).await;
         let now = self.clock.now();
         match answer {
-            Ok(Outcome::Issued(Issued { credential, state })) => match check_state(&state, &credential) {
-                Ok(()) => {
-                    let event = Event::Issued { now, credential: state, undelivered: false };
-                    Carried::answered(event, Answer::Credential(credential))
+            Ok(RequestOutcome::Issued(Issued { credential, state })) => {
+                match check_state(&state, &credential) {
+                    Ok(()) => {
+                        let event = Event::Issued { now, credential: state, undelivered: false };
+                        Carried::answered(event, Answer::Credential(credential))
+                    }
+                    Err(violation) => {
+                        let error = IssuerError::violation(Action::Request, violation);
+                        warn!(%service, %grant, error = %error.detail(), "a credential is discarded, because its state must not be stored");
+                        Carried::failed(
+                            Event::Unstorable { credential: state },
+                            GrantsError::discarded(error),
+                        )
+                    }
                 }
-                Err(violation) => {
-                    let error = IssuerError::violation(Action::Request, violation);
-                    warn!(%service, %grant, error = %error.detail(), "a credential is discarded, because its state must not be stored");
-                    Carried::failed(Event::Unstorable { credential: state }, GrantsError::discarded(error))
-                }
-            },
-            Ok(Outcome::LoginRequired(login)) => {
+            }
+            Ok(RequestOutcome::LoginRequired(login)) => {
                 Carried::answered(self.nothing_made(on), Answer::Login(login))
             }
             Err(error) if error.leaves_no_effect() => {
@@ -294,7 +301,7 @@ impl GrantWorkflow {
             let (again, reason) = (self.again(None), machine::IndeterminateReason::NotReconciled);
             return Carried::failed(
                 Event::Unanswered { again, reconciles: true, reason },
-                Refusal::Disabled.into(),
+                TransitionError::Disabled.into(),
             );
         };
         let mut context = match owner.context() {
@@ -332,14 +339,17 @@ impl GrantWorkflow {
     async fn revoke(
         &self,
         on: &Claimed<'_, Self>,
-        credential: State,
+        credential: CredentialRef,
         orphans: u32,
         live: Option<&Live>,
     ) -> Done {
         let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
         let Some((issuer, configuration)) = self.services.get(service).and_then(RunningService::usable)
         else {
-            return Carried::failed(Event::NotRevoked { again: self.again(None) }, Refusal::Disabled.into());
+            return Carried::failed(
+                Event::NotRevoked { again: self.again(None) },
+                TransitionError::Disabled.into(),
+            );
         };
         let mut context = match Self::context(on, live) {
             Ok(context) => context,
@@ -358,13 +368,18 @@ impl GrantWorkflow {
 
     /// Revokes a credential whose state is not stored, unless a grant has that state (decision W6);
     /// bounded by number and time.
-    async fn discard(&self, on: &Claimed<'_, Self>, credential: State, live: Option<&Live>) -> Done {
+    async fn discard(&self, on: &Claimed<'_, Self>, credential: CredentialRef, live: Option<&Live>) -> Done {
         let disposal = self.dispose(on, &credential, live).await;
         let event = Event::Discarded { now: self.clock.now(), revoked: disposal == Disposal::Revoked };
         Carried::failed(event, GrantsError::Overtaken { grant: GrantId::of(on.entry.address), disposal })
     }
 
-    async fn dispose(&self, on: &Claimed<'_, Self>, credential: &State, live: Option<&Live>) -> Disposal {
+    async fn dispose(
+        &self,
+        on: &Claimed<'_, Self>,
+        credential: &CredentialRef,
+        live: Option<&Live>,
+    ) -> Disposal {
         let service = &on.entry.fixed.service;
         let usable = self.services.get(service).and_then(RunningService::usable);
         let (Some((issuer, configuration)), Ok(mut context)) = (usable, Self::context(on, live)) else {
@@ -397,7 +412,7 @@ impl GrantWorkflow {
 }
 
 /// Tells whether a state may be stored (decision W8).
-pub(super) fn check_state(state: &State, credential: &[CredentialPart]) -> Result<(), Violation> {
+pub(super) fn check_state(state: &CredentialRef, credential: &[CredentialPart]) -> Result<(), Violation> {
     if state.as_str().len() > MAX_STATE_BYTES {
         return Err(Violation::new("state", Rule::Other { text: "it is longer than 16 KiB" }));
     }

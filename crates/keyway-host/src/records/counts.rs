@@ -10,8 +10,8 @@ use keyway_storage::{Batch, Expectation, Revision};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::error::{RecordError, corrupt};
-use super::key::{Mark, RecordKind, Room, key};
-use super::sealed::{MarkOf, SealedRecords};
+use super::key::{NameTag, RecordKind, Room, key};
+use super::sealed::{SealedRecords, TagOf};
 
 /// How many locks the counts share. A lock is held for two look-ups in the storage engine and one
 /// commit, never while a plugin runs.
@@ -33,14 +33,14 @@ pub(super) struct Counts {
     kind: RecordKind,
     /// Keeps callers of one process from making each other's commits fail. Other processes are met at
     /// the revision.
-    stripes: Vec<Mutex<BTreeMap<Mark, Count>>>,
+    stripes: Vec<Mutex<BTreeMap<NameTag, Count>>>,
 }
 
 /// The right to change one count.
 pub(super) struct Turn<'a> {
     kind: RecordKind,
-    mark: Mark,
-    remembered: MutexGuard<'a, BTreeMap<Mark, Count>>,
+    tag: NameTag,
+    remembered: MutexGuard<'a, BTreeMap<NameTag, Count>>,
 }
 
 impl Counts {
@@ -48,28 +48,28 @@ impl Counts {
         Self { kind, stripes: (0..STRIPES).map(|_| Mutex::default()).collect() }
     }
 
-    pub(super) async fn turn(&self, mark: Mark) -> Turn<'_> {
-        let stripe = &self.stripes[usize::from(mark[0]) % STRIPES];
+    pub(super) async fn turn(&self, tag: NameTag) -> Turn<'_> {
+        let stripe = &self.stripes[usize::from(tag[0]) % STRIPES];
         // Usually uncontended, and then waiting costs more than the lock.
         let remembered = match stripe.try_lock() {
             Ok(remembered) => remembered,
             Err(_) => stripe.lock().await,
         };
-        Turn { kind: self.kind, mark, remembered }
+        Turn { kind: self.kind, tag, remembered }
     }
 }
 
 impl Turn<'_> {
     /// Reads the count, or remembers it. A `fresh` one is read.
     pub(super) async fn read(&mut self, records: &SealedRecords, fresh: bool) -> Result<Count, RecordError> {
-        if !fresh && let Some(count) = self.remembered.get(&self.mark) {
+        if !fresh && let Some(count) = self.remembered.get(&self.tag) {
             return Ok(*count);
         }
         let count = match records.storage().get(&self.key()).await? {
             None => Count { number: 0, revision: None },
             Some(found) => {
-                let (number, mark) = found.value.split_first_chunk().ok_or_else(|| corrupt("a count"))?;
-                if !records.is_mark(mark, MarkOf::Count, self.kind, &[&self.mark, number]) {
+                let (number, tag) = found.value.split_first_chunk().ok_or_else(|| corrupt("a count"))?;
+                if !records.is_tag(tag, TagOf::Count, self.kind, &[&self.tag, number]) {
                     return Err(corrupt("a count"));
                 }
                 Count { number: u64::from_le_bytes(*number), revision: Some(found.revision) }
@@ -82,14 +82,14 @@ impl Turn<'_> {
     /// Adds to a batch that the count becomes `number`.
     pub(super) fn put(&mut self, records: &SealedRecords, batch: Batch, old: Count, number: u64) -> Batch {
         // If the commit fails or its caller is dropped, either count may hold.
-        self.remembered.remove(&self.mark);
+        self.remembered.remove(&self.tag);
         let expectation = old.revision.map_or(Expectation::Absent, Expectation::Revision);
         if number == 0 && old.revision.is_some() {
             return batch.delete(self.key(), expectation);
         }
         let number = number.to_le_bytes();
-        let mark = records.mark(MarkOf::Count, self.kind, &[&self.mark, &number]);
-        batch.put(self.key(), [&number[..], &mark].concat(), expectation)
+        let tag = records.tag(TagOf::Count, self.kind, &[&self.tag, &number]);
+        batch.put(self.key(), [&number[..], &tag].concat(), expectation)
     }
 
     /// Remembers what was committed.
@@ -98,13 +98,13 @@ impl Turn<'_> {
     }
 
     fn key(&self) -> Vec<u8> {
-        key(self.kind, Room::Count, &[&self.mark])
+        key(self.kind, Room::Count, &[&self.tag])
     }
 
     fn remember(&mut self, count: Count) {
         if self.remembered.len() >= REMEMBERED {
             self.remembered.clear();
         }
-        self.remembered.insert(self.mark, count);
+        self.remembered.insert(self.tag, count);
     }
 }

@@ -73,7 +73,7 @@ impl<R: Recorded> Entry<R> {
         Self { address, key, fixed, sealed_fixed: Vec::new(), state: None, claim: None, revision: None }
     }
 
-    /// The mark of its last write; `None` for a record that does not exist.
+    /// The revision of its last write; `None` for a record that does not exist.
     pub(crate) fn revision(&self) -> Option<Revision> {
         self.revision
     }

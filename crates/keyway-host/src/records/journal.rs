@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use keyway_core::codec::Reader;
-use keyway_storage::{Batch, Expectation, Outcome, Record, Revision};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Record, Revision};
 
 use super::counts::Counts;
 use super::entry::{Claim, Entry};
 use super::error::{RecordError, corrupt};
-use super::key::{Address, Mark, Place, RecordKind, Room, key};
-use super::sealed::{MarkOf, Part, SealedRecords};
+use super::key::{Address, NameTag, RecordKind, Room, WorkIndex, key};
+use super::sealed::{Part, SealedRecords, TagOf};
 use super::stored::{Due, Names, Recorded, Stored};
 
 /// The most that is stored of a plugin's own data in one record (decision R8).
@@ -49,43 +49,43 @@ pub(crate) enum Applied<R: Recorded> {
 pub(crate) struct Journal<R> {
     pub(super) records: Arc<SealedRecords>,
     counts: Counts,
-    /// The name of this host, and its mark, which most steps need.
-    host: (Arc<str>, Mark),
+    /// The name of this host, and its tag, which most steps need.
+    host: (Arc<str>, NameTag),
     kind: PhantomData<fn() -> R>,
 }
 
 impl<R: Recorded> Journal<R> {
     pub(crate) fn new(records: Arc<SealedRecords>, host: Arc<str>) -> Self {
-        let mark = records.mark(MarkOf::Host, RecordKind::Host, &[host.as_bytes()]);
-        Self { records, counts: Counts::new(R::KIND), host: (host, mark), kind: PhantomData }
+        let tag = records.tag(TagOf::Host, RecordKind::Host, &[host.as_bytes()]);
+        Self { records, counts: Counts::new(R::KIND), host: (host, tag), kind: PhantomData }
     }
 
     /// The scope of records that belong to these names.
-    pub(crate) fn scope(&self, names: &[&[u8]]) -> Mark {
-        self.records.mark(MarkOf::Scope, R::KIND, names)
+    pub(crate) fn scope(&self, names: &[&[u8]]) -> NameTag {
+        self.records.tag(TagOf::Scope, R::KIND, names)
     }
 
     /// An id that follows from what a caller called a request.
-    pub(crate) fn id_of(&self, names: &[&[u8]]) -> Mark {
-        self.records.mark(MarkOf::Request, R::KIND, names)
+    pub(crate) fn id_of(&self, names: &[&[u8]]) -> NameTag {
+        self.records.tag(TagOf::Request, R::KIND, names)
     }
 
-    /// The mark of a lane.
-    pub(crate) fn lane_mark(&self, lane: &str) -> Mark {
-        self.records.mark(MarkOf::Lane, R::KIND, &[lane.as_bytes()])
+    /// The tag of a lane.
+    pub(crate) fn lane_tag(&self, lane: &str) -> NameTag {
+        self.records.tag(TagOf::Lane, R::KIND, &[lane.as_bytes()])
     }
 
-    /// The mark of this host's name.
-    pub(crate) fn own_host(&self) -> Mark {
+    /// The tag of this host's name.
+    pub(crate) fn own_host(&self) -> NameTag {
         self.host.1
     }
 
-    fn host_mark(&self, host: &str) -> Mark {
-        let (own, mark) = &self.host;
+    fn host_tag(&self, host: &str) -> NameTag {
+        let (own, tag) = &self.host;
         if **own == *host {
-            *mark
+            *tag
         } else {
-            self.records.mark(MarkOf::Host, RecordKind::Host, &[host.as_bytes()])
+            self.records.tag(TagOf::Host, RecordKind::Host, &[host.as_bytes()])
         }
     }
 
@@ -143,8 +143,8 @@ impl<R: Recorded> Journal<R> {
             let outcome = self.records.commit(batch).await?;
             return self.applied(entry, change, &unique, outcome).await;
         };
-        let mark = self.records.mark(MarkOf::Counted, R::KIND, &names);
-        let mut turn = self.counts.turn(mark).await;
+        let tag = self.records.tag(TagOf::Counted, R::KIND, &names);
+        let mut turn = self.counts.turn(tag).await;
         let mut fresh = false;
         loop {
             let count = turn.read(&self.records, fresh).await?;
@@ -161,9 +161,9 @@ impl<R: Recorded> Journal<R> {
             let last = batch.items().len();
             let batch = turn.put(&self.records, batch, count, number);
             match self.records.commit(batch).await? {
-                Outcome::Conflict { item } if item == last => fresh = true,
+                CommitOutcome::Conflict { item } if item == last => fresh = true,
                 outcome => {
-                    if let Outcome::Committed(revision) = outcome {
+                    if let CommitOutcome::Committed(revision) = outcome {
                         turn.committed(number, revision);
                     }
                     drop(turn);
@@ -178,19 +178,19 @@ impl<R: Recorded> Journal<R> {
         entry: &mut Entry<R>,
         change: Change<'_, R>,
         unique: &Unique,
-        outcome: Outcome,
+        outcome: CommitOutcome,
     ) -> Result<Applied<R>, RecordError> {
         match outcome {
-            Outcome::Committed(revision) => {
+            CommitOutcome::Committed(revision) => {
                 entry.revision = change.state.is_some().then_some(revision);
                 (entry.state, entry.claim) = (change.state, change.claim);
                 Ok(Applied::Stored)
             }
-            Outcome::Conflict { item } if unique.items.contains(&item) => {
+            CommitOutcome::Conflict { item } if unique.items.contains(&item) => {
                 let holder = self.holder(&unique.keys[item - unique.items.start]).await?;
                 Ok(holder.map_or(Applied::Overtaken, Applied::Taken))
             }
-            Outcome::Conflict { .. } => Ok(Applied::Overtaken),
+            CommitOutcome::Conflict { .. } => Ok(Applied::Overtaken),
         }
     }
 
@@ -260,14 +260,14 @@ impl<R: Recorded> Journal<R> {
         fixed: &R::Fixed,
         state: Option<&R::State>,
         claim: Option<&Claim>,
-    ) -> Option<Place> {
+    ) -> Option<WorkIndex> {
         if let Some(claim) = claim {
-            return Some(Place::Claimed(self.host_mark(&claim.host), claim.ends()));
+            return Some(WorkIndex::Claimed(self.host_tag(&claim.host), claim.ends()));
         }
         match R::due(fixed, state?) {
             Due::Never => None,
-            Due::At(at) => Some(Place::Due(self.lane_mark(R::lane(fixed)), at)),
-            Due::Decision => Some(Place::Undecided),
+            Due::At(at) => Some(WorkIndex::Due(self.lane_tag(R::lane(fixed)), at)),
+            Due::Decision => Some(WorkIndex::Undecided),
         }
     }
 
@@ -308,8 +308,8 @@ impl<R: Recorded> Journal<R> {
     }
 
     fn unique_key(&self, names: &Names<'_>) -> Vec<u8> {
-        let mark = self.records.mark(MarkOf::Unique, R::KIND, names);
-        key(R::KIND, Room::Unique, &[&mark])
+        let tag = self.records.tag(TagOf::Unique, R::KIND, names);
+        key(R::KIND, Room::Unique, &[&tag])
     }
 
     /// Finds the record that holds these unique names.

@@ -3,8 +3,8 @@
 //! | room | rest of the key | value |
 //! | --- | --- | --- |
 //! | `Record` | scope, id | two sealed tokens: what never changes, and the state |
-//! | `Unique` | mark of the names | address of the record that holds them |
-//! | `Count` | mark of the names | number, signed |
+//! | `Unique` | tag of the names | address of the record that holds them |
+//! | `Count` | tag of the names | number, signed |
 //! | `Due` | lane, moment, id | scope |
 //! | `Claimed` | host, moment when the claim ends, id | scope |
 //! | `Undecided` | id | scope |
@@ -45,13 +45,13 @@ pub(crate) enum Room {
 }
 
 /// A name, or several together, hidden behind an HMAC.
-pub(crate) type Mark = [u8; 16];
+pub(crate) type NameTag = [u8; 16];
 
 /// Names a record: the scope in which it is listed, and its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Address {
-    pub(crate) scope: Mark,
-    pub(crate) id: Mark,
+    pub(crate) scope: NameTag,
+    pub(crate) id: NameTag,
 }
 
 impl Address {
@@ -76,17 +76,17 @@ impl Address {
 
 /// The place of a record in the order of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum WorkIndex {
     /// It is due in this lane from this moment on.
-    Due(Mark, Timestamp),
+    Due(NameTag, Timestamp),
     /// A host of this name works on it; its claim ends at this moment.
-    Claimed(Mark, Timestamp),
+    Claimed(NameTag, Timestamp),
     /// It waits for a decision.
     Undecided,
 }
 
-impl Place {
-    pub(super) fn key(&self, kind: RecordKind, id: &Mark) -> Vec<u8> {
+impl WorkIndex {
+    pub(super) fn key(&self, kind: RecordKind, id: &NameTag) -> Vec<u8> {
         match self {
             Self::Due(lane, at) => key(kind, Room::Due, &[lane, &moment(*at), id]),
             Self::Claimed(host, at) => key(kind, Room::Claimed, &[host, &moment(*at), id]),

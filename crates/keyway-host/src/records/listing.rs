@@ -11,7 +11,7 @@ use keyway_storage::{KeyRange, Page, Record, Revision};
 use super::entry::Entry;
 use super::error::{RecordError, corrupt};
 use super::journal::Journal;
-use super::key::{Address, Mark, RecordKind, Room, key, moment, range, within_room};
+use super::key::{Address, NameTag, RecordKind, Room, key, moment, range, within_room};
 use super::stored::Recorded;
 
 /// An index entry: which record stands there, and since when.
@@ -22,12 +22,12 @@ pub(crate) struct Listed {
     revision: Revision,
 }
 
-/// The bytes of a mark in a key.
-const MARK: usize = size_of::<Mark>();
+/// The bytes of a tag in a key.
+const MARK: usize = size_of::<NameTag>();
 
 impl<R: Recorded> Journal<R> {
     /// All records of a scope.
-    pub(crate) async fn of_scope(&self, scope: &Mark) -> Result<Vec<Box<Entry<R>>>, RecordError> {
+    pub(crate) async fn of_scope(&self, scope: &NameTag) -> Result<Vec<Box<Entry<R>>>, RecordError> {
         self.all_in(&range(R::KIND, Room::Record, &[scope])).await
     }
 
@@ -54,7 +54,7 @@ impl<R: Recorded> Journal<R> {
     /// Lists the entries that are due in a lane at `now`, at most `limit`, the earliest first.
     pub(crate) async fn due(
         &self,
-        lane: &Mark,
+        lane: &NameTag,
         now: Timestamp,
         after: Option<&Listed>,
         limit: usize,
@@ -65,7 +65,7 @@ impl<R: Recorded> Journal<R> {
     /// Lists the claims of a host that end until `now`; all of them for the latest moment.
     pub(crate) async fn claimed(
         &self,
-        host: &Mark,
+        host: &NameTag,
         now: Timestamp,
         after: Option<&Listed>,
         limit: usize,
@@ -76,7 +76,7 @@ impl<R: Recorded> Journal<R> {
     /// Lists the entries that wait for a decision, from the one after `after` on.
     pub(crate) async fn undecided(
         &self,
-        after: Option<&Mark>,
+        after: Option<&NameTag>,
         limit: usize,
     ) -> Result<Vec<Listed>, RecordError> {
         let after = after.map(|id| key(R::KIND, Room::Undecided, &[id]));
@@ -108,29 +108,29 @@ impl<R: Recorded> Journal<R> {
     }
 
     /// The earliest moment in a lane.
-    pub(crate) async fn next_due(&self, lane: &Mark) -> Result<Option<Timestamp>, RecordError> {
+    pub(crate) async fn next_due(&self, lane: &NameTag) -> Result<Option<Timestamp>, RecordError> {
         self.earliest(&range(R::KIND, Room::Due, &[lane])).await
     }
 
     /// All lanes in which anything waits, each with its earliest moment.
-    pub(crate) async fn lanes(&self) -> Result<Vec<(Mark, Timestamp)>, RecordError> {
+    pub(crate) async fn lanes(&self) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
         self.groups(Room::Due).await
     }
 
     /// All hosts that have claimed anything, each with the moment when the first of its claims ends.
-    pub(crate) async fn hosts(&self) -> Result<Vec<(Mark, Timestamp)>, RecordError> {
+    pub(crate) async fn hosts(&self) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
         self.groups(Room::Claimed).await
     }
 
-    /// The marks that keys of a room begin with: one look-up for each, however many keys there are.
-    async fn groups(&self, room: Room) -> Result<Vec<(Mark, Timestamp)>, RecordError> {
+    /// The tags that keys of a room begin with: one look-up for each, however many keys there are.
+    async fn groups(&self, room: Room) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
         let all = range(R::KIND, room, &[]);
-        let mut groups: Vec<(Mark, Timestamp)> = Vec::new();
+        let mut groups: Vec<(NameTag, Timestamp)> = Vec::new();
         let mut rest = all.clone();
         while let Some(first) = self.page(&rest, None, 1).await?.entries.first() {
-            let (mark, at) = group_of(&first.key)?;
-            groups.push((mark, at));
-            let next = range(R::KIND, room, &[&mark]);
+            let (tag, at) = group_of(&first.key)?;
+            groups.push((tag, at));
+            let next = range(R::KIND, room, &[&tag]);
             let (Some(start), Some(end)) = (next.end(), all.end()) else { break };
             rest = KeyRange::between(start, end);
         }
@@ -181,7 +181,7 @@ impl<R: Recorded> Journal<R> {
 }
 
 /// The keys of a group up to a moment, which belongs to them.
-fn until(kind: RecordKind, room: Room, group: &Mark, now: Timestamp) -> KeyRange {
+fn until(kind: RecordKind, room: Room, group: &NameTag, now: Timestamp) -> KeyRange {
     let start = key(kind, room, &[group]);
     let end = now.plus(Duration::from_millis(1));
     if end == now {
@@ -190,16 +190,16 @@ fn until(kind: RecordKind, room: Room, group: &Mark, now: Timestamp) -> KeyRange
     KeyRange::between(start, key(kind, room, &[group, &moment(end)]))
 }
 
-fn group_of(key: &[u8]) -> Result<(Mark, Timestamp), RecordError> {
-    let (mark, rest) = within_room(key).split_first_chunk::<MARK>().ok_or_else(|| corrupt("an index"))?;
+fn group_of(key: &[u8]) -> Result<(NameTag, Timestamp), RecordError> {
+    let (tag, rest) = within_room(key).split_first_chunk::<MARK>().ok_or_else(|| corrupt("an index"))?;
     let at = rest.first_chunk().ok_or_else(|| corrupt("an index"))?;
-    Ok((*mark, Timestamp::from_milliseconds(u64::from_be_bytes(*at))))
+    Ok((*tag, Timestamp::from_milliseconds(u64::from_be_bytes(*at))))
 }
 
 /// An entry with a malformed value names a record that does not exist, so it is removed like any other.
 fn listed(found: keyway_storage::Entry) -> Result<Listed, RecordError> {
     let id = found.key.last_chunk::<MARK>().ok_or_else(|| corrupt("an index"))?;
-    let scope = Mark::try_from(&found.value[..]).unwrap_or_default();
+    let scope = NameTag::try_from(&found.value[..]).unwrap_or_default();
     let address = Address { scope, id: *id };
     Ok(Listed { address, key: found.key, revision: found.revision })
 }

@@ -1,6 +1,6 @@
 //! Sealing the host's records anew after its keys changed (decision K1).
 
-use keyway_storage::{Batch, Expectation, KeyRange, Outcome};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange};
 
 use super::error::RecordError;
 use super::journal::{LENGTH, split};
@@ -38,7 +38,7 @@ impl SealedRecords {
                 while let Some(sealed) = value.take() {
                     let batch =
                         Batch::new().put(found.key.as_slice(), sealed, Expectation::Revision(revision));
-                    if let Outcome::Committed(_) = self.commit(batch).await? {
+                    if let CommitOutcome::Committed(_) = self.commit(batch).await? {
                         done.resealed += 1;
                     } else if let Some(current) = self.storage().get(&found.key).await? {
                         value = self.resealed_value(&found.key, &current.value)?;

@@ -9,18 +9,18 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use keyway_core::Wiped;
 use keyway_seal::{KeyRing, token_len};
-use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Storage};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Storage};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::error::{RecordError, corrupt, random};
-use super::key::{INDEX_KEY, Mark, PREFIX, RecordKind};
+use super::key::{INDEX_KEY, NameTag, PREFIX, RecordKind};
 
 const INDEX_KEY_BYTES: usize = 32;
 
-/// Says whose mark it is, so that equal names in different places have different marks.
+/// Says whose tag it is, so that equal names in different places have different tags.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum MarkOf {
+pub(crate) enum TagOf {
     Scope = 1,
     Unique = 2,
     Counted = 3,
@@ -49,7 +49,7 @@ pub(crate) struct SealedRecords {
     /// Ready for use, because its key schedule costs as much as a name. It wipes itself when dropped.
     mac: Hmac<Sha256>,
     /// Names the index key in every sealed part.
-    index: Mark,
+    index: NameTag,
 }
 
 impl SealedRecords {
@@ -73,8 +73,8 @@ impl SealedRecords {
                     return Err(corrupt("the index key"));
                 }
                 let mac = Hmac::new_from_slice(&index_key).map_err(|_| corrupt("the index key"))?;
-                let mut records = Self { storage, keys, mac, index: Mark::default() };
-                records.index = records.mark(MarkOf::Index, RecordKind::Host, &[]);
+                let mut records = Self { storage, keys, mac, index: NameTag::default() };
+                records.index = records.tag(TagOf::Index, RecordKind::Host, &[]);
                 return Ok(records);
             }
             let sealed = keys.seal(drawn.as_slice())?;
@@ -88,23 +88,23 @@ impl SealedRecords {
         &*self.storage
     }
 
-    pub(super) async fn commit(&self, batch: Batch) -> Result<Outcome, RecordError> {
+    pub(super) async fn commit(&self, batch: Batch) -> Result<CommitOutcome, RecordError> {
         Ok(self.storage.commit(batch).await?)
     }
 
     /// Hides names.
-    pub(crate) fn mark(&self, of: MarkOf, kind: RecordKind, names: &[&[u8]]) -> Mark {
-        let mut mark = Mark::default();
-        mark.copy_from_slice(&self.mac_of(of, kind, names).finalize().into_bytes()[..16]);
-        mark
+    pub(crate) fn tag(&self, of: TagOf, kind: RecordKind, names: &[&[u8]]) -> NameTag {
+        let mut tag = NameTag::default();
+        tag.copy_from_slice(&self.mac_of(of, kind, names).finalize().into_bytes()[..16]);
+        tag
     }
 
-    /// Tells whether this is the mark of these names, in the same time whichever byte is wrong.
-    pub(super) fn is_mark(&self, mark: &[u8], of: MarkOf, kind: RecordKind, names: &[&[u8]]) -> bool {
-        mark.len() == size_of::<Mark>() && self.mac_of(of, kind, names).verify_truncated_left(mark).is_ok()
+    /// Tells whether this is the tag of these names, in the same time whichever byte is wrong.
+    pub(super) fn is_tag(&self, tag: &[u8], of: TagOf, kind: RecordKind, names: &[&[u8]]) -> bool {
+        tag.len() == size_of::<NameTag>() && self.mac_of(of, kind, names).verify_truncated_left(tag).is_ok()
     }
 
-    fn mac_of(&self, of: MarkOf, kind: RecordKind, names: &[&[u8]]) -> Hmac<Sha256> {
+    fn mac_of(&self, of: TagOf, kind: RecordKind, names: &[&[u8]]) -> Hmac<Sha256> {
         let mut mac = self.mac.clone();
         mac.update(&[of as u8, kind as u8]);
         for name in names {

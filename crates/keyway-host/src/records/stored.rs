@@ -3,7 +3,7 @@
 use keyway_core::Timestamp;
 use keyway_core::codec::{Malformed, Reader};
 
-use super::key::{Mark, RecordKind};
+use super::key::{NameTag, RecordKind};
 
 /// A value with a stored form.
 pub(crate) trait Stored: Sized {
@@ -45,12 +45,12 @@ pub(crate) trait Recorded: Send + Sync + 'static {
     type State: Stored + Clone + PartialEq + Send + Sync;
 
     /// The names that no two records may hold. `scope` is a short name for those of the scope.
-    fn unique<'a>(_scope: &'a Mark, _fixed: &'a Self::Fixed, _state: &'a Self::State) -> Vec<Names<'a>> {
+    fn unique<'a>(_scope: &'a NameTag, _fixed: &'a Self::Fixed, _state: &'a Self::State) -> Vec<Names<'a>> {
         Vec::new()
     }
 
     /// The names under which records are counted while they exist.
-    fn counted<'a>(_scope: &'a Mark, _fixed: &'a Self::Fixed) -> Option<Names<'a>> {
+    fn counted<'a>(_scope: &'a NameTag, _fixed: &'a Self::Fixed) -> Option<Names<'a>> {
         None
     }
 

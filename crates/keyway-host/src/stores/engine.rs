@@ -10,7 +10,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::error::StoresError;
 use super::guard::{GuardedStore, StoreLimits};
 use super::hosted::HostedStore;
-use super::machine::{Event, Phase, Refusal, StoreState};
+use super::machine::{Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
 use super::workflow::{Live, StoreWorkflow};
 use crate::host::Lent;
@@ -63,7 +63,7 @@ impl Stores {
     /// Makes a new store with the plugin of this id, sealed by `keys`.
     ///
     /// # Errors
-    /// [`Refusal::Exists`] for a name that is taken; [`StoreError::AlreadyInitialized`] when
+    /// [`TransitionError::Exists`] for a name that is taken; [`StoreError::AlreadyInitialized`] when
     /// the plugin finds data there already, which is left alone
     /// ([`adopt`](Self::adopt) takes it over); what the plugin answers. After an error
     /// that says that nothing was made, nothing is listed. One that leaves it open (a
@@ -84,7 +84,7 @@ impl Stores {
         // Data that was there before is told from data that another host makes for the record below,
         // when it opens or recovers the store before we come to it (decision H26).
         let was_empty = match guarded.check_written_by().await {
-            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(Refusal::Exists.into()),
+            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.into()),
             Ok(Some(_)) => return Err(StoreError::AlreadyInitialized.into()),
             Ok(None) => true,
             // Whatever it is, `initialize` judges it.
@@ -100,7 +100,7 @@ impl Stores {
     /// that the plugin may read it (decision C4). Nothing of it is changed.
     ///
     /// # Errors
-    /// [`Refusal::Exists`] for a name that is taken, [`StoreError::NotInitialized`] when
+    /// [`TransitionError::Exists`] for a name that is taken, [`StoreError::NotInitialized`] when
     /// there is no store, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
     ///
     /// # Cancel safety
@@ -136,17 +136,17 @@ impl Stores {
     /// checks who wrote its data (decision C4). A creation that was cut short is finished.
     ///
     /// # Errors
-    /// [`Refusal::NoStore`], [`Refusal::BeingDeleted`], [`StoresError::Plugin`] when its plugin
+    /// [`TransitionError::NoStore`], [`TransitionError::BeingDeleted`], [`StoresError::Plugin`] when its plugin
     /// is not linked, [`StoresError::MissingKeys`], [`StoreError::Incompatible`],
     /// [`StoreError::NotInitialized`] when its data is gone.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn open_with(&self, name: &StoreName, keys: &KeyRing) -> Result<HostedStore, StoresError> {
-        let entry = self.entry(name).await?.ok_or(Refusal::NoStore)?;
-        let state = entry.state.as_ref().ok_or(Refusal::NoStore)?;
+        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
+        let state = entry.state.as_ref().ok_or(TransitionError::NoStore)?;
         if state.phase == Phase::Deleting {
-            return Err(Refusal::BeingDeleted.into());
+            return Err(TransitionError::BeingDeleted.into());
         }
         let guarded = Arc::new(self.worker.workflow.open(&entry.fixed, state, keys)?);
         if matches!(state.phase, Phase::Creating | Phase::Adopting) {
@@ -211,7 +211,7 @@ impl Stores {
         new: &KeyRing,
         listener: &dyn RotationListener,
     ) -> Result<(), StoresError> {
-        let entry = self.entry(name).await?.ok_or(Refusal::NoStore)?;
+        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
         let event = Event::Rotate { now: self.worker.clock.now(), new_keys: new.ids().collect() };
         let (sender, mut progress) = unbounded_channel();
         let live = Live { new: Some(new.clone()), progress: Some(sender), ..Live::new(guarded) };
@@ -242,14 +242,14 @@ impl Stores {
             (Err(StoreError::Deleted), _) => return Ok(()),
             (Err(error), _) => return Err(error.into()),
         }
-        let entry = entry.ok_or(Refusal::NoStore)?;
+        let entry = entry.ok_or(TransitionError::NoStore)?;
         let event = Event::Delete { now: self.worker.clock.now() };
         self.submit(entry, event, &Live::new(guarded)).await
     }
 
     pub(super) async fn state(&self, name: &StoreName) -> Result<StoreState, StoresError> {
-        let entry = self.entry(name).await?.ok_or(Refusal::NoStore)?;
-        Ok(entry.state.ok_or(Refusal::NoStore)?)
+        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
+        Ok(entry.state.ok_or(TransitionError::NoStore)?)
     }
 
     fn address(&self, name: &StoreName) -> Address {

@@ -4,7 +4,7 @@ use keyway_core::{ErrorKind, LookupError, PluginError};
 use keyway_seal::{KeyId, KeySourceError};
 use keyway_secrets::{NameError, StoreError};
 
-use super::machine::Refusal;
+use super::machine::TransitionError;
 use crate::records::RecordError;
 
 /// Why a store was not made, opened, rotated or deleted.
@@ -13,7 +13,7 @@ use crate::records::RecordError;
 pub enum StoresError {
     /// It does not fit the phase of the store's life.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] TransitionError),
     /// The host's keys for stores cannot be read.
     #[error("the keys for stores cannot be read")]
     Keys(#[from] KeySourceError),
@@ -49,10 +49,10 @@ pub enum StoresError {
 impl PluginError for StoresError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Refused(Refusal::NoStore) => ErrorKind::NotFound,
-            Self::Refused(Refusal::Exists) => ErrorKind::AlreadyExists,
-            Self::Refused(Refusal::BeingDeleted) => ErrorKind::Deleted,
-            Self::Refused(Refusal::NoKeys) | Self::Name(_) => ErrorKind::Invalid,
+            Self::Refused(TransitionError::NoStore) => ErrorKind::NotFound,
+            Self::Refused(TransitionError::Exists) => ErrorKind::AlreadyExists,
+            Self::Refused(TransitionError::BeingDeleted) => ErrorKind::Deleted,
+            Self::Refused(TransitionError::NoKeys) | Self::Name(_) => ErrorKind::Invalid,
             Self::Refused(_) | Self::Contended { .. } => ErrorKind::Conflict,
             Self::Keys(error) => error.kind(),
             Self::Superseded => ErrorKind::Unavailable { retry_after: None },
@@ -69,8 +69,8 @@ impl StoresError {
     pub(crate) fn into_store_error(self) -> StoreError {
         match self {
             Self::Store(error) => error,
-            Self::Refused(Refusal::NoStore) => StoreError::NotInitialized,
-            Self::Refused(Refusal::BeingDeleted) => StoreError::Deleted,
+            Self::Refused(TransitionError::NoStore) => StoreError::NotInitialized,
+            Self::Refused(TransitionError::BeingDeleted) => StoreError::Deleted,
             Self::Name(error) => error.into(),
             Self::Refused(refusal) => StoreError::invalid("the request", refusal.to_string()),
             Self::MissingKeys { missing } => {

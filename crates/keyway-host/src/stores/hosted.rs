@@ -57,7 +57,7 @@ impl HostedStore {
     /// Where it is in its life, and the keys that it needs.
     ///
     /// # Errors
-    /// [`StoresError::Record`], and [`Refusal::NoStore`](crate::stores::Refusal::NoStore)
+    /// [`StoresError::Record`], and [`TransitionError::NoStore`](crate::stores::TransitionError::NoStore)
     /// after its deletion.
     ///
     /// # Cancel safety

@@ -95,7 +95,7 @@ pub(crate) enum Command {
 /// Why an event does not fit the phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum TransitionError {
     /// There is no such store.
     #[error("there is no such store: create it first, or check its name")]
     NoStore,
@@ -125,16 +125,16 @@ pub enum Refusal {
 /// Computes the step that `event` causes in `state`.
 ///
 /// # Errors
-/// [`Refusal`] when the event does not fit; it leaves everything as it was.
+/// [`TransitionError`] when the event does not fit; it leaves everything as it was.
 pub(crate) fn step(
     retries: &Retries,
     state: Option<&StoreState>,
     standing: Standing,
     event: Event,
-) -> Result<Step, Refusal> {
+) -> Result<Step, TransitionError> {
     match (state, event) {
         (None, Event::Create { keys, .. } | Event::Adopt { keys, .. }) if keys.is_empty() => {
-            Err(Refusal::NoKeys)
+            Err(TransitionError::NoKeys)
         }
         (None, Event::Create { now, keys }) => {
             let state = StoreState::new(Phase::Creating, keys, now);
@@ -143,7 +143,9 @@ pub(crate) fn step(
         (None, Event::Adopt { now, keys }) => {
             Ok(Step::to(StoreState::new(Phase::Adopting, keys, now)).then(Command::Find))
         }
-        (None, Event::Rotate { .. } | Event::Delete { .. } | Event::Resume { .. }) => Err(Refusal::NoStore),
+        (None, Event::Rotate { .. } | Event::Delete { .. } | Event::Resume { .. }) => {
+            Err(TransitionError::NoStore)
+        }
         // Another host has finished a deletion.
         (None, _) => Ok(Step::gone()),
         (Some(state), event) => step_existing(retries, state, standing, event),
@@ -155,7 +157,7 @@ fn step_existing(
     state: &StoreState,
     standing: Standing,
     event: Event,
-) -> Result<Step, Refusal> {
+) -> Result<Step, TransitionError> {
     use Phase::{Active, Adopting, Creating, Deleting, Rotating};
 
     let keep = || Step::to(state.clone());
@@ -171,7 +173,7 @@ fn step_existing(
             Step::to(StoreState { failures, next, ..state.clone() })
         }
         (_, Event::Resume { is_worker: true }) if standing != Standing::Free => {
-            return Err(Refusal::InFlight);
+            return Err(TransitionError::InFlight);
         }
         (_, Event::Resume { .. }) => match state.resumption() {
             Some(command) => keep().then(command),
@@ -179,15 +181,15 @@ fn step_existing(
         },
         (Deleting, Event::Deleted) | (Creating | Adopting, Event::NotInitialized) => Step::gone(),
         (_, Event::Delete { now }) => to(Deleting, now).then(Command::Delete),
-        (Deleting, _) => return Err(Refusal::BeingDeleted),
-        (_, Event::Create { .. } | Event::Adopt { .. }) => return Err(Refusal::Exists),
+        (Deleting, _) => return Err(TransitionError::BeingDeleted),
+        (_, Event::Create { .. } | Event::Adopt { .. }) => return Err(TransitionError::Exists),
         (Creating | Adopting, Event::Initialized) => to(Active, state.next),
-        (Creating | Adopting, Event::Rotate { .. }) => return Err(Refusal::StillCreating),
+        (Creating | Adopting, Event::Rotate { .. }) => return Err(TransitionError::StillCreating),
         (Active | Rotating, Event::Rotate { new_keys, .. }) if new_keys.is_empty() => {
-            return Err(Refusal::NoKeys);
+            return Err(TransitionError::NoKeys);
         }
         (Rotating, Event::Rotate { new_keys, .. }) if new_keys != state.new_keys => {
-            return Err(Refusal::OtherRotation);
+            return Err(TransitionError::OtherRotation);
         }
         (Active | Rotating, Event::Rotate { now, new_keys }) => {
             let rotating = StoreState { new_keys, ..StoreState::new(Rotating, state.keys.clone(), now) };
@@ -200,7 +202,7 @@ fn step_existing(
         (Active, Event::Rotated { new_keys }) if new_keys == state.keys => keep(),
         (Active | Rotating, Event::Initialized) => keep(),
         (Creating | Adopting | Active | Rotating, Event::Rotated { .. } | Event::Deleted)
-        | (Active | Rotating, Event::NotInitialized) => return Err(Refusal::NotUnderWay),
+        | (Active | Rotating, Event::NotInitialized) => return Err(TransitionError::NotUnderWay),
     })
 }
 

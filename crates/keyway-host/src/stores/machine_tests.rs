@@ -35,11 +35,11 @@ fn any_standing() -> impl Strategy<Value = Standing> {
     prop::sample::select(vec![Standing::Free, Standing::Ours, Standing::Others])
 }
 
-fn step_to(state: Option<&StoreState>, standing: Standing, event: Event) -> Result<Step, Refusal> {
+fn step_to(state: Option<&StoreState>, standing: Standing, event: Event) -> Result<Step, TransitionError> {
     step(&Retries::default(), state, standing, event)
 }
 
-fn refusal(state: &StoreState, event: Event) -> Option<Refusal> {
+fn refusal(state: &StoreState, event: Event) -> Option<TransitionError> {
     step_to(Some(state), Standing::Ours, event).err()
 }
 
@@ -120,7 +120,7 @@ fn rotating() -> StoreState {
 #[test]
 fn a_second_rotation_waits_for_the_first() {
     let other = Event::Rotate { now: now(), new_keys: vec![key(3)] };
-    assert_eq!(refusal(&rotating(), other), Some(Refusal::OtherRotation));
+    assert_eq!(refusal(&rotating(), other), Some(TransitionError::OtherRotation));
 }
 
 #[test]
@@ -130,8 +130,8 @@ fn the_slower_of_two_that_did_the_same_is_not_refused() {
     for event in [rotated(2), Event::Initialized] {
         assert_eq!(step_to(Some(&active), Standing::Others, event).unwrap().state, Some(active.clone()));
     }
-    assert_eq!(refusal(&active, rotated(3)), Some(Refusal::NotUnderWay));
-    assert_eq!(refusal(&rotating(), rotated(3)), Some(Refusal::NotUnderWay));
+    assert_eq!(refusal(&active, rotated(3)), Some(TransitionError::NotUnderWay));
+    assert_eq!(refusal(&rotating(), rotated(3)), Some(TransitionError::NotUnderWay));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_store_that_is_being_deleted_stays_so() {
         Event::Rotate { now: now(), new_keys: vec![key(2)] },
         Event::Rotated { new_keys: vec![key(2)] },
     ] {
-        assert_eq!(refusal(&deleting, event), Some(Refusal::BeingDeleted));
+        assert_eq!(refusal(&deleting, event), Some(TransitionError::BeingDeleted));
     }
 }
 

@@ -34,7 +34,7 @@
 //! | [`Adopting`](Phase::Adopting) | looks for the data; if there is none, lists it no more | does the same |
 //! | [`Active`](Phase::Active) | nothing | opens it |
 //! | [`Rotating`](Phase::Rotating) | asks for the same rotation again | opens it, with new and old keys |
-//! | [`Deleting`](Phase::Deleting) | asks for the deletion again | [`Refusal::BeingDeleted`] |
+//! | [`Deleting`](Phase::Deleting) | asks for the deletion again | [`TransitionError::BeingDeleted`] |
 //!
 //! Work that cannot be finished (a key is missing, a plugin is not linked) is reported with its reason,
 //! stays listed, and is tried again. Keys are remembered by name until the plugin has said that nothing is
@@ -65,4 +65,4 @@ pub use engine::{StoreSummary, Stores};
 pub use error::StoresError;
 pub use guard::{GuardedStore, StoreLimits};
 pub use hosted::HostedStore;
-pub use machine::{Phase, Refusal, StoreState};
+pub use machine::{Phase, StoreState, TransitionError};

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use keyway_core::{Clock, ErrorKind, PluginError, Registered, Registry, Resources, Timestamp};
 use keyway_seal::{KeyId, KeyRing, KeySource};
-use keyway_secrets::{Opening, Progress, SecretStore, SecretStores, StoreError, StoreName};
+use keyway_secrets::{OpenContext, Progress, SecretStore, SecretStores, StoreError, StoreName};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::error::StoresError;
 use super::guard::{GuardedStore, StoreLimits};
-use super::machine::{self, Command, Event, Phase, Refusal, StoreState};
+use super::machine::{self, Command, Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
 use crate::host::LaneHealth;
 use crate::plugin::{Calls, Permit};
@@ -68,7 +68,7 @@ impl Workflow for StoreWorkflow {
     type Policy = Retries;
     type Event = Event;
     type Command = Command;
-    type TransitionError = Refusal;
+    type TransitionError = TransitionError;
     type Live = Live;
     type Answer = ();
     type Failure = StoresError;
@@ -80,7 +80,7 @@ impl Workflow for StoreWorkflow {
         state: Option<&StoreState>,
         standing: Standing,
         event: Event,
-    ) -> Result<Step<Self>, Refusal> {
+    ) -> Result<Step<Self>, TransitionError> {
         machine::step(policy, state, standing, event)
     }
 
@@ -98,7 +98,9 @@ impl Workflow for StoreWorkflow {
 
     fn failed(failed: Failed<Self>) -> WorkOutcome {
         match StoresError::from(failed) {
-            StoresError::Refused(Refusal::InFlight | Refusal::NoStore) => WorkOutcome::LeasedElsewhere,
+            StoresError::Refused(TransitionError::InFlight | TransitionError::NoStore) => {
+                WorkOutcome::LeasedElsewhere
+            }
             error => WorkOutcome::Failed(Box::new(error)),
         }
     }
@@ -166,7 +168,7 @@ impl StoreWorkflow {
     ) -> Result<GuardedStore, StoresError> {
         let registered = self.plugin(&origin.plugin)?;
         let keys = ring(state, keys)?;
-        let context = Opening::new(origin.name.clone(), registered.metadata().clone(), keys)
+        let context = OpenContext::new(origin.name.clone(), registered.metadata().clone(), keys)
             .with_configuration(origin.configuration())
             .with_resources(self.resources.clone())
             .with_clock(Arc::clone(&self.clock));
@@ -188,7 +190,7 @@ impl StoreWorkflow {
 
     async fn open_from_source(&self, entry: &Entry<Self>) -> Result<GuardedStore, StoresError> {
         let keys = self.keys.keys().await?;
-        let state = entry.state.as_ref().ok_or(Refusal::NoStore)?;
+        let state = entry.state.as_ref().ok_or(TransitionError::NoStore)?;
         let guarded = self.open(&entry.fixed, state, &keys)?;
         if state.phase == Phase::Rotating {
             guarded.check_written_by().await?;

@@ -109,11 +109,11 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError> {
-        let mark = self.journal.lane_mark(lane);
+        let tag = self.journal.lane_tag(lane);
         let (mut pass, mut running) = (Pass::default(), JoinSet::new());
         let mut after: Option<Listed> = None;
         loop {
-            let mut window = self.journal.due(&mark, now, after.as_ref(), WINDOW).await?;
+            let mut window = self.journal.due(&tag, now, after.as_ref(), WINDOW).await?;
             let more = window.len() >= WINDOW;
             after = window.last().cloned();
             if !window.is_empty() {
@@ -161,7 +161,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError> {
-        self.journal.next_due(&self.journal.lane_mark(lane)).await
+        self.journal.next_due(&self.journal.lane_tag(lane)).await
     }
 
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError> {
@@ -176,7 +176,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         let before =
             now.as_milliseconds().saturating_sub(u64::try_from(overdue.as_millis()).unwrap_or(u64::MAX));
         let before = Timestamp::from_milliseconds(before);
-        let owned: Vec<_> = self.workflow.lanes().iter().map(|lane| self.journal.lane_mark(lane)).collect();
+        let owned: Vec<_> = self.workflow.lanes().iter().map(|lane| self.journal.lane_tag(lane)).collect();
         let lanes = self.journal.lanes().await?;
         Ok(Waiting {
             due: self.journal.count_due(now, most).await?,
@@ -205,7 +205,7 @@ impl<W: Workflow> Worker<W> {
     /// no longer.
     async fn free_claims(
         &self,
-        host: &crate::records::Mark,
+        host: &crate::records::NameTag,
         now: Timestamp,
         reports: &mut Vec<WorkReport>,
     ) -> Result<(), RecordError> {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use keyway_core::codec::{Malformed, Reader};
 use keyway_core::{Clock, Timestamp};
 use keyway_seal::{Key, KeyRing};
-use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -213,7 +213,7 @@ impl Storage for Failing {
         self.inner.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         // The first commits make the index key and the record; the third stores the result.
         let third = {
             let mut states = self.states.lock().unwrap();

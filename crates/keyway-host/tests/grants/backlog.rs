@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_host::grants::{GrantsError, Refusal, Service};
+use keyway_host::grants::{GrantsError, Service, TransitionError};
 use keyway_host::{RecordError, WorkOutcome};
 use keyway_issuers::{CredentialRequest, Issuer, Json, JsonObject, UserInfo};
 
@@ -94,7 +94,7 @@ async fn claims_that_are_stored_can_be_read_again() {
         let outcome = grants.request(&svc(), asked.clone()).await;
         if let Some(is_deep) = expected {
             match outcome.unwrap_err() {
-                GrantsError::Refused(Refusal::Claims) => assert!(is_deep),
+                GrantsError::Refused(TransitionError::Claims) => assert!(is_deep),
                 // Decision R8: refused before the plugin is asked.
                 GrantsError::Record(RecordError::TooLarge { .. }) => assert!(!is_deep),
                 other => panic!("{other}"),

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use keyway_core::{Clock, ErrorKind, PluginError};
 use keyway_host::WorkOutcome;
 use keyway_host::grants::{
-    Decision, Disposal, GrantsError, IndeterminateReason, Isolation, Phase, Refusal, Retries, Revoked,
-    Service, ServiceFault,
+    Decision, Disposal, GrantsError, IndeterminateReason, Isolation, Phase, Retries, Revoked, Service,
+    ServiceFault, TransitionError,
 };
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Issuer, IssuerError, Outcome, Revocation, Rule, State,
+    Capabilities, CredentialRef, CredentialRequest, Description, Issuer, IssuerError, RequestOutcome,
+    Revocation, Rule,
 };
 
 use crate::world::*;
@@ -58,16 +59,17 @@ async fn what_nobody_knows_stays_listed_until_somebody_decides() {
             );
             assert_eq!(grants.all_undecided().await.len(), 1);
             let refused = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
-            assert!(matches!(refused, GrantsError::Refused(Refusal::LimitReached { .. })));
+            assert!(matches!(refused, GrantsError::Refused(TransitionError::LimitReached { .. })));
             let refused = grants.revoke(grant.id, user("joe")).await.unwrap_err();
-            assert!(matches!(refused, GrantsError::Refused(Refusal::Undecided)));
+            assert!(matches!(refused, GrantsError::Refused(TransitionError::Undecided)));
 
             let joe = user("joe").user;
             if behaviour == Request::Panics {
                 assert!(grants.decide(&joe, grant.id, Decision::NothingThere).await.unwrap().is_none());
             } else {
-                let state =
-                    State::new(world.change(|world| world.credentials.keys().next().unwrap().clone()));
+                let state = CredentialRef::new(
+                    world.change(|world| world.credentials.keys().next().unwrap().clone()),
+                );
                 let decided = grants.decide(&joe, grant.id, Decision::Made(state)).await.unwrap().unwrap();
                 assert!(decided.state.phase == Phase::Granted && decided.state.undelivered);
                 assert_eq!(grants.revoke(grant.id, user("joe")).await.unwrap(), Revoked::Destroyed);
@@ -233,7 +235,7 @@ impl Issuer for Speechless {
         Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         unreachable!("a host that does not know whether it blocks does not call it")
     }
 
@@ -250,6 +252,6 @@ async fn a_service_whose_capabilities_nobody_knows_is_disabled() {
     let view = grants.service(&name("speechless")).unwrap();
     assert!(!view.enabled && matches!(view.faults[..], [ServiceFault::Open(_)]), "{:?}", view.faults);
     let error = grants.request(&name("speechless"), plain_request("joe")).await.unwrap_err();
-    assert!(matches!(error, GrantsError::Refused(Refusal::Disabled)), "{error}");
+    assert!(matches!(error, GrantsError::Refused(TransitionError::Disabled)), "{error}");
     granted(grants.request(&svc(), plain_request("joe")).await);
 }

@@ -1,11 +1,11 @@
 //! The gate, in its order (decision W5).
 
-use keyway_host::grants::{GrantsError, Refusal};
+use keyway_host::grants::{GrantsError, TransitionError};
 use keyway_issuers::{Parameters, Rule};
 
 use crate::world::*;
 
-async fn refusal(grants: &Started, value: Option<(&str, keyway_issuers::Json)>) -> Option<Refusal> {
+async fn refusal(grants: &Started, value: Option<(&str, keyway_issuers::Json)>) -> Option<TransitionError> {
     let parameters = value.map_or(Parameters::new(), |(key, value)| Parameters::new().with(key, value));
     match grants.request(&svc(), plain_request("joe").with_parameters(parameters)).await {
         Ok(_) => None,
@@ -46,10 +46,10 @@ async fn keys_and_types_must_be_those_of_one_set() {
     assert_eq!(refusal(&grants, Some(("pub_key", "ssh-ed25519 AAAA".into()))).await, None);
     let wrong_type = refusal(&grants, Some(("pub_key", true.into()))).await;
     assert!(
-        matches!(wrong_type, Some(Refusal::Parameters(found)) if matches!(found.rule, Rule::Type { .. }))
+        matches!(wrong_type, Some(TransitionError::Parameters(found)) if matches!(found.rule, Rule::Type { .. }))
     );
     let unknown = refusal(&grants, Some(("x", "1".into()))).await;
-    assert!(matches!(unknown, Some(Refusal::Parameters(found)) if found.rule == Rule::FitsNoSet));
+    assert!(matches!(unknown, Some(TransitionError::Parameters(found)) if found.rule == Rule::FitsNoSet));
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn nobody_may_use_a_service_until_somebody_says_who_and_a_panic_is_a_no() 
     let closed = keyway_host::grants::Service::with_issuer(svc(), world.clone());
     for service in [closed.clone(), closed.allow(|_: &_| panic!("in the gate"))] {
         let grants = host(&memory(), &ring(), service).started().await;
-        assert_eq!(refusal(&grants, None).await, Some(Refusal::NotAllowed));
+        assert_eq!(refusal(&grants, None).await, Some(TransitionError::NotAllowed));
     }
 }
 
@@ -67,12 +67,12 @@ async fn the_limit_is_each_users_own_and_what_is_revoked_makes_room() {
     let world = World::plain();
     let grants = host(&memory(), &ring(), service(&world).limit(1)).started().await;
     let first = granted(grants.request(&svc(), plain_request("joe")).await);
-    assert_eq!(refusal(&grants, None).await, Some(Refusal::LimitReached { limit: 1 }));
+    assert_eq!(refusal(&grants, None).await, Some(TransitionError::LimitReached { limit: 1 }));
     granted(grants.request(&svc(), plain_request("ann")).await);
     // What could not be revoked still counts.
     world.change(|world| world.revocations_to_fail = 1);
     assert!(grants.revoke(first.grant, user("joe")).await.is_err());
-    assert_eq!(refusal(&grants, None).await, Some(Refusal::LimitReached { limit: 1 }));
+    assert_eq!(refusal(&grants, None).await, Some(TransitionError::LimitReached { limit: 1 }));
     grants.revoke(first.grant, user("joe")).await.unwrap();
     assert_eq!(refusal(&grants, None).await, None);
     // Neither a refusal nor another login takes a place.

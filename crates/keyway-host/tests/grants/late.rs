@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use keyway_core::Timestamp;
 use keyway_host::grants::{GrantLimits, Isolation, Service};
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome, Reconciled,
-    Reconciliation, Revocation, State,
+    Capabilities, CredentialRef, CredentialRequest, Description, Issued, Issuer, IssuerError, Reconciled,
+    Reconciliation, RequestOutcome, Revocation,
 };
 
 use super::world::*;
@@ -54,7 +54,7 @@ impl Issuer for Late {
         Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let subject = request.context.user_info.subject().to_owned();
         let intent = request.context.intent.as_ref().unwrap().as_str().to_owned();
         let mut state = self.state.lock().unwrap();
@@ -73,7 +73,7 @@ impl Issuer for Late {
     async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, IssuerError> {
         let intent = question.context.intent.as_ref().unwrap().as_str().to_owned();
         let made = self.state.lock().unwrap().made.contains(&intent);
-        Ok(if made { Reconciled::Made(State::new(intent)) } else { Reconciled::NothingHappened })
+        Ok(if made { Reconciled::Made(CredentialRef::new(intent)) } else { Reconciled::NothingHappened })
     }
 }
 

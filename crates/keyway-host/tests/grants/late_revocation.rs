@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use keyway_core::{Clock, Timestamp};
 use keyway_host::WorkOutcome;
 use keyway_host::grants::{
-    Decision, GrantLimits, GrantOutcome, GrantsError, Isolation, Phase, Refusal, Service,
+    Decision, GrantLimits, GrantOutcome, GrantsError, Isolation, Phase, Service, TransitionError,
 };
 use keyway_issuers::{
-    Action, Capabilities, ContractViolation, CredentialRequest, Description, Issued, Issuer, IssuerError,
-    Outcome, Revocation, Rule, State, Violation,
+    Action, Capabilities, ContractViolation, CredentialRef, CredentialRequest, Description, Issued, Issuer,
+    IssuerError, RequestOutcome, Revocation, Rule, Violation,
 };
 
 use super::world::*;
@@ -74,7 +74,7 @@ impl Issuer for Portal {
         Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let breaks = self.look(|state| {
             state.exists = true;
             std::mem::take(&mut state.breaks)
@@ -83,7 +83,7 @@ impl Issuer for Portal {
             return Err(IssuerError::ContractViolation(Box::new(ContractViolation {
                 action: Action::Request,
                 violations: Violation::new("credential", Rule::Missing).into(),
-                orphan: Some(State::new("account")),
+                orphan: Some(CredentialRef::new("account")),
                 note: String::new(),
             })));
         }
@@ -175,9 +175,15 @@ async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
         // Within the deadline: the portal is slow, and nobody is kept from it.
         let id = grants.list(&user("joe").user).await.unwrap()[0].id;
         let again = grants.revoke(id, user("joe")).await;
-        assert!(matches!(again, Err(GrantsError::Refused(Refusal::BeingRevoked))), "{begun:?}: {again:?}");
+        assert!(
+            matches!(again, Err(GrantsError::Refused(TransitionError::BeingRevoked))),
+            "{begun:?}: {again:?}"
+        );
         let decided = grants.decide(&user("joe").user, id, Decision::NothingThere).await;
-        assert!(matches!(decided, Err(GrantsError::Refused(Refusal::InFlight))), "{begun:?}: {decided:?}");
+        assert!(
+            matches!(decided, Err(GrantsError::Refused(TransitionError::InFlight))),
+            "{begun:?}: {decided:?}"
+        );
         let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
         assert!(matches!(worked[0].outcome, WorkOutcome::LeasedElsewhere), "{begun:?}: {worked:?}");
         // The portal makes the account again, and nobody gets it: it goes with the old one.

@@ -2,9 +2,10 @@
 
 use keyway_core::{ErrorKind, PluginError};
 use keyway_host::grants::{
-    Decision, DuplicatePolicy, GrantOutcome, GrantsError, Phase, Refusal, Revoked, Service, ServiceFault,
+    Decision, DuplicatePolicy, GrantOutcome, GrantsError, Phase, Revoked, Service, ServiceFault,
+    TransitionError,
 };
-use keyway_issuers::{IntentId, Issuer, Login, State, UserInfo};
+use keyway_issuers::{CredentialRef, IntentId, Issuer, Login, UserInfo};
 use keyway_storage::KeyRange;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ async fn a_credential_is_handed_over_once_and_revoked_for_good() {
     let listed = grants.list(&user("needle-joe").user).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].id, listed[0].state.phase), (handed.grant, Phase::Granted));
-    assert_eq!(listed[0].state.credential, Some(State::new("needle-state-1")));
+    assert_eq!(listed[0].state.credential, Some(CredentialRef::new("needle-state-1")));
     for entry in storage.scan(&KeyRange::all(), None, 100).await.unwrap().entries {
         for bytes in [entry.key, entry.value] {
             assert!(!bytes.windows(6).any(|window| window == b"needle"));
@@ -121,7 +122,7 @@ async fn a_grant_of_a_missing_service_is_kept_unless_the_host_says_otherwise() {
     let without = || without_services(&storage, &keys);
     let grants = without().started().await;
     let error = grants.revoke(handed.grant, user("joe")).await.unwrap_err();
-    assert!(matches!(error, GrantsError::Refused(Refusal::NoService)), "{error}");
+    assert!(matches!(error, GrantsError::Refused(TransitionError::NoService)), "{error}");
     assert_eq!(grants.list(&user("joe").user).await.unwrap().len(), 1);
     let grants = without().drop_grants_of_missing_services(true).started().await;
     assert_eq!(grants.revoke(handed.grant, user("joe")).await.unwrap(), Revoked::Dropped);
@@ -173,7 +174,7 @@ async fn a_service_with_faults_is_disabled_with_all_of_them_and_the_others_work(
     }
     assert!(faults("broken").iter().all(|fault| matches!(fault, ServiceFault::Violation(_))));
     let error = grants.request(&name("broken"), plain_request("joe")).await.unwrap_err();
-    assert!(matches!(error, GrantsError::Refused(Refusal::Disabled)), "{error}");
+    assert!(matches!(error, GrantsError::Refused(TransitionError::Disabled)), "{error}");
     assert_eq!(error.kind(), ErrorKind::Unavailable { retry_after: None });
     granted(grants.request(&svc(), plain_request("joe")).await);
 
@@ -190,8 +191,8 @@ async fn nothing_is_decided_that_is_known() {
     let grants = start(&world).await;
     let handed = granted(grants.request(&svc(), plain_request("joe")).await);
     let joe = user("joe").user;
-    let error = grants.decide(&joe, handed.grant, Decision::Made(State::new("x"))).await.unwrap_err();
-    assert!(matches!(error, GrantsError::Refused(Refusal::NothingToDo)), "{error}");
+    let error = grants.decide(&joe, handed.grant, Decision::Made(CredentialRef::new("x"))).await.unwrap_err();
+    assert!(matches!(error, GrantsError::Refused(TransitionError::NothingToDo)), "{error}");
     let error = grants.decide(&user("eve").user, handed.grant, Decision::NothingThere).await.unwrap_err();
-    assert!(matches!(error, GrantsError::Refused(Refusal::NoGrant)), "{error}");
+    assert!(matches!(error, GrantsError::Refused(TransitionError::NoGrant)), "{error}");
 }

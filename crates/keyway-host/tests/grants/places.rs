@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keyway_host::grants::{GrantLimits, GrantsError, Isolation, Service};
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome, Revocation,
+    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
 };
 
 use super::world::*;
@@ -62,14 +62,14 @@ impl Counter {
 #[async_trait]
 impl Issuer for Counter {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL.blocking(true).at_once(NonZero::<usize>::MIN)
+        Capabilities::MINIMAL.blocking(true).max_concurrency(NonZero::<usize>::MIN)
     }
 
     async fn describe(&self) -> Result<Description, IssuerError> {
         Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         Ok(Issued::new(format!("account-{}", self.call())).into())
     }
 

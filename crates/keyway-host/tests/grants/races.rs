@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keyway_core::Clock;
 use keyway_host::WorkOutcome;
-use keyway_host::grants::{Decision, Disposal, GrantOutcome, GrantsError, Isolation, Phase, Refusal};
+use keyway_host::grants::{Decision, Disposal, GrantOutcome, GrantsError, Isolation, Phase, TransitionError};
 use keyway_issuers::{Capabilities, CredentialRequest, IntentId};
 use keyway_storage::{Sqlite, Storage};
 use tokio::task::JoinSet;
@@ -22,7 +22,7 @@ async fn at_once(hosts: &[Started], requests: usize) -> (usize, usize) {
     while let Some(answer) = running.join_next().await {
         match answer.unwrap() {
             Ok(_) => made += 1,
-            Err(GrantsError::Refused(Refusal::LimitReached { .. })) => refused += 1,
+            Err(GrantsError::Refused(TransitionError::LimitReached { .. })) => refused += 1,
             Err(other) => panic!("{other}"),
         }
     }
@@ -187,7 +187,10 @@ async fn work_in_hand_is_not_taken_from_oneself() {
     assert!(grants.recover().await.unwrap().is_empty(), "nothing was cut short");
     let id = grants.list(&user("joe").user).await.unwrap()[0].id;
     let refused = grants.revoke(id, user("joe")).await.unwrap_err();
-    assert!(matches!(refused, GrantsError::Refused(Refusal::BeingRevoked | Refusal::InFlight)), "{refused}");
+    assert!(
+        matches!(refused, GrantsError::Refused(TransitionError::BeingRevoked | TransitionError::InFlight)),
+        "{refused}"
+    );
     asked.await.unwrap().unwrap_err();
 }
 

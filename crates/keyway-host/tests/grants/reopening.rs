@@ -9,8 +9,8 @@ use keyway_host::Host;
 use keyway_host::WorkOutcome;
 use keyway_host::grants::{GrantsError, Phase, Service};
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin, Issuers,
-    Opening, Outcome, Reconciled, Reconciliation, Revocation, State,
+    Capabilities, CredentialRef, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin,
+    Issuers, OpenContext, Reconciled, Reconciliation, RequestOutcome, Revocation,
 };
 
 use super::world::*;
@@ -50,8 +50,8 @@ struct Instance {
 }
 
 impl IssuerPlugin for Reopening {
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
-        let desk = Arc::clone(opening.resources.require::<Arc<Mutex<Desk>>>()?);
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
+        let desk = Arc::clone(context.resources.require::<Arc<Mutex<Desk>>>()?);
         let number = {
             let mut desk = desk.lock().unwrap();
             if desk.closed {
@@ -82,7 +82,7 @@ impl Issuer for Instance {
         Description::builder("1").build().map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let intent = request.context.intent.as_ref().unwrap().as_str().to_owned();
         self.called().made.push(intent.clone());
         assert!(request.context.user_info.subject() != "joe", "in a request");
@@ -97,7 +97,7 @@ impl Issuer for Instance {
     async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, IssuerError> {
         let intent = question.context.intent.as_ref().unwrap().as_str();
         let made = self.called().made.iter().any(|made| made == intent);
-        Ok(if made { Reconciled::Made(State::new(intent)) } else { Reconciled::NothingHappened })
+        Ok(if made { Reconciled::Made(CredentialRef::new(intent)) } else { Reconciled::NothingHappened })
     }
 }
 

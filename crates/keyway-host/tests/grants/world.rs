@@ -12,14 +12,12 @@ use keyway_host::grants::{
 };
 use keyway_host::{Host, HostBuilder, HostError, WorkReport};
 use keyway_issuers::{
-    Action, Capabilities, Context, ContractViolation, CredentialPart, CredentialRequest, Description, Issued,
-    Issuer, IssuerError, LoginRequired, Outcome, ParameterDescriptor, Parameters, Reconciled, Reconciliation,
-    Revocation, Rule, ServiceName, State, UserInfo, Violation,
+    Action, Capabilities, Context, ContractViolation, CredentialPart, CredentialRef, CredentialRequest,
+    Description, Issued, Issuer, IssuerError, LoginRequired, ParameterDescriptor, Parameters, Reconciled,
+    Reconciliation, RequestOutcome, Revocation, Rule, ServiceName, UserInfo, Violation,
 };
 use keyway_seal::{Key, KeyRing};
-use keyway_storage::{
-    Batch, KeyRange, Limits, Memory, Outcome as Committed, Page, Record, Storage, StorageError,
-};
+use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
 
 /// What the issuer does when it is asked for a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +145,7 @@ impl Issuer for World {
         description.build().map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let intent = request.context.intent.as_ref().expect("a host says what it intends").as_str();
         assert_eq!(request.context.configuration.text("prefix"), Some("p"));
         let behaviour = self.change(|state| {
@@ -163,7 +161,7 @@ impl Issuer for World {
             Request::Refuses => return Err(IssuerError::refused("Sorry, joe.", "joe was denied")),
             Request::WantsLogin if request.context.additional_logins.is_empty() => {
                 let (provider, message) = ("iam".to_owned(), "Log in there first.".to_owned());
-                return Ok(Outcome::LoginRequired(LoginRequired { provider, message }));
+                return Ok(RequestOutcome::LoginRequired(LoginRequired { provider, message }));
             }
             Request::Panics => panic!("needle-in-a-panic"),
             _ => {}
@@ -178,7 +176,7 @@ impl Issuer for World {
             Request::Orphan => Err(IssuerError::ContractViolation(Box::new(ContractViolation {
                 action: Action::Request,
                 violations: Violation::new("credential", Rule::Missing).into(),
-                orphan: Some(State::new(state)),
+                orphan: Some(CredentialRef::new(state)),
                 note: String::new(),
             }))),
             _ => {
@@ -213,7 +211,7 @@ impl Issuer for World {
         Ok(self.change(|world| {
             let made = world.credentials.iter().find(|(_, of)| of.contains(&intent));
             made.map_or(Reconciled::NothingHappened, |(state, _)| {
-                Reconciled::Made(State::new(state.as_str()))
+                Reconciled::Made(CredentialRef::new(state.as_str()))
             })
         }))
     }
@@ -283,7 +281,7 @@ impl Storage for Dying {
         self.inner.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Committed, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         match self.commits_left.fetch_sub(1, Ordering::SeqCst) {
             left if left > 0 => self.inner.commit(batch).await,
             0 if self.applied => {

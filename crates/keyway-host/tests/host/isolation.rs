@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use keyway_host::Host;
 use keyway_host::grants::{GrantLimits, Service};
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, Outcome, Revocation,
+    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
 };
 use tokio::task::JoinSet;
 
@@ -45,7 +45,7 @@ impl Issuer for Blocks {
             .map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(running, Ordering::SeqCst);
         self.threads.lock().unwrap().push(std::thread::current().id());

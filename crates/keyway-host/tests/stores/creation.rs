@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use keyway_core::{ErrorKind, PluginError};
 use keyway_host::WorkOutcome;
-use keyway_host::stores::{Phase, Refusal, StoresError};
+use keyway_host::stores::{Phase, StoresError, TransitionError};
 use keyway_seal::KeyRing;
 use keyway_storage::StorageError;
 
@@ -23,7 +23,7 @@ async fn a_creation_can_be_cut_short_anywhere() {
         match world.open(&stores).await {
             Ok(store) => put(&store, "a", "1").await,
             Err(error) => assert!(
-                !done && matches!(error, StoresError::Refused(Refusal::NoStore)),
+                !done && matches!(error, StoresError::Refused(TransitionError::NoStore)),
                 "after {commits} commits: {error}"
             ),
         }

@@ -1,7 +1,7 @@
 //! What every store goes through.
 
 use keyway_core::{ErrorKind, PluginError};
-use keyway_host::stores::{Phase, Refusal, StoresError};
+use keyway_host::stores::{Phase, StoresError, TransitionError};
 use keyway_secrets::{SecretStore, StoreError};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ async fn a_store_lives_from_create_to_delete() {
     let stores = world.start().await;
     put(&world.create(&stores).await.unwrap(), "a", "1").await;
     let error = world.create(&stores).await.unwrap_err();
-    assert!(matches!(error, StoresError::Refused(Refusal::Exists)));
+    assert!(matches!(error, StoresError::Refused(TransitionError::Exists)));
 
     // Another start of the host, with a ring that holds more than this store needs.
     let stores = world.start().await;
@@ -48,7 +48,7 @@ async fn what_cannot_work_leaves_no_trace() {
     let error = world.adopt(&stores).await.unwrap_err();
     assert!(matches!(error, StoresError::Store(StoreError::NotInitialized)), "{error}");
     assert!(stores.list().await.unwrap().is_empty());
-    assert!(matches!(world.open(&stores).await, Err(StoresError::Refused(Refusal::NoStore))));
+    assert!(matches!(world.open(&stores).await, Err(StoresError::Refused(TransitionError::NoStore))));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use keyway_host::stores::{HostedStore, Stores, StoresError};
 use keyway_host::{Host, WorkOutcome, WorkReport};
 use keyway_seal::{KeyRing, KeySource, KeySourceError};
 use keyway_secrets::{NewSecret, SecretStore, StoreName};
-use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
 use serde_json::json;
 
 pub(crate) use crate::support::{at, ring, silent};
@@ -189,7 +189,7 @@ impl<E: Event> Storage for Eventful<E> {
         self.inner.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         self.event.before().await;
         self.event.before_commit().await?;
         self.inner.commit(batch).await

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use keyway_core::{PluginMetadata, SecretValue, Table, WrittenBy};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
-    Capabilities, Configure, Count, Cursor, ListQuery, ListedSecret, NewSecret, Opening, Progress,
+    Capabilities, Configure, Count, Cursor, ListQuery, ListedSecret, NewSecret, OpenContext, Progress,
     RotationListener, Secret, SecretAddress, SecretChange, SecretHeader, SecretName, SecretPage,
     SecretRevision, SecretStore, SecretStorePlugin, SecretVersion, StoreError, StoreInfo,
 };
@@ -33,16 +33,16 @@ impl SecretStorePlugin for Misbehaving {
         Ok(())
     }
 
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        assert!(opening.store.as_str() != "panics-on-open", "in open");
-        if CLOSED.lock().unwrap().contains(opening.store.as_str()) {
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+        assert!(context.store.as_str() != "panics-on-open", "in open");
+        if CLOSED.lock().unwrap().contains(context.store.as_str()) {
             return Err(StoreError::invalid("the configuration", "closed by the test"));
         }
-        *OPENED.lock().unwrap().entry(opening.store.to_string()).or_default() += 1;
+        *OPENED.lock().unwrap().entry(context.store.to_string()).or_default() += 1;
         Ok(Arc::new(Store {
             blocking: self.blocking,
-            panics_in_rotate: opening.store.as_str() == "panics-in-rotate",
-            metadata: opening.metadata.clone(),
+            panics_in_rotate: context.store.as_str() == "panics-in-rotate",
+            metadata: context.metadata.clone(),
             calls: AtomicU32::new(0),
         }))
     }

@@ -31,7 +31,7 @@ use crate::{Json, Parameters, Violation, Violations};
 ///     .build()?;
 /// assert!(description.user_interface().without_parameters);
 ///
-/// let wrong = Description::builder("1").text("State Prefix", "").text("a", "").text("a", "").build();
+/// let wrong = Description::builder("1").text("CredentialRef Prefix", "").text("a", "").text("a", "").build();
 /// assert_eq!(wrong.unwrap_err().iter().count(), 2);
 /// # Ok::<(), keyway_issuers::Violations>(())
 /// ```

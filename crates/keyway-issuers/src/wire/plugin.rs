@@ -8,7 +8,8 @@ use keyway_core::PluginError as _;
 
 use crate::json::Writer;
 use crate::{
-    ConfigurationType, ConfigurationValue, Description, FieldSize, IssuerError, Outcome, PartKind, SecretText,
+    ConfigurationType, ConfigurationValue, Description, FieldSize, IssuerError, PartKind, RequestOutcome,
+    SecretText,
 };
 
 /// What a plugin prints about itself.
@@ -64,17 +65,17 @@ pub fn encode_description(description: &Description) -> SecretText {
 }
 
 /// What a plugin prints after a request.
-pub fn encode_outcome(outcome: &Outcome) -> SecretText {
+pub fn encode_outcome(outcome: &RequestOutcome) -> SecretText {
     let mut writer = Writer::with_capacity(512);
     match outcome {
-        Outcome::LoginRequired(login) => {
+        RequestOutcome::LoginRequired(login) => {
             writer.raw("{\"msg\":");
             writer.text(&login.message);
             writer.raw(",\"provider\":");
             writer.text(&login.provider);
             writer.raw(",\"result\":\"oidc_login\"}");
         }
-        Outcome::Issued(issued) => {
+        RequestOutcome::Issued(issued) => {
             writer.raw("{\"credential\":[");
             for (index, part) in issued.credential.iter().enumerate() {
                 writer.raw(if index > 0 { ",{" } else { "{" });

@@ -10,7 +10,7 @@ use crate::{Document, NewValue, Recipe, StoreError};
 
 /// What a read is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum AccessMode {
     /// Only to look: a write does not follow.
     Read,
     /// To change: a write may follow, and until `close` nobody else may write.
@@ -105,13 +105,13 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
 
     /// Reads the document with any key of `keys`; `None` if there is none.
     ///
-    /// With [`Access::Update`] it first takes a lock that keeps all other writers out, of
+    /// With [`AccessMode::Update`] it first takes a lock that keeps all other writers out, of
     /// other processes too, until [`close`](Self::close).
     ///
     /// # Errors
     /// [`WrongKey`](StoreError::WrongKey), [`Corrupt`](StoreError::Corrupt), and those of
     /// the system underneath.
-    async fn read(&self, keys: &KeyRing, access: Access) -> Result<Option<Document>, StoreError>;
+    async fn read(&self, keys: &KeyRing, access: AccessMode) -> Result<Option<Document>, StoreError>;
 
     /// Writes the document, sealed by `keys`, as a whole and durably, or not at all
     /// (decision C6). While a rotation is under way `keys` are the new ones only.

@@ -9,5 +9,5 @@ mod store;
 mod tests;
 
 pub use content::Document;
-pub use hooks::{Access, DocumentHooks};
+pub use hooks::{AccessMode, DocumentHooks};
 pub use store::DocumentStore;

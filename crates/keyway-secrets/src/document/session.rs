@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use async_lock::MutexGuard;
 use keyway_seal::KeyRing;
 
-use crate::{Access, Document, DocumentHooks, StoreError};
+use crate::{AccessMode, Document, DocumentHooks, StoreError};
 
 /// What a handle remembers between cycles.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
     }
 
     /// Reads without judging who wrote it, and without counting.
-    pub(super) async fn read_any(&mut self, access: Access) -> Result<Option<Document>, StoreError> {
-        let rotating = self.state.rotating.clone().filter(|_| access == Access::Update);
+    pub(super) async fn read_any(&mut self, access: AccessMode) -> Result<Option<Document>, StoreError> {
+        let rotating = self.state.rotating.clone().filter(|_| access == AccessMode::Update);
         let Some(new) = rotating else { return self.hooks.read(&self.state.reading, access).await };
         // A rotation that failed here may have taken effect, or another handle may have ended it, and
         // the old keys may be given up already. So what the old keys do not open is not sealed by them.
@@ -54,7 +54,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
     }
 
     /// Reads what the running plugin may read (decision C4), and counts that.
-    pub(super) async fn read(&mut self, access: Access) -> Result<Document, StoreError> {
+    pub(super) async fn read(&mut self, access: AccessMode) -> Result<Document, StoreError> {
         let document = self.read_any(access).await?.ok_or(StoreError::NotInitialized)?;
         self.hooks.metadata().check(&document.written_by)?;
         self.hooks

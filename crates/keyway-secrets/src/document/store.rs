@@ -8,8 +8,8 @@ use keyway_seal::KeyRing;
 use super::paging::Listed;
 use super::session::{HandleState, Session};
 use crate::{
-    Access, Capabilities, Configure, Count, Document, DocumentHooks, EnvironmentFilter, ListOrder, ListQuery,
-    ListedSecret, NewSecret, NewValue, Progress, Recipe, RotationListener, Secret, SecretAddress,
+    AccessMode, Capabilities, Configure, Count, Document, DocumentHooks, EnvironmentFilter, ListOrder,
+    ListQuery, ListedSecret, NewSecret, NewValue, Progress, Recipe, RotationListener, Secret, SecretAddress,
     SecretChange, SecretHeader, SecretName, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
 };
 
@@ -96,7 +96,7 @@ impl<H: DocumentHooks> DocumentStore<H> {
         look: impl FnOnce(&Document, &HandleState) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
         let mut session = self.begin().await?;
-        let document = session.read(Access::Read).await?;
+        let document = session.read(AccessMode::Read).await?;
         let answer = look(&document, &session.state)?;
         session.end(answer)
     }
@@ -107,7 +107,7 @@ impl<H: DocumentHooks> DocumentStore<H> {
         change: impl FnOnce(&mut Document) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
         let mut session = self.begin().await?;
-        let mut document = session.read(Access::Update).await?;
+        let mut document = session.read(AccessMode::Update).await?;
         let answer = change(&mut document)?;
         session.write(document).await?;
         session.end(answer)
@@ -132,13 +132,13 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
         let mut session = self.begin().await?;
-        let document = session.read_any(Access::Read).await?;
+        let document = session.read_any(AccessMode::Read).await?;
         session.end(document.map(|document| document.written_by))
     }
 
     async fn initialize(&self) -> Result<(), StoreError> {
         let mut session = self.begin().await?;
-        if session.read_any(Access::Update).await?.is_some() {
+        if session.read_any(AccessMode::Update).await?.is_some() {
             return Err(StoreError::AlreadyInitialized);
         }
         let metadata = self.hooks.metadata();
@@ -155,7 +155,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         // leaves it with keys that do not fit.
         session.state.reading = new.with_retiring(&session.state.reading);
         session.state.rotating = Some(new.clone());
-        let document = session.read(Access::Update).await?;
+        let document = session.read(AccessMode::Update).await?;
         let total = u64::try_from(document.secrets.len()).unwrap_or(u64::MAX);
         session.write_sealed_by(document, new).await?;
         session.state.reading = new.clone();
@@ -292,7 +292,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
             return Ok(());
         }
         let mut session = Session::begin(&self.hooks, state);
-        if let Some(document) = session.read_any(Access::Update).await? {
+        if let Some(document) = session.read_any(AccessMode::Update).await? {
             self.hooks.metadata().check(&document.written_by)?;
         }
         session.remove().await?;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::connection::failure;
 use super::layout::{checksum, damaged, is_large};
-use crate::{Action, Batch, Expectation, Item, Revision, StorageError};
+use crate::{Batch, Expectation, Item, ItemAction, Revision, StorageError};
 
 const FIND: &str = "SELECT revision, value FROM records WHERE key = ?1";
 const REVISION: &str = "SELECT revision FROM records WHERE key = ?1";
@@ -52,8 +52,8 @@ pub(super) fn apply(
             continue;
         }
         let there = match item.action() {
-            Action::Check => find_revision(connection, item.key())?,
-            Action::Put { .. } | Action::Delete => find(connection, item.key())?,
+            ItemAction::Check => find_revision(connection, item.key())?,
+            ItemAction::Put { .. } | ItemAction::Delete => find(connection, item.key())?,
         };
         if !item.expectation().is_met_by(there.map(|found| found.revision)) {
             // The one that was left out has to be looked at after all, if it comes first.
@@ -85,7 +85,7 @@ pub(super) fn apply(
 fn direct_insert(batch: &Batch) -> Option<usize> {
     let mut candidates = batch.items().iter().enumerate().filter(|(_, item)| {
         item.expectation() == Expectation::Absent
-            && matches!(item.action(), Action::Put { value } if !is_large(item.key(), value))
+            && matches!(item.action(), ItemAction::Put { value } if !is_large(item.key(), value))
     });
     let first = candidates.next()?;
     candidates.next().is_none().then_some(first.0)
@@ -102,8 +102,8 @@ fn write(
     let key = item.key();
     let old_large = found.and_then(|found| found.large);
     let changed = match item.action() {
-        Action::Check => return Ok(true),
-        Action::Delete => {
+        ItemAction::Check => return Ok(true),
+        ItemAction::Delete => {
             if let Some(id) = old_large {
                 run(connection, DELETE_LARGE, params![id])?;
             }
@@ -112,7 +112,7 @@ fn write(
             }
             run(connection, DELETE, params![key])?
         }
-        Action::Put { value } => {
+        ItemAction::Put { value } => {
             let bits = revision.to_bits();
             let sum = checksum(key, bits, value);
             let bits = bits.cast_signed();

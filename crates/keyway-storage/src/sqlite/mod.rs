@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Batch, KeyRange, Limits, Outcome, Pace, Page, Record, Storage, StorageError};
+use crate::{Batch, CommitOutcome, KeyRange, Limits, Pace, Page, Record, Storage, StorageError};
 
 pub use options::{CommitMode, SqliteOptions};
 
@@ -130,7 +130,7 @@ impl Storage for Sqlite {
         self.handle.shared().readers().scan(range, after, limit)
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         batch.validate(&Limits::LOCAL)?;
         self.handle.shared().commit(batch).await
     }

@@ -22,7 +22,7 @@ use futures_channel::oneshot;
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{CommitMode, Sqlite, SqliteOptions, file};
-use crate::{Batch, Outcome, StorageError};
+use crate::{Batch, CommitOutcome, StorageError};
 
 /// How long a caller's own thread waits for another process before the writer thread takes
 /// over the waiting: a few transactions.
@@ -32,7 +32,7 @@ const INLINE_GROUP: Group = Group { batches: 128, bytes: 4 << 20 };
 /// ...and how long the first batch of a group waits for the last.
 const THREAD_GROUP: Group = Group { batches: 512, bytes: 16 << 20 };
 
-type Answer = Result<Outcome, StorageError>;
+type Answer = Result<CommitOutcome, StorageError>;
 
 #[derive(Debug)]
 struct Job {

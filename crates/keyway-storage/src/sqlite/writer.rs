@@ -10,9 +10,9 @@ use super::SqliteOptions;
 use super::apply::{Applied, apply};
 use super::connection::{self, Patience, failure};
 use crate::revision::Revisions;
-use crate::{Batch, Outcome, StorageError};
+use crate::{Batch, CommitOutcome, StorageError};
 
-type Answer = Result<Outcome, StorageError>;
+type Answer = Result<CommitOutcome, StorageError>;
 
 /// Commits batches, alone or as a group in one transaction.
 #[derive(Debug)]
@@ -70,9 +70,9 @@ impl Writer {
         match apply(connection, batch, revision)? {
             Applied::All => {
                 transaction.commit()?;
-                Ok(Outcome::Committed(revision))
+                Ok(CommitOutcome::Committed(revision))
             }
-            Applied::Conflict { item } => Ok(Outcome::Conflict { item }),
+            Applied::Conflict { item } => Ok(CommitOutcome::Conflict { item }),
         }
     }
 
@@ -85,8 +85,8 @@ impl Writer {
         for batch in batches {
             let revision = self.revisions.next();
             outcomes.push(match apply(connection, batch, revision)? {
-                Applied::All => Outcome::Committed(revision),
-                Applied::Conflict { item } => Outcome::Conflict { item },
+                Applied::All => CommitOutcome::Committed(revision),
+                Applied::Conflict { item } => CommitOutcome::Conflict { item },
             });
         }
         Ok(match transaction.commit() {
@@ -103,11 +103,11 @@ fn never_began(error: &StorageError) -> bool {
 }
 
 /// What a batch gets whose group may or may not be durable.
-fn unfinished(outcome: Outcome, error: &StorageError) -> StorageError {
+fn unfinished(outcome: CommitOutcome, error: &StorageError) -> StorageError {
     match outcome {
-        Outcome::Committed(_) => error.clone(),
+        CommitOutcome::Committed(_) => error.clone(),
         // It wrote nothing, but it may have lost against a batch that is not there either.
-        Outcome::Conflict { .. } => StorageError::Unavailable { retry_after: None },
+        CommitOutcome::Conflict { .. } => StorageError::Unavailable { retry_after: None },
     }
 }
 
@@ -196,11 +196,11 @@ mod tests {
         ];
         let batches: Vec<&Batch> = batches.iter().collect();
         let answers = writer.commit_group(&batches, PATIENCE).unwrap();
-        let outcomes: Vec<Outcome> = answers.into_iter().map(Result::unwrap).collect();
-        assert!(matches!(outcomes[0], Outcome::Committed(_)));
-        assert_eq!(outcomes[1], Outcome::Conflict { item: 1 });
+        let outcomes: Vec<CommitOutcome> = answers.into_iter().map(Result::unwrap).collect();
+        assert!(matches!(outcomes[0], CommitOutcome::Committed(_)));
+        assert_eq!(outcomes[1], CommitOutcome::Conflict { item: 1 });
         assert!(
-            matches!(outcomes[2..], [Outcome::Committed(one), Outcome::Committed(other)] if one != other)
+            matches!(outcomes[2..], [CommitOutcome::Committed(one), CommitOutcome::Committed(other)] if one != other)
         );
         assert_eq!(keys(&writer), ["a", "c", "d"]);
     }
@@ -216,9 +216,9 @@ mod tests {
         });
         let batches: Vec<&Batch> = batches.iter().collect();
         let answers = writer.commit_group(&batches, PATIENCE).unwrap();
-        assert!(matches!(answers[0], Ok(Outcome::Committed(_))), "{answers:?}");
+        assert!(matches!(answers[0], Ok(CommitOutcome::Committed(_))), "{answers:?}");
         assert!(matches!(answers[1], Err(StorageError::Engine { .. })), "{answers:?}");
-        assert!(matches!(answers[2], Ok(Outcome::Committed(_))), "{answers:?}");
+        assert!(matches!(answers[2], Ok(CommitOutcome::Committed(_))), "{answers:?}");
         assert_eq!(keys(&writer), ["a", "a2", "b", "b2"], "and leaves nothing of itself");
     }
 

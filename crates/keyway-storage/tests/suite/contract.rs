@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use std::time::Instant;
 
 use futures_executor::block_on;
-use keyway_storage::{Batch, Expectation, KeyRange, Limits, Outcome, Revision, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Limits, Revision, Storage, StorageError};
 
 use super::{Subject, commit, committed, conflict, everything, get, put};
 
@@ -41,7 +41,7 @@ pub(crate) fn expectations_decide_as_they_say(subject: &mut dyn Subject) {
     ];
     for (batch, expected) in cases {
         let outcome = commit(&*store, batch.clone()).unwrap();
-        assert_eq!(matches!(outcome, Outcome::Committed(_)), expected, "{batch:?}");
+        assert_eq!(matches!(outcome, CommitOutcome::Committed(_)), expected, "{batch:?}");
     }
     let now = get(&*store, "there").unwrap();
     assert_eq!(now.value, b"y");
@@ -301,8 +301,8 @@ pub(crate) fn increment(store: &dyn Storage) -> u64 {
         let next = u64::from_be_bytes(record.value.try_into().unwrap()) + 1;
         let batch = Batch::new().put("counter", next.to_be_bytes(), Expectation::Revision(record.revision));
         match commit(store, batch).unwrap() {
-            Outcome::Committed(_) => return conflicts,
-            Outcome::Conflict { item } => assert_eq!(item, 0),
+            CommitOutcome::Committed(_) => return conflicts,
+            CommitOutcome::Conflict { item } => assert_eq!(item, 0),
         }
     }
     unreachable!()

@@ -9,7 +9,7 @@ pub(crate) mod model;
 use std::sync::Arc;
 
 use futures_executor::block_on;
-use keyway_storage::{Batch, Expectation, Outcome, Record, Revision, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Record, Revision, Storage, StorageError};
 
 /// One store under test.
 pub(crate) trait Subject {
@@ -57,7 +57,7 @@ macro_rules! suite {
     };
 }
 
-pub(crate) fn commit(store: &dyn Storage, batch: Batch) -> Result<Outcome, StorageError> {
+pub(crate) fn commit(store: &dyn Storage, batch: Batch) -> Result<CommitOutcome, StorageError> {
     block_on(store.commit(batch))
 }
 
@@ -71,17 +71,17 @@ pub(crate) fn put(store: &dyn Storage, key: impl Into<Vec<u8>>, value: impl Into
 }
 
 #[track_caller]
-pub(crate) fn committed(outcome: Result<Outcome, StorageError>) -> Revision {
+pub(crate) fn committed(outcome: Result<CommitOutcome, StorageError>) -> Revision {
     match outcome {
-        Ok(Outcome::Committed(revision)) => revision,
+        Ok(CommitOutcome::Committed(revision)) => revision,
         other => panic!("not committed: {other:?}"),
     }
 }
 
 #[track_caller]
-pub(crate) fn conflict(outcome: Result<Outcome, StorageError>) -> usize {
+pub(crate) fn conflict(outcome: Result<CommitOutcome, StorageError>) -> usize {
     match outcome {
-        Ok(Outcome::Conflict { item }) => item,
+        Ok(CommitOutcome::Conflict { item }) => item,
         other => panic!("no conflict: {other:?}"),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_executor::block_on;
-use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Revision};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Revision};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -160,8 +160,8 @@ impl Model {
         }
         match (commit(&*subject.store(), batch), refused, conflict) {
             (Err(_), true, _) => {}
-            (Ok(Outcome::Conflict { item }), false, Some(place)) => prop_assert_eq!(item, place),
-            (Ok(Outcome::Committed(revision)), false, None) => {
+            (Ok(CommitOutcome::Conflict { item }), false, Some(place)) => prop_assert_eq!(item, place),
+            (Ok(CommitOutcome::Committed(revision)), false, None) => {
                 prop_assert!(!self.given_out.contains(&revision));
                 self.given_out.push(revision);
                 after.extend(put.into_iter().map(|(key, value)| (key, (value, revision))));

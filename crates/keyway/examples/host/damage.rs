@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyway::seal::KeyRing;
-use keyway::secrets::{NewSecret, Opening, SecretStore, SecretStorePlugin, StoreError, StoreName};
+use keyway::secrets::{NewSecret, OpenContext, SecretStore, SecretStorePlugin, StoreError, StoreName};
 use keyway::storage::{Batch, Expectation, KeyRange, Memory, Storage};
 use keyway::stores::{HostedStore, Stores, StoresError};
 use keyway::{Host, PluginMetadata, Resources, SecretValue};
@@ -56,7 +56,7 @@ pub(crate) async fn show(
             "plugin": {"name": "Keyway Generic", "type": "Secret", "description": "A later version"}}"#,
     )?;
     let name = StoreName::new("from-the-future")?;
-    let opening = Opening::new(name.clone(), later, keys.clone())
+    let opening = OpenContext::new(name.clone(), later, keys.clone())
         .with_resources(Resources::new().with(Arc::clone(&storage)));
     GenericPlugin.open(&opening)?.initialize().await?;
     report.refused(

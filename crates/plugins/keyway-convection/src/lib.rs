@@ -5,7 +5,7 @@
 //! use keyway_core::SecretValue;
 //! use keyway_seal::{Key, KeyRing};
 //! use keyway_secrets::core::{Plugins, plugins};
-//! use keyway_secrets::{NewSecret, Opening, SecretAddress, SecretName, SecretStores, StoreName};
+//! use keyway_secrets::{NewSecret, OpenContext, SecretAddress, SecretName, SecretStores, StoreName};
 //!
 //! # futures_executor::block_on(async {
 //! const PLUGINS: Plugins = plugins! { keyway_convection };
@@ -16,7 +16,7 @@
 //! // With `path` instead, any file opens, wherever it is.
 //! let folder = tempfile::tempdir()?;
 //! let keys = KeyRing::new([Key::generate()?, Key::generate()?])?;
-//! let opening = Opening::new(StoreName::new("web")?, plugin.metadata().clone(), keys)
+//! let opening = OpenContext::new(StoreName::new("web")?, plugin.metadata().clone(), keys)
 //!     .with_configuration(serde_json::json!({ "directory": folder.path() }));
 //! let store = plugin.open(&opening)?;
 //!
@@ -38,7 +38,7 @@
 //! # use keyway_core::Table;
 //! # use keyway_seal::{Key, KeyRing};
 //! # use keyway_secrets::core::{Plugins, plugins};
-//! # use keyway_secrets::{Opening, SecretAddress, SecretName, SecretStores, StoreName};
+//! # use keyway_secrets::{OpenContext, SecretAddress, SecretName, SecretStores, StoreName};
 //! use keyway_secrets::{Configure, NewSecret, Recipe, SecretChange};
 //!
 //! # futures_executor::block_on(async {
@@ -47,7 +47,7 @@
 //! let plugin = registry.get::<SecretStores>("convection-passdb")?;
 //! # let folder = tempfile::tempdir()?;
 //! # let keys = KeyRing::new([Key::generate()?])?;
-//! let opening = Opening::new(StoreName::new("logins")?, plugin.metadata().clone(), keys)
+//! let opening = OpenContext::new(StoreName::new("logins")?, plugin.metadata().clone(), keys)
 //!     .with_configuration(serde_json::json!({
 //!         "directory": folder.path(),
 //!         "settings": { "default": { "length": 24, "letters": "ascii_letters" } },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyway_core::{Table, read_configuration};
 use keyway_seal::Choice;
-use keyway_secrets::{DocumentStore, Opening, SecretStore, SecretStorePlugin, StoreError, StoreName};
+use keyway_secrets::{DocumentStore, OpenContext, SecretStore, SecretStorePlugin, StoreError, StoreName};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -98,19 +98,19 @@ impl Flavour {
         configuration.initial_settings(self).map(|_| ())
     }
 
-    fn open(self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        let configuration = ConvectionConfiguration::read(&opening.configuration)?;
+    fn open(self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+        let configuration = ConvectionConfiguration::read(&context.configuration)?;
         // From the root on: the process may go to another folder while the store is open.
-        let path = std::path::absolute(configuration.file(self, &opening.store)?)
+        let path = std::path::absolute(configuration.file(self, &context.store)?)
             .map_err(|error| StoreError::system("find the folder of the store file", error))?;
         let file = StoreFile::new(
             path,
-            opening.metadata.clone(),
+            context.metadata.clone(),
             self,
             configuration.initial_settings(self)?,
             if configuration.shuffle_keys { Choice::Random } else { Choice::First },
         );
-        Ok(Arc::new(DocumentStore::new(file, opening.keys.clone())))
+        Ok(Arc::new(DocumentStore::new(file, context.keys.clone())))
     }
 }
 
@@ -119,8 +119,8 @@ impl SecretStorePlugin for ConvectionPlugin {
         Flavour::Generic.check_configuration(configuration)
     }
 
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        Flavour::Generic.open(opening)
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+        Flavour::Generic.open(context)
     }
 }
 
@@ -129,8 +129,8 @@ impl SecretStorePlugin for ConvectionPassDbPlugin {
         Flavour::PassDb.check_configuration(configuration)
     }
 
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        Flavour::PassDb.open(opening)
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+        Flavour::PassDb.open(context)
     }
 }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use keyway_core::{PluginMetadata, Structured, Table};
 use keyway_files::{FileError, Found, Lock, Rights, SharedFile};
 use keyway_seal::{Choice, KeyRing};
-use keyway_secrets::{Access, Document, DocumentHooks, Recipe, StoreError};
+use keyway_secrets::{AccessMode, Document, DocumentHooks, Recipe, StoreError};
 
 use crate::flavour::Flavour;
 use crate::format;
@@ -162,11 +162,11 @@ impl DocumentHooks for StoreFile {
         format::check_value(value).map_err(|error| StoreError::invalid("the value", error.to_string()))
     }
 
-    async fn read(&self, keys: &KeyRing, access: Access) -> Result<Option<Document>, StoreError> {
+    async fn read(&self, keys: &KeyRing, access: AccessMode) -> Result<Option<Document>, StoreError> {
         let reading = failed("read the store file");
         let token = match access {
-            Access::Read => keyway_files::read(&self.path, MAX_FILE_BYTES).map_err(reading)?,
-            Access::Update => {
+            AccessMode::Read => keyway_files::read(&self.path, MAX_FILE_BYTES).map_err(reading)?,
+            AccessMode::Update => {
                 let file = match self.find().map_err(&reading)? {
                     Some(file) if file.read().map_err(&reading)?.is_some() => file,
                     _ => {
@@ -281,7 +281,7 @@ mod tests {
 
     fn initialized(path: &Path) -> (StoreFile, KeyRing) {
         let (file, keys) = store_file(path.to_owned());
-        assert!(now(file.read(&keys, Access::Update)).unwrap().is_none());
+        assert!(now(file.read(&keys, AccessMode::Update)).unwrap().is_none());
         let document = Document::empty(file.metadata().written_by(), file.initial_settings());
         now(file.write(&document, &keys)).unwrap();
         file.close();
@@ -295,7 +295,7 @@ mod tests {
         let (file, keys) = initialized(&path);
         for change in [b"x".to_vec(), fs::read(&path).unwrap()] {
             let same_length = change.len() > 1;
-            let document = now(file.read(&keys, Access::Update)).unwrap().unwrap();
+            let document = now(file.read(&keys, AccessMode::Update)).unwrap().unwrap();
             let whole = fs::read(&path).unwrap();
             fs::write(&path, &change).unwrap();
             if same_length {
@@ -314,11 +314,11 @@ mod tests {
     fn a_write_without_a_read_to_update_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (file, keys) = initialized(&folder.path().join("s"));
-        let document = now(file.read(&keys, Access::Read)).unwrap().unwrap();
+        let document = now(file.read(&keys, AccessMode::Read)).unwrap().unwrap();
         assert!(matches!(now(file.write(&document, &keys)), Err(StoreError::ContractViolation { .. })));
         assert!(matches!(now(file.remove()), Err(StoreError::ContractViolation { .. })));
         file.close();
-        now(file.read(&keys, Access::Update)).unwrap();
+        now(file.read(&keys, AccessMode::Update)).unwrap();
         file.close();
         assert!(matches!(now(file.write(&document, &keys)), Err(StoreError::ContractViolation { .. })));
     }
@@ -330,12 +330,12 @@ mod tests {
         let (mut file, keys) = initialized(&path);
         file.patience = Duration::from_millis(30);
         let lock = file.find().unwrap().unwrap().lock(Duration::ZERO).unwrap();
-        assert!(matches!(now(file.read(&keys, Access::Update)), Err(StoreError::Unavailable { .. })));
+        assert!(matches!(now(file.read(&keys, AccessMode::Update)), Err(StoreError::Unavailable { .. })));
         file.close();
         // Looking goes on meanwhile.
-        assert!(now(file.read(&keys, Access::Read)).unwrap().is_some());
+        assert!(now(file.read(&keys, AccessMode::Read)).unwrap().is_some());
         drop(lock);
-        assert!(now(file.read(&keys, Access::Update)).unwrap().is_some());
+        assert!(now(file.read(&keys, AccessMode::Update)).unwrap().is_some());
     }
 
     #[test]
@@ -346,11 +346,11 @@ mod tests {
         let other = file.find().unwrap().unwrap();
         let free = || other.lock(Duration::ZERO).is_ok();
         assert!(free());
-        now(file.read(&keys, Access::Update)).unwrap();
+        now(file.read(&keys, AccessMode::Update)).unwrap();
         assert!(!free());
         file.close();
         assert!(free());
-        now(file.read(&keys, Access::Read)).unwrap();
+        now(file.read(&keys, AccessMode::Read)).unwrap();
         assert!(free(), "who only looks takes no lock");
     }
 }

@@ -13,7 +13,7 @@ use keyway_convection::ConvectionPassDbPlugin;
 use keyway_core::{PluginMetadata, Structured, Table};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    Configure, NewSecret, Opening, Recipe, SecretChange, SecretStore, SecretStorePlugin, StoreError,
+    Configure, NewSecret, OpenContext, Recipe, SecretChange, SecretStore, SecretStorePlugin, StoreError,
     StoreName,
 };
 use serde_json::{Value, json};
@@ -26,8 +26,8 @@ fn open_with(configuration: Value, keys: &KeyRing) -> Result<Arc<dyn SecretStore
             "plugin": {"name": "PassDB", "type": "Secret", "description": "d"}}"#,
     )
     .unwrap();
-    let opening =
-        Opening::new(StoreName::new("s").unwrap(), metadata, keys.clone()).with_configuration(configuration);
+    let opening = OpenContext::new(StoreName::new("s").unwrap(), metadata, keys.clone())
+        .with_configuration(configuration);
     ConvectionPassDbPlugin.open(&opening)
 }
 

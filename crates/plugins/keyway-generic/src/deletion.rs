@@ -1,7 +1,7 @@
 //! Deleting a store, resumable at every point (decision C13).
 
 use keyway_secrets::StoreError;
-use keyway_storage::{Batch, Expectation, Outcome, Revision};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Revision};
 
 use crate::handle::{Handle, MAX_ATTEMPTS, Seen};
 use crate::header::StoredHeader;
@@ -47,7 +47,9 @@ impl Handle {
             header.text.deleting = true;
             let note = header.seal(&keys.led_by(sealed_by).unwrap_or(keys))?;
             let batch = Batch::new().put(self.prefix.header(), note, Expectation::Revision(revision));
-            if let Outcome::Committed(marked) = self.storage.commit(batch).await.map_err(from_storage)? {
+            if let CommitOutcome::Committed(marked) =
+                self.storage.commit(batch).await.map_err(from_storage)?
+            {
                 return Ok(Some(marked));
             }
         }
@@ -68,7 +70,9 @@ impl Handle {
                     .entries
                     .into_iter()
                     .fold(check, |batch, entry| batch.delete(entry.key, Expectation::Any));
-                if let Outcome::Conflict { .. } = self.storage.commit(batch).await.map_err(from_storage)? {
+                if let CommitOutcome::Conflict { .. } =
+                    self.storage.commit(batch).await.map_err(from_storage)?
+                {
                     return Ok(());
                 }
                 let_others_run().await;
@@ -78,7 +82,7 @@ impl Handle {
             .delete(self.prefix.header(), Expectation::Revision(marked))
             .delete(self.prefix.counters(), Expectation::Any);
         match self.storage.commit(last).await.map_err(from_storage)? {
-            Outcome::Committed(_) | Outcome::Conflict { .. } => Ok(()),
+            CommitOutcome::Committed(_) | CommitOutcome::Conflict { .. } => Ok(()),
         }
     }
 }

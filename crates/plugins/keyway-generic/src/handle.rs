@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use keyway_core::{Clock, PluginMetadata};
 use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::{EnvironmentName, SecretAddress, StoreError, StoreName};
-use keyway_storage::{Batch, Entry, Expectation, Outcome, Record, Revision, Storage};
+use keyway_storage::{Batch, CommitOutcome, Entry, Expectation, Record, Revision, Storage};
 
 use crate::counters::{Counts, Pending};
 use crate::header::{self, Header, StoredHeader};
@@ -335,7 +335,7 @@ impl Handle {
             Batch::new().check(self.prefix.header(), view.loaded.revision)
         };
         match self.storage.commit(add_items(batch)).await.map_err(from_storage)? {
-            Outcome::Committed(_) => {
+            CommitOutcome::Committed(_) => {
                 if raises {
                     self.forget(view);
                 }
@@ -344,11 +344,11 @@ impl Handle {
                 }
                 Ok(Committed::Done)
             }
-            Outcome::Conflict { item: 0 } => {
+            CommitOutcome::Conflict { item: 0 } => {
                 self.forget(view);
                 Ok(Committed::HeaderChanged)
             }
-            Outcome::Conflict { item } => Ok(Committed::Conflict(item - 1)),
+            CommitOutcome::Conflict { item } => Ok(Committed::Conflict(item - 1)),
         }
     }
 
@@ -369,7 +369,7 @@ impl Handle {
         let batch = Batch::new().put(self.prefix.header(), note, Expectation::Revision(view.loaded.revision));
         let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
         self.forget(view);
-        Ok(matches!(outcome, Outcome::Committed(_)))
+        Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 
     /// Whether the environment is there.
@@ -432,7 +432,7 @@ impl Handle {
             expectation,
         );
         let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
-        Ok(matches!(outcome, Outcome::Committed(_)))
+        Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 
     fn forget(&self, view: &View) {

@@ -11,7 +11,7 @@
 //! use keyway_core::{Resources, SecretValue};
 //! use keyway_seal::{Key, KeyRing};
 //! use keyway_secrets::{
-//!     EnvironmentName, ListQuery, NewEnvironment, NewSecret, Opening, Progress, SecretAddress,
+//!     EnvironmentName, ListQuery, NewEnvironment, NewSecret, OpenContext, Progress, SecretAddress,
 //!     SecretChange, SecretName, SecretStores, StoreName,
 //! };
 //! use keyway_storage::{Memory, Storage};
@@ -26,7 +26,7 @@
 //! // In earnest: keys from a key source, and `Sqlite::open("secrets.db")`.
 //! let keys = KeyRing::new([Key::generate()?])?;
 //! let storage: Arc<dyn Storage> = Arc::new(Memory::new());
-//! let opening = Opening::new(StoreName::new("payroll")?, plugin.metadata().clone(), keys.clone())
+//! let opening = OpenContext::new(StoreName::new("payroll")?, plugin.metadata().clone(), keys.clone())
 //!     .with_resources(Resources::new().with(storage));
 //! let store = plugin.open(&opening)?;
 //! store.initialize().await?;

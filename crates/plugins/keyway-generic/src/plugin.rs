@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_secrets::{Opening, SecretStore, SecretStorePlugin, StoreError};
+use keyway_secrets::{OpenContext, SecretStore, SecretStorePlugin, StoreError};
 use serde::Deserialize;
 
 use crate::settings::Settings;
@@ -30,9 +30,9 @@ impl SecretStorePlugin for GenericPlugin {
             .map_err(|error| StoreError::invalid("the configuration of the plugin", error.to_string()))
     }
 
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        self.check_configuration(&opening.configuration)?;
-        Ok(Arc::new(SealedStore::new(opening, &Settings::default())?))
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+        self.check_configuration(&context.configuration)?;
+        Ok(Arc::new(SealedStore::new(context, &Settings::default())?))
     }
 }
 

@@ -17,7 +17,7 @@ use std::task::Poll;
 
 use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::{Progress, RotationListener, StoreError};
-use keyway_storage::{Batch, Entry, Expectation, KeyRange, Outcome};
+use keyway_storage::{Batch, CommitOutcome, Entry, Expectation, KeyRange};
 
 use crate::environment_record::EnvironmentRecord;
 use crate::handle::{Handle, MAX_ATTEMPTS, View};
@@ -172,7 +172,7 @@ impl Handle {
                 _ => Some(self.storage.commit(batch).await.map_err(from_storage)?),
             };
             match outcome {
-                None | Some(Outcome::Committed(_)) => {
+                None | Some(CommitOutcome::Committed(_)) => {
                     records = most.min(records * 2);
                     progress.done += fitting as u64;
                     progress.total = progress.total.max(progress.done);
@@ -184,11 +184,11 @@ impl Handle {
                     }
                     after = last;
                 }
-                Some(Outcome::Conflict { item: 0 }) => *view = self.check_still_ours(view).await?,
+                Some(CommitOutcome::Conflict { item: 0 }) => *view = self.check_still_ours(view).await?,
                 // Changed or destroyed meanwhile, by a writer that has the new key. The fewer
                 // records in a batch, the fewer writers come between; and a single record
                 // needs nothing more when its writer has sealed it.
-                Some(Outcome::Conflict { .. }) => records = records.div_ceil(4),
+                Some(CommitOutcome::Conflict { .. }) => records = records.div_ceil(4),
             }
             let_others_run().await;
         }

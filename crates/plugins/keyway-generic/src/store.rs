@@ -8,10 +8,11 @@ use keyway_core::{Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
-    ListQuery, NewEnvironment, NewSecret, NewValue, Opening, Recipe, RotationListener, Secret, SecretAddress,
-    SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
+    ListQuery, NewEnvironment, NewSecret, NewValue, OpenContext, Recipe, RotationListener, Secret,
+    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError,
+    StoreInfo,
 };
-use keyway_storage::{Batch, Expectation, Outcome, Pace, Storage};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Pace, Storage};
 use serde_json::{Map, Value};
 
 use crate::handle::{Handle, MAX_ATTEMPTS};
@@ -32,23 +33,23 @@ pub struct SealedStore {
 }
 
 impl SealedStore {
-    /// A handle for the plugin whose `opening` it is, on the storage engine that the host lends
+    /// A handle for the plugin whose `context` it is, on the storage engine that the host lends
     /// as an `Arc<dyn Storage>`. `initial` are the settings that `initialize` gives a new store,
     /// so that they are in force from the first secret on. It does no I/O.
     ///
     /// # Errors
     /// [`MissingResource`](StoreError::MissingResource) when no engine was lent;
     /// [`Invalid`](StoreError::Invalid) when `initial` are not settings that may be stored.
-    pub fn new<S: StoreSettings>(opening: &Opening, initial: &S) -> Result<Self, StoreError> {
-        let storage = opening.resources.require::<Arc<dyn Storage>>()?;
+    pub fn new<S: StoreSettings>(context: &OpenContext, initial: &S) -> Result<Self, StoreError> {
+        let storage = context.resources.require::<Arc<dyn Storage>>()?;
         initial.check()?;
         let initial_settings = sealed_settings::InForce::to_json(initial)?;
         let handle = Handle::new(
-            opening.store.clone(),
+            context.store.clone(),
             Arc::clone(storage),
-            opening.metadata.clone(),
-            Arc::clone(&opening.clock),
-            opening.keys.clone(),
+            context.metadata.clone(),
+            Arc::clone(&context.clock),
+            context.keys.clone(),
             sealed_settings::read::<S>,
         );
         let mut capabilities =
@@ -104,11 +105,11 @@ impl SecretStore for SealedStore {
         let note = header.seal(&self.handle.keys())?;
         let batch = Batch::new().put(self.handle.prefix.header(), note, Expectation::Absent);
         match self.handle.storage.commit(batch).await.map_err(from_storage)? {
-            Outcome::Committed(_) => {
+            CommitOutcome::Committed(_) => {
                 self.handle.set_seen(Some(&header));
                 Ok(())
             }
-            Outcome::Conflict { .. } => match self.handle.read_header().await {
+            CommitOutcome::Conflict { .. } => match self.handle.read_header().await {
                 Ok(Some(found)) if found.header.text.deleting => Err(StoreError::Deleted),
                 _ => Err(StoreError::AlreadyInitialized),
             },

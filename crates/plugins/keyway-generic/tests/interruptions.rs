@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use keyway_core::{ErrorKind, PluginError, SecretValue, Table};
 use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, StoreError};
-use keyway_storage::{Batch, KeyRange, Limits, Outcome, Page, Record, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Page, Record, Storage, StorageError};
 use support::*;
 
 /// A storage whose every call waits once before and once after it did its work.
@@ -44,7 +44,7 @@ impl Storage for Waiting {
         answer
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         wait_once().await;
         let answer = self.0.commit(batch).await;
         wait_once().await;
@@ -221,7 +221,7 @@ impl Storage for Unsure {
         self.0.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         let _ = self.0.commit(batch).await?;
         Err(StorageError::Indeterminate { source: Arc::new(std::io::Error::other("the disk failed")) })
     }

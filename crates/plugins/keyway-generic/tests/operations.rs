@@ -301,7 +301,7 @@ async fn another_versions_data_is_refused_and_left_alone() {
     )
     .unwrap();
     let opening =
-        keyway_secrets::Opening::new(keyway_secrets::StoreName::new("s").unwrap(), foreign, keys.clone())
+        keyway_secrets::OpenContext::new(keyway_secrets::StoreName::new("s").unwrap(), foreign, keys.clone())
             .with_resources(keyway_core::Resources::new().with(std::sync::Arc::clone(&storage)));
     let later = keyway_secrets::SecretStorePlugin::open(&keyway_generic::GenericPlugin, &opening).unwrap();
     for error in [

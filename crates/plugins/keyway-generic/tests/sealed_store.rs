@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use keyway_core::{Resources, SecretValue, Structured, Table};
 use keyway_generic::{SealedStore, StoreSettings};
 use keyway_secrets::{
-    Configure, NewSecret, Opening, Recipe, SecretChange, SecretStore, StoreError, StoreName,
+    Configure, NewSecret, OpenContext, Recipe, SecretChange, SecretStore, StoreError, StoreName,
 };
-use keyway_storage::{Batch, KeyRange, Limits, Outcome, Page, Record, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Page, Record, Storage, StorageError};
 use serde::{Deserialize, Serialize};
 use support::*;
 
@@ -53,8 +53,8 @@ fn table(word: &str, longest: i64) -> Table {
     table
 }
 
-fn opening(storage: &Arc<dyn Storage>, keys: &keyway_seal::KeyRing) -> Opening {
-    Opening::new(StoreName::new("s").unwrap(), metadata("1.0.0"), keys.clone())
+fn opening(storage: &Arc<dyn Storage>, keys: &keyway_seal::KeyRing) -> OpenContext {
+    OpenContext::new(StoreName::new("s").unwrap(), metadata("1.0.0"), keys.clone())
         .with_resources(Resources::new().with(Arc::clone(storage)))
 }
 
@@ -88,7 +88,7 @@ impl Storage for Overtaking {
         self.storage.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         let settings = self.next.lock().unwrap().pop();
         if let Some(settings) = settings {
             self.other.configure(Configure::Write(settings)).await.unwrap();

@@ -5,11 +5,11 @@
 //!
 //! ```
 //! use keyway_info::Info;
-//! use keyway_issuers::{Context, CredentialRequest, Issuer, Outcome, UserInfo};
+//! use keyway_issuers::{Context, CredentialRequest, Issuer, RequestOutcome, UserInfo};
 //!
 //! # futures_executor::block_on(async {
 //! let joe = UserInfo::new("https://issuer.example.com", "joe").with("groups", "admins\nusers");
-//! let Outcome::Issued(shown) = Info.request(&CredentialRequest::new(Context::new(joe))).await? else {
+//! let RequestOutcome::Issued(shown) = Info.request(&CredentialRequest::new(Context::new(joe))).await? else {
 //!     panic!("it asks for no other login");
 //! };
 //! let names: Vec<_> = shown.credential.iter().map(|part| part.name.as_str()).collect();
@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
-    IssuerPlugin, Json, JsonObject, Opening, Outcome, Revocation, async_trait,
+    IssuerPlugin, Json, JsonObject, OpenContext, RequestOutcome, Revocation, async_trait,
 };
 
 const VERSION: &str = "1.0.0";
@@ -45,7 +45,7 @@ const VERSION: &str = "1.0.0";
 pub struct InfoPlugin;
 
 impl IssuerPlugin for InfoPlugin {
-    fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+    fn open(&self, _: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
         Ok(Arc::new(Info))
     }
 }
@@ -68,7 +68,7 @@ impl Issuer for Info {
             .map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let context = &request.context;
         let mut issued = Issued::new(state(context)?)
             .with(CredentialPart::text("version", VERSION))
@@ -162,8 +162,8 @@ mod tests {
 
     fn request(context: Context) -> Issued {
         match block_on(Info.request(&CredentialRequest::new(context))).unwrap() {
-            Outcome::Issued(issued) => issued,
-            Outcome::LoginRequired(_) => panic!("it asks for no login"),
+            RequestOutcome::Issued(issued) => issued,
+            RequestOutcome::LoginRequired(_) => panic!("it asks for no login"),
         }
     }
 

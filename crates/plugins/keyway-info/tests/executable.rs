@@ -3,7 +3,7 @@
 use futures_executor::block_on;
 use keyway_info::Info;
 use keyway_issuers::{
-    Context, CredentialRequest, Features, IntentId, Issuer as _, Outcome, Revocation, UserInfo,
+    Context, CredentialRequest, Features, IntentId, Issuer as _, RequestOutcome, Revocation, UserInfo,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 
@@ -20,10 +20,10 @@ fn a_host_runs_it() {
         let user = UserInfo::new("https://issuer.example.com", "zoë").with("groups", "a\nb");
         let context = Context::new(user).with_intent(IntentId::new("intent-1").unwrap());
         let request = CredentialRequest::new(context.clone());
-        let Outcome::Issued(issued) = outside.request(&request).await.unwrap() else {
+        let RequestOutcome::Issued(issued) = outside.request(&request).await.unwrap() else {
             panic!("it asks for no login")
         };
-        assert_eq!(Outcome::Issued(issued.clone()), Info.request(&request).await.unwrap());
+        assert_eq!(RequestOutcome::Issued(issued.clone()), Info.request(&request).await.unwrap());
         outside.revoke(&Revocation::new(context, issued.state)).await.unwrap();
     });
 }

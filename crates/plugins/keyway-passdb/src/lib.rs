@@ -10,7 +10,7 @@
 //! use keyway_core::{Plugins, Resources, Structured, Table, plugins};
 //! use keyway_seal::{Key, KeyRing};
 //! use keyway_secrets::{
-//!     Configure, NewSecret, Opening, Recipe, SecretAddress, SecretChange, SecretName, SecretStores, StoreName,
+//!     Configure, NewSecret, OpenContext, Recipe, SecretAddress, SecretChange, SecretName, SecretStores, StoreName,
 //! };
 //! use keyway_storage::{Memory, Storage};
 //!
@@ -23,7 +23,7 @@
 //! // In earnest: keys from a key source, and `Sqlite::open("passwords.db")`.
 //! let storage: Arc<dyn Storage> = Arc::new(Memory::new());
 //! let keys = KeyRing::new([Key::generate()?])?;
-//! let opening = Opening::new(StoreName::new("services")?, plugin.metadata().clone(), keys)
+//! let opening = OpenContext::new(StoreName::new("services")?, plugin.metadata().clone(), keys)
 //!     // What a new store begins with: 32 letters and digits, at least one of them a digit.
 //!     .with_configuration(serde_json::json!({
 //!         "settings": { "length": 32, "alphabet": "alphanumeric", "require": ["digit"] }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keyway_generic::{SealedStore, StoreSettings as _};
-use keyway_secrets::{Opening, SecretStore, SecretStorePlugin, StoreError};
+use keyway_secrets::{OpenContext, SecretStore, SecretStorePlugin, StoreError};
 use serde::Deserialize;
 
 use crate::PassDbSettings;
@@ -42,9 +42,9 @@ impl SecretStorePlugin for PassDbPlugin {
         PassDbConfiguration::read(configuration).map(drop)
     }
 
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        let configuration = PassDbConfiguration::read(&opening.configuration)?;
-        Ok(Arc::new(SealedStore::new(opening, &configuration.settings)?))
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+        let configuration = PassDbConfiguration::read(&context.configuration)?;
+        Ok(Arc::new(SealedStore::new(context, &configuration.settings)?))
     }
 }
 

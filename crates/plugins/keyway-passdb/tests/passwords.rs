@@ -9,7 +9,7 @@ use futures_executor::block_on;
 use keyway_core::{Plugins, Resources, SecretValue, Structured, Table, plugins};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
-    Configure, NewSecret, Opening, Recipe, SecretAddress, SecretChange, SecretName, SecretStore,
+    Configure, NewSecret, OpenContext, Recipe, SecretAddress, SecretChange, SecretName, SecretStore,
     SecretStores, StoreError, StoreName,
 };
 use keyway_storage::{Sqlite, Storage};
@@ -25,7 +25,7 @@ fn open_with(plugin: &str, file: &Path, keys: &KeyRing, configuration: &Value) -
     let registry = PLUGINS.registry().unwrap();
     let plugin = registry.get::<SecretStores>(plugin).unwrap();
     let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(file).unwrap());
-    let opening = Opening::new(StoreName::new("s").unwrap(), plugin.metadata().clone(), keys.clone())
+    let opening = OpenContext::new(StoreName::new("s").unwrap(), plugin.metadata().clone(), keys.clone())
         .with_configuration(configuration.clone())
         .with_resources(Resources::new().with(storage));
     plugin.open(&opening).unwrap()

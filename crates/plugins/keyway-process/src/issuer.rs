@@ -7,7 +7,7 @@ use keyway_core::PluginError as _;
 use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
 use keyway_issuers::{
     Action, Capabilities, Context, CredentialPart, CredentialRequest, Description, Features, Issuer,
-    IssuerError, Json, Outcome, Revocation, Rule, SecretText, Violation,
+    IssuerError, Json, RequestOutcome, Revocation, Rule, SecretText, Violation,
 };
 use zeroize::Zeroizing;
 
@@ -195,7 +195,7 @@ impl Issuer for ProcessIssuer {
     /// Idempotent where the configuration says so; executables have no way to be asked
     /// what became of an effect. As many at once as may run.
     fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL.idempotent(self.idempotent).at_once(self.runner.parallel())
+        Capabilities::MINIMAL.idempotent(self.idempotent).max_concurrency(self.runner.parallel())
     }
 
     /// Asks the executable, always by argument: nothing of it is secret (decision W1).
@@ -207,7 +207,7 @@ impl Issuer for ProcessIssuer {
         self.ask_for_description().await
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         self.ask(
             Action::Request,
             |options| host::encode_request(request, options),
@@ -218,10 +218,10 @@ impl Issuer for ProcessIssuer {
                 secrets
             },
             |outcome| match outcome {
-                Outcome::Issued(issued) => {
+                RequestOutcome::Issued(issued) => {
                     issued.credential.iter().map(CredentialPart::expose_value).collect()
                 }
-                Outcome::LoginRequired(_) => Vec::new(),
+                RequestOutcome::LoginRequired(_) => Vec::new(),
             },
         )
         .await

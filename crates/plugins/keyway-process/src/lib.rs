@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use keyway_issuers::{
-//!     Context, CredentialRequest, Issuers, Opening, Outcome, Revocation, ServiceName, UserInfo,
+//!     Context, CredentialRequest, Issuers, OpenContext, RequestOutcome, Revocation, ServiceName, UserInfo,
 //! };
 //!
 //! // An executable, in shell to be short. A real one decodes what it gets.
@@ -27,7 +27,7 @@
 //! const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_process };
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<Issuers>("process")?;
-//! let opening = Opening::new(ServiceName::new("greeter")?, plugin.metadata().clone())
+//! let opening = OpenContext::new(ServiceName::new("greeter")?, plugin.metadata().clone())
 //!     .with_configuration(serde_json::json!({
 //!         "command": "/bin/sh",
 //!         "arguments": [file],
@@ -40,7 +40,7 @@
 //! let description = issuer.describe().await?;
 //! assert_eq!(description.version(), "1.0.0");
 //! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe"));
-//! let Outcome::Issued(issued) = issuer.request(&CredentialRequest::new(joe.clone())).await? else { panic!() };
+//! let RequestOutcome::Issued(issued) = issuer.request(&CredentialRequest::new(joe.clone())).await? else { panic!() };
 //! assert_eq!(issued.credential[0].expose_value(), "hello");
 //! issuer.revoke(&Revocation::new(joe, issued.state)).await?;
 //! # Ok::<(), keyway_issuers::IssuerError>(())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_issuers::{Issuer, IssuerError, IssuerPlugin, Opening};
+use keyway_issuers::{Issuer, IssuerError, IssuerPlugin, OpenContext};
 
 use crate::configuration::ProcessConfiguration;
 use crate::issuer::ProcessIssuer;
@@ -21,8 +21,8 @@ impl IssuerPlugin for ProcessPlugin {
         configuration.environment().map(drop)
     }
 
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
-        let configuration = ProcessConfiguration::read(&opening.configuration)?;
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
+        let configuration = ProcessConfiguration::read(&context.configuration)?;
         Ok(Arc::new(ProcessIssuer::new(&configuration)?))
     }
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_issuers::{
-    CredentialRequest, Issuer as _, IssuerError, JsonFault, Outcome, Parameters, Revocation, Rule, State,
+    CredentialRef, CredentialRequest, Issuer as _, IssuerError, JsonFault, Parameters, RequestOutcome,
+    Revocation, Rule,
 };
 use keyway_process::{ProfileChoice, RunError};
 use support::{Executable, ISSUED, joe};
@@ -33,7 +34,7 @@ def daemon(clean):
 "#;
 
 #[track_caller]
-fn json_fault(result: Result<Outcome, IssuerError>) -> JsonFault {
+fn json_fault(result: Result<RequestOutcome, IssuerError>) -> JsonFault {
     let error = result.unwrap_err();
     match error.violations() {
         [violation] => match violation.rule {
@@ -72,7 +73,7 @@ fn what_stands_behind_the_object_passes_in_the_lenient_profile_only() {
     let mut executable = Executable::with(&body);
     assert_eq!(json_fault(executable.request()), JsonFault::Trailing);
     executable.configuration.profile = ProfileChoice::Lenient;
-    assert!(matches!(executable.request().unwrap(), Outcome::Issued(_)));
+    assert!(matches!(executable.request().unwrap(), RequestOutcome::Issued(_)));
 }
 
 #[test]
@@ -111,11 +112,11 @@ fn a_larger_limit_lets_a_larger_answer_pass() {
         let mut executable = Executable::with(&format!("{value}; printf '{answer}{end}' \"$value\""));
         executable.configuration.output_limit_bytes = (4 << 20).try_into().unwrap();
         match executable.request() {
-            Ok(Outcome::Issued(issued)) => {
+            Ok(RequestOutcome::Issued(issued)) => {
                 assert_eq!((issued.credential[0].expose_value().len(), end), (3_000_000, ""));
             }
             // There is a credential, and the host has to know which.
-            Err(error) => assert_eq!((error.orphan(), end), (Some(&State::new("s")), " and more")),
+            Err(error) => assert_eq!((error.orphan(), end), (Some(&CredentialRef::new("s")), " and more")),
             other => panic!("{other:?}"),
         }
     }
@@ -167,7 +168,7 @@ fn what_hangs_is_killed_at_the_deadline() {
         assert!(matches!(error, IssuerError::DeadlineExceeded { .. }), "{body}: {error:?}");
         assert!((400..4000).contains(&begun.elapsed().as_millis()), "{body}: {:?}", begun.elapsed());
         executable.assert_nothing_left();
-        let revocation = Revocation::new(joe().context, State::new("state"));
+        let revocation = Revocation::new(joe().context, CredentialRef::new("state"));
         assert!(futures_executor::block_on(issuer.revoke(&revocation)).is_err());
         executable.assert_nothing_left();
     }
@@ -179,7 +180,7 @@ fn children_that_hang_do_not_keep_an_answer() {
     for children in ["sleep 1000 & sleep 1000 &", "(trap '' TERM HUP; sleep 1000; sleep 1000) &"] {
         let executable = Executable::with(&format!("{children} echo '{ISSUED}'"));
         let begun = Instant::now();
-        assert!(matches!(executable.request().unwrap(), Outcome::Issued(_)), "{children}");
+        assert!(matches!(executable.request().unwrap(), RequestOutcome::Issued(_)), "{children}");
         assert!(begun.elapsed() < Duration::from_secs(10), "{children}");
         executable.assert_nothing_left();
     }
@@ -261,7 +262,7 @@ fn a_program_need_not_read_its_input() {
     for body in ["exec <&-; sleep 0.1;", "", "head -c 10 >/dev/null;"] {
         let executable = Executable::reading_stdin(&format!("{body} echo '{ISSUED}'"));
         let outcome = futures_executor::block_on(executable.issuer().request(&large));
-        assert!(matches!(outcome.unwrap(), Outcome::Issued(_)), "{body}");
+        assert!(matches!(outcome.unwrap(), RequestOutcome::Issued(_)), "{body}");
         executable.assert_nothing_left();
     }
 }

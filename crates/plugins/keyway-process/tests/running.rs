@@ -10,7 +10,7 @@ use futures_executor::block_on;
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, Issuer as _, IssuerError,
-    Issuers, Login, Opening, Outcome, Parameters, ServiceName, UserInfo,
+    Issuers, Login, OpenContext, Parameters, RequestOutcome, ServiceName, UserInfo,
 };
 use keyway_process::{Environment, Input, Limits, ProcessIssuer, Program, RunError, Runner};
 use support::{Executable, ISSUED, joe};
@@ -261,9 +261,9 @@ fn the_plugin_is_found_and_checks_its_configuration() {
         "environment": {"MARK": "plugin"}, "profile": "lenient", "alphabet": "standard", "parallel": 2,
     });
     plugin.check_configuration(&configuration).unwrap();
-    let opening = Opening::new(ServiceName::new("door").unwrap(), plugin.metadata().clone());
+    let opening = OpenContext::new(ServiceName::new("door").unwrap(), plugin.metadata().clone());
     let issuer = plugin.open(&opening.with_configuration(configuration)).unwrap();
-    assert!(matches!(block_on(issuer.request(&joe())).unwrap(), Outcome::Issued(_)));
+    assert!(matches!(block_on(issuer.request(&joe())).unwrap(), RequestOutcome::Issued(_)));
 }
 
 #[test]
@@ -353,8 +353,8 @@ fn calls_of_one_issuer_share_nothing() {
                 scope.spawn(move || {
                     (0..10)
                         .map(|_| match block_on(issuer.request(&joe())).unwrap() {
-                            Outcome::Issued(made) => made.state.as_str().to_owned(),
-                            login @ Outcome::LoginRequired(_) => panic!("{login:?}"),
+                            RequestOutcome::Issued(made) => made.state.as_str().to_owned(),
+                            login @ RequestOutcome::LoginRequired(_) => panic!("{login:?}"),
                         })
                         .collect::<Vec<_>>()
                 })

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_executor::block_on;
 use keyway_core::PluginError as _;
 use keyway_issuers::{
-    Configuration, ConfigurationValue, Context, CredentialRequest, Issuer as _, Outcome, UserInfo,
+    Configuration, ConfigurationValue, Context, CredentialRequest, Issuer as _, RequestOutcome, UserInfo,
 };
 use keyway_process::{Environment, Input, Limits, Program, RunError, Runner};
 use support::Executable;
@@ -127,6 +127,6 @@ fn an_issued_credential_is_what_it_was() {
     let executable = Executable::with(&format!(
         r#"echo '{MADE}' >&2; echo '{{"result":"ok","state":"s","credential":[{{"name":"k","type":"text","value":"{MADE}"}}]}}'"#
     ));
-    let Outcome::Issued(issued) = executable.request().unwrap() else { panic!("no credential") };
+    let RequestOutcome::Issued(issued) = executable.request().unwrap() else { panic!("no credential") };
     assert_eq!(issued.credential[0].expose_value(), MADE);
 }

@@ -158,7 +158,7 @@ fn bits(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use keyway_issuers::{ConfigurationValue, Outcome};
+    use keyway_issuers::{ConfigurationValue, RequestOutcome};
     use proptest::prelude::*;
 
     use super::*;
@@ -241,7 +241,7 @@ mod tests {
         assert!(!format!("{key:?}").contains("PRIVATE"));
         let line = key.line().unwrap();
         let issued = key.add_to(Issued::new("K_1")).unwrap();
-        assert!(!format!("{:?}", Outcome::Issued(issued.clone())).contains("BEGIN"));
+        assert!(!format!("{:?}", RequestOutcome::Issued(issued.clone())).contains("BEGIN"));
         let private = PrivateKey::from_openssh(issued.credential[1].expose_value()).unwrap();
         assert_eq!((private.comment(), private.algorithm().as_str()), ("K_1", "ssh-ed25519"));
         assert_eq!(PublicKey::new(private.public_key().key_data().clone(), "").to_openssh().unwrap(), line);

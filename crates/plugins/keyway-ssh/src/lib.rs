@@ -7,7 +7,7 @@
 //! ```
 //! use keyway_issuers::core::{Plugins, plugins};
 //! use keyway_issuers::{
-//!     Context, CredentialRequest, Issuers, Json, Opening, Outcome, Parameters, Revocation, ServiceName, UserInfo,
+//!     Context, CredentialRequest, Issuers, Json, OpenContext, RequestOutcome, Parameters, Revocation, ServiceName, UserInfo,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,7 @@
 //! const PLUGINS: Plugins = plugins! { keyway_ssh };
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<Issuers>("ssh-authorized-keys")?;
-//! let issuer = plugin.open(&Opening::new(ServiceName::new("cluster")?, plugin.metadata().clone()))?;
+//! let issuer = plugin.open(&OpenContext::new(ServiceName::new("cluster")?, plugin.metadata().clone()))?;
 //!
 //! // What the operator configures. It is sent along with every call.
 //! let path = Json::text(file.to_str().ok_or("a plain path")?);
@@ -28,7 +28,7 @@
 //!
 //! let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti joe@laptop";
 //! let request = CredentialRequest::new(joe.clone()).with_parameters(Parameters::new().with("pub_key", key));
-//! let Outcome::Issued(issued) = issuer.request(&request).await? else { panic!() };
+//! let RequestOutcome::Issued(issued) = issuer.request(&request).await? else { panic!() };
 //! assert_eq!(issued.credential[0].expose_value(), "grid");
 //! // The state is the comment, by which the line is found again.
 //! assert!(std::fs::read_to_string(&file)?.trim_end().ends_with(issued.state.as_str()));

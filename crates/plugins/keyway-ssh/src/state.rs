@@ -1,6 +1,6 @@
 //! What both issuers call a credential.
 
-use keyway_issuers::{Configuration, Context, CredentialPart, Issued, IssuerError, State};
+use keyway_issuers::{Configuration, Context, CredentialPart, CredentialRef, Issued, IssuerError};
 
 use crate::setting;
 
@@ -39,7 +39,7 @@ impl StatePrefix {
     ///
     /// # Errors
     /// Any other is refused, because it would be a line or a certificate of somebody else.
-    pub(crate) fn own<'a>(&self, state: &'a State) -> Result<&'a str, IssuerError> {
+    pub(crate) fn own<'a>(&self, state: &'a CredentialRef) -> Result<&'a str, IssuerError> {
         let text = state.as_str();
         let rest = text.strip_prefix(&self.0).unwrap_or_default();
         if rest.is_empty() || !rest.bytes().all(is_allowed) {
@@ -105,9 +105,9 @@ mod tests {
         assert_ne!(prefix.state(&context).unwrap(), prefix.state(&context).unwrap());
         let intended = context.with_intent(IntentId::new("one").unwrap());
         assert_eq!(prefix.state(&intended).unwrap(), "K_one");
-        assert_eq!(prefix.own(&State::new("K_one")).unwrap(), "K_one");
+        assert_eq!(prefix.own(&CredentialRef::new("K_one")).unwrap(), "K_one");
         for foreign in ["", "K_", "L_one", "K_one two", "K_one\n", " K_one", "joe@laptop"] {
-            assert!(prefix.own(&State::new(foreign)).unwrap_err().leaves_no_effect(), "{foreign:?}");
+            assert!(prefix.own(&CredentialRef::new(foreign)).unwrap_err().leaves_no_effect(), "{foreign:?}");
         }
     }
 

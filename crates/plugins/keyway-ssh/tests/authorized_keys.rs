@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use futures_executor::block_on;
 use keyway_issuers::{
-    Configuration, Context, CredentialRequest, IntendedEffect, IntentId, Issued, Issuer as _, IssuerError,
-    Json, Outcome, Parameters, PartKind, Reconciled, Reconciliation, Revocation, State, UserInfo,
+    Configuration, Context, CredentialRef, CredentialRequest, IntendedEffect, IntentId, Issued, Issuer as _,
+    IssuerError, Json, Parameters, PartKind, Reconciled, Reconciliation, RequestOutcome, Revocation,
+    UserInfo,
 };
 use keyway_ssh::AuthorizedKeys;
 
@@ -71,12 +72,12 @@ fn resolved<'a>(configured: impl Iterator<Item = (&'a str, &'a Json)>) -> Config
 fn ask(context: Context, key: Option<&str>) -> Result<Issued, IssuerError> {
     let parameters = key.map_or_else(Parameters::new, |key| Parameters::new().with("pub_key", key));
     match block_on(AuthorizedKeys.request(&CredentialRequest::new(context).with_parameters(parameters)))? {
-        Outcome::Issued(issued) => Ok(issued),
-        Outcome::LoginRequired(_) => panic!("it asks for no login"),
+        RequestOutcome::Issued(issued) => Ok(issued),
+        RequestOutcome::LoginRequired(_) => panic!("it asks for no login"),
     }
 }
 
-fn revoke(context: Context, state: &State) -> Result<(), IssuerError> {
+fn revoke(context: Context, state: &CredentialRef) -> Result<(), IssuerError> {
     block_on(AuthorizedKeys.revoke(&Revocation::new(context, state.clone())))
 }
 
@@ -158,7 +159,7 @@ fn lines_of_others_cannot_be_revoked() {
     let content = format!("{KEY} joe@laptop\n");
     fs::write(&account.file, &content).unwrap();
     for state in ["joe@laptop", "", "KEYWAY_", "OTHER_1"] {
-        let error = revoke(account.context(None), &State::new(state)).unwrap_err();
+        let error = revoke(account.context(None), &CredentialRef::new(state)).unwrap_err();
         assert!(matches!(error, IssuerError::Refused { .. }), "{error:?}");
     }
     assert_eq!(account.content(), content);
@@ -235,7 +236,7 @@ fn what_is_no_file_is_refused() {
         Account { file: account.file.parent().unwrap().join("gone/authorized_keys"), ..Account::new() };
     is_refused_untouched(&gone, Path::new("/nowhere"));
     // Whether the disk of a home that is gone comes back, nobody knows.
-    assert!(revoke(gone.context(None), &State::new("KEYWAY_1")).is_err());
+    assert!(revoke(gone.context(None), &CredentialRef::new("KEYWAY_1")).is_err());
 }
 
 #[test]

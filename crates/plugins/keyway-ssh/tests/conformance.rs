@@ -7,7 +7,7 @@ use std::path::Path;
 
 use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_core::{Plugins, plugins};
-use keyway_issuers::{Issuers, State};
+use keyway_issuers::{CredentialRef, Issuers};
 use keyway_process::ProcessConfiguration;
 use keyway_ssh::{CertificateAuthorityKey, set_up_revocation_list};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
@@ -23,9 +23,9 @@ fn subject(id: &str) -> IssuerSubject {
 }
 
 /// The states in an `authorized_keys` file.
-fn states(folder: &Path) -> Vec<State> {
+fn states(folder: &Path) -> Vec<CredentialRef> {
     let content = fs::read_to_string(folder.join("authorized_keys")).unwrap_or_default();
-    content.lines().filter_map(|line| line.rsplit(' ').next()).map(State::new).collect()
+    content.lines().filter_map(|line| line.rsplit(' ').next()).map(CredentialRef::new).collect()
 }
 
 fn authorized_keys() -> IssuerSubject {

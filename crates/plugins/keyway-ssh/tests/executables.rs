@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_executor::block_on;
 use keyway_issuers::wire::{WireOptions, host};
 use keyway_issuers::{
-    Context, CredentialRequest, IntentId, Issued, Issuer as _, Json, Outcome, Revocation, UserInfo,
+    Context, CredentialRequest, IntentId, Issued, Issuer as _, Json, RequestOutcome, Revocation, UserInfo,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
@@ -42,8 +42,8 @@ impl Executable {
 
     fn request(&self) -> Issued {
         match block_on(self.issuer.request(&CredentialRequest::new(self.context.clone()))).unwrap() {
-            Outcome::Issued(issued) => issued,
-            Outcome::LoginRequired(_) => panic!("it asks for no login"),
+            RequestOutcome::Issued(issued) => issued,
+            RequestOutcome::LoginRequired(_) => panic!("it asks for no login"),
         }
     }
 

@@ -11,7 +11,7 @@ use keyway_conformance::metadata::RegisteredPlugin;
 use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
 use keyway_conformance::storage::StorageSubject;
 use keyway_core::{Plugins, Registry, Table, plugins};
-use keyway_issuers::State;
+use keyway_issuers::CredentialRef;
 use keyway_process::{ProcessConfiguration, ProfileChoice};
 use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
@@ -90,7 +90,7 @@ fn authorized_keys(subject: IssuerSubject) -> IssuerSubject {
     let example = IssuerExample::new().configured("authorized_keys_file", "{scratch}/authorized_keys");
     let states = |folder: &Path| {
         let lines = std::fs::read_to_string(folder.join("authorized_keys")).unwrap_or_default();
-        lines.lines().filter_map(|line| line.rsplit(' ').next()).map(State::new).collect()
+        lines.lines().filter_map(|line| line.rsplit(' ').next()).map(CredentialRef::new).collect()
     };
     subject
         .example(example.clone().parameter("pub_key", PUBLIC_KEY))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::subject::Plugin;
 use super::upstream_error;
 use crate::replay::oracle::base64;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// The traits, as they stand in the source: which methods they demand can be read nowhere else.
 const STORE: &str = include_str!("../../../../crates/keyway-secrets/src/plugin.rs");
@@ -27,8 +27,8 @@ impl Adapter for Base {
                 .flatten()
                 .map(|key| key.as_str().unwrap_or_default());
             let outcome = match KeyRing::parse(keys) {
-                Ok(ring) => Outcome::Ok(json!({ "n_keys": ring.ids().len() })),
-                Err(error) => Outcome::Refused(Class::of_kind(error.kind())),
+                Ok(ring) => StepOutcome::Ok(json!({ "n_keys": ring.ids().len() })),
+                Err(error) => StepOutcome::Refused(Class::of_kind(error.kind())),
             };
             return Observed::one("keys", outcome);
         }
@@ -76,28 +76,28 @@ impl Adapter for Base {
 
 /// A plugin that leaves a method of the contract out does not compile, which is sooner than
 /// upstream's error at the first call.
-fn unwritten(contract: &str, method: &str) -> Outcome {
+fn unwritten(contract: &str, method: &str) -> StepOutcome {
     let declared = contract.find(&format!("fn {method}(")).map(|at| &contract[at..]);
     match declared.and_then(|declared| declared.find([';', '{']).map(|end| declared.as_bytes()[end])) {
-        Some(b';') => Outcome::Refused(Class::Unsupported),
+        Some(b';') => StepOutcome::Refused(Class::Unsupported),
         // There is a body that answers for it.
-        Some(_) => Outcome::done(),
-        None => Outcome::Refused(Class::NotFound),
+        Some(_) => StepOutcome::done(),
+        None => StepOutcome::Refused(Class::NotFound),
     }
 }
 
 /// A key drawn from the ring for each token.
-fn shuffle() -> Outcome {
+fn shuffle() -> StepOutcome {
     let ring = KeyRing::new([1, 2, 3].map(|byte| Key::from_bytes(&mut [byte; 32])));
     let sealed = ring.ok().and_then(|ring| {
         let (token, _) = ring.seal_with(Choice::Random, b"text").ok()?;
         ring.open(token.as_bytes()).ok()
     });
-    sealed.map_or(Outcome::Refused(Class::Internal), |_| Outcome::done())
+    sealed.map_or(StepOutcome::Refused(Class::Internal), |_| StepOutcome::done())
 }
 
 /// A rotation of a real store: begun with these keys, and, when it is done, without the old ones.
-fn rotate(keys: &Value, is_finished: bool) -> Outcome {
+fn rotate(keys: &Value, is_finished: bool) -> StepOutcome {
     let attempt = || -> Result<(), Class> {
         let plugin = Plugin::named("generic").ok_or(Class::Internal)?;
         let root = tempfile::tempdir().map_err(|_| Class::Internal)?;
@@ -124,5 +124,5 @@ fn rotate(keys: &Value, is_finished: bool) -> Outcome {
         }
         Ok(())
     };
-    attempt().map_or_else(Outcome::Refused, |()| Outcome::done())
+    attempt().map_or_else(StepOutcome::Refused, |()| StepOutcome::done())
 }

@@ -4,7 +4,7 @@ use keyway_core::{Compatibility, Version};
 use serde_json::Value;
 
 use crate::replay::oracle::version as oracle;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Compat;
 
@@ -19,11 +19,11 @@ impl Adapter for Compat {
         let texts = (input.get("compatibility").as_str(), input.get("version").as_str());
         let outcome = match texts {
             (Some(range), Some(version)) => match (Compatibility::parse(range), Version::parse(version)) {
-                (Ok(range), Ok(version)) => Outcome::Ok(range.matches(&version).into()),
-                _ => Outcome::Refused(Class::Invalid),
+                (Ok(range), Ok(version)) => StepOutcome::Ok(range.matches(&version).into()),
+                _ => StepOutcome::Refused(Class::Invalid),
             },
             // The interface takes texts.
-            _ => Outcome::Refused(Class::Invalid),
+            _ => StepOutcome::Refused(Class::Invalid),
         };
         Observed::one("match", outcome)
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::upstream_error;
 use crate::replay::oracle::base64;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// What upstream calls an invalid token: wrong key, damage, age.
 const INVALID_TOKEN: &[Class] = &[Class::WrongKey, Class::Corrupt, Class::Expired, Class::Invalid];
@@ -42,8 +42,9 @@ fn class_of(error: &OpenError) -> Class {
     }
 }
 
-fn outcome<T>(answer: Result<T, OpenError>, value: impl FnOnce(T) -> Value) -> Outcome {
-    answer.map_or_else(|error| Outcome::Refused(class_of(&error)), |answer| Outcome::Ok(value(answer)))
+fn outcome<T>(answer: Result<T, OpenError>, value: impl FnOnce(T) -> Value) -> StepOutcome {
+    answer
+        .map_or_else(|error| StepOutcome::Refused(class_of(&error)), |answer| StepOutcome::Ok(value(answer)))
 }
 
 fn texts(input: &Input, key: &str) -> Vec<String> {
@@ -51,8 +52,8 @@ fn texts(input: &Input, key: &str) -> Vec<String> {
     list.map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
 }
 
-fn ring<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<KeyRing, Outcome> {
-    KeyRing::parse(keys).map_err(|error| Outcome::Refused(Class::of_kind(error.kind())))
+fn ring<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<KeyRing, StepOutcome> {
+    KeyRing::parse(keys).map_err(|error| StepOutcome::Refused(Class::of_kind(error.kind())))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -75,7 +76,7 @@ pub(super) struct FernetKey;
 impl Adapter for FernetKey {
     fn run(&self, input: &Input) -> Observed {
         let ring = ring([input.text("key_latin1")]);
-        Observed::one("key", ring.map_or_else(|refused| refused, |_| Outcome::Ok("accepted".into())))
+        Observed::one("key", ring.map_or_else(|refused| refused, |_| StepOutcome::Ok("accepted".into())))
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
@@ -100,10 +101,10 @@ pub(super) struct Encrypt;
 
 impl Adapter for Encrypt {
     fn run(&self, input: &Input) -> Observed {
-        let token = || -> Result<(KeyRing, String), Outcome> {
+        let token = || -> Result<(KeyRing, String), StepOutcome> {
             let ring = ring([input.text("key")])?;
             // A time is a number of seconds from 1970 on, an IV 16 bytes: what is not has no type.
-            let no_type = Outcome::Refused(Class::Invalid);
+            let no_type = StepOutcome::Refused(Class::Invalid);
             let iv = unhex(input.text("iv_hex")).and_then(|iv| iv.try_into().ok()).ok_or(no_type.clone())?;
             let plaintext = unhex(input.text("plaintext_hex")).ok_or(no_type.clone())?;
             let time = input.get("time").as_u64().ok_or(no_type)?;
@@ -113,7 +114,7 @@ impl Adapter for Encrypt {
         let (token, time) = match token() {
             Ok((ring, token)) => {
                 let time = outcome(ring.timestamp(token.as_bytes()), Value::from);
-                (Outcome::Ok(token.into()), time)
+                (StepOutcome::Ok(token.into()), time)
             }
             Err(refused) => (refused.clone(), refused),
         };
@@ -159,7 +160,7 @@ impl Adapter for Decrypt {
                 };
                 let plaintext = match plaintext {
                     Some(answer) => outcome(answer, |bytes| json!({ "bytes_hex": hex(&bytes) })),
-                    None => Outcome::Refused(Class::Invalid),
+                    None => StepOutcome::Refused(Class::Invalid),
                 };
                 (plaintext, outcome(ring.timestamp(token), Value::from))
             }
@@ -210,8 +211,8 @@ impl Adapter for Ring {
                             "token_changed": new.as_bytes() != token,
                         })
                     }),
-                    Err(ResealError::Open(error)) => Outcome::Refused(class_of(&error)),
-                    Err(_) => Outcome::Refused(Class::Internal),
+                    Err(ResealError::Open(error)) => StepOutcome::Refused(class_of(&error)),
+                    Err(_) => StepOutcome::Refused(Class::Internal),
                 };
                 (opened, resealed)
             }

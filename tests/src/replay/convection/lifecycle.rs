@@ -25,14 +25,14 @@ use super::model::{Model, projected};
 use super::node::{Node, answered, bytes, table_json};
 use super::subject::{Plugin, files};
 use super::upstream_error;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Lifecycle;
 
 impl Adapter for Lifecycle {
     fn run(&self, input: &Input) -> Observed {
         let Some(mut world) = World::new(input) else {
-            return Observed::one("the plugin", Outcome::Refused(Class::Unsupported));
+            return Observed::one("the plugin", StepOutcome::Refused(Class::Unsupported));
         };
         let step = |operation: &Value| (operation.to_string(), world.step(Call::read(operation)));
         Observed::steps(operations(input).iter().map(step))
@@ -142,10 +142,10 @@ impl World {
         })
     }
 
-    fn step(&mut self, call: Call<'_>) -> Outcome {
+    fn step(&mut self, call: Call<'_>) -> StepOutcome {
         match self.answer(call) {
-            Ok(value) => Outcome::Ok(value),
-            Err(class) => Outcome::Refused(class),
+            Ok(value) => StepOutcome::Ok(value),
+            Err(class) => StepOutcome::Refused(class),
         }
     }
 

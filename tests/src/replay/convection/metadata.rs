@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::upstream_error;
 use crate::replay::oracle::metadata as oracle;
 use crate::replay::oracle::version;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// A metadata document: read, and written again.
 pub(super) struct Metadata;
@@ -15,10 +15,10 @@ impl Adapter for Metadata {
     fn run(&self, input: &Input) -> Observed {
         let outcome = match PluginMetadata::from_json(&input.get("metadata").to_string()) {
             Ok(metadata) => match serde_json::from_str(&metadata.to_json()) {
-                Ok(document) => Outcome::Ok(document),
-                Err(_) => Outcome::Refused(Class::Internal),
+                Ok(document) => StepOutcome::Ok(document),
+                Err(_) => StepOutcome::Refused(Class::Internal),
             },
-            Err(_) => Outcome::Refused(Class::Invalid),
+            Err(_) => StepOutcome::Refused(Class::Invalid),
         };
         Observed::one("read and written", outcome)
     }
@@ -56,7 +56,7 @@ fn loaded(input: &Input) -> Value {
 
 impl Adapter for CompatCheck {
     fn run(&self, input: &Input) -> Observed {
-        let invalid = Outcome::Refused(Class::Invalid);
+        let invalid = StepOutcome::Refused(Class::Invalid);
         let outcome = match PluginMetadata::from_json(&loaded(input).to_string()) {
             Err(_) => invalid,
             Ok(running) => match input.get("incoming_version").as_str().map(Version::parse) {
@@ -64,8 +64,8 @@ impl Adapter for CompatCheck {
                     let written =
                         WrittenBy { plugin_name: "Probe".to_owned(), kind: PluginKind::Secret, version };
                     match running.check(&written) {
-                        Ok(()) => Outcome::done(),
-                        Err(_) => Outcome::Refused(Class::Incompatible),
+                        Ok(()) => StepOutcome::done(),
+                        Err(_) => StepOutcome::Refused(Class::Incompatible),
                     }
                 }
                 _ => invalid,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::subject::{Plugin, files};
 use super::upstream_error;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct StorePath;
 
@@ -23,7 +23,7 @@ impl Adapter for StorePath {
     /// A handle touches nothing before `initialize`, so where the file is shows afterwards.
     fn run(&self, input: &Input) -> Observed {
         let refused = |class| {
-            let refused = Outcome::Refused(class);
+            let refused = StepOutcome::Refused(class);
             Observed::steps([("construct", refused.clone()), ("initialize", refused)])
         };
         let Some(plugin) = Plugin::named(input.text("plugin")) else { return refused(Class::Unsupported) };
@@ -41,12 +41,12 @@ impl Adapter for StorePath {
         }
         let made = files(root.path());
         let construct = match made.first() {
-            Some(file) => Outcome::Ok(json!({
+            Some(file) => StepOutcome::Ok(json!({
                 "path": format!("<ROOT>/{file}"), "name": name, "parent_mode": parent_mode(&root.path().join(file)),
             })),
-            None => Outcome::Refused(Class::Internal),
+            None => StepOutcome::Refused(Class::Internal),
         };
-        Observed::steps([("construct", construct), ("initialize", Outcome::Ok(made.into()))])
+        Observed::steps([("construct", construct), ("initialize", StepOutcome::Ok(made.into()))])
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

@@ -12,32 +12,33 @@ use super::node::{Node, answered};
 use super::subject::Plugin;
 use super::upstream_error;
 use crate::replay::oracle::base64;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct StoreFile;
 
 impl Adapter for StoreFile {
     fn run(&self, input: &Input) -> Observed {
-        let both =
-            |outcome: Outcome| Observed::steps([("read", outcome.clone()), ("info_stats_after", outcome)]);
+        let both = |outcome: StepOutcome| {
+            Observed::steps([("read", outcome.clone()), ("info_stats_after", outcome)])
+        };
         let Some(plugin) = Plugin::named(input.text("plugin")) else {
-            return both(Outcome::Refused(Class::Unsupported));
+            return both(StepOutcome::Refused(Class::Unsupported));
         };
         let keys = input.get("keys").as_array().into_iter().flatten().filter_map(Value::as_str);
-        let Ok(keys) = KeyRing::parse(keys) else { return both(Outcome::Refused(Class::Invalid)) };
-        let Ok(root) = tempfile::tempdir() else { return both(Outcome::Refused(Class::Internal)) };
+        let Ok(keys) = KeyRing::parse(keys) else { return both(StepOutcome::Refused(Class::Invalid)) };
+        let Ok(root) = tempfile::tempdir() else { return both(StepOutcome::Refused(Class::Internal)) };
         let folder = root.path().join(plugin.folder);
         if fs::create_dir(&folder).and_then(|()| fs::write(folder.join("s"), input.text("token"))).is_err() {
-            return both(Outcome::Refused(Class::Internal));
+            return both(StepOutcome::Refused(Class::Internal));
         }
         let store = match plugin.open(root.path(), "s", &keys, None) {
             Ok(store) => store,
-            Err(error) => return both(Outcome::Refused(Class::of(&error))),
+            Err(error) => return both(StepOutcome::Refused(Class::of(&error))),
         };
-        let refused = |error: StoreError| Outcome::Refused(Class::of(&error));
-        let read = block_on(read(&*store)).map_or_else(refused, Outcome::Ok);
+        let refused = |error: StoreError| StepOutcome::Refused(Class::of(&error));
+        let read = block_on(read(&*store)).map_or_else(refused, StepOutcome::Ok);
         let info = block_on(store.info()).map_or_else(refused, |info| {
-            Outcome::Ok(
+            StepOutcome::Ok(
                 json!({ "secret_count": info.secrets.number, "reads": info.reads, "writes": info.writes }),
             )
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keyway_core::{Plugins, plugins};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{Opening, SecretStore, SecretStores, StoreError, StoreName};
+use keyway_secrets::{OpenContext, SecretStore, SecretStores, StoreError, StoreName};
 use serde_json::{Value, json};
 
 const PLUGINS: Plugins = plugins! { keyway_convection };
@@ -53,7 +53,7 @@ impl Plugin {
             configuration["settings"] = settings.clone();
         }
         let opening =
-            Opening::new(name, plugin.metadata().clone(), keys.clone()).with_configuration(configuration);
+            OpenContext::new(name, plugin.metadata().clone(), keys.clone()).with_configuration(configuration);
         plugin.open(&opening)
     }
 }

@@ -6,7 +6,7 @@ use keyway_core::Version;
 use serde_json::{Value, json};
 
 use crate::replay::oracle::version as oracle;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 type Holds = fn(Ordering) -> bool;
 
@@ -27,8 +27,8 @@ impl Adapter for Compare {
         let read = |key| input.get(key).as_str().and_then(|text| Version::parse(text).ok());
         let (a, b) = (read("a"), read("b"));
         let outcome = |holds: fn(&Version, &Version) -> bool| match (&a, &b) {
-            (Some(a), Some(b)) => Outcome::Ok(holds(a, b).into()),
-            _ => Outcome::Refused(Class::Invalid),
+            (Some(a), Some(b)) => StepOutcome::Ok(holds(a, b).into()),
+            _ => StepOutcome::Refused(Class::Invalid),
         };
         Observed::steps([
             ("lt", outcome(|a, b| a < b)),
@@ -65,7 +65,7 @@ pub(super) struct Parse;
 impl Adapter for Parse {
     fn run(&self, input: &Input) -> Observed {
         let version = input.get("version").as_str().and_then(|text| Version::parse(text).ok());
-        let outcome = version.map_or(Outcome::Refused(Class::Invalid), |version| {
+        let outcome = version.map_or(StepOutcome::Refused(Class::Invalid), |version| {
             let text = version.to_string();
             // Printed as it was written, so the number of dots says how many numbers there were.
             let written = text.split(['-', '+']).next().unwrap_or_default().split('.').count();
@@ -76,7 +76,7 @@ impl Adapter for Parse {
                 version.build().map(|build| format!("+{build}")),
             ];
             parts.extend(tails.into_iter().flatten().map(Value::from));
-            Outcome::Ok(json!({ "parts": parts, "str": text }))
+            StepOutcome::Ok(json!({ "parts": parts, "str": text }))
         });
         Observed::one("parse", outcome)
     }

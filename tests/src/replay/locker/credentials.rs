@@ -4,14 +4,14 @@ use keyway_client::{Credentials, CredentialsError, PluginError as _, Row};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-fn refused(error: &CredentialsError) -> Outcome {
+fn refused(error: &CredentialsError) -> StepOutcome {
     match error.word() {
-        Some(word) => Outcome::Ok(
+        Some(word) => StepOutcome::Ok(
             json!({ "error": { "kind": word, "http_status": Row::of(error.kind()).http_status() } }),
         ),
-        None => Outcome::Refused(Class::Internal),
+        None => StepOutcome::Refused(Class::Internal),
     }
 }
 
@@ -38,7 +38,7 @@ impl Adapter for Given {
             source = source.secret_access_key(key);
         }
         let outcome = match source.resolve().and_then(Credentials::checked) {
-            Ok(credentials) => Outcome::Ok(json!({
+            Ok(credentials) => StepOutcome::Ok(json!({
                 "access_key_id": credentials.access_key_id().expose_secret(),
                 "secret_access_key": credentials.secret_access_key().expose_secret(),
             })),
@@ -83,7 +83,7 @@ impl Adapter for FromEnvironment {
             source = source.program(path);
         }
         let outcome = match source.resolve() {
-            Ok(credentials) => Outcome::Ok(json!({
+            Ok(credentials) => StepOutcome::Ok(json!({
                 "access_key_id": credentials.access_key_id().expose_secret(),
                 "secret_access_key": credentials.secret_access_key().expose_secret(),
                 "api_base": credentials.api_base(),

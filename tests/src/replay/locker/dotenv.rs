@@ -4,7 +4,7 @@ use keyway_client::Bundle;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// Names whose variables are a shell's own.
 const KEPT: &str = "_ BASHOPTS BASHPID BASH_ARGC BASH_ARGV BASH_COMMAND BASH_COMPAT BASH_LINENO BASH_SOURCE \
@@ -18,8 +18,8 @@ impl Adapter for Dotenv {
         let mut bundle = Bundle::new();
         let pushed = bundle.push(input.text("key"), input.text("value"));
         let outcome = match pushed.and_then(|()| bundle.to_dotenv()) {
-            Ok(text) => Outcome::Ok(text.expose_secret().into()),
-            Err(_) => Outcome::Refused(Class::Invalid),
+            Ok(text) => StepOutcome::Ok(text.expose_secret().into()),
+            Err(_) => StepOutcome::Refused(Class::Invalid),
         };
         Observed::one("dotenv", outcome)
     }

@@ -8,7 +8,7 @@ use keyway_client::{Answer, RemoteClass, RemoteError, RpcError, Secrets, interpr
 use serde_json::{Value, json};
 
 use super::service::FailingService;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// An error as the 1.x table has it.
 fn row(error: &RemoteError) -> Value {
@@ -77,10 +77,10 @@ impl Adapter for Table {
         let (error, body) = match interpret::<Value>(&input.value().to_string(), 0) {
             Ok(Answer::Error(error)) => {
                 let kept = error.body().map(|body| body.as_json() == input.value());
-                (Outcome::Ok(row(&error)), Outcome::Ok(json!(kept)))
+                (StepOutcome::Ok(row(&error)), StepOutcome::Ok(json!(kept)))
             }
-            Ok(Answer::Value(_)) => (Outcome::Ok(Value::Null), Outcome::Ok(Value::Null)),
-            Err(_) => (Outcome::Refused(Class::Invalid), Outcome::Refused(Class::Invalid)),
+            Ok(Answer::Value(_)) => (StepOutcome::Ok(Value::Null), StepOutcome::Ok(Value::Null)),
+            Err(_) => (StepOutcome::Refused(Class::Invalid), StepOutcome::Refused(Class::Invalid)),
         };
         Observed::steps([("error", error), ("the body is kept as it was", body)])
     }
@@ -134,15 +134,15 @@ impl Adapter for Interpret {
         let (text, lines) = (input.text("text"), lines_to_skip(input));
         // Our error for what is no answer at all is one of the program, as in the table's row.
         let protocol = |error: RemoteError| match error.class() {
-            RemoteClass::Protocol => Outcome::Refused(Class::Invalid),
-            _ => Outcome::Refused(Class::Internal),
+            RemoteClass::Protocol => StepOutcome::Refused(Class::Invalid),
+            _ => StepOutcome::Refused(Class::Internal),
         };
         let outcome = if is_raw(input) {
-            program_output(text, lines).map_or_else(protocol, |text| Outcome::Ok(text.into()))
+            program_output(text, lines).map_or_else(protocol, |text| StepOutcome::Ok(text.into()))
         } else {
             match interpret::<Value>(text, lines) {
-                Ok(Answer::Value(value)) => Outcome::Ok(value),
-                Ok(Answer::Error(error)) => Outcome::Ok(json!({ "error": row(&error) })),
+                Ok(Answer::Value(value)) => StepOutcome::Ok(value),
+                Ok(Answer::Error(error)) => StepOutcome::Ok(json!({ "error": row(&error) })),
                 Err(error) => protocol(error),
             }
         };
@@ -190,7 +190,7 @@ impl Adapter for Rpc {
         let names =
             ["error", "get_returns_default", "get_environment_returns_none", "shows the other side's words"];
         let Some(code) = input.get("code").as_i64() else {
-            return Observed::steps(names.map(|name| (name, Outcome::Refused(Class::Invalid))));
+            return Observed::steps(names.map(|name| (name, StepOutcome::Refused(Class::Invalid))));
         };
         let error = RpcError {
             code,
@@ -214,7 +214,7 @@ impl Adapter for Rpc {
         let default = block_on(client.get_or("KEY", "default")).is_ok();
         let is_none = matches!(environment, Ok(None));
         let outcomes = [told, default.into(), is_none.into(), leaks.into()];
-        Observed::steps(names.into_iter().zip(outcomes.map(Outcome::Ok)))
+        Observed::steps(names.into_iter().zip(outcomes.map(StepOutcome::Ok)))
     }
 
     /// A default never stands in for an environment that there is not (decision L2).

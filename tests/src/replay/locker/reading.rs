@@ -5,15 +5,15 @@ use keyway_client::{Resolution, ResolvedSecret, Secrets};
 use serde_json::{Value, json};
 
 use super::world::{World, class_of, standing};
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// An environment that there is not is an error of its own, never a fall back (decision L2); no
 /// text that is none at all is one either.
 const NO_ENVIRONMENT: &[Class] = &[Class::NotFound, Class::Invalid];
 
-fn with_client(input: &Input, ask: impl FnOnce(&Secrets) -> Result<Value, Class>) -> Outcome {
+fn with_client(input: &Input, ask: impl FnOnce(&Secrets) -> Result<Value, Class>) -> StepOutcome {
     let world = World::of(input.get("world"));
-    world.client().and_then(|client| ask(&client)).map_or_else(Outcome::Refused, Outcome::Ok)
+    world.client().and_then(|client| ask(&client)).map_or_else(StepOutcome::Refused, StepOutcome::Ok)
 }
 
 fn told(secret: &ResolvedSecret) -> Value {

@@ -6,7 +6,7 @@ use futures_executor::block_on;
 use keyway_client::{Error, Resolution, Secrets};
 use keyway_core::{PluginError as _, Plugins, Resources, plugins};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{Opening, SecretStores, StoreName};
+use keyway_secrets::{OpenContext, SecretStores, StoreName};
 use keyway_storage::{Memory, Storage};
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ impl World {
         let storage: Arc<dyn Storage> = Arc::new(Memory::new());
         let keys = KeyRing::new([Key::from_bytes(&mut [5; 32])]).map_err(|_| Class::Internal)?;
         let name = StoreName::new("world").map_err(|_| Class::Internal)?;
-        let opening = Opening::new(name, plugin.metadata().clone(), keys)
+        let opening = OpenContext::new(name, plugin.metadata().clone(), keys)
             .with_resources(Resources::new().with(storage));
         let store = plugin.open(&opening).map_err(|_| Class::Internal)?;
         block_on(store.initialize()).map_err(|_| Class::Internal)?;

@@ -10,7 +10,7 @@ use keyway_client::{Change, Error, Secrets};
 use serde_json::{Value, json};
 
 use super::world::{World, class_of, standing};
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Write;
 
@@ -68,7 +68,7 @@ impl Adapter for Write {
             let answer = block_on(write(&client, input));
             answer.map_err(|error| error.unwrap_or_else(|error| class_of(&error)))
         });
-        Observed::one("answer", answer.map_or_else(Outcome::Refused, Outcome::Ok))
+        Observed::one("answer", answer.map_or_else(StepOutcome::Refused, StepOutcome::Ok))
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

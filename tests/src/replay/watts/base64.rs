@@ -4,15 +4,15 @@ use keyway_issuers::wire::{Alphabet, base64};
 use serde_json::{Value, json};
 
 use crate::replay::oracle::watts::base64 as oracle;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Base64;
 
 impl Adapter for Base64 {
     fn run(&self, input: &Input) -> Observed {
         let outcome = match base64::decode(input.text("s").as_bytes()) {
-            Ok(bytes) => Outcome::Ok(json!(base64::encode(&bytes, Alphabet::Standard).expose())),
-            Err(_) => Outcome::Refused(Class::Invalid),
+            Ok(bytes) => StepOutcome::Ok(json!(base64::encode(&bytes, Alphabet::Standard).expose())),
+            Err(_) => StepOutcome::Refused(Class::Invalid),
         };
         Observed::one("the bytes", outcome)
     }

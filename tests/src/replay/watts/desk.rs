@@ -16,7 +16,7 @@ use keyway_storage::{Memory, Storage};
 use serde_json::{Value, json};
 
 use super::script::{Run, Script};
-use crate::replay::{Class, Input, Outcome};
+use crate::replay::{Class, Input, StepOutcome};
 
 /// How long a plugin that hangs is waited for. The vectors say hundreds of milliseconds; what counts
 /// is that it never comes back.
@@ -152,13 +152,16 @@ impl Desk {
 
 /// The user's records: how many grants there are, the state of the one that was handed over, and of
 /// how many it is not known whether there is a credential.
-pub(super) async fn records(grants: &Grants, granted: Option<GrantId>, revoked: Vec<String>) -> Outcome {
-    let Ok(listed) = grants.list(&user().user_id()).await else { return Outcome::Refused(Class::Internal) };
+pub(super) async fn records(grants: &Grants, granted: Option<GrantId>, revoked: Vec<String>) -> StepOutcome {
+    let Ok(listed) = grants.list(&user().user_id()).await else {
+        return StepOutcome::Refused(Class::Internal);
+    };
     let is_stored = |grant: &&Grant| matches!(grant.state.phase, Phase::Granted | Phase::Revoking);
     let stored = listed.iter().filter(is_stored).count();
     let handed = listed.iter().find(|grant| Some(grant.id) == granted);
-    let state = handed.and_then(|grant| grant.state.credential.as_ref()).map(keyway_issuers::State::as_str);
-    Outcome::Ok(json!({
+    let state =
+        handed.and_then(|grant| grant.state.credential.as_ref()).map(keyway_issuers::CredentialRef::as_str);
+    StepOutcome::Ok(json!({
         "stored": stored, "state": state, "undecided": listed.len() - stored, "revoked": revoked,
     }))
 }

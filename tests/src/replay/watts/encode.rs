@@ -5,7 +5,7 @@ use keyway_issuers::Json;
 use keyway_issuers::wire::{Alphabet, base64};
 use serde_json::{Value, json};
 
-use crate::replay::{Adapter, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Encode;
 
@@ -30,7 +30,7 @@ impl Adapter for Encode {
     fn run(&self, input: &Input) -> Observed {
         let json = json_of(input.get("value")).to_ascii();
         let text = base64::encode(json.as_bytes(), Alphabet::UrlSafe);
-        Observed::one("the bytes", Outcome::Ok(json!({ "json": *json, "b64url": text.expose() })))
+        Observed::one("the bytes", StepOutcome::Ok(json!({ "json": *json, "b64url": text.expose() })))
     }
 
     fn rulings(&self, _: &Input) -> Vec<Option<Ruling>> {

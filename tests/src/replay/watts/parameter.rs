@@ -6,7 +6,7 @@ use keyway_host::grants::{Service, ServiceFault, ServiceView};
 use keyway_issuers::wire::{Profile, host};
 use keyway_issuers::{
     Action, Capabilities, ConfigurationValue, CredentialRequest, Description, Features, Issuer, IssuerError,
-    Json, Outcome as Answered, Revocation, async_trait,
+    Json, RequestOutcome, Revocation, async_trait,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ use super::script::Run;
 use super::told;
 use crate::replay::oracle::watts::answer::Printed;
 use crate::replay::oracle::watts::description as oracle;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// A service when the host starts, in both profiles.
 pub(super) struct Parameter;
@@ -39,7 +39,7 @@ impl Issuer for Describing {
         host::decode_description(self.run.printed.as_bytes(), self.run.ended, self.profile)
     }
 
-    async fn request(&self, _: &CredentialRequest) -> Result<Answered, IssuerError> {
+    async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         Err(IssuerError::Unsupported { what: "requests" })
     }
 
@@ -69,7 +69,7 @@ fn program(run: &Run, profile: Profile) -> Result<ProcessIssuer, Class> {
     ProcessIssuer::new(&configuration).map_err(|_| Class::Invalid)
 }
 
-async fn start(input: &Input, profile: Profile) -> Result<Outcome, Class> {
+async fn start(input: &Input, profile: Profile) -> Result<StepOutcome, Class> {
     let run = Run::of(input);
     let issuer: Arc<dyn Issuer> = if allows_argv(input) {
         Arc::new(Describing { run, profile })
@@ -85,7 +85,7 @@ async fn start(input: &Input, profile: Profile) -> Result<Outcome, Class> {
     let view = grants.service(&name).map_err(|_| Class::NotFound)?;
     match &view.description {
         Some(description) if view.enabled => Ok(told_service(description, input)),
-        _ => Ok(Outcome::Refused(class_of(&view))),
+        _ => Ok(StepOutcome::Refused(class_of(&view))),
     }
 }
 
@@ -102,11 +102,11 @@ fn class_of(view: &ServiceView) -> Class {
     }
 }
 
-fn told_service(description: &Description, input: &Input) -> Outcome {
+fn told_service(description: &Description, input: &Input) -> StepOutcome {
     let configured: Vec<(String, Json)> =
         configured(input).into_iter().map(|(name, value)| (name, value.into())).collect();
     let resolved = description.resolve_configuration(configured.iter().map(|(name, json)| (&**name, json)));
-    let Ok(resolved) = resolved else { return Outcome::Refused(Class::Internal) };
+    let Ok(resolved) = resolved else { return StepOutcome::Refused(Class::Internal) };
     let resolved: Map<_, _> = resolved
         .iter()
         .map(|(name, value)| {
@@ -134,7 +134,7 @@ fn told_service(description: &Description, input: &Input) -> Outcome {
         })
         .collect();
     let Features { stdin, .. } = description.features();
-    Outcome::Ok(json!({
+    StepOutcome::Ok(json!({
         "version": description.version(), "stdin": stdin, "sets": sets, "configuration": resolved,
     }))
 }
@@ -153,7 +153,7 @@ fn ruling_for(input: &Input, profile: Profile) -> Option<Ruling> {
 
 impl Adapter for Parameter {
     fn run(&self, input: &Input) -> Observed {
-        let outcome = |profile| desk::run(start(input, profile)).unwrap_or_else(Outcome::Refused);
+        let outcome = |profile| desk::run(start(input, profile)).unwrap_or_else(StepOutcome::Refused);
         Observed::steps([
             ("lenient: the service", outcome(Profile::Lenient)),
             ("strict: the service", outcome(Profile::Strict)),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::desk;
 use crate::replay::oracle::watts::gate::{Fit, Sets};
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct ParamsValid;
 
@@ -16,11 +16,11 @@ impl Adapter for ParamsValid {
         let has_none = sets.as_array().is_none_or(Vec::is_empty);
         let outcome = if has_none {
             // A description always has one; the function takes what it gets.
-            Outcome::Ok(fitting_set(&[], &parameters).is_ok().into())
+            StepOutcome::Ok(fitting_set(&[], &parameters).is_ok().into())
         } else {
             match desk::description(sets) {
-                Ok(description) => Outcome::Ok(description.fitting_set(&parameters).is_ok().into()),
-                Err(_) => Outcome::Refused(Class::Invalid),
+                Ok(description) => StepOutcome::Ok(description.fitting_set(&parameters).is_ok().into()),
+                Err(_) => StepOutcome::Refused(Class::Invalid),
             }
         };
         Observed::one("the parameters fit", outcome)

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::encode::json_of;
 use crate::replay::oracle::watts::{Plain, base64 as base64_oracle, input as oracle};
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct PluginInput;
 
@@ -54,17 +54,17 @@ impl Adapter for PluginInput {
         };
         let written = raw(input).map_or_else(encoded, str::to_owned);
         let (taken, printed) = match decode_input(written.as_bytes()) {
-            Ok(_) => (Outcome::done(), Value::Null),
+            Ok(_) => (StepOutcome::done(), Value::Null),
             Err(error) => {
                 let printed = encode_error(&IssuerError::from(error));
                 let printed: Value = serde_json::from_str(printed.expose()).unwrap_or_default();
                 let has = |key: &str| printed[key].as_str().is_some_and(|text| !text.is_empty());
                 let result =
                     if has("user_msg") && has("log_msg") { &printed["result"] } else { &Value::Null };
-                (Outcome::Refused(Class::Invalid), result.clone())
+                (StepOutcome::Refused(Class::Invalid), result.clone())
             }
         };
-        Observed::steps([("the input", taken), ("what is printed instead", Outcome::Ok(printed))])
+        Observed::steps([("the input", taken), ("what is printed instead", StepOutcome::Ok(printed))])
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

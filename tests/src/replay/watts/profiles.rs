@@ -3,19 +3,19 @@
 use keyway_issuers::wire::Profile;
 
 use super::desk;
-use crate::replay::{Class, Observed, Outcome, Ruling};
+use crate::replay::{Class, Observed, Ruling, StepOutcome};
 
 const ORDER: [Profile; 2] = [Profile::Lenient, Profile::Strict];
 
 /// The two things that each replay shows, called as `what` says.
 pub(super) fn observed<F>(what: [&str; 2], replay: impl Fn(Profile) -> F) -> Observed
 where
-    F: Future<Output = Result<[Outcome; 2], Class>>,
+    F: Future<Output = Result<[StepOutcome; 2], Class>>,
 {
     let mut observed = Vec::new();
     for profile in ORDER {
         let outcomes = desk::run(replay(profile))
-            .unwrap_or_else(|class| [Outcome::Refused(class), Outcome::Refused(class)]);
+            .unwrap_or_else(|class| [StepOutcome::Refused(class), StepOutcome::Refused(class)]);
         for (what, outcome) in what.into_iter().zip(outcomes) {
             observed.push((format!("{}: {what}", profile.word()), outcome));
         }

@@ -14,7 +14,7 @@ use super::script::{Run, Script};
 use super::{profiles, told};
 use crate::replay::oracle::watts::Answer;
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// How the requests end, in no order, and how many grants there are then; in both profiles.
 pub(super) struct Race;
@@ -63,7 +63,7 @@ fn described(input: &Input) -> String {
     .to_string()
 }
 
-async fn replay(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
+async fn replay(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Class> {
     let name = desk::service_name("svc")?;
     let described = described(input);
     let description =
@@ -93,18 +93,18 @@ async fn replay(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> 
     let mut ended = BTreeMap::<String, u64>::new();
     while let Some(outcome) = requests.join_next().await {
         let word = match outcome {
-            Ok(Outcome::Ok(answer)) if answer.get("granted").is_some() => "ok".to_owned(),
-            Ok(Outcome::Ok(_)) => "no credential".to_owned(),
-            Ok(Outcome::Refused(class)) => class.to_string(),
+            Ok(StepOutcome::Ok(answer)) if answer.get("granted").is_some() => "ok".to_owned(),
+            Ok(StepOutcome::Ok(_)) => "no credential".to_owned(),
+            Ok(StepOutcome::Refused(class)) => class.to_string(),
             Err(_) => return Err(Class::Panicked),
         };
         *ended.entry(word).or_default() += 1;
     }
     let stored = match desk::records(&grants, None, Vec::new()).await {
-        Outcome::Ok(records) => Outcome::Ok(records["stored"].clone()),
-        refused @ Outcome::Refused(_) => refused,
+        StepOutcome::Ok(records) => StepOutcome::Ok(records["stored"].clone()),
+        refused @ StepOutcome::Refused(_) => refused,
     };
-    Ok([Outcome::Ok(json!(ended)), stored])
+    Ok([StepOutcome::Ok(json!(ended)), stored])
 }
 
 fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {

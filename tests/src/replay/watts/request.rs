@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyway_host::grants::{DuplicatePolicy, GrantOutcome, Service};
 use keyway_issuers::wire::Profile;
 use keyway_issuers::{Capabilities, Description, Revocation, async_trait};
-use keyway_issuers::{Context, CredentialRequest, Issuer, IssuerError, Outcome as Answered};
+use keyway_issuers::{Context, CredentialRequest, Issuer, IssuerError, RequestOutcome};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ use super::{profiles, told};
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::oracle::watts::gate::{Fit, Sets};
 use crate::replay::oracle::watts::{Answer, Reading};
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// A request, in both profiles: what the user gets, and what is stored.
 pub(super) struct Request;
@@ -77,7 +77,7 @@ impl Issuer for Named {
         Ok(self.description.clone())
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Answered, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         match &self.program {
             Ok(program) => program.request(request).await,
             // A command that can be none: it would not have been started.
@@ -93,7 +93,7 @@ impl Issuer for Named {
     }
 }
 
-async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
+async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Class> {
     let scene = Scene::of(input);
     let name = desk::service_name("svc")?;
     let desk = Desk::new();
@@ -140,9 +140,9 @@ async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
 }
 
 /// A value that the vector says in words is counted, as there.
-fn shortened(mut outcome: Outcome, input: &Input) -> Outcome {
+fn shortened(mut outcome: StepOutcome, input: &Input) -> StepOutcome {
     if filling(input).is_some()
-        && let Outcome::Ok(answer) = &mut outcome
+        && let StepOutcome::Ok(answer) = &mut outcome
     {
         count_values(answer);
     }
@@ -215,7 +215,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
         Answer::Login(login) => {
             [decision.map(|id| Ruling::new(id, Demand::Exactly(json!({ "login": login })))), None]
         }
-        Answer::Refusal(messages) => {
+        Answer::TransitionError(messages) => {
             [decision.map(|id| Ruling::new(id, Demand::Exactly(json!({ "error": messages })))), None]
         }
         Answer::Leaking(state) => {

@@ -13,7 +13,7 @@ use super::script::{Run, Script, hangs};
 use super::{profiles, told};
 use crate::replay::oracle::watts::answer::{Printed, revocation};
 use crate::replay::oracle::watts::{Answer, Reading};
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// A revocation of the only grant, in both profiles: the answer, and what is stored then.
 pub(super) struct Revoke;
@@ -22,7 +22,7 @@ fn is_true(value: &Value) -> bool {
     *value == Value::Bool(true)
 }
 
-async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
+async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Class> {
     let name = desk::service_name("svc")?;
     let desk = Desk::new();
     desk.preload(&name, &["state of the vector".to_owned()]).await?;
@@ -40,13 +40,13 @@ async fn steps(input: &Input, profile: Profile) -> Result<[Outcome; 2], Class> {
     let listed = grants.list(&desk::user().user_id()).await.map_err(|_| Class::Internal)?;
     let grant = listed.first().ok_or(Class::Internal)?.id;
     let answer = match grants.revoke(grant, Context::new(desk::user())).await {
-        Ok(Revoked::NotThere) => Outcome::Refused(Class::NotFound),
-        Ok(_) => Outcome::done(),
+        Ok(Revoked::NotThere) => StepOutcome::Refused(Class::NotFound),
+        Ok(_) => StepOutcome::done(),
         Err(error) => told::grants_error(&error),
     };
     let left = grants.list(&desk::user().user_id()).await.map_err(|_| Class::Internal)?;
     let is_kept = left.iter().any(|left| left.id == grant && left.state.credential.is_some());
-    Ok([answer, Outcome::Ok(json!({ "kept": is_kept, "records": left.len() }))])
+    Ok([answer, StepOutcome::Ok(json!({ "kept": is_kept, "records": left.len() }))])
 }
 
 fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
@@ -66,7 +66,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     let Some(id) = decision else { return [None, None] };
     let (answer, kept) = match answer {
         Answer::Revoked => (Demand::done(), false),
-        Answer::Refusal(messages) => (Demand::Exactly(json!({ "error": messages })), true),
+        Answer::TransitionError(messages) => (Demand::Exactly(json!({ "error": messages })), true),
         Answer::Broken(class, _) => (Demand::Refused(only(class)), true),
         _ => return [None, None],
     };

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Issuer, IssuerError, Outcome, Revocation, async_trait,
+    Capabilities, CredentialRequest, Description, Issuer, IssuerError, RequestOutcome, Revocation,
+    async_trait,
 };
 use serde_json::Value;
 
@@ -132,7 +133,7 @@ impl Issuer for Script {
         Ok(self.description.clone())
     }
 
-    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let turn = self.asked.fetch_add(1, Ordering::SeqCst).min(self.requests.len().saturating_sub(1));
         // So that requests made at once are under way at once.
         for _ in 0..32 {

@@ -12,7 +12,7 @@ use super::desk::{self, Desk};
 use super::encode::json_of;
 use super::script::{Run, Script};
 use super::told;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Store;
 
@@ -43,7 +43,7 @@ async fn request(desk: &Desk, step: &Value) -> Result<(Grants, Result<GrantOutco
 }
 
 /// Each step, and the sum of it all.
-async fn replay(input: &Input) -> Result<Vec<Outcome>, Class> {
+async fn replay(input: &Input) -> Result<Vec<StepOutcome>, Class> {
     let desk = Desk::new();
     let (mut outcomes, mut ids) = (Vec::new(), BTreeSet::new());
     let mut held = BTreeMap::<&str, usize>::new();
@@ -57,25 +57,25 @@ async fn replay(input: &Input) -> Result<Vec<Outcome>, Class> {
                 match answer {
                     Ok(GrantOutcome::Granted(handed)) => {
                         ids.insert(handed.grant);
-                        Outcome::Ok(if handed.reused { "existing_id" } else { "new_id" }.into())
+                        StepOutcome::Ok(if handed.reused { "existing_id" } else { "new_id" }.into())
                     }
-                    Err(GrantsError::StateTaken { .. }) => Outcome::Ok("not_unique_state".into()),
+                    Err(GrantsError::StateTaken { .. }) => StepOutcome::Ok("not_unique_state".into()),
                     other => told::requested(&other),
                 }
             }
-            Err(class) => Outcome::Refused(class),
+            Err(class) => StepOutcome::Refused(class),
         };
         outcomes.push(outcome);
     }
     let total: usize = held.values().sum();
-    outcomes.push(Outcome::Ok(json!({ "total": total, "distinct_ids": ids.len() })));
+    outcomes.push(StepOutcome::Ok(json!({ "total": total, "distinct_ids": ids.len() })));
     Ok(outcomes)
 }
 
 impl Adapter for Store {
     fn run(&self, input: &Input) -> Observed {
         let outcomes = desk::run(replay(input))
-            .unwrap_or_else(|class| vec![Outcome::Refused(class); steps(input).len() + 1]);
+            .unwrap_or_else(|class| vec![StepOutcome::Refused(class); steps(input).len() + 1]);
         Observed::steps(
             outcomes.into_iter().enumerate().map(|(index, outcome)| (format!("step {index}"), outcome)),
         )

@@ -1,10 +1,10 @@
 //! Outcomes of the engine and of the wire, in the terms of the vectors.
 
-use keyway_host::grants::{GrantOutcome, GrantsError, Refusal};
+use keyway_host::grants::{GrantOutcome, GrantsError, TransitionError};
 use keyway_issuers::{Action, CredentialPart, IssuerError, PartKind, Rule};
 use serde_json::{Value, json};
 
-use crate::replay::{Class, Demand, Outcome};
+use crate::replay::{Class, Demand, StepOutcome};
 
 /// A part of a credential, as the real host shows it.
 pub(super) fn part(part: &CredentialPart) -> Value {
@@ -26,10 +26,10 @@ pub(super) fn part(part: &CredentialPart) -> Value {
 }
 
 /// What an issuer's error is. A refusal in the plugin's own words is an answer.
-pub(super) fn issuer_error(error: &IssuerError) -> Outcome {
-    Outcome::Refused(match error {
+pub(super) fn issuer_error(error: &IssuerError) -> StepOutcome {
+    StepOutcome::Refused(match error {
         IssuerError::Refused { user_message, log_message } => {
-            return Outcome::Ok(json!({ "error": { "user_msg": user_message, "log_msg": log_message } }));
+            return StepOutcome::Ok(json!({ "error": { "user_msg": user_message, "log_msg": log_message } }));
         }
         other => class_of(other),
     })
@@ -59,19 +59,19 @@ pub(super) fn class_of(error: &IssuerError) -> Class {
 }
 
 /// What an engine's error is.
-pub(super) fn grants_error(error: &GrantsError) -> Outcome {
-    Outcome::Refused(match error {
+pub(super) fn grants_error(error: &GrantsError) -> StepOutcome {
+    StepOutcome::Refused(match error {
         GrantsError::Issuer(error)
         | GrantsError::Uncertain { error, .. }
         | GrantsError::Discarded { error, .. }
         | GrantsError::NotRevoked { error, .. } => return issuer_error(error),
         GrantsError::StateTaken { .. } => Class::StateTaken,
         GrantsError::Refused(refusal) => match refusal {
-            Refusal::NoService | Refusal::NoGrant => Class::NotFound,
-            Refusal::NotAllowed => Class::Denied,
-            Refusal::Disabled => Class::Disabled,
-            Refusal::Parameters(_) => Class::Invalid,
-            Refusal::LimitReached { .. } => Class::LimitReached,
+            TransitionError::NoService | TransitionError::NoGrant => Class::NotFound,
+            TransitionError::NotAllowed => Class::Denied,
+            TransitionError::Disabled => Class::Disabled,
+            TransitionError::Parameters(_) => Class::Invalid,
+            TransitionError::LimitReached { .. } => Class::LimitReached,
             _ => Class::Conflict,
         },
         _ => Class::Internal,
@@ -79,16 +79,16 @@ pub(super) fn grants_error(error: &GrantsError) -> Outcome {
 }
 
 /// What came of a request.
-pub(super) fn requested(answer: &Result<GrantOutcome, GrantsError>) -> Outcome {
+pub(super) fn requested(answer: &Result<GrantOutcome, GrantsError>) -> StepOutcome {
     match answer {
         Ok(GrantOutcome::Granted(handed)) => {
             let parts: Vec<_> = handed.credential.iter().map(part).collect();
-            Outcome::Ok(json!({ "granted": parts }))
+            StepOutcome::Ok(json!({ "granted": parts }))
         }
         Ok(GrantOutcome::LoginRequired(login)) => {
-            Outcome::Ok(json!({ "login": { "provider": login.provider, "msg": login.message } }))
+            StepOutcome::Ok(json!({ "login": { "provider": login.provider, "msg": login.message } }))
         }
-        Ok(_) => Outcome::Refused(Class::Conflict),
+        Ok(_) => StepOutcome::Refused(Class::Conflict),
         Err(error) => grants_error(error),
     }
 }

@@ -3,7 +3,7 @@
 use keyway_issuers::{JsonObject, UserInfo};
 use serde_json::{Value, json};
 
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Id;
 
@@ -14,9 +14,9 @@ impl Adapter for Id {
         let outcome = match UserInfo::from_claims(claims) {
             Some(user) => {
                 let (id, made_of) = (user.user_id(), (user.issuer().to_owned(), user.subject().to_owned()));
-                Outcome::Ok(json!({ "userid": id.as_str(), "reads_back": id.parts() == Some(made_of) }))
+                StepOutcome::Ok(json!({ "userid": id.as_str(), "reads_back": id.parts() == Some(made_of) }))
             }
-            None => Outcome::Refused(Class::Invalid),
+            None => StepOutcome::Refused(Class::Invalid),
         };
         Observed::one("the id", outcome)
     }

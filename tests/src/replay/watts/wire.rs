@@ -5,7 +5,7 @@ use std::path::Path;
 
 use keyway_issuers::wire::{Profile, WireOptions, host};
 use keyway_issuers::{
-    Configuration, ConfigurationValue, Context, CredentialRequest, Issuer, Login, Revocation, State,
+    Configuration, ConfigurationValue, Context, CredentialRef, CredentialRequest, Issuer, Login, Revocation,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::desk::Features;
 use super::{desk, session};
 use crate::replay::oracle::watts::base64 as oracle;
-use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Outcome, Ruling, UpstreamStep};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Wire;
 
@@ -73,16 +73,16 @@ fn context(input: &Input) -> Result<Context, Class> {
 }
 
 /// The state of a revocation, which is a text (decision W8).
-fn state(input: &Input) -> Result<State, Class> {
+fn state(input: &Input) -> Result<CredentialRef, Class> {
     match input.get("cred_state") {
-        Value::Null => Ok(State::new("undefined")),
-        Value::String(state) => Ok(State::new(state.as_str())),
+        Value::Null => Ok(CredentialRef::new("undefined")),
+        Value::String(state) => Ok(CredentialRef::new(state.as_str())),
         _ => Err(Class::Invalid),
     }
 }
 
 /// Calls the program, and reads what it took down.
-async fn call(input: &Input, folder: &Path) -> Result<[Outcome; 2], Class> {
+async fn call(input: &Input, folder: &Path) -> Result<[StepOutcome; 2], Class> {
     let features = match desk::features(input) {
         Value::Null => json!({}),
         features => features.clone(),
@@ -122,12 +122,12 @@ async fn call(input: &Input, folder: &Path) -> Result<[Outcome; 2], Class> {
     let (by_argument, by_input) = (taken("argument")?, taken("input")?);
     let (channel, wire) = if count == 0 { ("stdin", by_input) } else { ("argv", by_argument) };
     if wire != written.expose() {
-        return Ok([Outcome::Refused(Class::Conflict), Outcome::Refused(Class::Conflict)]);
+        return Ok([StepOutcome::Refused(Class::Conflict), StepOutcome::Refused(Class::Conflict)]);
     }
     let json = oracle::decode(&wire).and_then(|bytes| String::from_utf8(bytes).ok());
     Ok([
-        Outcome::Ok(json!({ "wire": wire, "json": json })),
-        Outcome::Ok(json!({ "channel": channel, "argc": count })),
+        StepOutcome::Ok(json!({ "wire": wire, "json": json })),
+        StepOutcome::Ok(json!({ "channel": channel, "argc": count })),
     ])
 }
 
@@ -138,7 +138,7 @@ impl Adapter for Wire {
             desk::run(call(input, folder.path()))
         };
         let [wire, channel] =
-            replay().unwrap_or_else(|class| [Outcome::Refused(class), Outcome::Refused(class)]);
+            replay().unwrap_or_else(|class| [StepOutcome::Refused(class), StepOutcome::Refused(class)]);
         Observed::steps([("the bytes", wire), ("the way", channel)])
     }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
-use keyway_host::grants::{Decision, Grant, GrantOutcome, GrantsError, Phase, Refusal};
-use keyway_issuers::{Context, State as CredentialState};
+use keyway_host::grants::{Decision, Grant, GrantOutcome, GrantsError, Phase, TransitionError};
+use keyway_issuers::{Context, CredentialRef};
 
 use super::cell::{Author, Cell};
 use super::host::{Ground, Host, service_name};
@@ -189,12 +189,14 @@ async fn decide(host: &Host) -> Result<(), String> {
     for grant in host.grants.undecided(None, 1000).await.map_err(|error| error.detail())?.grants {
         let told = host.world.tell(&grant.id.to_string()).map_err(|error| error.to_string())?;
         let decision = match told {
-            Told::Made(state) => Decision::Made(CredentialState::new(state)),
+            Told::Made(state) => Decision::Made(CredentialRef::new(state)),
             Told::Destroyed | Told::Nothing => Decision::NothingThere,
         };
         match host.grants.decide(&grant.user, grant.id, decision).await {
             Ok(_)
-            | Err(GrantsError::Refused(Refusal::InFlight | Refusal::NoGrant | Refusal::NothingToDo)) => {}
+            | Err(GrantsError::Refused(
+                TransitionError::InFlight | TransitionError::NoGrant | TransitionError::NothingToDo,
+            )) => {}
             // It cannot be told apart from the credential of the other grant, but by who looks at the world.
             Err(GrantsError::StateTaken { .. }) => {
                 host.world.take_away(&grant.id.to_string()).map_err(|error| error.to_string())?;
@@ -224,7 +226,7 @@ async fn probe(
         match host.request(&cell, Then::Works).await {
             Ok(GrantOutcome::Granted(handed)) => got.push(handed.grant),
             Ok(other) => return Err(format!("{cell} was answered with {other:?}")),
-            Err(GrantsError::Refused(Refusal::LimitReached { .. })) => break,
+            Err(GrantsError::Refused(TransitionError::LimitReached { .. })) => break,
             Err(error) => return Err(format!("{cell} failed: {}", error.detail())),
         }
     }

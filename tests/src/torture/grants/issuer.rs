@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_issuers::{
-    Action, Capabilities, Context, ContractViolation, CredentialPart, CredentialRequest, Description,
-    IntendedEffect, Issued, Issuer, IssuerError, Outcome, ParameterDescriptor, Reconciled, Reconciliation,
-    Revocation, Rule, State, Violation,
+    Action, Capabilities, Context, ContractViolation, CredentialPart, CredentialRef, CredentialRequest,
+    Description, IntendedEffect, Issued, Issuer, IssuerError, ParameterDescriptor, Reconciled,
+    Reconciliation, RequestOutcome, Revocation, Rule, Violation,
 };
 
 use super::Defect;
@@ -152,7 +152,7 @@ impl Issuer for Troublemaker {
             .map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let cell = request.parameters.text("cell").unwrap_or_default();
         let then = Then::of(request.parameters.text("then").unwrap_or_default());
         self.pause().await;
@@ -179,7 +179,7 @@ impl Issuer for Troublemaker {
             Then::Violates => Err(IssuerError::ContractViolation(Box::new(ContractViolation {
                 action: Action::Request,
                 violations: Violation::new("credential", Rule::Missing).into(),
-                orphan: Some(State::new(state)),
+                orphan: Some(CredentialRef::new(state)),
                 note: String::new(),
             }))),
             // Of the credential, the part that says what it is called is in the state.
@@ -230,7 +230,7 @@ impl Issuer for Troublemaker {
         self.note("told", &intent);
         self.pause().await;
         Ok(match told {
-            Told::Made(state) => Reconciled::Made(State::new(state)),
+            Told::Made(state) => Reconciled::Made(CredentialRef::new(state)),
             Told::Destroyed => Reconciled::Destroyed,
             Told::Nothing => Reconciled::NothingHappened,
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::grants::{
-    Disposal, GrantId, GrantOutcome, GrantsError, IssuedCredential, Phase, Refusal, Revoked,
+    Disposal, GrantId, GrantOutcome, GrantsError, IssuedCredential, Phase, Revoked, TransitionError,
 };
 use keyway_issuers::Context;
 use tokio::task::JoinSet;
@@ -239,10 +239,12 @@ impl Task {
         let is_doubt = match error {
             // Who asks again learns nothing about the first time from a refusal of the gate.
             GrantsError::Refused(refusal) => match refusal {
-                Refusal::InFlight
-                | Refusal::BeingRevoked
-                | Refusal::Undecided
-                | Refusal::LimitReached { .. } => again || !matches!(refusal, Refusal::LimitReached { .. }),
+                TransitionError::InFlight
+                | TransitionError::BeingRevoked
+                | TransitionError::Undecided
+                | TransitionError::LimitReached { .. } => {
+                    again || !matches!(refusal, TransitionError::LimitReached { .. })
+                }
                 other => return Err(format!("{cell} was refused: {other}")),
             },
             GrantsError::Issuer(_)
@@ -291,7 +293,7 @@ impl Task {
                 say(&Line::Lost(format!("{} was granted, and its revocation said {other:?}", held.cell)));
             }
             // The grant stays listed, and is revoked later by itself.
-            Err(GrantsError::NotRevoked { .. } | GrantsError::Refused(Refusal::BeingRevoked)) => {
+            Err(GrantsError::NotRevoked { .. } | GrantsError::Refused(TransitionError::BeingRevoked)) => {
                 held.is_going = true;
                 self.held.push(held);
             }
@@ -350,7 +352,7 @@ impl Task {
             Ok(other) => Err(format!("{cell} was answered with {other:?}")),
             // Another host has it in hand, or nobody knows.
             Err(
-                GrantsError::Refused(Refusal::InFlight | Refusal::Undecided)
+                GrantsError::Refused(TransitionError::InFlight | TransitionError::Undecided)
                 | GrantsError::Uncertain { .. }
                 | GrantsError::Overtaken { .. }
                 | GrantsError::Contended { .. }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use futures_executor::block_on;
 use keyway_core::{Plugins, Resources, plugins};
 use keyway_issuers::{
-    Context, CredentialRequest, IntentId, Issuer, Issuers, Json, Opening, Parameters, Revocation,
-    ServiceName, State as CredentialState, UserInfo,
+    Context, CredentialRef, CredentialRequest, IntentId, Issuer, Issuers, Json, OpenContext, Parameters,
+    Revocation, ServiceName, UserInfo,
 };
 use keyway_ssh::CertificateAuthorityKey;
 
@@ -109,7 +109,7 @@ fn open(plugin: &str, resources: Resources) -> Result<Arc<dyn Issuer>, String> {
     let registry = PLUGINS.registry().map_err(|faults| faults.to_string())?;
     let plugin = registry.get::<Issuers>(plugin).map_err(|error| error.to_string())?;
     let service = ServiceName::new("cluster").map_err(|error| error.to_string())?;
-    let opening = Opening::new(service, plugin.metadata().clone()).with_resources(resources);
+    let opening = OpenContext::new(service, plugin.metadata().clone()).with_resources(resources);
     plugin.open(&opening).map_err(|error| error.to_string())
 }
 
@@ -130,7 +130,7 @@ fn request(issuer: &dyn Issuer, settings: &[(&str, String)], number: usize, key:
 }
 
 fn revoke(issuer: &dyn Issuer, settings: &[(&str, String)], number: usize) -> Result<(), String> {
-    let state = CredentialState::new(format!("KEYWAY_k{number}"));
+    let state = CredentialRef::new(format!("KEYWAY_k{number}"));
     let revocation = Revocation::new(context(issuer, settings, number)?, state);
     block_on(issuer.revoke(&revocation)).map_err(|error| error.to_string())
 }

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keyway_issuers::{
-    Capabilities, CredentialPart, CredentialRequest, Description, IntendedEffect, Issued, Issuer,
-    IssuerError, IssuerPlugin, LoginRequired, Opening, Outcome, ParameterDescriptor, Reconciled,
-    Reconciliation, Revocation, State, async_trait,
+    Capabilities, CredentialPart, CredentialRef, CredentialRequest, Description, IntendedEffect, Issued,
+    Issuer, IssuerError, IssuerPlugin, LoginRequired, OpenContext, ParameterDescriptor, Reconciled,
+    Reconciliation, RequestOutcome, Revocation, async_trait,
 };
 use serde_json::Value;
 
@@ -26,10 +26,10 @@ impl IssuerPlugin for CounterPlugin {
         folder(configuration).map(drop)
     }
 
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
         Ok(Arc::new(Counter {
             defect: self.0,
-            ledger: Ledger::new(&folder(&opening.configuration)?),
+            ledger: Ledger::new(&folder(&context.configuration)?),
             busy: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             working: AtomicUsize::new(0),
@@ -215,7 +215,7 @@ impl Counter {
         Entry { state, intent, secret }
     }
 
-    fn answer(&self, entry: &Entry, again: bool) -> Outcome {
+    fn answer(&self, entry: &Entry, again: bool) -> RequestOutcome {
         use Defect as D;
         let issued = Issued::new(entry.state.clone());
         let secret = entry.secret.as_str();
@@ -249,8 +249,8 @@ impl Issuer for Counter {
         match self.defect {
             Defect::DeclaresByWhatItMade => full.blocking(self.ledger.entries().is_empty()),
             Defect::ReconcilesSecretly => full.reconciles(false),
-            Defect::Strange => full.at_once(NonZeroUsize::MIN),
-            Defect::DeclaresTooMuch => full.at_once(EIGHT),
+            Defect::Strange => full.max_concurrency(NonZeroUsize::MIN),
+            Defect::DeclaresTooMuch => full.max_concurrency(EIGHT),
             _ => full,
         }
     }
@@ -278,7 +278,7 @@ impl Issuer for Counter {
         builder.set([]).build().map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         use Defect as D;
         let ((others, _working), (_, _requesting)) =
             (Counted::among(&self.working), Counted::among(&self.requesting));
@@ -295,7 +295,7 @@ impl Issuer for Counter {
         let login = self.check(request);
         self.busy.store(false, Ordering::SeqCst);
         if let Some(login) = login? {
-            return Ok(Outcome::LoginRequired(login));
+            return Ok(RequestOutcome::LoginRequired(login));
         }
         let intent = request.context.intent.as_ref().map(ToString::to_string).unwrap_or_default();
         let known = self.ledger.find(|entry| entry.intent == intent);
@@ -377,8 +377,10 @@ impl Issuer for Counter {
         let intent = question.context.intent.as_ref().map(ToString::to_string).unwrap_or_default();
         Ok(match &question.effect {
             IntendedEffect::Request => match self.ledger.find(|entry| entry.intent == intent) {
-                _ if self.is(D::MakesUpWhatItMade) => Reconciled::Made(State::new("counter-1")),
-                Some(entry) if !self.is(D::ForgetsWhatItMade) => Reconciled::Made(State::new(entry.state)),
+                _ if self.is(D::MakesUpWhatItMade) => Reconciled::Made(CredentialRef::new("counter-1")),
+                Some(entry) if !self.is(D::ForgetsWhatItMade) => {
+                    Reconciled::Made(CredentialRef::new(entry.state))
+                }
                 _ => Reconciled::NothingHappened,
             },
             IntendedEffect::Revoke(state) => {

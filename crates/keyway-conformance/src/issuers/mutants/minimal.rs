@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin, Opening,
-    Outcome, Revocation, async_trait,
+    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerPlugin, OpenContext,
+    RequestOutcome, Revocation, async_trait,
 };
 
 /// The plugin of the least that an issuer can be.
@@ -12,7 +12,7 @@ use keyway_issuers::{
 pub(super) struct MinimalPlugin;
 
 impl IssuerPlugin for MinimalPlugin {
-    fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+    fn open(&self, _: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
         Ok(Arc::new(Minimal))
     }
 }
@@ -30,7 +30,7 @@ impl Issuer for Minimal {
         Description::builder("0").build().map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, _: &CredentialRequest) -> Result<Outcome, IssuerError> {
+    async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         Ok(Issued::new("-").into())
     }
 

@@ -12,7 +12,7 @@ mod table;
 use std::sync::Arc;
 
 use keyway_issuers::wire::Profile;
-use keyway_issuers::{Json, Login, State, UserInfo};
+use keyway_issuers::{CredentialRef, Json, Login, UserInfo};
 
 use counter::CounterPlugin;
 use defect::{Defect, Fault};
@@ -69,7 +69,7 @@ fn subject(defect: Defect) -> IssuerSubject {
         .configuration(|scratch| serde_json::json!({ "folder": scratch }))
         .example(example)
         .refused(refused)
-        .listing(|scratch| ledger::states(scratch).into_iter().map(State::new).collect())
+        .listing(|scratch| ledger::states(scratch).into_iter().map(CredentialRef::new).collect())
 }
 
 /// An issuer that asks for another login.
@@ -126,7 +126,7 @@ mod tests {
     fn a_panic_is_an_error_without_words_and_shows_no_secret() {
         for defect in [Defect::TrustsTheHost, Defect::KnowsAllUsers, Defect::PanicsOnUnknownStates] {
             let report = suite().run(&Arc::new(subject(defect)), &RunOptions::default().only("ISS-04"));
-            let failed = |outcome: &&crate::Outcome| matches!(outcome.verdict, crate::Verdict::Failed(_));
+            let failed = |outcome: &&crate::RuleOutcome| matches!(outcome.verdict, crate::Verdict::Failed(_));
             let failed: Vec<_> =
                 report.outcomes().iter().filter(failed).map(|outcome| outcome.rule).collect();
             assert_eq!(failed, ["ISS-040"], "{defect:?}");

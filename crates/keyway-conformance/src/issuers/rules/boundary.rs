@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use keyway_issuers::wire::{Alphabet, Ended, Profile, base64, host};
 use keyway_issuers::{
-    Description, Issued, IssuerError, Json, JsonFault, Outcome, Reader, Revocation, SecretText, State,
+    CredentialRef, Description, Issued, IssuerError, Json, JsonFault, Reader, RequestOutcome, Revocation,
+    SecretText,
 };
 use serde_json::json;
 
@@ -68,8 +69,10 @@ async fn every_action(place: &Place<'_>) -> Result<Vec<(&'static str, Printed)>,
     let outcome = host::decode_outcome(&requested.output, requested.ended, place.subject().profile);
     desk.keep(&request, &outcome);
     let state = match outcome {
-        Ok(Outcome::Issued(issued)) => issued.state,
-        other => other.err().and_then(|error| error.orphan().cloned()).unwrap_or_else(|| State::new("kit")),
+        Ok(RequestOutcome::Issued(issued)) => issued.state,
+        other => {
+            other.err().and_then(|error| error.orphan().cloned()).unwrap_or_else(|| CredentialRef::new("kit"))
+        }
     };
     let revocation = Revocation::new(request.context, state);
     let revoked = run(place, "revoke", by(host::encode_revoke(&revocation, &options))).await?;
@@ -284,13 +287,13 @@ async fn error_output(place: &Place<'_>) -> Result<(), Broken> {
     let printed = run(place, "request", way(&desk.description, sent)).await?;
     let outcome = host::decode_outcome(&printed.output, printed.ended, place.subject().profile);
     desk.keep(&request, &outcome);
-    if let Ok(Outcome::Issued(issued)) = &outcome {
+    if let Ok(RequestOutcome::Issued(issued)) = &outcome {
         secrets.extend(values(issued));
     }
     let written = String::from_utf8_lossy(&printed.errors);
-    let shows = secrets
-        .iter()
-        .any(|secret| secret.len() >= State::SHORTEST_SECRET_BYTES && written.contains(secret.as_str()));
+    let shows = secrets.iter().any(|secret| {
+        secret.len() >= CredentialRef::SHORTEST_SECRET_BYTES && written.contains(secret.as_str())
+    });
     ensure(!shows, "an error output without secrets", "it shows one")
 }
 

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use keyway_issuers::{CredentialRequest, Json, Outcome, Parameters, State, UserInfo};
+use keyway_issuers::{CredentialRef, CredentialRequest, Json, Parameters, RequestOutcome, UserInfo};
 use tempfile::TempDir;
 
 use super::provoked::contained;
@@ -185,7 +185,7 @@ async fn is_answered(
     let answer = contained(desk.request(request)).await;
     trap.is_empty(of, "a request")?;
     match answer {
-        Some(Ok(Outcome::Issued(issued))) => {
+        Some(Ok(RequestOutcome::Issued(issued))) => {
             revoke(desk, trap, request, &issued.state, of).await?;
             Ok(true)
         }
@@ -198,7 +198,7 @@ async fn revoke(
     desk: &Desk<'_, '_>,
     trap: &Trap,
     request: &CredentialRequest,
-    state: &State,
+    state: &CredentialRef,
     of: &str,
 ) -> Result<(), Broken> {
     if let Some(Ok(())) = contained(desk.revoke(&request.context, state)).await {
@@ -257,7 +257,7 @@ async fn states(place: &Place<'_>) -> Result<(), Broken> {
         let behind = state.as_ref().map(|state| bait.behind(state.as_str()));
         for state in behind.into_iter().chain([bait.text.clone()]) {
             let what = format!("a state, with {},", bait.form);
-            revoke(&desk, &trap, &request, &State::new(state), &what).await?;
+            revoke(&desk, &trap, &request, &CredentialRef::new(state), &what).await?;
         }
     }
     Ok(())

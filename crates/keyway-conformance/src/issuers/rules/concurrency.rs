@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier};
 use std::task::Poll;
 use std::time::Duration;
 
-use keyway_issuers::{CredentialRequest, IssuerError, Outcome, State};
+use keyway_issuers::{CredentialRef, CredentialRequest, IssuerError, RequestOutcome};
 
 use super::rules;
 use crate::issuers::place::{Desk, Place, word};
@@ -63,7 +63,7 @@ async fn begun_together<T: Send + 'static>(jobs: Vec<Job<T>>) -> Vec<Result<T, B
 }
 
 /// A request in its turn.
-fn request_job(desk: &Desk<'_, '_>, request: &CredentialRequest) -> Job<Result<Outcome, IssuerError>> {
+fn request_job(desk: &Desk<'_, '_>, request: &CredentialRequest) -> Job<Result<RequestOutcome, IssuerError>> {
     let (turn, issuer, request) = (desk.turn(), Arc::clone(&desk.issuer), request.clone());
     Box::pin(async move {
         let _turn = turn.await;
@@ -75,16 +75,16 @@ fn request_job(desk: &Desk<'_, '_>, request: &CredentialRequest) -> Job<Result<O
 fn all_made(
     desk: &Desk<'_, '_>,
     asked: Vec<CredentialRequest>,
-    answers: Vec<Result<Result<Outcome, IssuerError>, Broken>>,
-) -> Result<Vec<(CredentialRequest, State)>, Broken> {
+    answers: Vec<Result<Result<RequestOutcome, IssuerError>, Broken>>,
+) -> Result<Vec<(CredentialRequest, CredentialRef)>, Broken> {
     let (mut made, mut failed, callers) = (Vec::new(), None, asked.len());
     for (number, (request, answer)) in asked.into_iter().zip(answers).enumerate() {
         if let Ok(answer) = &answer {
             desk.keep(&request, answer);
         }
         match answer {
-            Ok(Ok(Outcome::Issued(issued))) => made.push((request, issued.state)),
-            Ok(Ok(Outcome::LoginRequired(_))) => {
+            Ok(Ok(RequestOutcome::Issued(issued))) => made.push((request, issued.state)),
+            Ok(Ok(RequestOutcome::LoginRequired(_))) => {
                 failed.get_or_insert_with(|| broken("a credential", "it asked for another login"));
             }
             Ok(Err(error)) => {
@@ -100,7 +100,7 @@ fn all_made(
 }
 
 /// Asks on threads of their own, each with an intent of its own.
-async fn ask_together(place: &Place<'_>) -> Result<Vec<(CredentialRequest, State)>, Broken> {
+async fn ask_together(place: &Place<'_>) -> Result<Vec<(CredentialRequest, CredentialRef)>, Broken> {
     let desk = place.desk().await?;
     let asked = (0..CALLERS).map(|_| desk.example()).collect::<Result<Vec<_>, _>>()?;
     let answers = begun_together(asked.iter().map(|request| request_job(&desk, request)).collect()).await;
@@ -192,7 +192,7 @@ const MOST: usize = 16;
 
 /// What came of one of several calls at once.
 enum Done {
-    Requested(Result<Outcome, IssuerError>),
+    Requested(Result<RequestOutcome, IssuerError>),
     Revoked(Result<(), IssuerError>),
 }
 
@@ -200,8 +200,8 @@ enum Done {
 async fn at_once(
     desk: &Desk<'_, '_>,
     requests: usize,
-    revoked: &[(CredentialRequest, State)],
-) -> Result<Vec<(CredentialRequest, State)>, Broken> {
+    revoked: &[(CredentialRequest, CredentialRef)],
+) -> Result<Vec<(CredentialRequest, CredentialRef)>, Broken> {
     let asked = (0..requests).map(|_| desk.example()).collect::<Result<Vec<_>, _>>()?;
     let mut jobs: Vec<Job<Done>> = Vec::new();
     for request in &asked {
@@ -238,7 +238,7 @@ async fn at_once(
 
 async fn as_many_as_declared(place: &Place<'_>) -> Result<(), Broken> {
     let desk = place.desk().await?;
-    let calls = desk.issuer.capabilities().at_once.map_or(MOST, |calls| calls.get().min(MOST));
+    let calls = desk.issuer.capabilities().max_concurrency.map_or(MOST, |calls| calls.get().min(MOST));
     // An issuer that gives a user the same credential again may do so at once, too.
     let tells_apart = desk.made().await?.1.state != desk.made().await?.1.state;
     let mut made = at_once(&desk, calls, &[]).await?;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use keyway_issuers::wire::{Ended, Profile, host, plugin};
-use keyway_issuers::{CredentialPart, FieldSize, Issued, IssuerError, Outcome, PartKind, Rule, Violation};
+use keyway_issuers::{
+    CredentialPart, FieldSize, Issued, IssuerError, PartKind, RequestOutcome, Rule, Violation,
+};
 
 use super::rules;
 use crate::issuers::place::{Desk, Place};
@@ -46,8 +48,8 @@ rules! {
 async fn asked(place: &Place<'_>) -> Result<Result<Issued, Vec<Violation>>, Broken> {
     let desk = place.desk().await?;
     match desk.request(&desk.example()?).await {
-        Ok(Outcome::Issued(issued)) => Ok(Ok(issued)),
-        Ok(Outcome::LoginRequired(_)) => Err(broken("a credential", "it asked for another login")),
+        Ok(RequestOutcome::Issued(issued)) => Ok(Ok(issued)),
+        Ok(RequestOutcome::LoginRequired(_)) => Err(broken("a credential", "it asked for another login")),
         Err(error @ IssuerError::ContractViolation(_)) => Ok(Err(error.violations().to_vec())),
         Err(error) => Err(place.unexpected("the request", &error)),
     }
@@ -102,9 +104,9 @@ async fn state_keeps_no_token(place: &Place<'_>) -> Result<(), Broken> {
     let logins = request.context.additional_logins.iter().filter_map(|login| login.access_token.clone());
     let tokens: Vec<_> = logins.chain([own]).collect();
     let issued = match desk.request(&request).await {
-        Ok(Outcome::Issued(issued)) => issued,
+        Ok(RequestOutcome::Issued(issued)) => issued,
         // It may look at the token, and see that it is none.
-        Ok(Outcome::LoginRequired(_)) | Err(_) => return Ok(()),
+        Ok(RequestOutcome::LoginRequired(_)) | Err(_) => return Ok(()),
     };
     let holds = tokens
         .iter()
@@ -180,7 +182,7 @@ async fn over_the_wire(place: &Place<'_>) -> Result<(), Broken> {
     let described = plugin::encode_description(&desk.description);
     answers.insert("the description", described.expose().len());
     let request = desk.example()?;
-    let issued = Outcome::Issued(desk.issued(&request).await?);
+    let issued = RequestOutcome::Issued(desk.issued(&request).await?);
     let printed = plugin::encode_outcome(&issued);
     answers.insert("the credential", printed.expose().len());
     for profile in Profile::ALL {

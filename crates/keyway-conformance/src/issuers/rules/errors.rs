@@ -1,7 +1,7 @@
 //! Errors, and what may show nowhere.
 
 use keyway_core::PluginError as _;
-use keyway_issuers::{IssuerError, Outcome};
+use keyway_issuers::{IssuerError, RequestOutcome};
 
 use super::provoked::{all_words, contained, provoke};
 use super::rules;
@@ -38,7 +38,7 @@ async fn both_messages(place: &Place<'_>) -> Result<(), Broken> {
         }
     }
     for outcome in &provoked.outcomes {
-        if let Outcome::LoginRequired(login) = outcome {
+        if let RequestOutcome::LoginRequired(login) = outcome {
             ensure(!login.message.trim().is_empty(), "words for the user who is to log in", "none")?;
         }
     }

@@ -1,6 +1,6 @@
 //! Another login as an outcome.
 
-use keyway_issuers::{CredentialRequest, LoginRequired, Outcome};
+use keyway_issuers::{CredentialRequest, LoginRequired, RequestOutcome};
 
 use super::rules;
 use crate::issuers::place::{Desk, Place};
@@ -20,8 +20,8 @@ async fn asked(desk: &Desk<'_, '_>) -> Result<(CredentialRequest, LoginRequired)
     let mut request = desk.example()?;
     request.context.additional_logins.clear();
     match desk.request(&request).await {
-        Ok(Outcome::LoginRequired(login)) => Ok((request, login)),
-        Ok(Outcome::Issued(_)) => Err(broken("the wish for another login", "a credential")),
+        Ok(RequestOutcome::LoginRequired(login)) => Ok((request, login)),
+        Ok(RequestOutcome::Issued(_)) => Err(broken("the wish for another login", "a credential")),
         Err(error) => Err(desk.place.unexpected("the request without another login", &error)),
     }
 }

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use keyway_core::PluginError as _;
-use keyway_issuers::{CredentialRequest, IssuerError, Json, Outcome, Parameters, State};
+use keyway_issuers::{CredentialRef, CredentialRequest, IssuerError, Json, Parameters, RequestOutcome};
 
 use crate::Broken;
 use crate::issuers::place::{Desk, Place};
@@ -18,7 +18,7 @@ pub(super) struct Provoked {
     /// What was done, and the error that came of it.
     pub(super) errors: Vec<(String, IssuerError)>,
     /// What was answered instead.
-    pub(super) outcomes: Vec<Outcome>,
+    pub(super) outcomes: Vec<RequestOutcome>,
     /// What was done when it panicked. That is an error without words, and no more: other rules say that
     /// nothing of this may panic.
     pub(super) panics: Vec<String>,
@@ -75,13 +75,13 @@ pub(super) async fn provoke(place: &Place<'_>) -> Result<Provoked, Broken> {
     let mut context = desk.context()?;
     context.access_token.get_or_insert_with(|| token.into());
     let what = "revoking an unknown state".to_owned();
-    match contained(desk.revoke(&context, &State::new("kit-no-such-state"))).await {
+    match contained(desk.revoke(&context, &CredentialRef::new("kit-no-such-state"))).await {
         Some(Err(error)) => provoked.errors.push((what, error)),
         Some(Ok(())) => {}
         None => provoked.panics.push(what),
     }
     // What is short is in many texts by chance.
-    provoked.secrets.retain(|secret| secret.len() >= State::SHORTEST_SECRET_BYTES);
+    provoked.secrets.retain(|secret| secret.len() >= CredentialRef::SHORTEST_SECRET_BYTES);
     provoked.handle = format!("{:?}", desk.issuer);
     Ok(provoked)
 }
@@ -89,7 +89,7 @@ pub(super) async fn provoke(place: &Place<'_>) -> Result<Provoked, Broken> {
 async fn ask(desk: &Desk<'_, '_>, what: String, request: &CredentialRequest, provoked: &mut Provoked) {
     match contained(desk.request(request)).await {
         Some(Ok(outcome)) => {
-            if let Outcome::Issued(issued) = &outcome {
+            if let RequestOutcome::Issued(issued) = &outcome {
                 provoked
                     .secrets
                     .extend(issued.credential.iter().map(|part| part.expose_value().trim().to_owned()));

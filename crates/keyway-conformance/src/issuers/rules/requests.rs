@@ -1,6 +1,6 @@
 //! Requests: what is offered can be had.
 
-use keyway_issuers::{CredentialRequest, IssuerError, Json, Outcome, Parameters, UserInfo};
+use keyway_issuers::{CredentialRequest, IssuerError, Json, Parameters, RequestOutcome, UserInfo};
 
 use super::rules;
 use crate::issuers::place::{Desk, Place};
@@ -104,7 +104,7 @@ async fn mandatory_missing(place: &Place<'_>) -> Result<(), Broken> {
                         place.unexpected(&format!("the request {what}, which fits another set,"), &error)
                     );
                 }
-                Err(error) => answered_or_refused::<Outcome>(place, &what, &Err(error))?,
+                Err(error) => answered_or_refused::<RequestOutcome>(place, &what, &Err(error))?,
             }
         }
     }
@@ -201,7 +201,7 @@ async fn any_text(place: &Place<'_>) -> Result<(), Broken> {
 async fn ask_freely(
     desk: &Desk<'_, '_>,
     entered: Parameters,
-) -> Result<Result<Outcome, IssuerError>, Broken> {
+) -> Result<Result<RequestOutcome, IssuerError>, Broken> {
     Ok(desk.request(&desk.asking(entered)?).await)
 }
 

@@ -1,7 +1,7 @@
 //! Revocation: the state is all that an issuer needs.
 
 use keyway_core::{ErrorKind, PluginError as _};
-use keyway_issuers::State;
+use keyway_issuers::CredentialRef;
 
 use super::rules;
 use crate::issuers::place::Place;
@@ -77,7 +77,7 @@ async fn unknown(place: &Place<'_>) -> Result<(), Broken> {
     let desk = place.desk().await?;
     let context = desk.context()?;
     for state in UNKNOWN {
-        if let Err(error) = desk.revoke(&context, &State::new(state)).await {
+        if let Err(error) = desk.revoke(&context, &CredentialRef::new(state)).await {
             let typed = matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Invalid);
             let expected = format!("success or a refusal for the state {state:?}");
             ensure(typed, expected, format!("{:?}: {}", error.kind(), error.detail()))?;
@@ -92,7 +92,7 @@ async fn unknown_takes_nothing(place: &Place<'_>) -> Result<(), Broken> {
     let before = place.listed()?;
     let context = desk.context()?;
     for state in UNKNOWN {
-        let _ = desk.revoke(&context, &State::new(state)).await;
+        let _ = desk.revoke(&context, &CredentialRef::new(state)).await;
     }
     let after = place.listed()?;
     ensure(after == before, format!("{} credentials", before.len()), format!("{}", after.len()))

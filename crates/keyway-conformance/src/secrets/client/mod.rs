@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_client::{Layer, Operation, Outcome, Resolution};
+use keyway_client::{AccessOutcome, Layer, Operation, Resolution};
 use keyway_secrets::SecretStore;
 
 pub use keyway::KeywayClient;
@@ -103,7 +103,7 @@ pub struct Accessed {
     /// The layer that gave the secret.
     pub layer: Option<Layer>,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: AccessOutcome,
     /// All that the report shows when it is printed in any way: no value may be in it.
     pub shown: String,
 }

@@ -10,7 +10,7 @@ use keyway_core::{SecretValue, Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
-    ListQuery, NewEnvironment, NewSecret, Opening, RotationListener, Secret, SecretAddress, SecretChange,
+    ListQuery, NewEnvironment, NewSecret, OpenContext, RotationListener, Secret, SecretAddress, SecretChange,
     SecretHeader, SecretPage, SecretRevision, SecretStore, SecretStorePlugin, StoreError, StoreInfo,
 };
 use serde_json::Value;
@@ -62,9 +62,9 @@ impl SecretStorePlugin for MutantPlugin {
         self.warp.check_configuration(configuration)
     }
 
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        self.check_configuration(&opening.configuration)?;
-        let mut store = ReferenceStore::new(self.habits, opening)?;
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+        self.check_configuration(&context.configuration)?;
+        let mut store = ReferenceStore::new(self.habits, context)?;
         self.warp.opened(&mut store);
         Ok(Arc::new(Warped { store, warp: self.warp, notes: Notes::default() }))
     }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyway_core::{Clock, IncompatibleData, PluginMetadata, WrittenBy};
 use keyway_seal::KeyRing;
-use keyway_secrets::{Opening, StoreError};
-use keyway_storage::{Batch, Expectation, Outcome, Revision, Storage, StorageError};
+use keyway_secrets::{OpenContext, StoreError};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, Storage, StorageError};
 
 use super::{Content, Habits};
 use crate::secrets::lent_storage::let_others_run;
@@ -56,19 +56,19 @@ pub(super) fn failed(error: StorageError) -> StoreError {
 }
 
 impl ReferenceStore {
-    pub(in crate::secrets) fn new(habits: Habits, opening: &Opening) -> Result<Self, StoreError> {
+    pub(in crate::secrets) fn new(habits: Habits, context: &OpenContext) -> Result<Self, StoreError> {
         let stamp: Stamp = |running, written| {
             if *running.version() >= written.version { running.written_by() } else { written.clone() }
         };
         Ok(Self {
             habits,
-            key: format!("store/{}", opening.store).into_bytes(),
-            storage: Arc::clone(opening.resources.require::<Arc<dyn Storage>>()?),
-            metadata: opening.metadata.clone(),
-            clock: Arc::clone(&opening.clock),
+            key: format!("store/{}", context.store).into_bytes(),
+            storage: Arc::clone(context.resources.require::<Arc<dyn Storage>>()?),
+            metadata: context.metadata.clone(),
+            clock: Arc::clone(&context.clock),
             check: PluginMetadata::check,
             stamp,
-            keys: Mutex::new(opening.keys.clone()),
+            keys: Mutex::new(context.keys.clone()),
             deleted: AtomicBool::new(false),
             reads: AtomicU64::new(0),
         })
@@ -137,7 +137,7 @@ impl ReferenceStore {
         let sealed = keys.seal(&text).map_err(StoreError::from_seal)?.into_bytes();
         let batch = Batch::new().put(self.key.clone(), sealed, expectation);
         let outcome = self.storage.commit(batch).await.map_err(failed)?;
-        Ok(matches!(outcome, Outcome::Committed(_)))
+        Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 
     /// Changes the document, as often as others come first.
@@ -165,7 +165,7 @@ impl ReferenceStore {
     /// Removes the document without asking who wrote it.
     pub(in crate::secrets) async fn remove(&self) -> Result<(), StoreError> {
         let batch = Batch::new().delete(self.key.clone(), Expectation::Any);
-        if let Outcome::Conflict { .. } = self.storage.commit(batch).await.map_err(failed)? {
+        if let CommitOutcome::Conflict { .. } = self.storage.commit(batch).await.map_err(failed)? {
             return Err(StoreError::Conflict { attempts: 1 });
         }
         self.deleted.store(true, Ordering::SeqCst);

@@ -12,7 +12,7 @@ mod value_text;
 use std::sync::Arc;
 
 use keyway_core::PluginMetadata;
-use keyway_secrets::{Capabilities, ListOrder, Opening, SecretStore, SecretStorePlugin, StoreError};
+use keyway_secrets::{Capabilities, ListOrder, OpenContext, SecretStore, SecretStorePlugin, StoreError};
 
 pub(super) use content::{Content, SecretRecord};
 pub(super) use document::{Loaded, ReferenceStore};
@@ -71,9 +71,9 @@ impl Habits {
 pub(super) struct ReferencePlugin(pub(super) Habits);
 
 impl SecretStorePlugin for ReferencePlugin {
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn SecretStore>, StoreError> {
-        self.check_configuration(&opening.configuration)?;
-        Ok(Arc::new(ReferenceStore::new(self.0, opening)?))
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+        self.check_configuration(&context.configuration)?;
+        Ok(Arc::new(ReferenceStore::new(self.0, context)?))
     }
 }
 

@@ -12,7 +12,7 @@ use keyway_secrets::{
     NewEnvironment, NewSecret, NewValue, Progress, RotationListener, Secret, SecretAddress, SecretChange,
     SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
 };
-use keyway_storage::{Batch, Expectation, Outcome};
+use keyway_storage::{Batch, CommitOutcome, Expectation};
 
 use super::content::EnvironmentRecord;
 use super::document::{ATTEMPTS, Loaded, ReferenceStore, failed};
@@ -281,7 +281,7 @@ impl SecretStore for ReferenceStore {
             self.store(&content, &keys, Expectation::Revision(revision)).await?
         } else {
             let batch = Batch::new().delete(self.key.clone(), Expectation::Revision(revision));
-            matches!(self.storage.commit(batch).await.map_err(failed)?, Outcome::Committed(_))
+            matches!(self.storage.commit(batch).await.map_err(failed)?, CommitOutcome::Committed(_))
         };
         if !written {
             return Err(StoreError::Conflict { attempts: 1 });

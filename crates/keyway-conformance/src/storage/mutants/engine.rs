@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_storage::{
-    Action, Batch, Entry, Expectation, KeyRange, Limits, Outcome, Page, Record, Revision, Storage,
+    Batch, CommitOutcome, Entry, Expectation, ItemAction, KeyRange, Limits, Page, Record, Revision, Storage,
     StorageError,
 };
 
@@ -143,11 +143,11 @@ impl Engine {
         }
     }
 
-    fn is_met(&self, action: &Action, expectation: Expectation, found: Option<Revision>) -> bool {
+    fn is_met(&self, action: &ItemAction, expectation: Expectation, found: Option<Revision>) -> bool {
         match (self.defect, action, expectation) {
             (Defect::IgnoresAbsent, _, Expectation::Absent)
-            | (Defect::IgnoresRevisions, Action::Put { .. }, Expectation::Revision(_))
-            | (Defect::IgnoresChecks, Action::Check, _) => true,
+            | (Defect::IgnoresRevisions, ItemAction::Put { .. }, Expectation::Revision(_))
+            | (Defect::IgnoresChecks, ItemAction::Check, _) => true,
             (Defect::TakesNothingForAnyRevision, _, Expectation::Revision(_)) if found.is_none() => true,
             _ => expectation.is_met_by(found),
         }
@@ -179,7 +179,7 @@ impl Engine {
                 continue;
             }
             match action {
-                Action::Put { mut value } => {
+                ItemAction::Put { mut value } => {
                     if self.has(Defect::CutsLongValues) && value.len() > 4096 {
                         value.pop();
                     }
@@ -188,10 +188,10 @@ impl Engine {
                     }
                     changes.push((key, Some(value)));
                 }
-                Action::Delete if self.has(Defect::DeletesLeaveEmptyRecords) => {
+                ItemAction::Delete if self.has(Defect::DeletesLeaveEmptyRecords) => {
                     changes.push((key, Some(Vec::new())));
                 }
-                Action::Delete => changes.push((key, None)),
+                ItemAction::Delete => changes.push((key, None)),
                 _ => {
                     if let Some(there) = records.get(&key).filter(|_| self.has(Defect::ChecksWrite)) {
                         changes.push((key, Some(there.value.clone())));
@@ -230,17 +230,17 @@ impl Engine {
     }
 
     /// One commit, under the lock.
-    fn commit_now(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    fn commit_now(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         let mut state = self.current()?;
         let outcome = self.commit_locked(&mut state, batch);
         Self::release(&state);
         outcome
     }
 
-    fn commit_locked(&self, state: &mut State, batch: Batch) -> Result<Outcome, StorageError> {
+    fn commit_locked(&self, state: &mut State, batch: Batch) -> Result<CommitOutcome, StorageError> {
         if self.has(Defect::RefusesTooLate) && self.validate(&batch).is_err() {
             let first = batch.clone().into_items().into_iter().next();
-            if let Some((key, Action::Put { value })) = first.map(keyway_storage::Item::into_parts) {
+            if let Some((key, ItemAction::Put { value })) = first.map(keyway_storage::Item::into_parts) {
                 self.apply(state, Batch::new().put(key, value, Expectation::Any))?;
             }
         }
@@ -249,9 +249,9 @@ impl Engine {
             if self.has(Defect::AppliesUpToTheConflict) {
                 self.apply(state, first_items(batch, item))?;
             }
-            return Ok(Outcome::Conflict { item });
+            return Ok(CommitOutcome::Conflict { item });
         }
-        self.apply(state, batch).map(Outcome::Committed)
+        self.apply(state, batch).map(CommitOutcome::Committed)
     }
 
     /// Lets the first caller pass, and has the others wait for it.
@@ -331,8 +331,8 @@ impl State {
 /// The part of a batch before `item`.
 fn first_items(batch: Batch, item: usize) -> Batch {
     batch.into_items().into_iter().take(item).fold(Batch::new(), |batch, item| match item.into_parts() {
-        (key, Action::Put { value }) => batch.put(key, value, Expectation::Any),
-        (key, Action::Delete) => batch.delete(key, Expectation::Any),
+        (key, ItemAction::Put { value }) => batch.put(key, value, Expectation::Any),
+        (key, ItemAction::Delete) => batch.delete(key, Expectation::Any),
         _ => batch,
     })
 }
@@ -408,27 +408,27 @@ impl Storage for Engine {
         Ok(page)
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         self.before().await;
         match self.defect {
             Defect::ServesTheFirst => self.queue(&batch),
             Defect::ChecksThenWrites => {
                 self.validate(&batch)?;
                 if let Some(item) = self.conflict(&self.state().records, &batch) {
-                    return Ok(Outcome::Conflict { item });
+                    return Ok(CommitOutcome::Conflict { item });
                 }
                 thread::sleep(Duration::from_millis(1));
-                return self.apply(&mut self.state(), batch).map(Outcome::Committed);
+                return self.apply(&mut self.state(), batch).map(CommitOutcome::Committed);
             }
             Defect::TornCommits if batch.items().len() > 1 => {
                 self.validate(&batch)?;
                 if let Some(item) = self.conflict(&self.state().records, &batch) {
-                    return Ok(Outcome::Conflict { item });
+                    return Ok(CommitOutcome::Conflict { item });
                 }
                 let half = first_items(batch.clone(), batch.items().len() / 2);
                 self.apply(&mut self.state(), half)?;
                 give_way().await;
-                return self.apply(&mut self.state(), batch).map(Outcome::Committed);
+                return self.apply(&mut self.state(), batch).map(CommitOutcome::Committed);
             }
             _ => {}
         }

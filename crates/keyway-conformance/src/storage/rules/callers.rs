@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Storage, StorageError};
 
 use super::threads::together;
 use super::{StorageSubject, Trial, check};
@@ -75,7 +75,7 @@ async fn a_page_is_a_snapshot(trial: &Trial<'_>) -> Result<(), Broken> {
                 }
                 if number == 0 {
                     let outcome = store.commit(pair(round)).await.map_err(failed)?;
-                    ensure(matches!(outcome, Outcome::Committed(_)), "committed", text(&outcome))?;
+                    ensure(matches!(outcome, CommitOutcome::Committed(_)), "committed", text(&outcome))?;
                     continue;
                 }
                 let page = store.scan(&KeyRange::prefix("pair"), None, 2).await.map_err(failed)?;
@@ -131,7 +131,7 @@ async fn incremented(store: &Arc<dyn Storage>) -> Result<bool, Broken> {
     let value = counter(record.value).ok_or_else(|| broken("8 bytes", "another value"))?;
     let next = (value + 1).to_be_bytes();
     let batch = Batch::new().put("counter", next, Expectation::Revision(record.revision));
-    Ok(matches!(store.commit(batch).await.map_err(failed)?, Outcome::Committed(_)))
+    Ok(matches!(store.commit(batch).await.map_err(failed)?, CommitOutcome::Committed(_)))
 }
 
 fn counter(value: Vec<u8>) -> Option<u64> {
@@ -154,7 +154,7 @@ async fn nobody_starves(trial: &Trial<'_>) -> Result<(), Broken> {
                     let key = format!("caller {number}");
                     let batch = Batch::new().put(key, commits.to_be_bytes(), Expectation::Any);
                     let outcome = store.commit(batch).await.map_err(failed)?;
-                    ensure(matches!(outcome, Outcome::Committed(_)), "committed", text(&outcome))?;
+                    ensure(matches!(outcome, CommitOutcome::Committed(_)), "committed", text(&outcome))?;
                     commits += 1;
                 }
                 Ok(commits)

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use keyway_storage::{Batch, Expectation, Outcome};
+use keyway_storage::{Batch, CommitOutcome, Expectation};
 
 use super::{StorageSubject, Trial, check};
 use crate::storage::opened::{Opened, text};
@@ -59,7 +59,7 @@ async fn dropped_commits_are_whole(trial: &Trial<'_>) -> Result<(), Broken> {
         let ended = poll_a_little(store.store().commit(pair(polls)).as_mut(), polls);
         store.record(&format!("commit pair {polls}, dropped after {polls} polls: {ended:?}"));
         whole(&store, polls).await?;
-        if matches!(ended, Some(Ok(Outcome::Committed(_)))) {
+        if matches!(ended, Some(Ok(CommitOutcome::Committed(_)))) {
             store.get(format!("pair {polls} a")).await?.ok_or_else(|| broken("the pair", "nothing"))?;
             // It cannot be dropped any later than at its end.
             return Ok(());
@@ -102,7 +102,7 @@ async fn sleepers_hold_nobody_up(trial: &Trial<'_>) -> Result<(), Broken> {
                 .await
                 .map_err(|_| broken("an end of the commit that slept", "none in 10 s"))?,
         };
-        ensure(matches!(ended, Ok(Outcome::Committed(_))), "the batch committed", text(&ended))?;
+        ensure(matches!(ended, Ok(CommitOutcome::Committed(_))), "the batch committed", text(&ended))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyway_storage::{Batch, Expectation, KeyRange, Outcome, Revision};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Revision};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -237,8 +237,8 @@ impl Model {
             }
         }
         match (store.commit(batch).await, conflict) {
-            (Ok(Outcome::Conflict { item }), Some(place)) if item == place => Ok(()),
-            (Ok(Outcome::Committed(revision)), None) => {
+            (Ok(CommitOutcome::Conflict { item }), Some(place)) if item == place => Ok(()),
+            (Ok(CommitOutcome::Committed(revision)), None) => {
                 ensure(!self.given_out.contains(&revision), "a new revision", text(&revision))?;
                 self.given_out.push(revision);
                 after.extend(put.into_iter().map(|(key, value)| (key, (value, revision))));

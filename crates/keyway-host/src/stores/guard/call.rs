@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_seal::KeyRing;
-use keyway_secrets::{Opening, SecretStore, SecretStorePlugin, StoreError};
+use keyway_secrets::{OpenContext, SecretStore, SecretStorePlugin, StoreError};
 
 use crate::plugin::{
     self, CallFault, CallPolicy, Calls, Factory, Isolation, NOT_MADE, NoRuntime, Pace, Panicked,
@@ -88,7 +88,7 @@ pub(crate) struct Guard {
 
 struct Maker {
     plugin: &'static dyn SecretStorePlugin,
-    opening: Opening,
+    opening: OpenContext,
 }
 
 impl Factory for Maker {
@@ -104,7 +104,7 @@ impl Guard {
     /// Opens an instance.
     pub(crate) fn open(
         plugin: &'static dyn SecretStorePlugin,
-        opening: Opening,
+        opening: OpenContext,
         limits: StoreLimits,
         calls: Arc<Calls>,
     ) -> Result<Self, StoreError> {

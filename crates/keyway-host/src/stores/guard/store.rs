@@ -9,7 +9,7 @@ use keyway_core::{PluginMetadata, Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
-    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, Opening, Progress, RotationListener, Secret,
+    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, OpenContext, Progress, RotationListener, Secret,
     SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, SecretStorePlugin,
     StoreError, StoreInfo,
 };
@@ -50,7 +50,7 @@ impl GuardedStore {
     /// Those of [`SecretStorePlugin::open`].
     pub fn open(
         plugin: &'static dyn SecretStorePlugin,
-        opening: Opening,
+        opening: OpenContext,
         limits: StoreLimits,
     ) -> Result<Self, StoreError> {
         Self::open_sharing(plugin, opening, limits, Arc::default())
@@ -59,7 +59,7 @@ impl GuardedStore {
     /// Opens another handle to a store whose calls are watched together.
     pub(crate) fn open_sharing(
         plugin: &'static dyn SecretStorePlugin,
-        opening: Opening,
+        opening: OpenContext,
         limits: StoreLimits,
         calls: Arc<Calls>,
     ) -> Result<Self, StoreError> {

@@ -7,8 +7,9 @@ use crate::wire::table::{self, Keys, element};
 use crate::wire::{Ended, Profile, erlang};
 use crate::{
     Action, ConfigurationDescriptor, ConfigurationType, ConfigurationValue, ContractViolation,
-    CredentialPart, Description, Features, FieldSize, Issued, IssuerError, Json, LoginRequired, Outcome,
-    ParameterDescriptor, ParameterType, PartKind, Reader, Rule, State, Violation, Violations,
+    CredentialPart, CredentialRef, Description, Features, FieldSize, Issued, IssuerError, Json,
+    LoginRequired, ParameterDescriptor, ParameterType, PartKind, Reader, RequestOutcome, Rule, Violation,
+    Violations,
 };
 
 /// Reads what a plugin printed about itself.
@@ -41,7 +42,7 @@ pub fn decode_description(
 /// [`Refused`](IssuerError::Refused) when the plugin says no, whatever its exit status, and
 /// [`Failed`](IssuerError::Failed) when it adds that there may be a credential;
 /// [`Program`](IssuerError::Program) when it failed without printing anything.
-pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<Outcome, IssuerError> {
+pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<RequestOutcome, IssuerError> {
     let mut answer = Answer::read(Action::Request, printed, ended, profile)?;
     if !answer.is_ok(&["ok", "oidc_login"])? {
         return answer.violated(None);
@@ -51,17 +52,17 @@ pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<
         let message = answer.keys(&[]).open_text(&table::MSG);
         return match (provider, message) {
             (Some(provider), Some(message)) if answer.found.is_empty() => {
-                Ok(Outcome::LoginRequired(LoginRequired { provider, message }))
+                Ok(RequestOutcome::LoginRequired(LoginRequired { provider, message }))
             }
             _ => answer.violated(None),
         };
     }
-    let state = answer.keys(&[]).open_text(&table::STATE).map(State::new);
+    let state = answer.keys(&[]).open_text(&table::STATE).map(CredentialRef::new);
     let parts = answer.keys(&[]).array(&table::CREDENTIAL).unwrap_or_default();
     let credential: Vec<_> =
         parts.into_iter().enumerate().filter_map(|(index, part)| answer.part(index, part)).collect();
     match state {
-        Some(state) if answer.found.is_empty() => Ok(Outcome::Issued(Issued { credential, state })),
+        Some(state) if answer.found.is_empty() => Ok(RequestOutcome::Issued(Issued { credential, state })),
         orphan => answer.violated(orphan),
     }
 }
@@ -170,7 +171,7 @@ impl Answer {
     }
 
     /// The error with all that was found.
-    fn violated<T>(&mut self, orphan: Option<State>) -> Result<T, IssuerError> {
+    fn violated<T>(&mut self, orphan: Option<CredentialRef>) -> Result<T, IssuerError> {
         match std::mem::take(&mut self.found).none_or(()) {
             Ok(()) => Err(IssuerError::violation(
                 self.action,
@@ -304,7 +305,7 @@ impl Answer {
     }
 }
 
-fn violated_with(action: Action, violations: Violations, orphan: Option<State>) -> IssuerError {
+fn violated_with(action: Action, violations: Violations, orphan: Option<CredentialRef>) -> IssuerError {
     IssuerError::ContractViolation(Box::new(ContractViolation {
         action,
         violations,
@@ -322,11 +323,11 @@ fn whole(reader: Reader, printed: &[u8]) -> Reader {
 /// The state of a credential in an answer that only the strict profile cannot read: with
 /// text behind it, or with a name twice. The plugin has made the credential, so the host
 /// needs to know what to revoke.
-fn state_within(printed: &[u8]) -> Option<State> {
+fn state_within(printed: &[u8]) -> Option<CredentialRef> {
     let reader = whole(Profile::Lenient.reader(), printed);
     let Ok(Json::Object(entries)) = reader.read(printed) else { return None };
     let text = |key| entries.get(key).and_then(Json::as_text);
-    (text("result") == Some("ok")).then(|| text("state").map(State::new)).flatten()
+    (text("result") == Some("ok")).then(|| text("state").map(CredentialRef::new)).flatten()
 }
 
 /// What is wrong with the JSON text. A duplicate is named where its name is one of ours:

@@ -11,8 +11,9 @@ use crate::violation::Found;
 use crate::wire::host::json_violation;
 use crate::wire::{Base64Error, base64};
 use crate::{
-    Action, Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, IssuerError, Json,
-    JsonKind, Login, Reader, Revocation, Rule, SecretText, State, UserId, UserInfo, Violation, Violations,
+    Action, Configuration, ConfigurationValue, Context, CredentialRef, CredentialRequest, IntentId,
+    IssuerError, Json, JsonKind, Login, Reader, Revocation, Rule, SecretText, UserId, UserInfo, Violation,
+    Violations,
 };
 
 /// What a host wants of a plugin.
@@ -236,7 +237,7 @@ impl Reading {
 
     fn revocation(&mut self, given: &mut Given<'_>) -> Option<Input> {
         let context = self.context(given);
-        let state = self.text("cred_state", given.cred_state.as_ref()).map(State::new);
+        let state = self.text("cred_state", given.cred_state.as_ref()).map(CredentialRef::new);
         Some(Input::Revoke(Box::new(Revocation { context: context?, state: state? })))
     }
 

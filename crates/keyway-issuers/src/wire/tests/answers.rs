@@ -2,7 +2,7 @@
 
 use keyway_core::PluginError as _;
 
-use crate::Outcome;
+use crate::RequestOutcome;
 use crate::wire::{Ended, Profile, host};
 
 #[test]
@@ -96,7 +96,7 @@ fn leniently_values_are_printed_as_the_real_host_prints_them() {
             "{{\"result\":\"ok\",\"state\":\"s\",\"credential\":[{{\"type\":\"{kind}\",\"value\":{value}}}]}}"
         );
         let outcome = host::decode_outcome(printed.as_bytes(), Ended::SUCCESS, Profile::Lenient).unwrap();
-        let Outcome::Issued(issued) = outcome else { panic!("{value}") };
+        let RequestOutcome::Issued(issued) = outcome else { panic!("{value}") };
         issued.credential[0].expose_value().to_owned()
     };
     for (kind, json, text) in [

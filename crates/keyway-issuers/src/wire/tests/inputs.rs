@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use crate::wire::{Alphabet, base64, plugin};
 use crate::{
-    Action, Configuration, ConfigurationValue, Context, CredentialPart, CredentialRequest, Issued, Json,
-    JsonObject, Reader, Revocation, Rule, State, UserId, UserInfo,
+    Action, Configuration, ConfigurationValue, Context, CredentialPart, CredentialRef, CredentialRequest,
+    Issued, Json, JsonObject, Reader, Revocation, Rule, UserId, UserInfo,
 };
 
 fn input(json: &serde_json::Value) -> Result<plugin::Input, plugin::InputError> {
@@ -91,7 +91,7 @@ fn debug_of_what_is_received_shows_no_value() {
     parameters.insert("a".to_owned(), Json::text("needle"));
     let request = CredentialRequest::new(context.clone()).with_parameters(parameters.into());
     let issued = Issued::new("needle").with(CredentialPart::text("n", "needle"));
-    let revocation = Revocation::new(context, State::new("needle"));
+    let revocation = Revocation::new(context, CredentialRef::new("needle"));
     let shown = format!("{request:?} {issued:?} {revocation:?}");
     assert!(!shown.contains("needle"), "{shown}");
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::values::{context, description, json, name, options, outcome, text};
 use crate::wire::{Alphabet, Base64Error, Ended, Profile, base64, host, plugin};
-use crate::{CredentialRequest, IssuerError, Revocation, State};
+use crate::{CredentialRef, CredentialRequest, IssuerError, Revocation};
 
 proptest! {
     #[test]
@@ -23,7 +23,7 @@ proptest! {
 
     #[test]
     fn a_revocation_survives_the_wire(context in context(), state in text(), options in options()) {
-        let revocation = Revocation::new(context, State::new(state));
+        let revocation = Revocation::new(context, CredentialRef::new(state));
         let sent = host::encode_revoke(&revocation, &options);
         let received = plugin::decode_input(sent.expose().as_bytes());
         prop_assert_eq!(received, Ok(plugin::Input::Revoke(Box::new(revocation))));

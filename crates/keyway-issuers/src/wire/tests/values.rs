@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use crate::wire::{Alphabet, WireOptions};
 use crate::{
-    Configuration, ConfigurationDescriptor, ConfigurationValue, Context, CredentialPart, Description,
-    Features, FieldSize, Float, IntentId, Issued, Json, Login, LoginRequired, Outcome, ParameterDescriptor,
-    PartKind, State, UserId, UserInfo,
+    Configuration, ConfigurationDescriptor, ConfigurationValue, Context, CredentialPart, CredentialRef,
+    Description, Features, FieldSize, Float, IntentId, Issued, Json, Login, LoginRequired,
+    ParameterDescriptor, PartKind, RequestOutcome, UserId, UserInfo,
 };
 
 pub(super) fn text() -> impl Strategy<Value = String> {
@@ -97,12 +97,16 @@ fn part() -> impl Strategy<Value = CredentialPart> {
     (text(), kind, text()).prop_map(|(name, kind, value)| CredentialPart::new(name, kind, value))
 }
 
-pub(super) fn outcome() -> impl Strategy<Value = Outcome> {
+pub(super) fn outcome() -> impl Strategy<Value = RequestOutcome> {
     prop_oneof![
-        (text(), vec(part(), 0..4))
-            .prop_map(|(state, credential)| Outcome::Issued(Issued { credential, state: State::new(state) })),
-        (text(), text())
-            .prop_map(|(provider, message)| Outcome::LoginRequired(LoginRequired { provider, message })),
+        (text(), vec(part(), 0..4)).prop_map(|(state, credential)| RequestOutcome::Issued(Issued {
+            credential,
+            state: CredentialRef::new(state)
+        })),
+        (text(), text()).prop_map(|(provider, message)| RequestOutcome::LoginRequired(LoginRequired {
+            provider,
+            message
+        })),
     ]
 }
 

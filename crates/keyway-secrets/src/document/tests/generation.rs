@@ -10,8 +10,8 @@ use keyway_seal::KeyRing;
 use super::hooks::{Memory, Stored, handle};
 use super::{at, ring, secret};
 use crate::{
-    Access, Capabilities, Configure, Document, DocumentHooks, DocumentStore, NewSecret, Recipe, SecretChange,
-    SecretStore, StoreError,
+    AccessMode, Capabilities, Configure, Document, DocumentHooks, DocumentStore, NewSecret, Recipe,
+    SecretChange, SecretStore, StoreError,
 };
 
 /// Hooks that make a value of the setting `word`, so often as the recipe says, or once.
@@ -61,7 +61,7 @@ impl DocumentHooks for Maker {
         }
     }
 
-    async fn read(&self, keys: &KeyRing, access: Access) -> Result<Option<Document>, StoreError> {
+    async fn read(&self, keys: &KeyRing, access: AccessMode) -> Result<Option<Document>, StoreError> {
         self.0.read(keys, access).await
     }
 

@@ -9,7 +9,7 @@ use keyway_core::{PluginMetadata, Structured, Table};
 use keyway_seal::KeyRing;
 
 use super::metadata;
-use crate::{Access, Document, DocumentHooks, DocumentStore, StoreError};
+use crate::{AccessMode, Document, DocumentHooks, DocumentStore, StoreError};
 
 /// A place in a hook where it waits for one poll, and where it can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) struct Calls {
     pub(super) closes: usize,
     pub(super) open: bool,
     pub(super) overlapped: bool,
-    pub(super) last_access: Option<Access>,
+    pub(super) last_access: Option<AccessMode>,
     pub(super) sealed_by: Option<KeyRing>,
     pub(super) hanging: bool,
 }
@@ -147,7 +147,7 @@ impl DocumentHooks for Memory {
         }
     }
 
-    async fn read(&self, keys: &KeyRing, access: Access) -> Result<Option<Document>, StoreError> {
+    async fn read(&self, keys: &KeyRing, access: AccessMode) -> Result<Option<Document>, StoreError> {
         {
             let mut calls = self.calls.lock().unwrap();
             calls.reads += 1;
@@ -167,7 +167,7 @@ impl DocumentHooks for Memory {
     async fn write(&self, document: &Document, keys: &KeyRing) -> Result<(), StoreError> {
         {
             let mut calls = self.calls.lock().unwrap();
-            assert!(calls.open && calls.last_access == Some(Access::Update), "{calls:?}");
+            assert!(calls.open && calls.last_access == Some(AccessMode::Update), "{calls:?}");
             calls.writes += 1;
             calls.sealed_by = Some(keys.clone());
         }
@@ -179,7 +179,7 @@ impl DocumentHooks for Memory {
     async fn remove(&self) -> Result<(), StoreError> {
         {
             let mut calls = self.calls.lock().unwrap();
-            assert!(calls.open && calls.last_access == Some(Access::Update), "{calls:?}");
+            assert!(calls.open && calls.last_access == Some(AccessMode::Update), "{calls:?}");
             calls.removes += 1;
         }
         self.pass(Point::BeforeRemove).await?;

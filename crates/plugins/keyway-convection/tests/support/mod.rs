@@ -9,7 +9,7 @@ use keyway_convection::ConvectionPlugin;
 use keyway_core::{PluginMetadata, SecretValue};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
-    ListQuery, NewSecret, Opening, SecretAddress, SecretName, SecretStore, SecretStorePlugin, StoreError,
+    ListQuery, NewSecret, OpenContext, SecretAddress, SecretName, SecretStore, SecretStorePlugin, StoreError,
     StoreName,
 };
 
@@ -27,7 +27,7 @@ pub fn ring(keys: usize) -> KeyRing {
 }
 
 pub fn open_with(configuration: serde_json::Value, keys: &KeyRing) -> Arc<dyn SecretStore> {
-    let opening = Opening::new(StoreName::new("s").unwrap(), metadata(), keys.clone())
+    let opening = OpenContext::new(StoreName::new("s").unwrap(), metadata(), keys.clone())
         .with_configuration(configuration);
     ConvectionPlugin.open(&opening).unwrap()
 }

@@ -9,10 +9,10 @@ use keyway_core::{PluginMetadata, Resources, SecretValue};
 use keyway_generic::GenericPlugin;
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
-    EnvironmentName, NewEnvironment, NewSecret, Opening, Progress, SecretAddress, SecretName, SecretStore,
-    SecretStorePlugin, StoreError, StoreName,
+    EnvironmentName, NewEnvironment, NewSecret, OpenContext, Progress, SecretAddress, SecretName,
+    SecretStore, SecretStorePlugin, StoreError, StoreName,
 };
-use keyway_storage::{Batch, KeyRange, Limits, Memory, Outcome, Page, Record, Storage, StorageError};
+use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
 
 pub fn metadata(version: &str) -> PluginMetadata {
     PluginMetadata::from_json(&format!(
@@ -41,7 +41,7 @@ pub fn open_as(
     store: &str,
     version: &str,
 ) -> Arc<dyn SecretStore> {
-    let opening = Opening::new(StoreName::new(store).unwrap(), metadata(version), keys.clone())
+    let opening = OpenContext::new(StoreName::new(store).unwrap(), metadata(version), keys.clone())
         .with_resources(Resources::new().with(Arc::clone(storage)));
     GenericPlugin.open(&opening).unwrap()
 }
@@ -102,7 +102,7 @@ impl Storage for Dying {
         self.inner.scan(range, after, limit.min(5)).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
             return Err(StorageError::Closed);
         }
@@ -156,7 +156,7 @@ impl Storage for Interrupted {
         self.inner.scan(range, after, limit).await
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Outcome, StorageError> {
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         let due = {
             let mut planned = self.planned.lock().unwrap();
             match planned.take() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use keyway_issuers::{Context, CredentialRequest, Issuer as _, IssuerError, Outcome, UserInfo};
+use keyway_issuers::{Context, CredentialRequest, Issuer as _, IssuerError, RequestOutcome, UserInfo};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 
 /// A plugin in shell: it describes itself, and does for requests and revocations what a test wants.
@@ -57,7 +57,7 @@ impl Executable {
         self.folder.path().join(name)
     }
 
-    pub(crate) fn request(&self) -> Result<Outcome, IssuerError> {
+    pub(crate) fn request(&self) -> Result<RequestOutcome, IssuerError> {
         futures_executor::block_on(self.issuer().request(&joe()))
     }
 

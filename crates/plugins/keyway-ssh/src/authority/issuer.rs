@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyway_core::Clock;
 use keyway_issuers::{
     Capabilities, Configuration, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
-    IssuerPlugin, Opening, Outcome, Revocation, async_trait,
+    IssuerPlugin, OpenContext, RequestOutcome, Revocation, async_trait,
 };
 use ssh_key::Certificate;
 use ssh_key::certificate::{Builder, CertType};
@@ -21,9 +21,9 @@ use crate::state::{check, fill, with_text};
 pub struct CertificateAuthorityPlugin;
 
 impl IssuerPlugin for CertificateAuthorityPlugin {
-    fn open(&self, opening: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
-        let lent = opening.resources.get::<CertificateAuthorityKey>().cloned();
-        Ok(Arc::new(CertificateAuthority { lent, clock: Arc::clone(&opening.clock) }))
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
+        let lent = context.resources.get::<CertificateAuthorityKey>().cloned();
+        Ok(Arc::new(CertificateAuthority { lent, clock: Arc::clone(&context.clock) }))
     }
 }
 
@@ -129,8 +129,8 @@ impl Issuer for CertificateAuthority {
         describe(crate::VERSION).map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
-        self.make(request).map(Outcome::Issued)
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
+        self.make(request).map(RequestOutcome::Issued)
     }
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {

@@ -11,7 +11,7 @@ use crate::file::IssuerFile;
 use crate::key::LoginKey;
 
 /// The key of a certificate authority, for a host that does not keep it in a file: lend
-/// one with [`Opening::with_resources`](keyway_issuers::Opening::with_resources).
+/// one with [`OpenContext::with_resources`](keyway_issuers::OpenContext::with_resources).
 ///
 /// `Debug` shows the fingerprint. The key is zeroized when the last clone is dropped.
 #[derive(Clone)]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, IntendedEffect, Issued, Issuer, IssuerError, IssuerPlugin,
-    Opening, Outcome, Reconciled, Reconciliation, Revocation, State, async_trait,
+    Capabilities, CredentialRef, CredentialRequest, Description, IntendedEffect, Issued, Issuer, IssuerError,
+    IssuerPlugin, OpenContext, Reconciled, Reconciliation, RequestOutcome, Revocation, async_trait,
 };
 
 use super::lines;
@@ -18,7 +18,7 @@ use crate::state::{check, with_text};
 pub struct AuthorizedKeysPlugin;
 
 impl IssuerPlugin for AuthorizedKeysPlugin {
-    fn open(&self, _: &Opening) -> Result<Arc<dyn Issuer>, IssuerError> {
+    fn open(&self, _: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
         Ok(Arc::new(AuthorizedKeys))
     }
 }
@@ -78,7 +78,7 @@ impl AuthorizedKeys {
             Ok((None, content.is_some_and(|content| lines::has(content, &state))))
         })?;
         Ok(match (&question.effect, is_there) {
-            (IntendedEffect::Request, true) => Reconciled::Made(State::new(state)),
+            (IntendedEffect::Request, true) => Reconciled::Made(CredentialRef::new(state)),
             (IntendedEffect::Revoke(_), false) => Reconciled::Destroyed,
             (IntendedEffect::Request, false) | (IntendedEffect::Revoke(_), true) => {
                 Reconciled::NothingHappened
@@ -97,8 +97,8 @@ impl Issuer for AuthorizedKeys {
         describe(crate::VERSION).map_err(|error| IssuerError::system("describe itself", error))
     }
 
-    async fn request(&self, request: &CredentialRequest) -> Result<Outcome, IssuerError> {
-        Self::make(request).map(Outcome::Issued)
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
+        Self::make(request).map(RequestOutcome::Issued)
     }
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {

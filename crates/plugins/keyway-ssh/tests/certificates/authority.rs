@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_executor::block_on;
 use keyway_core::{Clock, Plugins, Resources, Timestamp, plugins};
 use keyway_issuers::{
-    Context, CredentialRequest, Issued, Issuer, IssuerError, Issuers, Json, Opening, Outcome, Parameters,
-    Revocation, ServiceName, State, UserInfo,
+    Context, CredentialRef, CredentialRequest, Issued, Issuer, IssuerError, Issuers, Json, OpenContext,
+    Parameters, RequestOutcome, Revocation, ServiceName, UserInfo,
 };
 use keyway_ssh::{CertificateAuthorityKey, set_up_revocation_list};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
@@ -79,12 +79,12 @@ impl Authority {
     pub(crate) fn ask(&self, context: Context, key: Option<&str>) -> Result<Issued, IssuerError> {
         let parameters = key.map_or_else(Parameters::new, |key| Parameters::new().with("pub_key", key));
         match block_on(self.issuer.request(&CredentialRequest::new(context).with_parameters(parameters)))? {
-            Outcome::Issued(issued) => Ok(issued),
-            Outcome::LoginRequired(_) => panic!("it asks for no login"),
+            RequestOutcome::Issued(issued) => Ok(issued),
+            RequestOutcome::LoginRequired(_) => panic!("it asks for no login"),
         }
     }
 
-    pub(crate) fn revoke(&self, state: &State) -> Result<(), IssuerError> {
+    pub(crate) fn revoke(&self, state: &CredentialRef) -> Result<(), IssuerError> {
         block_on(self.issuer.revoke(&Revocation::new(self.context(&[]), state.clone())))
     }
 
@@ -105,7 +105,7 @@ impl Authority {
 fn open(lent: Option<CertificateAuthorityKey>, clock: Arc<Standing>) -> Arc<dyn Issuer> {
     let registry = PLUGINS.registry().unwrap();
     let plugin = registry.get::<Issuers>("ssh-ca").unwrap();
-    let opening = Opening::new(ServiceName::new("cluster").unwrap(), plugin.metadata().clone());
+    let opening = OpenContext::new(ServiceName::new("cluster").unwrap(), plugin.metadata().clone());
     let resources = lent.map_or_else(Resources::new, |key| Resources::new().with(key));
     plugin.open(&opening.with_clock(clock).with_resources(resources)).unwrap()
 }

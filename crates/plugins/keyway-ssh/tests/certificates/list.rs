@@ -3,7 +3,7 @@
 use std::fs;
 
 use keyway_core::PluginError as _;
-use keyway_issuers::{IntentId, Issued, IssuerError, State};
+use keyway_issuers::{CredentialRef, IntentId, Issued, IssuerError};
 use keyway_ssh::set_up_revocation_list;
 
 use crate::authority::{Authority, KEY};
@@ -19,7 +19,7 @@ impl Authority {
     }
 
     fn revoke_intent(&self, intent: &str) -> Result<(), IssuerError> {
-        self.revoke(&State::new(format!("KEYWAY_{intent}")))
+        self.revoke(&CredentialRef::new(format!("KEYWAY_{intent}")))
     }
 
     fn set_up(&self) -> Result<(), IssuerError> {

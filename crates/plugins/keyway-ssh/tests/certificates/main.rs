@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use authority::{Authority, KEY, NOW};
 use keyway_core::PluginError as _;
-use keyway_issuers::{IntentId, Issued, IssuerError, State, UserInfo};
+use keyway_issuers::{CredentialRef, IntentId, Issued, IssuerError, UserInfo};
 use keyway_ssh::CertificateAuthorityKey;
 use ssh_key::certificate::CertType;
 use ssh_key::{Certificate, PrivateKey};
@@ -128,7 +128,7 @@ fn revoking_is_kept_once_and_what_was_revoked_is_not_signed_again() {
     assert_eq!(fs::read(authority.file("krl")).unwrap(), list);
     let error = authority.ask(context, Some(KEY)).unwrap_err();
     assert!(matches!(error, IssuerError::Refused { .. }), "{error:?}");
-    assert!(matches!(authority.revoke(&State::new("OTHER_1")), Err(IssuerError::Refused { .. })));
+    assert!(matches!(authority.revoke(&CredentialRef::new("OTHER_1")), Err(IssuerError::Refused { .. })));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn without_a_list_that_can_be_changed_nothing_is_signed() {
     fs::write(authority.file("krl"), "ssh-ed25519 AAAA a plain list of keys\n").unwrap();
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
     assert!(error.leaves_no_effect(), "{error:?}");
-    assert!(authority.revoke(&State::new("KEYWAY_1")).is_err());
+    assert!(authority.revoke(&CredentialRef::new("KEYWAY_1")).is_err());
     assert!(fs::read_to_string(authority.file("krl")).unwrap().starts_with("ssh-ed25519"));
 }
 

@@ -94,7 +94,7 @@ mod tests {
             ("1.0.0", "v1", Some("C1")),
             ("\"1.0.0\"", "1.5", Some("C3")),
             ("Generic", "Other", Some("C4")),
-            ("Secret", "Access", Some("C3")),
+            ("Secret", "AccessMode", Some("C3")),
             ("[store]", "[stored]", None),
             ("reads = 1", "reads = \"x\"", None),
             ("[config.data]", "[config.default]", None),

@@ -43,7 +43,7 @@ pub enum Answer {
     /// It was revoked.
     Revoked,
     /// No: the messages for the user and the log.
-    Refusal(Value),
+    TransitionError(Value),
     /// The contract is broken. There may be a credential; here is its state, where it is known.
     Broken(Class, Option<String>),
     /// There is a credential, and its state cannot be kept (decision W8).
@@ -138,7 +138,7 @@ fn contradiction(object: &Plain, error: &Plain, word: &str, lenient: bool) -> Re
     let log = shown("log_msg").unwrap_or_else(|| {
         format!("the result is \"ok\" beside an error: {}", erlang::marked(&erlang::shown(error)))
     });
-    Reading::new(Answer::Refusal(json!({ "user_msg": user, "log_msg": log })), Some("W10"))
+    Reading::new(Answer::TransitionError(json!({ "user_msg": user, "log_msg": log })), Some("W10"))
 }
 
 /// An error, whatever the exit status.
@@ -155,7 +155,7 @@ pub(super) fn refusal(object: &Plain, lenient: bool) -> Reading {
     let user = erlang::shown(user);
     let log = log.map_or_else(|| format!("error response: {}", erlang::marked(&user)), erlang::shown);
     let messages = json!({ "user_msg": user, "log_msg": log });
-    Reading::new(Answer::Refusal(messages), is_ours.then_some("W3"))
+    Reading::new(Answer::TransitionError(messages), is_ours.then_some("W3"))
 }
 
 fn login(object: &Plain, printed: Printed<'_>) -> Reading {

@@ -1,7 +1,7 @@
 //! Mutants that say the wrong thing: in errors, to the audit, in traces, in debugging texts.
 
 use async_trait::async_trait;
-use keyway_client::Outcome;
+use keyway_client::AccessOutcome;
 use secrecy::ExposeSecret as _;
 
 use super::{Answered, ClientNotes, Twist, Twisted, client_mutants};
@@ -109,13 +109,13 @@ impl Twist for AuditForgetsLayer {
 
 impl Twist for AuditMissesFailures {
     fn told(&self, _: &ClientNotes, accessed: Accessed) -> Vec<Accessed> {
-        if matches!(accessed.outcome, Outcome::Failed(_)) { Vec::new() } else { vec![accessed] }
+        if matches!(accessed.outcome, AccessOutcome::Failed(_)) { Vec::new() } else { vec![accessed] }
     }
 }
 
 impl Twist for AuditMissesDropped {
     fn told(&self, _: &ClientNotes, accessed: Accessed) -> Vec<Accessed> {
-        if accessed.outcome == Outcome::Cancelled { Vec::new() } else { vec![accessed] }
+        if accessed.outcome == AccessOutcome::Cancelled { Vec::new() } else { vec![accessed] }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an audit hook is told.
 
-use keyway_client::{Layer, Operation, Outcome, Resolution};
+use keyway_client::{AccessOutcome, Layer, Operation, Resolution};
 use keyway_core::ErrorKind;
 use keyway_secrets::{SecretStore, StoreError};
 use secrecy::SecretString;
@@ -36,12 +36,12 @@ struct Expected {
     key: Option<&'static str>,
     environment: Option<&'static str>,
     layer: Option<Layer>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<AccessOutcome>,
 }
 
 impl Expected {
     fn new(operation: Operation, key: Option<&'static str>, environment: Option<&'static str>) -> Self {
-        Self { operation, key, environment, layer: None, outcomes: vec![Outcome::Done] }
+        Self { operation, key, environment, layer: None, outcomes: vec![AccessOutcome::Done] }
     }
 
     fn from(mut self, layer: Layer) -> Self {
@@ -50,7 +50,7 @@ impl Expected {
     }
 
     fn failing(mut self, kinds: &[ErrorKind]) -> Self {
-        self.outcomes = kinds.iter().copied().map(Outcome::Failed).collect();
+        self.outcomes = kinds.iter().copied().map(AccessOutcome::Failed).collect();
         self
     }
 
@@ -230,7 +230,7 @@ async fn cancellations_are_told(trial: &SecretTrial<'_>) -> Checked {
         }
         let what = format!("{request:?}, dropped half-way");
         (expected.environment, expected.layer) = (None, None);
-        expected.outcomes = vec![Outcome::Cancelled];
+        expected.outcomes = vec![AccessOutcome::Cancelled];
         scene.accessed();
         if polled(1, client.call(request)).await.is_some() {
             // It never asked the store, so there was nothing to drop.

@@ -10,9 +10,9 @@ use crate::{CredentialPart, Rule, Violation};
 /// byte by byte, so it must not contain anything sensitive (WaTTS seed, key `state`;
 /// decision W8). A clone costs one reference count.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct State(Arc<str>);
+pub struct CredentialRef(Arc<str>);
 
-impl State {
+impl CredentialRef {
     /// Credential values shorter than this are not looked for in a state: `ssh` or `7` is
     /// in many by chance.
     pub const SHORTEST_SECRET_BYTES: usize = 8;
@@ -44,10 +44,10 @@ impl State {
     }
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for CredentialRef {
     /// Shows the length only: until it is checked, a state may hold what it must not.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "State({} bytes)", self.0.len())
+        write!(f, "CredentialRef({} bytes)", self.0.len())
     }
 }
 
@@ -60,14 +60,14 @@ mod tests {
         let parts =
             [CredentialPart::text("user", "joe"), CredentialPart::textarea("password", "correct horse\n")];
         for state in ["correct horse", "id-7 correct horse", "correct horse\n"] {
-            let violation = State::new(state).check_keeps_no_secret(&parts).unwrap_err();
+            let violation = CredentialRef::new(state).check_keeps_no_secret(&parts).unwrap_err();
             assert_eq!(violation, Violation::new("state", Rule::SecretInState { part: 1 }));
             assert!(!violation.to_string().contains("horse"));
         }
         // What is short is in many states by chance, and the other way round is no leak.
         for state in ["joe", "WATTS_joe_1", "horse", ""] {
-            State::new(state).check_keeps_no_secret(&parts).unwrap();
+            CredentialRef::new(state).check_keeps_no_secret(&parts).unwrap();
         }
-        State::new("any").check_keeps_no_secret(&[CredentialPart::text("empty", "   ")]).unwrap();
+        CredentialRef::new("any").check_keeps_no_secret(&[CredentialPart::text("empty", "   ")]).unwrap();
     }
 }
