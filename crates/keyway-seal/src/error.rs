@@ -1,6 +1,6 @@
 //! What can go wrong with keys and tokens, each as a value of its own.
 
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::{Effect, ErrorKind, PluginError};
 
 use crate::KeyId;
 
@@ -82,6 +82,10 @@ impl PluginError for KeyError {
             Self::Random(_) => ErrorKind::Internal,
         }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
 }
 
 /// Why something could not be sealed. The plaintext plays no part in it: any bytes can be sealed.
@@ -99,6 +103,10 @@ pub enum SealError {
 impl PluginError for SealError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Internal
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }
 
@@ -158,6 +166,10 @@ impl PluginError for OpenError {
             Self::Expired { .. } | Self::TooNew { .. } => ErrorKind::Invalid,
         }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
 }
 
 /// Why a token could not be sealed anew.
@@ -178,5 +190,9 @@ impl PluginError for ResealError {
             Self::Open(error) => error.kind(),
             Self::Seal(error) => error.kind(),
         }
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::{Effect, ErrorKind, PluginError};
 use keyway_files::FileError;
 
 use crate::{KeyError, KeyRing};
@@ -248,6 +248,10 @@ impl PluginError for KeySourceError {
             Self::Keys { error, .. } => error.kind(),
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
         }
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }
 

@@ -1,5 +1,6 @@
 //! An executable as an issuer.
 
+use keyway_core::{CallError, Effect};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -90,7 +91,7 @@ impl ProcessIssuer {
             Some(features) => Ok(features),
             None => match self.ask_for_description().await {
                 Ok(description) => Ok(description.features()),
-                Err(error) if error.leaves_no_effect() => Err(error),
+                Err(error) if error.effect() == Effect::None => Err(error),
                 Err(error) => Err(IssuerError::Unavailable {
                     what: "the description of the executable",
                     retry_after: None,
@@ -165,7 +166,7 @@ impl ProcessIssuer {
                 // This error has no room for it.
                 let program = self.runner.program().command().display();
                 tracing::warn!(%program, %action, ?deadline, errors = note.as_str(), "killed: it did not end in time");
-                return IssuerError::DeadlineExceeded { action, deadline };
+                return CallError::DeadlineExceeded { operation: action.word(), deadline }.into();
             }
             RunError::OutputTooLarge { .. } => "its output is too large",
             RunError::Cancelled | RunError::System { .. } => "it could not be run to its end",

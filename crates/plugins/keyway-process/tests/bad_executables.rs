@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use keyway_core::{ErrorKind, PluginError as _};
+use keyway_core::{CallError, Effect, ErrorKind, PluginError as _};
 use keyway_issuers::{
     CredentialRef, CredentialRequest, Issuer as _, IssuerError, JsonFault, Parameters, RequestOutcome,
     Revocation, Rule,
@@ -62,7 +62,7 @@ fn what_is_not_one_object_is_a_violation() {
     ] {
         let executable = Executable::with(body);
         assert_eq!(json_fault(executable.request()), fault, "{body}");
-        assert!(!executable.request().unwrap_err().leaves_no_effect());
+        assert!(executable.request().unwrap_err().effect() == Effect::Unknown);
         executable.assert_nothing_left();
     }
 }
@@ -131,7 +131,7 @@ fn a_status_other_than_zero_is_believed() {
     let issued =
         Executable::with(&format!("echo '{ISSUED}'; echo trouble >&2; exit 1")).request().unwrap_err();
     assert!(matches!(issued.violations()[0].rule, Rule::Ended { .. }), "{issued:?}");
-    assert!(!issued.leaves_no_effect());
+    assert!(issued.effect() == Effect::Unknown);
     assert!(issued.detail().ends_with("trouble"), "{}", issued.detail());
 
     let refused = Executable::with(r#"echo '{"result":"error","user_msg":"no","log_msg":"why"}'; exit 1"#);
@@ -165,7 +165,7 @@ fn what_hangs_is_killed_at_the_deadline() {
         futures_executor::block_on(issuer.describe()).unwrap();
         let begun = Instant::now();
         let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
-        assert!(matches!(error, IssuerError::DeadlineExceeded { .. }), "{body}: {error:?}");
+        assert!(matches!(error, IssuerError::Call(CallError::DeadlineExceeded { .. })), "{body}: {error:?}");
         assert!((400..4000).contains(&begun.elapsed().as_millis()), "{body}: {:?}", begun.elapsed());
         executable.assert_nothing_left();
         let revocation = Revocation::new(joe().context, CredentialRef::new("state"));
@@ -193,7 +193,10 @@ fn children_that_hang_and_no_answer_is_an_error() {
     executable.assert_nothing_left();
 
     let executable = Executable::with("sleep 1000 & sleep 1000 & wait").deadline(300);
-    assert!(matches!(executable.request().unwrap_err(), IssuerError::DeadlineExceeded { .. }));
+    assert!(matches!(
+        executable.request().unwrap_err(),
+        IssuerError::Call(CallError::DeadlineExceeded { .. })
+    ));
     executable.assert_nothing_left();
 }
 
@@ -270,7 +273,10 @@ fn a_program_need_not_read_its_input() {
 #[test]
 fn errors_without_end_are_cut_at_the_deadline_and_their_end_is_kept() {
     let executable = Executable::with("yes 'no end' >&2").deadline(300);
-    assert!(matches!(executable.request().unwrap_err(), IssuerError::DeadlineExceeded { .. }));
+    assert!(matches!(
+        executable.request().unwrap_err(),
+        IssuerError::Call(CallError::DeadlineExceeded { .. })
+    ));
     executable.assert_nothing_left();
 
     let executable = Executable::with("yes 'no end' | head -c 3000000 >&2; echo last words >&2; exit 1");
@@ -293,7 +299,7 @@ fn a_program_that_cannot_be_started_has_no_effect() {
         let issuer = keyway_process::ProcessIssuer::new(&configuration).unwrap();
         let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
         assert!(matches!(error, IssuerError::NotStarted { .. }), "{command}: {error:?}");
-        assert!(error.leaves_no_effect());
+        assert!(error.effect() == Effect::None);
     }
 }
 
@@ -306,7 +312,7 @@ fn one_that_cannot_describe_itself_was_asked_for_nothing() {
         let described = futures_executor::block_on(executable.issuer().describe()).unwrap_err();
         assert!(!matches!(described, IssuerError::Unavailable { .. }), "{body}: {described:?}");
         let error = executable.request().unwrap_err();
-        assert!(error.leaves_no_effect(), "{body}: {error:?}");
+        assert!(error.effect() == Effect::None, "{body}: {error:?}");
         // What is wrong is said all the same.
         assert!(error.detail().ends_with(&described.detail()), "{body}: {}", error.detail());
         assert!(!executable.file("asked").exists());
@@ -321,7 +327,7 @@ fn what_does_not_fit_into_an_argument_is_refused_before_anything_starts() {
             .with_parameters(Parameters::new().with("key", "x".repeat(length)))
     };
     let error = futures_executor::block_on(executable.issuer().request(&request(200_000))).unwrap_err();
-    assert!(matches!(error, IssuerError::Invalid { .. }) && error.leaves_no_effect(), "{error:?}");
+    assert!(matches!(error, IssuerError::Invalid { .. }) && error.effect() == Effect::None, "{error:?}");
     assert!(!executable.file("ran").exists());
     // What just fits is passed on.
     let longest = (keyway_process::Input::LONGEST_ARGUMENT / 4 * 3) - 400;

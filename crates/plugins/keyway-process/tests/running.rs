@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
-use keyway_core::{ErrorKind, PluginError as _};
+use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, Issuer as _, IssuerError,
     Issuers, Login, OpenContext, Parameters, RequestOutcome, ServiceName, UserInfo,
@@ -174,7 +174,7 @@ fn what_is_not_secret_goes_by_argument_and_the_rest_by_standard_input() {
     let mut refused = Executable::with(&body);
     refused.configuration.allow_argv = false;
     for error in [refused.request().unwrap_err(), block_on(refused.issuer().describe()).unwrap_err()] {
-        assert!(matches!(error, IssuerError::Invalid { .. }) && error.leaves_no_effect(), "{error:?}");
+        assert!(matches!(error, IssuerError::Invalid { .. }) && error.effect() == Effect::None, "{error:?}");
         assert!(error.to_string().contains("allow_argv"), "{error}");
     }
     assert!(!refused.file("argument").exists());

@@ -74,19 +74,23 @@ pub(crate) fn failed(error: FileError) -> IssuerError {
 
 #[cfg(test)]
 mod tests {
+    use keyway_core::{Effect, PluginError as _};
+
     use super::*;
 
     #[test]
     fn an_error_that_may_leave_an_effect_says_so() {
         let path = || "/f".into();
         let source = || std::io::Error::other("disk full");
-        assert!(!failed(FileError::Indeterminate { path: path(), source: source() }).leaves_no_effect());
+        assert!(
+            failed(FileError::Indeterminate { path: path(), source: source() }).effect() == Effect::Unknown
+        );
         for error in [
             FileError::Busy(path()),
             FileError::NotAFile(path()),
             FileError::Io { what: "read", path: path(), source: source() },
         ] {
-            assert!(failed(error).leaves_no_effect());
+            assert!(failed(error).effect() == Effect::None);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The issuer `ssh-authorized-keys` on real files.
 #![cfg(unix)]
 
+use keyway_core::{Effect, PluginError};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -195,7 +196,7 @@ fn mode_and_owner_stay() {
 fn is_refused_untouched(account: &Account, victim: &Path) {
     let before = fs::read_to_string(victim).ok();
     let error = ask(account.context(None), Some(KEY)).unwrap_err();
-    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::None, "{error:?}");
     assert!(!error.user_message().contains('/'), "{}", error.user_message());
     assert_eq!(fs::read_to_string(victim).ok(), before);
 }

@@ -1,5 +1,6 @@
 //! The file of a revocation list, and the record beside it.
 
+use keyway_core::{Effect, PluginError};
 use std::path::{Path, PathBuf};
 
 use keyway_files::{FileError, FilePath, Found, Rights};
@@ -169,7 +170,7 @@ impl ListFile {
         let mut is_noted = false;
         match self.try_rewrite(edit, &mut is_noted) {
             // The next call finds the change in the record, and makes it.
-            Err(error) if is_noted && error.leaves_no_effect() => {
+            Err(error) if is_noted && error.effect() == Effect::None => {
                 Err(IssuerError::system("change the list of revoked certificates", error))
             }
             other => other,

@@ -1,5 +1,6 @@
 //! The list of what is revoked, and what is lost of it.
 
+use keyway_core::Effect;
 use std::fs;
 
 use keyway_core::PluginError as _;
@@ -35,7 +36,7 @@ impl Authority {
     fn is_stuck(&self, says: &[&str]) {
         let before = [fs::read(self.file("krl")).ok(), fs::read(self.file(RECORD)).ok()];
         for error in [self.issue("stuck").unwrap_err(), self.revoke_intent("stuck").unwrap_err()] {
-            assert!(error.leaves_no_effect(), "{error:?}");
+            assert!(error.effect() == Effect::None, "{error:?}");
             let detail = error.detail();
             assert!(says.iter().all(|part| detail.contains(part)), "{detail}");
         }
@@ -130,7 +131,7 @@ fn a_revocation_that_fails_halfway_is_in_doubt() {
     let in_the_way = authority.file(".krl.keyway-new");
     fs::create_dir(&in_the_way).unwrap();
     let error = authority.revoke_intent("one").unwrap_err();
-    assert!(!error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::Unknown, "{error:?}");
     assert!(!authority.lists("one"));
     fs::remove_dir(&in_the_way).unwrap();
     authority.issue("two").unwrap();
@@ -207,7 +208,10 @@ fn a_full_list_still_issues() {
     list.resize(list.len() + room, 7);
     fs::write(authority.file("krl"), &list).unwrap();
     let error = authority.revoke_intent("one").unwrap_err();
-    assert!(error.leaves_no_effect() && error.detail().contains("more than 16777216 bytes"), "{error:?}");
+    assert!(
+        error.effect() == Effect::None && error.detail().contains("more than 16777216 bytes"),
+        "{error:?}"
+    );
     authority.issue("two").unwrap();
     assert_eq!(fs::read(authority.file("krl")).unwrap(), list);
 }

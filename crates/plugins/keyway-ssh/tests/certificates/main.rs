@@ -4,6 +4,7 @@
 mod authority;
 mod list;
 
+use keyway_core::Effect;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -95,7 +96,7 @@ fn a_key_that_others_can_read_signs_nothing() {
     let authority = Authority::new();
     fs::set_permissions(authority.file("ca"), Permissions::from_mode(0o640)).unwrap();
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
-    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::None, "{error:?}");
     assert!(authority.issued_nothing());
 }
 
@@ -109,7 +110,7 @@ fn a_key_of_another_user_signs_nothing() {
         return;
     }
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
-    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::None, "{error:?}");
     assert!(error.detail().contains("belongs to the user 54321"), "{}", error.detail());
     assert!(authority.issued_nothing());
 }
@@ -136,7 +137,7 @@ fn without_a_list_that_can_be_changed_nothing_is_signed() {
     let authority = Authority::new();
     fs::write(authority.file("krl"), "ssh-ed25519 AAAA a plain list of keys\n").unwrap();
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
-    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::None, "{error:?}");
     assert!(authority.revoke(&CredentialRef::new("KEYWAY_1")).is_err());
     assert!(fs::read_to_string(authority.file("krl")).unwrap().starts_with("ssh-ed25519"));
 }
