@@ -15,14 +15,14 @@ use crate::{FileError, owner};
 /// is released when it is dropped, and when its process ends. The lock file stays.
 #[derive(Debug)]
 pub struct Lock {
-    // The open file holds the lock.
+    // The open file that holds the lock.
     _file: File,
     folder: Arc<Folder>,
     name: OsString,
 }
 
 impl Lock {
-    /// The time in which the process that created a lock file gives it to the owner of the folder.
+    /// The time within which the creator of a lock file gives it to the owner of the folder.
     const GIVEN_WITHIN: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -54,7 +54,7 @@ impl Lock {
         }
     }
 
-    /// Releases the lock and removes its file: for the lock of a file that was never created, or is removed.
+    /// Releases the lock and removes its file, if the locked file was never created or is removed.
     ///
     /// # Errors
     /// [`FileError::Io`]. The lock is released nevertheless. Its file stays, which does no harm.

@@ -1,4 +1,4 @@
-//! Changes of a shared file while programs without a lock write it, too.
+//! Tests changes of a shared file while programs without a lock write to it.
 
 use std::fs::{self, File};
 use std::io::Write as _;

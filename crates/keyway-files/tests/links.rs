@@ -1,4 +1,4 @@
-//! Links and special files in the place of regular files.
+//! Tests links and special files in the place of regular files.
 #![cfg(unix)]
 
 use std::fs;

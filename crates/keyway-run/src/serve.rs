@@ -15,14 +15,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_sub
 use crate::group::Group;
 use crate::offspring;
 
-/// Tells the helper, when it starts itself again, that the inherited descriptors are closed.
+/// The argument with which the helper starts itself again after it closed the inherited descriptors.
 const CLEAN: &str = "--clean";
 
 /// Serves the host until the host is gone.
 pub(crate) fn serve() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.peek().is_none_or(|first| first != CLEAN) {
-        // Closes every descriptor that the host left open across exec: neither helper nor program may use it.
+        // Marks every other descriptor for closing: neither helper nor program may use what the host left open.
         close_fds::CloseFdsBuilder::new().cloexecfrom(3);
         // Restarting the helper closes them.
         let Ok(own) = std::env::current_exe() else { return ExitCode::FAILURE };
@@ -31,13 +31,13 @@ pub(crate) fn serve() -> ExitCode {
     }
     let group = arguments.nth(1).map(PathBuf::from);
     let served = set_up().and_then(|socket| Helper { socket, group: group.and_then(Group::enter) }.serve());
-    // The error cannot be reported: the host sees only the end of the socket.
+    // The error cannot be reported: the host only sees the end of the socket.
     if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn set_up() -> io::Result<UnixStream> {
     set_child_subreaper(Some(getpid()))?;
-    // A descriptor of its own, so that no program inherits it.
+    // Duplicates the socket with close-on-exec, so that no program inherits it.
     Ok(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
@@ -50,7 +50,7 @@ impl Helper {
     fn serve(&self) -> io::Result<()> {
         self.tell(Reply::Ready { in_cgroup: self.group.is_some() })?;
         while let Some((frame, streams)) = receive_frame(&self.socket)? {
-            // Ignores an order that arrives after the run: it changes nothing.
+            // Ignores an order that arrives after the run.
             let Some(Order::Run(run)) = Order::read(&frame) else { continue };
             drop(frame);
             match start(&run, streams) {
@@ -111,7 +111,7 @@ impl Helper {
         let left_behind = offspring::kill_all().max(in_group);
         self.tell(Reply::Ended { status, left_behind })?;
         if left_behind > 0 {
-            // Kills through the group the processes that took on the rights of another user.
+            // Kills through the cgroup those processes that changed to another user.
             self.group.as_ref().inspect(|group| group.kill());
         }
         Ok(())

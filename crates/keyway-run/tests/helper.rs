@@ -17,8 +17,8 @@ use keyway_process::{
     Runner,
 };
 
-/// A Python program that starts a daemon without any mark: an orphan in a session of its own, with an empty
-/// environment that no other process may read.
+/// Starts a daemon without any mark, in Python: an orphan in a session of its own, with an empty environment
+/// that no other process may read.
 const DAEMON: &str = r#"
 import ctypes, os, sys, time
 if os.fork() == 0:
@@ -34,7 +34,7 @@ os.wait()
 "#;
 const HIDDEN: &str = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); time.sleep(1000)";
 
-/// A cgroup v2 in which this process may create cgroups.
+/// Finds a cgroup v2 in which this process may create cgroups.
 fn cgroup() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/mounts").ok()?;
     let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"))?;
@@ -49,7 +49,7 @@ fn cgroup() -> Option<PathBuf> {
     .then_some(folder)
 }
 
-/// The ways in which this machine can hold a run together.
+/// Returns the modes of the helper that this machine supports.
 fn ways() -> Vec<(&'static str, Helper)> {
     let helper = Helper::new(env!("CARGO_BIN_EXE_keyway-run")).unwrap();
     let mut ways = vec![("subreaper", helper.clone())];
@@ -71,7 +71,7 @@ fn report_skip() {
 
 struct Place {
     runner: Runner,
-    /// Marks the processes of this test among their arguments.
+    /// The mark that the processes of this test have among their arguments.
     mark: String,
 }
 
@@ -106,7 +106,7 @@ impl Place {
     }
 }
 
-/// The processes that have `mark` among their arguments.
+/// Lists the processes that have `mark` among their arguments.
 fn left(mark: &str) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     processes
@@ -143,10 +143,10 @@ fn a_helper_serves_one_run_after_the_other() {
         let id = String::from_utf8(first.to_vec()).unwrap();
         assert_ne!(id, std::process::id().to_string());
         drop(place);
-        // A helper that still clears up after its run ends when that is done.
+        // A helper that still cleans up after its run ends when that is done.
         let begun = std::time::Instant::now();
         while PathBuf::from(format!("/proc/{id}")).exists() {
-            assert!(begun.elapsed() < Duration::from_secs(5), "{way}: it ends with the runner");
+            assert!(begun.elapsed() < Duration::from_secs(5), "{way}: the helper ends with the runner");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -226,7 +226,7 @@ fn a_helper_that_its_program_kills_or_stops_loses_nothing_that_has_the_mark() {
 
 #[test]
 fn no_program_inherits_what_the_host_has_open() {
-    // The host's own mistake: a descriptor without close-on-exec.
+    // Simulates a mistake of the host: a descriptor without close-on-exec.
     let file = tempfile::tempfile().unwrap();
     rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
     let number = file.as_raw_fd().to_string();
@@ -240,7 +240,10 @@ fn no_program_inherits_what_the_host_has_open() {
     let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, 1.try_into().unwrap());
     let finished = block_on(runner.run(Input::Standard(Vec::new().into()))).unwrap();
     let printed = String::from_utf8(finished.output.to_vec()).unwrap();
-    assert!(printed.split_whitespace().any(|open| open == number), "without a helper it does: {printed}");
+    assert!(
+        printed.split_whitespace().any(|open| open == number),
+        "it is inherited without a helper: {printed}"
+    );
 }
 
 #[test]
@@ -287,7 +290,7 @@ fn the_run_ends_with_its_host() {
             printed.lines().find_map(|line| Some(line.unwrap().split_once("mark ")?.1.to_owned())).unwrap();
         let until = Instant::now() + Duration::from_secs(20);
         while left(&mark).len() < 3 {
-            assert!(Instant::now() < until, "{way}: it does not start: {:?}", left(&mark));
+            assert!(Instant::now() < until, "{way}: the run does not start: {:?}", left(&mark));
             std::thread::sleep(Duration::from_millis(5));
         }
         host.kill().unwrap();
