@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn one_holds_it_and_who_comes_later_waits() {
+    fn one_holds_the_lock_and_later_callers_wait() {
         let (directory, folder) = folder();
         let acquire = |patience| Lock::acquire(&folder, ".lock".into(), patience);
         let held = acquire(Duration::ZERO).unwrap();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_holds_a_lock_on_a_file_that_is_gone() {
+    fn no_lock_is_held_on_a_removed_file() {
         let (directory, folder) = folder();
         let (held, times) = (AtomicBool::new(false), AtomicU32::new(0));
         let until = Instant::now() + Duration::from_millis(400);

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_the_characters_that_its_name_says_and_none_twice() {
+    fn an_alphabet_has_the_characters_of_its_name_once() {
         for alphabet in Alphabet::ALL {
             let mut characters = alphabet.characters().as_bytes().to_vec();
             characters.sort_unstable();
@@ -158,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn none_has_white_space_or_control_characters() {
+    fn no_alphabet_has_white_space_or_control_characters() {
         for alphabet in Alphabet::ALL {
             assert!(alphabet.characters().bytes().all(|byte| byte.is_ascii_graphic()), "{alphabet}");
         }
     }
 
     #[test]
-    fn names_lead_back() {
+    fn an_alphabet_is_found_by_its_name() {
         for alphabet in Alphabet::ALL {
             assert_eq!(Alphabet::from_name(alphabet.name()), Some(alphabet));
         }

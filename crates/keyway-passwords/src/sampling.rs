@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn when_every_byte_comes_equally_often_so_does_every_character() {
+    fn equally_frequent_bytes_give_equally_frequent_characters() {
         for count in 1..=256_usize {
             let characters: Vec<u8> = (0..=u8::MAX).take(count).collect();
             let mut sampler = Sampler::new(counting());
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_gives_nothing_usable_is_found_out() {
+    fn a_source_without_usable_bytes_is_an_error() {
         let mut stuck = Sampler::new(|bytes: &mut [u8]| {
             bytes.fill(255);
             Ok(())
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_fails_is_said_to_fail() {
+    fn the_error_of_the_source_is_returned() {
         let mut failing =
             Sampler::new(|_: &mut [u8]| Err(RandomnessError::System(getrandom::Error::UNSUPPORTED)));
         assert!(matches!(failing.draw(b"ab"), Err(RandomnessError::System(_))));

@@ -73,7 +73,7 @@ fn surprise(counts: &[u32]) -> f64 {
 }
 
 #[test]
-fn every_character_comes_about_equally_often() {
+fn every_character_is_about_equally_frequent() {
     for alphabet in Alphabet::ALL {
         let characters = alphabet.characters();
         let mut counts = vec![0; characters.len()];
@@ -96,7 +96,7 @@ fn every_character_comes_about_equally_often() {
 }
 
 #[test]
-fn every_character_comes_about_equally_often_in_every_place() {
+fn every_character_is_about_equally_frequent_at_every_position() {
     let rule = PasswordRule::new(8, Alphabet::OctalDigits).unwrap();
     let mut counts = vec![vec![0; 8]; 8];
     for seed in 0..20_000 {
@@ -110,7 +110,7 @@ fn every_character_comes_about_equally_often_in_every_place() {
 }
 
 #[test]
-fn required_classes_favour_no_place() {
+fn required_classes_favour_no_position() {
     let rule = PasswordRule::new(8, Alphabet::Printable).unwrap().requiring([CharacterClass::Digit]).unwrap();
     let mut counts = vec![0; 8];
     for seed in 0..20_000 {
@@ -122,7 +122,7 @@ fn required_classes_favour_no_place() {
 }
 
 #[test]
-fn what_the_rarest_rule_asks_for_comes_out_often_enough() {
+fn the_rarest_rule_succeeds_often_enough() {
     let rule = PasswordRule::new(8, Alphabet::UrlSafe).unwrap().requiring(CharacterClass::ALL).unwrap();
     let all = 8.0 * 64_f64.log2();
     let share = (rule.bits() - all).exp2();
@@ -133,7 +133,7 @@ fn what_the_rarest_rule_asks_for_comes_out_often_enough() {
 }
 
 #[test]
-fn bits_are_those_of_all_passwords_that_the_rule_allows() {
+fn bits_count_all_passwords_that_the_rule_allows() {
     let bits = |rule: &PasswordRule| rule.bits();
     assert!((bits(&PasswordRule::new(16, Alphabet::Hex).unwrap()) - 64.0).abs() < 1e-9);
     // Counts the strings of 8 out of 64 characters that have at least one of each of two classes.
@@ -144,14 +144,14 @@ fn bits_are_those_of_all_passwords_that_the_rule_allows() {
 }
 
 #[test]
-fn the_system_never_gives_the_same_password_twice() {
+fn two_passwords_differ() {
     let rule = PasswordRule::new(MIN_LENGTH, Alphabet::Printable).unwrap();
     let passwords: BTreeSet<String> = (0..1000).map(|_| rule.generate().unwrap().to_string()).collect();
     assert_eq!(passwords.len(), 1000);
 }
 
 #[test]
-fn a_broken_source_is_an_error_and_no_weak_password() {
+fn a_broken_source_is_an_error_not_a_weak_password() {
     let rule = PasswordRule::new(8, Alphabet::Printable).unwrap().requiring([CharacterClass::Digit]).unwrap();
     // Always the same letter, never a digit.
     let stuck = |bytes: &mut [u8]| {

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descriptors_come_with_their_frame() {
+    fn descriptors_arrive_with_their_frame() {
         let (host, helper) = UnixStream::pair().unwrap();
         let (reader, mut writer) = io::pipe().unwrap();
         let content = vec![7; 500_000];

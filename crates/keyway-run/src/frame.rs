@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_frame_is_read() {
         let large = vec![7; 70_000];
         let mut stream = Vec::new();
         for content in [&b""[..], b"a", &large] {
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_too_long_is_refused() {
+    fn a_frame_that_is_cut_or_too_long_is_refused() {
         for stream in [&[1, 0][..], &[2, 0, 0, 0, 9], &[255; 4]] {
             assert!(read_frame(stream).is_err(), "{stream:?}");
         }

@@ -118,7 +118,7 @@ fn left(mark: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_program_runs_as_it_does_without() {
+fn a_program_runs_as_without_a_helper() {
     for (way, helper) in ways() {
         let place =
             place(helper, "cat; printf ' %s' \"$MARK\" \"$KEYWAY_RUN\"; echo oops >&2; exit 7", 10_000);
@@ -153,7 +153,7 @@ fn a_helper_serves_one_run_after_the_other() {
 }
 
 #[test]
-fn what_cannot_be_started_is_told() {
+fn a_failed_start_is_reported() {
     for (_, helper) in ways() {
         let program = Program::new("/nowhere/at/all").unwrap();
         let runner = Runner::new(program, Environment::empty(), Limits::DEFAULT, 1.try_into().unwrap());
@@ -168,7 +168,7 @@ fn what_cannot_be_started_is_told() {
 }
 
 #[test]
-fn a_daemon_that_nothing_gives_away_does_not_escape() {
+fn a_daemon_without_a_mark_does_not_escape() {
     for (way, helper) in ways() {
         let place = place(helper, "DAEMON!; DAEMON!; sleep 0.3; sleep $MARK & echo done", 20_000);
         for _ in 0..2 {
@@ -181,7 +181,7 @@ fn a_daemon_that_nothing_gives_away_does_not_escape() {
 }
 
 #[test]
-fn what_moves_to_another_cgroup_is_still_an_offspring() {
+fn a_process_that_moves_to_another_cgroup_is_killed() {
     for (_, helper) in ways() {
         let Some(folder) = helper.cgroup() else { continue };
         let procs = folder.join("cgroup.procs");
@@ -196,7 +196,7 @@ fn what_moves_to_another_cgroup_is_still_an_offspring() {
 }
 
 #[test]
-fn at_the_deadline_all_is_killed() {
+fn all_processes_are_killed_at_the_deadline() {
     for (way, helper) in ways() {
         let place =
             place(helper, "trap '' TERM; DAEMON!; setsid sleep $MARK & sleep $MARK; sleep $MARK", 700);
@@ -210,7 +210,7 @@ fn at_the_deadline_all_is_killed() {
 }
 
 #[test]
-fn a_helper_that_its_program_kills_or_stops_loses_nothing_that_has_the_mark() {
+fn processes_with_the_mark_are_found_after_the_program_kills_or_stops_its_helper() {
     for (way, helper) in ways() {
         for signal in ["KILL", "STOP"] {
             let script = format!("kill -{signal} $PPID; setsid sleep $MARK & sleep $MARK");
@@ -225,7 +225,7 @@ fn a_helper_that_its_program_kills_or_stops_loses_nothing_that_has_the_mark() {
 }
 
 #[test]
-fn no_program_inherits_what_the_host_has_open() {
+fn no_program_inherits_a_descriptor_of_the_host() {
     // Simulates a mistake of the host: a descriptor without close-on-exec.
     let file = tempfile::tempfile().unwrap();
     rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
@@ -247,7 +247,7 @@ fn no_program_inherits_what_the_host_has_open() {
 }
 
 #[test]
-fn the_configuration_of_an_issuer_names_it() {
+fn the_configuration_of_an_issuer_names_the_helper() {
     for (way, helper) in ways() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("plugin");

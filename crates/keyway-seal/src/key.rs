@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_key_is_refused_where_it_breaks() {
+    fn a_text_that_is_no_key_is_refused_with_the_position() {
         let unpadded = &TEXT[..43];
         let cases = [
             (String::new(), 0, Expected::More),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_a_key() {
+    fn no_output_shows_a_key() {
         let key = Key::parse(TEXT).unwrap();
         let shown = format!("{key:?} {:?} {}", key.id(), key.id());
         let broken = Key::parse(&TEXT.replace('_', "*")).unwrap_err();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_wiped_where_they_came_from() {
+    fn the_source_of_the_bytes_is_wiped() {
         let mut bytes = [7; 32];
         let key = Key::from_bytes(&mut bytes);
         assert_eq!((bytes, **key.bytes), ([0; 32], [7; 32]));

@@ -70,7 +70,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn nothing_is_handed_out_twice() {
+    fn no_bytes_are_returned_twice() {
         let drawn = || (0..5 * DRAWN / 16 + 3).map(|_| random_bytes::<16>().unwrap()).collect::<Vec<_>>();
         let others = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(drawn)).collect();
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_handed_out_is_wiped_and_a_child_draws_its_own() {
+    fn returned_bytes_are_wiped_and_a_child_draws_its_own() {
         let (mut supply, mut asked) = (Supply::EMPTY, 0);
         assert_eq!(supply.take(7, numbered(&mut asked)), Ok([1; 16]));
         assert_eq!(supply.bytes[DRAWN - 16..], [0; 16]);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_fails_leaves_nothing_to_hand_out() {
+    fn a_failed_source_leaves_no_bytes_to_return() {
         let (mut supply, mut asked) = (Supply::EMPTY, 0);
         assert_eq!(supply.take(7, numbered(&mut asked)), Ok([1; 16]));
         assert_eq!(supply.take::<16, _>(8, |_| Err("no")), Err("no"));

@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_file_is_refused_with_its_reason_and_without_its_content() {
+    fn a_bad_key_file_is_refused_without_showing_its_content() {
         let good = text(&Key::generate().unwrap());
         let broken = good.replace(&good[20..22], "+/");
         let (_directory, source) = key_file(format!("{good}\n{broken}\n"), 0o600);
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_or_not_a_file_is_told_apart() {
+    fn a_missing_file_and_a_directory_are_different_errors() {
         let directory = tempfile::tempdir().unwrap();
         let error = FileKeySource::new(directory.path()).read().unwrap_err();
         assert!(matches!(error, KeySourceError::NotAFile { .. }), "{error}");
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callback_and_a_ring_are_sources_too() {
+    fn a_callback_and_a_ring_are_sources() {
         let ring = KeyRing::new([Key::generate().unwrap()]).unwrap();
         let given = ring.clone();
         let sources: [Box<dyn KeySource>; 2] = [

@@ -279,7 +279,7 @@ mod tests {
 
     /// Checks that an error gives the position at which the text was broken.
     #[test]
-    fn base64_breaks_where_it_was_broken() {
+    fn an_error_gives_the_position_of_the_fault() {
         let cases = [
             ("=", 0, Expected::Symbol),
             ("A", 1, Expected::More),
@@ -309,7 +309,7 @@ mod tests {
 
     /// Fails to compile if one of the crates is built without its feature `zeroize`.
     #[test]
-    fn what_holds_a_key_wipes_itself() {
+    fn types_that_hold_a_key_wipe_themselves() {
         fn wiped<T: zeroize::ZeroizeOnDrop>() {}
         // An HMAC consists of two of these, and does not have the marker itself.
         wiped::<Sha256>();

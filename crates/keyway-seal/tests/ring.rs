@@ -85,7 +85,7 @@ fn a_ring_needs_a_key_and_counts_each_once() {
 
 /// Editors and shells leave invisible white space behind.
 #[test]
-fn white_space_around_the_keys_of_a_file_is_not_read() {
+fn white_space_around_keys_is_skipped() {
     let [text, other] = [(); 2].map(|()| Key::generate().unwrap().expose_text());
     let [text, other] = [text.expose_secret(), other.expose_secret()];
     let plain = KeyRing::parse([text, other]).unwrap();
@@ -131,7 +131,7 @@ fn keys_change_while_reads_and_writes_go_on() {
 }
 
 #[test]
-fn a_named_key_comes_to_the_front() {
+fn a_named_key_moves_to_the_front() {
     let (ring, single) = three();
     let [first, second, third] = single.each_ref().map(KeyRing::primary_id);
     let led = ring.led_by(second).unwrap();
@@ -184,7 +184,7 @@ fn the_time_in_a_token_is_now() {
 }
 
 #[test]
-fn nothing_shows_a_key_or_a_plaintext() {
+fn no_output_shows_a_key_or_a_plaintext() {
     let key = Key::generate().unwrap();
     let text = key.expose_text();
     let ring = KeyRing::new([key]).unwrap();

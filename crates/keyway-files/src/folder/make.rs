@@ -60,7 +60,7 @@ mod tests {
     /// An owner of the outer folder can replace a new folder by one of another user.
     #[test]
     #[allow(clippy::print_stderr)] // Tells a tester who is not root.
-    fn only_a_new_and_empty_folder_is_given_to_the_owner_of_the_outer_one() {
+    fn only_an_empty_new_folder_is_given_to_the_owner_of_its_parent() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         if chown(directory.path(), Some(54321), None).is_err() {
