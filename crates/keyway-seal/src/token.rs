@@ -112,19 +112,19 @@ impl ReadyKey {
         for piece in whole.chunks(Encoder::<PENDING>::PIECE) {
             // Encodes the last piece, if any, together with the end.
             out.encode_whole();
-            let room = out.room(piece.len());
+            let room = out.reserve(piece.len());
             // Encrypts in place, so no plaintext stays behind.
             room.copy_from_slice(piece);
             cipher.encrypt_blocks(Array::slice_as_chunks_mut(room).0);
             mac.update(room);
         }
 
-        let room = out.room(BLOCK);
+        let room = out.reserve(BLOCK);
         room.fill(u8::try_from(BLOCK - rest.len()).unwrap_or(0));
         room[..rest.len()].copy_from_slice(rest);
         cipher.encrypt_blocks(Array::slice_as_chunks_mut(room).0);
         mac.update(room);
-        out.room(TAG).copy_from_slice(&mac.finalize().into_bytes());
+        out.reserve(TAG).copy_from_slice(&mac.finalize().into_bytes());
         out.encode_rest();
     }
 
@@ -244,7 +244,7 @@ impl<'text, const PENDING: usize> Encoder<'text, PENDING> {
     }
 
     /// Reserves the next `len` bytes, which the caller fills.
-    fn room(&mut self, len: usize) -> &mut [u8] {
+    fn reserve(&mut self, len: usize) -> &mut [u8] {
         let start = self.filled;
         self.filled += len;
         &mut self.binary[start..self.filled]
