@@ -1,5 +1,4 @@
-//! Executables that do what they should not: each gives a typed error in time, and leaves
-//! no process behind.
+//! Tests that each misbehaving executable gives a typed error in time, and leaves no process behind.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -14,7 +13,7 @@ use keyway_issuers::{
 use keyway_process::{ProfileChoice, RunError};
 use support::{Executable, ISSUED, joe};
 
-/// Python that makes a daemon of a child: a session of its own, an orphan, no streams.
+/// Makes a daemon of a child, in Python: an orphan in a session of its own, without streams.
 const DAEMON: &str = r#"
 import os, sys, time
 def daemon(clean):
@@ -45,7 +44,7 @@ fn json_fault(result: Result<RequestOutcome, IssuerError>) -> JsonFault {
     }
 }
 
-/// The error of a run that the issuer passed on.
+/// Returns the error of a run in an error of the issuer.
 #[track_caller]
 fn run_error(error: &IssuerError) -> &RunError {
     let source = std::error::Error::source(error).unwrap_or_else(|| panic!("{error:?}"));
@@ -115,7 +114,7 @@ fn a_larger_limit_lets_a_larger_answer_pass() {
             Ok(RequestOutcome::Issued(issued)) => {
                 assert_eq!((issued.credential[0].expose_value().len(), end), (3_000_000, ""));
             }
-            // There is a credential, and the host has to know which.
+            // A credential exists, so the host must know its state.
             Err(error) => assert_eq!((error.orphan(), end), (Some(&CredentialRef::new("s")), " and more")),
             other => panic!("{other:?}"),
         }
@@ -156,7 +155,7 @@ fn what_hangs_is_killed_at_the_deadline() {
         "sleep 1000",
         "exec sleep 1000",
         "trap '' TERM; while :; do sleep 1000; done",
-        // A complete answer is none as long as the program goes on.
+        // A complete answer does not count while the program goes on.
         &format!("echo '{ISSUED}'; exec >&-; sleep 1000"),
         "kill -STOP $$",
     ] {
@@ -176,7 +175,7 @@ fn what_hangs_is_killed_at_the_deadline() {
 
 #[test]
 fn children_that_hang_do_not_keep_an_answer() {
-    // They hold the streams, but the program itself has ended.
+    // The children hold the streams, but the program itself has ended.
     for children in ["sleep 1000 & sleep 1000 &", "(trap '' TERM HUP; sleep 1000; sleep 1000) &"] {
         let executable = Executable::with(&format!("{children} echo '{ISSUED}'"));
         let begun = Instant::now();
@@ -208,7 +207,7 @@ fn children_that_left_the_group_are_killed_too() {
         ),
         ("setsid -f sleep 1000 >/dev/null 2>&1 </dev/null; sleep 1000".to_owned(), false),
         ("setsid sh -c 'sleep 1000' & exec sleep 1000".to_owned(), false),
-        // One that wiped its environment is still known by its parents.
+        // A process that cleared its environment is still recognized by its parents.
         ("env -i /usr/bin/setsid /bin/sh -c 'sleep 1000; :' \"$MARK\" & wait".to_owned(), false),
     ] {
         let executable = Executable::with(&body).deadline(if answers { 20_000 } else { 400 });
@@ -307,7 +306,7 @@ fn one_that_cannot_describe_itself_was_asked_for_nothing() {
         assert!(!matches!(described, IssuerError::Unavailable { .. }), "{body}: {described:?}");
         let error = executable.request().unwrap_err();
         assert!(error.leaves_no_effect(), "{body}: {error:?}");
-        // What is wrong is said all the same.
+        // The cause is in the detail.
         assert!(error.detail().ends_with(&described.detail()), "{body}: {}", error.detail());
         assert!(!executable.file("asked").exists());
     }
@@ -323,7 +322,7 @@ fn what_does_not_fit_into_an_argument_is_refused_before_anything_starts() {
     let error = futures_executor::block_on(executable.issuer().request(&request(200_000))).unwrap_err();
     assert!(matches!(error, IssuerError::Invalid { .. }) && error.leaves_no_effect(), "{error:?}");
     assert!(!executable.file("ran").exists());
-    // What just fits is passed on.
+    // Input that just fits is passed on.
     let longest = (keyway_process::Input::LONGEST_ARGUMENT / 4 * 3) - 400;
     assert!(futures_executor::block_on(executable.issuer().request(&request(longest))).is_err());
     assert!(executable.file("ran").exists());

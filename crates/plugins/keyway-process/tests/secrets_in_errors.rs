@@ -1,5 +1,5 @@
-//! Whatever an executable writes to its error output: no secret of the call, and nothing of an answer
-//! that was not accepted, reaches an error or a log.
+//! Tests that no secret of the call, and nothing of a refused answer, reaches an error or a log, whatever an
+//! executable writes to its error output.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "it looks at no process")]
@@ -30,7 +30,7 @@ fn joe() -> Context {
 fn what_a_refused_answer_holds_is_not_quoted() {
     let part = format!(r#"{{"name":"k","type":"text","value":"{MADE}"}}"#);
     for answer in [
-        // A comma too many, a name twice, a part without a value, a status that says otherwise, no object.
+        // A surplus comma, a repeated name, a part without a value, a contradicting status, no object.
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],}}'"#),
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],"result":"ok"}}'"#),
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part},{{"name":"x"}}]}}'"#),
@@ -44,7 +44,7 @@ fn what_a_refused_answer_holds_is_not_quoted() {
         assert!(detail.ends_with("made the key [REDACTED] for joe"), "{answer}: {detail}");
         assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
     }
-    // A key of several lines stands in the answer with escapes.
+    // A key of several lines is in the answer with escapes.
     let executable = Executable::with(
         r#"printf -- '-----BEGIN-----\nAAAABBBBCCCCDDDD\nEE==\n-----END-----\n' >&2
            printf '{"result":"ok","state":"s","credential":[{"name":"k","type":"text",'
@@ -114,7 +114,7 @@ fn no_piece_of_the_input_decodes_to_a_secret() {
         if complaint.contains("base64") {
             continue;
         }
-        // Every word that may be a piece of base64, from whichever of its characters on.
+        // Decodes every word that may be a piece of base64, from each of its characters on.
         for word in detail.split(|c: char| !(c.is_ascii_alphanumeric() || "-_+/".contains(c))) {
             assert!(word.len() < 20, "{complaint}: {word}");
         }

@@ -1,4 +1,4 @@
-//! The issuer `ssh-authorized-keys` on real files.
+//! Tests the issuer `ssh-authorized-keys` on real files.
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
@@ -54,7 +54,7 @@ impl Account {
         }
     }
 
-    /// What is beside the file.
+    /// Lists the files beside the file.
     fn neighbours(&self) -> Vec<String> {
         let directory = self.file.parent().unwrap();
         let names =
@@ -128,7 +128,7 @@ fn the_same_intent_twice_has_one_line_and_the_last_answer_counts() {
     assert_eq!((first.state.as_str(), &first.state), ("KEYWAY_i-1", &second.state));
     let line = format!("{} KEYWAY_i-1\n", second.credential[2].expose_value());
     assert_eq!(account.content(), format!("{FOREIGN}\n{line}"));
-    // With a key of the user's own, nothing is written the second time.
+    // With a key of the user's own, the second call writes nothing.
     ask(context.clone(), Some(KEY)).unwrap();
     let written = fs::metadata(&account.file).unwrap().ino();
     ask(context, Some(KEY)).unwrap();
@@ -169,7 +169,7 @@ fn lines_of_others_cannot_be_revoked() {
 fn mode_and_owner_stay() {
     let account = Account::with_foreign_lines();
     fs::set_permissions(&account.file, Permissions::from_mode(0o640)).unwrap();
-    // Only root can give a file away, so elsewhere the owner is the one that it is anyway.
+    // Only root can give a file away; otherwise the owner stays in any case.
     let root = fs::metadata(&account.file).unwrap().uid() == 0;
     if root {
         std::os::unix::fs::chown(&account.file, Some(12_345), Some(54_321)).unwrap();
@@ -183,7 +183,7 @@ fn mode_and_owner_stay() {
     revoke(account.context(None), &state).unwrap();
     assert_eq!(rights(&fs::metadata(&account.file).unwrap()), rights(&before));
     if root {
-        // A new file belongs to whom the directory belongs to.
+        // A new file belongs to the owner of the directory.
         let home = Account::new();
         std::os::unix::fs::chown(home.file.parent().unwrap(), Some(12_345), Some(54_321)).unwrap();
         ask(home.context(None), Some(KEY)).unwrap();
@@ -208,16 +208,16 @@ fn links_are_not_followed() {
     fs::write(&victim, "root's\n").unwrap();
     symlink(&victim, &account.file).unwrap();
     is_refused_untouched(&account, &victim);
-    // A link to nowhere is no missing file.
+    // A broken link is not a missing file.
     fs::remove_file(&account.file).unwrap();
     symlink(folder.join("nowhere"), &account.file).unwrap();
     is_refused_untouched(&account, &folder.join("nowhere"));
-    // Nor is one on the way.
+    // A link in the path is refused.
     fs::create_dir(folder.join("real")).unwrap();
     symlink(folder.join("real"), folder.join("link")).unwrap();
     let way = Account { file: folder.join("link/authorized_keys"), ..Account::new() };
     is_refused_untouched(&way, &folder.join("real/authorized_keys"));
-    // And the lock is no way to make a file elsewhere.
+    // A link in place of the lock creates no file elsewhere.
     fs::remove_file(&account.file).unwrap();
     fs::remove_file(folder.join(".authorized_keys.keyway-lock")).unwrap();
     symlink(folder.join("nowhere"), folder.join(".authorized_keys.keyway-lock")).unwrap();
@@ -235,7 +235,7 @@ fn what_is_no_file_is_refused() {
     let gone =
         Account { file: account.file.parent().unwrap().join("gone/authorized_keys"), ..Account::new() };
     is_refused_untouched(&gone, Path::new("/nowhere"));
-    // Whether the disk of a home that is gone comes back, nobody knows.
+    // The disk of a missing home may come back.
     assert!(revoke(gone.context(None), &CredentialRef::new("KEYWAY_1")).is_err());
 }
 

@@ -57,7 +57,7 @@ impl Supervisors {
     }
 }
 
-/// A running helper. Dropping it ends it, with all that is left of its run.
+/// A running helper. Dropping it ends the helper, with all processes of its run.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     child: Child,

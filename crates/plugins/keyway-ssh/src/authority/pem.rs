@@ -1,4 +1,4 @@
-//! The layout of a private key's text, which programs choose differently.
+//! The layout of a private key's text, which differs between programs.
 
 use zeroize::Zeroizing;
 
@@ -7,17 +7,17 @@ const END: &[u8] = b"-----END OPENSSH PRIVATE KEY-----";
 /// The only width of lines that `ssh-key` reads.
 const WIDTH: usize = 70;
 
-/// Lays out a private key of OpenSSH as `ssh-keygen` does; `None` when the markers of such a key are missing.
+/// Lays out a private key of OpenSSH as `ssh-keygen` does. `None` without the markers of such a key.
 ///
-/// OpenSSH skips white space in the key, whatever the width of its lines, and all that follows the last marker.
-/// Terraform writes lines of 64 characters, others of 76.
+/// OpenSSH ignores white space in the key, the width of its lines, and all text after the last marker.
+/// Terraform writes lines of 64 characters, other programs of 76.
 pub(super) fn with_usual_layout(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let inside = text.trim_ascii_start().strip_prefix(BEGIN)?;
     // Base64 has no dash.
     let (body, behind) = inside.split_at(inside.iter().position(|byte| *byte == b'-')?);
     behind.starts_with(END).then_some(())?;
 
-    // With all its room from the start, since a buffer that grows leaves its old self behind.
+    // Reserves the whole capacity first, because a growing buffer leaves copies behind.
     let mut usual = Zeroizing::new(Vec::with_capacity(BEGIN.len() + END.len() + 3 + 2 * body.len()));
     usual.extend_from_slice(BEGIN);
     for (at, byte) in body.iter().filter(|byte| !byte.is_ascii_whitespace()).enumerate() {

@@ -1,4 +1,4 @@
-//! An authority to ask.
+//! An authority for the tests.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,7 +22,7 @@ pub(crate) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
 pub(crate) const NOW: u64 = 1_800_000_000;
 
-/// A clock that stands until it is set.
+/// A clock that stands still until it is set.
 #[derive(Debug)]
 pub(crate) struct Standing(AtomicU64);
 
@@ -32,7 +32,7 @@ impl Clock for Standing {
     }
 }
 
-/// An authority with a list that was set up.
+/// An authority with a new list.
 pub(crate) struct Authority {
     folder: tempfile::TempDir,
     key: PrivateKey,
@@ -88,7 +88,7 @@ impl Authority {
         block_on(self.issuer.revoke(&Revocation::new(self.context(&[]), state.clone())))
     }
 
-    /// Sets the clock to so many seconds behind `NOW`.
+    /// Sets the clock to so many seconds after `NOW`.
     pub(crate) fn at(&self, seconds: u64) {
         self.clock.0.store(NOW + seconds, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! The issuer `ssh-ca`, as far as it can be judged without OpenSSH's own programs.
+//! Tests the issuer `ssh-ca` without OpenSSH's own programs.
 #![cfg(unix)]
 
 mod authority;
@@ -99,9 +99,9 @@ fn a_key_that_others_can_read_signs_nothing() {
     assert!(authority.issued_nothing());
 }
 
-/// Only root can give a file away, so only root sees this.
+/// Needs root, because only root can give a file away.
 #[test]
-#[allow(clippy::print_stderr)] // A tester who is not root should know.
+#[allow(clippy::print_stderr)] // Tells a tester who is not root.
 fn a_key_of_another_user_signs_nothing() {
     let authority = Authority::new();
     if std::os::unix::fs::chown(authority.file("ca"), Some(54321), None).is_err() {
@@ -150,7 +150,7 @@ fn users_of_others_are_refused() {
     assert!(matches!(authority.ask(context.clone(), None), Err(IssuerError::Refused { .. })));
     context.user_info = UserInfo::new("https://issuer.example.com", "joe,root");
     assert!(matches!(authority.ask(context, None), Err(IssuerError::Refused { .. })));
-    // Claims without a trusted issuer are a mistake of the operator's.
+    // Claims without a trusted issuer are a mistake of the operator.
     let error = authority.ask(authority.context(&settings[..1]), None).unwrap_err();
     assert!(matches!(error, IssuerError::Invalid { .. }), "{error:?}");
 }

@@ -42,7 +42,7 @@ impl Helped {
     /// # Panics
     /// After the run is over.
     pub(super) fn exit_notice(&self) -> BorrowedFd<'_> {
-        self.supervisor.as_ref().expect("it is waited for only while it runs").as_fd()
+        self.supervisor.as_ref().expect("a caller waits only while the program runs").as_fd()
     }
 
     pub(super) fn after_exit(&mut self) -> Result<(ExitStatus, usize), RunError> {
@@ -60,7 +60,7 @@ impl Helped {
             other => {
                 self.is_lost(supervisor);
                 let source = other.err().unwrap_or_else(|| io::ErrorKind::InvalidData.into());
-                Err(RunError::System { what: "learn from its helper how it ended", source })
+                Err(RunError::System { what: "get its status from the helper", source })
             }
         }
     }
@@ -84,7 +84,7 @@ impl Helped {
         }
     }
 
-    /// Takes the helper back after a run. If the run left processes in a cgroup, the cgroup is killed, and the
+    /// Takes the helper back after a run. If the run left processes in a cgroup, kills the cgroup and the
     /// helper with it.
     fn is_over(&self, supervisor: Supervisor, had_something_left: bool) {
         if had_something_left && supervisor.is_in_cgroup() {
@@ -94,12 +94,12 @@ impl Helped {
         }
     }
 
-    /// Gives up a helper that does not answer or is gone. Kills all processes in its cgroup, and all with the
-    /// mark.
+    /// Gives up a helper that does not answer or is gone. Kills all processes in its cgroup, and all that have
+    /// the mark.
     fn is_lost(&self, supervisor: Supervisor) {
         tracing::warn!("the helper of an executable was killed, or does not answer");
         drop(supervisor);
-        // Leaves out processes older than the host: they belong to no run of it.
+        // Skips processes older than the host: they belong to none of its runs.
         let mut leftovers = Leftovers::of(getpid(), &self.mark, Instant::now() + Self::SEARCH);
         leftovers.find(Search::Everywhere);
         leftovers.kill_all(Search::Everywhere);

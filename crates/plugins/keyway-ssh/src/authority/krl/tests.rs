@@ -70,7 +70,7 @@ proptest! {
             let added = after.encode().len() - list.encode().len();
             prop_assert!(added <= 5 + 8 + UNTIL.len() + 20 + 5 + 4 + key_id.len(), "{}", added);
         }
-        // Every section that was there is there, with no less in it.
+        // Every earlier section is still there, with at least its content.
         for (before, now) in list.sections.iter().zip(&after.sections) {
             match (before, now) {
                 (Section::Certificates(before), Section::Certificates(now)) => {
@@ -93,7 +93,7 @@ proptest! {
         let _ = RevocationList::decode(&bytes);
         let whole = list.encode();
         let cut = cut.index(whole.len());
-        // A list cut short is refused, unless a whole section is what is missing.
+        // A list cut short is refused, unless the cut is between sections.
         if let Ok(shorter) = RevocationList::decode(&whole[..cut]) {
             prop_assert!(list.sections.starts_with(&shorter.sections));
         }
@@ -102,8 +102,8 @@ proptest! {
 
 const START: u64 = 1_800_000_000;
 
-/// Whether key ids are revoked after these were, one after the other, each at an hour. Certificates are good for
-/// two hours.
+/// Tells which key ids are revoked after these were, in order, each at its hour. Certificates are valid for two
+/// hours.
 fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
     let mut list = RevocationList::EMPTY;
     for (key_id, hour) in revoked {
@@ -120,7 +120,7 @@ fn what_expired_a_day_ago_is_forgotten() {
     assert_eq!(left(&early, ["a", "b", "c", "d"]), [true; 4]);
     let late = [early.as_slice(), &[("e", 27), ("f", 28)]].concat();
     assert_eq!(left(&late, ["a", "b", "c", "d", "e", "f"]), [false, false, true, true, true, true]);
-    // However long before the others.
+    // It is removed however long before the others it was revoked.
     let year = 366 * 24;
     assert_eq!(left(&[("a", 0), ("b", year), ("c", year + 1)], ["a", "b", "c"]), [false, true, true]);
 }
@@ -130,7 +130,7 @@ fn each_validity_is_waited_for() {
     for longest in [60, HOUR, 100 * DAY + 1, 366 * DAY] {
         let mut list = RevocationList::EMPTY;
         list.revoke("a", START + 1, longest).unwrap();
-        // The first change at a time says that the time was one.
+        // The first change at a time confirms the time.
         for (key_id, now, is_left) in [
             ("b", DAY + longest, true),
             ("c", DAY + longest, true),
@@ -143,7 +143,7 @@ fn each_validity_is_waited_for() {
     }
 }
 
-/// Twice as many in a day as filled the list once.
+/// Revokes twice as many in a day as once filled the list.
 #[test]
 fn a_list_does_not_grow_for_ever() {
     let mut list = RevocationList::EMPTY;
@@ -160,7 +160,7 @@ fn a_list_does_not_grow_for_ever() {
 fn a_wrong_clock_takes_no_revocation_away() {
     // Once far in the future.
     assert_eq!(left(&[("a", 0), ("b", 1_000_000), ("c", 1)], ["a", "b", "c"]), [true; 3]);
-    // In the past, for a while: what was revoked then is kept for ever.
+    // In the past for a while: these revocations are kept for ever.
     let mut list = RevocationList { generated: START, ..RevocationList::EMPTY };
     for (key_id, now) in [("a", 5), ("b", 6), ("c", START + 1), ("d", START + 2), ("e", START + 5000 * DAY)] {
         list.revoke(key_id, now, HOUR).unwrap();
@@ -208,7 +208,7 @@ fn lists_that_must_not_be_changed_are_refused() {
     assert_eq!(RevocationList::decode(&[empty.as_slice(), &[5]].concat()), Err(Fault::Damaged));
 }
 
-/// As `sshd` reads them.
+/// Tests texts that `sshd` reads as lists without keys.
 #[test]
 fn texts_without_keys_are_empty_lists() {
     for text in ["", "\n", "\n\n", "# revoked keys\n", " \t# of the door\n\n  \n#", "#\r\n"] {
