@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_about_the_user_is_shown() {
+    fn all_claims_of_the_user_are_shown() {
         let issued = request(context());
         let part = |name: &str| issued.credential.iter().find(|part| part.name == name).unwrap();
         assert_eq!(part("version").expose_value(), VERSION);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_intent_has_one_state_and_others_have_others() {
+    fn each_intent_has_a_state_of_its_own() {
         let intent = |id: &str| context().with_intent(IntentId::new(id).unwrap());
         assert_eq!(request(intent("a")), request(intent("a")));
         assert_ne!(request(intent("a")).state, request(intent("b")).state);

@@ -251,7 +251,7 @@ mod tests {
     use super::ProcessConfiguration;
 
     #[test]
-    fn its_debugging_text_shows_no_value() {
+    fn debug_shows_no_value() {
         let mut configuration = ProcessConfiguration::new("/bin/true");
         configuration.arguments.push("n33dle".to_owned());
         configuration.environment.insert("TOKEN".to_owned(), "n33dle".to_owned());

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_variable_is_refused() {
+    fn an_invalid_variable_is_refused() {
         for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "\0"), ("KEYWAY_RUN", "x")] {
             assert!(Environment::empty().with(name, value).is_err(), "{name:?}");
         }

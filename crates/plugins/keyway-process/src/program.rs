@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_looked_up_in_the_path_of_the_child_and_never_in_a_relative_folder() {
+    fn a_name_is_looked_up_in_absolute_folders_of_the_childs_path() {
         let found = Environment::empty().with("PATH", "/nowhere:/bin").unwrap();
         let program = Program::new("sh").unwrap();
         assert_eq!(program.locate(&found).unwrap(), std::path::Path::new("/bin/sh"));

@@ -210,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_as_json_writes_it() {
+    fn a_secret_is_found_in_its_json_form() {
         let secret = "a\"b\"c/d/e\\f\\g\u{e9}h";
         let json = keyway_issuers::Json::text(secret).to_ascii();
         assert_eq!(hidden(&json, secret), "\"[REDACTED]\"");
     }
 
     #[test]
-    fn what_json_holds_is_found_as_it_is() {
+    fn decoded_texts_of_json_are_found() {
         let text = b"key: line-one\nabc=\n\xf0\x9f\x98\x80 and more";
         let mut redaction = Redaction::of(text);
         redaction.hide_printed(br#"{"value":"line-one\nabc=\n\ud83d\ude00 "#);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_byte_over_and_over_takes_no_longer() {
+    fn a_repeated_byte_takes_no_longer() {
         let (text, secret) = (vec![b'x'; 8192], vec![b'x'; 1 << 20]);
         let begun = Instant::now();
         let mut redaction = Redaction::of(&text);

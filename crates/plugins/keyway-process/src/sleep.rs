@@ -87,7 +87,7 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(5);
 
     #[test]
-    fn it_ends_by_whatever_comes_first() {
+    fn the_first_event_ends_the_sleep() {
         let (woken, mut wake) = io::pipe().unwrap();
         let (notice, mut notify) = io::pipe().unwrap();
         let sleep = Sleep::new(woken.as_fd()).unwrap();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_add_meanwhile_ends_it() {
+    fn a_notice_added_meanwhile_ends_the_sleep() {
         let (woken, _wake) = io::pipe().unwrap();
         let (notice, notify) = io::pipe().unwrap();
         let sleep = Sleep::new(woken.as_fd()).unwrap();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_that_was_given_before_counts() {
+    fn an_earlier_notice_ends_the_sleep() {
         let (woken, _wake) = io::pipe().unwrap();
         let (notice, notify) = io::pipe().unwrap();
         drop(notify);

@@ -232,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_has_nothing_to_do_is_taken_again() {
+    fn an_idle_thread_is_reused() {
         let workers = Workers::new(Duration::from_secs(60));
         assert_eq!(run(&workers), run(&workers));
     }
 
     #[test]
-    fn a_thread_that_waited_long_enough_ends() {
+    fn an_idle_thread_ends_after_its_time() {
         let workers = Workers::new(Duration::from_millis(1));
         let first = run(&workers);
         while !lock(&workers.state).idle.is_empty() {
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cancelled_before_does_not_cancel_what_comes_next() {
+    fn a_late_cancellation_does_not_cancel_the_next_run() {
         let workers = Workers::new(Duration::from_secs(60));
         let (sender, receiver) = channel();
         let (go, wait) = channel::<()>();

@@ -52,7 +52,7 @@ fn run_error(error: &IssuerError) -> &RunError {
 }
 
 #[test]
-fn what_is_not_one_object_is_a_violation() {
+fn output_that_is_not_one_object_is_a_violation() {
     for (body, fault) in [
         ("exit 0", JsonFault::Empty),
         (r#"printf '{"result":"ok","credential":[],"sta'"#, JsonFault::Truncated),
@@ -67,7 +67,7 @@ fn what_is_not_one_object_is_a_violation() {
 }
 
 #[test]
-fn what_stands_behind_the_object_passes_in_the_lenient_profile_only() {
+fn text_after_the_object_passes_in_the_lenient_profile_only() {
     let body = format!("echo '{ISSUED} and more'; exit 3");
     let mut executable = Executable::with(&body);
     assert_eq!(json_fault(executable.request()), JsonFault::Trailing);
@@ -76,7 +76,7 @@ fn what_stands_behind_the_object_passes_in_the_lenient_profile_only() {
 }
 
 #[test]
-fn a_hundred_megabytes_are_cut_off() {
+fn too_much_output_is_cut_off() {
     let executable = Executable::with("exec head -c 100000000 /dev/zero");
     let begun = Instant::now();
     let error = executable.request().unwrap_err();
@@ -86,7 +86,7 @@ fn a_hundred_megabytes_are_cut_off() {
 }
 
 #[test]
-fn output_without_end_is_cut_off_also_when_it_ignores_signals() {
+fn endless_output_is_cut_off_even_if_signals_are_ignored() {
     let executable = Executable::with("trap '' TERM PIPE; yes & yes & while :; do echo y; done");
     let error = executable.request().unwrap_err();
     assert!(matches!(run_error(&error), RunError::OutputTooLarge { .. }), "{error:?}");
@@ -122,7 +122,7 @@ fn a_larger_limit_lets_a_larger_answer_pass() {
 }
 
 #[test]
-fn a_status_other_than_zero_is_believed() {
+fn a_nonzero_status_is_a_failure() {
     let silent = Executable::with("echo trouble >&2; exit 1").request().unwrap_err();
     assert!(matches!(silent, IssuerError::Program { .. }), "{silent:?}");
     assert!(silent.detail().ends_with("trouble"), "{}", silent.detail());
@@ -139,7 +139,7 @@ fn a_status_other_than_zero_is_believed() {
 }
 
 #[test]
-fn a_signal_is_no_success() {
+fn a_signal_is_a_failure() {
     let silent = Executable::with("kill -9 $$").request().unwrap_err();
     assert!(
         matches!(&silent, IssuerError::Program { reason, .. } if reason.contains("signal 9")),
@@ -150,7 +150,7 @@ fn a_signal_is_no_success() {
 }
 
 #[test]
-fn what_hangs_is_killed_at_the_deadline() {
+fn a_hanging_program_is_killed_at_the_deadline() {
     for body in [
         "sleep 1000",
         "exec sleep 1000",
@@ -174,7 +174,7 @@ fn what_hangs_is_killed_at_the_deadline() {
 }
 
 #[test]
-fn children_that_hang_do_not_keep_an_answer() {
+fn hanging_children_do_not_delay_an_answer() {
     // The children hold the streams, but the program itself has ended.
     for children in ["sleep 1000 & sleep 1000 &", "(trap '' TERM HUP; sleep 1000; sleep 1000) &"] {
         let executable = Executable::with(&format!("{children} echo '{ISSUED}'"));
@@ -186,7 +186,7 @@ fn children_that_hang_do_not_keep_an_answer() {
 }
 
 #[test]
-fn children_that_hang_and_no_answer_is_an_error() {
+fn hanging_children_without_an_answer_are_an_error() {
     let executable = Executable::with("sleep 1000 & exit 0");
     assert_eq!(json_fault(executable.request()), JsonFault::Empty);
     executable.assert_nothing_left();
@@ -229,7 +229,7 @@ fn daemons_are_killed_too() {
 }
 
 #[test]
-fn a_daemon_that_wiped_its_environment_escapes_as_the_documents_say() {
+fn a_daemon_that_cleared_its_environment_escapes_as_documented() {
     let executable = Executable::with("exec python3 \"$FOLDER/daemons.py\"");
     std::fs::write(executable.file("daemons.py"), format!("{DAEMON}\ndaemon(True)\nprint('{ISSUED}')\n"))
         .unwrap();
@@ -242,7 +242,7 @@ fn a_daemon_that_wiped_its_environment_escapes_as_the_documents_say() {
 }
 
 #[test]
-fn what_starts_anew_as_fast_as_it_is_killed_is_killed() {
+fn processes_that_restart_as_fast_as_they_are_killed_are_killed() {
     let script = format!(
         "{DAEMON}\nif os.fork() == 0:\n    os.setsid()\n    until = time.time() + 60\n    \
          while time.time() < until:\n        if os.fork() != 0:\n            time.sleep(0.002)\n            os._exit(0)\n\
@@ -267,7 +267,7 @@ fn a_program_need_not_read_its_input() {
 }
 
 #[test]
-fn errors_without_end_are_cut_at_the_deadline_and_their_end_is_kept() {
+fn endless_error_output_is_cut_at_the_deadline_and_its_end_is_kept() {
     let executable = Executable::with("yes 'no end' >&2").deadline(300);
     assert!(matches!(executable.request().unwrap_err(), IssuerError::DeadlineExceeded { .. }));
     executable.assert_nothing_left();
@@ -297,7 +297,7 @@ fn a_program_that_cannot_be_started_has_no_effect() {
 }
 
 #[test]
-fn one_that_cannot_describe_itself_was_asked_for_nothing() {
+fn a_program_that_cannot_describe_itself_is_not_asked_further() {
     for body in ["echo why >&2; exit 1", "sleep 1000", "echo '{}'", "kill -9 $$", "head -c 3000000 /dev/zero"]
     {
         let script = format!("if [ $# -gt 0 ]; then {body}; else touch \"$FOLDER/asked\"; fi");
@@ -313,7 +313,7 @@ fn one_that_cannot_describe_itself_was_asked_for_nothing() {
 }
 
 #[test]
-fn what_does_not_fit_into_an_argument_is_refused_before_anything_starts() {
+fn input_too_long_for_an_argument_is_refused_before_a_start() {
     let executable = Executable::with("touch \"$FOLDER/ran\"");
     let request = |length| {
         CredentialRequest::new(joe().context)

@@ -28,7 +28,7 @@ fn nothing() -> Input {
 }
 
 #[test]
-fn the_environment_is_empty_but_for_what_is_listed() {
+fn the_environment_has_only_the_listed_variables() {
     // Cargo has set many more variables in this process.
     assert!(std::env::vars_os().count() > 6);
     let environment = Environment::of_the_host().with("ADDED", "by the host").unwrap();
@@ -44,13 +44,13 @@ fn the_environment_is_empty_but_for_what_is_listed() {
 }
 
 #[test]
-fn there_is_no_shell_in_between() {
+fn no_shell_expands_arguments() {
     let input = Input::Argument(b"$(echo x) `echo y` ; * \"'".to_vec().into());
     assert_eq!(shell("printf %s \"$1\"", input, Environment::of_the_host()), "$(echo x) `echo y` ; * \"'");
 }
 
 #[test]
-fn it_leads_a_group_of_its_own_and_has_three_streams_only() {
+fn a_program_leads_its_group_and_has_three_streams_only() {
     let own = shell("ps -o pgid= -p $$ | tr -d ' '; echo $$", nothing(), Environment::of_the_host());
     let (group, id) = own.trim().split_once('\n').unwrap();
     assert_eq!(group, id);
@@ -84,7 +84,7 @@ fn descriptors_that_stay_open() -> Vec<String> {
 }
 
 #[test]
-fn so_many_run_at_once_and_waiting_for_a_place_is_not_counted() {
+fn runs_at_once_are_limited_and_waiting_does_not_count() {
     let body = format!(
         "mkdir \"$FOLDER/run-$$\"; ls -d \"$FOLDER\"/run-* | wc -l >> \"$FOLDER/seen\"; sleep 0.3; \
          rmdir \"$FOLDER/run-$$\"; echo '{ISSUED}'"
@@ -113,7 +113,7 @@ fn so_many_run_at_once_and_waiting_for_a_place_is_not_counted() {
 }
 
 #[test]
-fn who_does_not_wait_any_more_kills_it() {
+fn dropping_the_future_kills_the_run() {
     let executable = Executable::with("touch \"$FOLDER/running\"; setsid -f sleep 1000; sleep 1000");
     let issuer = executable.issuer();
     block_on(issuer.describe()).unwrap();
@@ -137,7 +137,7 @@ fn who_does_not_wait_any_more_kills_it() {
 }
 
 #[test]
-fn a_dropped_issuer_leaves_nothing() {
+fn a_dropped_issuer_leaves_no_process() {
     let executable = Executable::with("sleep 1000");
     let issuer = executable.issuer();
     block_on(issuer.describe()).unwrap();
@@ -154,7 +154,7 @@ fn a_dropped_issuer_leaves_nothing() {
 }
 
 #[test]
-fn what_is_not_secret_goes_by_argument_and_the_rest_by_standard_input() {
+fn only_the_description_goes_by_argument() {
     let body = format!(
         "printf '%s' \"${{1-none}}\" > \"$FOLDER/argument\"; cat > \"$FOLDER/input\"; echo '{ISSUED}'"
     );
@@ -180,7 +180,7 @@ fn what_is_not_secret_goes_by_argument_and_the_rest_by_standard_input() {
 }
 
 #[test]
-fn an_intent_is_told_to_those_who_know_what_it_is() {
+fn an_intent_is_told_to_idempotent_executables_only() {
     let describing = |features: &str| {
         format!(
             r#"case "$(printf %s "${{1-}}" | tr -- '-_' '+/' | base64 -d 2>/dev/null)" in
@@ -206,7 +206,7 @@ esac"#
 }
 
 #[test]
-fn no_secret_of_a_call_comes_back_in_an_error() {
+fn no_secret_of_a_call_is_in_an_error() {
     // It prints its input, and the answer that it would have given, to its error output.
     let body = "cat > \"$FOLDER/input\"; cat \"$FOLDER/input\" >&2; echo >&2; \
                 tr -- '-_' '+/' < \"$FOLDER/input\" | base64 -d 2>/dev/null | tr -d '\\\\' >&2; exit 1";
@@ -266,7 +266,7 @@ fn the_plugin_is_found_and_checks_its_configuration() {
 }
 
 #[test]
-fn what_goes_in_and_out_of_a_program_is_not_shown() {
+fn debug_shows_no_input_and_no_output() {
     for (input, shown) in [
         (Input::Standard(b"access-token-sesame".to_vec().into()), "Standard(19 bytes)"),
         (Input::Argument(b"sesame".to_vec().into()), "Argument(6 bytes)"),
@@ -284,7 +284,7 @@ fn what_goes_in_and_out_of_a_program_is_not_shown() {
 }
 
 #[test]
-fn a_program_learns_nothing_about_the_mark_of_another_run() {
+fn a_mark_does_not_reveal_that_of_another_run() {
     let marks: Vec<String> =
         (0..2).map(|_| shell("printf %s \"$KEYWAY_RUN\"", nothing(), Environment::of_the_host())).collect();
     let same = marks[0].bytes().zip(marks[1].bytes()).filter(|(one, other)| one == other).count();
@@ -294,11 +294,11 @@ fn a_program_learns_nothing_about_the_mark_of_another_run() {
 /// The system may have no thread left to wait for a program. That must show before the program is started,
 /// since it may do its work before it could be killed.
 #[test]
-fn without_a_thread_to_wait_on_nothing_is_started() {
+fn nothing_is_started_without_a_worker_thread() {
     const AGAIN: &str = "KEYWAY_TEST_WITHOUT_THREADS";
     if std::env::var_os(AGAIN).is_none() {
         // Runs in a process of its own, because the limit holds for a whole process.
-        let name = "without_a_thread_to_wait_on_nothing_is_started";
+        let name = "nothing_is_started_without_a_worker_thread";
         let mut again = std::process::Command::new(std::env::current_exe().unwrap());
         let output = again.args(["--exact", name, "--nocapture"]).env(AGAIN, "1").output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -324,7 +324,7 @@ fn without_a_thread_to_wait_on_nothing_is_started() {
 }
 
 #[test]
-fn times_without_end_are_no_times() {
+fn unlimited_times_are_accepted() {
     let limits = Limits { deadline: Duration::from_millis(200), grace: Duration::MAX, ..Limits::DEFAULT };
     let executable = Executable::with("exec sleep 1000");
     let script = format!("MARK={} exec sleep 1000", executable.mark);
@@ -340,7 +340,7 @@ fn times_without_end_are_no_times() {
 }
 
 #[test]
-fn calls_of_one_issuer_share_nothing() {
+fn calls_of_one_issuer_are_separate_runs() {
     let body = "cat > /dev/null; echo \"{\\\"result\\\":\\\"ok\\\",\\\"credential\\\":[],\\\"state\\\":\\\"$$\\\"}\"";
     let mut executable = Executable::reading_stdin(body);
     executable.configuration.parallel = 4.try_into().unwrap();

@@ -27,7 +27,7 @@ fn joe() -> Context {
 }
 
 #[test]
-fn what_a_refused_answer_holds_is_not_quoted() {
+fn a_refused_answer_is_not_quoted() {
     let part = format!(r#"{{"name":"k","type":"text","value":"{MADE}"}}"#);
     for answer in [
         // A surplus comma, a repeated name, a part without a value, a contradicting status, no object.
@@ -55,7 +55,7 @@ fn what_a_refused_answer_holds_is_not_quoted() {
 }
 
 #[test]
-fn what_a_killed_executable_had_printed_is_not_quoted() {
+fn the_output_of_a_killed_executable_is_not_quoted() {
     for (end, output_bytes) in [("sleep 1000", 1 << 20), ("head -c 100000 /dev/zero; sleep 1000", 1000)] {
         let script = format!("echo '+ key={MADE}' | tee /dev/stderr; sleep 0.1; {end}");
         let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script);
@@ -69,7 +69,7 @@ fn what_a_killed_executable_had_printed_is_not_quoted() {
 }
 
 #[test]
-fn an_answer_that_is_accepted_hides_nothing_but_secrets() {
+fn an_accepted_answer_hides_only_secrets() {
     let script = "echo 'greeting joe' >&2; printf 'greeting joe'";
     let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script);
     let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, 1.try_into().unwrap());
@@ -123,7 +123,7 @@ fn no_piece_of_the_input_decodes_to_a_secret() {
 }
 
 #[test]
-fn an_issued_credential_is_what_it_was() {
+fn an_issued_credential_is_unchanged() {
     let executable = Executable::with(&format!(
         r#"echo '{MADE}' >&2; echo '{{"result":"ok","state":"s","credential":[{{"name":"k","type":"text","value":"{MADE}"}}]}}'"#
     ));

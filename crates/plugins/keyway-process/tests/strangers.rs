@@ -71,7 +71,7 @@ fn assert_little_memory(before: u64) {
 }
 
 #[test]
-fn what_is_older_than_the_program_is_not_read() {
+fn older_processes_are_not_read() {
     let (_stranger, before, begun) = (stranger(), most_memory(), Instant::now());
     // Runs so long that all processes are checked.
     run("sleep 1.1", Duration::from_secs(10));
@@ -80,7 +80,7 @@ fn what_is_older_than_the_program_is_not_read() {
 }
 
 #[test]
-fn a_younger_one_does_not_hold_the_answer_up() {
+fn a_younger_process_does_not_delay_the_answer() {
     let before = most_memory();
     let begun = Instant::now();
     // Uses a session of its own, so that its group does not reveal it.

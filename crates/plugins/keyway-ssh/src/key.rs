@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_taken_without_its_comment() {
+    fn a_key_is_accepted_without_its_comment() {
         for text in [
             ED25519.to_owned(),
             format!("  {ED25519} joe@laptop\n"),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_taken() {
+    fn other_texts_are_refused() {
         let key = ED25519.split(' ').nth(1).unwrap();
         for text in [
             String::new(),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_made_key_is_a_pair_and_never_the_same() {
+    fn a_created_key_is_a_new_pair() {
         let key = LoginKey::made("K_1").unwrap();
         assert!(!format!("{key:?}").contains("PRIVATE"));
         let line = key.line().unwrap();
@@ -249,7 +249,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_taken_is_one_line_of_two_fields(text in prop_oneof![
+        fn an_accepted_key_is_one_line_of_two_fields(text in prop_oneof![
             "\\PC{0,60}",
             "[ -~\\n\\t]{0,20}".prop_map(|end| format!("{ED25519}{end}")),
             "[ -~\\n\\t]{0,20}".prop_map(|start| format!("{start} {ED25519}")),

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_intent_has_one_state_and_only_own_ones_are_accepted() {
+    fn an_intent_has_one_state_and_foreign_states_are_refused() {
         let prefix = prefix("K_").unwrap();
         let context = Context::new(UserInfo::new("i", "s"));
         assert_ne!(prefix.state(&context).unwrap(), prefix.state(&context).unwrap());
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_tells_is_refused_before_anything_is_done() {
+    fn a_revealing_state_is_refused_before_any_effect() {
         let issued = Issued::new("K_deployuser_1").with(CredentialPart::text("login name", "deployuser"));
         assert!(matches!(check(&issued), Err(IssuerError::Invalid { .. })));
         check(&Issued::new("K_1").with(CredentialPart::text("login name", "deployuser"))).unwrap();

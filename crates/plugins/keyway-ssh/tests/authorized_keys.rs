@@ -82,7 +82,7 @@ fn revoke(context: Context, state: &CredentialRef) -> Result<(), IssuerError> {
 }
 
 #[test]
-fn a_given_key_becomes_a_line_and_goes_again() {
+fn a_given_key_becomes_a_line_until_it_is_revoked() {
     let account = Account::with_foreign_lines();
     let options = [("key_options", "restrict,pty"), ("login_name", "cluster"), ("host", "login.example.org")];
     let context = account.context_with(None, &options);
@@ -107,7 +107,7 @@ fn a_given_key_becomes_a_line_and_goes_again() {
 }
 
 #[test]
-fn a_key_pair_is_made_and_only_its_public_half_kept() {
+fn only_the_public_half_of_a_new_pair_is_kept() {
     let account = Account::new();
     let issued = ask(account.context(None), None).unwrap();
     let [_, private, public] = issued.credential.as_slice() else { panic!("{issued:?}") };
@@ -120,7 +120,7 @@ fn a_key_pair_is_made_and_only_its_public_half_kept() {
 }
 
 #[test]
-fn the_same_intent_twice_has_one_line_and_the_last_answer_counts() {
+fn a_repeated_intent_has_one_line_and_the_last_answer_counts() {
     let account = Account::with_foreign_lines();
     let context = account.context(Some("i-1"));
     let first = ask(context.clone(), None).unwrap();
@@ -137,7 +137,7 @@ fn the_same_intent_twice_has_one_line_and_the_last_answer_counts() {
 }
 
 #[test]
-fn it_can_tell_what_became_of_an_intent() {
+fn reconciling_tells_the_outcome_of_an_intent() {
     let account = Account::new();
     let tell = |intent: Option<&str>, effect| {
         block_on(AuthorizedKeys.reconcile(&Reconciliation::new(account.context(intent), effect))).unwrap()
@@ -154,7 +154,7 @@ fn it_can_tell_what_became_of_an_intent() {
 }
 
 #[test]
-fn lines_of_others_cannot_be_revoked() {
+fn foreign_lines_cannot_be_revoked() {
     let account = Account::new();
     let content = format!("{KEY} joe@laptop\n");
     fs::write(&account.file, &content).unwrap();
@@ -225,7 +225,7 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn a_path_that_is_no_file_is_refused() {
     let account = Account::new();
     fs::create_dir(&account.file).unwrap();
     is_refused_untouched(&account, Path::new("/nowhere"));
@@ -240,7 +240,7 @@ fn what_is_no_file_is_refused() {
 }
 
 #[test]
-fn what_is_configured_wrong_is_said_without_its_value() {
+fn a_wrong_setting_is_reported_without_its_value() {
     let account = Account::new();
     for (name, value) in [
         ("authorized_keys_file", "needle"),
@@ -261,7 +261,7 @@ fn what_is_configured_wrong_is_said_without_its_value() {
 }
 
 #[test]
-fn a_leftover_of_a_crash_is_in_nobodys_way() {
+fn a_leftover_of_a_crash_does_not_disturb() {
     let account = Account::with_foreign_lines();
     let left = account.file.with_file_name(".authorized_keys.keyway-new");
     fs::write(&left, "half a li").unwrap();
@@ -271,7 +271,7 @@ fn a_leftover_of_a_crash_is_in_nobodys_way() {
 }
 
 #[test]
-fn many_at_once_lose_nothing() {
+fn concurrent_calls_lose_no_line() {
     let account = Account::with_foreign_lines();
     std::thread::scope(|scope| {
         for worker in 0..6 {

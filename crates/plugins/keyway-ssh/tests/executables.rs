@@ -87,7 +87,7 @@ fn a_certificate_by_an_executable() {
 }
 
 #[test]
-fn a_set_up_says_why_it_made_nothing() {
+fn a_failed_set_up_says_why() {
     let run = |arguments: &[&str]| {
         let command = env!("CARGO_BIN_EXE_keyway-ssh-ca");
         let output = Command::new(command).arg("set-up").args(arguments).output().unwrap();

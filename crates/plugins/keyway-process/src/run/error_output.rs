@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_a_secret_that_holds_another_one() {
+    fn a_secret_that_contains_another_is_hidden_as_a_whole() {
         let errors = written("sesame-open-the-door and open-the-door sesame-open");
         for secrets in [
             ["sesame-open", "sesame-open-the-door", "open-the-door"],
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_may_be_longer_than_what_is_kept() {
+    fn a_secret_longer_than_the_kept_end_is_hidden() {
         let secret = (0..20_000).map(|number: u32| number.to_string()).collect::<Vec<_>>().join(".");
         assert_eq!(*written(format!("cannot parse: {secret}")).for_log([&*secret]), "[REDACTED]");
         let middle = &secret[10_000..12_000];
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_printed_is_hidden_too_and_stays_so() {
+    fn printed_output_is_hidden_and_stays_hidden() {
         let mut errors = written("made the key 0123456789abcdef for joe");
         errors.hide_output(b"{\"value\":\"0123456789ab");
         assert_eq!(*errors.for_log([]), "made the key [REDACTED]cdef for joe");

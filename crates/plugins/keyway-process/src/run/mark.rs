@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_says_nothing_about_the_next_one() {
+    fn a_mark_does_not_reveal_the_next_one() {
         let marks: Vec<RunMark> = (0..100).map(|_| RunMark::draw().unwrap()).collect();
         for (index, mark) in marks.iter().enumerate() {
             assert_eq!(mark.as_str().len(), 32);

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn output_is_whole_up_to_its_limit() {
+    fn output_up_to_the_limit_is_kept_whole() {
         for (length, limit) in
             [(0, 0), (0, 5), (5, 5), (10_000, 10_000), (10_000, 1 << 20), (100_000, 200_000)]
         {

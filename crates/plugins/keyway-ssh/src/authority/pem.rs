@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_laid_out_already_stays() {
+    fn a_usual_layout_is_unchanged() {
         assert_eq!(*with_usual_layout(written().as_bytes()).unwrap(), written().as_bytes());
     }
 
@@ -64,7 +64,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn white_space_and_an_end_make_no_difference(
+        fn white_space_and_text_after_the_end_are_ignored(
             spaces in prop::collection::vec((any::<prop::sample::Index>(), "[ \\t\\r\\n]{1,3}"), 0..20),
             end in "\\PC{0,20}",
         ) {

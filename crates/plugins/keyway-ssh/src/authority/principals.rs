@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_template_is_refused() {
+    fn a_bad_template_is_refused() {
         for text in
             ["", " , ", "{", "{name", "name}", "{}", "{a b}", "a*", "a:b", "-o", "ä", "{{name}}", "a!"]
         {

@@ -54,7 +54,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(
+        fn a_written_record_is_read(
             [number, longest_seconds] in any::<[u64; 2]>(),
             last in prop::option::of("[A-Za-z0-9._-]{1,20}"),
             cut in any::<prop::sample::Index>(),

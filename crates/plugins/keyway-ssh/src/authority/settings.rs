@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn networks_are_addresses_with_bits() {
+    fn networks_are_addresses_with_a_prefix_length() {
         for text in [
             "10.0.0.0/8",
             "127.0.0.1",

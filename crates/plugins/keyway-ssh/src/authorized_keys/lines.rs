@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_alike_is_not_taken() {
+    fn similar_lines_are_not_matched() {
         for foreign in [
             "# ssh-ed25519 AAAA K_1\n",
             "  # a b c K_1\n",
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn putting_and_taking_away_leaves_the_rest(before in foreign(), after in foreign()) {
+        fn adding_and_removing_leaves_other_lines(before in foreign(), after in foreign()) {
             let join = |lines: &[Vec<u8>]| {
                 lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect::<Vec<u8>>()
             };

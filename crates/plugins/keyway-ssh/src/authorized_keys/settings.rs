@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_end_where_sshd_thinks_they_end() {
+    fn options_end_as_in_sshd() {
         for text in [
             "",
             "restrict",

@@ -44,7 +44,7 @@ impl Authority {
 }
 
 #[test]
-fn a_lost_list_is_not_made_anew() {
+fn a_lost_list_is_not_replaced() {
     let authority = Authority::new();
     authority.issue("one").unwrap();
     authority.revoke_intent("one").unwrap();
@@ -68,7 +68,7 @@ fn a_lost_list_is_not_made_anew() {
 }
 
 #[test]
-fn an_old_list_is_not_gone_by() {
+fn an_old_list_is_refused() {
     let authority = Authority::new();
     authority.revoke_intent("one").unwrap();
     let old = fs::read(authority.file("krl")).unwrap();
@@ -105,7 +105,7 @@ fn without_a_set_up_nothing_is_issued() {
 
 /// Writes the record only, as a process does that dies between the writes.
 #[test]
-fn a_revocation_that_was_cut_short_is_finished_by_the_next_call() {
+fn an_interrupted_revocation_is_completed_by_the_next_call() {
     for next in
         [Authority::issue as fn(&Authority, &str) -> Result<Issued, IssuerError>, |authority, intent| {
             authority.revoke_intent(intent).map(|()| Issued::new(intent))
@@ -125,7 +125,7 @@ fn a_revocation_that_was_cut_short_is_finished_by_the_next_call() {
 
 /// Checks that a call that fails after writing its record reports an unknown effect.
 #[test]
-fn a_revocation_that_fails_halfway_is_in_doubt() {
+fn a_revocation_that_fails_halfway_has_an_unknown_effect() {
     let authority = Authority::new();
     let in_the_way = authority.file(".krl.keyway-new");
     fs::create_dir(&in_the_way).unwrap();
@@ -151,7 +151,7 @@ fn an_empty_file_is_an_empty_list() {
 }
 
 #[test]
-fn a_list_that_was_written_needs_its_record() {
+fn a_changed_list_needs_its_record() {
     let authority = Authority::new();
     authority.revoke_intent("one").unwrap();
     fs::write(authority.file(RECORD), "").unwrap();
@@ -169,7 +169,7 @@ fn a_list_that_was_written_needs_its_record() {
 
 /// Two revocations after the time remove an entry: a single time may be wrong.
 #[test]
-fn entries_go_a_day_after_the_longest_validity() {
+fn entries_are_removed_a_day_after_the_longest_validity() {
     let authority = Authority::new();
     authority.issue("one").unwrap();
     authority.revoke_intent("one").unwrap();
@@ -213,7 +213,7 @@ fn a_full_list_still_issues() {
 }
 
 #[test]
-fn revocations_at_once_are_all_kept() {
+fn concurrent_revocations_are_all_kept() {
     let authority = Authority::new();
     std::thread::scope(|scope| {
         for thread in 0..4 {

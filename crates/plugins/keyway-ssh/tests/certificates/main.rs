@@ -23,7 +23,7 @@ fn certificate(issued: &Issued) -> Certificate {
 }
 
 #[test]
-fn a_certificate_says_what_is_configured_and_no_more() {
+fn a_certificate_holds_only_the_configured_data() {
     let authority = Authority::new();
     let settings = [
         ("principals", "deploy grid-{sub}"),
@@ -58,7 +58,7 @@ fn a_certificate_says_what_is_configured_and_no_more() {
 }
 
 #[test]
-fn serials_and_nonces_are_drawn_and_key_ids_follow_the_intent() {
+fn serials_and_nonces_are_random_and_key_ids_follow_the_intent() {
     let authority = Authority::new();
     let context = authority.context(&[]).with_intent(IntentId::new("i-1").unwrap());
     let [first, second] = [0, 1].map(|_| certificate(&authority.ask(context.clone(), None).unwrap()));
@@ -70,7 +70,7 @@ fn serials_and_nonces_are_drawn_and_key_ids_follow_the_intent() {
 }
 
 #[test]
-fn a_made_key_is_the_certified_one() {
+fn a_new_key_is_the_certified_one() {
     let authority = Authority::new();
     let issued = authority.ask(authority.context(&[]), None).unwrap();
     let private = PrivateKey::from_openssh(part(&issued, "private key")).unwrap();
@@ -115,7 +115,7 @@ fn a_key_of_another_user_signs_nothing() {
 }
 
 #[test]
-fn revoking_is_kept_once_and_what_was_revoked_is_not_signed_again() {
+fn a_revocation_is_stored_once_and_a_revoked_intent_is_not_signed_again() {
     let authority = Authority::new();
     let context = authority.context(&[]).with_intent(IntentId::new("i-1").unwrap());
     let state = authority.ask(context.clone(), Some(KEY)).unwrap().state;
@@ -132,7 +132,7 @@ fn revoking_is_kept_once_and_what_was_revoked_is_not_signed_again() {
 }
 
 #[test]
-fn without_a_list_that_can_be_changed_nothing_is_signed() {
+fn nothing_is_signed_without_a_list_that_can_be_changed() {
     let authority = Authority::new();
     fs::write(authority.file("krl"), "ssh-ed25519 AAAA a plain list of keys\n").unwrap();
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
@@ -142,7 +142,7 @@ fn without_a_list_that_can_be_changed_nothing_is_signed() {
 }
 
 #[test]
-fn users_of_others_are_refused() {
+fn users_of_other_issuers_are_refused() {
     let authority = Authority::new();
     let settings = [("principals", "{sub}"), ("trusted_issuer", "https://issuer.example.com")];
     let mut context = authority.context(&settings);
@@ -156,7 +156,7 @@ fn users_of_others_are_refused() {
 }
 
 #[test]
-fn what_is_configured_wrong_is_said_without_its_value() {
+fn a_wrong_setting_is_reported_without_its_value() {
     let authority = Authority::new();
     for (name, value) in [
         ("krl_file", "needle"),

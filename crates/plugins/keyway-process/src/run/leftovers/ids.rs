@@ -41,7 +41,7 @@ mod tests {
     use super::{last_process, younger};
 
     #[test]
-    fn the_system_says_which_process_is_the_youngest() {
+    fn the_system_gives_the_youngest_process() {
         let Some(before) = last_process() else { panic!("/proc/loadavg is not the system's") };
         let mut child = Command::new("/bin/true").spawn().unwrap();
         let id = i32::try_from(child.id()).unwrap();
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_started_over_are_no_range() {
+    fn ids_that_started_over_form_no_range() {
         assert_eq!(younger(10, Some(12)), Some(11..=12));
         assert!(younger(10, Some(10)).unwrap().is_empty());
         assert_eq!(younger(10, Some(9)), None);

@@ -100,7 +100,7 @@ mod tests {
     use super::{GIVEN_UP, Look, Ordering, Reader};
 
     #[test]
-    fn a_look_that_hangs_is_given_up_and_so_many_only() {
+    fn a_hanging_check_is_given_up_up_to_a_limit() {
         let later = || Instant::now() + Duration::from_secs(60);
         let quick = Reader::start(|pid| if pid == 1 { Look::Marked } else { Look::Another }).unwrap();
         assert_eq!(quick.look(1, later()), Some(Look::Marked));

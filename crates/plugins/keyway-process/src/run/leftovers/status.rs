@@ -41,7 +41,7 @@ mod tests {
     use super::Status;
 
     #[test]
-    fn a_name_may_hold_anything() {
+    fn a_name_may_hold_any_characters() {
         let status =
             Status::parse(b"12 (a) S 1 (b)) R 7 12 12 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 5678 0").unwrap();
         assert_eq!((status.state, status.parent, status.started, status.is_alive()), (b'R', 7, 5678, false));

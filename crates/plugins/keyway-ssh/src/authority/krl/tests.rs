@@ -48,7 +48,7 @@ fn lists() -> impl Strategy<Value = RevocationList> {
 
 proptest! {
     #[test]
-    fn what_was_written_is_read(list in lists()) {
+    fn a_written_list_is_read(list in lists()) {
         let bytes = list.encode();
         let read = RevocationList::decode(&bytes).unwrap();
         prop_assert_eq!(read.encode(), bytes.as_slice());
@@ -57,7 +57,7 @@ proptest! {
     }
 
     #[test]
-    fn revoking_adds_and_takes_nothing_away(list in lists(), key_id in "[a-z]{1,4}", now in any::<u64>()) {
+    fn revoking_adds_and_removes_nothing(list in lists(), key_id in "[a-z]{1,4}", now in any::<u64>()) {
         let mut after = list.clone();
         let was = list.revokes(&key_id).unwrap();
         prop_assert_eq!(after.revoke(&key_id, now, HOUR).unwrap(), !was);
@@ -114,7 +114,7 @@ fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
 }
 
 #[test]
-fn what_expired_a_day_ago_is_forgotten() {
+fn entries_expired_for_a_day_are_removed() {
     let early = [("a", 0), ("b", 1), ("c", 20), ("d", 26)];
     // An expired key id is removed by the first change after its time.
     assert_eq!(left(&early, ["a", "b", "c", "d"]), [true; 4]);
@@ -126,7 +126,7 @@ fn what_expired_a_day_ago_is_forgotten() {
 }
 
 #[test]
-fn each_validity_is_waited_for() {
+fn entries_stay_for_the_longest_validity() {
     for longest in [60, HOUR, 100 * DAY + 1, 366 * DAY] {
         let mut list = RevocationList::EMPTY;
         list.revoke("a", START + 1, longest).unwrap();
@@ -157,7 +157,7 @@ fn a_list_does_not_grow_for_ever() {
 }
 
 #[test]
-fn a_wrong_clock_takes_no_revocation_away() {
+fn a_wrong_clock_removes_no_revocation() {
     // Once far in the future.
     assert_eq!(left(&[("a", 0), ("b", 1_000_000), ("c", 1)], ["a", "b", "c"]), [true; 3]);
     // In the past for a while: these revocations are kept for ever.
@@ -171,7 +171,7 @@ fn a_wrong_clock_takes_no_revocation_away() {
 }
 
 #[test]
-fn what_others_revoked_is_not_forgotten() {
+fn revocations_of_other_programs_are_kept() {
     let mut data = Vec::new();
     string(&mut data, b"theirs");
     let theirs = |reserved: &str, authority: &[u8], kind| {
