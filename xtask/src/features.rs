@@ -171,7 +171,7 @@ keyway-core v0.1.0 (/w/core) [] (*)
     }
 
     #[test]
-    fn what_is_brought_is_compared_with_what_should_be() {
+    fn wrong_packages_are_faults() {
         assert_eq!(faults(&["keyway-core", "keyway-storage[sqlite]"]), Vec::<String>::new());
         assert_eq!(faults(&["keyway-storage[sqlite]"]), ["it brings keyway-core"]);
         assert_eq!(
@@ -181,7 +181,7 @@ keyway-core v0.1.0 (/w/core) [] (*)
     }
 
     #[test]
-    fn a_feature_that_nobody_asked_for_is_a_fault() {
+    fn a_feature_that_was_not_requested_is_a_fault() {
         assert_eq!(
             faults(&["keyway-core", "keyway-storage"]),
             ["it brings keyway-storage[sqlite]", "it does not bring keyway-storage"]

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failed_test_printed_is_not_counted_again() {
+    fn the_output_of_a_failed_test_is_not_counted() {
         let lines = [
             "    test result: FAILED. 0 passed; 1 failed; 0 ignored".to_owned(),
             "     Summary [  90.9s] 317 tests run: 316 passed, 1 failed, 1 skipped".to_owned(),
