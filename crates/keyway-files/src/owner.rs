@@ -90,7 +90,8 @@ mod unix {
         new.set_permissions(Permissions::from_mode(mode))
     }
 
-    /// Tells whether this process may not give files away, or the owner has no number in its user namespace.
+    /// Tells whether the error means that this process may not give files away, or that the owner has no number
+    /// in its user namespace.
     fn is_not_ours_to_give(error: &io::Error) -> bool {
         matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput)
     }

@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::KeyError;
 use crate::key_text::{self, TEXT_LEN};
 
-/// The label under the fingerprint of a key. A new scheme needs a new label.
+/// The text that a key signs to make its name. A new scheme needs a new text.
 const ID_LABEL: &[u8] = b"keyway-seal key id, version 1";
 
 /// A Fernet key: 16 bytes that sign and 16 that encrypt.

@@ -221,7 +221,7 @@ mod tests {
             .start(Box::new(move |_| sender.send(thread::current().id()).unwrap()))
             .unwrap();
         let id = receiver.recv().unwrap();
-        // The job reports before its thread is idle.
+        // The thread becomes idle a moment after the job reports.
         for _ in 0..1000 {
             if !lock(&workers.state).idle.is_empty() {
                 break;

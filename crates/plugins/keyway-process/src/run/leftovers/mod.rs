@@ -46,7 +46,7 @@ impl Search {
     /// The length of a run after which the ids may have started over.
     const LONG_RUN: Duration = Duration::from_secs(1);
 
-    /// Selects the processes after a run of this length that ended well.
+    /// Chooses a search for a program that ended by itself after this time.
     pub(super) fn after(ran: Duration) -> Self {
         if ran < Self::LONG_RUN { Self::Younger } else { Self::Everywhere }
     }

@@ -227,8 +227,8 @@ impl Certificates {
         8 + self.authority.len() + self.reserved.len() + sections.sum::<usize>()
     }
 
-    /// Tells whether this holds only key ids for every authority. An extension may describe the key ids before
-    /// it, for example as a filter, which would become wrong.
+    /// Tells whether this holds only key ids for every authority, so that one more can be added. A section with
+    /// an extension cannot be changed: the extension may cover the key ids.
     fn is_ours(&self) -> bool {
         self.authority.is_empty() && self.sections.iter().all(|(kind, _)| *kind == KEY_IDS)
     }
