@@ -121,14 +121,14 @@ fn fuzz(programs: &Path, target: &str, seconds: u32) -> Result<String, Failure> 
     let output = program.output().map_err(|error| format!("it does not start: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() {
-        Ok(last_words(&said).to_owned())
+        Ok(final_summary(&said).to_owned())
     } else {
         Err(format!("{said}\nTo see it again: cargo fuzz run --sanitizer none {target} FILE"))
     }
 }
 
 /// Finds libFuzzer's summary of a run without a failure.
-fn last_words(said: &str) -> &str {
+fn final_summary(said: &str) -> &str {
     said.lines().rev().find(|line| line.starts_with("Done ")).unwrap_or("ended without a summary")
 }
 
@@ -151,12 +151,12 @@ fn targets(manifest: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{last_words, targets};
+    use super::{final_summary, targets};
 
     #[test]
     fn the_summary_of_a_run_is_found() {
-        assert_eq!(last_words("#1 INITED\nDone 5 runs in 1 second(s)\n\n"), "Done 5 runs in 1 second(s)");
-        assert_eq!(last_words(""), "ended without a summary");
+        assert_eq!(final_summary("#1 INITED\nDone 5 runs in 1 second(s)\n\n"), "Done 5 runs in 1 second(s)");
+        assert_eq!(final_summary(""), "ended without a summary");
     }
 
     #[test]

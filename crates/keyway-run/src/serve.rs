@@ -48,7 +48,7 @@ struct Helper {
 
 impl Helper {
     fn serve(&self) -> io::Result<()> {
-        self.tell(Reply::Ready { in_cgroup: self.group.is_some() })?;
+        self.send(Reply::Ready { in_cgroup: self.group.is_some() })?;
         while let Some((frame, streams)) = receive_frame(&self.socket)? {
             // Ignores an order that arrives after the run.
             let Some(Order::Run(run)) = Order::read(&frame) else { continue };
@@ -56,7 +56,7 @@ impl Helper {
             match start(&run, streams) {
                 Ok(child) => self.watch(child)?,
                 Err(error) => {
-                    self.tell(Reply::NotStarted { error: error.raw_os_error().unwrap_or_default() })?;
+                    self.send(Reply::NotStarted { error: error.raw_os_error().unwrap_or_default() })?;
                 }
             }
         }
@@ -83,7 +83,7 @@ impl Helper {
                 return self.after(child.wait()?.into_raw());
             }
             if !watched[1].revents().is_empty() {
-                obeyed = self.obey();
+                obeyed = self.execute_orders();
             }
         }
         // The host is gone.
@@ -92,7 +92,7 @@ impl Helper {
         obeyed
     }
 
-    fn obey(&self) -> io::Result<()> {
+    fn execute_orders(&self) -> io::Result<()> {
         let gone = || io::Error::from(io::ErrorKind::UnexpectedEof);
         let (frame, _) = receive_frame(&self.socket)?.ok_or_else(gone)?;
         match Order::read(&frame) {
@@ -109,7 +109,7 @@ impl Helper {
         let in_group = self.group.as_ref().map_or(0, Group::others);
         // Kills the offspring that moved to another cgroup.
         let left_behind = offspring::kill_all().max(in_group);
-        self.tell(Reply::Ended { status, left_behind })?;
+        self.send(Reply::Ended { status, left_behind })?;
         if left_behind > 0 {
             // Kills through the cgroup those processes that changed to another user.
             self.group.as_ref().inspect(|group| group.kill());
@@ -117,7 +117,7 @@ impl Helper {
         Ok(())
     }
 
-    fn tell(&self, reply: Reply) -> io::Result<()> {
+    fn send(&self, reply: Reply) -> io::Result<()> {
         write_frame(&self.socket, &reply.to_frame())
     }
 }

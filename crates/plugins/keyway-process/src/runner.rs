@@ -36,7 +36,7 @@ pub struct Runner {
     environment: Environment,
     limits: Limits,
     parallel: NonZeroUsize,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     workers: Workers,
     #[cfg(target_os = "linux")]
     supervisors: Option<Arc<Supervisors>>,
@@ -53,7 +53,7 @@ impl Runner {
             environment,
             limits,
             parallel,
-            places: Arc::new(Semaphore::new(parallel.get())),
+            permits: Arc::new(Semaphore::new(parallel.get())),
             workers: Workers::new(Self::IDLE),
             #[cfg(target_os = "linux")]
             supervisors: None,
@@ -103,7 +103,7 @@ impl Runner {
     /// Dropping the future while it waits for a permit does nothing. Dropping it later kills the program, its
     /// group and the processes that it left behind, in the background; the permit is free when that is done.
     pub async fn run(&self, input: Input) -> Result<Finished, RunError> {
-        let place = self.places.acquire_arc().await;
+        let permit = self.permits.acquire_arc().await;
         let (sender, receiver) = oneshot::channel();
         // Reserve the thread first: once the program is started, a failure could not promise that nothing
         // happened.
@@ -117,7 +117,7 @@ impl Runner {
             .start(Box::new(move |cancel| {
                 let result = running.finish(cancel);
                 // Free the permit before the answer: its receiver may ask again at once.
-                drop(place);
+                drop(permit);
                 // The receiver may be gone.
                 let _ = sender.send(result);
                 // Close the streams after the answer, so that no caller waits for that.

@@ -11,7 +11,7 @@ use ssh_key::Certificate;
 use ssh_key::certificate::{Builder, CertType};
 
 use super::key::CertificateAuthorityKey;
-use super::settings::{Place, Settings, authority_key, describe};
+use super::settings::{RevocationSettings, Settings, authority_key, describe};
 use crate::key::LoginKey;
 use crate::state::{check, fill, with_text};
 
@@ -50,7 +50,7 @@ impl CertificateAuthority {
 
     fn make(&self, request: &CredentialRequest) -> Result<Issued, IssuerError> {
         let configuration: &Configuration = &request.context.configuration;
-        let Place { list, prefix } = Place::read(configuration)?;
+        let RevocationSettings { list, prefix } = RevocationSettings::read(configuration)?;
         let settings = Settings::read(configuration)?;
         let principals = settings.principals_of(&request.context.user_info)?;
         let state = prefix.state(&request.context)?;
@@ -73,7 +73,8 @@ impl CertificateAuthority {
     }
 
     fn remove(&self, revocation: &Revocation) -> Result<(), IssuerError> {
-        let Place { list, prefix } = Place::read(&revocation.context.configuration)?;
+        let RevocationSettings { list, prefix } =
+            RevocationSettings::read(&revocation.context.configuration)?;
         list.revoke(prefix.own(&revocation.state)?, self.clock.now().as_seconds())
     }
 }

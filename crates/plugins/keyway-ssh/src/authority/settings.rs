@@ -61,12 +61,12 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
 
 /// The settings of a revocation: the list, and the prefix of the service's states.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct RevocationSettings {
     pub(super) list: ListFile,
     pub(super) prefix: StatePrefix,
 }
 
-impl Place {
+impl RevocationSettings {
     pub(super) fn read(configuration: &Configuration) -> Result<Self, IssuerError> {
         let list = ListFile::new(setting::file(configuration, KRL_FILE)?);
         Ok(Self { list, prefix: StatePrefix::read(configuration)? })

@@ -8,7 +8,7 @@ use keyway_issuers::{
 };
 
 use super::lines;
-use super::settings::{Place, Settings, describe};
+use super::settings::{RevocationSettings, Settings, describe};
 use crate::key::LoginKey;
 use crate::state::{check, with_text};
 
@@ -35,7 +35,7 @@ impl AuthorizedKeys {
 
     fn make(request: &CredentialRequest) -> Result<Issued, IssuerError> {
         let configuration = &request.context.configuration;
-        let Place { file, prefix } = Place::read(configuration)?;
+        let RevocationSettings { file, prefix } = RevocationSettings::read(configuration)?;
         let settings = Settings::read(configuration)?;
         let state = prefix.state(&request.context)?;
 
@@ -56,7 +56,8 @@ impl AuthorizedKeys {
     }
 
     fn remove(revocation: &Revocation) -> Result<(), IssuerError> {
-        let Place { file, prefix } = Place::read(&revocation.context.configuration)?;
+        let RevocationSettings { file, prefix } =
+            RevocationSettings::read(&revocation.context.configuration)?;
         let state = prefix.own(&revocation.state)?;
         // A missing directory is an error: it may be on a disk that comes back.
         file.change(Self::NEW_MODE, |content| {
@@ -67,7 +68,7 @@ impl AuthorizedKeys {
 
     /// Looks under the lock, so that any other change is complete.
     fn tell(question: &Reconciliation) -> Result<Reconciled, IssuerError> {
-        let Place { file, prefix } = Place::read(&question.context.configuration)?;
+        let RevocationSettings { file, prefix } = RevocationSettings::read(&question.context.configuration)?;
         let state = match (&question.effect, &question.context.intent) {
             (IntendedEffect::Revoke(state), _) => prefix.own(state)?.to_owned(),
             (IntendedEffect::Request, Some(_)) => prefix.state(&question.context)?,

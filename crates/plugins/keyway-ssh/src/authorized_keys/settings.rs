@@ -31,12 +31,12 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
 
 /// The settings of a revocation: the file, and the prefix of the service's states.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct RevocationSettings {
     pub(super) file: IssuerFile,
     pub(super) prefix: StatePrefix,
 }
 
-impl Place {
+impl RevocationSettings {
     pub(super) fn read(configuration: &Configuration) -> Result<Self, IssuerError> {
         Ok(Self { file: setting::file(configuration, FILE)?, prefix: StatePrefix::read(configuration)? })
     }

@@ -85,8 +85,8 @@ fn the_key_may_be_lent() {
     fs::remove_file(authority.file("ca")).unwrap();
     let issued = authority.ask(authority.context(&[("ca_key_file", "")]), Some(KEY)).unwrap();
     lender.check(&certificate(&issued));
-    let nobody = Authority::new();
-    let error = nobody.ask(nobody.context(&[("ca_key_file", "")]), Some(KEY)).unwrap_err();
+    let authority = Authority::new();
+    let error = authority.ask(authority.context(&[("ca_key_file", "")]), Some(KEY)).unwrap_err();
     assert!(error.to_string().contains("ca_key_file"), "{error}");
 }
 

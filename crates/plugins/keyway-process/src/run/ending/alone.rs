@@ -83,7 +83,7 @@ impl Alone {
             None => return Err(io::ErrorKind::NotFound.into()),
         };
         let killed = leftovers.kill_all(search);
-        self.tell_if_given_up(&leftovers);
+        self.warn_if_incomplete(&leftovers);
         Ok((status, killed))
     }
 
@@ -104,7 +104,7 @@ impl Alone {
         self.signal_program(Signal::KILL);
         leftovers.find(Search::Everywhere);
         leftovers.kill_all(Search::Everywhere);
-        self.tell_if_given_up(&leftovers);
+        self.warn_if_incomplete(&leftovers);
         self.listed = None;
         if self.wait_exit(Self::KILLED) {
             let _ = child.wait();
@@ -117,7 +117,7 @@ impl Alone {
         }
     }
 
-    fn tell_if_given_up(&self, leftovers: &Leftovers) {
+    fn warn_if_incomplete(&self, leftovers: &Leftovers) {
         if leftovers.gave_up() {
             let program = self.pid.as_raw_pid();
             tracing::warn!(

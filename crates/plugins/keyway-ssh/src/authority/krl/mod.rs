@@ -58,7 +58,7 @@ const SIGNATURE: u8 = 4;
 const KEY_IDS: u8 = 0x23;
 
 /// The seconds for which a key id stays in the list beyond the longest validity, because clocks differ.
-const MARGIN: u64 = 24 * 3600;
+const CLOCK_MARGIN: u64 = 24 * 3600;
 /// The length in seconds of the periods whose key ids share a section.
 const PERIOD: u64 = 3600;
 /// The beginning of the field `reserved` of a section; seconds since 1970 follow.
@@ -107,7 +107,7 @@ impl RevocationList {
 
     /// Writes the list.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.room());
+        let mut bytes = Vec::with_capacity(self.encoded_len());
         bytes.extend(MAGIC);
         bytes.extend(FORMAT_VERSION.to_be_bytes());
         for number in [self.version, self.generated, self.flags] {
@@ -119,7 +119,7 @@ impl RevocationList {
             match section {
                 Section::Certificates(certificates) => {
                     bytes.push(CERTIFICATES);
-                    bytes.extend(length_of(certificates.room()));
+                    bytes.extend(length_of(certificates.encoded_len()));
                     certificates.encode(&mut bytes);
                 }
                 Section::Other { kind, data } => {
@@ -137,9 +137,9 @@ impl RevocationList {
     }
 
     /// Returns the length of the encoded list, so that a buffer need not grow.
-    fn room(&self) -> usize {
+    fn encoded_len(&self) -> usize {
         let sections = self.sections.iter().map(|section| match section {
-            Section::Certificates(certificates) => 5 + certificates.room(),
+            Section::Certificates(certificates) => 5 + certificates.encoded_len(),
             Section::Other { data, .. } => 5 + data.len(),
         });
         44 + self.reserved.len() + self.comment.len() + sections.sum::<usize>()
@@ -222,7 +222,7 @@ impl Certificates {
     }
 
     /// Returns the length of the encoded section.
-    fn room(&self) -> usize {
+    fn encoded_len(&self) -> usize {
         let sections = self.sections.iter().map(|(_, data)| 5 + data.len());
         8 + self.authority.len() + self.reserved.len() + sections.sum::<usize>()
     }
@@ -264,7 +264,7 @@ impl Certificates {
 
 /// Returns the time until which a revocation made now is needed.
 const fn kept_until(now: u64, longest: u64) -> u64 {
-    now.saturating_add(longest).saturating_add(MARGIN).div_ceil(PERIOD).saturating_mul(PERIOD)
+    now.saturating_add(longest).saturating_add(CLOCK_MARGIN).div_ceil(PERIOD).saturating_mul(PERIOD)
 }
 
 /// Tells whether OpenSSH reads a text as a list without keys.

@@ -52,7 +52,7 @@ proptest! {
         let bytes = list.encode();
         let read = RevocationList::decode(&bytes).unwrap();
         prop_assert_eq!(read.encode(), bytes.as_slice());
-        prop_assert_eq!(list.room(), bytes.len());
+        prop_assert_eq!(list.encoded_len(), bytes.len());
         prop_assert_eq!(read, list);
     }
 
