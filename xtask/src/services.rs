@@ -12,7 +12,7 @@ const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
     ("python3", &["-c", "import venv, ensurepip"], &["python3", "python3-venv", "python3-pip"]),
     ("strace", &["--version"], &["strace"]),
     ("ssh", &["-V"], &["openssh-client"]),
-    // Not every version of `sshd` has a harmless question; `-x` asks for its file only.
+    // `sshd` has no version option in every version. Instead, the program is looked up by its file (`-x`).
     ("test", &["-x", "/usr/sbin/sshd"], &["openssh-server"]),
 ];
 

@@ -27,7 +27,7 @@ fn vectors_tell_a_holder_of_the_key_nothing() {
         .collect();
     for pair in vectors.windows(2) {
         let difference = pair[0] ^ pair[1];
-        // Half of the random bits begin with so many zeros once in four billion times.
+        // Eight random bytes begin with 32 zero bits once in four billion times.
         for half in [difference >> 64, difference & u128::from(u64::MAX)] {
             assert!(half >> 32 != 0, "two vectors differ by {difference:x} before they are encrypted");
         }

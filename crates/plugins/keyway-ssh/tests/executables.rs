@@ -105,7 +105,7 @@ fn a_line_by_an_executable_that_is_killed() {
     const FOREIGN: &str = "# theirs\nssh-rsa AAAA joe@laptop\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().canonicalize().unwrap().join("authorized_keys");
-    // Long enough that one write is unlikely.
+    // Long enough that the system is unlikely to write it in one call.
     let foreign = FOREIGN.repeat(20_000);
     fs::write(&file, &foreign).unwrap();
     let command = env!("CARGO_BIN_EXE_keyway-ssh-authorized-keys");
@@ -139,7 +139,7 @@ fn a_line_by_an_executable_that_is_killed() {
             );
         }
     }
-    // The leftover of the last one does not disturb.
+    // The next call works despite the leftovers of the last killed program.
     run(60, None);
     assert!(fs::read_to_string(&file).unwrap().contains(" KEYWAY_kill-60\n"));
     assert!(!file.with_file_name(".authorized_keys.keyway-new").exists());
