@@ -6,10 +6,10 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use keyway_core::json::JsonFault;
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_issuers::{
-    CredentialRef, CredentialRequest, Issuer as _, IssuerError, JsonFault, Parameters, RequestOutcome,
-    Revocation, Rule,
+    CredentialRef, CredentialRequest, Issuer as _, IssuerError, Parameters, RequestOutcome, Revocation, Rule,
 };
 use keyway_process::{ProfileChoice, RunError};
 use support::{Executable, ISSUED, joe};
