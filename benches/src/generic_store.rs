@@ -10,7 +10,6 @@ use std::{
     },
 };
 
-use futures_executor::block_on;
 use keyway_core::{Plugins, Resources, SecretValue, plugins};
 use keyway_seal::{FileKeySource, Key, KeyRing};
 use keyway_secrets::{
@@ -18,6 +17,7 @@ use keyway_secrets::{
     StoreName,
 };
 use keyway_storage::{KeyRange, Memory, Sqlite, Storage};
+use pollster::block_on;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::areas::Trouble;
@@ -213,7 +213,7 @@ fn address(number: u32) -> Result<SecretAddress, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::{GenericStore, number_of_value};
-    use futures_executor::block_on;
+    use pollster::block_on;
 
     #[test]
     fn a_filled_store_has_its_secrets_before_and_after_a_rotation() {

@@ -5,7 +5,6 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
-use futures_executor::block_on;
 use keyway_core::PluginError as _;
 use keyway_issuers::wire::{Alphabet, Ended, Profile, WireOptions, base64, host};
 use keyway_issuers::{
@@ -14,6 +13,7 @@ use keyway_issuers::{
 };
 use keyway_process::{AlphabetChoice, ProcessConfiguration, ProcessIssuer};
 use keyway_tests::echo_issuer::Echo;
+use pollster::block_on;
 use proptest::prelude::*;
 
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_echo-issuer");

@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use futures_executor::block_on;
 use keyway_storage::{Batch, CommitOutcome, Expectation, Sqlite, Storage as _, StorageError};
 use keyway_tests::services::OrSkip as _;
 use keyway_tests::torture::trace::strace;
+use pollster::block_on;
 
 const FILE: &str = "KEYWAY_SQLITE_FAULTS_FILE";
 

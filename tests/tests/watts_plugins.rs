@@ -1,7 +1,6 @@
 //! Executables in other languages, written for the tests (`tests/watts_plugins`), through the plugin `process`:
 //! described, configured, asked, and taken back, as a host does.
 
-use futures_executor::block_on;
 use keyway_core::PluginError as _;
 use keyway_issuers::{
     Context, CredentialRequest, Description, IntentId, Issued, Issuer, IssuerError, Json, Login, Parameters,
@@ -9,6 +8,7 @@ use keyway_issuers::{
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use keyway_tests::services::watts_plugin;
+use pollster::block_on;
 
 /// A plugin, and what it said about itself.
 struct Plugin {

@@ -13,13 +13,13 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use futures_executor::block_on;
 use keyway_core::{Compatibility, Plugins, Resources, SecretValue, Version, plugins};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
     NewSecret, OpenContext, SecretAddress, SecretName, SecretStore, SecretStores, StoreName,
 };
 use keyway_storage::{Memory, Storage};
+use pollster::block_on;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
 const RANGE: &str = ">=:1.0,<:2.0";

@@ -2,13 +2,13 @@
 
 use std::{path::Path, sync::Arc};
 
-use futures_executor::block_on;
 use keyway_core::{Plugins, SecretValue, plugins};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
     NewSecret, OpenContext, SecretAddress, SecretName, SecretStore, SecretStores, StoreName,
 };
 use keyway_tests::services::{CONVECTION, python_with};
+use pollster::block_on;
 use secrecy::ExposeSecret as _;
 
 use super::Trouble;

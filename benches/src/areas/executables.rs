@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-use futures_executor::block_on;
 use keyway_issuers::{
     CredentialRequest, Issuer as _, RequestOutcome,
     wire::{Ended, Profile, WireOptions, host},
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
+use pollster::block_on;
 use tempfile::TempDir;
 
 use super::Trouble;

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use futures_executor::block_on;
+use pollster::block_on;
 
 use super::Trouble;
 use crate::{

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_executor::block_on;
 use keyway_client::{Resolution, Secrets};
 use keyway_conformance::secrets::Interposed;
 use keyway_secrets::{SecretAddress, SecretName};
+use pollster::block_on;
 
 use super::Trouble;
 use crate::{

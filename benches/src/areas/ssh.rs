@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use futures_executor::block_on;
 use keyway_core::{Plugins, plugins};
 use keyway_issuers::{
     Context, CredentialRef, Issuer, Issuers, Json, OpenContext, Revocation, ServiceName, UserInfo,
 };
+use pollster::block_on;
 
 use super::Trouble;
 use crate::{

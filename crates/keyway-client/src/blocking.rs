@@ -21,10 +21,10 @@ use std::future::Future;
 use std::panic::catch_unwind;
 
 use keyway_secrets::{Environment, SecretHeader};
+use pollster::block_on;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 
-use crate::waiting::wait_for;
 use crate::{Bundle, Change, Draft, Error, ImportPlan, ListedName, Resolution, ResolvedSecret};
 
 /// The client that waits. See the [module](self) for where it may be used, and
@@ -79,7 +79,7 @@ impl Secrets {
         if let Some(runtime) = &self.runtime {
             return runtime.block_on(future);
         }
-        wait_for(future)
+        block_on(future)
     }
 
     /// See [`crate::Secrets::in_environment`]. Does not wait.

@@ -109,7 +109,6 @@ mod remote;
 mod resolution;
 mod row;
 mod secret;
-mod waiting;
 
 pub use audit::{Access, AccessAudit, AccessOutcome, Operation};
 pub use bundle::{Bundle, BundleError};

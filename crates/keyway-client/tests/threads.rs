@@ -122,3 +122,21 @@ fn a_store_that_needs_a_runtime_is_waited_for_on_it() {
         }
     });
 }
+
+/// A store whose futures use the blocking client of another store waits inside of a wait.
+#[test]
+fn a_wait_may_stand_inside_of_another() {
+    let inner = blocking::Secrets::from(Secrets::new(wait(support::store())));
+    inner.create("K", "v").unwrap();
+    let mut polled = false;
+    let outer = std::future::poll_fn(|context| {
+        if std::mem::replace(&mut polled, true) {
+            return std::task::Poll::Ready(());
+        }
+        // The thread's token is set for the outer wait, and the inner one may take it.
+        context.waker().wake_by_ref();
+        assert!(inner.get("K").unwrap().is_some());
+        std::task::Poll::Pending
+    });
+    pollster::block_on(outer);
+}

@@ -84,7 +84,9 @@
 //! | a plugin's configuration | [`configuration`] |
 //! | what a host lends to a plugin | [`Resources`] |
 //! | failures | [`ErrorKind`], [`Effect`], [`PluginError`], [`CallError`] |
-//! | secrets in memory | [`SecretValue`]; [`unescape_json`] reads them from JSON |
+//! | secrets in memory | [`SecretValue`], [`SecretText`]; [`unescape_json`] reads them from JSON |
+//! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
+//! | JSON with secret texts | [`json`] |
 //!
 //! # Features
 //!
@@ -97,6 +99,8 @@ mod compatibility;
 mod compile_time;
 pub mod configuration;
 mod error;
+mod intent;
+pub mod json;
 mod key;
 mod metadata;
 mod registry;
@@ -110,6 +114,7 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
 pub use configuration::{NoConfiguration, read_configuration};
 pub use error::{Effect, ErrorKind, PluginError};
+pub use intent::{IntendedEffect, IntentId, Reconciled, Reconciliation};
 pub use metadata::{
     Date, IncompatibleData, IncompatibleReason, MetadataError, MetadataField, PluginKind, PluginMetadata,
     WrittenBy,
@@ -120,7 +125,8 @@ pub use registry::{
 };
 pub use resources::{MissingResource, Resources};
 pub use secret::{
-    Integer, JsonTextError, JsonTextFault, MediaKind, SecretValue, Structured, Table, unescape_json,
+    Integer, JsonTextError, JsonTextFault, MediaKind, SecretText, SecretValue, Structured, Table,
+    unescape_json,
 };
 pub use version::Version;
 pub use version::grammar::{Expected, ParseError};

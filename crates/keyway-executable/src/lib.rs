@@ -69,7 +69,7 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe"));
 //! let sent = host::encode_request(&CredentialRequest::new(joe), &WireOptions::new("1.6.1"));
 //! let printed = answer(&Greeter, sent.expose().as_bytes()).await;
@@ -95,7 +95,6 @@
 //! runtime, and the issuer's futures are polled on the main thread.
 
 mod answer;
-mod block_on;
 mod open;
 mod run;
 mod streams;

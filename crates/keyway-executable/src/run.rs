@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use keyway_issuers::wire::plugin;
 use keyway_issuers::{Issuer, IssuerError, SecretText};
+use pollster::block_on;
 use zeroize::Zeroizing;
 
 use crate::answer::answer;
-use crate::block_on::block_on;
 use crate::streams::{AnswerStream, read_input};
 
 /// Opens an issuer, reads the input of this process, asks the issuer, prints its answer.

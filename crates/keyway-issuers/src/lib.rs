@@ -116,7 +116,7 @@
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! const PLUGINS: Plugins = plugins! { passwords };
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<Issuers>("passwords")?;
@@ -169,7 +169,7 @@
 //! | failures | [`IssuerError`]; [`Violation`] for breaches of this contract |
 //! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
 //! | the bytes that executables read and print | [`wire`] |
-//! | JSON | [`Json`], [`Reader`] |
+//! | JSON | [`Json`], [`core::json`] |
 //!
 //! This crate needs no runtime and knows none (decision R1).
 
@@ -178,11 +178,9 @@ mod credential;
 mod credential_ref;
 mod description;
 mod error;
-mod json;
 mod plugin;
 mod register;
 mod request;
-mod secret_text;
 mod service;
 mod user;
 mod violation;
@@ -197,17 +195,15 @@ pub use description::{
     fitting_set,
 };
 pub use error::{BoxedError, ContractViolation, IssuerError};
-pub use json::{Duplicates, Float, Json, JsonError, JsonFault, JsonKind, JsonObject, Reader, Trailing};
 pub use plugin::{Issuer, IssuerPlugin, OpenContext};
 pub use register::Issuers;
 pub use request::{
-    Action, Context, CredentialRequest, IntendedEffect, IntentId, Parameters, Reconciled, Reconciliation,
-    Revocation,
+    Action, Context, CredentialRequest, IntendedEffect, Parameters, Reconciled, Reconciliation, Revocation,
 };
-pub use secret_text::SecretText;
 pub use service::{InvalidServiceName, ServiceName};
 pub use user::{Login, UserId, UserInfo};
 pub use violation::{Rule, Violation, Violations};
 
 pub use async_trait::async_trait;
-pub use keyway_core::{self as core, register};
+pub use keyway_core::json::{Json, JsonObject};
+pub use keyway_core::{self as core, IntentId, SecretText, register};

@@ -2,41 +2,9 @@
 
 use std::fmt;
 
+use keyway_core::IntentId;
+
 use crate::{Configuration, CredentialRef, JsonObject, Login, SecretText, UserId, UserInfo};
-
-/// The id of one intended effect: the host stores it before it asks the plugin, and says
-/// the same id when it asks again for the same effect (decision R2). A plugin that is
-/// [`idempotent`](crate::Capabilities::idempotent) makes one credential for it, however
-/// often it is asked.
-///
-/// 1 to 128 of `A-Z a-z 0-9 . _ -`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IntentId(String);
-
-impl IntentId {
-    /// The longest id in bytes.
-    pub const MAX_BYTES: usize = 128;
-
-    /// An id. `None` when the text is not one.
-    pub fn new(id: impl Into<String>) -> Option<Self> {
-        let id = id.into();
-        let allowed = |byte: u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-        // All are looked at, which the compiler turns into a few steps for sixteen at a time.
-        let all = id.bytes().fold(true, |all, byte| all & allowed(byte));
-        (all && (1..=Self::MAX_BYTES).contains(&id.len())).then_some(Self(id))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for IntentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// What comes with every request and every revocation.
 #[derive(Clone, Debug, PartialEq)]
@@ -229,43 +197,11 @@ impl fmt::Display for Action {
     }
 }
 
-/// The question what became of an intended effect, asked after a crash (decision R2).
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Reconciliation {
-    /// The context that the call had, with its intent. Tokens and logins are not stored,
-    /// so they are missing.
-    pub context: Context,
-    /// What was to happen.
-    pub effect: IntendedEffect,
-}
+/// The question what became of a request or a revocation, asked after a crash (decision R2).
+pub type Reconciliation = keyway_core::Reconciliation<Context, CredentialRef>;
 
-impl Reconciliation {
-    /// The question what became of this effect.
-    pub const fn new(context: Context, effect: IntendedEffect) -> Self {
-        Self { context, effect }
-    }
-}
+/// A request or a revocation that was intended.
+pub type IntendedEffect = keyway_core::IntendedEffect<CredentialRef>;
 
-/// An effect that was to happen.
-#[derive(Clone, Debug, PartialEq)]
-pub enum IntendedEffect {
-    /// A credential was to be made.
-    Request,
-    /// The credential with this state was to be destroyed.
-    Revoke(CredentialRef),
-}
-
-/// What became of an intended effect.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Reconciled {
-    /// Nothing: it did not happen and will not.
-    NothingHappened,
-    /// The credential was made; this is its state. Its values are lost.
-    Made(CredentialRef),
-    /// The credential is destroyed.
-    Destroyed,
-    /// The plugin cannot tell either.
-    Unknown,
-}
+/// The fate of a request or a revocation that was intended.
+pub type Reconciled = keyway_core::Reconciled<CredentialRef>;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyway_core::Wiped;
+use keyway_core::json::{Reader, Writer};
 
-use crate::json::{Writer, estimate_object, write_object};
-use crate::{Json, JsonObject, Reader, SecretText};
+use crate::{Json, JsonObject, SecretText};
 
 /// The id of a user within WaTTS, made of issuer and subject: base64url of
 /// `{"issuer":"...","subject":"..."}`, written exactly as the real host writes it, because
@@ -135,8 +135,8 @@ impl UserInfo {
 
     /// All claims as one JSON object, written as [`Json::to_ascii`] writes.
     pub fn to_ascii(&self) -> Wiped<String> {
-        let mut writer = Writer::with_capacity(estimate_object(&self.claims));
-        write_object(&mut writer, &self.claims);
+        let mut writer = Writer::with_capacity(512);
+        writer.object(&self.claims);
         writer.finish()
     }
 }

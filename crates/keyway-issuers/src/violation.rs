@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{JsonFault, JsonKind};
+use keyway_core::json::{JsonFault, JsonKind};
 
 /// A breach of the contract: the place in the answer, and the rule (decision W3).
 ///

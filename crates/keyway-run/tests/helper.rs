@@ -10,12 +10,12 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_executor::block_on;
 use keyway_issuers::Issuer as _;
 use keyway_process::{
     Environment, Finished, Helper, Input, Limits, ProcessConfiguration, ProcessIssuer, Program, RunError,
     Runner,
 };
+use pollster::block_on;
 
 /// Starts a daemon without any mark, in Python: an orphan in a session of its own, with an empty environment
 /// that no other process may read.

@@ -136,7 +136,7 @@
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! const PLUGINS: Plugins = plugins! { notebook };
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<SecretStores>("notebook")?;

@@ -77,7 +77,7 @@ pub enum Call<'a> {
 ///     }
 /// }
 ///
-/// # futures_executor::block_on(async {
+/// # pollster::block_on(async {
 /// let engine = Layered(Counting { inner: Memory::new(), operations: AtomicUsize::new(0) });
 /// assert_eq!(engine.get(b"a key").await?, None);
 /// assert_eq!(engine.0.operations.load(Ordering::Relaxed), 1);

@@ -18,7 +18,7 @@
 //! ```
 //! use keyway_storage::{Batch, Expectation, KeyRange, Memory, CommitOutcome, Storage};
 //!
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! let store = Memory::new(); // or Sqlite::open("host.db")?
 //!
 //! // Create two accounts; neither may exist yet.

@@ -23,7 +23,7 @@ use crate::{
 /// ```
 /// use keyway_storage::{Batch, Expectation, Memory, CommitOutcome, Storage};
 ///
-/// # futures_executor::block_on(async {
+/// # pollster::block_on(async {
 /// let store = Memory::new();
 /// let create = Batch::new().put("greeting", "hello", Expectation::Absent);
 /// assert!(matches!(store.commit(create.clone()).await?, CommitOutcome::Committed(_)));

@@ -4,11 +4,11 @@ mod suite;
 
 use std::sync::{Arc, Mutex};
 
-use futures_executor::block_on;
 use keyway_storage::{
     Batch, Call, CommitOutcome, Expectation, KeyRange, Layered, Limits, Memory, Pace, Record, Storage,
     StorageError, StorageLayer,
 };
+use pollster::block_on;
 
 /// Forwards everything to an engine behind a pointer.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use futures_executor::block_on;
 use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Sqlite, Storage, StorageError};
+use pollster::block_on;
 use tempfile::TempDir;
 
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use futures_executor::block_on;
 use keyway_storage::{
     Batch, CommitMode, CommitOutcome, Expectation, KeyRange, Sqlite, Storage, StorageError,
 };
+use pollster::block_on;
 
 const ROLE: &str = "KEYWAY_STORAGE_TEST_CHILD";
 const FILE: &str = "KEYWAY_STORAGE_TEST_FILE";

@@ -5,8 +5,8 @@
 
 use std::env;
 
-use futures_executor::block_on;
 use keyway_storage::{Batch, Expectation, KeyRange, Sqlite, Storage};
+use pollster::block_on;
 
 #[test]
 fn a_relative_path_means_the_folder_of_the_opening() {

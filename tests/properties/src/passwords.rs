@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, LazyLock};
 
-use futures_executor::block_on;
 use keyway_core::{PluginMetadata, Resources};
 use keyway_passdb::PassDbPlugin;
 use keyway_seal::KeyRing;
@@ -11,6 +10,7 @@ use keyway_secrets::{
     SecretStores, StoreName,
 };
 use keyway_storage::{Memory, Storage};
+use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::PUBLISHED_KEY;

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use futures_executor::block_on;
 use keyway_core::{Plugins, Resources, SecretValue, Timestamp, plugins};
 use keyway_generic::GenericPlugin;
 use keyway_host::stores::Phase;
@@ -17,6 +16,7 @@ use keyway_secrets::{
 use keyway_storage::{
     Batch, CommitOutcome, Expectation, KeyRange, Limits, Memory, Page, Record, Storage, StorageError,
 };
+use pollster::block_on;
 use serde_json::json;
 
 use super::silence::shows_nothing;

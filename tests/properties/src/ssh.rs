@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use futures_executor::block_on;
 use keyway_core::Resources;
 use keyway_issuers::{
     Context, CredentialRef, CredentialRequest, IntentId, Issuer, IssuerError, IssuerPlugin as _, Issuers,
     Json, OpenContext, Parameters, RequestOutcome, Revocation, ServiceName, UserInfo, wire,
 };
 use keyway_ssh::{AuthorizedKeys, CertificateAuthorityKey, CertificateAuthorityPlugin};
+use pollster::block_on;
 
 use super::scratch::Scratch;
 use super::silence::shows_nothing;

@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 use std::{fs, str};
 
-use futures_executor::block_on;
 use keyway_convection::format;
 use keyway_core::{PluginMetadata, Registry, SecretValue, Structured, plugins};
 use keyway_seal::KeyRing;
@@ -11,6 +10,7 @@ use keyway_secrets::{
     Configure, ListQuery, NewSecret, OpenContext, Recipe, SecretAddress, SecretName, SecretStore,
     SecretStores, StoreName,
 };
+use pollster::block_on;
 use serde_json::json;
 
 use super::scratch::Scratch;

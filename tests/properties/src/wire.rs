@@ -2,8 +2,9 @@
 
 use std::str;
 
+use keyway_core::json::{JsonFault, Reader};
 use keyway_issuers::{
-    Json, JsonFault, Reader, RequestOutcome, UserId,
+    Json, RequestOutcome, UserId,
     wire::{self, Alphabet, Ended, Profile, WireOptions, host, plugin},
 };
 

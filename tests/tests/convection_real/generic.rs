@@ -1,9 +1,9 @@
 //! The plugin `convection-generic` and Convection's Generic plugin.
 
-use futures_executor::block_on;
 use keyway_core::{Integer, SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
 use keyway_secrets::{Configure, ListQuery, NewSecret, SecretChange, SecretStore, StoreError};
+use pollster::block_on;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 

@@ -1,9 +1,9 @@
 //! The plugin `convection-passdb` and Convection's PassDB plugin: passwords and settings too.
 
-use futures_executor::block_on;
 use keyway_core::{ErrorKind, PluginError as _, SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
 use keyway_secrets::{Configure, ListQuery, NewSecret, Recipe, SecretChange, SecretStore, StoreError};
+use pollster::block_on;
 use serde_json::{Value, json};
 
 use crate::shared::{NEW, OLD, Shared, at, opened_by};

@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use futures_executor::block_on;
 use keyway_convection::ConvectionPlugin;
 use keyway_core::{Effect, PluginError as _, PluginMetadata, SecretValue};
 use keyway_issuers::{Context, CredentialRequest, Issuer as _, IssuerError, Json, Parameters, UserInfo};
@@ -15,6 +14,7 @@ use keyway_secrets::{
     StoreName,
 };
 use keyway_ssh::AuthorizedKeys;
+use pollster::block_on;
 
 /// What an operation answers when nothing went wrong.
 pub(crate) const DONE: &str = "done";

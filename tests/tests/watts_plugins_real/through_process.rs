@@ -2,13 +2,14 @@
 
 use std::process::Command;
 
-use futures_executor::block_on;
 use keyway_core::PluginError as _;
+use keyway_core::json::JsonFault;
 use keyway_issuers::{
     Context, CredentialRef, CredentialRequest, Description, Issued, Issuer as _, IssuerError, Json,
-    JsonFault, Parameters, PartKind, RequestOutcome, Revocation, Rule, UserInfo,
+    Parameters, PartKind, RequestOutcome, Revocation, Rule, UserInfo,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
+use pollster::block_on;
 
 use crate::plugins::{SAYS_YES, certificates, info, ssh, ssh_ca, ssh_ca_as_published, tester};
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use keyway_core::json::Reader;
 use keyway_issuers::{
-    Context, Description, Json, JsonObject, Login, ParameterSet, Parameters, Reader, SecretText, UserInfo,
-    Violations,
+    Context, Description, Json, JsonObject, Login, ParameterSet, Parameters, SecretText, UserInfo, Violations,
 };
 
 /// A request that the issuer under test answers with a credential, or, where one is named for

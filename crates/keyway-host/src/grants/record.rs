@@ -3,8 +3,9 @@
 use std::fmt;
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
+use keyway_core::json::Reader as JsonReader;
 use keyway_core::{Timestamp, Wiped};
-use keyway_issuers::{Context, CredentialRef, Json, Reader as JsonReader, ServiceName, UserId, UserInfo};
+use keyway_issuers::{Context, CredentialRef, Json, ServiceName, UserId, UserInfo};
 
 use super::machine::{GrantState, IndeterminateReason, Phase, TransitionError};
 use crate::records::{RecordError, Stored, corrupt};

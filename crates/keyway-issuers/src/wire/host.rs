@@ -6,8 +6,9 @@ pub(super) use answer::json_violation;
 pub use answer::{decode_description, decode_outcome, decode_revoked};
 
 use super::{NO_STATE, WireOptions, base64};
-use crate::json::{JsonObject, Writer, estimate, write_object};
-use crate::{Action, ConfigurationValue, Context, CredentialRequest, Revocation, SecretText};
+use keyway_core::json::Writer;
+
+use crate::{Action, ConfigurationValue, Context, CredentialRequest, JsonObject, Revocation, SecretText};
 
 /// What a plugin gets when it is to describe itself. It carries no secret and always goes
 /// as an argument (decision W1).
@@ -37,7 +38,7 @@ fn encode(
     parameters: &JsonObject,
     options: &WireOptions,
 ) -> SecretText {
-    let mut writer = Writer::with_capacity(room(context, state, parameters, options));
+    let mut writer = Writer::with_capacity(1024);
     writer.raw("{");
     if let Some(token) = &context.access_token {
         writer.raw("\"access_token\":");
@@ -55,7 +56,7 @@ fn encode(
             writer.raw(",");
         }
         writer.raw("\"user_info\":");
-        write_object(&mut writer, login.user_info.claims());
+        writer.object(login.user_info.claims());
         writer.raw("}");
     }
     writer.raw("],\"conf_params\":{");
@@ -80,36 +81,13 @@ fn encode(
         writer.text(intent.as_str());
     }
     writer.raw(",\"params\":");
-    write_object(&mut writer, parameters);
+    writer.object(parameters);
     writer.raw(",\"user_info\":");
-    write_object(&mut writer, context.user_info.claims());
+    writer.object(context.user_info.claims());
     writer.raw(",\"watts_userid\":");
     writer.text(context.user.as_str());
     writer.raw(",\"watts_version\":");
     writer.text(&options.watts_version);
     writer.raw("}");
     base64::encode(writer.finish().as_bytes(), options.alphabet)
-}
-
-/// About as many bytes as the JSON of a call has, so that writing it seldom copies.
-fn room(context: &Context, state: &str, parameters: &JsonObject, options: &WireOptions) -> usize {
-    let object = |entries: &JsonObject| -> usize {
-        entries.iter().map(|(name, value)| name.len() + 4 + estimate(value)).sum()
-    };
-    let token = |token: &Option<SecretText>| token.as_ref().map_or(0, |token| token.expose().len() + 32);
-    let configuration = context.configuration.iter().map(|(name, value)| match value {
-        ConfigurationValue::Text(text) => name.len() + text.expose().len() + 16,
-        ConfigurationValue::Boolean(_) => name.len() + 10,
-    });
-    let logins = context.additional_logins.iter();
-    256 + configuration.sum::<usize>()
-        + logins
-            .map(|login| token(&login.access_token) + object(login.user_info.claims()) + 32)
-            .sum::<usize>()
-        + token(&context.access_token)
-        + object(context.user_info.claims())
-        + object(parameters)
-        + context.user.as_str().len()
-        + state.len()
-        + options.watts_version.len()
 }

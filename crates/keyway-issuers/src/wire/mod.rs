@@ -62,7 +62,7 @@ pub(crate) mod tests;
 
 use std::fmt;
 
-use crate::Reader;
+use keyway_core::json::Reader;
 
 pub use base64::{Alphabet, Base64Error};
 

@@ -7,11 +7,11 @@ pub use input::{Input, InputError, decode_input, decode_json};
 use keyway_core::Effect;
 use keyway_core::PluginError as _;
 
-use crate::json::Writer;
 use crate::{
     ConfigurationType, ConfigurationValue, Description, FieldSize, IssuerError, PartKind, RequestOutcome,
     SecretText,
 };
+use keyway_core::json::Writer;
 
 /// What a plugin prints about itself.
 pub fn encode_description(description: &Description) -> SecretText {

@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use super::{Profile, erlang};
-use crate::json::JsonObject;
 use crate::violation::Found;
 use crate::{Json, Rule, SecretText, Violation};
+use keyway_core::json::JsonObject;
 
 /// One key of one answer.
 #[derive(Clone, Copy, Debug)]

@@ -53,7 +53,7 @@ use queue::Handle;
 ///
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("host.db");
-/// # futures_executor::block_on(async {
+/// # pollster::block_on(async {
 /// let store = Sqlite::open(&path)?;
 /// let _ = store.commit(Batch::new().put("greeting", "hello", Expectation::Any)).await?;
 /// store.close();

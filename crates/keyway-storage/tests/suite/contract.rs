@@ -6,8 +6,8 @@ use std::sync::Barrier;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
-use futures_executor::block_on;
 use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Limits, Revision, Storage, StorageError};
+use pollster::block_on;
 
 use super::{Subject, commit, committed, conflict, everything, get, put};
 

@@ -8,8 +8,8 @@ pub(crate) mod model;
 
 use std::sync::Arc;
 
-use futures_executor::block_on;
 use keyway_storage::{Batch, CommitOutcome, Expectation, Record, Revision, Storage, StorageError};
+use pollster::block_on;
 
 /// One store under test.
 pub(crate) trait Subject {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use futures_executor::block_on;
 use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Revision};
+use pollster::block_on;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

@@ -7,7 +7,7 @@
 //! use keyway_secrets::core::{Plugins, plugins};
 //! use keyway_secrets::{NewSecret, OpenContext, SecretAddress, SecretName, SecretStores, StoreName};
 //!
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! const PLUGINS: Plugins = plugins! { keyway_convection };
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<SecretStores>("convection-generic")?;
@@ -41,7 +41,7 @@
 //! # use keyway_secrets::{OpenContext, SecretAddress, SecretName, SecretStores, StoreName};
 //! use keyway_secrets::{Configure, NewSecret, Recipe, SecretChange};
 //!
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! # const PLUGINS: Plugins = plugins! { keyway_convection };
 //! # let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<SecretStores>("convection-passdb")?;

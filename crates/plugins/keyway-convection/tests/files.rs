@@ -4,9 +4,9 @@ mod support;
 
 use std::fs;
 
-use futures_executor::block_on;
 use keyway_core::{ErrorKind, PluginError, SecretValue, Structured, Table};
 use keyway_secrets::{Configure, NewSecret, SecretChange, StoreError};
+use pollster::block_on;
 use support::*;
 
 /// A file as the Python plugin writes it, except for its keys.

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use futures_executor::block_on;
 use keyway_convection::ConvectionPassDbPlugin;
 use keyway_core::{PluginMetadata, Structured, Table};
 use keyway_seal::KeyRing;
@@ -16,6 +15,7 @@ use keyway_secrets::{
     Configure, NewSecret, OpenContext, Recipe, SecretChange, SecretStore, SecretStorePlugin, StoreError,
     StoreName,
 };
+use pollster::block_on;
 use serde_json::{Value, json};
 use support::{at, create, files_in, get, put_text, ring, text_of};
 

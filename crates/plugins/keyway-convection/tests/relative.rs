@@ -6,7 +6,7 @@ mod support;
 
 use std::env;
 
-use futures_executor::block_on;
+use pollster::block_on;
 use support::*;
 
 #[test]

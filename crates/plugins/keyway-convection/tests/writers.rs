@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use futures_executor::block_on;
 use keyway_core::PluginError as _;
 use keyway_seal::KeyRing;
 use keyway_secrets::StoreError;
+use pollster::block_on;
 use support::*;
 
 /// A key that is no secret: the processes of this test need the same one.

@@ -19,7 +19,7 @@
 //! // A host lists its plugins once.
 //! const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_generic };
 //!
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<SecretStores>("generic")?;
 //!

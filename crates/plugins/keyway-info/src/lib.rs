@@ -6,7 +6,7 @@
 //! use keyway_info::Info;
 //! use keyway_issuers::{Context, CredentialRequest, Issuer, RequestOutcome, UserInfo};
 //!
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! let joe = UserInfo::new("https://issuer.example.com", "joe").with("groups", "admins\nusers");
 //! let RequestOutcome::Issued(shown) = Info.request(&CredentialRequest::new(Context::new(joe))).await? else {
 //!     panic!("it asks for no other login");
@@ -145,8 +145,8 @@ keyway_issuers::register! {
 
 #[cfg(test)]
 mod tests {
-    use futures_executor::block_on;
     use keyway_issuers::{IntentId, Login, PartKind, UserInfo};
+    use pollster::block_on;
 
     use super::*;
 

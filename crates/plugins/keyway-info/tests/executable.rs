@@ -1,11 +1,11 @@
 //! Tests that the issuer shows the same as an executable and in this process.
 
-use futures_executor::block_on;
 use keyway_info::Info;
 use keyway_issuers::{
     Context, CredentialRequest, Features, IntentId, Issuer as _, RequestOutcome, Revocation, UserInfo,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
+use pollster::block_on;
 
 #[test]
 fn a_host_runs_it() {

@@ -16,7 +16,7 @@
 //!
 //! const PLUGINS: Plugins = plugins! { keyway_passdb };
 //!
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<SecretStores>("passdb")?;
 //!

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use futures_executor::block_on;
 use keyway_core::{Plugins, Resources, SecretValue, Structured, Table, plugins};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
@@ -13,6 +12,7 @@ use keyway_secrets::{
     SecretStores, StoreError, StoreName,
 };
 use keyway_storage::{Sqlite, Storage};
+use pollster::block_on;
 use serde_json::{Value, json};
 
 const PLUGINS: Plugins = plugins! { keyway_passdb };

@@ -35,7 +35,7 @@
 //!     }));
 //! let issuer = plugin.open(&opening)?;
 //!
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! let description = issuer.describe().await?;
 //! assert_eq!(description.version(), "1.0.0");
 //! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe"));

@@ -26,7 +26,7 @@ use crate::{helper::Helper, supervisor::Supervisors};
 /// let program = Program::new("/bin/cat")?;
 /// let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, NonZeroUsize::MIN);
 /// let input = Input::Standard(b"hello".to_vec().into());
-/// let finished = futures_executor::block_on(runner.run(input))?;
+/// let finished = pollster::block_on(runner.run(input))?;
 /// assert_eq!(finished.output.as_slice(), b"hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

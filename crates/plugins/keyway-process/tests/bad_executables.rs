@@ -5,10 +5,10 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use keyway_core::json::JsonFault;
 use keyway_core::{CallError, Effect, ErrorKind, PluginError as _};
 use keyway_issuers::{
-    CredentialRef, CredentialRequest, Issuer as _, IssuerError, JsonFault, Parameters, RequestOutcome,
-    Revocation, Rule,
+    CredentialRef, CredentialRequest, Issuer as _, IssuerError, Parameters, RequestOutcome, Revocation, Rule,
 };
 use keyway_process::{ProfileChoice, RunError};
 use support::{Executable, ISSUED, joe};
@@ -161,14 +161,14 @@ fn a_hanging_program_is_killed_at_the_deadline() {
     ] {
         let executable = Executable::with(body).deadline(400);
         let issuer = executable.issuer();
-        futures_executor::block_on(issuer.describe()).unwrap();
+        pollster::block_on(issuer.describe()).unwrap();
         let begun = Instant::now();
-        let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
+        let error = pollster::block_on(issuer.request(&joe())).unwrap_err();
         assert!(matches!(error, IssuerError::Call(CallError::DeadlineExceeded { .. })), "{body}: {error:?}");
         assert!((400..4000).contains(&begun.elapsed().as_millis()), "{body}: {:?}", begun.elapsed());
         executable.assert_nothing_left();
         let revocation = Revocation::new(joe().context, CredentialRef::new("state"));
-        assert!(futures_executor::block_on(issuer.revoke(&revocation)).is_err());
+        assert!(pollster::block_on(issuer.revoke(&revocation)).is_err());
         executable.assert_nothing_left();
     }
 }
@@ -263,7 +263,7 @@ fn a_program_need_not_read_its_input() {
         .with_parameters(Parameters::new().with("key", "x".repeat(600_000)));
     for body in ["exec <&-; sleep 0.1;", "", "head -c 10 >/dev/null;"] {
         let executable = Executable::reading_stdin(&format!("{body} echo '{ISSUED}'"));
-        let outcome = futures_executor::block_on(executable.issuer().request(&large));
+        let outcome = pollster::block_on(executable.issuer().request(&large));
         assert!(matches!(outcome.unwrap(), RequestOutcome::Issued(_)), "{body}");
         executable.assert_nothing_left();
     }
@@ -296,7 +296,7 @@ fn a_program_that_cannot_be_started_has_no_effect() {
     for command in ["/nowhere/at/all", "no-such-command-anywhere", plain.to_str().unwrap(), "/"] {
         let configuration = keyway_process::ProcessConfiguration::new(command);
         let issuer = keyway_process::ProcessIssuer::new(&configuration).unwrap();
-        let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
+        let error = pollster::block_on(issuer.request(&joe())).unwrap_err();
         assert!(matches!(error, IssuerError::NotStarted { .. }), "{command}: {error:?}");
         assert!(error.effect() == Effect::None);
     }
@@ -308,7 +308,7 @@ fn a_program_that_cannot_describe_itself_is_not_asked_further() {
     {
         let script = format!("if [ $# -gt 0 ]; then {body}; else touch \"$FOLDER/asked\"; fi");
         let executable = Executable::new("sh", &script).deadline(300);
-        let described = futures_executor::block_on(executable.issuer().describe()).unwrap_err();
+        let described = pollster::block_on(executable.issuer().describe()).unwrap_err();
         assert!(!matches!(described, IssuerError::Unavailable { .. }), "{body}: {described:?}");
         let error = executable.request().unwrap_err();
         assert!(error.effect() == Effect::None, "{body}: {error:?}");
@@ -325,11 +325,11 @@ fn input_too_long_for_an_argument_is_refused_before_a_start() {
         CredentialRequest::new(joe().context)
             .with_parameters(Parameters::new().with("key", "x".repeat(length)))
     };
-    let error = futures_executor::block_on(executable.issuer().request(&request(200_000))).unwrap_err();
+    let error = pollster::block_on(executable.issuer().request(&request(200_000))).unwrap_err();
     assert!(matches!(error, IssuerError::Invalid { .. }) && error.effect() == Effect::None, "{error:?}");
     assert!(!executable.file("ran").exists());
     // Input that just fits is passed on.
     let longest = (keyway_process::Input::LONGEST_ARGUMENT / 4 * 3) - 400;
-    assert!(futures_executor::block_on(executable.issuer().request(&request(longest))).is_err());
+    assert!(pollster::block_on(executable.issuer().request(&request(longest))).is_err());
     assert!(executable.file("ran").exists());
 }

@@ -6,8 +6,8 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use futures_executor::block_on;
 use keyway_process::{Environment, Input, Limits, Program, RunError, Runner};
+use pollster::block_on;
 use rustix::process::{getpgid, getppid, setpgid};
 use support::Executable;
 

@@ -6,13 +6,13 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_executor::block_on;
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, Issuer as _, IssuerError,
     Issuers, Login, OpenContext, Parameters, RequestOutcome, ServiceName, UserInfo,
 };
 use keyway_process::{Environment, Input, Limits, ProcessIssuer, Program, RunError, Runner};
+use pollster::block_on;
 use support::{Executable, ISSUED, joe};
 
 /// Runs a shell script with an input and returns what it printed.

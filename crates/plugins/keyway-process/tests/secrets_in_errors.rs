@@ -7,12 +7,12 @@ mod support;
 
 use std::time::Duration;
 
-use futures_executor::block_on;
 use keyway_core::PluginError as _;
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialRequest, Issuer as _, RequestOutcome, UserInfo,
 };
 use keyway_process::{Environment, Input, Limits, Program, RunError, Runner};
+use pollster::block_on;
 use support::Executable;
 
 /// A credential that an executable made.

@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use futures_executor::block_on;
 use keyway_process::{Environment, Finished, Input, Limits, Program, Runner};
+use pollster::block_on;
 
 /// Claims, in Python, an environment of 512 MiB.
 const LARGE_ENVIRONMENT: &str = r#"

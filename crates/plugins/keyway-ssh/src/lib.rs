@@ -10,7 +10,7 @@
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # futures_executor::block_on(async {
+//! # pollster::block_on(async {
 //! # let folder = tempfile::tempdir()?;
 //! # let file = folder.path().canonicalize()?.join("authorized_keys");
 //! const PLUGINS: Plugins = plugins! { keyway_ssh };

@@ -6,13 +6,13 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use futures_executor::block_on;
 use keyway_issuers::{
     Configuration, Context, CredentialRef, CredentialRequest, IntendedEffect, IntentId, Issued, Issuer as _,
     IssuerError, Json, Parameters, PartKind, Reconciled, Reconciliation, RequestOutcome, Revocation,
     UserInfo,
 };
 use keyway_ssh::AuthorizedKeys;
+use pollster::block_on;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
 const FOREIGN: &str = "# mine\n\nrestrict,command=\"echo  x\" ssh-rsa AAAA\tjoe@laptop \r\nno line at all";

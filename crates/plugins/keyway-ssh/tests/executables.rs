@@ -9,12 +9,12 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use futures_executor::block_on;
 use keyway_issuers::wire::{WireOptions, host};
 use keyway_issuers::{
     Context, CredentialRequest, IntentId, Issued, Issuer as _, Json, RequestOutcome, Revocation, UserInfo,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
+use pollster::block_on;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{LineEnding, PrivateKey};
 

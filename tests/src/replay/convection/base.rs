@@ -1,9 +1,9 @@
 //! `base`: what upstream's base class does by itself, and which keys it takes.
 
-use futures_executor::block_on;
 use keyway_core::PluginError as _;
 use keyway_seal::{Choice, Key, KeyRing};
 use keyway_secrets::Progress;
+use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::subject::Plugin;

@@ -10,13 +10,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use futures_executor::block_on;
 use keyway_core::{SecretValue, Table};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
     Configure, ListQuery, NewSecret, NewValue, Progress, Recipe, SecretAddress, SecretChange, SecretName,
     SecretStore, StoreError,
 };
+use pollster::block_on;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use futures_executor::block_on;
+use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::subject::{Plugin, files};

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use futures_executor::block_on;
 use keyway_seal::KeyRing;
 use keyway_secrets::{ListQuery, SecretAddress, SecretStore, StoreError};
+use pollster::block_on;
 use serde_json::{Map, Value, json};
 
 use super::model::document::{self, Specification};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_executor::block_on;
 use keyway_client::{Answer, RemoteClass, RemoteError, RpcError, Secrets, interpret, program_output};
+use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::service::FailingService;

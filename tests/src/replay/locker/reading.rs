@@ -1,7 +1,7 @@
 //! `go.lookup`, `go.list`, `go.envs`, `go.env`: what the native client finds.
 
-use futures_executor::block_on;
 use keyway_client::{Resolution, ResolvedSecret, Secrets};
+use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::world::{World, class_of, standing};

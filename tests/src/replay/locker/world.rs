@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use futures_executor::block_on;
 use keyway_client::{Error, Resolution, Secrets};
 use keyway_core::{PluginError as _, Plugins, Resources, plugins};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{OpenContext, SecretStores, StoreName};
 use keyway_storage::{Memory, Storage};
+use pollster::block_on;
 use serde_json::{Value, json};
 
 use crate::replay::Class;

@@ -5,8 +5,8 @@
 //! after the other on one world and do not say what the others left in it, so a value that a write
 //! did not set is not compared.
 
-use futures_executor::block_on;
 use keyway_client::{Change, Error, Secrets};
+use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::world::{World, class_of, standing};

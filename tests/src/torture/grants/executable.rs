@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use futures_executor::block_on;
 use keyway_executable::answer;
+use pollster::block_on;
 
 use super::issuer::{Mood, Troublemaker};
 use super::offer::OFFERS;

@@ -6,13 +6,13 @@ use std::os::unix::fs::{PermissionsExt as _, fchown};
 use std::path::Path;
 use std::sync::Arc;
 
-use futures_executor::block_on;
 use keyway_core::{Plugins, Resources, plugins};
 use keyway_issuers::{
     Context, CredentialRef, CredentialRequest, IntentId, Issuer, Issuers, Json, OpenContext, Parameters,
     Revocation, ServiceName, UserInfo,
 };
 use keyway_ssh::CertificateAuthorityKey;
+use pollster::block_on;
 
 use super::{FOREIGN, KEYS, LIST, MODE, NEW, OLD, OWNER};
 use crate::torture::line::{Line, State, say};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use keyway_core::json::{JsonFault, Reader};
 use keyway_issuers::wire::{Alphabet, Ended, Profile, base64, host};
 use keyway_issuers::{
-    CredentialRef, Description, Issued, IssuerError, Json, JsonFault, Reader, RequestOutcome, Revocation,
-    SecretText,
+    CredentialRef, Description, Issued, IssuerError, Json, RequestOutcome, Revocation, SecretText,
 };
 use serde_json::json;
 

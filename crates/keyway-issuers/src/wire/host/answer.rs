@@ -1,15 +1,15 @@
 //! Reads what a plugin prints.
 
 use crate::description::check_names;
-use crate::json::{JsonError, JsonFault, JsonObject};
+use keyway_core::json::{JsonError, JsonFault, Reader};
+
 use crate::violation::Found;
 use crate::wire::table::{self, Keys, element};
 use crate::wire::{Ended, Profile, erlang};
 use crate::{
     Action, ConfigurationDescriptor, ConfigurationType, ConfigurationValue, ContractViolation,
-    CredentialPart, CredentialRef, Description, Features, FieldSize, Issued, IssuerError, Json,
-    LoginRequired, ParameterDescriptor, ParameterType, PartKind, Reader, RequestOutcome, Rule, Violation,
-    Violations,
+    CredentialPart, CredentialRef, Description, Features, FieldSize, Issued, IssuerError, Json, JsonObject,
+    LoginRequired, ParameterDescriptor, ParameterType, PartKind, RequestOutcome, Rule, Violation, Violations,
 };
 
 /// Reads what a plugin printed about itself.
@@ -333,6 +333,6 @@ fn state_within(printed: &[u8]) -> Option<CredentialRef> {
 /// What is wrong with the JSON text. A duplicate is named where its name is one of ours:
 /// any other may be anything.
 pub(in crate::wire) fn json_violation(error: &JsonError) -> Violation {
-    let name = error.name.as_deref().filter(|name| table::is_known(name));
+    let name = error.duplicate_name().filter(|name| table::is_known(name));
     Violation::new(name.unwrap_or_default(), Rule::Json { fault: error.fault, at: error.at })
 }

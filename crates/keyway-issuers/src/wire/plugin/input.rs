@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use keyway_core::ErrorKind;
+use keyway_core::json::{Entries, JsonKind, Reader, Text, Value};
 
 use crate::description::is_name;
-use crate::json::{Entries, JsonObject, Text, Value};
 use crate::violation::Found;
 use crate::wire::host::json_violation;
 use crate::wire::{Base64Error, base64};
 use crate::{
     Action, Configuration, ConfigurationValue, Context, CredentialRef, CredentialRequest, IntentId,
-    IssuerError, Json, JsonKind, Login, Reader, Revocation, Rule, SecretText, UserId, UserInfo, Violation,
+    IssuerError, Json, JsonObject, Login, Revocation, Rule, SecretText, UserId, UserInfo, Violation,
     Violations,
 };
 

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use crate::wire::{Alphabet, base64, plugin};
 use crate::{
     Action, Configuration, ConfigurationValue, Context, CredentialPart, CredentialRef, CredentialRequest,
-    Issued, Json, JsonObject, Reader, Revocation, Rule, UserId, UserInfo,
+    Issued, Json, JsonObject, Revocation, Rule, UserId, UserInfo,
 };
+use keyway_core::json::Reader;
 
 fn input(json: &serde_json::Value) -> Result<plugin::Input, plugin::InputError> {
     plugin::decode_input(base64::encode(json.to_string().as_bytes(), Alphabet::UrlSafe).expose().as_bytes())

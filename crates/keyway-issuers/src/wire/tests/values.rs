@@ -1,6 +1,7 @@
 //! What can be sent: strategies that make any of it.
 
 use keyway_core::Integer;
+use keyway_core::json::Float;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -8,8 +9,8 @@ use proptest::prelude::*;
 use crate::wire::{Alphabet, WireOptions};
 use crate::{
     Configuration, ConfigurationDescriptor, ConfigurationValue, Context, CredentialPart, CredentialRef,
-    Description, Features, FieldSize, Float, IntentId, Issued, Json, Login, LoginRequired,
-    ParameterDescriptor, PartKind, RequestOutcome, UserId, UserInfo,
+    Description, Features, FieldSize, IntentId, Issued, Json, Login, LoginRequired, ParameterDescriptor,
+    PartKind, RequestOutcome, UserId, UserInfo,
 };
 
 pub(super) fn text() -> impl Strategy<Value = String> {
@@ -17,7 +18,7 @@ pub(super) fn text() -> impl Strategy<Value = String> {
 }
 
 /// Any JSON value.
-pub(crate) fn json() -> impl Strategy<Value = Json> {
+pub(super) fn json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Null),
         any::<bool>().prop_map(Json::from),

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use futures_executor::block_on;
 use keyway_core::{CallError, SecretValue, Structured, Table};
+use pollster::block_on;
 
 use super::hooks::{Fault, POINTS, Point, Stored, handle};
 use super::{at, ring, secret};

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use futures_executor::block_on;
 use keyway_core::{MediaKind, PluginMetadata, SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
+use pollster::block_on;
 
 use super::hooks::{Memory, Stored, handle};
 use super::{at, ring, secret};

@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use futures_executor::block_on;
 use keyway_core::{ErrorKind, PluginError, SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
+use pollster::block_on;
 use proptest::prelude::*;
 
 use super::hooks::{Fault, Point, Store, handle};

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
-use futures_executor::block_on;
+use pollster::block_on;
 
 use super::hooks::{Fault, Point, Store, Stored, handle};
 use super::{at, ring, secret};

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use futures_executor::block_on;
 use keyway_core::{ErrorKind, IncompatibleReason, PluginError, SecretValue, Structured, Table, WrittenBy};
+use pollster::block_on;
 
 use super::hooks::{Stored, handle, handle_of_version};
 use super::{at, metadata, ring, secret};

@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use futures_executor::block_on;
 use keyway_convection::ConvectionPlugin;
 use keyway_core::{PluginMetadata, SecretValue};
 use keyway_seal::{Key, KeyRing};
@@ -12,6 +11,7 @@ use keyway_secrets::{
     ListQuery, NewSecret, OpenContext, SecretAddress, SecretName, SecretStore, SecretStorePlugin, StoreError,
     StoreName,
 };
+use pollster::block_on;
 
 pub fn metadata() -> PluginMetadata {
     PluginMetadata::from_json(

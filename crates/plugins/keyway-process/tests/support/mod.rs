@@ -59,7 +59,7 @@ impl Executable {
     }
 
     pub(crate) fn request(&self) -> Result<RequestOutcome, IssuerError> {
-        futures_executor::block_on(self.issuer().request(&joe()))
+        pollster::block_on(self.issuer().request(&joe()))
     }
 
     /// Lists its remaining processes.

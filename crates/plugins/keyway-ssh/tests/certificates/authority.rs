@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_executor::block_on;
 use keyway_core::{Clock, Plugins, Resources, Timestamp, plugins};
 use keyway_issuers::{
     Context, CredentialRef, CredentialRequest, Issued, Issuer, IssuerError, Issuers, Json, OpenContext,
     Parameters, RequestOutcome, Revocation, ServiceName, UserInfo,
 };
 use keyway_ssh::{CertificateAuthorityKey, set_up_revocation_list};
+use pollster::block_on;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{Certificate, HashAlg, LineEnding, PrivateKey};
 

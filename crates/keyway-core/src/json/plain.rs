@@ -63,31 +63,13 @@ fn before_in_words(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
 /// As [`before_in_words`], for what is behind the whole words, which have none.
 #[inline]
 fn before_in_rest(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
-    // When there is more than the rest, the last eight bytes are a word.
-    let (word, start) = match bytes.last_chunk::<8>() {
-        Some(last) => (u64::from_le_bytes(*last), bytes.len() - 8),
-        None if bytes.is_empty() => return 0,
-        None => (short_word(bytes), 0),
-    };
-    match marks(word) {
+    let start = bytes.len() / 8 * 8;
+    let mut word = [b'a'; 8];
+    word[..bytes.len() - start].copy_from_slice(&bytes[start..]);
+    match marks(u64::from_le_bytes(word)) {
         0 => bytes.len(),
         marked => start + first(marked),
     }
-}
-
-/// One to seven bytes as a word, with letters behind them. Made in registers: a word that is read
-/// where single bytes were just written waits for them.
-#[inline]
-fn short_word(bytes: &[u8]) -> u64 {
-    let length = bytes.len();
-    let place = |at: usize| u64::from(bytes[at]) << (8 * at);
-    let word = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        (Some(low), Some(high)) => {
-            u64::from(u32::from_le_bytes(*low)) | u64::from(u32::from_le_bytes(*high)) << (8 * (length - 4))
-        }
-        _ => place(0) | place(length / 2) | place(length - 1),
-    };
-    word | everywhere(b'a') << (8 * length)
 }
 
 /// The index of the lowest byte that is marked.

@@ -1,52 +1,44 @@
 //! The writer: the very bytes that the real host writes.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use zeroize::Zeroizing;
 
 use super::plain::before_escaped;
 use super::{Json, JsonObject};
-use keyway_core::Wiped;
+use crate::Wiped;
 
-/// The value as ASCII JSON.
+/// The room that a buffer begins with, unless the caller knows better.
+const ROOM: usize = 512;
+
+/// Writes the value as ASCII JSON.
 pub(super) fn to_ascii(value: &Json) -> Zeroizing<String> {
-    let mut writer = Writer::with_capacity(estimate(value));
-    write_value(&mut writer, value);
+    let mut writer = Writer::with_capacity(ROOM);
+    writer.value(value);
     Zeroizing::new(writer.finish().take())
 }
 
-/// At least the number of bytes that `value` takes, so that writing seldom copies.
-pub(crate) fn estimate(value: &Json) -> usize {
-    match value {
-        Json::Null | Json::Boolean(_) => 6,
-        Json::Integer(integer) => integer.decimal().len() + 1,
-        Json::Float(_) => 32,
-        Json::Text(text) => text.expose().len() + text.expose().len() / 4 + 4,
-        Json::Array(items) => 2 + items.iter().map(estimate).sum::<usize>(),
-        Json::Object(entries) => estimate_object(entries),
-    }
-}
-
-/// At least the number of bytes that an object takes.
-pub(crate) fn estimate_object(entries: &JsonObject) -> usize {
-    2 + entries.iter().map(|(name, value)| name.len() + 4 + estimate(value)).sum::<usize>()
-}
-
-/// Writes ASCII JSON. Whoever calls it puts names and values in the right places.
+/// Writes ASCII JSON. The caller puts names, values and punctuation in the right places.
 ///
 /// When the buffer grows, the old one is zeroized, because a request holds tokens.
-pub(crate) struct Writer {
+pub struct Writer {
     text: Wiped<String>,
 }
 
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({} bytes)", self.text.len())
+    }
+}
+
 impl Writer {
-    /// A writer with room for `bytes`.
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
+    /// Makes a writer with room for `bytes`.
+    pub fn with_capacity(bytes: usize) -> Self {
         Self { text: Wiped::new(String::with_capacity(bytes)) }
     }
 
-    /// What was written.
-    pub(crate) fn finish(self) -> Wiped<String> {
+    /// Returns the text that was written.
+    pub fn finish(self) -> Wiped<String> {
         self.text
     }
 
@@ -64,15 +56,15 @@ impl Writer {
         self.text = larger;
     }
 
-    /// Writes what is JSON already.
+    /// Writes a text that is JSON already.
     #[inline]
-    pub(crate) fn raw(&mut self, json: &str) {
+    pub fn raw(&mut self, json: &str) {
         self.reserve(json.len());
         self.text.push_str(json);
     }
 
     /// Writes a text with its quotes.
-    pub(crate) fn text(&mut self, text: &str) {
+    pub fn text(&mut self, text: &str) {
         let plain = before_escaped(text.as_bytes());
         self.reserve(text.len() + 2);
         self.text.push('"');
@@ -81,6 +73,43 @@ impl Writer {
             self.escaped(&text[plain..]);
         }
         self.text.push('"');
+    }
+
+    /// Writes a value.
+    pub fn value(&mut self, value: &Json) {
+        match value {
+            Json::Null => self.raw("null"),
+            Json::Boolean(true) => self.raw("true"),
+            Json::Boolean(false) => self.raw("false"),
+            Json::Integer(integer) => self.raw(integer.decimal()),
+            Json::Float(float) => self.float(float.get()),
+            Json::Text(text) => self.text(text.expose()),
+            Json::Array(items) => {
+                self.raw("[");
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        self.raw(",");
+                    }
+                    self.value(item);
+                }
+                self.raw("]");
+            }
+            Json::Object(entries) => self.object(entries),
+        }
+    }
+
+    /// Writes an object.
+    pub fn object(&mut self, entries: &JsonObject) {
+        self.raw("{");
+        for (index, (name, value)) in entries.iter().enumerate() {
+            if index > 0 {
+                self.raw(",");
+            }
+            self.text(name);
+            self.raw(":");
+            self.value(value);
+        }
+        self.raw("}");
     }
 
     /// Writes what begins with a character that is escaped, and leaves room for a quote.
@@ -130,43 +159,6 @@ impl Writer {
         };
         let _ = write!(*self.text, "e{sign}{digits:0>2}");
     }
-}
-
-/// Writes a value.
-fn write_value(writer: &mut Writer, value: &Json) {
-    match value {
-        Json::Null => writer.raw("null"),
-        Json::Boolean(true) => writer.raw("true"),
-        Json::Boolean(false) => writer.raw("false"),
-        Json::Integer(integer) => writer.raw(integer.decimal()),
-        Json::Float(float) => writer.float(float.get()),
-        Json::Text(text) => writer.text(text.expose()),
-        Json::Array(items) => {
-            writer.raw("[");
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    writer.raw(",");
-                }
-                write_value(writer, item);
-            }
-            writer.raw("]");
-        }
-        Json::Object(entries) => write_object(writer, entries),
-    }
-}
-
-/// Writes an object.
-pub(crate) fn write_object(writer: &mut Writer, entries: &JsonObject) {
-    writer.raw("{");
-    for (index, (name, value)) in entries.iter().enumerate() {
-        if index > 0 {
-            writer.raw(",");
-        }
-        writer.text(name);
-        writer.raw(":");
-        write_value(writer, value);
-    }
-    writer.raw("}");
 }
 
 #[cfg(test)]

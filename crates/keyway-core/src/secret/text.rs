@@ -1,10 +1,10 @@
-//! Text that must not be seen.
+//! A secret text.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-use keyway_core::Wiped;
+use crate::Wiped;
 
 /// Text that is secret, or may be: a credential, a token, what a user entered.
 ///
@@ -15,7 +15,7 @@ use keyway_core::Wiped;
 /// read both, never a guess with the truth.
 ///
 /// ```
-/// use keyway_issuers::SecretText;
+/// use keyway_core::SecretText;
 ///
 /// let text = SecretText::new("correct horse");
 /// assert_eq!(text.expose(), "correct horse");
@@ -30,8 +30,8 @@ impl SecretText {
         Self(Wiped::new(text.into()))
     }
 
-    /// The text as one that is no secret: a name, a state. It is not wiped.
-    pub(crate) fn into_open(self) -> String {
+    /// Returns the text as one that is no secret, such as a name or a message. It is not wiped.
+    pub fn into_open(self) -> String {
         self.0.take()
     }
 

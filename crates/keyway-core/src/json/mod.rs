@@ -1,5 +1,7 @@
-//! JSON values as this contract needs them: integers of any size, secret texts, a reader
-//! that says no.
+//! JSON whose texts may be secret: values that are wiped, a strict reader, a writer of ASCII.
+//!
+//! Three contracts exchange JSON objects with plugins: what users and providers send to issuers, the data of a
+//! certificate plugin, and the cookies of a credential store.
 
 mod entries;
 mod error;
@@ -12,14 +14,12 @@ mod write;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use keyway_core::Integer;
+use crate::{Integer, SecretText};
 
-use crate::SecretText;
-
-pub(crate) use entries::{Entries, Text, Value};
+pub use entries::{Entries, Text, Value};
 pub use error::{JsonError, JsonFault};
 pub use read::{Duplicates, Reader, Trailing};
-pub(crate) use write::{Writer, estimate, estimate_object, write_object};
+pub use write::Writer;
 
 /// The named values of a JSON object, ordered by the bytes of their names.
 pub type JsonObject = BTreeMap<String, Json>;
@@ -31,7 +31,7 @@ pub type JsonObject = BTreeMap<String, Json>;
 /// subject's claim may be longer than 64 bits).
 ///
 /// ```
-/// use keyway_issuers::Json;
+/// use keyway_core::json::Json;
 ///
 /// let groups = Json::from(serde_json::json!({"groups": ["admins", 17]}));
 /// assert_eq!(*groups.to_ascii(), *r#"{"groups":["admins",17]}"#);
@@ -91,7 +91,7 @@ impl Json {
         }
     }
 
-    /// The value as ASCII JSON, written as WaTTS writes it ([`wire`](crate::wire)): what
+    /// The value as ASCII JSON, written as WaTTS writes it: what
     /// is not ASCII is escaped, `/` is `\/`, names are ordered, nothing is indented.
     pub fn to_ascii(&self) -> zeroize::Zeroizing<String> {
         write::to_ascii(self)

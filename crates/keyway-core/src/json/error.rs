@@ -10,12 +10,18 @@ pub struct JsonError {
     /// What is wrong there.
     pub fault: JsonFault,
     /// For a duplicate: the name. It comes from outside, and is shown in no text.
-    pub(crate) name: Option<Box<str>>,
+    pub(super) name: Option<Box<str>>,
 }
 
 impl JsonError {
     pub(super) fn new(at: usize, fault: JsonFault) -> Self {
         Self { at, fault, name: None }
+    }
+
+    /// Returns the name that stands twice, for a [`Duplicate`](JsonFault::Duplicate). It comes from outside and may
+    /// be a secret by mistake: compare it with names that are known, and show only those.
+    pub fn duplicate_name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 }
 

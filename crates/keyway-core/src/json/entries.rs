@@ -1,13 +1,14 @@
-//! What the reader read, as long as nobody needs a copy of it.
+//! Entries of an object as they are read, borrowed from the text where that is possible.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::{Json, JsonKind, JsonObject};
 use crate::SecretText;
-use keyway_core::Wiped;
+use crate::Wiped;
 
 /// A text that was read. Most stand in what is read as they are.
-pub(crate) enum Text<'a> {
+pub enum Text<'a> {
     /// It has no escapes.
     Plain(&'a str),
     /// Its escapes were resolved.
@@ -16,7 +17,7 @@ pub(crate) enum Text<'a> {
 
 impl<'a> Text<'a> {
     /// The text.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Plain(text) => text,
             Self::Resolved(text) => text,
@@ -24,7 +25,7 @@ impl<'a> Text<'a> {
     }
 
     /// The text as the name of an entry, which is no secret and is not wiped.
-    pub(crate) fn into_name(self) -> Cow<'a, str> {
+    pub fn into_name(self) -> Cow<'a, str> {
         match self {
             Self::Plain(text) => Cow::Borrowed(text),
             Self::Resolved(text) => Cow::Owned(text.take()),
@@ -42,7 +43,7 @@ impl From<Text<'_>> for SecretText {
 }
 
 /// A value that was read.
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
     /// A text.
     Text(Text<'a>),
     /// Anything else.
@@ -51,7 +52,7 @@ pub(crate) enum Value<'a> {
 
 impl Value<'_> {
     /// What kind of value it is.
-    pub(crate) const fn kind(&self) -> JsonKind {
+    pub const fn kind(&self) -> JsonKind {
         match self {
             Self::Text(_) => JsonKind::Text,
             Self::Other(value) => value.kind(),
@@ -68,8 +69,8 @@ impl From<Value<'_>> for Json {
     }
 }
 
-/// What takes the entries of an object while it is read.
-pub(crate) trait Entries<'a>: Default {
+/// A type that takes the entries of an object while it is read.
+pub trait Entries<'a>: Default {
     /// Takes an entry, unless there is one of the same name.
     ///
     /// # Errors
@@ -89,5 +90,17 @@ impl<'a> Entries<'a> for JsonObject {
             }
             Entry::Occupied(there) => Err(Cow::Owned(there.key().clone())),
         }
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.as_str().len())
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({})", self.kind())
     }
 }

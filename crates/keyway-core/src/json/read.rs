@@ -2,13 +2,13 @@
 //! names, and numbers that do not fit (decision W2); and because a value must not be left
 //! behind in memory when it is copied.
 
-use keyway_core::{Integer, JsonTextFault, unescape_json};
+use crate::{Integer, JsonTextFault, unescape_json};
 
 use super::entries::{Entries, Text, Value};
 use super::error::{JsonError, JsonFault};
 use super::plain::before_end;
 use super::{Float, Json, JsonKind};
-use keyway_core::Wiped;
+use crate::Wiped;
 
 /// What becomes of a name that an object has twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Trailing {
 /// surrogates, no raw control characters. Pure, and bounded in depth and size.
 ///
 /// ```
-/// use keyway_issuers::{Reader, JsonFault};
+/// use keyway_core::json::{Reader, JsonFault};
 ///
 /// assert!(Reader::STRICT.read(br#"{"result":"ok"}"#).is_ok());
 /// let error = Reader::STRICT.read(br#"{"result":"ok"} bye"#).unwrap_err();
@@ -78,9 +78,12 @@ impl Reader {
         self.whole(bytes, |cursor| cursor.value().map(Json::from))
     }
 
-    /// Reads one object into `T`. What is no object is read too, for its faults come first, and
-    /// then its kind is told.
-    pub(crate) fn read_entries<'a, T: Entries<'a>>(
+    /// Reads one object into `T`. Another value is read too, because its faults come first; then the answer is its
+    /// kind.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_entries<'a, T: Entries<'a>>(
         &self,
         bytes: &'a [u8],
     ) -> Result<Result<T, JsonKind>, JsonError> {
