@@ -9,11 +9,14 @@ use std::time::Duration;
 use crate::secrets::mutants::MutantMatrix;
 use crate::{RunOptions, Subject, Suite, Verdict};
 
-/// A deliberately broken subject. It does not know which rule it breaks; the table beside it
-/// does.
+/// A deliberately broken subject. Its code does not know which rule it breaks.
 pub struct Mutant<S: ?Sized + 'static> {
     /// What it is called.
     pub name: &'static str,
+    /// What it does wrong.
+    pub what: &'static str,
+    /// The ids of the rules that have to catch it.
+    pub breaks: &'static [&'static str],
     /// Makes it.
     pub subject: fn() -> Arc<S>,
 }
@@ -40,7 +43,7 @@ pub struct MatrixRow {
     pub mutant: &'static str,
     /// The kind of subject.
     pub kind: &'static str,
-    /// The rule that it breaks, as the table says.
+    /// The rule that it breaks, as the mutant declares.
     pub breaks: &'static str,
     /// All rules that it was seen to break.
     pub caught_by: Vec<&'static str>,
@@ -53,22 +56,26 @@ pub struct MatrixRow {
 }
 
 impl Matrix {
-    /// Runs `suite` on every mutant of `table`, whose pairs are the id of the rule that is broken
-    /// and the mutant that breaks it. With `every_rule` all rules are run on each, which shows
-    /// what else fires and takes its time; without, only the rule that it breaks.
+    /// Runs `suite` on every mutant, one row for each rule that it breaks. With `every_rule` all
+    /// rules are run on each, which shows what else fires and takes its time; without, only the
+    /// rules that it breaks.
     ///
     /// Mutants run side by side, because many rules wait for what a mutant never does. `each` is
     /// called after each mutant, for a progress bar. Blocks until all have ended.
     pub fn run<S: Subject + ?Sized>(
         suite: &Suite<S>,
-        table: &[(&'static str, Mutant<S>)],
+        mutants: &[Mutant<S>],
         every_rule: bool,
         options: &RunOptions,
         each: &(dyn Fn(&MatrixRow) + Sync),
     ) -> Self {
         let rules = suite.rules.iter().map(|rule| rule.id).collect();
-        let rows = side_by_side(table.len(), |at| {
-            let (breaks, mutant) = &table[at];
+        let pairs: Vec<_> = mutants
+            .iter()
+            .flat_map(|mutant| mutant.breaks.iter().map(move |breaks| (*breaks, mutant)))
+            .collect();
+        let rows = side_by_side(pairs.len(), |at| {
+            let (breaks, mutant) = pairs[at];
             let row = Self::row(suite, breaks, mutant, every_rule, options);
             each(&row);
             row
