@@ -73,6 +73,7 @@
 
 mod batch;
 mod error;
+mod layer;
 mod memory;
 mod range;
 mod revision;
@@ -82,6 +83,7 @@ mod storage;
 
 pub use batch::{Batch, Expectation, Item, ItemAction};
 pub use error::StorageError;
+pub use layer::{Call, Layered, StorageLayer};
 pub use memory::Memory;
 pub use range::KeyRange;
 pub use revision::Revision;

@@ -19,7 +19,8 @@ use crate::{Batch, KeyRange, Revision, StorageError};
 /// documentation says how short), and needs no runtime (decision R1).
 ///
 /// # For those who write an engine
-/// Call [`Batch::validate`] first in `commit`. Keep every method free of panics.
+/// Call [`Batch::validate`] first in `commit`. Keep every method free of panics. To wrap another engine,
+/// implement [`StorageLayer`](crate::StorageLayer) instead of this trait.
 #[async_trait]
 pub trait Storage: fmt::Debug + Send + Sync {
     /// How much goes into one batch, one value and one page. Does not change during the
