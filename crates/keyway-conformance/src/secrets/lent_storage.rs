@@ -1,14 +1,15 @@
 //! The storage engine that the kit lends: it counts, it lets others run, and it fails when
 //! told to.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
-use async_trait::async_trait;
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
+use keyway_storage::{
+    Batch, Call, CommitOutcome, KeyRange, Limits, Memory, Pace, Page, Storage, StorageError, StorageLayer,
+};
 
 /// How an operation of the storage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub(super) struct LentStorage {
 }
 
 impl LentStorage {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
+    pub(super) fn new() -> Self {
+        Self {
             engine: Memory::new(),
             operations: AtomicU64::new(0),
             commits: AtomicU64::new(0),
@@ -43,7 +44,7 @@ impl LentStorage {
             stays_down: AtomicBool::new(false),
             unknown: AtomicBool::new(false),
             failed: AtomicBool::new(false),
-        })
+        }
     }
 
     /// How many operations there were.
@@ -103,27 +104,38 @@ fn refused() -> StorageError {
     StorageError::Engine { action: "work", source: Arc::new(io::Error::other("the kit made it fail")) }
 }
 
-#[async_trait]
-impl Storage for LentStorage {
+impl StorageLayer for LentStorage {
+    type Inner = Memory;
+
+    fn inner(&self) -> &Memory {
+        &self.engine
+    }
+
     fn limits(&self) -> Limits {
         Limits::MINIMUM
     }
 
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+    fn pace(&self) -> Pace {
+        Pace::Unknown
+    }
+
+    async fn around<T: Send, F>(&self, call: Call<'_>, next: F) -> Result<T, StorageError>
+    where
+        F: Future<Output = Result<T, StorageError>> + Send,
+    {
         let_others_run().await;
-        if self.fails() { Err(refused()) } else { self.engine.get(key).await }
+        // A commit may fail after its effect.
+        if !matches!(call, Call::Commit { .. }) && self.fails() {
+            return Err(refused());
+        }
+        next.await
     }
 
     async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        let_others_run().await;
-        if self.fails() {
-            return Err(refused());
-        }
         self.engine.scan(range, after, limit.min(Limits::MINIMUM.page_records)).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        let_others_run().await;
         batch.validate(&Limits::MINIMUM)?;
         self.commits.fetch_add(1, Ordering::SeqCst);
         let fails = self.fails();
@@ -131,8 +143,7 @@ impl Storage for LentStorage {
             return Err(refused());
         }
         let outcome = self.engine.commit(batch).await?;
-        // Once more after the effect, so that a caller can be dropped between it and the
-        // answer.
+        // Once more after the effect, so that a caller can be dropped between it and the answer.
         let_others_run().await;
         if fails {
             let source = Arc::new(io::Error::other("the kit cut it short"));
@@ -142,24 +153,15 @@ impl Storage for LentStorage {
     }
 }
 
-/// Gives way once, so that every operation is a point where a caller can be dropped or
-/// overtaken.
+/// Gives way once, so that every operation is a point where a caller can be dropped or overtaken.
 pub(super) async fn let_others_run() {
-    Once(false).await;
-}
-
-/// Pending once.
-struct Once(bool);
-
-impl Future for Once {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.0 {
+    let mut is_done = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_done, true) {
             return Poll::Ready(());
         }
-        self.0 = true;
         context.waker().wake_by_ref();
         Poll::Pending
-    }
+    })
+    .await;
 }

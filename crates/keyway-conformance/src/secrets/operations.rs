@@ -5,8 +5,10 @@ use keyway_secrets::{
     Configure, EnvironmentChange, ListQuery, NewSecret, Recipe, SecretChange, SecretStore, StoreError,
 };
 
-use super::place::ring;
+use super::expected_error::{Answer, ExpectedError};
+use super::fixture::ring;
 use super::samples::{at, environment, new, new_environment, silent};
+use crate::Broken;
 
 /// The name of an operation and its answer.
 pub(super) type Answered = (&'static str, Result<(), StoreError>);
@@ -64,4 +66,16 @@ pub(super) async fn each_write(store: &dyn SecretStore, name: &str) -> Vec<Answe
         ));
     }
     answers
+}
+
+/// Demands that each operation answered one of these errors.
+pub(super) fn all_refused(
+    answers: Vec<Answered>,
+    when: &str,
+    as_one_of: &[ExpectedError],
+) -> Result<(), Broken> {
+    for (operation, answer) in answers {
+        answer.refused(&format!("{operation}{when}"), as_one_of)?;
+    }
+    Ok(())
 }

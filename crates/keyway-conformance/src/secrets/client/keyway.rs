@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{
     Accessed, ApplicationClient, AuditHook, ClientFailure, ClientMaker, FileFormat, Found, GivenCredentials,
-    Missing, Request, Response, Standing, TakenCredentials,
+    Missing, Request, Response, Scope, TakenCredentials,
 };
 
 /// Makes `keyway_client::Secrets`: the client under test if nothing else is said.
@@ -105,13 +105,13 @@ fn found(secret: &ResolvedSecret) -> Found {
 
 #[async_trait]
 impl ApplicationClient for Secrets {
-    fn standing(&self, standing: &Standing) -> Arc<dyn ApplicationClient> {
-        let client = match &standing.environment {
+    fn in_scope(&self, scope: &Scope) -> Arc<dyn ApplicationClient> {
+        let client = match &scope.environment {
             None => self.shared(),
             Some(environment) => self.in_environment(environment),
         };
-        let client = client.with_resolution(standing.resolution);
-        Arc::new(match &standing.requester {
+        let client = client.with_resolution(scope.resolution);
+        Arc::new(match &scope.requester {
             None => client,
             Some(requester) => client.on_behalf_of(requester),
         })

@@ -11,18 +11,17 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-use super::{Checked, SecretTrial};
-use crate::secrets::picture::list_all;
-use crate::secrets::place::{Place, ring};
-use crate::secrets::refusal::Refusal;
-use crate::secrets::samples::{at, at_in, environment, new_environment, silent, text};
-use crate::{Broken, broken};
+use super::{
+    Broken, Checked, ExpectedError, StoreFixture, at, at_in, broken, environment, list_all, new_environment,
+    ring, rules, silent, text,
+};
 
 rules! {
-    "SEC-170" Must needs NOTHING
+    in StoreFixture;
+    "SEC-170" Must
         from ["Convection/create", "Convection/destroy", "Convection/get", "Convection/modify", "Convection/list", "Convection/rotate"]
         "After any sequence of operations the store answers as a map from addresses to values would."
-        answers_like_a_map;
+        answers_like_a_map plain;
 }
 
 /// One step. Names, environments and values are small numbers, so that they meet often.
@@ -87,11 +86,10 @@ fn value_text(value: u8) -> String {
     format!("value {value}")
 }
 
-#[allow(clippy::unused_async)] // Every check is asynchronous.
-async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
+fn answers_like_a_map(fixture: &StoreFixture<'_>) -> Checked {
     let mut seed = [0; 32];
     for part in seed.chunks_mut(8) {
-        part.copy_from_slice(&trial.random().to_le_bytes());
+        part.copy_from_slice(&fixture.random().to_le_bytes());
     }
     // The runner calls back without `async`, so each case gets a runtime on another thread.
     thread::scope(|scope| {
@@ -99,7 +97,7 @@ async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
             let config =
                 Config { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
             let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-            let case = |steps: Vec<Step>| run(trial, &steps).map_err(TestCaseError::fail);
+            let case = |steps: Vec<Step>| run(fixture, &steps).map_err(TestCaseError::fail);
             match TestRunner::new_with_rng(config, rng).run(&vec(step(), 1..30), case) {
                 Ok(()) => Ok(()),
                 Err(TestError::Fail(reason, steps)) => {
@@ -112,22 +110,22 @@ async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
     })
 }
 
-fn run(trial: &SecretTrial<'_>, steps: &[Step]) -> Result<(), String> {
+fn run(fixture: &StoreFixture<'_>, steps: &[Step]) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(follow(trial, steps)).map_err(|broken| match broken {
+    runtime.block_on(follow(fixture, steps)).map_err(|broken| match broken {
         Broken::Rule { expected, observed } => format!("expected {expected}; {observed}"),
         Broken::Missing { capability } => format!("{capability} is missing"),
     })
 }
 
-async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
-    let capabilities = trial.subject().capabilities();
+async fn follow(fixture: &StoreFixture<'_>, steps: &[Step]) -> Checked {
+    let capabilities = fixture.subject().capabilities();
     let layers = if capabilities.environments { 3 } else { 1 };
-    let place = Place::new(trial)?;
-    trial.history().record("a new sequence");
-    let mut keys = place.keys.clone();
-    let mut store = place.initialized().await?;
+    let fixture = fixture.fresh()?;
+    fixture.history().record("a new sequence");
+    let mut keys = fixture.keys.clone();
+    let mut store = fixture.initialized().await?;
     let mut model = Model::default();
     for (number, step) in steps.iter().enumerate() {
         let (found, wanted) = match *step {
@@ -177,22 +175,22 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
                 let wanted = if model.environments.insert(layer) {
                     Ok(String::new())
                 } else {
-                    Err(Refusal::EnvironmentExists)
+                    Err(ExpectedError::EnvironmentExists)
                 };
                 let new = new_environment(&format!("layer {layer}"));
                 (store.create_environment(new).await.map(|_| String::new()), wanted)
             }
             Step::CreateEnvironment { .. } => continue,
             Step::Restart => {
-                store = place.open_with(&keys)?;
+                store = fixture.open_with(&keys)?;
                 continue;
             }
             Step::Rotate => {
-                keys = ring(trial.random());
+                keys = ring(fixture.random());
                 (store.rotate(&keys, &silent).await.map(|()| String::new()), Ok(String::new()))
             }
         };
-        let found = found.map_err(|error| Refusal::of(&error));
+        let found = found.map_err(|error| ExpectedError::of(&error));
         let wanted = if capabilities.versions { wanted } else { wanted.map(|text| without_versions(&text)) };
         if found != wanted {
             return Err(broken(format!("{wanted:?} in step {number}, {step:?}"), format!("{found:?} came")));
@@ -229,14 +227,14 @@ fn without_versions(text: &str) -> String {
     })
 }
 
-type Wanted = Result<String, Refusal>;
+type Wanted = Result<String, ExpectedError>;
 
 impl Model {
-    fn knows(&self, layer: u8) -> Result<(), Refusal> {
+    fn knows(&self, layer: u8) -> Result<(), ExpectedError> {
         if layer == 0 || self.environments.contains(&layer) {
             Ok(())
         } else {
-            Err(Refusal::EnvironmentNotFound)
+            Err(ExpectedError::EnvironmentNotFound)
         }
     }
 
@@ -246,12 +244,12 @@ impl Model {
         address: &SecretAddress,
         layer: u8,
         expected: Option<&SecretRevision>,
-    ) -> Result<&mut (u8, u64), Refusal> {
+    ) -> Result<&mut (u8, u64), ExpectedError> {
         self.knows(layer)?;
-        let secret = self.secrets.get_mut(address).ok_or(Refusal::SecretNotFound)?;
+        let secret = self.secrets.get_mut(address).ok_or(ExpectedError::SecretNotFound)?;
         match expected {
             Some(expected) if expected.version != SecretVersion::new(secret.1) => {
-                Err(Refusal::VersionConflict)
+                Err(ExpectedError::VersionConflict)
             }
             _ => Ok(secret),
         }
@@ -270,7 +268,7 @@ impl Model {
     fn create(&mut self, address: &SecretAddress, layer: u8, value: u8) -> Wanted {
         self.knows(layer)?;
         if self.secrets.contains_key(address) {
-            return Err(Refusal::SecretExists);
+            return Err(ExpectedError::SecretExists);
         }
         self.secrets.insert(address.clone(), (value, 1));
         Ok(format!("{address} version 1"))

@@ -1,30 +1,27 @@
 //! What an audit hook is told.
 
-use keyway_client::{AccessOutcome, Layer, Operation, Resolution};
 use keyway_core::ErrorKind;
-use keyway_secrets::{SecretStore, StoreError};
+use keyway_secrets::StoreError;
 use secrecy::SecretString;
 
 use super::world::DEFAULT;
-use super::{Checked, SecretTrial};
-use crate::secrets::client::{Accessed, FileFormat, Request};
-use crate::secrets::polls::polled;
-use crate::secrets::refusal::Answer;
-use crate::secrets::samples::{at_in, new, new_environment, text};
-use crate::secrets::scene::{Client, ClientAnswer, Scene};
-use crate::{Broken, ensure};
+use super::{
+    AccessOutcome, Accessed, Broken, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, FileFormat,
+    Layer, Operation, Request, Resolution, Response, StoreFixture, at, at_in, ensure, polled, rules, text,
+};
 
 rules! {
+    in StoreFixture;
     "SEC-240" Must needs ENVIRONMENTS from ["Client/audit", "L1"]
         "An audit hook is told of each access once, with requester, operation, key, environment, the layer of what was read, and the outcome."
         each_access_is_told_once;
-    "SEC-241" Must needs NOTHING from ["Client/audit", "L5"]
+    "SEC-241" Must from ["Client/audit", "L5"]
         "An audit hook is told of accesses that failed, with the kind of failure, also where a default was given."
         failures_are_told;
-    "SEC-242" Must needs NOTHING from ["Client/audit", "Contract/cancellation"]
+    "SEC-242" Must from ["Client/audit", "Contract/cancellation"]
         "An audit hook is told of an access whose future was dropped, once, as cancelled."
         cancellations_are_told;
-    "SEC-243" Must needs NOTHING from ["Client/audit", "Principle/secrets"]
+    "SEC-243" Must from ["Client/audit", "Principle/secrets"]
         "No value shows in what an audit hook is told, whatever came of the access."
         values_are_not_told;
 }
@@ -119,15 +116,10 @@ fn requests() -> Vec<(Request, Expected)> {
     ]
 }
 
-async fn each_access_is_told_once(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
-    for address in [crate::secrets::samples::at("shared"), at_in("own", "e")] {
-        let secret = keyway_secrets::NewSecret::new(address, text("v"));
-        scene.store.create(secret).await.works("creating a secret")?;
-    }
+async fn each_access_is_told_once(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &["e"], &[at("shared"), at_in("own", "e")]).await?;
     for requester in [None, Some("billing"), Some("a \"b\"\n")] {
-        let client = scene.client.standing(Some("e"), Resolution::SharedFallback);
+        let client = fixture.client.in_scope(Some("e"), Resolution::SharedFallback);
         let client = requester.map_or_else(|| client.clone(), |requester| client.on_behalf_of(requester));
         for (request, expected) in requests() {
             let what = format!("{request:?}");
@@ -135,27 +127,27 @@ async fn each_access_is_told_once(trial: &SecretTrial<'_>) -> Checked {
             if matches!(request, Request::CreateEnvironment { .. }) && requester.is_some() {
                 continue; // It is there since the first round.
             }
-            scene.accessed();
+            fixture.accessed();
             client.call(request).await.works(what)?;
-            expected.must_be(what, &scene.accessed(), requester)?;
+            expected.must_be(what, &fixture.accessed(), requester)?;
         }
-        scene.accessed();
+        fixture.accessed();
         client.call(Request::ListEnvironments).await.works("`list_environments`")?;
-        let told = scene.accessed();
+        let told = fixture.accessed();
         let once = matches!(&told[..], [told] if told.operation == Operation::ListEnvironments
             && told.requester.as_deref() == requester);
         ensure(once, "one access told of `list_environments`", format!("{}", told.len()))?;
     }
-    imports_are_told(&scene).await
+    imports_are_told(&fixture).await
 }
 
 /// What an import writes is told key by key.
-async fn imports_are_told(scene: &Scene<'_>) -> Checked {
-    let client = scene.client.standing(Some("e"), Resolution::Exact);
-    scene.accessed();
+async fn imports_are_told(fixture: &ClientFixture<'_>) -> Checked {
+    let client = fixture.client.in_scope(Some("e"), Resolution::Exact);
+    fixture.accessed();
     let file = SecretString::from(r#"{"own": "changed", "one": "1", "two": "2"}"#);
     client.import(FileFormat::Json, &file).await.works("`import`")?;
-    let mut told: Vec<_> = scene
+    let mut told: Vec<_> = fixture
         .accessed()
         .into_iter()
         .filter_map(|told| Some((told.key?, told.operation.as_str(), told.environment)))
@@ -171,9 +163,8 @@ async fn imports_are_told(scene: &Scene<'_>) -> Checked {
     ensure(told == wanted, format!("{wanted:?} told of an import"), format!("{told:?}"))
 }
 
-async fn failures_are_told(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create(new("there", "v")).await.works("creating a secret")?;
+async fn failures_are_told(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[at("there")]).await?;
     let default = || SecretString::from(DEFAULT);
     let of = |operation, key| Expected::new(operation, Some(key), None);
     let missing = [ErrorKind::NotFound];
@@ -195,11 +186,13 @@ async fn failures_are_told(trial: &SecretTrial<'_>) -> Checked {
         ),
     ] {
         let what = format!("{request:?}");
-        scene.accessed();
-        let _ = scene.client.call(request).await;
-        expected.must_be(&what.replace('\0', "\\0"), &scene.accessed(), None)?;
+        fixture.accessed();
+        let _ = fixture.client.call(request).await;
+        expected.must_be(&what.replace('\0', "\\0"), &fixture.accessed(), None)?;
     }
-    scene.between.fail_after(0, || StoreError::Corrupt { what: "it", reason: "the kit says so".to_owned() });
+    fixture
+        .faults()
+        .fail_after(0, || StoreError::Corrupt { what: "it", reason: "the kit says so".to_owned() });
     let corrupt = [ErrorKind::Corrupt];
     for (request, expected) in [
         (Request::Get { key: key("there") }, of(Operation::Get, "there").failing(&corrupt)),
@@ -213,17 +206,16 @@ async fn failures_are_told(trial: &SecretTrial<'_>) -> Checked {
         (Request::Delete { key: key("there") }, of(Operation::Delete, "there").failing(&corrupt)),
     ] {
         let what = format!("{request:?} when the store is damaged");
-        scene.accessed();
-        let _ = scene.client.call(request).await;
-        expected.must_be(&what, &scene.accessed(), None)?;
+        fixture.accessed();
+        let _ = fixture.client.call(request).await;
+        expected.must_be(&what, &fixture.accessed(), None)?;
     }
     Ok(())
 }
 
-async fn cancellations_are_told(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create(new("own", "v")).await.works("creating a secret")?;
-    let client = scene.client.on_behalf_of("billing");
+async fn cancellations_are_told(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[at("own")]).await?;
+    let client = fixture.client.on_behalf_of("billing");
     for (request, mut expected) in requests() {
         if expected.environment != Some("e") {
             continue; // Not every store has environments.
@@ -231,21 +223,21 @@ async fn cancellations_are_told(trial: &SecretTrial<'_>) -> Checked {
         let what = format!("{request:?}, dropped half-way");
         (expected.environment, expected.layer) = (None, None);
         expected.outcomes = vec![AccessOutcome::Cancelled];
-        scene.accessed();
+        fixture.accessed();
         if polled(1, client.call(request)).await.is_some() {
             // It never asked the store, so there was nothing to drop.
             continue;
         }
-        expected.must_be(&what, &scene.accessed(), Some("billing"))?;
+        expected.must_be(&what, &fixture.accessed(), Some("billing"))?;
     }
     Ok(())
 }
 
-async fn values_are_not_told(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    let canary = format!("Kanari-{:016x}", trial.random());
-    everything(&scene, &scene.client, &canary).await?;
-    let told = scene.accessed();
+async fn values_are_not_told(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[]).await?;
+    let canary = format!("Kanari-{:016x}", fixture.random());
+    everything(&fixture, &fixture.client, &canary).await?;
+    let told = fixture.accessed();
     ensure(told.len() > 20, "accesses told", told.len().to_string())?;
     for told in told {
         let shown = format!("{} {:?} {:?}", told.shown, told.key, told.requester);
@@ -261,7 +253,7 @@ async fn values_are_not_told(trial: &SecretTrial<'_>) -> Checked {
 /// Calls everything with the canary as value, so that it works, fails and is dropped; answers
 /// what the answers show.
 pub(super) async fn everything(
-    scene: &Scene<'_>,
+    fixture: &ClientFixture<'_>,
     client: &Client<'_>,
     canary: &str,
 ) -> Result<String, Broken> {
@@ -290,19 +282,19 @@ pub(super) async fn everything(
     for round in 0..4 {
         for request in requests(if round == 1 { "a\u{1}" } else { "own" }) {
             if round == 2 {
-                scene.between.fail_after(0, || StoreError::invalid("it", "the kit says so"));
+                fixture.faults().fail_after(0, || StoreError::invalid("it", "the kit says so"));
             }
             let answer = if round == 3 {
                 polled(1, client.call(request)).await
             } else {
                 Some(client.call(request).await)
             };
-            scene.between.recover();
+            fixture.faults().recover();
             match answer {
-                Some(Ok(crate::secrets::client::Response::Secrets(found))) => {
+                Some(Ok(Response::Secrets(found))) => {
                     shown.extend(found.iter().map(|found| found.shown.as_str()));
                 }
-                Some(Ok(crate::secrets::client::Response::Secret(Some(found)))) => {
+                Some(Ok(Response::Secret(Some(found)))) => {
                     shown.push_str(&found.shown);
                 }
                 Some(Err(failure)) => shown.push_str(&failure.shown),

@@ -1,4 +1,4 @@
-//! All that a store shows, so that two moments can be compared.
+//! Everything that a store shows at one moment, so that two moments can be compared.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,22 @@ use keyway_secrets::{
     SecretStore,
 };
 
-use super::refusal::Answer;
+use super::expected_error::Answer;
 use crate::{Broken, broken, ensure};
 
 /// How many pages a list may have before the kit stops asking.
 const MOST_PAGES: usize = 10_000;
 
-/// What a store shows at one moment: secrets with headers and values, environments and
-/// settings.
+/// Holds what a store shows: secrets with headers and values, environments and settings.
 #[derive(Clone, Debug)]
-pub(super) struct Picture {
+pub(super) struct Snapshot {
     pub(super) secrets: BTreeMap<SecretAddress, (SecretHeader, SecretValue)>,
     pub(super) environments: BTreeMap<EnvironmentName, Environment>,
     pub(super) settings: Table,
 }
 
-impl Picture {
-    /// Takes it, with lists and not with single reads.
+impl Snapshot {
+    /// Takes a snapshot, with lists and not with single reads.
     pub(super) async fn of(store: &dyn SecretStore) -> Result<Self, Broken> {
         let mut secrets = BTreeMap::new();
         for listed in list_all(store, &ListQuery::all().with_values()).await? {
@@ -43,6 +42,11 @@ impl Picture {
         }
         let settings = store.configure(Configure::Read).await.works("reading the settings")?;
         Ok(Self { secrets, environments, settings })
+    }
+
+    /// Demands that a store still shows the same.
+    pub(super) async fn must_hold_in(&self, store: &dyn SecretStore, when: &str) -> Result<(), Broken> {
+        self.must_equal(&Self::of(store).await?, when)
     }
 
     /// Demands that both show the same.
@@ -101,10 +105,8 @@ pub(super) async fn list_all(
         match page.next {
             None => return Ok(all),
             Some(_) if found == 0 => {
-                return Err(broken(
-                    "a secret in each page that others follow",
-                    "an empty page with a cursor",
-                ));
+                let expected = "a secret in each page that others follow";
+                return Err(broken(expected, "an empty page with a cursor"));
             }
             Some(next) => query.after = Some(next),
         }
@@ -127,10 +129,8 @@ pub(super) async fn list_all_environments(
         match page.next {
             None => return Ok(all),
             Some(_) if found == 0 => {
-                return Err(broken(
-                    "an environment in each page that others follow",
-                    "an empty page with a cursor",
-                ));
+                let expected = "an environment in each page that others follow";
+                return Err(broken(expected, "an empty page with a cursor"));
             }
             next => after = next,
         }
