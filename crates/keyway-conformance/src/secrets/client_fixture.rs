@@ -73,6 +73,13 @@ fn hook(into: &Arc<Mutex<Vec<Accessed>>>) -> AuditHook {
     Arc::new(move |accessed| into.lock().unwrap_or_else(PoisonError::into_inner).push(accessed))
 }
 
+/// What a client is given where it asks for a default.
+pub(super) const DEFAULT: &str = "the kit's default";
+
+/// The operations that read: five that read one secret, and two that read all.
+pub(super) const READS: [&str; 7] =
+    ["get", "get_or", "get_required", "find", "retrieve", "list", "list_names"];
+
 /// The result of a request.
 pub(super) type ClientResult<T> = Result<T, ClientFailure>;
 
@@ -140,7 +147,7 @@ impl<'a> Client<'a> {
     }
 
     pub(super) async fn call(&self, request: Request) -> Result<Response, ClientFailure> {
-        let call = format!("{}.{}", self.place(), described(&request));
+        let call = format!("{}: {request:?}", self.place());
         let answer = self.under_test.call(request).await;
         let outcome = answer.as_ref().map_or_else(|failure| format!("{failure:?}"), |_| "Ok".to_owned());
         self.history.record(format!("{call} -> {outcome}"));
@@ -175,6 +182,19 @@ impl<'a> Client<'a> {
         taken!(self, Request::ListNames, Names(names) => names)
     }
 
+    /// Reads in one of [`READS`]; answers whether it gave anything.
+    pub(super) async fn read(&self, read: &str, key: &str) -> ClientResult<bool> {
+        Ok(match read {
+            "get" => self.get(key).await?.is_some(),
+            "get_or" => self.get_or(key, DEFAULT).await?.is_some(),
+            "get_required" => self.get_required(key).await?.is_some(),
+            "find" => self.find(key).await?.is_some(),
+            "retrieve" => self.retrieve(key).await?.is_some(),
+            "list" => !self.list().await?.is_empty(),
+            _ => !self.list_names().await?.is_empty(),
+        })
+    }
+
     pub(super) async fn create(&self, key: &str, value: &str) -> ClientResult<()> {
         taken!(self, Request::Create { key: key.to_owned(), value: text(value) }, Done => ())
     }
@@ -202,29 +222,6 @@ impl<'a> Client<'a> {
     }
 }
 
-/// A request as the history shows it: without values.
-fn described(request: &Request) -> String {
-    match request {
-        Request::Get { key } => format!("get({key:?})"),
-        Request::GetOr { key, .. } => format!("get_or({key:?})"),
-        Request::GetRequired { key } => format!("get_required({key:?})"),
-        Request::Find { key } => format!("find({key:?})"),
-        Request::Retrieve { key } => format!("retrieve({key:?})"),
-        Request::List => "list()".to_owned(),
-        Request::ListNames => "list_names()".to_owned(),
-        Request::Create { key, .. } => format!("create({key:?})"),
-        Request::Modify { key, .. } => format!("modify({key:?})"),
-        Request::Delete { key } => format!("delete({key:?})"),
-        Request::ListEnvironments => "list_environments()".to_owned(),
-        Request::RetrieveEnvironment { name } => format!("retrieve_environment({name:?})"),
-        Request::GetEnvironment { name } => format!("get_environment({name:?})"),
-        Request::CreateEnvironment { name, .. } => format!("create_environment({name:?})"),
-        Request::ModifyEnvironment { name, .. } => format!("modify_environment({name:?})"),
-        Request::Export { format } => format!("export({format:?})"),
-        Request::Import { format, .. } => format!("import({format:?})"),
-    }
-}
-
 fn unexpected(response: &Response) -> ClientFailure {
     let what = match response {
         Response::Text(_) => "a text",
@@ -248,42 +245,40 @@ fn unexpected(response: &Response) -> ClientFailure {
 
 /// What a rule says about an answer of a client.
 pub(super) trait ClientAnswer<T> {
-    /// It must be a success.
+    /// Demands a success.
     fn works(self, what: &str) -> Result<T, Broken>;
 
-    /// It must say that this is missing.
+    /// Demands that it says that this is missing.
     fn misses(self, what: &str, missing: Missing) -> Result<ClientFailure, Broken>;
 
-    /// It must be a failure with this code.
+    /// Demands a failure with this code.
     fn fails_as(self, what: &str, code: &str) -> Result<ClientFailure, Broken>;
 }
 
-impl<T> ClientAnswer<T> for Result<T, ClientFailure> {
+impl<T> ClientAnswer<T> for ClientResult<T> {
     fn works(self, what: &str) -> Result<T, Broken> {
         self.map_err(|failure| broken(format!("{what} to work"), format!("it answered {failure:?}")))
     }
 
     fn misses(self, what: &str, missing: Missing) -> Result<ClientFailure, Broken> {
-        let expected = format!(
-            "{what} to say that the {} is missing",
-            match missing {
-                Missing::Secret => "secret",
-                Missing::Environment => "environment",
-            }
-        );
-        match self {
-            Err(failure) if failure.missing == Some(missing) && failure.code == "not_found" => Ok(failure),
-            Err(failure) => Err(broken(expected, format!("it answered {failure:?}"))),
-            Ok(_) => Err(broken(expected, "it answered Ok")),
-        }
+        let which = if missing == Missing::Secret { "secret" } else { "environment" };
+        let fits = |failure: &ClientFailure| failure.missing == Some(missing) && failure.code == "not_found";
+        failing(self, fits, format!("{what} to say that the {which} is missing"))
     }
 
     fn fails_as(self, what: &str, code: &str) -> Result<ClientFailure, Broken> {
-        let expected = format!("{what} to fail as {code:?}");
-        match self {
-            Err(failure) if failure.code == code => Ok(failure),
-            Err(failure) => Err(broken(expected, format!("it answered {failure:?}"))),
-            Ok(_) => Err(broken(expected, "it answered Ok")),
-        }
+        failing(self, |failure| failure.code == code, format!("{what} to fail as {code:?}"))
+    }
+}
+
+fn failing<T>(
+    answer: ClientResult<T>,
+    fits: impl Fn(&ClientFailure) -> bool,
+    expected: String,
+) -> Result<ClientFailure, Broken> {
+    match answer {
+        Err(failure) if fits(&failure) => Ok(failure),
+        Err(failure) => Err(broken(expected, format!("it answered {failure:?}"))),
+        Ok(_) => Err(broken(expected, "it answered Ok")),
     }
 }

@@ -11,6 +11,7 @@ use keyway_secrets::{
     SecretStoreLayer, StoreError,
 };
 
+use super::countdown::Countdown;
 use super::lent_storage::let_others_run;
 
 /// A call that a client made of its store.
@@ -44,19 +45,13 @@ impl Asked {
     }
 }
 
-/// How the store is to fail.
-struct Failure {
-    /// How many calls still succeed.
-    left: usize,
-    /// Whether the calls after the first that failed reach the plugin again.
-    once: bool,
-    error: Arc<dyn Fn() -> StoreError + Send + Sync>,
-}
+/// Makes the error of a call that is to fail.
+type MakeError = Arc<dyn Fn() -> StoreError + Send + Sync>;
 
 #[derive(Default)]
 struct State {
     asked: Vec<Asked>,
-    failing: Option<Failure>,
+    failing: Option<Countdown<MakeError>>,
 }
 
 /// A layer below the client that does what a rule plans.
@@ -88,17 +83,13 @@ impl FaultPlan {
     }
 
     /// Lets all calls after `left` more answer this.
-    pub(super) fn fail_after(&self, left: usize, error: impl Fn() -> StoreError + Send + Sync + 'static) {
-        self.state().failing = Some(Failure { left, once: false, error: Arc::new(error) });
+    pub(super) fn fail_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
+        self.state().failing = Some(Countdown { left, once: false, fault: Arc::new(error) });
     }
 
     /// Lets the one call after `left` more answer this.
-    pub(super) fn fail_once_after(
-        &self,
-        left: usize,
-        error: impl Fn() -> StoreError + Send + Sync + 'static,
-    ) {
-        self.state().failing = Some(Failure { left, once: true, error: Arc::new(error) });
+    pub(super) fn fail_once_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
+        self.state().failing = Some(Countdown { left, once: true, fault: Arc::new(error) });
     }
 
     /// Lets all calls reach the plugin again.
@@ -118,17 +109,9 @@ impl FaultPlan {
     fn count(&self, asked: Asked) -> Result<(), StoreError> {
         let mut state = self.state();
         state.asked.push(asked);
-        let Some(failure) = &mut state.failing else { return Ok(()) };
-        if failure.left > 0 {
-            failure.left -= 1;
-            return Ok(());
-        }
-        let error = Arc::clone(&failure.error);
-        if failure.once {
-            state.failing = None;
-        }
+        let error = Countdown::strike(&mut state.failing);
         drop(state);
-        Err(error())
+        error.map_or(Ok(()), |error| Err(error()))
     }
 }
 

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::clock::KitClock;
 use super::expected_error::Answer;
-use super::lent_storage::LentStorage;
+use super::lent_storage::{Failure, LentStorage};
 use super::recorded::{Recorded, Recorder};
 use super::samples::fill;
 use super::snapshot::Snapshot;
@@ -87,6 +87,14 @@ impl<'a> StoreFixture<'a> {
             return Ok(());
         }
         Err(Broken::Missing { capability: "data in the lent storage" })
+    }
+
+    /// Lets the storage fail after some more operations, and with `stays_down` all that follow. With
+    /// `takes_effect` a commit takes effect, and the engine says that it does not know.
+    pub(super) fn fail_storage(&self, operations: u64, takes_effect: bool, stays_down: bool) {
+        let failure = if takes_effect { Failure::Unknown } else { Failure::Refused };
+        self.history().record(format!("the storage fails after {operations} operations: {failure:?}"));
+        self.storage().fail_after(operations, failure, !stays_down);
     }
 
     /// Gives the metadata under which the plugin is registered.

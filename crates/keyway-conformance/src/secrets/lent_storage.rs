@@ -3,13 +3,14 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use keyway_storage::{
     Batch, Call, CommitOutcome, KeyRange, Limits, Memory, Pace, Page, Storage, StorageError, StorageLayer,
 };
+
+use super::countdown::Countdown;
 
 /// How an operation of the storage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,50 +25,46 @@ pub(super) enum Failure {
 #[derive(Debug)]
 pub(super) struct LentStorage {
     engine: Memory,
-    operations: AtomicU64,
-    commits: AtomicU64,
-    /// Operations that still succeed; negative for all.
-    left: AtomicI64,
-    /// Whether operations go on failing after the first failed one.
-    stays_down: AtomicBool,
-    unknown: AtomicBool,
-    failed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    operations: u64,
+    commits: u64,
+    failing: Option<Countdown<Failure>>,
+    has_failed: bool,
 }
 
 impl LentStorage {
     pub(super) fn new() -> Self {
-        Self {
-            engine: Memory::new(),
-            operations: AtomicU64::new(0),
-            commits: AtomicU64::new(0),
-            left: AtomicI64::new(-1),
-            stays_down: AtomicBool::new(false),
-            unknown: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
-        }
+        Self { engine: Memory::new(), state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many operations there were.
     pub(super) fn operations(&self) -> u64 {
-        self.operations.load(Ordering::SeqCst)
+        self.state().operations
     }
 
     /// How many commits there were.
     pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::SeqCst)
+        self.state().commits
     }
 
-    /// Lets the operation after `left` more fail, and with `stays_down` all that follow.
-    pub(super) fn fail_after(&self, left: i64, failure: Failure, stays_down: bool) {
-        self.unknown.store(failure == Failure::Unknown, Ordering::SeqCst);
-        self.stays_down.store(stays_down, Ordering::SeqCst);
-        self.left.store(left, Ordering::SeqCst);
+    /// Lets the operation after `left` more fail, and unless `once` is set all that follow.
+    pub(super) fn fail_after(&self, left: u64, failure: Failure, once: bool) {
+        self.state().failing = Some(Countdown { left, once, fault: failure });
     }
 
     /// Lets all operations succeed again; answers whether one had failed.
     pub(super) fn recover(&self) -> bool {
-        self.left.store(-1, Ordering::SeqCst);
-        self.failed.swap(false, Ordering::SeqCst)
+        let mut state = self.state();
+        state.failing = None;
+        std::mem::take(&mut state.has_failed)
     }
 
     /// All records, to compare them.
@@ -84,19 +81,14 @@ impl LentStorage {
         all
     }
 
-    /// Counts an operation; whether it is to fail.
-    fn fails(&self) -> bool {
-        self.operations.fetch_add(1, Ordering::SeqCst);
-        let stays_down = self.stays_down.load(Ordering::SeqCst);
-        let step = |left: i64| match left {
-            0 if stays_down => Some(0),
-            0 => Some(-1),
-            1.. => Some(left - 1),
-            _ => None,
-        };
-        let fails = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, step) == Ok(0);
-        self.failed.fetch_or(fails, Ordering::SeqCst);
-        fails
+    /// Counts an operation; says how it fails if it is to fail.
+    fn count(&self, commits: u64) -> Option<Failure> {
+        let mut state = self.state();
+        state.operations += 1;
+        state.commits += commits;
+        let failure = Countdown::strike(&mut state.failing);
+        state.has_failed |= failure.is_some();
+        failure
     }
 }
 
@@ -125,7 +117,7 @@ impl StorageLayer for LentStorage {
     {
         let_others_run().await;
         // A commit may fail after its effect.
-        if !matches!(call, Call::Commit { .. }) && self.fails() {
+        if !matches!(call, Call::Commit { .. }) && self.count(0).is_some() {
             return Err(refused());
         }
         next.await
@@ -137,15 +129,14 @@ impl StorageLayer for LentStorage {
 
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         batch.validate(&Limits::MINIMUM)?;
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        let fails = self.fails();
-        if fails && !self.unknown.load(Ordering::SeqCst) {
+        let failure = self.count(1);
+        if failure == Some(Failure::Refused) {
             return Err(refused());
         }
         let outcome = self.engine.commit(batch).await?;
         // Once more after the effect, so that a caller can be dropped between it and the answer.
         let_others_run().await;
-        if fails {
+        if failure.is_some() {
             let source = Arc::new(io::Error::other("the kit cut it short"));
             return Err(StorageError::Indeterminate { source });
         }

@@ -17,6 +17,7 @@ mod clauses;
 pub mod client;
 mod client_fixture;
 mod clock;
+mod countdown;
 mod expected_error;
 mod fault_plan;
 mod fixture;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use keyway_core::{Table, WrittenBy};
 use keyway_secrets::{
-    Call, EnvironmentFilter, EnvironmentPage, Layered, ListQuery, Secret, SecretAddress, SecretHeader,
-    SecretPage, SecretRevision, SecretStore, SecretStoreLayer, StoreError, StoreInfo,
+    Call, EnvironmentPage, Layered, Secret, SecretHeader, SecretPage, SecretStore, SecretStoreLayer,
+    StoreError, StoreInfo,
 };
 
 use super::expected_error::ExpectedError;
@@ -48,7 +48,7 @@ impl SecretStoreLayer for Recorder<'_> {
         T: Any + Send,
         F: Future<Output = Result<T, StoreError>> + Send,
     {
-        let call = format!("{}.{}", self.label, described(call));
+        let call = format!("{}.{}", self.label, shortened(&call.to_string()));
         let mut entry = Entry { history: self.history, call, outcome: "dropped".to_owned() };
         let answer = next.await;
         entry.outcome = match &answer {
@@ -59,67 +59,13 @@ impl SecretStoreLayer for Recorder<'_> {
     }
 }
 
-fn described(call: Call<'_>) -> String {
-    match call {
-        Call::WrittenBy => "written_by()".to_owned(),
-        Call::Initialize => "initialize()".to_owned(),
-        Call::Rotate { new, .. } => format!("rotate({new:?})"),
-        Call::Create { address, kind, .. } => format!("create({}, {kind})", shown(address)),
-        Call::Destroy { address, expected, .. } => {
-            format!("destroy({}{})", shown(address), if_unchanged(expected))
-        }
-        Call::Get { address, .. } => format!("get({})", shown(address)),
-        Call::Modify { address, kind, describes, expected, .. } => {
-            let what = match (kind, describes) {
-                (Some(kind), false) => format!(", {kind}"),
-                (Some(kind), true) => format!(", {kind} and description"),
-                (None, true) => ", description".to_owned(),
-                (None, false) => ", nothing".to_owned(),
-            };
-            format!("modify({}{what}{})", shown(address), if_unchanged(expected))
-        }
-        Call::List { query, .. } => listing(query),
-        Call::Configure { written: None, .. } => "configure(read)".to_owned(),
-        Call::Configure { written: Some(number), .. } => format!("configure(write {number} settings)"),
-        Call::Info => "info()".to_owned(),
-        Call::MarkedForDelete => "marked_for_delete()".to_owned(),
-        Call::ListEnvironments { after, limit, .. } => {
-            format!("list_environments({}at most {limit})", after.map_or("", |_| "after a cursor, "))
-        }
-        Call::RetrieveEnvironment { name, .. } => format!("retrieve_environment({name})"),
-        Call::CreateEnvironment { name, .. } => format!("create_environment({name})"),
-        Call::ModifyEnvironment { name, .. } => format!("modify_environment({name})"),
-        other => format!("{other:?}"),
+/// Shortens what hostile and long names make long.
+fn shortened(call: &str) -> String {
+    if call.chars().count() <= 120 {
+        return call.to_owned();
     }
-}
-
-fn if_unchanged(expected: Option<&SecretRevision>) -> String {
-    match expected.map(|expected| expected.version) {
-        None => String::new(),
-        Some(Some(version)) => format!(" if version {version}"),
-        Some(None) => " if unchanged".to_owned(),
-    }
-}
-
-/// Writes a name as the history shows it: hostile ones and long ones too.
-fn shown(address: &SecretAddress) -> String {
-    let text = address.to_string();
-    if text.chars().count() <= 60 {
-        return text;
-    }
-    let beginning: String = text.chars().take(40).collect();
-    format!("{beginning}... ({} bytes)", text.len())
-}
-
-fn listing(query: &ListQuery) -> String {
-    let of = match &query.environment {
-        EnvironmentFilter::All => "all".to_owned(),
-        EnvironmentFilter::Shared => "shared".to_owned(),
-        EnvironmentFilter::In(environment) => format!("of {:?}", environment.as_str()),
-    };
-    let values = if query.with_values { " with values" } else { "" };
-    let after = if query.after.is_some() { " after a cursor" } else { "" };
-    format!("list({of}{values}{after}, at most {})", query.limit)
+    let beginning: String = call.chars().take(80).collect();
+    format!("{beginning}... ({} bytes)", call.len())
 }
 
 /// Sums up what an operation answered.

@@ -19,6 +19,11 @@ pub(super) fn at_in(name: &str, of: &str) -> SecretAddress {
     SecretAddress::in_environment(at(name).name, environment(of))
 }
 
+/// The secret of this name in an environment, or the shared one.
+pub(super) fn at_layer(name: &str, layer: Option<&str>) -> SecretAddress {
+    layer.map_or_else(|| at(name), |of| at_in(name, of))
+}
+
 pub(super) fn environment(name: &str) -> EnvironmentName {
     EnvironmentName::new(name).expect("the kit's names are allowed")
 }

@@ -108,7 +108,7 @@ impl SecretStoreLayer for Recording {
         T: Any + Send,
         F: Future<Output = Result<T, StoreError>> + Send,
     {
-        self.calls.lock().unwrap().push(format!("{call:?}"));
+        self.calls.lock().unwrap().push(format!("{call:?} {call}"));
         next.await
     }
 }
@@ -176,6 +176,23 @@ fn each_operation_passes_around_and_reaches_the_store() {
         assert!(!call.contains("n33dle"), "{call}");
     }
     assert_eq!(store.capabilities(), Capabilities::FULL);
+}
+
+#[test]
+fn a_call_is_shown_in_words_without_values() {
+    let store = recording(Arc::new(Named));
+    let revision = SecretHeader::new("7", at()).with_version(crate::SecretVersion::FIRST).revision();
+    let mut change = SecretChange::value(SecretValue::text("n33dle"));
+    change.expected = Some(revision);
+    let query = ListQuery::all().with_values().limit(7);
+    block_on(async {
+        let _ = store.modify(&at(), change).await;
+        let _ = store.list(&query).await;
+    });
+    let calls = store.0.calls.lock().unwrap().join("\n");
+    for words in ["modify(\"a\", text if version 1)", "list(all with values, at most 7)"] {
+        assert!(calls.contains(words), "{words} in {calls}");
+    }
 }
 
 #[test]

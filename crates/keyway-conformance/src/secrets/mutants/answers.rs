@@ -8,9 +8,7 @@ use keyway_secrets::{
     SecretRevision, SecretStore, StoreError, StoreInfo,
 };
 
-use super::plugin::{StoreResult, store_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 use crate::secrets::expected_error::ExpectedError;
 
 mutants! {

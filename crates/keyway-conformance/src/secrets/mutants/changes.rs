@@ -8,9 +8,7 @@ use keyway_secrets::{
     SecretName, SecretRevision, SecretStore, StoreError,
 };
 
-use super::plugin::{StoreResult, store_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 use crate::secrets::reference::{ReferenceStore, SecretRecord};
 use crate::secrets::samples::at;
 

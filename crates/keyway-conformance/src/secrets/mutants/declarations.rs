@@ -5,9 +5,7 @@ use keyway_secrets::{
     Cursor, EnvironmentPage, NewSecret, Secret, SecretAddress, SecretChange, SecretHeader, SecretStore,
 };
 
-use super::plugin::{StoreResult, store_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 
 mutants! {
     for SecretStoreSubject, by store_mutant;

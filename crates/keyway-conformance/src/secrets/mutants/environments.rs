@@ -6,9 +6,7 @@ use keyway_secrets::{
     SecretStore, StoreError,
 };
 
-use super::plugin::{StoreResult, store_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 
 mutants! {
     for SecretStoreSubject, by store_mutant;

@@ -9,9 +9,7 @@ use keyway_secrets::{
 use keyway_storage::Expectation;
 
 use super::changes::create_or_change;
-use super::plugin::{StoreResult, store_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 use crate::secrets::expected_error::ExpectedError;
 use crate::secrets::lent_storage::let_others_run;
 use crate::secrets::reference::Loaded;

@@ -10,9 +10,8 @@ use keyway_secrets::{
 };
 use serde_json::Value;
 
-use super::plugin::{Mutated, StoreResult, store_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::plugin::Mutated;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 
 mutants! {
     for SecretStoreSubject, by store_mutant;

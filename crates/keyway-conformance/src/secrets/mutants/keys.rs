@@ -6,9 +6,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{Progress, RotationListener, Secret, SecretAddress, SecretStore, StoreError};
 
 use super::lifecycle::marked;
-use super::plugin::{StoreResult, store_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 use crate::secrets::lent_storage::let_others_run;
 
 mutants! {

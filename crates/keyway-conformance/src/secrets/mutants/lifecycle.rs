@@ -8,9 +8,7 @@ use std::task::{Context, Waker};
 use keyway_secrets::{ListQuery, SecretPage, SecretStore, StoreError};
 use keyway_storage::{Batch, Expectation, Storage};
 
-use super::plugin::{StoreResult, store_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 use crate::secrets::lent_storage::let_others_run;
 use crate::secrets::reference::{Content, ReferenceStore};
 use crate::secrets::samples::new;

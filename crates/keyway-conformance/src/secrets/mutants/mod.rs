@@ -14,8 +14,11 @@ mod plugin;
 mod stored;
 mod values;
 
+// What the files of this folder share.
 use super::SecretStoreSubject;
 use crate::Mutant;
+use crate::notation::mutants;
+use plugin::{StoreResult, store_mutant};
 
 /// Lists the mutants of stores, with the rules that they break. Try them with [`suite`](super::suite).
 pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {

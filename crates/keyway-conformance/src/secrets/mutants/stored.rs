@@ -4,9 +4,7 @@ use keyway_core::{PluginMetadata, SecretValue, Table};
 use keyway_secrets::{Configure, NewSecret, Secret, SecretAddress, SecretHeader, SecretStore, StoreError};
 use keyway_storage::{Batch, Expectation};
 
-use super::plugin::{StoreResult, store_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 
 mutants! {
     for SecretStoreSubject, by store_mutant;

@@ -2,9 +2,7 @@
 
 use keyway_core::{Integer, SecretValue, Structured, Table};
 
-use super::plugin::store_mutant;
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, mutants, store_mutant};
 
 mutants! {
     for SecretStoreSubject, by store_mutant;

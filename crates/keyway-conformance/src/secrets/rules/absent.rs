@@ -5,8 +5,8 @@ use keyway_secrets::{
 };
 
 use super::{
-    Answer, Checked, ExpectedError, NO_DATES, NO_DESCRIPTIONS, NO_ENVIRONMENTS, NO_VERSIONS, StoreFixture,
-    at, at_in, ensure, environment, fill, new, new_environment, rules, text,
+    Answer, Checked, NO_DATES, NO_DESCRIPTIONS, NO_ENVIRONMENTS, NO_VERSIONS, StoreFixture, Unsupported, at,
+    at_in, ensure, environment, fill, new, new_environment, rules, text,
 };
 
 rules! {
@@ -44,7 +44,7 @@ async fn no_environments(fixture: &StoreFixture<'_>) -> Checked {
         ("`destroy` in one", store.destroy(&at_in("a", "e"), None).await),
         ("`list` of one", store.list(&list).await.map(drop)),
     ] {
-        answer.refused(operation, &[ExpectedError::Unsupported])?;
+        answer.refused(operation, &[Unsupported])?;
     }
     ensure(at_rest == fixture.at_rest().await, "nothing touched", "what lies at rest has changed")?;
     before.must_hold_in(&store, "after refusals").await
@@ -53,12 +53,11 @@ async fn no_environments(fixture: &StoreFixture<'_>) -> Checked {
 async fn no_descriptions(fixture: &StoreFixture<'_>) -> Checked {
     let (store, before) = fixture.seen(&["a"]).await?;
     let created = store.create(new("b", "v").with_description("d")).await;
-    created.refused("`create` with a description", &[ExpectedError::Unsupported])?;
+    created.refused("`create` with a description", &[Unsupported])?;
     for description in [Some("d".to_owned()), None] {
         let mut change = SecretChange::value(text("v"));
         change.description = Some(description);
-        let changed = store.modify(&at("a"), change).await;
-        changed.refused("`modify` of a description", &[ExpectedError::Unsupported])?;
+        store.modify(&at("a"), change).await.refused("`modify` of a description", &[Unsupported])?;
     }
     before.must_hold_in(&store, "after refusals").await?;
     let found = before.secrets.values().find_map(|(header, _)| header.description.clone());
@@ -71,12 +70,12 @@ async fn no_versions(fixture: &StoreFixture<'_>) -> Checked {
     let versioned = read.clone().with_version(SecretVersion::FIRST);
     let change = SecretChange::value(text("v")).if_unchanged(&versioned);
     let changed = store.modify(&at("a"), change).await;
-    changed.refused("`modify` for a version", &[ExpectedError::Unsupported])?;
+    changed.refused("`modify` for a version", &[Unsupported])?;
     let destroyed = store.destroy(&at("a"), Some(versioned.revision())).await;
-    destroyed.refused("`destroy` for a version", &[ExpectedError::Unsupported])?;
+    destroyed.refused("`destroy` for a version", &[Unsupported])?;
     // A header without a version is a condition, too.
     let changed = store.modify(&at("a"), SecretChange::value(text("v")).if_unchanged(&read)).await;
-    changed.refused("`modify` for an unchanged secret", &[ExpectedError::Unsupported])?;
+    changed.refused("`modify` for an unchanged secret", &[Unsupported])?;
     before.must_hold_in(&store, "after refusals").await?;
     let found = before.secrets.values().find_map(|(header, _)| header.version);
     ensure(found.is_none(), "no version", format!("{found:?}"))

@@ -5,8 +5,8 @@ use keyway_secrets::{SecretChange, SecretStore};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Broken, Checked, ExpectedError, Snapshot, StoreFixture, all_refused, at, broken, each_operation,
-    each_read, ensure, new, rules, text,
+    AlreadyInitialized, Answer, Broken, Checked, Incompatible, SecretExists, SecretNotFound, Snapshot,
+    StoreFixture, all_refused, at, broken, each_operation, each_read, ensure, new, rules, text,
 };
 
 rules! {
@@ -63,10 +63,9 @@ async fn refused_and_untouched(fixture: &StoreFixture<'_>, written: &PluginMetad
     let running = running(fixture)?;
     let store = fixture.open_as(&fixture.keys, &running)?;
     for name in ["a", "b"] {
-        all_refused(each_operation(&store, name).await, "", &[ExpectedError::Incompatible])?;
+        all_refused(each_operation(&store, name).await, "", &[Incompatible])?;
     }
-    let initialized = store.initialize().await;
-    initialized.refused("`initialize`", &[ExpectedError::Incompatible, ExpectedError::AlreadyInitialized])?;
+    store.initialize().await.refused("`initialize`", &[Incompatible, AlreadyInitialized])?;
     let by = store.written_by().await.works("asking who wrote it, which is how a host finds out")?;
     ensure(by == Some(written.written_by()), format!("{}", written.written_by()), format!("{by:?}"))?;
     ensure(at_rest == fixture.at_rest().await, "the data untouched", "what lies at rest has changed")?;
@@ -151,11 +150,11 @@ async fn refused_writes_do_not_raise(fixture: &StoreFixture<'_>) -> Checked {
     let older = edited(fixture, "7.0.0", RANGE, |_| ())?;
     fixture.filled_as(&older).await?;
     let store = fixture.open_as(&fixture.keys, &running(fixture)?)?;
-    store.create(new("a", "v")).await.refused("`create`", &[ExpectedError::SecretExists])?;
+    store.create(new("a", "v")).await.refused("`create`", &[SecretExists])?;
     let change = SecretChange::value(text("v"));
-    store.modify(&at("b"), change).await.refused("`modify`", &[ExpectedError::SecretNotFound])?;
-    store.destroy(&at("b"), None).await.refused("`destroy`", &[ExpectedError::SecretNotFound])?;
-    store.initialize().await.refused("`initialize`", &[ExpectedError::AlreadyInitialized])?;
+    store.modify(&at("b"), change).await.refused("`modify`", &[SecretNotFound])?;
+    store.destroy(&at("b"), None).await.refused("`destroy`", &[SecretNotFound])?;
+    store.initialize().await.refused("`initialize`", &[AlreadyInitialized])?;
     let version = version_at(&store).await?;
     ensure(version == *older.version(), "version 7.0.0 after refused writes", version.to_string())
 }
@@ -164,6 +163,6 @@ async fn incompatible_data_is_not_deleted(fixture: &StoreFixture<'_>) -> Checked
     let written = edited(fixture, "8.0.0", ">=:1.0", |_| ())?;
     let writer = fixture.filled_as(&written).await?;
     let store = fixture.open_as(&fixture.keys, &running(fixture)?)?;
-    store.marked_for_delete().await.refused("`marked_for_delete`", &[ExpectedError::Incompatible])?;
+    store.marked_for_delete().await.refused("`marked_for_delete`", &[Incompatible])?;
     writer.get(&at("a")).await.works("a read by the plugin that wrote it").map(drop)
 }

@@ -3,8 +3,8 @@
 use keyway_secrets::{SecretChange, SecretStore, StoreError};
 
 use super::{
-    Answer, Broken, Checked, ExpectedError, Snapshot, StoreFixture, Turn, VERSIONS, at, ensure, fill,
-    in_turns, new, on_threads, rules, text,
+    AlreadyInitialized, Answer, Broken, Checked, Conflict, ExpectedError, SecretExists, Snapshot,
+    StoreFixture, Turn, VERSIONS, VersionConflict, at, ensure, fill, in_turns, new, on_threads, rules, text,
 };
 
 rules! {
@@ -25,7 +25,7 @@ rules! {
 
 /// Whether an answer says that another caller was first, so that one tries again.
 fn lost_a_race(error: &StoreError) -> bool {
-    matches!(ExpectedError::of(error), ExpectedError::Conflict | ExpectedError::VersionConflict)
+    matches!(ExpectedError::of(error), Conflict | VersionConflict)
 }
 
 async fn no_lost_update(fixture: &StoreFixture<'_>) -> Checked {
@@ -48,7 +48,6 @@ async fn no_lost_update(fixture: &StoreFixture<'_>) -> Checked {
         }
         Ok(())
     }
-    let fixture = fixture.fresh()?;
     let (store, other) = (fixture.initialized().await?, fixture.open()?);
     store.create(new("counter", "0")).await.works("a creation")?;
     let handles = [&store, &store, &other, &other];
@@ -76,9 +75,7 @@ async fn one_creator_wins(fixture: &StoreFixture<'_>) -> Checked {
                             Ok(_) => return Ok(Some(caller)),
                             Err(error) if lost_a_race(&error) => {}
                             refused => {
-                                return refused
-                                    .refused("creating it too", &[ExpectedError::SecretExists])
-                                    .map(|_| None);
+                                return refused.refused("creating it too", &[SecretExists]).map(|_| None);
                             }
                         }
                     }
@@ -109,7 +106,7 @@ async fn no_lost_write(fixture: &StoreFixture<'_>) -> Checked {
                 let name = format!("{round} {caller} {number}");
                 loop {
                     match handle.create(new(&name, &name)).await {
-                        Err(error) if ExpectedError::of(&error) == ExpectedError::Conflict => {}
+                        Err(error) if ExpectedError::of(&error) == Conflict => {}
                         answer => break drop(answer.works("a creation")?),
                     }
                 }
@@ -144,7 +141,7 @@ async fn one_initializer_wins(fixture: &StoreFixture<'_>) -> Checked {
                             Ok(true)
                         }
                         refused => {
-                            let allowed = [ExpectedError::AlreadyInitialized, ExpectedError::Conflict];
+                            let allowed = [AlreadyInitialized, Conflict];
                             refused.refused("making it too", &allowed).map(|_| false)
                         }
                     }

@@ -3,8 +3,8 @@
 use keyway_secrets::SecretStore;
 
 use super::{
-    Answer, Checked, ExpectedError, Failure, Snapshot, StoreFixture, all_refused, at, broken, each_operation,
-    ensure, fill, new, polled, rules,
+    Answer, Checked, Deleted, ExpectedError, NotInitialized, SecretNotFound, Snapshot, StoreFixture,
+    all_refused, at, broken, each_operation, ensure, fill, new, polled, rules,
 };
 
 rules! {
@@ -29,14 +29,14 @@ rules! {
         nothing_is_left;
 }
 
-const GONE: [ExpectedError; 2] = [ExpectedError::NotInitialized, ExpectedError::Deleted];
+const GONE: [ExpectedError; 2] = [NotInitialized, Deleted];
 
 async fn the_handle_says_deleted(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.filled(&["a"]).await?;
     store.marked_for_delete().await.works("deleting the store")?;
-    all_refused(each_operation(&store, "a").await, "", &[ExpectedError::Deleted])?;
-    store.initialize().await.refused("`initialize` through the same handle", &[ExpectedError::Deleted])?;
-    store.written_by().await.refused("`written_by`", &[ExpectedError::Deleted]).map(drop)
+    all_refused(each_operation(&store, "a").await, "", &[Deleted])?;
+    store.initialize().await.refused("`initialize` through the same handle", &[Deleted])?;
+    store.written_by().await.refused("`written_by`", &[Deleted]).map(drop)
 }
 
 async fn deletion_is_idempotent(fixture: &StoreFixture<'_>) -> Checked {
@@ -56,11 +56,11 @@ async fn is_gone(fixture: &StoreFixture<'_>) -> Checked {
         Ok(()) => {
             let secrets = Snapshot::of(&fresh).await?.secrets.len();
             ensure(secrets == 0, "an empty store when it is made anew", format!("{secrets} secrets"))?;
-            fresh.get(&at("a")).await.refused("an old secret", &[ExpectedError::SecretNotFound])?;
+            fresh.get(&at("a")).await.refused("an old secret", &[SecretNotFound])?;
             fresh.create(new("a", "new")).await.works("an old name in the new store").map(drop)
         }
         // A store may keep the name for ever.
-        refused => refused.refused("`initialize` after a deletion", &[ExpectedError::Deleted]).map(drop),
+        refused => refused.refused("`initialize` after a deletion", &[Deleted]).map(drop),
     }
 }
 
@@ -78,9 +78,7 @@ async fn failed_deletions_resume(fixture: &StoreFixture<'_>) -> Checked {
         let fixture = fixture.fresh()?;
         let store = fixture.filled(&["a", "b", "c"]).await?;
         fixture.needs_lent_storage()?;
-        let failure = if round % 2 == 0 { Failure::Refused } else { Failure::Unknown };
-        fixture.storage().fail_after(round / 2, failure, true);
-        fixture.history().record(format!("the storage fails after {} operations: {failure:?}", round / 2));
+        fixture.fail_storage(round / 2, round % 2 == 1, true);
         let answer = store.marked_for_delete().await;
         let has_failed = fixture.storage().recover();
         if answer.is_err() {
@@ -129,9 +127,6 @@ async fn nothing_is_left(fixture: &StoreFixture<'_>) -> Checked {
         store.marked_for_delete().await.works("deleting the store")?;
         left.push(fixture.at_rest().await.iter().map(|(_, content)| content.len() + 1).sum::<usize>());
     }
-    ensure(
-        left[1] <= left[0] + 64,
-        format!("as much left of 40 secrets as of one, {} bytes", left[0]),
-        format!("{} bytes", left[1]),
-    )
+    let expected = format!("as much left of 40 secrets as of one, {} bytes", left[0]);
+    ensure(left[1] <= left[0] + 64, expected, format!("{} bytes", left[1]))
 }

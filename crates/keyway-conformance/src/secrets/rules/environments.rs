@@ -8,8 +8,9 @@ use keyway_secrets::{
 };
 
 use super::{
-    Answer, Checked, ENVIRONMENTS, ExpectedError, Snapshot, StoreFixture, add_environments, at, at_in,
-    ensure, environment, list_all, list_all_environments, new_environment, rules, text,
+    Answer, Checked, ENVIRONMENTS, EnvironmentExists, EnvironmentNotFound, Invalid, SecretNotFound, Snapshot,
+    StoreFixture, TooLarge, add_environments, at, at_in, ensure, environment, list_all,
+    list_all_environments, new_environment, rules, text,
 };
 
 rules! {
@@ -57,11 +58,8 @@ async fn created_is_read(fixture: &StoreFixture<'_>) -> Checked {
         let reopened = fixture.open()?;
         let read = reopened.retrieve_environment(&name).await.works("reading it")?;
         ensure(read.external_url.as_deref() == url, format!("{url:?}"), format!("{:?}", read.external_url))?;
-        ensure(
-            read == created,
-            format!("what `create_environment` answered: {created:?}"),
-            format!("{read:?}"),
-        )?;
+        let expected = format!("what `create_environment` answered: {created:?}");
+        ensure(read == created, expected, format!("{read:?}"))?;
         let listed = list_all_environments(&reopened, 100).await?;
         ensure(listed.contains(&read), format!("{read:?} in the list"), format!("{listed:?}"))?;
     }
@@ -75,8 +73,7 @@ async fn create_never_overwrites(fixture: &StoreFixture<'_>) -> Checked {
     let before = Snapshot::of(&store).await?;
     for url in [None, Some("https://other.example.org".to_owned())] {
         let again = NewEnvironment { name: environment("e"), external_url: url };
-        let answer = store.create_environment(again).await;
-        answer.refused("creating it again", &[ExpectedError::EnvironmentExists])?;
+        store.create_environment(again).await.refused("creating it again", &[EnvironmentExists])?;
     }
     before.must_hold_in(&store, "after refusals").await
 }
@@ -92,11 +89,8 @@ async fn modify_sets_the_url(fixture: &StoreFixture<'_>) -> Checked {
         let mut expected = before.clone();
         let mut read = fixture.open()?.retrieve_environment(&environment("e")).await.works("reading it")?;
         ensure(read.external_url.as_deref() == url, format!("{url:?}"), format!("{:?}", read.external_url))?;
-        ensure(
-            read == changed,
-            format!("what `modify_environment` answered: {changed:?}"),
-            format!("{read:?}"),
-        )?;
+        let observed = format!("{read:?}");
+        ensure(read == changed, format!("what `modify_environment` answered: {changed:?}"), observed)?;
         let after = Snapshot::of(&store).await?;
         if let Some(listed) = after.environments.get(&environment("e")) {
             read = listed.clone();
@@ -116,9 +110,9 @@ async fn missing_is_typed(fixture: &StoreFixture<'_>) -> Checked {
         let missing = environment(name);
         let change = EnvironmentChange { external_url: None };
         let changed = store.modify_environment(&missing, change).await;
-        changed.refused("`modify_environment`", &[ExpectedError::EnvironmentNotFound])?;
+        changed.refused("`modify_environment`", &[EnvironmentNotFound])?;
         let read = store.retrieve_environment(&missing).await;
-        read.refused("`retrieve_environment`", &[ExpectedError::EnvironmentNotFound])?;
+        read.refused("`retrieve_environment`", &[EnvironmentNotFound])?;
     }
     before.must_hold_in(&store, "after refusals").await
 }
@@ -127,7 +121,7 @@ async fn layers_are_apart(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.initialized().await?;
     add_environments(&store, &["e", "f"]).await?;
     let layers = [at("a"), at_in("a", "e"), at_in("a", "f")];
-    let missing = [ExpectedError::SecretNotFound];
+    let missing = [SecretNotFound];
     for (number, address) in layers.iter().enumerate() {
         let change = SecretChange::value(text("through"));
         store.get(address).await.refused("`get` before its own layer has it", &missing)?;
@@ -140,11 +134,8 @@ async fn layers_are_apart(fixture: &StoreFixture<'_>) -> Checked {
     store.modify(&layers[1], SecretChange::value(text("changed"))).await.works("a change in one layer")?;
     for (address, value) in layers.iter().zip(["0", "changed", "2"]) {
         let secret = store.get(address).await.works("reading it")?;
-        ensure(
-            secret.value.expose_text() == Some(value),
-            format!("{address} with its own value"),
-            "another one",
-        )?;
+        let expected = format!("{address} with its own value");
+        ensure(secret.value.expose_text() == Some(value), expected, "another one")?;
         ensure(secret.header.address == *address, address.to_string(), secret.header.address.to_string())?;
     }
     store.destroy(&layers[1], None).await.works("destroying it in one layer")?;
@@ -167,7 +158,7 @@ async fn unknown_environments_are_refused(fixture: &StoreFixture<'_>) -> Checked
         ("`destroy`", store.destroy(&address, None).await),
         ("`list`", store.list(&list).await.map(drop)),
     ] {
-        answer.refused(operation, &[ExpectedError::EnvironmentNotFound])?;
+        answer.refused(operation, &[EnvironmentNotFound])?;
     }
     before.must_hold_in(&store, "after refusals").await
 }
@@ -229,7 +220,7 @@ async fn long_urls_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     ensure(created.external_url == longest, "the longest URL as it was", "another one")?;
     let before = Snapshot::of(&store).await?;
     let long = Some("u".repeat(MAX_EXTERNAL_URL_BYTES + 1));
-    let refusals = [ExpectedError::Invalid, ExpectedError::TooLarge];
+    let refusals = [Invalid, TooLarge];
     let new = NewEnvironment { name: environment("f"), external_url: long.clone() };
     store.create_environment(new).await.refused("creating with a longer URL", &refusals)?;
     let change = EnvironmentChange { external_url: long };
@@ -243,7 +234,7 @@ async fn foreign_cursors_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     add_environments(&store, &["e"]).await?;
     for cursor in super::lists::foreign_cursors() {
         let answer = store.list_environments(Some(&cursor), 10).await;
-        answer.refused("`list_environments` after a foreign cursor", &[ExpectedError::Invalid])?;
+        answer.refused("`list_environments` after a foreign cursor", &[Invalid])?;
     }
     Ok(())
 }

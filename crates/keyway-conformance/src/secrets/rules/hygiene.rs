@@ -10,8 +10,8 @@ use keyway_secrets::{
 };
 
 use super::{
-    Answer, Broken, Checked, Failure, StoreFixture, at, at_in, ensure, environment, fill, new_environment,
-    polled, ring, rules, silent,
+    Answer, Broken, Checked, StoreFixture, at, at_in, ensure, environment, fill, new_environment, polled,
+    ring, rules, silent,
 };
 use crate::overheard::overheard;
 
@@ -132,7 +132,7 @@ async fn everything(fixture: &StoreFixture<'_>, canary: &Canary) -> Result<Answe
         answers.note(store.configure(Configure::Read).await);
         answers.note(store.info().await);
         for left in 0..4 {
-            fixture.storage().fail_after(left, Failure::Unknown, true);
+            fixture.fail_storage(left, true, true);
             answers.note(store.create(NewSecret::new(at("late"), canary.value())).await);
             answers.note(store.modify(&at("a"), SecretChange::value(canary.value())).await);
             answers.note(store.get(&at("a")).await);
@@ -191,7 +191,6 @@ async fn resources_are_given_back(fixture: &StoreFixture<'_>) -> Checked {
     /// Enough handles to tell a leak from what other tests of the process take meanwhile.
     const HANDLES: usize = 200;
     const NOISE: usize = 100;
-    let fixture = fixture.fresh()?;
     fixture.initialized().await?;
     let lent = fixture.holders();
     let before = held();
@@ -206,11 +205,8 @@ async fn resources_are_given_back(fixture: &StoreFixture<'_>) -> Checked {
         let _ = polled(1, store.list(&ListQuery::all())).await;
     }
     let still_lent = fixture.holders();
-    ensure(
-        still_lent == lent,
-        "the storage given back by every handle",
-        format!("{} still hold it", still_lent - lent),
-    )?;
+    let observed = format!("{} still hold it", still_lent - lent);
+    ensure(still_lent == lent, "the storage given back by every handle", observed)?;
     if let (Some(before), Some(after)) = (before, held()) {
         let observed = format!("{before:?} before {HANDLES} handles, {after:?} after");
         let fits = after.0 < before.0 + NOISE && after.1 < before.1 + NOISE;

@@ -4,9 +4,9 @@ use keyway_core::SecretValue;
 use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError};
 
 use super::{
-    Answer, Broken, Checked, ExpectedError, Failure, Recorded, Snapshot, StoreFixture, add_environments, at,
-    broken, each_read, ensure, environment, list_all, new, new_environment, polled, rules, same_settings,
-    text,
+    Answer, Broken, Checked, Conflict, ExpectedError, Indeterminate, Other, Recorded, Snapshot, StoreFixture,
+    System, Unavailable, add_environments, at, broken, each_read, ensure, environment, list_all, new,
+    new_environment, polled, rules, same_settings, text,
 };
 
 rules! {
@@ -166,13 +166,7 @@ async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
 }
 
 /// What a failure of the storage may be called.
-const FAILURES: [ExpectedError; 5] = [
-    ExpectedError::System,
-    ExpectedError::Indeterminate,
-    ExpectedError::Unavailable,
-    ExpectedError::Conflict,
-    ExpectedError::Other,
-];
+const FAILURES: [ExpectedError; 5] = [System, Indeterminate, Unavailable, Conflict, Other];
 
 async fn failed_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {
     for write in Write::ALL {
@@ -185,10 +179,7 @@ async fn failed_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {
             }
             let before = Snapshot::of(&store).await?;
             let settings = fixture.subject().settings.clone().unwrap_or_else(|| before.settings.clone());
-            let failure = if round % 2 == 0 { Failure::Refused } else { Failure::Unknown };
-            let (operations, stays_down) = (round / 4, round % 4 < 2);
-            fixture.storage().fail_after(operations, failure, stays_down);
-            fixture.history().record(format!("the storage fails after {operations} operations: {failure:?}"));
+            fixture.fail_storage(round / 4, round % 2 == 1, round % 4 < 2);
             let answer = write.run(&store, &settings).await;
             let has_failed = fixture.storage().recover();
             let same = write.took_effect(&store, &before, &settings).await?;
@@ -215,8 +206,7 @@ async fn failed_reads_are_typed(fixture: &StoreFixture<'_>) -> Checked {
         for fresh in [false, true] {
             let reopened = if fresh { Some(fixture.open()?) } else { None };
             let handle = reopened.as_ref().unwrap_or(&store);
-            fixture.storage().fail_after(round / 2, Failure::Refused, round % 2 == 0);
-            fixture.history().record(format!("the storage fails after {} operations", round / 2));
+            fixture.fail_storage(round / 2, false, round % 2 == 0);
             let got = handle.get(&at("a")).await;
             let listed = handle.list(&ListQuery::all().with_values()).await;
             let operations = each_read(handle, "a").await;

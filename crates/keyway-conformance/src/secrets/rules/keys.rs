@@ -6,7 +6,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{Configure, NewSecret, Progress, SecretChange, SecretStore};
 
 use super::{
-    Answer, Broken, Checked, ExpectedError, Failure, Recorded, Snapshot, StoreFixture, Turn,
+    AlreadyInitialized, Answer, Broken, Checked, Recorded, Snapshot, StoreFixture, Turn, WrongKey,
     add_environments, all_refused, at, at_in, broken, each_operation, ensure, fill, in_turns, let_others_run,
     new, polled, ring, rules, silent, text,
 };
@@ -43,34 +43,30 @@ rules! {
 }
 
 /// A store with some of everything that it holds.
-async fn furnished<'a>(fixture: &StoreFixture<'a>) -> Result<Recorded<'a>, Broken> {
+async fn furnished<'a>(fixture: &StoreFixture<'a>) -> Result<(Recorded<'a>, Snapshot), Broken> {
     let store = fixture.initialized().await?;
     if store.capabilities().environments {
         add_environments(&store, &["e"]).await?;
-        store
-            .create(NewSecret::new(at_in("a", "e"), text("inside")))
-            .await
-            .works("creating a secret in it")?;
+        let inside = NewSecret::new(at_in("a", "e"), text("inside"));
+        store.create(inside).await.works("creating a secret in it")?;
     }
     fill(&store, &["a", "b", "c", "d"]).await?;
     store.modify(&at("b"), SecretChange::value(text("changed"))).await.works("a change")?;
-    Ok(store)
+    let snapshot = Snapshot::of(&store).await?;
+    Ok((store, snapshot))
 }
 
 async fn wrong_keys_are_typed(fixture: &StoreFixture<'_>) -> Checked {
-    let store = furnished(fixture).await?;
-    let before = Snapshot::of(&store).await?;
+    let (_, before) = furnished(fixture).await?;
     let stranger = fixture.open_with(&ring(fixture.random()))?;
-    all_refused(each_operation(&stranger, "a").await, "", &[ExpectedError::WrongKey])?;
-    let initialized = stranger.initialize().await;
-    initialized.refused("`initialize`", &[ExpectedError::WrongKey, ExpectedError::AlreadyInitialized])?;
-    stranger.marked_for_delete().await.refused("`marked_for_delete`", &[ExpectedError::WrongKey])?;
+    all_refused(each_operation(&stranger, "a").await, "", &[WrongKey])?;
+    stranger.initialize().await.refused("`initialize`", &[WrongKey, AlreadyInitialized])?;
+    stranger.marked_for_delete().await.refused("`marked_for_delete`", &[WrongKey])?;
     before.must_hold_in(&fixture.open()?, "after refusals").await
 }
 
 async fn any_key_of_a_ring_opens(fixture: &StoreFixture<'_>) -> Checked {
-    let store = furnished(fixture).await?;
-    let before = Snapshot::of(&store).await?;
+    let (_, before) = furnished(fixture).await?;
     let others = ring(fixture.random());
     let first = fixture.keys.with_retiring(&others);
     let last = others.with_retiring(&ring(fixture.random())).with_retiring(&fixture.keys);
@@ -98,13 +94,12 @@ async fn only_new_opens(
         reopened.get(address).await.works("a read with the new keys alone")?;
     }
     let late = fixture.open_with(old)?;
-    all_refused(each_operation(&late, "a").await, " with the old keys", &[ExpectedError::WrongKey])?;
+    all_refused(each_operation(&late, "a").await, " with the old keys", &[WrongKey])?;
     Ok(())
 }
 
 async fn rotation_moves_everything(fixture: &StoreFixture<'_>) -> Checked {
-    let store = furnished(fixture).await?;
-    let before = Snapshot::of(&store).await?;
+    let (store, before) = furnished(fixture).await?;
     let mut old = fixture.keys.clone();
     for _ in 0..2 {
         let new = ring(fixture.random());
@@ -119,8 +114,7 @@ async fn rotation_moves_everything(fixture: &StoreFixture<'_>) -> Checked {
 }
 
 async fn rotation_is_idempotent(fixture: &StoreFixture<'_>) -> Checked {
-    let store = furnished(fixture).await?;
-    let before = Snapshot::of(&store).await?;
+    let (store, before) = furnished(fixture).await?;
     let new = ring(fixture.random());
     for _ in 0..2 {
         store.rotate(&new, &silent).await.works("a rotation")?;
@@ -133,7 +127,7 @@ async fn rotation_is_idempotent(fixture: &StoreFixture<'_>) -> Checked {
 }
 
 async fn progress_is_reported(fixture: &StoreFixture<'_>) -> Checked {
-    let store = furnished(fixture).await?;
+    let (store, _) = furnished(fixture).await?;
     let heard: Mutex<Vec<Progress>> = Mutex::default();
     let listener = |progress| heard.lock().expect("nobody panics with it").push(progress);
     store.rotate(&ring(fixture.random()), &listener).await.works("a rotation")?;
@@ -160,13 +154,10 @@ async fn resumes(fixture: &StoreFixture<'_>, before: &Snapshot, new: &KeyRing) -
 async fn failed_rotations_resume(fixture: &StoreFixture<'_>) -> Checked {
     for round in 0..400 {
         let fixture = fixture.fresh()?;
-        let store = furnished(&fixture).await?;
+        let (store, before) = furnished(&fixture).await?;
         fixture.needs_lent_storage()?;
-        let before = Snapshot::of(&store).await?;
         let new = ring(fixture.random());
-        let failure = if round % 2 == 0 { Failure::Refused } else { Failure::Unknown };
-        fixture.storage().fail_after(round / 2, failure, true);
-        fixture.history().record(format!("the storage fails after {} operations: {failure:?}", round / 2));
+        fixture.fail_storage(round / 2, round % 2 == 1, true);
         let answer = store.rotate(&new, &silent).await;
         let has_failed = fixture.storage().recover();
         if answer.is_ok() {
@@ -185,8 +176,7 @@ async fn failed_rotations_resume(fixture: &StoreFixture<'_>) -> Checked {
 async fn dropped_rotations_resume(fixture: &StoreFixture<'_>) -> Checked {
     for polls in 0..1000 {
         let fixture = fixture.fresh()?;
-        let store = furnished(&fixture).await?;
-        let before = Snapshot::of(&store).await?;
+        let (store, before) = furnished(&fixture).await?;
         let new = ring(fixture.random());
         let answer = polled(polls, store.rotate(&new, &silent)).await;
         if let Some(answer) = answer {
@@ -203,7 +193,7 @@ async fn dropped_rotations_resume(fixture: &StoreFixture<'_>) -> Checked {
 async fn others_work_meanwhile(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..8 {
         let fixture = fixture.fresh()?;
-        let store = furnished(&fixture).await?;
+        let (store, _) = furnished(&fixture).await?;
         let new_keys = ring(fixture.random());
         let rotation = async {
             store.rotate(&new_keys, &silent).await.works("the rotation")?;
@@ -215,12 +205,8 @@ async fn others_work_meanwhile(fixture: &StoreFixture<'_>) -> Checked {
             turns.push(Box::pin(async move {
                 for _ in 0..6 {
                     let read = store.get(&at(name)).await.works("a read during the rotation")?;
-                    let expected = format!("value of {name}");
-                    ensure(
-                        read.value.expose_text() == Some(&expected),
-                        "the value as it was",
-                        "another one",
-                    )?;
+                    let same = read.value.expose_text() == Some(&format!("value of {name}"));
+                    ensure(same, "the value as it was", "another one")?;
                     let_others_run().await;
                 }
                 Snapshot::of(store).await.map(drop)
@@ -247,11 +233,8 @@ async fn others_work_meanwhile(fixture: &StoreFixture<'_>) -> Checked {
                 let address = at(&format!("w{writer} {step}"));
                 let value =
                     seen.secrets.get(&address).map(|(_, value)| value.expose_text() == Some("second"));
-                ensure(
-                    value == Some(true),
-                    format!("{address} as it was written last"),
-                    format!("{value:?}"),
-                )?;
+                let expected = format!("{address} as it was written last");
+                ensure(value == Some(true), expected, format!("{value:?}"))?;
             }
         }
         ensure(seen.secrets.len() >= 12, "all that was written", seen.secrets.len().to_string())?;
@@ -262,7 +245,6 @@ async fn others_work_meanwhile(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn nothing_is_readable_at_rest(fixture: &StoreFixture<'_>) -> Checked {
     let canary = format!("canary{:016x}", fixture.random());
-    let fixture = fixture.fresh()?;
     let store = fixture.initialized().await?;
     store.create(new("a", &canary)).await.works("a creation")?;
     store.create(new("b", "v")).await.works("a creation")?;

@@ -4,8 +4,8 @@ use keyway_secrets::{SecretChange, SecretStore};
 use serde_json::Value;
 
 use super::{
-    Answer, Checked, ExpectedError, Snapshot, StoreFixture, all_refused, at, broken, each_operation, ensure,
-    fill, new, rules, text,
+    AlreadyInitialized, Answer, Checked, Invalid, NotInitialized, SecretNotFound, Snapshot, StoreFixture,
+    all_refused, at, broken, each_operation, ensure, fill, new, rules, text,
 };
 
 rules! {
@@ -40,7 +40,7 @@ async fn not_initialized(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.open()?;
     let written_by = store.written_by().await.works("asking who wrote a store that was never made")?;
     ensure(written_by.is_none(), "nobody to have written it", format!("{written_by:?}"))?;
-    all_refused(each_operation(&store, "a").await, "", &[ExpectedError::NotInitialized])?;
+    all_refused(each_operation(&store, "a").await, "", &[NotInitialized])?;
     let rest = fixture.at_rest().await;
     let observed = format!("{} records or files", rest.len());
     ensure(rest.is_empty(), "nothing stored by refused operations", observed)?;
@@ -65,9 +65,9 @@ async fn a_new_store_is_empty(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn never_overwrites(fixture: &StoreFixture<'_>) -> Checked {
     let (store, before) = fixture.seen(&["a", "b"]).await?;
-    store.initialize().await.refused("`initialize` again", &[ExpectedError::AlreadyInitialized])?;
+    store.initialize().await.refused("`initialize` again", &[AlreadyInitialized])?;
     let again = fixture.open()?.initialize().await;
-    again.refused("`initialize` through a fresh handle", &[ExpectedError::AlreadyInitialized])?;
+    again.refused("`initialize` through a fresh handle", &[AlreadyInitialized])?;
     before.must_hold_in(&store, "after `initialize` was refused").await?;
     before.must_hold_in(&fixture.open()?, "after `initialize` was refused and a restart").await
 }
@@ -92,7 +92,7 @@ async fn names_keep_stores_apart(fixture: &StoreFixture<'_>) -> Checked {
         let written_by = other.written_by().await.works("asking who wrote another store")?;
         ensure(written_by.is_none(), format!("no store \"{name}\" yet"), "there was one")?;
         other.initialize().await.works("making another store")?;
-        other.get(&at("a")).await.refused("a secret of another store", &[ExpectedError::SecretNotFound])?;
+        other.get(&at("a")).await.refused("a secret of another store", &[SecretNotFound])?;
         other.create(new("a", "its own")).await.works("the same name in another store")?;
     }
     let other = fixture.open_named("store-2", &fixture.keys, fixture.metadata())?;
@@ -120,22 +120,19 @@ fn unknown_configuration_is_refused(fixture: &StoreFixture<'_>) -> Checked {
     };
     keys.insert(KEY.to_owned(), Value::Bool(true));
     fixture.history().record("check_configuration and open with an unknown key");
-    plugin.check_configuration(&configuration).refused("`check_configuration`", &[ExpectedError::Invalid])?;
+    plugin.check_configuration(&configuration).refused("`check_configuration`", &[Invalid])?;
     let opened = fixture.try_open("store", &fixture.keys, fixture.metadata(), configuration);
-    opened.refused("`open`", &[ExpectedError::Invalid]).map(drop)
+    opened.refused("`open`", &[Invalid]).map(drop)
 }
 
 async fn handles_see_each_other(fixture: &StoreFixture<'_>) -> Checked {
     let (one, other) = (fixture.initialized().await?, fixture.open()?);
-    other.get(&at("a")).await.refused("a read before the write", &[ExpectedError::SecretNotFound])?;
+    other.get(&at("a")).await.refused("a read before the write", &[SecretNotFound])?;
     fill(&one, &["a"]).await?;
     let read = other.get(&at("a")).await.works("a read through the other handle")?;
     ensure(read.value.expose_text() == Some("value of a"), "the value that was written", "another one")?;
     fill(&other, &["b"]).await?;
     one.destroy(&at("a"), None).await.works("a destruction")?;
-    other
-        .get(&at("a"))
-        .await
-        .refused("a read of what the first destroyed", &[ExpectedError::SecretNotFound])?;
+    other.get(&at("a")).await.refused("a read of what the first destroyed", &[SecretNotFound])?;
     Snapshot::of(&one).await?.must_equal(&Snapshot::of(&other).await?, "through both handles")
 }

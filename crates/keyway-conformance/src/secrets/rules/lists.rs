@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use keyway_secrets::{Cursor, ListQuery, SecretAddress, SecretChange, SecretStore};
 
 use super::{
-    Answer, Broken, Checked, ExpectedError, INSERTION_ORDER, StoreFixture, at, ensure, fill, list_all, new,
-    rules, text,
+    Answer, Broken, Checked, INSERTION_ORDER, Invalid, StoreFixture, at, ensure, fill, list_all, new, rules,
+    text,
 };
 
 rules! {
@@ -67,11 +67,8 @@ async fn pages_are_complete(fixture: &StoreFixture<'_>) -> Checked {
         let listed = addresses(&store, limit).await?;
         let distinct: BTreeSet<_> = listed.iter().cloned().collect();
         let observed = format!("{} entries, {} of them distinct", listed.len(), distinct.len());
-        ensure(
-            distinct == wanted && listed.len() == 13,
-            format!("each of 13 once in pages of {limit}"),
-            observed,
-        )?;
+        let expected = format!("each of 13 once in pages of {limit}");
+        ensure(distinct == wanted && listed.len() == 13, expected, observed)?;
     }
     for name in &names {
         store.destroy(&at(name), None).await.works("a destruction")?;
@@ -171,7 +168,7 @@ async fn foreign_cursors_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.open()?;
     for cursor in foreign_cursors() {
         let answer = store.list(&ListQuery::all().after(cursor)).await;
-        answer.refused("`list` after a foreign cursor", &[ExpectedError::Invalid])?;
+        answer.refused("`list` after a foreign cursor", &[Invalid])?;
     }
     Ok(())
 }

@@ -24,14 +24,19 @@ use keyway_secrets::ListOrder;
 // What the files of this folder share.
 use super::SecretStoreSubject;
 use super::clock::KitClock;
+use super::expected_error::ExpectedError::{
+    AlreadyInitialized, Conflict, Deleted, EnvironmentExists, EnvironmentNotFound, Incompatible,
+    Indeterminate, Invalid, InvalidName, NotInitialized, Other, SecretExists, SecretNotFound, System,
+    TooLarge, Unavailable, Unsupported, UnsupportedValue, VersionConflict, WrongKey,
+};
 use super::expected_error::{Answer, ExpectedError};
 use super::fixture::{StoreFixture, ring};
-use super::lent_storage::{Failure, let_others_run};
+use super::lent_storage::let_others_run;
 use super::operations::{all_refused, each_operation, each_read};
-use super::polls::{Turn, in_turns, on_threads, polled};
+use super::polls::{Turn, in_turns, on_threads, polled, run};
 use super::recorded::Recorded;
 use super::samples::{
-    add_environments, at, at_in, environment, fill, new, new_environment, put, silent, text,
+    add_environments, at, at_in, at_layer, environment, fill, new, new_environment, put, silent, text,
 };
 use super::snapshot::{Snapshot, list_all, list_all_environments, same_settings};
 use crate::notation::rules;

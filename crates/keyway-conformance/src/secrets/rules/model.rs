@@ -12,8 +12,9 @@ use proptest::prelude::{Strategy, any};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use super::{
-    Broken, Checked, ExpectedError, StoreFixture, at, at_in, broken, environment, list_all, new_environment,
-    ring, rules, silent, text,
+    Broken, Checked, EnvironmentExists, EnvironmentNotFound, ExpectedError, SecretExists, SecretNotFound,
+    StoreFixture, VersionConflict, at, at_in, broken, environment, list_all, new_environment, ring, rules,
+    run, silent, text,
 };
 
 rules! {
@@ -24,12 +25,13 @@ rules! {
         answers_like_a_map plain;
 }
 
-/// One step. Names, environments and values are small numbers, so that they meet often.
+/// One step. Names, environments and values are small numbers, so that they meet often. A conditional write
+/// expects the present version, or one that is ahead of it.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Create { name: u8, layer: u8, value: u8 },
-    Modify { name: u8, layer: u8, value: u8, condition: Condition },
-    Destroy { name: u8, layer: u8, condition: Condition },
+    Modify { name: u8, layer: u8, value: u8, ahead: Option<u8> },
+    Destroy { name: u8, layer: u8, ahead: Option<u8> },
     Get { name: u8, layer: u8 },
     List { layer: Option<u8>, limit: u8 },
     CreateEnvironment { layer: u8 },
@@ -37,28 +39,16 @@ enum Step {
     Rotate,
 }
 
-/// The revision that a write expects.
-#[derive(Clone, Copy, Debug)]
-enum Condition {
-    None,
-    Present,
-    Stale,
-}
-
 fn step() -> impl Strategy<Value = Step> {
     // One byte string, read as a step: it shrinks towards zeros, that is, towards
     // the shared secret 0.
     any::<(u8, u8, u8, u8)>().prop_map(|(kind, name, layer, value)| {
         let (name, layer) = (name % 4, layer % 3);
-        let condition = match value / 64 {
-            0 | 1 => Condition::None,
-            2 => Condition::Present,
-            _ => Condition::Stale,
-        };
+        let ahead = (value / 64).checked_sub(2);
         match kind % 16 {
             0..=4 => Step::Create { name, layer, value },
-            5..=7 => Step::Modify { name, layer, value, condition },
-            8 | 9 => Step::Destroy { name, layer, condition },
+            5..=7 => Step::Modify { name, layer, value, ahead },
+            8 | 9 => Step::Destroy { name, layer, ahead },
             10 | 11 => Step::Get { name, layer },
             12 => Step::List { layer: (value % 2 == 0).then_some(layer), limit: 1 + value % 5 },
             13 => Step::CreateEnvironment { layer },
@@ -97,7 +87,7 @@ fn answers_like_a_map(fixture: &StoreFixture<'_>) -> Checked {
             let config =
                 Config { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
             let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-            let case = |steps: Vec<Step>| run(fixture, &steps).map_err(TestCaseError::fail);
+            let case = |steps: Vec<Step>| checked(fixture, &steps).map_err(TestCaseError::fail);
             match TestRunner::new_with_rng(config, rng).run(&vec(step(), 1..30), case) {
                 Ok(()) => Ok(()),
                 Err(TestError::Fail(reason, steps)) => {
@@ -110,10 +100,8 @@ fn answers_like_a_map(fixture: &StoreFixture<'_>) -> Checked {
     })
 }
 
-fn run(fixture: &StoreFixture<'_>, steps: &[Step]) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(follow(fixture, steps)).map_err(|broken| match broken {
+fn checked(fixture: &StoreFixture<'_>, steps: &[Step]) -> Result<(), String> {
+    run(follow(fixture, steps)).map_err(|broken| match broken {
         Broken::Rule { expected, observed } => format!("expected {expected}; {observed}"),
         Broken::Missing { capability } => format!("{capability} is missing"),
     })
@@ -138,17 +126,17 @@ async fn follow(fixture: &StoreFixture<'_>, steps: &[Step]) -> Checked {
                 }
                 (created.map(|header| seen(&header)), wanted)
             }
-            Step::Modify { name, layer, value, condition } => {
+            Step::Modify { name, layer, value, ahead } => {
                 let address = address(name, layer % layers);
-                let expected = model.expected(&address, condition).filter(|_| capabilities.versions);
+                let expected = model.expected(&address, ahead).filter(|_| capabilities.versions);
                 let mut change = SecretChange::value(text(&value_text(value)));
                 let wanted = model.modify(&address, layer % layers, value, expected.as_ref());
                 change.expected = expected;
                 (store.modify(&address, change).await.map(|header| seen(&header)), wanted)
             }
-            Step::Destroy { name, layer, condition } => {
+            Step::Destroy { name, layer, ahead } => {
                 let address = address(name, layer % layers);
-                let expected = model.expected(&address, condition).filter(|_| capabilities.versions);
+                let expected = model.expected(&address, ahead).filter(|_| capabilities.versions);
                 let wanted = model.destroy(&address, layer % layers, expected.as_ref());
                 (store.destroy(&address, expected).await.map(|()| String::new()), wanted)
             }
@@ -172,11 +160,8 @@ async fn follow(fixture: &StoreFixture<'_>, steps: &[Step]) -> Checked {
                 (listed(&store, &query).await?, wanted)
             }
             Step::CreateEnvironment { layer } if layer % layers != 0 => {
-                let wanted = if model.environments.insert(layer) {
-                    Ok(String::new())
-                } else {
-                    Err(ExpectedError::EnvironmentExists)
-                };
+                let wanted =
+                    if model.environments.insert(layer) { Ok(String::new()) } else { Err(EnvironmentExists) };
                 let new = new_environment(&format!("layer {layer}"));
                 (store.create_environment(new).await.map(|_| String::new()), wanted)
             }
@@ -231,11 +216,7 @@ type Wanted = Result<String, ExpectedError>;
 
 impl Model {
     fn knows(&self, layer: u8) -> Result<(), ExpectedError> {
-        if layer == 0 || self.environments.contains(&layer) {
-            Ok(())
-        } else {
-            Err(ExpectedError::EnvironmentNotFound)
-        }
+        if layer == 0 || self.environments.contains(&layer) { Ok(()) } else { Err(EnvironmentNotFound) }
     }
 
     /// The secret, if its layer is known, it is there and it has the version.
@@ -246,29 +227,23 @@ impl Model {
         expected: Option<&SecretRevision>,
     ) -> Result<&mut (u8, u64), ExpectedError> {
         self.knows(layer)?;
-        let secret = self.secrets.get_mut(address).ok_or(ExpectedError::SecretNotFound)?;
+        let secret = self.secrets.get_mut(address).ok_or(SecretNotFound)?;
         match expected {
-            Some(expected) if expected.version != SecretVersion::new(secret.1) => {
-                Err(ExpectedError::VersionConflict)
-            }
+            Some(expected) if expected.version != SecretVersion::new(secret.1) => Err(VersionConflict),
             _ => Ok(secret),
         }
     }
 
-    fn expected(&self, address: &SecretAddress, condition: Condition) -> Option<SecretRevision> {
+    fn expected(&self, address: &SecretAddress, ahead: Option<u8>) -> Option<SecretRevision> {
         let present = self.secrets.get(address).map_or(1, |(_, version)| *version);
-        let version = match condition {
-            Condition::None => return None,
-            Condition::Present => SecretVersion::new(present),
-            Condition::Stale => SecretVersion::new(present + 1),
-        };
+        let version = SecretVersion::new(present + u64::from(ahead?));
         Some(SecretRevision { id: self.ids.get(address).cloned().unwrap_or_default(), version })
     }
 
     fn create(&mut self, address: &SecretAddress, layer: u8, value: u8) -> Wanted {
         self.knows(layer)?;
         if self.secrets.contains_key(address) {
-            return Err(ExpectedError::SecretExists);
+            return Err(SecretExists);
         }
         self.secrets.insert(address.clone(), (value, 1));
         Ok(format!("{address} version 1"))

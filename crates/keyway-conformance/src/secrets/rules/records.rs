@@ -3,8 +3,8 @@
 use keyway_secrets::{ListQuery, MAX_DESCRIPTION_BYTES, SecretChange, SecretStore, StoreError};
 
 use super::{
-    Answer, Checked, DATES, DESCRIPTIONS, ExpectedError, KitClock, Snapshot, StoreFixture, at, broken,
-    ensure, list_all, new, put, ring, rules, silent, text,
+    Answer, Checked, DATES, DESCRIPTIONS, Invalid, KitClock, SecretExists, SecretNotFound, Snapshot,
+    StoreFixture, TooLarge, at, broken, ensure, list_all, new, put, ring, rules, silent, text,
 };
 
 rules! {
@@ -67,7 +67,7 @@ async fn created_is_read(fixture: &StoreFixture<'_>) -> Checked {
 async fn create_never_overwrites(fixture: &StoreFixture<'_>) -> Checked {
     let (store, before) = fixture.seen(&["a", "b"]).await?;
     for value in ["value of a", "another value"] {
-        store.create(new("a", value)).await.refused("creating it again", &[ExpectedError::SecretExists])?;
+        store.create(new("a", value)).await.refused("creating it again", &[SecretExists])?;
         before.must_hold_in(&store, "after `create` was refused").await?;
     }
     Ok(())
@@ -83,7 +83,7 @@ async fn missing_is_typed(fixture: &StoreFixture<'_>) -> Checked {
             ("`modify`", store.modify(&missing, change.clone()).await.map(drop)),
             ("`destroy`", store.destroy(&missing, None).await),
         ] {
-            let error = answer.refused(operation, &[ExpectedError::SecretNotFound])?;
+            let error = answer.refused(operation, &[SecretNotFound])?;
             if let StoreError::SecretNotFound { address } = &error {
                 ensure(*address == missing, format!("{operation} to name {missing}"), address.to_string())?;
             }
@@ -118,8 +118,8 @@ async fn modify_never_creates(fixture: &StoreFixture<'_>) -> Checked {
     let answer = store.modify(&at("b"), SecretChange::value(text("v"))).await;
     let after = Snapshot::of(&store).await?;
     before.must_equal(&after, "after `modify` of a missing secret")?;
-    store.get(&at("b")).await.refused("reading it", &[ExpectedError::SecretNotFound])?;
-    answer.refused("`modify`", &[ExpectedError::SecretNotFound]).map(drop)
+    store.get(&at("b")).await.refused("reading it", &[SecretNotFound])?;
+    answer.refused("`modify`", &[SecretNotFound]).map(drop)
 }
 
 async fn destroy_removes_one(fixture: &StoreFixture<'_>) -> Checked {
@@ -127,11 +127,11 @@ async fn destroy_removes_one(fixture: &StoreFixture<'_>) -> Checked {
     let mut expected = Snapshot::of(&store).await?;
     store.destroy(&at("b"), None).await.works("destroying it")?;
     expected.secrets.remove(&at("b"));
-    store.get(&at("b")).await.refused("reading it", &[ExpectedError::SecretNotFound])?;
+    store.get(&at("b")).await.refused("reading it", &[SecretNotFound])?;
     expected.must_hold_in(&store, "but the destroyed secret").await?;
-    store.destroy(&at("b"), None).await.refused("destroying it again", &[ExpectedError::SecretNotFound])?;
+    store.destroy(&at("b"), None).await.refused("destroying it again", &[SecretNotFound])?;
     let reopened = fixture.open()?;
-    reopened.get(&at("b")).await.refused("reading it after a restart", &[ExpectedError::SecretNotFound])?;
+    reopened.get(&at("b")).await.refused("reading it after a restart", &[SecretNotFound])?;
     expected.must_hold_in(&reopened, "but the destroyed secret, after a restart").await
 }
 
@@ -179,7 +179,7 @@ async fn a_change_of_nothing(fixture: &StoreFixture<'_>) -> Checked {
     let read = store.get(&at("a")).await.works("reading it")?;
     ensure(read.value.expose_text() == Some("value of a"), "the value as it was", "another one")?;
     let answer = store.modify(&at("b"), SecretChange::default()).await;
-    answer.refused("a change of nothing on nothing", &[ExpectedError::SecretNotFound]).map(drop)
+    answer.refused("a change of nothing on nothing", &[SecretNotFound]).map(drop)
 }
 
 async fn descriptions_are_kept(fixture: &StoreFixture<'_>) -> Checked {
@@ -198,11 +198,8 @@ async fn descriptions_are_kept(fixture: &StoreFixture<'_>) -> Checked {
         let read = fixture.open()?.get(&at("a")).await.works("reading it")?;
         for found in [&header.description, &read.header.description] {
             let expected = format!("a description of {:?} bytes", description.map(str::len));
-            ensure(
-                found.as_deref() == description,
-                expected,
-                format!("{:?} bytes", found.as_ref().map(String::len)),
-            )?;
+            let observed = format!("{:?} bytes", found.as_ref().map(String::len));
+            ensure(found.as_deref() == description, expected, observed)?;
         }
         ensure(read.value.expose_text() == Some(value), "the value that was set last", "another one")?;
     }
@@ -214,7 +211,7 @@ async fn long_descriptions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     store.create(new("a", "v").with_description("short")).await.works("creating a secret")?;
     let before = Snapshot::of(&store).await?;
     let long = "d".repeat(MAX_DESCRIPTION_BYTES + 1);
-    let refusals = [ExpectedError::Invalid, ExpectedError::TooLarge];
+    let refusals = [Invalid, TooLarge];
     let created = store.create(new("b", "v").with_description(long.clone())).await;
     created.refused("creating with a long description", &refusals)?;
     let changed = store.modify(&at("a"), SecretChange::description(Some(long))).await;
@@ -254,19 +251,14 @@ async fn clocks_may_jump(fixture: &StoreFixture<'_>) -> Checked {
         put(&store, at(&name), "v").await?;
         store.modify(&at("a"), SecretChange::value(text("w"))).await.works("a change")?;
         for (header, _) in Snapshot::of(&fixture.open()?).await?.secrets.into_values() {
-            ensure(
-                header.created.is_some() && header.modified >= header.created,
-                "`modified` not before `created`",
-                format!("{:?} and {:?}", header.modified, header.created),
-            )?;
+            let forward = header.created.is_some() && header.modified >= header.created;
+            let observed = format!("{:?} and {:?}", header.modified, header.created);
+            ensure(forward, "`modified` not before `created`", observed)?;
         }
         let created = store.get(&at("a")).await.works("reading it")?.header.created;
         let seconds = created.map(keyway_core::Timestamp::as_seconds);
-        ensure(
-            seconds == Some(KitClock::BEGINNING / 1000),
-            "the date of creation as it was",
-            format!("{created:?}"),
-        )?;
+        let observed = format!("{created:?}");
+        ensure(seconds == Some(KitClock::BEGINNING / 1000), "the date of creation as it was", observed)?;
     }
     store.destroy(&at("a"), None).await.works("a destruction")
 }

@@ -4,8 +4,8 @@ use keyway_core::{Structured, Table};
 use keyway_secrets::{Configure, SecretChange, SecretStore, StoreInfo};
 
 use super::{
-    Answer, Broken, Checked, EXAMPLE_SETTINGS, ExpectedError, StoreFixture, at, broken, ensure, fill, new,
-    rules, same_settings, text,
+    Answer, Broken, Checked, EXAMPLE_SETTINGS, Invalid, SecretNotFound, StoreFixture, at, broken, ensure,
+    fill, new, rules, same_settings, text,
 };
 
 rules! {
@@ -42,7 +42,6 @@ async fn settings_hold(fixture: &StoreFixture<'_>) -> Checked {
     let Some(settings) = &fixture.subject().settings else {
         return Err(Broken::Missing { capability: "example settings" });
     };
-    let fixture = fixture.fresh()?;
     let (store, other) = (fixture.initialized().await?, fixture.open()?);
     fill(&store, &["a"]).await?;
     let first = other.configure(Configure::Read).await.works("reading the settings")?;
@@ -68,8 +67,7 @@ async fn unknown_settings_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     let mut beside = before.settings.clone();
     beside.insert("no such setting in any store", Structured::Boolean(true.into()));
     for settings in [alone, beside] {
-        let answer = store.configure(Configure::Write(settings)).await;
-        answer.refused("an unknown setting", &[ExpectedError::Invalid])?;
+        store.configure(Configure::Write(settings)).await.refused("an unknown setting", &[Invalid])?;
         before.must_hold_in(&fixture.open()?, "after settings were refused").await?;
     }
     Ok(())
@@ -84,11 +82,8 @@ async fn info_describes(fixture: &StoreFixture<'_>) -> Checked {
     for count in 0..4_u64 {
         for handle in [&store, &fixture.open()?] {
             let info = info(handle).await?;
-            ensure(
-                info.plugin == *fixture.metadata(),
-                "the running plugin's metadata",
-                format!("{:?}", info.plugin),
-            )?;
+            let observed = format!("{:?}", info.plugin);
+            ensure(info.plugin == *fixture.metadata(), "the running plugin's metadata", observed)?;
             let by = fixture.metadata().written_by();
             ensure(info.written_by == by, format!("{by}"), format!("{}", info.written_by))?;
             let found = info.secrets;
@@ -116,11 +111,8 @@ async fn info_counts(fixture: &StoreFixture<'_>) -> Checked {
         let after = info(&store).await?;
         let counted = (after.reads, after.writes);
         let expected = format!("at least {} reads and {} writes", before.reads, before.writes);
-        ensure(
-            after.reads >= before.reads && after.writes >= before.writes,
-            expected,
-            format!("{counted:?}"),
-        )?;
+        let observed = format!("{counted:?}");
+        ensure(after.reads >= before.reads && after.writes >= before.writes, expected, observed)?;
         before = after;
     }
     let grown = (before.reads.saturating_sub(first.0), before.writes.saturating_sub(first.1));
@@ -137,8 +129,7 @@ async fn reads_do_not_write(fixture: &StoreFixture<'_>) -> Checked {
     let (at_rest, commits) = (fixture.at_rest().await, fixture.storage().commits());
     for _ in 0..5 {
         store.get(&at("a")).await.works("a read")?;
-        let missing = store.get(&at("c")).await;
-        missing.refused("a read of nothing", &[ExpectedError::SecretNotFound])?;
+        store.get(&at("c")).await.refused("a read of nothing", &[SecretNotFound])?;
     }
     let commits = fixture.storage().commits() - commits;
     ensure(commits == 0, "no commit by `get`", format!("{commits}"))?;

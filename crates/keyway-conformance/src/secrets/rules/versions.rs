@@ -3,7 +3,8 @@
 use keyway_secrets::{SecretChange, SecretStore, SecretVersion, StoreError};
 
 use super::{
-    Answer, Checked, ExpectedError, Snapshot, StoreFixture, VERSIONS, at, broken, ensure, rules, text,
+    Answer, Checked, SecretNotFound, Snapshot, StoreFixture, VERSIONS, VersionConflict, at, broken, ensure,
+    rules, text,
 };
 
 rules! {
@@ -31,22 +32,16 @@ async fn versions_count_changes(fixture: &StoreFixture<'_>) -> Checked {
             ("a restart", fixture.open()?.get(&at("a")).await.works("a read")?.header),
         ] {
             let found = header.version.map(SecretVersion::number);
-            ensure(
-                found == Some(number),
-                format!("version {number} from {where_from}"),
-                format!("{found:?}"),
-            )?;
+            let expected = format!("version {number} from {where_from}");
+            ensure(found == Some(number), expected, format!("{found:?}"))?;
         }
         // The same value again is a change too.
         let read = store.get(&at("a")).await.works("a read")?.header;
         let change = SecretChange::value(text("same")).if_unchanged(&read);
         let header = store.modify(&at("a"), change).await.works("a change for the present version")?;
         let found = header.version.map(SecretVersion::number);
-        ensure(
-            found == Some(number + 1),
-            format!("version {} from `modify`", number + 1),
-            format!("{found:?}"),
-        )?;
+        let expected = format!("version {} from `modify`", number + 1);
+        ensure(found == Some(number + 1), expected, format!("{found:?}"))?;
     }
     let other = store.get(&at("b")).await.works("a read")?.header.version;
     ensure(other == Some(SecretVersion::FIRST), "version 1 of the other secret", format!("{other:?}"))
@@ -60,7 +55,7 @@ async fn stale_changes_are_refused(fixture: &StoreFixture<'_>) -> Checked {
         let stale = read.clone().with_version(version(stale));
         for change in [SecretChange::value(text("three")), SecretChange::default()] {
             let answer = store.modify(&at("a"), change.if_unchanged(&stale)).await;
-            let error = answer.refused("`modify`", &[ExpectedError::VersionConflict])?;
+            let error = answer.refused("`modify`", &[VersionConflict])?;
             if let StoreError::VersionConflict { expected, actual, address } = &error
                 && (expected, actual, address) != (&stale.revision(), &read.revision(), &at("a"))
             {
@@ -71,11 +66,7 @@ async fn stale_changes_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     }
     before.must_hold_in(&store, "after refusals").await?;
     let change = SecretChange::value(text("v")).if_unchanged(&read);
-    store
-        .modify(&at("b"), change)
-        .await
-        .refused("`modify` of nothing", &[ExpectedError::SecretNotFound])
-        .map(drop)
+    store.modify(&at("b"), change).await.refused("`modify` of nothing", &[SecretNotFound]).map(drop)
 }
 
 async fn stale_destructions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
@@ -84,12 +75,10 @@ async fn stale_destructions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     let of_version = |number| Some(read.clone().with_version(version(number)).revision());
     let before = Snapshot::of(&store).await?;
     for stale in [1, 3] {
-        let answer = store.destroy(&at("a"), of_version(stale)).await;
-        answer.refused("`destroy`", &[ExpectedError::VersionConflict])?;
+        store.destroy(&at("a"), of_version(stale)).await.refused("`destroy`", &[VersionConflict])?;
     }
     before.must_hold_in(&store, "after refusals").await?;
-    let missing = store.destroy(&at("b"), of_version(1)).await;
-    missing.refused("`destroy` of nothing", &[ExpectedError::SecretNotFound])?;
+    store.destroy(&at("b"), of_version(1)).await.refused("`destroy` of nothing", &[SecretNotFound])?;
     store.destroy(&at("a"), of_version(2)).await.works("`destroy` for the present version")?;
-    store.get(&at("a")).await.refused("reading it", &[ExpectedError::SecretNotFound]).map(drop)
+    store.get(&at("a")).await.refused("reading it", &[SecretNotFound]).map(drop)
 }

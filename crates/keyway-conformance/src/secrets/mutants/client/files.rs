@@ -2,9 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::maker::client_mutant;
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, client_mutant, mutants};
 use crate::secrets::client::{
     ClientMaker as _, FileFormat, KeywayClient, Request, Response, TakenCredentials,
 };

@@ -7,8 +7,9 @@ mod reads;
 mod told;
 mod writes;
 
-use crate::Mutant;
-use crate::secrets::SecretStoreSubject;
+// What the files of this folder share.
+use super::{Mutant, SecretStoreSubject, mutants};
+use maker::{ClientNotes, ClientResult, MutatedClient, client_mutant};
 
 pub(super) fn all() -> Vec<Mutant<SecretStoreSubject>> {
     [reads::MUTANTS, writes::MUTANTS, lists::MUTANTS, told::MUTANTS, files::MUTANTS].concat()

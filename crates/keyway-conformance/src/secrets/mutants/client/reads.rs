@@ -3,9 +3,7 @@
 use keyway_client::{Layer, Resolution};
 use secrecy::ExposeSecret as _;
 
-use super::maker::{ClientResult, MutatedClient, client_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{ClientResult, MutatedClient, SecretStoreSubject, client_mutant, mutants};
 use crate::secrets::client::{ClientFailure, Missing, Request, Response};
 use crate::secrets::samples::at;
 

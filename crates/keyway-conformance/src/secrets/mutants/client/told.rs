@@ -3,9 +3,7 @@
 use keyway_client::AccessOutcome;
 use secrecy::ExposeSecret as _;
 
-use super::maker::{ClientNotes, ClientResult, MutatedClient, client_mutant};
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{ClientNotes, ClientResult, MutatedClient, SecretStoreSubject, client_mutant, mutants};
 use crate::secrets::client::{Accessed, Missing, Request, Response};
 
 mutants! {

@@ -3,9 +3,7 @@
 use keyway_client::Resolution;
 use keyway_core::SecretValue;
 
-use super::maker::client_mutant;
-use crate::notation::mutants;
-use crate::secrets::SecretStoreSubject;
+use super::{SecretStoreSubject, client_mutant, mutants};
 use crate::secrets::client::{Missing, Request};
 
 mutants! {

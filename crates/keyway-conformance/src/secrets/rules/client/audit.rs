@@ -4,10 +4,10 @@ use keyway_core::ErrorKind;
 use keyway_secrets::StoreError;
 use secrecy::SecretString;
 
-use super::world::DEFAULT;
 use super::{
-    AccessOutcome, Accessed, Broken, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, FileFormat,
-    Layer, Operation, Request, Resolution, Response, StoreFixture, at, at_in, ensure, polled, rules, text,
+    AccessOutcome, Accessed, Broken, Checked, Client, ClientAnswer, ClientFixture, DEFAULT, ENVIRONMENTS,
+    FileFormat, Layer, Operation, Request, Resolution, Response, StoreFixture, at, at_in, ensure, polled,
+    rules, text,
 };
 
 rules! {
@@ -26,27 +26,45 @@ rules! {
         values_are_not_told;
 }
 
-/// What is expected of one access. The layer matters where one secret was read; the
-/// environment, where the operation is about one or the client stands in one.
-struct Expected {
+/// What an audit hook is to be told of one access. The layer matters where one secret was read.
+struct Expected<'r> {
     operation: Operation,
-    key: Option<&'static str>,
-    environment: Option<&'static str>,
+    key: Option<&'r str>,
+    environment: Option<&'r str>,
     layer: Option<Layer>,
     outcomes: Vec<AccessOutcome>,
 }
 
-impl Expected {
-    fn new(operation: Operation, key: Option<&'static str>, environment: Option<&'static str>) -> Self {
-        Self { operation, key, environment, layer: None, outcomes: vec![AccessOutcome::Done] }
-    }
-
-    fn from(mut self, layer: Layer) -> Self {
-        self.layer = Some(layer);
-        self
+impl<'r> Expected<'r> {
+    /// Expects the success of a request of a client in this environment. A secret `own` is the environment's, and
+    /// any other shared.
+    fn of(request: &'r Request, scope: Option<&'r str>) -> Self {
+        let (operation, key, environment) = match request {
+            Request::Get { key } | Request::GetOr { key, .. } | Request::GetRequired { key } => {
+                (Operation::Get, Some(key), scope)
+            }
+            Request::Find { key } | Request::Retrieve { key } => (Operation::Retrieve, Some(key), scope),
+            Request::List => (Operation::List, None, scope),
+            Request::ListNames => (Operation::ListNames, None, scope),
+            Request::Create { key, .. } => (Operation::Create, Some(key), scope),
+            Request::Modify { key, .. } => (Operation::Modify, Some(key), scope),
+            Request::Delete { key } => (Operation::Delete, Some(key), scope),
+            Request::CreateEnvironment { name, .. } => (Operation::CreateEnvironment, None, Some(&**name)),
+            Request::ModifyEnvironment { name, .. } => (Operation::ModifyEnvironment, None, Some(&**name)),
+            Request::RetrieveEnvironment { name } | Request::GetEnvironment { name } => {
+                (Operation::RetrieveEnvironment, None, Some(&**name))
+            }
+            Request::ListEnvironments => (Operation::ListEnvironments, None, None),
+            Request::Export { .. } => (Operation::Export, None, scope),
+            Request::Import { .. } => (Operation::PlanImport, None, scope),
+        };
+        let layer = key.map(|key| if key == "own" { Layer::Environment } else { Layer::Shared });
+        let outcomes = vec![AccessOutcome::Done];
+        Self { operation, key: key.map(String::as_str), environment, layer, outcomes }
     }
 
     fn failing(mut self, kinds: &[ErrorKind]) -> Self {
+        self.layer = None;
         self.outcomes = kinds.iter().copied().map(AccessOutcome::Failed).collect();
         self
     }
@@ -68,11 +86,8 @@ impl Expected {
         if self.operation == Operation::Get || self.operation == Operation::Retrieve {
             same("the layer", &self.layer, &told.layer)?;
         }
-        ensure(
-            self.outcomes.contains(&told.outcome),
-            format!("the outcome {:?} told of {what}", self.outcomes),
-            format!("{:?}", told.outcome),
-        )
+        let expected = format!("the outcome {:?} told of {what}", self.outcomes);
+        ensure(self.outcomes.contains(&told.outcome), expected, format!("{:?}", told.outcome))
     }
 }
 
@@ -80,40 +95,35 @@ fn key(key: &str) -> String {
     key.to_owned()
 }
 
-/// Each request once, with what is to be told of it in the environment `e`, which has `own`;
-/// `shared` is in the shared layer. After the first requests the environment has `new` too.
-fn requests() -> Vec<(Request, Expected)> {
-    let of = |operation, key| Expected::new(operation, Some(key), Some("e"));
-    let default = || SecretString::from(DEFAULT);
-    let (own, shared) = (Layer::Environment, Layer::Shared);
-    vec![
-        (Request::Get { key: key("own") }, of(Operation::Get, "own").from(own)),
-        (
-            Request::GetOr { key: key("shared"), default: default() },
-            of(Operation::Get, "shared").from(shared),
-        ),
-        (Request::GetRequired { key: key("own") }, of(Operation::Get, "own").from(own)),
-        (Request::Find { key: key("shared") }, of(Operation::Retrieve, "shared").from(shared)),
-        (Request::Retrieve { key: key("own") }, of(Operation::Retrieve, "own").from(own)),
-        (Request::List, Expected::new(Operation::List, None, Some("e"))),
-        (Request::ListNames, Expected::new(Operation::ListNames, None, Some("e"))),
-        (Request::Create { key: key("new"), value: text("v") }, of(Operation::Create, "new")),
-        (Request::Modify { key: key("new"), value: text("w") }, of(Operation::Modify, "new")),
-        (Request::Delete { key: key("new") }, of(Operation::Delete, "new")),
-        (
-            Request::CreateEnvironment { name: key("f"), external_url: None },
-            Expected::new(Operation::CreateEnvironment, None, Some("f")),
-        ),
-        (
-            Request::RetrieveEnvironment { name: key("f") },
-            Expected::new(Operation::RetrieveEnvironment, None, Some("f")),
-        ),
-        (
-            Request::ModifyEnvironment { name: key("f"), external_url: Some(key("u")) },
-            Expected::new(Operation::ModifyEnvironment, None, Some("f")),
-        ),
-        (Request::Export { format: FileFormat::Json }, Expected::new(Operation::Export, None, Some("e"))),
+/// Each request that reads one secret.
+fn reads(key: &str, default: &str) -> [Request; 5] {
+    let key = || key.to_owned();
+    [
+        Request::Get { key: key() },
+        Request::GetOr { key: key(), default: default.into() },
+        Request::GetRequired { key: key() },
+        Request::Find { key: key() },
+        Request::Retrieve { key: key() },
     ]
+}
+
+/// Each request in an environment that has `own`, where `shared` is in the shared layer. It has `new` for a while,
+/// and afterwards there is the environment `f`.
+fn requests() -> Vec<Request> {
+    let mut all = reads("own", DEFAULT).to_vec();
+    all.extend(reads("shared", DEFAULT));
+    all.extend([
+        Request::List,
+        Request::ListNames,
+        Request::Create { key: key("new"), value: text("v") },
+        Request::Modify { key: key("new"), value: text("w") },
+        Request::Delete { key: key("new") },
+        Request::CreateEnvironment { name: key("f"), external_url: None },
+        Request::RetrieveEnvironment { name: key("f") },
+        Request::ModifyEnvironment { name: key("f"), external_url: Some(key("u")) },
+        Request::Export { format: FileFormat::Json },
+    ]);
+    all
 }
 
 async fn each_access_is_told_once(fixture: &StoreFixture<'_>) -> Checked {
@@ -121,15 +131,15 @@ async fn each_access_is_told_once(fixture: &StoreFixture<'_>) -> Checked {
     for requester in [None, Some("billing"), Some("a \"b\"\n")] {
         let client = fixture.client.in_scope(Some("e"), Resolution::SharedFallback);
         let client = requester.map_or_else(|| client.clone(), |requester| client.on_behalf_of(requester));
-        for (request, expected) in requests() {
+        for request in requests() {
             let what = format!("{request:?}");
             let what = what.split_once(' ').map_or(what.as_str(), |(name, _)| name);
             if matches!(request, Request::CreateEnvironment { .. }) && requester.is_some() {
                 continue; // It is there since the first round.
             }
             fixture.accessed();
-            client.call(request).await.works(what)?;
-            expected.must_be(what, &fixture.accessed(), requester)?;
+            client.call(request.clone()).await.works(what)?;
+            Expected::of(&request, Some("e")).must_be(what, &fixture.accessed(), requester)?;
         }
         fixture.accessed();
         client.call(Request::ListEnvironments).await.works("`list_environments`")?;
@@ -165,49 +175,36 @@ async fn imports_are_told(fixture: &ClientFixture<'_>) -> Checked {
 
 async fn failures_are_told(fixture: &StoreFixture<'_>) -> Checked {
     let fixture = ClientFixture::new(fixture, &[], &[at("there")]).await?;
-    let default = || SecretString::from(DEFAULT);
-    let of = |operation, key| Expected::new(operation, Some(key), None);
-    let missing = [ErrorKind::NotFound];
-    for (request, expected) in [
-        (Request::Get { key: key("no") }, of(Operation::Get, "no").failing(&missing)),
-        (Request::GetOr { key: key("no"), default: default() }, of(Operation::Get, "no").failing(&missing)),
-        (Request::GetRequired { key: key("no") }, of(Operation::Get, "no").failing(&missing)),
-        (Request::Find { key: key("no") }, of(Operation::Retrieve, "no").failing(&missing)),
-        (Request::Retrieve { key: key("no") }, of(Operation::Retrieve, "no").failing(&missing)),
-        (Request::Modify { key: key("no"), value: text("v") }, of(Operation::Modify, "no").failing(&missing)),
-        (Request::Delete { key: key("no") }, of(Operation::Delete, "no").failing(&missing)),
-        (
-            Request::Create { key: key("there"), value: text("v") },
-            of(Operation::Create, "there").failing(&[ErrorKind::AlreadyExists, ErrorKind::Conflict]),
-        ),
-        (
-            Request::Create { key: key("a\0"), value: text("v") },
-            of(Operation::Create, "a\0").failing(&[ErrorKind::Invalid]),
-        ),
+    let create = |key: &str| Request::Create { key: key.to_owned(), value: text("v") };
+    let mut missing = reads("no", DEFAULT).to_vec();
+    missing
+        .extend([Request::Modify { key: key("no"), value: text("v") }, Request::Delete { key: key("no") }]);
+    for (requests, kinds) in [
+        (missing, vec![ErrorKind::NotFound]),
+        (vec![create("there")], vec![ErrorKind::AlreadyExists, ErrorKind::Conflict]),
+        (vec![create("a\0")], vec![ErrorKind::Invalid]),
     ] {
-        let what = format!("{request:?}");
-        fixture.accessed();
-        let _ = fixture.client.call(request).await;
-        expected.must_be(&what.replace('\0', "\\0"), &fixture.accessed(), None)?;
+        for request in requests {
+            let what = format!("{request:?}").replace('\0', "\\0");
+            fixture.accessed();
+            let _ = fixture.client.call(request.clone()).await;
+            Expected::of(&request, None).failing(&kinds).must_be(&what, &fixture.accessed(), None)?;
+        }
     }
-    fixture
-        .faults()
-        .fail_after(0, || StoreError::Corrupt { what: "it", reason: "the kit says so".to_owned() });
-    let corrupt = [ErrorKind::Corrupt];
-    for (request, expected) in [
-        (Request::Get { key: key("there") }, of(Operation::Get, "there").failing(&corrupt)),
-        (Request::Retrieve { key: key("there") }, of(Operation::Retrieve, "there").failing(&corrupt)),
-        (Request::List, Expected::new(Operation::List, None, None).failing(&corrupt)),
-        (Request::ListNames, Expected::new(Operation::ListNames, None, None).failing(&corrupt)),
-        (
-            Request::Create { key: key("new"), value: text("v") },
-            of(Operation::Create, "new").failing(&corrupt),
-        ),
-        (Request::Delete { key: key("there") }, of(Operation::Delete, "there").failing(&corrupt)),
-    ] {
+    let corrupt = || StoreError::Corrupt { what: "it", reason: "the kit says so".to_owned() };
+    fixture.faults().fail_after(0, corrupt);
+    let mut requests = reads("there", DEFAULT).to_vec();
+    requests.extend([
+        Request::List,
+        Request::ListNames,
+        create("new"),
+        Request::Delete { key: key("there") },
+    ]);
+    for request in requests {
         let what = format!("{request:?} when the store is damaged");
         fixture.accessed();
-        let _ = fixture.client.call(request).await;
+        let _ = fixture.client.call(request.clone()).await;
+        let expected = Expected::of(&request, None).failing(&[ErrorKind::Corrupt]);
         expected.must_be(&what, &fixture.accessed(), None)?;
     }
     Ok(())
@@ -216,7 +213,8 @@ async fn failures_are_told(fixture: &StoreFixture<'_>) -> Checked {
 async fn cancellations_are_told(fixture: &StoreFixture<'_>) -> Checked {
     let fixture = ClientFixture::new(fixture, &[], &[at("own")]).await?;
     let client = fixture.client.on_behalf_of("billing");
-    for (request, mut expected) in requests() {
+    for request in requests() {
+        let mut expected = Expected::of(&request, Some("e"));
         if expected.environment != Some("e") {
             continue; // Not every store has environments.
         }
@@ -224,7 +222,7 @@ async fn cancellations_are_told(fixture: &StoreFixture<'_>) -> Checked {
         (expected.environment, expected.layer) = (None, None);
         expected.outcomes = vec![AccessOutcome::Cancelled];
         fixture.accessed();
-        if polled(1, client.call(request)).await.is_some() {
+        if polled(1, client.call(request.clone())).await.is_some() {
             // It never asked the store, so there was nothing to drop.
             continue;
         }
@@ -241,11 +239,8 @@ async fn values_are_not_told(fixture: &StoreFixture<'_>) -> Checked {
     ensure(told.len() > 20, "accesses told", told.len().to_string())?;
     for told in told {
         let shown = format!("{} {:?} {:?}", told.shown, told.key, told.requester);
-        ensure(
-            !shown.contains(&canary),
-            format!("no value in what is told of {}", told.operation),
-            "one shows there",
-        )?;
+        let expected = format!("no value in what is told of {}", told.operation);
+        ensure(!shown.contains(&canary), expected, "one shows there")?;
     }
     Ok(())
 }
@@ -261,23 +256,20 @@ pub(super) async fn everything(
     let file = SecretString::from(format!(r#"{{"imported": "{canary}", "own": "{canary}{canary}"}}"#));
     let broken_file = SecretString::from(format!("own=\"{canary}"));
     let requests = |name: &str| {
-        let key = || name.to_owned();
-        let value = || text(canary);
-        vec![
-            Request::Create { key: key(), value: value() },
-            Request::Modify { key: key(), value: value() },
-            Request::Get { key: key() },
-            Request::GetOr { key: key(), default: canary.into() },
-            Request::GetRequired { key: key() },
-            Request::Find { key: key() },
-            Request::Retrieve { key: key() },
+        let mut all = vec![
+            Request::Create { key: key(name), value: text(canary) },
+            Request::Modify { key: key(name), value: text(canary) },
+        ];
+        all.extend(reads(name, canary));
+        all.extend([
             Request::List,
             Request::ListNames,
             Request::Export { format: FileFormat::Dotenv },
             Request::Import { format: FileFormat::Json, text: file.clone() },
             Request::Import { format: FileFormat::Dotenv, text: broken_file.clone() },
-            Request::Delete { key: key() },
-        ]
+            Request::Delete { key: key(name) },
+        ]);
+        all
     };
     for round in 0..4 {
         for request in requests(if round == 1 { "a\u{1}" } else { "own" }) {
@@ -294,9 +286,7 @@ pub(super) async fn everything(
                 Some(Ok(Response::Secrets(found))) => {
                     shown.extend(found.iter().map(|found| found.shown.as_str()));
                 }
-                Some(Ok(Response::Secret(Some(found)))) => {
-                    shown.push_str(&found.shown);
-                }
+                Some(Ok(Response::Secret(Some(found)))) => shown.push_str(&found.shown),
                 Some(Err(failure)) => shown.push_str(&failure.shown),
                 _ => {}
             }

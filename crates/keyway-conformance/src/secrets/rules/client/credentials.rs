@@ -97,11 +97,9 @@ fn fields_have_their_precedence(fixture: &StoreFixture<'_>) -> Checked {
         let base = first(&[&base[0], &base[1], &base[3]]).unwrap_or_else(|| DEFAULT_API_BASE.to_owned());
         let TakenCredentials { access_key_id, secret_access_key, api_base, .. } =
             taken.works("credentials with both keys")?;
-        ensure(
-            access_key_id == id && secret_access_key == key && api_base == base,
-            format!("{id:?}, {key:?} and {base:?} {which}"),
-            format!("{access_key_id:?}, {secret_access_key:?} and {api_base:?}"),
-        )?;
+        let right = access_key_id == id && secret_access_key == key && api_base == base;
+        let observed = format!("{access_key_id:?}, {secret_access_key:?} and {api_base:?}");
+        ensure(right, format!("{id:?}, {key:?} and {base:?} {which}"), observed)?;
     }
     Ok(())
 }

@@ -28,11 +28,9 @@ rules! {
 
 /// Demands a row: code, status, and words.
 fn has_row(what: &str, failure: &ClientFailure, code: &str, http_status: Option<u16>) -> Checked {
-    ensure(
-        failure.code == code && failure.http_status == http_status,
-        format!("{code} with status {http_status:?} for {what}"),
-        format!("{} with status {:?}", failure.code, failure.http_status),
-    )?;
+    let right = failure.code == code && failure.http_status == http_status;
+    let observed = format!("{} with status {:?}", failure.code, failure.http_status);
+    ensure(right, format!("{code} with status {http_status:?} for {what}"), observed)?;
     let words = !failure.user_message.trim().is_empty() && !failure.description.trim().is_empty();
     ensure(words, format!("a message and a description for {what}"), "one of them is empty")
 }
@@ -41,13 +39,13 @@ async fn duplicates_are_conflicts(fixture: &StoreFixture<'_>) -> Checked {
     let fixture = ClientFixture::new(fixture, &[], &[]).await?;
     fixture.client.create("a", "first").await.works("`create`")?;
     let before = Snapshot::of(&fixture.store).await?;
-    let failure =
-        fixture.client.create("a", "second").await.fails_as("`create` of what is there", "conflict")?;
+    let again = fixture.client.create("a", "second").await;
+    let failure = again.fails_as("`create` of what is there", "conflict")?;
     has_row("`create` of what is there", &failure, "conflict", Some(409))?;
     ensure(failure.missing.is_none(), "a conflict", "it says that something is missing")?;
     for key in ["", "line\nend", "zero\0", &"x".repeat(1025)] {
-        let failure =
-            fixture.client.create(key, "v").await.fails_as("`create` of a forbidden name", "invalid")?;
+        let created = fixture.client.create(key, "v").await;
+        let failure = created.fails_as("`create` of a forbidden name", "invalid")?;
         has_row("a forbidden name", &failure, "invalid", Some(422))?;
     }
     before.must_hold_in(&fixture.store, "after refused creations").await
@@ -103,8 +101,8 @@ async fn failures_have_their_rows(fixture: &StoreFixture<'_>) -> Checked {
         }
         fixture.faults().recover();
     }
-    let missing =
-        fixture.client.retrieve("missing").await.misses("`retrieve` of nothing", Missing::Secret)?;
+    let missing = fixture.client.retrieve("missing").await;
+    let missing = missing.misses("`retrieve` of nothing", Missing::Secret)?;
     has_row("a missing secret", &missing, "not_found", Some(404))
 }
 
@@ -123,13 +121,10 @@ async fn messages_name_the_key(fixture: &StoreFixture<'_>) -> Checked {
     ];
     for (key, failure) in &failures {
         let message = &failure.user_message;
-        ensure(
-            message.contains(key) && message.contains("staging"),
-            format!("{key:?} and \"staging\" in the message"),
-            format!("{message:?}"),
-        )?;
+        let expected = format!("{key:?} and \"staging\" in the message");
+        ensure(message.contains(key) && message.contains("staging"), expected, format!("{message:?}"))?;
     }
-    for (_, error) in self::failures_with_causes() {
+    for (_, error) in failures_with_causes() {
         fixture.faults().fail_after(0, error);
         for answer in [
             client.create("new", &canary).await.map(drop),
@@ -143,9 +138,8 @@ async fn messages_name_the_key(fixture: &StoreFixture<'_>) -> Checked {
     let forbidden = client.create("a\0", &canary).await;
     failures.extend(forbidden.err().map(|failure| ("", failure)));
     for (_, failure) in &failures {
-        let clean = ![&failure.shown, &failure.user_message, &failure.description]
-            .into_iter()
-            .any(|text| text.contains(&canary));
+        let texts = [&failure.shown, &failure.user_message, &failure.description];
+        let clean = texts.iter().all(|text| !text.contains(&canary));
         ensure(clean, "no value in an error", format!("one shows in an error with code {}", failure.code))?;
     }
     Ok(())

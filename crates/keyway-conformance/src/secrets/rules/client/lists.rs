@@ -12,7 +12,7 @@ use super::timeline::Timeline;
 use super::world::{POLICIES, World, is};
 use super::{
     Answer, Asked, Broken, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, Found, Layer,
-    Resolution, StoreFixture, Turn, add_environments, at, at_in, broken, ensure, environment, in_turns, put,
+    Resolution, StoreFixture, Turn, add_environments, at_layer, broken, ensure, environment, in_turns, put,
     rules, text,
 };
 
@@ -53,9 +53,7 @@ fn keys_differ(of: &str, wanted: &[&str], listed: &[&str]) -> Checked {
 
 async fn lists_agree_with_reads(fixture: &StoreFixture<'_>) -> Checked {
     for round in 0..3 {
-        let fixture = ClientFixture::new(fixture, &[], &[]).await?;
-        let mut world = World::random(&fixture);
-        world.make(&fixture.store).await?;
+        let (fixture, mut world) = World::made(fixture).await?;
         if round > 0 {
             // What was listed before does not matter after a change.
             agree(&world, &fixture).await?;
@@ -90,7 +88,7 @@ async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
         // The other way round first: every key that a read finds must be listed.
         for key in world.keys() {
             let read = client.find(key).await.works("`find`")?;
-            let found = match (&read, listed.get(key)) {
+            let (read, listed) = match (&read, listed.get(key)) {
                 (None, None) => continue,
                 (Some(read), Some(listed)) => (read, listed),
                 (Some(_), None) => {
@@ -102,15 +100,10 @@ async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
                     return Err(broken(expected, "it is not found"));
                 }
             };
-            let (read, listed) = found;
-            ensure(
-                read.id == listed.id && read.description == listed.description,
-                format!(
-                    "the id {:?} and the description {:?} of {key:?} in a list",
-                    read.id, read.description
-                ),
-                format!("{:?} and {:?}", listed.id, listed.description),
-            )?;
+            let (id, description) = (&read.id, &read.description);
+            let same = *id == listed.id && *description == listed.description;
+            let expected = format!("the id {id:?} and the description {description:?} of {key:?} in a list");
+            ensure(same, expected, format!("{:?} and {:?}", listed.id, listed.description))?;
             let what = format!("the list of {}, as `find` gives {key:?}", client.place());
             is(&what, listed, key, &read.value, read.layer, read.environment.as_deref())?;
         }
@@ -128,9 +121,7 @@ async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
 }
 
 async fn names_agree_with_lists(fixture: &StoreFixture<'_>) -> Checked {
-    let fixture = ClientFixture::new(fixture, &[], &[]).await?;
-    let world = World::random(&fixture);
-    world.make(&fixture.store).await?;
+    let (fixture, world) = World::made(fixture).await?;
     for (environment, policy) in world.scopes() {
         let client = fixture.client.in_scope(environment, policy);
         let mut wanted: Vec<(String, Layer)> =
@@ -149,9 +140,7 @@ async fn names_agree_with_lists(fixture: &StoreFixture<'_>) -> Checked {
 }
 
 async fn lists_are_bulk_reads(fixture: &StoreFixture<'_>) -> Checked {
-    let fixture = ClientFixture::new(fixture, &[], &[]).await?;
-    let world = World::random(&fixture);
-    world.make(&fixture.store).await?;
+    let (fixture, world) = World::made(fixture).await?;
     for (environment, policy) in world.scopes() {
         let client = fixture.client.in_scope(environment, policy);
         let wanted = world.resolved(environment, policy);
@@ -215,13 +204,9 @@ impl Busy<'_> {
     const STAYING: usize = 6;
     const CHANGING: usize = 8;
 
-    fn address(layer: Option<&str>, key: &str) -> SecretAddress {
-        layer.map_or_else(|| at(key), |name| at_in(key, name))
-    }
-
     /// Where a secret stands that was listed by a client in `own`.
     fn address_of(found: &Found, own: Option<&str>) -> SecretAddress {
-        Self::address(if found.layer == Layer::Environment { own } else { None }, &found.key)
+        at_layer(&found.key, own.filter(|_| found.layer == Layer::Environment))
     }
 
     /// What was listed between two moments, by key. A key may come again in its layer when its secret was
@@ -238,11 +223,8 @@ impl Busy<'_> {
             if let Some(before) = all.insert(&found.key, found) {
                 let address = Self::address_of(found, own);
                 let is_another = before.layer == found.layer && self.timeline().destroyed(&address, from, to);
-                ensure(
-                    is_another,
-                    format!("each secret once in the list of {of}"),
-                    format!("{address} came twice, and was not destroyed meanwhile"),
-                )?;
+                let observed = format!("{address} came twice, and was not destroyed meanwhile");
+                ensure(is_another, format!("each secret once in the list of {of}"), observed)?;
             }
         }
         Ok(all)
@@ -256,10 +238,10 @@ impl Busy<'_> {
         for (number, layer) in self.layers.iter().enumerate() {
             for key in 0..Self::STAYING {
                 // What changes is listed between what stays.
-                self.put(&Self::address(*layer, &format!("changes {key}")), "v", false).await?;
+                self.put(&at_layer(&format!("changes {key}"), *layer), "v", false).await?;
                 // Some in one layer, some in both.
                 if key % 3 == number || key % 3 == 2 || self.layers.len() == 1 {
-                    let address = Self::address(*layer, &format!("stays {key}"));
+                    let address = at_layer(&format!("stays {key}"), *layer);
                     put(&self.fixture.store, address, &format!("{number} {key}")).await?;
                 }
             }
@@ -304,7 +286,7 @@ impl Busy<'_> {
         let store: &dyn SecretStore = &self.fixture.store;
         for number in 0..60_u64 {
             let layer = self.layers[usize::try_from(random() % self.layers.len() as u64).unwrap_or(0)];
-            let address = Self::address(layer, &format!("changes {}", random() % Self::CHANGING as u64));
+            let address = at_layer(&format!("changes {}", random() % Self::CHANGING as u64), layer);
             let is_there = store.get(&address).await.is_ok();
             if is_there && random().is_multiple_of(2) {
                 self.timeline().begins(&address, None);
@@ -335,11 +317,8 @@ impl Busy<'_> {
             for address in self.timeline().steady(from, to) {
                 let of = address.environment.as_ref().map(EnvironmentName::as_str);
                 let seen = of == own || (of.is_none() && policy == Resolution::SharedFallback);
-                ensure(
-                    !seen || listed.contains_key(address.name.as_str()),
-                    format!("{address}, which nobody touched, in the list of {}", client.place()),
-                    "it is not listed",
-                )?;
+                let expected = format!("{address}, which nobody touched, in the list of {}", client.place());
+                ensure(!seen || listed.contains_key(address.name.as_str()), expected, "it is not listed")?;
             }
             for found in all.iter().filter(|found| !staying.contains_key(&found.key)) {
                 let address = Self::address_of(found, own);

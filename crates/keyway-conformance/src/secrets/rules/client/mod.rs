@@ -18,15 +18,15 @@ use keyway_client::{AccessOutcome, Layer, Operation, Resolution};
 
 // What the files of this folder share.
 use super::{
-    Answer, Broken, Checked, ENVIRONMENTS, ExpectedError, Recorded, Rule, SecretStoreSubject, Snapshot,
-    StoreFixture, Turn, add_environments, at, at_in, broken, ensure, environment, fill, in_turns, list_all,
-    list_all_environments, new, on_threads, polled, put, ring, rules, text,
+    Answer, Broken, Checked, ENVIRONMENTS, Recorded, Rule, SecretNotFound, SecretStoreSubject, Snapshot,
+    StoreFixture, Turn, add_environments, at, at_in, at_layer, broken, ensure, environment, fill, in_turns,
+    list_all, list_all_environments, new, on_threads, polled, put, ring, rules, text,
 };
 use crate::secrets::client::{
     Accessed, ClientFailure, FileFormat, Found, GivenCredentials, Missing, Request, Response,
     TakenCredentials,
 };
-use crate::secrets::client_fixture::{Client, ClientAnswer, ClientFixture};
+use crate::secrets::client_fixture::{Client, ClientAnswer, ClientFixture, DEFAULT, READS};
 use crate::secrets::fault_plan::Asked;
 
 /// Lists the rules, sorted by id.

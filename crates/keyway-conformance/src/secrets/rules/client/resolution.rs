@@ -2,10 +2,10 @@
 
 use keyway_secrets::SecretAddress;
 
-use super::world::{DEFAULT, POLICIES, World, gives, gives_nothing};
+use super::world::{POLICIES, World, gives, gives_nothing};
 use super::{
-    Asked, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, Missing, Resolution, StoreFixture, at,
-    at_in, ensure, list_all_environments, rules,
+    Asked, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, Missing, READS, Resolution,
+    StoreFixture, at, at_in, ensure, list_all_environments, rules,
 };
 
 rules! {
@@ -26,9 +26,7 @@ rules! {
 
 async fn exact_never_falls_back(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..2 {
-        let fixture = ClientFixture::new(fixture, &[], &[]).await?;
-        let world = World::random(&fixture);
-        world.make(&fixture.store).await?;
+        let (fixture, world) = World::made(fixture).await?;
         for environment in world.layers.keys().map(Option::as_deref) {
             let client = fixture.client.in_scope(environment, Resolution::Exact);
             fixture.faults().asked();
@@ -36,11 +34,8 @@ async fn exact_never_falls_back(fixture: &StoreFixture<'_>) -> Checked {
             for asked in fixture.faults().asked() {
                 if let Asked::Get(address) = asked {
                     let of = address.environment.as_ref().map(keyway_secrets::EnvironmentName::as_str);
-                    ensure(
-                        of == environment,
-                        format!("reads of {environment:?} alone"),
-                        format!("a read of {of:?}"),
-                    )?;
+                    let expected = format!("reads of {environment:?} alone");
+                    ensure(of == environment, expected, format!("a read of {of:?}"))?;
                 }
             }
         }
@@ -50,9 +45,7 @@ async fn exact_never_falls_back(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn fallback_says_its_layer(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..2 {
-        let fixture = ClientFixture::new(fixture, &[], &[]).await?;
-        let world = World::random(&fixture);
-        world.make(&fixture.store).await?;
+        let (fixture, world) = World::made(fixture).await?;
         for environment in world.layers.keys().map(Option::as_deref) {
             let client = fixture.client.in_scope(environment, Resolution::SharedFallback);
             agrees(&world, environment, Resolution::SharedFallback, &client).await?;
@@ -98,33 +91,11 @@ async fn fallback_costs_one_read(fixture: &StoreFixture<'_>) -> Checked {
     ] {
         let client = fixture.client.in_scope(environment, Resolution::SharedFallback);
         let wanted: Vec<_> = wanted.into_iter().map(Asked::Get).collect();
-        for (what, asked) in [
-            ("get", {
-                let _ = client.get(key).await;
-                fixture.faults().asked()
-            }),
-            ("get_or", {
-                let _ = client.get_or(key, DEFAULT).await;
-                fixture.faults().asked()
-            }),
-            ("get_required", {
-                let _ = client.get_required(key).await;
-                fixture.faults().asked()
-            }),
-            ("find", {
-                let _ = client.find(key).await;
-                fixture.faults().asked()
-            }),
-            ("retrieve", {
-                let _ = client.retrieve(key).await;
-                fixture.faults().asked()
-            }),
-        ] {
-            ensure(
-                asked == wanted,
-                format!("`{what}` of {key:?} in {environment:?} to ask the store {wanted:?}"),
-                format!("{asked:?}"),
-            )?;
+        for what in &READS[..5] {
+            let _ = client.read(what, key).await;
+            let asked = fixture.faults().asked();
+            let expected = format!("`{what}` of {key:?} in {environment:?} to ask the store {wanted:?}");
+            ensure(asked == wanted, expected, format!("{asked:?}"))?;
         }
     }
     Ok(())
@@ -138,24 +109,18 @@ async fn unknown_environment_is_its_own_error(fixture: &StoreFixture<'_>) -> Che
         for key in ["a", "new"] {
             let what = |operation: &str| format!("`{operation}` of {key:?} in an unknown environment");
             let missing = Missing::Environment;
-            let mut failures = vec![
-                client.get(key).await.misses(&what("get"), missing)?,
-                client.get_or(key, DEFAULT).await.misses(&what("get_or"), missing)?,
-                client.get_required(key).await.misses(&what("get_required"), missing)?,
-                client.find(key).await.misses(&what("find"), missing)?,
-                client.retrieve(key).await.misses(&what("retrieve"), missing)?,
-                client.list().await.misses(&what("list"), missing)?,
-                client.list_names().await.misses(&what("list_names"), missing)?,
+            let mut failures = Vec::new();
+            for read in READS {
+                failures.push(client.read(read, key).await.misses(&what(read), missing)?);
+            }
+            failures.extend([
                 client.create(key, "v").await.misses(&what("create"), missing)?,
                 client.modify(key, "v").await.misses(&what("modify"), missing)?,
                 client.delete(key).await.misses(&what("delete"), missing)?,
-            ];
+            ]);
             failures.retain(|failure| !failure.user_message.contains("\"e\""));
-            ensure(
-                failures.is_empty(),
-                "the environment's name in the message",
-                format!("{} messages without it", failures.len()),
-            )?;
+            let observed = format!("{} messages without it", failures.len());
+            ensure(failures.is_empty(), "the environment's name in the message", observed)?;
         }
     }
     let listed = list_all_environments(&fixture.store, 10).await?;

@@ -77,8 +77,8 @@ fn same(
 
 async fn export_then_import_is_identity(fixture: &StoreFixture<'_>) -> Checked {
     for format in FORMATS {
-        let (from, to) =
-            (ClientFixture::new(fixture, &[], &[]).await?, ClientFixture::new(fixture, &[], &[]).await?);
+        let from = ClientFixture::new(fixture, &[], &[]).await?;
+        let to = ClientFixture::new(fixture, &[], &[]).await?;
         let texts = AWKWARD.iter().map(ToString::to_string).chain((0..12).map(|_| random_text(fixture)));
         for (number, value) in texts.enumerate() {
             let name = match (format, number % 3) {

@@ -7,12 +7,9 @@ use keyway_secrets::{NewSecret, SecretStore};
 use secrecy::ExposeSecret as _;
 
 use super::{
-    Answer, Broken, Client, ClientAnswer, Found, Layer, Missing, Resolution, StoreFixture, add_environments,
-    at, at_in, broken, ensure,
+    Answer, Broken, Client, ClientAnswer, ClientFixture, DEFAULT, Found, Layer, Missing, Resolution,
+    StoreFixture, add_environments, at_layer, broken, ensure,
 };
-
-/// What a client is given where it asks for a default.
-pub(super) const DEFAULT: &str = "the kit's default";
 
 /// The policies.
 pub(super) const POLICIES: [Resolution; 2] = [Resolution::Exact, Resolution::SharedFallback];
@@ -32,7 +29,7 @@ impl World {
 
     /// A world that the seed decides, with an empty value in every layer and, where the store
     /// has environments, with some of those, one of them empty.
-    pub(super) fn random(fixture: &StoreFixture<'_>) -> Self {
+    fn random(fixture: &StoreFixture<'_>) -> Self {
         let capabilities = fixture.subject().capabilities();
         let mut names = vec![None];
         if capabilities.environments {
@@ -56,17 +53,22 @@ impl World {
         Self { layers: layers.collect() }
     }
 
+    /// Makes a client over a store with a random world.
+    pub(super) async fn made<'a>(fixture: &StoreFixture<'a>) -> Result<(ClientFixture<'a>, Self), Broken> {
+        let fixture = ClientFixture::new(fixture, &[], &[]).await?;
+        let world = Self::random(&fixture);
+        world.make(&fixture.store).await?;
+        Ok((fixture, world))
+    }
+
     /// Makes it in a store that is empty.
-    pub(super) async fn make(&self, store: &dyn SecretStore) -> Result<(), Broken> {
+    async fn make(&self, store: &dyn SecretStore) -> Result<(), Broken> {
         for (environment, secrets) in &self.layers {
             if let Some(name) = environment {
                 add_environments(store, &[name]).await?;
             }
             for (key, value) in secrets {
-                let address = match environment {
-                    None => at(key),
-                    Some(name) => at_in(key, name),
-                };
+                let address = at_layer(key, environment.as_deref());
                 let mut secret = NewSecret::new(address, value.clone());
                 if store.capabilities().descriptions && key.len() > 1 {
                     secret = secret.with_description(format!("{key} of {environment:?}"));
@@ -167,17 +169,12 @@ pub(super) fn is(
     layer: Layer,
     environment: Option<&str>,
 ) -> Result<(), Broken> {
-    ensure(
-        found.layer == layer,
-        format!("the {layer} layer from {what}"),
-        format!("the {} layer", found.layer),
-    )?;
+    let expected = format!("the {layer} layer from {what}");
+    ensure(found.layer == layer, expected, format!("the {} layer", found.layer))?;
     let belongs = if layer == Layer::Environment { environment } else { None };
-    ensure(
-        found.key == key && found.environment.as_deref() == belongs,
-        format!("{key:?} of {belongs:?} from {what}"),
-        format!("{:?} of {:?}", found.key, found.environment),
-    )?;
+    let right = found.key == key && found.environment.as_deref() == belongs;
+    let observed = format!("{:?} of {:?}", found.key, found.environment);
+    ensure(right, format!("{key:?} of {belongs:?} from {what}"), observed)?;
     ensure(found.value.same_as(value), format!("the value of the {layer} layer from {what}"), "another value")
 }
 

@@ -4,8 +4,8 @@ use keyway_secrets::SecretStore;
 
 use super::world::POLICIES;
 use super::{
-    Answer, Checked, ClientAnswer, ClientFixture, ENVIRONMENTS, ExpectedError, Missing, Resolution, Snapshot,
-    StoreFixture, at, at_in, ensure, put, rules, text,
+    Answer, Checked, ClientAnswer, ClientFixture, ENVIRONMENTS, Missing, Resolution, SecretNotFound,
+    Snapshot, StoreFixture, at, at_in, at_layer, ensure, put, rules, text,
 };
 
 rules! {
@@ -22,9 +22,8 @@ rules! {
 }
 
 async fn writes_never_fall_through(fixture: &StoreFixture<'_>) -> Checked {
-    let fixture =
-        ClientFixture::new(fixture, &["e", "other"], &[at("a"), at_in("a", "other"), at_in("b", "e")])
-            .await?;
+    let secrets = [at("a"), at_in("a", "other"), at_in("b", "e")];
+    let fixture = ClientFixture::new(fixture, &["e", "other"], &secrets).await?;
     let before = Snapshot::of(&fixture.store).await?;
     for policy in POLICIES {
         let client = fixture.client.in_scope(Some("e"), policy);
@@ -43,12 +42,8 @@ async fn writes_stay_in_their_layer(fixture: &StoreFixture<'_>) -> Checked {
     for policy in POLICIES {
         let fixture = ClientFixture::new(fixture, &["e"], &[]).await?;
         for (environment, other) in [(Some("e"), None), (None, Some("e"))] {
-            let address = |key: &str, environment: Option<&str>| match environment {
-                None => at(key),
-                Some(name) => at_in(key, name),
-            };
             let key = environment.unwrap_or("shared");
-            let (here, there) = (address(key, environment), address(key, other));
+            let (here, there) = (at_layer(key, environment), at_layer(key, other));
             put(&fixture.store, there.clone(), "there").await?;
             let before = fixture.store.get(&there).await.works("reading it")?;
             let client = fixture.client.in_scope(environment, policy);
@@ -60,17 +55,11 @@ async fn writes_stay_in_their_layer(fixture: &StoreFixture<'_>) -> Checked {
             let changed = fixture.store.get(&here).await.works("reading what was changed")?;
             ensure(changed.value.same_as(&text("changed")), "the changed value", "another value")?;
             client.delete(key).await.works("`delete` where the client stands")?;
-            fixture
-                .store
-                .get(&here)
-                .await
-                .refused("reading what was deleted", &[ExpectedError::SecretNotFound])?;
+            fixture.store.get(&here).await.refused("reading what was deleted", &[SecretNotFound])?;
             let after = fixture.store.get(&there).await.works("reading what nobody touched")?;
-            ensure(
-                after.header == before.header && after.value.same_as(&before.value),
-                format!("{:?} untouched", before.header),
-                format!("{:?}, or another value", after.header),
-            )?;
+            let same = after.header == before.header && after.value.same_as(&before.value);
+            let observed = format!("{:?}, or another value", after.header);
+            ensure(same, format!("{:?} untouched", before.header), observed)?;
         }
     }
     Ok(())
