@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_client::{Resolution, Secrets};
-use keyway_conformance::secrets::Interposed;
-use keyway_secrets::{SecretAddress, SecretName};
+use keyway_secrets::{Layered, SecretAddress, SecretName};
 use pollster::block_on;
 
 use super::Trouble;
@@ -70,8 +69,8 @@ fn list(
 /// Counted, not timed: the worst of a get under the policy that falls back, against one that
 /// does not.
 fn reads_of_a_fallback(area: &'static str) -> Result<Row, Trouble> {
-    let store = Arc::new(Interposed::new(Arc::clone(GenericStore::in_memory()?.store()), Reads::default()));
-    let client = Secrets::new(Arc::<Interposed<Reads>>::clone(&store)).in_environment("staging");
+    let store = Arc::new(Reads::of(Arc::clone(GenericStore::in_memory()?.store())));
+    let client = Secrets::new(Arc::<Layered<Reads>>::clone(&store)).in_environment("staging");
     block_on(async {
         client.create_environment("staging", None).await?;
         client.create("both", "environment").await?;
@@ -81,9 +80,9 @@ fn reads_of_a_fallback(area: &'static str) -> Result<Row, Trouble> {
     let worst = |client: &Secrets| -> Result<u32, Trouble> {
         let mut worst = 0;
         for key in ["both", "only shared", "nowhere"] {
-            store.take();
+            store.0.take();
             block_on(client.get(key))?;
-            worst = worst.max(store.take());
+            worst = worst.max(store.0.take());
         }
         Ok(worst)
     };

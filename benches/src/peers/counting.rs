@@ -1,27 +1,44 @@
 //! How often a single secret is read from a store.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use keyway_conformance::secrets::{Call, Interposition};
-use keyway_secrets::{StoreError, async_trait};
+use keyway_secrets::{Call, Layered, SecretStore, SecretStoreLayer, StoreError};
 
 /// Counts the reads of single secrets.
-#[derive(Debug, Default)]
-pub struct Reads(AtomicU32);
+#[derive(Debug)]
+pub struct Reads {
+    inner: Arc<dyn SecretStore>,
+    number: AtomicU32,
+}
 
 impl Reads {
-    /// How many there were since the last time that this was asked.
+    /// Makes a store of which the reads are counted.
+    pub fn of(inner: Arc<dyn SecretStore>) -> Layered<Self> {
+        Layered(Self { inner, number: AtomicU32::new(0) })
+    }
+
+    /// Takes how many there were since this was called last.
     pub fn take(&self) -> u32 {
-        self.0.swap(0, Ordering::Relaxed)
+        self.number.swap(0, Ordering::Relaxed)
     }
 }
 
-#[async_trait]
-impl Interposition for Reads {
-    async fn before(&self, call: Call<'_>) -> Result<(), StoreError> {
-        if let Call::Get(_) = call {
-            self.0.fetch_add(1, Ordering::Relaxed);
+impl SecretStoreLayer for Reads {
+    type Inner = dyn SecretStore;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.inner
+    }
+
+    async fn around<T, F>(&self, call: Call<'_>, next: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        if let Call::Get { .. } = call {
+            self.number.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(())
+        next.await
     }
 }

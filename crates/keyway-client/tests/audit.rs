@@ -113,9 +113,9 @@ fn a_dropped_future_is_reported_and_leaves_the_client_whole() {
         seen.lock().unwrap().clear();
         drop(client.get("K"));
         assert!(seen.lock().unwrap().is_empty(), "what was never polled did nothing");
-        spy.next(Trick::Hang);
+        spy.0.next(Trick::Hang);
         polled_once(client.get("K"));
-        spy.next(Trick::Hang);
+        spy.0.next(Trick::Hang);
         polled_once(client.modify("K", "w"));
         let key = Some("K".to_owned());
         let cancelled = AccessOutcome::Cancelled;
@@ -134,7 +134,7 @@ fn a_dropped_future_is_reported_and_leaves_the_client_whole() {
 fn a_store_that_panics_is_reported_too() {
     let spy = wait(spy());
     let (client, seen) = recording(Arc::clone(&spy));
-    spy.next(Trick::Panic);
+    spy.0.next(Trick::Panic);
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait(client.get("K"))));
     assert!(caught.is_err());
     let key = Some("K".to_owned());
@@ -157,7 +157,7 @@ fn a_hook_that_panics_does_not_hurt_the_caller() {
         client.create("K", "v").await.unwrap();
         assert!(client.get("K").await.unwrap().is_some());
         assert!(client.get_required("nothing").await.is_err());
-        spy.next(Trick::Hang);
+        spy.0.next(Trick::Hang);
         polled_once(client.get("K"));
         assert_eq!(told.load(Ordering::Relaxed), 4);
     });

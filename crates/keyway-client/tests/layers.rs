@@ -189,14 +189,14 @@ fn a_fallback_is_one_more_read_and_only_where_it_is_needed() {
             (&everywhere, "shared", 1),
             (&everywhere, "nowhere", 1),
         ] {
-            spy.reads.store(0, Ordering::Relaxed);
+            spy.0.reads.store(0, Ordering::Relaxed);
             client.get(key).await.unwrap();
-            assert_eq!(spy.reads.load(Ordering::Relaxed), reads, "{key} {client:?}");
+            assert_eq!(spy.0.reads.load(Ordering::Relaxed), reads, "{key} {client:?}");
         }
-        spy.reads.store(0, Ordering::Relaxed);
+        spy.0.reads.store(0, Ordering::Relaxed);
         let nowhere = client.in_environment("nowhere").with_resolution(Resolution::SharedFallback);
         assert!(nowhere.get("shared").await.is_err());
-        assert_eq!(spy.reads.load(Ordering::Relaxed), 1, "an unknown environment does not fall back");
+        assert_eq!(spy.0.reads.load(Ordering::Relaxed), 1, "an unknown environment does not fall back");
     });
 }
 
@@ -211,7 +211,7 @@ fn a_failure_in_either_layer_is_no_missing_secret() {
         client.create_environment("prod", None).await.unwrap();
         client.create("A", "shared").await.unwrap();
         let layered = client.in_environment("prod").with_resolution(Resolution::SharedFallback);
-        spy.next(Trick::Fail(StoreError::corrupt("the secret", "it was damaged by the test")));
+        spy.0.next(Trick::Fail(StoreError::corrupt("the secret", "it was damaged by the test")));
         let error = layered.get_or("A", "default").await.unwrap_err();
         assert_eq!((error.code(), error.http_status()), ("cli_error", None));
         assert_eq!(layered.get("A").await.unwrap().unwrap().expose_secret(), "shared");
@@ -227,9 +227,9 @@ fn a_list_takes_few_bulk_reads() {
             client.create(&format!("key-{number}"), "v").await.unwrap();
         }
         assert_eq!(client.list().await.unwrap().len(), 1500);
-        assert!(spy.pages.load(Ordering::Relaxed) <= 3);
-        assert_eq!(spy.reads.load(Ordering::Relaxed), 0, "no secret is read by itself");
-        spy.forgets_values.store(true, Ordering::Relaxed);
+        assert!(spy.0.pages.load(Ordering::Relaxed) <= 3);
+        assert_eq!(spy.0.reads.load(Ordering::Relaxed), 0, "no secret is read by itself");
+        spy.0.forgets_values.store(true, Ordering::Relaxed);
         assert_eq!(client.list().await.unwrap_err().code(), "server_error");
         assert_eq!(client.list_names().await.unwrap().len(), 1500);
     });

@@ -131,14 +131,14 @@ fn rows_that_only_a_service_gives() {
                 },
             ];
             for store_error in wrapped {
-                spy.next(Trick::Fail(store_error));
+                spy.0.next(Trick::Fail(store_error));
                 let error = client.retrieve("K").await.unwrap_err();
                 assert_eq!((error.code(), error.http_status()), (code, status));
                 assert!(matches!(&error, Error::Remote(kept) if **kept == remote), "{error:?}");
             }
         }
         let wait = Duration::from_secs(7);
-        spy.next(Trick::Fail(StoreError::Unavailable {
+        spy.0.next(Trick::Fail(StoreError::Unavailable {
             what: "the service",
             retry_after: Some(wait),
             source: None,
@@ -149,9 +149,9 @@ fn rows_that_only_a_service_gives() {
 
         // Of a service too, only a missing secret gives the default.
         let remote = |word| RemoteError::new(RemoteClass::NotFound).with_word(Some(word));
-        spy.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
+        spy.0.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
         assert_eq!(client.get_or("K", "d").await.unwrap().expose_secret(), "d");
-        spy.next(Trick::Fail(StoreError::system("read", remote("environment_not_found"))));
+        spy.0.next(Trick::Fail(StoreError::system("read", remote("environment_not_found"))));
         assert_eq!(client.get_or("K", "d").await.unwrap_err().code(), "not_found");
     });
 }

@@ -71,7 +71,7 @@ fn an_interrupted_import_says_where_and_goes_on() {
         let new = bundle(&[("A", "1"), ("B", "2")]);
         let name = SecretName::new("A").unwrap();
         // Somebody else creates it between the comparison and the write.
-        spy.next(Trick::Fail(StoreError::SecretExists { address: SecretAddress::shared(name) }));
+        spy.0.next(Trick::Fail(StoreError::SecretExists { address: SecretAddress::shared(name) }));
         let error = client.import(&new).await.unwrap_err();
         assert!(
             matches!(&error, Error::ImportInterrupted { key, written: 0, total: 2, .. } if key.as_str() == "A")

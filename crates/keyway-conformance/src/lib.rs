@@ -52,6 +52,7 @@ pub mod front;
 pub mod issuers;
 mod matrix;
 pub mod metadata;
+mod notation;
 mod overheard;
 mod report;
 mod rule;

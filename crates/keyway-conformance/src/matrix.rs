@@ -1,22 +1,33 @@
 //! The kit's own proof: deliberately broken subjects, and the rules that catch them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::secrets::mutants::MutantMatrix;
-use crate::{RunOptions, Subject, Suite, Verdict};
+use crate::{Rule, RunOptions, Subject, Suite, Verdict};
 
-/// A deliberately broken subject. It does not know which rule it breaks; the table beside it
-/// does.
+/// A deliberately broken subject. Its code does not know which rule it breaks.
 pub struct Mutant<S: ?Sized + 'static> {
     /// What it is called.
     pub name: &'static str,
+    /// What it does wrong.
+    pub what: &'static str,
+    /// The ids of the rules that have to catch it.
+    pub breaks: &'static [&'static str],
     /// Makes it.
     pub subject: fn() -> Arc<S>,
 }
+
+impl<S: ?Sized> Clone for Mutant<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: ?Sized> Copy for Mutant<S> {}
 
 impl<S: ?Sized> std::fmt::Debug for Mutant<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -40,7 +51,7 @@ pub struct MatrixRow {
     pub mutant: &'static str,
     /// The kind of subject.
     pub kind: &'static str,
-    /// The rule that it breaks, as the table says.
+    /// The rule that it breaks, as the mutant declares.
     pub breaks: &'static str,
     /// All rules that it was seen to break.
     pub caught_by: Vec<&'static str>,
@@ -53,58 +64,63 @@ pub struct MatrixRow {
 }
 
 impl Matrix {
-    /// Runs `suite` on every mutant of `table`, whose pairs are the id of the rule that is broken
-    /// and the mutant that breaks it. With `every_rule` all rules are run on each, which shows
-    /// what else fires and takes its time; without, only the rule that it breaks.
+    /// Runs `suite` on every mutant, one row for each rule that it breaks. With `every_rule` all
+    /// rules are run on each, which shows what else fires and takes its time; without, only the
+    /// rules that it breaks.
     ///
     /// Mutants run side by side, because many rules wait for what a mutant never does. `each` is
     /// called after each mutant, for a progress bar. Blocks until all have ended.
     pub fn run<S: Subject + ?Sized>(
         suite: &Suite<S>,
-        table: &[(&'static str, Mutant<S>)],
+        mutants: &[Mutant<S>],
         every_rule: bool,
         options: &RunOptions,
         each: &(dyn Fn(&MatrixRow) + Sync),
     ) -> Self {
         let rules = suite.rules.iter().map(|rule| rule.id).collect();
-        let rows = side_by_side(table.len(), |at| {
-            let (breaks, mutant) = &table[at];
-            let row = Self::row(suite, breaks, mutant, every_rule, options);
-            each(&row);
-            row
+        let rows = side_by_side(mutants.len(), |at| {
+            let rows = Self::rows_of(suite, &mutants[at], every_rule, options);
+            rows.first().into_iter().for_each(each);
+            rows
         });
+        let mut rows = rows.concat();
+        rows.sort_by_key(|row| (row.breaks, row.mutant));
         Self { rules, rows }
     }
 
-    fn row<S: Subject + ?Sized>(
+    fn rows_of<S: Subject + ?Sized>(
         suite: &Suite<S>,
-        breaks: &'static str,
         mutant: &Mutant<S>,
         every_rule: bool,
         options: &RunOptions,
-    ) -> MatrixRow {
-        let chosen = if every_rule { options.clone() } else { options.clone().only(breaks) };
-        let report = suite.run(&(mutant.subject)(), &chosen);
-        let failed =
-            || report.outcomes().iter().filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
-        let timed_out = failed().filter(|outcome| outcome.took >= options.deadline);
-        MatrixRow {
+    ) -> Vec<MatrixRow> {
+        let subject = (mutant.subject)();
+        let is_chosen = |rule: &&&'static Rule<S>| every_rule || mutant.breaks.contains(&rule.id);
+        let chosen = suite.rules.iter().filter(is_chosen);
+        let outcomes: Vec<_> = chosen.map(|rule| suite.run_rule(rule, &subject, options)).collect();
+        let failed = || outcomes.iter().filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
+        let timed_out = || failed().filter(|outcome| outcome.took >= options.deadline);
+        let row = |breaks: &&'static str| MatrixRow {
             mutant: mutant.name,
             kind: suite.kind,
             breaks,
             caught_by: failed().map(|outcome| outcome.rule).collect(),
             explanation: failed()
-                .find(|outcome| outcome.rule == breaks)
+                .find(|outcome| outcome.rule == *breaks)
                 .map(crate::RuleOutcome::explanation)
                 .unwrap_or_default(),
-            timed_out: timed_out.map(|outcome| outcome.rule).collect(),
-            took: report.outcomes().iter().map(|outcome| outcome.took).sum(),
-        }
+            timed_out: timed_out().map(|outcome| outcome.rule).collect(),
+            took: outcomes.iter().map(|outcome| outcome.took).sum(),
+        };
+        mutant.breaks.iter().map(row).collect()
     }
 
     /// Adds the rules and rows of another matrix.
     pub fn append(&mut self, other: Self) {
         self.rules.extend(other.rules);
+        // Suites may share rules.
+        let mut seen = BTreeSet::new();
+        self.rules.retain(|rule| seen.insert(*rule));
         self.rows.extend(other.rows);
     }
 
@@ -184,26 +200,4 @@ pub(crate) fn side_by_side<T: Send>(count: usize, work: impl Fn(usize) -> T + Sy
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(at, _)| *at);
     results.into_iter().map(|(_, result)| result).collect()
-}
-
-impl From<MutantMatrix> for Matrix {
-    /// The matrix of the secret stores in the form of the others: a row for each rule that has
-    /// to catch a mutant. What is wrong with its table is not part of it.
-    fn from(matrix: MutantMatrix) -> Self {
-        let suite = crate::secrets::suite();
-        let rows = matrix.rows.iter().flat_map(|row| {
-            row.expected.iter().map(|breaks| MatrixRow {
-                mutant: row.mutant,
-                kind: suite.kind,
-                breaks,
-                caught_by: row.fired.clone(),
-                explanation: row.what.to_owned(),
-                timed_out: row.timed_out.clone(),
-                took: row.took,
-            })
-        });
-        let mut rows: Vec<_> = rows.collect();
-        rows.sort_by_key(|row| (row.breaks, row.mutant));
-        Self { rules: suite.rules.iter().map(|rule| rule.id).collect(), rows }
-    }
 }

@@ -198,6 +198,7 @@
 //! | names and addresses | [`StoreName`], [`SecretName`], [`EnvironmentName`], [`SecretAddress`] |
 //! | secrets and changes | [`NewSecret`], [`Secret`], [`SecretHeader`], [`SecretChange`], [`SecretVersion`], [`SecretRevision`] |
 //! | values that the store makes | [`NewValue`], [`Recipe`] |
+//! | a store that wraps another one | [`SecretStoreLayer`], [`Layered`] |
 //! | lists | [`ListQuery`], [`SecretPage`], [`Cursor`] |
 //! | a configuration with keys of its own | [`core::read_configuration`] |
 //! | deadlines, contained panics, recovery | the crate `keyway-host` |
@@ -211,6 +212,7 @@ mod environment;
 mod error;
 mod generation;
 mod info;
+mod layer;
 mod list;
 mod plugin;
 mod register;
@@ -226,6 +228,7 @@ pub use environment::{
 pub use error::{BoxedError, StoreError};
 pub use generation::{MAX_GENERATED_LENGTH, MIN_GENERATED_LENGTH, NewValue, Recipe};
 pub use info::{Count, StoreInfo};
+pub use layer::{Call, Layered, SecretStoreLayer};
 pub use list::{Cursor, EnvironmentFilter, ListQuery, ListedSecret, SecretPage};
 pub use plugin::{Configure, OpenContext, SecretStore, SecretStorePlugin};
 pub use register::SecretStores;

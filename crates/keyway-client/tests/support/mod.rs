@@ -4,12 +4,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use keyway_conformance::secrets::{Call, Interposed, Interposition};
 use keyway_generic::GenericPlugin;
 use keyway_secrets::core::{PluginMetadata, Resources};
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{
-    OpenContext, SecretPage, SecretStore, SecretStorePlugin, StoreError, StoreName, async_trait,
+    Call, Layered, ListQuery, OpenContext, SecretPage, SecretStore, SecretStoreLayer, SecretStorePlugin,
+    StoreError, StoreName,
 };
 use keyway_storage::{Memory, Storage};
 use tokio::runtime::Builder;
@@ -50,8 +50,8 @@ pub enum Trick {
 }
 
 /// Counts reads, and makes the store fail and hang.
-#[derive(Default)]
 pub struct Tricks {
+    inner: Arc<dyn SecretStore>,
     pub reads: AtomicU32,
     pub pages: AtomicU32,
     /// Lists leave values out.
@@ -60,10 +60,16 @@ pub struct Tricks {
 }
 
 /// A store that can be looked at and tricked.
-pub type Spy = Interposed<Tricks>;
+pub type Spy = Layered<Tricks>;
 
 pub async fn spy() -> Arc<Spy> {
-    Arc::new(Interposed::new(store().await, Tricks::default()))
+    Arc::new(Layered(Tricks {
+        inner: store().await,
+        reads: AtomicU32::new(0),
+        pages: AtomicU32::new(0),
+        forgets_values: AtomicBool::new(false),
+        next: Mutex::default(),
+    }))
 }
 
 impl Tricks {
@@ -88,27 +94,37 @@ impl std::fmt::Debug for Tricks {
     }
 }
 
-#[async_trait]
-impl Interposition for Tricks {
-    async fn before(&self, call: Call<'_>) -> Result<(), StoreError> {
-        match call {
-            Call::Get(_) => {
-                self.reads.fetch_add(1, Ordering::Relaxed);
-                self.play().await
-            }
-            Call::Create(_) | Call::Modify(_) => self.play().await,
-            Call::List(_) => {
-                self.pages.fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+impl SecretStoreLayer for Tricks {
+    type Inner = dyn SecretStore;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.inner
     }
 
-    fn listed(&self, mut page: SecretPage) -> SecretPage {
+    async fn around<T, F>(&self, call: Call<'_>, next: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        match call {
+            Call::Get { .. } => {
+                self.reads.fetch_add(1, Ordering::Relaxed);
+                self.play().await?;
+            }
+            Call::Create { .. } | Call::Modify { .. } => self.play().await?,
+            Call::List { .. } => {
+                self.pages.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        next.await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        let mut page = self.inner.list(query).await?;
         if self.forgets_values.load(Ordering::Relaxed) {
             page.secrets.iter_mut().for_each(|listed| listed.value = None);
         }
-        page
+        Ok(page)
     }
 }

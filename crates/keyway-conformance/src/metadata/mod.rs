@@ -5,6 +5,7 @@
 //! came from elsewhere.
 
 mod clauses;
+mod fixture;
 pub mod mutants;
 mod rules;
 mod subject;

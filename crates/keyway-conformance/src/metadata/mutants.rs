@@ -7,6 +7,7 @@ use keyway_core::{PluginKind, Version, WrittenBy};
 use serde_json::{Value, json};
 
 use super::{DescribedPlugin, MetadataSubject};
+use crate::notation::mutants;
 use crate::{Mutant, Subject};
 
 /// The document that the mutants change.
@@ -95,45 +96,37 @@ impl MetadataSubject for Odd {
     }
 }
 
-/// Rows of the table: the rule, the mutant, how it is made.
-macro_rules! table {
-    ($($rule:literal $name:ident $make:expr),* $(,)?) => {
-        vec![$(($rule, Mutant { name: stringify!($name), subject: || $make })),*]
-    };
-}
-
-/// Every mutant, with the id of the rule that it breaks.
-#[rustfmt::skip]
-pub fn all() -> Vec<(&'static str, Mutant<dyn MetadataSubject>)> {
-    table![
-        "MET-001" IdWithCapitals Arc::new(plugin("Sample", sound().to_string())),
-        "MET-001" IdWithTwoDashes Arc::new(plugin("a--b", sound().to_string())),
-        "MET-002" NoAuthor without("author"),
-        "MET-002" KeyTooMany text_first("\"licence\": \"MIT\""),
-        "MET-002" KeyTwice text_first("\"version\": \"1.1.0\""),
-        "MET-002" NotAnObject Arc::new(plugin("sample", "[]".to_owned())),
-        "MET-003" DateAsText with("/updated", json!("20261121")),
-        "MET-003" VersionAsNumber with("/version", json!(1.2)),
-        "MET-004" TwoNumbers with("/version", json!("1.2")),
-        "MET-004" LeadingZero with("/version", json!("1.02.0")),
-        "MET-005" DayThatIsNone with("/updated", json!(20260230)),
-        "MET-005" DayFirst with("/updated", json!(21112026)),
-        "MET-006" AuthorWithoutAddress with("/author", json!("Ada")),
-        "MET-006" AuthorWithoutSign with("/author", json!("Ada <ada.example.org>")),
-        "MET-007" NoColon with("/compatibility", json!(">=1.0")),
-        "MET-007" Blanks with("/compatibility", json!(">=:1.0, <:2.0")),
-        "MET-008" NothingFits with("/compatibility", json!(">:2.0,<:1.0")),
-        "MET-009" OutsideItsOwnRange with("/compatibility", json!("<:1.2")),
-        "MET-010" OtherKind with("/plugin/type", json!("Issuer")),
-        "MET-010" UnknownKind with("/plugin/type", json!("secret")),
-        "MET-011" NoName with("/plugin/name", json!("")),
-        "MET-011" NameWithNewline with("/plugin/name", json!("a\nb")),
-        "MET-012" NoDescription with("/plugin/description", json!(" ")),
-        "MET-013" FractionalDate with("/updated", json!(20261121.0)),
-        "MET-014" ReadsEverything Odd::make(Some(true), false),
-        "MET-014" ReadsNothing Odd::make(Some(false), false),
-        "MET-015" VersionThatCounts Odd::make(None, true),
-    ]
+/// Every mutant, with the rule that it breaks.
+pub fn all() -> Vec<Mutant<dyn MetadataSubject>> {
+    mutants! {
+        IdWithCapitals breaks ["MET-001"] "its registry id has capitals" => Arc::new(plugin("Sample", sound().to_string()));
+        IdWithTwoDashes breaks ["MET-001"] "its registry id has an empty word" => Arc::new(plugin("a--b", sound().to_string()));
+        NoAuthor breaks ["MET-002"] "it has no author" => without("author");
+        KeyTooMany breaks ["MET-002"] "it has an unknown key" => text_first("\"licence\": \"MIT\"");
+        KeyTwice breaks ["MET-002"] "it has a key twice" => text_first("\"version\": \"1.1.0\"");
+        NotAnObject breaks ["MET-002"] "its document is a list" => Arc::new(plugin("sample", "[]".to_owned()));
+        DateAsText breaks ["MET-003"] "its date is a text" => with("/updated", json!("20261121"));
+        VersionAsNumber breaks ["MET-003"] "its version is a number" => with("/version", json!(1.2));
+        TwoNumbers breaks ["MET-004"] "its version has two numbers" => with("/version", json!("1.2"));
+        LeadingZero breaks ["MET-004"] "its version has a leading zero" => with("/version", json!("1.02.0"));
+        DayThatIsNone breaks ["MET-005"] "its date is not in the calendar" => with("/updated", json!(20260230));
+        DayFirst breaks ["MET-005"] "its date begins with the day" => with("/updated", json!(21112026));
+        AuthorWithoutAddress breaks ["MET-006"] "its author has no address" => with("/author", json!("Ada"));
+        AuthorWithoutSign breaks ["MET-006"] "the address of its author has no @" => with("/author", json!("Ada <ada.example.org>"));
+        NoColon breaks ["MET-007"] "its range has no colon" => with("/compatibility", json!(">=1.0"));
+        Blanks breaks ["MET-007"] "its range has blanks" => with("/compatibility", json!(">=:1.0, <:2.0"));
+        NothingFits breaks ["MET-008"] "no version satisfies its range" => with("/compatibility", json!(">:2.0,<:1.0"));
+        OutsideItsOwnRange breaks ["MET-009"] "its own version is outside its range" => with("/compatibility", json!("<:1.2"));
+        OtherKind breaks ["MET-010"] "its type is that of another contract" => with("/plugin/type", json!("Issuer"));
+        UnknownKind breaks ["MET-010"] "its type is none" => with("/plugin/type", json!("secret"));
+        NoName breaks ["MET-011"] "its name is empty" => with("/plugin/name", json!(""));
+        NameWithNewline breaks ["MET-011"] "its name has a newline" => with("/plugin/name", json!("a\nb"));
+        NoDescription breaks ["MET-012"] "its description is blank" => with("/plugin/description", json!(" "));
+        FractionalDate breaks ["MET-013"] "its date is written with a fraction" => with("/updated", json!(20261121.0));
+        ReadsEverything breaks ["MET-014"] "it reads what others wrote" => Odd::make(Some(true), false);
+        ReadsNothing breaks ["MET-014"] "it does not read what it wrote" => Odd::make(Some(false), false);
+        VersionThatCounts breaks ["MET-015"] "its version is another whenever it is asked for" => Odd::make(None, true);
+    }
 }
 
 /// The least that metadata has to say.

@@ -1,14 +1,16 @@
 //! The storage engine that the kit lends: it counts, it lets others run, and it fails when
 //! told to.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
-use async_trait::async_trait;
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
+use keyway_storage::{
+    Batch, Call, CommitOutcome, KeyRange, Limits, Memory, Pace, Page, Storage, StorageError, StorageLayer,
+};
+
+use super::countdown::Countdown;
 
 /// How an operation of the storage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,50 +25,46 @@ pub(super) enum Failure {
 #[derive(Debug)]
 pub(super) struct LentStorage {
     engine: Memory,
-    operations: AtomicU64,
-    commits: AtomicU64,
-    /// Operations that still succeed; negative for all.
-    left: AtomicI64,
-    /// Whether operations go on failing after the first failed one.
-    stays_down: AtomicBool,
-    unknown: AtomicBool,
-    failed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    operations: u64,
+    commits: u64,
+    failing: Option<Countdown<Failure>>,
+    has_failed: bool,
 }
 
 impl LentStorage {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            engine: Memory::new(),
-            operations: AtomicU64::new(0),
-            commits: AtomicU64::new(0),
-            left: AtomicI64::new(-1),
-            stays_down: AtomicBool::new(false),
-            unknown: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
-        })
+    pub(super) fn new() -> Self {
+        Self { engine: Memory::new(), state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many operations there were.
     pub(super) fn operations(&self) -> u64 {
-        self.operations.load(Ordering::SeqCst)
+        self.state().operations
     }
 
     /// How many commits there were.
     pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::SeqCst)
+        self.state().commits
     }
 
-    /// Lets the operation after `left` more fail, and with `stays_down` all that follow.
-    pub(super) fn fail_after(&self, left: i64, failure: Failure, stays_down: bool) {
-        self.unknown.store(failure == Failure::Unknown, Ordering::SeqCst);
-        self.stays_down.store(stays_down, Ordering::SeqCst);
-        self.left.store(left, Ordering::SeqCst);
+    /// Lets the operation after `left` more fail, and unless `once` is set all that follow.
+    pub(super) fn fail_after(&self, left: u64, failure: Failure, once: bool) {
+        self.state().failing = Some(Countdown { left, once, fault: failure });
     }
 
     /// Lets all operations succeed again; answers whether one had failed.
     pub(super) fn recover(&self) -> bool {
-        self.left.store(-1, Ordering::SeqCst);
-        self.failed.swap(false, Ordering::SeqCst)
+        let mut state = self.state();
+        state.failing = None;
+        std::mem::take(&mut state.has_failed)
     }
 
     /// All records, to compare them.
@@ -83,19 +81,14 @@ impl LentStorage {
         all
     }
 
-    /// Counts an operation; whether it is to fail.
-    fn fails(&self) -> bool {
-        self.operations.fetch_add(1, Ordering::SeqCst);
-        let stays_down = self.stays_down.load(Ordering::SeqCst);
-        let step = |left: i64| match left {
-            0 if stays_down => Some(0),
-            0 => Some(-1),
-            1.. => Some(left - 1),
-            _ => None,
-        };
-        let fails = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, step) == Ok(0);
-        self.failed.fetch_or(fails, Ordering::SeqCst);
-        fails
+    /// Counts an operation; says how it fails if it is to fail.
+    fn count(&self, commits: u64) -> Option<Failure> {
+        let mut state = self.state();
+        state.operations += 1;
+        state.commits += commits;
+        let failure = Countdown::strike(&mut state.failing);
+        state.has_failed |= failure.is_some();
+        failure
     }
 }
 
@@ -103,38 +96,47 @@ fn refused() -> StorageError {
     StorageError::Engine { action: "work", source: Arc::new(io::Error::other("the kit made it fail")) }
 }
 
-#[async_trait]
-impl Storage for LentStorage {
+impl StorageLayer for LentStorage {
+    type Inner = Memory;
+
+    fn inner(&self) -> &Memory {
+        &self.engine
+    }
+
     fn limits(&self) -> Limits {
         Limits::MINIMUM
     }
 
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+    fn pace(&self) -> Pace {
+        Pace::Unknown
+    }
+
+    async fn around<T: Send, F>(&self, call: Call<'_>, next: F) -> Result<T, StorageError>
+    where
+        F: Future<Output = Result<T, StorageError>> + Send,
+    {
         let_others_run().await;
-        if self.fails() { Err(refused()) } else { self.engine.get(key).await }
+        // A commit may fail after its effect.
+        if !matches!(call, Call::Commit { .. }) && self.count(0).is_some() {
+            return Err(refused());
+        }
+        next.await
     }
 
     async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        let_others_run().await;
-        if self.fails() {
-            return Err(refused());
-        }
         self.engine.scan(range, after, limit.min(Limits::MINIMUM.page_records)).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        let_others_run().await;
         batch.validate(&Limits::MINIMUM)?;
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        let fails = self.fails();
-        if fails && !self.unknown.load(Ordering::SeqCst) {
+        let failure = self.count(1);
+        if failure == Some(Failure::Refused) {
             return Err(refused());
         }
         let outcome = self.engine.commit(batch).await?;
-        // Once more after the effect, so that a caller can be dropped between it and the
-        // answer.
+        // Once more after the effect, so that a caller can be dropped between it and the answer.
         let_others_run().await;
-        if fails {
+        if failure.is_some() {
             let source = Arc::new(io::Error::other("the kit cut it short"));
             return Err(StorageError::Indeterminate { source });
         }
@@ -142,24 +144,15 @@ impl Storage for LentStorage {
     }
 }
 
-/// Gives way once, so that every operation is a point where a caller can be dropped or
-/// overtaken.
+/// Gives way once, so that every operation is a point where a caller can be dropped or overtaken.
 pub(super) async fn let_others_run() {
-    Once(false).await;
-}
-
-/// Pending once.
-struct Once(bool);
-
-impl Future for Once {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.0 {
+    let mut is_done = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_done, true) {
             return Poll::Ready(());
         }
-        self.0 = true;
         context.waker().wake_by_ref();
         Poll::Pending
-    }
+    })
+    .await;
 }

@@ -15,35 +15,34 @@
 
 mod clauses;
 pub mod client;
+mod client_fixture;
 mod clock;
+mod countdown;
+mod expected_error;
+mod fault_plan;
+mod fixture;
 mod generation_example;
-mod interposed;
 mod lent_storage;
 pub mod mutants;
 mod operations;
-mod orders;
-mod picture;
-mod place;
 mod polls;
 mod recorded;
 mod reference;
-mod refusal;
 mod rules;
 mod samples;
-mod scene;
+mod snapshot;
 mod subject;
 #[cfg(test)]
 mod tests;
 
 pub use clauses::CLAUSES;
 pub use generation_example::GenerationExample;
-pub use interposed::{Call, Interposed, Interposition};
 pub use reference::{minimal, reference, strange};
 pub use subject::SecretStoreSubject;
 
 use crate::Suite;
 
-/// The suite: all rules, sorted by id.
+/// Makes the suite of all rules, sorted by id.
 pub fn suite() -> Suite<SecretStoreSubject> {
     Suite { kind: "secret", rules: rules::all(), clauses: CLAUSES }
 }

@@ -5,8 +5,10 @@ use keyway_secrets::{
     Configure, EnvironmentChange, ListQuery, NewSecret, Recipe, SecretChange, SecretStore, StoreError,
 };
 
-use super::place::ring;
+use super::expected_error::{Answer, ExpectedError};
+use super::fixture::ring;
 use super::samples::{at, environment, new, new_environment, silent};
+use crate::Broken;
 
 /// The name of an operation and its answer.
 pub(super) type Answered = (&'static str, Result<(), StoreError>);
@@ -39,12 +41,12 @@ pub(super) async fn each_read(store: &dyn SecretStore, name: &str) -> Vec<Answer
 
 /// Calls every operation that changes content.
 pub(super) async fn each_write(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
-    let address = at(name);
-    let value = || SecretValue::text("other");
+    let (address, too) = (at(name), at(&format!("{name} too")));
+    let change = SecretChange::value(SecretValue::text("other"));
     let settings = store.configure(Configure::Read).await.unwrap_or_default();
     let mut answers: Vec<Answered> = vec![
         ("create", store.create(new(&format!("{name} too"), "v")).await.map(drop)),
-        ("modify", store.modify(&address, SecretChange::value(value())).await.map(drop)),
+        ("modify", store.modify(&address, change).await.map(drop)),
         ("configure (write)", store.configure(Configure::Write(settings)).await.map(drop)),
         ("destroy", store.destroy(&address, None).await),
     ];
@@ -52,16 +54,24 @@ pub(super) async fn each_write(store: &dyn SecretStore, name: &str) -> Vec<Answe
         let made = NewSecret::generated(at(&format!("{name} made")), Recipe::new());
         answers.push(("create (generated)", store.create(made).await.map(drop)));
         let renewed = SecretChange::generated(Recipe::new());
-        answers
-            .push(("modify (generated)", store.modify(&at(&format!("{name} too")), renewed).await.map(drop)));
+        answers.push(("modify (generated)", store.modify(&too, renewed).await.map(drop)));
     }
     if store.capabilities().environments {
         answers.push(("create_environment", store.create_environment(new_environment("e")).await.map(drop)));
-        let change = EnvironmentChange { external_url: None };
-        answers.push((
-            "modify_environment",
-            store.modify_environment(&environment("e"), change).await.map(drop),
-        ));
+        let (name, change) = (environment("e"), EnvironmentChange { external_url: None });
+        answers.push(("modify_environment", store.modify_environment(&name, change).await.map(drop)));
     }
     answers
+}
+
+/// Demands that each operation answered one of these errors.
+pub(super) fn all_refused(
+    answers: Vec<Answered>,
+    when: &str,
+    as_one_of: &[ExpectedError],
+) -> Result<(), Broken> {
+    for (operation, answer) in answers {
+        answer.refused(&format!("{operation}{when}"), as_one_of)?;
+    }
+    Ok(())
 }

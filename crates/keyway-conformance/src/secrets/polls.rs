@@ -1,8 +1,11 @@
-//! Futures that are dropped half-way, and futures that run in turns.
+//! Futures that are dropped half-way, that run in turns, or on threads of their own.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::thread;
+
+use crate::{Broken, broken};
 
 /// Polls a future at most `times` times, each time when it asks for it, and drops it then.
 /// `None` if it was not done.
@@ -49,4 +52,19 @@ pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn
     .await;
     done.sort_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, value)| value).collect()
+}
+
+/// Runs a future on a runtime of its own.
+pub(super) fn run<T>(future: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.map_err(|error| broken("a runtime to run on", error.to_string()))?.block_on(future)
+}
+
+/// Runs work on as many threads as there are jobs.
+pub(super) fn on_threads<T: Send>(jobs: Vec<Turn<'_, Result<T, Broken>>>) -> Result<Vec<T>, Broken> {
+    let panicked = || broken("no panic", "a thread of the rule panicked");
+    thread::scope(|scope| {
+        let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(move || run(job))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked()))).collect()
+    })
 }

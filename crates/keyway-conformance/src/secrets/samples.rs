@@ -2,10 +2,11 @@
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
-    EnvironmentName, NewEnvironment, NewSecret, Progress, SecretAddress, SecretName, SecretStore,
+    EnvironmentName, NewEnvironment, NewSecret, Progress, SecretAddress, SecretHeader, SecretName,
+    SecretStore,
 };
 
-use super::refusal::Answer;
+use super::expected_error::Answer;
 use crate::Broken;
 
 /// The shared secret of this name.
@@ -16,6 +17,11 @@ pub(super) fn at(name: &str) -> SecretAddress {
 /// The secret of this name in an environment.
 pub(super) fn at_in(name: &str, of: &str) -> SecretAddress {
     SecretAddress::in_environment(at(name).name, environment(of))
+}
+
+/// The secret of this name in an environment, or the shared one.
+pub(super) fn at_layer(name: &str, layer: Option<&str>) -> SecretAddress {
+    layer.map_or_else(|| at(name), |of| at_in(name, of))
 }
 
 pub(super) fn environment(name: &str) -> EnvironmentName {
@@ -38,10 +44,27 @@ pub(super) fn new(name: &str, value: &str) -> NewSecret {
 /// A listener that is not curious.
 pub(super) fn silent(_: Progress) {}
 
+/// Creates a text secret.
+pub(super) async fn put(
+    store: &dyn SecretStore,
+    address: SecretAddress,
+    value: &str,
+) -> Result<SecretHeader, Broken> {
+    store.create(NewSecret::new(address, text(value))).await.works("creating a secret")
+}
+
+/// Creates environments, each with a URL.
+pub(super) async fn add_environments(store: &dyn SecretStore, names: &[&str]) -> Result<(), Broken> {
+    for name in names {
+        store.create_environment(new_environment(name)).await.works("creating an environment")?;
+    }
+    Ok(())
+}
+
 /// Creates shared text secrets: `a` has the value `value of a`.
 pub(super) async fn fill(store: &dyn SecretStore, names: &[&str]) -> Result<(), Broken> {
     for name in names {
-        store.create(new(name, &format!("value of {name}"))).await.works("creating a secret")?;
+        put(store, at(name), &format!("value of {name}")).await?;
     }
     Ok(())
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
-use keyway_secrets::{Capabilities, SecretStorePlugin, SecretStores};
+use keyway_secrets::{Capabilities, SecretStore as _, SecretStorePlugin, SecretStores};
 use serde_json::Value;
 
 use super::client::{ClientMaker, KeywayClient};
+use super::fixture::StoreFixture;
 use super::generation_example::GenerationExample;
-use super::place::Place;
-use crate::Subject;
-use crate::trial::History;
+use crate::notation::Fixture as _;
+use crate::{History, Subject, Trial};
 
 type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
@@ -122,8 +122,8 @@ impl SecretStoreSubject {
     pub fn capabilities(&self) -> Capabilities {
         *self.capabilities.get_or_init(|| {
             let history = History::default();
-            let asked =
-                Place::of(self, &history, 1).and_then(|place| Ok(place.open()?.inner().capabilities()));
+            let trial = Trial::new(self, 1, &history);
+            let asked = StoreFixture::new(&trial).and_then(|fixture| Ok(fixture.open()?.capabilities()));
             match asked {
                 Ok(capabilities) => capabilities,
                 Err(broken) => panic!("no store opens, so nothing can be asked of one: {broken:?}"),

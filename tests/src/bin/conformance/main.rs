@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use keyway_conformance::secrets::mutants::MutantOptions;
 use keyway_conformance::{
-    Candidate, Format, Matrix, MatrixRow, Report, RunOptions, front, issuers, metadata, secrets, storage,
+    Candidate, Format, Matrix, MatrixRow, Mutant, Report, RunOptions, Subject, Suite, front, issuers,
+    metadata, secrets, storage,
 };
 use keyway_issuers::wire::Profile;
 use keyway_process::ProfileChoice;
@@ -32,7 +32,7 @@ Usage: cargo xtask conformance [OPTIONS]
                     each with the rules that have to catch it
       --every-rule  each with every rule, to see what else fires (takes minutes, and says on standard error
                     what is done)
-      --mutant NAME only mutants of secret stores whose names begin with this; nothing is said of the others
+      --mutant NAME only mutants whose names begin with this; nothing is said of the others
   --coverage        print from which clause each rule comes
 
   --exec PATH       run the suite for issuers on this executable, and on nothing else
@@ -210,52 +210,27 @@ fn last_line(text: &str) -> &str {
 }
 
 fn mutants(options: &Options) -> Result<bool, String> {
-    // A mutant may wait for ever; nothing sound takes as long as this.
-    let run_options = options.run_options().deadline(Duration::from_secs(15));
     let wants = |kind: &str| options.kind.as_ref().is_none_or(|wanted| wanted == kind);
     if !["secret", "issuer", "storage", "metadata"].into_iter().any(wants) {
         return Err("there are mutants of these kinds: secret, issuer, storage and metadata".to_owned());
     }
     let mut matrix = Matrix::default();
-    let (of_storage, of_metadata) = (storage::mutants::all(), metadata::mutants::all());
-    let of_issuers = issuers::mutants::all();
-    let all = options.every_rule;
     let progress = bar(0);
-    // A person who waits for minutes wants to see what goes on, also where there is no terminal.
-    let done = |mutant: &str, took: Duration| {
-        progress.set_message(mutant.to_owned());
-        progress.inc(1);
-        if all {
-            progress.suspend(|| eprintln!("{mutant} {:.1} s", took.as_secs_f32()));
-        }
-    };
-    let each = |row: &MatrixRow| done(row.mutant, row.took);
-    // What panics is part of what a mutant may do, and the matrix says so.
+    // A mutant may panic, and the matrix says so.
     std::panic::set_hook(Box::new(|_| {}));
-    if wants("storage") && options.mutant.is_none() {
-        progress.inc_length(of_storage.len() as u64);
-        matrix.append(Matrix::run(&storage::suite(), &of_storage, all, &run_options, &each));
+    if wants("storage") {
+        matrix.append(try_each(&storage::suite(), storage::mutants::all(), options, &progress));
     }
-    if wants("metadata") && options.mutant.is_none() {
-        progress.inc_length(of_metadata.len() as u64);
-        matrix.append(Matrix::run(&metadata::suite(), &of_metadata, all, &run_options, &each));
+    if wants("metadata") {
+        matrix.append(try_each(&metadata::suite(), metadata::mutants::all(), options, &progress));
     }
-    if wants("issuer") && options.mutant.is_none() {
-        progress.inc_length(of_issuers.len() as u64);
-        matrix.append(Matrix::run(&issuers::suite(), &of_issuers, all, &run_options, &each));
+    if wants("issuer") {
+        matrix.append(try_each(&issuers::suite(), issuers::mutants::all(), options, &progress));
     }
-    let mut faults = Vec::new();
     if wants("secret") {
-        let mut of_secrets = MutantOptions::default();
-        if !all {
-            of_secrets = of_secrets.expected_rules_only();
-        }
-        if let Some(mutant) = &options.mutant {
-            of_secrets = of_secrets.only(mutant);
-        }
-        let of_secrets = secrets::mutants::matrix_telling(&of_secrets, &|row| done(row.mutant, row.took));
-        faults.clone_from(&of_secrets.faults);
-        matrix.append(of_secrets.into());
+        matrix.append(try_each(&secrets::suite(), secrets::mutants::of_stores(), options, &progress));
+        let of_clients = secrets::mutants::of_clients();
+        matrix.append(try_each(&secrets::client::suite(), of_clients, options, &progress));
     }
     if options.mutant.is_some() {
         // Of a part, nobody can say that a rule has no mutant.
@@ -263,10 +238,31 @@ fn mutants(options: &Options) -> Result<bool, String> {
     }
     progress.finish_and_clear();
     print!("{}", matrix.format());
-    for fault in &faults {
-        println!("{fault}");
+    Ok(matrix.faults().is_empty())
+}
+
+/// Tries the mutants of a suite that the options choose.
+fn try_each<S: Subject + ?Sized>(
+    suite: &Suite<S>,
+    mut mutants: Vec<Mutant<S>>,
+    options: &Options,
+    progress: &ProgressBar,
+) -> Matrix {
+    if let Some(prefix) = &options.mutant {
+        mutants.retain(|mutant| mutant.name.starts_with(prefix));
     }
-    Ok(matrix.faults().is_empty() && faults.is_empty())
+    progress.inc_length(mutants.len() as u64);
+    // A mutant may wait for ever; nothing sound takes as long as this.
+    let run_options = options.run_options().deadline(Duration::from_secs(15));
+    // A person who waits for minutes wants to see what goes on, also where there is no terminal.
+    let each = |row: &MatrixRow| {
+        progress.set_message(row.mutant);
+        progress.inc(1);
+        if options.every_rule {
+            progress.suspend(|| eprintln!("{} {:.1} s", row.mutant, row.took.as_secs_f32()));
+        }
+    };
+    Matrix::run(suite, &mutants, options.every_rule, &run_options, &each)
 }
 
 /// A progress bar on a terminal, and nothing elsewhere.

@@ -1,4 +1,4 @@
-//! Which rule each mutant breaks. The mutants do not know.
+//! Lists the mutants, each with the rule that it breaks. Their code does not know it.
 
 use std::sync::Arc;
 
@@ -6,111 +6,104 @@ use super::defect::{Defect, Fault};
 use super::{login_subject, program, subject};
 use crate::Mutant;
 use crate::issuers::IssuerSubject;
+use crate::notation::mutants;
 
-/// Rows of the table: the rule, how the subject is made, then the mutant.
-macro_rules! table {
-    ($($rule:literal $make:ident $kind:ident::$name:ident),* $(,)?) => {
-        vec![$(($rule, Mutant { name: stringify!($name), subject: || Arc::new($make($kind::$name)) })),*]
-    };
-}
-
-#[rustfmt::skip]
-pub(super) fn mutants() -> Vec<(&'static str, Mutant<IssuerSubject>)> {
-    table![
-        "ISS-001" subject Defect::DescribesNothing,
-        "ISS-001" program Fault::PrintsNothing,
-        "ISS-002" program Fault::PrintsCapitals,
-        "ISS-002" program Fault::PrintsNamesTwice,
-        "ISS-002" program Fault::PrintsKeysTwice,
-        "ISS-003" program Fault::LeavesOutMandatory,
-        "ISS-003" program Fault::PrintsUnknownTypes,
-        "ISS-003" program Fault::PrintsSetsAsObject,
-        "ISS-004" program Fault::PrintsDefaultsOfNoType,
-        "ISS-005" subject Defect::HasNoVersion,
-        "ISS-006" subject Defect::HidesWhatItIsFor,
-        "ISS-007" subject Defect::DescribesByTheClock,
-        "ISS-007" subject Defect::DescribesWhatItMade,
-        "ISS-008" subject Defect::OffersASetTwice,
-        "ISS-009" subject Defect::DeclaresByWhatItMade,
-        "ISS-010" subject Defect::RefusesEverybody,
-        "ISS-011" subject Defect::NeedsASecretKey,
-        "ISS-012" subject Defect::NeedsWhatIsOptional,
-        "ISS-013" subject Defect::NeedsMoreThanNothing,
-        "ISS-014" subject Defect::TrustsTheHost,
-        "ISS-015" subject Defect::TrustsTheOperator,
-        "ISS-016" subject Defect::KnowsAllUsers,
-        "ISS-017" subject Defect::CutsBytes,
-        "ISS-018" subject Defect::AnswersWithoutMaking,
-        "ISS-019" subject Defect::BreaksOnTheBanned,
-        "ISS-019" subject Defect::MakesForTheBanned,
-        "ISS-019" subject Defect::LetsEverybodyIn,
-        "ISS-020" program Fault::PrintsNumbersAsState,
-        "ISS-020" program Fault::PrintsNoState,
-        "ISS-021" subject Defect::HasNoState,
-        "ISS-021" subject Defect::IsUndefined,
-        "ISS-022" subject Defect::StateIsTheSecret,
-        "ISS-023" subject Defect::StateIsTheToken,
-        "ISS-024" program Fault::PrintsUnknownParts,
-        "ISS-024" program Fault::PrintsNumbersAsValues,
-        "ISS-025" subject Defect::HasNoNames,
-        "ISS-026" subject Defect::HasNoRows,
-        "ISS-026" subject Defect::HasTooManyColumns,
-        "ISS-027" subject Defect::PutsAllOnOneLine,
-        "ISS-028" subject Defect::SavesAnywhere,
-        "ISS-029" subject Defect::TellsTooMuch,
-        "ISS-030" subject Defect::RunsTheSubject,
-        "ISS-030" subject Defect::RunsTheNameWhenRevoking,
-        "ISS-031" subject Defect::RunsWhatWasEntered,
-        "ISS-032" subject Defect::RunsTheState,
-        "ISS-040" subject Defect::TellsNoUser,
-        "ISS-040" subject Defect::TellsNoLog,
-        "ISS-041" subject Defect::RepeatsWhatWasEntered,
-        "ISS-041" subject Defect::LogsTheToken,
-        "ISS-042" subject Defect::SaysTheSameTwice,
-        "ISS-043" subject Defect::TracesTheSecret,
-        "ISS-044" subject Defect::ShowsTheSecret,
-        "ISS-050" subject Defect::CannotRevoke,
-        "ISS-051" subject Defect::OnlySaysThatItRevoked,
-        "ISS-052" subject Defect::RevokesAll,
-        "ISS-053" subject Defect::RevokesOnce,
-        "ISS-054" subject Defect::PanicsOnUnknownStates,
-        "ISS-055" subject Defect::RemembersInMemory,
-        "ISS-055" subject Defect::RevokesByToken,
-        "ISS-056" subject Defect::GivesOneForEver,
-        "ISS-057" subject Defect::TakesAnyForUnknown,
-        "ISS-060" subject Defect::ForgetsIntents,
-        "ISS-060" subject Defect::AnswersLessTheSecondTime,
-        "ISS-061" subject Defect::MakesAnotherForTheIntent,
-        "ISS-062" subject Defect::ForgetsWhatItMade,
-        "ISS-062" subject Defect::MakesUpWhatItMade,
-        "ISS-063" subject Defect::TakesAllForDestroyed,
-        "ISS-064" subject Defect::ReconcilesSecretly,
-        "ISS-070" login_subject Defect::AsksForNoLogin,
-        "ISS-070" login_subject Defect::AsksForNobody,
-        "ISS-070" login_subject Defect::MakesBeforeTheLogin,
-        "ISS-071" login_subject Defect::AsksForEver,
-        "ISS-080" subject Defect::FailsWhenBusy,
-        "ISS-081" subject Defect::CountsWithoutALock,
-        "ISS-082" subject Defect::StaysBusy,
-        "ISS-083" subject Defect::DeclaresTooMuch,
-        "ISS-083" subject Defect::RevokesNothingMeanwhile,
-        "ISS-101" program Fault::PrintsHalf,
-        "ISS-101" program Fault::PrintsTwice,
-        "ISS-101" program Fault::PrintsALineFirst,
-        "ISS-101" program Fault::PrintsOnRevoke,
-        "ISS-102" program Fault::EndsBadly,
-        "ISS-102" program Fault::EndsBadlyAfterRequests,
-        "ISS-103" program Fault::TakesAnyAction,
-        "ISS-103" program Fault::DiesOfUnknownActions,
-        "ISS-104" program Fault::DiesOfNoInput,
-        "ISS-105" program Fault::ReadsOnlyPadded,
-        "ISS-105" program Fault::ReadsOnlyUrlSafe,
-        "ISS-106" program Fault::ReadsPaddedOnInput,
-        "ISS-106" program Fault::ReadsArgumentsAlone,
-        "ISS-107" program Fault::NeedsTheVersion,
-        "ISS-108" program Fault::NeedsToKnowAllKeys,
-        "ISS-109" program Fault::LeavesADaemon,
-        "ISS-110" program Fault::EchoesItsInput,
-        "ISS-110" program Fault::EchoesWhatItMade,
-    ]
+pub(super) fn mutants() -> Vec<Mutant<IssuerSubject>> {
+    mutants! {
+        DescribesNothing breaks ["ISS-001"] "describes nothing" => Arc::new(subject(Defect::DescribesNothing));
+        PrintsNothing breaks ["ISS-001"] "prints nothing" => Arc::new(program(Fault::PrintsNothing));
+        PrintsCapitals breaks ["ISS-002"] "prints capitals" => Arc::new(program(Fault::PrintsCapitals));
+        PrintsNamesTwice breaks ["ISS-002"] "prints names twice" => Arc::new(program(Fault::PrintsNamesTwice));
+        PrintsKeysTwice breaks ["ISS-002"] "prints keys twice" => Arc::new(program(Fault::PrintsKeysTwice));
+        LeavesOutMandatory breaks ["ISS-003"] "leaves out mandatory" => Arc::new(program(Fault::LeavesOutMandatory));
+        PrintsUnknownTypes breaks ["ISS-003"] "prints unknown types" => Arc::new(program(Fault::PrintsUnknownTypes));
+        PrintsSetsAsObject breaks ["ISS-003"] "prints sets as object" => Arc::new(program(Fault::PrintsSetsAsObject));
+        PrintsDefaultsOfNoType breaks ["ISS-004"] "prints defaults of no type" => Arc::new(program(Fault::PrintsDefaultsOfNoType));
+        HasNoVersion breaks ["ISS-005"] "has no version" => Arc::new(subject(Defect::HasNoVersion));
+        HidesWhatItIsFor breaks ["ISS-006"] "hides what it is for" => Arc::new(subject(Defect::HidesWhatItIsFor));
+        DescribesByTheClock breaks ["ISS-007"] "describes by the clock" => Arc::new(subject(Defect::DescribesByTheClock));
+        DescribesWhatItMade breaks ["ISS-007"] "describes what it made" => Arc::new(subject(Defect::DescribesWhatItMade));
+        OffersASetTwice breaks ["ISS-008"] "offers a set twice" => Arc::new(subject(Defect::OffersASetTwice));
+        DeclaresByWhatItMade breaks ["ISS-009"] "declares by what it made" => Arc::new(subject(Defect::DeclaresByWhatItMade));
+        RefusesEverybody breaks ["ISS-010"] "refuses everybody" => Arc::new(subject(Defect::RefusesEverybody));
+        NeedsASecretKey breaks ["ISS-011"] "needs a secret key" => Arc::new(subject(Defect::NeedsASecretKey));
+        NeedsWhatIsOptional breaks ["ISS-012"] "needs what is optional" => Arc::new(subject(Defect::NeedsWhatIsOptional));
+        NeedsMoreThanNothing breaks ["ISS-013"] "needs more than nothing" => Arc::new(subject(Defect::NeedsMoreThanNothing));
+        TrustsTheHost breaks ["ISS-014"] "trusts the host" => Arc::new(subject(Defect::TrustsTheHost));
+        TrustsTheOperator breaks ["ISS-015"] "trusts the operator" => Arc::new(subject(Defect::TrustsTheOperator));
+        KnowsAllUsers breaks ["ISS-016"] "knows all users" => Arc::new(subject(Defect::KnowsAllUsers));
+        CutsBytes breaks ["ISS-017"] "cuts bytes" => Arc::new(subject(Defect::CutsBytes));
+        AnswersWithoutMaking breaks ["ISS-018"] "answers without making" => Arc::new(subject(Defect::AnswersWithoutMaking));
+        BreaksOnTheBanned breaks ["ISS-019"] "breaks on the banned" => Arc::new(subject(Defect::BreaksOnTheBanned));
+        MakesForTheBanned breaks ["ISS-019"] "makes for the banned" => Arc::new(subject(Defect::MakesForTheBanned));
+        LetsEverybodyIn breaks ["ISS-019"] "lets everybody in" => Arc::new(subject(Defect::LetsEverybodyIn));
+        PrintsNumbersAsState breaks ["ISS-020"] "prints numbers as state" => Arc::new(program(Fault::PrintsNumbersAsState));
+        PrintsNoState breaks ["ISS-020"] "prints no state" => Arc::new(program(Fault::PrintsNoState));
+        HasNoState breaks ["ISS-021"] "has no state" => Arc::new(subject(Defect::HasNoState));
+        IsUndefined breaks ["ISS-021"] "is undefined" => Arc::new(subject(Defect::IsUndefined));
+        StateIsTheSecret breaks ["ISS-022"] "state is the secret" => Arc::new(subject(Defect::StateIsTheSecret));
+        StateIsTheToken breaks ["ISS-023"] "state is the token" => Arc::new(subject(Defect::StateIsTheToken));
+        PrintsUnknownParts breaks ["ISS-024"] "prints unknown parts" => Arc::new(program(Fault::PrintsUnknownParts));
+        PrintsNumbersAsValues breaks ["ISS-024"] "prints numbers as values" => Arc::new(program(Fault::PrintsNumbersAsValues));
+        HasNoNames breaks ["ISS-025"] "has no names" => Arc::new(subject(Defect::HasNoNames));
+        HasNoRows breaks ["ISS-026"] "has no rows" => Arc::new(subject(Defect::HasNoRows));
+        HasTooManyColumns breaks ["ISS-026"] "has too many columns" => Arc::new(subject(Defect::HasTooManyColumns));
+        PutsAllOnOneLine breaks ["ISS-027"] "puts all on one line" => Arc::new(subject(Defect::PutsAllOnOneLine));
+        SavesAnywhere breaks ["ISS-028"] "saves anywhere" => Arc::new(subject(Defect::SavesAnywhere));
+        TellsTooMuch breaks ["ISS-029"] "tells too much" => Arc::new(subject(Defect::TellsTooMuch));
+        RunsTheSubject breaks ["ISS-030"] "runs the subject" => Arc::new(subject(Defect::RunsTheSubject));
+        RunsTheNameWhenRevoking breaks ["ISS-030"] "runs the name when revoking" => Arc::new(subject(Defect::RunsTheNameWhenRevoking));
+        RunsWhatWasEntered breaks ["ISS-031"] "runs what was entered" => Arc::new(subject(Defect::RunsWhatWasEntered));
+        RunsTheState breaks ["ISS-032"] "runs the state" => Arc::new(subject(Defect::RunsTheState));
+        TellsNoUser breaks ["ISS-040"] "tells no user" => Arc::new(subject(Defect::TellsNoUser));
+        TellsNoLog breaks ["ISS-040"] "tells no log" => Arc::new(subject(Defect::TellsNoLog));
+        RepeatsWhatWasEntered breaks ["ISS-041"] "repeats what was entered" => Arc::new(subject(Defect::RepeatsWhatWasEntered));
+        LogsTheToken breaks ["ISS-041"] "logs the token" => Arc::new(subject(Defect::LogsTheToken));
+        SaysTheSameTwice breaks ["ISS-042"] "says the same twice" => Arc::new(subject(Defect::SaysTheSameTwice));
+        TracesTheSecret breaks ["ISS-043"] "traces the secret" => Arc::new(subject(Defect::TracesTheSecret));
+        ShowsTheSecret breaks ["ISS-044"] "shows the secret" => Arc::new(subject(Defect::ShowsTheSecret));
+        CannotRevoke breaks ["ISS-050"] "cannot revoke" => Arc::new(subject(Defect::CannotRevoke));
+        OnlySaysThatItRevoked breaks ["ISS-051"] "only says that it revoked" => Arc::new(subject(Defect::OnlySaysThatItRevoked));
+        RevokesAll breaks ["ISS-052"] "revokes all" => Arc::new(subject(Defect::RevokesAll));
+        RevokesOnce breaks ["ISS-053"] "revokes once" => Arc::new(subject(Defect::RevokesOnce));
+        PanicsOnUnknownStates breaks ["ISS-054"] "panics on unknown states" => Arc::new(subject(Defect::PanicsOnUnknownStates));
+        RemembersInMemory breaks ["ISS-055"] "remembers in memory" => Arc::new(subject(Defect::RemembersInMemory));
+        RevokesByToken breaks ["ISS-055"] "revokes by token" => Arc::new(subject(Defect::RevokesByToken));
+        GivesOneForEver breaks ["ISS-056"] "gives one for ever" => Arc::new(subject(Defect::GivesOneForEver));
+        TakesAnyForUnknown breaks ["ISS-057"] "takes any for unknown" => Arc::new(subject(Defect::TakesAnyForUnknown));
+        ForgetsIntents breaks ["ISS-060"] "forgets intents" => Arc::new(subject(Defect::ForgetsIntents));
+        AnswersLessTheSecondTime breaks ["ISS-060"] "answers less the second time" => Arc::new(subject(Defect::AnswersLessTheSecondTime));
+        MakesAnotherForTheIntent breaks ["ISS-061"] "makes another for the intent" => Arc::new(subject(Defect::MakesAnotherForTheIntent));
+        ForgetsWhatItMade breaks ["ISS-062"] "forgets what it made" => Arc::new(subject(Defect::ForgetsWhatItMade));
+        MakesUpWhatItMade breaks ["ISS-062"] "makes up what it made" => Arc::new(subject(Defect::MakesUpWhatItMade));
+        TakesAllForDestroyed breaks ["ISS-063"] "takes all for destroyed" => Arc::new(subject(Defect::TakesAllForDestroyed));
+        ReconcilesSecretly breaks ["ISS-064"] "reconciles secretly" => Arc::new(subject(Defect::ReconcilesSecretly));
+        AsksForNoLogin breaks ["ISS-070"] "asks for no login" => Arc::new(login_subject(Defect::AsksForNoLogin));
+        AsksForNobody breaks ["ISS-070"] "asks for nobody" => Arc::new(login_subject(Defect::AsksForNobody));
+        MakesBeforeTheLogin breaks ["ISS-070"] "makes before the login" => Arc::new(login_subject(Defect::MakesBeforeTheLogin));
+        AsksForEver breaks ["ISS-071"] "asks for ever" => Arc::new(login_subject(Defect::AsksForEver));
+        FailsWhenBusy breaks ["ISS-080"] "fails when busy" => Arc::new(subject(Defect::FailsWhenBusy));
+        CountsWithoutALock breaks ["ISS-081"] "counts without a lock" => Arc::new(subject(Defect::CountsWithoutALock));
+        StaysBusy breaks ["ISS-082"] "stays busy" => Arc::new(subject(Defect::StaysBusy));
+        DeclaresTooMuch breaks ["ISS-083"] "declares too much" => Arc::new(subject(Defect::DeclaresTooMuch));
+        RevokesNothingMeanwhile breaks ["ISS-083"] "revokes nothing meanwhile" => Arc::new(subject(Defect::RevokesNothingMeanwhile));
+        PrintsHalf breaks ["ISS-101"] "prints half" => Arc::new(program(Fault::PrintsHalf));
+        PrintsTwice breaks ["ISS-101"] "prints twice" => Arc::new(program(Fault::PrintsTwice));
+        PrintsALineFirst breaks ["ISS-101"] "prints a line first" => Arc::new(program(Fault::PrintsALineFirst));
+        PrintsOnRevoke breaks ["ISS-101"] "prints on revoke" => Arc::new(program(Fault::PrintsOnRevoke));
+        EndsBadly breaks ["ISS-102"] "ends badly" => Arc::new(program(Fault::EndsBadly));
+        EndsBadlyAfterRequests breaks ["ISS-102"] "ends badly after requests" => Arc::new(program(Fault::EndsBadlyAfterRequests));
+        TakesAnyAction breaks ["ISS-103"] "takes any action" => Arc::new(program(Fault::TakesAnyAction));
+        DiesOfUnknownActions breaks ["ISS-103"] "dies of unknown actions" => Arc::new(program(Fault::DiesOfUnknownActions));
+        DiesOfNoInput breaks ["ISS-104"] "dies of no input" => Arc::new(program(Fault::DiesOfNoInput));
+        ReadsOnlyPadded breaks ["ISS-105"] "reads only padded" => Arc::new(program(Fault::ReadsOnlyPadded));
+        ReadsOnlyUrlSafe breaks ["ISS-105"] "reads only url safe" => Arc::new(program(Fault::ReadsOnlyUrlSafe));
+        ReadsPaddedOnInput breaks ["ISS-106"] "reads padded on input" => Arc::new(program(Fault::ReadsPaddedOnInput));
+        ReadsArgumentsAlone breaks ["ISS-106"] "reads arguments alone" => Arc::new(program(Fault::ReadsArgumentsAlone));
+        NeedsTheVersion breaks ["ISS-107"] "needs the version" => Arc::new(program(Fault::NeedsTheVersion));
+        NeedsToKnowAllKeys breaks ["ISS-108"] "needs to know all keys" => Arc::new(program(Fault::NeedsToKnowAllKeys));
+        LeavesADaemon breaks ["ISS-109"] "leaves a daemon" => Arc::new(program(Fault::LeavesADaemon));
+        EchoesItsInput breaks ["ISS-110"] "echoes its input" => Arc::new(program(Fault::EchoesItsInput));
+        EchoesWhatItMade breaks ["ISS-110"] "echoes what it made" => Arc::new(program(Fault::EchoesWhatItMade));
+    }
 }

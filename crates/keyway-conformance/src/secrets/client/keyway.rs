@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{
     Accessed, ApplicationClient, AuditHook, ClientFailure, ClientMaker, FileFormat, Found, GivenCredentials,
-    Missing, Request, Response, Standing, TakenCredentials,
+    Missing, Request, Response, Scope, TakenCredentials,
 };
 
 /// Makes `keyway_client::Secrets`: the client under test if nothing else is said.
@@ -105,87 +105,79 @@ fn found(secret: &ResolvedSecret) -> Found {
 
 #[async_trait]
 impl ApplicationClient for Secrets {
-    fn standing(&self, standing: &Standing) -> Arc<dyn ApplicationClient> {
-        let client = match &standing.environment {
+    fn in_scope(&self, scope: &Scope) -> Arc<dyn ApplicationClient> {
+        let client = match &scope.environment {
             None => self.shared(),
             Some(environment) => self.in_environment(environment),
         };
-        let client = client.with_resolution(standing.resolution);
-        Arc::new(match &standing.requester {
+        let client = client.with_resolution(scope.resolution);
+        Arc::new(match &scope.requester {
             None => client,
             Some(requester) => client.on_behalf_of(requester),
         })
     }
 
     async fn call(&self, request: Request) -> Result<Response, ClientFailure> {
-        self.answer(request).await.map_err(|error| failure(&error))
+        answer(self, request).await.map_err(|error| failure(&error))
     }
 }
 
-/// The one operation that [`ApplicationClient::call`] does, with the client's own error.
-#[async_trait]
-trait Answers {
-    async fn answer(&self, request: Request) -> Result<Response, Error>;
-}
-
-#[async_trait]
-impl Answers for Secrets {
-    async fn answer(&self, request: Request) -> Result<Response, Error> {
-        Ok(match request {
-            Request::Get { key } => Response::Text(self.get(&key).await?),
-            Request::GetOr { key, default } => Response::Text(Some(self.get_or(&key, default).await?)),
-            Request::GetRequired { key } => Response::Text(Some(self.get_required(&key).await?)),
-            Request::Find { key } => Response::Secret(self.find(&key).await?.as_ref().map(found)),
-            Request::Retrieve { key } => Response::Secret(Some(found(&self.retrieve(&key).await?))),
-            Request::List => Response::Secrets(self.list().await?.iter().map(found).collect()),
-            Request::ListNames => {
-                let names = self.list_names().await?;
-                Response::Names(names.iter().map(|name| (name.as_str().to_owned(), name.layer)).collect())
-            }
-            Request::Create { key, value } => {
-                self.create(&key, Draft::new(value)).await?;
-                Response::Done
-            }
-            Request::Modify { key, value } => {
-                self.modify(&key, Change::value(value)).await?;
-                Response::Done
-            }
-            Request::Delete { key } => {
-                self.delete(&key).await?;
-                Response::Done
-            }
-            Request::ListEnvironments => Response::Environments(self.list_environments().await?),
-            Request::RetrieveEnvironment { name } => {
-                Response::Environments(vec![self.retrieve_environment(&name).await?])
-            }
-            Request::GetEnvironment { name } => {
-                #[expect(deprecated, reason = "decision L11 keeps it, so it is tested")]
-                let environment = self.get_environment(&name).await?;
-                Response::Environments(environment.into_iter().collect())
-            }
-            Request::CreateEnvironment { name, external_url } => {
-                Response::Environments(vec![self.create_environment(&name, external_url.as_deref()).await?])
-            }
-            Request::ModifyEnvironment { name, external_url } => {
-                Response::Environments(vec![self.modify_environment(&name, external_url.as_deref()).await?])
-            }
-            Request::Export { format } => {
-                let bundle = self.export().await?;
-                Response::File(match format {
-                    FileFormat::Dotenv => bundle.to_dotenv()?,
-                    FileFormat::Json => bundle.to_json(),
-                })
-            }
-            Request::Import { format, text } => {
-                let bundle = match format {
-                    FileFormat::Dotenv => Bundle::from_dotenv(text.expose_secret())?,
-                    FileFormat::Json => Bundle::from_json(text.expose_secret())?,
-                };
-                let plan = self.import(&bundle).await?;
-                let [created, changed, unchanged] =
-                    [plan.created.len(), plan.changed.len(), plan.unchanged.len()];
-                Response::Imported { created, changed, unchanged }
-            }
-        })
-    }
+/// Does what a request asks, and keeps the client's own error.
+async fn answer(client: &Secrets, request: Request) -> Result<Response, Error> {
+    Ok(match request {
+        Request::Get { key } => Response::Text(client.get(&key).await?),
+        Request::GetOr { key, default } => Response::Text(Some(client.get_or(&key, default).await?)),
+        Request::GetRequired { key } => Response::Text(Some(client.get_required(&key).await?)),
+        Request::Find { key } => Response::Secret(client.find(&key).await?.as_ref().map(found)),
+        Request::Retrieve { key } => Response::Secret(Some(found(&client.retrieve(&key).await?))),
+        Request::List => Response::Secrets(client.list().await?.iter().map(found).collect()),
+        Request::ListNames => {
+            let names = client.list_names().await?;
+            Response::Names(names.iter().map(|name| (name.as_str().to_owned(), name.layer)).collect())
+        }
+        Request::Create { key, value } => {
+            client.create(&key, Draft::new(value)).await?;
+            Response::Done
+        }
+        Request::Modify { key, value } => {
+            client.modify(&key, Change::value(value)).await?;
+            Response::Done
+        }
+        Request::Delete { key } => {
+            client.delete(&key).await?;
+            Response::Done
+        }
+        Request::ListEnvironments => Response::Environments(client.list_environments().await?),
+        Request::RetrieveEnvironment { name } => {
+            Response::Environments(vec![client.retrieve_environment(&name).await?])
+        }
+        Request::GetEnvironment { name } => {
+            #[expect(deprecated, reason = "decision L11 keeps it, so it is tested")]
+            let environment = client.get_environment(&name).await?;
+            Response::Environments(environment.into_iter().collect())
+        }
+        Request::CreateEnvironment { name, external_url } => {
+            Response::Environments(vec![client.create_environment(&name, external_url.as_deref()).await?])
+        }
+        Request::ModifyEnvironment { name, external_url } => {
+            Response::Environments(vec![client.modify_environment(&name, external_url.as_deref()).await?])
+        }
+        Request::Export { format } => {
+            let bundle = client.export().await?;
+            Response::File(match format {
+                FileFormat::Dotenv => bundle.to_dotenv()?,
+                FileFormat::Json => bundle.to_json(),
+            })
+        }
+        Request::Import { format, text } => {
+            let bundle = match format {
+                FileFormat::Dotenv => Bundle::from_dotenv(text.expose_secret())?,
+                FileFormat::Json => Bundle::from_json(text.expose_secret())?,
+            };
+            let plan = client.import(&bundle).await?;
+            let [created, changed, unchanged] =
+                [plan.created.len(), plan.changed.len(), plan.unchanged.len()];
+            Response::Imported { created, changed, unchanged }
+        }
+    })
 }

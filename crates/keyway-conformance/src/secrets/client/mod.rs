@@ -28,12 +28,20 @@ use async_trait::async_trait;
 use keyway_client::{AccessOutcome, Layer, Operation, Resolution};
 use keyway_secrets::SecretStore;
 
+use super::{CLAUSES, SecretStoreSubject, rules};
+use crate::Suite;
+
 pub use keyway::KeywayClient;
 pub use request::{ClientFailure, FileFormat, Found, Missing, Request, Response};
 
+/// Makes the suite of the rules about clients alone, for a client over a store that is known to be sound.
+pub fn suite() -> Suite<SecretStoreSubject> {
+    Suite { kind: "secret", rules: rules::of_clients(), clauses: CLAUSES }
+}
+
 /// Makes the client under test.
 pub trait ClientMaker: Send + Sync {
-    /// A client over a store that stands among the shared secrets and resolves exactly. Without
+    /// Makes a client over a store that works among the shared secrets and resolves exactly. Without
     /// a hook it has no audit.
     fn client(&self, store: Arc<dyn SecretStore>, audit: Option<AuditHook>) -> Arc<dyn ApplicationClient>;
 
@@ -54,11 +62,11 @@ where
     }
 }
 
-/// A client of applications, standing in one place.
+/// A client of applications, in one scope.
 #[async_trait]
 pub trait ApplicationClient: fmt::Debug + Send + Sync {
-    /// The same client in another place. It does no I/O, and shares the store.
-    fn standing(&self, standing: &Standing) -> Arc<dyn ApplicationClient>;
+    /// Gives the same client in another scope. It does no I/O, and shares the store.
+    fn in_scope(&self, scope: &Scope) -> Arc<dyn ApplicationClient>;
 
     /// Does one operation.
     ///
@@ -70,9 +78,9 @@ pub trait ApplicationClient: fmt::Debug + Send + Sync {
     async fn call(&self, request: Request) -> Result<Response, ClientFailure>;
 }
 
-/// Where a client stands.
+/// Where a client works, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Scope {
     /// The environment; `None` among the shared secrets.
     pub environment: Option<String>,
     /// The policy (decision L1).
@@ -81,7 +89,7 @@ pub struct Standing {
     pub requester: Option<String>,
 }
 
-impl Standing {
+impl Scope {
     /// Among the shared secrets, exactly, and nobody says who asks.
     pub const SHARED: Self = Self { environment: None, resolution: Resolution::Exact, requester: None };
 }
@@ -98,7 +106,7 @@ pub struct Accessed {
     pub operation: Operation,
     /// The key, for an operation on one secret.
     pub key: Option<String>,
-    /// The environment that the client stands in, or that the operation is about.
+    /// The environment of the client's scope, or the one that the operation is about.
     pub environment: Option<String>,
     /// The layer that gave the secret.
     pub layer: Option<Layer>,

@@ -1,169 +1,117 @@
 //! Mutants whose answers are wrong, and whose data is right.
 
-use std::fmt;
 use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
 use keyway_core::{SecretValue, Structured, Table};
 use keyway_secrets::{
     Capabilities, Configure, Count, NewSecret, NewValue, Secret, SecretAddress, SecretChange, SecretHeader,
     SecretRevision, SecretStore, StoreError, StoreInfo,
 };
 
-use super::warp::{Warp, Warped, mutants};
-use crate::secrets::refusal::Refusal;
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use crate::secrets::expected_error::ExpectedError;
 
 mutants! {
-    CachesReads of FULL "answers each read as it answered the first one";
-    DestroysNothing of FULL "says that it destroyed what was not there";
-    CountsOneMore of FULL "counts one secret too many";
-    CountsNothing of FULL "counts neither reads nor writes";
-    WrongKeyIsCorrupt of FULL "calls data under other keys damaged";
-    DeletedIsMissing of FULL "says of a deleted store that it was never made";
-    ReadOnlySetting of FULL "answers a setting that it does not take";
-    SettingsWait of FULL "goes on with the settings of when it was opened";
-    ChangesItsMind of FULL "declares less before the store is made";
-    DebugShowsValues of FULL "shows in its debugging text what it wrote last";
-    ErrorsShowValues of FULL "names the value that it could not write";
-    TracesValues of FULL "traces what it writes";
-}
-
-#[async_trait]
-impl Warp for CachesReads {
-    async fn get(&self, it: &Warped, address: &SecretAddress) -> Result<Secret, StoreError> {
-        if let Some(None) = it.notes.values().get(address) {
-            return Err(StoreError::SecretNotFound { address: address.clone() });
-        }
-        let answer = it.store.get(address).await;
-        if let Err(StoreError::SecretNotFound { .. }) = answer {
-            it.notes.values().insert(address.clone(), None);
-        }
-        answer
-    }
-}
-
-#[async_trait]
-impl Warp for DestroysNothing {
-    async fn destroy(
-        &self,
-        it: &Warped,
-        address: &SecretAddress,
-        expected: Option<SecretRevision>,
-    ) -> Result<(), StoreError> {
-        match it.store.destroy(address, expected).await {
-            Err(StoreError::SecretNotFound { .. }) => Ok(()),
-            other => other,
-        }
-    }
-}
-
-#[async_trait]
-impl Warp for CountsOneMore {
-    async fn info(&self, it: &Warped) -> Result<StoreInfo, StoreError> {
-        let mut info = it.store.info().await?;
-        info.secrets = Count::exact(info.secrets.number + 1);
-        Ok(info)
-    }
-}
-
-#[async_trait]
-impl Warp for CountsNothing {
-    async fn info(&self, it: &Warped) -> Result<StoreInfo, StoreError> {
-        it.store.info().await.map(|info| info.with_counters(0, 0))
-    }
-}
-
-#[async_trait]
-impl Warp for WrongKeyIsCorrupt {
-    async fn get(&self, it: &Warped, address: &SecretAddress) -> Result<Secret, StoreError> {
-        match it.store.get(address).await {
-            Err(StoreError::WrongKey { .. }) => Err(StoreError::corrupt("the store", "nothing opens it")),
-            other => other,
-        }
-    }
-}
-
-#[async_trait]
-impl Warp for DeletedIsMissing {
-    async fn get(&self, it: &Warped, address: &SecretAddress) -> Result<Secret, StoreError> {
-        match it.store.get(address).await {
-            Err(StoreError::Deleted) => Err(StoreError::NotInitialized),
-            other => other,
-        }
-    }
-}
-
-#[async_trait]
-impl Warp for ReadOnlySetting {
-    async fn configure(&self, it: &Warped, request: Configure) -> Result<Table, StoreError> {
-        let is_read = matches!(request, Configure::Read);
-        let mut settings = it.store.configure(request).await?;
-        if is_read {
-            settings.insert("version of the settings", Structured::text("1"));
-        }
-        Ok(settings)
-    }
-}
-
-#[async_trait]
-impl Warp for SettingsWait {
-    async fn configure(&self, it: &Warped, request: Configure) -> Result<Table, StoreError> {
-        let is_read = matches!(request, Configure::Read);
-        let now = it.store.configure(request).await?;
-        Ok(if is_read { it.notes.settings().get_or_insert(now).clone() } else { now })
-    }
-}
-
-#[async_trait]
-impl Warp for ChangesItsMind {
-    fn capabilities(&self, it: &Warped) -> Capabilities {
-        let mut capabilities = it.store.capabilities();
-        capabilities.dates = it.notes.flag.load(Ordering::SeqCst);
-        capabilities
-    }
-
-    async fn initialize(&self, it: &Warped) -> Result<(), StoreError> {
-        it.notes.flag.store(true, Ordering::SeqCst);
-        it.store.initialize().await
-    }
-}
-
-#[async_trait]
-impl Warp for DebugShowsValues {
-    fn debug(&self, it: &Warped, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values = it.notes.values();
-        let last = values.values().flatten().filter_map(|value| value.expose_text());
-        f.debug_struct("Store").field("last", &last.collect::<Vec<_>>()).finish()
-    }
-
-    async fn create(&self, it: &Warped, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        it.notes.values().insert(secret.address.clone(), secret.value.as_given().cloned());
-        it.store.create(secret).await
-    }
-}
-
-#[async_trait]
-impl Warp for ErrorsShowValues {
-    async fn modify(
-        &self,
-        it: &Warped,
-        address: &SecretAddress,
-        change: SecretChange,
-    ) -> Result<SecretHeader, StoreError> {
-        let value = change.value.as_ref().and_then(NewValue::as_given).cloned();
-        it.store.modify(address, change).await.map_err(|error| match (Refusal::of(&error), value) {
-            (Refusal::System | Refusal::Indeterminate, Some(value)) => {
-                StoreError::system("write", format!("this did not fit: {:?}", value.expose_text()))
+    for SecretStoreSubject, by store_mutant;
+    CachesReads breaks ["SEC-008"] "answers each read as it answered the first one" {
+        async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
+            if let Some(None) = self.notes.values().get(address) {
+                return Err(StoreError::SecretNotFound { address: address.clone() });
             }
-            _ => error,
-        })
+            let answer = self.store.get(address).await;
+            if let Err(StoreError::SecretNotFound { .. }) = answer {
+                self.notes.values().insert(address.clone(), None);
+            }
+            answer
+        }
     }
-}
+    DestroysNothing breaks ["SEC-012"] "says that it destroyed what was not there" {
+        async fn destroy(&self, address: &SecretAddress, expected: Option<SecretRevision>) -> StoreResult<()> {
+            match self.store.destroy(address, expected).await {
+                Err(StoreError::SecretNotFound { .. }) => Ok(()),
+                other => other,
+            }
+        }
+    }
+    CountsOneMore breaks ["SEC-085"] "counts one secret too many" {
+        async fn info(&self) -> StoreResult<StoreInfo> {
+            let mut info = self.store.info().await?;
+            info.secrets = Count::exact(info.secrets.number + 1);
+            Ok(info)
+        }
+    }
+    CountsNothing breaks ["SEC-086"] "counts neither reads nor writes" {
+        async fn info(&self) -> StoreResult<StoreInfo> {
+            self.store.info().await.map(|info| info.with_counters(0, 0))
+        }
+    }
+    WrongKeyIsCorrupt breaks ["SEC-090"] "calls data under other keys damaged" {
+        async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
+            match self.store.get(address).await {
+                Err(StoreError::WrongKey { .. }) => Err(StoreError::corrupt("the store", "nothing opens it")),
+                other => other,
+            }
+        }
+    }
+    DeletedIsMissing breaks ["SEC-110"] "says of a deleted store that it was never made" {
+        async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
+            match self.store.get(address).await {
+                Err(StoreError::Deleted) => Err(StoreError::NotInitialized),
+                other => other,
+            }
+        }
+    }
+    ReadOnlySetting breaks ["SEC-080"] "answers a setting that it does not take" {
+        async fn configure(&self, request: Configure) -> StoreResult<Table> {
+            let is_read = matches!(request, Configure::Read);
+            let mut settings = self.store.configure(request).await?;
+            if is_read {
+                settings.insert("version of the settings", Structured::text("1"));
+            }
+            Ok(settings)
+        }
+    }
+    SettingsWait breaks ["SEC-081"] "goes on with the settings of when it was opened" {
+        async fn configure(&self, request: Configure) -> StoreResult<Table> {
+            let is_read = matches!(request, Configure::Read);
+            let now = self.store.configure(request).await?;
+            Ok(if is_read { self.notes.settings().get_or_insert(now).clone() } else { now })
+        }
+    }
+    ChangesItsMind breaks ["SEC-124"] "declares less before the store is made" {
+        fn capabilities(&self) -> Capabilities {
+            let mut capabilities = self.store.capabilities();
+            capabilities.dates = self.notes.flag.load(Ordering::SeqCst);
+            capabilities
+        }
 
-#[async_trait]
-impl Warp for TracesValues {
-    async fn create(&self, it: &Warped, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        tracing::trace!(value = secret.value.as_given().and_then(SecretValue::expose_text), "creating");
-        it.store.create(secret).await
+        async fn initialize(&self) -> StoreResult<()> {
+            self.notes.flag.store(true, Ordering::SeqCst);
+            self.store.initialize().await
+        }
+    }
+    DebugShowsValues breaks ["SEC-160"] "shows in its debugging text what it wrote last" {
+        async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
+            let text = secret.value.as_given().and_then(SecretValue::expose_text).unwrap_or_default();
+            text.clone_into(&mut self.notes.text());
+            self.store.create(secret).await
+        }
+    }
+    ErrorsShowValues breaks ["SEC-161"] "names the value that it could not write" {
+        async fn modify(&self, address: &SecretAddress, change: SecretChange) -> StoreResult<SecretHeader> {
+            let value = change.value.as_ref().and_then(NewValue::as_given).cloned();
+            self.store.modify(address, change).await.map_err(|error| match (ExpectedError::of(&error), value) {
+                (ExpectedError::System | ExpectedError::Indeterminate, Some(value)) => {
+                    StoreError::system("write", format!("this did not fit: {:?}", value.expose_text()))
+                }
+                _ => error,
+            })
+        }
+    }
+    TracesValues breaks ["SEC-162"] "traces what it writes" {
+        async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
+            tracing::trace!(value = secret.value.as_given().and_then(SecretValue::expose_text), "creating");
+            self.store.create(secret).await
+        }
     }
 }

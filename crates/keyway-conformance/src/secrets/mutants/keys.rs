@@ -2,77 +2,56 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_trait::async_trait;
 use keyway_seal::KeyRing;
 use keyway_secrets::{Progress, RotationListener, Secret, SecretAddress, SecretStore, StoreError};
 
 use super::lifecycle::marked;
-use super::warp::{Warp, Warped, mutants};
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 use crate::secrets::lent_storage::let_others_run;
-use crate::secrets::reference::ReferenceStore;
 
 mutants! {
-    FirstKeyOnly of FULL "uses the first key of a ring only";
-    RotatesNothing of FULL "says that it has rotated, and has not";
-    RotatesOnce of FULL "refuses a rotation to the keys that it has";
-    SilentRotation of FULL "tells nobody how far a rotation has come";
-    RotationNeverResumes of FULL "does not go on with a rotation that did not end";
-    RotationShutsOut of FULL "refuses to read while it rotates";
-}
-
-#[async_trait]
-impl Warp for FirstKeyOnly {
-    fn opened(&self, store: &mut ReferenceStore) {
-        store.set_keys(store.keys().only_primary());
-    }
-}
-
-#[async_trait]
-impl Warp for RotatesNothing {
-    async fn rotate(
-        &self,
-        it: &Warped,
-        _: &KeyRing,
-        listener: &dyn RotationListener,
-    ) -> Result<(), StoreError> {
-        it.store.load().await?;
-        listener.progressed(Progress { done: 0, total: 0 });
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Warp for RotatesOnce {
-    async fn rotate(
-        &self,
-        it: &Warped,
-        new: &KeyRing,
-        listener: &dyn RotationListener,
-    ) -> Result<(), StoreError> {
-        if it.store.keys().ids().eq(new.ids()) {
-            return Err(StoreError::invalid("the ring", "the store has these keys already"));
+    for SecretStoreSubject, by store_mutant;
+    FirstKeyOnly breaks ["SEC-091"] "uses the first key of a ring only"
+        (|store| store.set_keys(store.keys().only_primary()))
+    RotatesNothing breaks ["SEC-092"] "says that it has rotated, and has not" {
+        async fn rotate(&self, _: &KeyRing, listener: &dyn RotationListener) -> StoreResult<()> {
+            self.store.load().await?;
+            listener.progressed(Progress { done: 0, total: 0 });
+            Ok(())
         }
-        it.store.rotate(new, listener).await
     }
-}
-
-#[async_trait]
-impl Warp for SilentRotation {
-    async fn rotate(&self, it: &Warped, new: &KeyRing, _: &dyn RotationListener) -> Result<(), StoreError> {
-        it.store.rotate(new, &|_: Progress| ()).await
+    RotatesOnce breaks ["SEC-093"] "refuses a rotation to the keys that it has" {
+        async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> StoreResult<()> {
+            if self.store.keys().ids().eq(new.ids()) {
+                return Err(StoreError::invalid("the ring", "the store has these keys already"));
+            }
+            self.store.rotate(new, listener).await
+        }
     }
-}
+    SilentRotation breaks ["SEC-094"] "tells nobody how far a rotation has come" {
+        async fn rotate(&self, new: &KeyRing, _: &dyn RotationListener) -> StoreResult<()> {
+            self.store.rotate(new, &|_: Progress| ()).await
+        }
+    }
+    RotationNeverResumes breaks ["SEC-095", "SEC-096"] "does not go on with a rotation that did not end" {
+        async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> StoreResult<()> {
+            self.store.load().await?;
+            marked(&self.store, self.store.rotate(new, listener)).await
+        }
+    }
+    RotationShutsOut breaks ["SEC-097"] "refuses to read while it rotates" {
+        async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> StoreResult<()> {
+            let _rotating = While::new(&self.notes.flag);
+            let_others_run().await;
+            self.store.rotate(new, listener).await
+        }
 
-#[async_trait]
-impl Warp for RotationNeverResumes {
-    async fn rotate(
-        &self,
-        it: &Warped,
-        new: &KeyRing,
-        listener: &dyn RotationListener,
-    ) -> Result<(), StoreError> {
-        it.store.load().await?;
-        marked(it, it.store.rotate(new, listener)).await
+        async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
+            if self.notes.flag.load(Ordering::SeqCst) {
+                return Err(StoreError::Unavailable { what: "the store", retry_after: None, source: None });
+            }
+            self.store.get(address).await
+        }
     }
 }
 
@@ -89,26 +68,5 @@ impl<'a> While<'a> {
 impl Drop for While<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl Warp for RotationShutsOut {
-    async fn rotate(
-        &self,
-        it: &Warped,
-        new: &KeyRing,
-        listener: &dyn RotationListener,
-    ) -> Result<(), StoreError> {
-        let _rotating = While::new(&it.notes.flag);
-        let_others_run().await;
-        it.store.rotate(new, listener).await
-    }
-
-    async fn get(&self, it: &Warped, address: &SecretAddress) -> Result<Secret, StoreError> {
-        if it.notes.flag.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable { what: "the store", retry_after: None, source: None });
-        }
-        it.store.get(address).await
     }
 }

@@ -5,190 +5,136 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Waker};
 
-use async_trait::async_trait;
 use keyway_secrets::{ListQuery, SecretPage, SecretStore, StoreError};
 use keyway_storage::{Batch, Expectation, Storage};
-use serde_json::Value;
 
-use super::warp::{Warp, Warped, mutants};
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 use crate::secrets::lent_storage::let_others_run;
 use crate::secrets::reference::{Content, ReferenceStore};
 use crate::secrets::samples::new;
 
 mutants! {
-    EmptyWhenMissing of FULL "lists nothing where there is no store";
-    WelcomeSecret of FULL "puts a secret into a new store";
-    Overwrites of FULL "makes the store anew when it is there";
-    OneRoom of FULL "keeps all stores in one place";
-    EagerOpen of FULL "reads when it is opened";
-    AnyConfiguration of FULL "does not check its configuration";
-    LooksThenInitializes of FULL "looks whether there is a store, and then writes whatever is there";
-    DeletesOnce of FULL "fails when the store is gone already";
-    DeletionComesBack of FULL "keeps what was deleted, and brings it back when the store is made anew";
-    DeletionNeverResumes of FULL "does not go on with a deletion that did not end";
-    KeepsACopy of FULL "leaves a copy of a deleted store";
-    DeletesAnything of FULL "deletes data that it may not read";
-    KeepsWhatWasLent of FULL "never gives back the storage";
-    KeepsFilesOpen of FULL "never closes a file";
-}
-
-#[async_trait]
-impl Warp for EmptyWhenMissing {
-    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        match it.store.list(query).await {
-            Err(StoreError::NotInitialized) => Ok(SecretPage { secrets: Vec::new(), next: None }),
-            other => other,
-        }
-    }
-}
-
-#[async_trait]
-impl Warp for WelcomeSecret {
-    async fn initialize(&self, it: &Warped) -> Result<(), StoreError> {
-        it.store.initialize().await?;
-        it.store.create(new("read me first", "welcome")).await.map(drop)
-    }
-}
-
-#[async_trait]
-impl Warp for Overwrites {
-    async fn initialize(&self, it: &Warped) -> Result<(), StoreError> {
-        match it.store.initialize().await {
-            Err(StoreError::AlreadyInitialized) => {
-                let content = Content::empty(it.store.metadata.written_by());
-                it.store.store(&content, &it.store.keys(), Expectation::Any).await.map(drop)
+    for SecretStoreSubject, by store_mutant;
+    EmptyWhenMissing breaks ["SEC-001"] "lists nothing where there is no store" {
+        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
+            match self.store.list(query).await {
+                Err(StoreError::NotInitialized) => Ok(SecretPage { secrets: Vec::new(), next: None }),
+                other => other,
             }
-            other => other,
         }
     }
-}
-
-#[async_trait]
-impl Warp for OneRoom {
-    fn opened(&self, store: &mut ReferenceStore) {
-        store.key = b"the one".to_vec();
+    WelcomeSecret breaks ["SEC-002"] "puts a secret into a new store" {
+        async fn initialize(&self) -> StoreResult<()> {
+            self.store.initialize().await?;
+            self.store.create(new("read me first", "welcome")).await.map(drop)
+        }
     }
-}
-
-#[async_trait]
-impl Warp for EagerOpen {
-    fn opened(&self, store: &mut ReferenceStore) {
+    Overwrites breaks ["SEC-003"] "makes the store anew when it is there" {
+        async fn initialize(&self) -> StoreResult<()> {
+            match self.store.initialize().await {
+                Err(StoreError::AlreadyInitialized) => write_empty(&self.store).await,
+                other => other,
+            }
+        }
+    }
+    OneRoom breaks ["SEC-005"] "keeps all stores in one place" (|store| store.key = b"the one".to_vec())
+    EagerOpen breaks ["SEC-006"] "reads when it is opened" (|store| {
         let mut read = pin!(store.load_any());
         while read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
-    }
-}
-
-#[async_trait]
-impl Warp for AnyConfiguration {
-    fn check_configuration(&self, _: &Value) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Warp for LooksThenInitializes {
-    async fn initialize(&self, it: &Warped) -> Result<(), StoreError> {
-        if it.store.load_any().await?.is_some() {
-            return Err(StoreError::AlreadyInitialized);
+    })
+    AnyConfiguration breaks ["SEC-007"] "does not check its configuration" unchecked
+    LooksThenInitializes breaks ["SEC-133"] "looks whether there is a store, and then writes whatever is there" {
+        async fn initialize(&self) -> StoreResult<()> {
+            if self.store.load_any().await?.is_some() {
+                return Err(StoreError::AlreadyInitialized);
+            }
+            let_others_run().await;
+            write_empty(&self.store).await
         }
-        let_others_run().await;
-        let content = Content::empty(it.store.metadata.written_by());
-        it.store.store(&content, &it.store.keys(), Expectation::Any).await.map(drop)
     }
-}
-
-#[async_trait]
-impl Warp for DeletesOnce {
-    async fn marked_for_delete(&self, it: &Warped) -> Result<(), StoreError> {
-        it.store.load().await?;
-        it.store.marked_for_delete().await
+    DeletesOnce breaks ["SEC-111"] "fails when the store is gone already" {
+        async fn marked_for_delete(&self) -> StoreResult<()> {
+            self.store.load().await?;
+            self.store.marked_for_delete().await
+        }
     }
+    DeletionComesBack breaks ["SEC-112"] "keeps what was deleted, and brings it back when the store is made anew" {
+        async fn initialize(&self) -> StoreResult<()> {
+            self.store.initialize().await?;
+            copy(&self.store, beside(&self.store, " in the bin"), self.store.key.clone()).await
+        }
+
+        async fn marked_for_delete(&self) -> StoreResult<()> {
+            copy(&self.store, self.store.key.clone(), beside(&self.store, " in the bin")).await?;
+            self.store.marked_for_delete().await
+        }
+    }
+    DeletionNeverResumes breaks ["SEC-113", "SEC-114"] "does not go on with a deletion that did not end" {
+        async fn marked_for_delete(&self) -> StoreResult<()> {
+            marked(&self.store, self.store.marked_for_delete()).await
+        }
+    }
+    KeepsACopy breaks ["SEC-115"] "leaves a copy of a deleted store" {
+        async fn marked_for_delete(&self) -> StoreResult<()> {
+            copy(&self.store, self.store.key.clone(), beside(&self.store, " as it was")).await?;
+            self.store.marked_for_delete().await
+        }
+    }
+    DeletesAnything breaks ["SEC-106"] "deletes data that it may not read" {
+        async fn marked_for_delete(&self) -> StoreResult<()> {
+            match self.store.marked_for_delete().await {
+                Err(StoreError::Incompatible(_)) => self.store.remove().await,
+                other => other,
+            }
+        }
+    }
+    KeepsWhatWasLent breaks ["SEC-165"] "never gives back the storage"
+        (|store| std::mem::forget(Arc::clone(&store.storage)))
+    KeepsFilesOpen breaks ["SEC-165"] "never closes a file" (|store| {
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(storage, _)| storage.strong_count() > 0);
+        if let Ok(file) = std::env::current_exe().and_then(File::open) {
+            kept.push((Arc::downgrade(&store.storage), file));
+        }
+    })
 }
 
-/// Where mutants put what they should not keep.
-fn beside(it: &Warped, what: &str) -> Vec<u8> {
-    [it.store.key.as_slice(), what.as_bytes()].concat()
+/// The files that a mutant keeps open. They are closed when the storage of their store is gone, so that the
+/// process of the kit does not run out of them.
+static KEPT: Mutex<Vec<(Weak<dyn Storage>, File)>> = Mutex::new(Vec::new());
+
+/// Writes an empty store over whatever is there.
+async fn write_empty(store: &ReferenceStore) -> StoreResult<()> {
+    let content = Content::empty(store.metadata.written_by());
+    store.store(&content, &store.keys(), Expectation::Any).await.map(drop)
 }
 
-async fn copy(it: &Warped, from: Vec<u8>, to: Vec<u8>) -> Result<(), StoreError> {
-    if let Ok(Some(record)) = it.store.storage.get(&from).await {
+/// Names a record beside that of the store, where mutants put what they should not keep.
+fn beside(store: &ReferenceStore, what: &str) -> Vec<u8> {
+    [store.key.as_slice(), what.as_bytes()].concat()
+}
+
+async fn copy(store: &ReferenceStore, from: Vec<u8>, to: Vec<u8>) -> StoreResult<()> {
+    if let Ok(Some(record)) = store.storage.get(&from).await {
         let batch = Batch::new().put(to, record.value, Expectation::Any);
-        it.store.storage.commit(batch).await.map_err(|error| StoreError::system("copy", error)).map(drop)?;
+        store.storage.commit(batch).await.map(drop).map_err(|error| StoreError::system("copy", error))?;
     }
     Ok(())
 }
 
-#[async_trait]
-impl Warp for DeletionComesBack {
-    async fn initialize(&self, it: &Warped) -> Result<(), StoreError> {
-        it.store.initialize().await?;
-        copy(it, beside(it, " in the bin"), it.store.key.clone()).await
-    }
-
-    async fn marked_for_delete(&self, it: &Warped) -> Result<(), StoreError> {
-        copy(it, it.store.key.clone(), beside(it, " in the bin")).await?;
-        it.store.marked_for_delete().await
-    }
-}
-
-#[async_trait]
-impl Warp for KeepsACopy {
-    async fn marked_for_delete(&self, it: &Warped) -> Result<(), StoreError> {
-        copy(it, it.store.key.clone(), beside(it, " as it was")).await?;
-        it.store.marked_for_delete().await
-    }
-}
-
-/// Does something between setting a mark and taking it away; refuses when the mark is there.
+/// Works between setting a mark and taking it away; refuses when the mark is there.
 pub(super) async fn marked<T>(
-    it: &Warped,
-    work: impl Future<Output = Result<T, StoreError>> + Send,
-) -> Result<T, StoreError> {
-    let (mark, failed) = (beside(it, " under way"), |error| StoreError::system("mark its work", error));
-    if it.store.storage.get(&mark).await.map_err(failed)?.is_some() {
+    store: &ReferenceStore,
+    work: impl Future<Output = StoreResult<T>> + Send,
+) -> StoreResult<T> {
+    let (mark, failed) = (beside(store, " under way"), |error| StoreError::system("mark its work", error));
+    if store.storage.get(&mark).await.map_err(failed)?.is_some() {
         return Err(StoreError::corrupt("the store", "another call is under way, for ever"));
     }
     let set = Batch::new().put(mark.clone(), *b"1", Expectation::Any);
-    it.store.storage.commit(set).await.map(drop).map_err(failed)?;
+    store.storage.commit(set).await.map(drop).map_err(failed)?;
     let answer = work.await?;
     let take_away = Batch::new().delete(mark, Expectation::Any);
-    it.store.storage.commit(take_away).await.map(drop).map_err(failed)?;
+    store.storage.commit(take_away).await.map(drop).map_err(failed)?;
     Ok(answer)
-}
-
-#[async_trait]
-impl Warp for DeletionNeverResumes {
-    async fn marked_for_delete(&self, it: &Warped) -> Result<(), StoreError> {
-        marked(it, it.store.marked_for_delete()).await
-    }
-}
-
-#[async_trait]
-impl Warp for DeletesAnything {
-    async fn marked_for_delete(&self, it: &Warped) -> Result<(), StoreError> {
-        match it.store.marked_for_delete().await {
-            Err(StoreError::Incompatible(_)) => it.store.remove().await,
-            other => other,
-        }
-    }
-}
-
-impl Warp for KeepsWhatWasLent {
-    fn opened(&self, store: &mut ReferenceStore) {
-        std::mem::forget(Arc::clone(&store.storage));
-    }
-}
-
-/// The files that a mutant keeps open. They are closed when their place is gone, so that
-/// the process of the kit does not run out of them.
-static KEPT: Mutex<Vec<(Weak<dyn Storage>, File)>> = Mutex::new(Vec::new());
-
-impl Warp for KeepsFilesOpen {
-    fn opened(&self, store: &mut ReferenceStore) {
-        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(place, _)| place.strong_count() > 0);
-        if let Ok(file) = std::env::current_exe().and_then(File::open) {
-            kept.push((Arc::downgrade(&store.storage), file));
-        }
-    }
 }

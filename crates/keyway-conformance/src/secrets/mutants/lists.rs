@@ -1,133 +1,99 @@
 //! Mutants in lists.
 
-use async_trait::async_trait;
+use keyway_core::SecretValue;
 use keyway_secrets::{
     Cursor, ListQuery, SecretAddress, SecretChange, SecretHeader, SecretPage, SecretStore, StoreError,
 };
 
-use super::warp::{Warp, Warped, mutants};
+use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 
 mutants! {
-    SkipsAtPageEnd of FULL "skips a secret at the beginning of later pages";
-    OffsetPages of FULL "counts how many secrets earlier pages held";
-    AlwaysValues of FULL "lists values that nobody asked for";
-    ChangedGoLast of FULL "moves a changed secret to the end of the list";
-    TurnsPages of FULL "lists each page backwards";
-    ListsNoEmptyValues of FULL "lists no secret whose value is empty";
-    ListsOldValues of FULL "lists each value as it was when it was listed first";
-    AnyCursor of FULL "begins anew after a cursor that is not its own";
-}
-
-#[async_trait]
-impl Warp for SkipsAtPageEnd {
-    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        let mut page = it.store.list(query).await?;
-        if query.after.is_some() && page.secrets.len() > 1 {
-            page.secrets.remove(0);
-        }
-        Ok(page)
-    }
-}
-
-#[async_trait]
-impl Warp for OffsetPages {
-    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        const MARK: &[u8] = b"offset ";
-        let foreign = || StoreError::invalid("the cursor", "it is not one that this store gave");
-        let offset = match &query.after {
-            None => 0,
-            Some(cursor) => {
-                let number =
-                    cursor.as_bytes().strip_prefix(MARK).and_then(|text| std::str::from_utf8(text).ok());
-                number.and_then(|text| text.parse::<usize>().ok()).ok_or_else(foreign)?
+    for SecretStoreSubject, by store_mutant;
+    SkipsAtPageEnd breaks ["SEC-070"] "skips a secret at the beginning of later pages" {
+        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
+            let mut page = self.store.list(query).await?;
+            if query.after.is_some() && page.secrets.len() > 1 {
+                page.secrets.remove(0);
             }
-        };
-        let mut all = query.clone().limit(usize::MAX);
-        all.after = None;
-        let mut page = it.store.list(&all).await?;
-        page.secrets.drain(..offset.min(page.secrets.len()));
-        if page.secrets.len() > query.limit {
-            page.secrets.truncate(query.limit);
-            let next = offset + query.limit;
-            page.next = Some(Cursor::from_bytes([MARK, next.to_string().as_bytes()].concat()));
+            Ok(page)
         }
-        Ok(page)
     }
-}
-
-#[async_trait]
-impl Warp for AlwaysValues {
-    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        it.store.list(&query.clone().with_values()).await
+    OffsetPages breaks ["SEC-071", "SEC-213"] "counts how many secrets earlier pages held" {
+        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
+            const MARK: &[u8] = b"offset ";
+            let foreign = || StoreError::invalid("the cursor", "it is not one that this store gave");
+            let number = |cursor: &Cursor| {
+                let text = cursor.as_bytes().strip_prefix(MARK).and_then(|text| std::str::from_utf8(text).ok());
+                text.and_then(|text| text.parse::<usize>().ok()).ok_or_else(foreign)
+            };
+            let offset = query.after.as_ref().map_or(Ok(0), number)?;
+            let mut all = query.clone().limit(usize::MAX);
+            all.after = None;
+            let mut page = self.store.list(&all).await?;
+            page.secrets.drain(..offset.min(page.secrets.len()));
+            if page.secrets.len() > query.limit {
+                page.secrets.truncate(query.limit);
+                let next = offset + query.limit;
+                page.next = Some(Cursor::from_bytes([MARK, next.to_string().as_bytes()].concat()));
+            }
+            Ok(page)
+        }
     }
-}
-
-#[async_trait]
-impl Warp for ChangedGoLast {
-    async fn modify(
-        &self,
-        it: &Warped,
-        address: &SecretAddress,
-        change: SecretChange,
-    ) -> Result<SecretHeader, StoreError> {
-        let header = it.store.modify(address, change).await?;
-        it.store
-            .change(|content| {
+    AlwaysValues breaks ["SEC-072"] "lists values that nobody asked for" {
+        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
+            self.store.list(&query.clone().with_values()).await
+        }
+    }
+    ChangedGoLast breaks ["SEC-073"] "moves a changed secret to the end of the list" {
+        async fn modify(&self, address: &SecretAddress, change: SecretChange) -> StoreResult<SecretHeader> {
+            let header = self.store.modify(address, change).await?;
+            let moved = self.store.change(|content| {
                 let (at, place) = (content.find(address)?, content.number());
                 content.secrets[at].place = place;
                 Ok(())
-            })
-            .await?;
-        Ok(header)
+            });
+            moved.await.map(|()| header)
+        }
     }
-}
-
-#[async_trait]
-impl Warp for TurnsPages {
-    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        let mut page = it.store.list(query).await?;
-        page.secrets.reverse();
-        Ok(page)
+    TurnsPages breaks ["SEC-074"] "lists each page backwards" {
+        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
+            let mut page = self.store.list(query).await?;
+            page.secrets.reverse();
+            Ok(page)
+        }
     }
-}
-
-#[async_trait]
-impl Warp for AnyCursor {
-    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        match it.store.list(query).await {
-            Err(StoreError::Invalid { .. }) => {
-                let mut query = query.clone();
-                query.after = None;
-                it.store.list(&query).await
+    ListsNoEmptyValues breaks ["SEC-210"] "lists no secret whose value is empty" {
+        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
+            let mut page = self.store.list(&query.clone().with_values()).await?;
+            let text = |value: &Option<SecretValue>| value.as_ref().and_then(SecretValue::expose_text) == Some("");
+            page.secrets.retain(|listed| !text(&listed.value));
+            if !query.with_values {
+                page.secrets.iter_mut().for_each(|listed| listed.value = None);
             }
-            other => other,
+            Ok(page)
         }
     }
-}
-
-#[async_trait]
-impl Warp for ListsNoEmptyValues {
-    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        let mut page = it.store.list(&query.clone().with_values()).await?;
-        page.secrets.retain(|listed| {
-            listed.value.as_ref().and_then(keyway_core::SecretValue::expose_text) != Some("")
-        });
-        if !query.with_values {
-            page.secrets.iter_mut().for_each(|listed| listed.value = None);
+    ListsOldValues breaks ["SEC-210"] "lists each value as it was when it was listed first" {
+        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
+            let mut page = self.store.list(query).await?;
+            let mut first = self.notes.values();
+            for listed in page.secrets.iter_mut().filter(|listed| listed.value.is_some()) {
+                let address = listed.header.address.clone();
+                listed.value = first.entry(address).or_insert_with(|| listed.value.clone()).clone();
+            }
+            Ok(page)
         }
-        Ok(page)
     }
-}
-
-#[async_trait]
-impl Warp for ListsOldValues {
-    async fn list(&self, it: &Warped, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        let mut page = it.store.list(query).await?;
-        let mut first = it.notes.values();
-        for listed in page.secrets.iter_mut().filter(|listed| listed.value.is_some()) {
-            let value = first.entry(listed.header.address.clone()).or_insert_with(|| listed.value.clone());
-            listed.value = value.clone();
+    AnyCursor breaks ["SEC-075"] "begins anew after a cursor that is not its own" {
+        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
+            match self.store.list(query).await {
+                Err(StoreError::Invalid { .. }) => {
+                    let mut query = query.clone();
+                    query.after = None;
+                    self.store.list(&query).await
+                }
+                other => other,
+            }
         }
-        Ok(page)
     }
 }

@@ -1,7 +1,4 @@
-//! The kit's own test: stores with one thing broken, each of which a rule must catch.
-//!
-//! A mutant knows no rule; [`CAUGHT_BY`] says which rule has to catch which mutant, and the
-//! [`matrix()`] which rules really do.
+//! The proof of the suite: stores and clients with one thing broken, each of which a rule must catch.
 
 mod answers;
 mod changes;
@@ -13,19 +10,18 @@ mod generation;
 mod keys;
 mod lifecycle;
 mod lists;
-mod matrix;
+mod plugin;
 mod stored;
-mod table;
 mod values;
-mod warp;
 
-pub use matrix::{MutantMatrix, MutantOptions, MutantRow, matrix, matrix_telling};
-pub use table::CAUGHT_BY;
+// What the files of this folder share.
+use super::SecretStoreSubject;
+use crate::Mutant;
+use crate::notation::mutants;
+use plugin::{StoreResult, store_mutant};
 
-use warp::Mutant;
-
-/// All mutants, by name.
-fn all() -> Vec<&'static Mutant> {
+/// Lists the mutants of stores, with the rules that they break. Try them with [`suite`](super::suite).
+pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
     let families = [
         answers::MUTANTS,
         changes::MUTANTS,
@@ -39,7 +35,11 @@ fn all() -> Vec<&'static Mutant> {
         stored::MUTANTS,
         values::MUTANTS,
     ];
-    let mut all: Vec<_> = families.into_iter().chain(client::families()).flatten().collect();
-    all.sort_by_key(|mutant| mutant.name);
-    all
+    families.concat()
+}
+
+/// Lists the mutants of clients, with the rules that they break. Try them with
+/// [`client::suite`](super::client::suite): the store below them is sound.
+pub fn of_clients() -> Vec<Mutant<SecretStoreSubject>> {
+    client::all()
 }

@@ -1,50 +1,22 @@
 //! Mutants that lose something of a value.
 
-use async_trait::async_trait;
 use keyway_core::{Integer, SecretValue, Structured, Table};
-use keyway_secrets::{
-    NewSecret, NewValue, SecretAddress, SecretChange, SecretHeader, SecretStore, StoreError,
-};
 
-use super::warp::{Warp, Warped, mutants};
+use super::{SecretStoreSubject, mutants, store_mutant};
 
 mutants! {
-    LosesLastCharacter of FULL "loses the last character of a text";
-    TrimsTexts of FULL "trims texts";
-    BytesBecomeText of FULL "takes bytes for a text when they could be one";
-    SortsTables of FULL "sorts the entries of structured values";
-    RoundsIntegers of FULL "holds integers of 64 bits only";
-    TakesBytesAsText of MINIMAL "makes a text of bytes, which it does not hold";
-    CutsLargeValues of FULL "cuts large values";
-}
-
-/// Writes another value than the one that was given.
-macro_rules! rewriting {
-    (of $given:expr, |$value:ident| $rewritten:expr) => {
-        match $given {
-            NewValue::Given($value) => NewValue::Given($rewritten),
-            made @ NewValue::Generated(_) => made,
-        }
-    };
-    ($type:ident, |$value:ident| $rewritten:expr) => {
-        #[async_trait]
-        impl Warp for $type {
-            async fn create(&self, it: &Warped, mut secret: NewSecret) -> Result<SecretHeader, StoreError> {
-                secret.value = rewriting!(of secret.value, |$value| $rewritten);
-                it.store.create(secret).await
-            }
-
-            async fn modify(
-                &self,
-                it: &Warped,
-                address: &SecretAddress,
-                mut change: SecretChange,
-            ) -> Result<SecretHeader, StoreError> {
-                change.value = change.value.map(|value| rewriting!(of value, |$value| $rewritten));
-                it.store.modify(address, change).await
-            }
-        }
-    };
+    for SecretStoreSubject, by store_mutant;
+    LosesLastCharacter breaks ["SEC-010"] "loses the last character of a text"
+        (given |value| with_text(value, |text| text.chars().take(text.chars().count().saturating_sub(1)).collect()))
+    TrimsTexts breaks ["SEC-040"] "trims texts" (given |value| with_text(value, |text| text.trim().to_owned()))
+    BytesBecomeText breaks ["SEC-041"] "takes bytes for a text when they could be one" (given |value| as_text(value))
+    SortsTables breaks ["SEC-042"] "sorts the entries of structured values"
+        (given |value| with_structure(value, sorted))
+    RoundsIntegers breaks ["SEC-042"] "holds integers of 64 bits only" (given |value| with_structure(value, rounded))
+    TakesBytesAsText of MINIMAL breaks ["SEC-043"] "makes a text of bytes, which it does not hold"
+        (given |value| as_text(value))
+    CutsLargeValues breaks ["SEC-044"] "cuts large values"
+        (given |value| with_text(value, |text| text.chars().take(100_000).collect()))
 }
 
 fn with_text(value: SecretValue, rewrite: impl Fn(&str) -> String) -> SecretValue {
@@ -104,15 +76,3 @@ fn rounded(structured: &Structured) -> Structured {
         other => other.clone(),
     }
 }
-
-rewriting!(LosesLastCharacter, |value| with_text(value, |text| {
-    let mut characters = text.chars();
-    characters.next_back();
-    characters.as_str().to_owned()
-}));
-rewriting!(TrimsTexts, |value| with_text(value, |text| text.trim().to_owned()));
-rewriting!(BytesBecomeText, |value| as_text(value));
-rewriting!(SortsTables, |value| with_structure(value, sorted));
-rewriting!(RoundsIntegers, |value| with_structure(value, rounded));
-rewriting!(TakesBytesAsText, |value| as_text(value));
-rewriting!(CutsLargeValues, |value| with_text(value, |text| text.chars().take(100_000).collect()));

@@ -100,10 +100,15 @@ pub(super) fn subject(name: &str, plugin: &'static dyn SecretStorePlugin) -> Sec
     SecretStoreSubject::new(name, plugin, metadata()).example_settings(settings.table()).generating(example)
 }
 
+/// The reference store under another name.
+pub(super) fn sound(name: &str) -> SecretStoreSubject {
+    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::FULL);
+    subject(name, &PLUGIN)
+}
+
 /// The reference store, which supports everything.
 pub fn reference() -> SecretStoreSubject {
-    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::FULL);
-    subject("reference", &PLUGIN)
+    sound("reference")
 }
 
 /// A store that does the least that the contract allows.

@@ -4,48 +4,46 @@ use keyway_core::{PluginMetadata, Version, WrittenBy};
 use keyway_secrets::{SecretChange, SecretStore};
 use serde_json::{Value, json};
 
-use super::{Checked, SecretTrial};
-use crate::secrets::operations::{each_operation, each_read};
-use crate::secrets::picture::Picture;
-use crate::secrets::place::Place;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, fill, new, text};
-use crate::{Broken, broken, ensure};
+use super::{
+    AlreadyInitialized, Answer, Broken, Checked, Incompatible, SecretExists, SecretNotFound, Snapshot,
+    StoreFixture, all_refused, at, broken, each_operation, each_read, ensure, new, rules, text,
+};
 
 rules! {
-    "SEC-100" Must needs NOTHING from ["Convection/compatibility", "C4"]
+    in StoreFixture;
+    "SEC-100" Must from ["Convection/compatibility", "C4"]
         "Data of a version outside the running plugin's range is refused as `Incompatible` by every operation, untouched."
         other_versions_are_refused;
-    "SEC-101" Must needs NOTHING from ["C4", "Convection/metadata"]
+    "SEC-101" Must from ["C4", "Convection/metadata"]
         "Data of a plugin of another name is refused as `Incompatible` by every operation, untouched."
         other_names_are_refused;
-    "SEC-102" Must needs NOTHING from ["C4", "Convection/metadata"]
+    "SEC-102" Must from ["C4", "Convection/metadata"]
         "Data of a plugin of another type is refused as `Incompatible` by every operation, untouched."
         other_types_are_refused;
-    "SEC-103" Must needs NOTHING from ["Convection/compatibility", "C4"]
+    "SEC-103" Must from ["Convection/compatibility", "C4"]
         "Data of an older version within the range can be read, and reading does not raise the version."
         reading_does_not_raise;
-    "SEC-104" Must needs NOTHING from ["C4"]
+    "SEC-104" Must from ["C4"]
         "A successful write raises the version that wrote last, and never lowers it."
         writing_raises;
-    "SEC-105" Must needs NOTHING from ["C4"]
+    "SEC-105" Must from ["C4"]
         "A refused write does not raise the version."
         refused_writes_do_not_raise;
-    "SEC-106" Must needs NOTHING from ["C4", "C13"]
+    "SEC-106" Must from ["C4", "C13"]
         "`marked_for_delete` does not delete data that the running plugin may not read."
         incompatible_data_is_not_deleted;
 }
 
 /// The plugin's metadata with another version and range, and whatever `edit` does.
 fn edited(
-    place: &Place<'_>,
+    fixture: &StoreFixture<'_>,
     version: &str,
     range: &str,
     edit: impl Fn(&mut Value),
 ) -> Result<PluginMetadata, Broken> {
     let fault = |error: String| broken("metadata to work with", error);
     let mut document: Value =
-        serde_json::from_str(&place.metadata().to_json()).map_err(|error| fault(error.to_string()))?;
+        serde_json::from_str(&fixture.metadata().to_json()).map_err(|error| fault(error.to_string()))?;
     document["version"] = json!(version);
     document["compatibility"] = json!(range);
     edit(&mut document);
@@ -54,58 +52,49 @@ fn edited(
 
 const RANGE: &str = ">=:7.0,<:8.0";
 
-fn running(place: &Place<'_>) -> Result<PluginMetadata, Broken> {
-    edited(place, "7.1.0", RANGE, |_| ())
+fn running(fixture: &StoreFixture<'_>) -> Result<PluginMetadata, Broken> {
+    edited(fixture, "7.1.0", RANGE, |_| ())
 }
 
 /// Everything is refused, and nothing of what lies there is touched.
-async fn refused_and_untouched(place: &Place<'_>, written: &PluginMetadata) -> Checked {
-    let writer = place.open_as(&place.keys, written)?;
-    writer.initialize().await.works("making the store")?;
-    fill(&writer, &["a"]).await?;
-    let before = Picture::of(&writer).await?;
-    drop(writer);
-    let at_rest = place.at_rest().await;
-    let running = running(place)?;
-    let store = place.open_as(&place.keys, &running)?;
+async fn refused_and_untouched(fixture: &StoreFixture<'_>, written: &PluginMetadata) -> Checked {
+    let before = Snapshot::of(&fixture.filled_as(written).await?).await?;
+    let at_rest = fixture.at_rest().await;
+    let running = running(fixture)?;
+    let store = fixture.open_as(&fixture.keys, &running)?;
     for name in ["a", "b"] {
-        for (operation, answer) in each_operation(&store, name).await {
-            answer.refused(operation, &[Refusal::Incompatible])?;
-        }
+        all_refused(each_operation(&store, name).await, "", &[Incompatible])?;
     }
-    let initialized = store.initialize().await;
-    initialized.refused("`initialize`", &[Refusal::Incompatible, Refusal::AlreadyInitialized])?;
+    store.initialize().await.refused("`initialize`", &[Incompatible, AlreadyInitialized])?;
     let by = store.written_by().await.works("asking who wrote it, which is how a host finds out")?;
     ensure(by == Some(written.written_by()), format!("{}", written.written_by()), format!("{by:?}"))?;
-    ensure(at_rest == place.at_rest().await, "the data untouched", "what lies at rest has changed")?;
+    ensure(at_rest == fixture.at_rest().await, "the data untouched", "what lies at rest has changed")?;
     before.must_equal(
-        &Picture::of(&place.open_as(&place.keys, written)?).await?,
+        &Snapshot::of(&fixture.open_as(&fixture.keys, written)?).await?,
         "for the plugin that wrote it",
     )
 }
 
-async fn other_versions_are_refused(trial: &SecretTrial<'_>) -> Checked {
+async fn other_versions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     for version in ["8.0.0", "6.9.9", "17.0.0"] {
-        let place = Place::new(trial)?;
-        refused_and_untouched(&place, &edited(&place, version, ">=:1.0", |_| ())?).await?;
+        let fixture = &fixture.fresh()?;
+        refused_and_untouched(fixture, &edited(fixture, version, ">=:1.0", |_| ())?).await?;
     }
     Ok(())
 }
 
-async fn other_names_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let written = edited(&place, "7.1.0", RANGE, |document| {
+async fn other_names_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let written = edited(fixture, "7.1.0", RANGE, |document| {
         document["plugin"]["name"] = json!("Another plugin of the kit");
     })?;
-    refused_and_untouched(&place, &written).await
+    refused_and_untouched(fixture, &written).await
 }
 
-async fn other_types_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let written = edited(&place, "7.1.0", RANGE, |document| {
+async fn other_types_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let written = edited(fixture, "7.1.0", RANGE, |document| {
         document["plugin"]["type"] = json!("Credential");
     })?;
-    refused_and_untouched(&place, &written).await
+    refused_and_untouched(fixture, &written).await
 }
 
 async fn version_at(store: &dyn SecretStore) -> Result<Version, Broken> {
@@ -115,15 +104,11 @@ async fn version_at(store: &dyn SecretStore) -> Result<Version, Broken> {
     }
 }
 
-async fn reading_does_not_raise(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let older = edited(&place, "7.0.0", RANGE, |_| ())?;
-    let writer = place.open_as(&place.keys, &older)?;
-    writer.initialize().await.works("making the store")?;
-    fill(&writer, &["a"]).await?;
-    let before = Picture::of(&writer).await?;
-    let store = place.open_as(&place.keys, &running(&place)?)?;
-    before.must_equal(&Picture::of(&store).await?, "for a newer version")?;
+async fn reading_does_not_raise(fixture: &StoreFixture<'_>) -> Checked {
+    let older = edited(fixture, "7.0.0", RANGE, |_| ())?;
+    let before = Snapshot::of(&fixture.filled_as(&older).await?).await?;
+    let store = fixture.open_as(&fixture.keys, &running(fixture)?)?;
+    before.must_hold_in(&store, "for a newer version").await?;
     for (operation, answer) in each_read(&store, "a").await {
         if operation != "retrieve_environment" {
             answer.works(operation)?;
@@ -135,22 +120,20 @@ async fn reading_does_not_raise(trial: &SecretTrial<'_>) -> Checked {
     ensure(info.written_by == older.written_by(), "version 7.0.0 in `info`", info.written_by.to_string())
 }
 
-async fn writing_raises(trial: &SecretTrial<'_>) -> Checked {
+async fn writing_raises(fixture: &StoreFixture<'_>) -> Checked {
     for write in 0..3 {
-        let place = Place::new(trial)?;
-        let older = edited(&place, "7.0.0", RANGE, |_| ())?;
-        let old = place.open_as(&place.keys, &older)?;
-        old.initialize().await.works("making the store")?;
-        fill(&old, &["a"]).await?;
-        let newer = running(&place)?;
-        let store = place.open_as(&place.keys, &newer)?;
+        let fixture = &fixture.fresh()?;
+        let older = edited(fixture, "7.0.0", RANGE, |_| ())?;
+        let old = fixture.filled_as(&older).await?;
+        let newer = running(fixture)?;
+        let store = fixture.open_as(&fixture.keys, &newer)?;
         match write {
             0 => store.create(new("b", "v")).await.map(drop),
             1 => store.modify(&at("a"), SecretChange::value(text("w"))).await.map(drop),
             _ => store.destroy(&at("a"), None).await,
         }
         .works("a write of the newer version")?;
-        let fresh = place.open_as(&place.keys, &older)?;
+        let fresh = fixture.open_as(&fixture.keys, &older)?;
         for handle in [&store, &fresh] {
             let version = version_at(handle).await?;
             ensure(version == *newer.version(), "version 7.1.0 after its write", version.to_string())?;
@@ -163,29 +146,23 @@ async fn writing_raises(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn refused_writes_do_not_raise(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let older = edited(&place, "7.0.0", RANGE, |_| ())?;
-    let old = place.open_as(&place.keys, &older)?;
-    old.initialize().await.works("making the store")?;
-    fill(&old, &["a"]).await?;
-    let store = place.open_as(&place.keys, &running(&place)?)?;
-    store.create(new("a", "v")).await.refused("`create`", &[Refusal::SecretExists])?;
+async fn refused_writes_do_not_raise(fixture: &StoreFixture<'_>) -> Checked {
+    let older = edited(fixture, "7.0.0", RANGE, |_| ())?;
+    fixture.filled_as(&older).await?;
+    let store = fixture.open_as(&fixture.keys, &running(fixture)?)?;
+    store.create(new("a", "v")).await.refused("`create`", &[SecretExists])?;
     let change = SecretChange::value(text("v"));
-    store.modify(&at("b"), change).await.refused("`modify`", &[Refusal::SecretNotFound])?;
-    store.destroy(&at("b"), None).await.refused("`destroy`", &[Refusal::SecretNotFound])?;
-    store.initialize().await.refused("`initialize`", &[Refusal::AlreadyInitialized])?;
+    store.modify(&at("b"), change).await.refused("`modify`", &[SecretNotFound])?;
+    store.destroy(&at("b"), None).await.refused("`destroy`", &[SecretNotFound])?;
+    store.initialize().await.refused("`initialize`", &[AlreadyInitialized])?;
     let version = version_at(&store).await?;
     ensure(version == *older.version(), "version 7.0.0 after refused writes", version.to_string())
 }
 
-async fn incompatible_data_is_not_deleted(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let written = edited(&place, "8.0.0", ">=:1.0", |_| ())?;
-    let writer = place.open_as(&place.keys, &written)?;
-    writer.initialize().await.works("making the store")?;
-    fill(&writer, &["a"]).await?;
-    let store = place.open_as(&place.keys, &running(&place)?)?;
-    store.marked_for_delete().await.refused("`marked_for_delete`", &[Refusal::Incompatible])?;
+async fn incompatible_data_is_not_deleted(fixture: &StoreFixture<'_>) -> Checked {
+    let written = edited(fixture, "8.0.0", ">=:1.0", |_| ())?;
+    let writer = fixture.filled_as(&written).await?;
+    let store = fixture.open_as(&fixture.keys, &running(fixture)?)?;
+    store.marked_for_delete().await.refused("`marked_for_delete`", &[Incompatible])?;
     writer.get(&at("a")).await.works("a read by the plugin that wrote it").map(drop)
 }

@@ -1,61 +1,34 @@
 //! Many callers at once.
 
-use std::thread;
-
 use keyway_secrets::{SecretChange, SecretStore, StoreError};
 
-use super::{Checked, SecretTrial};
-use crate::secrets::picture::Picture;
-use crate::secrets::place::Place;
-use crate::secrets::polls::{Turn, in_turns};
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, fill, new, text};
-use crate::{Broken, broken, ensure};
+use super::{
+    AlreadyInitialized, Answer, Broken, Checked, Conflict, ExpectedError, SecretExists, Snapshot,
+    StoreFixture, Turn, VERSIONS, VersionConflict, at, ensure, fill, in_turns, new, on_threads, rules, text,
+};
 
 rules! {
+    in StoreFixture;
     "SEC-130" Must needs VERSIONS from ["Contract/versions", "C6", "Locker/threads"]
         "Threads that count with compare-and-set through several handles lose no count."
         no_lost_update;
-    "SEC-131" Must needs NOTHING from ["Convection/create", "C6"]
+    "SEC-131" Must from ["Convection/create", "C6"]
         "Of several callers that create one name at once, exactly one succeeds."
         one_creator_wins;
-    "SEC-132" Must needs NOTHING from ["C6", "Locker/threads", "Convection/write"]
+    "SEC-132" Must from ["C6", "Locker/threads", "Convection/write"]
         "What several threads write at once through several handles is all there."
         no_lost_write;
-    "SEC-133" Must needs NOTHING from ["Convection/initialize", "C4"]
+    "SEC-133" Must from ["Convection/initialize", "C4"]
         "Of several callers that make one store at once, exactly one succeeds."
         one_initializer_wins;
 }
 
-/// Runs work on as many threads as there are jobs.
-pub(super) fn on_threads<T: Send>(jobs: Vec<Turn<'_, Result<T, Broken>>>) -> Result<Vec<T>, Broken> {
-    thread::scope(|scope| {
-        let threads: Vec<_> = jobs
-            .into_iter()
-            .map(|job| {
-                scope.spawn(move || {
-                    match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-                        Ok(runtime) => runtime.block_on(job),
-                        Err(error) => Err(broken("a runtime to run on", error.to_string())),
-                    }
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| {
-                thread.join().unwrap_or_else(|_| Err(broken("no panic", "a thread of the rule panicked")))
-            })
-            .collect()
-    })
-}
-
 /// Whether an answer says that another caller was first, so that one tries again.
 fn lost_a_race(error: &StoreError) -> bool {
-    matches!(Refusal::of(error), Refusal::Conflict | Refusal::VersionConflict)
+    matches!(ExpectedError::of(error), Conflict | VersionConflict)
 }
 
-async fn no_lost_update(trial: &SecretTrial<'_>) -> Checked {
+async fn no_lost_update(fixture: &StoreFixture<'_>) -> Checked {
     const THREADS: u64 = 4;
     const EACH: u64 = 15;
     async fn count(store: &dyn SecretStore) -> Checked {
@@ -75,24 +48,22 @@ async fn no_lost_update(trial: &SecretTrial<'_>) -> Checked {
         }
         Ok(())
     }
-    let place = Place::new(trial)?;
-    let (store, other) = (place.initialized().await?, place.open()?);
+    let (store, other) = (fixture.initialized().await?, fixture.open()?);
     store.create(new("counter", "0")).await.works("a creation")?;
     let handles = [&store, &store, &other, &other];
     on_threads(handles.map(|handle| -> Turn<'_, Checked> { Box::pin(count(handle)) }).into())?;
     // Once more in turns that the seed decides, so that what it finds can be repeated.
     let turns = handles.map(|handle| -> Turn<'_, Checked> { Box::pin(count(handle)) }).into();
-    in_turns(turns, || trial.random()).await.into_iter().collect::<Checked>()?;
-    let read = place.open()?.get(&at("counter")).await.works("a read")?;
+    in_turns(turns, || fixture.random()).await.into_iter().collect::<Checked>()?;
+    let read = fixture.open()?.get(&at("counter")).await.works("a read")?;
     let (expected, found) = (2 * THREADS * EACH, read.value.expose_text().unwrap_or("nothing").to_owned());
     ensure(found == expected.to_string(), format!("a count of {expected}"), found)?;
     let version = read.header.version.map_or(0, keyway_secrets::SecretVersion::number);
     ensure(version == expected + 1, format!("version {}", expected + 1), version.to_string())
 }
 
-async fn one_creator_wins(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let (store, other) = (place.initialized().await?, place.open()?);
+async fn one_creator_wins(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, other) = (fixture.initialized().await?, fixture.open()?);
     for round in 0..6 {
         let name = format!("a{round}");
         let turns = (0..4_usize)
@@ -104,9 +75,7 @@ async fn one_creator_wins(trial: &SecretTrial<'_>) -> Checked {
                             Ok(_) => return Ok(Some(caller)),
                             Err(error) if lost_a_race(&error) => {}
                             refused => {
-                                return refused
-                                    .refused("creating it too", &[Refusal::SecretExists])
-                                    .map(|_| None);
+                                return refused.refused("creating it too", &[SecretExists]).map(|_| None);
                             }
                         }
                     }
@@ -116,7 +85,7 @@ async fn one_creator_wins(trial: &SecretTrial<'_>) -> Checked {
         let winners: Vec<Option<usize>> = if round % 2 == 0 {
             on_threads(turns)?
         } else {
-            in_turns(turns, || trial.random()).await.into_iter().collect::<Result<_, _>>()?
+            in_turns(turns, || fixture.random()).await.into_iter().collect::<Result<_, _>>()?
         };
         let winners: Vec<_> = winners.into_iter().flatten().collect();
         ensure(winners.len() == 1, "one creator", format!("{winners:?}"))?;
@@ -127,10 +96,9 @@ async fn one_creator_wins(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn no_lost_write(trial: &SecretTrial<'_>) -> Checked {
+async fn no_lost_write(fixture: &StoreFixture<'_>) -> Checked {
     const EACH: usize = 6;
-    let place = Place::new(trial)?;
-    let (store, other) = (place.initialized().await?, place.open()?);
+    let (store, other) = (fixture.initialized().await?, fixture.open()?);
     let write = |caller: usize, round: &'static str| -> Turn<'_, Checked> {
         let handle = [&store, &other][caller % 2];
         Box::pin(async move {
@@ -138,7 +106,7 @@ async fn no_lost_write(trial: &SecretTrial<'_>) -> Checked {
                 let name = format!("{round} {caller} {number}");
                 loop {
                     match handle.create(new(&name, &name)).await {
-                        Err(error) if Refusal::of(&error) == Refusal::Conflict => {}
+                        Err(error) if ExpectedError::of(&error) == Conflict => {}
                         answer => break drop(answer.works("a creation")?),
                     }
                 }
@@ -148,8 +116,8 @@ async fn no_lost_write(trial: &SecretTrial<'_>) -> Checked {
     };
     on_threads((0..4).map(|caller| write(caller, "threads")).collect())?;
     let turns = (0..4).map(|caller| write(caller, "turns")).collect();
-    in_turns(turns, || trial.random()).await.into_iter().collect::<Checked>()?;
-    let picture = Picture::of(&place.open()?).await?;
+    in_turns(turns, || fixture.random()).await.into_iter().collect::<Checked>()?;
+    let picture = Snapshot::of(&fixture.open()?).await?;
     let (expected, found) = (8 * EACH, picture.secrets.len());
     ensure(found == expected, format!("{expected} secrets"), found.to_string())?;
     let wrong = picture
@@ -159,10 +127,10 @@ async fn no_lost_write(trial: &SecretTrial<'_>) -> Checked {
     ensure(wrong.is_none(), "each with its own value", format!("{:?}", wrong.map(|(address, _)| address)))
 }
 
-async fn one_initializer_wins(trial: &SecretTrial<'_>) -> Checked {
+async fn one_initializer_wins(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..6 {
-        let place = Place::new(trial)?;
-        let handles = [place.open()?, place.open()?, place.open()?];
+        let fixture = fixture.fresh()?;
+        let handles = [fixture.open()?, fixture.open()?, fixture.open()?];
         let turns = handles
             .iter()
             .map(|handle| -> Turn<'_, Result<bool, Broken>> {
@@ -173,7 +141,7 @@ async fn one_initializer_wins(trial: &SecretTrial<'_>) -> Checked {
                             Ok(true)
                         }
                         refused => {
-                            let allowed = [Refusal::AlreadyInitialized, Refusal::Conflict];
+                            let allowed = [AlreadyInitialized, Conflict];
                             refused.refused("making it too", &allowed).map(|_| false)
                         }
                     }
@@ -181,10 +149,10 @@ async fn one_initializer_wins(trial: &SecretTrial<'_>) -> Checked {
             })
             .collect();
         let made: Vec<bool> =
-            in_turns(turns, || trial.random()).await.into_iter().collect::<Result<_, _>>()?;
+            in_turns(turns, || fixture.random()).await.into_iter().collect::<Result<_, _>>()?;
         let winners = made.iter().filter(|made| **made).count();
         ensure(winners == 1, "one that makes the store", winners.to_string())?;
-        place.open()?.get(&at("a")).await.works("a read of what the one wrote next")?;
+        fixture.open()?.get(&at("a")).await.works("a read of what the one wrote next")?;
     }
     Ok(())
 }

@@ -7,14 +7,14 @@ use keyway_secrets::{
     SecretChange, SecretStore,
 };
 
-use super::{Checked, SecretTrial};
-use crate::ensure;
-use crate::secrets::picture::{Picture, list_all, list_all_environments};
-use crate::secrets::place::Place;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, at_in, environment, fill, new_environment, text};
+use super::{
+    Answer, Checked, ENVIRONMENTS, EnvironmentExists, EnvironmentNotFound, Invalid, SecretNotFound, Snapshot,
+    StoreFixture, TooLarge, add_environments, at, at_in, ensure, environment, list_all,
+    list_all_environments, new_environment, rules, text,
+};
 
 rules! {
+    in StoreFixture;
     "SEC-060" Must needs ENVIRONMENTS
         from ["Locker/create_environment", "Locker/retrieve_environment", "Locker/list_environments"]
         "An environment that was created is read and listed with its URL, also after a restart."
@@ -48,62 +48,50 @@ rules! {
         foreign_cursors_are_refused;
 }
 
-async fn created_is_read(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn created_is_read(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     for url in [Some("https://a.example.org"), Some(""), Some("not a URL \u{fc}"), None] {
         let name = environment(&format!("with {url:?}"));
         let new = NewEnvironment { name: name.clone(), external_url: url.map(str::to_owned) };
         let created = store.create_environment(new).await.works("creating an environment")?;
         ensure(created.name == name, format!("{name}"), format!("{}", created.name))?;
-        let reopened = place.open()?;
+        let reopened = fixture.open()?;
         let read = reopened.retrieve_environment(&name).await.works("reading it")?;
         ensure(read.external_url.as_deref() == url, format!("{url:?}"), format!("{:?}", read.external_url))?;
-        ensure(
-            read == created,
-            format!("what `create_environment` answered: {created:?}"),
-            format!("{read:?}"),
-        )?;
+        let expected = format!("what `create_environment` answered: {created:?}");
+        ensure(read == created, expected, format!("{read:?}"))?;
         let listed = list_all_environments(&reopened, 100).await?;
         ensure(listed.contains(&read), format!("{read:?} in the list"), format!("{listed:?}"))?;
     }
     Ok(())
 }
 
-async fn create_never_overwrites(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    store.create_environment(new_environment("e")).await.works("creating an environment")?;
+async fn create_never_overwrites(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
+    add_environments(&store, &["e"]).await?;
     store.create(NewSecret::new(at_in("a", "e"), text("v"))).await.works("creating a secret in it")?;
-    let before = Picture::of(&store).await?;
+    let before = Snapshot::of(&store).await?;
     for url in [None, Some("https://other.example.org".to_owned())] {
         let again = NewEnvironment { name: environment("e"), external_url: url };
-        let answer = store.create_environment(again).await;
-        answer.refused("creating it again", &[Refusal::EnvironmentExists])?;
+        store.create_environment(again).await.refused("creating it again", &[EnvironmentExists])?;
     }
-    before.must_equal(&Picture::of(&store).await?, "after refusals")
+    before.must_hold_in(&store, "after refusals").await
 }
 
-async fn modify_sets_the_url(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    for name in ["e", "f"] {
-        store.create_environment(new_environment(name)).await.works("creating an environment")?;
-    }
+async fn modify_sets_the_url(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
+    add_environments(&store, &["e", "f"]).await?;
     store.create(NewSecret::new(at_in("a", "e"), text("v"))).await.works("creating a secret in it")?;
-    let before = Picture::of(&store).await?;
+    let before = Snapshot::of(&store).await?;
     for url in [Some("https://new.example.org"), None, Some("")] {
         let change = EnvironmentChange { external_url: url.map(str::to_owned) };
         let changed = store.modify_environment(&environment("e"), change).await.works("a change")?;
         let mut expected = before.clone();
-        let mut read = place.open()?.retrieve_environment(&environment("e")).await.works("reading it")?;
+        let mut read = fixture.open()?.retrieve_environment(&environment("e")).await.works("reading it")?;
         ensure(read.external_url.as_deref() == url, format!("{url:?}"), format!("{:?}", read.external_url))?;
-        ensure(
-            read == changed,
-            format!("what `modify_environment` answered: {changed:?}"),
-            format!("{read:?}"),
-        )?;
-        let after = Picture::of(&store).await?;
+        let observed = format!("{read:?}");
+        ensure(read == changed, format!("what `modify_environment` answered: {changed:?}"), observed)?;
+        let after = Snapshot::of(&store).await?;
         if let Some(listed) = after.environments.get(&environment("e")) {
             read = listed.clone();
         }
@@ -114,30 +102,26 @@ async fn modify_sets_the_url(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn missing_is_typed(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    store.create_environment(new_environment("Staging")).await.works("creating an environment")?;
-    let before = Picture::of(&store).await?;
+async fn missing_is_typed(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
+    add_environments(&store, &["Staging"]).await?;
+    let before = Snapshot::of(&store).await?;
     for name in ["staging", "other"] {
         let missing = environment(name);
         let change = EnvironmentChange { external_url: None };
         let changed = store.modify_environment(&missing, change).await;
-        changed.refused("`modify_environment`", &[Refusal::EnvironmentNotFound])?;
+        changed.refused("`modify_environment`", &[EnvironmentNotFound])?;
         let read = store.retrieve_environment(&missing).await;
-        read.refused("`retrieve_environment`", &[Refusal::EnvironmentNotFound])?;
+        read.refused("`retrieve_environment`", &[EnvironmentNotFound])?;
     }
-    before.must_equal(&Picture::of(&store).await?, "after refusals")
+    before.must_hold_in(&store, "after refusals").await
 }
 
-async fn layers_are_apart(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    for name in ["e", "f"] {
-        store.create_environment(new_environment(name)).await.works("creating an environment")?;
-    }
+async fn layers_are_apart(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
+    add_environments(&store, &["e", "f"]).await?;
     let layers = [at("a"), at_in("a", "e"), at_in("a", "f")];
-    let missing = [Refusal::SecretNotFound];
+    let missing = [SecretNotFound];
     for (number, address) in layers.iter().enumerate() {
         let change = SecretChange::value(text("through"));
         store.get(address).await.refused("`get` before its own layer has it", &missing)?;
@@ -150,11 +134,8 @@ async fn layers_are_apart(trial: &SecretTrial<'_>) -> Checked {
     store.modify(&layers[1], SecretChange::value(text("changed"))).await.works("a change in one layer")?;
     for (address, value) in layers.iter().zip(["0", "changed", "2"]) {
         let secret = store.get(address).await.works("reading it")?;
-        ensure(
-            secret.value.expose_text() == Some(value),
-            format!("{address} with its own value"),
-            "another one",
-        )?;
+        let expected = format!("{address} with its own value");
+        ensure(secret.value.expose_text() == Some(value), expected, "another one")?;
         ensure(secret.header.address == *address, address.to_string(), secret.header.address.to_string())?;
     }
     store.destroy(&layers[1], None).await.works("destroying it in one layer")?;
@@ -165,11 +146,8 @@ async fn layers_are_apart(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn unknown_environments_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
-    let before = Picture::of(&store).await?;
+async fn unknown_environments_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a"]).await?;
     let address = at_in("a", "nowhere");
     let change = SecretChange::value(text("v"));
     let list = ListQuery::all().of(EnvironmentFilter::In(environment("nowhere")));
@@ -180,17 +158,14 @@ async fn unknown_environments_are_refused(trial: &SecretTrial<'_>) -> Checked {
         ("`destroy`", store.destroy(&address, None).await),
         ("`list`", store.list(&list).await.map(drop)),
     ] {
-        answer.refused(operation, &[Refusal::EnvironmentNotFound])?;
+        answer.refused(operation, &[EnvironmentNotFound])?;
     }
-    before.must_equal(&Picture::of(&store).await?, "after refusals")
+    before.must_hold_in(&store, "after refusals").await
 }
 
-async fn lists_are_filtered(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    for name in ["e", "f", "empty"] {
-        store.create_environment(new_environment(name)).await.works("creating an environment")?;
-    }
+async fn lists_are_filtered(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
+    add_environments(&store, &["e", "f", "empty"]).await?;
     let all = [
         at("a"),
         at("b"),
@@ -222,9 +197,8 @@ async fn lists_are_filtered(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn pages_are_complete(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn pages_are_complete(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     let names: BTreeSet<_> = (0..7).map(|number| environment(&format!("e{number}"))).collect();
     for name in &names {
         store.create_environment(new_environment(name.as_str())).await.works("creating an environment")?;
@@ -238,31 +212,29 @@ async fn pages_are_complete(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn long_urls_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn long_urls_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     let longest = Some("u".repeat(MAX_EXTERNAL_URL_BYTES));
     let new = NewEnvironment { name: environment("e"), external_url: longest.clone() };
     let created = store.create_environment(new).await.works("the longest URL")?;
     ensure(created.external_url == longest, "the longest URL as it was", "another one")?;
-    let before = Picture::of(&store).await?;
+    let before = Snapshot::of(&store).await?;
     let long = Some("u".repeat(MAX_EXTERNAL_URL_BYTES + 1));
-    let refusals = [Refusal::Invalid, Refusal::TooLarge];
+    let refusals = [Invalid, TooLarge];
     let new = NewEnvironment { name: environment("f"), external_url: long.clone() };
     store.create_environment(new).await.refused("creating with a longer URL", &refusals)?;
     let change = EnvironmentChange { external_url: long };
     let changed = store.modify_environment(&environment("e"), change).await;
     changed.refused("changing to a longer URL", &refusals)?;
-    before.must_equal(&Picture::of(&store).await?, "after refusals")
+    before.must_hold_in(&store, "after refusals").await
 }
 
-async fn foreign_cursors_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    store.create_environment(new_environment("e")).await.works("creating an environment")?;
+async fn foreign_cursors_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
+    add_environments(&store, &["e"]).await?;
     for cursor in super::lists::foreign_cursors() {
         let answer = store.list_environments(Some(&cursor), 10).await;
-        answer.refused("`list_environments` after a foreign cursor", &[Refusal::Invalid])?;
+        answer.refused("`list_environments` after a foreign cursor", &[Invalid])?;
     }
     Ok(())
 }

@@ -7,15 +7,15 @@ use keyway_secrets::{
     SecretStore, SecretVersion,
 };
 
-use super::{Checked, SecretTrial};
+use super::{
+    Answer, Broken, Checked, GENERATED, GENERATION_EXAMPLE, Invalid, NO_GENERATION, SecretExists,
+    SecretNotFound, Snapshot, StoreFixture, Unsupported, VersionConflict, at, broken, ensure, fill, new,
+    rules, same_settings, text,
+};
 use crate::secrets::GenerationExample;
-use crate::secrets::picture::{Picture, same_settings};
-use crate::secrets::place::Place;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, fill, new, text};
-use crate::{Broken, broken, ensure};
 
 rules! {
+    in StoreFixture;
     "SEC-180" Must needs GENERATED from ["Convection/create", "C11"]
         "A secret that is created without a value has a text that the store made, another one each time, and is else like any other."
         generated_secrets_are_secrets;
@@ -66,30 +66,22 @@ async fn value_of(store: &dyn SecretStore, name: &str) -> Result<String, Broken>
 
 /// Creates a secret whose value the store makes, and reads it.
 async fn make(store: &dyn SecretStore, name: &str, recipe: &Recipe) -> Result<String, Broken> {
-    store
-        .create(NewSecret::generated(at(name), recipe.clone()))
-        .await
-        .works(&format!("creating a secret with a password, {recipe}"))?;
+    let created = store.create(NewSecret::generated(at(name), recipe.clone())).await;
+    created.works(&format!("creating a secret with a password, {recipe}"))?;
     value_of(store, name).await
 }
 
 /// Whether a password is as it should be. Nothing is said about what stands in it.
 fn check(what: &str, password: &str, length: usize, belongs: impl Fn(u8) -> bool) -> Checked {
-    ensure(
-        password.chars().count() == length,
-        format!("{length} characters {what}"),
-        password.chars().count().to_string(),
-    )?;
+    let expected = format!("{length} characters {what}");
+    ensure(password.chars().count() == length, expected, password.chars().count().to_string())?;
     let strangers = password.bytes().filter(|byte| !belongs(*byte)).count();
     ensure(strangers == 0, format!("only characters of the alphabet {what}"), format!("{strangers} others"))
 }
 
-fn example<'a>(trial: &SecretTrial<'a>) -> Result<&'a GenerationExample, Broken> {
-    trial
-        .subject()
-        .generation
-        .as_ref()
-        .ok_or(Broken::Missing { capability: "example settings for passwords" })
+fn example<'a>(fixture: &StoreFixture<'a>) -> Result<&'a GenerationExample, Broken> {
+    let example = fixture.subject().generation.as_ref();
+    example.ok_or(Broken::Missing { capability: "example settings for passwords" })
 }
 
 /// Whether a password is one by the example settings.
@@ -97,10 +89,8 @@ fn check_example(example: &GenerationExample, what: &str, password: &str) -> Che
     check(what, password, example.length, |byte| example.characters.as_bytes().contains(&byte))
 }
 
-async fn generated_secrets_are_secrets(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["given"]).await?;
+async fn generated_secrets_are_secrets(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["given"]).await?;
     let (mut names, mut passwords) = (BTreeSet::new(), BTreeSet::new());
     for number in 0..20 {
         let name = format!("made {number}");
@@ -119,25 +109,25 @@ async fn generated_secrets_are_secrets(trial: &SecretTrial<'_>) -> Checked {
     ensure(passwords.len() == 20, "20 different passwords", format!("{}", passwords.len()))?;
 
     // They are there like any other: for other handles, in lists, with the same value each time.
-    let before = Picture::of(&store).await?;
-    before.must_equal(&Picture::of(&place.open()?).await?, "after a restart")?;
+    let before = Snapshot::of(&store).await?;
+    before.must_hold_in(&fixture.open()?, "after a restart").await?;
     let mut found = BTreeSet::new();
     for (address, (_, value)) in &before.secrets {
-        found
-            .extend(value.expose_text().filter(|_| names.contains(address.name.as_str())).map(str::to_owned));
+        if names.contains(address.name.as_str()) {
+            found.extend(value.expose_text().map(str::to_owned));
+        }
     }
     ensure(found == passwords, "the same passwords in a list", "others")?;
     let again = store.create(NewSecret::generated(at("made 0"), Recipe::new())).await;
-    again.refused("creating a secret that is there", &[Refusal::SecretExists])?;
-    before.must_equal(&Picture::of(&store).await?, "after a creation was refused")?;
+    again.refused("creating a secret that is there", &[SecretExists])?;
+    before.must_hold_in(&store, "after a creation was refused").await?;
     store.destroy(&at("made 0"), None).await.works("destroying a secret with a password")?;
     let password = make(&store, "made 0", &Recipe::new()).await?;
     ensure(!passwords.contains(&password), "a new password", "an old one")
 }
 
-async fn recipes_are_followed(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn recipes_are_followed(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     for (alphabet, belongs) in ALPHABETS {
         for length in [MIN_GENERATED_LENGTH, 41, MAX_GENERATED_LENGTH] {
             let recipe = Recipe::new().length(length).alphabet(alphabet);
@@ -149,24 +139,20 @@ async fn recipes_are_followed(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn the_first_password_uses_the_settings(trial: &SecretTrial<'_>) -> Checked {
-    let example = example(trial)?;
-    let place = Place::new(trial)?;
-    let (store, other) = (place.initialized().await?, place.open()?);
+async fn the_first_password_uses_the_settings(fixture: &StoreFixture<'_>) -> Checked {
+    let example = example(fixture)?;
+    let (store, other) = (fixture.initialized().await?, fixture.open()?);
     fill(&store, &["a"]).await?;
     // Both have seen the settings of before.
     for handle in [&store, &other] {
         let settings = handle.configure(Configure::Read).await.works("reading the settings")?;
-        ensure(
-            !same_settings(&settings, &example.settings),
-            "settings that differ from the first",
-            "the same",
-        )?;
+        let differ = !same_settings(&settings, &example.settings);
+        ensure(differ, "settings that differ from the first", "the same")?;
     }
     make(&other, "before", &Recipe::new()).await?;
     store.configure(Configure::Write(example.settings.clone())).await.works("writing settings")?;
 
-    let restarted = place.open()?;
+    let restarted = fixture.open()?;
     for (who, handle) in [
         ("the handle that set them", &store),
         ("another handle", &other),
@@ -178,7 +164,7 @@ async fn the_first_password_uses_the_settings(trial: &SecretTrial<'_>) -> Checke
         }
     }
     // Of a handle just opened, a renewal too.
-    let restarted = place.open()?;
+    let restarted = fixture.open()?;
     let change = SecretChange::generated(Recipe::new());
     restarted.modify(&at("before"), change).await.works("renewing a password")?;
     check_example(example, "in a renewed password", &value_of(&store, "before").await?)?;
@@ -186,15 +172,13 @@ async fn the_first_password_uses_the_settings(trial: &SecretTrial<'_>) -> Checke
     ensure(value.expose_text() == Some("value of a"), "the given value as it was", "another one")
 }
 
-async fn recipes_replace_no_more_than_they_say(trial: &SecretTrial<'_>) -> Checked {
-    let example = example(trial)?;
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn recipes_replace_no_more_than_they_say(fixture: &StoreFixture<'_>) -> Checked {
+    let example = example(fixture)?;
+    let store = fixture.initialized().await?;
     store.configure(Configure::Write(example.settings.clone())).await.works("writing settings")?;
     let password = make(&store, "length", &Recipe::new().length(57)).await?;
-    check("where only the length is said", &password, 57, |byte| {
-        example.characters.as_bytes().contains(&byte)
-    })?;
+    let belongs = |byte| example.characters.as_bytes().contains(&byte);
+    check("where only the length is said", &password, 57, belongs)?;
     for (alphabet, belongs) in ALPHABETS {
         let password = make(&store, alphabet, &Recipe::new().alphabet(alphabet)).await?;
         check("where only the alphabet is said", &password, example.length, belongs)?;
@@ -203,38 +187,31 @@ async fn recipes_replace_no_more_than_they_say(trial: &SecretTrial<'_>) -> Check
     check_example(example, "afterwards", &make(&store, "after", &Recipe::new()).await?)
 }
 
-async fn bad_recipes_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
-    let before = Picture::of(&store).await?;
+async fn bad_recipes_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a"]).await?;
     let lengths = [0, MIN_GENERATED_LENGTH - 1, MAX_GENERATED_LENGTH + 1, u32::MAX];
     let alphabets = ["", "no such alphabet", "PRINTABLE"];
-    let recipes = lengths
-        .into_iter()
-        .map(|length| Recipe::new().length(length))
-        .chain(alphabets.into_iter().map(|alphabet| Recipe::new().alphabet(alphabet)));
+    let mut recipes = lengths.map(|length| Recipe::new().length(length)).to_vec();
+    recipes.extend(alphabets.map(|alphabet| Recipe::new().alphabet(alphabet)));
     for recipe in recipes {
         let created = store.create(NewSecret::generated(at("b"), recipe.clone())).await;
-        created.refused(&format!("a creation, {recipe},"), &[Refusal::Invalid])?;
+        created.refused(&format!("a creation, {recipe},"), &[Invalid])?;
         let modified = store.modify(&at("a"), SecretChange::generated(recipe.clone())).await;
-        modified.refused(&format!("a change, {recipe},"), &[Refusal::Invalid])?;
-        before.must_equal(&Picture::of(&place.open()?).await?, "after a recipe was refused")?;
+        modified.refused(&format!("a change, {recipe},"), &[Invalid])?;
+        before.must_hold_in(&fixture.open()?, "after a recipe was refused").await?;
     }
     Ok(())
 }
 
-async fn bad_settings_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let example = example(trial)?;
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
+async fn bad_settings_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let example = example(fixture)?;
+    let store = fixture.filled(&["a"]).await?;
     store.configure(Configure::Write(example.settings.clone())).await.works("writing settings")?;
-    let before = Picture::of(&store).await?;
+    let before = Snapshot::of(&store).await?;
     for (number, wrong) in example.refused.iter().enumerate() {
         let answer = store.configure(Configure::Write(wrong.clone())).await;
-        answer.refused("settings by which no password can be made", &[Refusal::Invalid])?;
-        before.must_equal(&Picture::of(&place.open()?).await?, "after settings were refused")?;
+        answer.refused("settings by which no password can be made", &[Invalid])?;
+        before.must_hold_in(&fixture.open()?, "after settings were refused").await?;
         let name = format!("made {number}");
         check_example(example, "after settings were refused", &make(&store, &name, &Recipe::new()).await?)?;
         store.destroy(&at(&name), None).await.works("destroying a secret")?;
@@ -242,16 +219,14 @@ async fn bad_settings_are_refused(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn passwords_are_renewed(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a", "b"]).await?;
+async fn passwords_are_renewed(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["a", "b"]).await?;
     let mut seen = BTreeSet::from(["value of a".to_owned()]);
-    let mut before = Picture::of(&store).await?;
+    let mut before = Snapshot::of(&store).await?;
     for round in 1..=3 {
         let change = SecretChange::generated(Recipe::new());
         let header = store.modify(&at("a"), change).await.works("`modify` without a value")?;
-        let after = Picture::of(&place.open()?).await?;
+        let after = Snapshot::of(&fixture.open()?).await?;
         ensure(seen.insert(value_of(&store, "a").await?), "a new password", "one that was there before")?;
         let (old, new) = (&before.secrets[&at("a")].0, &after.secrets.get(&at("a")).map(|found| &found.0));
         ensure(*new == Some(&header), "the header that was answered", "another one")?;
@@ -265,34 +240,30 @@ async fn passwords_are_renewed(trial: &SecretTrial<'_>) -> Checked {
         before = after;
     }
     let missing = store.modify(&at("c"), SecretChange::generated(Recipe::new())).await;
-    missing.refused("renewing what is not there", &[Refusal::SecretNotFound])?;
-    if trial.subject().capabilities().versions {
+    missing.refused("renewing what is not there", &[SecretNotFound])?;
+    if fixture.subject().capabilities().versions {
         let read = store.get(&at("a")).await.works("a read")?.header.with_version(SecretVersion::FIRST);
         let stale = SecretChange::generated(Recipe::new()).if_unchanged(&read);
         let stale = store.modify(&at("a"), stale).await;
-        stale.refused("renewing another version than the present one", &[Refusal::VersionConflict])?;
+        stale.refused("renewing another version than the present one", &[VersionConflict])?;
     }
-    before.must_equal(&Picture::of(&store).await?, "after renewals were refused")
+    before.must_hold_in(&store, "after renewals were refused").await
 }
 
-async fn undeclared_generation_is_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
-    let before = Picture::of(&store).await?;
+async fn undeclared_generation_is_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a"]).await?;
     for recipe in [Recipe::new(), Recipe::new().length(20).alphabet("printable")] {
         let created = store.create(NewSecret::generated(at("b"), recipe.clone())).await;
-        created.refused("a creation without a value", &[Refusal::Unsupported])?;
+        created.refused("a creation without a value", &[Unsupported])?;
         let modified = store.modify(&at("a"), SecretChange::generated(recipe)).await;
-        modified.refused("a change without a value", &[Refusal::Unsupported])?;
+        modified.refused("a change without a value", &[Unsupported])?;
     }
-    before.must_equal(&Picture::of(&place.open()?).await?, "after what is not declared was refused")
+    before.must_hold_in(&fixture.open()?, "after what is not declared was refused").await
 }
 
-async fn given_values_stay_as_they_are(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    if let Some(example) = &trial.subject().generation {
+async fn given_values_stay_as_they_are(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
+    if let Some(example) = &fixture.subject().generation {
         store.configure(Configure::Write(example.settings.clone())).await.works("writing settings")?;
     }
     let long = "x".repeat(2000);
@@ -306,24 +277,20 @@ async fn given_values_stay_as_they_are(trial: &SecretTrial<'_>) -> Checked {
         let name = format!("b{number}");
         make(&store, &name, &Recipe::new()).await?;
         store.modify(&at(&name), SecretChange::value(text(value))).await.works("changing a password")?;
-        ensure(
-            value_of(&place.open()? as &dyn SecretStore, &name).await? == value,
-            "the value as it was given",
-            "another one",
-        )?;
+        let same = value_of(&fixture.open()?, &name).await? == value;
+        ensure(same, "the value as it was given", "another one")?;
     }
     let listed = store.list(&ListQuery::all()).await.works("a list")?;
     ensure(!listed.secrets.is_empty(), "the secrets in a list", "none")
 }
 
-async fn characters_come_equally_often(trial: &SecretTrial<'_>) -> Checked {
+async fn characters_come_equally_often(fixture: &StoreFixture<'_>) -> Checked {
     const PASSWORDS: u32 = 16;
     /// Of 93 degrees of freedom: chance exceeds it about once in 10¹¹ runs. Taking a random byte
     /// modulo 94 gives 500 and more.
     const MOST: f64 = 220.0;
 
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+    let store = fixture.initialized().await?;
     let recipe = Recipe::new().length(MAX_GENERATED_LENGTH).alphabet("printable");
     let (mut counts, mut beginnings) = ([0_u32; 94], BTreeSet::new());
     for number in 0..PASSWORDS {
@@ -341,9 +308,6 @@ async fn characters_come_equally_often(trial: &SecretTrial<'_>) -> Checked {
     let square: f64 = counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum();
     ensure(square < MOST, format!("a chi-square of less than {MOST}"), format!("{square:.0}"))?;
     let pieces = usize::try_from(all / 8).unwrap_or(0);
-    ensure(
-        beginnings.len() == pieces,
-        "no piece of eight characters twice",
-        format!("{} twice", pieces - beginnings.len()),
-    )
+    let observed = format!("{} twice", pieces - beginnings.len());
+    ensure(beginnings.len() == pieces, "no piece of eight characters twice", observed)
 }

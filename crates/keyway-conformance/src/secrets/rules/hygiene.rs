@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt::{Debug, Write};
-use std::sync::Arc;
 
 use keyway_core::{PluginError, SecretValue, Structured, Table};
 use keyway_secrets::{
@@ -10,25 +9,24 @@ use keyway_secrets::{
     SecretName, SecretStore, SecretVersion, StoreError,
 };
 
-use super::{Checked, SecretTrial};
+use super::{
+    Answer, Broken, Checked, StoreFixture, at, at_in, ensure, environment, fill, new_environment, polled,
+    ring, rules, silent,
+};
 use crate::overheard::overheard;
-use crate::secrets::lent_storage::Failure;
-use crate::secrets::place::{Place, key_text, ring};
-use crate::secrets::refusal::Answer;
-use crate::secrets::samples::{at, at_in, environment, fill, new_environment, silent};
-use crate::{Broken, ensure};
 
 rules! {
-    "SEC-160" Must needs NOTHING from ["Principle/secrets", "C14"]
+    in StoreFixture;
+    "SEC-160" Must from ["Principle/secrets", "C14"]
         "No secret value and no key shows in the debugging text of handles and answers."
         debugging_text_is_clean;
-    "SEC-161" Must needs NOTHING from ["Principle/secrets", "C5", "Locker/errors"]
+    "SEC-161" Must from ["Principle/secrets", "C5", "Locker/errors"]
         "No secret value and no key shows in an error, its debugging text, its detail or its causes."
         errors_are_clean;
-    "SEC-162" Must needs NOTHING from ["Principle/secrets"]
+    "SEC-162" Must from ["Principle/secrets"]
         "No secret value and no key is traced at any level, by operations that work or fail."
         traces_are_clean;
-    "SEC-165" Must needs NOTHING from ["Contract/resources", "R1"]
+    "SEC-165" Must from ["Contract/resources", "R1"]
         "A handle that is dropped gives back its files, its threads and what the host lent."
         resources_are_given_back;
 }
@@ -40,15 +38,15 @@ struct Canary {
 }
 
 impl Canary {
-    fn new(trial: &SecretTrial<'_>, place_key: u64) -> Self {
-        let text = format!("Kanari-{:016x}", trial.random());
+    fn new(fixture: &StoreFixture<'_>) -> Self {
+        let text = format!("Kanari-{:016x}", fixture.random());
         let bytes = text.as_bytes();
         let listed: Vec<_> = bytes.iter().map(u8::to_string).collect();
         let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-        let forms = vec![text.clone(), listed.join(", "), hex, key_text(place_key)];
+        let forms = vec![text.clone(), listed.join(", "), hex, fixture.key_text.clone()];
         Self { text, forms }
     }
 
@@ -79,10 +77,10 @@ impl Answers {
 }
 
 /// Calls everything with the canary as value, so that it works and so that it fails.
-async fn everything(place: &Place<'_>, canary: &Canary, random: u64) -> Result<Answers, Broken> {
-    let mut answers = Answers::default();
-    let recorded = place.open()?;
-    let store: &dyn SecretStore = &**recorded.inner();
+async fn everything(fixture: &StoreFixture<'_>, canary: &Canary) -> Result<Answers, Broken> {
+    let (mut answers, random) = (Answers::default(), fixture.random());
+    let opened = fixture.open()?.0.store;
+    let store: &dyn SecretStore = &*opened;
     let mut structured = Table::new();
     structured.insert(canary.text.as_str(), Structured::text(canary.text.as_str()));
     // A setting may be a secret too, such as a password for a server.
@@ -97,8 +95,8 @@ async fn everything(place: &Place<'_>, canary: &Canary, random: u64) -> Result<A
     for round in 0..3 {
         let stranger;
         let store = if round == 2 {
-            stranger = place.open_with(&ring(random))?;
-            &**stranger.inner()
+            stranger = fixture.open_with(&ring(random))?.0.store;
+            &*stranger
         } else {
             store
         };
@@ -134,12 +132,12 @@ async fn everything(place: &Place<'_>, canary: &Canary, random: u64) -> Result<A
         answers.note(store.configure(Configure::Read).await);
         answers.note(store.info().await);
         for left in 0..4 {
-            place.storage.fail_after(left, Failure::Unknown, true);
+            fixture.fail_storage(left, true, true);
             answers.note(store.create(NewSecret::new(at("late"), canary.value())).await);
             answers.note(store.modify(&at("a"), SecretChange::value(canary.value())).await);
             answers.note(store.get(&at("a")).await);
             answers.note(store.list(&ListQuery::all().with_values()).await);
-            place.storage.recover();
+            fixture.storage().recover();
         }
         answers.shown.push(format!("{store:?} {store:#?}"));
     }
@@ -150,11 +148,9 @@ async fn everything(place: &Place<'_>, canary: &Canary, random: u64) -> Result<A
     Ok(answers)
 }
 
-async fn debugging_text_is_clean(trial: &SecretTrial<'_>) -> Checked {
-    let (random, key) = (trial.random(), trial.random());
-    let place = Place::of(trial.subject(), trial.history(), key)?;
-    let canary = Canary::new(trial, key);
-    let answers = everything(&place, &canary, random).await?;
+async fn debugging_text_is_clean(fixture: &StoreFixture<'_>) -> Checked {
+    let canary = Canary::new(fixture);
+    let answers = everything(fixture, &canary).await?;
     for shown in &answers.shown {
         canary.must_not_be_in(shown, "the debugging text of a handle or an answer")?;
     }
@@ -162,11 +158,9 @@ async fn debugging_text_is_clean(trial: &SecretTrial<'_>) -> Checked {
     ensure(worked > 10, "operations that worked, to look at their answers", format!("{worked}"))
 }
 
-async fn errors_are_clean(trial: &SecretTrial<'_>) -> Checked {
-    let (random, key) = (trial.random(), trial.random());
-    let place = Place::of(trial.subject(), trial.history(), key)?;
-    let canary = Canary::new(trial, key);
-    let answers = everything(&place, &canary, random).await?;
+async fn errors_are_clean(fixture: &StoreFixture<'_>) -> Checked {
+    let canary = Canary::new(fixture);
+    let answers = everything(fixture, &canary).await?;
     for error in &answers.errors {
         canary.must_not_be_in(&error.to_string(), "an error")?;
         canary.must_not_be_in(&format!("{error:?} {error:#?}"), "the debugging text of an error")?;
@@ -180,11 +174,9 @@ async fn errors_are_clean(trial: &SecretTrial<'_>) -> Checked {
     ensure(answers.errors.len() > 10, "operations that failed", answers.errors.len().to_string())
 }
 
-async fn traces_are_clean(trial: &SecretTrial<'_>) -> Checked {
-    let (random, key) = (trial.random(), trial.random());
-    let place = Place::of(trial.subject(), trial.history(), key)?;
-    let canary = Canary::new(trial, key);
-    let (answers, traced) = overheard(everything(&place, &canary, random)).await;
+async fn traces_are_clean(fixture: &StoreFixture<'_>) -> Checked {
+    let canary = Canary::new(fixture);
+    let (answers, traced) = overheard(everything(fixture, &canary)).await;
     answers?;
     canary.must_not_be_in(&traced, "what is traced")
 }
@@ -195,30 +187,26 @@ fn held() -> Option<(usize, usize)> {
     Some((count("/proc/self/fd")?, count("/proc/self/task")?))
 }
 
-async fn resources_are_given_back(trial: &SecretTrial<'_>) -> Checked {
+async fn resources_are_given_back(fixture: &StoreFixture<'_>) -> Checked {
     /// Enough handles to tell a leak from what other tests of the process take meanwhile.
     const HANDLES: usize = 200;
     const NOISE: usize = 100;
-    let place = Place::new(trial)?;
-    place.initialized().await?;
-    let lent = Arc::strong_count(&place.storage);
+    fixture.initialized().await?;
+    let lent = fixture.holders();
     let before = held();
     for number in 0..HANDLES {
-        let store = place.open()?;
+        let store = fixture.open()?;
         if number % 50 == 0 {
             fill(&store, &[&format!("a{number}")]).await?;
         }
         store.get(&at("a0")).await.works("a read")?;
         store.list(&ListQuery::all()).await.works("a list")?;
         // A call that is dropped gives back what it took, too.
-        let _ = crate::secrets::polls::polled(1, store.list(&ListQuery::all())).await;
+        let _ = polled(1, store.list(&ListQuery::all())).await;
     }
-    let still_lent = Arc::strong_count(&place.storage);
-    ensure(
-        still_lent == lent,
-        "the storage given back by every handle",
-        format!("{} still hold it", still_lent - lent),
-    )?;
+    let still_lent = fixture.holders();
+    let observed = format!("{} still hold it", still_lent - lent);
+    ensure(still_lent == lent, "the storage given back by every handle", observed)?;
     if let (Some(before), Some(after)) = (before, held()) {
         let observed = format!("{before:?} before {HANDLES} handles, {after:?} after");
         let fits = after.0 < before.0 + NOISE && after.1 < before.1 + NOISE;

@@ -3,28 +3,24 @@
 use keyway_core::SecretValue;
 use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError};
 
-use super::{Checked, SecretTrial, without_lent_storage};
-use crate::secrets::lent_storage::Failure;
-use crate::secrets::operations::each_read;
-use crate::secrets::picture::{Picture, list_all};
-use crate::secrets::place::Place;
-use crate::secrets::polls::polled;
-use crate::secrets::recorded::Recorded;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, environment, fill, new, new_environment, text};
-use crate::{Broken, broken, ensure};
+use super::{
+    Answer, Broken, Checked, Conflict, ExpectedError, Indeterminate, Other, Recorded, Snapshot, StoreFixture,
+    System, Unavailable, add_environments, at, broken, each_read, ensure, environment, list_all, new,
+    new_environment, polled, rules, same_settings, text,
+};
 
 rules! {
-    "SEC-140" Must needs NOTHING from ["Contract/cancellation", "C6"]
+    in StoreFixture;
+    "SEC-140" Must from ["Contract/cancellation", "C6"]
         "A write that is dropped at any point took effect as a whole or not at all."
         dropped_writes_are_whole;
-    "SEC-141" Must needs NOTHING from ["Contract/cancellation", "C13", "Convection/close", "R1"]
+    "SEC-141" Must from ["Contract/cancellation", "C13", "Convection/close", "R1"]
         "After a call that failed or was dropped at any point, every handle can read and write."
         dropped_calls_hold_nothing;
-    "SEC-145" Must needs NOTHING from ["C6", "C5", "Convection/write"]
+    "SEC-145" Must from ["C6", "C5", "Convection/write"]
         "When the storage fails at any operation of a write, the answer is typed, and the store is as before or as after."
         failed_writes_are_whole;
-    "SEC-146" Must needs NOTHING from ["C5", "Convection/read"]
+    "SEC-146" Must from ["C5", "Convection/read"]
         "When the storage fails under a read, the answer is that failure, never that there is nothing."
         failed_reads_are_typed;
 }
@@ -73,15 +69,13 @@ impl Write {
     async fn took_effect(
         self,
         store: &dyn SecretStore,
-        before: &Picture,
+        before: &Snapshot,
         settings: &keyway_core::Table,
     ) -> Result<bool, Broken> {
-        let after = Picture::of(store).await?;
+        let after = Snapshot::of(store).await?;
         if before.difference(&after).is_none() {
             // Writing the same settings again leaves no trace.
-            return Ok(
-                self == Self::Configure && crate::secrets::picture::same_settings(&before.settings, settings)
-            );
+            return Ok(self == Self::Configure && same_settings(&before.settings, settings));
         }
         let mut expected = before.clone();
         match self {
@@ -112,28 +106,27 @@ impl Write {
     }
 }
 
-async fn prepared<'a>(place: &Place<'a>) -> Result<Recorded<'a>, Broken> {
-    let store = place.initialized().await?;
-    fill(&store, &["a", "b"]).await?;
+async fn prepared<'a>(fixture: &StoreFixture<'a>) -> Result<Recorded<'a>, Broken> {
+    let store = fixture.filled(&["a", "b"]).await?;
     if store.capabilities().environments {
-        store.create_environment(new_environment("e")).await.works("creating an environment")?;
+        add_environments(&store, &["e"]).await?;
     }
     Ok(store)
 }
 
-async fn dropped_writes_are_whole(trial: &SecretTrial<'_>) -> Checked {
+async fn dropped_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {
     for write in Write::ALL {
         for polls in 0..300 {
-            let place = Place::new(trial)?;
-            let store = prepared(&place).await?;
+            let fixture = fixture.fresh()?;
+            let store = prepared(&fixture).await?;
             if !write.applies_to(&store) {
                 break;
             }
-            let before = Picture::of(&store).await?;
-            let settings = trial.subject().settings.clone().unwrap_or_else(|| before.settings.clone());
+            let before = Snapshot::of(&store).await?;
+            let settings = fixture.subject().settings.clone().unwrap_or_else(|| before.settings.clone());
             let answer = polled(polls, write.run(&store, &settings)).await;
             let same = write.took_effect(&store, &before, &settings).await?;
-            let reopened = write.took_effect(&place.open()?, &before, &settings).await?;
+            let reopened = write.took_effect(&fixture.open()?, &before, &settings).await?;
             ensure(same == reopened, "the same after a restart", format!("{same}, then {reopened}"))?;
             if let Some(answer) = answer {
                 answer.works("the whole write")?;
@@ -145,9 +138,8 @@ async fn dropped_writes_are_whole(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn dropped_calls_hold_nothing(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let (store, other) = (prepared(&place).await?, place.open()?);
+async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, other) = (prepared(fixture).await?, fixture.open()?);
     let mut number = 0;
     for polls in 0..300 {
         let settings = store.configure(Configure::Read).await.works("reading the settings")?;
@@ -174,30 +166,24 @@ async fn dropped_calls_hold_nothing(trial: &SecretTrial<'_>) -> Checked {
 }
 
 /// What a failure of the storage may be called.
-const FAILURES: [Refusal; 5] =
-    [Refusal::System, Refusal::Indeterminate, Refusal::Unavailable, Refusal::Conflict, Refusal::Other];
+const FAILURES: [ExpectedError; 5] = [System, Indeterminate, Unavailable, Conflict, Other];
 
-async fn failed_writes_are_whole(trial: &SecretTrial<'_>) -> Checked {
+async fn failed_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {
     for write in Write::ALL {
         for round in 0..200 {
-            let place = Place::new(trial)?;
-            let store = prepared(&place).await?;
-            if !place.uses_storage() {
-                return Err(without_lent_storage());
-            }
+            let fixture = fixture.fresh()?;
+            let store = prepared(&fixture).await?;
+            fixture.needs_lent_storage()?;
             if !write.applies_to(&store) {
                 break;
             }
-            let before = Picture::of(&store).await?;
-            let settings = trial.subject().settings.clone().unwrap_or_else(|| before.settings.clone());
-            let failure = if round % 2 == 0 { Failure::Refused } else { Failure::Unknown };
-            let (operations, stays_down) = (round / 4, round % 4 < 2);
-            place.storage.fail_after(operations, failure, stays_down);
-            trial.history().record(format!("the storage fails after {operations} operations: {failure:?}"));
+            let before = Snapshot::of(&store).await?;
+            let settings = fixture.subject().settings.clone().unwrap_or_else(|| before.settings.clone());
+            fixture.fail_storage(round / 4, round % 2 == 1, round % 4 < 2);
             let answer = write.run(&store, &settings).await;
-            let has_failed = place.storage.recover();
+            let has_failed = fixture.storage().recover();
             let same = write.took_effect(&store, &before, &settings).await?;
-            let reopened = write.took_effect(&place.open()?, &before, &settings).await?;
+            let reopened = write.took_effect(&fixture.open()?, &before, &settings).await?;
             ensure(same == reopened, "the same after a restart", format!("{same}, then {reopened}"))?;
             match answer {
                 Ok(()) => ensure(same, format!("the effect of {write:?}, which was acknowledged"), "none")?,
@@ -212,24 +198,20 @@ async fn failed_writes_are_whole(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn failed_reads_are_typed(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = prepared(&place).await?;
-    if !place.uses_storage() {
-        return Err(without_lent_storage());
-    }
-    let before = Picture::of(&store).await?;
+async fn failed_reads_are_typed(fixture: &StoreFixture<'_>) -> Checked {
+    let store = prepared(fixture).await?;
+    fixture.needs_lent_storage()?;
+    let before = Snapshot::of(&store).await?;
     for round in 0..60 {
         for fresh in [false, true] {
-            let reopened = if fresh { Some(place.open()?) } else { None };
+            let reopened = if fresh { Some(fixture.open()?) } else { None };
             let handle = reopened.as_ref().unwrap_or(&store);
-            place.storage.fail_after(round / 2, Failure::Refused, round % 2 == 0);
-            trial.history().record(format!("the storage fails after {} operations", round / 2));
+            fixture.fail_storage(round / 2, false, round % 2 == 0);
             let got = handle.get(&at("a")).await;
             let listed = handle.list(&ListQuery::all().with_values()).await;
             let operations = each_read(handle, "a").await;
             let by = handle.written_by().await;
-            place.storage.recover();
+            fixture.storage().recover();
             let value = |value: &SecretValue| value.expose_text() == Some("value of a");
             match got {
                 Ok(secret) => ensure(value(&secret.value), "the value, if any", "another one")?,
@@ -248,7 +230,7 @@ async fn failed_reads_are_typed(trial: &SecretTrial<'_>) -> Checked {
                     answer.refused(&format!("{operation} on a storage that fails"), &FAILURES)?;
                 }
             }
-            before.must_equal(&Picture::of(handle).await?, "when the storage is back")?;
+            before.must_hold_in(handle, "when the storage is back").await?;
         }
     }
     Ok(())

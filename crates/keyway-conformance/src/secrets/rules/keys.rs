@@ -3,146 +3,134 @@
 use std::sync::Mutex;
 
 use keyway_seal::KeyRing;
-use keyway_secrets::{Configure, Progress, SecretChange, SecretStore};
+use keyway_secrets::{Configure, NewSecret, Progress, SecretChange, SecretStore};
 
-use super::{Checked, SecretTrial, without_lent_storage};
-use crate::secrets::lent_storage::{Failure, let_others_run};
-use crate::secrets::operations::each_operation;
-use crate::secrets::picture::Picture;
-use crate::secrets::place::{Place, ring};
-use crate::secrets::polls::{Turn, in_turns, polled};
-use crate::secrets::recorded::Recorded;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, fill, new, new_environment, silent, text};
-use crate::{Broken, broken, ensure};
+use super::{
+    AlreadyInitialized, Answer, Broken, Checked, Recorded, Snapshot, StoreFixture, Turn, WrongKey,
+    add_environments, all_refused, at, at_in, broken, each_operation, ensure, fill, in_turns, let_others_run,
+    new, polled, ring, rules, silent, text,
+};
 
 rules! {
-    "SEC-090" Must needs NOTHING from ["C5", "Convection/encryption"]
+    in StoreFixture;
+    "SEC-090" Must from ["C5", "Convection/encryption"]
         "With keys that do not fit, every operation answers `WrongKey` and changes nothing."
         wrong_keys_are_typed;
-    "SEC-091" Must needs NOTHING from ["C8", "Convection/encryption"]
+    "SEC-091" Must from ["C8", "Convection/encryption"]
         "A store opens with any ring that holds its key, in any place of the ring."
         any_key_of_a_ring_opens;
-    "SEC-092" Must needs NOTHING from ["Convection/rotate", "C7", "C15"]
+    "SEC-092" Must from ["Convection/rotate", "C7", "C15"]
         "After a rotation everything reads with the new keys alone, and nothing with the old ones."
         rotation_moves_everything;
-    "SEC-093" Must needs NOTHING from ["C7"]
+    "SEC-093" Must from ["C7"]
         "A rotation that is done can be repeated, and changes nothing that a reader sees."
         rotation_is_idempotent;
-    "SEC-094" Must needs NOTHING from ["C7"]
+    "SEC-094" Must from ["C7"]
         "The listener hears of the end, progress never goes back, and no more is done than there is."
         progress_is_reported;
-    "SEC-095" Must needs NOTHING from ["C7", "C6"]
+    "SEC-095" Must from ["C7", "C6"]
         "A rotation that failed at any operation of the storage loses nothing and can be resumed."
         failed_rotations_resume;
-    "SEC-096" Must needs NOTHING from ["C7", "Contract/cancellation"]
+    "SEC-096" Must from ["C7", "Contract/cancellation"]
         "A rotation that was dropped at any point loses nothing and can be resumed."
         dropped_rotations_resume;
-    "SEC-097" Must needs NOTHING from ["C7"]
+    "SEC-097" Must from ["C7"]
         "Reads and writes go on while a rotation runs, and none is lost."
         others_work_meanwhile;
-    "SEC-098" Must needs NOTHING from ["Convection/encryption", "Principle/secrets"]
+    "SEC-098" Must from ["Convection/encryption", "Principle/secrets"]
         "No value lies readable at rest."
         nothing_is_readable_at_rest;
 }
 
 /// A store with some of everything that it holds.
-async fn furnished<'a>(place: &Place<'a>) -> Result<Recorded<'a>, Broken> {
-    let store = place.initialized().await?;
+async fn furnished<'a>(fixture: &StoreFixture<'a>) -> Result<(Recorded<'a>, Snapshot), Broken> {
+    let store = fixture.initialized().await?;
     if store.capabilities().environments {
-        store.create_environment(new_environment("e")).await.works("creating an environment")?;
-        let inside = keyway_secrets::NewSecret::new(crate::secrets::samples::at_in("a", "e"), text("inside"));
+        add_environments(&store, &["e"]).await?;
+        let inside = NewSecret::new(at_in("a", "e"), text("inside"));
         store.create(inside).await.works("creating a secret in it")?;
     }
     fill(&store, &["a", "b", "c", "d"]).await?;
     store.modify(&at("b"), SecretChange::value(text("changed"))).await.works("a change")?;
-    Ok(store)
+    let snapshot = Snapshot::of(&store).await?;
+    Ok((store, snapshot))
 }
 
-async fn wrong_keys_are_typed(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = furnished(&place).await?;
-    let before = Picture::of(&store).await?;
-    let stranger = place.open_with(&ring(trial.random()))?;
-    for (operation, answer) in each_operation(&stranger, "a").await {
-        answer.refused(operation, &[Refusal::WrongKey])?;
-    }
-    let initialized = stranger.initialize().await;
-    initialized.refused("`initialize`", &[Refusal::WrongKey, Refusal::AlreadyInitialized])?;
-    stranger.marked_for_delete().await.refused("`marked_for_delete`", &[Refusal::WrongKey])?;
-    before.must_equal(&Picture::of(&place.open()?).await?, "after refusals")
+async fn wrong_keys_are_typed(fixture: &StoreFixture<'_>) -> Checked {
+    let (_, before) = furnished(fixture).await?;
+    let stranger = fixture.open_with(&ring(fixture.random()))?;
+    all_refused(each_operation(&stranger, "a").await, "", &[WrongKey])?;
+    stranger.initialize().await.refused("`initialize`", &[WrongKey, AlreadyInitialized])?;
+    stranger.marked_for_delete().await.refused("`marked_for_delete`", &[WrongKey])?;
+    before.must_hold_in(&fixture.open()?, "after refusals").await
 }
 
-async fn any_key_of_a_ring_opens(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = furnished(&place).await?;
-    let before = Picture::of(&store).await?;
-    let others = ring(trial.random());
-    let first = place.keys.with_retiring(&others);
-    let last = others.with_retiring(&ring(trial.random())).with_retiring(&place.keys);
+async fn any_key_of_a_ring_opens(fixture: &StoreFixture<'_>) -> Checked {
+    let (_, before) = furnished(fixture).await?;
+    let others = ring(fixture.random());
+    let first = fixture.keys.with_retiring(&others);
+    let last = others.with_retiring(&ring(fixture.random())).with_retiring(&fixture.keys);
     for keys in [&first, &last] {
-        let store = place.open_with(keys)?;
-        before.must_equal(&Picture::of(&store).await?, "through a larger ring")?;
+        let store = fixture.open_with(keys)?;
+        before.must_hold_in(&store, "through a larger ring").await?;
     }
     // What the larger ring writes, it reads.
-    let store = place.open_with(&last)?;
+    let store = fixture.open_with(&last)?;
     store.create(new("more", "more")).await.works("a creation with a larger ring")?;
     store.modify(&at("a"), SecretChange::value(text("more"))).await.works("a change with a larger ring")?;
-    let reopened = Picture::of(&place.open_with(&last)?).await?;
-    Picture::of(&store).await?.must_equal(&reopened, "after a restart with a larger ring")
+    let reopened = Snapshot::of(&fixture.open_with(&last)?).await?;
+    Snapshot::of(&store).await?.must_equal(&reopened, "after a restart with a larger ring")
 }
 
-async fn only_new_opens(place: &Place<'_>, before: &Picture, new: &KeyRing, old: &KeyRing) -> Checked {
-    let reopened = place.open_with(new)?;
-    before.must_equal(&Picture::of(&reopened).await?, "with the new keys alone")?;
+async fn only_new_opens(
+    fixture: &StoreFixture<'_>,
+    before: &Snapshot,
+    new: &KeyRing,
+    old: &KeyRing,
+) -> Checked {
+    let reopened = fixture.open_with(new)?;
+    before.must_hold_in(&reopened, "with the new keys alone").await?;
     for address in before.secrets.keys() {
         reopened.get(address).await.works("a read with the new keys alone")?;
     }
-    let late = place.open_with(old)?;
-    for (operation, answer) in each_operation(&late, "a").await {
-        answer.refused(&format!("{operation} with the old keys"), &[Refusal::WrongKey])?;
-    }
+    let late = fixture.open_with(old)?;
+    all_refused(each_operation(&late, "a").await, " with the old keys", &[WrongKey])?;
     Ok(())
 }
 
-async fn rotation_moves_everything(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = furnished(&place).await?;
-    let before = Picture::of(&store).await?;
-    let mut old = place.keys.clone();
+async fn rotation_moves_everything(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = furnished(fixture).await?;
+    let mut old = fixture.keys.clone();
     for _ in 0..2 {
-        let new = ring(trial.random());
+        let new = ring(fixture.random());
         store.rotate(&new, &silent).await.works("a rotation")?;
-        before.must_equal(&Picture::of(&store).await?, "through the handle that rotated")?;
-        only_new_opens(&place, &before, &new, &old).await?;
+        before.must_hold_in(&store, "through the handle that rotated").await?;
+        only_new_opens(fixture, &before, &new, &old).await?;
         old = new;
     }
     store.modify(&at("a"), SecretChange::value(text("later"))).await.works("a write after the rotation")?;
-    let read = place.open_with(&old)?.get(&at("a")).await.works("a read with the new keys alone")?;
+    let read = fixture.open_with(&old)?.get(&at("a")).await.works("a read with the new keys alone")?;
     ensure(read.value.expose_text() == Some("later"), "what was written after the rotation", "another value")
 }
 
-async fn rotation_is_idempotent(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = furnished(&place).await?;
-    let before = Picture::of(&store).await?;
-    let new = ring(trial.random());
+async fn rotation_is_idempotent(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = furnished(fixture).await?;
+    let new = ring(fixture.random());
     for _ in 0..2 {
         store.rotate(&new, &silent).await.works("a rotation")?;
     }
-    let both = place.open_with(&new.with_retiring(&place.keys))?;
+    let both = fixture.open_with(&new.with_retiring(&fixture.keys))?;
     both.rotate(&new, &silent).await.works("a rotation with both keys when it is done")?;
-    let alone = place.open_with(&new)?;
+    let alone = fixture.open_with(&new)?;
     alone.rotate(&new, &silent).await.works("a rotation to the keys that it has")?;
-    only_new_opens(&place, &before, &new, &place.keys).await
+    only_new_opens(fixture, &before, &new, &fixture.keys).await
 }
 
-async fn progress_is_reported(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = furnished(&place).await?;
+async fn progress_is_reported(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, _) = furnished(fixture).await?;
     let heard: Mutex<Vec<Progress>> = Mutex::default();
     let listener = |progress| heard.lock().expect("nobody panics with it").push(progress);
-    store.rotate(&ring(trial.random()), &listener).await.works("a rotation")?;
+    store.rotate(&ring(fixture.random()), &listener).await.works("a rotation")?;
     let heard = heard.into_inner().expect("nobody panicked with it");
     let observed = format!("{heard:?}");
     let Some(last) = heard.last() else {
@@ -156,33 +144,27 @@ async fn progress_is_reported(trial: &SecretTrial<'_>) -> Checked {
 }
 
 /// After a rotation that did not end: nothing is lost, and it can be resumed.
-async fn resumes(place: &Place<'_>, before: &Picture, new: &KeyRing) -> Checked {
-    let both = place.open_with(&new.with_retiring(&place.keys))?;
-    before
-        .must_equal(&Picture::of(&both).await?, "with new and old keys after a rotation that did not end")?;
+async fn resumes(fixture: &StoreFixture<'_>, before: &Snapshot, new: &KeyRing) -> Checked {
+    let both = fixture.open_with(&new.with_retiring(&fixture.keys))?;
+    before.must_hold_in(&both, "with new and old keys after a rotation that did not end").await?;
     both.rotate(new, &silent).await.works("resuming the rotation")?;
-    only_new_opens(place, before, new, &place.keys).await
+    only_new_opens(fixture, before, new, &fixture.keys).await
 }
 
-async fn failed_rotations_resume(trial: &SecretTrial<'_>) -> Checked {
+async fn failed_rotations_resume(fixture: &StoreFixture<'_>) -> Checked {
     for round in 0..400 {
-        let place = Place::new(trial)?;
-        let store = furnished(&place).await?;
-        if !place.uses_storage() {
-            return Err(without_lent_storage());
-        }
-        let before = Picture::of(&store).await?;
-        let new = ring(trial.random());
-        let failure = if round % 2 == 0 { Failure::Refused } else { Failure::Unknown };
-        place.storage.fail_after(round / 2, failure, true);
-        trial.history().record(format!("the storage fails after {} operations: {failure:?}", round / 2));
+        let fixture = fixture.fresh()?;
+        let (store, before) = furnished(&fixture).await?;
+        fixture.needs_lent_storage()?;
+        let new = ring(fixture.random());
+        fixture.fail_storage(round / 2, round % 2 == 1, true);
         let answer = store.rotate(&new, &silent).await;
-        let has_failed = place.storage.recover();
+        let has_failed = fixture.storage().recover();
         if answer.is_ok() {
-            only_new_opens(&place, &before, &new, &place.keys).await?;
+            only_new_opens(&fixture, &before, &new, &fixture.keys).await?;
         } else {
-            before.must_equal(&Picture::of(&store).await?, "through the handle whose rotation failed")?;
-            resumes(&place, &before, &new).await?;
+            before.must_hold_in(&store, "through the handle whose rotation failed").await?;
+            resumes(&fixture, &before, &new).await?;
         }
         if !has_failed && round % 2 == 1 {
             return Ok(());
@@ -191,29 +173,28 @@ async fn failed_rotations_resume(trial: &SecretTrial<'_>) -> Checked {
     Err(broken("a rotation of six records within 200 operations", "more"))
 }
 
-async fn dropped_rotations_resume(trial: &SecretTrial<'_>) -> Checked {
+async fn dropped_rotations_resume(fixture: &StoreFixture<'_>) -> Checked {
     for polls in 0..1000 {
-        let place = Place::new(trial)?;
-        let store = furnished(&place).await?;
-        let before = Picture::of(&store).await?;
-        let new = ring(trial.random());
+        let fixture = fixture.fresh()?;
+        let (store, before) = furnished(&fixture).await?;
+        let new = ring(fixture.random());
         let answer = polled(polls, store.rotate(&new, &silent)).await;
         if let Some(answer) = answer {
             answer.works("a rotation")?;
-            return only_new_opens(&place, &before, &new, &place.keys).await;
+            return only_new_opens(&fixture, &before, &new, &fixture.keys).await;
         }
-        before.must_equal(&Picture::of(&store).await?, "through the handle whose rotation was dropped")?;
+        before.must_hold_in(&store, "through the handle whose rotation was dropped").await?;
         drop(store);
-        resumes(&place, &before, &new).await?;
+        resumes(&fixture, &before, &new).await?;
     }
     Err(broken("a rotation of six records within 1000 polls", "more"))
 }
 
-async fn others_work_meanwhile(trial: &SecretTrial<'_>) -> Checked {
+async fn others_work_meanwhile(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..8 {
-        let place = Place::new(trial)?;
-        let store = furnished(&place).await?;
-        let new_keys = ring(trial.random());
+        let fixture = fixture.fresh()?;
+        let (store, _) = furnished(&fixture).await?;
+        let new_keys = ring(fixture.random());
         let rotation = async {
             store.rotate(&new_keys, &silent).await.works("the rotation")?;
             Ok(())
@@ -224,15 +205,11 @@ async fn others_work_meanwhile(trial: &SecretTrial<'_>) -> Checked {
             turns.push(Box::pin(async move {
                 for _ in 0..6 {
                     let read = store.get(&at(name)).await.works("a read during the rotation")?;
-                    let expected = format!("value of {name}");
-                    ensure(
-                        read.value.expose_text() == Some(&expected),
-                        "the value as it was",
-                        "another one",
-                    )?;
+                    let same = read.value.expose_text() == Some(&format!("value of {name}"));
+                    ensure(same, "the value as it was", "another one")?;
                     let_others_run().await;
                 }
-                Picture::of(store).await.map(drop)
+                Snapshot::of(store).await.map(drop)
             }));
         }
         for writer in 0..2 {
@@ -249,35 +226,31 @@ async fn others_work_meanwhile(trial: &SecretTrial<'_>) -> Checked {
                 store.configure(Configure::Read).await.works("reading settings during it").map(drop)
             }));
         }
-        in_turns(turns, || trial.random()).await.into_iter().collect::<Checked>()?;
-        let seen = Picture::of(&store).await?;
+        in_turns(turns, || fixture.random()).await.into_iter().collect::<Checked>()?;
+        let seen = Snapshot::of(&store).await?;
         for writer in 0..2 {
             for step in 1..5 {
                 let address = at(&format!("w{writer} {step}"));
                 let value =
                     seen.secrets.get(&address).map(|(_, value)| value.expose_text() == Some("second"));
-                ensure(
-                    value == Some(true),
-                    format!("{address} as it was written last"),
-                    format!("{value:?}"),
-                )?;
+                let expected = format!("{address} as it was written last");
+                ensure(value == Some(true), expected, format!("{value:?}"))?;
             }
         }
         ensure(seen.secrets.len() >= 12, "all that was written", seen.secrets.len().to_string())?;
-        seen.must_equal(&Picture::of(&place.open_with(&new_keys)?).await?, "with the new keys alone")?;
+        seen.must_hold_in(&fixture.open_with(&new_keys)?, "with the new keys alone").await?;
     }
     Ok(())
 }
 
-async fn nothing_is_readable_at_rest(trial: &SecretTrial<'_>) -> Checked {
-    let canary = format!("canary{:016x}", trial.random());
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn nothing_is_readable_at_rest(fixture: &StoreFixture<'_>) -> Checked {
+    let canary = format!("canary{:016x}", fixture.random());
+    let store = fixture.initialized().await?;
     store.create(new("a", &canary)).await.works("a creation")?;
     store.create(new("b", "v")).await.works("a creation")?;
     store.modify(&at("b"), SecretChange::value(text(&canary))).await.works("a change")?;
-    store.rotate(&ring(trial.random()), &silent).await.works("a rotation")?;
-    for (name, content) in place.at_rest().await {
+    store.rotate(&ring(fixture.random()), &silent).await.works("a rotation")?;
+    for (name, content) in fixture.at_rest().await {
         let found = content.windows(canary.len()).any(|window| window == canary.as_bytes());
         ensure(!found, "no value in the clear", format!("one in {}", name.escape_ascii()))?;
     }

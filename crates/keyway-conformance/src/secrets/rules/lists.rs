@@ -4,30 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyway_secrets::{Cursor, ListQuery, SecretAddress, SecretChange, SecretStore};
 
-use super::{Checked, SecretTrial};
-use crate::ensure;
-use crate::secrets::picture::list_all;
-use crate::secrets::place::Place;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, fill, new, text};
+use super::{
+    Answer, Broken, Checked, INSERTION_ORDER, Invalid, StoreFixture, at, ensure, fill, list_all, new, rules,
+    text,
+};
 
 rules! {
-    "SEC-070" Must needs NOTHING from ["Convection/list", "Locker/list", "C15"]
+    in StoreFixture;
+    "SEC-070" Must from ["Convection/list", "Locker/list", "C15"]
         "The pages of a list hold each secret once, none is empty before the end, and they end."
         pages_are_complete;
-    "SEC-071" Must needs NOTHING from ["C15"]
+    "SEC-071" Must from ["C15"]
         "What is there from the first page to the last is in exactly one page, while others create, change and destroy."
         pages_are_stable;
-    "SEC-072" Must needs NOTHING from ["Convection/list", "Locker/list"]
+    "SEC-072" Must from ["Convection/list", "Locker/list"]
         "A list holds the values that `get` answers when they are asked for, and none otherwise."
         values_come_when_asked;
     "SEC-073" Must needs INSERTION_ORDER from ["C15", "Principle/declared"]
         "A list in insertion order holds the secrets as they were created, whatever was changed since."
         insertion_order;
-    "SEC-074" Must needs NOTHING from ["C15"]
+    "SEC-074" Must from ["C15"]
         "While nobody writes, every list has the same order, whatever the size of its pages."
         order_is_stable;
-    "SEC-075" Must needs NOTHING from ["C15", "Locker/errors"]
+    "SEC-075" Must from ["C15", "Locker/errors"]
         "A cursor that the store did not give is refused as `Invalid`."
         foreign_cursors_are_refused;
 }
@@ -48,32 +47,28 @@ fn names(count: usize) -> Vec<String> {
         .collect()
 }
 
-async fn filled(place: &Place<'_>, count: usize) -> Result<Vec<String>, crate::Broken> {
-    let store = place.initialized().await?;
+async fn filled(fixture: &StoreFixture<'_>, count: usize) -> Result<Vec<String>, Broken> {
+    let store = fixture.initialized().await?;
     let names = names(count);
     fill(&store, &names.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     Ok(names)
 }
 
-async fn addresses(store: &dyn SecretStore, limit: usize) -> Result<Vec<SecretAddress>, crate::Broken> {
+async fn addresses(store: &dyn SecretStore, limit: usize) -> Result<Vec<SecretAddress>, Broken> {
     let listed = list_all(store, &ListQuery::all().limit(limit)).await?;
     Ok(listed.into_iter().map(|listed| listed.header.address).collect())
 }
 
-async fn pages_are_complete(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let names = filled(&place, 13).await?;
+async fn pages_are_complete(fixture: &StoreFixture<'_>) -> Checked {
+    let names = filled(fixture, 13).await?;
     let wanted: BTreeSet<_> = names.iter().map(|name| at(name)).collect();
-    let store = place.open()?;
+    let store = fixture.open()?;
     for limit in [1, 2, 5, 12, 13, 14, 1000] {
         let listed = addresses(&store, limit).await?;
         let distinct: BTreeSet<_> = listed.iter().cloned().collect();
         let observed = format!("{} entries, {} of them distinct", listed.len(), distinct.len());
-        ensure(
-            distinct == wanted && listed.len() == 13,
-            format!("each of 13 once in pages of {limit}"),
-            observed,
-        )?;
+        let expected = format!("each of 13 once in pages of {limit}");
+        ensure(distinct == wanted && listed.len() == 13, expected, observed)?;
     }
     for name in &names {
         store.destroy(&at(name), None).await.works("a destruction")?;
@@ -83,11 +78,11 @@ async fn pages_are_complete(trial: &SecretTrial<'_>) -> Checked {
     ensure(page.secrets.is_empty() && page.next.is_none(), "an empty page, and no more", observed)
 }
 
-async fn pages_are_stable(trial: &SecretTrial<'_>) -> Checked {
+async fn pages_are_stable(fixture: &StoreFixture<'_>) -> Checked {
     for round in 0..6 {
-        let place = Place::new(trial)?;
-        let mut staying: BTreeSet<String> = filled(&place, 14).await?.into_iter().collect();
-        let (reader, writer) = (place.open()?, place.open()?);
+        let fixture = fixture.fresh()?;
+        let mut staying: BTreeSet<String> = filled(&fixture, 14).await?.into_iter().collect();
+        let (reader, writer) = (fixture.open()?, fixture.open()?);
         let mut seen: BTreeMap<SecretAddress, usize> = BTreeMap::new();
         let mut query = ListQuery::all().limit(3);
         let mut page_number = 0;
@@ -100,16 +95,16 @@ async fn pages_are_stable(trial: &SecretTrial<'_>) -> Checked {
             query.after = Some(next);
             page_number += 1;
             // Others write between two pages: on what was listed and on what was not.
-            let victim = usize::try_from(trial.random() % staying.len() as u64).unwrap_or(0);
+            let victim = usize::try_from(fixture.random() % staying.len() as u64).unwrap_or(0);
             if let Some(name) = staying.iter().nth(victim).cloned() {
                 writer.destroy(&at(&name), None).await.works("a destruction")?;
                 staying.remove(&name);
             }
-            let changed = usize::try_from(trial.random() % staying.len() as u64).unwrap_or(0);
+            let changed = usize::try_from(fixture.random() % staying.len() as u64).unwrap_or(0);
             if let Some(name) = staying.iter().nth(changed) {
                 writer.modify(&at(name), SecretChange::value(text("changed"))).await.works("a change")?;
             }
-            let letter = (b'a' + u8::try_from(trial.random() % 26).unwrap_or(0)) as char;
+            let letter = (b'a' + u8::try_from(fixture.random() % 26).unwrap_or(0)) as char;
             let name = format!("{letter} new {round} {page_number}");
             writer.create(new(&name, "v")).await.works("a creation")?;
             ensure(page_number < 40, "a list that ends", "40 pages of 3 and still a cursor")?;
@@ -125,10 +120,9 @@ async fn pages_are_stable(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn values_come_when_asked(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    filled(&place, 5).await?;
-    let store = place.open()?;
+async fn values_come_when_asked(fixture: &StoreFixture<'_>) -> Checked {
+    filled(fixture, 5).await?;
+    let store = fixture.open()?;
     for listed in list_all(&store, &ListQuery::all().limit(2)).await? {
         ensure(listed.value.is_none(), "no value that was not asked for", "a value")?;
     }
@@ -143,10 +137,9 @@ async fn values_come_when_asked(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn insertion_order(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let mut names = filled(&place, 9).await?;
-    let store = place.open()?;
+async fn insertion_order(fixture: &StoreFixture<'_>) -> Checked {
+    let mut names = filled(fixture, 9).await?;
+    let store = fixture.open()?;
     store.modify(&at(&names[2]), SecretChange::value(text("changed"))).await.works("a change")?;
     store.destroy(&at(&names[4]), None).await.works("a destruction")?;
     let again = names.remove(4);
@@ -154,30 +147,28 @@ async fn insertion_order(trial: &SecretTrial<'_>) -> Checked {
     names.push(again);
     let wanted: Vec<_> = names.iter().map(|name| at(name)).collect();
     for limit in [2, 100] {
-        let listed = addresses(&place.open()?, limit).await?;
+        let listed = addresses(&fixture.open()?, limit).await?;
         ensure(listed == wanted, format!("{wanted:?}"), format!("{listed:?}"))?;
     }
     Ok(())
 }
 
-async fn order_is_stable(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    filled(&place, 9).await?;
-    let first = addresses(&place.open()?, 100).await?;
+async fn order_is_stable(fixture: &StoreFixture<'_>) -> Checked {
+    filled(fixture, 9).await?;
+    let first = addresses(&fixture.open()?, 100).await?;
     for limit in [1, 4, 100] {
-        let again = addresses(&place.open()?, limit).await?;
+        let again = addresses(&fixture.open()?, limit).await?;
         ensure(first == again, format!("{first:?}"), format!("{again:?} in pages of {limit}"))?;
     }
     Ok(())
 }
 
-async fn foreign_cursors_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    filled(&place, 3).await?;
-    let store = place.open()?;
+async fn foreign_cursors_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    filled(fixture, 3).await?;
+    let store = fixture.open()?;
     for cursor in foreign_cursors() {
         let answer = store.list(&ListQuery::all().after(cursor)).await;
-        answer.refused("`list` after a foreign cursor", &[Refusal::Invalid])?;
+        answer.refused("`list` after a foreign cursor", &[Invalid])?;
     }
     Ok(())
 }

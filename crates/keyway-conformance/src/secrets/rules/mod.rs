@@ -1,26 +1,5 @@
 //! The rules, one family a file.
 
-use crate::{Broken, Need, Rule, Trial};
-
-use super::SecretStoreSubject;
-
-/// Declares the rules of a family as `RULES`: id, level, capability, clauses, sentence and
-/// the function that checks it.
-macro_rules! rules {
-    ($($id:literal $level:ident needs $need:ident from [$($clause:literal),+] $sentence:literal $check:ident;)+) => {
-        pub(super) static RULES: &[crate::Rule<crate::secrets::SecretStoreSubject>] = &[
-            $(crate::Rule {
-                id: $id,
-                level: crate::Level::$level,
-                sentence: $sentence,
-                clauses: &[$($clause),+],
-                needs: super::$need,
-                check: |trial| Box::pin($check(trial)),
-            }),+
-        ];
-    };
-}
-
 mod absent;
 mod client;
 mod compatibility;
@@ -40,18 +19,38 @@ mod settings;
 mod values;
 mod versions;
 
-type Store = SecretStoreSubject;
-type SecretTrial<'a> = Trial<'a, SecretStoreSubject>;
+use keyway_secrets::ListOrder;
+
+// What the files of this folder share.
+use super::SecretStoreSubject;
+use super::clock::KitClock;
+use super::expected_error::ExpectedError::{
+    AlreadyInitialized, Conflict, Deleted, EnvironmentExists, EnvironmentNotFound, Incompatible,
+    Indeterminate, Invalid, InvalidName, NotInitialized, Other, SecretExists, SecretNotFound, System,
+    TooLarge, Unavailable, Unsupported, UnsupportedValue, VersionConflict, WrongKey,
+};
+use super::expected_error::{Answer, ExpectedError};
+use super::fixture::{StoreFixture, ring};
+use super::lent_storage::let_others_run;
+use super::operations::{all_refused, each_operation, each_read};
+use super::polls::{Turn, in_turns, on_threads, polled, run};
+use super::recorded::Recorded;
+use super::samples::{
+    add_environments, at, at_in, at_layer, environment, fill, new, new_environment, put, silent, text,
+};
+use super::snapshot::{Snapshot, list_all, list_all_environments, same_settings};
+use crate::notation::rules;
+use crate::{Broken, Need, Rule, broken, ensure};
+
 type Checked = Result<(), Broken>;
 
 macro_rules! needs {
     ($($name:ident $capability:literal |$subject:ident| $declared:expr;)+) => {
-        $(const $name: Option<Need<Store>> =
-            Some(Need { capability: $capability, declared: |$subject| $declared });)+
+        $(const $name: Need<SecretStoreSubject> =
+            Need { capability: $capability, declared: |$subject| $declared };)+
     };
 }
 
-const NOTHING: Option<Need<Store>> = None;
 needs! {
     ENVIRONMENTS "environments" |subject| subject.capabilities().environments;
     NO_ENVIRONMENTS "the absence of environments" |subject| !subject.capabilities().environments;
@@ -65,8 +64,7 @@ needs! {
     STRUCTURED "structured values" |subject| subject.capabilities().structured;
     FEWER_KINDS "a kind of value that the store does not hold"
         |subject| !(subject.capabilities().bytes && subject.capabilities().structured);
-    INSERTION_ORDER "insertion order"
-        |subject| subject.capabilities().order == keyway_secrets::ListOrder::Insertion;
+    INSERTION_ORDER "insertion order" |subject| subject.capabilities().order == ListOrder::Insertion;
     GENERATED "generated values" |subject| subject.capabilities().generates_values;
     NO_GENERATION "the absence of generated values" |subject| !subject.capabilities().generates_values;
     GENERATION_EXAMPLE "generated values, with example settings for them"
@@ -74,8 +72,8 @@ needs! {
     EXAMPLE_SETTINGS "example settings" |subject| subject.settings.is_some();
 }
 
-/// All of them, sorted by id.
-pub(super) fn all() -> Vec<&'static Rule<Store>> {
+/// Lists the rules, sorted by id.
+pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
     let families = [
         lifecycle::RULES,
         records::RULES,
@@ -95,17 +93,12 @@ pub(super) fn all() -> Vec<&'static Rule<Store>> {
         hygiene::RULES,
         model::RULES,
     ];
-    let mut all: Vec<_> = families.into_iter().chain(client::families()).flatten().collect();
+    let mut all: Vec<_> = families.into_iter().flatten().chain(of_clients()).collect();
     all.sort_by_key(|rule| rule.id);
     all
 }
 
-/// The ids of the rules that look at a client over the store.
-pub(super) fn of_clients() -> Vec<&'static str> {
-    client::families().into_iter().flatten().map(|rule| rule.id).collect()
-}
-
-/// What a rule answers when a plugin does not keep its data where the kit can make it fail.
-fn without_lent_storage() -> Broken {
-    Broken::Missing { capability: "data in the lent storage" }
+/// Lists the rules that look at a client over the store, sorted by id.
+pub(super) fn of_clients() -> Vec<&'static Rule<SecretStoreSubject>> {
+    client::all()
 }

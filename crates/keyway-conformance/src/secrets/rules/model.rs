@@ -11,26 +11,27 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-use super::{Checked, SecretTrial};
-use crate::secrets::picture::list_all;
-use crate::secrets::place::{Place, ring};
-use crate::secrets::refusal::Refusal;
-use crate::secrets::samples::{at, at_in, environment, new_environment, silent, text};
-use crate::{Broken, broken};
+use super::{
+    Broken, Checked, EnvironmentExists, EnvironmentNotFound, ExpectedError, SecretExists, SecretNotFound,
+    StoreFixture, VersionConflict, at, at_in, broken, environment, list_all, new_environment, ring, rules,
+    run, silent, text,
+};
 
 rules! {
-    "SEC-170" Must needs NOTHING
+    in StoreFixture;
+    "SEC-170" Must
         from ["Convection/create", "Convection/destroy", "Convection/get", "Convection/modify", "Convection/list", "Convection/rotate"]
         "After any sequence of operations the store answers as a map from addresses to values would."
-        answers_like_a_map;
+        answers_like_a_map plain;
 }
 
-/// One step. Names, environments and values are small numbers, so that they meet often.
+/// One step. Names, environments and values are small numbers, so that they meet often. A conditional write
+/// expects the present version, or one that is ahead of it.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Create { name: u8, layer: u8, value: u8 },
-    Modify { name: u8, layer: u8, value: u8, condition: Condition },
-    Destroy { name: u8, layer: u8, condition: Condition },
+    Modify { name: u8, layer: u8, value: u8, ahead: Option<u8> },
+    Destroy { name: u8, layer: u8, ahead: Option<u8> },
     Get { name: u8, layer: u8 },
     List { layer: Option<u8>, limit: u8 },
     CreateEnvironment { layer: u8 },
@@ -38,28 +39,16 @@ enum Step {
     Rotate,
 }
 
-/// The revision that a write expects.
-#[derive(Clone, Copy, Debug)]
-enum Condition {
-    None,
-    Present,
-    Stale,
-}
-
 fn step() -> impl Strategy<Value = Step> {
     // One byte string, read as a step: it shrinks towards zeros, that is, towards
     // the shared secret 0.
     any::<(u8, u8, u8, u8)>().prop_map(|(kind, name, layer, value)| {
         let (name, layer) = (name % 4, layer % 3);
-        let condition = match value / 64 {
-            0 | 1 => Condition::None,
-            2 => Condition::Present,
-            _ => Condition::Stale,
-        };
+        let ahead = (value / 64).checked_sub(2);
         match kind % 16 {
             0..=4 => Step::Create { name, layer, value },
-            5..=7 => Step::Modify { name, layer, value, condition },
-            8 | 9 => Step::Destroy { name, layer, condition },
+            5..=7 => Step::Modify { name, layer, value, ahead },
+            8 | 9 => Step::Destroy { name, layer, ahead },
             10 | 11 => Step::Get { name, layer },
             12 => Step::List { layer: (value % 2 == 0).then_some(layer), limit: 1 + value % 5 },
             13 => Step::CreateEnvironment { layer },
@@ -87,11 +76,10 @@ fn value_text(value: u8) -> String {
     format!("value {value}")
 }
 
-#[allow(clippy::unused_async)] // Every check is asynchronous.
-async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
+fn answers_like_a_map(fixture: &StoreFixture<'_>) -> Checked {
     let mut seed = [0; 32];
     for part in seed.chunks_mut(8) {
-        part.copy_from_slice(&trial.random().to_le_bytes());
+        part.copy_from_slice(&fixture.random().to_le_bytes());
     }
     // The runner calls back without `async`, so each case gets a runtime on another thread.
     thread::scope(|scope| {
@@ -99,7 +87,7 @@ async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
             let config =
                 Config { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
             let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-            let case = |steps: Vec<Step>| run(trial, &steps).map_err(TestCaseError::fail);
+            let case = |steps: Vec<Step>| checked(fixture, &steps).map_err(TestCaseError::fail);
             match TestRunner::new_with_rng(config, rng).run(&vec(step(), 1..30), case) {
                 Ok(()) => Ok(()),
                 Err(TestError::Fail(reason, steps)) => {
@@ -112,22 +100,20 @@ async fn answers_like_a_map(trial: &SecretTrial<'_>) -> Checked {
     })
 }
 
-fn run(trial: &SecretTrial<'_>, steps: &[Step]) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(follow(trial, steps)).map_err(|broken| match broken {
+fn checked(fixture: &StoreFixture<'_>, steps: &[Step]) -> Result<(), String> {
+    run(follow(fixture, steps)).map_err(|broken| match broken {
         Broken::Rule { expected, observed } => format!("expected {expected}; {observed}"),
         Broken::Missing { capability } => format!("{capability} is missing"),
     })
 }
 
-async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
-    let capabilities = trial.subject().capabilities();
+async fn follow(fixture: &StoreFixture<'_>, steps: &[Step]) -> Checked {
+    let capabilities = fixture.subject().capabilities();
     let layers = if capabilities.environments { 3 } else { 1 };
-    let place = Place::new(trial)?;
-    trial.history().record("a new sequence");
-    let mut keys = place.keys.clone();
-    let mut store = place.initialized().await?;
+    let fixture = fixture.fresh()?;
+    fixture.history().record("a new sequence");
+    let mut keys = fixture.keys.clone();
+    let mut store = fixture.initialized().await?;
     let mut model = Model::default();
     for (number, step) in steps.iter().enumerate() {
         let (found, wanted) = match *step {
@@ -140,17 +126,17 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
                 }
                 (created.map(|header| seen(&header)), wanted)
             }
-            Step::Modify { name, layer, value, condition } => {
+            Step::Modify { name, layer, value, ahead } => {
                 let address = address(name, layer % layers);
-                let expected = model.expected(&address, condition).filter(|_| capabilities.versions);
+                let expected = model.expected(&address, ahead).filter(|_| capabilities.versions);
                 let mut change = SecretChange::value(text(&value_text(value)));
                 let wanted = model.modify(&address, layer % layers, value, expected.as_ref());
                 change.expected = expected;
                 (store.modify(&address, change).await.map(|header| seen(&header)), wanted)
             }
-            Step::Destroy { name, layer, condition } => {
+            Step::Destroy { name, layer, ahead } => {
                 let address = address(name, layer % layers);
-                let expected = model.expected(&address, condition).filter(|_| capabilities.versions);
+                let expected = model.expected(&address, ahead).filter(|_| capabilities.versions);
                 let wanted = model.destroy(&address, layer % layers, expected.as_ref());
                 (store.destroy(&address, expected).await.map(|()| String::new()), wanted)
             }
@@ -174,25 +160,22 @@ async fn follow(trial: &SecretTrial<'_>, steps: &[Step]) -> Checked {
                 (listed(&store, &query).await?, wanted)
             }
             Step::CreateEnvironment { layer } if layer % layers != 0 => {
-                let wanted = if model.environments.insert(layer) {
-                    Ok(String::new())
-                } else {
-                    Err(Refusal::EnvironmentExists)
-                };
+                let wanted =
+                    if model.environments.insert(layer) { Ok(String::new()) } else { Err(EnvironmentExists) };
                 let new = new_environment(&format!("layer {layer}"));
                 (store.create_environment(new).await.map(|_| String::new()), wanted)
             }
             Step::CreateEnvironment { .. } => continue,
             Step::Restart => {
-                store = place.open_with(&keys)?;
+                store = fixture.open_with(&keys)?;
                 continue;
             }
             Step::Rotate => {
-                keys = ring(trial.random());
+                keys = ring(fixture.random());
                 (store.rotate(&keys, &silent).await.map(|()| String::new()), Ok(String::new()))
             }
         };
-        let found = found.map_err(|error| Refusal::of(&error));
+        let found = found.map_err(|error| ExpectedError::of(&error));
         let wanted = if capabilities.versions { wanted } else { wanted.map(|text| without_versions(&text)) };
         if found != wanted {
             return Err(broken(format!("{wanted:?} in step {number}, {step:?}"), format!("{found:?} came")));
@@ -229,15 +212,11 @@ fn without_versions(text: &str) -> String {
     })
 }
 
-type Wanted = Result<String, Refusal>;
+type Wanted = Result<String, ExpectedError>;
 
 impl Model {
-    fn knows(&self, layer: u8) -> Result<(), Refusal> {
-        if layer == 0 || self.environments.contains(&layer) {
-            Ok(())
-        } else {
-            Err(Refusal::EnvironmentNotFound)
-        }
+    fn knows(&self, layer: u8) -> Result<(), ExpectedError> {
+        if layer == 0 || self.environments.contains(&layer) { Ok(()) } else { Err(EnvironmentNotFound) }
     }
 
     /// The secret, if its layer is known, it is there and it has the version.
@@ -246,31 +225,25 @@ impl Model {
         address: &SecretAddress,
         layer: u8,
         expected: Option<&SecretRevision>,
-    ) -> Result<&mut (u8, u64), Refusal> {
+    ) -> Result<&mut (u8, u64), ExpectedError> {
         self.knows(layer)?;
-        let secret = self.secrets.get_mut(address).ok_or(Refusal::SecretNotFound)?;
+        let secret = self.secrets.get_mut(address).ok_or(SecretNotFound)?;
         match expected {
-            Some(expected) if expected.version != SecretVersion::new(secret.1) => {
-                Err(Refusal::VersionConflict)
-            }
+            Some(expected) if expected.version != SecretVersion::new(secret.1) => Err(VersionConflict),
             _ => Ok(secret),
         }
     }
 
-    fn expected(&self, address: &SecretAddress, condition: Condition) -> Option<SecretRevision> {
+    fn expected(&self, address: &SecretAddress, ahead: Option<u8>) -> Option<SecretRevision> {
         let present = self.secrets.get(address).map_or(1, |(_, version)| *version);
-        let version = match condition {
-            Condition::None => return None,
-            Condition::Present => SecretVersion::new(present),
-            Condition::Stale => SecretVersion::new(present + 1),
-        };
+        let version = SecretVersion::new(present + u64::from(ahead?));
         Some(SecretRevision { id: self.ids.get(address).cloned().unwrap_or_default(), version })
     }
 
     fn create(&mut self, address: &SecretAddress, layer: u8, value: u8) -> Wanted {
         self.knows(layer)?;
         if self.secrets.contains_key(address) {
-            return Err(Refusal::SecretExists);
+            return Err(SecretExists);
         }
         self.secrets.insert(address.clone(), (value, 1));
         Ok(format!("{address} version 1"))

@@ -2,18 +2,17 @@
 
 use keyway_secrets::{EnvironmentName, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore};
 
-use super::{Checked, SecretTrial};
-use crate::ensure;
-use crate::secrets::picture::{Picture, list_all_environments};
-use crate::secrets::place::Place;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, environment, fill, new, new_environment, text};
+use super::{
+    Answer, Checked, ENVIRONMENTS, InvalidName, SecretNotFound, Snapshot, StoreFixture, add_environments, at,
+    ensure, environment, list_all_environments, new, rules, text,
+};
 
 rules! {
-    "SEC-050" Must needs NOTHING from ["C9"]
+    in StoreFixture;
+    "SEC-050" Must from ["C9"]
         "Every allowed name can be used, exactly as it is written, and is no path."
         all_names_work;
-    "SEC-051" Must needs NOTHING from ["C9", "C6"]
+    "SEC-051" Must from ["C9", "C6"]
         "A name outside the rule is refused as `InvalidName` by `create`, and found by nothing else."
         other_names_are_refused;
     "SEC-052" Must needs ENVIRONMENTS from ["C9", "Locker/create_environment"]
@@ -21,126 +20,74 @@ rules! {
         all_environment_names_work;
 }
 
+/// Names that some store gets wrong, between bars.
+const UNUSUAL: &str = "k|K|key|KEY|Key| key|key |k e y|.|..|../../outside|/etc/passwd|a/b|a\\b|C:\\x|~|*|%2e%2e|a=b|a.b|\
+    [section]|#comment|'|\"|null|0|-1|\u{e9}|e\u{301}|\u{1f511}|\u{202e}gnp|stored_secrets|config|__info__|a:b|a,b";
+
 fn unusual() -> Vec<String> {
-    let mut names: Vec<String> = [
-        "k",
-        "K",
-        "key",
-        "KEY",
-        "Key",
-        " key",
-        "key ",
-        "k e y",
-        ".",
-        "..",
-        "../../outside",
-        "/etc/passwd",
-        "a/b",
-        "a\\b",
-        "C:\\x",
-        "~",
-        "*",
-        "%2e%2e",
-        "a=b",
-        "a.b",
-        "[section]",
-        "#comment",
-        "'",
-        "\"",
-        "null",
-        "0",
-        "-1",
-        "\u{e9}",
-        "e\u{301}",
-        "\u{1f511}",
-        "\u{202e}gnp",
-        "stored_secrets",
-        "config",
-        "__info__",
-        "a:b",
-        "a,b",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut names: Vec<_> = UNUSUAL.split('|').map(str::to_owned).collect();
     names.push("n".repeat(SecretName::MAX_BYTES));
     names.push(format!("{}m", "n".repeat(SecretName::MAX_BYTES - 1)));
     names.push("\u{1f511}".repeat(SecretName::MAX_BYTES / 4));
     names
 }
 
-async fn all_names_work(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn all_names_work(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     let names = unusual();
     for (number, name) in names.iter().enumerate() {
         store.create(new(name, &number.to_string())).await.works("creating a secret")?;
     }
-    let reopened = place.open()?;
+    let reopened = fixture.open()?;
     for (number, name) in names.iter().enumerate() {
         let secret = reopened.get(&at(name)).await.works("reading it")?;
         let value = secret.value.expose_text();
         ensure(value == Some(&number.to_string()), format!("the value of name {number}"), "another one")?;
         ensure(secret.header.address == at(name), at(name).to_string(), secret.header.address.to_string())?;
     }
-    let picture = Picture::of(&reopened).await?;
+    let picture = Snapshot::of(&reopened).await?;
     let listed = names.iter().filter(|name| picture.secrets.contains_key(&at(name))).count();
     let (expected, observed) = (names.len(), format!("{listed}, and {} in all", picture.secrets.len()));
-    ensure(
-        listed == expected && picture.secrets.len() == expected,
-        format!("all {expected} in the list"),
-        observed,
-    )
+    let complete = listed == expected && picture.secrets.len() == expected;
+    ensure(complete, format!("all {expected} in the list"), observed)
 }
 
-async fn other_names_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
-    let before = Picture::of(&store).await?;
+async fn other_names_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a"]).await?;
     let long = "n".repeat(SecretName::MAX_BYTES + 1);
     for name in ["", "a\u{0}", "a\nb", "\u{1b}[31m", "\u{85}", long.as_str()] {
         let address = SecretAddress::shared(SecretName::of_existing(name));
-        let created = store.create(NewSecret::new(address.clone(), text("v"))).await;
-        created.refused("`create`", &[Refusal::InvalidName])?;
-        let nothing = [Refusal::SecretNotFound, Refusal::InvalidName];
+        store.create(NewSecret::new(address.clone(), text("v"))).await.refused("`create`", &[InvalidName])?;
+        let nothing = [SecretNotFound, InvalidName];
         store.get(&address).await.refused("`get`", &nothing)?;
         store.modify(&address, SecretChange::value(text("v"))).await.refused("`modify`", &nothing)?;
         store.destroy(&address, None).await.refused("`destroy`", &nothing)?;
     }
-    before.must_equal(&Picture::of(&store).await?, "after refusals")
+    before.must_hold_in(&store, "after refusals").await
 }
 
-async fn all_environment_names_work(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn all_environment_names_work(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     let mut names = unusual();
     // One long name will do: stores of one document get slow with many.
     names.retain(|name| name.len() < 100);
     names.push("n".repeat(EnvironmentName::MAX_BYTES));
     for (number, name) in names.iter().enumerate() {
-        store.create_environment(new_environment(name)).await.works("creating an environment")?;
+        add_environments(&store, &[name]).await?;
         let address = SecretAddress::in_environment(at("a").name, environment(name));
-        store
-            .create(NewSecret::new(address, text(&number.to_string())))
-            .await
-            .works("creating a secret in it")?;
+        let new = NewSecret::new(address, text(&number.to_string()));
+        store.create(new).await.works("creating a secret in it")?;
     }
-    let reopened = place.open()?;
+    let reopened = fixture.open()?;
     for (number, name) in names.iter().enumerate() {
         let found = reopened.retrieve_environment(&environment(name)).await.works("reading it")?;
-        ensure(
-            found.name == environment(name),
-            format!("the name {number} as written"),
-            found.name.to_string(),
-        )?;
+        let expected = format!("the name {number} as written");
+        ensure(found.name == environment(name), expected, found.name.to_string())?;
         let address = SecretAddress::in_environment(at("a").name, environment(name));
         let secret = reopened.get(&address).await.works("reading a secret in it")?;
         let value = secret.value.expose_text();
-        ensure(
-            value == Some(&number.to_string()),
-            format!("the value in environment {number}"),
-            "another one",
-        )?;
+        let expected = format!("the value in environment {number}");
+        ensure(value == Some(&number.to_string()), expected, "another one")?;
     }
     let listed = list_all_environments(&reopened, 10).await?.len();
     ensure(listed == names.len(), format!("all {} in the list", names.len()), listed.to_string())

@@ -2,40 +2,38 @@
 
 use keyway_secrets::{ListQuery, MAX_DESCRIPTION_BYTES, SecretChange, SecretStore, StoreError};
 
-use super::{Checked, SecretTrial};
-use crate::secrets::clock::KitClock;
-use crate::secrets::picture::{Picture, list_all};
-use crate::secrets::place::Place;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, fill, new, text};
-use crate::{broken, ensure};
+use super::{
+    Answer, Checked, DATES, DESCRIPTIONS, Invalid, KitClock, SecretExists, SecretNotFound, Snapshot,
+    StoreFixture, TooLarge, at, broken, ensure, list_all, new, put, ring, rules, silent, text,
+};
 
 rules! {
-    "SEC-010" Must needs NOTHING from ["Convection/create", "Convection/get", "Locker/create", "Locker/get"]
+    in StoreFixture;
+    "SEC-010" Must from ["Convection/create", "Convection/get", "Locker/create", "Locker/get"]
         "`get` answers the value that `create` was given, under the same address and header."
         created_is_read;
-    "SEC-011" Must needs NOTHING from ["Convection/create", "C5"]
+    "SEC-011" Must from ["Convection/create", "C5"]
         "`create` of a secret that is there answers `SecretExists` and changes nothing."
         create_never_overwrites;
-    "SEC-012" Must needs NOTHING from ["Convection/get", "C5", "Locker/errors"]
+    "SEC-012" Must from ["Convection/get", "C5", "Locker/errors"]
         "`get`, `modify` and `destroy` of a secret that is not there answer `SecretNotFound` with its address."
         missing_is_typed;
-    "SEC-013" Must needs NOTHING from ["Convection/modify", "Locker/modify"]
+    "SEC-013" Must from ["Convection/modify", "Locker/modify"]
         "`modify` changes the value of that secret and of no other."
         modify_changes_one;
-    "SEC-014" Must needs NOTHING from ["Convection/modify", "L4"]
+    "SEC-014" Must from ["Convection/modify", "L4"]
         "`modify` never creates."
         modify_never_creates;
-    "SEC-015" Must needs NOTHING from ["Convection/destroy"]
+    "SEC-015" Must from ["Convection/destroy"]
         "`destroy` removes that secret and no other, for good."
         destroy_removes_one;
-    "SEC-016" Must needs NOTHING from ["Convection/create", "Convection/destroy"]
+    "SEC-016" Must from ["Convection/create", "Convection/destroy"]
         "A name that was destroyed can be created anew, with nothing left of the old secret."
         names_can_be_used_again;
-    "SEC-017" Must needs NOTHING from ["Contract/ids", "Locker/retrieve"]
+    "SEC-017" Must from ["Contract/ids", "Locker/retrieve"]
         "Ids tell secrets apart, and stay the same through changes, rotations and restarts."
         ids_are_stable;
-    "SEC-018" Must needs NOTHING from ["Convection/modify"]
+    "SEC-018" Must from ["Convection/modify"]
         "A change of nothing keeps the value, and still answers `SecretNotFound` where there is no secret."
         a_change_of_nothing;
     "SEC-020" Must needs DESCRIPTIONS from ["Contract/descriptions"]
@@ -52,9 +50,8 @@ rules! {
         clocks_may_jump;
 }
 
-async fn created_is_read(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn created_is_read(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     for name in ["a", "b"] {
         let header = store.create(new(name, &format!("value of {name}"))).await.works("creating a secret")?;
         ensure(header.address == at(name), format!("the address {}", at(name)), header.address.to_string())?;
@@ -67,23 +64,17 @@ async fn created_is_read(trial: &SecretTrial<'_>) -> Checked {
     ensure(listed == 2, "2 secrets in the list", listed.to_string())
 }
 
-async fn create_never_overwrites(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a", "b"]).await?;
-    let before = Picture::of(&store).await?;
+async fn create_never_overwrites(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a", "b"]).await?;
     for value in ["value of a", "another value"] {
-        store.create(new("a", value)).await.refused("creating it again", &[Refusal::SecretExists])?;
-        before.must_equal(&Picture::of(&store).await?, "after `create` was refused")?;
+        store.create(new("a", value)).await.refused("creating it again", &[SecretExists])?;
+        before.must_hold_in(&store, "after `create` was refused").await?;
     }
     Ok(())
 }
 
-async fn missing_is_typed(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
-    let before = Picture::of(&store).await?;
+async fn missing_is_typed(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a"]).await?;
     let missing = at("b");
     let change = SecretChange::value(text("v"));
     for _ in 0..2 {
@@ -92,22 +83,19 @@ async fn missing_is_typed(trial: &SecretTrial<'_>) -> Checked {
             ("`modify`", store.modify(&missing, change.clone()).await.map(drop)),
             ("`destroy`", store.destroy(&missing, None).await),
         ] {
-            let error = answer.refused(operation, &[Refusal::SecretNotFound])?;
+            let error = answer.refused(operation, &[SecretNotFound])?;
             if let StoreError::SecretNotFound { address } = &error {
                 ensure(*address == missing, format!("{operation} to name {missing}"), address.to_string())?;
             }
         }
     }
-    before.must_equal(&Picture::of(&store).await?, "after refusals")
+    before.must_hold_in(&store, "after refusals").await
 }
 
-async fn modify_changes_one(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a", "b", "c"]).await?;
-    let before = Picture::of(&store).await?;
+async fn modify_changes_one(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a", "b", "c"]).await?;
     let header = store.modify(&at("b"), SecretChange::value(text("new"))).await.works("a change")?;
-    let mut after = Picture::of(&store).await?;
+    let mut after = Snapshot::of(&store).await?;
     let Some((listed, value)) = after.secrets.get_mut(&at("b")) else {
         return Err(broken("the changed secret in the list", "it is not there"));
     };
@@ -125,36 +113,30 @@ async fn modify_changes_one(trial: &SecretTrial<'_>) -> Checked {
     ensure(after.secrets.len() == 3, "3 secrets", after.secrets.len().to_string())
 }
 
-async fn modify_never_creates(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
-    let before = Picture::of(&store).await?;
+async fn modify_never_creates(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a"]).await?;
     let answer = store.modify(&at("b"), SecretChange::value(text("v"))).await;
-    let after = Picture::of(&store).await?;
+    let after = Snapshot::of(&store).await?;
     before.must_equal(&after, "after `modify` of a missing secret")?;
-    store.get(&at("b")).await.refused("reading it", &[Refusal::SecretNotFound])?;
-    answer.refused("`modify`", &[Refusal::SecretNotFound]).map(drop)
+    store.get(&at("b")).await.refused("reading it", &[SecretNotFound])?;
+    answer.refused("`modify`", &[SecretNotFound]).map(drop)
 }
 
-async fn destroy_removes_one(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a", "b", "c"]).await?;
-    let mut expected = Picture::of(&store).await?;
+async fn destroy_removes_one(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["a", "b", "c"]).await?;
+    let mut expected = Snapshot::of(&store).await?;
     store.destroy(&at("b"), None).await.works("destroying it")?;
     expected.secrets.remove(&at("b"));
-    store.get(&at("b")).await.refused("reading it", &[Refusal::SecretNotFound])?;
-    expected.must_equal(&Picture::of(&store).await?, "but the destroyed secret")?;
-    store.destroy(&at("b"), None).await.refused("destroying it again", &[Refusal::SecretNotFound])?;
-    let reopened = place.open()?;
-    reopened.get(&at("b")).await.refused("reading it after a restart", &[Refusal::SecretNotFound])?;
-    expected.must_equal(&Picture::of(&reopened).await?, "but the destroyed secret, after a restart")
+    store.get(&at("b")).await.refused("reading it", &[SecretNotFound])?;
+    expected.must_hold_in(&store, "but the destroyed secret").await?;
+    store.destroy(&at("b"), None).await.refused("destroying it again", &[SecretNotFound])?;
+    let reopened = fixture.open()?;
+    reopened.get(&at("b")).await.refused("reading it after a restart", &[SecretNotFound])?;
+    expected.must_hold_in(&reopened, "but the destroyed secret, after a restart").await
 }
 
-async fn names_can_be_used_again(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn names_can_be_used_again(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     let mut first = new("a", "old");
     if store.capabilities().descriptions {
         first = first.with_description("the old one");
@@ -170,9 +152,8 @@ async fn names_can_be_used_again(trial: &SecretTrial<'_>) -> Checked {
     ensure(read.value.expose_text() == Some("new"), "the new value", "another one")
 }
 
-async fn ids_are_stable(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn ids_are_stable(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     let mut ids = Vec::new();
     for name in ["a", "b", "c"] {
         let id = store.create(new(name, "v")).await.works("creating a secret")?.id;
@@ -180,9 +161,9 @@ async fn ids_are_stable(trial: &SecretTrial<'_>) -> Checked {
         ids.push(id);
     }
     store.modify(&at("b"), SecretChange::value(text("w"))).await.works("a change")?;
-    let new_keys = crate::secrets::place::ring(trial.random());
-    store.rotate(&new_keys, &crate::secrets::samples::silent).await.works("a rotation")?;
-    let reopened = place.open_with(&new_keys)?;
+    let new_keys = ring(fixture.random());
+    store.rotate(&new_keys, &silent).await.works("a rotation")?;
+    let reopened = fixture.open_with(&new_keys)?;
     for (name, id) in ["a", "b", "c"].into_iter().zip(&ids) {
         let read = reopened.get(&at(name)).await.works("reading it")?;
         ensure(read.header.id == *id, format!("the id {id:?}"), format!("{:?}", read.header.id))?;
@@ -190,22 +171,19 @@ async fn ids_are_stable(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn a_change_of_nothing(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
+async fn a_change_of_nothing(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["a"]).await?;
     let id = store.get(&at("a")).await.works("reading it")?.header.id;
     let header = store.modify(&at("a"), SecretChange::default()).await.works("a change of nothing")?;
     ensure(header.id == id, format!("the id {id:?}"), format!("{:?}", header.id))?;
     let read = store.get(&at("a")).await.works("reading it")?;
     ensure(read.value.expose_text() == Some("value of a"), "the value as it was", "another one")?;
     let answer = store.modify(&at("b"), SecretChange::default()).await;
-    answer.refused("a change of nothing on nothing", &[Refusal::SecretNotFound]).map(drop)
+    answer.refused("a change of nothing on nothing", &[SecretNotFound]).map(drop)
 }
 
-async fn descriptions_are_kept(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn descriptions_are_kept(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     let longest = "d".repeat(MAX_DESCRIPTION_BYTES);
     store.create(new("a", "one").with_description(longest.clone())).await.works("the longest description")?;
     let steps = [
@@ -217,48 +195,43 @@ async fn descriptions_are_kept(trial: &SecretTrial<'_>) -> Checked {
     ];
     for (change, description, value) in steps {
         let header = store.modify(&at("a"), change).await.works("a change")?;
-        let read = place.open()?.get(&at("a")).await.works("reading it")?;
+        let read = fixture.open()?.get(&at("a")).await.works("reading it")?;
         for found in [&header.description, &read.header.description] {
             let expected = format!("a description of {:?} bytes", description.map(str::len));
-            ensure(
-                found.as_deref() == description,
-                expected,
-                format!("{:?} bytes", found.as_ref().map(String::len)),
-            )?;
+            let observed = format!("{:?} bytes", found.as_ref().map(String::len));
+            ensure(found.as_deref() == description, expected, observed)?;
         }
         ensure(read.value.expose_text() == Some(value), "the value that was set last", "another one")?;
     }
     Ok(())
 }
 
-async fn long_descriptions_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn long_descriptions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     store.create(new("a", "v").with_description("short")).await.works("creating a secret")?;
-    let before = Picture::of(&store).await?;
+    let before = Snapshot::of(&store).await?;
     let long = "d".repeat(MAX_DESCRIPTION_BYTES + 1);
-    let refusals = [Refusal::Invalid, Refusal::TooLarge];
+    let refusals = [Invalid, TooLarge];
     let created = store.create(new("b", "v").with_description(long.clone())).await;
     created.refused("creating with a long description", &refusals)?;
     let changed = store.modify(&at("a"), SecretChange::description(Some(long))).await;
     changed.refused("changing to a long description", &refusals)?;
-    before.must_equal(&Picture::of(&store).await?, "after refusals")
+    before.must_hold_in(&store, "after refusals").await
 }
 
-async fn dates_are_the_hosts(trial: &SecretTrial<'_>) -> Checked {
+async fn dates_are_the_hosts(fixture: &StoreFixture<'_>) -> Checked {
     const HOUR: u64 = 3_600_000;
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+    let store = fixture.initialized().await?;
     let mut expected = [KitClock::BEGINNING; 2];
-    store.create(new("a", "v")).await.works("creating a secret")?;
+    put(&store, at("a"), "v").await?;
     for step in 0..3_u64 {
-        let header = place.open()?.get(&at("a")).await.works("reading it")?.header;
+        let header = fixture.open()?.get(&at("a")).await.works("reading it")?.header;
         // Stores may keep whole seconds; the kit's times are whole hours.
         let found =
             [header.created, header.modified].map(|date| date.map(keyway_core::Timestamp::as_seconds));
         let expected_seconds = expected.map(|time| Some(time / 1000));
         ensure(found == expected_seconds, format!("the dates {expected_seconds:?}"), format!("{found:?}"))?;
-        place.clock.set(KitClock::BEGINNING + (step + 1) * HOUR);
+        fixture.clock.set(KitClock::BEGINNING + (step + 1) * HOUR);
         // Reading changes no date; the change below does.
         store.get(&at("a")).await.works("reading it")?;
         store.modify(&at("a"), SecretChange::value(text("w"))).await.works("a change")?;
@@ -267,31 +240,25 @@ async fn dates_are_the_hosts(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn clocks_may_jump(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn clocks_may_jump(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     let jumps = [0, KitClock::BEGINNING / 2, KitClock::BEGINNING * 20, 1, u64::from(u32::MAX)];
-    store.create(new("a", "v")).await.works("creating a secret")?;
+    put(&store, at("a"), "v").await?;
     for (number, time) in jumps.into_iter().enumerate() {
-        place.clock.set(time);
-        trial.history().record(format!("the clock jumps to {time} ms"));
+        fixture.clock.set(time);
+        fixture.history().record(format!("the clock jumps to {time} ms"));
         let name = format!("b{number}");
-        store.create(new(&name, "v")).await.works("creating a secret")?;
+        put(&store, at(&name), "v").await?;
         store.modify(&at("a"), SecretChange::value(text("w"))).await.works("a change")?;
-        for (header, _) in Picture::of(&place.open()?).await?.secrets.into_values() {
-            ensure(
-                header.created.is_some() && header.modified >= header.created,
-                "`modified` not before `created`",
-                format!("{:?} and {:?}", header.modified, header.created),
-            )?;
+        for (header, _) in Snapshot::of(&fixture.open()?).await?.secrets.into_values() {
+            let forward = header.created.is_some() && header.modified >= header.created;
+            let observed = format!("{:?} and {:?}", header.modified, header.created);
+            ensure(forward, "`modified` not before `created`", observed)?;
         }
         let created = store.get(&at("a")).await.works("reading it")?.header.created;
         let seconds = created.map(keyway_core::Timestamp::as_seconds);
-        ensure(
-            seconds == Some(KitClock::BEGINNING / 1000),
-            "the date of creation as it was",
-            format!("{created:?}"),
-        )?;
+        let observed = format!("{created:?}");
+        ensure(seconds == Some(KitClock::BEGINNING / 1000), "the date of creation as it was", observed)?;
     }
     store.destroy(&at("a"), None).await.works("a destruction")
 }

@@ -3,51 +3,46 @@
 use keyway_core::{Structured, Table};
 use keyway_secrets::{Configure, SecretChange, SecretStore, StoreInfo};
 
-use super::{Checked, SecretTrial};
-use crate::secrets::picture::{Picture, same_settings};
-use crate::secrets::place::Place;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, fill, new, text};
-use crate::{broken, ensure};
+use super::{
+    Answer, Broken, Checked, EXAMPLE_SETTINGS, Invalid, SecretNotFound, StoreFixture, at, broken, ensure,
+    fill, new, rules, same_settings, text,
+};
 
 rules! {
-    "SEC-080" Must needs NOTHING from ["Convection/configure", "C10"]
+    in StoreFixture;
+    "SEC-080" Must from ["Convection/configure", "C10"]
         "The settings that a store answers can be written back, and are then those in force."
         settings_can_be_written_back;
     "SEC-081" Must needs EXAMPLE_SETTINGS from ["Convection/configure", "C10", "C11"]
         "Settings that were written are answered at once, by every handle, and after a restart."
         settings_hold;
-    "SEC-082" Must needs NOTHING from ["C10", "C6"]
+    "SEC-082" Must from ["C10", "C6"]
         "A setting that the store does not know is refused as `Invalid`, and nothing is stored."
         unknown_settings_are_refused;
-    "SEC-085" Must needs NOTHING from ["Convection/info", "Convection/metadata", "C12"]
+    "SEC-085" Must from ["Convection/info", "Convection/metadata", "C12"]
         "`info` answers the running plugin's metadata, who wrote the data, and how many secrets there are."
         info_describes;
-    "SEC-086" Must needs NOTHING from ["Convection/info", "C12"]
+    "SEC-086" Must from ["Convection/info", "C12"]
         "`info` counts writes and reads, and never fewer than before."
         info_counts;
-    "SEC-087" Must needs NOTHING from ["C12"]
+    "SEC-087" Must from ["C12"]
         "Reading a secret writes nothing."
         reads_do_not_write;
 }
 
-async fn settings_can_be_written_back(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
-    let before = Picture::of(&store).await?;
+async fn settings_can_be_written_back(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a"]).await?;
     let written =
         store.configure(Configure::Write(before.settings.clone())).await.works("writing them back")?;
     ensure(same_settings(&before.settings, &written), "the settings that were written", "others")?;
-    before.must_equal(&Picture::of(&place.open()?).await?, "after settings were written back")
+    before.must_hold_in(&fixture.open()?, "after settings were written back").await
 }
 
-async fn settings_hold(trial: &SecretTrial<'_>) -> Checked {
-    let Some(settings) = &trial.subject().settings else {
-        return Err(crate::Broken::Missing { capability: "example settings" });
+async fn settings_hold(fixture: &StoreFixture<'_>) -> Checked {
+    let Some(settings) = &fixture.subject().settings else {
+        return Err(Broken::Missing { capability: "example settings" });
     };
-    let place = Place::new(trial)?;
-    let (store, other) = (place.initialized().await?, place.open()?);
+    let (store, other) = (fixture.initialized().await?, fixture.open()?);
     fill(&store, &["a"]).await?;
     let first = other.configure(Configure::Read).await.works("reading the settings")?;
     ensure(!same_settings(&first, settings), "example settings that differ from the first", "the same")?;
@@ -55,7 +50,7 @@ async fn settings_hold(trial: &SecretTrial<'_>) -> Checked {
         let written = store.configure(Configure::Write(wanted.clone())).await.works("writing settings")?;
         ensure(same_settings(wanted, &written), "the new settings as the answer", "others")?;
         for (who, handle) in
-            [("the same handle", &store), ("another handle", &other), ("a restart", &place.open()?)]
+            [("the same handle", &store), ("another handle", &other), ("a restart", &fixture.open()?)]
         {
             let read = handle.configure(Configure::Read).await.works("reading the settings")?;
             ensure(same_settings(wanted, &read), format!("the new settings from {who}"), "others")?;
@@ -65,39 +60,31 @@ async fn settings_hold(trial: &SecretTrial<'_>) -> Checked {
     ensure(read.value.expose_text() == Some("value of a"), "the secret as it was", "another one")
 }
 
-async fn unknown_settings_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
-    let before = Picture::of(&store).await?;
+async fn unknown_settings_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let (store, before) = fixture.seen(&["a"]).await?;
     let mut alone = Table::new();
     alone.insert("no such setting in any store", Structured::Boolean(true.into()));
     let mut beside = before.settings.clone();
     beside.insert("no such setting in any store", Structured::Boolean(true.into()));
     for settings in [alone, beside] {
-        let answer = store.configure(Configure::Write(settings)).await;
-        answer.refused("an unknown setting", &[Refusal::Invalid])?;
-        before.must_equal(&Picture::of(&place.open()?).await?, "after settings were refused")?;
+        store.configure(Configure::Write(settings)).await.refused("an unknown setting", &[Invalid])?;
+        before.must_hold_in(&fixture.open()?, "after settings were refused").await?;
     }
     Ok(())
 }
 
-async fn info(store: &dyn SecretStore) -> Result<StoreInfo, crate::Broken> {
+async fn info(store: &dyn SecretStore) -> Result<StoreInfo, Broken> {
     store.info().await.works("`info`")
 }
 
-async fn info_describes(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn info_describes(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     for count in 0..4_u64 {
-        for handle in [&store, &place.open()?] {
+        for handle in [&store, &fixture.open()?] {
             let info = info(handle).await?;
-            ensure(
-                info.plugin == *place.metadata(),
-                "the running plugin's metadata",
-                format!("{:?}", info.plugin),
-            )?;
-            let by = place.metadata().written_by();
+            let observed = format!("{:?}", info.plugin);
+            ensure(info.plugin == *fixture.metadata(), "the running plugin's metadata", observed)?;
+            let by = fixture.metadata().written_by();
             ensure(info.written_by == by, format!("{by}"), format!("{}", info.written_by))?;
             let found = info.secrets;
             // Nobody else is there, so even an estimate should not be far off.
@@ -112,9 +99,8 @@ async fn info_describes(trial: &SecretTrial<'_>) -> Checked {
     ensure(found.number == 3 || !found.exact, "3 secrets", format!("{found:?}"))
 }
 
-async fn info_counts(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
+async fn info_counts(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
     let mut before = info(&store).await?;
     let first = (before.reads, before.writes);
     for number in 0..4 {
@@ -125,35 +111,29 @@ async fn info_counts(trial: &SecretTrial<'_>) -> Checked {
         let after = info(&store).await?;
         let counted = (after.reads, after.writes);
         let expected = format!("at least {} reads and {} writes", before.reads, before.writes);
-        ensure(
-            after.reads >= before.reads && after.writes >= before.writes,
-            expected,
-            format!("{counted:?}"),
-        )?;
+        let observed = format!("{counted:?}");
+        ensure(after.reads >= before.reads && after.writes >= before.writes, expected, observed)?;
         before = after;
     }
     let grown = (before.reads.saturating_sub(first.0), before.writes.saturating_sub(first.1));
     ensure(grown.0 >= 4, "4 reads more, or more", grown.0.to_string())?;
     ensure(grown.1 >= 8, "8 writes more, or more", grown.1.to_string())?;
     drop(store);
-    let after = info(&place.open()?).await?.writes;
+    let after = info(&fixture.open()?).await?.writes;
     ensure(after >= before.writes, format!("{} writes after a restart", before.writes), after.to_string())
 }
 
-async fn reads_do_not_write(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a", "b"]).await?;
+async fn reads_do_not_write(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["a", "b"]).await?;
     store.get(&at("a")).await.works("a read")?;
-    let (at_rest, commits) = (place.at_rest().await, place.storage.commits());
+    let (at_rest, commits) = (fixture.at_rest().await, fixture.storage().commits());
     for _ in 0..5 {
         store.get(&at("a")).await.works("a read")?;
-        let missing = store.get(&at("c")).await;
-        missing.refused("a read of nothing", &[Refusal::SecretNotFound])?;
+        store.get(&at("c")).await.refused("a read of nothing", &[SecretNotFound])?;
     }
-    let commits = place.storage.commits() - commits;
+    let commits = fixture.storage().commits() - commits;
     ensure(commits == 0, "no commit by `get`", format!("{commits}"))?;
-    if at_rest != place.at_rest().await {
+    if at_rest != fixture.at_rest().await {
         return Err(broken("what lies at rest as it was", "`get` has changed it"));
     }
     Ok(())

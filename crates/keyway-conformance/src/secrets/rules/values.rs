@@ -3,15 +3,14 @@
 use keyway_core::{Integer, MediaKind, SecretValue, Structured, Table};
 use keyway_secrets::{ListQuery, NewSecret, SecretChange, SecretStore};
 
-use super::{Checked, SecretTrial};
-use crate::secrets::picture::{Picture, list_all};
-use crate::secrets::place::Place;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, fill};
-use crate::{broken, ensure};
+use super::{
+    Answer, BYTES, Checked, FEWER_KINDS, STRUCTURED, Snapshot, StoreFixture, TooLarge, UnsupportedValue, at,
+    broken, ensure, list_all, rules,
+};
 
 rules! {
-    "SEC-040" Must needs NOTHING from ["C14", "Locker/list"]
+    in StoreFixture;
+    "SEC-040" Must from ["C14", "Locker/list"]
         "A text comes back as it was: empty, long, with any characters."
         texts_come_back;
     "SEC-041" Must needs BYTES from ["C14"]
@@ -23,21 +22,19 @@ rules! {
     "SEC-043" Must needs FEWER_KINDS from ["C14", "C6", "Principle/declared"]
         "A kind of value that the store does not declare is refused as `UnsupportedValue` before anything is touched."
         other_kinds_are_refused;
-    "SEC-044" Must needs NOTHING from ["C6", "C14"]
+    "SEC-044" Must from ["C6", "C14"]
         "A large value is either kept as it is or refused as `TooLarge` with nothing changed."
         large_values_are_kept_or_refused;
 }
 
 /// Creates and changes to each value, and reads it in every way there is.
-async fn come_back(trial: &SecretTrial<'_>, values: Vec<SecretValue>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["changed"]).await?;
+async fn come_back(fixture: &StoreFixture<'_>, values: Vec<SecretValue>) -> Checked {
+    let store = fixture.filled(&["changed"]).await?;
     for (number, value) in values.iter().enumerate() {
         let name = format!("created {number}");
         store.create(NewSecret::new(at(&name), value.clone())).await.works("creating a secret")?;
         store.modify(&at("changed"), SecretChange::value(value.clone())).await.works("a change")?;
-        let reopened = place.open()?;
+        let reopened = fixture.open()?;
         for address in [at(&name), at("changed")] {
             let read = reopened.get(&address).await.works("a read")?.value;
             same(value, &read, number)?;
@@ -61,7 +58,7 @@ fn same(written: &SecretValue, read: &SecretValue, number: usize) -> Checked {
     )
 }
 
-async fn texts_come_back(trial: &SecretTrial<'_>) -> Checked {
+async fn texts_come_back(fixture: &StoreFixture<'_>) -> Checked {
     let mut values: Vec<_> = [
         "",
         " ",
@@ -80,13 +77,13 @@ async fn texts_come_back(trial: &SecretTrial<'_>) -> Checked {
     .map(SecretValue::text)
     .into();
     values.push(SecretValue::text("long \u{fc} ".repeat(6000)));
-    come_back(trial, values).await
+    come_back(fixture, values).await
 }
 
-async fn bytes_come_back(trial: &SecretTrial<'_>) -> Checked {
+async fn bytes_come_back(fixture: &StoreFixture<'_>) -> Checked {
     let all: Vec<u8> = (0..=255).collect();
     let values = [Vec::new(), vec![0], all, vec![0xff; 300], b"text".to_vec(), b"\xc3\x28".to_vec()];
-    come_back(trial, values.map(SecretValue::bytes).into()).await
+    come_back(fixture, values.map(SecretValue::bytes).into()).await
 }
 
 fn table(entries: Vec<(&str, Structured)>) -> Structured {
@@ -101,7 +98,7 @@ fn integer(decimal: &str) -> Structured {
     Structured::Integer(Integer::parse(decimal).expect("the kit's integers are decimal"))
 }
 
-async fn structures_come_back(trial: &SecretTrial<'_>) -> Checked {
+async fn structures_come_back(fixture: &StoreFixture<'_>) -> Checked {
     let float = |number: f64| Structured::Float(number.into());
     let date = |text: &str| Structured::DateTime(text.to_owned().into());
     let values = vec![
@@ -134,49 +131,41 @@ async fn structures_come_back(trial: &SecretTrial<'_>) -> Checked {
         Structured::Boolean(true.into()),
         date("2026-11-21T07:32:00.25+02:00"),
     ];
-    come_back(trial, values.into_iter().map(SecretValue::Structured).collect()).await
+    come_back(fixture, values.into_iter().map(SecretValue::Structured).collect()).await
 }
 
-async fn other_kinds_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let capabilities = trial.subject().capabilities();
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
-    let before = Picture::of(&store).await?;
-    let at_rest = place.at_rest().await;
+async fn other_kinds_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let capabilities = fixture.subject().capabilities();
+    let (store, before) = fixture.seen(&["a"]).await?;
+    let at_rest = fixture.at_rest().await;
     let values =
         [SecretValue::bytes(*b"text"), SecretValue::Structured(table(vec![("text", Structured::text("t"))]))];
     for value in values.into_iter().filter(|value| !capabilities.stores(value.kind())) {
         let created = store.create(NewSecret::new(at("b"), value.clone())).await;
-        created.refused("`create` with another kind", &[Refusal::UnsupportedValue])?;
+        created.refused("`create` with another kind", &[UnsupportedValue])?;
         let changed = store.modify(&at("a"), SecretChange::value(value)).await;
-        changed.refused("`modify` to another kind", &[Refusal::UnsupportedValue])?;
+        changed.refused("`modify` to another kind", &[UnsupportedValue])?;
     }
-    ensure(
-        at_rest == place.at_rest().await,
-        "nothing touched by refused values",
-        "what lies at rest has changed",
-    )?;
-    before.must_equal(&Picture::of(&store).await?, "after refusals")
+    let same = at_rest == fixture.at_rest().await;
+    ensure(same, "nothing touched by refused values", "what lies at rest has changed")?;
+    before.must_hold_in(&store, "after refusals").await
 }
 
-async fn large_values_are_kept_or_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
+async fn large_values_are_kept_or_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["a"]).await?;
     let large = SecretValue::text("x".repeat(1_200_000));
     debug_assert_eq!(large.kind(), MediaKind::Text);
-    let before = Picture::of(&store).await?;
+    let before = Snapshot::of(&store).await?;
     match store.create(NewSecret::new(at("b"), large.clone())).await {
         Ok(_) => {
-            let read = place.open()?.get(&at("b")).await.works("reading a large value")?;
+            let read = fixture.open()?.get(&at("b")).await.works("reading a large value")?;
             return ensure(read.value.same_as(&large), "the large value as it was", "another one");
         }
-        answer => answer.refused("`create` with a large value", &[Refusal::TooLarge])?,
+        answer => answer.refused("`create` with a large value", &[TooLarge])?,
     };
     let changed = store.modify(&at("a"), SecretChange::value(large)).await;
-    changed.refused("`modify` to a large value", &[Refusal::TooLarge])?;
-    before.must_equal(&Picture::of(&store).await?, "after refusals")?;
+    changed.refused("`modify` to a large value", &[TooLarge])?;
+    before.must_hold_in(&store, "after refusals").await?;
     store
         .create(NewSecret::new(at("b"), SecretValue::text("small")))
         .await

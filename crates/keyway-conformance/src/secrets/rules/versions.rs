@@ -2,14 +2,13 @@
 
 use keyway_secrets::{SecretChange, SecretStore, SecretVersion, StoreError};
 
-use super::{Checked, SecretTrial};
-use crate::secrets::picture::Picture;
-use crate::secrets::place::Place;
-use crate::secrets::refusal::{Answer, Refusal};
-use crate::secrets::samples::{at, fill, text};
-use crate::{broken, ensure};
+use super::{
+    Answer, Checked, SecretNotFound, Snapshot, StoreFixture, VERSIONS, VersionConflict, at, broken, ensure,
+    rules, text,
+};
 
 rules! {
+    in StoreFixture;
     "SEC-030" Must needs VERSIONS from ["Contract/versions"]
         "A new secret has version 1, and each change adds one."
         versions_count_changes;
@@ -25,48 +24,38 @@ fn version(number: u64) -> SecretVersion {
     SecretVersion::new(number).unwrap_or(SecretVersion::FIRST)
 }
 
-async fn versions_count_changes(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a", "b"]).await?;
+async fn versions_count_changes(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["a", "b"]).await?;
     for number in 1..=4 {
         for (where_from, header) in [
             ("`get`", store.get(&at("a")).await.works("a read")?.header),
-            ("a restart", place.open()?.get(&at("a")).await.works("a read")?.header),
+            ("a restart", fixture.open()?.get(&at("a")).await.works("a read")?.header),
         ] {
             let found = header.version.map(SecretVersion::number);
-            ensure(
-                found == Some(number),
-                format!("version {number} from {where_from}"),
-                format!("{found:?}"),
-            )?;
+            let expected = format!("version {number} from {where_from}");
+            ensure(found == Some(number), expected, format!("{found:?}"))?;
         }
         // The same value again is a change too.
         let read = store.get(&at("a")).await.works("a read")?.header;
         let change = SecretChange::value(text("same")).if_unchanged(&read);
         let header = store.modify(&at("a"), change).await.works("a change for the present version")?;
         let found = header.version.map(SecretVersion::number);
-        ensure(
-            found == Some(number + 1),
-            format!("version {} from `modify`", number + 1),
-            format!("{found:?}"),
-        )?;
+        let expected = format!("version {} from `modify`", number + 1);
+        ensure(found == Some(number + 1), expected, format!("{found:?}"))?;
     }
     let other = store.get(&at("b")).await.works("a read")?.header.version;
     ensure(other == Some(SecretVersion::FIRST), "version 1 of the other secret", format!("{other:?}"))
 }
 
-async fn stale_changes_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
+async fn stale_changes_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["a"]).await?;
     let read = store.modify(&at("a"), SecretChange::value(text("two"))).await.works("a change")?;
-    let before = Picture::of(&store).await?;
+    let before = Snapshot::of(&store).await?;
     for stale in [1, 3, u64::MAX] {
         let stale = read.clone().with_version(version(stale));
         for change in [SecretChange::value(text("three")), SecretChange::default()] {
             let answer = store.modify(&at("a"), change.if_unchanged(&stale)).await;
-            let error = answer.refused("`modify`", &[Refusal::VersionConflict])?;
+            let error = answer.refused("`modify`", &[VersionConflict])?;
             if let StoreError::VersionConflict { expected, actual, address } = &error
                 && (expected, actual, address) != (&stale.revision(), &read.revision(), &at("a"))
             {
@@ -75,25 +64,21 @@ async fn stale_changes_are_refused(trial: &SecretTrial<'_>) -> Checked {
             }
         }
     }
-    before.must_equal(&Picture::of(&store).await?, "after refusals")?;
+    before.must_hold_in(&store, "after refusals").await?;
     let change = SecretChange::value(text("v")).if_unchanged(&read);
-    store.modify(&at("b"), change).await.refused("`modify` of nothing", &[Refusal::SecretNotFound]).map(drop)
+    store.modify(&at("b"), change).await.refused("`modify` of nothing", &[SecretNotFound]).map(drop)
 }
 
-async fn stale_destructions_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let place = Place::new(trial)?;
-    let store = place.initialized().await?;
-    fill(&store, &["a"]).await?;
+async fn stale_destructions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["a"]).await?;
     let read = store.modify(&at("a"), SecretChange::value(text("two"))).await.works("a change")?;
     let of_version = |number| Some(read.clone().with_version(version(number)).revision());
-    let before = Picture::of(&store).await?;
+    let before = Snapshot::of(&store).await?;
     for stale in [1, 3] {
-        let answer = store.destroy(&at("a"), of_version(stale)).await;
-        answer.refused("`destroy`", &[Refusal::VersionConflict])?;
+        store.destroy(&at("a"), of_version(stale)).await.refused("`destroy`", &[VersionConflict])?;
     }
-    before.must_equal(&Picture::of(&store).await?, "after refusals")?;
-    let missing = store.destroy(&at("b"), of_version(1)).await;
-    missing.refused("`destroy` of nothing", &[Refusal::SecretNotFound])?;
+    before.must_hold_in(&store, "after refusals").await?;
+    store.destroy(&at("b"), of_version(1)).await.refused("`destroy` of nothing", &[SecretNotFound])?;
     store.destroy(&at("a"), of_version(2)).await.works("`destroy` for the present version")?;
-    store.get(&at("a")).await.refused("reading it", &[Refusal::SecretNotFound]).map(drop)
+    store.get(&at("a")).await.refused("reading it", &[SecretNotFound]).map(drop)
 }

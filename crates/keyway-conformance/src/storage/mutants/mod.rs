@@ -15,7 +15,7 @@ use super::StorageSubject;
 use crate::Mutant;
 
 /// Every mutant, with the id of the rule that it breaks.
-pub fn all() -> Vec<(&'static str, Mutant<StorageSubject>)> {
+pub fn all() -> Vec<Mutant<StorageSubject>> {
     table::mutants()
 }
 

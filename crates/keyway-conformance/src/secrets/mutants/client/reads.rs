@@ -1,152 +1,107 @@
 //! Mutants that read in another place, or give a default where they must not.
 
-use async_trait::async_trait;
 use keyway_client::{Layer, Resolution};
 use secrecy::ExposeSecret as _;
 
-use super::{Answered, Twist, Twisted, client_mutants, read_key};
-use crate::secrets::client::{Missing, Request, Response};
+use super::{ClientResult, MutatedClient, SecretStoreSubject, client_mutant, mutants};
+use crate::secrets::client::{ClientFailure, Missing, Request, Response};
 use crate::secrets::samples::at;
 
-client_mutants! {
-    ClientAlwaysFallsBack "falls back where it must resolve exactly";
-    SharedFirst "looks into the shared layer first";
-    SaysWhereItStands "names the layer that it stands in, whichever gave the secret";
-    ReadsBothLayers "reads the shared layer even if the environment has the secret";
-    UnknownEnvironmentFallsBack "reads the shared layer when the environment is unknown";
-    DefaultForUnknownEnvironment "gives the default when the environment is unknown";
-    EmptyIsMissing "gives the default for an empty value";
-    DefaultOnOutage "gives the default when the store cannot be reached";
-    FallsBackOnFailure "falls back on any failure of the environment's layer";
-    NotFoundByCode "takes every failure with the code not_found for a missing secret";
-    MovesItsClones "stands where its youngest clone stands";
-}
-
-#[async_trait]
-impl Twist for ClientAlwaysFallsBack {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        if read_key(&request).is_some() {
-            let environment = it.standing.environment.as_deref();
-            return it.at(environment, Resolution::SharedFallback).call(request).await;
-        }
-        it.inner.call(request).await
-    }
-}
-
-#[async_trait]
-impl Twist for SharedFirst {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        if let Some(key) = read_key(&request).filter(|_| it.falls_back()) {
-            let key = key.to_owned();
-            if let Ok(Response::Secret(Some(_))) = it.shared().call(Request::Find { key }).await {
-                return it.shared().call(request).await;
+mutants! {
+    for SecretStoreSubject, by client_mutant;
+    ClientAlwaysFallsBack breaks ["SEC-200"] "falls back where it must resolve exactly"
+        (call |client, request| match read_key(&request) {
+            Some(_) => client.by(Resolution::SharedFallback).call(request).await,
+            None => client.inner.call(request).await,
+        })
+    SharedFirst breaks ["SEC-201"] "looks into the shared layer first"
+        (call |client, request| {
+            if let Some(key) = read_key(&request).filter(|_| client.falls_back()) {
+                let key = key.to_owned();
+                if let Ok(Response::Secret(Some(_))) = client.shared().call(Request::Find { key }).await {
+                    return client.shared().call(request).await;
+                }
             }
-        }
-        it.inner.call(request).await
-    }
-}
-
-#[async_trait]
-impl Twist for SaysWhereItStands {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        let mut answer = it.inner.call(request).await?;
-        if let (Response::Secret(Some(found)), true) = (&mut answer, it.falls_back()) {
-            found.layer = Layer::Environment;
-        }
-        Ok(answer)
-    }
-}
-
-#[async_trait]
-impl Twist for ReadsBothLayers {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        let key = read_key(&request).filter(|_| it.falls_back()).map(str::to_owned);
-        let answer = it.inner.call(request).await;
-        if let (Some(key), Ok(_)) = (key, &answer) {
-            let _ = it.store.get(&at(&key)).await;
-        }
-        answer
-    }
-}
-
-#[async_trait]
-impl Twist for UnknownEnvironmentFallsBack {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        match it.inner.call(request.clone()).await {
-            Err(failure) if failure.missing == Some(Missing::Environment) && it.falls_back() => {
-                it.shared().call(request).await
+            client.inner.call(request).await
+        })
+    SaysWhereItStands breaks ["SEC-201"] "names the layer that it stands in, whichever gave the secret"
+        (call |client, request| {
+            let mut answer = client.inner.call(request).await?;
+            if let (Response::Secret(Some(found)), true) = (&mut answer, client.falls_back()) {
+                found.layer = Layer::Environment;
+            }
+            Ok(answer)
+        })
+    ReadsBothLayers breaks ["SEC-202"] "reads the shared layer even if the environment has the secret"
+        (call |client, request| {
+            let key = read_key(&request).filter(|_| client.falls_back()).map(str::to_owned);
+            let answer = client.inner.call(request).await;
+            if let (Some(key), Ok(_)) = (key, &answer) {
+                let _ = client.store.get(&at(&key)).await;
+            }
+            answer
+        })
+    UnknownEnvironmentFallsBack breaks ["SEC-203"] "reads the shared layer when the environment is unknown"
+        (call |client, request| match client.inner.call(request.clone()).await {
+            Err(failure) if failure.missing == Some(Missing::Environment) && client.falls_back() => {
+                client.shared().call(request).await
             }
             other => other,
-        }
+        })
+    DefaultForUnknownEnvironment breaks ["SEC-203"] "gives the default when the environment is unknown"
+        (call |client, request| {
+            with_default(client, request, |failure| failure.missing == Some(Missing::Environment)).await
+        })
+    EmptyIsMissing breaks ["SEC-220"] "gives the default for an empty value"
+        (call |client, request| match (request.clone(), client.inner.call(request).await) {
+            (Request::GetOr { default, .. }, Ok(Response::Text(Some(text)))) if text.expose_secret().is_empty() => {
+                Ok(Response::Text(Some(default)))
+            }
+            (_, answer) => answer,
+        })
+    DefaultOnOutage breaks ["SEC-221"] "gives the default when the store cannot be reached"
+        (call |client, request| with_default(client, request, |failure| failure.code == "http_error").await)
+    FallsBackOnFailure breaks ["SEC-222"] "falls back on any failure of the environment's layer"
+        (call |client, request| match client.inner.call(request.clone()).await {
+            Err(failure) if failure.missing.is_none() && client.falls_back() => {
+                client.shared().call(request).await
+            }
+            other => other,
+        })
+    NotFoundByCode breaks ["SEC-223"] "takes every failure with the code not_found for a missing secret"
+        (call |client, request| match (&request, client.inner.call(request.clone()).await) {
+            (Request::Get { .. }, Err(failure)) if failure.code == "not_found" => Ok(Response::Text(None)),
+            (_, answer) => answer,
+        })
+    MovesItsClones breaks ["SEC-260"] "stands where its youngest clone stands"
+        (call |client, request| {
+            let scope = client.notes.scope().clone().unwrap_or_else(|| client.scope.clone());
+            client.inner.in_scope(&scope).call(request).await
+        })
+}
+
+/// The key of a request for one secret that only reads.
+fn read_key(request: &Request) -> Option<&str> {
+    match request {
+        Request::Get { key }
+        | Request::GetOr { key, .. }
+        | Request::GetRequired { key }
+        | Request::Find { key }
+        | Request::Retrieve { key } => Some(key),
+        _ => None,
     }
 }
 
 /// Gives the default instead of some failures.
 async fn with_default(
-    it: &Twisted,
+    client: &MutatedClient,
     request: Request,
-    gives: impl Fn(&crate::secrets::client::ClientFailure) -> bool + Send,
-) -> Answered {
-    match (request.clone(), it.inner.call(request).await) {
+    gives: impl Fn(&ClientFailure) -> bool + Send,
+) -> ClientResult {
+    match (request.clone(), client.inner.call(request).await) {
         (Request::GetOr { default, .. }, Err(failure)) if gives(&failure) => {
             Ok(Response::Text(Some(default)))
         }
         (_, answer) => answer,
-    }
-}
-
-#[async_trait]
-impl Twist for DefaultForUnknownEnvironment {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        with_default(it, request, |failure| failure.missing == Some(Missing::Environment)).await
-    }
-}
-
-#[async_trait]
-impl Twist for EmptyIsMissing {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        match (request.clone(), it.inner.call(request).await) {
-            (Request::GetOr { default, .. }, Ok(Response::Text(Some(text))))
-                if text.expose_secret().is_empty() =>
-            {
-                Ok(Response::Text(Some(default)))
-            }
-            (_, answer) => answer,
-        }
-    }
-}
-
-#[async_trait]
-impl Twist for DefaultOnOutage {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        with_default(it, request, |failure| failure.code == "http_error").await
-    }
-}
-
-#[async_trait]
-impl Twist for FallsBackOnFailure {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        match it.inner.call(request.clone()).await {
-            Err(failure) if failure.missing.is_none() && it.falls_back() => it.shared().call(request).await,
-            other => other,
-        }
-    }
-}
-
-#[async_trait]
-impl Twist for NotFoundByCode {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        match (&request, it.inner.call(request.clone()).await) {
-            (Request::Get { .. }, Err(failure)) if failure.code == "not_found" => Ok(Response::Text(None)),
-            (_, answer) => answer,
-        }
-    }
-}
-
-#[async_trait]
-impl Twist for MovesItsClones {
-    async fn call(&self, it: &Twisted, request: Request) -> Answered {
-        let standing = it.notes.place().clone().unwrap_or_else(|| it.standing.clone());
-        it.inner.standing(&standing).call(request).await
     }
 }

@@ -1,55 +1,70 @@
 //! What an audit hook is told.
 
-use keyway_client::{AccessOutcome, Layer, Operation, Resolution};
 use keyway_core::ErrorKind;
-use keyway_secrets::{SecretStore, StoreError};
+use keyway_secrets::StoreError;
 use secrecy::SecretString;
 
-use super::world::DEFAULT;
-use super::{Checked, SecretTrial};
-use crate::secrets::client::{Accessed, FileFormat, Request};
-use crate::secrets::polls::polled;
-use crate::secrets::refusal::Answer;
-use crate::secrets::samples::{at_in, new, new_environment, text};
-use crate::secrets::scene::{Client, ClientAnswer, Scene};
-use crate::{Broken, ensure};
+use super::{
+    AccessOutcome, Accessed, Broken, Checked, Client, ClientAnswer, ClientFixture, DEFAULT, ENVIRONMENTS,
+    FileFormat, Layer, Operation, Request, Resolution, Response, StoreFixture, at, at_in, ensure, polled,
+    rules, text,
+};
 
 rules! {
+    in StoreFixture;
     "SEC-240" Must needs ENVIRONMENTS from ["Client/audit", "L1"]
         "An audit hook is told of each access once, with requester, operation, key, environment, the layer of what was read, and the outcome."
         each_access_is_told_once;
-    "SEC-241" Must needs NOTHING from ["Client/audit", "L5"]
+    "SEC-241" Must from ["Client/audit", "L5"]
         "An audit hook is told of accesses that failed, with the kind of failure, also where a default was given."
         failures_are_told;
-    "SEC-242" Must needs NOTHING from ["Client/audit", "Contract/cancellation"]
+    "SEC-242" Must from ["Client/audit", "Contract/cancellation"]
         "An audit hook is told of an access whose future was dropped, once, as cancelled."
         cancellations_are_told;
-    "SEC-243" Must needs NOTHING from ["Client/audit", "Principle/secrets"]
+    "SEC-243" Must from ["Client/audit", "Principle/secrets"]
         "No value shows in what an audit hook is told, whatever came of the access."
         values_are_not_told;
 }
 
-/// What is expected of one access. The layer matters where one secret was read; the
-/// environment, where the operation is about one or the client stands in one.
-struct Expected {
+/// What an audit hook is to be told of one access. The layer matters where one secret was read.
+struct Expected<'r> {
     operation: Operation,
-    key: Option<&'static str>,
-    environment: Option<&'static str>,
+    key: Option<&'r str>,
+    environment: Option<&'r str>,
     layer: Option<Layer>,
     outcomes: Vec<AccessOutcome>,
 }
 
-impl Expected {
-    fn new(operation: Operation, key: Option<&'static str>, environment: Option<&'static str>) -> Self {
-        Self { operation, key, environment, layer: None, outcomes: vec![AccessOutcome::Done] }
-    }
-
-    fn from(mut self, layer: Layer) -> Self {
-        self.layer = Some(layer);
-        self
+impl<'r> Expected<'r> {
+    /// Expects the success of a request of a client in this environment. A secret `own` is the environment's, and
+    /// any other shared.
+    fn of(request: &'r Request, scope: Option<&'r str>) -> Self {
+        let (operation, key, environment) = match request {
+            Request::Get { key } | Request::GetOr { key, .. } | Request::GetRequired { key } => {
+                (Operation::Get, Some(key), scope)
+            }
+            Request::Find { key } | Request::Retrieve { key } => (Operation::Retrieve, Some(key), scope),
+            Request::List => (Operation::List, None, scope),
+            Request::ListNames => (Operation::ListNames, None, scope),
+            Request::Create { key, .. } => (Operation::Create, Some(key), scope),
+            Request::Modify { key, .. } => (Operation::Modify, Some(key), scope),
+            Request::Delete { key } => (Operation::Delete, Some(key), scope),
+            Request::CreateEnvironment { name, .. } => (Operation::CreateEnvironment, None, Some(&**name)),
+            Request::ModifyEnvironment { name, .. } => (Operation::ModifyEnvironment, None, Some(&**name)),
+            Request::RetrieveEnvironment { name } | Request::GetEnvironment { name } => {
+                (Operation::RetrieveEnvironment, None, Some(&**name))
+            }
+            Request::ListEnvironments => (Operation::ListEnvironments, None, None),
+            Request::Export { .. } => (Operation::Export, None, scope),
+            Request::Import { .. } => (Operation::PlanImport, None, scope),
+        };
+        let layer = key.map(|key| if key == "own" { Layer::Environment } else { Layer::Shared });
+        let outcomes = vec![AccessOutcome::Done];
+        Self { operation, key: key.map(String::as_str), environment, layer, outcomes }
     }
 
     fn failing(mut self, kinds: &[ErrorKind]) -> Self {
+        self.layer = None;
         self.outcomes = kinds.iter().copied().map(AccessOutcome::Failed).collect();
         self
     }
@@ -71,11 +86,8 @@ impl Expected {
         if self.operation == Operation::Get || self.operation == Operation::Retrieve {
             same("the layer", &self.layer, &told.layer)?;
         }
-        ensure(
-            self.outcomes.contains(&told.outcome),
-            format!("the outcome {:?} told of {what}", self.outcomes),
-            format!("{:?}", told.outcome),
-        )
+        let expected = format!("the outcome {:?} told of {what}", self.outcomes);
+        ensure(self.outcomes.contains(&told.outcome), expected, format!("{:?}", told.outcome))
     }
 }
 
@@ -83,79 +95,69 @@ fn key(key: &str) -> String {
     key.to_owned()
 }
 
-/// Each request once, with what is to be told of it in the environment `e`, which has `own`;
-/// `shared` is in the shared layer. After the first requests the environment has `new` too.
-fn requests() -> Vec<(Request, Expected)> {
-    let of = |operation, key| Expected::new(operation, Some(key), Some("e"));
-    let default = || SecretString::from(DEFAULT);
-    let (own, shared) = (Layer::Environment, Layer::Shared);
-    vec![
-        (Request::Get { key: key("own") }, of(Operation::Get, "own").from(own)),
-        (
-            Request::GetOr { key: key("shared"), default: default() },
-            of(Operation::Get, "shared").from(shared),
-        ),
-        (Request::GetRequired { key: key("own") }, of(Operation::Get, "own").from(own)),
-        (Request::Find { key: key("shared") }, of(Operation::Retrieve, "shared").from(shared)),
-        (Request::Retrieve { key: key("own") }, of(Operation::Retrieve, "own").from(own)),
-        (Request::List, Expected::new(Operation::List, None, Some("e"))),
-        (Request::ListNames, Expected::new(Operation::ListNames, None, Some("e"))),
-        (Request::Create { key: key("new"), value: text("v") }, of(Operation::Create, "new")),
-        (Request::Modify { key: key("new"), value: text("w") }, of(Operation::Modify, "new")),
-        (Request::Delete { key: key("new") }, of(Operation::Delete, "new")),
-        (
-            Request::CreateEnvironment { name: key("f"), external_url: None },
-            Expected::new(Operation::CreateEnvironment, None, Some("f")),
-        ),
-        (
-            Request::RetrieveEnvironment { name: key("f") },
-            Expected::new(Operation::RetrieveEnvironment, None, Some("f")),
-        ),
-        (
-            Request::ModifyEnvironment { name: key("f"), external_url: Some(key("u")) },
-            Expected::new(Operation::ModifyEnvironment, None, Some("f")),
-        ),
-        (Request::Export { format: FileFormat::Json }, Expected::new(Operation::Export, None, Some("e"))),
+/// Each request that reads one secret.
+fn reads(key: &str, default: &str) -> [Request; 5] {
+    let key = || key.to_owned();
+    [
+        Request::Get { key: key() },
+        Request::GetOr { key: key(), default: default.into() },
+        Request::GetRequired { key: key() },
+        Request::Find { key: key() },
+        Request::Retrieve { key: key() },
     ]
 }
 
-async fn each_access_is_told_once(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
-    for address in [crate::secrets::samples::at("shared"), at_in("own", "e")] {
-        let secret = keyway_secrets::NewSecret::new(address, text("v"));
-        scene.store.create(secret).await.works("creating a secret")?;
-    }
+/// Each request in an environment that has `own`, where `shared` is in the shared layer. It has `new` for a while,
+/// and afterwards there is the environment `f`.
+fn requests() -> Vec<Request> {
+    let mut all = reads("own", DEFAULT).to_vec();
+    all.extend(reads("shared", DEFAULT));
+    all.extend([
+        Request::List,
+        Request::ListNames,
+        Request::Create { key: key("new"), value: text("v") },
+        Request::Modify { key: key("new"), value: text("w") },
+        Request::Delete { key: key("new") },
+        Request::CreateEnvironment { name: key("f"), external_url: None },
+        Request::RetrieveEnvironment { name: key("f") },
+        Request::ModifyEnvironment { name: key("f"), external_url: Some(key("u")) },
+        Request::Export { format: FileFormat::Json },
+    ]);
+    all
+}
+
+async fn each_access_is_told_once(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &["e"], &[at("shared"), at_in("own", "e")]).await?;
     for requester in [None, Some("billing"), Some("a \"b\"\n")] {
-        let client = scene.client.standing(Some("e"), Resolution::SharedFallback);
+        let client = fixture.client.in_scope(Some("e"), Resolution::SharedFallback);
         let client = requester.map_or_else(|| client.clone(), |requester| client.on_behalf_of(requester));
-        for (request, expected) in requests() {
+        for request in requests() {
             let what = format!("{request:?}");
             let what = what.split_once(' ').map_or(what.as_str(), |(name, _)| name);
             if matches!(request, Request::CreateEnvironment { .. }) && requester.is_some() {
                 continue; // It is there since the first round.
             }
-            scene.accessed();
-            client.call(request).await.works(what)?;
-            expected.must_be(what, &scene.accessed(), requester)?;
+            fixture.accessed();
+            client.call(request.clone()).await.works(what)?;
+            Expected::of(&request, Some("e")).must_be(what, &fixture.accessed(), requester)?;
         }
-        scene.accessed();
+        fixture.accessed();
         client.call(Request::ListEnvironments).await.works("`list_environments`")?;
-        let told = scene.accessed();
+        let told = fixture.accessed();
         let once = matches!(&told[..], [told] if told.operation == Operation::ListEnvironments
             && told.requester.as_deref() == requester);
         ensure(once, "one access told of `list_environments`", format!("{}", told.len()))?;
     }
-    imports_are_told(&scene).await
+    imports_are_told(&fixture).await
 }
 
 /// What an import writes is told key by key.
-async fn imports_are_told(scene: &Scene<'_>) -> Checked {
-    let client = scene.client.standing(Some("e"), Resolution::Exact);
-    scene.accessed();
+async fn imports_are_told(fixture: &ClientFixture<'_>) -> Checked {
+    let client = fixture.client.in_scope(Some("e"), Resolution::Exact);
+    fixture.accessed();
     let file = SecretString::from(r#"{"own": "changed", "one": "1", "two": "2"}"#);
     client.import(FileFormat::Json, &file).await.works("`import`")?;
-    let mut told: Vec<_> = scene
+    let mut told: Vec<_> = fixture
         .accessed()
         .into_iter()
         .filter_map(|told| Some((told.key?, told.operation.as_str(), told.environment)))
@@ -171,89 +173,74 @@ async fn imports_are_told(scene: &Scene<'_>) -> Checked {
     ensure(told == wanted, format!("{wanted:?} told of an import"), format!("{told:?}"))
 }
 
-async fn failures_are_told(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create(new("there", "v")).await.works("creating a secret")?;
-    let default = || SecretString::from(DEFAULT);
-    let of = |operation, key| Expected::new(operation, Some(key), None);
-    let missing = [ErrorKind::NotFound];
-    for (request, expected) in [
-        (Request::Get { key: key("no") }, of(Operation::Get, "no").failing(&missing)),
-        (Request::GetOr { key: key("no"), default: default() }, of(Operation::Get, "no").failing(&missing)),
-        (Request::GetRequired { key: key("no") }, of(Operation::Get, "no").failing(&missing)),
-        (Request::Find { key: key("no") }, of(Operation::Retrieve, "no").failing(&missing)),
-        (Request::Retrieve { key: key("no") }, of(Operation::Retrieve, "no").failing(&missing)),
-        (Request::Modify { key: key("no"), value: text("v") }, of(Operation::Modify, "no").failing(&missing)),
-        (Request::Delete { key: key("no") }, of(Operation::Delete, "no").failing(&missing)),
-        (
-            Request::Create { key: key("there"), value: text("v") },
-            of(Operation::Create, "there").failing(&[ErrorKind::AlreadyExists, ErrorKind::Conflict]),
-        ),
-        (
-            Request::Create { key: key("a\0"), value: text("v") },
-            of(Operation::Create, "a\0").failing(&[ErrorKind::Invalid]),
-        ),
+async fn failures_are_told(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[at("there")]).await?;
+    let create = |key: &str| Request::Create { key: key.to_owned(), value: text("v") };
+    let mut missing = reads("no", DEFAULT).to_vec();
+    missing
+        .extend([Request::Modify { key: key("no"), value: text("v") }, Request::Delete { key: key("no") }]);
+    for (requests, kinds) in [
+        (missing, vec![ErrorKind::NotFound]),
+        (vec![create("there")], vec![ErrorKind::AlreadyExists, ErrorKind::Conflict]),
+        (vec![create("a\0")], vec![ErrorKind::Invalid]),
     ] {
-        let what = format!("{request:?}");
-        scene.accessed();
-        let _ = scene.client.call(request).await;
-        expected.must_be(&what.replace('\0', "\\0"), &scene.accessed(), None)?;
+        for request in requests {
+            let what = format!("{request:?}").replace('\0', "\\0");
+            fixture.accessed();
+            let _ = fixture.client.call(request.clone()).await;
+            Expected::of(&request, None).failing(&kinds).must_be(&what, &fixture.accessed(), None)?;
+        }
     }
-    scene.between.fail_after(0, || StoreError::Corrupt { what: "it", reason: "the kit says so".to_owned() });
-    let corrupt = [ErrorKind::Corrupt];
-    for (request, expected) in [
-        (Request::Get { key: key("there") }, of(Operation::Get, "there").failing(&corrupt)),
-        (Request::Retrieve { key: key("there") }, of(Operation::Retrieve, "there").failing(&corrupt)),
-        (Request::List, Expected::new(Operation::List, None, None).failing(&corrupt)),
-        (Request::ListNames, Expected::new(Operation::ListNames, None, None).failing(&corrupt)),
-        (
-            Request::Create { key: key("new"), value: text("v") },
-            of(Operation::Create, "new").failing(&corrupt),
-        ),
-        (Request::Delete { key: key("there") }, of(Operation::Delete, "there").failing(&corrupt)),
-    ] {
+    let corrupt = || StoreError::Corrupt { what: "it", reason: "the kit says so".to_owned() };
+    fixture.faults().fail_after(0, corrupt);
+    let mut requests = reads("there", DEFAULT).to_vec();
+    requests.extend([
+        Request::List,
+        Request::ListNames,
+        create("new"),
+        Request::Delete { key: key("there") },
+    ]);
+    for request in requests {
         let what = format!("{request:?} when the store is damaged");
-        scene.accessed();
-        let _ = scene.client.call(request).await;
-        expected.must_be(&what, &scene.accessed(), None)?;
+        fixture.accessed();
+        let _ = fixture.client.call(request.clone()).await;
+        let expected = Expected::of(&request, None).failing(&[ErrorKind::Corrupt]);
+        expected.must_be(&what, &fixture.accessed(), None)?;
     }
     Ok(())
 }
 
-async fn cancellations_are_told(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create(new("own", "v")).await.works("creating a secret")?;
-    let client = scene.client.on_behalf_of("billing");
-    for (request, mut expected) in requests() {
+async fn cancellations_are_told(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[at("own")]).await?;
+    let client = fixture.client.on_behalf_of("billing");
+    for request in requests() {
+        let mut expected = Expected::of(&request, Some("e"));
         if expected.environment != Some("e") {
             continue; // Not every store has environments.
         }
         let what = format!("{request:?}, dropped half-way");
         (expected.environment, expected.layer) = (None, None);
         expected.outcomes = vec![AccessOutcome::Cancelled];
-        scene.accessed();
-        if polled(1, client.call(request)).await.is_some() {
+        fixture.accessed();
+        if polled(1, client.call(request.clone())).await.is_some() {
             // It never asked the store, so there was nothing to drop.
             continue;
         }
-        expected.must_be(&what, &scene.accessed(), Some("billing"))?;
+        expected.must_be(&what, &fixture.accessed(), Some("billing"))?;
     }
     Ok(())
 }
 
-async fn values_are_not_told(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    let canary = format!("Kanari-{:016x}", trial.random());
-    everything(&scene, &scene.client, &canary).await?;
-    let told = scene.accessed();
+async fn values_are_not_told(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[]).await?;
+    let canary = format!("Kanari-{:016x}", fixture.random());
+    everything(&fixture, &fixture.client, &canary).await?;
+    let told = fixture.accessed();
     ensure(told.len() > 20, "accesses told", told.len().to_string())?;
     for told in told {
         let shown = format!("{} {:?} {:?}", told.shown, told.key, told.requester);
-        ensure(
-            !shown.contains(&canary),
-            format!("no value in what is told of {}", told.operation),
-            "one shows there",
-        )?;
+        let expected = format!("no value in what is told of {}", told.operation);
+        ensure(!shown.contains(&canary), expected, "one shows there")?;
     }
     Ok(())
 }
@@ -261,7 +248,7 @@ async fn values_are_not_told(trial: &SecretTrial<'_>) -> Checked {
 /// Calls everything with the canary as value, so that it works, fails and is dropped; answers
 /// what the answers show.
 pub(super) async fn everything(
-    scene: &Scene<'_>,
+    fixture: &ClientFixture<'_>,
     client: &Client<'_>,
     canary: &str,
 ) -> Result<String, Broken> {
@@ -269,42 +256,37 @@ pub(super) async fn everything(
     let file = SecretString::from(format!(r#"{{"imported": "{canary}", "own": "{canary}{canary}"}}"#));
     let broken_file = SecretString::from(format!("own=\"{canary}"));
     let requests = |name: &str| {
-        let key = || name.to_owned();
-        let value = || text(canary);
-        vec![
-            Request::Create { key: key(), value: value() },
-            Request::Modify { key: key(), value: value() },
-            Request::Get { key: key() },
-            Request::GetOr { key: key(), default: canary.into() },
-            Request::GetRequired { key: key() },
-            Request::Find { key: key() },
-            Request::Retrieve { key: key() },
+        let mut all = vec![
+            Request::Create { key: key(name), value: text(canary) },
+            Request::Modify { key: key(name), value: text(canary) },
+        ];
+        all.extend(reads(name, canary));
+        all.extend([
             Request::List,
             Request::ListNames,
             Request::Export { format: FileFormat::Dotenv },
             Request::Import { format: FileFormat::Json, text: file.clone() },
             Request::Import { format: FileFormat::Dotenv, text: broken_file.clone() },
-            Request::Delete { key: key() },
-        ]
+            Request::Delete { key: key(name) },
+        ]);
+        all
     };
     for round in 0..4 {
         for request in requests(if round == 1 { "a\u{1}" } else { "own" }) {
             if round == 2 {
-                scene.between.fail_after(0, || StoreError::invalid("it", "the kit says so"));
+                fixture.faults().fail_after(0, || StoreError::invalid("it", "the kit says so"));
             }
             let answer = if round == 3 {
                 polled(1, client.call(request)).await
             } else {
                 Some(client.call(request).await)
             };
-            scene.between.recover();
+            fixture.faults().recover();
             match answer {
-                Some(Ok(crate::secrets::client::Response::Secrets(found))) => {
+                Some(Ok(Response::Secrets(found))) => {
                     shown.extend(found.iter().map(|found| found.shown.as_str()));
                 }
-                Some(Ok(crate::secrets::client::Response::Secret(Some(found)))) => {
-                    shown.push_str(&found.shown);
-                }
+                Some(Ok(Response::Secret(Some(found)))) => shown.push_str(&found.shown),
                 Some(Err(failure)) => shown.push_str(&failure.shown),
                 _ => {}
             }

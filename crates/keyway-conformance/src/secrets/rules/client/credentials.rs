@@ -1,31 +1,30 @@
 //! Where a client takes the credentials of a service from (decision L7).
 
 use std::fs;
-use std::future::{Ready, ready};
 use std::path::Path;
 
-use super::{Checked, SecretTrial};
-use crate::secrets::client::{GivenCredentials, TakenCredentials};
-use crate::secrets::scene::ClientAnswer;
-use crate::{Broken, broken, ensure};
+use super::{
+    Broken, Checked, ClientAnswer, GivenCredentials, StoreFixture, TakenCredentials, broken, ensure, rules,
+};
 
 rules! {
-    "SEC-270" Must needs NOTHING from ["L7", "Locker/credentials"]
+    in StoreFixture;
+    "SEC-270" Must from ["L7", "Locker/credentials"]
         "Each field of the credentials is the explicit one, else that of the environment (`LOCKER_` forms first), else that of `~/.locker/credentials`; a blank one is none."
-        fields_have_their_precedence;
-    "SEC-271" Must needs NOTHING from ["L7", "L6", "Locker/credentials", "Locker/errors"]
+        fields_have_their_precedence plain;
+    "SEC-271" Must from ["L7", "L6", "Locker/credentials", "Locker/errors"]
         "A missing key is `unauthorized`, a file that others can read is refused, and neither key shows in an error or a debugging text."
-        bad_credentials_are_refused;
+        bad_credentials_are_refused plain;
 }
 
 /// Where the service is when nobody says otherwise, as the seed says.
 const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
 
 /// One place for a field: not given, given and blank, or given.
-fn place(trial: &SecretTrial<'_>, value: &str) -> Option<String> {
-    match trial.random() % 4 {
+fn place(fixture: &StoreFixture<'_>, value: &str) -> Option<String> {
+    match fixture.random() % 4 {
         0 | 1 => None,
-        2 => Some(["", " ", "\t"][usize::try_from(trial.random() % 3).unwrap_or(0)].to_owned()),
+        2 => Some(["", " ", "\t"][usize::try_from(fixture.random() % 3).unwrap_or(0)].to_owned()),
         _ => Some(value.to_owned()),
     }
 }
@@ -56,16 +55,12 @@ fn home() -> Result<tempfile::TempDir, Broken> {
     tempfile::tempdir().map_err(|error| broken("a folder to work in", format!("the system: {error}")))
 }
 
-fn fields_have_their_precedence(trial: &SecretTrial<'_>) -> Ready<Checked> {
-    ready(each_field(trial))
-}
-
-fn each_field(trial: &SecretTrial<'_>) -> Checked {
+fn fields_have_their_precedence(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..60 {
         let home = home()?;
         // Field by field: explicit, the LOCKER_ form, the plain form, the file.
         let [id, key, base] = ["id", "key", "https://base"].map(|field| {
-            ["explicit", "locker", "plain", "file"].map(|from| place(trial, &format!("{field}-{from}")))
+            ["explicit", "locker", "plain", "file"].map(|from| place(fixture, &format!("{field}-{from}")))
         });
         write_file(
             home.path(),
@@ -88,7 +83,7 @@ fn each_field(trial: &SecretTrial<'_>) -> Checked {
             api_base: base[0].clone(),
             environment,
         };
-        let Some(taken) = trial.subject().client.credentials(&given) else {
+        let Some(taken) = fixture.subject().client.credentials(&given) else {
             return Err(Broken::Missing { capability: "credentials of a service" });
         };
         let all = |field: &[Option<String>; 4]| first(&[&field[0], &field[1], &field[2], &field[3]]);
@@ -102,33 +97,24 @@ fn each_field(trial: &SecretTrial<'_>) -> Checked {
         let base = first(&[&base[0], &base[1], &base[3]]).unwrap_or_else(|| DEFAULT_API_BASE.to_owned());
         let TakenCredentials { access_key_id, secret_access_key, api_base, .. } =
             taken.works("credentials with both keys")?;
-        ensure(
-            access_key_id == id && secret_access_key == key && api_base == base,
-            format!("{id:?}, {key:?} and {base:?} {which}"),
-            format!("{access_key_id:?}, {secret_access_key:?} and {api_base:?}"),
-        )?;
+        let right = access_key_id == id && secret_access_key == key && api_base == base;
+        let observed = format!("{access_key_id:?}, {secret_access_key:?} and {api_base:?}");
+        ensure(right, format!("{id:?}, {key:?} and {base:?} {which}"), observed)?;
     }
     Ok(())
 }
 
-fn bad_credentials_are_refused(trial: &SecretTrial<'_>) -> Ready<Checked> {
-    ready(each_refusal(trial))
-}
-
-fn each_refusal(trial: &SecretTrial<'_>) -> Checked {
+fn bad_credentials_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     let home = home()?;
-    let [id, key] = ["id", "key"].map(|field| format!("Kanari-{field}-{:016x}", trial.random()));
+    let [id, key] = ["id", "key"].map(|field| format!("Kanari-{field}-{:016x}", fixture.random()));
     let lent = |more: &[(&str, &str)]| {
         let mut environment = vec![("HOME".to_owned(), home.path().to_string_lossy().into_owned())];
         environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         GivenCredentials { environment, ..GivenCredentials::default() }
     };
     let take = |given: &GivenCredentials| {
-        trial
-            .subject()
-            .client
-            .credentials(given)
-            .ok_or(Broken::Missing { capability: "credentials of a service" })
+        let taken = fixture.subject().client.credentials(given);
+        taken.ok_or(Broken::Missing { capability: "credentials of a service" })
     };
     let mut shown = Vec::new();
     let alone = take(&lent(&[("LOCKER_SECRET_ACCESS_KEY", &key)]))?;

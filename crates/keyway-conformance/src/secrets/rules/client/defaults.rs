@@ -2,46 +2,45 @@
 
 use keyway_core::CallError;
 use std::io;
+use std::sync::Arc;
 
 use keyway_secrets::{SecretStore, StoreError};
 use secrecy::ExposeSecret as _;
 
-use super::world::{DEFAULT, POLICIES, gives, gives_nothing};
-use super::{Checked, SecretTrial};
-use crate::secrets::client::{ClientFailure, Missing};
-use crate::secrets::place::ring;
-use crate::secrets::refusal::Answer;
-use crate::secrets::samples::{at, new, new_environment, text};
-use crate::secrets::scene::{Client, ClientAnswer, Scene};
-use crate::{Broken, broken, ensure};
+use super::world::{POLICIES, gives, gives_nothing};
+use super::{
+    Answer, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, Missing, READS, Recorded,
+    StoreFixture, at, broken, ensure, put, ring, rules, text,
+};
 
 rules! {
-    "SEC-220" Must needs NOTHING from ["L5", "Locker/get", "Locker/default_value"]
+    in StoreFixture;
+    "SEC-220" Must from ["L5", "Locker/get", "Locker/default_value"]
         "A default is given when the secret is not there, and when it is there, the value is, also one that is empty."
         an_empty_value_is_a_value;
-    "SEC-221" Must needs NOTHING from ["L5", "Locker/default_value", "Locker/errors"]
+    "SEC-221" Must from ["L5", "Locker/default_value", "Locker/errors"]
         "Every failure of the store but a missing secret is raised by every read: no default, no nothing, no empty list."
         failures_are_raised;
     "SEC-222" Must needs ENVIRONMENTS from ["L1", "L5"]
         "A failure of the environment's layer is never answered from the shared one, and a failure of the shared one never with the default."
         failures_do_not_fall_back;
-    "SEC-223" Must needs NOTHING from ["L5", "C5"]
+    "SEC-223" Must from ["L5", "C5"]
         "A store that does not exist, was deleted, or has other keys gives a client no default."
         broken_stores_are_raised;
 }
 
-async fn an_empty_value_is_a_value(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
+async fn an_empty_value_is_a_value(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[]).await?;
     for (key, value) in [("empty", ""), ("blank", " "), ("line", "\n"), ("full", "v")] {
-        gives_nothing(&scene.client, key).await?;
-        scene.store.create(new(key, value)).await.works("creating a secret")?;
-        gives(&scene.client, key, &text(value), keyway_client::Layer::Shared, None).await?;
+        gives_nothing(&fixture.client, key).await?;
+        put(&fixture.store, at(key), value).await?;
+        gives(&fixture.client, key, &text(value), keyway_client::Layer::Shared, None).await?;
         // A default that is empty makes no difference, either.
-        let found = scene.client.get_or(key, "").await.works("`get_or`")?;
+        let found = fixture.client.get_or(key, "").await.works("`get_or`")?;
         let same = found.is_some_and(|found| found.expose_secret() == value);
         ensure(same, format!("the value of {key:?}"), "another text")?;
-        scene.store.destroy(&at(key), None).await.works("destroying it")?;
-        gives_nothing(&scene.client, key).await?;
+        fixture.store.destroy(&at(key), None).await.works("destroying it")?;
+        gives_nothing(&fixture.client, key).await?;
     }
     Ok(())
 }
@@ -83,94 +82,65 @@ pub(super) fn failures() -> Vec<NamedFailure> {
 }
 
 /// Demands that every read of a client raises something, and not that the secret is missing.
-async fn each_read_raises(client: &Client<'_>, key: &str, when: &str) -> Result<Vec<ClientFailure>, Broken> {
+async fn each_read_raises(client: &Client<'_>, key: &str, when: &str) -> Checked {
     let what = |read: &str| format!("`{read}` to raise the failure {when}");
-    let answers = [
-        ("get", client.get(key).await.map(|found| found.is_some())),
-        ("get_or", client.get_or(key, DEFAULT).await.map(|found| found.is_some())),
-        ("get_required", client.get_required(key).await.map(|found| found.is_some())),
-        ("find", client.find(key).await.map(|found| found.is_some())),
-        ("retrieve", client.retrieve(key).await.map(|found| found.is_some())),
-        ("list", client.list().await.map(|found| !found.is_empty())),
-        ("list_names", client.list_names().await.map(|found| !found.is_empty())),
-    ];
-    let mut failures = Vec::new();
-    for (read, answer) in answers {
-        match answer {
-            Ok(found) => {
-                let observed = if found { "it answered something" } else { "it answered nothing" };
-                return Err(broken(what(read), observed));
-            }
-            Err(failure) if failure.missing == Some(Missing::Secret) => {
-                return Err(broken(what(read), "it said that the secret is missing"));
-            }
-            Err(failure) => failures.push(failure),
-        }
+    for read in READS {
+        let observed = match client.read(read, key).await {
+            Ok(true) => "it answered something",
+            Ok(false) => "it answered nothing",
+            Err(failure) if failure.missing == Some(Missing::Secret) => "it said that the secret is missing",
+            Err(_) => continue,
+        };
+        return Err(broken(what(read), observed));
     }
-    Ok(failures)
+    Ok(())
 }
 
-async fn failures_are_raised(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create(new("a", "v")).await.works("creating a secret")?;
+async fn failures_are_raised(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[at("a")]).await?;
     for (name, failure) in failures() {
-        scene.between.fail_after(0, failure);
+        fixture.faults().fail_after(0, failure);
         for policy in POLICIES {
-            let client = scene.client.standing(None, policy);
+            let client = fixture.client.in_scope(None, policy);
             for key in ["a", "missing"] {
                 each_read_raises(&client, key, &format!("{name} of the store")).await?;
             }
         }
-        scene.between.recover();
+        fixture.faults().recover();
     }
-    gives(&scene.client, "a", &text("v"), keyway_client::Layer::Shared, None).await
+    gives(&fixture.client, "a", &text("v"), keyway_client::Layer::Shared, None).await
 }
 
-async fn failures_do_not_fall_back(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
-    scene.store.create(new("a", "v")).await.works("creating a secret")?;
-    let client = scene.client.standing(Some("e"), keyway_client::Resolution::SharedFallback);
+async fn failures_do_not_fall_back(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &["e"], &[at("a")]).await?;
+    let client = fixture.client.in_scope(Some("e"), keyway_client::Resolution::SharedFallback);
     for (name, failure) in failures() {
         for (left, layer) in [(0, "environment's"), (1, "shared")] {
             let when = format!("{name} of the {layer} layer");
-            for read in 0..7 {
+            for read in READS {
                 // Once only: whoever looks elsewhere instead finds what is there.
-                scene.between.fail_once_after(left, failure);
-                let raised = match read {
-                    0 => client.get("a").await.err(),
-                    1 => client.get_or("a", DEFAULT).await.err(),
-                    2 => client.get_required("a").await.err(),
-                    3 => client.find("a").await.err(),
-                    4 => client.retrieve("a").await.err(),
-                    5 => client.list().await.err(),
-                    _ => client.list_names().await.err(),
-                };
-                let what = format!("each read to raise {when}");
-                match raised {
-                    None => return Err(broken(what, "it answered Ok")),
-                    Some(failure) if failure.missing == Some(Missing::Secret) => {
-                        return Err(broken(what, "it said that the secret is missing"));
+                fixture.faults().fail_once_after(left, failure);
+                let observed = match client.read(read, "a").await {
+                    Ok(_) => "it answered Ok",
+                    Err(failure) if failure.missing == Some(Missing::Secret) => {
+                        "it said that the secret is missing"
                     }
-                    Some(_) => {}
-                }
+                    Err(_) => continue,
+                };
+                return Err(broken(format!("each read to raise {when}"), observed));
             }
         }
     }
     Ok(())
 }
 
-async fn broken_stores_are_raised(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create(new("a", "v")).await.works("creating a secret")?;
-    let with = |store: &crate::secrets::recorded::Recorded<'_>| {
-        Client::new(trial, std::sync::Arc::clone(store.inner()), None)
-    };
-    let stranger = with(&scene.place.open_with(&ring(trial.random()))?);
+async fn broken_stores_are_raised(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[at("a")]).await?;
+    let with = |store: &Recorded<'_>| Client::new(&fixture, Arc::clone(&store.0.store), None);
+    let stranger = with(&fixture.open_with(&ring(fixture.random()))?);
     each_read_raises(&stranger, "a", "with keys that do not fit").await?;
-    let nobody = scene.place.open_named("nothing", &scene.place.keys, scene.place.metadata())?;
+    let nobody = fixture.open_named("nothing", &fixture.keys, fixture.metadata())?;
     each_read_raises(&with(&nobody), "a", "where no store is").await?;
-    scene.store.marked_for_delete().await.works("deleting the store")?;
-    each_read_raises(&with(&scene.store), "a", "after the store was deleted").await?;
-    Ok(())
+    fixture.store.marked_for_delete().await.works("deleting the store")?;
+    each_read_raises(&with(&fixture.store), "a", "after the store was deleted").await
 }

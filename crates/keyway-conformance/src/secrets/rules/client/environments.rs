@@ -2,16 +2,13 @@
 
 use keyway_secrets::{Environment, SecretStore};
 
-use super::{Checked, SecretTrial};
-use crate::Broken;
-use crate::ensure;
-use crate::secrets::client::{Missing, Request};
-use crate::secrets::picture::{Picture, list_all_environments};
-use crate::secrets::refusal::Answer;
-use crate::secrets::samples::{environment, new_environment};
-use crate::secrets::scene::{Client, ClientAnswer, Scene};
+use super::{
+    Answer, Broken, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, Missing, Request, Snapshot,
+    StoreFixture, broken, ensure, environment, list_all_environments, rules,
+};
 
 rules! {
+    in StoreFixture;
     "SEC-208" Must needs ENVIRONMENTS
         from ["L11", "Locker/list_environments", "Locker/retrieve_environment", "Locker/create_environment", "Locker/modify_environment", "Locker/get_environment"]
         "A client lists, retrieves, creates and modifies environments as the store has them, over all pages."
@@ -26,13 +23,13 @@ async fn one(client: &Client<'_>, request: Request, what: &str) -> Result<Enviro
     let count = environments.len();
     match environments.pop() {
         Some(environment) if count == 1 => Ok(environment),
-        _ => Err(crate::broken(format!("one environment from {what}"), count.to_string())),
+        _ => Err(broken(format!("one environment from {what}"), count.to_string())),
     }
 }
 
-async fn environments_are_the_stores(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    let (client, url) = (&scene.client, |text: &str| Some(text.to_owned()));
+async fn environments_are_the_stores(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[]).await?;
+    let (client, url) = (&fixture.client, |text: &str| Some(text.to_owned()));
     for number in 0..5 {
         let name = format!("e{}", (number * 3) % 5);
         let request =
@@ -45,14 +42,14 @@ async fn environments_are_the_stores(trial: &SecretTrial<'_>) -> Checked {
     for wanted in [None, url(""), url("elsewhere")] {
         let request = Request::ModifyEnvironment { name: "e3".to_owned(), external_url: wanted.clone() };
         let changed = one(client, request, "`modify_environment`").await?;
-        let stored = scene.store.retrieve_environment(&environment("e3")).await.works("reading it")?;
+        let stored = fixture.store.retrieve_environment(&environment("e3")).await.works("reading it")?;
         for seen in [&changed, &stored] {
             ensure(seen.external_url == wanted, format!("{wanted:?}"), format!("{:?}", seen.external_url))?;
         }
     }
-    let stored = list_all_environments(&scene.store, 100).await?;
+    let stored = list_all_environments(&fixture.store, 100).await?;
     for page in [2, usize::MAX] {
-        scene.between.short_pages(page);
+        fixture.faults().short_pages(page);
         let listed = client.environments(Request::ListEnvironments).await.works("`list_environments`")?;
         ensure(listed == stored, format!("{stored:?}"), format!("{listed:?} in pages of {page}"))?;
     }
@@ -67,20 +64,19 @@ async fn environments_are_the_stores(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn missing_environments(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
-    let before = Picture::of(&scene.store).await?;
+async fn missing_environments(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &["e"], &[]).await?;
+    let before = Snapshot::of(&fixture.store).await?;
     let name = || "E".to_owned();
     let missing = Missing::Environment;
     let retrieve = Request::RetrieveEnvironment { name: name() };
-    let answer = scene.client.environments(retrieve).await;
+    let answer = fixture.client.environments(retrieve).await;
     answer.misses("`retrieve_environment` of one that is not there", missing)?;
     let modify = Request::ModifyEnvironment { name: name(), external_url: None };
-    let answer = scene.client.environments(modify).await;
+    let answer = fixture.client.environments(modify).await;
     answer.misses("`modify_environment` of one that is not there", missing)?;
-    let found = scene.client.environments(Request::GetEnvironment { name: name() }).await;
+    let found = fixture.client.environments(Request::GetEnvironment { name: name() }).await;
     let found = found.works("`get_environment` of one that is not there")?;
     ensure(found.is_empty(), "no environment", format!("{found:?}"))?;
-    before.must_equal(&Picture::of(&scene.store).await?, "after operations that found nothing")
+    before.must_hold_in(&fixture.store, "after operations that found nothing").await
 }

@@ -3,32 +3,31 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use keyway_client::{Layer, Resolution};
 use keyway_core::SecretValue;
-use keyway_secrets::{EnvironmentFilter, EnvironmentName, SecretAddress, SecretChange, SecretStore};
+use keyway_secrets::{
+    EnvironmentFilter, EnvironmentName, NewSecret, SecretAddress, SecretChange, SecretStore,
+};
 
 use super::timeline::Timeline;
 use super::world::{POLICIES, World, is};
-use super::{Checked, SecretTrial};
-use crate::secrets::client::Found;
-use crate::secrets::orders::Asked;
-use crate::secrets::polls::{Turn, in_turns};
-use crate::secrets::refusal::Answer;
-use crate::secrets::samples::{at, at_in, environment, new_environment, text};
-use crate::secrets::scene::{Client, ClientAnswer, Scene};
-use crate::{Broken, broken, ensure};
+use super::{
+    Answer, Asked, Broken, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, Found, Layer,
+    Resolution, StoreFixture, Turn, add_environments, at_layer, broken, ensure, environment, in_turns, put,
+    rules, text,
+};
 
 rules! {
-    "SEC-210" Must needs NOTHING from ["L3", "Locker/list"]
+    in StoreFixture;
+    "SEC-210" Must from ["L3", "Locker/list"]
         "For every key that a client lists, a read under the same policy gives the same value and layer, and every key that a read finds is listed."
         lists_agree_with_reads;
-    "SEC-211" Must needs NOTHING from ["L3", "Locker/list"]
+    "SEC-211" Must from ["L3", "Locker/list"]
         "`list_names` gives the keys and layers that `list` gives, each once, and asks the store for no value."
         names_agree_with_lists;
-    "SEC-212" Must needs NOTHING from ["L3", "Locker/list"]
+    "SEC-212" Must from ["L3", "Locker/list"]
         "A client lists keys and values in bulk reads alone, and the same however short the pages of the store are."
         lists_are_bulk_reads;
-    "SEC-213" Must needs NOTHING from ["L3", "Locker/list", "Locker/threads"]
+    "SEC-213" Must from ["L3", "Locker/list", "Locker/threads"]
         "While another writes, a list holds what stays exactly once with its value and layer, and of what changes only values that it had meanwhile, no secret twice."
         lists_agree_while_others_write;
     "SEC-214" Must needs ENVIRONMENTS from ["L1", "L3"]
@@ -52,25 +51,23 @@ fn keys_differ(of: &str, wanted: &[&str], listed: &[&str]) -> Checked {
     ensure(wanted == listed, format!("{wanted:?} in the list of {of}"), format!("{listed:?}"))
 }
 
-async fn lists_agree_with_reads(trial: &SecretTrial<'_>) -> Checked {
+async fn lists_agree_with_reads(fixture: &StoreFixture<'_>) -> Checked {
     for round in 0..3 {
-        let scene = Scene::new(trial).await?;
-        let mut world = World::random(trial);
-        world.make(&scene.store).await?;
+        let (fixture, mut world) = World::made(fixture).await?;
         if round > 0 {
             // What was listed before does not matter after a change.
-            agree(&world, &scene).await?;
-            change(&mut world, &scene).await?;
+            agree(&world, &fixture).await?;
+            change(&mut world, &fixture).await?;
         }
-        agree(&world, &scene).await?;
+        agree(&world, &fixture).await?;
     }
     Ok(())
 }
 
 /// Changes one secret in each layer, and takes one away.
-async fn change(world: &mut World, scene: &Scene<'_>) -> Checked {
+async fn change(world: &mut World, fixture: &ClientFixture<'_>) -> Checked {
     for (environment, secrets) in &mut world.layers {
-        let client = scene.client.standing(environment.as_deref(), Resolution::Exact);
+        let client = fixture.client.in_scope(environment.as_deref(), Resolution::Exact);
         if let Some(value) = secrets.get_mut("always") {
             client.modify("always", "changed").await.works("`modify`")?;
             *value = text("changed");
@@ -83,15 +80,15 @@ async fn change(world: &mut World, scene: &Scene<'_>) -> Checked {
     Ok(())
 }
 
-async fn agree(world: &World, scene: &Scene<'_>) -> Checked {
-    for (environment, policy) in world.standings() {
-        let client = scene.client.standing(environment, policy);
+async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
+    for (environment, policy) in world.scopes() {
+        let client = fixture.client.in_scope(environment, policy);
         let listed = by_key(client.list().await.works("`list`")?, &client.place())?;
         let resolved = world.resolved(environment, policy);
         // The other way round first: every key that a read finds must be listed.
         for key in world.keys() {
             let read = client.find(key).await.works("`find`")?;
-            let found = match (&read, listed.get(key)) {
+            let (read, listed) = match (&read, listed.get(key)) {
                 (None, None) => continue,
                 (Some(read), Some(listed)) => (read, listed),
                 (Some(_), None) => {
@@ -103,15 +100,10 @@ async fn agree(world: &World, scene: &Scene<'_>) -> Checked {
                     return Err(broken(expected, "it is not found"));
                 }
             };
-            let (read, listed) = found;
-            ensure(
-                read.id == listed.id && read.description == listed.description,
-                format!(
-                    "the id {:?} and the description {:?} of {key:?} in a list",
-                    read.id, read.description
-                ),
-                format!("{:?} and {:?}", listed.id, listed.description),
-            )?;
+            let (id, description) = (&read.id, &read.description);
+            let same = *id == listed.id && *description == listed.description;
+            let expected = format!("the id {id:?} and the description {description:?} of {key:?} in a list");
+            ensure(same, expected, format!("{:?} and {:?}", listed.id, listed.description))?;
             let what = format!("the list of {}, as `find` gives {key:?}", client.place());
             is(&what, listed, key, &read.value, read.layer, read.environment.as_deref())?;
         }
@@ -128,17 +120,15 @@ async fn agree(world: &World, scene: &Scene<'_>) -> Checked {
     Ok(())
 }
 
-async fn names_agree_with_lists(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    let world = World::random(trial);
-    world.make(&scene.store).await?;
-    for (environment, policy) in world.standings() {
-        let client = scene.client.standing(environment, policy);
+async fn names_agree_with_lists(fixture: &StoreFixture<'_>) -> Checked {
+    let (fixture, world) = World::made(fixture).await?;
+    for (environment, policy) in world.scopes() {
+        let client = fixture.client.in_scope(environment, policy);
         let mut wanted: Vec<(String, Layer)> =
             client.list().await.works("`list`")?.into_iter().map(|found| (found.key, found.layer)).collect();
-        scene.between.asked();
+        fixture.faults().asked();
         let mut names = client.list_names().await.works("`list_names`")?;
-        let asked = scene.between.asked();
+        let asked = fixture.faults().asked();
         let with_values = asked.iter().any(|asked| !matches!(asked, Asked::List { with_values: false, .. }));
         ensure(!with_values, "`list_names` to ask for lists without values", format!("{asked:?}"))?;
         wanted.sort();
@@ -149,19 +139,17 @@ async fn names_agree_with_lists(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn lists_are_bulk_reads(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    let world = World::random(trial);
-    world.make(&scene.store).await?;
-    for (environment, policy) in world.standings() {
-        let client = scene.client.standing(environment, policy);
+async fn lists_are_bulk_reads(fixture: &StoreFixture<'_>) -> Checked {
+    let (fixture, world) = World::made(fixture).await?;
+    for (environment, policy) in world.scopes() {
+        let client = fixture.client.in_scope(environment, policy);
         let wanted = world.resolved(environment, policy);
         for page in [1, 2, 3, usize::MAX] {
-            scene.between.short_pages(page);
-            scene.between.asked();
+            fixture.faults().short_pages(page);
+            fixture.faults().asked();
             let of = format!("{} in pages of {page}", client.place());
             let listed = by_key(client.list().await.works("`list`")?, &of)?;
-            let asked = scene.between.asked();
+            let asked = fixture.faults().asked();
             let bulk = asked.iter().all(|asked| matches!(asked, Asked::List { with_values: true, .. }));
             ensure(bulk, "`list` to ask for lists with values and nothing else", format!("{asked:?}"))?;
             let keys: Vec<_> = listed.keys().map(String::as_str).collect();
@@ -178,9 +166,8 @@ async fn lists_are_bulk_reads(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn lists_read_their_layers(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
+async fn lists_read_their_layers(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &["e"], &[]).await?;
     let (own, shared) = (EnvironmentFilter::In(environment("e")), EnvironmentFilter::Shared);
     for (place, policy, wanted) in [
         (Some("e"), Resolution::SharedFallback, vec![own.clone(), shared.clone()]),
@@ -188,9 +175,9 @@ async fn lists_read_their_layers(trial: &SecretTrial<'_>) -> Checked {
         (None, Resolution::SharedFallback, vec![shared.clone()]),
         (None, Resolution::Exact, vec![shared]),
     ] {
-        let client = scene.client.standing(place, policy);
+        let client = fixture.client.in_scope(place, policy);
         for with_values in [true, false] {
-            scene.between.asked();
+            fixture.faults().asked();
             if with_values {
                 client.list().await.works("`list`")?;
             } else {
@@ -198,7 +185,7 @@ async fn lists_read_their_layers(trial: &SecretTrial<'_>) -> Checked {
             }
             let wanted: Vec<_> =
                 wanted.iter().map(|of| Asked::List { of: of.clone(), with_values }).collect();
-            let mut asked = scene.between.asked();
+            let mut asked = fixture.faults().asked();
             asked.sort_by_key(|asked| matches!(asked, Asked::List { of: EnvironmentFilter::Shared, .. }));
             ensure(asked == wanted, format!("{wanted:?} of {}", client.place()), format!("{asked:?}"))?;
         }
@@ -208,7 +195,7 @@ async fn lists_read_their_layers(trial: &SecretTrial<'_>) -> Checked {
 
 /// What stays is half of it; the rest changes all the time.
 struct Busy<'a> {
-    scene: &'a Scene<'a>,
+    fixture: &'a ClientFixture<'a>,
     layers: Vec<Option<&'static str>>,
     timeline: Mutex<Timeline>,
 }
@@ -217,13 +204,9 @@ impl Busy<'_> {
     const STAYING: usize = 6;
     const CHANGING: usize = 8;
 
-    fn address(layer: Option<&str>, key: &str) -> SecretAddress {
-        layer.map_or_else(|| at(key), |name| at_in(key, name))
-    }
-
     /// Where a secret stands that was listed by a client in `own`.
     fn address_of(found: &Found, own: Option<&str>) -> SecretAddress {
-        Self::address(if found.layer == Layer::Environment { own } else { None }, &found.key)
+        at_layer(&found.key, own.filter(|_| found.layer == Layer::Environment))
     }
 
     /// What was listed between two moments, by key. A key may come again in its layer when its secret was
@@ -240,11 +223,8 @@ impl Busy<'_> {
             if let Some(before) = all.insert(&found.key, found) {
                 let address = Self::address_of(found, own);
                 let is_another = before.layer == found.layer && self.timeline().destroyed(&address, from, to);
-                ensure(
-                    is_another,
-                    format!("each secret once in the list of {of}"),
-                    format!("{address} came twice, and was not destroyed meanwhile"),
-                )?;
+                let observed = format!("{address} came twice, and was not destroyed meanwhile");
+                ensure(is_another, format!("each secret once in the list of {of}"), observed)?;
             }
         }
         Ok(all)
@@ -258,12 +238,11 @@ impl Busy<'_> {
         for (number, layer) in self.layers.iter().enumerate() {
             for key in 0..Self::STAYING {
                 // What changes is listed between what stays.
-                self.put(&Self::address(*layer, &format!("changes {key}")), "v", false).await?;
+                self.put(&at_layer(&format!("changes {key}"), *layer), "v", false).await?;
                 // Some in one layer, some in both.
                 if key % 3 == number || key % 3 == 2 || self.layers.len() == 1 {
-                    let address = Self::address(*layer, &format!("stays {key}"));
-                    let secret = keyway_secrets::NewSecret::new(address, text(&format!("{number} {key}")));
-                    self.scene.store.create(secret).await.works("creating a secret")?;
+                    let address = at_layer(&format!("stays {key}"), *layer);
+                    put(&self.fixture.store, address, &format!("{number} {key}")).await?;
                 }
             }
         }
@@ -291,13 +270,12 @@ impl Busy<'_> {
 
     /// Writes a secret, and writes down when.
     async fn put(&self, address: &SecretAddress, value: &str, is_there: bool) -> Checked {
-        let store: &dyn SecretStore = &self.scene.store;
+        let store: &dyn SecretStore = &self.fixture.store;
         self.timeline().begins(address, Some(value));
         if is_there {
             store.modify(address, SecretChange::value(text(value))).await.works("a change")?;
         } else {
-            let secret = keyway_secrets::NewSecret::new(address.clone(), text(value));
-            store.create(secret).await.works("a creation")?;
+            store.create(NewSecret::new(address.clone(), text(value))).await.works("a creation")?;
         }
         self.timeline().ended(address);
         Ok(())
@@ -305,10 +283,10 @@ impl Busy<'_> {
 
     /// Creates, changes and destroys.
     async fn write(&self, random: impl Fn() -> u64 + Send) -> Checked {
-        let store: &dyn SecretStore = &self.scene.store;
+        let store: &dyn SecretStore = &self.fixture.store;
         for number in 0..60_u64 {
             let layer = self.layers[usize::try_from(random() % self.layers.len() as u64).unwrap_or(0)];
-            let address = Self::address(layer, &format!("changes {}", random() % Self::CHANGING as u64));
+            let address = at_layer(&format!("changes {}", random() % Self::CHANGING as u64), layer);
             let is_there = store.get(&address).await.is_ok();
             if is_there && random().is_multiple_of(2) {
                 self.timeline().begins(&address, None);
@@ -339,11 +317,8 @@ impl Busy<'_> {
             for address in self.timeline().steady(from, to) {
                 let of = address.environment.as_ref().map(EnvironmentName::as_str);
                 let seen = of == own || (of.is_none() && policy == Resolution::SharedFallback);
-                ensure(
-                    !seen || listed.contains_key(address.name.as_str()),
-                    format!("{address}, which nobody touched, in the list of {}", client.place()),
-                    "it is not listed",
-                )?;
+                let expected = format!("{address}, which nobody touched, in the list of {}", client.place());
+                ensure(!seen || listed.contains_key(address.name.as_str()), expected, "it is not listed")?;
             }
             for found in all.iter().filter(|found| !staying.contains_key(&found.key)) {
                 let address = Self::address_of(found, own);
@@ -356,24 +331,25 @@ impl Busy<'_> {
     }
 }
 
-async fn lists_agree_while_others_write(trial: &SecretTrial<'_>) -> Checked {
+async fn lists_agree_while_others_write(fixture: &StoreFixture<'_>) -> Checked {
     for policy in [POLICIES, POLICIES].concat() {
-        let scene = Scene::new(trial).await?;
+        let fixture = ClientFixture::new(fixture, &[], &[]).await?;
         let mut layers = vec![None];
-        if trial.subject().capabilities().environments {
-            scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
+        if fixture.subject().capabilities().environments {
+            add_environments(&fixture.store, &["e"]).await?;
             layers.push(Some("e"));
         }
-        let standing = layers.last().copied().flatten();
-        let busy = Busy { scene: &scene, layers, timeline: Mutex::default() };
+        let environment = layers.last().copied().flatten();
+        let busy = Busy { fixture: &fixture, layers, timeline: Mutex::default() };
         busy.fill().await?;
-        scene.between.short_pages(3);
-        let readers = [scene.client.standing(standing, policy), scene.client.standing(standing, policy)];
-        let mut turns: Vec<Turn<'_, Checked>> = vec![Box::pin(busy.write(|| trial.random()))];
+        fixture.faults().short_pages(3);
+        let readers =
+            [fixture.client.in_scope(environment, policy), fixture.client.in_scope(environment, policy)];
+        let mut turns: Vec<Turn<'_, Checked>> = vec![Box::pin(busy.write(|| fixture.random()))];
         for reader in readers {
             turns.push(Box::pin(busy.look(reader, policy)));
         }
-        in_turns(turns, || trial.random()).await.into_iter().collect::<Checked>()?;
+        in_turns(turns, || fixture.random()).await.into_iter().collect::<Checked>()?;
     }
     Ok(())
 }

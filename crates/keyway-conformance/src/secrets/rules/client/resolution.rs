@@ -1,18 +1,15 @@
 //! Which layer a read gives.
 
-use keyway_client::Resolution;
-use keyway_secrets::{SecretAddress, SecretStore};
+use keyway_secrets::SecretAddress;
 
-use super::world::{DEFAULT, POLICIES, World, gives, gives_nothing};
-use super::{Checked, SecretTrial};
-use crate::ensure;
-use crate::secrets::client::Missing;
-use crate::secrets::orders::Asked;
-use crate::secrets::refusal::Answer;
-use crate::secrets::samples::{at, at_in, new_environment};
-use crate::secrets::scene::{Client, ClientAnswer, Scene};
+use super::world::{POLICIES, World, gives, gives_nothing};
+use super::{
+    Asked, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, Missing, READS, Resolution,
+    StoreFixture, at, at_in, ensure, list_all_environments, rules,
+};
 
 rules! {
+    in StoreFixture;
     "SEC-200" Must needs ENVIRONMENTS from ["L1", "Locker/get", "Locker/retrieve"]
         "A client that resolves exactly reads the layer that it stands in and no other, and never falls back."
         exact_never_falls_back;
@@ -27,23 +24,18 @@ rules! {
         unknown_environment_is_its_own_error;
 }
 
-async fn exact_never_falls_back(trial: &SecretTrial<'_>) -> Checked {
+async fn exact_never_falls_back(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..2 {
-        let scene = Scene::new(trial).await?;
-        let world = World::random(trial);
-        world.make(&scene.store).await?;
+        let (fixture, world) = World::made(fixture).await?;
         for environment in world.layers.keys().map(Option::as_deref) {
-            let client = scene.client.standing(environment, Resolution::Exact);
-            scene.between.asked();
+            let client = fixture.client.in_scope(environment, Resolution::Exact);
+            fixture.faults().asked();
             agrees(&world, environment, Resolution::Exact, &client).await?;
-            for asked in scene.between.asked() {
+            for asked in fixture.faults().asked() {
                 if let Asked::Get(address) = asked {
                     let of = address.environment.as_ref().map(keyway_secrets::EnvironmentName::as_str);
-                    ensure(
-                        of == environment,
-                        format!("reads of {environment:?} alone"),
-                        format!("a read of {of:?}"),
-                    )?;
+                    let expected = format!("reads of {environment:?} alone");
+                    ensure(of == environment, expected, format!("a read of {of:?}"))?;
                 }
             }
         }
@@ -51,13 +43,11 @@ async fn exact_never_falls_back(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn fallback_says_its_layer(trial: &SecretTrial<'_>) -> Checked {
+async fn fallback_says_its_layer(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..2 {
-        let scene = Scene::new(trial).await?;
-        let world = World::random(trial);
-        world.make(&scene.store).await?;
+        let (fixture, world) = World::made(fixture).await?;
         for environment in world.layers.keys().map(Option::as_deref) {
-            let client = scene.client.standing(environment, Resolution::SharedFallback);
+            let client = fixture.client.in_scope(environment, Resolution::SharedFallback);
             agrees(&world, environment, Resolution::SharedFallback, &client).await?;
         }
     }
@@ -82,13 +72,13 @@ async fn agrees(
     Ok(())
 }
 
-async fn fallback_costs_one_read(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
-    for address in [at("both"), at_in("both", "e"), at("shared"), at_in("own", "e")] {
-        let secret = keyway_secrets::NewSecret::new(address, crate::secrets::samples::text("v"));
-        scene.store.create(secret).await.works("creating a secret")?;
-    }
+async fn fallback_costs_one_read(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(
+        fixture,
+        &["e"],
+        &[at("both"), at_in("both", "e"), at("shared"), at_in("own", "e")],
+    )
+    .await?;
     let own = |key: &str| -> SecretAddress { at_in(key, "e") };
     let shared = |key: &str| -> SecretAddress { at(key) };
     for (environment, key, wanted) in [
@@ -99,73 +89,40 @@ async fn fallback_costs_one_read(trial: &SecretTrial<'_>) -> Checked {
         (None, "both", vec![shared("both")]),
         (None, "neither", vec![shared("neither")]),
     ] {
-        let client = scene.client.standing(environment, Resolution::SharedFallback);
+        let client = fixture.client.in_scope(environment, Resolution::SharedFallback);
         let wanted: Vec<_> = wanted.into_iter().map(Asked::Get).collect();
-        for (what, asked) in [
-            ("get", {
-                let _ = client.get(key).await;
-                scene.between.asked()
-            }),
-            ("get_or", {
-                let _ = client.get_or(key, DEFAULT).await;
-                scene.between.asked()
-            }),
-            ("get_required", {
-                let _ = client.get_required(key).await;
-                scene.between.asked()
-            }),
-            ("find", {
-                let _ = client.find(key).await;
-                scene.between.asked()
-            }),
-            ("retrieve", {
-                let _ = client.retrieve(key).await;
-                scene.between.asked()
-            }),
-        ] {
-            ensure(
-                asked == wanted,
-                format!("`{what}` of {key:?} in {environment:?} to ask the store {wanted:?}"),
-                format!("{asked:?}"),
-            )?;
+        for what in &READS[..5] {
+            let _ = client.read(what, key).await;
+            let asked = fixture.faults().asked();
+            let expected = format!("`{what}` of {key:?} in {environment:?} to ask the store {wanted:?}");
+            ensure(asked == wanted, expected, format!("{asked:?}"))?;
         }
     }
     Ok(())
 }
 
-async fn unknown_environment_is_its_own_error(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create_environment(new_environment("E")).await.works("creating an environment")?;
-    for address in [at("a"), at_in("a", "E")] {
-        let secret = keyway_secrets::NewSecret::new(address, crate::secrets::samples::text("v"));
-        scene.store.create(secret).await.works("creating a secret")?;
-    }
+async fn unknown_environment_is_its_own_error(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &["E"], &[at("a"), at_in("a", "E")]).await?;
     for policy in POLICIES {
-        let client = scene.client.standing(Some("e"), policy);
+        let client = fixture.client.in_scope(Some("e"), policy);
         // What the shared layer has and what nobody has: it makes no difference.
         for key in ["a", "new"] {
             let what = |operation: &str| format!("`{operation}` of {key:?} in an unknown environment");
             let missing = Missing::Environment;
-            let mut failures = vec![
-                client.get(key).await.misses(&what("get"), missing)?,
-                client.get_or(key, DEFAULT).await.misses(&what("get_or"), missing)?,
-                client.get_required(key).await.misses(&what("get_required"), missing)?,
-                client.find(key).await.misses(&what("find"), missing)?,
-                client.retrieve(key).await.misses(&what("retrieve"), missing)?,
-                client.list().await.misses(&what("list"), missing)?,
-                client.list_names().await.misses(&what("list_names"), missing)?,
+            let mut failures = Vec::new();
+            for read in READS {
+                failures.push(client.read(read, key).await.misses(&what(read), missing)?);
+            }
+            failures.extend([
                 client.create(key, "v").await.misses(&what("create"), missing)?,
                 client.modify(key, "v").await.misses(&what("modify"), missing)?,
                 client.delete(key).await.misses(&what("delete"), missing)?,
-            ];
+            ]);
             failures.retain(|failure| !failure.user_message.contains("\"e\""));
-            ensure(
-                failures.is_empty(),
-                "the environment's name in the message",
-                format!("{} messages without it", failures.len()),
-            )?;
+            let observed = format!("{} messages without it", failures.len());
+            ensure(failures.is_empty(), "the environment's name in the message", observed)?;
         }
     }
-    let listed = crate::secrets::picture::list_all_environments(&scene.store, 10).await?;
+    let listed = list_all_environments(&fixture.store, 10).await?;
     ensure(listed.len() == 1, "one environment, as before", listed.len().to_string())
 }

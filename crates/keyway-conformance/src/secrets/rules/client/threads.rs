@@ -1,20 +1,14 @@
 //! Many tasks with one client (decision L11).
 
-use keyway_client::{Layer, Resolution};
-use keyway_secrets::SecretStore;
-
 use super::world::gives;
-use super::{Checked, SecretTrial};
-use crate::ensure;
-use crate::secrets::client::ClientFailure;
-use crate::secrets::polls::{Turn, in_turns};
-use crate::secrets::refusal::Answer;
-use crate::secrets::rules::concurrency::on_threads;
-use crate::secrets::samples::{fill, new_environment, text};
-use crate::secrets::scene::{Client, ClientAnswer, Scene};
+use super::{
+    Checked, Client, ClientAnswer, ClientFailure, ClientFixture, Layer, Resolution, StoreFixture, Turn,
+    add_environments, ensure, fill, in_turns, list_all, on_threads, rules, text,
+};
 
 rules! {
-    "SEC-260" Must needs NOTHING from ["L11", "Locker/threads"]
+    in StoreFixture;
+    "SEC-260" Must from ["L11", "Locker/threads"]
         "16 tasks that share clones of one client without a lock of their own read what each wrote, in its own place and by its own policy, and lose nothing."
         clones_agree;
 }
@@ -37,7 +31,7 @@ where
 
 async fn task(client: Client<'_>, number: usize, environment: Option<&str>) -> Checked {
     let policy = if number.is_multiple_of(2) { Resolution::Exact } else { Resolution::SharedFallback };
-    let client = client.standing(environment, policy).on_behalf_of(&format!("task {number}"));
+    let client = client.in_scope(environment, policy).on_behalf_of(&format!("task {number}"));
     let layer = if environment.is_some() { Layer::Environment } else { Layer::Shared };
     let key = format!("of {number}");
     insisting(|| client.create(&key, "0")).await.works("`create` in a task")?;
@@ -57,27 +51,27 @@ async fn task(client: Client<'_>, number: usize, environment: Option<&str>) -> C
     Ok(())
 }
 
-async fn clones_agree(trial: &SecretTrial<'_>) -> Checked {
-    let environments = trial.subject().capabilities().environments;
+async fn clones_agree(fixture: &StoreFixture<'_>) -> Checked {
+    let environments = fixture.subject().capabilities().environments;
     for in_threads in [true, false] {
-        let scene = Scene::new(trial).await?;
-        fill(&scene.store, &["common"]).await?;
+        let fixture = ClientFixture::new(fixture, &[], &[]).await?;
+        fill(&fixture.store, &["common"]).await?;
         if environments {
-            scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
+            add_environments(&fixture.store, &["e"]).await?;
         }
         let jobs: Vec<Turn<'_, Checked>> = (0..TASKS)
             .map(|number| -> Turn<'_, Checked> {
                 let environment = (environments && number % 4 < 2).then_some("e");
-                Box::pin(task(scene.client.clone(), number, environment))
+                Box::pin(task(fixture.client.clone(), number, environment))
             })
             .collect();
         if in_threads {
             on_threads(jobs)?;
         } else {
             // Once more in turns that the seed decides, so that what it finds can be repeated.
-            in_turns(jobs, || trial.random()).await.into_iter().collect::<Checked>()?;
+            in_turns(jobs, || fixture.random()).await.into_iter().collect::<Checked>()?;
         }
-        let told = scene.accessed();
+        let told = fixture.accessed();
         for number in 0..TASKS {
             let requester = format!("task {number}");
             let key = format!("of {number}");
@@ -88,7 +82,7 @@ async fn clones_agree(trial: &SecretTrial<'_>) -> Checked {
             ensure(foreign.is_none(), format!("{requester} told of its own keys"), format!("{foreign:?}"))?;
         }
         let own = keyway_secrets::ListQuery::all();
-        let all = crate::secrets::picture::list_all(&scene.store, &own).await?.len();
+        let all = list_all(&fixture.store, &own).await?.len();
         ensure(all == TASKS + 1, (TASKS + 1).to_string(), all.to_string())?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use keyway_core::SecretValue;
 use keyway_secrets::SecretAddress;
 
-use crate::secrets::samples::text;
+use super::text;
 
 /// A value that a secret has for a while, by the clock of a [`Timeline`].
 struct Spell {

@@ -2,29 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use keyway_client::Resolution;
 use keyway_core::SecretValue;
 use keyway_secrets::{NewSecret, SecretStore};
 use secrecy::SecretString;
 
-use super::{Checked, SecretTrial};
-use crate::secrets::client::FileFormat;
-use crate::secrets::picture::Picture;
-use crate::secrets::refusal::Answer;
-use crate::secrets::samples::{at_in, new, new_environment, text};
-use crate::secrets::scene::{Client, ClientAnswer, Scene};
-use crate::{Broken, ensure};
+use super::{
+    Answer, Broken, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, FileFormat, Resolution,
+    Snapshot, StoreFixture, at, at_in, ensure, new, put, rules, text,
+};
 
 const FORMATS: [FileFormat; 2] = [FileFormat::Dotenv, FileFormat::Json];
 
 rules! {
-    "SEC-250" Must needs NOTHING from ["Client/transfer", "Locker/list", "Locker/create"]
+    in StoreFixture;
+    "SEC-250" Must from ["Client/transfer", "Locker/list", "Locker/create"]
         "What is exported as dotenv or JSON and imported into a fresh store is the same keys and values there, whatever characters they have."
         export_then_import_is_identity;
-    "SEC-251" Must needs NOTHING from ["Client/transfer", "Locker/modify"]
+    "SEC-251" Must from ["Client/transfer", "Locker/modify"]
         "An import creates what is not there, changes what has another value, leaves the rest, deletes nothing, and a second one changes nothing."
         imports_write_the_difference;
-    "SEC-252" Must needs NOTHING from ["Client/transfer", "L6"]
+    "SEC-252" Must from ["Client/transfer", "L6"]
         "A file with a fault anywhere is refused as invalid before anything is written."
         faulty_files_are_refused;
     "SEC-253" Must needs ENVIRONMENTS from ["Client/transfer", "L1", "L4"]
@@ -52,11 +49,11 @@ const AWKWARD: [&str; 16] = [
     "\\",
 ];
 
-fn random_text(trial: &SecretTrial<'_>) -> String {
+fn random_text(fixture: &StoreFixture<'_>) -> String {
     const CHARACTERS: [char; 16] =
         ['a', 'Z', '0', ' ', '\n', '\t', '"', '\'', '\\', '$', '`', '#', '=', '\u{e9}', '\u{1f511}', '!'];
-    let length = trial.random() % 20;
-    (0..length).map(|_| CHARACTERS[usize::try_from(trial.random() % 16).unwrap_or(0)]).collect()
+    let length = fixture.random() % 20;
+    (0..length).map(|_| CHARACTERS[usize::try_from(fixture.random() % 16).unwrap_or(0)]).collect()
 }
 
 async fn values(client: &Client<'_>) -> Result<BTreeMap<String, SecretValue>, Broken> {
@@ -78,10 +75,11 @@ fn same(
     Ok(())
 }
 
-async fn export_then_import_is_identity(trial: &SecretTrial<'_>) -> Checked {
+async fn export_then_import_is_identity(fixture: &StoreFixture<'_>) -> Checked {
     for format in FORMATS {
-        let (from, to) = (Scene::new(trial).await?, Scene::new(trial).await?);
-        let texts = AWKWARD.iter().map(ToString::to_string).chain((0..12).map(|_| random_text(trial)));
+        let from = ClientFixture::new(fixture, &[], &[]).await?;
+        let to = ClientFixture::new(fixture, &[], &[]).await?;
+        let texts = AWKWARD.iter().map(ToString::to_string).chain((0..12).map(|_| random_text(fixture)));
         for (number, value) in texts.enumerate() {
             let name = match (format, number % 3) {
                 // Dotenv has fewer keys.
@@ -107,34 +105,33 @@ async fn export_then_import_is_identity(trial: &SecretTrial<'_>) -> Checked {
     Ok(())
 }
 
-async fn imports_write_the_difference(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
+async fn imports_write_the_difference(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[]).await?;
     for (key, value) in [("same", "1"), ("other", "2"), ("not_in_the_file", "3")] {
-        scene.store.create(new(key, value)).await.works("creating a secret")?;
+        put(&fixture.store, at(key), value).await?;
     }
-    let untouched = Picture::of(&scene.store).await?;
+    let untouched = Snapshot::of(&fixture.store).await?;
     let file = SecretString::from("same=1\nother=changed\nnew=4\nempty=\n");
-    let counts = scene.client.import(FileFormat::Dotenv, &file).await.works("`import`")?;
+    let counts = fixture.client.import(FileFormat::Dotenv, &file).await.works("`import`")?;
     ensure(counts == [2, 1, 1], "2 created, 1 changed, 1 left", format!("{counts:?}"))?;
     let wanted = [("same", "1"), ("other", "changed"), ("not_in_the_file", "3"), ("new", "4"), ("empty", "")];
     let wanted = wanted.map(|(key, value)| (key.to_owned(), text(value))).into();
-    same(&wanted, &values(&scene.client).await?, "after an import")?;
-    let after = Picture::of(&scene.store).await?;
+    same(&wanted, &values(&fixture.client).await?, "after an import")?;
+    let after = Snapshot::of(&fixture.store).await?;
     for key in ["same", "not_in_the_file"] {
-        let address = crate::secrets::samples::at(key);
+        let address = at(key);
         let headers =
             [&untouched, &after].map(|picture| picture.secrets.get(&address).map(|(header, _)| header));
         ensure(headers[0] == headers[1], format!("{key:?} left as it is"), format!("{headers:?}"))?;
     }
-    let counts = scene.client.import(FileFormat::Dotenv, &file).await.works("a second `import`")?;
+    let counts = fixture.client.import(FileFormat::Dotenv, &file).await.works("a second `import`")?;
     ensure(counts == [0, 0, 4], "4 left", format!("{counts:?}"))?;
-    after.must_equal(&Picture::of(&scene.store).await?, "after a second import")
+    after.must_hold_in(&fixture.store, "after a second import").await
 }
 
-async fn faulty_files_are_refused(trial: &SecretTrial<'_>) -> Checked {
-    let scene = Scene::new(trial).await?;
-    scene.store.create(new("a", "v")).await.works("creating a secret")?;
-    let before = Picture::of(&scene.store).await?;
+async fn faulty_files_are_refused(fixture: &StoreFixture<'_>) -> Checked {
+    let fixture = ClientFixture::new(fixture, &[], &[at("a")]).await?;
+    let before = Snapshot::of(&fixture.store).await?;
     for (format, file) in [
         (FileFormat::Dotenv, "b=1\nthis is no line\n"),
         (FileFormat::Dotenv, "b=1\nc=\"never closed\n"),
@@ -145,28 +142,27 @@ async fn faulty_files_are_refused(trial: &SecretTrial<'_>) -> Checked {
         (FileFormat::Json, r#"{"b": "1""#),
         (FileFormat::Json, r#"{"b": "1", "line\nend": "2"}"#),
     ] {
-        let answer = scene.client.import(format, &file.into()).await;
+        let answer = fixture.client.import(format, &file.into()).await;
         answer.fails_as(&format!("`import` of {file:?}"), "invalid")?;
-        before.must_equal(&Picture::of(&scene.store).await?, &format!("after the import of {file:?}"))?;
+        before.must_hold_in(&fixture.store, &format!("after the import of {file:?}")).await?;
     }
     Ok(())
 }
 
-async fn transfers_keep_their_layer(trial: &SecretTrial<'_>) -> Checked {
+async fn transfers_keep_their_layer(fixture: &StoreFixture<'_>) -> Checked {
     for format in FORMATS {
-        let scene = Scene::new(trial).await?;
-        scene.store.create_environment(new_environment("e")).await.works("creating an environment")?;
+        let fixture = ClientFixture::new(fixture, &["e"], &[]).await?;
         for (key, value) in [("both", "shared"), ("shared_only", "shared")] {
-            scene.store.create(new(key, value)).await.works("creating a secret")?;
+            put(&fixture.store, at(key), value).await?;
         }
         for key in ["both", "own"] {
             let secret = NewSecret::new(at_in(key, "e"), text("e"));
-            scene.store.create(secret).await.works("creating a secret")?;
+            fixture.store.create(secret).await.works("creating a secret")?;
         }
-        let shared = scene.client.standing(None, Resolution::Exact);
+        let shared = fixture.client.in_scope(None, Resolution::Exact);
         let before = values(&shared).await?;
-        let exact = scene.client.standing(Some("e"), Resolution::Exact);
-        let falling = scene.client.standing(Some("e"), Resolution::SharedFallback);
+        let exact = fixture.client.in_scope(Some("e"), Resolution::Exact);
+        let falling = fixture.client.in_scope(Some("e"), Resolution::SharedFallback);
         let resolved = values(&falling).await?;
         ensure(resolved.len() == 3, "3 secrets by the policy that falls back", resolved.len().to_string())?;
         let file = exact.export(format).await.works("`export`")?;

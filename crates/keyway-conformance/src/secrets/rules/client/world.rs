@@ -2,20 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use keyway_client::{Layer, Resolution};
 use keyway_core::SecretValue;
 use keyway_secrets::{NewSecret, SecretStore};
 use secrecy::ExposeSecret as _;
 
-use super::SecretTrial;
-use crate::secrets::client::{Found, Missing};
-use crate::secrets::refusal::Answer;
-use crate::secrets::samples::{at, at_in, new_environment};
-use crate::secrets::scene::{Client, ClientAnswer};
-use crate::{Broken, broken, ensure};
-
-/// What a client is given where it asks for a default.
-pub(super) const DEFAULT: &str = "the kit's default";
+use super::{
+    Answer, Broken, Client, ClientAnswer, ClientFixture, DEFAULT, Found, Layer, Missing, Resolution,
+    StoreFixture, add_environments, at_layer, broken, ensure,
+};
 
 /// The policies.
 pub(super) const POLICIES: [Resolution; 2] = [Resolution::Exact, Resolution::SharedFallback];
@@ -35,8 +29,8 @@ impl World {
 
     /// A world that the seed decides, with an empty value in every layer and, where the store
     /// has environments, with some of those, one of them empty.
-    pub(super) fn random(trial: &SecretTrial<'_>) -> Self {
-        let capabilities = trial.subject().capabilities();
+    fn random(fixture: &StoreFixture<'_>) -> Self {
+        let capabilities = fixture.subject().capabilities();
         let mut names = vec![None];
         if capabilities.environments {
             names.extend(["one", "two", "empty"].map(|name| Some(name.to_owned())));
@@ -45,12 +39,12 @@ impl World {
             let mut secrets = BTreeMap::new();
             if name.as_deref() != Some("empty") {
                 for key in Self::KEYS {
-                    if trial.random().is_multiple_of(2) {
-                        secrets.insert(key.to_owned(), random_value(trial, capabilities.bytes));
+                    if fixture.random().is_multiple_of(2) {
+                        secrets.insert(key.to_owned(), random_value(fixture, capabilities.bytes));
                     }
                 }
                 // Always somewhere, so that no rule passes because nothing was empty or hidden.
-                secrets.insert("always".to_owned(), random_value(trial, false));
+                secrets.insert("always".to_owned(), random_value(fixture, false));
                 secrets
                     .insert(format!("empty {}", name.as_deref().unwrap_or("shared")), SecretValue::text(""));
             }
@@ -59,17 +53,22 @@ impl World {
         Self { layers: layers.collect() }
     }
 
+    /// Makes a client over a store with a random world.
+    pub(super) async fn made<'a>(fixture: &StoreFixture<'a>) -> Result<(ClientFixture<'a>, Self), Broken> {
+        let fixture = ClientFixture::new(fixture, &[], &[]).await?;
+        let world = Self::random(&fixture);
+        world.make(&fixture.store).await?;
+        Ok((fixture, world))
+    }
+
     /// Makes it in a store that is empty.
-    pub(super) async fn make(&self, store: &dyn SecretStore) -> Result<(), Broken> {
+    async fn make(&self, store: &dyn SecretStore) -> Result<(), Broken> {
         for (environment, secrets) in &self.layers {
             if let Some(name) = environment {
-                store.create_environment(new_environment(name)).await.works("creating an environment")?;
+                add_environments(store, &[name]).await?;
             }
             for (key, value) in secrets {
-                let address = match environment {
-                    None => at(key),
-                    Some(name) => at_in(key, name),
-                };
+                let address = at_layer(key, environment.as_deref());
                 let mut secret = NewSecret::new(address, value.clone());
                 if store.capabilities().descriptions && key.len() > 1 {
                     secret = secret.with_description(format!("{key} of {environment:?}"));
@@ -104,14 +103,14 @@ impl World {
     }
 
     /// Every place to stand in, with every policy.
-    pub(super) fn standings(&self) -> Vec<(Option<&str>, Resolution)> {
+    pub(super) fn scopes(&self) -> Vec<(Option<&str>, Resolution)> {
         let places = self.layers.keys().map(Option::as_deref);
         places.flat_map(|place| POLICIES.map(|policy| (place, policy))).collect()
     }
 }
 
-fn random_value(trial: &SecretTrial<'_>, bytes: bool) -> SecretValue {
-    let number = trial.random();
+fn random_value(fixture: &StoreFixture<'_>, bytes: bool) -> SecretValue {
+    let number = fixture.random();
     match number % 6 {
         0 => SecretValue::text(""),
         1 => SecretValue::text(format!(" \u{e9}{number:x}\n ")),
@@ -170,17 +169,12 @@ pub(super) fn is(
     layer: Layer,
     environment: Option<&str>,
 ) -> Result<(), Broken> {
-    ensure(
-        found.layer == layer,
-        format!("the {layer} layer from {what}"),
-        format!("the {} layer", found.layer),
-    )?;
+    let expected = format!("the {layer} layer from {what}");
+    ensure(found.layer == layer, expected, format!("the {} layer", found.layer))?;
     let belongs = if layer == Layer::Environment { environment } else { None };
-    ensure(
-        found.key == key && found.environment.as_deref() == belongs,
-        format!("{key:?} of {belongs:?} from {what}"),
-        format!("{:?} of {:?}", found.key, found.environment),
-    )?;
+    let right = found.key == key && found.environment.as_deref() == belongs;
+    let observed = format!("{:?} of {:?}", found.key, found.environment);
+    ensure(right, format!("{key:?} of {belongs:?} from {what}"), observed)?;
     ensure(found.value.same_as(value), format!("the value of the {layer} layer from {what}"), "another value")
 }
 

@@ -1,30 +1,29 @@
-//! All that a store shows, so that two moments can be compared.
+//! Everything that a store shows at one moment, so that two moments can be compared.
 
 use std::collections::BTreeMap;
 
 use keyway_core::{SecretValue, Table};
 use keyway_secrets::{
-    Configure, Environment, EnvironmentName, ListQuery, ListedSecret, SecretAddress, SecretHeader,
+    Configure, Cursor, Environment, EnvironmentName, ListQuery, ListedSecret, SecretAddress, SecretHeader,
     SecretStore,
 };
 
-use super::refusal::Answer;
+use super::expected_error::Answer;
 use crate::{Broken, broken, ensure};
 
 /// How many pages a list may have before the kit stops asking.
 const MOST_PAGES: usize = 10_000;
 
-/// What a store shows at one moment: secrets with headers and values, environments and
-/// settings.
+/// Holds what a store shows: secrets with headers and values, environments and settings.
 #[derive(Clone, Debug)]
-pub(super) struct Picture {
+pub(super) struct Snapshot {
     pub(super) secrets: BTreeMap<SecretAddress, (SecretHeader, SecretValue)>,
     pub(super) environments: BTreeMap<EnvironmentName, Environment>,
     pub(super) settings: Table,
 }
 
-impl Picture {
-    /// Takes it, with lists and not with single reads.
+impl Snapshot {
+    /// Takes a snapshot, with lists and not with single reads.
     pub(super) async fn of(store: &dyn SecretStore) -> Result<Self, Broken> {
         let mut secrets = BTreeMap::new();
         for listed in list_all(store, &ListQuery::all().with_values()).await? {
@@ -43,6 +42,11 @@ impl Picture {
         }
         let settings = store.configure(Configure::Read).await.works("reading the settings")?;
         Ok(Self { secrets, environments, settings })
+    }
+
+    /// Demands that a store still shows the same.
+    pub(super) async fn must_hold_in(&self, store: &dyn SecretStore, when: &str) -> Result<(), Broken> {
+        self.must_equal(&Self::of(store).await?, when)
     }
 
     /// Demands that both show the same.
@@ -86,53 +90,51 @@ pub(super) fn same_settings(one: &Table, other: &Table) -> bool {
         && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| value.same_as(other)))
 }
 
-/// All pages of a list, joined.
+/// Adds a page of a list; gives the cursor of the next one.
+fn add_page<T>(
+    all: &mut Vec<T>,
+    (page, next): (Vec<T>, Option<Cursor>),
+    limit: usize,
+    (one, many): (&str, &str),
+) -> Result<Option<Cursor>, Broken> {
+    let found = page.len();
+    ensure(found <= limit, format!("at most {limit} {many} in a page"), format!("{found} came"))?;
+    if found == 0 && next.is_some() {
+        let expected = format!("{one} in each page that others follow");
+        return Err(broken(expected, "an empty page with a cursor"));
+    }
+    all.extend(page);
+    Ok(next)
+}
+
+/// Lists all pages.
 pub(super) async fn list_all(
     store: &dyn SecretStore,
     query: &ListQuery,
 ) -> Result<Vec<ListedSecret>, Broken> {
-    let mut all = Vec::new();
-    let mut query = query.clone();
+    let (mut all, mut query) = (Vec::new(), query.clone());
     for _ in 0..MOST_PAGES {
         let page = store.list(&query).await.works("a list")?;
-        let (found, limit) = (page.secrets.len(), query.limit);
-        ensure(found <= limit, format!("at most {limit} secrets in a page"), format!("{found} came"))?;
-        all.extend(page.secrets);
-        match page.next {
-            None => return Ok(all),
-            Some(_) if found == 0 => {
-                return Err(broken(
-                    "a secret in each page that others follow",
-                    "an empty page with a cursor",
-                ));
-            }
-            Some(next) => query.after = Some(next),
+        query.after = add_page(&mut all, (page.secrets, page.next), query.limit, ("a secret", "secrets"))?;
+        if query.after.is_none() {
+            return Ok(all);
         }
     }
     Err(broken("a list that ends", format!("{MOST_PAGES} pages, and still a cursor")))
 }
 
-/// All pages of the list of environments, joined.
+/// Lists all pages of environments.
 pub(super) async fn list_all_environments(
     store: &dyn SecretStore,
     limit: usize,
 ) -> Result<Vec<Environment>, Broken> {
-    let mut all = Vec::new();
-    let mut after = None;
+    let (mut all, mut after) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
         let page = store.list_environments(after.as_ref(), limit).await.works("a list of environments")?;
-        let found = page.environments.len();
-        ensure(found <= limit, format!("at most {limit} environments in a page"), format!("{found} came"))?;
-        all.extend(page.environments);
-        match page.next {
-            None => return Ok(all),
-            Some(_) if found == 0 => {
-                return Err(broken(
-                    "an environment in each page that others follow",
-                    "an empty page with a cursor",
-                ));
-            }
-            next => after = next,
+        let words = ("an environment", "environments");
+        after = add_page(&mut all, (page.environments, page.next), limit, words)?;
+        if after.is_none() {
+            return Ok(all);
         }
     }
     Err(broken("a list of environments that ends", format!("{MOST_PAGES} pages, and still a cursor")))

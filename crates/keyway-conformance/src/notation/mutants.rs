@@ -1,0 +1,28 @@
+//! The notation of mutants.
+
+/// Lists mutants: name, the rules that have to catch it, what it does wrong, and how its subject is made.
+///
+/// With an expression for each subject it is a vector. With `for` and the type of the subjects, and `by` and
+/// the name of a macro of the suite, it declares `MUTANTS`: that macro makes the subject of the name, the kind of
+/// sound subject that is changed (after `of`), and the change, such as the overridden operations of a layer.
+macro_rules! mutants {
+    ($($name:ident breaks [$($rule:literal),+] $what:literal => $subject:expr;)+) => {
+        vec![$($crate::Mutant {
+            name: stringify!($name),
+            what: $what,
+            breaks: &[$($rule),+],
+            subject: || $subject,
+        }),+]
+    };
+    (for $subject:ty, by $made:ident;
+     $($name:ident $(of $kind:ident)? breaks [$($rule:literal),+] $what:literal $change:tt)+) => {
+        pub(super) static MUTANTS: &[$crate::Mutant<$subject>] = &[$($crate::Mutant {
+            name: stringify!($name),
+            what: $what,
+            breaks: &[$($rule),+],
+            subject: $made!($name $($kind)? $change),
+        }),+];
+    };
+}
+
+pub(crate) use mutants;

@@ -1,0 +1,60 @@
+//! Which error an operation answers, and what a rule says about an answer.
+
+use keyway_secrets::StoreError;
+
+use crate::{Broken, broken};
+
+macro_rules! expected_errors {
+    ($($variant:ident)+) => {
+        /// The variants of [`StoreError`], without what they hold.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum ExpectedError {
+            $($variant,)+
+            /// One that only hosts give, or that this kit does not know.
+            Other,
+        }
+
+        impl ExpectedError {
+            pub(super) fn of(error: &StoreError) -> Self {
+                match error {
+                    $(StoreError::$variant { .. } => Self::$variant,)+
+                    _ => Self::Other,
+                }
+            }
+        }
+    };
+}
+
+expected_errors! {
+    NotInitialized AlreadyInitialized SecretNotFound EnvironmentNotFound SecretExists EnvironmentExists
+    VersionConflict Conflict Unsupported UnsupportedValue InvalidName Invalid MissingResource Incompatible
+    WrongKey Corrupt Deleted Unavailable TooLarge System Indeterminate
+}
+
+/// What a rule says about an answer.
+pub(super) trait Answer<T> {
+    /// Demands a success.
+    fn works(self, what: &str) -> Result<T, Broken>;
+
+    /// Demands one of these errors.
+    fn refused(self, what: &str, as_one_of: &[ExpectedError]) -> Result<StoreError, Broken>;
+}
+
+impl<T> Answer<T> for Result<T, StoreError> {
+    fn works(self, what: &str) -> Result<T, Broken> {
+        self.map_err(|error| {
+            let observed = format!("it answered {:?}: {error}", ExpectedError::of(&error));
+            broken(format!("{what} to work"), observed)
+        })
+    }
+
+    fn refused(self, what: &str, as_one_of: &[ExpectedError]) -> Result<StoreError, Broken> {
+        let wanted: Vec<_> = as_one_of.iter().map(|error| format!("{error:?}")).collect();
+        let observed = match self {
+            Err(error) if as_one_of.contains(&ExpectedError::of(&error)) => return Ok(error),
+            Err(error) => format!("it answered {:?}: {error}", ExpectedError::of(&error)),
+            Ok(_) => "it answered Ok".to_owned(),
+        };
+        Err(broken(format!("{what} to answer {}", wanted.join(" or ")), observed))
+    }
+}

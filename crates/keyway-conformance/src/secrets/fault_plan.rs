@@ -1,0 +1,149 @@
+//! What happens between a client and the plugin: calls are counted, give way, get short pages, and fail when the
+//! rule says so.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use keyway_secrets::{
+    Call, Cursor, EnvironmentFilter, EnvironmentPage, ListQuery, SecretAddress, SecretPage, SecretStore,
+    SecretStoreLayer, StoreError,
+};
+
+use super::countdown::Countdown;
+use super::lent_storage::let_others_run;
+
+/// A call that a client made of its store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Get(SecretAddress),
+    List { of: EnvironmentFilter, with_values: bool },
+    Write(SecretAddress),
+    Environments,
+    Other,
+}
+
+impl Asked {
+    /// Gives `None` for what only a host asks.
+    fn by(call: Call<'_>) -> Option<Self> {
+        Some(match call {
+            Call::WrittenBy | Call::Initialize | Call::Rotate { .. } | Call::MarkedForDelete => return None,
+            Call::Get { address, .. } => Self::Get(address.clone()),
+            Call::Create { address, .. } | Call::Destroy { address, .. } | Call::Modify { address, .. } => {
+                Self::Write(address.clone())
+            }
+            Call::List { query, .. } => {
+                Self::List { of: query.environment.clone(), with_values: query.with_values }
+            }
+            Call::ListEnvironments { .. }
+            | Call::RetrieveEnvironment { .. }
+            | Call::CreateEnvironment { .. }
+            | Call::ModifyEnvironment { .. } => Self::Environments,
+            _ => Self::Other,
+        })
+    }
+}
+
+/// Makes the error of a call that is to fail.
+type MakeError = Arc<dyn Fn() -> StoreError + Send + Sync>;
+
+#[derive(Default)]
+struct State {
+    asked: Vec<Asked>,
+    failing: Option<Countdown<MakeError>>,
+}
+
+/// A layer below the client that does what a rule plans.
+pub(super) struct FaultPlan {
+    inner: Arc<dyn SecretStore>,
+    state: Mutex<State>,
+    page: AtomicUsize,
+}
+
+impl fmt::Debug for FaultPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultPlan")
+    }
+}
+
+impl FaultPlan {
+    pub(super) fn new(inner: Arc<dyn SecretStore>) -> Self {
+        Self { inner, state: Mutex::default(), page: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// Takes what was asked since this was called last.
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.state().asked)
+    }
+
+    /// Makes pages hold so many at most: a store may always give fewer than were asked for.
+    pub(super) fn short_pages(&self, page: usize) {
+        self.page.store(page, Ordering::SeqCst);
+    }
+
+    /// Lets all calls after `left` more answer this.
+    pub(super) fn fail_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
+        self.state().failing = Some(Countdown { left, once: false, fault: Arc::new(error) });
+    }
+
+    /// Lets the one call after `left` more answer this.
+    pub(super) fn fail_once_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
+        self.state().failing = Some(Countdown { left, once: true, fault: Arc::new(error) });
+    }
+
+    /// Lets all calls reach the plugin again.
+    pub(super) fn recover(&self) {
+        self.state().failing = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limit(&self, limit: usize) -> usize {
+        limit.min(self.page.load(Ordering::SeqCst))
+    }
+
+    /// Counts a call, and says how it fails if it is to fail.
+    fn count(&self, asked: Asked) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.asked.push(asked);
+        let error = Countdown::strike(&mut state.failing);
+        drop(state);
+        error.map_or(Ok(()), |error| Err(error()))
+    }
+}
+
+impl SecretStoreLayer for FaultPlan {
+    type Inner = dyn SecretStore;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.inner
+    }
+
+    async fn around<T, F>(&self, call: Call<'_>, next: F) -> Result<T, StoreError>
+    where
+        T: Any + Send,
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let Some(asked) = Asked::by(call) else { return next.await };
+        let counted = self.count(asked);
+        // The caller can be dropped or overtaken here.
+        let_others_run().await;
+        counted?;
+        next.await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        self.inner.list(&query.clone().limit(self.limit(query.limit))).await
+    }
+
+    async fn list_environments(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EnvironmentPage, StoreError> {
+        self.inner.list_environments(after, self.limit(limit)).await
+    }
+}

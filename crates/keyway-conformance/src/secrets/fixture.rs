@@ -1,0 +1,225 @@
+//! Where the stores of one rule live: a scratch folder, a storage engine, a clock, keys.
+
+use std::fs;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use keyway_core::{Clock, PluginMetadata, Resources};
+use keyway_seal::{Key, KeyRing};
+use keyway_secrets::{OpenContext, SecretStore, StoreError, StoreName};
+use keyway_storage::{Layered, Storage};
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+
+use super::clock::KitClock;
+use super::expected_error::Answer;
+use super::lent_storage::{Failure, LentStorage};
+use super::recorded::{Recorded, Recorder};
+use super::samples::fill;
+use super::snapshot::Snapshot;
+use super::subject::SecretStoreSubject;
+use crate::notation::Fixture;
+use crate::{Broken, Trial, broken};
+
+/// A place for stores. It can be opened many times: that is how a rule gets a second handle, a restart, or other
+/// keys.
+pub(super) struct StoreFixture<'a> {
+    trial: &'a Trial<'a, SecretStoreSubject>,
+    scratch: TempDir,
+    opened: AtomicUsize,
+    lent: Arc<Layered<LentStorage>>,
+    pub(super) clock: Arc<KitClock>,
+    /// The keys that a store is opened with if nothing else is said.
+    pub(super) keys: KeyRing,
+    /// The text of the key, to look for it where it must not be.
+    pub(super) key_text: String,
+}
+
+impl<'a> Fixture<'a> for StoreFixture<'a> {
+    type Subject = SecretStoreSubject;
+
+    fn new(trial: &'a Trial<'a, SecretStoreSubject>) -> Result<Self, Broken> {
+        let scratch = tempfile::tempdir().map_err(|error| {
+            broken("a scratch folder to work in", format!("the system gave none: {error}"))
+        })?;
+        let number = trial.random();
+        Ok(Self {
+            trial,
+            scratch,
+            opened: AtomicUsize::new(0),
+            lent: Arc::new(Layered(LentStorage::new())),
+            clock: Arc::new(KitClock::new()),
+            keys: ring(number),
+            key_text: key(number).expose_text().expose_secret().to_owned(),
+        })
+    }
+}
+
+impl<'a> Deref for StoreFixture<'a> {
+    type Target = Trial<'a, SecretStoreSubject>;
+
+    fn deref(&self) -> &Self::Target {
+        self.trial
+    }
+}
+
+impl<'a> StoreFixture<'a> {
+    /// Makes another place, for another try of the same rule.
+    pub(super) fn fresh(&self) -> Result<Self, Broken> {
+        Self::new(self.trial)
+    }
+
+    /// Gives the storage engine that the plugin is lent.
+    pub(super) fn storage(&self) -> &LentStorage {
+        &self.lent.0
+    }
+
+    /// Counts who holds the lent storage.
+    pub(super) fn holders(&self) -> usize {
+        Arc::strong_count(&self.lent)
+    }
+
+    /// Skips the rule if the plugin does not keep its data where the kit can make it fail.
+    pub(super) fn needs_lent_storage(&self) -> Result<(), Broken> {
+        if self.storage().operations() > 0 {
+            return Ok(());
+        }
+        Err(Broken::Missing { capability: "data in the lent storage" })
+    }
+
+    /// Lets the storage fail after some more operations, and with `stays_down` all that follow. With
+    /// `takes_effect` a commit takes effect, and the engine says that it does not know.
+    pub(super) fn fail_storage(&self, operations: u64, takes_effect: bool, stays_down: bool) {
+        let failure = if takes_effect { Failure::Unknown } else { Failure::Refused };
+        self.history().record(format!("the storage fails after {operations} operations: {failure:?}"));
+        self.storage().fail_after(operations, failure, !stays_down);
+    }
+
+    /// Gives the metadata under which the plugin is registered.
+    pub(super) fn metadata(&self) -> &PluginMetadata {
+        &self.subject().metadata
+    }
+
+    /// Opens the store with the fixture's own keys.
+    pub(super) fn open(&self) -> Result<Recorded<'a>, Broken> {
+        self.open_with(&self.keys)
+    }
+
+    /// Opens the store with other keys.
+    pub(super) fn open_with(&self, keys: &KeyRing) -> Result<Recorded<'a>, Broken> {
+        self.open_as(keys, self.metadata())
+    }
+
+    /// Opens the store with a plugin of other metadata.
+    pub(super) fn open_as(&self, keys: &KeyRing, metadata: &PluginMetadata) -> Result<Recorded<'a>, Broken> {
+        self.open_named("store", keys, metadata)
+    }
+
+    /// Opens a store of another name.
+    pub(super) fn open_named(
+        &self,
+        name: &str,
+        keys: &KeyRing,
+        metadata: &PluginMetadata,
+    ) -> Result<Recorded<'a>, Broken> {
+        let number = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
+        let opened = self.try_open(name, keys, metadata, self.configuration());
+        let label = if number == 1 { name.to_owned() } else { format!("{name}#{number}") };
+        match opened {
+            Ok(store) => Ok(keyway_secrets::Layered(Recorder { label, store, history: self.history() })),
+            Err(error) => Err(broken(
+                "a handle to the store, whether or not the store exists",
+                format!("opening it failed: {error}"),
+            )),
+        }
+    }
+
+    pub(super) fn try_open(
+        &self,
+        name: &str,
+        keys: &KeyRing,
+        metadata: &PluginMetadata,
+        configuration: serde_json::Value,
+    ) -> Result<Arc<dyn SecretStore>, StoreError> {
+        let storage: Arc<dyn Storage> = Arc::clone(&self.lent) as Arc<dyn Storage>;
+        let resources = (self.subject().lending)(Resources::new().with(storage), self.scratch.path());
+        let opening = OpenContext::new(StoreName::new(name)?, metadata.clone(), keys.clone())
+            .with_configuration(configuration)
+            .with_resources(resources)
+            .with_clock(Arc::clone(&self.clock) as Arc<dyn Clock>);
+        self.subject().plugin.open(&opening)
+    }
+
+    /// Gives the configuration that the subject names for this place.
+    pub(super) fn configuration(&self) -> serde_json::Value {
+        (self.subject().configuration)(self.scratch.path())
+    }
+
+    /// Makes a store.
+    pub(super) async fn initialized(&self) -> Result<Recorded<'a>, Broken> {
+        let store = self.open()?;
+        match store.initialize().await {
+            Ok(()) => Ok(store),
+            Err(error) => Err(broken("`initialize` to make the store", format!("it failed: {error}"))),
+        }
+    }
+
+    /// Makes a store with some secrets: `a` has the value `value of a`.
+    pub(super) async fn filled(&self, names: &[&str]) -> Result<Recorded<'a>, Broken> {
+        let store = self.initialized().await?;
+        fill(&store, names).await?;
+        Ok(store)
+    }
+
+    /// Makes a store with some secrets, and takes a snapshot of it.
+    pub(super) async fn seen(&self, names: &[&str]) -> Result<(Recorded<'a>, Snapshot), Broken> {
+        let store = self.filled(names).await?;
+        let snapshot = Snapshot::of(&store).await?;
+        Ok((store, snapshot))
+    }
+
+    /// Makes a store with a plugin of other metadata, and creates the secret `a`.
+    pub(super) async fn filled_as(&self, metadata: &PluginMetadata) -> Result<Recorded<'a>, Broken> {
+        let store = self.open_as(&self.keys, metadata)?;
+        store.initialize().await.works("making the store")?;
+        fill(&store, &["a"]).await?;
+        Ok(store)
+    }
+
+    /// Reads everything that lies at rest: the records of the storage, and the files of the scratch folder.
+    pub(super) async fn at_rest(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut all = self.storage().records().await;
+        let mut files = Vec::new();
+        collect_files(self.scratch.path(), &mut files);
+        files.sort();
+        all.extend(files.into_iter().map(|file| {
+            let content = fs::read(&file).unwrap_or_default();
+            (file.to_string_lossy().into_owned().into_bytes(), content)
+        }));
+        all
+    }
+}
+
+fn collect_files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect_files(&path, into);
+        } else {
+            into.push(path);
+        }
+    }
+}
+
+/// Makes a ring of one key, the same for the same number.
+pub(super) fn ring(number: u64) -> KeyRing {
+    KeyRing::new([key(number)]).expect("it has a key")
+}
+
+fn key(number: u64) -> Key {
+    let mut bytes = [0x5a; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    Key::from_bytes(&mut bytes)
+}

@@ -1,0 +1,498 @@
+//! Stores that wrap another store.
+
+use std::any::Any;
+use std::fmt;
+
+use async_trait::async_trait;
+use keyway_core::{MediaKind, Table, WrittenBy};
+use keyway_seal::KeyRing;
+
+use crate::{
+    Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
+    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, NewValue, RotationListener, Secret, SecretAddress,
+    SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
+};
+
+/// One operation of a [`SecretStore`], as [`SecretStoreLayer::around`] sees it.
+///
+/// It holds no value and no setting, so it can be logged: `modify("a", text if version 3)`.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Call<'a> {
+    /// [`SecretStore::written_by`].
+    WrittenBy,
+    /// [`SecretStore::initialize`].
+    Initialize,
+    /// [`SecretStore::rotate`].
+    #[non_exhaustive]
+    Rotate {
+        /// The keys to move to.
+        new: &'a KeyRing,
+    },
+    /// [`SecretStore::create`].
+    #[non_exhaustive]
+    Create {
+        /// The address of the new secret.
+        address: &'a SecretAddress,
+        /// The kind of its value.
+        kind: MediaKind,
+    },
+    /// [`SecretStore::destroy`].
+    #[non_exhaustive]
+    Destroy {
+        /// The address of the secret.
+        address: &'a SecretAddress,
+        /// The revision that it must have, if there is a condition.
+        expected: Option<&'a SecretRevision>,
+    },
+    /// [`SecretStore::get`].
+    #[non_exhaustive]
+    Get {
+        /// The address of the secret.
+        address: &'a SecretAddress,
+    },
+    /// [`SecretStore::modify`].
+    #[non_exhaustive]
+    Modify {
+        /// The address of the secret.
+        address: &'a SecretAddress,
+        /// The kind of the new value, if the value changes.
+        kind: Option<MediaKind>,
+        /// Whether the description changes.
+        describes: bool,
+        /// The revision that it must have, if there is a condition.
+        expected: Option<&'a SecretRevision>,
+    },
+    /// [`SecretStore::list`].
+    #[non_exhaustive]
+    List {
+        /// What is listed.
+        query: &'a ListQuery,
+    },
+    /// [`SecretStore::configure`].
+    #[non_exhaustive]
+    Configure {
+        /// How many settings are written; `None` if they are only read.
+        written: Option<usize>,
+    },
+    /// [`SecretStore::info`].
+    Info,
+    /// [`SecretStore::marked_for_delete`].
+    MarkedForDelete,
+    /// [`SecretStore::list_environments`].
+    #[non_exhaustive]
+    ListEnvironments {
+        /// The cursor of the page before, if there was one.
+        after: Option<&'a Cursor>,
+        /// The most environments that the caller wants.
+        limit: usize,
+    },
+    /// [`SecretStore::retrieve_environment`].
+    #[non_exhaustive]
+    RetrieveEnvironment {
+        /// The name of the environment.
+        name: &'a EnvironmentName,
+    },
+    /// [`SecretStore::create_environment`].
+    #[non_exhaustive]
+    CreateEnvironment {
+        /// The name of the environment.
+        name: &'a EnvironmentName,
+    },
+    /// [`SecretStore::modify_environment`].
+    #[non_exhaustive]
+    ModifyEnvironment {
+        /// The name of the environment.
+        name: &'a EnvironmentName,
+    },
+}
+
+impl fmt::Display for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrittenBy => f.write_str("written_by()"),
+            Self::Initialize => f.write_str("initialize()"),
+            Self::Rotate { new } => write!(f, "rotate({new:?})"),
+            Self::Create { address, kind } => write!(f, "create({address}, {kind})"),
+            Self::Destroy { address, expected } => write!(f, "destroy({address}{})", Condition(*expected)),
+            Self::Get { address } => write!(f, "get({address})"),
+            Self::Modify { address, kind, describes, expected } => {
+                write!(f, "modify({address}, ")?;
+                match (kind, describes) {
+                    (Some(kind), false) => write!(f, "{kind}"),
+                    (Some(kind), true) => write!(f, "{kind} and description"),
+                    (None, true) => f.write_str("description"),
+                    (None, false) => f.write_str("nothing"),
+                }?;
+                write!(f, "{})", Condition(*expected))
+            }
+            Self::List { query } => {
+                f.write_str("list(")?;
+                match &query.environment {
+                    EnvironmentFilter::All => f.write_str("all"),
+                    EnvironmentFilter::Shared => f.write_str("shared"),
+                    EnvironmentFilter::In(environment) => write!(f, "of {:?}", environment.as_str()),
+                }?;
+                f.write_str(if query.with_values { " with values" } else { "" })?;
+                f.write_str(if query.after.is_some() { " after a cursor" } else { "" })?;
+                write!(f, ", at most {})", query.limit)
+            }
+            Self::Configure { written: None } => f.write_str("configure(read)"),
+            Self::Configure { written: Some(number) } => write!(f, "configure(write {number} settings)"),
+            Self::Info => f.write_str("info()"),
+            Self::MarkedForDelete => f.write_str("marked_for_delete()"),
+            Self::ListEnvironments { after, limit } => {
+                write!(f, "list_environments({}at most {limit})", after.map_or("", |_| "after a cursor, "))
+            }
+            Self::RetrieveEnvironment { name } => write!(f, "retrieve_environment({name})"),
+            Self::CreateEnvironment { name } => write!(f, "create_environment({name})"),
+            Self::ModifyEnvironment { name } => write!(f, "modify_environment({name})"),
+        }
+    }
+}
+
+/// The revision that a call demands, in words.
+struct Condition<'a>(Option<&'a SecretRevision>);
+
+impl fmt::Display for Condition<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.map(|expected| expected.version) {
+            None => Ok(()),
+            Some(Some(version)) => write!(f, " if version {version}"),
+            Some(None) => f.write_str(" if unchanged"),
+        }
+    }
+}
+
+/// A wrapper of another store, which forwards every operation that it does not override.
+///
+/// Implement this trait instead of [`SecretStore`], and put the value into [`Layered`] to get a store. An
+/// operation that the contract gains later is then forwarded too; a wrapper that implements [`SecretStore`]
+/// itself would answer it with the default of the contract, which is often `Unsupported`.
+///
+/// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
+/// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
+/// * Override [`capabilities`](Self::capabilities) if the layer offers less than the store below, or blocks.
+///
+/// A layer keeps what the contract promises: see "What holds for every operation" of [`SecretStore`]. Errors,
+/// blocking and cancel safety of a forwarded operation are those of the store below.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use keyway_secrets::{Call, Layered, SecretStore, SecretStoreLayer, StoreError};
+///
+/// /// Counts the reads of single secrets.
+/// #[derive(Debug)]
+/// struct Counting {
+///     inner: Arc<dyn SecretStore>,
+///     reads: AtomicU32,
+/// }
+///
+/// impl SecretStoreLayer for Counting {
+///     type Inner = dyn SecretStore;
+///
+///     fn inner(&self) -> &Self::Inner {
+///         &*self.inner
+///     }
+///
+///     async fn around<T, F>(&self, call: Call<'_>, next: F) -> Result<T, StoreError>
+///     where
+///         T: Send + 'static,
+///         F: Future<Output = Result<T, StoreError>> + Send,
+///     {
+///         if let Call::Get { .. } = call {
+///             self.reads.fetch_add(1, Ordering::Relaxed);
+///         }
+///         next.await
+///     }
+/// }
+///
+/// fn counted(inner: Arc<dyn SecretStore>) -> Layered<Counting> {
+///     Layered(Counting { inner, reads: AtomicU32::new(0) })
+/// }
+/// ```
+pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
+    /// The store below: a type, or `dyn SecretStore`.
+    type Inner: SecretStore + ?Sized;
+
+    /// Returns the store below. Does not block.
+    fn inner(&self) -> &Self::Inner;
+
+    /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
+    ///
+    /// An override may await `next` or drop it. Dropping it before its first poll leaves the operation undone.
+    /// The result is one of the types that operations of the contract answer; a layer that needs to look into
+    /// it can downcast it by [`Any`].
+    ///
+    /// # Errors
+    /// Those of `next`.
+    ///
+    /// # Cancel safety
+    /// That of the operation.
+    fn around<T: Any + Send, F>(
+        &self,
+        call: Call<'_>,
+        next: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let _ = call;
+        next
+    }
+
+    /// Forwards [`SecretStore::capabilities`]. Does not block.
+    fn capabilities(&self) -> Capabilities {
+        self.inner().capabilities()
+    }
+
+    /// Forwards [`SecretStore::written_by`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn written_by(&self) -> impl Future<Output = Result<Option<WrittenBy>, StoreError>> + Send {
+        async move { self.inner().written_by().await }
+    }
+
+    /// Forwards [`SecretStore::initialize`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn initialize(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.inner().initialize().await }
+    }
+
+    /// Forwards [`SecretStore::rotate`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn rotate(
+        &self,
+        new: &KeyRing,
+        listener: &dyn RotationListener,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.inner().rotate(new, listener).await }
+    }
+
+    /// Forwards [`SecretStore::create`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn create(&self, secret: NewSecret) -> impl Future<Output = Result<SecretHeader, StoreError>> + Send {
+        async move { self.inner().create(secret).await }
+    }
+
+    /// Forwards [`SecretStore::destroy`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn destroy(
+        &self,
+        address: &SecretAddress,
+        expected: Option<SecretRevision>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.inner().destroy(address, expected).await }
+    }
+
+    /// Forwards [`SecretStore::get`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn get(&self, address: &SecretAddress) -> impl Future<Output = Result<Secret, StoreError>> + Send {
+        async move { self.inner().get(address).await }
+    }
+
+    /// Forwards [`SecretStore::modify`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn modify(
+        &self,
+        address: &SecretAddress,
+        change: SecretChange,
+    ) -> impl Future<Output = Result<SecretHeader, StoreError>> + Send {
+        async move { self.inner().modify(address, change).await }
+    }
+
+    /// Forwards [`SecretStore::list`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn list(&self, query: &ListQuery) -> impl Future<Output = Result<SecretPage, StoreError>> + Send {
+        async move { self.inner().list(query).await }
+    }
+
+    /// Forwards [`SecretStore::configure`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn configure(&self, request: Configure) -> impl Future<Output = Result<Table, StoreError>> + Send {
+        async move { self.inner().configure(request).await }
+    }
+
+    /// Forwards [`SecretStore::info`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn info(&self) -> impl Future<Output = Result<StoreInfo, StoreError>> + Send {
+        async move { self.inner().info().await }
+    }
+
+    /// Forwards [`SecretStore::marked_for_delete`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn marked_for_delete(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.inner().marked_for_delete().await }
+    }
+
+    /// Forwards [`SecretStore::list_environments`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn list_environments(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> impl Future<Output = Result<EnvironmentPage, StoreError>> + Send {
+        async move { self.inner().list_environments(after, limit).await }
+    }
+
+    /// Forwards [`SecretStore::retrieve_environment`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn retrieve_environment(
+        &self,
+        name: &EnvironmentName,
+    ) -> impl Future<Output = Result<Environment, StoreError>> + Send {
+        async move { self.inner().retrieve_environment(name).await }
+    }
+
+    /// Forwards [`SecretStore::create_environment`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn create_environment(
+        &self,
+        environment: NewEnvironment,
+    ) -> impl Future<Output = Result<Environment, StoreError>> + Send {
+        async move { self.inner().create_environment(environment).await }
+    }
+
+    /// Forwards [`SecretStore::modify_environment`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn modify_environment(
+        &self,
+        name: &EnvironmentName,
+        change: EnvironmentChange,
+    ) -> impl Future<Output = Result<Environment, StoreError>> + Send {
+        async move { self.inner().modify_environment(name, change).await }
+    }
+}
+
+/// A [`SecretStoreLayer`] as a [`SecretStore`]. Its field is the layer.
+#[derive(Clone, Debug)]
+pub struct Layered<L>(pub L);
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<L: SecretStoreLayer> SecretStore for Layered<L> {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        self.0.around(Call::WrittenBy, self.0.written_by()).await
+    }
+
+    async fn initialize(&self) -> Result<(), StoreError> {
+        self.0.around(Call::Initialize, self.0.initialize()).await
+    }
+
+    async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        self.0.around(Call::Rotate { new }, self.0.rotate(new, listener)).await
+    }
+
+    async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
+        let (address, kind) = (secret.address.clone(), secret.value.kind());
+        self.0.around(Call::Create { address: &address, kind }, self.0.create(secret)).await
+    }
+
+    async fn destroy(
+        &self,
+        address: &SecretAddress,
+        expected: Option<SecretRevision>,
+    ) -> Result<(), StoreError> {
+        let condition = expected.clone();
+        let call = Call::Destroy { address, expected: condition.as_ref() };
+        self.0.around(call, self.0.destroy(address, expected)).await
+    }
+
+    async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
+        self.0.around(Call::Get { address }, self.0.get(address)).await
+    }
+
+    async fn modify(
+        &self,
+        address: &SecretAddress,
+        change: SecretChange,
+    ) -> Result<SecretHeader, StoreError> {
+        let (kind, describes) = (change.value.as_ref().map(NewValue::kind), change.description.is_some());
+        let condition = change.expected.clone();
+        let call = Call::Modify { address, kind, describes, expected: condition.as_ref() };
+        self.0.around(call, self.0.modify(address, change)).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        self.0.around(Call::List { query }, self.0.list(query)).await
+    }
+
+    async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
+        let written = match &request {
+            Configure::Read => None,
+            Configure::Write(settings) => Some(settings.len()),
+        };
+        self.0.around(Call::Configure { written }, self.0.configure(request)).await
+    }
+
+    async fn info(&self) -> Result<StoreInfo, StoreError> {
+        self.0.around(Call::Info, self.0.info()).await
+    }
+
+    async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        self.0.around(Call::MarkedForDelete, self.0.marked_for_delete()).await
+    }
+
+    async fn list_environments(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EnvironmentPage, StoreError> {
+        let call = Call::ListEnvironments { after, limit };
+        self.0.around(call, self.0.list_environments(after, limit)).await
+    }
+
+    async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
+        self.0.around(Call::RetrieveEnvironment { name }, self.0.retrieve_environment(name)).await
+    }
+
+    async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
+        let name = environment.name.clone();
+        self.0.around(Call::CreateEnvironment { name: &name }, self.0.create_environment(environment)).await
+    }
+
+    async fn modify_environment(
+        &self,
+        name: &EnvironmentName,
+        change: EnvironmentChange,
+    ) -> Result<Environment, StoreError> {
+        self.0.around(Call::ModifyEnvironment { name }, self.0.modify_environment(name, change)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;
