@@ -110,7 +110,7 @@
 //!
 //! // A host finds it by its id. This one does without the engine of `keyway-host`, which
 //! // keeps intents and grants.
-//! use keyway_issuers::core::{ErrorKind, PluginError, Plugins, plugins};
+//! use keyway_issuers::core::{Effect, ErrorKind, PluginError, Plugins, plugins};
 //! use keyway_issuers::{
 //!     Context, CredentialRequest, Issuers, Json, OpenContext, RequestOutcome, Parameters, Revocation, ServiceName, UserInfo,
 //! };

@@ -3,18 +3,18 @@
 //! ```
 //! use keyway_passwords::{Alphabet, CharacterClass, PasswordRule};
 //!
-//! Twenty characters, each drawn independently.
+//! // Twenty characters, each drawn independently.
 //! let rule = PasswordRule::new(20, Alphabet::Printable)?;
 //! let password = rule.generate()?;
 //! assert_eq!(password.len(), 20);
 //! assert!(password.chars().all(|character| Alphabet::Printable.characters().contains(character)));
 //!
-//! For a service that requires a digit. Names come from settings.
+//! // For a service that requires a digit. Names come from settings.
 //! let alphabet: Alphabet = "alphanumeric".parse()?;
 //! let rule = PasswordRule::new(12, alphabet)?.requiring([CharacterClass::Digit])?;
 //! assert!(rule.generate()?.bytes().any(|byte| byte.is_ascii_digit()));
 //!
-//! An impossible rule is refused when it is made, before any password is.
+//! // An impossible rule is refused when it is made, before any password is.
 //! assert!(PasswordRule::new(7, alphabet).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -8,12 +8,12 @@
 //! let token = old.seal(b"attack at dawn")?;
 //! assert_eq!(**old.open(token.as_bytes())?, *b"attack at dawn");
 //!
-//! To change keys, read with new and old keys and write with the new one, until all tokens are resealed.
+//! // To change keys, read with new and old keys and write with the new one, until all tokens are resealed.
 //! let new = KeyRing::new([Key::generate()?])?;
 //! let both = new.with_retiring(&old);
 //! let token = both.reseal(token.as_bytes())?;
 //!
-//! Then the old keys are no longer needed.
+//! // Then the old keys are no longer needed.
 //! assert_eq!(**new.open(token.as_bytes())?, *b"attack at dawn");
 //! assert!(matches!(old.open(token.as_bytes()), Err(OpenError::NotAuthentic { .. })));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -8,7 +8,7 @@
 //! use keyway::storage::Memory;
 //! use keyway::{Host, Plugins, SecretValue, plugins};
 //!
-//! The plugins of this host. A listed crate is linked, and its metadata is checked.
+//! // The plugins of this host. A listed crate is linked, and its metadata is checked.
 //! const PLUGINS: Plugins = plugins! { keyway_generic };
 //!
 //! # #[tokio::main]

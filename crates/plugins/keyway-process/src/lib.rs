@@ -9,7 +9,7 @@
 //!     Context, CredentialRequest, Issuers, OpenContext, RequestOutcome, Revocation, ServiceName, UserInfo,
 //! };
 //!
-//! An executable, written in shell to be short. A real one decodes its input.
+//! // An executable, written in shell to be short. A real one decodes its input.
 //! let folder = tempfile::tempdir()?;
 //! let file = folder.path().join("greeter.sh");
 //! std::fs::write(&file, r#"

@@ -18,7 +18,7 @@
 //! let plugin = registry.get::<Issuers>("ssh-authorized-keys")?;
 //! let issuer = plugin.open(&OpenContext::new(ServiceName::new("cluster")?, plugin.metadata().clone()))?;
 //!
-//! The settings of the operator. A host sends them with every call.
+//! // The settings of the operator. A host sends them with every call.
 //! let path = Json::text(file.to_str().ok_or("a plain path")?);
 //! let login_name = Json::text("grid");
 //! let configured = [("authorized_keys_file", &path), ("login_name", &login_name)];
@@ -29,7 +29,7 @@
 //! let request = CredentialRequest::new(joe.clone()).with_parameters(Parameters::new().with("pub_key", key));
 //! let RequestOutcome::Issued(issued) = issuer.request(&request).await? else { panic!() };
 //! assert_eq!(issued.credential[0].expose_value(), "grid");
-//! The state is the comment, by which the line is found.
+//! // The state is the comment, by which the line is found.
 //! assert!(std::fs::read_to_string(&file)?.trim_end().ends_with(issued.state.as_str()));
 //!
 //! issuer.revoke(&Revocation::new(joe, issued.state)).await?;
