@@ -13,7 +13,7 @@ use crate::{Rule, RunOptions, Subject, Suite, Verdict};
 pub struct Mutant<S: ?Sized + 'static> {
     /// What it is called.
     pub name: &'static str,
-    /// What it does wrong.
+    /// Describes the mistake.
     pub what: &'static str,
     /// The ids of the rules that have to catch it.
     pub breaks: &'static [&'static str],

@@ -73,7 +73,7 @@ fn hook(into: &Arc<Mutex<Vec<Accessed>>>) -> AuditHook {
     Arc::new(move |accessed| into.lock().unwrap_or_else(PoisonError::into_inner).push(accessed))
 }
 
-/// What a client is given where it asks for a default.
+/// The default value that the rules ask a client for.
 pub(super) const DEFAULT: &str = "the kit's default";
 
 /// The operations that read: five that read one secret, and two that read all.
@@ -243,7 +243,7 @@ fn unexpected(response: &Response) -> ClientFailure {
     }
 }
 
-/// What a rule says about an answer of a client.
+/// Judges an answer of a client for a rule.
 pub(super) trait ClientAnswer<T> {
     /// Demands a success.
     fn works(self, what: &str) -> Result<T, Broken>;

@@ -31,7 +31,7 @@ expected_errors! {
     WrongKey Corrupt Deleted Unavailable TooLarge System Indeterminate
 }
 
-/// What a rule says about an answer.
+/// Judges an answer for a rule.
 pub(super) trait Answer<T> {
     /// Demands a success.
     fn works(self, what: &str) -> Result<T, Broken>;

@@ -14,7 +14,7 @@ mod plugin;
 mod stored;
 mod values;
 
-// What the files of this folder share.
+// Shared by the files of this folder.
 use super::SecretStoreSubject;
 use crate::Mutant;
 use crate::notation::mutants;

@@ -21,7 +21,7 @@ mod versions;
 
 use keyway_secrets::ListOrder;
 
-// What the files of this folder share.
+// Shared by the files of this folder.
 use super::SecretStoreSubject;
 use super::clock::KitClock;
 use super::expected_error::ExpectedError::{

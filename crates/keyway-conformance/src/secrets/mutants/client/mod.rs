@@ -7,7 +7,7 @@ mod reads;
 mod told;
 mod writes;
 
-// What the files of this folder share.
+// Shared by the files of this folder.
 use super::{Mutant, SecretStoreSubject, mutants};
 use maker::{ClientNotes, ClientResult, MutatedClient, client_mutant};
 
