@@ -14,7 +14,7 @@ use pollster::block_on;
 use serde_json::json;
 
 use super::scratch::Scratch;
-use super::silence::shows_nothing;
+use super::silence::{shows_nothing, shows_nothing_but};
 use super::{ANOTHER_KEY, PUBLISHED_KEY};
 
 /// The text inside a store file of the Convection plugin.
@@ -68,7 +68,7 @@ pub fn store_file(data: &[u8]) {
     let listed = match block_on(store.list(&everything())) {
         Ok(listed) => listed.secrets,
         Err(error) => {
-            shows_nothing(&error, text);
+            shows_nothing_but(&error, text, &writer(text));
             let now = fs::read(&path).expect("the file is there");
             assert!(keys.open(&now).is_ok_and(|now| *now == *text), "a file that is refused stays");
             return;
@@ -109,6 +109,17 @@ pub fn store_file(data: &[u8]) {
         Ok(()) => same_as_listed(&*open(&new)),
         Err(error) => shows_nothing(&error, text),
     }
+}
+
+/// The name and the version of the plugin that wrote a text. An error shows both, so that the reader opens the
+/// file with that plugin (decision C4).
+fn writer(text: &[u8]) -> Vec<String> {
+    let text = str::from_utf8(text).unwrap_or_default();
+    let written_by = match format::parse(text) {
+        Ok(document) => Some(document.written_by),
+        Err(error) => error.written_by().cloned(),
+    };
+    written_by.map_or_else(Vec::new, |by| vec![by.plugin_name, by.version.to_string()])
 }
 
 /// All secrets with their values, on one page.

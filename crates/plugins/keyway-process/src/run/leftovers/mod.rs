@@ -11,7 +11,6 @@
 //! Other processes cannot delay a search. A process that is older than the program, or that cannot be
 //! signalled, is never read. At most a megabyte of an environment is read. If a read hangs, its thread is given
 //! up. A search ends when its time is over (H64).
-//! with its thread. A search ends when its time is over (H64).
 
 mod ids;
 mod programs;
@@ -67,8 +66,11 @@ pub(super) struct Leftovers {
 }
 
 impl Leftovers {
-    /// The number of rounds over processes that are new or could not be decided.
-    const LOOKS: usize = 6;
+    /// The number of rounds that take up new processes. A program that starts processes without end is killed
+    /// after that.
+    const ROUNDS: usize = 6;
+    /// The time between two looks at a process that is being loaded.
+    const LOADING: Duration = Duration::from_micros(200);
     /// The largest number of ids that are tried one by one.
     const MOST_CANDIDATES: i32 = 4096;
 
@@ -103,10 +105,10 @@ impl Leftovers {
             return;
         }
         let mut seen = candidates.last;
-        for _ in 0..Self::LOOKS {
+        for round in 1.. {
             candidates.ids.retain(|pid| self.look_at(*pid) == Look::Undecided);
             // Processes that have ended since may have started others.
-            if let Some(before) = seen {
+            if let Some(before) = seen.filter(|_| round <= Self::ROUNDS) {
                 seen = last_process();
                 candidates.ids.extend(younger(before, seen).into_iter().flatten());
             }
@@ -114,8 +116,8 @@ impl Leftovers {
                 break;
             }
             if seen == candidates.last {
-                // A program that is being loaded has no environment for a moment.
-                std::thread::sleep(Duration::from_micros(200));
+                // On a busy machine, a process is loaded as late as the system gives it time.
+                std::thread::sleep(Self::LOADING);
             }
             candidates.last = seen;
         }
@@ -251,4 +253,37 @@ fn open(pid: i32) -> Option<OwnedFd> {
 /// Returns the owner of a process: root, if the process forbids reading.
 fn owner(pid: i32) -> Option<u32> {
     rustix::fs::stat(format!("/proc/{pid}")).ok().map(|stat| stat.st_uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{Arc, Duration, Instant, Leftovers, Look, Pid, Reader, RunMark, Search};
+
+    #[test]
+    fn a_process_that_is_loaded_slowly_is_found() {
+        let mut program = Command::new("/bin/true").spawn().unwrap();
+        let mut child = Command::new("/bin/sleep").arg("1000").spawn().unwrap();
+        let id = i32::try_from(child.id()).unwrap();
+        let mark = Arc::new(RunMark::draw().unwrap());
+        let until = Instant::now() + Duration::from_secs(60);
+        for search in [Search::Younger, Search::Everywhere] {
+            let mut leftovers = Leftovers::of(Pid::from_child(&program), &mark, until);
+            let mut looks = 0;
+            leftovers.reader = Reader::start(move |pid| {
+                looks += usize::from(pid == id);
+                match (pid == id, looks) {
+                    (false, _) => Look::Another,
+                    (true, ..=50) => Look::Undecided,
+                    (true, _) => Look::Marked,
+                }
+            });
+            leftovers.find(search);
+            assert_eq!(leftovers.found.keys().collect::<Vec<_>>(), [&id], "{search:?}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        program.wait().unwrap();
+    }
 }

@@ -11,13 +11,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::status::Status;
 use crate::run::mark::RunMark;
 
 /// The result of checking a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Marked,
-    /// The process has no environment, at least for the moment.
+    /// The process is being loaded and has no environment yet.
     Undecided,
     Another,
 }
@@ -32,7 +33,7 @@ pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
     let mut environ = Vec::new();
     match file.take(MOST_READ).read_to_end(&mut environ) {
         Ok(1..) if mark.is_in(&environ) => Look::Marked,
-        Ok(0) => Look::Undecided,
+        Ok(0) if Status::of(pid).is_some_and(Status::is_being_loaded) => Look::Undecided,
         _ => Look::Another,
     }
 }
@@ -55,7 +56,7 @@ impl Reader {
     const MOST_GIVEN_UP: usize = 8;
 
     /// Starts the thread. `None` if too many hang, or the system has none left.
-    pub(super) fn start(look: impl Fn(i32) -> Look + Send + 'static) -> Option<Self> {
+    pub(super) fn start(mut look: impl FnMut(i32) -> Look + Send + 'static) -> Option<Self> {
         if GIVEN_UP.load(Ordering::Relaxed) >= Self::MOST_GIVEN_UP {
             return None;
         }
@@ -94,10 +95,26 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    use super::{GIVEN_UP, Look, Ordering, Reader};
+    use super::{GIVEN_UP, Look, Ordering, Reader, RunMark, Status, look};
+
+    #[test]
+    fn a_process_with_an_empty_environment_is_decided() {
+        let mut child = Command::new("/bin/sleep").arg("1000").env_clear().spawn().unwrap();
+        let id = i32::try_from(child.id()).unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        while Status::of(id).unwrap().is_being_loaded() {
+            assert!(Instant::now() < until, "the process is never loaded");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let looked = look(id, &RunMark::draw().unwrap());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(looked, Look::Another);
+    }
 
     #[test]
     fn a_hanging_check_is_given_up_up_to_a_limit() {

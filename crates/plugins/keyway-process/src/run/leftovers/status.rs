@@ -10,6 +10,8 @@ pub(super) struct Status {
     flags: u32,
     /// The start time, in ticks since the system started.
     pub(super) started: u64,
+    /// The address of the end of the environment. Zero until a program that is being loaded has one.
+    environment_end: u64,
 }
 
 impl Status {
@@ -28,7 +30,13 @@ impl Status {
         let parent = fields.next()?.parse().ok()?;
         let flags = fields.nth(4)?.parse().ok()?;
         let started = fields.nth(12)?.parse().ok()?;
-        Some(Self { state, parent, flags, started })
+        let environment_end = fields.nth(28)?.parse().ok()?;
+        Some(Self { state, parent, flags, started, environment_end })
+    }
+
+    /// Tells whether the environment is not yet there. One that is there and empty has an end.
+    pub(super) const fn is_being_loaded(self) -> bool {
+        self.is_alive() && self.environment_end == 0
     }
 
     pub(super) const fn is_alive(self) -> bool {
@@ -42,13 +50,15 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_any_characters() {
-        let status =
-            Status::parse(b"12 (a) S 1 (b)) R 7 12 12 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 5678 0").unwrap();
+        let stat = "12 (a) S 1 (b)) R 7 12 12 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 5678".to_owned();
+        let status = Status::parse((stat.clone() + &" 0".repeat(28) + " 99 0").as_bytes()).unwrap();
         assert_eq!((status.state, status.parent, status.started, status.is_alive()), (b'R', 7, 5678, false));
+        assert_eq!(status.environment_end, 99);
         let own = Status::of(i32::try_from(std::process::id()).unwrap()).unwrap();
         assert_eq!(own.parent, i32::try_from(std::os::unix::process::parent_id()).unwrap());
         assert!(own.is_alive() && own.started > 0);
-        for wrong in ["", "12 (a", "12 (a) S", "12 (a) S x 1 1 1 1 1", "12 (R) S 7 12 12 0 -1 0"] {
+        assert!(!own.is_being_loaded());
+        for wrong in ["", "12 (a", "12 (a) S", "12 (a) S x 1 1 1 1 1", "12 (R) S 7 12 12 0 -1 0", &*stat] {
             assert!(Status::parse(wrong.as_bytes()).is_none(), "{wrong}");
         }
     }
