@@ -1,5 +1,6 @@
 //! An issuer as an executable, run through the plugin `process`, behaves as it does in this process.
 
+use keyway_core::Effect;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -93,7 +94,8 @@ fn requests() -> impl Strategy<Value = CredentialRequest> {
 
 /// What a host can see of a result: an error that crossed the wire is in the plugin's words.
 fn seen<T>(result: Result<T, IssuerError>) -> Result<T, (String, String, bool)> {
-    result.map_err(|error| (error.user_message().into_owned(), error.detail(), error.leaves_no_effect()))
+    result
+        .map_err(|error| (error.user_message().into_owned(), error.detail(), error.effect() == Effect::None))
 }
 
 proptest! {
@@ -109,7 +111,7 @@ proptest! {
         });
         // Whether the host may forget its intent.
         let is_certain = |result: &Result<RequestOutcome, IssuerError>| {
-            result.as_ref().map_or_else(IssuerError::leaves_no_effect, |_| true)
+            result.as_ref().map_or_else(|error| error.effect() == Effect::None, |_| true)
         };
         prop_assert!(is_certain(&inside) || !is_certain(&outside), "{:?}", outside);
         let (inside, mut outside) = (seen(inside), seen(outside));
@@ -145,7 +147,7 @@ fn a_panic_is_an_error_object_and_its_text_goes_nowhere() {
     let request = CredentialRequest::new(joe()).with_parameters(parameters);
     let error = block_on(process(AlphabetChoice::UrlSafe).request(&request)).unwrap_err();
     // Nobody knows how far it came, and the host must not forget it (decision R2).
-    assert!(matches!(error, IssuerError::Failed { .. }) && !error.leaves_no_effect(), "{error:?}");
+    assert!(matches!(error, IssuerError::Failed { .. }) && error.effect() == Effect::Unknown, "{error:?}");
     assert!(
         error.detail().contains("it panicked") && error.detail().contains("echo_issuer.rs"),
         "{}",

@@ -4,9 +4,9 @@ use std::path::absolute;
 
 use crate::{Failure, cargo};
 
-/// Runs the task. Everything but the build is done by the program `measure` of keyway-benches.
+/// Runs the task. The program `measure` of keyway-benches does everything but the build.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    // All programs of the package: one of them starts another.
+    // Builds all programs of the package: one starts another.
     let build = ["--quiet", "--profile", "bench", "--package", "keyway-benches", "--bins"];
     if !cargo::succeeds(cargo::cargo(&["build"]).args(build))? {
         return Err("the benchmarks do not compile".to_owned());
@@ -19,7 +19,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             lexopt::Arg::Long("list") => command.arg("--list"),
             lexopt::Arg::Long("json") => {
                 let file = arguments.value().map_err(|error| error.to_string())?;
-                // The program runs in the root of the workspace, the caller may be elsewhere.
+                // The program runs in the root of the workspace; the caller may be elsewhere.
                 command.arg("--json").arg(absolute(file).map_err(|error| error.to_string())?)
             }
             other => return Err(other.unexpected().to_string()),

@@ -1,4 +1,4 @@
-//! Running cargo and other programs.
+//! Runs cargo and other programs.
 
 use std::{
     env,
@@ -10,12 +10,12 @@ use std::{
 
 use crate::Failure;
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 pub(crate) fn workspace_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
-/// Where cargo builds.
+/// Returns cargo's target directory.
 pub(crate) fn target_directory() -> PathBuf {
     match env::var_os("CARGO_TARGET_DIR") {
         Some(directory) => workspace_root().join(directory),
@@ -23,34 +23,34 @@ pub(crate) fn target_directory() -> PathBuf {
     }
 }
 
-/// The cargo that runs this task, in the root of the workspace, with a subcommand. It builds what the
-/// lock file names, or fails: nothing that was not committed gets into a build.
+/// Prepares the cargo that runs this task with a subcommand, in the root of the workspace. It builds only the
+/// versions of the lock file.
 pub(crate) fn cargo(subcommand: &[&str]) -> Command {
     let mut command = unlocked(subcommand);
     command.arg("--locked");
     command
 }
 
-/// As [`cargo`], for a subcommand that does not know `--locked`.
+/// Prepares cargo as [`cargo`] does, for a subcommand without `--locked`.
 pub(crate) fn unlocked(subcommand: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(subcommand).current_dir(workspace_root());
     command
 }
 
-/// The cargo of another toolchain. Under `cargo xtask`, `cargo` is the stable one itself and knows no
-/// `+toolchain`, so rustup is asked.
+/// Prepares the cargo of another toolchain, by rustup: under `cargo xtask`, `cargo` is the stable one itself
+/// and does not know `+toolchain`.
 pub(crate) fn rustup_cargo(toolchain: &str) -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", toolchain, "cargo"]).current_dir(workspace_root());
-    // What the outer cargo set for its own toolchain would be taken for the other one's.
+    // The variables that the outer cargo set for its own toolchain would mislead the other one.
     for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(variable);
     }
     command
 }
 
-/// Whether a program runs at all with these arguments.
+/// Tells whether a program runs with these arguments.
 pub(crate) fn answers<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> bool {
     Command::new(program)
         .args(arguments)
@@ -62,24 +62,24 @@ pub(crate) fn answers<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// A program of keyway-tests, which links what this package does not; its arguments are to follow.
+/// Prepares a program of keyway-tests, which links the crates of the workspace. The caller adds its arguments.
 pub(crate) fn program_of_tests(name: &str) -> Command {
     let mut command = cargo(&["run"]);
     command.args(["--quiet", "--package", "keyway-tests", "--bin", name, "--"]);
     command
 }
 
-/// Whether a command, which may print what it likes, succeeds.
+/// Tells whether a command succeeds, whatever it prints.
 pub(crate) fn succeeds(command: &mut Command) -> Result<bool, Failure> {
     command.status().map(|status| status.success()).map_err(|error| does_not_start(command, &error))
 }
 
-/// What a command prints, once it has ended.
+/// Returns the output of a command.
 pub(crate) fn output(command: &mut Command) -> Result<Output, Failure> {
     command.output().map_err(|error| does_not_start(command, &error))
 }
 
-/// Runs a command that says itself what is wrong, so that of its failure only the status is left.
+/// Runs a command that reports its failure itself, so only its status remains.
 pub(crate) fn hand_over_to(command: &mut Command) -> Result<(), Failure> {
     if succeeds(command)? { Ok(()) } else { std::process::exit(1) }
 }
@@ -88,14 +88,14 @@ fn does_not_start(command: &Command, error: &std::io::Error) -> Failure {
     format!("{} does not start: {error}", command.get_program().display())
 }
 
-/// What a program said while it ran, and whether it succeeded.
+/// The output of a program, and its success.
 pub(crate) struct Ran {
     pub(crate) success: bool,
     /// Every line of both streams, without colours.
     pub(crate) lines: Vec<String>,
 }
 
-/// Runs a program, passes on what it prints as it prints it, and keeps the lines.
+/// Runs a program, forwards its output, and keeps the lines.
 pub(crate) fn run_and_keep(command: &mut Command) -> Result<Ran, Failure> {
     if std::io::stderr().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
@@ -122,7 +122,7 @@ fn pass_on(from: impl std::io::Read, mut to: impl std::io::Write) -> Vec<String>
     let mut lines = Vec::new();
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        // A closed terminal is no reason to stop the tests.
+        // A closed terminal must not stop the tests.
         let _ = to.write_all(&line).and_then(|()| to.flush());
         lines.push(without_colours(String::from_utf8_lossy(&line).trim_end()));
         line.clear();
@@ -130,7 +130,7 @@ fn pass_on(from: impl std::io::Read, mut to: impl std::io::Write) -> Vec<String>
     lines
 }
 
-/// The text without terminal control sequences (`ESC [ ... letter`).
+/// Removes terminal control sequences (`ESC [ ... letter`).
 fn without_colours(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut characters = line.chars();

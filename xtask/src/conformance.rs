@@ -1,7 +1,7 @@
-//! `cargo xtask conformance`: the suites over everything that is linked.
+//! `cargo xtask conformance`: runs the suites over all linked plugins.
 //!
-//! This package links no crate of the workspace, so that it is compiled in a moment; a
-//! program of the tests does the work and gets all arguments.
+//! This package links no crate of the workspace, so that it compiles quickly. A program of the tests does the
+//! work and gets all arguments.
 
 use crate::{Failure, cargo};
 
@@ -11,7 +11,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     cargo::hand_over_to(program().args(arguments))
 }
 
-/// The program that links everything; its arguments are to follow.
+/// Prepares the program that links everything. The caller adds its arguments.
 pub(crate) fn program() -> std::process::Command {
     cargo::program_of_tests("conformance")
 }

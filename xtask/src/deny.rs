@@ -1,12 +1,12 @@
-//! `cargo xtask deny`: what is depended on, against deny.toml.
+//! `cargo xtask deny`: checks the dependencies against deny.toml.
 
 use crate::{Failure, cargo, expect_no_more, tools};
 
-/// Both workspaces: cargo-fuzz wants the second one.
+/// Both workspaces: cargo-fuzz requires the second one.
 const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
 
-/// Runs the task. Without cargo-deny, and without a registry to install it from, it says so in one line
-/// and succeeds; without the database of advisories it leaves that check out in the same way.
+/// Runs the task. Without cargo-deny, and without a registry to install it from, prints one line and succeeds;
+/// without the database of advisories, skips that check in the same way.
 pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     expect_no_more(arguments)?;
     let skipped = "bans, licences, sources and advisories of all dependencies";
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         if !tools::fetch(&path, skipped)? {
             return Ok(());
         }
-        // Everything was fetched, and the lock files stay as they are.
+        // Everything is fetched, and the lock files stay unchanged.
         let mut deny =
             cargo::unlocked(&["deny", "--frozen", "--log-level", "error", "--config", "deny.toml"]);
         deny.args(["--manifest-path", manifest, "check"]).args(&checks);
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
 }
 
 fn fetches_advisories() -> bool {
-    // git shall fail, and not ask for a password.
+    // Lets git fail instead of asking for a password.
     let output = cargo::unlocked(&["deny", "fetch", "db"]).env("GIT_TERMINAL_PROMPT", "0").output();
     output.is_ok_and(|output| output.status.success())
 }

@@ -1,17 +1,18 @@
-//! `cargo xtask features`: what a package brings with some of its features, and that it compiles so.
+//! `cargo xtask features`: checks the packages that a package brings with some of its features, and that it
+//! compiles.
 //!
-//! Whoever leaves a feature out wants its packages left out too. The build of the whole workspace
-//! does not show that: there, features that one package asks for are those of all.
+//! A user who leaves a feature out wants to leave its packages out, too. The build of the whole workspace does
+//! not show that, because there a feature that one package requests is on for all.
 
 use std::collections::BTreeSet;
 
 use crate::{Failure, cargo, expect_no_more};
 
-/// A package with these features and no others.
+/// A package with exactly these features.
 struct Choice {
     package: &'static str,
     features: &'static str,
-    /// Every package of the workspace that it then stands on, with the features that it has of that.
+    /// Every package of the workspace that it then depends on, with that package's features.
     brings: &'static [&'static str],
 }
 
@@ -56,7 +57,7 @@ const CHOICES: [Choice; 9] = [
         features: "",
         brings: &["keyway-core", "keyway-files", "keyway-seal", "keyway-secrets", "keyway-storage"],
     },
-    // The records of `keyway-generic`, and not the plugin.
+    // The records of `keyway-generic` without the plugin.
     Choice {
         package: "keyway-passdb",
         features: "",
@@ -113,7 +114,7 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         }
         println!("{shown}: as it should be");
     }
-    // Whoever works on this crate alone; `cargo xtask test` builds the example with everything else.
+    // Checks a developer of this crate alone; `cargo xtask test` builds the example with everything else.
     let example = ["--quiet", "--package", "keyway", "--example", "host", "--", "-D", "warnings"];
     if !cargo::succeeds(cargo::cargo(&["clippy"]).args(example))? {
         return Err("the example host, of keyway alone, does not compile without warnings".to_owned());
@@ -130,7 +131,7 @@ impl Choice {
     }
 }
 
-/// What differs between a choice and what `cargo tree` printed of it, one line each.
+/// Lists the differences between a choice and the output of `cargo tree`, one per line.
 fn differences(choice: &Choice, tree: &str) -> Vec<String> {
     let is: BTreeSet<String> =
         tree.lines().filter_map(member).filter(|(name, _)| *name != choice.package).map(spelled).collect();
@@ -140,8 +141,8 @@ fn differences(choice: &Choice, tree: &str) -> Vec<String> {
     too_many.chain(missing).collect()
 }
 
-/// The name and the features of a package of the workspace, from a line such as
-/// `keyway-storage v0.1.0 (/folder/crates/keyway-storage) [sqlite] (*)`. All of them are named so.
+/// Reads name and features of a package of the workspace from a line such as `keyway-storage v0.1.0
+/// (/folder/crates/keyway-storage) [sqlite] (*)`.
 fn member(line: &str) -> Option<(&str, &str)> {
     let (name, rest) = line.split_once(' ').filter(|(name, _)| name.starts_with("keyway"))?;
     let (_, features) = rest.rsplit_once(" [")?;
@@ -170,7 +171,7 @@ keyway-core v0.1.0 (/w/core) [] (*)
     }
 
     #[test]
-    fn what_is_brought_is_compared_with_what_should_be() {
+    fn wrong_packages_are_faults() {
         assert_eq!(faults(&["keyway-core", "keyway-storage[sqlite]"]), Vec::<String>::new());
         assert_eq!(faults(&["keyway-storage[sqlite]"]), ["it brings keyway-core"]);
         assert_eq!(
@@ -180,7 +181,7 @@ keyway-core v0.1.0 (/w/core) [] (*)
     }
 
     #[test]
-    fn a_feature_that_nobody_asked_for_is_a_fault() {
+    fn a_feature_that_was_not_requested_is_a_fault() {
         assert_eq!(
             faults(&["keyway-core", "keyway-storage"]),
             ["it brings keyway-storage[sqlite]", "it does not bring keyway-storage"]

@@ -13,8 +13,8 @@ use std::{
 
 use crate::{Failure, cargo, tools};
 
-/// Runs the task. Without cargo-fuzz, and without a registry to install it from, it says so in one line
-/// and succeeds, because the corpora are also run by an ordinary test.
+/// Runs the task. Without cargo-fuzz, and without a registry to install it from, prints one line and succeeds,
+/// because an ordinary test also runs the corpora.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let mut only = None;
     let mut seconds = 5_u32;
@@ -72,10 +72,10 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
 }
 
-/// Builds all targets or one, and answers the folder of their programs.
+/// Builds all targets or one, and returns the folder of their programs.
 fn build(only: Option<&str>) -> Result<PathBuf, Failure> {
     let folder = cargo::workspace_root().join("fuzz/target");
-    // A sanitizer wants nightly, and would find little: there is no unsafe code of ours.
+    // A sanitizer requires nightly, and would find little: the workspace has no unsafe code.
     let status = cargo::unlocked(&["fuzz", "build", "--sanitizer", "none", "--target-dir"])
         .arg(&folder)
         .args(only)
@@ -86,7 +86,7 @@ fn build(only: Option<&str>) -> Result<PathBuf, Failure> {
     Ok(folder.join(host()?).join("release"))
 }
 
-/// The system that cargo-fuzz builds for, as the compiler calls it.
+/// Returns the compiler's name of the host system.
 fn host() -> Result<String, Failure> {
     let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
         .arg("-vV")
@@ -97,14 +97,14 @@ fn host() -> Result<String, Failure> {
     host.map(str::to_owned).ok_or_else(|| "rustc -vV names no host".to_owned())
 }
 
-/// Runs a target, and answers what it says at its end.
+/// Runs a target, and returns its summary.
 fn fuzz(programs: &Path, target: &str, seconds: u32) -> Result<String, Failure> {
     let root = cargo::workspace_root();
     let made = |folder: PathBuf| {
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         Ok::<_, Failure>(folder)
     };
-    // What is found goes into the first folder; the corpus in the repository is only read.
+    // New inputs go into the first folder; the corpus in the repository is only read.
     let found = made(root.join("fuzz/target/found").join(target))?;
     let artifacts = made(root.join("fuzz/artifacts").join(target))?;
     let mut program = Command::new(programs.join(target));
@@ -121,18 +121,18 @@ fn fuzz(programs: &Path, target: &str, seconds: u32) -> Result<String, Failure> 
     let output = program.output().map_err(|error| format!("it does not start: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() {
-        Ok(last_words(&said).to_owned())
+        Ok(final_summary(&said).to_owned())
     } else {
         Err(format!("{said}\nTo see it again: cargo fuzz run --sanitizer none {target} FILE"))
     }
 }
 
-/// What libFuzzer says at the end of a run without a failure.
-fn last_words(said: &str) -> &str {
+/// Finds libFuzzer's summary of a run without a failure.
+fn final_summary(said: &str) -> &str {
     said.lines().rev().find(|line| line.starts_with("Done ")).unwrap_or("ended without a summary")
 }
 
-/// The names of the `[[bin]]` tables of a manifest.
+/// Lists the names of the `[[bin]]` tables of a manifest.
 fn targets(manifest: &str) -> Vec<String> {
     let mut targets = Vec::new();
     let mut in_bin = false;
@@ -151,12 +151,12 @@ fn targets(manifest: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{last_words, targets};
+    use super::{final_summary, targets};
 
     #[test]
     fn the_summary_of_a_run_is_found() {
-        assert_eq!(last_words("#1 INITED\nDone 5 runs in 1 second(s)\n\n"), "Done 5 runs in 1 second(s)");
-        assert_eq!(last_words(""), "ended without a summary");
+        assert_eq!(final_summary("#1 INITED\nDone 5 runs in 1 second(s)\n\n"), "Done 5 runs in 1 second(s)");
+        assert_eq!(final_summary(""), "ended without a summary");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `cargo xtask instructions`: counts the instructions of the hot paths under callgrind and compares
 //! them with the committed baseline.
 //!
-//! Instructions, unlike time, are the same on a busy machine. They depend on the compiler, so the
-//! baseline says which one it was made with, and another one is not compared.
+//! Instruction counts, unlike times, are the same on a busy machine. They depend on the compiler, so the
+//! baseline names its compiler, and counts of another one are not compared.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,12 @@ use serde_json::{Map, Value, json};
 use crate::{Failure, cargo};
 
 const BASELINE: &str = "benches/hot-paths/baseline.json";
-/// How far a count may lie from the baseline. A gain is a reason to make a new one, too.
+/// The allowed deviation from the baseline. A large gain also requires a new baseline.
 const TOLERANCE: f64 = 0.03;
 const FEW: u64 = 500;
 const MANY: u64 = 2500;
 
-/// Runs the task. Without valgrind, or with another compiler than the baseline's, it says so in one
-/// line and succeeds.
+/// Runs the task. Without valgrind, or with another compiler than the baseline's, prints one line and succeeds.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let mut update = false;
     while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
@@ -111,7 +110,7 @@ fn paths(program: &Path) -> Result<Vec<String>, Failure> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
-/// The instructions of a whole run.
+/// Counts the instructions of a whole run.
 fn count(program: &Path, path: &str, times: u64) -> Result<u64, Failure> {
     let output = cargo::output(
         Command::new("valgrind")
@@ -127,7 +126,7 @@ fn count(program: &Path, path: &str, times: u64) -> Result<u64, Failure> {
     collected(&said).ok_or_else(|| format!("valgrind did not say what it counted for {path}:\n{said}"))
 }
 
-/// The number in callgrind's line `Collected : 123`.
+/// Reads the number in callgrind's line `Collected : 123`.
 fn collected(said: &str) -> Option<u64> {
     let (_, rest) = said.lines().find_map(|line| line.split_once("Collected :"))?;
     rest.trim().parse().ok()

@@ -1,7 +1,7 @@
 //! Tasks of the Keyway workspace, run as `cargo xtask TASK`.
 //!
-//! One file a task. This package is compiled before anything else on a fresh machine, so it
-//! depends on an argument parser and on JSON, and on no crate of the workspace.
+//! One file per task. This package compiles before anything else on a new machine, so it depends on an argument
+//! parser and on JSON only, and on no crate of the workspace.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -58,7 +58,7 @@ Tasks:
   miri                        the parser and the registry under miri (needs nightly and miri)
 ";
 
-/// Why a task did not succeed. The text is for the person at the terminal.
+/// The failure of a task, a text for the person at the terminal.
 type Failure = String;
 
 fn main() -> ExitCode {

@@ -1,14 +1,14 @@
-//! `cargo xtask miri`: the parser and the registry of keyway-core under miri.
+//! `cargo xtask miri`: runs the parser and the registry of keyway-core under miri.
 
 use std::process::{Command, Stdio};
 
 use crate::{Failure, cargo, expect_no_more};
 
-/// The tests that miri runs: those whose names begin so, and that do no I/O. A process for each: miri runs
-/// all threads of a program on one processor.
+/// The prefixes of the tests that miri runs; they do no I/O. Each runs in a process of its own, because miri
+/// runs all threads of a program on one processor.
 const TESTS: [&str; 3] = ["compatibility::", "version::", "registry::"];
 
-/// Runs the task. Without nightly and miri it says so in one line and succeeds.
+/// Runs the task. Without nightly and miri, prints one line and succeeds.
 pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     expect_no_more(arguments)?;
     if !cargo::answers("rustup", &["run", "nightly", "cargo", "miri", "--version"]) {
@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         let mut command = miri();
         command
             .args(["--quiet", "--", tests])
-            // Comparisons with oracles go the same paths many times: minutes here, and nothing new.
+            // Skips comparisons with oracles: they take minutes and run the same code again and again.
             .args(["--skip", "brute_force", "--skip", "agrees"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -52,9 +52,9 @@ fn miri() -> Command {
     let mut command = cargo::rustup_cargo("nightly");
     command
         .args(["miri", "test", "--locked", "--package", "keyway-core", "--lib"])
-        // A few cases of each property: miri is some hundred times slower.
+        // Runs few cases of each property: miri is some hundred times slower.
         .env("PROPTEST_CASES", "4")
-        // The tests leak on purpose, where only a `'static` value will do.
+        // The tests leak values that must be `'static`.
         .env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks");
     command
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask new`: the crate of a new plugin, which compiles and passes its suite.
+//! `cargo xtask new`: creates the crate of a new plugin, which compiles and passes its suite.
 
 use std::{
     fs,
@@ -11,10 +11,10 @@ use crate::{Failure, cargo};
 
 const USAGE: &str = "Usage: cargo xtask new secret-store|issuer NAME [--path DIR]";
 
-/// The files of a crate: where each goes, and what stands in it.
+/// The files of a crate: paths and contents.
 type Files = &'static [(&'static str, &'static str)];
 
-/// What can be made, and of which files.
+/// The templates by name.
 const TEMPLATES: [(&str, Files); 2] = [("secret-store", SECRET_STORE), ("issuer", ISSUER)];
 
 const SECRET_STORE: Files = &[
@@ -39,7 +39,7 @@ const ISSUER: Files = &[
     ("tests/conformance.rs", include_str!("../templates/issuer/tests/conformance.rs.template")),
 ];
 
-/// The crates of this workspace that a plugin depends on, and what else is said of each.
+/// The crates of this workspace that a plugin depends on, and their options.
 const DEPENDENCIES: [(&str, &str, &str, &str); 6] = [
     ("secret-store", "keyway-secrets", "crates/keyway-secrets", ""),
     ("secret-store", "keyway-storage", "crates/keyway-storage", ", default-features = false"),
@@ -81,7 +81,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     make(kind, files, &name, &folder)
 }
 
-/// A registry id: kebab case.
+/// Checks that a name is a registry id: kebab case.
 fn check_name(name: &str) -> Result<(), Failure> {
     let word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -117,7 +117,7 @@ fn make(kind: &str, files: Files, name: &str, folder: &Path) -> Result<(), Failu
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     println!("{} is made. Search it for FILL IN; `cargo test` there runs the suite.", folder.display());
-    // In the style of where it lies; without rustfmt it stays as the templates are.
+    // Formats it in the style of its place. Without rustfmt it stays as the templates are.
     let formatted = ["src/lib.rs", "src/main.rs", "tests/conformance.rs"];
     let formatted = formatted.into_iter().filter(|path| folder.join(path).exists());
     let _ = Command::new("rustfmt")
@@ -145,7 +145,7 @@ fn add_member(manifest: &Path, member: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The manifest with one more member behind the plugins that are there.
+/// Returns the manifest with one more member after the existing plugins.
 fn with_member(manifest: &str, member: &str) -> Option<String> {
     let last = manifest.rfind("    \"crates/plugins/")?;
     let end = last + manifest[last..].find('\n')? + 1;
@@ -160,7 +160,7 @@ fn filled(kind: &str, template: &str, name: &str, root: &Path, inside: bool) -> 
             first.to_uppercase() + rest
         })
     };
-    // A workspace of its own, so that no Cargo.toml above it is asked.
+    // Makes it a workspace of its own, so that cargo asks no Cargo.toml above it.
     let workspace = if inside { "\n[lints]\nworkspace = true" } else { "\n[workspace]" };
     let mut text = template
         .replace("@NAME@", name)
@@ -178,13 +178,13 @@ fn filled(kind: &str, template: &str, name: &str, root: &Path, inside: bool) -> 
     text
 }
 
-/// Today in UTC, as the number YYYYMMDD.
+/// Returns today's date in UTC as the number YYYYMMDD.
 fn today() -> u64 {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
     date(seconds / 86_400)
 }
 
-/// The day that comes so many days after 1 January 1970, as the number YYYYMMDD.
+/// Converts the days since 1 January 1970 to the number YYYYMMDD.
 fn date(mut days: u64) -> u64 {
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;

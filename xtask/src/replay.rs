@@ -1,4 +1,4 @@
-//! `cargo xtask replay`: golden vectors against this project.
+//! `cargo xtask replay`: replays golden vectors.
 
 use std::path::PathBuf;
 use std::{env, ffi::OsString};
@@ -13,7 +13,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     cargo::hand_over_to(cargo::program_of_tests("replay").args(arguments))
 }
 
-/// Files are named from where the task was started, and cargo runs in the root of the workspace.
+/// Makes a file name absolute: the caller's folder may differ from the root of the workspace, where cargo runs.
 fn absolute(here: &std::path::Path, argument: OsString) -> OsString {
     if argument.as_encoded_bytes().starts_with(b"-") {
         argument

@@ -7,16 +7,16 @@ use std::{
 
 use crate::{Failure, cargo, expect_no_more};
 
-/// Debian packages by the program they bring, and the question that tells whether it is there.
+/// Debian packages by program, with the arguments that check for the program.
 const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
     ("python3", &["-c", "import venv, ensurepip"], &["python3", "python3-venv", "python3-pip"]),
     ("strace", &["--version"], &["strace"]),
     ("ssh", &["-V"], &["openssh-client"]),
-    // `sshd` answers no question in every version; `-x` is one about its file.
+    // `sshd` has no version option in every version. Instead, the program is looked up by its file (`-x`).
     ("test", &["-x", "/usr/sbin/sshd"], &["openssh-server"]),
 ];
 
-/// The program of keyway-tests that makes the virtual environments.
+/// The program of keyway-tests that creates the virtual environments.
 const PROGRAM: &str = "install-python-packages";
 
 /// Runs the task.
@@ -29,11 +29,11 @@ fn install() -> Result<(), Failure> {
     begin()?.end()
 }
 
-/// An installation that goes on while something else is done.
+/// An installation in the background.
 pub(crate) struct Installation(Child);
 
-/// Installs the Debian packages that are missing, and begins with the Python packages, in the virtual
-/// environments that the tests use.
+/// Installs the missing Debian packages, and starts to install the Python packages into the virtual
+/// environments of the tests.
 pub(crate) fn begin() -> Result<Installation, Failure> {
     for (program, question, packages) in DEBIAN_PACKAGES {
         if cargo::answers(program, question) {
@@ -43,8 +43,7 @@ pub(crate) fn begin() -> Result<Installation, Failure> {
         }
     }
     forget_failed_environments();
-    // As the tests are built, or it is all compiled twice: by itself this program has dependencies with
-    // other features.
+    // Builds it together with the tests: alone, its dependencies have other features and are compiled twice.
     let build = ["--quiet", "--workspace", "--bin", PROGRAM];
     if !cargo::succeeds(cargo::cargo(&["build"]).args(build))? {
         return Err(format!("{PROGRAM} does not compile"));
@@ -62,7 +61,7 @@ pub(crate) fn begin() -> Result<Installation, Failure> {
 }
 
 impl Installation {
-    /// Waits for it, and prints what it said.
+    /// Waits for the end, and prints the output.
     pub(crate) fn end(self) -> Result<(), Failure> {
         let output = self.0.wait_with_output().map_err(|error| format!("{PROGRAM}: {error}"))?;
         print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -102,13 +101,13 @@ fn install_debian_packages(packages: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A test process that could not make an environment leaves a mark, so that the other processes of
-/// the same run do not all wait for the network again. A new run tries again.
+/// Removes the marks of failed environments. A test process that could not create an environment leaves a mark,
+/// so that other processes of the same run do not wait for the network again. A new run tries again.
 pub(crate) fn forget_failed_environments() {
     let directory = cargo::target_directory().join("python-environments");
     let Ok(environments) = fs::read_dir(directory) else { return };
     for environment in environments.flatten() {
-        // Not there is what is wanted.
+        // A missing file is fine.
         let _ = fs::remove_file(environment.path().join("failed"));
     }
 }

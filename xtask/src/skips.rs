@@ -1,17 +1,17 @@
-//! Reads what tests reported as skipped.
+//! Reads the skipped tests from the report of a run.
 //!
 //! A test that cannot run because a real program is missing appends one line to the file that
-//! `KEYWAY_SKIP_REPORT` names: the program, a tab, what was skipped, a tab, and why. The writing
-//! side is `keyway_tests::services`.
+//! `KEYWAY_SKIP_REPORT` names: the program, a tab, the skipped test, a tab, and the reason.
+//! `keyway_tests::services` writes these lines.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// Names the file that tests append their skips to.
+/// The variable that names the file for skipped tests.
 pub(crate) const REPORT_VARIABLE: &str = "KEYWAY_SKIP_REPORT";
-/// Set to `1`, it makes a test fail where it would skip.
+/// The variable that, set to `1`, makes a test fail instead of being skipped.
 pub(crate) const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 
-/// One missing program, and everything that was skipped for it.
+/// A missing program, and the tests that were skipped for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
     pub(crate) program: String,
@@ -29,7 +29,7 @@ impl std::fmt::Display for Missing {
     }
 }
 
-/// Reads the report; no file means that nothing was skipped.
+/// Reads the report. A missing file means that no test was skipped.
 pub(crate) fn read(report: &Path) -> Result<Vec<Missing>, String> {
     match fs::read_to_string(report) {
         Ok(text) => Ok(parse(&text)),

@@ -1,8 +1,8 @@
-//! Reads how many tests passed from what nextest and `cargo test` print.
+//! Counts the passed tests in the output of nextest and `cargo test`.
 
 const NEXTEST: &str = "Summary [";
 
-/// Tests that ran.
+/// The numbers of tests that ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) passed: u64,
@@ -16,19 +16,19 @@ impl std::ops::AddAssign for Count {
     }
 }
 
-/// A summary line as it was printed, and what it counts.
+/// A printed summary line, and its counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) line: String,
     pub(crate) count: Count,
 }
 
-/// Every summary line among these lines; only nextest's, when there is one, because nextest shows what a
-/// failed test printed, and that has a summary of its own.
+/// Finds all summary lines. If there is one of nextest, others are ignored, because nextest shows the output of
+/// failed tests, which may hold summaries.
 ///
-/// nextest prints one a run, in the form
-/// `Summary [   0.1s] 5 tests run: 4 passed (1 slow), 1 failed, 0 skipped`; `cargo test` prints one
-/// a test binary, in the form `test result: ok. 4 passed; 1 failed; 0 ignored; ...`.
+/// nextest prints one per run, in the form `Summary [   0.1s] 5 tests run: 4 passed (1 slow), 1 failed, 0
+/// skipped`; `cargo test` prints one per test binary, in the form `test result: ok. 4 passed; 1 failed; 0
+/// ignored; ...`.
 pub(crate) fn find<'a>(lines: impl IntoIterator<Item = &'a String>) -> Vec<Summary> {
     let mut summaries: Vec<_> = lines.into_iter().filter_map(|line| parse(line)).collect();
     if let Some(nextest) = summaries.iter().rposition(|summary| summary.line.starts_with(NEXTEST)) {
@@ -51,7 +51,7 @@ fn parse(line: &str) -> Option<Summary> {
         let Ok(number) = number.parse::<u64>() else { continue };
         match what {
             "passed" => count.passed += number,
-            // What ran into nextest's time limit, or could not be started, did not pass.
+            // A test that exceeded nextest's time limit, or could not be started, failed.
             "failed" | "timed" | "exec" => count.failed += number,
             _ => {}
         }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failed_test_printed_is_not_counted_again() {
+    fn the_output_of_a_failed_test_is_not_counted() {
         let lines = [
             "    test result: FAILED. 0 passed; 1 failed; 0 ignored".to_owned(),
             "     Summary [  90.9s] 317 tests run: 316 passed, 1 failed, 1 skipped".to_owned(),

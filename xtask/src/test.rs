@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything in one command that needs nothing but Rust.
+//! `cargo xtask test`: runs all tests and the example in one command that needs only Rust.
 
 use std::{
     fs,
@@ -40,8 +40,8 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         ended.push(Ended::new(name, &ran, begun.elapsed()));
         Ok::<_, Failure>(())
     };
-    // Once everything is built, what installs the services is too, and the network is waited for while
-    // the processors have other work.
+    // After the build, the installer of the services is built, too, and it waits for the network while the
+    // processors have other work.
     println!("== build");
     let (build, tests) = tests();
     build_all(build)?;
@@ -49,7 +49,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     others().into_iter().try_for_each(&mut run)?;
     if let Some(services) = services {
         println!("== services");
-        // Not a failure here: what is missing is skipped, and fails where it is required.
+        // A missing program does not fail here: its tests are skipped, or fail if it is required.
         if let Err(failure) = services.and_then(services::Installation::end) {
             println!("{failure}");
         }
@@ -60,10 +60,10 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     conclude(&ended, &missing, options.require_services)
 }
 
-/// A step: its name, and what is run.
+/// A step: its name and its command.
 type Step = (&'static str, Command);
 
-/// The tests, and what builds them and all that the other steps run.
+/// Returns the build of the tests and of all other steps, and the tests.
 fn tests() -> (Command, Step) {
     let nextest = cargo::answers("cargo", &["nextest", "--version"]);
     let command = || {
@@ -82,7 +82,7 @@ fn tests() -> (Command, Step) {
     (build, (if nextest { "tests, by cargo nextest" } else { "tests, by cargo test" }, tests))
 }
 
-/// What does not compile is not counted here: the step that runs it fails of it, and says so again.
+/// Builds everything. A failure does not count here: the step that runs the program fails and reports it again.
 fn build_all(mut build: Command) -> Result<(), Failure> {
     let begun = Instant::now();
     let success = cargo::succeeds(&mut build)?;
@@ -90,7 +90,7 @@ fn build_all(mut build: Command) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is run before the tests; later steps run too when an earlier one failed.
+/// Returns the steps before the tests. Later steps run even if an earlier one failed.
 fn others() -> Vec<Step> {
     let mut steps = Vec::new();
     let mut documentation = cargo::cargo(&["test"]);
@@ -98,23 +98,23 @@ fn others() -> Vec<Step> {
     steps.push(("documentation tests", documentation));
     if cargo::workspace_root().join("crates/keyway/examples/host.rs").exists() {
         let mut example = cargo::cargo(&["run"]);
-        // No package is named, so that it is the one that was built with the tests: with a package, the
-        // features of its dependencies are others, and half of the workspace is compiled again. That it
-        // compiles so, too, is seen by `cargo xtask features`.
+        // Names no package, so that the example is the one that was built with the tests. With a package, its
+        // dependencies have other features, and half of the workspace is compiled again. `cargo xtask features`
+        // checks that the package alone compiles.
         example.args(["--example", "host"]);
         steps.push(("example host", example));
     }
     steps
 }
 
-/// How one step ended.
+/// The result of one step.
 #[derive(Debug)]
 struct Ended {
     name: &'static str,
     success: bool,
     took: Duration,
     count: Count,
-    /// The runner's own line, when it prints one for the whole step.
+    /// The runner's own summary line, if it prints one for the whole step.
     line: Option<String>,
 }
 
@@ -126,7 +126,7 @@ impl Ended {
             count += summary.count;
         }
         if summaries.is_empty() || (count.failed == 0 && !ran.success) {
-            // A program that is no test runner counts as one, and so does what did not compile.
+            // A program that is no test runner counts as one test, and so does a failed build.
             count += Count { passed: u64::from(ran.success), failed: u64::from(!ran.success) };
         }
         let line = match <[_; 1]>::try_from(summaries) {
@@ -171,7 +171,7 @@ fn conclude(ended: &[Ended], missing: &[skips::Missing], require_services: bool)
     Ok(())
 }
 
-/// A file that does not exist yet, for the tests of this run.
+/// Returns the path of a new report for this run.
 fn new_report() -> Result<PathBuf, Failure> {
     let directory = cargo::target_directory();
     fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;

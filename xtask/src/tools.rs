@@ -1,4 +1,4 @@
-//! Cargo subcommands that some tasks need, installed from crates.io where they are missing.
+//! Installs cargo subcommands that some tasks need.
 
 use std::{
     env, fs,
@@ -8,11 +8,11 @@ use std::{
 
 use crate::{Failure, cargo};
 
-/// A cargo subcommand of crates.io.
+/// A cargo subcommand from crates.io.
 pub(crate) struct Tool {
     package: &'static str,
     version: &'static str,
-    /// Asks whether it is there, whatever its version.
+    /// The arguments that check for it, in any version.
     question: [&'static str; 2],
 }
 
@@ -22,8 +22,8 @@ pub(crate) const DENY: Tool =
     Tool { package: "cargo-deny", version: "0.20.2", question: ["deny", "--version"] };
 
 impl Tool {
-    /// Installs the tool if it is missing, with the versions that it was released with. `false` when
-    /// the registry cannot be reached; then one line says what was `skipped`.
+    /// Installs the tool if it is missing, with the dependencies of its release. Returns false if the registry
+    /// cannot be reached, after a line that names what was `skipped`.
     pub(crate) fn ensure(&self, skipped: &str) -> Result<bool, Failure> {
         if cargo::answers("cargo", &self.question) {
             return Ok(true);
@@ -32,10 +32,10 @@ impl Tool {
         let mut install = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         install
             .args(["install", self.package, "--version", self.version, "--locked", "--quiet"])
-            // Unoptimized, it is compiled in a third of the time, and runs for seconds.
+            // Unoptimized, it compiles in a third of the time, and it runs for seconds only.
             .arg("--debug")
             .envs([("CARGO_PROFILE_DEV_DEBUG", "false"), ("CARGO_INCREMENTAL", "0")])
-            // Cargo would apply the configuration of the workspace, such as its target folder.
+            // Cargo would otherwise apply the configuration of the workspace, such as its target folder.
             .current_dir(env::temp_dir())
             .env_remove("CARGO_TARGET_DIR");
         if cargo::succeeds(&mut install)? {
@@ -52,23 +52,23 @@ impl Tool {
     }
 }
 
-/// Downloads the packages of a workspace, as its lock file names them. `false` when the registry cannot
-/// be reached; then one line says what was `skipped`.
+/// Downloads the packages of a workspace's lock file. Returns false if the registry cannot be reached, after a
+/// line that names what was `skipped`.
 pub(crate) fn fetch(manifest: &Path, skipped: &str) -> Result<bool, Failure> {
     let mut fetch = cargo::cargo(&["fetch"]);
     if cargo::succeeds(fetch.arg("--manifest-path").arg(manifest))? {
         return Ok(true);
     }
     if registry_answers() {
-        return Err(format!("the lock file beside {} does not fit", manifest.display()));
+        return Err(format!("the lock file beside {} is out of date", manifest.display()));
     }
     println!("missing: packages of {}, and no registry; skipped: {skipped}", manifest.display());
     Ok(false)
 }
 
-/// Whether crates.io, or what stands in its place here, can be asked.
+/// Tells whether crates.io, or its replacement, can be reached.
 fn registry_answers() -> bool {
-    // In a folder without a workspace, or cargo would answer from that.
+    // Runs in a folder without a workspace, because cargo would otherwise answer from that.
     let folder = env::temp_dir();
     let _ = fs::create_dir_all(&folder);
     Command::new("cargo")

@@ -1,6 +1,6 @@
-//! `cargo xtask torture`: processes that write are killed, and what is left is checked.
+//! `cargo xtask torture`: kills processes while they write, and checks the data that is left.
 //!
-//! As with `conformance`, a program of the tests does the work and gets all arguments.
+//! A program of the tests does the work and gets all arguments, as for `conformance`.
 
 use crate::{Failure, cargo};
 

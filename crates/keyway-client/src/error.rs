@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_core::{ErrorKind, MediaKind, PluginError};
+use keyway_core::{Effect, ErrorKind, MediaKind, PluginError};
 use keyway_secrets::{EnvironmentName, NameError, SecretAddress, SecretName, StoreError};
 
 use crate::{BundleError, CredentialsError, RedactedBody, RemoteError, Row};
@@ -144,6 +144,21 @@ impl PluginError for Error {
             Self::Credentials(error) => error.kind(),
             Self::ImportInterrupted { source, .. } => source.kind(),
             Self::InsideRuntime => ErrorKind::Unsupported,
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Store(error) => error.effect(),
+            Self::Remote(remote) => remote.effect(),
+            Self::ImportInterrupted { .. } => Effect::Unknown,
+            Self::SecretNotFound { .. }
+            | Self::EnvironmentNotFound { .. }
+            | Self::NotText { .. }
+            | Self::InvalidName(_)
+            | Self::Bundle(_)
+            | Self::Credentials(_)
+            | Self::InsideRuntime => Effect::None,
         }
     }
 }

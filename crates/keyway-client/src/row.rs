@@ -140,24 +140,24 @@ impl Row {
 mod tests {
     use super::*;
 
+    /// Compares with the error table of the Locker seed, and with the two rows of decision L6.
     #[test]
-    fn the_seeds_rows_have_the_codes_and_statuses_of_their_kinds() {
+    fn rows_have_the_codes_and_statuses_of_the_seed() {
         let rows = [
-            (ErrorKind::Unauthorized, Row::Unauthorized),
-            (ErrorKind::Denied, Row::PermissionDenied),
-            (ErrorKind::RateLimited { retry_after: None }, Row::RateLimit),
-            (ErrorKind::NotFound, Row::NotFound),
-            (ErrorKind::Internal, Row::ServerError),
-            (ErrorKind::Unavailable { retry_after: None }, Row::HttpError),
-            (ErrorKind::Program, Row::CliError),
-            (ErrorKind::Other, Row::LockerError),
-            (ErrorKind::Conflict, Row::Conflict),
-            (ErrorKind::Invalid, Row::Invalid),
+            (ErrorKind::Unauthorized, "unauthorized", Some(401)),
+            (ErrorKind::Denied, "permission_denied", Some(403)),
+            (ErrorKind::RateLimited { retry_after: None }, "rate_limit", Some(429)),
+            (ErrorKind::NotFound, "not_found", Some(404)),
+            (ErrorKind::Internal, "server_error", Some(500)),
+            (ErrorKind::Unavailable { retry_after: None }, "http_error", Some(503)),
+            (ErrorKind::Program, "cli_error", None),
+            (ErrorKind::Other, "locker_error", None),
+            (ErrorKind::Conflict, "conflict", Some(409)),
+            (ErrorKind::Invalid, "invalid", Some(422)),
         ];
-        for ((kind, row), expected) in rows.into_iter().zip(Row::ALL) {
-            assert_eq!(row, expected, "the order of the table");
-            assert_eq!(Row::of(kind), row);
-            assert_eq!((row.code(), row.http_status()), (kind.code(), kind.http_status()));
+        for ((kind, code, status), row) in rows.into_iter().zip(Row::ALL) {
+            assert_eq!(Row::of(kind), row, "the order of the table");
+            assert_eq!((row.code(), row.http_status()), (code, status));
         }
     }
 

@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-/// What kind of failure an error is: the part of an error that a caller acts on.
+/// Classifies a failure by what a caller does about it.
 ///
-/// Every error type of every contract maps to one of these through
-/// [`PluginError::kind`], so that a host can decide to retry, to ask the user or to
-/// give up without knowing the contract.
-///
-/// The codes and statuses of the first eight rows of [`ErrorKind::code`] are those of
-/// the error table in the Locker seed (section "Error Handling"); decision L6 adds
-/// `conflict` and `invalid`.
+/// Every error of every contract maps to one through [`PluginError::kind`], so a host decides whether to
+/// try again, to ask the user or to give up without knowing the contract. The words of the Locker seed's
+/// error table belong to keyway-client (decision R7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -27,7 +23,7 @@ pub enum ErrorKind {
     NotFound,
     /// The thing to be created exists already.
     AlreadyExists,
-    /// Somebody else changed the thing first; read it again and decide anew.
+    /// Another writer changed the thing first; read it again and decide anew.
     Conflict,
     /// The thing was deleted or is being deleted; a handle to it is of no more use.
     Deleted,
@@ -46,13 +42,13 @@ pub enum ErrorKind {
     WrongKey,
     /// The data is damaged, truncated or was tampered with.
     Corrupt,
-    /// A deadline passed; whether the effect happened is not known.
+    /// A deadline passed, and it is not known whether the effect happened.
     DeadlineExceeded,
-    /// Whether the effect happened is not known, and somebody must decide.
+    /// It is not known whether the effect happened, and a person must decide.
     Indeterminate,
     /// The plugin broke its contract: it panicked or returned what it must not return.
     ContractViolation,
-    /// An external program could not be run or broke off (the seed's "CLI Run Error").
+    /// An external program could not be run, or broke off.
     Program,
     /// The system around the plugin failed: a disk, a thread, the random source.
     Internal,
@@ -61,56 +57,32 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// A stable, machine-readable name. It never changes for a kind.
+    /// Names the kind for programs and logs. The name of a kind never changes.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",
-            Self::Denied => "permission_denied",
-            Self::RateLimited { .. } => "rate_limit",
+            Self::Denied => "denied",
+            Self::RateLimited { .. } => "rate_limited",
             Self::NotFound => "not_found",
-            Self::Internal => "server_error",
-            Self::Unavailable { .. } => "http_error",
-            Self::Program => "cli_error",
-            Self::Other => "locker_error",
             Self::AlreadyExists => "already_exists",
             Self::Conflict => "conflict",
             Self::Deleted => "deleted",
             Self::Invalid => "invalid",
             Self::Unsupported => "unsupported",
+            Self::Unavailable { .. } => "unavailable",
             Self::Incompatible => "incompatible",
             Self::WrongKey => "wrong_key",
             Self::Corrupt => "corrupt",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::Indeterminate => "indeterminate",
             Self::ContractViolation => "contract_violation",
+            Self::Program => "program",
+            Self::Internal => "internal",
+            Self::Other => "other",
         }
     }
 
-    /// The HTTP status that fits, for hosts that speak HTTP. `None` where the seed's
-    /// table has none.
-    pub const fn http_status(self) -> Option<u16> {
-        match self {
-            Self::Unauthorized => Some(401),
-            Self::Denied => Some(403),
-            Self::NotFound => Some(404),
-            Self::AlreadyExists | Self::Conflict => Some(409),
-            Self::Deleted => Some(410),
-            Self::Invalid => Some(422),
-            Self::RateLimited { .. } => Some(429),
-            Self::Internal
-            | Self::Incompatible
-            | Self::WrongKey
-            | Self::Corrupt
-            | Self::Indeterminate
-            | Self::ContractViolation => Some(500),
-            Self::Unsupported => Some(501),
-            Self::Unavailable { .. } => Some(503),
-            Self::DeadlineExceeded => Some(504),
-            Self::Program | Self::Other => None,
-        }
-    }
-
-    /// Whether the same call, unchanged, may succeed later.
+    /// Tells whether the same call, unchanged, may succeed later.
     ///
     /// `false` for [`Conflict`](Self::Conflict), because the caller has to read again
     /// first, and for [`DeadlineExceeded`](Self::DeadlineExceeded), because the effect
@@ -119,7 +91,7 @@ impl ErrorKind {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
     }
 
-    /// How long to wait before trying again, when the failing side said so.
+    /// Returns the time to wait before the next attempt, where the failing side said so.
     pub const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after } => retry_after,
@@ -128,16 +100,28 @@ impl ErrorKind {
     }
 }
 
-/// What every error type of every contract can tell.
+/// Tells whether a call that failed may have left an effect (decision R7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Nothing happened: the same call can be made again.
+    None,
+    /// It is not known: look before the call is made again.
+    Unknown,
+}
+
+/// Is implemented by the errors of every contract.
 ///
 /// `Display` is the message for the user: what happened and what to do about it.
 /// [`detail`](Self::detail) is for the log (WaTTS seed: a user message and a log
 /// message). Neither ever holds a secret value.
 pub trait PluginError: std::error::Error + Send + Sync + 'static {
-    /// The kind of failure.
+    /// Returns the kind of failure.
     fn kind(&self) -> ErrorKind;
 
-    /// What a log should keep beside the message: the error and its sources in one line.
+    /// Tells whether the failed call may have left an effect.
+    fn effect(&self) -> Effect;
+
+    /// Returns the text for the log: the error and its sources in one line.
     fn detail(&self) -> String {
         let mut text = self.to_string();
         let mut source = self.source();
@@ -153,26 +137,6 @@ pub trait PluginError: std::error::Error + Send + Sync + 'static {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The error table of the Locker seed, row by row.
-    #[test]
-    fn the_seeds_table_is_a_subset() {
-        let rows = [
-            (ErrorKind::Unauthorized, "unauthorized", Some(401)),
-            (ErrorKind::Denied, "permission_denied", Some(403)),
-            (ErrorKind::RateLimited { retry_after: None }, "rate_limit", Some(429)),
-            (ErrorKind::NotFound, "not_found", Some(404)),
-            (ErrorKind::Internal, "server_error", Some(500)),
-            (ErrorKind::Unavailable { retry_after: None }, "http_error", Some(503)),
-            (ErrorKind::Program, "cli_error", None),
-            (ErrorKind::Other, "locker_error", None),
-            (ErrorKind::Conflict, "conflict", Some(409)),
-            (ErrorKind::Invalid, "invalid", Some(422)),
-        ];
-        for (kind, code, status) in rows {
-            assert_eq!((kind.code(), kind.http_status()), (code, status));
-        }
-    }
 
     #[test]
     fn only_what_may_pass_by_itself_is_retryable() {

@@ -83,13 +83,14 @@
 //! | registering and finding plugins | [`register!`], [`plugins!`], [`Registry`] |
 //! | a plugin's configuration | [`configuration`] |
 //! | what a host lends to a plugin | [`Resources`] |
-//! | failures | [`ErrorKind`], [`PluginError`] |
+//! | failures | [`ErrorKind`], [`Effect`], [`PluginError`], [`CallError`] |
 //! | secrets in memory | [`SecretValue`]; [`unescape_json`] reads them from JSON |
 //!
 //! # Features
 //!
 //! `schemars`: JSON schemas of plugin configurations. Off by default.
 
+mod call_error;
 mod clock;
 pub mod codec;
 mod compatibility;
@@ -104,10 +105,11 @@ mod secret;
 mod version;
 mod wiped;
 
+pub use call_error::CallError;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
 pub use configuration::{NoConfiguration, read_configuration};
-pub use error::{ErrorKind, PluginError};
+pub use error::{Effect, ErrorKind, PluginError};
 pub use metadata::{
     Date, IncompatibleData, IncompatibleReason, MetadataError, MetadataField, PluginKind, PluginMetadata,
     WrittenBy,

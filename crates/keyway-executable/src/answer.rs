@@ -1,5 +1,6 @@
 //! What an issuer prints for what a host wrote.
 
+use keyway_core::{Effect, PluginError};
 use keyway_issuers::wire::plugin::{self, Input};
 use keyway_issuers::{
     Configuration, ConfigurationValue, Description, Features, Issuer, IssuerError, Json, SecretText,
@@ -50,7 +51,7 @@ async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, I
 /// The description, without which nothing is asked of the issuer: that it fails has no effect.
 async fn described(issuer: &dyn Issuer) -> Result<Description, IssuerError> {
     issuer.describe().await.map_err(|error| match error {
-        error if error.leaves_no_effect() => error,
+        error if error.effect() == Effect::None => error,
         error => IssuerError::Unavailable {
             what: "the description of the issuer",
             retry_after: None,

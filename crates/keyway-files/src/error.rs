@@ -1,4 +1,4 @@
-//! Defines the errors of an operation on a file.
+//! Errors of an operation on a file.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ pub enum FileError {
     #[error("{} cannot be used: it is a symbolic link or no directory; configure the path without links", .0.display())]
     NotADirectory(PathBuf),
     /// The file's directory does not exist.
-    #[error("the directory {} is not there: create it, for its owner only", .0.display())]
+    #[error("the directory {} does not exist: create it, for its owner only", .0.display())]
     NoDirectory(PathBuf),
     /// The file, or its lock, is a symbolic link, a pipe, a directory or a device.
     #[error("{} is a symbolic link or no regular file: put a regular file in its place", .0.display())]
@@ -34,38 +34,38 @@ pub enum FileError {
         owner: u32,
     },
     /// The file is longer than the limit, or would be after the write.
-    #[error("{} has, or would have, more than {limit} bytes, which is more than is read: take out what is no longer needed", path.display())]
+    #[error("{} has, or would have, more than {limit} bytes: remove what is no longer needed", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
-        /// Holds its length, or the length it would get, as far as is known.
+        /// The length of the file, or the length it would get, if known.
         bytes: u64,
         /// The limit, in bytes.
         limit: usize,
     },
-    /// Others held the lock for the whole time that the caller wanted to wait, or a program that takes no lock
-    /// wrote during every attempt. Try again later.
-    #[error("{} is locked or changed by others for too long", .0.display())]
+    /// Others held the lock during the whole wait, or a program that takes no lock wrote during every attempt.
+    /// Try again later.
+    #[error("{} is locked or changed by others: try again later", .0.display())]
     Busy(PathBuf),
     /// The file is no longer what the caller read: a program that takes no lock wrote it.
     #[error("{} was changed by a program that takes no lock: read it again", .0.display())]
     Changed(PathBuf),
     /// A system call failed.
-    #[error("could not {what} {}", path.display())]
+    #[error("cannot {what} {}", path.display())]
     Io {
-        /// Names the operation; the path follows it in the message.
+        /// The operation; the path follows it in the message.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// Holds the error of the system.
+        /// The error of the system.
         source: io::Error,
     },
     /// The file was changed, but the folder could not be synced.
-    #[error("{} was changed, but whether the change survives a power failure is not known", path.display())]
+    #[error("{} was changed, but the change may not survive a power failure", path.display())]
     Indeterminate {
         /// The file.
         path: PathBuf,
-        /// Holds the error of the system.
+        /// The error of the system.
         source: io::Error,
     },
 }

@@ -35,8 +35,8 @@
 //! * **All or nothing.** A new content is written to `.NAME.keyway-new`, synced, and renamed; then the folder
 //!   is synced. After a power failure at any moment the file holds all of the old or all of the new content.
 //! * **Errors state the outcome.** Every error but [`FileError::Indeterminate`] means that the file is
-//!   unchanged. `Indeterminate` means that the file was changed, and that the change may not survive a power failure. A
-//!   file system that cannot sync a folder (`EINVAL`, `ENOTSUP`) has nothing to sync: that is no error.
+//!   unchanged. `Indeterminate` means that the file was changed, and that the change may not survive a power
+//!   failure. It is no error if a file system cannot sync a folder (`EINVAL`, `ENOTSUP`).
 //! * **One writer.** Writers of all processes take the lock of `.NAME.keyway-lock`. The lock ends with its process,
 //!   however that ends. A write by a program that takes no lock is detected and not overwritten, unless it falls into
 //!   the moment between the last comparison and the renaming.

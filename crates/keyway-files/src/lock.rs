@@ -15,14 +15,14 @@ use crate::{FileError, owner};
 /// is released when it is dropped, and when its process ends. The lock file stays.
 #[derive(Debug)]
 pub struct Lock {
-    // The open file holds the lock.
+    // The open file that holds the lock.
     _file: File,
     folder: Arc<Folder>,
     name: OsString,
 }
 
 impl Lock {
-    /// The time in which the process that created a lock file gives it to the owner of the folder.
+    /// The time within which the creator of a lock file gives it to the owner of the folder.
     const GIVEN_WITHIN: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -54,7 +54,7 @@ impl Lock {
         }
     }
 
-    /// Releases the lock and removes its file: for the lock of a file that was never created, or is removed.
+    /// Releases the lock and removes its file, if the locked file was never created or is removed.
     ///
     /// # Errors
     /// [`FileError::Io`]. The lock is released nevertheless. Its file stays, which does no harm.
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn one_holds_it_and_who_comes_later_waits() {
+    fn one_holds_the_lock_and_later_callers_wait() {
         let (directory, folder) = folder();
         let acquire = |patience| Lock::acquire(&folder, ".lock".into(), patience);
         let held = acquire(Duration::ZERO).unwrap();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_holds_a_lock_on_a_file_that_is_gone() {
+    fn no_lock_is_held_on_a_removed_file() {
         let (directory, folder) = folder();
         let (held, times) = (AtomicBool::new(false), AtomicU32::new(0));
         let until = Instant::now() + Duration::from_millis(400);

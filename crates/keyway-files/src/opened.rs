@@ -16,7 +16,7 @@ pub(crate) struct Opened {
     path: PathBuf,
 }
 
-/// A file as it was read: its content, and the metadata that shows whether it was changed since.
+/// A file as it was read: its content, and the metadata that shows later changes.
 ///
 /// `Debug` does not show the content.
 pub struct Found {
@@ -50,7 +50,7 @@ impl Opened {
         Ok(self)
     }
 
-    /// Accepts every file: other systems have no such owners and modes.
+    /// Accepts every file: such a system has no owners and modes.
     #[cfg(not(unix))]
     #[allow(clippy::unnecessary_wraps)] // As on Unix.
     pub(crate) fn private(self) -> Result<Self, FileError> {
@@ -70,7 +70,7 @@ impl Opened {
         }
     }
 
-    /// Reads into `content`, and leaves no other copy of it behind.
+    /// Reads into `content` without leaving another copy.
     fn read_into(&mut self, content: &mut Vec<u8>, max_bytes: usize) -> Result<(), FileError> {
         let path = &self.path;
         let too_long = |bytes| FileError::TooLong { path: path.clone(), bytes, limit: max_bytes };
@@ -120,7 +120,7 @@ impl Found {
         &self.content
     }
 
-    /// Returns the contents of the file. A secret is put into a type that wipes it.
+    /// Returns the contents of the file. The caller puts a secret into a type that wipes it.
     pub fn into_content(self) -> Vec<u8> {
         self.content
     }
@@ -129,8 +129,8 @@ impl Found {
         &self.metadata
     }
 
-    /// Whether both are the same file, unchanged. The content is compared too, because two writes within one
-    /// tick of the clock have the same time.
+    /// Tells whether both are the same file, unchanged. The content is compared too, because two writes within
+    /// one tick of the clock have the same time.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         is_same_version(&self.metadata, &other.metadata) && self.content == other.content
     }

@@ -90,13 +90,14 @@ mod unix {
         new.set_permissions(Permissions::from_mode(mode))
     }
 
-    /// Whether this process may not give files away, or the owner has no number in its user namespace.
+    /// Tells whether the error means that this process may not give files away, or that the owner has no number
+    /// in its user namespace.
     fn is_not_ours_to_give(error: &io::Error) -> bool {
         matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput)
     }
 
-    /// The mode of a file that lost its group. The members of that group now count among all others, and get
-    /// no right that they did not have.
+    /// Returns the mode of a file that lost its group. The members of that group now count among all others,
+    /// and get no right that they did not have.
     fn without_group(mode: u32) -> u32 {
         (mode & 0o5700) | (mode & (mode >> 3) & 0o007)
     }
@@ -124,7 +125,7 @@ mod unix {
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{give_file, give_folder, give_lock};
 
-/// The same for systems that have no owners and modes of this kind.
+/// Does nothing, on systems without owners and modes of this kind.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)] // As on Unix.
 mod elsewhere {

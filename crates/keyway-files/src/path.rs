@@ -56,14 +56,14 @@ impl FilePath {
         Ok(Self { directories, name })
     }
 
-    /// The path, for messages.
+    /// Returns the path, for messages.
     pub fn path(&self) -> PathBuf {
         let mut path = PathBuf::from("/");
         path.extend(self.directories.iter().chain([&self.name]));
         path
     }
 
-    /// The names of the directories that lead to the file, from the root on.
+    /// Returns the names of the directories that lead to the file, from the root on.
     pub(crate) fn directories(&self) -> &[OsString] {
         &self.directories
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 /// whole file or none. On return `draft` is gone, or is a second name of the same file, to be removed. Blocks;
 /// the new name is durable after [`sync_folder`](crate::sync_folder).
 ///
-/// Where the file system does not support or allow a second name (FAT, some network and FUSE file systems),
+/// If the file system does not support or allow a second name (FAT, some network and FUSE file systems),
 /// the file is renamed.
 ///
 /// # Errors

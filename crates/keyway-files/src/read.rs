@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use crate::FileError;
 use crate::opened::Opened;
 
-/// The content of a file, if it has no more than `max_bytes`; `None` if there is none. The path may lead
-/// through symbolic links. Blocks.
+/// Reads a file of at most `max_bytes`; `None` if there is none. The path may lead through symbolic links.
+/// Blocks.
 ///
 /// # Errors
 /// [`FileError`]; nothing is changed.
@@ -19,8 +19,8 @@ pub fn read(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, FileError>
     opened.read(max_bytes).map(|found| Some(found.into_content()))
 }
 
-/// The content of a file that holds keys or passwords, if it has no more than `max_bytes`; `None` if there is
-/// none. The path may lead through symbolic links. Blocks.
+/// Reads a file of at most `max_bytes` that holds keys or passwords; `None` if there is none. The path may lead
+/// through symbolic links. Blocks.
 ///
 /// # Errors
 /// On Unix [`FileError::Exposed`] and [`FileError::ForeignOwner`] for a file that a user other than root and that
@@ -39,7 +39,7 @@ fn open(path: &Path) -> Result<Option<Opened>, FileError> {
     match opened {
         Ok(Some(file)) => Opened::new(file, path.to_owned()).map(Some),
         Ok(None) => Err(FileError::NotAFile(path.to_owned())),
-        // A path through a regular file leads nowhere, too.
+        // A path through a regular file leads to no file.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }

@@ -29,7 +29,7 @@ impl SharedFile {
     /// The number of attempts at a change while programs without a lock write.
     const ATTEMPTS: usize = 20;
 
-    /// Opens the folder of a file of at most `max_bytes`, and follows no symbolic link: for a place in which
+    /// Opens the folder of a file of at most `max_bytes`, following no symbolic link: for a place in which
     /// another account may create links. Blocks.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl SharedFile {
         Ok(Self { folder: Arc::new(Folder::open(folder)?), name: name.to_owned(), rights, max_bytes })
     }
 
-    /// The path of the file, for messages.
+    /// Returns the path of the file, for messages.
     pub fn path(&self) -> PathBuf {
         self.folder.path_of(&self.name)
     }
@@ -150,7 +150,7 @@ impl SharedFile {
         file.map(|file| Opened::new(file, self.path())).transpose()
     }
 
-    /// The name of a companion file. It begins with a dot, and no name of a store does (decision C9).
+    /// Returns the name of a companion file. It begins with a dot, and no name of a store does (decision C9).
     fn beside(&self, suffix: &str) -> OsString {
         let mut name = OsString::from(".");
         name.push(&self.name);

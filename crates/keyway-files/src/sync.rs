@@ -7,11 +7,11 @@ use std::path::Path;
 /// Makes created, renamed and removed names in the folder `path` durable. Blocks for as long as the disk
 /// takes.
 ///
-/// A file system that cannot sync a folder answers `EINVAL` or `ENOTSUP`. It has nothing to wait for, so that
-/// is no error. On systems without such a call nothing is done.
+/// If a file system cannot sync a folder (`EINVAL` or `ENOTSUP`), that is no error: it has nothing to wait for.
+/// Systems without such a call do nothing.
 ///
 /// # Errors
-/// The error of the system. Whether the names survive a power failure is not known then.
+/// The error of the system. The names may not survive a power failure then.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         // The folder of a bare file name.

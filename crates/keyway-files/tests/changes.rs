@@ -1,4 +1,4 @@
-//! Changes of a shared file while programs without a lock write it, too.
+//! Tests changes of a shared file while programs without a lock write to it.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -82,7 +82,7 @@ fn a_line_of_the_same_length_written_in_the_same_moment_is_not_lost() {
 }
 
 #[test]
-fn a_file_that_never_rests_is_busy_and_nothing_is_left_behind() {
+fn a_file_that_changes_all_the_time_is_busy_and_nothing_is_left_behind() {
     let (folder, file) = file();
     let error = append(&file, |asked| fs::write(file.path(), "x".repeat(asked)).unwrap()).unwrap_err();
     assert!(matches!(error, FileError::Busy(_)), "{error:?}");
@@ -117,7 +117,7 @@ fn a_file_that_is_too_long_is_neither_read_nor_written() {
 /// The reported length may differ from the content: files of `/proc` report none, and other files grow.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_file_that_is_longer_than_it_says_is_read_within_the_bound() {
+fn a_file_longer_than_its_reported_length_is_read_within_the_bound() {
     let path = std::path::Path::new("/proc/version");
     let whole = fs::read(path).unwrap();
     assert_eq!(fs::metadata(path).unwrap().len(), 0);

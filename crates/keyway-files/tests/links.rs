@@ -1,4 +1,4 @@
-//! Links and special files in the place of regular files.
+//! Tests links and special files in the place of regular files.
 #![cfg(unix)]
 
 use std::fs;
@@ -46,7 +46,7 @@ fn a_strict_path_follows_no_link() {
 }
 
 #[test]
-fn a_resolved_path_means_the_file_behind_the_link() {
+fn a_resolved_path_leads_to_the_target_of_the_link() {
     let fixture = Fixture::new();
     fs::create_dir(fixture.at("real")).unwrap();
     fs::write(fixture.at("real/f"), "old").unwrap();
@@ -58,7 +58,7 @@ fn a_resolved_path_means_the_file_behind_the_link() {
 }
 
 #[test]
-fn a_link_at_the_name_of_file_lock_or_draft_leads_nowhere() {
+fn a_link_in_place_of_file_lock_or_draft_is_not_followed() {
     for (name, refused) in [("f", true), (".f.keyway-lock", true), (".f.keyway-new", false)] {
         for victim_is_there in [true, false] {
             let fixture = Fixture::new();
@@ -86,7 +86,7 @@ fn a_link_at_the_name_of_file_lock_or_draft_leads_nowhere() {
 
 /// Opening a pipe would wait for its other end.
 #[test]
-fn a_pipe_or_a_folder_is_no_file() {
+fn a_pipe_or_a_folder_is_refused() {
     for name in ["f", ".f.keyway-lock"] {
         for is_pipe in [true, false] {
             let fixture = Fixture::new();
@@ -110,7 +110,7 @@ fn a_pipe_or_a_folder_is_no_file() {
 }
 
 #[test]
-fn a_path_through_a_file_leads_to_none() {
+fn a_path_through_a_file_finds_no_file() {
     let fixture = Fixture::new();
     fs::write(fixture.at("f"), "").unwrap();
     assert!(keyway_files::read_private(&fixture.at("f/credentials"), 9).unwrap().is_none());

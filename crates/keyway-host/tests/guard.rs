@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use keyway_core::{ErrorKind, PluginError, PluginMetadata, SecretValue};
+use keyway_core::{CallError, ErrorKind, PluginError, PluginMetadata, SecretValue};
 use keyway_host::stores::{GuardedStore, Isolation, StoreLimits};
 use keyway_secrets::{
     EnvironmentName, ListQuery, NewSecret, OpenContext, Recipe, SecretChange, SecretHeader, SecretStore,
@@ -52,7 +52,7 @@ async fn a_panic_is_an_answer_and_the_instance_is_made_anew() {
             let store = guarded_with(Duration::from_secs(20), plugin, &store_name, isolation);
             for (panics, secret) in (2..).zip(["panics", "panics-later"]) {
                 let error = store.get(&at(secret)).await.unwrap_err();
-                assert!(matches!(error, StoreError::ContractViolation { operation: "get", .. }));
+                assert!(matches!(error, StoreError::Call(CallError::Panicked { operation: "get" })));
                 assert_eq!(error.kind(), ErrorKind::ContractViolation);
                 assert!(!error.detail().contains("needle"), "{error}");
                 assert_eq!(opened(&store_name), panics);
@@ -70,7 +70,7 @@ async fn a_plugin_that_cannot_be_opened_again_is_refused_until_it_can() {
         let declared = store.capabilities();
         CLOSED.lock().unwrap().insert(name.clone());
         let error = store.get(&at("panics")).await.unwrap_err();
-        assert!(matches!(error, StoreError::ContractViolation { operation: "get", .. }), "{error}");
+        assert!(matches!(error, StoreError::Call(CallError::Panicked { operation: "get" })), "{error}");
         for _ in 0..2 {
             // The instance that panicked would say "fine".
             let error = store.get(&at("a")).await.unwrap_err();
@@ -92,7 +92,10 @@ async fn a_plugin_that_never_answers_meets_the_deadline() {
         let store = guarded(&YIELDING, "never-answers", isolation);
         let started = Instant::now();
         let error = store.get(&at("never-answers")).await.unwrap_err();
-        assert!(matches!(error, StoreError::DeadlineExceeded { operation: "get", deadline: DEADLINE }));
+        assert!(matches!(
+            error,
+            StoreError::Call(CallError::DeadlineExceeded { operation: "get", deadline: DEADLINE })
+        ));
         assert!(started.elapsed() < DEADLINE * 5);
         // It yields, so it was ended, and is not in quarantine.
         store.get(&at("a")).await.unwrap();
@@ -105,10 +108,10 @@ async fn a_plugin_that_hangs_is_quarantined_until_it_comes_back() {
         let store = guarded(plugin, "hangs", Isolation::Task);
         let started = Instant::now();
         let error = store.get(&at("hangs")).await.unwrap_err();
-        assert!(matches!(error, StoreError::DeadlineExceeded { .. }), "{error}");
+        assert!(matches!(error, StoreError::Call(CallError::DeadlineExceeded { .. })), "{error}");
         assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
         let error = store.get(&at("a")).await.unwrap_err();
-        assert!(matches!(error, StoreError::Quarantined { operation: "get" }), "{error}");
+        assert!(matches!(error, StoreError::Call(CallError::Quarantined { operation: "get" })), "{error}");
         tokio::time::sleep(Duration::from_millis(700)).await;
         store.get(&at("a")).await.unwrap();
     }
@@ -118,7 +121,7 @@ async fn a_plugin_that_hangs_is_quarantined_until_it_comes_back() {
 async fn the_deadline_holds_on_a_single_thread_too() {
     let store = guarded(&YIELDING, "single-thread", Isolation::Task);
     let error = store.get(&at("hangs")).await.unwrap_err();
-    assert!(matches!(error, StoreError::DeadlineExceeded { .. }), "{error}");
+    assert!(matches!(error, StoreError::Call(CallError::DeadlineExceeded { .. })), "{error}");
 }
 
 #[tokio::test]
@@ -131,7 +134,7 @@ async fn what_breaks_the_contract_is_discarded() {
         store.create(new).await.unwrap_err(),
         store.list(&ListQuery::all()).await.unwrap_err(),
     ] {
-        assert!(matches!(error, StoreError::ContractViolation { .. }), "{error}");
+        assert!(matches!(error, StoreError::Call(CallError::ContractViolation { .. })), "{error}");
     }
 }
 
@@ -168,10 +171,13 @@ async fn a_rotation_is_held_to_progress() {
     let told = std::sync::Mutex::new(Vec::new());
     let listener = |progress: keyway_secrets::Progress| told.lock().unwrap().push(progress.done);
     let error = store.rotate(&ring(), &listener).await.unwrap_err();
-    assert!(matches!(error, StoreError::ContractViolation { .. }), "{error}");
+    assert!(matches!(error, StoreError::Call(CallError::ContractViolation { .. })), "{error}");
     assert_eq!(*told.lock().unwrap(), [2]);
     let error = store.rotate(&ring(), &listener).await.unwrap_err();
-    assert!(matches!(error, StoreError::DeadlineExceeded { operation: "rotate", .. }), "{error}");
+    assert!(
+        matches!(error, StoreError::Call(CallError::DeadlineExceeded { operation: "rotate", .. })),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -179,7 +185,7 @@ async fn a_panic_in_a_rotation_is_an_answer() {
     // Writing a backtrace takes its time.
     let store = guarded_with(Duration::from_secs(20), &YIELDING, "panics-in-rotate", Isolation::Task);
     let error = store.rotate(&ring(), &silent).await.unwrap_err();
-    assert!(matches!(&error, StoreError::ContractViolation { violation, .. } if violation == "it panicked"));
+    assert!(matches!(error, StoreError::Call(CallError::Panicked { .. })));
     store.get(&at("a")).await.unwrap();
 }
 
@@ -192,7 +198,7 @@ fn a_panic_while_opening_is_an_answer() {
     .unwrap();
     let opening = OpenContext::new(StoreName::new("panics-on-open").unwrap(), metadata, ring());
     let error = GuardedStore::open(&YIELDING, opening, StoreLimits::default()).unwrap_err();
-    assert!(matches!(error, StoreError::ContractViolation { operation: "open", .. }));
+    assert!(matches!(error, StoreError::Call(CallError::Panicked { operation: "open" })));
 }
 
 #[test]

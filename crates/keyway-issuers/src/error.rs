@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use keyway_core::{ErrorKind, MissingResource, PluginError};
+use keyway_core::{CallError, Effect, ErrorKind, MissingResource, PluginError};
 
 use crate::{Action, CredentialRef, Violation, Violations};
 
@@ -91,24 +91,12 @@ pub enum IssuerError {
         #[source]
         source: BoxedError,
     },
-    /// A deadline of the host's passed; whether there was an effect is not known.
-    #[error("{action} did not answer within {deadline:?}; whether it took effect is not known")]
-    DeadlineExceeded {
-        /// The action.
-        action: Action,
-        /// The time it had.
-        deadline: Duration,
-    },
+    /// The host has no answer of the plugin that it can use.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// The plugin broke the contract; what it returned was discarded.
     #[error(transparent)]
     ContractViolation(Box<ContractViolation>),
-    /// The host does not call the plugin, because an earlier call of it hangs; nothing happened. It ends
-    /// when that call does, or with the process.
-    #[error("the plugin is not called, because {action} hangs: it is called again when that call has ended")]
-    Quarantined {
-        /// The action that hung.
-        action: Action,
-    },
 }
 
 /// The plugin broke the contract.
@@ -168,25 +156,6 @@ impl IssuerError {
         self
     }
 
-    /// Whether it is certain that nothing happened outside. Where it is not, a host keeps
-    /// the intent (decision R2).
-    pub const fn leaves_no_effect(&self) -> bool {
-        match self {
-            Self::Refused { .. }
-            | Self::Unsupported { .. }
-            | Self::Invalid { .. }
-            | Self::MissingResource(_)
-            | Self::Unavailable { .. }
-            | Self::NotStarted { .. }
-            | Self::Quarantined { .. } => true,
-            Self::Failed { .. }
-            | Self::Program { .. }
-            | Self::System { .. }
-            | Self::DeadlineExceeded { .. }
-            | Self::ContractViolation(_) => false,
-        }
-    }
-
     /// The state of a credential that exists although the answer was discarded.
     pub fn orphan(&self) -> Option<&CredentialRef> {
         match self {
@@ -210,20 +179,21 @@ impl IssuerError {
             Self::Refused { user_message, .. } | Self::Failed { user_message, .. } => user_message,
             Self::Unsupported { .. } => "This service does not offer that.",
             Self::Invalid { .. } => return Cow::Owned(self.to_string()),
-            Self::Unavailable { .. } => {
+            Self::Unavailable { .. } | Self::Call(CallError::NotReopened { .. }) => {
                 "The service cannot be reached at the moment. Please try again later."
             }
-            Self::DeadlineExceeded { .. } => {
+            Self::Call(CallError::DeadlineExceeded { .. }) => {
                 "The service did not answer in time. Please contact the administrator before you try again."
             }
-            Self::ContractViolation(_) => {
+            Self::ContractViolation(_)
+            | Self::Call(CallError::Panicked { .. } | CallError::ContractViolation { .. }) => {
                 "The service returned a bad result. Please contact the administrator."
             }
             Self::MissingResource(_)
             | Self::NotStarted { .. }
             | Self::Program { .. }
             | Self::System { .. }
-            | Self::Quarantined { .. } => "The service had an error. Please contact the administrator.",
+            | Self::Call(_) => "The service had an error. Please contact the administrator.",
         })
     }
 }
@@ -237,9 +207,23 @@ impl PluginError for IssuerError {
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
             Self::Failed { .. } | Self::NotStarted { .. } | Self::Program { .. } => ErrorKind::Program,
             Self::System { .. } => ErrorKind::Internal,
-            Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
-            Self::Quarantined { .. } => ErrorKind::Unavailable { retry_after: None },
             Self::ContractViolation(_) => ErrorKind::ContractViolation,
+            Self::Call(error) => error.kind(),
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Refused { .. }
+            | Self::Unsupported { .. }
+            | Self::Invalid { .. }
+            | Self::MissingResource(_)
+            | Self::Unavailable { .. }
+            | Self::NotStarted { .. } => Effect::None,
+            Self::Failed { .. } | Self::Program { .. } | Self::System { .. } | Self::ContractViolation(_) => {
+                Effect::Unknown
+            }
+            Self::Call(error) => error.effect(),
         }
     }
 
@@ -252,7 +236,7 @@ impl PluginError for IssuerError {
         };
         let mut source = match self {
             // It is transparent: its own words are said already.
-            Self::ContractViolation(_) | Self::MissingResource(_) => None,
+            Self::ContractViolation(_) | Self::MissingResource(_) | Self::Call(_) => None,
             other => std::error::Error::source(other),
         };
         while let Some(error) = source {
@@ -288,9 +272,10 @@ mod tests {
             IssuerError::NotStarted { source: "no such file".into() },
             IssuerError::Program { reason: "it was killed".into(), note: String::new(), source: None },
             IssuerError::system("write the file", std::io::Error::other("disk full")),
-            IssuerError::DeadlineExceeded { action: Action::Request, deadline: Duration::from_secs(30) },
+            CallError::DeadlineExceeded { operation: "request", deadline: Duration::from_secs(30) }.into(),
+            CallError::Panicked { operation: "request" }.into(),
             IssuerError::violation(Action::Request, Violation::new("state", Rule::Missing)),
-            IssuerError::Quarantined { action: Action::Revoke },
+            CallError::Quarantined { operation: "revoke" }.into(),
         ]
     }
 
@@ -324,9 +309,10 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_certain_leaves_no_effect() {
-        let uncertain: Vec<_> = every_error().into_iter().filter(|error| !error.leaves_no_effect()).collect();
-        assert_eq!(uncertain.len(), 5, "{uncertain:?}");
+    fn an_effect_is_ruled_out_only_where_that_is_certain() {
+        let uncertain: Vec<_> =
+            every_error().into_iter().filter(|error| error.effect() == Effect::Unknown).collect();
+        assert_eq!(uncertain.len(), 6, "{uncertain:?}");
         assert!(uncertain.iter().all(|error| !error.kind().is_retryable()));
     }
 

@@ -141,7 +141,7 @@
 //! let mut mallory = joe;
 //! mallory.user_info = UserInfo::new("https://issuer.example.com", "mallory");
 //! let refused = issuer.request(&CredentialRequest::new(mallory)).await.unwrap_err();
-//! assert_eq!((refused.kind(), refused.leaves_no_effect()), (ErrorKind::Denied, true));
+//! assert_eq!((refused.kind(), refused.effect()), (ErrorKind::Denied, Effect::None));
 //! assert_eq!(refused.user_message(), "Sorry, you may not enter.");
 //! assert_eq!(refused.detail(), "mallory is banned");
 //! # Ok(())

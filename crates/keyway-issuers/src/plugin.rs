@@ -113,7 +113,7 @@ impl fmt::Debug for OpenContext {
 /// # Errors
 /// [`Refused`](IssuerError::Refused) says no to this user, with a message for the user and
 /// one for the log, and promises that nothing happened. Every other error may leave an
-/// effect behind unless [`leaves_no_effect`](IssuerError::leaves_no_effect) says that it
+/// effect behind unless [`effect`](keyway_core::PluginError::effect) says that it
 /// does not; the host acts on that.
 #[async_trait]
 pub trait Issuer: fmt::Debug + Send + Sync {

@@ -89,9 +89,6 @@ pub enum Rule {
         /// How it ended.
         ended: crate::wire::Ended,
     },
-    /// The plugin panicked.
-    #[error("the plugin panicked")]
-    Panicked,
     /// A rule that only a host or a kit knows.
     #[error("{text}")]
     Other {

@@ -7,8 +7,8 @@ use crate::RuleError;
 
 /// The characters that a password is made of.
 ///
-/// All are ASCII, none is white space or a control character (decision C11), and none
-/// stands in an alphabet twice, so that all are equally likely.
+/// All are ASCII. None is white space or a control character (decision C11). No character stands twice in an
+/// alphabet, so all are equally likely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Alphabet {
@@ -26,23 +26,23 @@ pub enum Alphabet {
     Alphanumeric,
     /// `punctuation`: the 32 printable characters that are neither letters nor digits.
     Punctuation,
-    /// `hex`: `0-9` and `a-f`, for what reads the password as a number.
+    /// `hex`: `0-9` and `a-f`, for programs that read the password as a number.
     Hex,
-    /// `hexdigits`: `0-9`, `a-f` and `A-F`, as Python's `string.hexdigits`. Of the letters both
-    /// cases count, so a character is a letter more often than it is with [`Hex`](Self::Hex).
+    /// `hexdigits`: `0-9`, `a-f` and `A-F`, as Python's `string.hexdigits`. Both cases of a letter count, so
+    /// letters are more frequent than with [`Hex`](Self::Hex).
     HexDigits,
     /// `octdigits`: `0-7`.
     OctalDigits,
-    /// `url_safe`: letters, digits, `-` and `_`: what needs no escape in URLs, file names and
-    /// most configuration files.
+    /// `url_safe`: letters, digits, `-` and `_`, which need no escape in URLs, file names and most
+    /// configuration files.
     UrlSafe,
-    /// `unambiguous`: letters and digits without those that are taken for each other when read
-    /// or typed by people: `0 O o`, `1 I l`, `5 S`, `8 B`, `2 Z`.
+    /// `unambiguous`: letters and digits without those that people confuse: `0 O o`, `1 I l`, `5 S`, `8 B`, `2
+    /// Z`.
     Unambiguous,
 }
 
 impl Alphabet {
-    /// All of them.
+    /// All alphabets.
     pub const ALL: [Self; 12] = [
         Self::Printable,
         Self::AsciiLetters,
@@ -58,7 +58,7 @@ impl Alphabet {
         Self::Unambiguous,
     ];
 
-    /// The name that settings use.
+    /// Returns the name that settings use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Printable => "printable",
@@ -76,7 +76,7 @@ impl Alphabet {
         }
     }
 
-    /// The characters.
+    /// Returns the characters.
     pub const fn characters(self) -> &'static str {
         match self {
             Self::Printable => {
@@ -97,7 +97,7 @@ impl Alphabet {
         }
     }
 
-    /// The alphabet of this name, if there is one. Case counts.
+    /// Finds an alphabet by its name. Case counts.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|alphabet| alphabet.name() == name)
     }
@@ -113,7 +113,7 @@ impl FromStr for Alphabet {
     type Err = RuleError;
 
     /// # Errors
-    /// [`RuleError::UnknownAlphabet`], which names those that there are.
+    /// [`RuleError::UnknownAlphabet`] lists the alphabets.
     fn from_str(name: &str) -> Result<Self, RuleError> {
         Self::from_name(name)
             .ok_or_else(|| RuleError::UnknownAlphabet { name: name.chars().take(40).collect() })
@@ -128,7 +128,7 @@ mod tests {
         (0..128).filter(|byte| accept(*byte)).collect()
     }
 
-    /// The same sets, said in another way.
+    /// Builds the same sets in another way.
     fn set(alphabet: Alphabet) -> Vec<u8> {
         match alphabet {
             Alphabet::Printable => all(|byte| byte.is_ascii_graphic()),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_the_characters_that_its_name_says_and_none_twice() {
+    fn an_alphabet_has_the_characters_of_its_name_once() {
         for alphabet in Alphabet::ALL {
             let mut characters = alphabet.characters().as_bytes().to_vec();
             characters.sort_unstable();
@@ -158,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn none_has_white_space_or_control_characters() {
+    fn no_alphabet_has_white_space_or_control_characters() {
         for alphabet in Alphabet::ALL {
             assert!(alphabet.characters().bytes().all(|byte| byte.is_ascii_graphic()), "{alphabet}");
         }
     }
 
     #[test]
-    fn names_lead_back() {
+    fn an_alphabet_is_found_by_its_name() {
         for alphabet in Alphabet::ALL {
             assert_eq!(Alphabet::from_name(alphabet.name()), Some(alphabet));
         }

@@ -1,11 +1,11 @@
-//! Kinds of characters that a password may have to contain.
+//! Classes of characters that a password may have to contain.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Alphabet, RuleError};
 
-/// A kind of characters of which a password has to contain at least one.
+/// A class of characters. A password contains at least one of each required class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CharacterClass {
@@ -20,10 +20,10 @@ pub enum CharacterClass {
 }
 
 impl CharacterClass {
-    /// All of them.
+    /// All classes.
     pub const ALL: [Self; 4] = [Self::Lowercase, Self::Uppercase, Self::Digit, Self::Punctuation];
 
-    /// The name that settings use.
+    /// Returns the name that settings use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lowercase => "lowercase",
@@ -33,7 +33,7 @@ impl CharacterClass {
         }
     }
 
-    /// Whether the character is one of them.
+    /// Tells whether the class has the character.
     pub const fn contains(self, character: u8) -> bool {
         match self {
             Self::Lowercase => character.is_ascii_lowercase(),
@@ -43,7 +43,7 @@ impl CharacterClass {
         }
     }
 
-    /// How many characters of the alphabet are of this class.
+    /// Counts the characters of an alphabet that are of this class.
     pub(crate) fn count_in(self, alphabet: Alphabet) -> usize {
         alphabet.characters().bytes().filter(|character| self.contains(*character)).count()
     }
@@ -59,7 +59,7 @@ impl FromStr for CharacterClass {
     type Err = RuleError;
 
     /// # Errors
-    /// [`RuleError::UnknownClass`], which names those that there are.
+    /// [`RuleError::UnknownClass`] lists the classes.
     fn from_str(name: &str) -> Result<Self, RuleError> {
         Self::ALL
             .into_iter()

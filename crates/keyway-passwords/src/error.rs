@@ -1,10 +1,10 @@
-//! What can be wrong with a rule, and with the source of randomness.
+//! Errors of a rule, and of the source of randomness.
 
 use thiserror::Error;
 
 use crate::{Alphabet, CharacterClass, MAX_LENGTH, MIN_LENGTH};
 
-/// A rule that no password could keep, or that says something nobody knows.
+/// A rule that no password can satisfy, or that has an unknown name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RuleError {
@@ -16,13 +16,13 @@ pub enum RuleError {
         /// The length that was given.
         length: i64,
     },
-    /// There is no alphabet of this name.
+    /// No alphabet has this name.
     #[error("there is no alphabet {name:?}: give one of {}", names(Alphabet::ALL.map(Alphabet::name)))]
     UnknownAlphabet {
         /// The beginning of the name.
         name: String,
     },
-    /// There is no class of this name.
+    /// No class has this name.
     #[error(
         "there is no class of characters {name:?}: give some of {}",
         names(CharacterClass::ALL.map(CharacterClass::name))
@@ -47,14 +47,14 @@ fn names<const COUNT: usize>(names: [&'static str; COUNT]) -> String {
     names.join(", ")
 }
 
-/// There was no randomness to make a password of.
+/// No password was made, because there was no randomness.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RandomnessError {
-    /// The system gave none.
+    /// The system gave no random bytes.
     #[error("the system gave no random bytes: {0}")]
     System(#[from] getrandom::Error),
-    /// The source gives what cannot be random: nothing usable came of very many bytes.
-    #[error("the source of randomness is broken: what it gives is not random")]
+    /// The source is broken: almost none of its bytes were usable.
+    #[error("the source of randomness is broken: its bytes are not random")]
     Broken,
 }

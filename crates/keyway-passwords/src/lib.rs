@@ -3,35 +3,34 @@
 //! ```
 //! use keyway_passwords::{Alphabet, CharacterClass, PasswordRule};
 //!
-//! // Twenty characters, each of them drawn for itself.
+//! Twenty characters, each drawn independently.
 //! let rule = PasswordRule::new(20, Alphabet::Printable)?;
 //! let password = rule.generate()?;
 //! assert_eq!(password.len(), 20);
 //! assert!(password.chars().all(|character| Alphabet::Printable.characters().contains(character)));
 //!
-//! // For a service that insists on a digit. Names come from settings.
+//! For a service that requires a digit. Names come from settings.
 //! let alphabet: Alphabet = "alphanumeric".parse()?;
 //! let rule = PasswordRule::new(12, alphabet)?.requiring([CharacterClass::Digit])?;
 //! assert!(rule.generate()?.bytes().any(|byte| byte.is_ascii_digit()));
 //!
-//! // What cannot be is refused when the rule is made, not when a password is.
+//! An impossible rule is refused when it is made, before any password is.
 //! assert!(PasswordRule::new(7, alphabet).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is promised
-//! * Every password that the rule allows is equally likely. Random bytes that would favour some
-//!   characters are thrown away, not folded; where classes are required, whole passwords that
-//!   lack one are thrown away, because putting a digit somewhere would make the others rarer.
-//! * Randomness comes from the operating system ([`getrandom`]). Another source can be given for
-//!   tests: [`PasswordRule::generate_from`].
-//! * Passwords and the random bytes that they are made of are zeroized when they are dropped.
+//! # Promises
+//! * Every password that the rule allows is equally likely. Random bytes that would favour some characters are
+//!   discarded. A password that lacks a required class is discarded as a whole, because inserting a digit would
+//!   make other passwords rarer.
+//! * Randomness comes from the operating system ([`getrandom`]). Tests can give another source:
+//!   [`PasswordRule::generate_from`].
+//! * Passwords and their random bytes are zeroized when they are dropped.
 //!
-//! How hard a password is to guess, [`PasswordRule::bits`] says.
+//! [`PasswordRule::bits`] says how hard a password is to guess.
 //!
-//! The plugins `keyway-passdb` and `keyway-convection` make their passwords with this crate. It
-//! knows nothing of stores, and blocks only where the system's source of randomness does: early
-//! after the start of the machine.
+//! The plugins `keyway-passdb` and `keyway-convection` make their passwords with this crate. It does not know
+//! stores. It blocks only while the system has no randomness, early after the machine starts.
 
 mod alphabet;
 mod class;

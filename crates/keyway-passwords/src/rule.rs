@@ -1,23 +1,22 @@
-//! The rule for a password: how long, of which alphabet, containing what.
+//! The rule for a password: its length, alphabet and required classes.
 
 use zeroize::Zeroizing;
 
 use crate::sampling::Sampler;
 use crate::{Alphabet, CharacterClass, RandomnessError, RuleError};
 
-/// The fewest characters of a password (decision C11).
+/// The smallest length of a password (decision C11).
 pub const MIN_LENGTH: u32 = 8;
 
-/// The most characters of a password (decision C11).
+/// The largest length of a password (decision C11).
 pub const MAX_LENGTH: u32 = 1024;
 
-/// How many whole passwords may be thrown away because they lack a required class. The rarest
-/// case that a rule can ask for (eight characters of `url_safe` with all four classes) comes out
-/// about every tenth time, so of 2²⁰⁰ passwords from a fair source not one fails.
+/// The number of passwords that may be discarded because they lack a required class. The rarest rule (eight
+/// characters of `url_safe` with all four classes) succeeds about once in ten attempts. So with a fair source
+/// it fails less than once in 2²⁰⁰ passwords.
 const MOST_ATTEMPTS: usize = 2_000;
 
-/// How long a password is, of which alphabet, and what it has to contain. A rule that exists
-/// can be kept.
+/// The length, alphabet and required classes of a password. Every rule can be satisfied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordRule {
     length: u32,
@@ -26,10 +25,10 @@ pub struct PasswordRule {
 }
 
 impl PasswordRule {
-    /// So many characters of this alphabet, all of them equally likely.
+    /// Makes a rule for `length` characters of an alphabet, all equally likely.
     ///
     /// # Errors
-    /// [`RuleError::Length`] unless it is from [`MIN_LENGTH`] to [`MAX_LENGTH`] (decision C11).
+    /// [`RuleError::Length`] unless the length is from [`MIN_LENGTH`] to [`MAX_LENGTH`] (decision C11).
     pub fn new(length: u32, alphabet: Alphabet) -> Result<Self, RuleError> {
         if (MIN_LENGTH..=MAX_LENGTH).contains(&length) {
             Ok(Self { length, alphabet, required: Vec::new() })
@@ -38,11 +37,10 @@ impl PasswordRule {
         }
     }
 
-    /// At least one character of each of these classes too. Classes that are named twice count
-    /// once.
+    /// Requires at least one character of each of these classes, too. A class that is named twice counts once.
     ///
     /// # Errors
-    /// [`RuleError::ClassNotInAlphabet`] for one that the alphabet has no characters of.
+    /// [`RuleError::ClassNotInAlphabet`] for a class of which the alphabet has no character.
     pub fn requiring(mut self, classes: impl IntoIterator<Item = CharacterClass>) -> Result<Self, RuleError> {
         for class in classes {
             if class.count_in(self.alphabet) == 0 {
@@ -55,28 +53,28 @@ impl PasswordRule {
         Ok(self)
     }
 
-    /// The number of characters.
+    /// Returns the number of characters.
     pub fn length(&self) -> u32 {
         self.length
     }
 
-    /// The alphabet.
+    /// Returns the alphabet.
     pub fn alphabet(&self) -> Alphabet {
         self.alphabet
     }
 
-    /// The classes of which a password contains at least one character, sorted.
+    /// Returns the required classes, sorted.
     pub fn required(&self) -> &[CharacterClass] {
         &self.required
     }
 
-    /// How many bits of randomness a password of this rule has: whoever knows the rule has
-    /// to try half of 2 to this power to guess it.
+    /// Returns the bits of randomness of a password. An attacker who knows the rule tries, on average, half of
+    /// 2 to this power passwords.
     pub fn bits(&self) -> f64 {
         let characters = self.alphabet.characters().len();
         let all = f64::from(self.length) * number(characters).log2();
-        // Of all passwords without the classes of a subset there are (characters left / all)
-        // to the power of the length; those with all classes by inclusion and exclusion.
+        // The passwords without any class of a subset number (characters left / all) to the power of the
+        // length. Inclusion and exclusion gives those with all classes.
         let share: f64 = (0_u32..1 << self.required.len())
             .map(|subset| {
                 let chosen = self.required.iter().enumerate().filter(|(at, _)| subset & (1 << at) != 0);
@@ -88,19 +86,19 @@ impl PasswordRule {
         all + share.log2()
     }
 
-    /// A password, with randomness from the system.
+    /// Makes a password with randomness from the system.
     ///
     /// # Errors
-    /// [`RandomnessError::System`] when the system gives none.
+    /// [`RandomnessError::System`] if the system gives no random bytes.
     pub fn generate(&self) -> Result<Zeroizing<String>, RandomnessError> {
         self.generate_from(|bytes| Ok(getrandom::fill(bytes)?))
     }
 
-    /// A password, with random bytes from `fill`, which fills what it is given. It is as good
-    /// as they are: outside of tests, use [`generate`](Self::generate).
+    /// Makes a password with random bytes from `fill`, which fills its buffer. Outside of tests, use
+    /// [`generate`](Self::generate).
     ///
     /// # Errors
-    /// Those of `fill`, and [`RandomnessError::Broken`] when what it gives cannot be random.
+    /// The error of `fill`, and [`RandomnessError::Broken`] if its bytes cannot be random.
     pub fn generate_from(
         &self,
         fill: impl FnMut(&mut [u8]) -> Result<(), RandomnessError>,
@@ -108,7 +106,7 @@ impl PasswordRule {
         let characters = self.alphabet.characters().as_bytes();
         let length = self.length as usize;
         let mut sampler = Sampler::new(fill);
-        // It never grows, and so leaves no copies behind.
+        // Never grows, so no copy is left behind.
         let mut password = Zeroizing::new(String::with_capacity(length));
         for _ in 0..MOST_ATTEMPTS {
             password.clear();
@@ -123,7 +121,7 @@ impl PasswordRule {
     }
 }
 
-/// A number of characters, which is at most 256.
+/// Converts a number of characters, at most 256.
 fn number(characters: usize) -> f64 {
     u32::try_from(characters).map_or(f64::INFINITY, f64::from)
 }

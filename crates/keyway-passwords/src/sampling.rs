@@ -1,17 +1,17 @@
-//! Random bytes into characters, each equally likely.
+//! Draws equally likely characters from random bytes.
 
 use zeroize::Zeroizing;
 
 use crate::RandomnessError;
 
-/// How many random bytes are asked for at once: enough for most passwords.
+/// The random bytes drawn at once: enough for most passwords.
 const POOL_BYTES: usize = 64;
 
-/// How many bytes in a row may be thrown away. A fair source throws away at most every
-/// second one, so 2⁻²⁵⁶ of its passwords would fail.
+/// The number of bytes in a row that may be discarded. A fair source has at most every second one discarded, so
+/// it fails less than once in 2²⁵⁶.
 const MOST_REJECTED: usize = 256;
 
-/// Draws characters of an alphabet, with random bytes from `fill`.
+/// Draws characters of an alphabet with random bytes from `fill`.
 pub(crate) struct Sampler<F> {
     fill: F,
     pool: Zeroizing<[u8; POOL_BYTES]>,
@@ -23,10 +23,9 @@ impl<F: FnMut(&mut [u8]) -> Result<(), RandomnessError>> Sampler<F> {
         Self { fill, pool: Zeroizing::new([0; POOL_BYTES]), left: 0 }
     }
 
-    /// One of `characters`, of which there are from 1 to 256, each equally likely.
+    /// Draws one of `characters`, of which there are 1 to 256, each equally likely.
     pub(crate) fn draw(&mut self, characters: &[u8]) -> Result<u8, RandomnessError> {
-        // The largest multiple of their number: bytes from there on would make the first
-        // characters likelier than the last.
+        // Bytes from the largest multiple of their number on would favour the first characters.
         let usable = 256 - 256 % characters.len();
         for _ in 0..MOST_REJECTED {
             let byte = usize::from(self.byte()?);
@@ -51,7 +50,7 @@ impl<F: FnMut(&mut [u8]) -> Result<(), RandomnessError>> Sampler<F> {
 mod tests {
     use super::*;
 
-    /// Gives every byte once, then every byte once again, and so on.
+    /// Gives every byte in turn, again and again.
     fn counting() -> impl FnMut(&mut [u8]) -> Result<(), RandomnessError> {
         let mut next = 0_u8;
         move |bytes| {
@@ -64,12 +63,12 @@ mod tests {
     }
 
     #[test]
-    fn when_every_byte_comes_equally_often_so_does_every_character() {
+    fn equally_frequent_bytes_give_equally_frequent_characters() {
         for count in 1..=256_usize {
             let characters: Vec<u8> = (0..=u8::MAX).take(count).collect();
             let mut sampler = Sampler::new(counting());
             let mut drawn = [0_usize; 256];
-            // As many draws as 256 bytes give.
+            // The draws that 256 bytes allow.
             for _ in 0..(256 / count) * count {
                 drawn[usize::from(sampler.draw(&characters).unwrap())] += 1;
             }
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_gives_nothing_usable_is_found_out() {
+    fn a_source_without_usable_bytes_is_an_error() {
         let mut stuck = Sampler::new(|bytes: &mut [u8]| {
             bytes.fill(255);
             Ok(())
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_fails_is_said_to_fail() {
+    fn the_error_of_the_source_is_returned() {
         let mut failing =
             Sampler::new(|_: &mut [u8]| Err(RandomnessError::System(getrandom::Error::UNSUPPORTED)));
         assert!(matches!(failing.draw(b"ab"), Err(RandomnessError::System(_))));

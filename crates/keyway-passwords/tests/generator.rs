@@ -1,4 +1,4 @@
-//! What every password keeps, whatever the rule, and how evenly characters come.
+//! Tests the properties of every password, and the distribution of characters.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use keyway_passwords::{
 };
 use proptest::prelude::*;
 
-/// Random-looking bytes that are the same for the same seed (`SplitMix64`).
+/// Gives pseudo-random bytes, the same for the same seed (`SplitMix64`).
 fn seeded(seed: u64) -> impl FnMut(&mut [u8]) -> Result<(), RandomnessError> {
     let mut state = seed;
     move |bytes| {
@@ -62,8 +62,8 @@ proptest! {
     }
 }
 
-/// How far the counts are from equal ones, divided by what is expected of chance: near 0 for
-/// chance, and normally distributed (Wilson and Hilferty's approximation of chi-square).
+/// Measures how far the counts are from equal ones. Normally distributed around 0 for a fair source (Wilson and
+/// Hilferty's approximation of chi-square).
 fn surprise(counts: &[u32]) -> f64 {
     let freedom = f64::from(u32::try_from(counts.len() - 1).unwrap());
     let expected = f64::from(counts.iter().sum::<u32>()) / (freedom + 1.0);
@@ -73,7 +73,7 @@ fn surprise(counts: &[u32]) -> f64 {
 }
 
 #[test]
-fn every_character_comes_about_equally_often() {
+fn every_character_is_about_equally_frequent() {
     for alphabet in Alphabet::ALL {
         let characters = alphabet.characters();
         let mut counts = vec![0; characters.len()];
@@ -84,7 +84,7 @@ fn every_character_comes_about_equally_often() {
             }
         }
         assert!(surprise(&counts).abs() < 4.5, "{alphabet}: {} {counts:?}", surprise(&counts));
-        // The measure does see what taking a byte modulo the number of characters would do.
+        // The measure notices a byte taken modulo the number of characters.
         let mut folded = vec![0_u32; characters.len()];
         let mut bytes = vec![0; 1024 * 200];
         seeded(1)(&mut bytes).unwrap();
@@ -96,7 +96,7 @@ fn every_character_comes_about_equally_often() {
 }
 
 #[test]
-fn every_character_comes_about_equally_often_in_every_place() {
+fn every_character_is_about_equally_frequent_at_every_position() {
     let rule = PasswordRule::new(8, Alphabet::OctalDigits).unwrap();
     let mut counts = vec![vec![0; 8]; 8];
     for seed in 0..20_000 {
@@ -105,12 +105,12 @@ fn every_character_comes_about_equally_often_in_every_place() {
         }
     }
     for (place, counts) in counts.iter().enumerate() {
-        assert!(surprise(counts).abs() < 4.5, "place {place}: {counts:?}");
+        assert!(surprise(counts).abs() < 4.5, "position {place}: {counts:?}");
     }
 }
 
 #[test]
-fn required_classes_favour_no_place() {
+fn required_classes_favour_no_position() {
     let rule = PasswordRule::new(8, Alphabet::Printable).unwrap().requiring([CharacterClass::Digit]).unwrap();
     let mut counts = vec![0; 8];
     for seed in 0..20_000 {
@@ -122,7 +122,7 @@ fn required_classes_favour_no_place() {
 }
 
 #[test]
-fn what_the_rarest_rule_asks_for_comes_out_often_enough() {
+fn the_rarest_rule_succeeds_often_enough() {
     let rule = PasswordRule::new(8, Alphabet::UrlSafe).unwrap().requiring(CharacterClass::ALL).unwrap();
     let all = 8.0 * 64_f64.log2();
     let share = (rule.bits() - all).exp2();
@@ -133,10 +133,10 @@ fn what_the_rarest_rule_asks_for_comes_out_often_enough() {
 }
 
 #[test]
-fn bits_are_those_of_all_passwords_that_the_rule_allows() {
+fn bits_count_all_passwords_that_the_rule_allows() {
     let bits = |rule: &PasswordRule| rule.bits();
     assert!((bits(&PasswordRule::new(16, Alphabet::Hex).unwrap()) - 64.0).abs() < 1e-9);
-    // Counted: of 64 characters to the power of 8, those with at least one of two.
+    // Counts the strings of 8 out of 64 characters that have at least one of each of two classes.
     let rule = PasswordRule::new(8, Alphabet::UrlSafe).unwrap();
     let rule = rule.requiring([CharacterClass::Punctuation]).unwrap();
     let counted = (64_f64.powi(8) - 62_f64.powi(8)).log2();
@@ -144,16 +144,16 @@ fn bits_are_those_of_all_passwords_that_the_rule_allows() {
 }
 
 #[test]
-fn the_system_never_gives_the_same_password_twice() {
+fn two_passwords_differ() {
     let rule = PasswordRule::new(MIN_LENGTH, Alphabet::Printable).unwrap();
     let passwords: BTreeSet<String> = (0..1000).map(|_| rule.generate().unwrap().to_string()).collect();
     assert_eq!(passwords.len(), 1000);
 }
 
 #[test]
-fn a_broken_source_is_an_error_and_no_weak_password() {
+fn a_broken_source_is_an_error_not_a_weak_password() {
     let rule = PasswordRule::new(8, Alphabet::Printable).unwrap().requiring([CharacterClass::Digit]).unwrap();
-    // Always the same letter: never a digit.
+    // Always the same letter, never a digit.
     let stuck = |bytes: &mut [u8]| {
         bytes.fill(20);
         Ok(())

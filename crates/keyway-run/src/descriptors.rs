@@ -18,7 +18,7 @@ use crate::frame::{header, read_content};
 /// The largest number of descriptors in one frame.
 const MOST: usize = 3;
 
-/// Writes a frame with the three streams of a program. It blocks as the stream does.
+/// Writes a frame with the three streams of a program. Blocks as the stream does.
 ///
 /// # Errors
 /// As [`write_frame`](crate::write_frame).
@@ -45,11 +45,11 @@ pub fn send_frame(
     stream.write_all(&content[written - of_header..])
 }
 
-/// A frame, and the descriptors that came with it.
+/// The content of a frame, and the descriptors that came with it.
 pub type Received = (Zeroizing<Vec<u8>>, Vec<OwnedFd>);
 
-/// Reads a frame and the descriptors that came with it. `None` at the end of the stream. It blocks as
-/// the stream does.
+/// Reads a frame and the descriptors that came with it. `None` at the end of the stream. Blocks as the stream
+/// does.
 ///
 /// # Errors
 /// As [`read_frame`](crate::read_frame).
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descriptors_come_with_their_frame() {
+    fn descriptors_arrive_with_their_frame() {
         let (host, helper) = UnixStream::pair().unwrap();
         let (reader, mut writer) = io::pipe().unwrap();
         let content = vec![7; 500_000];

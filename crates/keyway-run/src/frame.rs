@@ -4,22 +4,22 @@ use std::io::{self, Read, Write};
 
 use zeroize::Zeroizing;
 
-/// The longest frame. Linux passes on less to a program.
+/// The length of the longest frame. Linux passes less than that to a program.
 pub const MOST_BYTES: usize = 8 << 20;
 
-/// Writes a frame. It blocks as the stream does.
+/// Writes a frame. Blocks as the stream does.
 ///
 /// # Errors
-/// When it is too long (`InvalidInput`), or the stream fails.
+/// `InvalidInput` if the content is too long, or the error of the stream.
 pub fn write_frame(mut stream: impl Write, content: &[u8]) -> io::Result<()> {
     stream.write_all(&header(content)?)?;
     stream.write_all(content)
 }
 
-/// Reads a frame. `None` at the end of the stream. It blocks as the stream does.
+/// Reads a frame. `None` at the end of the stream. Blocks as the stream does.
 ///
 /// # Errors
-/// When it is too long (`InvalidData`), cut short (`UnexpectedEof`), or the stream fails.
+/// `InvalidData` if the frame is too long, `UnexpectedEof` if it is cut short, or the error of the stream.
 pub fn read_frame(mut stream: impl Read) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut header = [0; 4];
     loop {
@@ -34,7 +34,7 @@ pub fn read_frame(mut stream: impl Read) -> io::Result<Option<Zeroizing<Vec<u8>>
     read_content(stream, header).map(Some)
 }
 
-/// The length of a frame, as it stands before it.
+/// Returns the length of a frame as its header.
 pub(crate) fn header(content: &[u8]) -> io::Result<[u8; 4]> {
     match u32::try_from(content.len()) {
         Ok(length) if content.len() <= MOST_BYTES => Ok(length.to_le_bytes()),
@@ -42,7 +42,7 @@ pub(crate) fn header(content: &[u8]) -> io::Result<[u8; 4]> {
     }
 }
 
-/// Reads what stands behind a length.
+/// Reads the content after a header.
 pub(crate) fn read_content(mut stream: impl Read, header: [u8; 4]) -> io::Result<Zeroizing<Vec<u8>>> {
     let length = usize::try_from(u32::from_le_bytes(header)).map_err(io::Error::other)?;
     if length > MOST_BYTES {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_frame_is_read() {
         let large = vec![7; 70_000];
         let mut stream = Vec::new();
         for content in [&b""[..], b"a", &large] {
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_too_long_is_refused() {
+    fn a_frame_that_is_cut_or_too_long_is_refused() {
         for stream in [&[1, 0][..], &[2, 0, 0, 0, 9], &[255; 4]] {
             assert!(read_frame(stream).is_err(), "{stream:?}");
         }

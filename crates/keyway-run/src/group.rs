@@ -16,12 +16,12 @@ impl Group {
         Some(Self(folder))
     }
 
-    /// The number of processes in the cgroup beside the helper.
+    /// Counts the other processes in the cgroup.
     pub(crate) fn others(&self) -> u32 {
         self.processes().try_fold(0_u32, |count, _| count.checked_add(1)).unwrap_or(u32::MAX)
     }
 
-    /// Kills all processes in the cgroup, the helper too.
+    /// Kills all processes in the cgroup, including the helper.
     pub(crate) fn kill(&self) {
         let _ = fs::write(self.0.join("cgroup.kill"), "1");
     }

@@ -37,7 +37,7 @@ pub(crate) fn kill_all() -> u32 {
     killed
 }
 
-/// Signals all descendants of the helper.
+/// Sends a signal to all descendants of the helper.
 pub(crate) fn signal(signal: Signal) {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
     for (process, parent) in parents() {
@@ -66,13 +66,13 @@ pub(crate) fn reap() -> u32 {
     reaped
 }
 
-/// Whether there is a child, including one that has ended and is not reaped.
+/// Tells whether there is a child, including one that has ended and is not reaped.
 fn has_children() -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     !matches!(waitid(WaitId::All, options), Err(Errno::CHILD))
 }
 
-/// Every process with its parent.
+/// Returns every process with its parent.
 fn parents() -> Vec<(i32, i32)> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let processes = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -81,7 +81,7 @@ fn parents() -> Vec<(i32, i32)> {
 
 fn parent_of(process: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name stands in parentheses and may hold anything, parentheses too.
+    // The name is in parentheses and may hold any characters, including parentheses.
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_ascii_whitespace().nth(1)?.parse().ok()
 }

@@ -1,18 +1,18 @@
-//! Defines the message of a host to the helper.
+//! The messages of a host to the helper.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
 use zeroize::Zeroizing;
 
-/// Defines the message of a host to the helper.
+/// A message of a host to the helper.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Start a program. Its three streams come with the frame.
+    /// Starts a program. Its three streams come with the frame.
     Run(Run),
-    /// Send `SIGTERM` to all of the run.
+    /// Sends `SIGTERM` to all processes of the run.
     Terminate,
-    /// Send `SIGKILL` to all of the run.
+    /// Sends `SIGKILL` to all processes of the run.
     Kill,
 }
 
@@ -48,7 +48,7 @@ impl Order {
     /// The frame of [`Kill`](Self::Kill).
     pub const KILL: &[u8] = b"K";
 
-    /// The frame of a [`Run`](Self::Run).
+    /// Writes the frame of a [`Run`](Self::Run).
     pub fn run<'a>(
         program: &'a OsStr,
         arguments: &(impl Iterator<Item = &'a OsStr> + Clone),
@@ -90,7 +90,7 @@ impl Order {
 }
 
 fn put_number(frame: &mut Vec<u8>, number: usize) {
-    // A larger number cannot be framed: the frame is refused as a whole.
+    // A larger number does not fit into a frame, which is then refused as a whole.
     frame.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
 
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(Order::read(&frame), Some(Order::Run(run)));
         for cut in 0..frame.len() {
             let cut = Order::read(&frame[..cut]);
-            // A frame cut between two variables is an order, too.
+            // A frame cut between two variables is valid.
             assert!(
                 !matches!(cut, Some(Order::Run(run)) if run.environment.len() != 1 && !run.environment.is_empty())
             );

@@ -1,11 +1,11 @@
-//! Defines the messages of the helper to its host.
+//! The messages of the helper to its host.
 
-/// Defines the messages of the helper to its host.
+/// A message of the helper to its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The helper is ready.
     Ready {
-        /// Tells whether it is in the cgroup that the order names.
+        /// True if the helper is in the cgroup that its arguments name.
         in_cgroup: bool,
     },
     /// The program could not be started.
@@ -17,13 +17,13 @@ pub enum Reply {
     Ended {
         /// Its status, as the system writes it.
         status: i32,
-        /// Counts the processes that it left behind.
+        /// The number of processes that it left behind.
         left_behind: u32,
     },
 }
 
 impl Reply {
-    /// The frame.
+    /// Writes the frame.
     pub fn to_frame(self) -> [u8; 9] {
         let (kind, number, count) = match self {
             Self::Ready { in_cgroup } => (b'U', i32::from(in_cgroup), 0),

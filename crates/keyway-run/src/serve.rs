@@ -15,14 +15,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_sub
 use crate::group::Group;
 use crate::offspring;
 
-/// Tells the helper, when it starts itself again, that the inherited descriptors are closed.
+/// The argument with which the helper starts itself again after it closed the inherited descriptors.
 const CLEAN: &str = "--clean";
 
 /// Serves the host until the host is gone.
 pub(crate) fn serve() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.peek().is_none_or(|first| first != CLEAN) {
-        // Closes every descriptor that the host left open across exec: neither helper nor program may use it.
+        // Marks every other descriptor for closing: neither helper nor program may use what the host left open.
         close_fds::CloseFdsBuilder::new().cloexecfrom(3);
         // Restarting the helper closes them.
         let Ok(own) = std::env::current_exe() else { return ExitCode::FAILURE };
@@ -31,13 +31,13 @@ pub(crate) fn serve() -> ExitCode {
     }
     let group = arguments.nth(1).map(PathBuf::from);
     let served = set_up().and_then(|socket| Helper { socket, group: group.and_then(Group::enter) }.serve());
-    // The error cannot be reported: the host sees only the end of the socket.
+    // The error cannot be reported: the host only sees the end of the socket.
     if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn set_up() -> io::Result<UnixStream> {
     set_child_subreaper(Some(getpid()))?;
-    // A descriptor of its own, so that no program inherits it.
+    // Duplicates the socket with close-on-exec, so that no program inherits it.
     Ok(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
@@ -48,15 +48,15 @@ struct Helper {
 
 impl Helper {
     fn serve(&self) -> io::Result<()> {
-        self.tell(Reply::Ready { in_cgroup: self.group.is_some() })?;
+        self.send(Reply::Ready { in_cgroup: self.group.is_some() })?;
         while let Some((frame, streams)) = receive_frame(&self.socket)? {
-            // Ignores an order that arrives after the run: it changes nothing.
+            // Ignores an order that arrives after the run.
             let Some(Order::Run(run)) = Order::read(&frame) else { continue };
             drop(frame);
             match start(&run, streams) {
                 Ok(child) => self.watch(child)?,
                 Err(error) => {
-                    self.tell(Reply::NotStarted { error: error.raw_os_error().unwrap_or_default() })?;
+                    self.send(Reply::NotStarted { error: error.raw_os_error().unwrap_or_default() })?;
                 }
             }
         }
@@ -83,7 +83,7 @@ impl Helper {
                 return self.after(child.wait()?.into_raw());
             }
             if !watched[1].revents().is_empty() {
-                obeyed = self.obey();
+                obeyed = self.execute_orders();
             }
         }
         // The host is gone.
@@ -92,7 +92,7 @@ impl Helper {
         obeyed
     }
 
-    fn obey(&self) -> io::Result<()> {
+    fn execute_orders(&self) -> io::Result<()> {
         let gone = || io::Error::from(io::ErrorKind::UnexpectedEof);
         let (frame, _) = receive_frame(&self.socket)?.ok_or_else(gone)?;
         match Order::read(&frame) {
@@ -109,15 +109,15 @@ impl Helper {
         let in_group = self.group.as_ref().map_or(0, Group::others);
         // Kills the offspring that moved to another cgroup.
         let left_behind = offspring::kill_all().max(in_group);
-        self.tell(Reply::Ended { status, left_behind })?;
+        self.send(Reply::Ended { status, left_behind })?;
         if left_behind > 0 {
-            // Kills through the group the processes that took on the rights of another user.
+            // Kills through the cgroup those processes that changed to another user.
             self.group.as_ref().inspect(|group| group.kill());
         }
         Ok(())
     }
 
-    fn tell(&self, reply: Reply) -> io::Result<()> {
+    fn send(&self, reply: Reply) -> io::Result<()> {
         write_frame(&self.socket, &reply.to_frame())
     }
 }

@@ -17,8 +17,8 @@ use keyway_process::{
     Runner,
 };
 
-/// A Python program that starts a daemon without any mark: an orphan in a session of its own, with an empty
-/// environment that no other process may read.
+/// Starts a daemon without any mark, in Python: an orphan in a session of its own, with an empty environment
+/// that no other process may read.
 const DAEMON: &str = r#"
 import ctypes, os, sys, time
 if os.fork() == 0:
@@ -34,7 +34,7 @@ os.wait()
 "#;
 const HIDDEN: &str = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); time.sleep(1000)";
 
-/// A cgroup v2 in which this process may create cgroups.
+/// Finds a cgroup v2 in which this process may create cgroups.
 fn cgroup() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/mounts").ok()?;
     let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"))?;
@@ -49,7 +49,7 @@ fn cgroup() -> Option<PathBuf> {
     .then_some(folder)
 }
 
-/// The ways in which this machine can hold a run together.
+/// Returns the modes of the helper that this machine supports.
 fn ways() -> Vec<(&'static str, Helper)> {
     let helper = Helper::new(env!("CARGO_BIN_EXE_keyway-run")).unwrap();
     let mut ways = vec![("subreaper", helper.clone())];
@@ -69,13 +69,13 @@ fn report_skip() {
     }
 }
 
-struct Place {
+struct Fixture {
     runner: Runner,
-    /// Marks the processes of this test among their arguments.
+    /// The mark that the processes of this test have among their arguments.
     mark: String,
 }
 
-fn place(helper: Helper, script: &str, deadline: u64) -> Place {
+fn fixture(helper: Helper, script: &str, deadline: u64) -> Fixture {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let mark = format!("1000.{}{:04}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let daemon = "python3 -c \"$DAEMON\" \"$HIDDEN # $MARK\"";
@@ -89,13 +89,13 @@ fn place(helper: Helper, script: &str, deadline: u64) -> Place {
         grace: Duration::from_millis(200),
         ..Limits::DEFAULT
     };
-    Place {
+    Fixture {
         runner: Runner::new(program, environment, limits, 1.try_into().unwrap()).with_helper(helper),
         mark,
     }
 }
 
-impl Place {
+impl Fixture {
     fn run(&self) -> Result<Finished, RunError> {
         block_on(self.runner.run(Input::Standard(b"input".to_vec().into())))
     }
@@ -106,7 +106,7 @@ impl Place {
     }
 }
 
-/// The processes that have `mark` among their arguments.
+/// Lists the processes that have `mark` among their arguments.
 fn left(mark: &str) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     processes
@@ -118,18 +118,18 @@ fn left(mark: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_program_runs_as_it_does_without() {
+fn a_program_runs_as_without_a_helper() {
     for (way, helper) in ways() {
-        let place =
-            place(helper, "cat; printf ' %s' \"$MARK\" \"$KEYWAY_RUN\"; echo oops >&2; exit 7", 10_000);
-        let finished = place.run().unwrap();
+        let fixture =
+            fixture(helper, "cat; printf ' %s' \"$MARK\" \"$KEYWAY_RUN\"; echo oops >&2; exit 7", 10_000);
+        let finished = fixture.run().unwrap();
         let printed = String::from_utf8(finished.output.to_vec()).unwrap();
-        assert!(printed.starts_with(&format!("input {} ", place.mark)), "{way}: {printed}");
+        assert!(printed.starts_with(&format!("input {} ", fixture.mark)), "{way}: {printed}");
         assert_eq!((format!("{:?}", finished.ended), finished.left_behind), ("Status(7)".into(), 0), "{way}");
         assert_eq!(*finished.errors.for_log([]), "oops");
     }
     for (way, helper) in ways() {
-        let killed = place(helper, "kill -9 $$", 10_000).run().unwrap();
+        let killed = fixture(helper, "kill -9 $$", 10_000).run().unwrap();
         assert_eq!(format!("{:?}", killed.ended), "Signal(9)", "{way}");
     }
 }
@@ -137,23 +137,23 @@ fn a_program_runs_as_it_does_without() {
 #[test]
 fn a_helper_serves_one_run_after_the_other() {
     for (way, helper) in ways() {
-        let place = place(helper, "printf %s $PPID", 10_000);
-        let first = place.run().unwrap().output;
-        assert_eq!(place.run().unwrap().output, first, "{way}");
+        let fixture = fixture(helper, "printf %s $PPID", 10_000);
+        let first = fixture.run().unwrap().output;
+        assert_eq!(fixture.run().unwrap().output, first, "{way}");
         let id = String::from_utf8(first.to_vec()).unwrap();
         assert_ne!(id, std::process::id().to_string());
-        drop(place);
-        // A helper that still clears up after its run ends when that is done.
+        drop(fixture);
+        // A helper that still cleans up after its run ends when that is done.
         let begun = std::time::Instant::now();
         while PathBuf::from(format!("/proc/{id}")).exists() {
-            assert!(begun.elapsed() < Duration::from_secs(5), "{way}: it ends with the runner");
+            assert!(begun.elapsed() < Duration::from_secs(5), "{way}: the helper ends with the runner");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 }
 
 #[test]
-fn what_cannot_be_started_is_told() {
+fn a_failed_start_is_reported() {
     for (_, helper) in ways() {
         let program = Program::new("/nowhere/at/all").unwrap();
         let runner = Runner::new(program, Environment::empty(), Limits::DEFAULT, 1.try_into().unwrap());
@@ -163,76 +163,76 @@ fn what_cannot_be_started_is_told() {
             matches!(&error, RunError::Start { source } if source.kind() == std::io::ErrorKind::NotFound)
         );
     }
-    let missing = place(Helper::new("/nowhere/keyway-run").unwrap(), "true", 1000).run().unwrap_err();
+    let missing = fixture(Helper::new("/nowhere/keyway-run").unwrap(), "true", 1000).run().unwrap_err();
     assert!(missing.nothing_started(), "{missing:?}");
 }
 
 #[test]
-fn a_daemon_that_nothing_gives_away_does_not_escape() {
+fn a_daemon_without_a_mark_does_not_escape() {
     for (way, helper) in ways() {
-        let place = place(helper, "DAEMON!; DAEMON!; sleep 0.3; sleep $MARK & echo done", 20_000);
+        let fixture = fixture(helper, "DAEMON!; DAEMON!; sleep 0.3; sleep $MARK & echo done", 20_000);
         for _ in 0..2 {
-            let finished = place.run().unwrap();
+            let finished = fixture.run().unwrap();
             assert_eq!(finished.output.as_slice(), b"done\n", "{way}");
             assert_eq!(finished.left_behind, 3, "{way}");
-            place.assert_nothing_left();
+            fixture.assert_nothing_left();
         }
     }
 }
 
 #[test]
-fn what_moves_to_another_cgroup_is_still_an_offspring() {
+fn a_process_that_moves_to_another_cgroup_is_killed() {
     for (_, helper) in ways() {
         let Some(folder) = helper.cgroup() else { continue };
         let procs = folder.join("cgroup.procs");
         let moves = format!("(echo 0 > {}; exec env -i setsid sleep $MARK) &", procs.display());
         for (end, deadline, answers) in [("sleep 0.2", 10_000, true), ("sleep $MARK", 600, false)] {
-            let place = place(helper.clone(), &format!("{moves} {end}"), deadline);
-            let finished = place.run();
+            let fixture = fixture(helper.clone(), &format!("{moves} {end}"), deadline);
+            let finished = fixture.run();
             assert_eq!(finished.map(|finished| finished.left_behind).ok(), answers.then_some(1));
-            place.assert_nothing_left();
+            fixture.assert_nothing_left();
         }
     }
 }
 
 #[test]
-fn at_the_deadline_all_is_killed() {
+fn all_processes_are_killed_at_the_deadline() {
     for (way, helper) in ways() {
-        let place =
-            place(helper, "trap '' TERM; DAEMON!; setsid sleep $MARK & sleep $MARK; sleep $MARK", 700);
+        let fixture =
+            fixture(helper, "trap '' TERM; DAEMON!; setsid sleep $MARK & sleep $MARK; sleep $MARK", 700);
         for _ in 0..2 {
             let begun = Instant::now();
-            assert!(matches!(place.run().unwrap_err(), RunError::Deadline { .. }), "{way}");
+            assert!(matches!(fixture.run().unwrap_err(), RunError::Deadline { .. }), "{way}");
             assert!(begun.elapsed() < Duration::from_secs(3), "{way}: {:?}", begun.elapsed());
-            place.assert_nothing_left();
+            fixture.assert_nothing_left();
         }
     }
 }
 
 #[test]
-fn a_helper_that_its_program_kills_or_stops_loses_nothing_that_has_the_mark() {
+fn processes_with_the_mark_are_found_after_the_program_kills_or_stops_its_helper() {
     for (way, helper) in ways() {
         for signal in ["KILL", "STOP"] {
             let script = format!("kill -{signal} $PPID; setsid sleep $MARK & sleep $MARK");
-            let place = place(helper.clone(), &script, 700);
+            let fixture = fixture(helper.clone(), &script, 700);
             // The second run has another helper.
             for _ in 0..2 {
-                let error = place.run().unwrap_err();
-                assert_eq!(left(&place.mark), Vec::<String>::new(), "{way} {signal} {error:?}");
+                let error = fixture.run().unwrap_err();
+                assert_eq!(left(&fixture.mark), Vec::<String>::new(), "{way} {signal} {error:?}");
             }
         }
     }
 }
 
 #[test]
-fn no_program_inherits_what_the_host_has_open() {
-    // The host's own mistake: a descriptor without close-on-exec.
+fn no_program_inherits_a_descriptor_of_the_host() {
+    // Simulates a mistake of the host: a descriptor without close-on-exec.
     let file = tempfile::tempfile().unwrap();
     rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
     let number = file.as_raw_fd().to_string();
     let script = "ls /proc/self/fd; ls /proc/$PPID/fd >&2";
     for (way, helper) in ways() {
-        let finished = place(helper, script, 10_000).run().unwrap();
+        let finished = fixture(helper, script, 10_000).run().unwrap();
         let printed = String::from_utf8(finished.output.to_vec()).unwrap();
         assert_eq!(printed.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3"], "{way}");
     }
@@ -240,11 +240,14 @@ fn no_program_inherits_what_the_host_has_open() {
     let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, 1.try_into().unwrap());
     let finished = block_on(runner.run(Input::Standard(Vec::new().into()))).unwrap();
     let printed = String::from_utf8(finished.output.to_vec()).unwrap();
-    assert!(printed.split_whitespace().any(|open| open == number), "without a helper it does: {printed}");
+    assert!(
+        printed.split_whitespace().any(|open| open == number),
+        "it is inherited without a helper: {printed}"
+    );
 }
 
 #[test]
-fn the_configuration_of_an_issuer_names_it() {
+fn the_configuration_of_an_issuer_names_the_helper() {
     for (way, helper) in ways() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("plugin");
@@ -268,9 +271,9 @@ const HOST: &str = "KEYWAY_TEST_IS_THE_HOST";
 fn is_a_host() {
     let Ok(way) = std::env::var(HOST) else { return };
     let (_, helper) = ways().into_iter().find(|(name, _)| *name == way).unwrap();
-    let place = place(helper, "DAEMON!; sleep $MARK & echo started >&2; sleep $MARK", 60_000);
-    println!("mark {}", place.mark);
-    let _ = place.run();
+    let fixture = fixture(helper, "DAEMON!; sleep $MARK & echo started >&2; sleep $MARK", 60_000);
+    println!("mark {}", fixture.mark);
+    let _ = fixture.run();
 }
 
 #[test]
@@ -287,7 +290,7 @@ fn the_run_ends_with_its_host() {
             printed.lines().find_map(|line| Some(line.unwrap().split_once("mark ")?.1.to_owned())).unwrap();
         let until = Instant::now() + Duration::from_secs(20);
         while left(&mark).len() < 3 {
-            assert!(Instant::now() < until, "{way}: it does not start: {:?}", left(&mark));
+            assert!(Instant::now() < until, "{way}: the run does not start: {:?}", left(&mark));
             std::thread::sleep(Duration::from_millis(5));
         }
         host.kill().unwrap();

@@ -1,20 +1,20 @@
-//! What can go wrong with keys and tokens, each as a value of its own.
+//! Errors of keys and tokens.
 
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::{Effect, ErrorKind, PluginError};
 
 use crate::KeyId;
 
-/// What should have stood at the place where a key or a token breaks off from its form.
+/// The form that a key or a token should have at the place of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Expected {
     /// A character of the URL-safe Base64 alphabet: `A-Z a-z 0-9 - _`.
     Symbol,
-    /// The padding `=` that the length calls for, there and nowhere else.
+    /// The padding `=` that the length requires, only at the end.
     Padding,
-    /// A last character without stray bits, so that every value has one spelling only.
+    /// A last character without stray bits: every value has one spelling.
     CanonicalEnd,
-    /// More text: it stops too early.
+    /// More text: it ends too early.
     More,
     /// The end of the text.
     End,
@@ -41,7 +41,7 @@ impl std::fmt::Display for Expected {
     }
 }
 
-/// Why a text is not a key, or keys are not a ring. Never holds any part of the text.
+/// A text that is no key, or keys that form no ring. Never holds any part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -52,7 +52,7 @@ pub enum KeyError {
     Malformed {
         /// The position in the text, in bytes from 0.
         at: usize,
-        /// What should stand there.
+        /// The expected form.
         expected: Expected,
     },
     /// One line of a list of keys is not a key.
@@ -64,10 +64,10 @@ pub enum KeyError {
         line: usize,
         /// The position in that line, in bytes from 0.
         at: usize,
-        /// What should stand there.
+        /// The expected form.
         expected: Expected,
     },
-    /// There is no key at all.
+    /// The list holds no key.
     #[error("no key given: a key ring needs at least one")]
     NoKeys,
     /// The system's random source failed.
@@ -82,17 +82,21 @@ impl PluginError for KeyError {
             Self::Random(_) => ErrorKind::Internal,
         }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
 }
 
-/// Why something could not be sealed. The plaintext plays no part in it: any bytes can be sealed.
+/// A failure to seal. It never depends on the plaintext: any bytes can be sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
     /// The system's random source failed.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
-    /// The system's clock stands before 1970, and a token holds the seconds since then.
-    #[error("the system's clock stands before 1970: set it")]
+    /// The system's clock is before 1970, and a token holds the seconds since then.
+    #[error("the system's clock is before 1970: set it")]
     Clock,
 }
 
@@ -100,52 +104,56 @@ impl PluginError for SealError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Internal
     }
+
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
 }
 
-/// Why a token could not be opened (decision C5: wrong key, corrupt and empty are told apart
-/// where that can be known).
+/// A token that cannot be opened. Distinguishes a wrong key, damage and an empty token, if the difference can
+/// be known (decision C5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The token is empty.
     #[error("the token is empty: nothing was stored, or it was lost")]
     Empty,
-    /// The token does not have the form of a Fernet token: it is damaged or cut off.
+    /// The token does not have the form of a Fernet token: it is damaged or truncated.
     #[error("the token is damaged: at byte {at} expected {expected}")]
     Malformed {
         /// The position in the token's text, in bytes from 0.
         at: usize,
-        /// What should stand there.
+        /// The expected form.
         expected: Expected,
     },
-    /// No key of the ring verifies the token. Which of the two it is cannot be known: it was
-    /// sealed with another key, or it was altered.
+    /// No key of the ring verifies the token. It was sealed with another key, or it was altered; these cannot
+    /// be told apart.
     #[error(
-        "none of the {keys} keys at hand opens the token: it was sealed with another key, or it was altered"
+        "none of the {keys} keys of the ring opens the token: it was sealed with another key, or it was altered"
     )]
     NotAuthentic {
-        /// How many keys were tried.
+        /// The number of keys that were tried.
         keys: usize,
     },
-    /// The key that is said to have sealed the token does not verify it, so it was altered.
-    #[error("key {key} is said to have sealed the token and does not open it: it was altered")]
+    /// The key named with the token does not verify it, so the token was altered.
+    #[error("key {key}, which is named with the token, does not open it: the token was altered")]
     Altered {
         /// The key that was tried.
         key: KeyId,
     },
-    /// The key that is said to have sealed the token is not in the ring.
-    #[error("the token was sealed with key {0}, which is not at hand: add it to the key ring")]
+    /// The key named with the token is not in the ring.
+    #[error("the token was sealed with key {0}, which is not in the key ring: add it")]
     UnknownKey(KeyId),
     /// The token is older than the time to live.
-    #[error("the token is {age} s old, longer than it may live")]
+    #[error("the token is {age} s old, more than its time to live")]
     Expired {
         /// Its age in seconds.
         age: u64,
     },
-    /// The token's time lies more than the allowed 60 s in the future.
-    #[error("the token's time lies {ahead} s in the future: compare the clocks")]
+    /// The token's time is more than the allowed 60 s in the future.
+    #[error("the token's time is {ahead} s in the future: compare the clocks")]
     TooNew {
-        /// How many seconds in the future.
+        /// The distance in seconds.
         ahead: u64,
     },
 }
@@ -158,9 +166,13 @@ impl PluginError for OpenError {
             Self::Expired { .. } | Self::TooNew { .. } => ErrorKind::Invalid,
         }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
 }
 
-/// Why a token could not be sealed anew.
+/// A token that could not be resealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResealError {
@@ -178,5 +190,9 @@ impl PluginError for ResealError {
             Self::Open(error) => error.kind(),
             Self::Seal(error) => error.kind(),
         }
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }

@@ -1,4 +1,4 @@
-//! One key, and the name by which it can be spoken of.
+//! A key and its name.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::KeyError;
 use crate::key_text::{self, TEXT_LEN};
 
-/// What the fingerprint of a key is computed over; a new scheme would need a new label.
+/// The text that a key signs to make its name. A new scheme needs a new text.
 const ID_LABEL: &[u8] = b"keyway-seal key id, version 1";
 
 /// A Fernet key: 16 bytes that sign and 16 that encrypt.
@@ -34,11 +34,11 @@ impl Key {
         Ok(key)
     }
 
-    /// Reads a key from its text: 44 characters of URL-safe Base64, padding included, nothing
-    /// before or after (decision C8). No table is looked up with the secret as index.
+    /// Reads a key from its text: exactly 44 characters of URL-safe Base64 with padding (decision C8). The
+    /// secret is never an index into a table.
     ///
     /// # Errors
-    /// [`KeyError::Malformed`] says where and what was expected, and quotes nothing.
+    /// [`KeyError::Malformed`] gives the position and the expected form, and quotes nothing.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut key = Self::zero();
         key_text::decode(text.as_bytes(), &mut key.bytes)
@@ -46,7 +46,7 @@ impl Key {
         Ok(key)
     }
 
-    /// Takes 32 bytes as they are, and wipes where they came from.
+    /// Takes 32 bytes as a key, and wipes their source.
     pub fn from_bytes(bytes: &mut [u8; 32]) -> Self {
         let mut key = Self::zero();
         key.bytes.copy_from_slice(bytes);
@@ -54,14 +54,14 @@ impl Key {
         key
     }
 
-    /// The key as text, for [`parse`](Self::parse): for whoever has to write it to a key file.
+    /// Returns the key as text for a key file. [`parse`](Self::parse) reads it.
     pub fn expose_text(&self) -> SecretString {
         let mut text = String::with_capacity(TEXT_LEN);
         key_text::encode(&self.bytes, &mut text);
         SecretString::from(text)
     }
 
-    /// The name of this key. It says nothing about the key, so it may be stored and shown.
+    /// Returns the name of this key. It reveals nothing about the key, so it may be stored and shown.
     pub fn id(&self) -> KeyId {
         let mac = mac(&self.bytes[..]).chain_update(ID_LABEL).finalize().into_bytes();
         let mut id = [0; 8];
@@ -69,12 +69,12 @@ impl Key {
         KeyId(id)
     }
 
-    /// The half that signs.
+    /// Returns the half that signs.
     pub(crate) fn signing(&self) -> &[u8] {
         &self.bytes[..16]
     }
 
-    /// The half that encrypts.
+    /// Returns the half that encrypts.
     pub(crate) fn encryption(&self) -> &[u8] {
         &self.bytes[16..]
     }
@@ -98,7 +98,7 @@ impl std::str::FromStr for Key {
     }
 }
 
-/// The keyed state of HMAC-SHA256.
+/// Starts an HMAC-SHA256 with a key.
 pub(crate) fn mac(key: &[u8]) -> Hmac<Sha256> {
     // HMAC takes keys of every length, so this cannot fail.
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
@@ -106,18 +106,18 @@ pub(crate) fn mac(key: &[u8]) -> Hmac<Sha256> {
 
 /// The name of a key: eight bytes of an HMAC-SHA256 under it over a fixed label.
 ///
-/// The key cannot be found from it, so it may stand in logs, errors and stored records. Two
-/// different keys share a name with a chance of one in 2^64.
+/// The key cannot be derived from it, so it may appear in logs, errors and stored records. Two different keys
+/// share a name with a probability of one in 2^64.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId([u8; 8]);
 
 impl KeyId {
-    /// From what [`to_bytes`](Self::to_bytes) gave, for instance out of a stored record.
+    /// Makes a name from the bytes of [`to_bytes`](Self::to_bytes), for instance from a stored record.
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
         Self(bytes)
     }
 
-    /// The eight bytes.
+    /// Returns the eight bytes.
     pub const fn to_bytes(self) -> [u8; 8] {
         self.0
     }
@@ -138,7 +138,7 @@ impl fmt::Debug for KeyId {
 impl std::str::FromStr for KeyId {
     type Err = KeyIdError;
 
-    /// Reads what `Display` writes: 16 lower-case hexadecimal digits.
+    /// Reads the form that `Display` writes: 16 lower-case hexadecimal digits.
     fn from_str(text: &str) -> Result<Self, KeyIdError> {
         let digits = text.as_bytes();
         let mut id = [0; 8];
@@ -155,7 +155,7 @@ impl std::str::FromStr for KeyId {
     }
 }
 
-/// A text is not the name of a key.
+/// A text that is not the name of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a key: wrong at byte {at}; it is 16 digits of `0-9 a-f`")]
 pub struct KeyIdError {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_key_is_refused_where_it_breaks() {
+    fn a_text_that_is_no_key_is_refused_with_the_position() {
         let unpadded = &TEXT[..43];
         let cases = [
             (String::new(), 0, Expected::More),
@@ -215,12 +215,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_a_key() {
+    fn no_output_shows_a_key() {
         let key = Key::parse(TEXT).unwrap();
         let shown = format!("{key:?} {:?} {}", key.id(), key.id());
         let broken = Key::parse(&TEXT.replace('_', "*")).unwrap_err();
         let shown = format!("{shown} {broken:?} {broken}");
-        // No four characters of the key, and no byte of it in decimal or hexadecimal lists.
+        // Checks for four characters of the key in a row, and its bytes as decimal or hexadecimal lists.
         for part in TEXT.as_bytes().windows(4) {
             assert!(!shown.contains(std::str::from_utf8(part).unwrap()), "{shown}");
         }
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_wiped_where_they_came_from() {
+    fn the_source_of_the_bytes_is_wiped() {
         let mut bytes = [7; 32];
         let key = Key::from_bytes(&mut bytes);
         assert_eq!((bytes, **key.bytes), ([0; 32], [7; 32]));

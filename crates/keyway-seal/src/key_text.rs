@@ -1,13 +1,12 @@
-//! The text form of a key, read and written by arithmetic alone: no table is indexed with a
-//! secret and no branch depends on the value of a valid character, which a general Base64
-//! library does not promise.
+//! The text form of a key, read and written by arithmetic alone: no secret is an index into a table, and no
+//! branch depends on a valid character. A general Base64 library does not promise that.
 
 use crate::Expected;
 
-/// Characters in the text of a 32-byte key, padding included.
+/// The length of the text of a 32-byte key, padding included.
 pub(crate) const TEXT_LEN: usize = 44;
 
-/// Reads `text` into `key`, or says where it goes wrong and what was expected there.
+/// Reads `text` into `key`. Returns the position and the expected form if it cannot.
 pub(crate) fn decode(text: &[u8], key: &mut [u8; 32]) -> Result<(), (usize, Expected)> {
     let symbols = &text[..text.len().min(TEXT_LEN - 1)];
     let mut invalid = 0;
@@ -15,7 +14,7 @@ pub(crate) fn decode(text: &[u8], key: &mut [u8; 32]) -> Result<(), (usize, Expe
         invalid |= value(*symbol);
     }
     if invalid >= 64 {
-        // Refused anyway, so that where it is refused may show in the time.
+        // The text is refused in any case, so the time may reveal the position.
         let at = symbols.iter().position(|symbol| value(*symbol) >= 64).unwrap_or(0);
         return Err((at, Expected::Symbol));
     }
@@ -50,11 +49,10 @@ pub(crate) fn encode(key: &[u8; 32], text: &mut String) {
     }
 }
 
-/// The six bits that a character stands for, or 0xff.
+/// Returns the six bits of a character, or 0xff.
 fn value(symbol: u8) -> u8 {
     let symbol = u16::from(symbol);
-    // All bits set where `low <= symbol <= high`, else none: a difference below zero borrows
-    // from the upper byte.
+    // Sets all bits if `low <= symbol <= high`, else none: a negative difference borrows from the upper byte.
     let within = |low: u16, high: u16| {
         let outside = (symbol.wrapping_sub(low) | high.wrapping_sub(symbol)) >> 15;
         outside.wrapping_sub(1)
@@ -68,10 +66,10 @@ fn value(symbol: u8) -> u8 {
     ((upper | lower | digit | minus | underscore | !known) & 0xff) as u8
 }
 
-/// The character that stands for six bits.
+/// Returns the character of six bits.
 fn symbol(value: u8) -> char {
     let bits = u16::from(value);
-    // All bits set where `bits >= low`.
+    // Sets all bits if `bits >= low`.
     let from = |low: u16| (bits.wrapping_sub(low) >> 15).wrapping_sub(1);
     let code = bits
         .wrapping_add(65)

@@ -1,4 +1,4 @@
-//! Sealing at rest: Fernet tokens, rings of keys, and where keys come from.
+//! Encryption at rest: Fernet tokens, key rings and key sources.
 //!
 //! ```
 //! use keyway_seal::{Key, KeyRing, OpenError};
@@ -8,27 +8,25 @@
 //! let token = old.seal(b"attack at dawn")?;
 //! assert_eq!(**old.open(token.as_bytes())?, *b"attack at dawn");
 //!
-//! // To change keys, read with new and old and write with new, until all is sealed anew.
+//! To change keys, read with new and old keys and write with the new one, until all tokens are resealed.
 //! let new = KeyRing::new([Key::generate()?])?;
 //! let both = new.with_retiring(&old);
 //! let token = both.reseal(token.as_bytes())?;
 //!
-//! // Then the old ones are needed no more.
+//! Then the old keys are no longer needed.
 //! assert_eq!(**new.open(token.as_bytes())?, *b"attack at dawn");
 //! assert!(matches!(old.open(token.as_bytes()), Err(OpenError::NotAuthentic { .. })));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A token is text, so it can go wherever text goes. It says openly when it was made and about
-//! how long the plaintext is; nothing else can be read from it, and any change to it is
-//! noticed. What it does not notice is that it was put in another's place, or that an older
-//! token was put back: bind what must not be swapped into the plaintext.
+//! A token is text. It shows openly the time it was made and the approximate length of the plaintext, and
+//! nothing else. Every change to a token is detected. A token that was moved to another place, or replaced by
+//! an older one, is not detected: bind the plaintext to its place if that matters.
 //!
-//! What was decided here (decisions C5, C7, C8 and K1): forms are strict, with one spelling for
-//! each key and token; time is looked at only when a time to live is given; a [`KeyId`] names a
-//! key without giving it away; errors tell a wrong key from damage where that can be known;
-//! keys, what is derived from them, and plaintexts are wiped from memory. What cannot be wiped
-//! are the copies that the compiler leaves in registers and on the stack when it moves a value.
+//! Forms are strict, with one spelling for each key and token. Time matters only if a time to live is given. A
+//! [`KeyId`] names a key without revealing it. Errors distinguish a wrong key from damage if that can be known.
+//! Keys, derived keys and plaintexts are wiped from memory, except for copies that the compiler leaves in
+//! registers and on the stack when it moves a value (decisions C5, C7, C8 and K1).
 
 mod error;
 mod key;

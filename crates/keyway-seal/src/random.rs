@@ -1,30 +1,28 @@
-//! Random bytes for what must be unique or unforeseen but is no key: initialization vectors and ids.
+//! Random bytes for initialization vectors and ids, not for keys.
 
 use std::cell::RefCell;
 
 use zeroize::Zeroize;
 
-/// How much is drawn from the system at a time. For the system, this much costs about as much as
-/// sixteen bytes do.
+/// The bytes drawn from the system at once. So many cost about as much as sixteen.
 const DRAWN: usize = 256;
 
 thread_local! {
     static SUPPLY: RefCell<Supply> = const { RefCell::new(Supply::EMPTY) };
 }
 
-/// Random bytes, for initialization vectors and ids: unforeseen, and never the same bytes twice. `N` is at
+/// Returns random bytes for initialization vectors and ids: unpredictable, and never the same twice. `N` is at
 /// most 256.
 ///
-/// They are the system's, drawn in advance for each thread, and wiped from the supply when they are
-/// handed out. A process that forks does not hand out what its parent drew, as long as the two have different
-/// process ids; in a PID namespace of its own, a child may have its parent's. A machine that is copied
-/// while it runs does: up to 256 bytes for each thread, so keys are not made of them
-/// ([`Key::generate`](crate::Key::generate) asks the system every time).
+/// Each thread draws bytes from the system in advance, and wipes them from the supply when it returns them. A
+/// forked process does not reuse bytes of its parent, unless it has the same process id, as is possible in a
+/// PID namespace of its own. A copy of a running machine reuses up to 256 bytes of each thread, so keys are not
+/// made of them ([`Key::generate`](crate::Key::generate) asks the system every time).
 ///
-/// Does not block, but for the system's random source while a system starts.
+/// Blocks only while the system's random source is starting.
 ///
 /// # Errors
-/// When that source fails.
+/// The error of that source.
 pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     const { assert!(N <= DRAWN, "more than is drawn at a time") };
     // A thread that is ending has no supply any more.
@@ -36,11 +34,11 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     )
 }
 
-/// What was drawn and is not handed out yet.
+/// The bytes that were drawn and not yet returned.
 struct Supply {
     bytes: [u8; DRAWN],
     left: usize,
-    /// Whose it is.
+    /// The process that drew them.
     process: u32,
 }
 
@@ -72,7 +70,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn nothing_is_handed_out_twice() {
+    fn no_bytes_are_returned_twice() {
         let drawn = || (0..5 * DRAWN / 16 + 3).map(|_| random_bytes::<16>().unwrap()).collect::<Vec<_>>();
         let others = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(drawn)).collect();
@@ -82,7 +80,7 @@ mod tests {
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     }
 
-    /// A source that counts how often it was asked, and what the supply made of it.
+    /// Counts its calls, and fills the buffer with the number of the call.
     fn numbered(asked: &mut u8) -> impl FnMut(&mut [u8]) -> Result<(), ()> + '_ {
         move |bytes| {
             *asked += 1;
@@ -92,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_handed_out_is_wiped_and_a_child_draws_its_own() {
+    fn returned_bytes_are_wiped_and_a_child_draws_its_own() {
         let (mut supply, mut asked) = (Supply::EMPTY, 0);
         assert_eq!(supply.take(7, numbered(&mut asked)), Ok([1; 16]));
         assert_eq!(supply.bytes[DRAWN - 16..], [0; 16]);
@@ -103,10 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_fails_leaves_nothing_to_hand_out() {
+    fn a_failed_source_leaves_no_bytes_to_return() {
         let (mut supply, mut asked) = (Supply::EMPTY, 0);
         assert_eq!(supply.take(7, numbered(&mut asked)), Ok([1; 16]));
         assert_eq!(supply.take::<16, _>(8, |_| Err("no")), Err("no"));
-        assert_eq!(supply.take::<16, _>(7, |_| Err("no")), Err("no"), "nor what was there before");
+        assert_eq!(supply.take::<16, _>(7, |_| Err("no")), Err("no"), "no earlier bytes either");
     }
 }

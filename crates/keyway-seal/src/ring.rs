@@ -1,4 +1,4 @@
-//! Several keys in an order that means something: the first seals, all open.
+//! An ordered set of keys: the first seals, all open.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,104 +10,102 @@ use crate::random_bytes;
 use crate::token::{Binary, ReadyKey, token_len};
 use crate::{Key, KeyError, KeyId, OpenError, ResealError, SealError};
 
-/// How far ahead of the reader's clock a token's time may lie, in seconds (decision C8).
+/// The seconds that a token's time may be ahead of the reader's clock (decision C8).
 const CLOCK_SKEW: u64 = 60;
 
-/// Which key of a ring seals (decision C8).
+/// The key of a ring that seals (decision C8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
     /// The first one, the ring's [primary](KeyRing::primary_id).
     #[default]
     First,
-    /// Any one that does not [retire](KeyRing::with_retiring), drawn anew for each token, as
-    /// Convection does.
+    /// Any key that does not [retire](KeyRing::with_retiring), drawn anew for each token, as Convection does.
     Random,
 }
 
 /// One or more keys: the first seals, every one opens, in their order.
 ///
-/// A clone shares the keys and costs one reference count. The keys are wiped with the last
-/// clone. No call blocks, but for the system's random source while a system starts.
+/// A clone shares the keys and costs one reference count. The keys are wiped with the last clone. Calls block
+/// only while the system's random source is starting.
 #[derive(Clone)]
 pub struct KeyRing {
     // Never empty.
     keys: Arc<[Arc<ReadyKey>]>,
-    // How many of them, from the first on, may seal. At least one.
+    // The number of keys, from the first on, that may seal. At least one.
     sealing: usize,
 }
 
 impl KeyRing {
-    /// A ring of these keys in this order. A key that is there twice counts once, at its
-    /// first place.
+    /// Makes a ring of these keys in this order. A repeated key counts once, at its first position.
     ///
     /// # Errors
-    /// [`KeyError::NoKeys`] when there is none.
+    /// [`KeyError::NoKeys`] if there is none.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, KeyError> {
         let ring = Self::collect(keys.into_iter().map(|key| Arc::new(ReadyKey::new(&key))));
         if ring.is_empty() { Err(KeyError::NoKeys) } else { Ok(Self::all_seal(ring)) }
     }
 
-    /// A ring of keys given as text, each read as by [`Key::parse`].
+    /// Makes a ring of keys given as text, each read by [`Key::parse`].
     ///
     /// # Errors
-    /// [`KeyError::MalformedLine`] says which one, counted from 1, and where; `NoKeys` when
+    /// [`KeyError::MalformedLine`] gives the number of the key, counted from 1, and the position; `NoKeys` if
     /// there is none.
     pub fn parse<'text>(texts: impl IntoIterator<Item = &'text str>) -> Result<Self, KeyError> {
         Self::numbered((1..).zip(texts))
     }
 
-    /// A ring from the text of a key file: one key in a line, the first line's key seals.
-    /// Empty lines and lines that begin with `#` are left out, and so are white space around a key and the
-    /// mark that some editors put before a text. Besides its key, a line has nothing else.
+    /// Makes a ring from the text of a key file with one key per line. The first key seals. Empty lines and
+    /// lines that begin with `#` are skipped, and so are white space around a key and a byte order mark. A line
+    /// holds nothing else.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), with the number of the line, and the position behind that white space.
+    /// As [`parse`](Self::parse), with the number of the line, and the position after that white space.
     pub fn parse_lines(text: &str) -> Result<Self, KeyError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().map(str::trim_ascii);
         Self::numbered((1..).zip(lines).filter(|(_, line)| !line.is_empty() && !line.starts_with('#')))
     }
 
-    /// The name of the key that seals.
+    /// Returns the name of the key that seals.
     pub fn primary_id(&self) -> KeyId {
         self.primary().id
     }
 
-    /// The names of all keys, in order.
+    /// Returns the names of all keys, in order.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = KeyId> + '_ {
         self.keys.iter().map(|key| key.id)
     }
 
-    /// Whether the ring has the key of this name.
+    /// Tells whether the ring has the key of this name.
     pub fn contains(&self, id: KeyId) -> bool {
         self.ids().any(|other| other == id)
     }
 
-    /// This ring's keys and behind them those of `old`: what reads new and old and writes new,
-    /// while a rotation is under way (decision C7). The keys of `old` that this ring does not
-    /// have retire: whatever [`Choice`] is made, they open and never seal.
+    /// Returns this ring's keys followed by those of `old`, to read new and old and to write new during a
+    /// rotation (decision C7). Keys of `old` that this ring does not have retire: they open, and never seal
+    /// under any [`Choice`].
     #[must_use]
     pub fn with_retiring(&self, old: &KeyRing) -> KeyRing {
         let keys = Self::collect(self.keys.iter().chain(old.keys.iter()).cloned());
         Self { keys: keys.into(), sealing: self.sealing }
     }
 
-    /// The ring of these keys of the ring, in the order of `ids`, none of which retires; `None`
-    /// when one of them is not there, or `ids` is empty.
+    /// Returns a ring of these keys of the ring, in the order of `ids`, none of which retires; `None` if a key
+    /// is missing, or `ids` is empty.
     pub fn select(&self, ids: impl IntoIterator<Item = KeyId>) -> Option<KeyRing> {
         let find = |id| self.keys.iter().find(|key| key.id == id).cloned();
         let keys: Vec<_> = ids.into_iter().map(find).collect::<Option<_>>()?;
         (!keys.is_empty()).then(|| Self::all_seal(Self::collect(keys)))
     }
 
-    /// The ring of the key that seals, alone.
+    /// Returns a ring of the key that seals alone.
     #[must_use]
     pub fn only_primary(&self) -> KeyRing {
         Self::all_seal(self.keys.first().cloned().into_iter().collect())
     }
 
-    /// The same keys with this one in front, so that it seals, also if it retires; `None` when the
-    /// ring does not have it.
+    /// Returns the ring with this key in front, so that it seals even if it retired; `None` if the ring does
+    /// not have it.
     #[must_use]
     pub fn led_by(&self, id: KeyId) -> Option<KeyRing> {
         if self.primary_id() == id {
@@ -115,19 +113,19 @@ impl KeyRing {
         }
         let at = self.keys.iter().position(|key| key.id == id)?;
         let keys = Self::collect(self.keys.get(at).into_iter().chain(self.keys.iter()).cloned());
-        // The others that sealed still do, and one that retired makes one more.
+        // Keys that sealed before still do. A retired key in front makes one more.
         Some(Self { keys: keys.into(), sealing: self.sealing + usize::from(at >= self.sealing) })
     }
 
     /// Seals `plaintext` with the first key, at the system's time.
     ///
     /// # Errors
-    /// [`SealError`], when the system gives no randomness or its clock stands before 1970.
+    /// [`SealError`], if the system gives no randomness or its clock is before 1970.
     pub fn seal(&self, plaintext: &[u8]) -> Result<String, SealError> {
         self.seal_with(Choice::First, plaintext).map(|(token, _)| token)
     }
 
-    /// Seals `plaintext` with the key that `choice` names, and says which one that was.
+    /// Seals `plaintext` with the key of `choice`, and returns the key's name.
     ///
     /// # Errors
     /// As [`seal`](Self::seal).
@@ -140,14 +138,14 @@ impl KeyRing {
     /// instead of the system's time.
     ///
     /// # Errors
-    /// [`SealError::Random`], when the system gives no randomness.
+    /// [`SealError::Random`], if the system gives no randomness.
     pub fn seal_at(&self, time: u64, plaintext: &[u8]) -> Result<String, SealError> {
         let (key, iv) = self.draw(Choice::First)?;
         Ok(seal_text(key, plaintext, time, &iv))
     }
 
-    /// Seals as [`seal`](Self::seal) does, behind what `out` holds already, and says which key
-    /// did. Allocates only when `out` has less room than [`token_len`] bytes.
+    /// Seals as [`seal`](Self::seal) does, appends the token to `out`, and returns the key's name. Allocates
+    /// only if `out` has less spare capacity than [`token_len`].
     ///
     /// # Errors
     /// As [`seal`](Self::seal); `out` is unchanged then.
@@ -159,17 +157,17 @@ impl KeyRing {
         Ok(key.id)
     }
 
-    /// For replaying recorded tokens and for measuring only: an IV that is used twice gives away which
+    /// Seals with a given IV, only to replay recorded tokens and to measure. A repeated IV reveals which
     /// plaintexts begin alike.
     #[doc(hidden)]
     pub fn seal_with_iv(&self, time: u64, iv: [u8; 16], plaintext: &[u8]) -> String {
         seal_text(self.primary(), plaintext, time, &iv)
     }
 
-    /// Opens a token with whichever key of the ring made it. Its time plays no part.
+    /// Opens a token with the key of the ring that made it. Its time does not matter.
     ///
-    /// The form is checked first, then the signature, in constant time, and only then anything
-    /// is decrypted. The plaintext is wiped when dropped.
+    /// The form is checked first, then the signature, in constant time; only then the plaintext is decrypted.
+    /// It is wiped when dropped.
     ///
     /// # Errors
     /// [`OpenError::Empty`], [`Malformed`](OpenError::Malformed) or
@@ -179,7 +177,7 @@ impl KeyRing {
         key.decrypt(binary)
     }
 
-    /// Opens as [`open`](Self::open) does, and says which key made the token.
+    /// Opens as [`open`](Self::open) does, and returns the name of the key, too.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -188,24 +186,23 @@ impl KeyRing {
         Ok((key.decrypt(binary)?, key.id))
     }
 
-    /// Opens a token with one key, whose name was stored with the token. No other is tried.
+    /// Opens a token with one key, whose name was stored with the token. Tries no other key.
     ///
     /// # Errors
-    /// [`OpenError::UnknownKey`] when the ring does not have it, `Empty`, `Malformed`, or
-    /// [`Altered`](OpenError::Altered), since no other key can be the reason.
+    /// [`OpenError::UnknownKey`] if the ring does not have it, `Empty`, `Malformed`, or
+    /// [`Altered`](OpenError::Altered), since another key cannot be the reason.
     pub fn open_with(&self, id: KeyId, token: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let key = self.keys.iter().find(|key| key.id == id).ok_or(OpenError::UnknownKey(id))?;
         let binary = Binary::decode(token)?;
         if key.verifies(&binary) { key.decrypt(binary) } else { Err(OpenError::Altered { key: id }) }
     }
 
-    /// Opens as [`open`](Self::open) does, if the token is not older than `time_to_live` at
-    /// `now` (seconds since 1970) and not made more than 60 s after it. At exactly
-    /// `time_to_live` it is still good (decision C8).
+    /// Opens as [`open`](Self::open) does, if the token is at most `time_to_live` old at `now` (seconds since
+    /// 1970) and was made at most 60 s after it (decision C8).
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`OpenError::Expired`] or [`TooNew`](OpenError::TooNew);
-    /// these two only for tokens that a key of the ring made.
+    /// As [`open`](Self::open), and [`OpenError::Expired`] or [`TooNew`](OpenError::TooNew), only for tokens
+    /// that a key of the ring made.
     pub fn open_within(
         &self,
         token: &[u8],
@@ -221,8 +218,7 @@ impl KeyRing {
         }
     }
 
-    /// When a token was made, in seconds since 1970; only of a token that a key of the ring
-    /// made.
+    /// Returns the time at which a token was made, in seconds since 1970. A key of the ring must have made it.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -230,8 +226,7 @@ impl KeyRing {
         self.verify(token).map(|(_, binary)| binary.time())
     }
 
-    /// Seals anew with the first key what any key of the ring sealed. The time in the token
-    /// stays (decision C7).
+    /// Reseals a token of any key of the ring with the first key. The time in the token stays (decision C7).
     ///
     /// # Errors
     /// [`ResealError::Open`] as [`open`](Self::open), [`ResealError::Seal`] as
@@ -259,7 +254,7 @@ impl KeyRing {
         Self { sealing: keys.len(), keys: keys.into() }
     }
 
-    /// Each key once, at its first place.
+    /// Keeps each key once, at its first position.
     fn collect(keys: impl IntoIterator<Item = Arc<ReadyKey>>) -> Vec<Arc<ReadyKey>> {
         let mut distinct: Vec<Arc<ReadyKey>> = Vec::new();
         for key in keys {
@@ -274,7 +269,7 @@ impl KeyRing {
         &self.keys[0]
     }
 
-    /// The key that `choice` names, and a random IV, as the specification wants it.
+    /// Returns the key of `choice`, and a random IV, as the specification requires.
     fn draw(&self, choice: Choice) -> Result<(&ReadyKey, [u8; 16]), SealError> {
         let at = match choice {
             Choice::First => 0,
@@ -310,7 +305,7 @@ fn seal_text(key: &ReadyKey, plaintext: &[u8], time: u64, iv: &[u8; 16]) -> Stri
     String::from_utf8(text).expect("Base64 is ASCII")
 }
 
-/// The seconds since 1970.
+/// Returns the seconds since 1970.
 fn now() -> Result<u64, SealError> {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_secs()).map_err(|_| SealError::Clock)
 }

@@ -1,4 +1,4 @@
-//! Where a host gets its keys from (decision K1).
+//! Sources of a host's keys (decision K1).
 
 use std::error::Error;
 use std::fmt;
@@ -7,28 +7,27 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::{Effect, ErrorKind, PluginError};
 use keyway_files::FileError;
 
 use crate::{KeyError, KeyRing};
 
-/// Where keys come from: a file, a callback of the host's, a ring at hand, or whatever else
-/// implements this.
+/// A source of keys, such as a file, a callback of the host, or a ring.
 ///
-/// A host asks whenever it opens something, so that a source may give new keys later.
+/// A host asks whenever it opens a store or a record, so a source may give new keys later.
 #[async_trait]
 pub trait KeySource: Send + Sync + fmt::Debug {
-    /// The keys as of now.
+    /// Returns the current keys.
     ///
     /// # Errors
-    /// [`KeySourceError`] says what to do.
+    /// [`KeySourceError`].
     ///
     /// # Cancel safety
-    /// Asking changes nothing, so the future may be dropped at any time.
+    /// The call changes nothing, so its future may be dropped at any time.
     async fn keys(&self) -> Result<KeyRing, KeySourceError>;
 }
 
-/// The keys that the host holds already.
+/// Returns the keys that the host already has.
 #[async_trait]
 impl<S: KeySource + ?Sized> KeySource for std::sync::Arc<S> {
     async fn keys(&self) -> Result<KeyRing, KeySourceError> {
@@ -43,25 +42,25 @@ impl KeySource for KeyRing {
     }
 }
 
-/// A file with one key in a line, as [`KeyRing::parse_lines`] reads it.
+/// A file with one key per line, as [`KeyRing::parse_lines`] reads it.
 ///
-/// The file is read anew each time. On Unix it is refused when anybody but its owner may read
-/// or write it, and when its owner is neither the user of this process nor root.
+/// The file is read each time. On Unix it is refused if other users may read or write it, or if its owner is
+/// neither the user of this process nor root.
 #[derive(Clone, Debug)]
 pub struct FileKeySource {
     path: PathBuf,
 }
 
 impl FileKeySource {
-    /// The most bytes that a key file may have.
+    /// The largest size of a key file, in bytes.
     pub const MAX_BYTES: usize = 64 * 1024;
 
-    /// Keys from the file at `path`. Does not touch it yet.
+    /// Makes a source of the file at `path`. Does no I/O.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// The file's path.
+    /// Returns the file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -88,7 +87,7 @@ impl KeySource for FileKeySource {
     }
 }
 
-/// Keys that a function of the host's gets: from a key service, a prompt, a hardware module.
+/// A source that calls a function of the host: for a key service, a prompt, a hardware module.
 ///
 /// ```
 /// use keyway_seal::{CallbackKeySource, Key, KeyRing, KeySource, KeySourceError};
@@ -105,7 +104,7 @@ pub struct CallbackKeySource<F> {
 }
 
 impl<F> CallbackKeySource<F> {
-    /// Keys from `callback`, whose origin is called `name` in logs.
+    /// Makes a source of `callback`, called `name` in logs.
     pub fn new(name: impl Into<String>, callback: F) -> Self {
         Self { name: name.into(), callback }
     }
@@ -117,7 +116,7 @@ where
     F: Fn() -> Answer + Send + Sync,
     Answer: Future<Output = Result<KeyRing, KeySourceError>> + Send,
 {
-    /// Blocks, and may be cancelled, as the callback does and may.
+    /// Blocks and may be cancelled as the callback.
     async fn keys(&self) -> Result<KeyRing, KeySourceError> {
         (self.callback)().await
     }
@@ -129,20 +128,20 @@ impl<F> fmt::Debug for CallbackKeySource<F> {
     }
 }
 
-/// Why a [`KeySource`] has no keys to give. Never holds any part of a key.
+/// A failure of a [`KeySource`]. Never holds any part of a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeySourceError {
     /// There is no key file.
     #[error("there is no key file `{}`: create it with one key in a line, readable by its owner alone", path.display())]
     Missing {
-        /// Where it should be.
+        /// The expected path.
         path: PathBuf,
     },
-    /// What should be the key file is a directory, a pipe or a device.
+    /// The path leads to a directory, a pipe or a device.
     #[error("the key file `{}` is not a regular file", path.display())]
     NotAFile {
-        /// What was named.
+        /// The path.
         path: PathBuf,
     },
     /// The key file cannot be read.
@@ -150,19 +149,19 @@ pub enum KeySourceError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         error: io::Error,
     },
-    /// Others than its owner may read or write the key file.
-    #[error("others may read or change the key file `{0}` (mode {mode:04o}): run `chmod 600 '{0}'`, and change the keys if somebody may have read them", path.display())]
+    /// Other users may read or write the key file.
+    #[error("others may read or change the key file `{0}` (mode {mode:04o}): run `chmod 600 '{0}'`, and change the keys if others may have read them", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
         /// Its permissions.
         mode: u32,
     },
-    /// The key file belongs to another user, who may read and change it at any time.
+    /// The key file belongs to another user, who can read and change it at any time.
     #[error("the key file `{0}` belongs to the user {owner}, and neither to the user of this process nor to root: run `chown` on it, and change the keys if that user should not know them", path.display())]
     ForeignOwner {
         /// The file.
@@ -170,12 +169,12 @@ pub enum KeySourceError {
         /// The user that it belongs to, by number.
         owner: u32,
     },
-    /// The key file is larger than any key file.
+    /// The key file is too large.
     #[error("the key file `{}` has more than {limit} bytes: is it the right file?", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The most bytes that are read.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// The key file is not text.
@@ -186,36 +185,36 @@ pub enum KeySourceError {
         /// The position of the first such byte, from 0.
         at: usize,
     },
-    /// What the key file holds are not keys.
+    /// The content of the key file is not a list of keys.
     #[error("the key file `{}` does not hold keys", path.display())]
     Keys {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The error, with its position.
         #[source]
         error: KeyError,
     },
-    /// A source cannot be reached at the moment.
-    #[error("the keys cannot be got at the moment: try again")]
+    /// The source cannot be reached at the moment.
+    #[error("the keys are not available at the moment: try again")]
     Unavailable {
-        /// How long to wait, if known.
+        /// The time to wait, if known.
         retry_after: Option<Duration>,
-        /// What happened.
+        /// The cause.
         #[source]
         error: Box<dyn Error + Send + Sync>,
     },
-    /// A source failed.
-    #[error("the keys cannot be got")]
+    /// The source failed.
+    #[error("the source of the keys failed")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl KeySourceError {
-    /// A source failed, and trying again does not help. The error must not hold a secret.
+    /// Wraps the error of a source that retrying cannot help. The error must not hold a secret.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed(error.into())
     }
 
-    /// A source cannot be reached at the moment. The error must not hold a secret.
+    /// Wraps the error of a source that cannot be reached at the moment. The error must not hold a secret.
     pub fn unavailable(
         error: impl Into<Box<dyn Error + Send + Sync>>,
         retry_after: impl Into<Option<Duration>>,
@@ -248,6 +247,10 @@ impl PluginError for KeySourceError {
             Self::Keys { error, .. } => error.kind(),
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
         }
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }
 
@@ -317,10 +320,10 @@ mod tests {
         }
     }
 
-    /// Only root can give a file away, so only root sees this.
+    /// Needs root, because only root can give a file away.
     #[cfg(unix)]
     #[test]
-    #[allow(clippy::print_stderr)] // A tester who is not root should know.
+    #[allow(clippy::print_stderr)] // Tells a tester who is not root.
     fn a_file_of_another_user_is_refused() {
         let (_directory, source) = key_file(text(&Key::generate().unwrap()), 0o600);
         if std::os::unix::fs::chown(source.path(), Some(54321), None).is_err() {
@@ -335,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_file_is_refused_with_its_reason_and_without_its_content() {
+    fn a_bad_key_file_is_refused_without_showing_its_content() {
         let good = text(&Key::generate().unwrap());
         let broken = good.replace(&good[20..22], "+/");
         let (_directory, source) = key_file(format!("{good}\n{broken}\n"), 0o600);
@@ -366,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_or_not_a_file_is_told_apart() {
+    fn a_missing_file_and_a_directory_are_different_errors() {
         let directory = tempfile::tempdir().unwrap();
         let error = FileKeySource::new(directory.path()).read().unwrap_err();
         assert!(matches!(error, KeySourceError::NotAFile { .. }), "{error}");
@@ -375,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callback_and_a_ring_are_sources_too() {
+    fn a_callback_and_a_ring_are_sources() {
         let ring = KeyRing::new([Key::generate().unwrap()]).unwrap();
         let given = ring.clone();
         let sources: [Box<dyn KeySource>; 2] = [

@@ -1,24 +1,23 @@
-//! The Fernet format under one key: seal, verify, decrypt.
+//! The Fernet format under one key: sealing, verification, decryption.
 //!
 //! ```text
 //! 0x80 | seconds since 1970, 8 bytes | IV, 16 | AES-128-CBC of the plaintext, PKCS #7 | HMAC-SHA256 of all before, 32
 //! ```
-//! and all of it as URL-safe Base64 with padding.
+//! The whole is URL-safe Base64 with padding.
 //!
 //! # Why not the `fernet` crate
-//! The format is a page long and its primitives are kept by others: `aes`, `cbc`, `hmac` and
-//! `sha2` of the Rust Crypto project, `base64`. The `fernet` crate stands on the same ones, one major
-//! version back, and
+//! The format is a page long, and others maintain its primitives: `aes`, `cbc`, `hmac` and `sha2` of the Rust
+//! Crypto project, and `base64`. The `fernet` crate uses the same ones, one major version behind, and
 //!
-//! * cannot be given an IV, so what the specification says must come out cannot be tested;
-//! * accepts what decision C8 refuses (missing and surplus padding), and panics in a debug
-//!   build on a forged time, because it adds before it verifies;
+//! * takes no IV, so the examples of the specification cannot be tested;
+//! * accepts tokens that decision C8 refuses (missing and surplus padding), and panics in a debug build on a
+//!   forged time, because it adds before it verifies;
 //! * leaves the decoded key, the key schedule and the plaintext in memory;
-//! * does the key schedules anew for each token and copies each token three times, which
-//!   makes it two to three times as slow as its primitives.
+//! * computes the key schedules for each token and copies each token three times, which makes it two to three
+//!   times as slow as its primitives.
 //!
-//! It stays a development dependency: the tests seal with one and open with the other, and
-//! the benchmarks measure against it.
+//! It stays a development dependency: tests seal with one and open with the other, and the benchmarks compare
+//! with it.
 
 use std::sync::LazyLock;
 
@@ -35,17 +34,16 @@ use crate::{Expected, Key, KeyId, OpenError};
 
 const VERSION: u8 = 0x80;
 const BLOCK: usize = 16;
-/// Version byte, time and IV.
+/// The length of version byte, time and IV.
 const HEADER: usize = 1 + 8 + BLOCK;
 const TAG: usize = 32;
 
-/// How much is encrypted, authenticated and encoded before the next piece: small enough to
-/// stay in the first-level cache.
+/// The bytes encrypted, authenticated and encoded at once: few enough for the first-level cache.
 const PIECE: usize = 1024;
-/// The same for plaintexts that are shorter than this.
+/// The same for shorter plaintexts.
 const SMALL_PIECE: usize = 320;
 
-/// The length in bytes of the token for a plaintext of `plaintext` bytes.
+/// Returns the length in bytes of the token for a plaintext of `plaintext` bytes.
 pub const fn token_len(plaintext: usize) -> usize {
     (HEADER + (plaintext / BLOCK + 1) * BLOCK + TAG).div_ceil(3) * 4
 }
@@ -63,16 +61,16 @@ static BASE64: LazyLock<Base64> = LazyLock::new(|| {
     return Base64::new(&base64::alphabet::URL_SAFE, STRICT);
 });
 
-/// Decision C8: padding where it belongs, and one spelling for each value.
+/// Requires padding, and one spelling for each value (decision C8).
 const STRICT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_encode_padding(true)
     .with_decode_allow_trailing_bits(false)
     .with_decode_padding_mode(DecodePaddingMode::RequireCanonical);
 
-/// A key, ready for use: the key schedules are done once, not for every token.
+/// A key with its key schedules, which are computed once and not for every token.
 pub(crate) struct ReadyKey {
     pub(crate) id: KeyId,
-    // Both wipe themselves when dropped, clones too (feature `zeroize` of their crates).
+    // Both wipe themselves when dropped, and so do their clones (feature `zeroize` of their crates).
     mac: Hmac<Sha256>,
     cipher: Aes128,
 }
@@ -112,39 +110,39 @@ impl ReadyKey {
 
         let (whole, rest) = plaintext.split_at(plaintext.len() / BLOCK * BLOCK);
         for piece in whole.chunks(Encoder::<PENDING>::PIECE) {
-            // What came before, if anything: the last piece is encoded together with the end.
+            // Encodes the last piece, if any, together with the end.
             out.encode_whole();
-            let room = out.room(piece.len());
-            // Encrypted where it was copied to, so that no plaintext stays behind.
+            let room = out.reserve(piece.len());
+            // Encrypts in place, so no plaintext stays behind.
             room.copy_from_slice(piece);
             cipher.encrypt_blocks(Array::slice_as_chunks_mut(room).0);
             mac.update(room);
         }
 
-        let room = out.room(BLOCK);
+        let room = out.reserve(BLOCK);
         room.fill(u8::try_from(BLOCK - rest.len()).unwrap_or(0));
         room[..rest.len()].copy_from_slice(rest);
         cipher.encrypt_blocks(Array::slice_as_chunks_mut(room).0);
         mac.update(room);
-        out.room(TAG).copy_from_slice(&mac.finalize().into_bytes());
+        out.reserve(TAG).copy_from_slice(&mac.finalize().into_bytes());
         out.encode_rest();
     }
 
-    /// Whether this key signed the token. Takes the same time whichever byte is wrong.
+    /// Tells whether this key signed the token. Takes the same time whichever byte is wrong.
     pub(crate) fn verifies(&self, token: &Binary) -> bool {
         let (signed, tag) = token.bytes.split_at(token.bytes.len() - TAG);
         self.mac.clone().chain_update(signed).verify_slice(tag).is_ok()
     }
 
-    /// The plaintext of a token that [`verifies`](Self::verifies).
+    /// Decrypts a token that [`verifies`](Self::verifies).
     pub(crate) fn decrypt(&self, token: Binary) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let mut bytes = Zeroizing::new(token.bytes);
         let len = bytes.len() - HEADER - TAG;
         let mut iv = Block::<Aes128>::default();
         iv.copy_from_slice(&bytes[9..HEADER]);
         let mut cipher = cbc::Decryptor::<&Aes128>::inner_iv_init(&self.cipher, &iv);
-        // In place, piece by piece, each moved to the front on the way: the buffer that held
-        // the token is the one that is returned, and nothing else ever held the plaintext.
+        // Decrypts in place, piece by piece, and moves each piece to the front. The buffer of the token is
+        // returned, and no other memory held the plaintext.
         for start in (0..len).step_by(PIECE) {
             let end = len.min(start + PIECE);
             bytes.copy_within(HEADER + start..HEADER + end, start);
@@ -155,7 +153,7 @@ impl ReadyKey {
         if !(1..=BLOCK).contains(&padding)
             || padded[BLOCK - padding..].iter().any(|byte| usize::from(*byte) != padding)
         {
-            // No oracle: who gets here holds the signing key.
+            // No padding oracle: the token was signed with the key.
             return Err(OpenError::Malformed { at: token.text_len, expected: Expected::BlockPadding });
         }
         bytes.truncate(len - padding);
@@ -163,7 +161,7 @@ impl ReadyKey {
     }
 }
 
-/// A token decoded and of the right form; nothing is known yet about who made it.
+/// A decoded token of the right form, which is not verified yet.
 pub(crate) struct Binary {
     bytes: Vec<u8>,
     text_len: usize,
@@ -192,7 +190,7 @@ impl Binary {
         }
     }
 
-    /// The time that the token says it was made at; to be believed once a key verifies it.
+    /// Returns the time in the token. Trust it only after a key verifies the token.
     pub(crate) fn time(&self) -> u64 {
         let mut time = [0; 8];
         time.copy_from_slice(&self.bytes[1..9]);
@@ -200,11 +198,11 @@ impl Binary {
     }
 }
 
-/// Where a text that does not decode leaves strict URL-safe Base64.
+/// Finds the place where a text that does not decode deviates from strict URL-safe Base64.
 fn where_base64_breaks(text: &[u8]) -> (usize, Expected) {
     let symbol = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let symbols = text.iter().position(|byte| !symbol(byte)).unwrap_or(text.len());
-    // Two or three characters of the last four stand for one or two bytes; a single one for none.
+    // The last two or three characters stand for one or two bytes. A single one stands for none.
     let padding = match symbols % 4 {
         0 => 0,
         1 if symbols == text.len() => return (symbols, Expected::More),
@@ -224,13 +222,13 @@ fn where_base64_breaks(text: &[u8]) -> (usize, Expected) {
     }
 }
 
-/// Room for a piece between the header, or what is left of the piece before, and the last
-/// block with the tag.
+/// Returns the size of a buffer for the header, or the rest of the piece before, a piece, and the last block
+/// with the tag.
 const fn pending(piece: usize) -> usize {
     HEADER + piece + BLOCK + TAG
 }
 
-/// Turns bytes into text as soon as three of them make four characters.
+/// Encodes bytes as text, three bytes as four characters.
 struct Encoder<'text, const PENDING: usize> {
     text: &'text mut [u8],
     written: usize,
@@ -245,15 +243,14 @@ impl<'text, const PENDING: usize> Encoder<'text, PENDING> {
         Self { text, written: 0, binary: [0; PENDING], filled: HEADER }
     }
 
-    /// The next `len` bytes, to be filled by the caller.
-    fn room(&mut self, len: usize) -> &mut [u8] {
+    /// Reserves the next `len` bytes, which the caller fills.
+    fn reserve(&mut self, len: usize) -> &mut [u8] {
         let start = self.filled;
         self.filled += len;
         &mut self.binary[start..self.filled]
     }
 
-    /// Encodes what makes whole groups once there is a piece, and moves the one or two bytes left
-    /// to the front.
+    /// Encodes all whole groups once a piece is full, and moves the remaining one or two bytes to the front.
     fn encode_whole(&mut self) {
         if self.filled < Self::PIECE {
             return;
@@ -264,7 +261,7 @@ impl<'text, const PENDING: usize> Encoder<'text, PENDING> {
         self.filled -= whole;
     }
 
-    /// Encodes all that is left, with padding.
+    /// Encodes the rest, with padding.
     fn encode_rest(&mut self) {
         self.encode(self.filled);
     }
@@ -280,9 +277,9 @@ impl<'text, const PENDING: usize> Encoder<'text, PENDING> {
 mod tests {
     use super::*;
 
-    /// The place that an error names is the place where somebody broke the text.
+    /// Checks that an error gives the position at which the text was broken.
     #[test]
-    fn base64_breaks_where_it_was_broken() {
+    fn an_error_gives_the_position_of_the_fault() {
         let cases = [
             ("=", 0, Expected::Symbol),
             ("A", 1, Expected::More),
@@ -310,11 +307,11 @@ mod tests {
         }
     }
 
-    /// Does not compile when one of the crates is built without its feature `zeroize`.
+    /// Fails to compile if one of the crates is built without its feature `zeroize`.
     #[test]
-    fn what_holds_a_key_wipes_itself() {
+    fn types_that_hold_a_key_wipe_themselves() {
         fn wiped<T: zeroize::ZeroizeOnDrop>() {}
-        // An HMAC is two of these, and does not pass the marker on.
+        // An HMAC consists of two of these, and does not have the marker itself.
         wiped::<Sha256>();
         wiped::<Aes128>();
         wiped::<cbc::Encryptor<Aes128>>();

@@ -1,5 +1,4 @@
-//! What holds for every plaintext, every token and every text, tried at random; the `fernet`
-//! crate is the other implementation.
+//! Tests properties of every plaintext, token and text, with the `fernet` crate as a second implementation.
 
 use std::sync::LazyLock;
 
@@ -15,7 +14,7 @@ fn peer() -> fernet::Fernet {
     fernet::Fernet::new(&TEXT).unwrap()
 }
 
-/// Every length around the first blocks and around the pieces that sealing works in.
+/// Tests every length around the first blocks and around the pieces of sealing.
 #[test]
 fn what_was_sealed_opens() {
     for len in (0..=300).chain([1000, 1023, 1024, 1025, 4096, 65_537, 1 << 20, (1 << 20) + 5]) {
@@ -28,7 +27,7 @@ fn what_was_sealed_opens() {
     }
 }
 
-/// Every bit of the text and every length of it: nothing altered ever opens.
+/// Flips every bit of the text and cuts it at every length.
 #[test]
 fn every_flipped_bit_and_every_truncation_is_refused() {
     let token = RING.seal(b"a plaintext of more than two blocks of it").unwrap();
@@ -44,7 +43,7 @@ fn every_flipped_bit_and_every_truncation_is_refused() {
     }
 }
 
-/// A text that is nearly a key: its characters, and some that do not belong.
+/// Generates texts that are nearly keys: their characters, and some others.
 fn nearly_a_key() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -67,7 +66,7 @@ proptest! {
         prop_assert_eq!(&*RING.open(token.as_bytes()).unwrap(), &plaintext);
     }
 
-    /// What the peer refuses is refused, too; the other way round strictness may add refusals.
+    /// Checks that a token that the peer refuses is refused. Strictness may refuse more.
     #[test]
     fn altered_text_never_opens(
         plaintext in prop::collection::vec(any::<u8>(), 0..100),
@@ -97,13 +96,13 @@ proptest! {
         let _ = RING.open_within(&token, std::time::Duration::MAX, u64::MAX).unwrap_err();
     }
 
-    /// Well-formed text: 48 characters at least, so that most reach the checks behind Base64.
+    /// Generates well-formed text of at least 48 characters, so that most texts pass the Base64 check.
     #[test]
     fn no_text_of_the_alphabet_opens(token in "gA[A-Za-z0-9_-]{96}[AQgw]==|[A-Za-z0-9_-]{4,400}={0,2}") {
         prop_assert!(RING.open(token.as_bytes()).is_err());
     }
 
-    /// A text is a key when it decodes to 32 bytes and is what these bytes encode to.
+    /// Checks that a text is a key exactly if it decodes to 32 bytes and equals their encoding.
     #[test]
     fn a_key_has_one_spelling(text in nearly_a_key()) {
         match Key::parse(&text) {

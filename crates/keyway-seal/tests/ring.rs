@@ -1,4 +1,4 @@
-//! Which key of a ring seals, which opens, and what happens while keys change.
+//! Tests which key of a ring seals and which open, also while keys change.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ fn ring() -> KeyRing {
     KeyRing::new([Key::generate().unwrap()]).unwrap()
 }
 
-/// Three keys in one ring, and each of them in a ring of its own.
+/// Makes three keys in one ring, and each in a ring of its own.
 fn three() -> (KeyRing, [KeyRing; 3]) {
     let keys = [(); 3].map(|()| Key::generate().unwrap());
     let single = keys.each_ref().map(|key| KeyRing::parse([key.expose_text().expose_secret()]).unwrap());
@@ -39,7 +39,7 @@ fn the_first_key_seals_and_says_so() {
 fn a_random_choice_uses_every_key() {
     let (ring, single) = three();
     let mut used = HashSet::new();
-    // One of three keys is missed in 200 draws with a chance of 10^-34.
+    // One of three keys is missed in 200 draws with a probability of 10^-34.
     for _ in 0..200 {
         let (token, key) = ring.seal_with(Choice::Random, b"x").unwrap();
         let owner = single.iter().find(|ring| ring.contains(key)).unwrap();
@@ -60,7 +60,7 @@ fn a_random_choice_uses_no_key_that_retires() {
         let used: HashSet<_> = (0..200).map(|_| ring.seal_with(Choice::Random, b"x").unwrap().1).collect();
         assert_eq!(used, seals.ids().collect());
     }
-    // Who names keys wants them to seal.
+    // Keys that are selected by name all seal.
     let named = both.select(old.ids()).unwrap();
     assert!(old.contains(named.seal_with(Choice::Random, b"x").unwrap().1));
     let led = both.led_by(old.primary_id()).unwrap();
@@ -85,7 +85,7 @@ fn a_ring_needs_a_key_and_counts_each_once() {
 
 /// Editors and shells leave invisible white space behind.
 #[test]
-fn white_space_around_the_keys_of_a_file_is_not_read() {
+fn white_space_around_keys_is_skipped() {
     let [text, other] = [(); 2].map(|()| Key::generate().unwrap().expose_text());
     let [text, other] = [text.expose_secret(), other.expose_secret()];
     let plain = KeyRing::parse([text, other]).unwrap();
@@ -98,7 +98,7 @@ fn white_space_around_the_keys_of_a_file_is_not_read() {
         let ring = KeyRing::parse_lines(&file);
         assert_eq!(ring.map(|ring| ring.ids().collect()), Ok(plain.ids().collect::<Vec<_>>()), "{file:?}");
     }
-    // Within a key nothing is left out.
+    // Nothing is skipped within a key.
     for file in [format!("{} {}", &text[..20], &text[20..]), format!("{text} {other}")] {
         assert!(
             matches!(KeyRing::parse_lines(&file), Err(KeyError::MalformedLine { line: 1, .. })),
@@ -107,7 +107,7 @@ fn white_space_around_the_keys_of_a_file_is_not_read() {
     }
 }
 
-/// Decision C7, from the first new key to the day when the old ones are thrown away.
+/// Changes keys from the first new key until the old ones are gone (decision C7).
 #[test]
 fn keys_change_while_reads_and_writes_go_on() {
     let (old, new) = (ring(), ring());
@@ -126,12 +126,12 @@ fn keys_change_while_reads_and_writes_go_on() {
     assert_eq!(both.only_primary().ids().collect::<Vec<_>>(), [new.primary_id()]);
     // Taking over a second time, as after a crash, adds nothing.
     assert_eq!(both.with_retiring(&old).ids().len(), 2);
-    // Keys that stay keep their place among the new ones.
+    // Keys that stay keep their position among the new ones.
     assert_eq!(old.with_retiring(&both).ids().collect::<Vec<_>>(), [old.primary_id(), new.primary_id()]);
 }
 
 #[test]
-fn a_named_key_comes_to_the_front() {
+fn a_named_key_moves_to_the_front() {
     let (ring, single) = three();
     let [first, second, third] = single.each_ref().map(KeyRing::primary_id);
     let led = ring.led_by(second).unwrap();
@@ -184,7 +184,7 @@ fn the_time_in_a_token_is_now() {
 }
 
 #[test]
-fn nothing_shows_a_key_or_a_plaintext() {
+fn no_output_shows_a_key_or_a_plaintext() {
     let key = Key::generate().unwrap();
     let text = key.expose_text();
     let ring = KeyRing::new([key]).unwrap();

@@ -1,5 +1,5 @@
-//! The Fernet specification, example by example, and the forged tokens that it says must be
-//! refused. Tokens in full were made by Python's `cryptography`.
+//! Tests the examples of the Fernet specification, and the forged tokens that it refuses. Complete tokens were
+//! made by Python's `cryptography`.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn malformed(at: usize, expected: Expected) -> OpenError {
     OpenError::Malformed { at, expected }
 }
 
-/// A token with these bytes in front of a signature that is right.
+/// Makes a token of these bytes with a valid signature.
 fn signed(key: &str, bytes: &[u8]) -> String {
     let key = URL_SAFE.decode(key).unwrap();
     let mac = Hmac::<sha2::Sha256>::new_from_slice(&key[..16]).unwrap();
@@ -70,7 +70,7 @@ fn invalid() {
     assert_eq!(ring(KEY).open_within(TOKEN.as_bytes(), MINUTE, TIME - 61), Err(ahead));
     let old = OpenError::Expired { age: 61 };
     assert_eq!(ring(KEY).open_within(TOKEN.as_bytes(), MINUTE, TIME + 61), Err(old));
-    // Another IV garbles the first block, here the only one, and so the padding.
+    // Another IV garbles the first and only block, and so the padding.
     let mut garbled = body.to_vec();
     garbled[24] ^= 0x80;
     assert_eq!(open(&signed(KEY, &garbled)), malformed(100, Expected::BlockPadding));
@@ -130,7 +130,7 @@ fn tokens_are_those_of_other_implementations() {
     }
 }
 
-/// Decision C8: what lenient decoders let pass is refused, each at its place.
+/// Checks that texts which lenient decoders accept are refused, each with its position (decision C8).
 #[test]
 fn one_spelling_only() {
     let unpadded = HELLO.trim_end_matches('=');
@@ -157,7 +157,7 @@ fn one_spelling_only() {
     assert_eq!(ring(A).open(b""), Err(OpenError::Empty));
 }
 
-/// Who holds the signing key can sign anything; what is no token must still be refused.
+/// Checks that a validly signed text that is no token is refused.
 #[test]
 fn signed_but_not_a_token() {
     let body = &URL_SAFE.decode(HELLO).unwrap()[..41];
@@ -181,8 +181,8 @@ fn signed_but_not_a_token() {
     }
 }
 
-/// Decision C8: exactly the time to live is good, 60 s of clock skew are good, and without a
-/// time to live the time plays no part.
+/// Checks that a token at exactly its time to live, or up to 60 s ahead, is accepted, and that time does not
+/// matter without a time to live (decision C8).
 #[test]
 fn time() {
     let made = 1_700_000_000;
@@ -233,7 +233,7 @@ fn times_at_the_edge_of_u64_do_not_overflow() {
     }
 }
 
-/// A time is told as wrong only when a key vouches for it.
+/// Checks that a wrong time is reported only if a key verifies the token.
 #[test]
 fn a_forged_time_is_not_believed() {
     let mut bytes = URL_SAFE.decode(HELLO).unwrap();

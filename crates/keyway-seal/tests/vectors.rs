@@ -1,18 +1,18 @@
-//! Initialization vectors are random bytes.
+//! Tests that initialization vectors are random bytes.
 
 use aes::Aes128;
 use aes::cipher::{Block, BlockCipherDecrypt as _, KeyInit as _};
 use base64::Engine as _;
 use keyway_seal::{Key, KeyRing};
 
-/// The vector in a token.
+/// Returns the vector in a token.
 fn vector(token: &str) -> [u8; 16] {
     let token = base64::engine::general_purpose::URL_SAFE.decode(token).unwrap();
     token[9..25].try_into().unwrap()
 }
 
-/// A vector that were made of a count or a clock would tell a holder of one key how often, and when, the
-/// process sealed with others.
+/// A vector made of a count or a clock would reveal to a holder of one key how often, and when, the process
+/// sealed with other keys.
 #[test]
 fn vectors_tell_a_holder_of_the_key_nothing() {
     let key = [7; 32];
@@ -27,7 +27,7 @@ fn vectors_tell_a_holder_of_the_key_nothing() {
         .collect();
     for pair in vectors.windows(2) {
         let difference = pair[0] ^ pair[1];
-        // A half of random bits has so many zeros in front once in four billion times.
+        // Eight random bytes begin with 32 zero bits once in four billion times.
         for half in [difference >> 64, difference & u128::from(u64::MAX)] {
             assert!(half >> 32 != 0, "two vectors differ by {difference:x} before they are encrypted");
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_core::{ErrorKind, IncompatibleData, MediaKind, MissingResource, PluginError};
+use keyway_core::{CallError, Effect, ErrorKind, IncompatibleData, MediaKind, MissingResource, PluginError};
 use keyway_seal::{KeyId, OpenError, SealError};
 
 use crate::{EnvironmentName, NameError, SecretAddress, SecretRevision};
@@ -114,7 +114,7 @@ pub enum StoreError {
     /// The store was deleted or is being deleted.
     #[error("the store is deleted")]
     Deleted,
-    /// Something outside cannot be reached.
+    /// Something outside cannot be reached; nothing happened.
     #[error("{what} cannot be reached at the moment")]
     Unavailable {
         /// What cannot be reached.
@@ -153,31 +153,9 @@ pub enum StoreError {
         #[source]
         source: BoxedError,
     },
-    /// A deadline of the host's passed; whether the effect happened is not known.
-    #[error("{operation} did not answer within {deadline:?}; whether it took effect is not known")]
-    DeadlineExceeded {
-        /// The operation.
-        operation: &'static str,
-        /// The time it had.
-        deadline: Duration,
-    },
-    /// The plugin broke the contract; what it returned was discarded.
-    #[error("the plugin broke its contract in {operation}: {violation}")]
-    ContractViolation {
-        /// The operation.
-        operation: &'static str,
-        /// What it did, without secret content.
-        violation: String,
-    },
-    /// The host does not call the plugin, because an earlier call of it hangs; nothing happened. It ends
-    /// when that call does, or with the process; opening the store again changes nothing (decision R7).
-    #[error(
-        "the plugin is not called, because {operation} hangs: it is called again when that call has ended"
-    )]
-    Quarantined {
-        /// The operation that hung.
-        operation: &'static str,
-    },
+    /// The host has no answer of the plugin that it can use.
+    #[error(transparent)]
+    Call(#[from] CallError),
 }
 
 impl StoreError {
@@ -233,14 +211,19 @@ impl PluginError for StoreError {
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
             Self::System { .. } => ErrorKind::Internal,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
-            Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
-            Self::Quarantined { .. } => ErrorKind::Unavailable { retry_after: None },
-            Self::ContractViolation { .. } => ErrorKind::ContractViolation,
+            Self::Call(error) => error.kind(),
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::System { .. } | Self::Indeterminate { .. } => Effect::Unknown,
+            Self::Call(error) => error.effect(),
+            _ => Effect::None,
         }
     }
 }
 
-/// Names the sealing key where it is known.
 /// Says how the secret differs from the expected one.
 struct Changed<'a>(&'a SecretRevision, &'a SecretRevision);
 
@@ -255,6 +238,7 @@ impl std::fmt::Display for Changed<'_> {
     }
 }
 
+/// Names the sealing key where it is known.
 struct Sealed<'a>(&'a Option<KeyId>);
 
 impl std::fmt::Display for Sealed<'_> {

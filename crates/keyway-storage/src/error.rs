@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::{Effect, ErrorKind, PluginError};
 
 /// Why a storage engine did not do what it was asked.
 ///
@@ -150,6 +150,10 @@ impl PluginError for StorageError {
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
             Self::ReadOnly { .. } | Self::Engine { .. } => ErrorKind::Internal,
         }
+    }
+
+    fn effect(&self) -> Effect {
+        if matches!(self, Self::Indeterminate { .. }) { Effect::Unknown } else { Effect::None }
     }
 }
 

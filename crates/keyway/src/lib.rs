@@ -1,5 +1,4 @@
-//! One dependency for a host: the contracts, the engines that run their plugins, and the
-//! storage that they stand on.
+//! One dependency for a host: the contracts, the engines that run their plugins, and storage.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -9,7 +8,7 @@
 //! use keyway::storage::Memory;
 //! use keyway::{Host, Plugins, SecretValue, plugins};
 //!
-//! // The plugins of this host. A crate that is listed is linked, and its metadata checked.
+//! The plugins of this host. A listed crate is linked, and its metadata is checked.
 //! const PLUGINS: Plugins = plugins! { keyway_generic };
 //!
 //! # #[tokio::main]
@@ -27,20 +26,20 @@
 //! # }
 //! ```
 //!
-//! `cargo run --example host` shows a whole host at work: files of another system, SQLite,
-//! environments, versions, a rotation under load, and what damage looks like.
+//! `cargo run --example host` shows a whole host: files of another system, SQLite, environments, versions, a
+//! rotation under load, and the errors of damaged data.
 //!
 //! # Features
 //!
-//! | feature | default | what it brings |
+//! | feature | default | contents |
 //! | --- | --- | --- |
-//! | `client` | yes | [`client`]: what an application reads and writes secrets with |
+//! | `client` | yes | [`client`]: reads and writes secrets for an application |
 //! | `secrets` | yes | [`Host`], [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
 //! | `issuers` | yes | [`Host`], [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
 //! | `sqlite` | yes | [`storage`] with the engine `Sqlite`; no contract and no engine of a host by itself |
 //! | `schemars` | no | JSON schemas of plugin configurations |
 //!
-//! Plugins are not among them: a host depends on the plugin crates that it lists.
+//! There is no feature for a plugin: a host depends on the plugin crates that it lists.
 
 pub use keyway_core::*;
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use futures_executor::block_on;
 use keyway_convection::ConvectionPlugin;
-use keyway_core::{PluginError as _, PluginMetadata, SecretValue};
+use keyway_core::{Effect, PluginError as _, PluginMetadata, SecretValue};
 use keyway_issuers::{Context, CredentialRequest, Issuer as _, IssuerError, Json, Parameters, UserInfo};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
@@ -64,7 +64,8 @@ impl Operation {
             Self::Authorize => match authorize(folder) {
                 Ok(()) => DONE.to_owned(),
                 Err(error) => {
-                    let effect = if error.leaves_no_effect() { "nothing happened" } else { "Indeterminate" };
+                    let effect =
+                        if error.effect() == Effect::None { "nothing happened" } else { "Indeterminate" };
                     format!("{effect}: {}", error.detail())
                 }
             },

@@ -213,14 +213,14 @@ async fn an_empty_list_lets_in_and_a_missing_one_nobody() {
 
     fs::remove_file(&files[1]).expect("the list is there");
     let said = service.refusal().await;
-    assert!(said.contains("is missing") && said.contains("lets nobody in"), "{said}");
+    assert!(said.contains("is missing") && said.contains("refuses all keys"), "{said}");
     let [guest, certificate] = ["guest", "first"].map(|name| trusting.folder.file(name));
     assert!(!trusting.server.lets_in(&guest, Some(&certificate)));
     // What `sshd` takes for a list of nothing lets in those who were revoked, which the issuer refuses to go by.
     fs::write(&files[1], "# what is revoked\n\n").expect("a file");
     assert!(trusting.server.lets_in(&guest, Some(&certificate)), "{}", trusting.server.log());
     let said = service.refusal().await;
-    assert!(said.contains("is older") && said.contains("`sshd` lets in"), "{said}");
+    assert!(said.contains("is older") && said.contains("`sshd` accepts"), "{said}");
 }
 
 /// Whatever layout of a private key OpenSSH reads, the authority reads, and gets the same key.

@@ -1,6 +1,6 @@
 //! What can be wrong with what is imported or exported.
 
-use keyway_core::{ErrorKind, MediaKind, PluginError};
+use keyway_core::{Effect, ErrorKind, MediaKind, PluginError};
 use keyway_secrets::NameError;
 
 /// Why something cannot be imported or exported. It names lines and keys, never a value.
@@ -79,6 +79,10 @@ pub enum BundleError {
 impl PluginError for BundleError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Invalid
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads of secrets, and the one rule by which a layer is chosen.
 
+use keyway_core::CallError;
 use std::collections::HashSet;
 
 use keyway_secrets::{
@@ -255,10 +256,10 @@ fn with_value(listed: ListedSecret) -> Result<ResolvedSecret, Error> {
     let ListedSecret { header, value } = listed;
     match value {
         Some(value) => Ok(ResolvedSecret::new(Secret { header, value })),
-        None => Err(Error::Store(StoreError::ContractViolation {
-            operation: "list",
-            violation: "it was asked for values, and left one out".to_owned(),
-        })),
+        None => Err(Error::Store(StoreError::from(CallError::violation(
+            "list",
+            "it was asked for values, and left one out",
+        )))),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::{Effect, ErrorKind, PluginError};
 
 /// Why there are no usable credentials. None of them shows a key.
 #[derive(Debug, thiserror::Error)]
@@ -79,5 +79,9 @@ impl PluginError for CredentialsError {
             Self::Unreadable { .. } => ErrorKind::Internal,
             _ => ErrorKind::Unauthorized,
         }
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }

@@ -14,7 +14,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::{Effect, ErrorKind, PluginError};
 
 pub use body::RedactedBody;
 pub use class::RemoteClass;
@@ -138,6 +138,18 @@ impl std::error::Error for RemoteError {}
 impl PluginError for RemoteError {
     fn kind(&self) -> ErrorKind {
         self.class.kind(self.retry_after)
+    }
+
+    /// A service may have carried out a request whose answer was lost.
+    fn effect(&self) -> Effect {
+        match self.kind() {
+            ErrorKind::Unavailable { .. }
+            | ErrorKind::Internal
+            | ErrorKind::Program
+            | ErrorKind::DeadlineExceeded
+            | ErrorKind::Other => Effect::Unknown,
+            _ => Effect::None,
+        }
     }
 }
 

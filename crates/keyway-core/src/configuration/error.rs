@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ErrorKind, PluginError};
+use crate::{Effect, ErrorKind, PluginError};
 
 /// A plugin's configuration cannot be used: where, and why. Never holds a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,5 +105,9 @@ impl std::error::Error for ConfigurationError {}
 impl PluginError for ConfigurationError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Invalid
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::version::grammar::ParseError;
-use crate::{Compatibility, ErrorKind, PluginError, Version};
+use crate::{Compatibility, Effect, ErrorKind, PluginError, Version};
 
 /// A field of the metadata document (Convection seed, "Metadata").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,5 +135,9 @@ pub enum MetadataError {
 impl PluginError for MetadataError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Invalid
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{PluginKind, PluginMetadata};
-use crate::{Compatibility, ErrorKind, PluginError, Version};
+use crate::{Compatibility, Effect, ErrorKind, PluginError, Version};
 
 /// The stamp that stands beside stored data: which plugin last wrote it (decision C4;
 /// Convection seed, "compatibility").
@@ -128,5 +128,9 @@ impl std::error::Error for IncompatibleData {}
 impl PluginError for IncompatibleData {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Incompatible
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }

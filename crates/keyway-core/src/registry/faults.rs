@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::registration::Origin;
-use crate::{ContractVersion, ErrorKind, PluginError, PluginKind, Version};
+use crate::{ContractVersion, Effect, ErrorKind, PluginError, PluginKind, Version};
 
 /// One problem of a set of plugins.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,5 +123,9 @@ impl std::error::Error for RegistryFaults {}
 impl PluginError for RegistryFaults {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Invalid
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }

@@ -1,6 +1,6 @@
 //! Why a plugin was not found.
 
-use crate::{Compatibility, ContractVersion, ErrorKind, PluginError, PluginKind, Version};
+use crate::{Compatibility, ContractVersion, Effect, ErrorKind, PluginError, PluginKind, Version};
 
 /// Why the registry has no such plugin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,5 +68,9 @@ impl PluginError for LookupError {
             Self::Ambiguous { .. } => ErrorKind::Invalid,
             Self::NoSuchVersion { .. } | Self::OtherContract { .. } => ErrorKind::Incompatible,
         }
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
     }
 }

@@ -39,7 +39,7 @@ fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>
                 owner::give_folder(parent, &folder)
                     .map_err(|error| failed("give an owner to the folder", error))?;
             }
-            parent.sync().map_err(|error| failed("make durable the folder", error))?;
+            parent.sync().map_err(|error| failed("make the folder durable", error))?;
             make_all(&folder, missing)
         })
         .inspect_err(|_| {
@@ -57,10 +57,10 @@ mod tests {
 
     use super::*;
 
-    /// The owner of the outer folder can put a folder of another user in the place of a new one.
+    /// An owner of the outer folder can replace a new folder by one of another user.
     #[test]
-    #[allow(clippy::print_stderr)] // A tester who is not root should know.
-    fn only_a_new_and_empty_folder_is_given_to_the_owner_of_the_outer_one() {
+    #[allow(clippy::print_stderr)] // Tells a tester who is not root.
+    fn only_an_empty_new_folder_is_given_to_the_owner_of_its_parent() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         if chown(directory.path(), Some(54321), None).is_err() {

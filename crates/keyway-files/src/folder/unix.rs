@@ -31,7 +31,7 @@ impl Folder {
     /// folder by a link, to have a program with more rights write somewhere else. So each folder is opened
     /// relative to its parent, and a link is refused.
     pub(crate) fn open_without_links(file: &FilePath) -> Result<Self, FileError> {
-        // Passes through folders without the right to read them, where the system has such a mode.
+        // Passes through folders without the right to read them, if the system has such a mode.
         #[cfg(target_os = "linux")]
         const PASSING: OFlags = OFlags::PATH;
         #[cfg(not(target_os = "linux"))]

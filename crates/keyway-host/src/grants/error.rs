@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use keyway_core::{ErrorKind, PluginError, Timestamp};
+use keyway_core::{Effect, ErrorKind, PluginError, Timestamp};
 use keyway_issuers::IssuerError;
 
 use super::id::GrantId;
@@ -261,6 +261,21 @@ impl PluginError for GrantsError {
             Self::Discarded { .. } => ErrorKind::ContractViolation,
             Self::Superseded => ErrorKind::Unavailable { retry_after: None },
             Self::NotStored { error, .. } | Self::Record(error) => error.kind(),
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Issuer(error) | Self::NotRevoked { error, .. } => error.effect(),
+            Self::Record(error) => error.effect(),
+            Self::Discarded { disposal, .. }
+            | Self::NotStored { disposal, .. }
+            | Self::Overtaken { disposal, .. } => match disposal {
+                Disposal::Revoked => Effect::None,
+                Disposal::ToBeRevoked | Disposal::NotRevoked | Disposal::SharesState => Effect::Unknown,
+            },
+            Self::Uncertain { .. } | Self::StateTaken { .. } => Effect::Unknown,
+            Self::Refused(_) | Self::Contended { .. } | Self::Superseded => Effect::None,
         }
     }
 

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use keyway_core::CallError;
 use keyway_issuers::{
     Action, Capabilities, CredentialRequest, Description, IntendedEffect, Issuer, IssuerError, IssuerPlugin,
-    OpenContext, Reconciled, Reconciliation, RequestOutcome, Revocation, Rule, Violation,
+    OpenContext, Reconciled, Reconciliation, RequestOutcome, Revocation,
 };
 
 use super::limits::GrantLimits;
-use crate::plugin::{CallFault, CallPolicy, Factory, Guard, NOT_MADE, Pace, Panicked, Permit, Permits};
+use crate::plugin::{CallPolicy, Factory, Guard, Pace, Panicked, Permit, Permits};
 
 /// Where instances come from.
 pub(super) enum Origin {
@@ -44,9 +45,9 @@ pub(super) struct GuardedIssuer {
 impl GuardedIssuer {
     pub(super) fn open(origin: Origin, limits: GrantLimits) -> Result<Self, IssuerError> {
         let opened = Guard::open(origin, Arc::default());
-        let guard = opened.unwrap_or_else(|Panicked| Err(panicked(Action::Parameter)))?;
-        let declared = guard.look("capabilities", Issuer::capabilities);
-        let capabilities = declared.map_err(|_| panicked(Action::Parameter))?;
+        let guard =
+            opened.unwrap_or_else(|Panicked| Err(CallError::Panicked { operation: "open" }.into()))?;
+        let capabilities = guard.look("capabilities", Issuer::capabilities)?;
         let permits = Permits::new(capabilities.max_concurrency);
         Ok(Self { guard, capabilities, limits, permits })
     }
@@ -135,33 +136,8 @@ impl GuardedIssuer {
             Capabilities { prompt: true, .. } => Pace::Prompt,
             _ => Pace::Undeclared,
         };
-        let answer = self.guard.call(action.word(), CallPolicy { deadline, isolation, pace }, work).await;
-        answer.unwrap_or_else(|fault| Err(self.error(action, fault)))
+        self.guard.call(action.word(), CallPolicy { deadline, isolation, pace }, work).await?
     }
-
-    fn error(&self, action: Action, fault: CallFault) -> IssuerError {
-        match fault {
-            CallFault::Panicked => panicked(action),
-            CallFault::TimedOut => IssuerError::DeadlineExceeded { action, deadline: self.limits.deadline },
-            CallFault::Hung(operation) => {
-                let hung = Action::ALL.into_iter().find(|known| known.word() == operation);
-                IssuerError::Quarantined { action: hung.unwrap_or(action) }
-            }
-            // In both cases nothing happened: the plugin was not asked.
-            CallFault::NotMade { retry_after, error } => {
-                IssuerError::Unavailable { what: NOT_MADE, retry_after: Some(retry_after), source: error }
-            }
-            CallFault::NoRuntime(error) => IssuerError::Unavailable {
-                what: "a tokio runtime",
-                retry_after: None,
-                source: Some(Box::new(error.0)),
-            },
-        }
-    }
-}
-
-fn panicked(action: Action) -> IssuerError {
-    IssuerError::violation(action, Violation::new("", Rule::Panicked))
 }
 
 impl fmt::Debug for GuardedIssuer {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyway_core::{PluginError, Timestamp};
+use keyway_core::{Effect, PluginError, Timestamp};
 use keyway_issuers::{
     Action, Context, CredentialPart, CredentialRef, CredentialRequest, IntendedEffect, Issued, IssuerError,
     LoginRequired, Reconciled, Reconciliation, RequestOutcome, Revocation, Rule, ServiceName, Violation,
@@ -258,7 +258,7 @@ impl GrantWorkflow {
             Ok(RequestOutcome::LoginRequired(login)) => {
                 Carried::answered(self.nothing_made(on), Answer::Login(login))
             }
-            Err(error) if error.leaves_no_effect() => {
+            Err(error) if error.effect() == Effect::None => {
                 info!(%service, %grant, error = %error.detail(), "no credential was made");
                 let (again, reconciles) = (self.again(Some(&error)), self.reconciles(service));
                 Carried::failed(Event::NothingMade { again, reconciles }, error.into())

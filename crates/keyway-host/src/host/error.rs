@@ -1,6 +1,6 @@
 //! Errors of a host as a whole.
 
-use keyway_core::{ErrorKind, PluginError, RegistryFaults};
+use keyway_core::{Effect, ErrorKind, PluginError, RegistryFaults};
 use keyway_seal::KeySourceError;
 
 use crate::records::RecordError;
@@ -46,6 +46,13 @@ impl PluginError for HostError {
             Self::Record(error) => error.kind(),
             Self::DuplicateService { .. } => ErrorKind::Invalid,
             Self::Running { .. } | Self::Superseded { .. } => ErrorKind::Conflict,
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Record(error) => error.effect(),
+            _ => Effect::None,
         }
     }
 }

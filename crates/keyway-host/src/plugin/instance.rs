@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use keyway_core::PluginError;
+use keyway_core::{CallError, PluginError};
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use super::contained::{Contained, Panicked, contain};
 use super::pace::{Isolation, Pace};
-use super::running::{Calls, NoRuntime, Running};
+use super::running::{Calls, Running};
 
 /// How long a call that passed its deadline gets to end by itself before the plugin is
 /// quarantined: a plugin that yields ends as soon as it is polled again.
@@ -33,9 +33,6 @@ pub(crate) trait Factory: Send {
     fn make(&self) -> Result<Arc<Self::Instance>, Self::Error>;
 }
 
-/// Names the thing that cannot be reached after [`CallFault::NotMade`].
-pub(crate) const NOT_MADE: &str = "the plugin, which panicked and could not be opened again,";
-
 /// Limits one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallPolicy {
@@ -45,32 +42,6 @@ pub(crate) struct CallPolicy {
     pub(crate) isolation: Isolation,
     /// The plugin's declaration about the call.
     pub(crate) pace: Pace,
-}
-
-/// Why a call brought no answer of the plugin's.
-#[derive(Debug)]
-pub(crate) enum CallFault {
-    /// It panicked. The instance is dropped, and another made.
-    Panicked,
-    /// Its deadline passed, and the call was cancelled.
-    TimedOut,
-    /// The plugin was not called, because an earlier call of this operation hangs.
-    Hung(&'static str),
-    /// The plugin was not called, because it panicked and no other instance could be made.
-    NotMade {
-        /// When that is tried again, by a call that comes then.
-        retry_after: Duration,
-        /// Why not; `None` when it panicked.
-        error: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
-    /// The plugin was not called, because there is no runtime.
-    NoRuntime(NoRuntime),
-}
-
-impl From<NoRuntime> for CallFault {
-    fn from(error: NoRuntime) -> Self {
-        Self::NoRuntime(error)
-    }
 }
 
 /// A plugin's instance, and what it takes to make it anew.
@@ -89,14 +60,14 @@ struct NotMade<E> {
     /// When making another failed; `None` before the first time.
     failed: Option<Instant>,
     /// Why; `None` when the plugin panicked.
-    error: Option<Arc<E>>,
+    error: Option<E>,
 }
 
 impl<E: PluginError> NotMade<E> {
-    fn mishap(&self) -> CallFault {
+    fn error(&self) -> CallError {
         let since = self.failed.map_or(Duration::ZERO, |failed| failed.elapsed());
-        let error = self.error.as_ref().map(|error| Box::new(Arc::clone(error)) as _);
-        CallFault::NotMade { retry_after: AGAIN.saturating_sub(since), error }
+        let reason = self.error.as_ref().map_or_else(|| "it panicked again".to_owned(), PluginError::detail);
+        CallError::NotReopened { retry_after: AGAIN.saturating_sub(since), reason }
     }
 }
 
@@ -114,7 +85,7 @@ impl<M: Factory> State<M> {
             }
             Ok(Err(error)) => {
                 warn!(operation, error = %error.detail(), "a plugin that panicked could not be opened again");
-                Some(Arc::new(error))
+                Some(error)
             }
             Err(Panicked) => {
                 warn!(operation, "a plugin that panicked did so again when it was opened again");
@@ -150,7 +121,7 @@ impl<M: Factory> Guard<M> {
         &self,
         operation: &'static str,
         look: impl FnOnce(&M::Instance) -> T,
-    ) -> Result<T, CallFault> {
+    ) -> Result<T, CallError> {
         let instance = self.current(operation)?;
         contain(|| look(&*instance)).map_err(|panicked| {
             let _ = contain(move || drop(instance));
@@ -164,7 +135,7 @@ impl<M: Factory> Guard<M> {
         operation: &'static str,
         allowed: CallPolicy,
         work: impl FnOnce(Arc<M::Instance>) -> F + Send + 'static,
-    ) -> Result<T, CallFault>
+    ) -> Result<T, CallError>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
@@ -190,7 +161,7 @@ impl<M: Factory> Guard<M> {
             return match answer {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
-                Err(_) => Err(CallFault::TimedOut),
+                Err(_) => Err(CallError::DeadlineExceeded { operation, deadline: allowed.deadline }),
             };
         }
         let work = async move { work(instance).await };
@@ -200,30 +171,30 @@ impl<M: Factory> Guard<M> {
             Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
             Err(_) => {
                 self.give_up(operation, running).await;
-                Err(CallFault::TimedOut)
+                Err(CallError::DeadlineExceeded { operation, deadline: allowed.deadline })
             }
         }
     }
 
     /// The instance, unless a call of it hangs, or it panicked and no other can be made.
-    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallFault> {
+    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallError> {
         if self.calls.abandoned.forget_ended() {
             warn!(operation, "a plugin's call came back late");
         }
         match self.calls.abandoned.hung() {
-            Some(hung) => Err(CallFault::Hung(hung)),
+            Some(hung) => Err(CallError::Quarantined { operation: hung }),
             None => self.current(operation),
         }
     }
 
-    fn current(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallFault> {
+    fn current(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallError> {
         let mut state = self.state();
         if state.instance.is_err() {
             state.make_again(operation);
         }
         match &state.instance {
             Ok(instance) => Ok(Arc::clone(instance)),
-            Err(not_made) => Err(not_made.mishap()),
+            Err(not_made) => Err(not_made.error()),
         }
     }
 
@@ -235,14 +206,14 @@ impl<M: Factory> Guard<M> {
         deadline: Duration,
         pace: Pace,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<Running<T>, NoRuntime> {
+    ) -> Result<Running<T>, CallError> {
         Running::start(&self.calls, operation, deadline, pace, work)
     }
 
     /// Drops an instance that panicked, since its state is not known, and makes it
     /// anew. If that fails, it is tried again by later calls; the old one is never called
     /// again.
-    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> CallFault {
+    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> CallError {
         warn!(operation, "a plugin panicked; its instance is made anew");
         let gone = Err(NotMade { failed: None, error: None });
         let old = std::mem::replace(&mut self.state().instance, gone);
@@ -250,7 +221,7 @@ impl<M: Factory> Guard<M> {
         // one needs.
         let _ = contain(move || drop(old));
         self.state().make_again(operation);
-        CallFault::Panicked
+        CallError::Panicked { operation }
     }
 
     /// Ends a call that passed its deadline. If it does not end, the plugin is quarantined

@@ -12,6 +12,10 @@ impl PluginError for NoLicence {
     fn kind(&self) -> keyway_core::ErrorKind {
         keyway_core::ErrorKind::Internal
     }
+
+    fn effect(&self) -> keyway_core::Effect {
+        keyway_core::Effect::None
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +80,7 @@ fn asked(guard: &Guard<Maker>) -> u32 {
 }
 
 /// Asks for the number of the instance, or has it panic.
-async fn call(guard: &Guard<Maker>, isolation: Isolation, panics: bool) -> Result<u32, CallFault> {
+async fn call(guard: &Guard<Maker>, isolation: Isolation, panics: bool) -> Result<u32, CallError> {
     let allowed = CallPolicy { deadline: Duration::from_secs(30), isolation, pace: Pace::Undeclared };
     let work = move |instance: Arc<Numbered>| async move {
         assert!(!panics, "in a call");
@@ -92,21 +96,22 @@ async fn an_instance_that_panicked_is_never_called_again() {
             let guard = opened();
             assert_eq!(call(&guard, isolation, false).await.unwrap(), 1);
             set(&guard, refusal);
-            assert!(matches!(call(&guard, isolation, true).await, Err(CallFault::Panicked)));
+            assert!(matches!(call(&guard, isolation, true).await, Err(CallError::Panicked { .. })));
             assert_eq!(asked(&guard), 2);
             for _ in 0..3 {
                 // It is not asked for another one with every call.
                 for _ in 0..3 {
                     match call(&guard, isolation, false).await {
-                        Err(CallFault::NotMade { retry_after, error }) => {
+                        Err(CallError::NotReopened { retry_after, reason }) => {
                             assert!(retry_after <= AGAIN && !retry_after.is_zero(), "{retry_after:?}");
-                            let error = error.map(|error| error.to_string());
                             let fails = matches!(refusal, Opening::Fails);
-                            assert_eq!(error.as_deref(), fails.then_some("the licence server is away"));
+                            let expected =
+                                if fails { "the licence server is away" } else { "it panicked again" };
+                            assert_eq!(reason, expected);
                         }
                         other => panic!("{other:?}"),
                     }
-                    assert!(matches!(guard.look("look", |it| it.number), Err(CallFault::NotMade { .. })));
+                    assert!(matches!(guard.look("look", |it| it.number), Err(CallError::NotReopened { .. })));
                     assert!(guard.is_quarantined());
                 }
                 tokio::time::advance(AGAIN).await;
@@ -123,9 +128,9 @@ async fn an_instance_that_panicked_is_never_called_again() {
 #[tokio::test]
 async fn a_panic_costs_one_call_where_another_instance_can_be_made() {
     let guard = opened();
-    assert!(matches!(call(&guard, Isolation::Inline, true).await, Err(CallFault::Panicked)));
+    assert!(matches!(call(&guard, Isolation::Inline, true).await, Err(CallError::Panicked { .. })));
     assert_eq!(call(&guard, Isolation::Inline, false).await.unwrap(), 2);
     let looked = guard.look("look", |_| -> u32 { panic!("in a look") });
-    assert!(matches!(looked, Err(CallFault::Panicked)));
+    assert!(matches!(looked, Err(CallError::Panicked { .. })));
     assert_eq!(guard.look("look", |it| it.number).unwrap(), 3);
 }

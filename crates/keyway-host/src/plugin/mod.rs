@@ -11,7 +11,7 @@ mod running;
 pub use pace::Isolation;
 
 pub(crate) use contained::{Panicked, contain};
-pub(crate) use instance::{CallFault, CallPolicy, Factory, Guard, NOT_MADE};
+pub(crate) use instance::{CallPolicy, Factory, Guard};
 pub(crate) use pace::Pace;
 pub(crate) use permit::{Permit, Permits};
-pub(crate) use running::{Calls, NoRuntime, Running};
+pub(crate) use running::{Calls, Running};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::runtime::{Handle, RuntimeFlavor, TryCurrentError};
+use keyway_core::CallError;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -15,10 +16,6 @@ use tokio::time::Instant;
 use super::abandoned::{Abandoned, Call};
 use super::contained::Panicked;
 use super::pace::{Pace, Watch};
-
-/// There is no tokio runtime to run a call on.
-#[derive(Debug)]
-pub(crate) struct NoRuntime(pub(crate) TryCurrentError);
 
 /// How many threads for blocking work the calls of one plugin and service take at most.
 const THREADS: usize = 8;
@@ -62,8 +59,8 @@ impl<T: Send + 'static> Running<T> {
         deadline: Duration,
         pace: Pace,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<Self, NoRuntime> {
-        let runtime = Handle::try_current().map_err(NoRuntime)?;
+    ) -> Result<Self, CallError> {
+        let runtime = Handle::try_current().map_err(|_| CallError::NoRuntime)?;
         let (cancel, cancelled) = oneshot::channel();
         let work = until_cancelled(work, cancelled);
         let workers = match runtime.runtime_flavor() {

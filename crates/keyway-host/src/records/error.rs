@@ -1,7 +1,7 @@
 //! Errors of the host's own records.
 
 use keyway_core::codec::Malformed;
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::{Effect, ErrorKind, PluginError};
 use keyway_seal::{OpenError, SealError};
 use keyway_storage::StorageError;
 
@@ -46,6 +46,13 @@ impl PluginError for RecordError {
             Self::Random(_) => ErrorKind::Internal,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::TooLarge { .. } => ErrorKind::Invalid,
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Storage(error) => error.effect(),
+            _ => Effect::None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Errors of making, opening, rotating and deleting a store.
 
-use keyway_core::{ErrorKind, LookupError, PluginError};
+use keyway_core::{Effect, ErrorKind, LookupError, PluginError};
 use keyway_seal::{KeyId, KeySourceError};
 use keyway_secrets::{NameError, StoreError};
 
@@ -60,6 +60,14 @@ impl PluginError for StoresError {
             Self::MissingKeys { .. } => ErrorKind::WrongKey,
             Self::Store(error) => error.kind(),
             Self::Record(error) => error.kind(),
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Store(error) => error.effect(),
+            Self::Record(error) => error.effect(),
+            _ => Effect::None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use keyway_core::{Clock, ErrorKind, PluginError, Registered, Registry, Resources, Timestamp};
+use keyway_core::{Clock, Effect, ErrorKind, PluginError, Registered, Registry, Resources, Timestamp};
 use keyway_seal::{KeyId, KeyRing, KeySource};
 use keyway_secrets::{OpenContext, Progress, SecretStore, SecretStores, StoreError, StoreName};
 use tokio::sync::mpsc::UnboundedSender;
@@ -300,19 +300,11 @@ impl StoreLimits {
     }
 }
 
-/// Whether an error leaves open what is there now: a deadline, a disk that failed, a plugin
-/// that panicked, another host that was first with the same. The others say that nothing was made.
+/// Tells whether an error leaves open what is there now: it may have left an effect, another host was first
+/// with the same, or the plugin could not be reached. Every other error says that nothing was made.
 fn leaves_open(error: &StoreError) -> bool {
     let kind = error.kind();
-    kind.is_retryable()
-        || matches!(
-            kind,
-            ErrorKind::Conflict
-                | ErrorKind::DeadlineExceeded
-                | ErrorKind::Indeterminate
-                | ErrorKind::Internal
-                | ErrorKind::ContractViolation
-        )
+    error.effect() == Effect::Unknown || kind.is_retryable() || kind == ErrorKind::Conflict
 }
 
 /// The keys that a store needs. During a rotation only the new ones seal: by the time that this handle

@@ -15,7 +15,7 @@ use super::submit::Submitted;
 use super::worker::Worker;
 use super::workflow::{Standing, Workflow};
 use crate::host::LaneHealth;
-use crate::records::{Applied, Change, Due, Entry, Listed, RecordError, random};
+use crate::records::{Applied, Change, Claim, Due, Entry, Listed, RecordError, random};
 
 /// How many entries of a lane a pass looks at, beginning at a random one so that several hosts do not
 /// fight for the first.
@@ -216,8 +216,9 @@ impl<W: Workflow> Worker<W> {
             for listed in &claimed {
                 let Some(mut entry) = self.read(listed).await? else { continue };
                 let hold = self.hold(entry.address);
-                if hold.is_none() && entry.claim.as_ref().is_some_and(|claim| claim.run == self.run.number) {
-                    // A call of this run works on it: nothing was cut short.
+                let runs = |claim: &Claim| claim.run == self.run.number && claim.ends() > self.clock.now();
+                if hold.is_none() && entry.claim.as_ref().is_some_and(runs) {
+                    // A call of this run works on it, and is in time: nothing was cut short.
                     continue;
                 }
                 if self.standing(&entry, None, hold.is_some()) != Standing::Free {

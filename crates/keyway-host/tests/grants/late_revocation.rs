@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, Timestamp};
+use keyway_core::{CallError, Clock, Timestamp};
 use keyway_host::WorkOutcome;
 use keyway_host::grants::{
     Decision, GrantLimits, GrantOutcome, GrantsError, Isolation, Phase, Service, TransitionError,
@@ -201,7 +201,10 @@ async fn one_that_passed_its_deadline_does_not_hit_the_next_credential() {
     let handed = granted(request(&grants).await);
     let error = grants.revoke(handed.grant, user("joe")).await.unwrap_err();
     assert!(
-        matches!(error, GrantsError::NotRevoked { error: IssuerError::DeadlineExceeded { .. }, .. }),
+        matches!(
+            error,
+            GrantsError::NotRevoked { error: IssuerError::Call(CallError::DeadlineExceeded { .. }), .. }
+        ),
         "{error}"
     );
     // However the old grant might go away meanwhile: nothing new is made.
@@ -209,7 +212,10 @@ async fn one_that_passed_its_deadline_does_not_hit_the_next_credential() {
     let _ = grants.run_due(clock.advance(Duration::from_secs(600))).await;
     let _ = grants.decide(&user("joe").user, handed.grant, Decision::NothingThere).await;
     let next = request(&grants).await;
-    assert!(matches!(next, Err(GrantsError::Issuer(IssuerError::Quarantined { .. }))), "{next:?}");
+    assert!(
+        matches!(next, Err(GrantsError::Issuer(IssuerError::Call(CallError::Quarantined { .. })))),
+        "{next:?}"
+    );
     portal.release().await;
     what_is_granted_exists(&portal, &grants, clock.now()).await;
 }

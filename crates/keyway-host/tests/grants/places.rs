@@ -1,5 +1,6 @@
 //! How many calls an issuer works on at a time, when callers leave and calls hang.
 
+use keyway_core::CallError;
 use std::num::NonZero;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -125,7 +126,10 @@ async fn who_waits_for_a_place_that_a_call_keeps_for_ever_learns_of_it() {
     let hangs = begin(&grants, None);
     until("the issuer is asked", || counter.look(|calls| calls.running == 1)).await;
     let refused = grants.request(&svc(), plain_request("joe")).await;
-    assert!(matches!(refused, Err(GrantsError::Issuer(IssuerError::Quarantined { .. }))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(GrantsError::Issuer(IssuerError::Call(CallError::Quarantined { .. })))),
+        "{refused:?}"
+    );
     assert!(!hangs.await.unwrap());
     assert_eq!(counter.look(|calls| calls.most), 1);
 
@@ -133,7 +137,7 @@ async fn who_waits_for_a_place_that_a_call_keeps_for_ever_learns_of_it() {
     until("the call ends", || counter.look(|calls| calls.running == 0)).await;
     let mut again = grants.request(&svc(), plain_request("joe")).await;
     for _ in 0..100 {
-        if !matches!(again, Err(GrantsError::Issuer(IssuerError::Quarantined { .. }))) {
+        if !matches!(again, Err(GrantsError::Issuer(IssuerError::Call(CallError::Quarantined { .. })))) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_core::{ErrorKind, PluginError, Registry, Resources};
+use keyway_core::{CallError, ErrorKind, PluginError, Registry, Resources};
 use keyway_host::Host;
 use keyway_host::WorkOutcome;
 use keyway_host::grants::{GrantsError, Phase, Service};
@@ -121,7 +121,10 @@ async fn it_is_refused_until_it_can_be_opened_and_nothing_is_lost_meanwhile() {
     let calls = desk.lock().unwrap().calls.len();
     for _ in 0..3 {
         let error = grants.request(&svc(), plain_request("eve")).await.unwrap_err();
-        assert!(matches!(error, GrantsError::Issuer(IssuerError::Unavailable { .. })), "{error}");
+        assert!(
+            matches!(error, GrantsError::Issuer(IssuerError::Call(CallError::NotReopened { .. }))),
+            "{error}"
+        );
         assert!(matches!(error.kind(), ErrorKind::Unavailable { retry_after: Some(_) }), "{error}");
         assert!(error.detail().contains("open the desk"), "{}", error.detail());
         assert!(grants.list(&user("eve").user).await.unwrap().is_empty(), "nothing was asked of the plugin");

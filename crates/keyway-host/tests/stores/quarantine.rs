@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_core::{ErrorKind, PluginError, Registry};
+use keyway_core::{CallError, ErrorKind, PluginError, Registry};
 use keyway_host::Host;
 use keyway_host::stores::StoreLimits;
 use keyway_secrets::{SecretStore, SecretStores, StoreError};
@@ -41,7 +41,7 @@ async fn opening_again_does_not_lose_another_thread() {
     }
     let store = host.stores().open_with(&name("s"), &keys).await.unwrap();
     let error = store.get(&at("hangs")).await.unwrap_err();
-    assert!(matches!(error, StoreError::DeadlineExceeded { .. }), "{error}");
+    assert!(matches!(error, StoreError::Call(CallError::DeadlineExceeded { .. })), "{error}");
     drop(store);
     // The test plugin sleeps for half a second.
     for _ in 0..3 {

@@ -4,6 +4,7 @@ mod input;
 
 pub use input::{Input, InputError, decode_input, decode_json};
 
+use keyway_core::Effect;
 use keyway_core::PluginError as _;
 
 use crate::json::Writer;
@@ -119,11 +120,11 @@ pub fn encode_revoked() -> SecretText {
 /// one for the log.
 ///
 /// For the real host an error says that nothing happened. Where that is not
-/// [certain](IssuerError::leaves_no_effect), the key `effect_unknown` says so to hosts of this project, which
+/// [certain](keyway_core::PluginError::effect), the key `effect_unknown` says so to hosts of this project, which
 /// then keep the intent (decision R2); the real host does not look at it.
 pub fn encode_error(error: &IssuerError) -> SecretText {
     let mut writer = Writer::with_capacity(256);
-    writer.raw(if error.leaves_no_effect() {
+    writer.raw(if error.effect() == Effect::None {
         "{\"log_msg\":"
     } else {
         "{\"effect_unknown\":true,\"log_msg\":"

@@ -1,5 +1,6 @@
 //! One cycle of a document: read, perhaps write, and close on every path.
 
+use keyway_core::CallError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use async_lock::MutexGuard;
@@ -105,10 +106,8 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
             return Ok(());
         }
         // A panic here may come while another one unwinds, which would end the process.
-        catch_unwind(AssertUnwindSafe(|| self.hooks.close())).map_err(|_| StoreError::ContractViolation {
-            operation: "close",
-            violation: "it panicked".to_owned(),
-        })
+        catch_unwind(AssertUnwindSafe(|| self.hooks.close()))
+            .map_err(|_| CallError::Panicked { operation: "close" }.into())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_core::{PluginMetadata, Structured, Table};
+use keyway_core::{CallError, PluginMetadata, Structured, Table};
 use keyway_files::{FileError, Found, Lock, Rights, SharedFile};
 use keyway_seal::{Choice, KeyRing};
 use keyway_secrets::{AccessMode, Document, DocumentHooks, Recipe, StoreError};
@@ -188,10 +188,7 @@ impl DocumentHooks for StoreFile {
     async fn write(&self, document: &Document, keys: &KeyRing) -> Result<(), StoreError> {
         let token = self.seal(document, keys)?;
         match &*self.cycle() {
-            Cycle::Looking => Err(StoreError::ContractViolation {
-                operation: "write",
-                violation: "it did not follow a read to update".to_owned(),
-            }),
+            Cycle::Looking => Err(CallError::violation("write", "it did not follow a read to update").into()),
             Cycle::New => self.write_first(token.as_bytes()),
             Cycle::Locked { file, lock, found } => {
                 file.replace(lock, found.as_ref(), token.as_bytes()).map_err(failed("write the store file"))
@@ -201,10 +198,9 @@ impl DocumentHooks for StoreFile {
 
     async fn remove(&self) -> Result<(), StoreError> {
         match std::mem::replace(&mut *self.cycle(), Cycle::Looking) {
-            Cycle::Looking => Err(StoreError::ContractViolation {
-                operation: "remove",
-                violation: "it did not follow a read to update".to_owned(),
-            }),
+            Cycle::Looking => {
+                Err(CallError::violation("remove", "it did not follow a read to update").into())
+            }
             // Perhaps a call before removed the file and could not make that durable.
             Cycle::New => match keyway_files::sync_folder(self.folder()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -315,12 +311,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (file, keys) = initialized(&folder.path().join("s"));
         let document = now(file.read(&keys, AccessMode::Read)).unwrap().unwrap();
-        assert!(matches!(now(file.write(&document, &keys)), Err(StoreError::ContractViolation { .. })));
-        assert!(matches!(now(file.remove()), Err(StoreError::ContractViolation { .. })));
+        assert!(matches!(
+            now(file.write(&document, &keys)),
+            Err(StoreError::Call(CallError::ContractViolation { .. }))
+        ));
+        assert!(matches!(now(file.remove()), Err(StoreError::Call(CallError::ContractViolation { .. }))));
         file.close();
         now(file.read(&keys, AccessMode::Update)).unwrap();
         file.close();
-        assert!(matches!(now(file.write(&document, &keys)), Err(StoreError::ContractViolation { .. })));
+        assert!(matches!(
+            now(file.write(&document, &keys)),
+            Err(StoreError::Call(CallError::ContractViolation { .. }))
+        ));
     }
 
     #[test]

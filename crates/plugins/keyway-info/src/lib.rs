@@ -1,7 +1,6 @@
-//! The issuer `info`: shows users what an issuer gets to know of them. It makes nothing and
-//! destroys nothing, so an operator can offer it on the first day, and an author of
-//! plugins can read it first: everything that an issuer needs is in this file, and `main.rs` makes
-//! it an executable in one line.
+//! The issuer `info`: shows users what an issuer learns about them. It creates and destroys nothing, so an
+//! operator can offer it from the first day. Authors of plugins should read it first: this file has all that an
+//! issuer needs, and `main.rs` makes it an executable in one line.
 //!
 //! ```
 //! use keyway_info::Info;
@@ -21,14 +20,14 @@
 //! ```
 //!
 //! # As an executable
-//! `cargo build -p keyway-info` makes `keyway-info`, which the real WaTTS host runs, and every host of
+//! `cargo build -p keyway-info` builds `keyway-info`. The real WaTTS host runs it, and so does every host of
 //! this project through the plugin `process`.
 //!
 //! # How it differs from the plugin of WaTTS
-//! The state of the plugin that WaTTS comes with is the same for everybody, so that host needs an
-//! exception for it. Here every request has a state of its own (decision W6). `version` is the version of this
-//! plugin: in the same process there is no version of WaTTS. The json object holds what is about the user,
-//! and of tokens and configuration, which may be secret, nothing.
+//! The plugin that comes with WaTTS has the same state for all users, so that host needs an exception for it.
+//! Here every request has a state of its own (decision W6). `version` is the version of this plugin: in the
+//! same process there is no version of WaTTS. The JSON object has only the data about the user, and nothing of
+//! tokens and configuration, which may be secret.
 
 use std::sync::Arc;
 
@@ -39,8 +38,8 @@ use keyway_issuers::{
 
 const VERSION: &str = "1.0.0";
 
-/// The plugin: what stands in the registry. It has no configuration of its own, so the
-/// trait's check, which accepts an empty one, is all it needs.
+/// The plugin in the registry. It has no configuration of its own, so the default check of the trait, which
+/// accepts an empty one, is enough.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InfoPlugin;
 
@@ -50,13 +49,13 @@ impl IssuerPlugin for InfoPlugin {
     }
 }
 
-/// The issuer. It keeps nothing between calls: all that it needs comes with the call.
+/// The issuer. It keeps nothing between calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Info;
 
 #[async_trait]
 impl Issuer for Info {
-    /// The same intent gets the same state again, and nothing outside changes: that is idempotent.
+    /// Declares the issuer idempotent: the same intent gets the same state again, and nothing outside changes.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(true)
     }
@@ -85,14 +84,14 @@ impl Issuer for Info {
         Ok(issued.with(json.size(20, 50).save_as("info.json")).into())
     }
 
-    /// Nothing was made, so it is gone already, also the second time.
+    /// Always succeeds, because no credential was created.
     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
         Ok(())
     }
 }
 
-/// The state of a request: that of its intent. A host that knows no intents, such as the real one of WaTTS, gets
-/// a random one.
+/// Returns the state of a request: that of its intent. A host without intents, such as the real one of WaTTS,
+/// gets a random one.
 fn state(context: &Context) -> Result<String, IssuerError> {
     if let Some(intent) = &context.intent {
         return Ok(format!("info-{intent}"));
@@ -101,7 +100,7 @@ fn state(context: &Context) -> Result<String, IssuerError> {
     Ok(format!("info-{number:016x}"))
 }
 
-/// Who the user id stands for, as the JSON that it is made of.
+/// Decodes the user id to the JSON that it was made of.
 fn decoded_user_id(context: &Context) -> String {
     match context.user.parts() {
         Some((issuer, subject)) => serde_json::json!({ "issuer": issuer, "subject": subject }).to_string(),
@@ -109,17 +108,17 @@ fn decoded_user_id(context: &Context) -> String {
     }
 }
 
-/// A claim for a user to read: a text as it is, anything else as JSON.
+/// Shows a claim to a user: a text as it is, anything else as JSON.
 fn shown(claim: &Json) -> String {
     match claim {
         Json::Text(text) => text.expose().to_owned(),
-        // Of any size: JSON libraries stop at 64 bits.
+        // Keeps numbers of any size: JSON libraries stop at 64 bits.
         Json::Integer(integer) => integer.decimal().to_owned(),
         other => other.to_serde().to_string(),
     }
 }
 
-/// All that is known of the user, with the further logins. No token is in it.
+/// Returns all that is known about the user, including further logins, without tokens.
 fn json_object(context: &Context) -> Result<String, IssuerError> {
     let claims = |claims: &JsonObject| Json::Object(claims.clone());
     let logins = context.additional_logins.iter().map(|login| claims(login.user_info.claims())).collect();
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_about_the_user_is_shown() {
+    fn all_claims_of_the_user_are_shown() {
         let issued = request(context());
         let part = |name: &str| issued.credential.iter().find(|part| part.name == name).unwrap();
         assert_eq!(part("version").expose_value(), VERSION);
@@ -200,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn an_intent_has_one_state_and_others_have_others() {
+    fn each_intent_has_a_state_of_its_own() {
         let intent = |id: &str| context().with_intent(IntentId::new(id).unwrap());
         assert_eq!(request(intent("a")), request(intent("a")));
         assert_ne!(request(intent("a")).state, request(intent("b")).state);
         assert_ne!(request(context()).state, request(context()).state);
     }
 
-    /// Whoever chooses a claim could otherwise have the host refuse every answer (decision W8).
+    /// Checks that a user who chooses a claim cannot make the host refuse every answer (decision W8).
     #[test]
     fn no_claim_is_in_the_state() {
         let known = request(context()).state;

@@ -1,4 +1,4 @@
-//! The issuer `info` keeps the contract for issuers, linked and as an executable.
+//! Tests that the issuer `info` keeps the contract for issuers, linked and as an executable.
 
 use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_core::{Plugins, plugins};

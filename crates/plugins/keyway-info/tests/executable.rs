@@ -1,4 +1,4 @@
-//! The issuer as an executable shows what it shows in this process.
+//! Tests that the issuer shows the same as an executable and in this process.
 
 use futures_executor::block_on;
 use keyway_info::Info;

@@ -1,4 +1,4 @@
-//! Telling a thread that waits for a program that nobody waits for the thread.
+//! Cancels a worker thread whose caller is gone.
 
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,23 +7,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::ioctl_fionbio;
 
-/// Whether one run is cancelled.
+/// Set once the run is cancelled.
 pub(crate) type Cancelled = Arc<AtomicBool>;
 
-/// The side of the thread. The pipe is made once for each thread, because one for every
-/// run would cost; what an earlier run was told is recognized as old by its flag.
+/// The receiver of the worker thread. The pipe is created once per thread, because one per run would be costly.
+/// A late message for an earlier run is recognized by its flag.
 #[derive(Debug)]
 pub(crate) struct CancelSignal {
     woken: PipeReader,
     cancelled: Cancelled,
 }
 
-/// The side of the callers.
+/// The sender of the callers.
 #[derive(Clone, Debug)]
 pub(crate) struct Canceller(Arc<PipeWriter>);
 
 impl CancelSignal {
-    /// Both sides.
+    /// Creates both ends.
     pub(crate) fn pair() -> io::Result<(Self, Canceller)> {
         let (woken, wake) = io::pipe()?;
         ioctl_fionbio(&woken, true)?;
@@ -31,13 +31,13 @@ impl CancelSignal {
         Ok((Self { woken, cancelled: Arc::default() }, Canceller(Arc::new(wake))))
     }
 
-    /// Takes up a run.
+    /// Begins a run.
     pub(crate) fn watch(&mut self, cancelled: Cancelled) {
         self.cancelled = cancelled;
     }
 
-    /// Whether this run is cancelled. It takes what was told out of the pipe, so that
-    /// something old does not wake the thread again and again.
+    /// Tells whether this run is cancelled. Empties the pipe, so that an old message does not wake the thread
+    /// again and again.
     pub(crate) fn is_cancelled(&self) -> bool {
         let mut told = [0; 64];
         while matches!((&self.woken).read(&mut told), Ok(1..)) {}
@@ -52,15 +52,15 @@ impl AsFd for CancelSignal {
 }
 
 impl Canceller {
-    /// Cancels a run of the thread on the other side.
+    /// Cancels a run of the worker thread.
     pub(crate) fn cancel(&self, run: &Cancelled) {
         run.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Wakes the thread, to look whether there is anything new.
+    /// Wakes the thread, so that it checks for work.
     pub(crate) fn wake(&self) {
-        // A full pipe wakes it just as well.
+        // A full pipe wakes the thread, too.
         let _ = (&*self.0).write(&[1]);
     }
 }

@@ -38,46 +38,45 @@ pub struct ProcessConfiguration {
     /// The executable: an absolute path, or a name without a slash that is looked up in
     /// `PATH`.
     pub command: String,
-    /// Arguments that it always gets. Every user of the machine can read them.
+    /// Arguments that come before all others. Every user of the machine can read them.
     #[serde(default)]
     pub arguments: Vec<String>,
-    /// Whether requests and revocations may go by argument when the executable does not
-    /// read standard input. Every user of the machine can read them there, access tokens
-    /// among them.
+    /// Set if requests and revocations may go by argument when the executable does not read standard input.
+    /// Every user of the machine can then read them, including access tokens.
     #[serde(default)]
     pub allow_argv: bool,
     /// The alphabet of base64.
     #[serde(default)]
     pub alphabet: AlphabetChoice,
-    /// What is let pass of what the executable prints.
+    /// The deviations from the wire format that are accepted in the output.
     #[serde(default)]
     pub profile: ProfileChoice,
-    /// Which version of WaTTS the executable is told that it runs under.
+    /// The version of WaTTS that the executable is told.
     #[serde(default = "defaults::watts_version")]
     pub watts_version: String,
-    /// How long a run may take, in milliseconds. Waiting for a free place is not counted.
+    /// The time limit of a run, in milliseconds. Waiting for a permit does not count.
     #[serde(default = "defaults::deadline_ms")]
     pub deadline_ms: NonZeroU64,
-    /// How much the executable may print, in bytes.
+    /// The limit of the output, in bytes.
     #[serde(default = "defaults::output_limit_bytes")]
     pub output_limit_bytes: NonZeroUsize,
-    /// Variables that its environment has beyond `PATH`, `HOME`, `LANG` and `TZ`, which
-    /// are the host's, or replaces among these. Never a secret: others may read it.
+    /// Variables of its environment, in addition to or in place of the host's `PATH`, `HOME`, `LANG` and `TZ`.
+    /// Never put a secret here: other processes may read it.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// How many may run at once. More wait.
+    /// The number of runs at once. More wait.
     #[serde(default = "defaults::parallel")]
     pub parallel: NonZeroUsize,
-    /// The absolute path of the helper `keyway-run`, which holds all together that the executable starts, and
-    /// ends it with the host. Without it, see "What is left behind" at the front page. Linux only.
+    /// The absolute path of the helper `keyway-run`, which ends all processes that the executable starts, also
+    /// when the host dies. See "Processes left behind" on the front page for runs without it. Linux only.
     #[serde(default)]
     pub helper: Option<String>,
-    /// The folder of a cgroup v2 that the host may make cgroups in, one that systemd delegated to it
-    /// (`Delegate=`). The helper then holds each run in a cgroup of its own. Needs `helper`.
+    /// The folder of a cgroup v2 in which the host may create cgroups, such as one that systemd delegated to it
+    /// (`Delegate=`). The helper then runs each program in a cgroup of its own. Needs `helper`.
     #[serde(default)]
     pub cgroup: Option<String>,
-    /// Whether the executable makes one credential for one intent however often it is
-    /// asked. It must say so too, in its features.
+    /// Set if the executable creates one credential for one intent, however often it is asked. Its features
+    /// must say so, too.
     #[serde(default)]
     pub idempotent: bool,
 }
@@ -91,7 +90,7 @@ pub enum AlphabetChoice {
     /// `-` and `_`, without padding, as the real host writes it.
     #[default]
     UrlSafe,
-    /// `+` and `/`, with padding, as the documents of WaTTS were once understood.
+    /// `+` and `/`, with padding, an earlier reading of the WaTTS documents.
     Standard,
 }
 
@@ -101,10 +100,10 @@ pub enum AlphabetChoice {
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileChoice {
-    /// What the WaTTS seed documents.
+    /// The format that the WaTTS seed documents.
     #[default]
     Strict,
-    /// What the real host lets pass too, for old executables.
+    /// All that the real host accepts, for old executables.
     Lenient,
 }
 
@@ -148,7 +147,7 @@ mod defaults {
 }
 
 impl ProcessConfiguration {
-    /// The defaults for a command.
+    /// Makes a configuration of a command and the defaults.
     pub fn new(command: impl Into<String>) -> Self {
         Self {
             command: command.into(),
@@ -186,12 +185,12 @@ impl ProcessConfiguration {
         })
     }
 
-    /// The helper, where one is configured.
+    /// Reads the helper, if one is configured.
     #[cfg(target_os = "linux")]
     pub(crate) fn configured_helper(&self) -> Result<Option<Helper>, IssuerError> {
         let Some(path) = &self.helper else {
             return match self.cgroup {
-                Some(_) => Err(invalid(&"`cgroup`: it needs `helper`")),
+                Some(_) => Err(invalid(&"`cgroup`: set `helper`, too")),
                 None => Ok(None),
             };
         };
@@ -204,12 +203,12 @@ impl ProcessConfiguration {
         }))
     }
 
-    /// There is none for this system.
+    /// Refuses a helper: this system has none.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn configured_helper(&self) -> Result<Option<std::convert::Infallible>, IssuerError> {
         match (&self.helper, &self.cgroup) {
             (None, None) => Ok(None),
-            _ => Err(invalid(&"`helper` and `cgroup`: there are none on this system")),
+            _ => Err(invalid(&"`helper` and `cgroup`: remove them, this system has none")),
         }
     }
 
@@ -230,8 +229,8 @@ impl ProcessConfiguration {
 }
 
 impl fmt::Debug for ProcessConfiguration {
-    /// Shows names of variables only, and how many arguments there are: somebody may have
-    /// put a password there in spite of the warnings.
+    /// Shows only the names of variables and the number of arguments: they may hold a password in spite of the
+    /// warnings.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcessConfiguration")
             .field("command", &self.command)
@@ -252,7 +251,7 @@ mod tests {
     use super::ProcessConfiguration;
 
     #[test]
-    fn its_debugging_text_shows_no_value() {
+    fn debug_shows_no_value() {
         let mut configuration = ProcessConfiguration::new("/bin/true");
         configuration.arguments.push("n33dle".to_owned());
         configuration.environment.insert("TOKEN".to_owned(), "n33dle".to_owned());

@@ -1,15 +1,14 @@
-//! What an executable finds in its environment.
+//! The environment of an executable.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-/// The environment of an executable: empty but for what is listed here (decision W7).
+/// The environment of an executable, empty except for the variables listed here (decision W7).
 ///
-/// Every run gets one variable more, [`RUN_MARK`](Self::RUN_MARK), by which what it leaves
-/// behind is found.
+/// Every run also gets [`RUN_MARK`](Self::RUN_MARK), by which the processes that it leaves behind are found.
 ///
-/// A value can be read by every process of the same user, so it must not be a secret.
+/// Every process of the same user can read a value, so it must not be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
@@ -21,22 +20,21 @@ pub struct Environment {
 pub struct EnvironmentError {
     /// The name that was asked for.
     pub name: String,
-    /// What is wrong with it.
+    /// The fault.
     pub reason: &'static str,
 }
 
 impl Environment {
-    /// What is passed on from the host's own environment, where the host has it.
+    /// The variables passed on from the host's own environment, if the host has them.
     pub const PASSED_ON: [&'static str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
-    /// The variable that every run adds: it has another value each time, and what a run
-    /// starts inherits it.
+    /// The variable that marks a run. It has a new value for each run, and the processes of the run inherit it.
     pub const RUN_MARK: &'static str = "KEYWAY_RUN";
 
-    /// `PATH` when the host has none.
+    /// `PATH` if the host has none.
     pub const DEFAULT_PATH: &'static str = "/usr/local/bin:/usr/bin:/bin";
 
-    /// [`PASSED_ON`](Self::PASSED_ON), as the host has it now.
+    /// Takes the variables of [`PASSED_ON`](Self::PASSED_ON) from the host.
     pub fn of_the_host() -> Self {
         let mut variables: BTreeMap<OsString, OsString> = Self::PASSED_ON
             .iter()
@@ -46,15 +44,15 @@ impl Environment {
         Self { variables }
     }
 
-    /// Nothing at all.
+    /// Makes an environment without variables.
     pub const fn empty() -> Self {
         Self { variables: BTreeMap::new() }
     }
 
-    /// Adds a variable, in place of an earlier one.
+    /// Adds a variable, replacing an earlier one of this name.
     ///
     /// # Errors
-    /// [`EnvironmentError`] for an empty name, one with `=`, a zero byte anywhere, and for
+    /// [`EnvironmentError`] for an empty name, a name with `=`, a zero byte, and for
     /// [`RUN_MARK`](Self::RUN_MARK).
     pub fn with(
         mut self,
@@ -78,12 +76,12 @@ impl Environment {
         Err(EnvironmentError { name: name.to_string_lossy().into_owned(), reason })
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
         self.variables.get(name.as_ref()).map(OsString::as_os_str)
     }
 
-    /// Every variable, by name.
+    /// Iterates over all variables, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> + Clone {
         self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
@@ -107,11 +105,11 @@ mod tests {
         for (name, _) in environment.iter() {
             assert!(Environment::PASSED_ON.iter().any(|passed| name == *passed), "{name:?}");
         }
-        assert!(std::env::vars_os().count() > 4, "the test has more to pass on");
+        assert!(std::env::vars_os().count() > 4, "the test has other variables, too");
     }
 
     #[test]
-    fn what_is_no_variable_is_refused() {
+    fn an_invalid_variable_is_refused() {
         for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "\0"), ("KEYWAY_RUN", "x")] {
             assert!(Environment::empty().with(name, value).is_err(), "{name:?}");
         }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-/// The helper program `keyway-run`, which starts the programs of a [`Runner`](crate::Runner) and ends all
-/// that they start. It needs Linux.
+/// The helper program `keyway-run`, which starts the programs of a [`Runner`](crate::Runner) and ends all their
+/// processes. It needs Linux.
 ///
-/// A runner starts as many helpers as it has programs at once, and keeps them until it is dropped. They end
-/// with the host, however that ends.
+/// A runner starts as many helpers as programs run at once, and keeps them until it is dropped. They end with
+/// the host, however that ends.
 ///
 /// ```
 /// use keyway_process::Helper;
@@ -42,8 +42,9 @@ impl Helper {
         }
     }
 
-    /// Holds every run in a cgroup of its own, below a cgroup v2 in which the host may create cgroups: one that
-    /// systemd delegated to it (`Delegate=`). Where that is not possible, the helper works without a cgroup.
+    /// Runs every program in a cgroup of its own, below a cgroup v2 in which the host may create cgroups, such
+    /// as one that systemd delegated to it (`Delegate=`). If that is not possible, the helper works without a
+    /// cgroup.
     ///
     /// # Errors
     /// [`HelperError`] for a path that is not absolute.
@@ -56,12 +57,12 @@ impl Helper {
         Ok(self)
     }
 
-    /// The path of the helper.
+    /// Returns the path of the helper.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The parent of the runs' cgroups.
+    /// Returns the parent of the runs' cgroups.
     pub fn cgroup(&self) -> Option<&Path> {
         self.cgroup.as_deref()
     }

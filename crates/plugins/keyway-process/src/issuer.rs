@@ -1,5 +1,6 @@
 //! An executable as an issuer.
 
+use keyway_core::{CallError, Effect};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -17,11 +18,11 @@ use crate::runner::Runner;
 
 /// An executable that speaks the wire format of WaTTS, as an [`Issuer`] (decision W7).
 ///
-/// Each operation is one run. Its futures need no runtime, and block the thread that polls
-/// them only while the system loads the executable.
+/// Each operation is one run. The futures need no runtime. They block the polling thread only while the system
+/// loads the executable.
 ///
 /// # Cancel safety
-/// Dropping a future kills the run ([`Runner::run`]). The executable may have done its work.
+/// Dropping a future kills the run ([`Runner::run`]). The executable may have completed its work.
 #[derive(Debug)]
 pub struct ProcessIssuer {
     runner: Runner,
@@ -29,15 +30,15 @@ pub struct ProcessIssuer {
     profile: Profile,
     allow_argv: bool,
     idempotent: bool,
-    /// What the executable said last that it can do.
+    /// The features that the executable declared last.
     features: Mutex<Option<Features>>,
 }
 
 impl ProcessIssuer {
-    /// An issuer. It does no I/O: whether the executable is there shows in the first call.
+    /// Makes an issuer. Does no I/O: a missing executable shows in the first call.
     ///
     /// # Errors
-    /// [`Invalid`](IssuerError::Invalid) for a command or a variable that cannot be.
+    /// [`Invalid`](IssuerError::Invalid) for an invalid command or variable.
     pub fn new(configuration: &ProcessConfiguration) -> Result<Self, IssuerError> {
         let (program, environment) = (configuration.program()?, configuration.environment()?);
         let runner = Runner::new(program, environment, configuration.limits(), configuration.parallel);
@@ -82,26 +83,26 @@ impl ProcessIssuer {
         Ok(description)
     }
 
-    /// What the executable can do; it is asked if it was not before. It was asked for nothing else
-    /// then, so that this fails has no effect, whatever went wrong.
+    /// Returns the features of the executable, asking for them if necessary. A failure has no effect, because
+    /// the executable was asked for nothing else.
     async fn features(&self) -> Result<Features, IssuerError> {
         let known = *self.features.lock().unwrap_or_else(PoisonError::into_inner);
         match known {
             Some(features) => Ok(features),
             None => match self.ask_for_description().await {
                 Ok(description) => Ok(description.features()),
-                Err(error) if error.leaves_no_effect() => Err(error),
+                Err(error) if error.effect() == Effect::None => Err(error),
                 Err(error) => Err(IssuerError::Unavailable {
                     what: "the description of the executable",
                     retry_after: None,
-                    // With what it wrote to its error output.
+                    // Adds the end of its error output.
                     source: Some(error.detail().into()),
                 }),
             },
         }
     }
 
-    /// By which way a request or a revocation goes (decision W1).
+    /// Chooses the channel of a request or a revocation (decision W1).
     fn input_of(&self, features: Features, sent: Zeroizing<Vec<u8>>) -> Result<Input, IssuerError> {
         match (features.stdin, self.allow_argv) {
             (true, _) => Ok(Input::Standard(sent)),
@@ -113,8 +114,8 @@ impl ProcessIssuer {
         }
     }
 
-    /// Asks for an effect. `secrets` are the texts that must not show in a log, should the
-    /// executable write them to its error output; `revealed` are those of the answer.
+    /// Requests an effect. `secrets` are the texts to hide if the executable writes them to its error output;
+    /// `revealed` are those of the answer.
     async fn ask<'a, T>(
         &self,
         action: Action,
@@ -150,7 +151,7 @@ impl ProcessIssuer {
         self.runner.run(input).await.map_err(|error| self.failed(action, error, &secrets()))
     }
 
-    /// The error of the contract for a run that failed.
+    /// Converts the failure of a run to an error of the contract.
     fn failed(&self, action: Action, error: RunError, secrets: &[&str]) -> IssuerError {
         let note = error.errors().map(|errors| errors.for_log(secrets.iter().copied())).unwrap_or_default();
         let reason = match &error {
@@ -162,13 +163,13 @@ impl ProcessIssuer {
             }
             RunError::Deadline { deadline, .. } => {
                 let deadline = *deadline;
-                // This error has no room for it.
+                // This error has no field for the error output.
                 let program = self.runner.program().command().display();
                 tracing::warn!(%program, %action, ?deadline, errors = note.as_str(), "killed: it did not end in time");
-                return IssuerError::DeadlineExceeded { action, deadline };
+                return CallError::DeadlineExceeded { operation: action.word(), deadline }.into();
             }
             RunError::OutputTooLarge { .. } => "its output is too large",
-            RunError::Cancelled | RunError::System { .. } => "it could not be run to its end",
+            RunError::Cancelled | RunError::System { .. } => "it did not complete",
         };
         IssuerError::Program {
             reason: reason.to_owned(),
@@ -192,17 +193,17 @@ impl ProcessIssuer {
 
 #[async_trait]
 impl Issuer for ProcessIssuer {
-    /// Idempotent where the configuration says so; executables have no way to be asked
-    /// what became of an effect. As many at once as may run.
+    /// Declares it idempotent if the configuration says so. An executable cannot be asked about the outcome of
+    /// an intent. Its concurrency is that of the configuration.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(self.idempotent).max_concurrency(self.runner.parallel())
     }
 
-    /// Asks the executable, always by argument: nothing of it is secret (decision W1).
+    /// Asks the executable, always by argument, because the question is not secret (decision W1).
     ///
     /// # Errors
-    /// What an executable that is no good brings; [`Invalid`](IssuerError::Invalid) when
-    /// it reads no standard input and `allow_argv` is not set.
+    /// The failure of the executable; [`Invalid`](IssuerError::Invalid) if it reads no standard input and
+    /// `allow_argv` is not set.
     async fn describe(&self) -> Result<Description, IssuerError> {
         self.ask_for_description().await
     }
@@ -239,8 +240,8 @@ impl Issuer for ProcessIssuer {
     }
 }
 
-/// The error of a refused answer, with the end of the error output. The secrets of the call are hidden in it,
-/// and so is everything that the answer holds, because nothing says which part of the answer is secret.
+/// Makes the error of a refused answer, with the end of the error output. The secrets of the call are hidden in
+/// it, and so is the whole answer, because the host cannot tell its secret parts apart.
 fn refused(error: IssuerError, finished: &mut Finished, secrets: &[&str]) -> IssuerError {
     finished.errors.hide_output(&finished.output);
     error.with_note(&finished.errors.for_log(secrets.iter().copied()))
@@ -250,7 +251,7 @@ fn bytes(sent: &SecretText) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(sent.expose().as_bytes().to_vec())
 }
 
-/// What is secret, or may be, of a context.
+/// Returns the texts of a context that are or may be secret.
 fn secrets_of(context: &Context) -> Vec<&str> {
     let logins = context.additional_logins.iter().filter_map(|login| login.access_token.as_ref());
     let mut secrets: Vec<_> = context.access_token.iter().chain(logins).map(SecretText::expose).collect();
@@ -259,7 +260,7 @@ fn secrets_of(context: &Context) -> Vec<&str> {
     secrets
 }
 
-/// Every text within a value.
+/// Collects every text in a value.
 fn collect<'a>(value: &'a Json, texts: &mut Vec<&'a str>) {
     match value {
         Json::Text(text) => texts.push(text.expose()),

@@ -1,16 +1,15 @@
 //! Any WaTTS executable as an issuer.
 //!
-//! The plugin `process` ([`ProcessPlugin`]) runs the executable that its configuration
-//! names: once to describe itself, once for each request and each revocation. What goes to
-//! and fro is the wire format of [`keyway_issuers::wire`]; what happens around it, and what
-//! an executable can do wrong, is the business of this crate (decision W7).
+//! The plugin `process` ([`ProcessPlugin`]) runs the executable of its configuration: once to describe itself,
+//! once for each request and each revocation. [`keyway_issuers::wire`] defines the format of the messages; this
+//! crate starts the executable and handles all that it can do wrong (decision W7).
 //!
 //! ```
 //! use keyway_issuers::{
 //!     Context, CredentialRequest, Issuers, OpenContext, RequestOutcome, Revocation, ServiceName, UserInfo,
 //! };
 //!
-//! // An executable, in shell to be short. A real one decodes what it gets.
+//! An executable, written in shell to be short. A real one decodes its input.
 //! let folder = tempfile::tempdir()?;
 //! let file = folder.path().join("greeter.sh");
 //! std::fs::write(&file, r#"
@@ -48,75 +47,70 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`ProcessConfiguration`] lists what can be configured. The other way round, a Rust
-//! issuer as an executable, is the crate `keyway-executable`.
+//! [`ProcessConfiguration`] lists the settings. The crate `keyway-executable` does the reverse: it makes a Rust
+//! issuer an executable.
 //!
-//! # How it is run
+//! # How an executable is run
 //!
 //! | | |
 //! | --- | --- |
 //! | shell | none: the executable is an absolute path, or found in `PATH`, and gets its arguments as they are |
-//! | input | the description is asked for by argument, since nothing of it is secret; requests and revocations go by standard input when the executable has the feature `stdin`, else by argument if `allow_argv` is set (decision W1) |
-//! | environment | empty but for `PATH`, `HOME`, `LANG`, `TZ`, what is configured, and [`KEYWAY_RUN`](Environment::RUN_MARK) |
-//! | output | at most 1 MiB, then it is killed |
-//! | error output | the last 8 KiB go to the log (detail of an error, or level debug), without what they share with a secret of the call, and, where the answer was not accepted, with the answer: runs of eight bytes and more ([`ErrorOutput::for_log`]) |
-//! | time | 30 seconds from its start; waiting for a place is not counted |
-//! | at once | one, or `parallel` |
-//! | end | when the executable itself ends, whoever else still holds its streams; an executable that closes its input early is in order |
+//! | input | the description is requested by argument, since it is not secret; requests and revocations go by standard input if the executable has the feature `stdin`, else by argument if `allow_argv` is set (decision W1) |
+//! | environment | only `PATH`, `HOME`, `LANG`, `TZ`, the configured variables, and [`KEYWAY_RUN`](Environment::RUN_MARK) |
+//! | output | at most 1 MiB; a program that prints more is killed |
+//! | error output | the last 8 KiB go to the log (detail of an error, or level debug). Runs of eight bytes or more that also stand in a secret of the call, or in a refused answer, are hidden ([`ErrorOutput::for_log`]) |
+//! | time | 30 seconds from its start; waiting for a permit does not count |
+//! | concurrency | one run, or `parallel` |
+//! | end | when the executable itself ends, even if another process holds its streams; an executable may close its input early |
 //!
-//! An issuer needs no runtime. A call starts the executable on the caller's thread, which
-//! takes the system a fraction of a millisecond; threads of this crate wait for the
-//! executables, and end when there is nothing to wait for. Dropping the future of a call
-//! kills what it runs. A place in the queue is kept until everything of a run is gone.
+//! An issuer needs no runtime. A call starts the executable on the caller's thread, which takes the system a
+//! fraction of a millisecond. Threads of this crate wait for the executables, and end when they are idle.
+//! Dropping the future of a call kills its run. A run keeps its permit until all its processes are gone.
 //!
-//! # What is left behind
+//! # Processes left behind
 //!
-//! The mode in force decides which processes of an executable are ended with it. A line of the log at level
-//! info names the mode, when an issuer is opened or its helper is first started.
+//! The mode in force decides which processes of an executable end with it. The log names the mode at level
+//! info, when an issuer is opened or its helper is first started.
 //!
-//! | in force | needs | what escapes |
+//! | mode | needs | escapes |
 //! | --- | --- | --- |
 //! | `marks` | nothing | see below |
-//! | `subreaper` | [`helper`](ProcessConfiguration::helper) | a process that took on the rights of another user, unless the host is root; where a program kills or stops its helper, what escapes from marks |
-//! | `cgroup` | and [`cgroup`](ProcessConfiguration::cgroup) | what moves itself to another cgroup, where it may, and kills or stops the helper |
+//! | `subreaper` | [`helper`](ProcessConfiguration::helper) | a process that changed to another user, unless the host is root; if a program kills or stops its helper, the same processes as with marks |
+//! | `cgroup` | [`helper`](ProcessConfiguration::helper) and [`cgroup`](ProcessConfiguration::cgroup) | a process that moves itself to another cgroup, if it may, and kills or stops the helper |
 //!
-//! The helper also closes what the host has open without close-on-exec, and ends a run when the host
-//! dies (H65). Without it:
+//! The helper also closes descriptors that the host opened without close-on-exec, and ends a run when the host
+//! dies (H65). Without a helper:
 //!
-//! Every executable leads a process group of its own. When it ends by itself, what is left
-//! of the group is killed (`SIGKILL`). When it has to end, because of its deadline, its
-//! output, or because its caller is gone, it and the group get `SIGTERM`, half a second of
-//! grace, and `SIGKILL`; also when it left the group itself.
+//! Every executable leads a process group of its own. When it ends, the rest of the group is killed
+//! (`SIGKILL`). When it must end, because of its deadline, its output, or because its caller is gone, it and
+//! the group get `SIGTERM`, half a second of grace, and `SIGKILL`, even if it left the group.
 //!
-//! On Linux, what left the group is killed too, daemons among it. Such a process is known
-//! by the variable `KEYWAY_RUN` in its environment, which has a new value for each run, or,
-//! while the executable still runs, by its parents. **What escapes** is a process that does
-//! all of this: it leaves the group, replaces its environment, and loses its parent before
-//! a search looks at it. Where the host is not root, a process also escapes whose environment cannot be read: one
-//! that takes on the rights of another user, and one that forbids it, as `ssh-agent` does. This crate does
-//! not make the host a subreaper: that would change what happens to every child of the host, also to those
-//! that are none of its business. On other systems the process group is all.
+//! On Linux, processes that left the group are killed too, including daemons. Such a process is recognized by
+//! the variable `KEYWAY_RUN` in its environment, which has a new value for each run, or, while the executable
+//! still runs, by its parents. **A process escapes** if it leaves the group, replaces its environment, and
+//! loses its parent before a search looks at it. If the host is not root, a process also escapes if its
+//! environment cannot be read: because it changed to another user, or because it forbids reading, as
+//! `ssh-agent` does. This crate does not make the host a subreaper: that would affect all other children of the
+//! host, too. On other systems, only the process group is killed.
 //!
-//! Searching ends with the deadline of the run (after two seconds at the latest, and never before 50
-//! milliseconds). Neither a large environment nor one that cannot be read without waiting holds it up: a
-//! megabyte of each is read, and only of processes that are younger than the executable (H64). Where
-//! something could not be looked at in time, that is logged at level warn.
+//! A search ends with the deadline of the run, after two seconds at the latest, and never before 50
+//! milliseconds. A large environment, or one that cannot be read without waiting, does not delay it: only
+//! processes younger than the executable are read, each up to a megabyte (H64). If a process could not be
+//! checked in time, that is logged at level warn.
 //!
-//! When the host itself is killed, its executables go on, unless there is a helper. The intent that the host
+//! If the host itself is killed, its executables go on, unless there is a helper. The intent that the host
 //! stored before tells about them after the restart (decision R2).
 //!
-//! # What a host has to keep
+//! # Requirements on the host
 //!
-//! The standard library finds out how a child ended by waiting for it. A host that ignores
-//! `SIGCHLD`, or waits for children that are not its own, takes that away; runs then end
-//! with an error. Files that a host opens without close-on-exec (Rust opens none so) are
-//! open in every executable that no helper starts.
+//! The standard library waits for a child to learn how it ended. If a host ignores `SIGCHLD`, or waits for
+//! children that are not its own, runs end with an error. Files that a host opens without close-on-exec (Rust
+//! opens none so) are open in every executable that no helper starts.
 //!
-//! # What it does not hide
+//! # Visible data
 //!
-//! An argument is seen by every user of the machine while the executable runs, and copies
-//! of it in the system are not wiped. Standard input is not seen, and is zeroized here, as
-//! the output is.
+//! Every user of the machine can see an argument while the executable runs, and copies of it in the system are
+//! not wiped. Standard input is not visible; it is zeroized here, as the output is.
 //!
 //! # Features
 //! `schemars`: the JSON schema of [`ProcessConfiguration`]. Off by default.

@@ -1,4 +1,4 @@
-//! The plugin: what the registry holds and a host opens issuers with.
+//! The plugin in the registry, which opens issuers.
 
 use std::sync::Arc;
 
@@ -7,13 +7,12 @@ use keyway_issuers::{Issuer, IssuerError, IssuerPlugin, OpenContext};
 use crate::configuration::ProcessConfiguration;
 use crate::issuer::ProcessIssuer;
 
-/// The plugin `process`: the executable that the [configuration](ProcessConfiguration)
-/// names, as an issuer.
+/// The plugin `process`: the executable of the [configuration](ProcessConfiguration) as an issuer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessPlugin;
 
 impl IssuerPlugin for ProcessPlugin {
-    /// Checks everything but whether the executable is there: that would be I/O.
+    /// Checks everything but the existence of the executable, which would need I/O.
     fn check_configuration(&self, configuration: &serde_json::Value) -> Result<(), IssuerError> {
         let configuration = ProcessConfiguration::read(configuration)?;
         configuration.program()?;

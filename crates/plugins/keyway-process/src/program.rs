@@ -1,4 +1,4 @@
-//! Which file is run, and with which arguments.
+//! The executable file and its fixed arguments.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,12 +8,10 @@ use std::sync::OnceLock;
 
 use crate::environment::Environment;
 
-/// An executable and the arguments that it always gets. There is no shell (decision W7):
-/// nothing in them is expanded or split.
+/// An executable and its fixed arguments. There is no shell (decision W7): arguments are not expanded or split.
 ///
-/// The command is an absolute path, or a name without a slash that is looked up in the
-/// `PATH` which the executable itself gets. A relative path is refused, because what it
-/// names depends on where the host was started.
+/// The command is an absolute path, or a name without a slash that is looked up in the `PATH` of the executable
+/// itself. A relative path is refused, because its meaning depends on the working directory of the host.
 ///
 /// ```
 /// use keyway_process::Program;
@@ -29,16 +27,15 @@ pub struct Program {
     found: OnceLock<PathBuf>,
 }
 
-/// Why a command cannot be run.
+/// A command that cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProgramError {
     /// The command is empty, a relative path, or holds a zero byte.
     #[error("the command must be an absolute path, or a name without a slash that is looked up in PATH")]
     NotAbsolute,
-    /// No folder of `PATH` has an executable file of this name. Folders that are not
-    /// absolute are passed over.
-    #[error("no folder of PATH has an executable file of the name {}: give its absolute path", .name.display())]
+    /// No folder of `PATH` has an executable file of this name. Relative folders are skipped.
+    #[error("no folder of PATH has an executable file named {}: give its absolute path", .name.display())]
     NotInPath {
         /// The name.
         name: PathBuf,
@@ -46,8 +43,7 @@ pub enum ProgramError {
 }
 
 impl Program {
-    /// A program without arguments. It does not look whether the file is there: that is
-    /// done when it is first run.
+    /// Makes a program without arguments. Does not check that the file exists: the first run does.
     ///
     /// # Errors
     /// [`NotAbsolute`](ProgramError::NotAbsolute).
@@ -63,24 +59,24 @@ impl Program {
         Ok(Self { command, arguments: Vec::new(), found: OnceLock::new() })
     }
 
-    /// Adds an argument. What a request carries comes after all of them.
+    /// Adds an argument, before those of a request.
     #[must_use]
     pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    /// The command as it was given.
+    /// Returns the command as it was given.
     pub fn command(&self) -> &Path {
         &self.command
     }
 
-    /// The arguments that it always gets.
+    /// Returns the fixed arguments.
     pub fn arguments(&self) -> &[OsString] {
         &self.arguments
     }
 
-    /// The file to run. A name that was found once is not looked up again.
+    /// Finds the file to run. Looks a name up only once.
     pub(crate) fn locate(&self, environment: &Environment) -> Result<&Path, ProgramError> {
         if self.command.is_absolute() {
             return Ok(&self.command);
@@ -125,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_looked_up_in_the_path_of_the_child_and_never_in_a_relative_folder() {
+    fn a_name_is_looked_up_in_absolute_folders_of_the_childs_path() {
         let found = Environment::empty().with("PATH", "/nowhere:/bin").unwrap();
         let program = Program::new("sh").unwrap();
         assert_eq!(program.locate(&found).unwrap(), std::path::Path::new("/bin/sh"));

@@ -1,8 +1,8 @@
 //! Hides the parts of a text that it shares with secrets.
 //!
-//! Whether a byte is hidden depends on the seven bytes on each side of it only. So the end of a
-//! long text can be redacted as the whole would have been: it takes the seven bytes before it,
-//! and not the secret, which may be longer than that end, or cut by its beginning (H62).
+//! A byte is hidden or shown depending on the seven bytes on each side of it only. So the end of a long text,
+//! with the seven bytes before it, is redacted exactly as within the whole text, also if a secret is longer
+//! than that end or cut by its beginning (H62).
 
 use keyway_issuers::Json;
 use zeroize::Zeroizing;
@@ -10,16 +10,16 @@ use zeroize::Zeroizing;
 /// The length of the shortest run of bytes that is hidden.
 pub(crate) const SHORTEST: usize = 8;
 
-/// Replaces each hidden part.
+/// The replacement of a hidden part.
 const REDACTED: &str = "[REDACTED]";
 
 /// Searches secrets for the runs of one text.
 pub(crate) struct Redaction {
-    /// Every run of the text in order, and where it ends.
+    /// Every run of the text in order, and its end.
     runs: Zeroizing<Vec<(u64, usize)>>,
-    /// Marks the runs that a secret has, at the first of equal runs.
+    /// Marks of the runs that a secret has, at the first of equal runs.
     shared: Vec<bool>,
-    /// Rules out most other runs without a search.
+    /// A filter that rules out most other runs without a search.
     filter: Zeroizing<Vec<u64>>,
 }
 
@@ -38,7 +38,7 @@ impl Redaction {
         Self { shared: vec![false; runs.len()], runs, filter }
     }
 
-    /// Hides every run that `secret` has too.
+    /// Hides every run that `secret` has, too.
     pub(crate) fn hide_bytes(&mut self, secret: &[u8]) {
         for (run, _) in runs_of(secret) {
             let (word, bit) = Self::place_in_filter(run);
@@ -52,7 +52,7 @@ impl Redaction {
         }
     }
 
-    /// Hides every run that `secret` has too, white space around it not counted, also as JSON writes it.
+    /// Hides every run that `secret` has, too, ignoring white space around it, also in its JSON form.
     pub(crate) fn hide_text(&mut self, secret: &str) {
         let secret = secret.trim();
         if secret.len() < SHORTEST {
@@ -66,7 +66,7 @@ impl Redaction {
         }
     }
 
-    /// Hides every run that the output of a program has too, or a text within its JSON.
+    /// Hides every run that the output of a program has, too, also in the decoded texts of its JSON.
     pub(crate) fn hide_printed(&mut self, printed: &[u8]) {
         self.hide_bytes(printed);
         if printed.contains(&b'\\') {
@@ -94,8 +94,8 @@ impl Redaction {
     }
 }
 
-/// A text for a log: what is hidden becomes `[REDACTED]`, what is not UTF-8 is replaced, and control
-/// characters other than the line feed and the tabulator are shown as `\u{1b}` is.
+/// Formats a text for a log: hidden parts become `[REDACTED]`, bytes that are not UTF-8 are replaced, and
+/// control characters other than line feed and tab are shown as `\u{1b}` is.
 pub(crate) fn show(text: &[u8], hidden: &[bool]) -> Zeroizing<String> {
     let mut shown = Zeroizing::new(String::with_capacity(text.len() + REDACTED.len()));
     let mut rest = text;
@@ -117,7 +117,7 @@ pub(crate) fn show(text: &[u8], hidden: &[bool]) -> Zeroizing<String> {
     shown
 }
 
-/// Every run of the shortest length, and where it ends. The two alphabets of base64 count as one.
+/// Returns every run of the shortest length, and its end. The two alphabets of base64 count as one.
 fn runs_of(bytes: &[u8]) -> impl Iterator<Item = (u64, usize)> + '_ {
     let mut run = 0_u64;
     bytes.iter().enumerate().filter_map(move |(at, byte)| {
@@ -131,7 +131,7 @@ fn runs_of(bytes: &[u8]) -> impl Iterator<Item = (u64, usize)> + '_ {
     })
 }
 
-/// Decodes the escapes of text that is JSON, or nearly.
+/// Decodes the escapes of text that is JSON, or almost.
 fn unescaped(json: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(json.len()));
     let mut rest = json;
@@ -160,7 +160,7 @@ fn unescaped(json: &[u8]) -> Zeroizing<Vec<u8>> {
     plain
 }
 
-/// The character of the four digits after `\u`, and of a second such escape where that belongs to it.
+/// Decodes the four digits after `\u`, and a second such escape if it is the second half of a pair.
 fn code_point(digits: &[u8]) -> (char, &[u8]) {
     let unit = |bytes: &[u8]| {
         let digits = bytes.get(..4).and_then(|digits| str::from_utf8(digits).ok());
@@ -210,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_as_json_writes_it() {
+    fn a_secret_is_found_in_its_json_form() {
         let secret = "a\"b\"c/d/e\\f\\g\u{e9}h";
         let json = keyway_issuers::Json::text(secret).to_ascii();
         assert_eq!(hidden(&json, secret), "\"[REDACTED]\"");
     }
 
     #[test]
-    fn what_json_holds_is_found_as_it_is() {
+    fn decoded_texts_of_json_are_found() {
         let text = b"key: line-one\nabc=\n\xf0\x9f\x98\x80 and more";
         let mut redaction = Redaction::of(text);
         redaction.hide_printed(br#"{"value":"line-one\nabc=\n\ud83d\ude00 "#);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_byte_over_and_over_takes_no_longer() {
+    fn a_repeated_byte_takes_no_longer() {
         let (text, secret) = (vec![b'x'; 8192], vec![b'x'; 1 << 20]);
         let begun = Instant::now();
         let mut redaction = Redaction::of(&text);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     proptest! {
-        /// The rule itself, byte by byte.
+        /// Implements the rule byte by byte, to compare with.
         #[test]
         fn exactly_the_shared_runs_are_hidden(
             text in proptest::collection::vec(0..3_u8, 0..60),

@@ -1,4 +1,4 @@
-//! Running a program for callers that do not want to wait on their thread.
+//! Runs a program without blocking the caller's thread.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -15,9 +15,8 @@ use crate::workers::{Cancellation, Workers};
 #[cfg(target_os = "linux")]
 use crate::{helper::Helper, supervisor::Supervisors};
 
-/// Runs one program, so many times at once (decision W7). It needs no runtime: the caller's
-/// thread starts a program, which takes a fraction of a millisecond, and threads of the
-/// runner's own wait for it.
+/// Runs one program with limited concurrency (decision W7). Needs no runtime: the caller's thread starts a
+/// program, which takes a fraction of a millisecond, and threads of the runner wait for it.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -37,32 +36,32 @@ pub struct Runner {
     environment: Environment,
     limits: Limits,
     parallel: NonZeroUsize,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     workers: Workers,
     #[cfg(target_os = "linux")]
     supervisors: Option<Arc<Supervisors>>,
 }
 
 impl Runner {
-    /// How long a thread stays without work.
+    /// The time after which an idle thread ends.
     const IDLE: Duration = Duration::from_secs(10);
 
-    /// A runner. It does no I/O, and starts no thread before the first run.
+    /// Makes a runner. Does no I/O, and starts no thread before the first run.
     pub fn new(program: Program, environment: Environment, limits: Limits, parallel: NonZeroUsize) -> Self {
         Self {
             program,
             environment,
             limits,
             parallel,
-            places: Arc::new(Semaphore::new(parallel.get())),
+            permits: Arc::new(Semaphore::new(parallel.get())),
             workers: Workers::new(Self::IDLE),
             #[cfg(target_os = "linux")]
             supervisors: None,
         }
     }
 
-    /// Has a helper start the programs and end all that they start (H65). Helpers are started when they are
-    /// first needed, and end when the runner is dropped.
+    /// Lets a helper start the programs and end all their processes (H65). Helpers are started on first use,
+    /// and end when the runner is dropped.
     #[cfg(target_os = "linux")]
     #[must_use]
     pub fn with_helper(mut self, helper: Helper) -> Self {
@@ -70,17 +69,17 @@ impl Runner {
         self
     }
 
-    /// The program.
+    /// Returns the program.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// How many may run at a time.
+    /// Returns the number of runs at once.
     pub fn parallel(&self) -> NonZeroUsize {
         self.parallel
     }
 
-    /// What bounds a run.
+    /// Returns the limits of a run.
     pub fn limits(&self) -> Limits {
         self.limits
     }
@@ -94,23 +93,22 @@ impl Runner {
         }
     }
 
-    /// Waits for a free place, runs the program, and returns what it printed. The deadline
-    /// begins when the program is started.
+    /// Waits for a permit, runs the program, and returns its output. The deadline begins with the start of the
+    /// program.
     ///
     /// # Errors
-    /// [`RunError`]. Except where [`nothing_started`](RunError::nothing_started), what the
-    /// program did before it failed is done.
+    /// [`RunError`]. Unless [`nothing_started`](RunError::nothing_started), effects of the program may remain.
     ///
     /// # Cancel safety
-    /// Dropping the future while it waits for a place does nothing. Dropping it later kills
-    /// the program, with its group and what it left behind, without anybody having to wait
-    /// for that; the place is free when it is done.
+    /// Dropping the future while it waits for a permit does nothing. Dropping it later kills the program, its
+    /// group and the processes that it left behind, in the background; the permit is free when that is done.
     pub async fn run(&self, input: Input) -> Result<Finished, RunError> {
-        let place = self.places.acquire_arc().await;
+        let permit = self.permits.acquire_arc().await;
         let (sender, receiver) = oneshot::channel();
-        // Before the program: once that is started, nobody can say any more that nothing happened.
+        // Reserve the thread first: once the program is started, a failure could not promise that nothing
+        // happened.
         let mut worker = self.workers.reserve().map_err(|source| RunError::Start { source })?;
-        // Here, because a program is started as soon on this thread as another one is woken.
+        // Start here, because starting a program takes no longer than waking another thread.
         let mut running = Running::start(&self.launch(), self.limits, input)?;
         if let Some((notice, at_the_latest)) = running.next_look() {
             worker.sleep_until(notice, at_the_latest);
@@ -118,11 +116,11 @@ impl Runner {
         let cancellation = worker
             .start(Box::new(move |cancel| {
                 let result = running.finish(cancel);
-                // Before the answer: whoever has it may ask again at once.
-                drop(place);
-                // Nobody may be there to hear it.
+                // Free the permit before the answer: its receiver may ask again at once.
+                drop(permit);
+                // The receiver may be gone.
                 let _ = sender.send(result);
-                // Now, because nobody needs to wait until all is closed.
+                // Close the streams after the answer, so that no caller waits for that.
                 drop(running);
             }))
             .map_err(|source| RunError::System { what: "wait for it", source })?;
@@ -130,7 +128,7 @@ impl Runner {
         let result = receiver.await;
         guard.0 = None;
         result.unwrap_or_else(|_| {
-            let source = io::Error::other("the thread that ran it is gone");
+            let source = io::Error::other("its worker thread is gone");
             Err(RunError::System { what: "wait for it", source })
         })
     }

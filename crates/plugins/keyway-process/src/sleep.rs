@@ -1,8 +1,8 @@
-//! How a thread sleeps while there is nothing to do for it.
+//! Sleep of an idle thread.
 //!
-//! Waking a thread costs about as much as a twentieth of a short run. So the thread that is to wait for a
-//! program is not woken when the program starts, but by the program's end, or after a while. It sleeps on a
-//! set of descriptors to which others can add while it does.
+//! Waking a thread costs about a twentieth of a short run. So the thread that will wait for a program is not
+//! woken at the program's start, but by its end, or after a while. It sleeps on a set of descriptors to which
+//! other threads can add meanwhile.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -15,7 +15,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
-/// What one thread sleeps on.
+/// The descriptors on which one thread sleeps.
 #[derive(Debug)]
 pub(crate) struct Sleep {
     waited_for: OwnedFd,
@@ -23,7 +23,7 @@ pub(crate) struct Sleep {
 }
 
 impl Sleep {
-    /// A sleep that ends when `wake` can be read.
+    /// Makes a sleep that ends when `wake` can be read.
     pub(crate) fn new(wake: BorrowedFd<'_>) -> io::Result<Self> {
         let waited_for = epoll::create(CreateFlags::CLOEXEC)?;
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
@@ -34,9 +34,10 @@ impl Sleep {
         Ok(Self { waited_for, timer })
     }
 
-    /// Ends the sleep when `notice` can be read, after this time at the latest. Whether that will happen.
+    /// Lets the sleep end when `notice` can be read, after this time at the latest. Returns false if that
+    /// fails.
     pub(crate) fn end_at(&self, notice: BorrowedFd<'_>, at_the_latest: Duration) -> bool {
-        // No time at all would be never.
+        // A timer of zero would never fire.
         let at_the_latest = at_the_latest.max(Duration::from_nanos(1));
         self.set_timer(at_the_latest).is_ok()
             && epoll::add(
@@ -48,24 +49,24 @@ impl Sleep {
             .is_ok()
     }
 
-    /// Sleeps. Whether something ended that, other than this time. It may be nothing that matters any more.
+    /// Sleeps. Tells whether anything but this time ended the sleep. The event may be out of date.
     pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let at_most = Timespec::try_from(at_most).ok();
         let mut happened = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 1];
         let woken = match epoll::wait(&self.waited_for, &mut happened[..], at_most.as_ref()) {
             Ok(events) => events > 0,
-            // Whoever sees that nothing happened sleeps again.
+            // A caller that sees no event sleeps again.
             Err(Errno::INTR) => true,
             Err(_) => false,
         };
         if woken {
-            // It is of no use any more; if it stays, it ends one sleep too many.
+            // The notice is used up. If it stays, it ends one sleep too many.
             let _ = self.set_timer(Duration::ZERO);
         }
         woken
     }
 
-    /// Zero stops it.
+    /// Sets the timer. Zero stops it.
     fn set_timer(&self, after: Duration) -> io::Result<()> {
         let once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let after = Timespec::try_from(after).map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -86,7 +87,7 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(5);
 
     #[test]
-    fn it_ends_by_whatever_comes_first() {
+    fn the_first_event_ends_the_sleep() {
         let (woken, mut wake) = io::pipe().unwrap();
         let (notice, mut notify) = io::pipe().unwrap();
         let sleep = Sleep::new(woken.as_fd()).unwrap();
@@ -94,19 +95,19 @@ mod tests {
 
         let begun = Instant::now();
         assert!(sleep.end_at(notice.as_fd(), SHORT) && sleep.sleep(LONG));
-        assert!(begun.elapsed() >= SHORT, "by the time");
-        assert!(!sleep.sleep(SHORT), "which does not come twice");
+        assert!(begun.elapsed() >= SHORT, "the time ends it");
+        assert!(!sleep.sleep(SHORT), "the time does not end it twice");
 
         notify.write_all(b"1").unwrap();
-        assert!(sleep.sleep(LONG), "the notice is still waited for");
-        assert!(!sleep.sleep(SHORT), "and ends one sleep only");
+        assert!(sleep.sleep(LONG), "the notice ends it");
+        assert!(!sleep.sleep(SHORT), "the notice ends one sleep only");
 
         wake.write_all(b"1").unwrap();
         assert!(sleep.sleep(LONG));
     }
 
     #[test]
-    fn what_others_add_meanwhile_ends_it() {
+    fn a_notice_added_meanwhile_ends_the_sleep() {
         let (woken, _wake) = io::pipe().unwrap();
         let (notice, notify) = io::pipe().unwrap();
         let sleep = Sleep::new(woken.as_fd()).unwrap();
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_that_was_given_before_counts() {
+    fn an_earlier_notice_ends_the_sleep() {
         let (woken, _wake) = io::pipe().unwrap();
         let (notice, notify) = io::pipe().unwrap();
         drop(notify);

@@ -1,4 +1,4 @@
-//! How a thread sleeps where the system has no set of descriptors that others can add to: until it is woken.
+//! Sleep of an idle thread on systems without a set of descriptors that others can add to: only a wake ends it.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -7,29 +7,29 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// What one thread sleeps on.
+/// The descriptor on which one thread sleeps.
 #[derive(Debug)]
 pub(crate) struct Sleep {
     wake: OwnedFd,
 }
 
 impl Sleep {
-    /// A sleep that ends when `wake` can be read.
+    /// Makes a sleep that ends when `wake` can be read.
     pub(crate) fn new(wake: BorrowedFd<'_>) -> io::Result<Self> {
         Ok(Self { wake: wake.try_clone_to_owned()? })
     }
 
-    /// It cannot end by anything else.
+    /// Returns false: nothing else can end the sleep.
     pub(crate) fn end_at(&self, _: BorrowedFd<'_>, _: Duration) -> bool {
         false
     }
 
-    /// Sleeps. Whether something ended that, other than this time. It may be nothing that matters any more.
+    /// Sleeps. Tells whether anything but this time ended the sleep. The event may be out of date.
     pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let at_most = Timespec::try_from(at_most).ok();
         match poll(&mut [PollFd::new(&self.wake, PollFlags::IN)], at_most.as_ref()) {
             Ok(ready) => ready > 0,
-            // Whoever sees that nothing happened sleeps again.
+            // A caller that sees no event sleeps again.
             Err(Errno::INTR) => true,
             Err(_) => false,
         }

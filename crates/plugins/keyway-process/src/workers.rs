@@ -1,4 +1,4 @@
-//! Threads that wait for programs, so that no caller's thread has to.
+//! Worker threads that wait for programs.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::cancel::{CancelSignal, Cancelled, Canceller};
 use crate::sleep::Sleep;
 
-/// What a thread does, with the signal that it may be told to stop by.
+/// The work of a thread, with the signal that cancels it.
 pub(crate) type Work = Box<dyn FnOnce(&CancelSignal) + Send>;
 
 struct Job {
@@ -19,8 +19,8 @@ struct Job {
     run: Cancelled,
 }
 
-/// Threads that stay for a while after their work, because starting one costs as much as
-/// a tenth of a program. There are as many as there was work at once.
+/// Threads that stay for a while after their work, because starting one costs about a tenth of a program. There
+/// are as many as there was work at once.
 #[derive(Debug)]
 pub(crate) struct Workers {
     state: Arc<Mutex<State>>,
@@ -35,7 +35,7 @@ struct State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        // So that they see that there is nothing more to come.
+        // Tells idle threads that no work will come.
         self.idle.drain().for_each(|(_, worker)| worker.dismiss());
     }
 }
@@ -48,7 +48,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Ends a thread that has nothing to do.
+    /// Ends an idle thread.
     fn dismiss(self) {
         let Self { jobs, canceller, .. } = self;
         drop(jobs);
@@ -61,13 +61,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl Workers {
-    /// No threads yet; each is to end after so long without work.
+    /// Makes a set without threads. A thread ends after `idle_for` without work.
     pub(crate) fn new(idle_for: Duration) -> Self {
         Self { state: Arc::default(), idle_for }
     }
 
-    /// Takes a thread that has nothing to do, or starts one. It is had before the work begins, so
-    /// that nothing has begun when there is none.
+    /// Reserves an idle thread, or starts one. Reserve before the work begins, so that nothing has begun if
+    /// there is no thread.
     pub(crate) fn reserve(&self) -> io::Result<Reserved> {
         let idle = {
             let mut state = lock(&self.state);
@@ -100,28 +100,28 @@ impl Workers {
     }
 }
 
-/// A thread that waits for its work. Dropping it without any ends the thread.
+/// A thread that waits for its work. Dropping it ends the thread.
 #[derive(Debug)]
 pub(crate) struct Reserved {
-    /// `None` once it has work.
+    /// `None` once the thread has work.
     worker: Option<Worker>,
     sleeps_on: bool,
 }
 
 impl Reserved {
-    /// Lets it sleep on when it is given its work, until `notice` can be read, but for this time at most.
-    /// A thread that is awake begins at once all the same.
+    /// Lets the thread sleep on after it gets its work, until `notice` can be read or this time is over. A
+    /// thread that is awake begins at once.
     pub(crate) fn sleep_until(&mut self, notice: BorrowedFd<'_>, at_the_latest: Duration) {
         self.sleeps_on =
             self.worker.as_ref().is_some_and(|worker| worker.sleep.end_at(notice, at_the_latest));
     }
 
-    /// Gives it the work. What comes back cancels it.
+    /// Gives the thread its work. The result cancels it.
     pub(crate) fn start(mut self, work: Work) -> io::Result<Cancellation> {
-        let gone = || io::Error::other("the thread that was to wait is gone");
+        let gone = || io::Error::other("the worker thread is gone");
         let Worker { jobs, canceller, .. } = self.worker.take().ok_or_else(gone)?;
         let run = Cancelled::default();
-        // Its thread is gone only if it panicked, which it cannot while it waits.
+        // The thread is gone only if it panicked, which it cannot while it waits.
         jobs.send(Job { work, run: Arc::clone(&run) }).map_err(|_| gone())?;
         if !self.sleeps_on {
             canceller.wake();
@@ -138,13 +138,13 @@ impl Drop for Reserved {
     }
 }
 
-/// One of the threads.
+/// The state of one thread.
 struct Thread {
     id: u64,
     signal: CancelSignal,
     canceller: Canceller,
     sleep: Arc<Sleep>,
-    /// When the workers are dropped, the thread ends after its work.
+    /// The workers, unless they were dropped. Then the thread ends after its work.
     state: Weak<Mutex<State>>,
     idle_for: Duration,
 }
@@ -159,7 +159,7 @@ impl Thread {
         }
     }
 
-    /// The next job, or `None` when the thread is to end.
+    /// Returns the next job, or `None` when the thread must end.
     fn wait(&self) -> Option<Job> {
         let (sender, jobs): (SyncSender<Job>, Receiver<Job>) = sync_channel(1);
         let worker =
@@ -169,7 +169,7 @@ impl Thread {
         loop {
             let woken = self.sleep.sleep(until.saturating_duration_since(Instant::now()));
             match jobs.try_recv() {
-                // What may be in the pipe is about this job, or harmless to it.
+                // A message in the pipe is about this job, or harmless to it.
                 Ok(job) => return Some(job),
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => {}
@@ -178,15 +178,15 @@ impl Thread {
             let mut state = lock(&state);
             if !state.idle.contains_key(&self.id) {
                 drop(state);
-                // Whoever took it out of the list is about to send.
+                // The job is about to arrive: a caller took this thread out of the list.
                 return jobs.recv().ok();
             }
             if !woken || Instant::now() >= until {
                 state.idle.remove(&self.id);
                 return None;
             }
-            // Something old: that a run is cancelled which has ended. It is taken out of the pipe while
-            // nobody can reserve this thread, so that what wakes it for new work is not taken with it.
+            // Only a late cancellation of an ended run woke it. The pipe is emptied while no caller can reserve
+            // this thread, so that the message of new work is not lost.
             self.signal.is_cancelled();
         }
     }
@@ -221,7 +221,7 @@ mod tests {
             .start(Box::new(move |_| sender.send(thread::current().id()).unwrap()))
             .unwrap();
         let id = receiver.recv().unwrap();
-        // It says so before it is idle.
+        // The thread becomes idle a moment after the job reports.
         for _ in 0..1000 {
             if !lock(&workers.state).idle.is_empty() {
                 break;
@@ -232,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_has_nothing_to_do_is_taken_again() {
+    fn an_idle_thread_is_reused() {
         let workers = Workers::new(Duration::from_secs(60));
         assert_eq!(run(&workers), run(&workers));
     }
 
     #[test]
-    fn a_thread_that_waited_long_enough_ends() {
+    fn an_idle_thread_ends_after_its_time() {
         let workers = Workers::new(Duration::from_millis(1));
         let first = run(&workers);
         while !lock(&workers.state).idle.is_empty() {
@@ -255,7 +255,7 @@ mod tests {
             .reserve()
             .unwrap()
             .start(Box::new(move |_| {
-                // Held until the thread itself ends would be wrong: until the work ends.
+                // A thread may hold the workers only until its work ends, not until it ends itself.
                 let _held = sender;
             }))
             .unwrap();
@@ -268,11 +268,11 @@ mod tests {
             }
             thread::sleep(Duration::from_millis(1));
         }
-        panic!("a thread keeps the workers");
+        panic!("a thread holds the workers");
     }
 
     #[test]
-    fn what_was_cancelled_before_does_not_cancel_what_comes_next() {
+    fn a_late_cancellation_does_not_cancel_the_next_run() {
         let workers = Workers::new(Duration::from_secs(60));
         let (sender, receiver) = channel();
         let (go, wait) = channel::<()>();

@@ -1,12 +1,11 @@
-//! Executables that do what they should not: each gives a typed error in time, and leaves
-//! no process behind.
+//! Tests that each misbehaving executable gives a typed error in time, and leaves no process behind.
 #![cfg(target_os = "linux")]
 
 mod support;
 
 use std::time::{Duration, Instant};
 
-use keyway_core::{ErrorKind, PluginError as _};
+use keyway_core::{CallError, Effect, ErrorKind, PluginError as _};
 use keyway_issuers::{
     CredentialRef, CredentialRequest, Issuer as _, IssuerError, JsonFault, Parameters, RequestOutcome,
     Revocation, Rule,
@@ -14,7 +13,7 @@ use keyway_issuers::{
 use keyway_process::{ProfileChoice, RunError};
 use support::{Executable, ISSUED, joe};
 
-/// Python that makes a daemon of a child: a session of its own, an orphan, no streams.
+/// Makes a daemon of a child, in Python: an orphan in a session of its own, without streams.
 const DAEMON: &str = r#"
 import os, sys, time
 def daemon(clean):
@@ -45,7 +44,7 @@ fn json_fault(result: Result<RequestOutcome, IssuerError>) -> JsonFault {
     }
 }
 
-/// The error of a run that the issuer passed on.
+/// Returns the error of a run in an error of the issuer.
 #[track_caller]
 fn run_error(error: &IssuerError) -> &RunError {
     let source = std::error::Error::source(error).unwrap_or_else(|| panic!("{error:?}"));
@@ -53,7 +52,7 @@ fn run_error(error: &IssuerError) -> &RunError {
 }
 
 #[test]
-fn what_is_not_one_object_is_a_violation() {
+fn output_that_is_not_one_object_is_a_violation() {
     for (body, fault) in [
         ("exit 0", JsonFault::Empty),
         (r#"printf '{"result":"ok","credential":[],"sta'"#, JsonFault::Truncated),
@@ -62,13 +61,13 @@ fn what_is_not_one_object_is_a_violation() {
     ] {
         let executable = Executable::with(body);
         assert_eq!(json_fault(executable.request()), fault, "{body}");
-        assert!(!executable.request().unwrap_err().leaves_no_effect());
+        assert!(executable.request().unwrap_err().effect() == Effect::Unknown);
         executable.assert_nothing_left();
     }
 }
 
 #[test]
-fn what_stands_behind_the_object_passes_in_the_lenient_profile_only() {
+fn text_after_the_object_passes_in_the_lenient_profile_only() {
     let body = format!("echo '{ISSUED} and more'; exit 3");
     let mut executable = Executable::with(&body);
     assert_eq!(json_fault(executable.request()), JsonFault::Trailing);
@@ -77,7 +76,7 @@ fn what_stands_behind_the_object_passes_in_the_lenient_profile_only() {
 }
 
 #[test]
-fn a_hundred_megabytes_are_cut_off() {
+fn too_much_output_is_cut_off() {
     let executable = Executable::with("exec head -c 100000000 /dev/zero");
     let begun = Instant::now();
     let error = executable.request().unwrap_err();
@@ -87,7 +86,7 @@ fn a_hundred_megabytes_are_cut_off() {
 }
 
 #[test]
-fn output_without_end_is_cut_off_also_when_it_ignores_signals() {
+fn endless_output_is_cut_off_even_if_signals_are_ignored() {
     let executable = Executable::with("trap '' TERM PIPE; yes & yes & while :; do echo y; done");
     let error = executable.request().unwrap_err();
     assert!(matches!(run_error(&error), RunError::OutputTooLarge { .. }), "{error:?}");
@@ -115,7 +114,7 @@ fn a_larger_limit_lets_a_larger_answer_pass() {
             Ok(RequestOutcome::Issued(issued)) => {
                 assert_eq!((issued.credential[0].expose_value().len(), end), (3_000_000, ""));
             }
-            // There is a credential, and the host has to know which.
+            // A credential exists, so the host must know its state.
             Err(error) => assert_eq!((error.orphan(), end), (Some(&CredentialRef::new("s")), " and more")),
             other => panic!("{other:?}"),
         }
@@ -123,7 +122,7 @@ fn a_larger_limit_lets_a_larger_answer_pass() {
 }
 
 #[test]
-fn a_status_other_than_zero_is_believed() {
+fn a_nonzero_status_is_a_failure() {
     let silent = Executable::with("echo trouble >&2; exit 1").request().unwrap_err();
     assert!(matches!(silent, IssuerError::Program { .. }), "{silent:?}");
     assert!(silent.detail().ends_with("trouble"), "{}", silent.detail());
@@ -131,7 +130,7 @@ fn a_status_other_than_zero_is_believed() {
     let issued =
         Executable::with(&format!("echo '{ISSUED}'; echo trouble >&2; exit 1")).request().unwrap_err();
     assert!(matches!(issued.violations()[0].rule, Rule::Ended { .. }), "{issued:?}");
-    assert!(!issued.leaves_no_effect());
+    assert!(issued.effect() == Effect::Unknown);
     assert!(issued.detail().ends_with("trouble"), "{}", issued.detail());
 
     let refused = Executable::with(r#"echo '{"result":"error","user_msg":"no","log_msg":"why"}'; exit 1"#);
@@ -140,7 +139,7 @@ fn a_status_other_than_zero_is_believed() {
 }
 
 #[test]
-fn a_signal_is_no_success() {
+fn a_signal_is_a_failure() {
     let silent = Executable::with("kill -9 $$").request().unwrap_err();
     assert!(
         matches!(&silent, IssuerError::Program { reason, .. } if reason.contains("signal 9")),
@@ -151,12 +150,12 @@ fn a_signal_is_no_success() {
 }
 
 #[test]
-fn what_hangs_is_killed_at_the_deadline() {
+fn a_hanging_program_is_killed_at_the_deadline() {
     for body in [
         "sleep 1000",
         "exec sleep 1000",
         "trap '' TERM; while :; do sleep 1000; done",
-        // A complete answer is none as long as the program goes on.
+        // A complete answer does not count while the program goes on.
         &format!("echo '{ISSUED}'; exec >&-; sleep 1000"),
         "kill -STOP $$",
     ] {
@@ -165,7 +164,7 @@ fn what_hangs_is_killed_at_the_deadline() {
         futures_executor::block_on(issuer.describe()).unwrap();
         let begun = Instant::now();
         let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
-        assert!(matches!(error, IssuerError::DeadlineExceeded { .. }), "{body}: {error:?}");
+        assert!(matches!(error, IssuerError::Call(CallError::DeadlineExceeded { .. })), "{body}: {error:?}");
         assert!((400..4000).contains(&begun.elapsed().as_millis()), "{body}: {:?}", begun.elapsed());
         executable.assert_nothing_left();
         let revocation = Revocation::new(joe().context, CredentialRef::new("state"));
@@ -175,8 +174,8 @@ fn what_hangs_is_killed_at_the_deadline() {
 }
 
 #[test]
-fn children_that_hang_do_not_keep_an_answer() {
-    // They hold the streams, but the program itself has ended.
+fn hanging_children_do_not_delay_an_answer() {
+    // The children hold the streams, but the program itself has ended.
     for children in ["sleep 1000 & sleep 1000 &", "(trap '' TERM HUP; sleep 1000; sleep 1000) &"] {
         let executable = Executable::with(&format!("{children} echo '{ISSUED}'"));
         let begun = Instant::now();
@@ -187,13 +186,16 @@ fn children_that_hang_do_not_keep_an_answer() {
 }
 
 #[test]
-fn children_that_hang_and_no_answer_is_an_error() {
+fn hanging_children_without_an_answer_are_an_error() {
     let executable = Executable::with("sleep 1000 & exit 0");
     assert_eq!(json_fault(executable.request()), JsonFault::Empty);
     executable.assert_nothing_left();
 
     let executable = Executable::with("sleep 1000 & sleep 1000 & wait").deadline(300);
-    assert!(matches!(executable.request().unwrap_err(), IssuerError::DeadlineExceeded { .. }));
+    assert!(matches!(
+        executable.request().unwrap_err(),
+        IssuerError::Call(CallError::DeadlineExceeded { .. })
+    ));
     executable.assert_nothing_left();
 }
 
@@ -208,7 +210,7 @@ fn children_that_left_the_group_are_killed_too() {
         ),
         ("setsid -f sleep 1000 >/dev/null 2>&1 </dev/null; sleep 1000".to_owned(), false),
         ("setsid sh -c 'sleep 1000' & exec sleep 1000".to_owned(), false),
-        // One that wiped its environment is still known by its parents.
+        // A process that cleared its environment is still recognized by its parents.
         ("env -i /usr/bin/setsid /bin/sh -c 'sleep 1000; :' \"$MARK\" & wait".to_owned(), false),
     ] {
         let executable = Executable::with(&body).deadline(if answers { 20_000 } else { 400 });
@@ -230,7 +232,7 @@ fn daemons_are_killed_too() {
 }
 
 #[test]
-fn a_daemon_that_wiped_its_environment_escapes_as_the_documents_say() {
+fn a_daemon_that_cleared_its_environment_escapes_as_documented() {
     let executable = Executable::with("exec python3 \"$FOLDER/daemons.py\"");
     std::fs::write(executable.file("daemons.py"), format!("{DAEMON}\ndaemon(True)\nprint('{ISSUED}')\n"))
         .unwrap();
@@ -243,7 +245,7 @@ fn a_daemon_that_wiped_its_environment_escapes_as_the_documents_say() {
 }
 
 #[test]
-fn what_starts_anew_as_fast_as_it_is_killed_is_killed() {
+fn processes_that_restart_as_fast_as_they_are_killed_are_killed() {
     let script = format!(
         "{DAEMON}\nif os.fork() == 0:\n    os.setsid()\n    until = time.time() + 60\n    \
          while time.time() < until:\n        if os.fork() != 0:\n            time.sleep(0.002)\n            os._exit(0)\n\
@@ -268,9 +270,12 @@ fn a_program_need_not_read_its_input() {
 }
 
 #[test]
-fn errors_without_end_are_cut_at_the_deadline_and_their_end_is_kept() {
+fn endless_error_output_is_cut_at_the_deadline_and_its_end_is_kept() {
     let executable = Executable::with("yes 'no end' >&2").deadline(300);
-    assert!(matches!(executable.request().unwrap_err(), IssuerError::DeadlineExceeded { .. }));
+    assert!(matches!(
+        executable.request().unwrap_err(),
+        IssuerError::Call(CallError::DeadlineExceeded { .. })
+    ));
     executable.assert_nothing_left();
 
     let executable = Executable::with("yes 'no end' | head -c 3000000 >&2; echo last words >&2; exit 1");
@@ -293,12 +298,12 @@ fn a_program_that_cannot_be_started_has_no_effect() {
         let issuer = keyway_process::ProcessIssuer::new(&configuration).unwrap();
         let error = futures_executor::block_on(issuer.request(&joe())).unwrap_err();
         assert!(matches!(error, IssuerError::NotStarted { .. }), "{command}: {error:?}");
-        assert!(error.leaves_no_effect());
+        assert!(error.effect() == Effect::None);
     }
 }
 
 #[test]
-fn one_that_cannot_describe_itself_was_asked_for_nothing() {
+fn a_program_that_cannot_describe_itself_is_not_asked_further() {
     for body in ["echo why >&2; exit 1", "sleep 1000", "echo '{}'", "kill -9 $$", "head -c 3000000 /dev/zero"]
     {
         let script = format!("if [ $# -gt 0 ]; then {body}; else touch \"$FOLDER/asked\"; fi");
@@ -306,24 +311,24 @@ fn one_that_cannot_describe_itself_was_asked_for_nothing() {
         let described = futures_executor::block_on(executable.issuer().describe()).unwrap_err();
         assert!(!matches!(described, IssuerError::Unavailable { .. }), "{body}: {described:?}");
         let error = executable.request().unwrap_err();
-        assert!(error.leaves_no_effect(), "{body}: {error:?}");
-        // What is wrong is said all the same.
+        assert!(error.effect() == Effect::None, "{body}: {error:?}");
+        // The cause is in the detail.
         assert!(error.detail().ends_with(&described.detail()), "{body}: {}", error.detail());
         assert!(!executable.file("asked").exists());
     }
 }
 
 #[test]
-fn what_does_not_fit_into_an_argument_is_refused_before_anything_starts() {
+fn input_too_long_for_an_argument_is_refused_before_a_start() {
     let executable = Executable::with("touch \"$FOLDER/ran\"");
     let request = |length| {
         CredentialRequest::new(joe().context)
             .with_parameters(Parameters::new().with("key", "x".repeat(length)))
     };
     let error = futures_executor::block_on(executable.issuer().request(&request(200_000))).unwrap_err();
-    assert!(matches!(error, IssuerError::Invalid { .. }) && error.leaves_no_effect(), "{error:?}");
+    assert!(matches!(error, IssuerError::Invalid { .. }) && error.effect() == Effect::None, "{error:?}");
     assert!(!executable.file("ran").exists());
-    // What just fits is passed on.
+    // Input that just fits is passed on.
     let longest = (keyway_process::Input::LONGEST_ARGUMENT / 4 * 3) - 400;
     assert!(futures_executor::block_on(executable.issuer().request(&request(longest))).is_err());
     assert!(executable.file("ran").exists());

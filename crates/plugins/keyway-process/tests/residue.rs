@@ -15,7 +15,7 @@ const LEAVES: &str = "KEYWAY_TEST_LEAVES_ITS_GROUP";
 const RUNS: usize = 1000;
 const AT_ONCE: usize = 8;
 
-/// Runs as the programs of the other test do: they join the group of their parent, which is the host.
+/// Runs as a program of the other test: joins the group of its parent, the host.
 #[test]
 fn leaves_its_group() {
     if std::env::var_os(LEAVES).is_some() {
@@ -39,7 +39,7 @@ fn a_program_that_leaves_its_group_is_killed_and_nothing_stays_behind() {
         Limits { deadline: Duration::from_millis(60), grace: Duration::from_millis(20), ..Limits::DEFAULT };
     let runners = [
         Program::new(&own).unwrap(),
-        // The same, deaf to a polite request.
+        // The same, ignoring `SIGTERM`.
         Program::new("/bin/sh")
             .unwrap()
             .argument("-c")

@@ -1,4 +1,4 @@
-//! What an executable finds when it runs, and how many run.
+//! Tests the surroundings of a running executable, and the number of runs at once.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
-use keyway_core::{ErrorKind, PluginError as _};
+use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, Issuer as _, IssuerError,
     Issuers, Login, OpenContext, Parameters, RequestOutcome, ServiceName, UserInfo,
@@ -28,8 +28,8 @@ fn nothing() -> Input {
 }
 
 #[test]
-fn the_environment_is_empty_but_for_what_is_listed() {
-    // Cargo has set many more in this process.
+fn the_environment_has_only_the_listed_variables() {
+    // Cargo has set many more variables in this process.
     assert!(std::env::vars_os().count() > 6);
     let environment = Environment::of_the_host().with("ADDED", "by the host").unwrap();
     let printed = shell("exec /usr/bin/env -0", nothing(), environment);
@@ -44,19 +44,18 @@ fn the_environment_is_empty_but_for_what_is_listed() {
 }
 
 #[test]
-fn there_is_no_shell_in_between() {
+fn no_shell_expands_arguments() {
     let input = Input::Argument(b"$(echo x) `echo y` ; * \"'".to_vec().into());
     assert_eq!(shell("printf %s \"$1\"", input, Environment::of_the_host()), "$(echo x) `echo y` ; * \"'");
 }
 
 #[test]
-fn it_leads_a_group_of_its_own_and_has_three_streams_only() {
+fn a_program_leads_its_group_and_has_three_streams_only() {
     let own = shell("ps -o pgid= -p $$ | tr -d ' '; echo $$", nothing(), Environment::of_the_host());
     let (group, id) = own.trim().split_once('\n').unwrap();
     assert_eq!(group, id);
     let open = shell("exec ls /proc/self/fd", nothing(), Environment::of_the_host());
-    // The fourth is the folder that `ls` reads. What this process was itself started with, and is not
-    // closed on start, is not ours.
+    // The fourth is the folder that `ls` reads. Descriptors that this process itself inherited do not count.
     let inherited = descriptors_that_stay_open();
     let open: Vec<_> =
         open.split_whitespace().filter(|fd| !inherited.iter().any(|other| other == fd)).collect();
@@ -69,7 +68,7 @@ fn it_leads_a_group_of_its_own_and_has_three_streams_only() {
     );
 }
 
-/// The descriptors of this process, beyond the three, that a program inherits.
+/// Lists the descriptors of this process, beyond the three streams, that a program inherits.
 fn descriptors_that_stay_open() -> Vec<String> {
     std::fs::read_dir("/proc/self/fdinfo")
         .unwrap()
@@ -85,13 +84,13 @@ fn descriptors_that_stay_open() -> Vec<String> {
 }
 
 #[test]
-fn so_many_run_at_once_and_waiting_for_a_place_is_not_counted() {
+fn runs_at_once_are_limited_and_waiting_does_not_count() {
     let body = format!(
         "mkdir \"$FOLDER/run-$$\"; ls -d \"$FOLDER\"/run-* | wc -l >> \"$FOLDER/seen\"; sleep 0.3; \
          rmdir \"$FOLDER/run-$$\"; echo '{ISSUED}'"
     );
     for parallel in [1, 3] {
-        // Six runs of 0.3 seconds, one after the other, are longer than the deadline of each.
+        // Six runs of 0.3 seconds, one after the other, take longer than the deadline of each.
         let mut executable = Executable::with(&body).deadline(1500);
         executable.configuration.parallel = parallel.try_into().unwrap();
         let issuer = Arc::new(executable.issuer());
@@ -114,7 +113,7 @@ fn so_many_run_at_once_and_waiting_for_a_place_is_not_counted() {
 }
 
 #[test]
-fn who_does_not_wait_any_more_kills_it() {
+fn dropping_the_future_kills_the_run() {
     let executable = Executable::with("touch \"$FOLDER/running\"; setsid -f sleep 1000; sleep 1000");
     let issuer = executable.issuer();
     block_on(issuer.describe()).unwrap();
@@ -126,19 +125,19 @@ fn who_does_not_wait_any_more_kills_it() {
             assert!(future.as_mut().poll(&mut context).is_pending());
             executable.file("running").exists() && executable.left().len() >= 2
         });
-        // Another waits for the place; that it goes away starts nothing and ends nothing.
+        // Another call waits for the permit. Dropping it starts and ends nothing.
         let mut second = issuer.request(&request);
         assert!(second.as_mut().poll(&mut context).is_pending());
         drop(second);
         assert!(!executable.left().is_empty());
     }
     executable.wait("it is gone", |executable| executable.left().is_empty());
-    // The place is free again.
+    // The permit is free again.
     block_on(issuer.describe()).unwrap();
 }
 
 #[test]
-fn a_dropped_issuer_leaves_nothing() {
+fn a_dropped_issuer_leaves_no_process() {
     let executable = Executable::with("sleep 1000");
     let issuer = executable.issuer();
     block_on(issuer.describe()).unwrap();
@@ -155,7 +154,7 @@ fn a_dropped_issuer_leaves_nothing() {
 }
 
 #[test]
-fn what_is_not_secret_goes_by_argument_and_the_rest_by_standard_input() {
+fn only_the_description_goes_by_argument() {
     let body = format!(
         "printf '%s' \"${{1-none}}\" > \"$FOLDER/argument\"; cat > \"$FOLDER/input\"; echo '{ISSUED}'"
     );
@@ -174,14 +173,14 @@ fn what_is_not_secret_goes_by_argument_and_the_rest_by_standard_input() {
     let mut refused = Executable::with(&body);
     refused.configuration.allow_argv = false;
     for error in [refused.request().unwrap_err(), block_on(refused.issuer().describe()).unwrap_err()] {
-        assert!(matches!(error, IssuerError::Invalid { .. }) && error.leaves_no_effect(), "{error:?}");
+        assert!(matches!(error, IssuerError::Invalid { .. }) && error.effect() == Effect::None, "{error:?}");
         assert!(error.to_string().contains("allow_argv"), "{error}");
     }
     assert!(!refused.file("argument").exists());
 }
 
 #[test]
-fn an_intent_is_told_to_those_who_know_what_it_is() {
+fn an_intent_is_told_to_idempotent_executables_only() {
     let describing = |features: &str| {
         format!(
             r#"case "$(printf %s "${{1-}}" | tr -- '-_' '+/' | base64 -d 2>/dev/null)" in
@@ -207,8 +206,8 @@ esac"#
 }
 
 #[test]
-fn no_secret_of_a_call_comes_back_in_an_error() {
-    // It complains with all that it got, and with what it would have answered.
+fn no_secret_of_a_call_is_in_an_error() {
+    // It prints its input, and the answer that it would have given, to its error output.
     let body = "cat > \"$FOLDER/input\"; cat \"$FOLDER/input\" >&2; echo >&2; \
                 tr -- '-_' '+/' < \"$FOLDER/input\" | base64 -d 2>/dev/null | tr -d '\\\\' >&2; exit 1";
     let executable = Executable::reading_stdin(body);
@@ -267,7 +266,7 @@ fn the_plugin_is_found_and_checks_its_configuration() {
 }
 
 #[test]
-fn what_goes_in_and_out_of_a_program_is_not_shown() {
+fn debug_shows_no_input_and_no_output() {
     for (input, shown) in [
         (Input::Standard(b"access-token-sesame".to_vec().into()), "Standard(19 bytes)"),
         (Input::Argument(b"sesame".to_vec().into()), "Argument(6 bytes)"),
@@ -285,21 +284,21 @@ fn what_goes_in_and_out_of_a_program_is_not_shown() {
 }
 
 #[test]
-fn a_program_learns_nothing_about_the_mark_of_another_run() {
+fn a_mark_does_not_reveal_that_of_another_run() {
     let marks: Vec<String> =
         (0..2).map(|_| shell("printf %s \"$KEYWAY_RUN\"", nothing(), Environment::of_the_host())).collect();
     let same = marks[0].bytes().zip(marks[1].bytes()).filter(|(one, other)| one == other).count();
     assert!(marks[0].len() >= 32 && same < 20, "{marks:?}");
 }
 
-/// The system may have no thread left to wait for a program on. That must show before the program is
-/// started: it may do its work before it could be killed.
+/// The system may have no thread left to wait for a program. That must show before the program is started,
+/// since it may do its work before it could be killed.
 #[test]
-fn without_a_thread_to_wait_on_nothing_is_started() {
+fn nothing_is_started_without_a_worker_thread() {
     const AGAIN: &str = "KEYWAY_TEST_WITHOUT_THREADS";
     if std::env::var_os(AGAIN).is_none() {
-        // In a process of its own, because the limit holds for a whole process.
-        let name = "without_a_thread_to_wait_on_nothing_is_started";
+        // Runs in a process of its own, because the limit holds for a whole process.
+        let name = "nothing_is_started_without_a_worker_thread";
         let mut again = std::process::Command::new(std::env::current_exe().unwrap());
         let output = again.args(["--exact", name, "--nocapture"]).env(AGAIN, "1").output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -310,7 +309,7 @@ fn without_a_thread_to_wait_on_nothing_is_started() {
     let script = format!("mkdir {}; exec sleep 1000", made.display());
     let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script).argument("sh");
     let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, 1.try_into().unwrap());
-    // Room for a small program, and not for the stack of another thread here.
+    // Leaves memory for a small program, but not for the stack of another thread here.
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
     let kilobytes: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
@@ -321,11 +320,11 @@ fn without_a_thread_to_wait_on_nothing_is_started() {
     let error = block_on(runner.run(nothing())).unwrap_err();
     assert!(error.nothing_started(), "{error:?}");
     std::thread::sleep(Duration::from_millis(300));
-    assert!(!made.exists(), "it was started all the same");
+    assert!(!made.exists(), "it was started nevertheless");
 }
 
 #[test]
-fn times_without_end_are_no_times() {
+fn unlimited_times_are_accepted() {
     let limits = Limits { deadline: Duration::from_millis(200), grace: Duration::MAX, ..Limits::DEFAULT };
     let executable = Executable::with("exec sleep 1000");
     let script = format!("MARK={} exec sleep 1000", executable.mark);
@@ -341,7 +340,7 @@ fn times_without_end_are_no_times() {
 }
 
 #[test]
-fn calls_of_one_issuer_share_nothing() {
+fn calls_of_one_issuer_are_separate_runs() {
     let body = "cat > /dev/null; echo \"{\\\"result\\\":\\\"ok\\\",\\\"credential\\\":[],\\\"state\\\":\\\"$$\\\"}\"";
     let mut executable = Executable::reading_stdin(body);
     executable.configuration.parallel = 4.try_into().unwrap();

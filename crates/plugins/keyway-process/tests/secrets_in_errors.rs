@@ -1,5 +1,5 @@
-//! Whatever an executable writes to its error output: no secret of the call, and nothing of an answer
-//! that was not accepted, reaches an error or a log.
+//! Tests that no secret of the call, and nothing of a refused answer, reaches an error or a log, whatever an
+//! executable writes to its error output.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "it looks at no process")]
@@ -27,10 +27,10 @@ fn joe() -> Context {
 }
 
 #[test]
-fn what_a_refused_answer_holds_is_not_quoted() {
+fn a_refused_answer_is_not_quoted() {
     let part = format!(r#"{{"name":"k","type":"text","value":"{MADE}"}}"#);
     for answer in [
-        // A comma too many, a name twice, a part without a value, a status that says otherwise, no object.
+        // A surplus comma, a repeated name, a part without a value, a contradicting status, no object.
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],}}'"#),
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],"result":"ok"}}'"#),
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part},{{"name":"x"}}]}}'"#),
@@ -44,7 +44,7 @@ fn what_a_refused_answer_holds_is_not_quoted() {
         assert!(detail.ends_with("made the key [REDACTED] for joe"), "{answer}: {detail}");
         assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
     }
-    // A key of several lines stands in the answer with escapes.
+    // A key of several lines is in the answer with escapes.
     let executable = Executable::with(
         r#"printf -- '-----BEGIN-----\nAAAABBBBCCCCDDDD\nEE==\n-----END-----\n' >&2
            printf '{"result":"ok","state":"s","credential":[{"name":"k","type":"text",'
@@ -55,7 +55,7 @@ fn what_a_refused_answer_holds_is_not_quoted() {
 }
 
 #[test]
-fn what_a_killed_executable_had_printed_is_not_quoted() {
+fn the_output_of_a_killed_executable_is_not_quoted() {
     for (end, output_bytes) in [("sleep 1000", 1 << 20), ("head -c 100000 /dev/zero; sleep 1000", 1000)] {
         let script = format!("echo '+ key={MADE}' | tee /dev/stderr; sleep 0.1; {end}");
         let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script);
@@ -69,7 +69,7 @@ fn what_a_killed_executable_had_printed_is_not_quoted() {
 }
 
 #[test]
-fn an_answer_that_is_accepted_hides_nothing_but_secrets() {
+fn an_accepted_answer_hides_only_secrets() {
     let script = "echo 'greeting joe' >&2; printf 'greeting joe'";
     let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script);
     let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, 1.try_into().unwrap());
@@ -114,7 +114,7 @@ fn no_piece_of_the_input_decodes_to_a_secret() {
         if complaint.contains("base64") {
             continue;
         }
-        // Every word that may be a piece of base64, from whichever of its characters on.
+        // Decodes every word that may be a piece of base64, from each of its characters on.
         for word in detail.split(|c: char| !(c.is_ascii_alphanumeric() || "-_+/".contains(c))) {
             assert!(word.len() < 20, "{complaint}: {word}");
         }
@@ -123,7 +123,7 @@ fn no_piece_of_the_input_decodes_to_a_secret() {
 }
 
 #[test]
-fn an_issued_credential_is_what_it_was() {
+fn an_issued_credential_is_unchanged() {
     let executable = Executable::with(&format!(
         r#"echo '{MADE}' >&2; echo '{{"result":"ok","state":"s","credential":[{{"name":"k","type":"text","value":"{MADE}"}}]}}'"#
     ));

@@ -1,4 +1,4 @@
-//! Processes that make it costly to look at them: strangers, and what a program started itself.
+//! Tests processes that are costly to check: unrelated ones, and those that a program started.
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead as _, BufReader};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_executor::block_on;
 use keyway_process::{Environment, Finished, Input, Limits, Program, Runner};
 
-/// Python that says that its environment is 512 MiB long.
+/// Claims, in Python, an environment of 512 MiB.
 const LARGE_ENVIRONMENT: &str = r#"
 import ctypes, os, struct, sys, time
 length = 512 << 20
@@ -30,7 +30,7 @@ os.close(1)
 time.sleep(20)
 "#;
 
-/// A process that is ended with the test.
+/// A process that ends with the test.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -49,7 +49,7 @@ fn stranger() -> Ended {
     Ended(child)
 }
 
-/// The most memory that this process had at once, in bytes.
+/// Returns the peak memory of this process, in bytes.
 fn most_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -71,19 +71,19 @@ fn assert_little_memory(before: u64) {
 }
 
 #[test]
-fn what_is_older_than_the_program_is_not_read() {
+fn older_processes_are_not_read() {
     let (_stranger, before, begun) = (stranger(), most_memory(), Instant::now());
-    // So long that all processes are looked at.
+    // Runs so long that all processes are checked.
     run("sleep 1.1", Duration::from_secs(10));
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     assert_little_memory(before);
 }
 
 #[test]
-fn a_younger_one_does_not_hold_the_answer_up() {
+fn a_younger_process_does_not_delay_the_answer() {
     let before = most_memory();
     let begun = Instant::now();
-    // A session of its own, so that its group does not give it away.
+    // Uses a session of its own, so that its group does not reveal it.
     let script = r#"mkfifo "$0.$$"; setsid python3 -c "$1" > "$0.$$" & read -r ready < "$0.$$"; rm "$0.$$"; echo "$ready""#;
     let folder = tempfile::tempdir().unwrap();
     let script = script.replace("$0", folder.path().join("pipe").to_str().unwrap());
@@ -92,6 +92,6 @@ fn a_younger_one_does_not_hold_the_answer_up() {
     assert!(begun.elapsed() < deadline, "{:?}", begun.elapsed());
     assert_eq!(finished.output.as_slice(), b"ready\n");
     assert_little_memory(before);
-    // The process escapes, as one does that has wiped the mark: its environment no longer shows it.
+    // The process escapes, like one that cleared the mark: its environment no longer shows it.
     assert_eq!(finished.left_behind, 0);
 }

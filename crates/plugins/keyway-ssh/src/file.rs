@@ -1,4 +1,4 @@
-//! The files that the issuers read and change.
+//! The files of the issuers.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,28 +7,28 @@ use keyway_files::{FileError, FilePath, Rights, SharedFile};
 use keyway_issuers::IssuerError;
 use zeroize::Zeroizing;
 
-/// A file of another program's, reached without links.
+/// A file of another program, reached without links.
 #[derive(Clone, Debug)]
 pub(crate) struct IssuerFile(FilePath);
 
 impl IssuerFile {
-    /// The longest file that is read.
+    /// The limit of the content, in bytes.
     pub(crate) const MAX_CONTENT_BYTES: usize = 16 * 1024 * 1024;
-    /// How long others are waited for.
+    /// The time to wait for the lock.
     pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
     pub(crate) const fn new(path: FilePath) -> Self {
         Self(path)
     }
 
-    /// The content of a file that holds a secret; `None` if there is none. A file that others may read
-    /// or change is refused. Blocks.
+    /// Reads a file that holds a secret; `None` if there is none. Refuses a file that other users may read or
+    /// change. Blocks.
     pub(crate) fn read_secret(&self) -> Result<Option<Zeroizing<Vec<u8>>>, IssuerError> {
         self.open(Rights::Private).and_then(|file| file.read_private()).map_err(failed)
     }
 
-    /// Changes the file: see [`SharedFile::change`]. Mode and owner stay what they are. A new file has the
-    /// owner of the directory, and `new_mode`. Blocks.
+    /// Changes the file: see [`SharedFile::change`]. Mode and owner stay the same. A new file has the owner of
+    /// the directory, and `new_mode`. Blocks.
     pub(crate) fn change<T>(
         &self,
         new_mode: u32,
@@ -39,15 +39,15 @@ impl IssuerFile {
             .map_err(failed)?
     }
 
-    /// Where it is, for messages.
+    /// Returns the path, for messages.
     pub(crate) fn path(&self) -> PathBuf {
         self.0.path()
     }
 
-    /// The file in the same directory whose name has `suffix` behind that of this one.
+    /// Returns the file in the same directory with `suffix` added to its name.
     pub(crate) fn beside(&self, suffix: &str) -> Self {
         let path = FilePath::new(&format!("{}{suffix}", self.0.path().display()));
-        Self(path.expect("a longer name leaves a path what it is"))
+        Self(path.expect("a path with a longer name is a path"))
     }
 
     pub(crate) fn open(&self, rights: Rights) -> Result<SharedFile, FileError> {
@@ -63,7 +63,7 @@ pub(crate) fn failed(error: FileError) -> IssuerError {
             retry_after: Some(Duration::from_secs(1)),
             source: Some(error.into()),
         },
-        // This variant is the one that promises that nothing happened.
+        // This variant promises that nothing happened.
         other => IssuerError::Unavailable {
             what: "a file that the issuer needs",
             retry_after: None,
@@ -74,19 +74,23 @@ pub(crate) fn failed(error: FileError) -> IssuerError {
 
 #[cfg(test)]
 mod tests {
+    use keyway_core::{Effect, PluginError as _};
+
     use super::*;
 
     #[test]
     fn an_error_that_may_leave_an_effect_says_so() {
         let path = || "/f".into();
         let source = || std::io::Error::other("disk full");
-        assert!(!failed(FileError::Indeterminate { path: path(), source: source() }).leaves_no_effect());
+        assert!(
+            failed(FileError::Indeterminate { path: path(), source: source() }).effect() == Effect::Unknown
+        );
         for error in [
             FileError::Busy(path()),
             FileError::NotAFile(path()),
             FileError::Io { what: "read", path: path(), source: source() },
         ] {
-            assert!(failed(error).leaves_no_effect());
+            assert!(failed(error).effect() == Effect::None);
         }
     }
 }

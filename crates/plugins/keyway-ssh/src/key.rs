@@ -1,4 +1,4 @@
-//! The key that a user logs in with: given by the user, or made here.
+//! The key that a user logs in with: given by the user, or created here.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 
 use crate::{setting, state};
 
-/// The parameter that a public key comes in.
+/// The parameter of a public key.
 pub(crate) const PUBLIC_KEY: &str = "pub_key";
 
-/// The types of keys that a service takes.
+/// The types of keys that a service accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyTypes(Vec<&'static str>);
 
@@ -21,9 +21,9 @@ impl KeyTypes {
     pub(crate) const SETTING: &'static str = "key_types";
     pub(crate) const DEFAULT: &'static str = "ssh-ed25519 sk-ssh-ed25519@openssh.com ecdsa-sha2-nistp256 \
          ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 sk-ecdsa-sha2-nistp256@openssh.com ssh-rsa";
-    /// What OpenSSH and the usual advice ask for, in bits.
+    /// The minimum of OpenSSH and of the usual advice, in bits.
     const SHORTEST_RSA_BITS: usize = 2048;
-    /// What OpenSSH reads, in bits.
+    /// The maximum of OpenSSH, in bits.
     const LONGEST_RSA_BITS: usize = 16384;
 
     pub(crate) fn read(configuration: &Configuration) -> Result<Self, IssuerError> {
@@ -40,7 +40,7 @@ impl KeyTypes {
 /// A key to log in with.
 pub(crate) struct LoginKey {
     public: KeyData,
-    // OpenSSH's own format. Only for a key that was made here.
+    // The private key in OpenSSH's format, only if it was created here.
     private: Option<Zeroizing<String>>,
 }
 
@@ -51,8 +51,7 @@ impl fmt::Debug for LoginKey {
 }
 
 impl LoginKey {
-    /// The key that the parameters hold, or one that is made for the user. `comment` is
-    /// what the private key says of itself.
+    /// Returns the key in the parameters, or creates one. `comment` is the comment of the private key.
     pub(crate) fn of(parameters: &Parameters, types: &KeyTypes, comment: &str) -> Result<Self, IssuerError> {
         match parameters.text(PUBLIC_KEY) {
             Some(text) => Self::given(text, types),
@@ -60,8 +59,8 @@ impl LoginKey {
         }
     }
 
-    /// Reads a public key as users send it: type, key, and a comment, which is dropped. Empty lines and lines
-    /// that begin with `#` are left out, as OpenSSH does in the file of a public key.
+    /// Reads a public key as users send it: type, key, and a comment, which is dropped. Skips empty lines and
+    /// lines that begin with `#`, as OpenSSH does in the file of a public key.
     fn given(text: &str, types: &KeyTypes) -> Result<Self, IssuerError> {
         // Longer than any key: 16384 bits in base64, with room for a comment.
         const MAX_BYTES: usize = 16 * 1024;
@@ -76,7 +75,7 @@ impl LoginKey {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let text = lines.next().unwrap_or_default();
         if text.starts_with("-----BEGIN") {
-            return refuse("it is no public key in the form of OpenSSH, which begins with its type");
+            return refuse("it is no public key in OpenSSH's format, which begins with its type");
         }
         if lines.next().is_some() || text.chars().any(|it| it.is_control() && it != '\t') {
             return refuse("it is more than one line, and a public key is one");
@@ -85,7 +84,7 @@ impl LoginKey {
         let (Some(kind), Some(key)) = (fields.next(), fields.next()) else {
             return refuse("it is not made of a type, a space and a key");
         };
-        // The type comes first, so nothing can stand before it: options, for example.
+        // The type comes first, so no options can come before it.
         if !types.0.contains(&kind) {
             return refuse(&format!("its type is none of {}", types.0.join(", ")));
         }
@@ -103,14 +102,14 @@ impl LoginKey {
             }
         }
         let given = Self { public: public.into(), private: None };
-        // A key of a wrong length may be read, and would be another one when it is written.
+        // A key of a wrong length may be read, but would be written as another key.
         if given.line()? != format!("{kind} {key}") {
             return refuse("what follows the type is no key of this type");
         }
         Ok(given)
     }
 
-    /// Makes an Ed25519 key.
+    /// Creates an Ed25519 key.
     pub(crate) fn made(comment: &str) -> Result<Self, IssuerError> {
         let mut seed = Zeroizing::new([0; 32]);
         state::fill(&mut *seed)?;
@@ -120,12 +119,12 @@ impl LoginKey {
         Ok(Self { public: private.public_key().key_data().clone(), private: Some(text) })
     }
 
-    /// The public key, as a line holds it: type and key.
+    /// Returns the public key as one line: type and key.
     pub(crate) fn line(&self) -> Result<String, IssuerError> {
         PublicKey::new(self.public.clone(), "").to_openssh().map_err(not_written)
     }
 
-    /// The private key, if it was made here.
+    /// Returns the private key, if it was created here.
     pub(crate) fn private_text(&self) -> Option<&str> {
         self.private.as_deref().map(String::as_str)
     }
@@ -134,7 +133,7 @@ impl LoginKey {
         &self.public
     }
 
-    /// Adds what the user needs of the key.
+    /// Adds the parts of the key that the user needs.
     pub(crate) fn add_to(self, issued: Issued) -> Result<Issued, IssuerError> {
         let fingerprint = self.public.fingerprint(HashAlg::Sha256).to_string();
         let issued = issued.with(CredentialPart::text("fingerprint", fingerprint));
@@ -147,7 +146,7 @@ impl LoginKey {
 }
 
 fn not_written(error: ssh_key::Error) -> IssuerError {
-    // Nothing was done yet, and nothing outside is the cause.
+    // No step came before, and no outside system is the cause.
     IssuerError::Unavailable { what: "the encoder of keys", retry_after: None, source: Some(error.into()) }
 }
 
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_taken_without_its_comment() {
+    fn a_key_is_accepted_without_its_comment() {
         for text in [
             ED25519.to_owned(),
             format!("  {ED25519} joe@laptop\n"),
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_taken() {
+    fn other_texts_are_refused() {
         let key = ED25519.split(' ').nth(1).unwrap();
         for text in [
             String::new(),
@@ -199,7 +198,7 @@ mod tests {
             format!("{ED25519}\0"),
             format!("# {ED25519}"),
             format!("ssh-rsa {key}"),
-            // 33 bytes are said to be the key: it would be read as a key of the first 32.
+            // The key claims 33 bytes: it would be read as a key of the first 32.
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAITE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFD".to_owned(),
             format!("ssh-dss {key}"),
             format!("ssh-ed25519-cert-v01@openssh.com {key}"),
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_made_key_is_a_pair_and_never_the_same() {
+    fn a_created_key_is_a_new_pair() {
         let key = LoginKey::made("K_1").unwrap();
         assert!(!format!("{key:?}").contains("PRIVATE"));
         let line = key.line().unwrap();
@@ -250,7 +249,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_taken_is_one_line_of_two_fields(text in prop_oneof![
+        fn an_accepted_key_is_one_line_of_two_fields(text in prop_oneof![
             "\\PC{0,60}",
             "[ -~\\n\\t]{0,20}".prop_map(|end| format!("{ED25519}{end}")),
             "[ -~\\n\\t]{0,20}".prop_map(|start| format!("{start} {ED25519}")),

@@ -1,8 +1,7 @@
-//! Two issuers of SSH logins: `ssh-authorized-keys` keeps lines of the `authorized_keys` file of an account;
+//! Two issuers of SSH logins: `ssh-authorized-keys` manages lines in the `authorized_keys` file of an account;
 //! `ssh-ca` signs user certificates, and revokes them by a list that `sshd` reads.
 //!
-//! Users give a public key, or none, and then a key pair is made for them; its private half is in
-//! the answer and nowhere else.
+//! A user gives a public key, or gets a new key pair; then the private half is in the answer and nowhere else.
 //!
 //! ```
 //! use keyway_issuers::core::{Plugins, plugins};
@@ -19,7 +18,7 @@
 //! let plugin = registry.get::<Issuers>("ssh-authorized-keys")?;
 //! let issuer = plugin.open(&OpenContext::new(ServiceName::new("cluster")?, plugin.metadata().clone()))?;
 //!
-//! // What the operator configures. It is sent along with every call.
+//! The settings of the operator. A host sends them with every call.
 //! let path = Json::text(file.to_str().ok_or("a plain path")?);
 //! let login_name = Json::text("grid");
 //! let configured = [("authorized_keys_file", &path), ("login_name", &login_name)];
@@ -30,7 +29,7 @@
 //! let request = CredentialRequest::new(joe.clone()).with_parameters(Parameters::new().with("pub_key", key));
 //! let RequestOutcome::Issued(issued) = issuer.request(&request).await? else { panic!() };
 //! assert_eq!(issued.credential[0].expose_value(), "grid");
-//! // The state is the comment, by which the line is found again.
+//! The state is the comment, by which the line is found.
 //! assert!(std::fs::read_to_string(&file)?.trim_end().ends_with(issued.state.as_str()));
 //!
 //! issuer.revoke(&Revocation::new(joe, issued.state)).await?;
@@ -40,76 +39,76 @@
 //! # }
 //! ```
 //!
-//! # What is configured
+//! # Settings
 //!
-//! Both issuers describe their settings, so they can be configured under WaTTS too. Texts, all of them:
+//! Both issuers describe their settings, so an operator can configure them under WaTTS, too. All are texts:
 //!
-//! | setting | of | default | what it says |
+//! | setting | of | default | meaning |
 //! | --- | --- | --- | --- |
-//! | `authorized_keys_file` | `ssh-authorized-keys` | | the file; its directory must be there |
+//! | `authorized_keys_file` | `ssh-authorized-keys` | | the file; its directory must exist |
 //! | `key_options` | `ssh-authorized-keys` | none | options before every key, such as `restrict,pty` |
 //! | `login_name` | `ssh-authorized-keys` | none | shown to users: the account |
 //! | `ca_key_file` | `ssh-ca` | | the private key that signs, Ed25519, without a passphrase; if there is none, the host lends a [`CertificateAuthorityKey`] |
-//! | `krl_file` | `ssh-ca` | | the list of what is revoked, for `RevokedKeys` of `sshd`; [set up](#how-certificates-are-revoked) once |
-//! | `principals` | `ssh-ca` | | the accounts that a certificate is good for: names, with claims in braces, such as `grid-{preferred_username}` |
-//! | `trusted_issuer` | `ssh-ca` | | the `iss` of the logins that are accepted; needed as soon as `principals` names a claim |
-//! | `valid_minutes` | `ssh-ca` | `60` | how long a certificate is good, at most 366 days |
-//! | `extensions` | `ssh-ca` | `permit-pty` | what it permits |
-//! | `force_command`, `source_address` | `ssh-ca` | none | what it restricts; each at most 16,384 bytes |
-//! | `state_prefix` | both | `KEYWAY_` | how states begin, by which the service knows its own |
+//! | `krl_file` | `ssh-ca` | | the revocation list, for `RevokedKeys` of `sshd`; [create it](#how-certificates-are-revoked) once |
+//! | `principals` | `ssh-ca` | | the accounts that a certificate is valid for: names, with claims in braces, such as `grid-{preferred_username}` |
+//! | `trusted_issuer` | `ssh-ca` | | the `iss` of the accepted logins; required if `principals` names a claim |
+//! | `valid_minutes` | `ssh-ca` | `60` | the validity of a certificate, at most 366 days |
+//! | `extensions` | `ssh-ca` | `permit-pty` | the permissions of a certificate |
+//! | `force_command`, `source_address` | `ssh-ca` | none | the restrictions of a certificate; each at most 16,384 bytes |
+//! | `state_prefix` | both | `KEYWAY_` | the beginning of all states of the service |
 //! | `key_types` | both | all but DSA | types of keys that users may give |
-//! | `host` | both | none | shown to users: where to log in; as `login_name`, at most 256 bytes |
+//! | `host` | both | none | shown to users: the machine to log in to; like `login_name`, at most 256 bytes |
 //!
-//! Change `state_prefix` only when nothing of the service is left to be revoked: what begins otherwise is
-//! refused, because it belongs to somebody else.
+//! Change `state_prefix` only after all credentials of the service are revoked: states with another beginning
+//! are refused, because they belong to another service.
 //!
-//! # What is promised
+//! # Promises
 //!
-//! * A file changes as a whole or not at all, also when the power fails. Its mode and owner stay; a new one
-//!   belongs to the owner of its directory, and so does its lock. A host that is not in the file's group cannot keep
-//!   that: it takes the group's rights away. Access lists and labels of the system are not carried over.
-//! * What others wrote stays byte for byte; a last line without its end gets one.
-//! * Calls of these issuers, in any process, wait for each other by a lock beside the file, named
-//!   `.authorized_keys.keyway-lock`, for example. It stays there. A change by a program that knows no lock is noticed, but for the
-//!   moment between the last look and the replacement.
-//! * No symbolic link is followed, neither in place of the file nor on the way to it, and paths have no `..`: the account that the
-//!   file belongs to cannot have the issuer write elsewhere.
-//! * Of what a user sends, type and key are used. Options, comments and further lines are not.
-//! * The same intent has one credential. Asked again, `ssh-authorized-keys` replaces the line of the intent, so that of two
-//!   key pairs the last one counts; `ssh-ca` signs again under the same key id.
-//! * The key of the authority is used only if its file belongs to the user of the process or to root, and no other
-//!   user may read it.
-//! * Revoking twice succeeds. What fails promises, where it can, that nothing happened.
+//! * A file changes as a whole or not at all, even if the power fails. Its mode and owner stay; a new file and
+//!   its lock belong to the owner of the directory. A host that is not in the file's group cannot keep the
+//!   group, and removes the group's rights. Access lists and labels of the system are not kept.
+//! * Foreign lines stay byte for byte; a last line without its end gets one.
+//! * Calls of these issuers, in any process, wait for each other by a lock beside the file, for example
+//!   `.authorized_keys.keyway-lock`. The lock file stays. A change by a program without the lock is detected,
+//!   except between the last check and the replacement.
+//! * No symbolic link is followed, neither in place of the file nor in its path, and a path has no `..`. So the
+//!   owner of the file cannot redirect the issuer.
+//! * Of a user's public key, only type and key are used, not options, comments and further lines.
+//! * An intent has one credential. If it is repeated, `ssh-authorized-keys` replaces the line of the intent, so
+//!   the last of two key pairs counts; `ssh-ca` signs again with the same key id.
+//! * The key of the authority is used only if its file belongs to the user of the process or to root, and no
+//!   other user may read it.
+//! * Revoking twice succeeds. A failure promises, if it can, that nothing happened.
 //! * A missing `authorized_keys` file has no lines: requests create it, and its former lines count as revoked,
-//!   because they let no user in. An old copy that is put back lets in the users whose lines were removed since.
+//!   because they let no user in. An old copy that is restored lets in users whose lines were removed since.
 //!
 //! # How certificates are revoked
 //!
-//! **Set the list up once**, before the first request: `keyway-ssh-ca set-up /etc/ssh/krl`, or
-//! [`set_up_revocation_list`] in a host. It makes an empty list, and a record beside it, `krl.keyway-record`. An empty
-//! file of your own, or a list that `ssh-keygen -k` made, is as good. Back both files up.
+//! **Create the list once**, before the first request: by `keyway-ssh-ca set-up /etc/ssh/krl`, or by
+//! [`set_up_revocation_list`] in a host. This creates an empty list and, beside it, a record
+//! `krl.keyway-record`. An empty file, or a list that `ssh-keygen -k` made, works as well. Back both files up.
 //!
-//! The state is the key id of the certificate, which `sshd` logs. The list revokes it for every authority, so a revocation
-//! outlives a change of the authority's key. The list may hold what others revoked; that is kept. It must
-//! not be signed. What this plugin revoked it takes out again a day after the longest validity that was issued under
-//! the list, at the second revocation behind that time; what others revoked stays. Two wrong times in a row, further in the
-//! future than that, take away what is needed.
+//! The state is the key id of the certificate, which `sshd` logs. The list revokes the key id for every
+//! authority, so a revocation outlasts a change of the authority's key. Entries of other programs in the list
+//! are kept. The list must not be signed. The plugin removes its own entries a day after the longest validity
+//! that was issued under the list, at the second revocation after that time. If the clock is that far ahead at
+//! two revocations in a row, needed entries are lost.
 //!
-//! The record knows the list's number and the last revocation. So a list that was lost is noticed, and nothing is issued
-//! or revoked until it is back:
+//! The record holds the number of the list and the last revocation. So a lost list is detected, and no
+//! certificate is issued or revoked until the list is back:
 //!
 //! | the list | `sshd` meanwhile | what to do |
 //! | --- | --- | --- |
-//! | is missing, and was never there | lets no user in by a key | set it up |
-//! | is missing | lets no user in by a key | put the newest copy back |
-//! | is older than its record | lets in who was revoked since | put the newest copy back |
-//! | has no record, and was changed before | goes by the list | put the record back; or set it up again, if the list is the newest |
-//! | lacks the last revocation only | lets in that one | nothing: the next call makes it good |
+//! | is missing, and never existed | refuses all keys | create it |
+//! | is missing | refuses all keys | restore the newest copy |
+//! | is older than its record | accepts certificates revoked since | restore the newest copy |
+//! | has no record, and was changed before | uses the list | restore the record; or create it again, if the list is the newest |
+//! | lacks the last revocation only | accepts that certificate | nothing: the next call completes it |
 //!
-//! Without a copy, the revoked certificates are good again with any new list until they expire: give the authority
-//! another key, remove list and record, and set the list up.
+//! Without a copy, the revoked certificates are valid again under a new list until they expire: give the
+//! authority another key, remove list and record, and create the list.
 //!
-//! # Where it works
+//! # Platforms
 //! On Unix. Both issuers block, and declare so (decision R1).
 #![cfg(unix)]
 

@@ -1,26 +1,26 @@
-//! Reading what the operator configured for a service.
+//! Reads the settings of a service.
 
 use keyway_files::FilePath;
 use keyway_issuers::{Configuration, IssuerError};
 
 use crate::file::IssuerFile;
 
-/// A refusal of what is configured as `name`, which never repeats the value.
+/// Refuses the setting `name`, without repeating its value.
 pub(crate) fn invalid(name: &str, reason: impl std::fmt::Display) -> IssuerError {
     IssuerError::invalid("the configuration of the service", format!("`{name}`: {reason}"))
 }
 
-/// The text `name`, without white space around it; empty when nothing is configured.
+/// Returns the text of setting `name` without white space around it. Empty if it is not set.
 pub(crate) fn text<'a>(configuration: &'a Configuration, name: &str) -> &'a str {
     configuration.text(name).unwrap_or_default().trim()
 }
 
-/// The file that `name` leads to.
+/// Returns the file of setting `name`.
 pub(crate) fn file(configuration: &Configuration, name: &str) -> Result<IssuerFile, IssuerError> {
     FilePath::new(text(configuration, name)).map(IssuerFile::new).map_err(|fault| invalid(name, fault))
 }
 
-/// The text `name`, one line of at most `max_bytes`.
+/// Returns the text of setting `name`, one line of at most `max_bytes`.
 pub(crate) fn line<'a>(
     configuration: &'a Configuration,
     name: &str,
@@ -33,7 +33,7 @@ pub(crate) fn line<'a>(
     Ok(text)
 }
 
-/// The text `name`, which is shown to users: a short line.
+/// Returns the text of setting `name`, a short line that is shown to users.
 pub(crate) fn shown<'a>(configuration: &'a Configuration, name: &str) -> Result<&'a str, IssuerError> {
     line(configuration, name, 256)
 }

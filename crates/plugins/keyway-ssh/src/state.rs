@@ -1,10 +1,10 @@
-//! What both issuers call a credential.
+//! The states of both issuers.
 
 use keyway_issuers::{Configuration, Context, CredentialPart, CredentialRef, Issued, IssuerError};
 
 use crate::setting;
 
-/// How the states of a service begin, by which it knows its own.
+/// The beginning of the states of a service, by which it recognizes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StatePrefix(String);
 
@@ -24,8 +24,8 @@ impl StatePrefix {
         Ok(Self(prefix.to_owned()))
     }
 
-    /// The state of the credential that this call is about: the same for the same intent,
-    /// so that it can be found again. A host that knows no intents gets a random one.
+    /// Returns the state of this call's credential. The same intent has the same state. A host without intents
+    /// gets a random one.
     pub(crate) fn state(&self, context: &Context) -> Result<String, IssuerError> {
         if let Some(intent) = &context.intent {
             return Ok(format!("{}{intent}", self.0));
@@ -35,10 +35,10 @@ impl StatePrefix {
         Ok(format!("{}{:032x}", self.0, u128::from_be_bytes(random)))
     }
 
-    /// The state, if it is one of this service's.
+    /// Returns the state, if it belongs to this service.
     ///
     /// # Errors
-    /// Any other is refused, because it would be a line or a certificate of somebody else.
+    /// Any other state is refused: it is a line or a certificate of another service.
     pub(crate) fn own<'a>(&self, state: &'a CredentialRef) -> Result<&'a str, IssuerError> {
         let text = state.as_str();
         let rest = text.strip_prefix(&self.0).unwrap_or_default();
@@ -53,11 +53,11 @@ impl StatePrefix {
     }
 }
 
-/// Checks before anything is done that the state holds nothing of what the user gets
-/// (decision W8): a login name could be part of the prefix.
+/// Checks, before any effect, that the state holds no text that the user gets: a login name could be part of
+/// the prefix (decision W8).
 pub(crate) fn check(issued: &Issued) -> Result<(), IssuerError> {
     issued.state.check_keeps_no_secret(&issued.credential).map_err(|_| {
-        setting::invalid(StatePrefix::SETTING, "it holds something that users are shown; choose another one")
+        setting::invalid(StatePrefix::SETTING, "it holds a text that users are shown; choose another one")
     })
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn with_text(issued: Issued, name: &str, text: &str) -> Issued {
     if text.is_empty() { issued } else { issued.with(CredentialPart::text(name, text)) }
 }
 
-/// Bytes of the system's random source.
+/// Fills a buffer from the system's random source.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), IssuerError> {
     getrandom::fill(bytes).map_err(|error| IssuerError::Unavailable {
         what: "the system's random source",
@@ -82,6 +82,8 @@ fn is_allowed(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use keyway_issuers::{ConfigurationValue, IntentId, UserInfo};
+
+    use keyway_core::{Effect, PluginError as _};
 
     use super::*;
 
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_intent_has_one_state_and_only_own_ones_are_accepted() {
+    fn an_intent_has_one_state_and_foreign_states_are_refused() {
         let prefix = prefix("K_").unwrap();
         let context = Context::new(UserInfo::new("i", "s"));
         assert_ne!(prefix.state(&context).unwrap(), prefix.state(&context).unwrap());
@@ -107,12 +109,15 @@ mod tests {
         assert_eq!(prefix.state(&intended).unwrap(), "K_one");
         assert_eq!(prefix.own(&CredentialRef::new("K_one")).unwrap(), "K_one");
         for foreign in ["", "K_", "L_one", "K_one two", "K_one\n", " K_one", "joe@laptop"] {
-            assert!(prefix.own(&CredentialRef::new(foreign)).unwrap_err().leaves_no_effect(), "{foreign:?}");
+            assert!(
+                prefix.own(&CredentialRef::new(foreign)).unwrap_err().effect() == Effect::None,
+                "{foreign:?}"
+            );
         }
     }
 
     #[test]
-    fn a_state_that_tells_is_refused_before_anything_is_done() {
+    fn a_revealing_state_is_refused_before_any_effect() {
         let issued = Issued::new("K_deployuser_1").with(CredentialPart::text("login name", "deployuser"));
         assert!(matches!(check(&issued), Err(IssuerError::Invalid { .. })));
         check(&Issued::new("K_1").with(CredentialPart::text("login name", "deployuser"))).unwrap();

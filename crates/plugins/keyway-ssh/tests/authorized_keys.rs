@@ -1,6 +1,7 @@
-//! The issuer `ssh-authorized-keys` on real files.
+//! Tests the issuer `ssh-authorized-keys` on real files.
 #![cfg(unix)]
 
+use keyway_core::{Effect, PluginError};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ impl Account {
         }
     }
 
-    /// What is beside the file.
+    /// Lists the files beside the file.
     fn neighbours(&self) -> Vec<String> {
         let directory = self.file.parent().unwrap();
         let names =
@@ -82,7 +83,7 @@ fn revoke(context: Context, state: &CredentialRef) -> Result<(), IssuerError> {
 }
 
 #[test]
-fn a_given_key_becomes_a_line_and_goes_again() {
+fn a_given_key_becomes_a_line_until_it_is_revoked() {
     let account = Account::with_foreign_lines();
     let options = [("key_options", "restrict,pty"), ("login_name", "cluster"), ("host", "login.example.org")];
     let context = account.context_with(None, &options);
@@ -107,7 +108,7 @@ fn a_given_key_becomes_a_line_and_goes_again() {
 }
 
 #[test]
-fn a_key_pair_is_made_and_only_its_public_half_kept() {
+fn only_the_public_half_of_a_new_pair_is_kept() {
     let account = Account::new();
     let issued = ask(account.context(None), None).unwrap();
     let [_, private, public] = issued.credential.as_slice() else { panic!("{issued:?}") };
@@ -120,7 +121,7 @@ fn a_key_pair_is_made_and_only_its_public_half_kept() {
 }
 
 #[test]
-fn the_same_intent_twice_has_one_line_and_the_last_answer_counts() {
+fn a_repeated_intent_has_one_line_and_the_last_answer_counts() {
     let account = Account::with_foreign_lines();
     let context = account.context(Some("i-1"));
     let first = ask(context.clone(), None).unwrap();
@@ -128,7 +129,7 @@ fn the_same_intent_twice_has_one_line_and_the_last_answer_counts() {
     assert_eq!((first.state.as_str(), &first.state), ("KEYWAY_i-1", &second.state));
     let line = format!("{} KEYWAY_i-1\n", second.credential[2].expose_value());
     assert_eq!(account.content(), format!("{FOREIGN}\n{line}"));
-    // With a key of the user's own, nothing is written the second time.
+    // With a key of the user's own, the second call writes nothing.
     ask(context.clone(), Some(KEY)).unwrap();
     let written = fs::metadata(&account.file).unwrap().ino();
     ask(context, Some(KEY)).unwrap();
@@ -137,7 +138,7 @@ fn the_same_intent_twice_has_one_line_and_the_last_answer_counts() {
 }
 
 #[test]
-fn it_can_tell_what_became_of_an_intent() {
+fn reconciling_tells_the_outcome_of_an_intent() {
     let account = Account::new();
     let tell = |intent: Option<&str>, effect| {
         block_on(AuthorizedKeys.reconcile(&Reconciliation::new(account.context(intent), effect))).unwrap()
@@ -154,7 +155,7 @@ fn it_can_tell_what_became_of_an_intent() {
 }
 
 #[test]
-fn lines_of_others_cannot_be_revoked() {
+fn foreign_lines_cannot_be_revoked() {
     let account = Account::new();
     let content = format!("{KEY} joe@laptop\n");
     fs::write(&account.file, &content).unwrap();
@@ -169,7 +170,7 @@ fn lines_of_others_cannot_be_revoked() {
 fn mode_and_owner_stay() {
     let account = Account::with_foreign_lines();
     fs::set_permissions(&account.file, Permissions::from_mode(0o640)).unwrap();
-    // Only root can give a file away, so elsewhere the owner is the one that it is anyway.
+    // Only root can give a file away; otherwise the owner stays in any case.
     let root = fs::metadata(&account.file).unwrap().uid() == 0;
     if root {
         std::os::unix::fs::chown(&account.file, Some(12_345), Some(54_321)).unwrap();
@@ -183,7 +184,7 @@ fn mode_and_owner_stay() {
     revoke(account.context(None), &state).unwrap();
     assert_eq!(rights(&fs::metadata(&account.file).unwrap()), rights(&before));
     if root {
-        // A new file belongs to whom the directory belongs to.
+        // A new file belongs to the owner of the directory.
         let home = Account::new();
         std::os::unix::fs::chown(home.file.parent().unwrap(), Some(12_345), Some(54_321)).unwrap();
         ask(home.context(None), Some(KEY)).unwrap();
@@ -195,7 +196,7 @@ fn mode_and_owner_stay() {
 fn is_refused_untouched(account: &Account, victim: &Path) {
     let before = fs::read_to_string(victim).ok();
     let error = ask(account.context(None), Some(KEY)).unwrap_err();
-    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::None, "{error:?}");
     assert!(!error.user_message().contains('/'), "{}", error.user_message());
     assert_eq!(fs::read_to_string(victim).ok(), before);
 }
@@ -208,16 +209,16 @@ fn links_are_not_followed() {
     fs::write(&victim, "root's\n").unwrap();
     symlink(&victim, &account.file).unwrap();
     is_refused_untouched(&account, &victim);
-    // A link to nowhere is no missing file.
+    // A broken link is not a missing file.
     fs::remove_file(&account.file).unwrap();
     symlink(folder.join("nowhere"), &account.file).unwrap();
     is_refused_untouched(&account, &folder.join("nowhere"));
-    // Nor is one on the way.
+    // A link in the path is refused.
     fs::create_dir(folder.join("real")).unwrap();
     symlink(folder.join("real"), folder.join("link")).unwrap();
     let way = Account { file: folder.join("link/authorized_keys"), ..Account::new() };
     is_refused_untouched(&way, &folder.join("real/authorized_keys"));
-    // And the lock is no way to make a file elsewhere.
+    // A link in place of the lock creates no file elsewhere.
     fs::remove_file(&account.file).unwrap();
     fs::remove_file(folder.join(".authorized_keys.keyway-lock")).unwrap();
     symlink(folder.join("nowhere"), folder.join(".authorized_keys.keyway-lock")).unwrap();
@@ -225,7 +226,7 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn a_path_that_is_no_file_is_refused() {
     let account = Account::new();
     fs::create_dir(&account.file).unwrap();
     is_refused_untouched(&account, Path::new("/nowhere"));
@@ -235,12 +236,12 @@ fn what_is_no_file_is_refused() {
     let gone =
         Account { file: account.file.parent().unwrap().join("gone/authorized_keys"), ..Account::new() };
     is_refused_untouched(&gone, Path::new("/nowhere"));
-    // Whether the disk of a home that is gone comes back, nobody knows.
+    // The disk of a missing home may come back.
     assert!(revoke(gone.context(None), &CredentialRef::new("KEYWAY_1")).is_err());
 }
 
 #[test]
-fn what_is_configured_wrong_is_said_without_its_value() {
+fn a_wrong_setting_is_reported_without_its_value() {
     let account = Account::new();
     for (name, value) in [
         ("authorized_keys_file", "needle"),
@@ -261,7 +262,7 @@ fn what_is_configured_wrong_is_said_without_its_value() {
 }
 
 #[test]
-fn a_leftover_of_a_crash_is_in_nobodys_way() {
+fn a_leftover_of_a_crash_does_not_disturb() {
     let account = Account::with_foreign_lines();
     let left = account.file.with_file_name(".authorized_keys.keyway-new");
     fs::write(&left, "half a li").unwrap();
@@ -271,7 +272,7 @@ fn a_leftover_of_a_crash_is_in_nobodys_way() {
 }
 
 #[test]
-fn many_at_once_lose_nothing() {
+fn concurrent_calls_lose_no_line() {
     let account = Account::with_foreign_lines();
     std::thread::scope(|scope| {
         for worker in 0..6 {

@@ -1,4 +1,4 @@
-//! Both issuers keep the contract for issuers, linked and as executables.
+//! Tests that both issuers keep the contract for issuers, linked and as executables.
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
@@ -22,7 +22,7 @@ fn subject(id: &str) -> IssuerSubject {
     IssuerSubject::of(registry.get::<Issuers>(id).unwrap().registration()).unwrap()
 }
 
-/// The states in an `authorized_keys` file.
+/// Lists the states in an `authorized_keys` file.
 fn states(folder: &Path) -> Vec<CredentialRef> {
     let content = fs::read_to_string(folder.join("authorized_keys")).unwrap_or_default();
     content.lines().filter_map(|line| line.rsplit(' ').next()).map(CredentialRef::new).collect()
@@ -36,7 +36,7 @@ fn authorized_keys() -> IssuerSubject {
         .listing(states)
 }
 
-/// What the authority is asked. A certificate leaves no trace, so there is nothing to list.
+/// Makes the requests for the authority. A certificate leaves no trace, so there is nothing to list.
 fn certificate_example() -> IssuerExample {
     IssuerExample::new()
         .configured("krl_file", "{scratch}/krl")
@@ -44,7 +44,7 @@ fn certificate_example() -> IssuerExample {
         .configured("trusted_issuer", "https://issuer.example.com/")
 }
 
-/// Makes the list, as an operator does. Each handle of a rule finds the same one.
+/// Creates the list, as an operator does. All handles of a rule share it.
 fn set_up(scratch: &Path) {
     set_up_revocation_list(scratch.join("krl")).unwrap();
 }
@@ -75,7 +75,7 @@ fn authorized_keys_executable() -> IssuerSubject {
         .listing(states)
 }
 
-/// Nothing is lent to an executable, so its key is in a file.
+/// Configures a key file, because a host lends nothing to an executable.
 fn certificates_executable() -> IssuerSubject {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).canonicalize().unwrap().join("conformance-ca");
     let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&[9; 32]));

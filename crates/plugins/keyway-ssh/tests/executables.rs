@@ -1,4 +1,4 @@
-//! Both issuers as executables, as a host of WaTTS runs them: all that they need is configured.
+//! Tests both issuers as executables, fully configured as by a host of WaTTS.
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
@@ -87,7 +87,7 @@ fn a_certificate_by_an_executable() {
 }
 
 #[test]
-fn a_set_up_says_why_it_made_nothing() {
+fn a_failed_set_up_says_why() {
     let run = |arguments: &[&str]| {
         let command = env!("CARGO_BIN_EXE_keyway-ssh-ca");
         let output = Command::new(command).arg("set-up").args(arguments).output().unwrap();
@@ -99,13 +99,13 @@ fn a_set_up_says_why_it_made_nothing() {
     assert!(code == Some(1) && said.contains("not absolute"), "{said}");
 }
 
-/// Killed wherever it is, it leaves whole lines, and those of others.
+/// Checks that a program killed at any moment leaves whole lines, and all foreign ones.
 #[test]
 fn a_line_by_an_executable_that_is_killed() {
     const FOREIGN: &str = "# theirs\nssh-rsa AAAA joe@laptop\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().canonicalize().unwrap().join("authorized_keys");
-    // Long enough that it cannot be written in one go by chance.
+    // Long enough that the system is unlikely to write it in one call.
     let foreign = FOREIGN.repeat(20_000);
     fs::write(&file, &foreign).unwrap();
     let command = env!("CARGO_BIN_EXE_keyway-ssh-authorized-keys");
@@ -139,7 +139,7 @@ fn a_line_by_an_executable_that_is_killed() {
             );
         }
     }
-    // Whatever the last one left is in nobody's way.
+    // The next call works despite the leftovers of the last killed program.
     run(60, None);
     assert!(fs::read_to_string(&file).unwrap().contains(" KEYWAY_kill-60\n"));
     assert!(!file.with_file_name(".authorized_keys.keyway-new").exists());

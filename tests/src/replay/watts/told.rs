@@ -1,5 +1,6 @@
 //! Outcomes of the engine and of the wire, in the terms of the vectors.
 
+use keyway_core::CallError;
 use keyway_host::grants::{GrantOutcome, GrantsError, TransitionError};
 use keyway_issuers::{Action, CredentialPart, IssuerError, PartKind, Rule};
 use serde_json::{Value, json};
@@ -40,12 +41,12 @@ pub(super) fn class_of(error: &IssuerError) -> Class {
     match error {
         IssuerError::Refused { .. } => Class::Denied,
         IssuerError::Program { .. } | IssuerError::NotStarted { .. } => Class::Program,
-        IssuerError::DeadlineExceeded { .. } => Class::Deadline,
+        IssuerError::Call(CallError::DeadlineExceeded { .. }) => Class::Deadline,
+        IssuerError::Call(CallError::Panicked { .. }) => Class::Panicked,
         IssuerError::Invalid { .. } => Class::Invalid,
         IssuerError::ContractViolation(broken) => {
             let violation = broken.violations.as_slice().first();
             match violation.map(|violation| (violation.key.as_str(), &violation.rule)) {
-                Some((_, Rule::Panicked)) => Class::Panicked,
                 Some((_, Rule::Json { .. })) => Class::BadJson,
                 Some(("", Rule::Type { .. })) => Class::NotAnObject,
                 Some(("result", Rule::Missing)) => Class::MissingResult,

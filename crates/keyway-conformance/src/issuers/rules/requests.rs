@@ -1,5 +1,6 @@
 //! Requests: what is offered can be had.
 
+use keyway_core::{Effect, PluginError};
 use keyway_issuers::{CredentialRequest, IssuerError, Json, Parameters, RequestOutcome, UserInfo};
 
 use super::rules;
@@ -121,8 +122,7 @@ fn answered_or_refused<T>(
         Err(
             error @ (IssuerError::ContractViolation(_)
             | IssuerError::Program { .. }
-            | IssuerError::DeadlineExceeded { .. }
-            | IssuerError::Quarantined { .. }
+            | IssuerError::Call(_)
             | IssuerError::Unsupported { .. }),
         ) => Err(place.unexpected(&format!("the request {what} to be answered or refused, or"), error)),
         _ => Ok(()),
@@ -226,7 +226,7 @@ async fn refuses(place: &Place<'_>) -> Result<(), Broken> {
     match desk.request(&request).await {
         Ok(_) => return Err(broken("a refusal", "it was answered")),
         Err(error) => ensure(
-            error.leaves_no_effect(),
+            error.effect() == Effect::None,
             "an error that promises that nothing happened",
             format!("one that does not: {:?}", keyway_core::PluginError::kind(&error)),
         )?,

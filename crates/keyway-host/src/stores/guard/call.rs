@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyway_core::CallError;
 use keyway_seal::KeyRing;
 use keyway_secrets::{OpenContext, SecretStore, SecretStorePlugin, StoreError};
 
-use crate::plugin::{
-    self, CallFault, CallPolicy, Calls, Factory, Isolation, NOT_MADE, NoRuntime, Pace, Panicked,
-};
+use crate::plugin::{self, CallPolicy, Calls, Factory, Isolation, Pace, Panicked};
 use crate::work::Retries;
 
 pub(super) use crate::plugin::Running;
@@ -109,7 +108,8 @@ impl Guard {
         calls: Arc<Calls>,
     ) -> Result<Self, StoreError> {
         let opened = plugin::Guard::open(Maker { plugin, opening }, calls);
-        let guard = opened.unwrap_or_else(|Panicked| Err(panicked("open")))?;
+        let guard =
+            opened.unwrap_or_else(|Panicked| Err(CallError::Panicked { operation: "open" }.into()))?;
         Ok(Self { guard, limits })
     }
 
@@ -132,7 +132,7 @@ impl Guard {
         operation: &'static str,
         look: impl FnOnce(&dyn SecretStore) -> T,
     ) -> Result<T, StoreError> {
-        self.guard.look(operation, |store| look(store)).map_err(|fault| self.error(operation, fault))
+        Ok(self.guard.look(operation, |store| look(store))?)
     }
 
     /// Calls an operation of the plugin with the ordinary deadline.
@@ -148,13 +148,12 @@ impl Guard {
     {
         let StoreLimits { deadline, isolation, .. } = self.limits;
         let allowed = CallPolicy { deadline, isolation, pace };
-        let answer = self.guard.call(operation, allowed, work).await;
-        answer.unwrap_or_else(|fault| Err(self.error(operation, fault)))
+        self.guard.call(operation, allowed, work).await?
     }
 
     /// The instance, unless a call of it hangs.
     pub(super) fn instance(&self, operation: &'static str) -> Result<Arc<dyn SecretStore>, StoreError> {
-        self.guard.instance(operation).map_err(|fault| self.error(operation, fault))
+        Ok(self.guard.instance(operation)?)
     }
 
     /// Starts an operation of the plugin that is not held to the ordinary deadline.
@@ -170,34 +169,12 @@ impl Guard {
 
     /// Makes the instance anew.
     pub(super) fn after_panic(&self, operation: &'static str, cause: Panicked) -> StoreError {
-        self.error(operation, self.guard.after_panic(operation, cause))
+        self.guard.after_panic(operation, cause).into()
     }
 
     /// Ends a call that took too long.
     pub(super) async fn give_up<T: Send + 'static>(&self, operation: &'static str, running: Running<T>) {
         self.guard.give_up(operation, running).await;
-    }
-
-    fn error(&self, operation: &'static str, fault: CallFault) -> StoreError {
-        match fault {
-            CallFault::Panicked => panicked(operation),
-            CallFault::TimedOut => StoreError::DeadlineExceeded { operation, deadline: self.limits.deadline },
-            CallFault::Hung(operation) => StoreError::Quarantined { operation },
-            CallFault::NotMade { retry_after, error } => {
-                StoreError::Unavailable { what: NOT_MADE, retry_after: Some(retry_after), source: error }
-            }
-            CallFault::NoRuntime(error) => error.into(),
-        }
-    }
-}
-
-fn panicked(operation: &'static str) -> StoreError {
-    StoreError::ContractViolation { operation, violation: "it panicked".to_owned() }
-}
-
-impl From<NoRuntime> for StoreError {
-    fn from(NoRuntime(error): NoRuntime) -> Self {
-        Self::system("find a tokio runtime", error)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_core::{PluginMetadata, Table, WrittenBy};
+use keyway_core::{CallError, PluginMetadata, Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
@@ -23,13 +23,13 @@ use crate::plugin::{Calls, Pace};
 /// A store behind a guard. It is a [`SecretStore`] itself, and whatever the plugin does, its
 /// caller gets an answer:
 ///
-/// * a call that takes too long is [`DeadlineExceeded`](StoreError::DeadlineExceeded); a plugin
-///   that hangs is [`Quarantined`](StoreError::Quarantined) until its call comes back;
-/// * a panic is a [`ContractViolation`](StoreError::ContractViolation), and the instance is
+/// * a call that takes too long is [`DeadlineExceeded`](CallError::DeadlineExceeded); a plugin
+///   that hangs is [`Quarantined`](CallError::Quarantined) until its call comes back;
+/// * a panic is [`Panicked`](CallError::Panicked), and the instance is
 ///   made anew (decision R4); as long as that fails, every call is
-///   [`Unavailable`](StoreError::Unavailable), and it is tried again once a second at most;
+///   [`NotReopened`](CallError::NotReopened), and it is tried again once a second at most;
 /// * an answer that does not fit the question or the declared capabilities is discarded, as
-///   a `ContractViolation` too;
+///   a [`ContractViolation`](CallError::ContractViolation);
 /// * what the plugin does not declare is [`Unsupported`](StoreError::Unsupported) without
 ///   asking it.
 ///
@@ -76,9 +76,8 @@ impl GuardedStore {
     /// The capabilities that the plugin declares.
     ///
     /// # Errors
-    /// [`ContractViolation`](StoreError::ContractViolation) when asking panics,
-    /// [`Unavailable`](StoreError::Unavailable) when it did before, or something else, and the plugin
-    /// could not be opened again.
+    /// [`Panicked`](CallError::Panicked) when asking panics, [`NotReopened`](CallError::NotReopened) when
+    /// a call panicked before and the plugin could not be opened again.
     pub fn declared(&self) -> Result<Capabilities, StoreError> {
         self.guard.look("capabilities", |store| store.capabilities())
     }
@@ -113,7 +112,7 @@ impl GuardedStore {
         let answer = self.guard.call(operation, pace(operation, declared), work).await?;
         match judge(&answer) {
             Ok(()) => Ok(answer),
-            Err(violation) => Err(StoreError::ContractViolation { operation, violation }),
+            Err(violation) => Err(CallError::ContractViolation { operation, violation }.into()),
         }
     }
 
@@ -181,7 +180,7 @@ impl SecretStore for GuardedStore {
                 Ok(Next::Answer(answer)) => break answer,
                 Err(_) => {
                     self.guard.give_up(OPERATION, running).await;
-                    return Err(StoreError::DeadlineExceeded { operation: OPERATION, deadline: stall });
+                    return Err(CallError::DeadlineExceeded { operation: OPERATION, deadline: stall }.into());
                 }
             }
         };
@@ -192,7 +191,7 @@ impl SecretStore for GuardedStore {
         self.guard.set_keys(new.clone());
         match told.violation {
             None => Ok(()),
-            Some(violation) => Err(StoreError::ContractViolation { operation: OPERATION, violation }),
+            Some(violation) => Err(CallError::ContractViolation { operation: OPERATION, violation }.into()),
         }
     }
 

@@ -54,6 +54,10 @@ impl keyway_core::PluginError for InputError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Invalid
     }
+
+    fn effect(&self) -> keyway_core::Effect {
+        keyway_core::Effect::None
+    }
 }
 
 impl From<InputError> for IssuerError {

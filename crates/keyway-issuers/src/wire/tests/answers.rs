@@ -1,5 +1,6 @@
 //! What a plugin prints, and what the host makes of it.
 
+use keyway_core::Effect;
 use keyway_core::PluginError as _;
 
 use crate::RequestOutcome;
@@ -42,7 +43,7 @@ fn an_ok_that_is_discarded_names_the_credential_to_revoke() {
     let ok = br#"{"result":"ok","credential":[],"state":"st1"}"#;
     let orphan = |printed: &[u8], ended| {
         let error = host::decode_outcome(printed, ended, Profile::Strict).unwrap_err();
-        assert!(!error.leaves_no_effect());
+        assert!(error.effect() == Effect::Unknown);
         error.orphan().map(|state| state.as_str().to_owned())
     };
     let st1 = Some("st1".to_owned());

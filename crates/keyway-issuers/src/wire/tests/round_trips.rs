@@ -1,5 +1,6 @@
 //! What one side sends, the other receives as it was.
 
+use keyway_core::Effect;
 use keyway_core::PluginError as _;
 use proptest::collection::btree_map;
 use proptest::prelude::*;
@@ -80,7 +81,7 @@ proptest! {
                 let printed = printed.expose().as_bytes();
                 let read = host::decode_outcome(printed, Ended::Status(status), profile).unwrap_err();
                 prop_assert!(matches!(&read, IssuerError::Failed { .. }), "{read:?}");
-                prop_assert!(!read.leaves_no_effect());
+                prop_assert!(read.effect() == Effect::Unknown);
                 prop_assert_eq!((read.user_message(), read.detail()), (error.user_message(), error.detail()));
             }
         }

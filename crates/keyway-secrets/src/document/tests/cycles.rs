@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures_executor::block_on;
-use keyway_core::{SecretValue, Structured, Table};
+use keyway_core::{CallError, SecretValue, Structured, Table};
 
 use super::hooks::{Fault, POINTS, Point, Stored, handle};
 use super::{at, ring, secret};
@@ -142,7 +142,7 @@ fn a_close_that_panics_is_told_and_ends_nothing_else() {
         match operation {
             "get" => assert!(matches!(error, Some(StoreError::SecretNotFound { .. })), "{error:?}"),
             _ => assert!(
-                matches!(error, Some(StoreError::ContractViolation { operation: "close", .. })),
+                matches!(error, Some(StoreError::Call(CallError::Panicked { operation: "close" }))),
                 "{error:?}"
             ),
         }

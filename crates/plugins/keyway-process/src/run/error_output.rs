@@ -16,22 +16,22 @@ use crate::redaction::{self, Redaction, SHORTEST};
 /// secrets, and `Debug` shows the length only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ErrorOutput {
-    /// Holds up to twice the kept length, so that bytes are seldom moved to the front.
+    /// Up to twice the kept length, so that bytes are seldom moved to the front.
     bytes: Wiped<Vec<u8>>,
-    /// Marks the kept bytes that must not be shown. Empty where none is hidden yet.
+    /// Marks of the kept bytes that must not be shown. Empty if none is hidden yet.
     hidden: Vec<bool>,
     written: u64,
 }
 
 impl ErrorOutput {
-    /// Limits the bytes that are shown, before secrets are replaced.
+    /// The largest number of bytes shown, before secrets are replaced.
     pub const MAX_BYTES: usize = 8 * 1024;
 
-    /// Keeps the bytes before the first shown one: its redaction depends on them.
+    /// The number of bytes kept: redaction depends on some before the first shown one.
     const KEPT: usize = Self::MAX_BYTES + SHORTEST - 1;
 
-    /// The end of the error output, unredacted: it may hold secrets, and is not for a log. Bytes hidden by
-    /// [`hide_output`](Self::hide_output) are zeros.
+    /// Returns the end of the error output, unredacted: it may hold secrets, and is not for a log. Bytes hidden
+    /// by [`hide_output`](Self::hide_output) are zeros.
     pub fn bytes(&self) -> Zeroizing<Vec<u8>> {
         let kept = self.kept();
         let from = kept.len().saturating_sub(Self::MAX_BYTES);
@@ -54,8 +54,8 @@ impl ErrorOutput {
         self.written == 0
     }
 
-    /// Hides from now on every run of eight bytes or more that stands in `output` too, the output of the
-    /// program. Runs that `output` has with the escapes of JSON count, too.
+    /// Hides from now on every run of eight bytes or more that `output`, the output of the program, has, too,
+    /// as it is or with JSON escapes decoded.
     ///
     /// Treats every part of a refused answer as a secret: the host cannot tell the secret parts apart.
     pub fn hide_output(&mut self, output: &[u8]) {
@@ -67,17 +67,16 @@ impl ErrorOutput {
         self.hidden = self.hidden_by(&redaction);
     }
 
-    /// The end as text for a log: what is not UTF-8 is replaced, and control characters other
-    /// than the line feed and the tabulator are shown as `\x1b` is.
+    /// Formats the end for a log. Bytes that are not UTF-8 are replaced, and control characters other than line
+    /// feed and tab are shown as `\x1b` is.
     ///
-    /// Every run of eight bytes or more that one of `secrets` has too becomes `[REDACTED]`: a
-    /// whole secret, and any piece of it. White space around a secret is not counted. The two
-    /// alphabets of base64 count as one, and the escapes of JSON as what they stand for. All of
-    /// that was looked for before the text was cut, so the end of a secret is not shown either
-    /// (H62).
+    /// Every run of eight bytes or more that one of `secrets` has, too, becomes `[REDACTED]`: a whole secret,
+    /// and any piece of it. White space around a secret is ignored. The two alphabets of base64 count as one,
+    /// and JSON escapes count as the characters that they stand for. The search comes before the text is cut,
+    /// so the end of a secret is not shown either (H62).
     ///
-    /// A shorter secret, one in any other form, and one that the program made itself are not found: treat
-    /// the log as confidential.
+    /// Does not find a shorter secret, one in any other form, or one that the program made itself: treat the
+    /// log as confidential.
     pub fn for_log<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> Zeroizing<String> {
         if self.is_empty() {
             return Zeroizing::default();
@@ -166,21 +165,21 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_a_secret_that_holds_another_one() {
+    fn a_secret_that_contains_another_is_hidden_as_a_whole() {
         let errors = written("sesame-open-the-door and open-the-door sesame-open");
         for secrets in [
             ["sesame-open", "sesame-open-the-door", "open-the-door"],
             ["open-the-door", "sesame-open-the-door", "sesame-open"],
-            // Nor of two that overlap.
+            // Secrets that overlap are hidden, too.
             ["sesame-open-the", "open-the-door", ""],
-            // Programs cut off the line break that often ends the text of a user.
+            // Programs cut off the line break at the end of a user's text.
             [" sesame-open-the-door\n", "", ""],
         ] {
             assert_eq!(*errors.for_log(secrets), "[REDACTED] and [REDACTED] [REDACTED]");
         }
     }
 
-    /// Wherever the text is cut, nothing is left of the secret.
+    /// Checks that no part of the secret shows wherever the text is cut.
     #[test]
     fn a_secret_is_hidden_before_the_text_is_cut() {
         let secret = "AAAA-this-is-a-very-secret-access-token-0123456789";
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_may_be_longer_than_what_is_kept() {
+    fn a_secret_longer_than_the_kept_end_is_hidden() {
         let secret = (0..20_000).map(|number: u32| number.to_string()).collect::<Vec<_>>().join(".");
         assert_eq!(*written(format!("cannot parse: {secret}")).for_log([&*secret]), "[REDACTED]");
         let middle = &secret[10_000..12_000];
@@ -201,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_printed_is_hidden_too_and_stays_so() {
+    fn printed_output_is_hidden_and_stays_hidden() {
         let mut errors = written("made the key 0123456789abcdef for joe");
         errors.hide_output(b"{\"value\":\"0123456789ab");
         assert_eq!(*errors.for_log([]), "made the key [REDACTED]cdef for joe");
         assert_eq!(**errors.bytes(), *b"made the key \0\0\0\0\0\0\0\0\0\0\0\0cdef for joe");
         errors.hide_output(b"something else");
-        // Searches for every piece in the original text: parts hidden already may overlap with it.
+        // Searches for every piece in the original text: hidden parts may overlap with it.
         assert_eq!(*errors.for_log(["89abcdef"]), "made the key [REDACTED] for joe");
         let mut silent = written("");
         silent.hide_output(b"something");

@@ -1,4 +1,4 @@
-//! Starting a program: by the host itself, or by a helper.
+//! Starts a program: directly, or by a helper.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -16,17 +16,17 @@ use crate::program::Program;
 #[cfg(target_os = "linux")]
 use crate::supervisor::Supervisors;
 
-/// Describes the program to start.
+/// A program to start.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
     pub(crate) program: &'a Program,
     pub(crate) environment: &'a Environment,
-    /// The helpers, if they start the program.
+    /// The helpers, if one starts the program.
     #[cfg(target_os = "linux")]
     pub(crate) supervisors: Option<&'a std::sync::Arc<Supervisors>>,
 }
 
-/// A running program, its pipes, and the input that is still to be written.
+/// A running program, its pipes, and its unwritten input.
 type Started = (Ending, Pipes, Option<Zeroizing<Vec<u8>>>);
 
 impl Launch<'_> {
@@ -43,8 +43,8 @@ impl Launch<'_> {
         self.start_alone(mark, input)
     }
 
-    /// Starts the program in a process group of its own. Nothing here keeps the standard
-    /// library from `posix_spawn`, so a large host pays nothing for its size.
+    /// Starts the program in a process group of its own. Uses only what the standard library does by
+    /// `posix_spawn`, so the cost does not grow with the host.
     fn start_alone(&self, mark: RunMark, input: Input) -> Result<Started, RunError> {
         let mut command = Command::new(self.program.locate(self.environment)?);
         command.args(self.program.arguments());
@@ -100,7 +100,7 @@ impl Launch<'_> {
             let (from_stderr, stderr) = std::io::pipe()?;
             supervisor.order(&order, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
             Ok(Pipes {
-                // Without input, the stream is at its end at once.
+                // Closes the stream at once if there is no input.
                 stdin: input.is_some().then(|| OwnedFd::from(to_stdin)),
                 stdout: Some(from_stdout.into()),
                 stderr: Some(from_stderr.into()),

@@ -1,4 +1,4 @@
-//! Finding what left the process group: there is no way to, outside of Linux.
+//! Finds no processes outside of the process group: only Linux has a way.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use rustix::process::{Pid, Signal};
 
 use super::mark::RunMark;
 
-/// Where to look.
+/// The processes to look at.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Search {
-    /// Nowhere.
+    /// None.
     Everywhere,
 }
 
@@ -20,7 +20,7 @@ impl Search {
     }
 }
 
-/// Nothing that could be found.
+/// An empty collection.
 #[derive(Debug)]
 pub(super) struct Leftovers;
 
@@ -46,7 +46,7 @@ impl Leftovers {
     }
 }
 
-/// Nothing that would have to be known.
+/// An entry without content.
 #[derive(Debug)]
 pub(super) struct Listed;
 

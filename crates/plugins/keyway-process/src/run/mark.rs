@@ -1,11 +1,11 @@
-//! By what the processes of one run are known.
+//! The mark of the processes of one run.
 
 use std::io;
 
 use crate::environment::Environment;
 
-/// The value of [`Environment::RUN_MARK`] for one run: 16 random bytes of its own. A program cannot
-/// derive the mark of another run from it, and a forked host does not repeat it (H63).
+/// The value of [`Environment::RUN_MARK`] for one run: 16 random bytes. A program cannot derive the mark of
+/// another run from it, and a forked host does not repeat it (H63).
 #[derive(Debug)]
 pub(crate) struct RunMark(String);
 
@@ -19,8 +19,8 @@ impl RunMark {
         &self.0
     }
 
-    /// Whether an environment, as Linux shows it, has the mark.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nowhere else to look"))]
+    /// Tells whether an environment, as Linux shows it, has the mark.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux shows environments"))]
     pub(crate) fn is_in(&self, environ: &[u8]) -> bool {
         environ.split(|byte| *byte == 0).any(|variable| {
             variable
@@ -47,13 +47,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_says_nothing_about_the_next_one() {
+    fn a_mark_does_not_reveal_the_next_one() {
         let marks: Vec<RunMark> = (0..100).map(|_| RunMark::draw().unwrap()).collect();
         for (index, mark) in marks.iter().enumerate() {
             assert_eq!(mark.as_str().len(), 32);
             for other in &marks[..index] {
                 let same = mark.as_str().bytes().zip(other.as_str().bytes()).filter(|(a, b)| a == b).count();
-                // Of 32 random digits two are the same on average.
+                // Of 32 random digits two are equal on average.
                 assert!(same < 20, "{} {}", mark.as_str(), other.as_str());
             }
         }

@@ -1,4 +1,4 @@
-//! One run of a program: started, fed, read, ended, and nothing left behind.
+//! One run of a program: starts it, feeds it, reads its output, ends it and all that it started.
 
 mod ending;
 mod error_output;
@@ -30,15 +30,14 @@ pub(crate) use launch::Launch;
 use mark::RunMark;
 use streams::{Stop, Streams};
 
-/// What bounds a run (decision W7).
+/// The limits of a run (decision W7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a run may take, from the start of the program to its end. Waiting for a
-    /// free place is not counted.
+    /// The time limit, from the start of the program to its end. Waiting for a permit does not count.
     pub deadline: Duration,
-    /// How much a program may print, in bytes.
+    /// The limit of the output, in bytes.
     pub output_bytes: usize,
-    /// How long a program that has to end gets between `SIGTERM` and `SIGKILL`.
+    /// The time between `SIGTERM` and `SIGKILL`.
     pub grace: Duration,
 }
 
@@ -57,11 +56,11 @@ impl Default for Limits {
     }
 }
 
-/// How a program gets its input. `Debug` shows its length only.
+/// The input of a program, by one of two channels. `Debug` shows its length only.
 pub enum Input {
-    /// As the last argument. Every local user can read it (`ps`).
+    /// The last argument. Every local user can read it (`ps`).
     Argument(Zeroizing<Vec<u8>>),
-    /// On standard input, which then ends.
+    /// Standard input, which ends after it.
     Standard(Zeroizing<Vec<u8>>),
 }
 
@@ -79,15 +78,15 @@ impl fmt::Debug for Input {
     }
 }
 
-/// A run that ended by itself. `Debug` shows only the length of the output.
+/// The result of a program that ended by itself. `Debug` shows only the length of the output.
 pub struct Finished {
-    /// How it ended.
+    /// How the program ended.
     pub ended: Ended,
-    /// All that the program printed until it ended. It may hold secrets.
+    /// All that the program printed. It may hold secrets.
     pub output: Zeroizing<Vec<u8>>,
-    /// The end of what it wrote to its error output.
+    /// The end of its error output.
     pub errors: ErrorOutput,
-    /// How many processes that it had left behind were found and killed.
+    /// The number of processes that it left behind and that were killed.
     pub left_behind: usize,
 }
 
@@ -102,7 +101,7 @@ impl fmt::Debug for Finished {
     }
 }
 
-/// Why a run gave no output.
+/// A run without output.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -112,39 +111,39 @@ pub enum RunError {
     /// The input does not fit into an argument. Nothing was started.
     #[error("{bytes} bytes do not fit into an argument, which holds {}", Input::LONGEST_ARGUMENT)]
     ArgumentTooLong {
-        /// How long the input is.
+        /// The length of the input.
         bytes: usize,
     },
-    /// The system could not start it. Nothing was started.
+    /// The system could not start the program. Nothing was started.
     #[error("the system could not start it")]
     Start {
         /// The cause.
         #[source]
         source: io::Error,
     },
-    /// It did not end in time, and was killed.
+    /// The program did not end in time, and was killed.
     #[error("it did not end within {deadline:?}, and was killed")]
     Deadline {
-        /// The time it had.
+        /// The deadline.
         deadline: Duration,
-        /// The end of what it wrote to its error output.
+        /// The end of its error output.
         errors: ErrorOutput,
     },
-    /// It printed too much, and was killed.
+    /// The program printed too much, and was killed.
     #[error("it printed more than {limit} bytes, and was killed")]
     OutputTooLarge {
-        /// How much it may print.
+        /// The limit.
         limit: usize,
-        /// The end of what it wrote to its error output.
+        /// The end of its error output.
         errors: ErrorOutput,
     },
-    /// The caller went away, and it was killed.
-    #[error("nobody waited for it any more, and it was killed")]
+    /// The caller went away, and the program was killed.
+    #[error("its caller went away, and it was killed")]
     Cancelled,
-    /// The system failed while it ran; it was killed.
+    /// The system failed during the run, and the program was killed.
     #[error("the system could not {what}; it was killed")]
     System {
-        /// What was tried.
+        /// The operation that failed.
         what: &'static str,
         /// The cause.
         #[source]
@@ -153,12 +152,12 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Whether it is certain that no program ran.
+    /// Tells whether certainly no program ran.
     pub const fn nothing_started(&self) -> bool {
         matches!(self, Self::Program(_) | Self::ArgumentTooLong { .. } | Self::Start { .. })
     }
 
-    /// The end of what the program wrote to its error output, where it got so far.
+    /// Returns the end of the error output, if the program ran.
     pub const fn errors(&self) -> Option<&ErrorOutput> {
         match self {
             Self::Deadline { errors, .. } | Self::OutputTooLarge { errors, .. } => Some(errors),
@@ -167,8 +166,7 @@ impl RunError {
     }
 }
 
-/// A program that was started, with its input written as far as the pipe took it. Dropping
-/// it kills the program.
+/// A started program. Its input is written up to the capacity of the pipe. Dropping it kills the program.
 pub(crate) struct Running {
     ending: Ending,
     streams: Streams,
@@ -177,10 +175,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a program. It waits for nothing but the system's loading of it.
+    /// Starts a program. Blocks only while the system loads it.
     pub(crate) fn start(launch: &Launch<'_>, limits: Limits, input: Input) -> Result<Self, RunError> {
         let mark = RunMark::draw().map_err(|source| RunError::Start { source })?;
-        // From here on the program is ended on every path, by `Ending`'s destructor at the latest.
+        // From here on the program is ended on every path, at the latest by the destructor of `Ending`.
         let (ending, pipes, input) = launch.start(mark, input)?;
         let started = Instant::now();
         let streams = Streams::new(pipes, input, limits.output_bytes)
@@ -188,17 +186,17 @@ impl Running {
         Ok(Self { ending, streams, started, limits })
     }
 
-    /// When there is something to do about it next: when this can be read, or after this time.
-    /// `None` where somebody has to look from time to time, or there is input left to be written.
+    /// Returns a descriptor and a time after which the run needs attention: once the one is readable, or the
+    /// other is over. `None` if the run must be polled, or input is left to be written.
     pub(crate) fn next_look(&self) -> Option<(BorrowedFd<'_>, Duration)> {
         let notice = self.ending.exit_notice()?;
         let short = Streams::SHORT_RUN.min(self.limits.deadline);
         (!self.streams.has_input_left()).then_some((notice, short))
     }
 
-    /// Waits for its end, on this thread. There is nothing left to do afterwards but to drop it.
+    /// Waits for the end of the program, on this thread. Call it once, then drop the run.
     pub(crate) fn finish(&mut self, cancel: &CancelSignal) -> Result<Finished, RunError> {
-        // A deadline too far away to be a time is none.
+        // A deadline too far in the future for the clock is none.
         let until = self.started.checked_add(self.limits.deadline);
         let short = Streams::SHORT_RUN.checked_sub(self.started.elapsed());
         let stop = self.streams.pump(&self.ending, until, short, cancel);

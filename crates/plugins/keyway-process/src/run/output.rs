@@ -6,18 +6,18 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-/// What reading once brought.
+/// The result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
     /// There may be more.
     Some,
-    /// Nothing at the moment.
+    /// There is nothing at the moment.
     NotNow,
-    /// The other side is closed.
+    /// The other side closed the stream.
     End,
 }
 
-/// Reads once into what a buffer has room for, of which there must be some.
+/// Reads once into the spare capacity of a buffer, which must not be empty.
 pub(super) fn read_into(stream: impl AsFd, buffer: &mut Vec<u8>) -> Result<Read, Errno> {
     loop {
         return match rustix::io::read(&stream, spare_capacity(buffer)) {
@@ -30,16 +30,16 @@ pub(super) fn read_into(stream: impl AsFd, buffer: &mut Vec<u8>) -> Result<Read,
     }
 }
 
-/// Standard output, whole and bounded. It may hold credentials, so that no copy is left
-/// when it grows.
+/// The whole standard output, up to a limit. It may hold credentials, so it leaves no copy behind when it
+/// grows.
 pub(super) struct Output {
     bytes: Zeroizing<Vec<u8>>,
     limit: usize,
 }
 
 impl Output {
-    /// Wiping takes its time, so it is not more than most answers need; and of 1024 bytes and more the
-    /// system's allocator makes much ado.
+    /// The capacity at first: enough for most answers, since wiping takes time, and below 1024 bytes, from
+    /// which the system's allocator is slower.
     const FIRST_CAPACITY: usize = 960;
 
     pub(super) fn new(limit: usize) -> Self {
@@ -48,7 +48,7 @@ impl Output {
 
     pub(super) fn read(&mut self, stream: impl AsFd) -> Result<Read, Errno> {
         if self.bytes.len() == self.bytes.capacity() {
-            // One byte more than the limit shows that there is more.
+            // One byte beyond the limit shows that there is more.
             let most = self.limit.saturating_add(1);
             let capacity = (self.bytes.capacity() * 2).max(Self::FIRST_CAPACITY).min(most);
             let mut grown = Zeroizing::new(Vec::with_capacity(capacity.max(self.bytes.len() + 1)));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn output_is_whole_up_to_its_limit() {
+    fn output_up_to_the_limit_is_kept_whole() {
         for (length, limit) in
             [(0, 0), (0, 5), (5, 5), (10_000, 10_000), (10_000, 1 << 20), (100_000, 200_000)]
         {

@@ -1,4 +1,4 @@
-//! Feeding a program and reading what it prints, all at once and with a deadline.
+//! Writes the input of a program and reads its output, both at once and with a deadline.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,16 +14,16 @@ use super::error_output::ErrorOutput;
 use super::output::{Output, Read};
 use crate::cancel::CancelSignal;
 
-/// Why waiting for a program stopped.
+/// The reason why a wait for a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// It ended, and all that it printed is read.
+    /// The program ended, and all its output is read.
     Ended,
     /// The deadline passed.
     Deadline,
-    /// It printed more than it may.
+    /// The program printed more than it may.
     OutputTooLarge,
-    /// Nobody waits for it any more.
+    /// The caller is gone.
     Cancelled,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Pipes {
 }
 
 impl Pipes {
-    /// Those of a child.
+    /// Takes the pipes of a child.
     pub(super) fn of(child: &mut Child) -> Self {
         Self {
             stdin: child.stdin.take().map(OwnedFd::from),
@@ -56,9 +56,9 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// A program that ends within this time, as most do, wakes this thread once, by its
-    /// end: what it prints fits into the pipes meanwhile. One that prints more than that
-    /// waits for so long at most.
+    /// The time before the output is read. A program that ends within it, as most do, wakes the thread only
+    /// once, by its end: its output fits into the pipes meanwhile. A program with more output waits at most so
+    /// long.
     pub(super) const SHORT_RUN: Duration = Duration::from_millis(10);
 
     pub(super) fn new(
@@ -84,21 +84,21 @@ impl Streams {
         Ok(streams)
     }
 
-    /// Whether there is input that the pipe did not take yet.
+    /// Tells whether input is left that the pipe did not take yet.
     pub(super) const fn has_input_left(&self) -> bool {
         self.input.is_some()
     }
 
-    /// Takes what was printed, and the end of the error output.
+    /// Takes the output, and the end of the error output.
     pub(super) fn take_printed(&mut self) -> (Zeroizing<Vec<u8>>, ErrorOutput) {
         (self.output.take(), std::mem::take(&mut self.errors))
     }
 
-    /// Feeds and reads until the program ends or has to. `short` is what is left of a [short
+    /// Feeds and reads until the program ends or must end. `short` is the rest of a [short
     /// run](Self::SHORT_RUN).
     ///
-    /// The end is the end of the program itself: what it started may hold its streams open
-    /// for ever, so what is in the pipes at that moment is read, and no more is waited for.
+    /// The end is that of the program itself. Processes that it started may hold its streams open for ever, so
+    /// only the content of the pipes at that moment is read.
     pub(super) fn pump(
         &mut self,
         ending: &Ending,
@@ -128,15 +128,14 @@ impl Streams {
             if self.output.is_too_large() {
                 return Ok(Stop::OutputTooLarge);
             }
-            // A notice says it all; where there is none, somebody has to look.
+            // Without a notice of the end, the program is polled.
             if ready.exit || (ending.ticks() && ending.has_exited()?) {
                 return self.drain();
             }
         }
     }
 
-    /// Waits until there is something to do. With `short`, at most so long, and not for
-    /// what the program prints.
+    /// Waits until there is something to do. With `short`, waits at most so long, and not for output.
     fn wait(
         &self,
         ending: &Ending,
@@ -159,7 +158,7 @@ impl Streams {
         let mut fds: Vec<PollFd<'_>> = polled.iter_mut().filter_map(Option::take).collect();
         let at_most = if ending.ticks() { Some(Ending::TICK) } else { short };
         let timeout = [timeout, at_most].into_iter().flatten().min();
-        // A time that the system cannot write is for ever.
+        // A time too long for the system is unlimited.
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
@@ -177,8 +176,7 @@ impl Streams {
         })
     }
 
-    /// Writes what the pipe takes. A program that closes its input without reading all of
-    /// it knows enough: that is no error.
+    /// Writes as much as the pipe takes. It is no error if a program closes its input before it read all of it.
     fn write(&mut self) -> io::Result<()> {
         while let Some((stdin, input, written)) = &mut self.input {
             if *written == input.len() {
@@ -214,7 +212,7 @@ impl Streams {
         Ok(())
     }
 
-    /// Reads what is left in the pipes, without waiting.
+    /// Reads the rest of the pipes, without waiting.
     fn drain(&mut self) -> io::Result<Stop> {
         while let Some(stdout) = &self.stdout {
             if self.output.read(stdout)? != Read::Some {
@@ -224,7 +222,7 @@ impl Streams {
                 return Ok(Stop::OutputTooLarge);
             }
         }
-        // Somebody who is left may write here without end; a pipe holds less than this.
+        // Another process may write here without end; a pipe holds less than this.
         for _ in 0..64 {
             match &self.stderr {
                 Some(stderr) if self.errors.read(stderr)? == Read::Some => {}
@@ -235,7 +233,7 @@ impl Streams {
     }
 }
 
-/// What there is to do.
+/// The streams that are ready.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each stands for one stream")]
 struct Ready {
@@ -246,9 +244,9 @@ struct Ready {
     cancel: bool,
 }
 
-/// Waits until one of these can be read, at most so long.
+/// Waits until the descriptor can be read, at most so long.
 pub(super) fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
-    // A time too far away to be one is none: then it is waited for ever.
+    // A time too long for the system is unlimited.
     let until = Instant::now().checked_add(timeout);
     loop {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));

@@ -1,4 +1,4 @@
-//! A cgroup for one helper and what it runs.
+//! A cgroup for one helper and its runs.
 
 use std::fs;
 use std::io;
@@ -45,7 +45,7 @@ impl Group {
         let _ = fs::write(self.folder.join("cgroup.kill"), "1");
     }
 
-    /// Removes a cgroup that has been empty for long. A new one is empty, too, but only for a short time.
+    /// Removes a cgroup that has been empty for long. A new one is empty only for a short time.
     fn remove_if_old(folder: &Path) {
         let modified = fs::metadata(folder).and_then(|metadata| metadata.modified());
         let age = modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();

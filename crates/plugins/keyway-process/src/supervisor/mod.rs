@@ -57,7 +57,7 @@ impl Supervisors {
     }
 }
 
-/// A running helper. Dropping it ends it, with all that is left of its run.
+/// A running helper. Dropping it ends the helper, with all processes of its run.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     child: Child,
@@ -90,7 +90,7 @@ impl Supervisor {
                 io::Error::new(error.kind(), format!("the helper {}: {error}", helper.path().display()))
             })?;
         let mut supervisor = Self { child, socket, group };
-        match supervisor.hear()? {
+        match supervisor.receive()? {
             Reply::Ready { in_cgroup: true } => {}
             Reply::Ready { in_cgroup: false } => supervisor.group = None,
             _ => return Err(io::ErrorKind::InvalidData.into()),
@@ -104,7 +104,7 @@ impl Supervisor {
     }
 
     /// Reads the next message of the helper. The socket is readable when there is one.
-    pub(crate) fn hear(&self) -> io::Result<Reply> {
+    pub(crate) fn receive(&self) -> io::Result<Reply> {
         let frame = read_frame(&self.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         Reply::read(&frame).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }

@@ -1,4 +1,4 @@
-//! Executables written for a test, and a look at what is left of them.
+//! Executables written for a test, and the processes that they leave.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,28 +7,29 @@ use std::time::{Duration, Instant};
 use keyway_issuers::{Context, CredentialRequest, Issuer as _, IssuerError, RequestOutcome, UserInfo};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 
-/// A plugin in shell: it describes itself, and does for requests and revocations what a test wants.
+/// A plugin in shell: it describes itself, and handles requests and revocations as a test wants.
 pub(crate) struct Executable {
     folder: tempfile::TempDir,
-    /// What every process of it has in its environment, and may have among its arguments.
+    /// The mark in the environment, and perhaps the arguments, of each of its processes.
     pub(crate) mark: String,
     pub(crate) configuration: ProcessConfiguration,
 }
 
 impl Executable {
-    /// A plugin that reads arguments; `body` is what it does. `$MARK` is its mark, `$FOLDER` a folder of its own.
+    /// Makes a plugin that reads arguments; `body` is its work. `$MARK` is its mark, `$FOLDER` a folder of its
+    /// own.
     pub(crate) fn with(body: &str) -> Self {
         Self::new("sh", &format!("{}\n{body}\n", describing(false)))
     }
 
-    /// A plugin that reads standard input.
+    /// Makes a plugin that reads standard input.
     pub(crate) fn reading_stdin(body: &str) -> Self {
         let mut executable = Self::new("sh", &format!("{}\n{body}\n", describing(true)));
         executable.configuration.allow_argv = false;
         executable
     }
 
-    /// A script for an interpreter.
+    /// Makes a script for an interpreter.
     pub(crate) fn new(interpreter: &str, script: &str) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let folder = tempfile::tempdir().unwrap();
@@ -52,7 +53,7 @@ impl Executable {
         ProcessIssuer::new(&self.configuration).unwrap()
     }
 
-    /// A file of its own.
+    /// Returns the path of a file in its folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -61,7 +62,7 @@ impl Executable {
         futures_executor::block_on(self.issuer().request(&joe()))
     }
 
-    /// The processes that are left of it.
+    /// Lists its remaining processes.
     pub(crate) fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -73,9 +74,9 @@ impl Executable {
             let (environ, command) = (read("environ"), read("cmdline"));
             let has =
                 |bytes: &[u8]| bytes.windows(self.mark.len()).any(|window| window == self.mark.as_bytes());
-            // A dead process that nobody has reaped yet has neither.
+            // A dead process that is not reaped has neither.
             let ended_with_it = |bytes: &[u8]| {
-                // `keyway-test-1-1` is in `keyway-test-1-11` too.
+                // `keyway-test-1-1` is a part of `keyway-test-1-11`, too.
                 bytes.split(|byte| *byte == 0).any(|text| text.ends_with(self.mark.as_bytes()))
             };
             if (has(&environ) && ended_with_it(&environ)) || (has(&command) && ended_with_it(&command)) {

@@ -11,12 +11,12 @@ use ssh_key::Certificate;
 use ssh_key::certificate::{Builder, CertType};
 
 use super::key::CertificateAuthorityKey;
-use super::settings::{Place, Settings, authority_key, describe};
+use super::settings::{RevocationSettings, Settings, authority_key, describe};
 use crate::key::LoginKey;
 use crate::state::{check, fill, with_text};
 
-/// The plugin `ssh-ca`. It has no configuration of its own: what is to be configured, it
-/// describes. A host may lend a [`CertificateAuthorityKey`].
+/// The plugin `ssh-ca`. It has no configuration of its own; its issuer describes the settings of a service. A
+/// host may lend a [`CertificateAuthorityKey`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CertificateAuthorityPlugin;
 
@@ -36,7 +36,7 @@ pub struct CertificateAuthority {
     clock: Arc<dyn Clock>,
 }
 
-/// What a certificate says besides its key.
+/// The contents of a certificate besides its key.
 struct Contents<'a> {
     key_id: &'a str,
     principals: &'a [String],
@@ -45,12 +45,12 @@ struct Contents<'a> {
 }
 
 impl CertificateAuthority {
-    /// Clocks differ: a certificate is good from a little before it was made.
+    /// The seconds before its creation from which a certificate is valid, because clocks differ.
     const EARLIER_SECONDS: u64 = 300;
 
     fn make(&self, request: &CredentialRequest) -> Result<Issued, IssuerError> {
         let configuration: &Configuration = &request.context.configuration;
-        let Place { list, prefix } = Place::read(configuration)?;
+        let RevocationSettings { list, prefix } = RevocationSettings::read(configuration)?;
         let settings = Settings::read(configuration)?;
         let principals = settings.principals_of(&request.context.user_info)?;
         let state = prefix.state(&request.context)?;
@@ -73,7 +73,8 @@ impl CertificateAuthority {
     }
 
     fn remove(&self, revocation: &Revocation) -> Result<(), IssuerError> {
-        let Place { list, prefix } = Place::read(&revocation.context.configuration)?;
+        let RevocationSettings { list, prefix } =
+            RevocationSettings::read(&revocation.context.configuration)?;
         list.revoke(prefix.own(&revocation.state)?, self.clock.now().as_seconds())
     }
 }
@@ -91,7 +92,7 @@ fn sign(
     let until = contents.now.saturating_add(contents.settings.valid_seconds);
     let build = || {
         let mut builder = Builder::new(nonce.as_slice(), key.public().clone(), from, until)?;
-        // Zero means none.
+        // A certificate with serial number zero has none.
         builder.serial(u64::from_be_bytes(serial).max(1))?;
         builder.cert_type(CertType::User)?.key_id(contents.key_id)?.comment(contents.key_id)?;
         for principal in contents.principals {
@@ -118,9 +119,9 @@ fn not_signed(error: ssh_key::Error) -> IssuerError {
 
 #[async_trait]
 impl Issuer for CertificateAuthority {
-    /// The same intent has one key id, by which all certificates that were made for it are
-    /// revoked at once. A certificate leaves no trace, so what became of a request cannot
-    /// be told; asking again is harmless.
+    /// Declares the issuer idempotent: the same intent has one key id, by which all its certificates are
+    /// revoked at once. A certificate leaves no trace, so the outcome of a request cannot be looked up; asking
+    /// again is harmless.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(true).blocking(true)
     }

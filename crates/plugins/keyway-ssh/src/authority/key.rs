@@ -1,4 +1,4 @@
-//! The key that signs certificates.
+//! The key of a certificate authority.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use super::pem::with_usual_layout;
 use crate::file::IssuerFile;
 use crate::key::LoginKey;
 
-/// The key of a certificate authority, for a host that does not keep it in a file: lend
-/// one with [`OpenContext::with_resources`](keyway_issuers::OpenContext::with_resources).
+/// The key of a certificate authority, for a host that does not keep it in a file. Lend it with
+/// [`OpenContext::with_resources`](keyway_issuers::OpenContext::with_resources).
 ///
 /// `Debug` shows the fingerprint. The key is zeroized when the last clone is dropped.
 #[derive(Clone)]
 pub struct CertificateAuthorityKey(Arc<PrivateKey>);
 
-/// A text is no key that can sign certificates. The text is not repeated.
+/// A text that is no key for signing certificates. Does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAuthorityKey {
@@ -25,7 +25,9 @@ pub enum InvalidAuthorityKey {
     #[error("it is no private key in the format of OpenSSH: make one with `ssh-keygen -t ed25519`")]
     Format,
     /// It is encrypted with a passphrase.
-    #[error("it is encrypted, and nobody is there to enter a passphrase: take it away with `ssh-keygen -p`")]
+    #[error(
+        "it is encrypted, and no user can enter a passphrase here: remove the passphrase with `ssh-keygen -p`"
+    )]
     Encrypted,
     /// It is of another type.
     #[error("it is no Ed25519 key: make one with `ssh-keygen -t ed25519`")]
@@ -33,9 +35,8 @@ pub enum InvalidAuthorityKey {
 }
 
 impl CertificateAuthorityKey {
-    /// Reads an Ed25519 key in OpenSSH's format, as `ssh-keygen -t ed25519` makes it without
-    /// a passphrase. As in OpenSSH, lines may be of any length and end in any way, and what follows the key
-    /// is not read.
+    /// Reads an Ed25519 key in OpenSSH's format, as `ssh-keygen -t ed25519` makes it without a passphrase. As
+    /// in OpenSSH, lines may have any length and end, and text after the key is ignored.
     ///
     /// # Errors
     /// [`InvalidAuthorityKey`].
@@ -51,19 +52,18 @@ impl CertificateAuthorityKey {
         Ok(Self(Arc::new(key)))
     }
 
-    /// Makes a new key, for an authority that lives no longer than the host: who trusts it
-    /// is told [its public half](Self::public_key) each time.
+    /// Makes a new key, for an authority that lives no longer than the host. Give its [public
+    /// half](Self::public_key) each time to the machines that trust it.
     ///
     /// # Errors
-    /// [`Unavailable`](IssuerError::Unavailable) when the system's random source is not
-    /// there.
+    /// [`Unavailable`](IssuerError::Unavailable) if the system's random source fails.
     pub fn generate() -> Result<Self, IssuerError> {
         let key = LoginKey::made("certificate authority")?;
         let text = key.private_text().unwrap_or_default();
         Self::from_openssh(text).map_err(|fault| IssuerError::system("make a key", fault))
     }
 
-    /// The public half in the form of OpenSSH, for `TrustedUserCAKeys`.
+    /// Returns the public half in OpenSSH's format, for `TrustedUserCAKeys`.
     pub fn public_key(&self) -> String {
         self.0.public_key().to_string()
     }

@@ -1,5 +1,6 @@
 //! The file of a revocation list, and the record beside it.
 
+use keyway_core::{Effect, PluginError};
 use std::path::{Path, PathBuf};
 
 use keyway_files::{FileError, FilePath, Found, Rights};
@@ -9,14 +10,14 @@ use super::krl::{RevocationList, RevocationListFault};
 use super::record::Record;
 use crate::file::{IssuerFile, failed};
 
-/// Makes the empty list of revoked certificates that `krl_file` will name, with its record beside it, so that
-/// `ssh-ca` can issue certificates and `sshd` lets their owners in. It blocks.
+/// Creates the empty list of revoked certificates for the setting `krl_file`, with its record beside it, so
+/// that `ssh-ca` can issue certificates and `sshd` accepts them. Blocks.
 ///
-/// If there is a list, it stays as it is, and if it has no record, it gets one. Doing it twice is harmless.
+/// Keeps an existing list, and adds its record if that is missing. Calling it again is harmless.
 ///
 /// # Errors
-/// When the record says that there was a list, and it is missing or older: it has to come from a copy. What the
-/// system refuses is an error, too; what was made until then is made use of by the next call.
+/// An error if the record shows that the list is missing or older: restore it from a copy. Also if the system
+/// refuses a step; the next call continues from there.
 pub fn set_up_revocation_list(krl_file: impl AsRef<Path>) -> Result<(), IssuerError> {
     let invalid =
         |reason: &dyn std::fmt::Display| IssuerError::invalid("the path of the list", reason.to_string());
@@ -25,23 +26,23 @@ pub fn set_up_revocation_list(krl_file: impl AsRef<Path>) -> Result<(), IssuerEr
     ListFile::new(IssuerFile::new(list)).set_up()
 }
 
-/// A list and its record. Each is replaced as a whole; the record comes first.
+/// A list and its record. Each is replaced as a whole, the record first.
 #[derive(Clone, Debug)]
 pub(super) struct ListFile {
     list: IssuerFile,
     record: IssuerFile,
 }
 
-/// The list cannot be used as it was found.
+/// A list that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListFault {
-    #[error("there is no list yet, and without one `sshd` lets nobody in by a key: make it once, with `keyway-ssh-ca set-up {}` or `keyway_ssh::set_up_revocation_list`", .0.display())]
+    #[error("there is no list yet, and without one `sshd` refuses all keys: create it once, with `keyway-ssh-ca set-up {}` or `keyway_ssh::set_up_revocation_list`", .0.display())]
     NotSetUp(PathBuf),
-    #[error("{} is missing, and {} says that it was written (number {number}); meanwhile `sshd` lets nobody in by a key. Put the newest copy back. {NO_COPY}", .list.display(), .record.display())]
+    #[error("{} is missing, and {} says that it was written (number {number}); meanwhile `sshd` refuses all keys. Put the newest copy back. {NO_COPY}", .list.display(), .record.display())]
     Lost { list: PathBuf, record: PathBuf, number: u64 },
-    #[error("{} is older (number {found}) than {} says (number {number}); meanwhile `sshd` lets in certificates that were revoked since. Put the newest copy back. {NO_COPY}", .list.display(), .record.display())]
+    #[error("{} is older (number {found}) than {} says (number {number}); meanwhile `sshd` accepts certificates that were revoked since. Put the newest copy back. {NO_COPY}", .list.display(), .record.display())]
     Older { list: PathBuf, record: PathBuf, found: u64, number: u64 },
-    #[error("{} was written (number {found}), and its record {} is missing, so it may be an old copy; `sshd` goes by it meanwhile. Put the record back, or, if the list is the newest, run `keyway-ssh-ca set-up`", .list.display(), .record.display())]
+    #[error("{} was written (number {found}), and its record {} is missing, so it may be an old copy; `sshd` uses it meanwhile. Put the record back, or, if the list is the newest, run `keyway-ssh-ca set-up`", .list.display(), .record.display())]
     NoRecord { list: PathBuf, record: PathBuf, found: u64 },
     #[error("{} is no record of a list: put it back from a copy, or, if the list beside it is the newest, remove it and run `keyway-ssh-ca set-up`", .0.display())]
     Record(PathBuf),
@@ -49,8 +50,8 @@ pub(super) enum ListFault {
     List(#[from] RevocationListFault),
 }
 
-/// The way out when the revocations are gone.
-const NO_COPY: &str = "Without a copy, give the authority another key, since all that was revoked is good again; \
+/// The instruction for lost revocations.
+const NO_COPY: &str = "Without a copy, give the authority another key, since the revoked certificates are valid again; \
     then remove list and record and run `keyway-ssh-ca set-up`";
 
 impl From<RevocationListFault> for IssuerError {
@@ -70,7 +71,7 @@ impl From<ListFault> for IssuerError {
 struct Opened {
     list: RevocationList,
     record: Record,
-    /// Whether the record is written down.
+    /// True if the record is in its file.
     recorded: bool,
 }
 
@@ -79,22 +80,22 @@ struct Opened {
 struct Change {
     record: Option<Record>,
     list: Option<RevocationList>,
-    /// Whether there is more to do behind it.
+    /// True if `edit` must run again after this change.
     again: bool,
 }
 
 impl ListFile {
-    /// Neither is a secret: `sshd` and operators read them.
+    /// The mode of both files: `sshd` and operators read them, and they hold no secret.
     const RIGHTS: Rights = Rights::Kept { new_mode: 0o644 };
-    /// How often a change is tried while programs without a lock write, too.
+    /// The number of attempts at a change while programs without a lock write.
     const ATTEMPTS: usize = 20;
 
     pub(super) fn new(list: IssuerFile) -> Self {
         Self { record: list.beside(".keyway-record"), list }
     }
 
-    /// Notes that a certificate is about to be issued: it can be revoked, is not, and its revocation will be
-    /// kept for long enough.
+    /// Records that a certificate is about to be issued: checks that it is not revoked and can be, and that its
+    /// revocation will be kept long enough.
     pub(super) fn admit(&self, key_id: &str, valid_seconds: u64, now: u64) -> Result<(), IssuerError> {
         self.change(now, |Opened { list, mut record, recorded }| {
             if list.revokes(key_id)? {
@@ -103,7 +104,7 @@ impl ListFile {
                     "a certificate was asked for again after it was revoked",
                 ));
             }
-            // Others may have raised the number.
+            // Another program may have increased the number.
             let is_ahead = list.version() > record.number;
             if recorded && !is_ahead && valid_seconds <= record.longest_seconds {
                 return Ok(Change::default());
@@ -116,7 +117,7 @@ impl ListFile {
         })
     }
 
-    /// Revokes the certificates with this key id. Doing it again is harmless.
+    /// Revokes the certificates with this key id. Calling it again is harmless.
     pub(super) fn revoke(&self, key_id: &str, now: u64) -> Result<(), IssuerError> {
         self.change(now, |Opened { mut list, mut record, .. }| {
             if !list.revoke(key_id, now, record.longest_seconds)? {
@@ -127,10 +128,10 @@ impl ListFile {
         })
     }
 
-    /// See [`set_up_revocation_list`].
+    /// Implements [`set_up_revocation_list`].
     fn set_up(&self) -> Result<(), IssuerError> {
         self.rewrite(|content, record| {
-            // Nothing was issued or revoked, so nothing is lost.
+            // No certificate was issued or revoked, so nothing is lost.
             let is_new = record.as_ref().is_none_or(|record| *record == Record::NEW);
             match (content, record) {
                 (None, _) if is_new => {
@@ -145,7 +146,7 @@ impl ListFile {
         })
     }
 
-    /// Changes a list that fits its record, after what was left to do has been done.
+    /// Changes a list that fits its record, after completing an interrupted change.
     fn change(
         &self,
         now: u64,
@@ -153,7 +154,7 @@ impl ListFile {
     ) -> Result<(), IssuerError> {
         self.rewrite(|content, record| {
             let mut opened = self.compare(content, record)?;
-            // A step of its own: two changes in one would put the record two ahead.
+            // Completes it as a step of its own: two changes in one would put the record two ahead.
             if opened.catch_up(now)? {
                 return Ok(Change { list: Some(opened.list), again: true, record: None });
             }
@@ -161,15 +162,15 @@ impl ListFile {
         })
     }
 
-    /// Writes what `edit` makes of list and record, under the lock of the list.
+    /// Writes the record and the list that `edit` returns, under the lock of the list.
     fn rewrite(
         &self,
         edit: impl FnMut(Option<&[u8]>, Option<Record>) -> Result<Change, IssuerError>,
     ) -> Result<(), IssuerError> {
         let mut is_noted = false;
         match self.try_rewrite(edit, &mut is_noted) {
-            // The next call finds the change in the record, and makes it.
-            Err(error) if is_noted && error.leaves_no_effect() => {
+            // The next call finds the change in the record, and completes it.
+            Err(error) if is_noted && error.effect() == Effect::None => {
                 Err(IssuerError::system("change the list of revoked certificates", error))
             }
             other => other,
@@ -191,7 +192,7 @@ impl ListFile {
             let change = edit(old.as_ref().map(Found::content), noted)?;
             let new = change.list.map(|list| list.encode());
             if let Some(new) = new.as_ref().filter(|new| new.len() > IssuerFile::MAX_CONTENT_BYTES) {
-                // Nothing is noted that cannot be done.
+                // Records no change that is impossible.
                 let (bytes, limit) = (new.len() as u64, IssuerFile::MAX_CONTENT_BYTES);
                 return Err(failed(FileError::TooLong { path: self.list.path(), bytes, limit }));
             }
@@ -225,7 +226,7 @@ impl ListFile {
             (None, Some(Record { number, .. })) => {
                 Err(ListFault::Lost { list: list_path, record: record_path, number })
             }
-            // As `touch` and `ssh-keygen` make it.
+            // An empty file, as `touch` makes it, or the list of `ssh-keygen`.
             (Some(list), None) if list.version() == 0 => {
                 Ok(Opened { list, record: Record::of_others(0), recorded: false })
             }
@@ -245,8 +246,8 @@ impl ListFile {
 }
 
 impl Opened {
-    /// Revokes what the record says was to be revoked next, if the list does not have it: a process ended between
-    /// the two writes, or the last list was replaced by the one before. True when the list was changed.
+    /// Completes the revocation that the record names, if the list lacks it: a process ended between the two
+    /// writes, or the last list was replaced by the one before. Returns true if the list was changed.
     fn catch_up(&mut self, now: u64) -> Result<bool, ListFault> {
         match &self.record.last {
             Some(last) if self.list.version() < self.record.number => {

@@ -1,4 +1,4 @@
-//! The layout of a private key's text, which programs choose differently.
+//! The layout of a private key's text, which differs between programs.
 
 use zeroize::Zeroizing;
 
@@ -7,17 +7,17 @@ const END: &[u8] = b"-----END OPENSSH PRIVATE KEY-----";
 /// The only width of lines that `ssh-key` reads.
 const WIDTH: usize = 70;
 
-/// Lays out a private key of OpenSSH as `ssh-keygen` does; `None` when the markers of such a key are missing.
+/// Lays out a private key of OpenSSH as `ssh-keygen` does. `None` without the markers of such a key.
 ///
-/// OpenSSH skips white space in the key, whatever the width of its lines, and all that follows the last marker.
-/// Terraform writes lines of 64 characters, others of 76.
+/// OpenSSH ignores white space in the key, the width of its lines, and all text after the last marker.
+/// Terraform writes lines of 64 characters, other programs of 76.
 pub(super) fn with_usual_layout(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let inside = text.trim_ascii_start().strip_prefix(BEGIN)?;
     // Base64 has no dash.
     let (body, behind) = inside.split_at(inside.iter().position(|byte| *byte == b'-')?);
     behind.starts_with(END).then_some(())?;
 
-    // With all its room from the start, since a buffer that grows leaves its old self behind.
+    // Reserves the whole capacity first, because a growing buffer leaves copies behind.
     let mut usual = Zeroizing::new(Vec::with_capacity(BEGIN.len() + END.len() + 3 + 2 * body.len()));
     usual.extend_from_slice(BEGIN);
     for (at, byte) in body.iter().filter(|byte| !byte.is_ascii_whitespace()).enumerate() {
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_laid_out_already_stays() {
+    fn a_usual_layout_is_unchanged() {
         assert_eq!(*with_usual_layout(written().as_bytes()).unwrap(), written().as_bytes());
     }
 
@@ -64,7 +64,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn white_space_and_an_end_make_no_difference(
+        fn white_space_and_text_after_the_end_are_ignored(
             spaces in prop::collection::vec((any::<prop::sample::Index>(), "[ \\t\\r\\n]{1,3}"), 0..20),
             end in "\\PC{0,20}",
         ) {

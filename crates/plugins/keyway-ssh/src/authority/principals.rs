@@ -1,11 +1,10 @@
-//! Which names a certificate is good for: what the operator wrote, with what the login said
-//! about the user.
+//! The principals of a certificate: names of the operator, with claims of the user's login.
 
 use keyway_issuers::{IssuerError, UserInfo};
 
 use crate::setting;
 
-/// Names to log in as, with placeholders such as `{preferred_username}`.
+/// Names of accounts, with placeholders such as `{preferred_username}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Principals(Vec<Vec<Piece>>);
 
@@ -18,12 +17,12 @@ enum Piece {
 
 impl Principals {
     pub(super) const SETTING: &'static str = "principals";
-    /// The longest name that the usual systems have.
+    /// The longest account name of the usual systems.
     const MAX_BYTES: usize = 64;
     const MAX_COUNT: usize = 64;
 
-    /// Reads names, separated by white space or commas. There is at least one: a
-    /// certificate without principals is good for every account.
+    /// Reads names, separated by white space or commas. Requires at least one: a certificate without principals
+    /// is valid for every account.
     pub(super) fn read(text: &str) -> Result<Self, IssuerError> {
         let names = text.split(|character: char| character == ',' || character.is_whitespace());
         let names: Option<Vec<_>> = names.filter(|name| !name.is_empty()).map(pieces).collect();
@@ -37,16 +36,16 @@ impl Principals {
         }
     }
 
-    /// Whether they depend on the user.
+    /// Tells whether the names depend on the user.
     pub(super) fn name_claims(&self) -> bool {
         self.0.iter().flatten().any(|piece| matches!(piece, Piece::Claim(_)))
     }
 
-    /// The names for a user.
+    /// Returns the names for a user.
     ///
     /// # Errors
-    /// A claim must be there and be a plain account name, and what it makes must not be
-    /// `root`: users often choose what a claim says.
+    /// A claim that is missing or no plain account name, and a result of `root`: users can often choose the
+    /// value of a claim.
     pub(super) fn of(&self, user: &UserInfo) -> Result<Vec<String>, IssuerError> {
         let mut names: Vec<String> = Vec::new();
         for pieces in &self.0 {
@@ -82,8 +81,8 @@ fn refused(claim: &str) -> IssuerError {
     )
 }
 
-/// What account names are made of everywhere: nothing that a list or a pattern of `sshd`
-/// could take for something else.
+/// Tells whether a name is a plain account name on all systems, without any character that a list or a pattern
+/// of `sshd` interprets.
 fn is_account_name(name: &str) -> bool {
     let first = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     let other = |byte: u8| first(byte) || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_template_is_refused() {
+    fn a_bad_template_is_refused() {
         for text in
             ["", " , ", "{", "{name", "name}", "{}", "{a b}", "a*", "a:b", "-o", "ä", "{{name}}", "a!"]
         {
@@ -171,7 +170,7 @@ mod tests {
         ] {
             assert!(matches!(of(text), Err(IssuerError::Refused { .. })), "{text:?}");
         }
-        // A prefix makes another account of it.
+        // A prefix makes it another account.
         assert_eq!(of("x{admin}").unwrap(), ["xroot"]);
     }
 

@@ -1,12 +1,12 @@
-//! The record beside a list: it tells a list that was lost, or put back from an old copy, from the newest one.
+//! The record beside a list. It reveals a list that was lost or restored from an old copy.
 
-/// The last that is known of a list, apart from the list itself.
+/// The last known facts about a list, stored apart from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The number of the list, which grows with each change. It is written before the list is, so the list may
+    /// The number of the list, which increases with each change. It is written before the list, so the list may
     /// be one behind.
     pub(super) number: u64,
-    /// The longest time for which a certificate was issued, in seconds.
+    /// The longest validity of an issued certificate, in seconds.
     pub(super) longest_seconds: u64,
     /// The key id that the change to this number revokes.
     pub(super) last: Option<String>,
@@ -18,15 +18,15 @@ const LONGEST: &str = "longest ";
 const LAST: &str = "last ";
 
 impl Record {
-    /// The record of a list under which nothing was issued.
+    /// The record of a list under which no certificate was issued.
     pub(super) const NEW: Self = Self { number: 0, longest_seconds: 0, last: None };
 
-    /// The record of a list that others made: certificates of any validity may be out.
+    /// Makes the record of a list of another program: it assumes certificates of any validity.
     pub(super) const fn of_others(number: u64) -> Self {
         Self { number, longest_seconds: super::settings::LONGEST_MINUTES * 60, last: None }
     }
 
-    /// Reads a record; `None` when the bytes are none.
+    /// Reads a record. `None` if the bytes are none.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut lines = str::from_utf8(bytes).ok()?.strip_suffix('\n')?.split('\n');
         lines.next().filter(|line| *line == FIRST_LINE)?;
@@ -34,7 +34,7 @@ impl Record {
         let (number, longest_seconds) = (field(NUMBER)?.parse().ok()?, field(LONGEST)?.parse().ok()?);
         let last = field(LAST).map(str::to_owned);
         let read = Self { number, longest_seconds, last };
-        // There is one way to write it.
+        // Accepts only the exact form that is written.
         (read.text().as_bytes() == bytes).then_some(read)
     }
 
@@ -54,7 +54,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(
+        fn a_written_record_is_read(
             [number, longest_seconds] in any::<[u64; 2]>(),
             last in prop::option::of("[A-Za-z0-9._-]{1,20}"),
             cut in any::<prop::sample::Index>(),
@@ -62,7 +62,7 @@ mod tests {
             let record = Record { number, longest_seconds, last };
             let text = record.text();
             prop_assert_eq!(Record::parse(text.as_bytes()), Some(record));
-            // Cut off, it is none, or has lost its last line as a whole.
+            // A truncated record is refused, or has lost its last line as a whole.
             let cut = &text[..cut.index(text.len())];
             prop_assert!(Record::parse(cut.as_bytes()).is_none_or(|read| read.last.is_none()));
         }

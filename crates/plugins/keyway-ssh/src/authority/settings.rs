@@ -1,4 +1,4 @@
-//! What an operator configures for a service.
+//! The settings of a service.
 
 use std::net::IpAddr;
 
@@ -20,14 +20,14 @@ const FORCE_COMMAND: &str = "force_command";
 const SOURCE_ADDRESS: &str = "source_address";
 const HOST: &str = "host";
 
-/// How long a certificate may be good.
+/// The longest validity of a certificate, in minutes.
 pub(super) const LONGEST_MINUTES: u64 = 366 * 24 * 60;
 
-/// How long a restriction may be, in bytes. Two of them in a certificate fit into an answer under WaTTS, which has
-/// at most 65,500.
+/// The longest restriction, in bytes. Two of them in a certificate fit into an answer under WaTTS, which has at
+/// most 65,500.
 const LONGEST_OPTION: usize = 16 * 1024;
 
-/// What `sshd` knows; whatever else it would ignore in silence.
+/// The extensions that `sshd` knows. It would silently ignore others.
 const KNOWN_EXTENSIONS: &[&str] = &[
     "no-touch-required",
     "permit-X11-forwarding",
@@ -53,35 +53,34 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
         .set([ParameterDescriptor::mandatory(
             PUBLIC_KEY,
             "public key",
-            "The public key to certify, one line in the form of OpenSSH",
+            "The public key to certify, one line in OpenSSH's format",
         )])
         .set([])
         .build()
 }
 
-/// The list of what is revoked, and by what the service knows its certificates. A
-/// revocation needs no more.
+/// The settings of a revocation: the list, and the prefix of the service's states.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct RevocationSettings {
     pub(super) list: ListFile,
     pub(super) prefix: StatePrefix,
 }
 
-impl Place {
+impl RevocationSettings {
     pub(super) fn read(configuration: &Configuration) -> Result<Self, IssuerError> {
         let list = ListFile::new(setting::file(configuration, KRL_FILE)?);
         Ok(Self { list, prefix: StatePrefix::read(configuration)? })
     }
 }
 
-/// What else a request needs.
+/// The further settings of a request.
 #[derive(Debug)]
 pub(super) struct Settings<'a> {
     principals: Principals,
     trusted_issuer: &'a str,
     pub(super) valid_seconds: u64,
     pub(super) extensions: Vec<&'a str>,
-    /// By name, as `sshd` knows them.
+    /// Pairs of name and value, with the names of `sshd`.
     pub(super) critical_options: Vec<(&'static str, &'a str)>,
     pub(super) key_types: KeyTypes,
     pub(super) host: &'a str,
@@ -124,7 +123,7 @@ impl<'a> Settings<'a> {
         })
     }
 
-    /// The accounts that a user may log in to.
+    /// Returns the accounts that a user may log in to.
     pub(super) fn principals_of(&self, user: &UserInfo) -> Result<Vec<String>, IssuerError> {
         if !self.trusted_issuer.is_empty() && user.issuer() != self.trusted_issuer {
             return Err(IssuerError::refused(
@@ -136,7 +135,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// The key that signs: of the configured file, or else the one that the host lent. Blocks.
+/// Returns the signing key: from the configured file, or the one that the host lent. Blocks.
 pub(super) fn authority_key(
     configuration: &Configuration,
     lent: Option<&CertificateAuthorityKey>,
@@ -174,13 +173,13 @@ fn extensions(text: &str) -> Result<Vec<&str>, IssuerError> {
     Ok(names)
 }
 
-/// Whether a text is an address, or a network in CIDR form, with zeros where the network ends. `sshd`
-/// refuses every login by a certificate whose list it cannot read.
+/// Tells whether a text is an address, or a network in CIDR form with zeros in the host part. `sshd` refuses
+/// every login by a certificate with a list that it cannot read.
 fn is_network(text: &str) -> bool {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let Ok(address) = address.parse::<IpAddr>() else { return false };
     let Some(bits) = bits else { return true };
-    // A sign would be a number too.
+    // `parse` would accept a sign.
     if !bits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
     }
@@ -196,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn networks_are_addresses_with_bits() {
+    fn networks_are_addresses_with_a_prefix_length() {
         for text in [
             "10.0.0.0/8",
             "127.0.0.1",
@@ -209,7 +208,7 @@ mod tests {
         ] {
             assert!(is_network(text), "{text:?}");
         }
-        // What belongs to the host must be zero, and bits are digits.
+        // The host part must be zero, and the prefix length must be digits.
         for text in ["10.0.0.1/8", "10.6.0.0/14", "2001:db8::1/32", "1.0.0.0/0", "10.0.0.0/+8"] {
             assert!(!is_network(text), "{text:?}");
         }

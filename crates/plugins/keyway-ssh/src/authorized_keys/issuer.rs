@@ -8,12 +8,12 @@ use keyway_issuers::{
 };
 
 use super::lines;
-use super::settings::{Place, Settings, describe};
+use super::settings::{RevocationSettings, Settings, describe};
 use crate::key::LoginKey;
 use crate::state::{check, with_text};
 
-/// The plugin `ssh-authorized-keys`. It has no configuration of its own: what is to be
-/// configured, it describes.
+/// The plugin `ssh-authorized-keys`. It has no configuration of its own; its issuer describes the settings of a
+/// service.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AuthorizedKeysPlugin;
 
@@ -23,19 +23,19 @@ impl IssuerPlugin for AuthorizedKeysPlugin {
     }
 }
 
-/// Keeps lines of the `authorized_keys` file of one account. See the [crate](crate).
+/// Manages lines in the `authorized_keys` file of one account. See the [crate](crate).
 ///
 /// It blocks, and declares so. Dropping the future of a call stops nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AuthorizedKeys;
 
 impl AuthorizedKeys {
-    /// What an account's file is for, if this plugin has to make it.
+    /// The mode of a new file.
     const NEW_MODE: u32 = 0o600;
 
     fn make(request: &CredentialRequest) -> Result<Issued, IssuerError> {
         let configuration = &request.context.configuration;
-        let Place { file, prefix } = Place::read(configuration)?;
+        let RevocationSettings { file, prefix } = RevocationSettings::read(configuration)?;
         let settings = Settings::read(configuration)?;
         let state = prefix.state(&request.context)?;
 
@@ -56,22 +56,23 @@ impl AuthorizedKeys {
     }
 
     fn remove(revocation: &Revocation) -> Result<(), IssuerError> {
-        let Place { file, prefix } = Place::read(&revocation.context.configuration)?;
+        let RevocationSettings { file, prefix } =
+            RevocationSettings::read(&revocation.context.configuration)?;
         let state = prefix.own(&revocation.state)?;
-        // A directory that is not there is an error: it may be on a disk that comes back.
+        // A missing directory is an error: it may be on a disk that comes back.
         file.change(Self::NEW_MODE, |content| {
             Ok((content.and_then(|content| lines::without(content, state)), ()))
         })?;
         Ok(())
     }
 
-    /// Looks under the lock, so that a change under way is over.
+    /// Looks under the lock, so that any other change is complete.
     fn tell(question: &Reconciliation) -> Result<Reconciled, IssuerError> {
-        let Place { file, prefix } = Place::read(&question.context.configuration)?;
+        let RevocationSettings { file, prefix } = RevocationSettings::read(&question.context.configuration)?;
         let state = match (&question.effect, &question.context.intent) {
             (IntendedEffect::Revoke(state), _) => prefix.own(state)?.to_owned(),
             (IntendedEffect::Request, Some(_)) => prefix.state(&question.context)?,
-            // Its state was random, and only the answer told it.
+            // Its state was random, and only the answer contained it.
             (IntendedEffect::Request, None) => return Ok(Reconciled::Unknown),
         };
         let is_there = file.change(Self::NEW_MODE, |content| {

@@ -1,7 +1,7 @@
-//! The lines of an `authorized_keys` file. What is not ours stays byte for byte.
+//! The lines of an `authorized_keys` file. Foreign lines stay byte for byte.
 
-/// The content with `line` as the only one of this state: in the place of the first one
-/// that is there, or at the end. `line` has no line break.
+/// Returns the content with `line` as the only line of this state, in place of the first such line, or at the
+/// end. `line` has no line break.
 pub(super) fn with(content: &[u8], state: &str, line: &str) -> Vec<u8> {
     let mut changed = Vec::with_capacity(content.len() + line.len() + 2);
     let mut placed = false;
@@ -14,7 +14,7 @@ pub(super) fn with(content: &[u8], state: &str, line: &str) -> Vec<u8> {
         }
     }
     if !placed {
-        // A last line that somebody left open would swallow the new one.
+        // A last line without its end would merge with the new one.
         if changed.last().is_some_and(|last| *last != b'\n') {
             changed.push(b'\n');
         }
@@ -23,14 +23,14 @@ pub(super) fn with(content: &[u8], state: &str, line: &str) -> Vec<u8> {
     changed
 }
 
-/// The content without the lines of this state; `None` when there is none. Several are
-/// there only when somebody copied them, and then every copy would let the user in.
+/// Returns the content without the lines of this state. `None` if there is none. Removes all copies, since each
+/// would let the user in.
 pub(super) fn without(content: &[u8], state: &str) -> Option<Vec<u8>> {
     has(content, state)
         .then(|| lines(content).filter(|line| !is_of(line, state)).collect::<Vec<_>>().concat())
 }
 
-/// Whether there is a line of this state.
+/// Tells whether there is a line of this state.
 pub(super) fn has(content: &[u8], state: &str) -> bool {
     lines(content).any(|line| is_of(line, state))
 }
@@ -44,20 +44,20 @@ fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
     content.split_inclusive(|byte| *byte == b'\n')
 }
 
-/// Whether the comment of a line holds the state as a word. Somebody may have added words.
+/// Tells whether the comment of a line holds the state as a word. A user may have added words.
 fn is_of(line: &[u8], state: &str) -> bool {
     comment(line).is_some_and(|comment| words(comment).any(|word| word == state.as_bytes()))
 }
 
-/// What stands behind type and key. Before these there may be options, in whose quotes white space
-/// is none: what a command of somebody else says is not a comment.
+/// Returns the text after type and key. Options may come before them, with quoted white space: a command in an
+/// option is not a comment.
 fn comment(line: &[u8]) -> Option<&[u8]> {
     const TYPES_BEGIN: [&[u8]; 3] = [b"ssh-", b"ecdsa-", b"sk-"];
     let line = line.trim_ascii_start();
     if line.starts_with(b"#") {
         return None;
     }
-    // No option begins as a type of key does.
+    // No option begins like a type of key.
     let keyed = if TYPES_BEGIN.iter().any(|begin| line.starts_with(begin)) {
         line
     } else {
@@ -68,8 +68,8 @@ fn comment(line: &[u8]) -> Option<&[u8]> {
     behind_type.splitn(2, u8::is_ascii_whitespace).nth(1)
 }
 
-/// How long the options at the beginning of a text are, by the rule of `sshd`: they end at the first
-/// white space outside of quotes, and a quote behind a backslash is none, whatever stands before the backslash.
+/// Returns the length of the options at the beginning of a text. As in `sshd`, they end at the first white
+/// space outside of quotes, and a quote after a backslash does not count, whatever is before the backslash.
 fn options_length(text: &[u8]) -> usize {
     let mut quoted = false;
     let mut before = 0;
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_alike_is_not_taken() {
+    fn similar_lines_are_not_matched() {
         for foreign in [
             "# ssh-ed25519 AAAA K_1\n",
             "  # a b c K_1\n",
@@ -136,7 +136,7 @@ mod tests {
         }
     }
 
-    /// Lines of others, with all that a text editor can leave behind.
+    /// Generates foreign lines, with all that a text editor can leave behind.
     fn foreign() -> impl Strategy<Value = Vec<Vec<u8>>> {
         let line = prop_oneof![
             Just(b"".to_vec()),
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn putting_and_taking_away_leaves_the_rest(before in foreign(), after in foreign()) {
+        fn adding_and_removing_leaves_other_lines(before in foreign(), after in foreign()) {
             let join = |lines: &[Vec<u8>]| {
                 lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect::<Vec<u8>>()
             };
@@ -157,7 +157,7 @@ mod tests {
             prop_assert!(has(&put, "K_1"));
             let grown = [put, after.clone()].concat();
             prop_assert_eq!(without(&grown, "K_1").unwrap(), [before.clone(), after.clone()].concat());
-            // The same again changes nothing, and another line takes the same place.
+            // Adding the same line again changes nothing, and another line takes its position.
             prop_assert_eq!(&with(&grown, "K_1", LINE), &grown);
             let other = "ssh-rsa BBBB K_1";
             let expected = [before, format!("{other}\n").into_bytes(), after].concat();

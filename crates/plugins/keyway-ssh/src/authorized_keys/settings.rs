@@ -1,4 +1,4 @@
-//! What an operator configures for a service.
+//! The settings of a service.
 
 use keyway_issuers::{Configuration, Description, IssuerError, ParameterDescriptor, Violations};
 
@@ -23,26 +23,26 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
         .set([ParameterDescriptor::mandatory(
             PUBLIC_KEY,
             "public key",
-            "The public key to log in with, one line in the form of OpenSSH",
+            "The public key to log in with, one line in OpenSSH's format",
         )])
         .set([])
         .build()
 }
 
-/// The file, and by what the service knows its lines. A revocation needs no more.
+/// The settings of a revocation: the file, and the prefix of the service's states.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct RevocationSettings {
     pub(super) file: IssuerFile,
     pub(super) prefix: StatePrefix,
 }
 
-impl Place {
+impl RevocationSettings {
     pub(super) fn read(configuration: &Configuration) -> Result<Self, IssuerError> {
         Ok(Self { file: setting::file(configuration, FILE)?, prefix: StatePrefix::read(configuration)? })
     }
 }
 
-/// What else a request needs.
+/// The further settings of a request.
 #[derive(Debug)]
 pub(super) struct Settings<'a> {
     pub(super) key_options: &'a str,
@@ -70,9 +70,9 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Whether a text is options, or nothing: what `sshd` reads up to the first white space
-/// outside of quotes, whose meaning is `sshd`'s business. A quote behind a backslash is none for `sshd`,
-/// whatever stands before the backslash.
+/// Tells whether a text is empty or a list of options: it ends, as `sshd` reads it, at the first white space
+/// outside of quotes. Does not interpret the options. As in `sshd`, a quote after a backslash does not count,
+/// whatever is before the backslash.
 fn are_options(text: &str) -> bool {
     let (mut quoted, mut escaped) = (false, false);
     for character in text.chars() {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_end_where_sshd_thinks_they_end() {
+    fn options_end_as_in_sshd() {
         for text in [
             "",
             "restrict",

@@ -1,4 +1,5 @@
-//! The issuer `ssh-ca` as a WaTTS executable, and the set-up of its list: `keyway-ssh-ca set-up FILE`.
+//! The issuer `ssh-ca` as a WaTTS executable, and the command that creates its list: `keyway-ssh-ca set-up
+//! FILE`.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -10,7 +11,7 @@ const PLUGINS: Plugins = plugins! { keyway_ssh };
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    // A host sends an object in Base64, which begins otherwise.
+    // A host sends an object in Base64, which never begins so.
     if arguments.next().is_some_and(|first| first == "set-up") {
         return set_up(&arguments.collect::<Vec<_>>());
     }
@@ -29,7 +30,7 @@ fn set_up(files: &[OsString]) -> ExitCode {
         },
         _ => (USAGE.to_owned(), ExitCode::from(2)),
     };
-    // The code says it, too.
+    // The exit code reports the failure, too.
     let _ = writeln!(std::io::stderr(), "{said}");
     code
 }

@@ -1,4 +1,4 @@
-//! An authority to ask.
+//! An authority for the tests.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,21 +22,21 @@ pub(crate) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
 pub(crate) const NOW: u64 = 1_800_000_000;
 
-/// A clock that stands until it is set.
+/// A clock that stands still until it is set.
 #[derive(Debug)]
-pub(crate) struct Standing(AtomicU64);
+pub(crate) struct FixedClock(AtomicU64);
 
-impl Clock for Standing {
+impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp::default().plus(Duration::from_secs(self.0.load(Ordering::Relaxed)))
     }
 }
 
-/// An authority with a list that was set up.
+/// An authority with a new list.
 pub(crate) struct Authority {
     folder: tempfile::TempDir,
     key: PrivateKey,
-    clock: Arc<Standing>,
+    clock: Arc<FixedClock>,
     issuer: Arc<dyn Issuer>,
 }
 
@@ -49,7 +49,7 @@ impl Authority {
         let folder = tempfile::tempdir().unwrap();
         let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&[9; 32]));
         let key = PrivateKey::new(pair, "ca").unwrap();
-        let clock = Arc::new(Standing(AtomicU64::new(NOW)));
+        let clock = Arc::new(FixedClock(AtomicU64::new(NOW)));
         let authority = Self { issuer: open(lent, clock.clone()), folder, key, clock };
         fs::write(authority.file("ca"), &*authority.key.to_openssh(LineEnding::LF).unwrap()).unwrap();
         fs::set_permissions(authority.file("ca"), Permissions::from_mode(0o600)).unwrap();
@@ -88,7 +88,7 @@ impl Authority {
         block_on(self.issuer.revoke(&Revocation::new(self.context(&[]), state.clone())))
     }
 
-    /// Sets the clock to so many seconds behind `NOW`.
+    /// Sets the clock to so many seconds after `NOW`.
     pub(crate) fn at(&self, seconds: u64) {
         self.clock.0.store(NOW + seconds, Ordering::Relaxed);
     }
@@ -102,7 +102,7 @@ impl Authority {
     }
 }
 
-fn open(lent: Option<CertificateAuthorityKey>, clock: Arc<Standing>) -> Arc<dyn Issuer> {
+fn open(lent: Option<CertificateAuthorityKey>, clock: Arc<FixedClock>) -> Arc<dyn Issuer> {
     let registry = PLUGINS.registry().unwrap();
     let plugin = registry.get::<Issuers>("ssh-ca").unwrap();
     let opening = OpenContext::new(ServiceName::new("cluster").unwrap(), plugin.metadata().clone());

@@ -1,5 +1,6 @@
-//! The list of what is revoked, and what is lost of it.
+//! Tests the revocation list, and its loss.
 
+use keyway_core::Effect;
 use std::fs;
 
 use keyway_core::PluginError as _;
@@ -31,11 +32,11 @@ impl Authority {
         fs::read(self.file("krl")).unwrap().windows(key_id.len()).any(|bytes| bytes == key_id.as_bytes())
     }
 
-    /// Nothing is done, by which nothing is made, and the error says all of these.
+    /// Checks that calls change nothing, and that their error holds all of these texts.
     fn is_stuck(&self, says: &[&str]) {
         let before = [fs::read(self.file("krl")).ok(), fs::read(self.file(RECORD)).ok()];
         for error in [self.issue("stuck").unwrap_err(), self.revoke_intent("stuck").unwrap_err()] {
-            assert!(error.leaves_no_effect(), "{error:?}");
+            assert!(error.effect() == Effect::None, "{error:?}");
             let detail = error.detail();
             assert!(says.iter().all(|part| detail.contains(part)), "{detail}");
         }
@@ -44,23 +45,23 @@ impl Authority {
 }
 
 #[test]
-fn a_lost_list_is_not_made_anew() {
+fn a_lost_list_is_not_replaced() {
     let authority = Authority::new();
     authority.issue("one").unwrap();
     authority.revoke_intent("one").unwrap();
     let copy = fs::read(authority.file("krl")).unwrap();
     fs::remove_file(authority.file("krl")).unwrap();
-    authority.is_stuck(&["is missing", "number 1", "`sshd` lets nobody in", "another key"]);
+    authority.is_stuck(&["is missing", "number 1", "`sshd` refuses all keys", "another key"]);
     let error = authority.set_up().unwrap_err();
     assert!(error.detail().contains("is missing"), "{}", error.detail());
     assert!(!authority.file("krl").exists());
-    // An empty file in its place is no better.
+    // An empty file in its place is refused, too.
     fs::write(authority.file("krl"), "").unwrap();
     authority.issue("two").unwrap();
     assert!(authority.lists("one"), "the last revocation is known");
     authority.revoke_intent("two").unwrap();
     fs::write(authority.file("krl"), "").unwrap();
-    authority.is_stuck(&["is older (number 0)", "number 2", "`sshd` lets in"]);
+    authority.is_stuck(&["is older (number 0)", "number 2", "`sshd` accepts"]);
     fs::write(authority.file("krl"), copy).unwrap();
     authority.issue("three").unwrap();
     assert!(matches!(authority.issue("one"), Err(IssuerError::Refused { .. })));
@@ -68,7 +69,7 @@ fn a_lost_list_is_not_made_anew() {
 }
 
 #[test]
-fn an_old_list_is_not_gone_by() {
+fn an_old_list_is_refused() {
     let authority = Authority::new();
     authority.revoke_intent("one").unwrap();
     let old = fs::read(authority.file("krl")).unwrap();
@@ -77,7 +78,7 @@ fn an_old_list_is_not_gone_by() {
     }
     let new = fs::read(authority.file("krl")).unwrap();
     fs::write(authority.file("krl"), old).unwrap();
-    authority.is_stuck(&["is older (number 1)", "number 3", "`sshd` lets in certificates that were revoked"]);
+    authority.is_stuck(&["is older (number 1)", "number 3", "`sshd` accepts certificates that were revoked"]);
     assert!(authority.set_up().is_err());
     fs::write(authority.file("krl"), new).unwrap();
     authority.issue("four").unwrap();
@@ -92,7 +93,7 @@ fn without_a_set_up_nothing_is_issued() {
     authority.is_stuck(&["there is no list yet", "keyway-ssh-ca set-up"]);
     authority.set_up().unwrap();
     authority.set_up().unwrap();
-    // It ended between its two writes.
+    // The process ended between its two writes.
     fs::remove_file(authority.file("krl")).unwrap();
     authority.is_stuck(&["there is no list yet"]);
     authority.set_up().unwrap();
@@ -103,9 +104,9 @@ fn without_a_set_up_nothing_is_issued() {
     assert_eq!(fs::read(authority.file("krl")).unwrap(), before);
 }
 
-/// The record comes first, so a process that dies leaves it one ahead of the list.
+/// Writes the record only, as a process does that dies between the writes.
 #[test]
-fn a_revocation_that_was_cut_short_is_finished_by_the_next_call() {
+fn an_interrupted_revocation_is_completed_by_the_next_call() {
     for next in
         [Authority::issue as fn(&Authority, &str) -> Result<Issued, IssuerError>, |authority, intent| {
             authority.revoke_intent(intent).map(|()| Issued::new(intent))
@@ -123,14 +124,14 @@ fn a_revocation_that_was_cut_short_is_finished_by_the_next_call() {
     }
 }
 
-/// A call that fails behind its record says that its effect may yet come.
+/// Checks that a call that fails after writing its record reports an unknown effect.
 #[test]
-fn a_revocation_that_fails_halfway_is_in_doubt() {
+fn a_revocation_that_fails_halfway_has_an_unknown_effect() {
     let authority = Authority::new();
     let in_the_way = authority.file(".krl.keyway-new");
     fs::create_dir(&in_the_way).unwrap();
     let error = authority.revoke_intent("one").unwrap_err();
-    assert!(!error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::Unknown, "{error:?}");
     assert!(!authority.lists("one"));
     fs::remove_dir(&in_the_way).unwrap();
     authority.issue("two").unwrap();
@@ -151,7 +152,7 @@ fn an_empty_file_is_an_empty_list() {
 }
 
 #[test]
-fn a_list_that_was_written_needs_its_record() {
+fn a_changed_list_needs_its_record() {
     let authority = Authority::new();
     authority.revoke_intent("one").unwrap();
     fs::write(authority.file(RECORD), "").unwrap();
@@ -167,9 +168,9 @@ fn a_list_that_was_written_needs_its_record() {
     assert!(authority.lists("two"));
 }
 
-/// Two revocations behind the time take an entry out: a single time may be wrong.
+/// Two revocations after the time remove an entry: a single time may be wrong.
 #[test]
-fn entries_go_a_day_after_the_longest_validity() {
+fn entries_are_removed_a_day_after_the_longest_validity() {
     let authority = Authority::new();
     authority.issue("one").unwrap();
     authority.revoke_intent("one").unwrap();
@@ -181,7 +182,7 @@ fn entries_go_a_day_after_the_longest_validity() {
     authority.revoke_intent("four").unwrap();
     authority.revoke_intent("five").unwrap();
     assert!(!authority.lists("one") && authority.lists("two"));
-    // One service with long certificates makes the list remember as long.
+    // One service with long certificates makes the list keep all entries as long.
     let long = authority.context(&[("valid_minutes", "14400")]).with_intent(IntentId::new("long").unwrap());
     authority.ask(long, Some(KEY)).unwrap();
     authority.revoke_intent("long").unwrap();
@@ -195,25 +196,28 @@ fn entries_go_a_day_after_the_longest_validity() {
     assert!(!authority.lists("long"));
 }
 
-/// A list that cannot grow any more refuses revocations, and nothing else.
+/// Checks that a list that cannot grow refuses revocations only.
 #[test]
 fn a_full_list_still_issues() {
     let authority = Authority::new();
     let mut list = fs::read(authority.file("krl")).unwrap();
-    // Hashes of keys that others revoked.
+    // Hashes of keys that another program revoked.
     let room = 16 * 1024 * 1024 - list.len() - 5;
     list.push(5);
     list.extend(u32::try_from(room).unwrap().to_be_bytes());
     list.resize(list.len() + room, 7);
     fs::write(authority.file("krl"), &list).unwrap();
     let error = authority.revoke_intent("one").unwrap_err();
-    assert!(error.leaves_no_effect() && error.detail().contains("more than 16777216 bytes"), "{error:?}");
+    assert!(
+        error.effect() == Effect::None && error.detail().contains("more than 16777216 bytes"),
+        "{error:?}"
+    );
     authority.issue("two").unwrap();
     assert_eq!(fs::read(authority.file("krl")).unwrap(), list);
 }
 
 #[test]
-fn revocations_at_once_are_all_kept() {
+fn concurrent_revocations_are_all_kept() {
     let authority = Authority::new();
     std::thread::scope(|scope| {
         for thread in 0..4 {

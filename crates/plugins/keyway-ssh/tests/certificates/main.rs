@@ -1,9 +1,10 @@
-//! The issuer `ssh-ca`, as far as it can be judged without OpenSSH's own programs.
+//! Tests the issuer `ssh-ca` without OpenSSH's own programs.
 #![cfg(unix)]
 
 mod authority;
 mod list;
 
+use keyway_core::Effect;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -23,7 +24,7 @@ fn certificate(issued: &Issued) -> Certificate {
 }
 
 #[test]
-fn a_certificate_says_what_is_configured_and_no_more() {
+fn a_certificate_holds_only_the_configured_data() {
     let authority = Authority::new();
     let settings = [
         ("principals", "deploy grid-{sub}"),
@@ -58,7 +59,7 @@ fn a_certificate_says_what_is_configured_and_no_more() {
 }
 
 #[test]
-fn serials_and_nonces_are_drawn_and_key_ids_follow_the_intent() {
+fn serials_and_nonces_are_random_and_key_ids_follow_the_intent() {
     let authority = Authority::new();
     let context = authority.context(&[]).with_intent(IntentId::new("i-1").unwrap());
     let [first, second] = [0, 1].map(|_| certificate(&authority.ask(context.clone(), None).unwrap()));
@@ -70,7 +71,7 @@ fn serials_and_nonces_are_drawn_and_key_ids_follow_the_intent() {
 }
 
 #[test]
-fn a_made_key_is_the_certified_one() {
+fn a_new_key_is_the_certified_one() {
     let authority = Authority::new();
     let issued = authority.ask(authority.context(&[]), None).unwrap();
     let private = PrivateKey::from_openssh(part(&issued, "private key")).unwrap();
@@ -85,8 +86,8 @@ fn the_key_may_be_lent() {
     fs::remove_file(authority.file("ca")).unwrap();
     let issued = authority.ask(authority.context(&[("ca_key_file", "")]), Some(KEY)).unwrap();
     lender.check(&certificate(&issued));
-    let nobody = Authority::new();
-    let error = nobody.ask(nobody.context(&[("ca_key_file", "")]), Some(KEY)).unwrap_err();
+    let authority = Authority::new();
+    let error = authority.ask(authority.context(&[("ca_key_file", "")]), Some(KEY)).unwrap_err();
     assert!(error.to_string().contains("ca_key_file"), "{error}");
 }
 
@@ -95,13 +96,13 @@ fn a_key_that_others_can_read_signs_nothing() {
     let authority = Authority::new();
     fs::set_permissions(authority.file("ca"), Permissions::from_mode(0o640)).unwrap();
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
-    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::None, "{error:?}");
     assert!(authority.issued_nothing());
 }
 
-/// Only root can give a file away, so only root sees this.
+/// Needs root, because only root can give a file away.
 #[test]
-#[allow(clippy::print_stderr)] // A tester who is not root should know.
+#[allow(clippy::print_stderr)] // Tells a tester who is not root.
 fn a_key_of_another_user_signs_nothing() {
     let authority = Authority::new();
     if std::os::unix::fs::chown(authority.file("ca"), Some(54321), None).is_err() {
@@ -109,13 +110,13 @@ fn a_key_of_another_user_signs_nothing() {
         return;
     }
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
-    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::None, "{error:?}");
     assert!(error.detail().contains("belongs to the user 54321"), "{}", error.detail());
     assert!(authority.issued_nothing());
 }
 
 #[test]
-fn revoking_is_kept_once_and_what_was_revoked_is_not_signed_again() {
+fn a_revocation_is_stored_once_and_a_revoked_intent_is_not_signed_again() {
     let authority = Authority::new();
     let context = authority.context(&[]).with_intent(IntentId::new("i-1").unwrap());
     let state = authority.ask(context.clone(), Some(KEY)).unwrap().state;
@@ -132,17 +133,17 @@ fn revoking_is_kept_once_and_what_was_revoked_is_not_signed_again() {
 }
 
 #[test]
-fn without_a_list_that_can_be_changed_nothing_is_signed() {
+fn nothing_is_signed_without_a_list_that_can_be_changed() {
     let authority = Authority::new();
     fs::write(authority.file("krl"), "ssh-ed25519 AAAA a plain list of keys\n").unwrap();
     let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
-    assert!(error.leaves_no_effect(), "{error:?}");
+    assert!(error.effect() == Effect::None, "{error:?}");
     assert!(authority.revoke(&CredentialRef::new("KEYWAY_1")).is_err());
     assert!(fs::read_to_string(authority.file("krl")).unwrap().starts_with("ssh-ed25519"));
 }
 
 #[test]
-fn users_of_others_are_refused() {
+fn users_of_other_issuers_are_refused() {
     let authority = Authority::new();
     let settings = [("principals", "{sub}"), ("trusted_issuer", "https://issuer.example.com")];
     let mut context = authority.context(&settings);
@@ -150,13 +151,13 @@ fn users_of_others_are_refused() {
     assert!(matches!(authority.ask(context.clone(), None), Err(IssuerError::Refused { .. })));
     context.user_info = UserInfo::new("https://issuer.example.com", "joe,root");
     assert!(matches!(authority.ask(context, None), Err(IssuerError::Refused { .. })));
-    // Claims without a trusted issuer are a mistake of the operator's.
+    // Claims without a trusted issuer are a mistake of the operator.
     let error = authority.ask(authority.context(&settings[..1]), None).unwrap_err();
     assert!(matches!(error, IssuerError::Invalid { .. }), "{error:?}");
 }
 
 #[test]
-fn what_is_configured_wrong_is_said_without_its_value() {
+fn a_wrong_setting_is_reported_without_its_value() {
     let authority = Authority::new();
     for (name, value) in [
         ("krl_file", "needle"),

@@ -1,5 +1,6 @@
 //! When a default value is given (decision L5).
 
+use keyway_core::CallError;
 use std::io;
 use std::sync::Arc;
 
@@ -64,15 +65,19 @@ pub(super) fn failures() -> Vec<NamedFailure> {
             what: "the write",
             source: io::Error::other("not found").into(),
         }),
-        ("DeadlineExceeded", || StoreError::DeadlineExceeded {
-            operation: "get",
-            deadline: std::time::Duration::from_secs(1),
+        ("DeadlineExceeded", || {
+            StoreError::Call(CallError::DeadlineExceeded {
+                operation: "get",
+                deadline: std::time::Duration::from_secs(1),
+            })
         }),
-        ("ContractViolation", || StoreError::ContractViolation {
-            operation: "get",
-            violation: "the kit says so".to_owned(),
+        ("ContractViolation", || {
+            StoreError::Call(CallError::ContractViolation {
+                operation: "get",
+                violation: "the kit says so".to_owned(),
+            })
         }),
-        ("Quarantined", || StoreError::Quarantined { operation: "get" }),
+        ("Quarantined", || StoreError::Call(CallError::Quarantined { operation: "get" })),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! The end of a program that the host started by itself.
+//! The end of a program that the host started directly.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,24 +13,23 @@ use crate::run::leftovers::{Leftovers, Listed, Search};
 use crate::run::mark::RunMark;
 use crate::run::streams::wait_readable;
 
-/// A program that runs, or ran and is not forgotten yet. Its process id stays its own until
-/// it is reaped, and so does the id of its group: all killing of the group is done before. The
-/// program may have left its group, so it is signalled by itself, too.
+/// A program that runs or is not yet reaped. Until it is reaped, no other process gets its id or that of its
+/// group, so the group is killed before. The program may have left its group, so it is signalled directly, too.
 #[derive(Debug)]
 pub(in crate::run) struct Alone {
-    /// `None` once it is reaped, or given up.
+    /// `None` once it is reaped or given up.
     child: Option<Child>,
     pid: Pid,
-    /// Readable once the program has ended. `None` where the system has no such descriptor.
+    /// Readable once the program has ended. `None` if the system has no such descriptor.
     exit_notice: Option<OwnedFd>,
     mark: Arc<RunMark>,
-    /// Dropped just before the program is reaped.
+    /// The entry in the list of running programs. Dropped just before the program is reaped.
     listed: Option<Listed>,
 }
 
 impl Alone {
-    /// How long a killed program may take to be gone: one that hangs inside the system
-    /// cannot be waited for.
+    /// The time limit for a killed program to be gone. A program that hangs inside the system is not waited
+    /// for.
     const KILLED: Duration = Duration::from_secs(2);
     /// The time limit for killing processes that fork as fast as they are killed.
     const SEARCH: Duration = Duration::from_secs(2);
@@ -54,7 +53,7 @@ impl Alone {
         self.exit_notice.as_ref().map(AsFd::as_fd)
     }
 
-    /// Whether the program has ended. Does not reap it.
+    /// Tells whether the program has ended. Does not reap it.
     pub(super) fn has_exited(&self) -> io::Result<bool> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         loop {
@@ -84,12 +83,11 @@ impl Alone {
             None => return Err(io::ErrorKind::NotFound.into()),
         };
         let killed = leftovers.kill_all(search);
-        self.tell_if_given_up(&leftovers);
+        self.warn_if_incomplete(&leftovers);
         Ok((status, killed))
     }
 
-    /// Ends a running program, with all processes that it started: `SIGTERM`, a time of grace,
-    /// `SIGKILL`.
+    /// Ends a running program and all processes that it started: `SIGTERM`, a time of grace, `SIGKILL`.
     pub(super) fn kill(&mut self, grace: Duration) {
         let Some(mut child) = self.child.take() else { return };
         let mut leftovers = Leftovers::of(self.pid, &self.mark, Instant::now() + Self::LATE_SEARCH);
@@ -100,19 +98,18 @@ impl Alone {
             leftovers.signal(Signal::TERM);
             self.wait_exit(grace);
             leftovers.end_at(Instant::now() + Self::LATE_SEARCH);
-            // Processes started since then have to be found, too.
+            // Finds processes that were started in the meantime, too.
             leftovers.find_descendants();
         }
         self.signal_program(Signal::KILL);
         leftovers.find(Search::Everywhere);
         leftovers.kill_all(Search::Everywhere);
-        self.tell_if_given_up(&leftovers);
+        self.warn_if_incomplete(&leftovers);
         self.listed = None;
         if self.wait_exit(Self::KILLED) {
             let _ = child.wait();
         } else {
-            // The program hangs inside the system and ends when the system lets it. A thread reaps
-            // it then.
+            // The program hangs inside the system. A thread reaps it when it ends.
             let reap = move || {
                 let _ = child.wait();
             };
@@ -120,10 +117,13 @@ impl Alone {
         }
     }
 
-    fn tell_if_given_up(&self, leftovers: &Leftovers) {
+    fn warn_if_incomplete(&self, leftovers: &Leftovers) {
         if leftovers.gave_up() {
             let program = self.pid.as_raw_pid();
-            tracing::warn!(program, "gave up looking for what a program left behind: some of it may go on");
+            tracing::warn!(
+                program,
+                "stopped searching for the processes that a program left behind: some may still run"
+            );
         }
     }
 
@@ -144,9 +144,9 @@ impl Alone {
         }
     }
 
-    /// Signals the program, whatever group it is in, and its group.
+    /// Signals the program, in whatever group it is, and its group.
     fn signal_program(&self, signal: Signal) {
-        // An error can only mean that they are gone. Until the program is reaped, the id is its own.
+        // An error only means that they are gone. Until the program is reaped, no other process has its id.
         let _ = match self.exit_notice() {
             #[cfg(target_os = "linux")]
             Some(handle) => rustix::process::pidfd_send_signal(handle, signal),
@@ -156,7 +156,7 @@ impl Alone {
     }
 
     fn signal_group(&self, signal: Signal) {
-        // An error can only mean that the group is gone.
+        // An error only means that the group is gone.
         let _ = kill_process_group(self.pid, signal);
     }
 }

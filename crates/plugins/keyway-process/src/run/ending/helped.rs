@@ -42,25 +42,25 @@ impl Helped {
     /// # Panics
     /// After the run is over.
     pub(super) fn exit_notice(&self) -> BorrowedFd<'_> {
-        self.supervisor.as_ref().expect("it is waited for only while it runs").as_fd()
+        self.supervisor.as_ref().expect("a caller waits only while the program runs").as_fd()
     }
 
     pub(super) fn after_exit(&mut self) -> Result<(ExitStatus, usize), RunError> {
         let Some(supervisor) = self.supervisor.take() else { return Err(RunError::Cancelled) };
-        match supervisor.hear() {
+        match supervisor.receive() {
             Ok(Reply::Ended { status, left_behind }) => {
                 let left = usize::try_from(left_behind).unwrap_or(usize::MAX);
-                self.is_over(supervisor, left > 0);
+                self.put_back(supervisor, left > 0);
                 Ok((ExitStatus::from_raw(status), left))
             }
             Ok(Reply::NotStarted { error }) => {
-                self.is_over(supervisor, false);
+                self.put_back(supervisor, false);
                 Err(RunError::Start { source: io::Error::from_raw_os_error(error) })
             }
             other => {
-                self.is_lost(supervisor);
+                self.give_up(supervisor);
                 let source = other.err().unwrap_or_else(|| io::ErrorKind::InvalidData.into());
-                Err(RunError::System { what: "learn from its helper how it ended", source })
+                Err(RunError::System { what: "get its status from the helper", source })
             }
         }
     }
@@ -77,16 +77,16 @@ impl Helped {
         let in_cgroup = supervisor.is_in_cgroup();
         let patience = if in_cgroup { Self::KILLED_BY_HELPER } else { Self::KILLED };
         let ended = ended || wait_readable(supervisor.as_fd(), patience);
-        match ended.then(|| supervisor.hear()) {
-            Some(Ok(Reply::Ended { left_behind, .. })) => self.is_over(supervisor, left_behind > 0),
-            Some(Ok(Reply::NotStarted { .. })) => self.is_over(supervisor, false),
-            _ => self.is_lost(supervisor),
+        match ended.then(|| supervisor.receive()) {
+            Some(Ok(Reply::Ended { left_behind, .. })) => self.put_back(supervisor, left_behind > 0),
+            Some(Ok(Reply::NotStarted { .. })) => self.put_back(supervisor, false),
+            _ => self.give_up(supervisor),
         }
     }
 
-    /// Takes the helper back after a run. If the run left processes in a cgroup, the cgroup is killed, and the
+    /// Takes the helper back after a run. If the run left processes in a cgroup, kills the cgroup and the
     /// helper with it.
-    fn is_over(&self, supervisor: Supervisor, had_something_left: bool) {
+    fn put_back(&self, supervisor: Supervisor, had_something_left: bool) {
         if had_something_left && supervisor.is_in_cgroup() {
             drop(supervisor);
         } else {
@@ -94,12 +94,12 @@ impl Helped {
         }
     }
 
-    /// Gives up a helper that does not answer or is gone. Kills all processes in its cgroup, and all with the
-    /// mark.
-    fn is_lost(&self, supervisor: Supervisor) {
+    /// Gives up a helper that does not answer or is gone. Kills all processes in its cgroup, and all that have
+    /// the mark.
+    fn give_up(&self, supervisor: Supervisor) {
         tracing::warn!("the helper of an executable was killed, or does not answer");
         drop(supervisor);
-        // Leaves out processes older than the host: they belong to no run of it.
+        // Skips processes older than the host: they belong to none of its runs.
         let mut leftovers = Leftovers::of(getpid(), &self.mark, Instant::now() + Self::SEARCH);
         leftovers.find(Search::Everywhere);
         leftovers.kill_all(Search::Everywhere);

@@ -14,10 +14,10 @@ pub(super) use alone::Alone;
 #[cfg(target_os = "linux")]
 pub(super) use helped::Helped;
 
-/// A program that runs, or ran and is not forgotten yet. Dropping it kills the program.
+/// A program that runs or is not yet reaped. Dropping it kills the program.
 #[derive(Debug)]
 pub(super) enum Ending {
-    /// Runs the program as a direct child of the host.
+    /// A program that is a direct child of the host.
     Alone(Alone),
     /// A program that a helper started.
     #[cfg(target_os = "linux")]
@@ -28,7 +28,7 @@ impl Ending {
     /// The interval of polling where the system gives no notice.
     pub(super) const TICK: Duration = Duration::from_millis(5);
 
-    /// Becomes readable once the program has ended, where the system has such a thing.
+    /// Becomes readable once the program has ended, if the system supports that.
     pub(super) fn exit_notice(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Alone(alone) => alone.exit_notice(),
@@ -61,14 +61,13 @@ impl Ending {
         match self {
             Self::Alone(alone) => alone
                 .after_exit(ran, deadline)
-                .map_err(|source| RunError::System { what: "learn how it ended", source }),
+                .map_err(|source| RunError::System { what: "get its exit status", source }),
             #[cfg(target_os = "linux")]
             Self::Helped(helped) => helped.after_exit(),
         }
     }
 
-    /// Ends a running program, with all processes that it started: `SIGTERM`, a time of grace,
-    /// `SIGKILL`.
+    /// Ends a running program and all processes that it started: `SIGTERM`, a time of grace, `SIGKILL`.
     pub(super) fn kill(&mut self, grace: Duration) {
         match self {
             Self::Alone(alone) => alone.kill(grace),

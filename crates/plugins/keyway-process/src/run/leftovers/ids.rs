@@ -5,20 +5,20 @@ use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;
 use std::sync::OnceLock;
 
-/// The ids given out after `than`, if they form a range.
+/// Returns the ids given out after `than`, if they form a range.
 pub(super) fn younger(than: i32, last: Option<i32>) -> Option<RangeInclusive<i32>> {
     let last = last.filter(|last| *last >= than)?;
     Some(than + 1..=last)
 }
 
-/// The id given out last, to a process or a thread. `None` where the system does not say it, or where
-/// another file stands in its place.
+/// Returns the id given out last, to a process or a thread. `None` if the system does not tell it, or if
+/// another file is in its place.
 pub(super) fn last_process() -> Option<i32> {
     // Opened once, because opening takes longer than reading.
     static FILE: OnceLock<Option<File>> = OnceLock::new();
     let file = FILE.get_or_init(|| {
         let file = File::open("/proc/loadavg").ok()?;
-        // Containers put files of their own in this place, which are not up to date.
+        // Containers mount files of their own here, which are not up to date.
         let system = rustix::fs::fstatfs(&file).ok()?;
         (system.f_type == rustix::fs::PROC_SUPER_MAGIC).then_some(file)
     });
@@ -28,7 +28,7 @@ pub(super) fn last_process() -> Option<i32> {
     last.parse().ok().filter(|last| *last > 0)
 }
 
-/// The ids of all processes.
+/// Lists the ids of all processes.
 pub(super) fn all_processes() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
@@ -41,18 +41,18 @@ mod tests {
     use super::{last_process, younger};
 
     #[test]
-    fn the_system_says_which_process_is_the_youngest() {
+    fn the_system_gives_the_youngest_process() {
         let Some(before) = last_process() else { panic!("/proc/loadavg is not the system's") };
         let mut child = Command::new("/bin/true").spawn().unwrap();
         let id = i32::try_from(child.id()).unwrap();
         let after = last_process().unwrap();
         child.wait().unwrap();
-        // Unless ids started over just now.
+        // Holds unless ids started over just now.
         assert!(after < before || (before < id && id <= after), "{before} {id} {after}");
     }
 
     #[test]
-    fn ids_that_started_over_are_no_range() {
+    fn ids_that_started_over_form_no_range() {
         assert_eq!(younger(10, Some(12)), Some(11..=12));
         assert!(younger(10, Some(10)).unwrap().is_empty());
         assert_eq!(younger(10, Some(9)), None);

@@ -1,17 +1,16 @@
-//! Search for the processes that a program left behind, also outside of its process group.
+//! Searches for the processes that a program left behind, also outside of its process group.
 //!
-//! Two things give a process away: the mark in its environment, which it inherited, and,
-//! while the program still runs, the chain of parents that leads to the program. A process escapes if
-//! it wipes its environment, leaves the process group, and loses its parent before a search
-//! looks at it.
+//! A process is recognized by the mark in its environment, which it inherited, and, while the program still
+//! runs, by the chain of parents up to the program. A process escapes if it clears its environment, leaves the
+//! process group, and loses its parent before a search looks at it.
 //!
-//! Looking through all of `/proc` costs milliseconds, more than a short run itself. But
-//! Linux gives out process ids in order and says which one it gave out last. So what a
-//! short run started is among the ids from the program's own to that one, and usually
-//! there are none.
+//! A search through all of `/proc` takes milliseconds, longer than a short run. But Linux gives out process ids
+//! in order and tells the last one. So the processes of a short run have ids between the program's own and the
+//! last one, and usually there are none.
 //!
-//! Other processes cannot hold a search up. A process that is older than the program, or that cannot be
-//! signalled, is never read. At most a megabyte of an environment is read. A read that hangs is given up
+//! Other processes cannot delay a search. A process that is older than the program, or that cannot be
+//! signalled, is never read. At most a megabyte of an environment is read. If a read hangs, its thread is given
+//! up. A search ends when its time is over (H64).
 //! with its thread. A search ends when its time is over (H64).
 
 mod ids;
@@ -34,26 +33,26 @@ use self::status::Status;
 use super::mark::RunMark;
 use super::streams::wait_readable;
 
-/// Selects the processes to look at.
+/// The processes to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Search {
-    /// Among the processes that are younger than the program.
+    /// The processes that are younger than the program.
     Younger,
-    /// Among all processes.
+    /// All processes.
     Everywhere,
 }
 
 impl Search {
-    /// In a run that was longer than this, the ids may have started over.
+    /// The length of a run after which the ids may have started over.
     const LONG_RUN: Duration = Duration::from_secs(1);
 
-    /// Selects the processes after a run of this length that ended well.
+    /// Chooses a search for a program that ended by itself after this time.
     pub(super) fn after(ran: Duration) -> Self {
         if ran < Self::LONG_RUN { Self::Younger } else { Self::Everywhere }
     }
 }
 
-/// Collects the processes found so far.
+/// The processes found so far.
 #[derive(Debug)]
 pub(super) struct Leftovers {
     program: Pid,
@@ -68,7 +67,7 @@ pub(super) struct Leftovers {
 }
 
 impl Leftovers {
-    /// The number of looks at processes that are new or could not be decided.
+    /// The number of rounds over processes that are new or could not be decided.
     const LOOKS: usize = 6;
     /// The largest number of ids that are tried one by one.
     const MOST_CANDIDATES: i32 = 4096;
@@ -86,7 +85,7 @@ impl Leftovers {
         }
     }
 
-    /// Tells whether a process was not looked at, because the time was over or a look hung.
+    /// Tells whether a process was not checked, because the time was over or a read hung.
     pub(super) const fn gave_up(&self) -> bool {
         self.gave_up
     }
@@ -100,13 +99,13 @@ impl Leftovers {
     pub(super) fn find(&mut self, search: Search) {
         let mut candidates = self.candidates(search);
         if candidates.ids.is_empty() && candidates.last.is_some() {
-            // No process is younger than the program, so it started none.
+            // If no process is younger than the program, it started none.
             return;
         }
         let mut seen = candidates.last;
         for _ in 0..Self::LOOKS {
             candidates.ids.retain(|pid| self.look_at(*pid) == Look::Undecided);
-            // A process that has ended since may have started others meanwhile.
+            // Processes that have ended since may have started others.
             if let Some(before) = seen {
                 seen = last_process();
                 candidates.ids.extend(younger(before, seen).into_iter().flatten());
@@ -192,7 +191,7 @@ impl Leftovers {
         if !Status::of(pid).is_some_and(|status| status.is_alive() && status.started >= self.started()) {
             return Look::Another;
         }
-        // Only a host that is root can signal a process that took on the rights of another user.
+        // Only a host that is root can signal a process that changed to another user.
         let user = geteuid();
         if !user.is_root() && owner(pid) != Some(user.as_raw()) {
             return Look::Another;
@@ -219,7 +218,7 @@ impl Leftovers {
         })
     }
 
-    /// The start time of the program, or zero if the system does not say it.
+    /// Returns the start time of the program, or zero if the system does not tell it.
     fn started(&self) -> u64 {
         *self.started.get_or_init(|| Status::of(self.program.as_raw_pid()).map_or(0, |status| status.started))
     }
@@ -241,7 +240,7 @@ impl Leftovers {
 #[derive(Debug)]
 struct Candidates {
     ids: Vec<i32>,
-    /// The id that was given out last, where only younger processes count.
+    /// The id given out last, if only younger processes count.
     last: Option<i32>,
 }
 
@@ -249,7 +248,7 @@ fn open(pid: i32) -> Option<OwnedFd> {
     pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
 }
 
-/// The owner of a process. Root, if the process forbids reading.
+/// Returns the owner of a process: root, if the process forbids reading.
 fn owner(pid: i32) -> Option<u32> {
     rustix::fs::stat(format!("/proc/{pid}")).ok().map(|stat| stat.st_uid)
 }

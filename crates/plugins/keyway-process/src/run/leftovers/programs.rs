@@ -1,4 +1,4 @@
-//! The running programs, each in a run of its own.
+//! The running programs of all runs.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -1,7 +1,7 @@
-//! Reads of the environments of processes, each within a time limit.
+//! Reads the environments of processes, each within a time limit.
 //!
-//! The system reads an environment from the memory of its process. That read can wait for a lock, or for a
-//! page on a disk that is gone. And the process decides how long its environment is.
+//! The system reads an environment from the memory of its process. That read can wait for a lock, or for a page
+//! on a disk that is gone. The process itself decides the length of its environment.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::run::mark::RunMark;
 
-/// Describes the result of a look at a process.
+/// The result of checking a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Marked,
@@ -22,7 +22,7 @@ pub(super) enum Look {
     Another,
 }
 
-/// Limits the bytes of an environment that are read. An ordinary one has a few thousand bytes.
+/// The limit of the bytes read from an environment. An ordinary one has a few thousand bytes.
 pub(super) const MOST_READ: u64 = 1 << 20;
 
 /// Looks for a mark in the environment of a process.
@@ -37,7 +37,7 @@ pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
     }
 }
 
-/// A thread that looks at processes, and is given up when a look takes too long.
+/// A thread that checks processes, and is given up if a check takes too long.
 #[derive(Debug)]
 pub(super) struct Reader {
     asked: Sender<i32>,
@@ -45,13 +45,13 @@ pub(super) struct Reader {
     given_up: Arc<AtomicBool>,
 }
 
-/// The number of threads that were given up and have not come back yet.
+/// The number of threads that were given up and still hang.
 static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
 
 impl Reader {
-    /// The time limit for one look.
+    /// The time limit for one check.
     pub(super) const PATIENCE: Duration = Duration::from_millis(250);
-    /// The number of threads that may hang. While so many hang, no process is looked at.
+    /// The number of threads that may hang. While so many hang, no process is checked.
     const MOST_GIVEN_UP: usize = 8;
 
     /// Starts the thread. `None` if too many hang, or the system has none left.
@@ -79,7 +79,7 @@ impl Reader {
         Some(Self { asked, told, given_up })
     }
 
-    /// Looks at a process. `None` if that does not end in time; the reader is then of no further use.
+    /// Checks a process. `None` if that does not end in time; the reader is then useless.
     pub(super) fn look(&self, pid: i32, until: Instant) -> Option<Look> {
         self.asked.send(pid).ok()?;
         let patience = Self::PATIENCE.min(until.saturating_duration_since(Instant::now()));
@@ -100,7 +100,7 @@ mod tests {
     use super::{GIVEN_UP, Look, Ordering, Reader};
 
     #[test]
-    fn a_look_that_hangs_is_given_up_and_so_many_only() {
+    fn a_hanging_check_is_given_up_up_to_a_limit() {
         let later = || Instant::now() + Duration::from_secs(60);
         let quick = Reader::start(|pid| if pid == 1 { Look::Marked } else { Look::Another }).unwrap();
         assert_eq!(quick.look(1, later()), Some(Look::Marked));

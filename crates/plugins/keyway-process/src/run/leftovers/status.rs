@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// Holds the fields of `/proc/ID/stat` that the search needs.
+/// The fields of `/proc/ID/stat` that the search needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Status {
     state: u8,
@@ -21,7 +21,7 @@ impl Status {
     }
 
     fn parse(stat: &[u8]) -> Option<Self> {
-        // The name stands in parentheses and may hold anything, parentheses too.
+        // The name is in parentheses and may hold any characters, including parentheses.
         let after_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
         let mut fields = str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace();
         let state = *fields.next()?.as_bytes().first()?;
@@ -41,7 +41,7 @@ mod tests {
     use super::Status;
 
     #[test]
-    fn a_name_may_hold_anything() {
+    fn a_name_may_hold_any_characters() {
         let status =
             Status::parse(b"12 (a) S 1 (b)) R 7 12 12 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 5678 0").unwrap();
         assert_eq!((status.state, status.parent, status.started, status.is_alive()), (b'R', 7, 5678, false));

@@ -1,11 +1,10 @@
-//! OpenSSH's key revocation lists, as `PROTOCOL.krl` of OpenSSH describes the format.
+//! OpenSSH's key revocation lists, in the format of `PROTOCOL.krl` of OpenSSH.
 //!
-//! The module keeps sections that it does not need to understand byte for byte: a
-//! list may be written by others too.
+//! The module keeps unknown sections byte for byte, because other programs may write to a list.
 //!
-//! The format has no place for the time until which a revocation is needed. So the key ids that are needed
-//! until the same hour stand in a section of their own, whose field `reserved`, which OpenSSH skips, says it. A
-//! program that writes the list anew drops that field, and with it only that the key ids go away some day.
+//! The format has no field for the time until which a revocation is needed. So key ids that are needed until
+//! the same hour share a section, with the hour in its field `reserved`, which OpenSSH ignores. A program that
+//! rewrites the list drops that field; then these key ids are kept for ever.
 
 /// A key revocation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,16 +25,16 @@ enum Section {
     Other { kind: u8, data: Vec<u8> },
 }
 
-/// Holds the revoked certificates of one authority.
+/// The revoked certificates of one authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Certificates {
-    /// The key of the authority as SSH writes it. Empty: every authority.
+    /// The key of the authority in SSH's encoding. Empty for every authority.
     authority: Vec<u8>,
     reserved: Vec<u8>,
     sections: Vec<(u8, Vec<u8>)>,
 }
 
-/// Bytes are not a key revocation list that can be changed.
+/// Bytes that are no key revocation list, or none that can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RevocationListFault {
     #[error("it does not begin as a key revocation list of OpenSSH does")]
@@ -58,15 +57,15 @@ const CERTIFICATES: u8 = 1;
 const SIGNATURE: u8 = 4;
 const KEY_IDS: u8 = 0x23;
 
-/// How long a key id stays in the list beyond the longest validity, in seconds: for clocks that differ.
-const MARGIN: u64 = 24 * 3600;
-/// Key ids that are needed until the same one of these, in seconds, share a section.
+/// The seconds for which a key id stays in the list beyond the longest validity, because clocks differ.
+const CLOCK_MARGIN: u64 = 24 * 3600;
+/// The length in seconds of the periods whose key ids share a section.
 const PERIOD: u64 = 3600;
-/// Begins the field `reserved` of a section; seconds since 1970 follow.
+/// The beginning of the field `reserved` of a section; seconds since 1970 follow.
 const UNTIL: &str = "keyway until ";
 
 impl RevocationList {
-    /// A list that revokes nothing and was never changed.
+    /// The list without revocations that was never changed.
     pub(super) const EMPTY: Self = Self {
         version: 0,
         generated: 0,
@@ -76,7 +75,7 @@ impl RevocationList {
         sections: Vec::new(),
     };
 
-    /// Reads a list. A text without keys is the empty list, as it is for OpenSSH.
+    /// Reads a list. A text without keys is the empty list, as in OpenSSH.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Fault> {
         if is_blank(bytes) {
             return Ok(Self::EMPTY);
@@ -108,7 +107,7 @@ impl RevocationList {
 
     /// Writes the list.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.room());
+        let mut bytes = Vec::with_capacity(self.encoded_len());
         bytes.extend(MAGIC);
         bytes.extend(FORMAT_VERSION.to_be_bytes());
         for number in [self.version, self.generated, self.flags] {
@@ -120,7 +119,7 @@ impl RevocationList {
             match section {
                 Section::Certificates(certificates) => {
                     bytes.push(CERTIFICATES);
-                    bytes.extend(length_of(certificates.room()));
+                    bytes.extend(length_of(certificates.encoded_len()));
                     certificates.encode(&mut bytes);
                 }
                 Section::Other { kind, data } => {
@@ -132,21 +131,21 @@ impl RevocationList {
         bytes
     }
 
-    /// The number of the list, which grows with each change.
+    /// Returns the number of the list, which increases with each change.
     pub(super) const fn version(&self) -> u64 {
         self.version
     }
 
-    /// How many bytes the list takes: a long one is not copied while it grows.
-    fn room(&self) -> usize {
+    /// Returns the length of the encoded list, so that a buffer need not grow.
+    fn encoded_len(&self) -> usize {
         let sections = self.sections.iter().map(|section| match section {
-            Section::Certificates(certificates) => 5 + certificates.room(),
+            Section::Certificates(certificates) => 5 + certificates.encoded_len(),
             Section::Other { data, .. } => 5 + data.len(),
         });
         44 + self.reserved.len() + self.comment.len() + sections.sum::<usize>()
     }
 
-    /// Whether the list revokes the certificates of any authority with this key id.
+    /// Tells whether the list revokes this key id for every authority.
     pub(super) fn revokes(&self, key_id: &str) -> Result<bool, Fault> {
         for certificates in self.of_any_authority() {
             if certificates.names(key_id)? {
@@ -156,15 +155,15 @@ impl RevocationList {
         Ok(false)
     }
 
-    /// Revokes the certificates with this key id, whichever authority signed them, and forgets those that
-    /// expired. None is good for longer than `longest` seconds from now. False when they were revoked already;
-    /// then nothing changes.
+    /// Revokes the certificates with this key id for every authority, and removes expired entries. A
+    /// certificate is valid for at most `longest` seconds from now. Returns false, and changes nothing, if they
+    /// were revoked already.
     pub(super) fn revoke(&mut self, key_id: &str, now: u64, longest: u64) -> Result<bool, Fault> {
         if self.revokes(key_id)? {
             return Ok(false);
         }
-        // Before the last change it cannot be: then the clock is wrong, and who knows by how much. So what is
-        // revoked now is kept for ever, and a single time far in the future takes nothing away.
+        // A time before the last change means that the clock is wrong by an unknown amount. So this revocation
+        // is kept for ever, and a single time far in the future removes nothing.
         let until = (now >= self.generated).then(|| kept_until(now, longest));
         let passed = now.min(self.generated);
         self.sections.retain(|section| match section {
@@ -222,19 +221,19 @@ impl Certificates {
         }
     }
 
-    /// How many bytes this takes.
-    fn room(&self) -> usize {
+    /// Returns the length of the encoded section.
+    fn encoded_len(&self) -> usize {
         let sections = self.sections.iter().map(|(_, data)| 5 + data.len());
         8 + self.authority.len() + self.reserved.len() + sections.sum::<usize>()
     }
 
-    /// Whether this holds key ids for any authority and nothing else. An extension may
-    /// describe the key ids behind it, as a filter that would no longer fit.
+    /// Tells whether this holds only key ids for every authority, so that one more can be added. A section with
+    /// an extension cannot be changed: the extension may cover the key ids.
     fn is_ours(&self) -> bool {
         self.authority.is_empty() && self.sections.iter().all(|(kind, _)| *kind == KEY_IDS)
     }
 
-    /// Until when this is needed, if it is ours and says so.
+    /// Returns the time until which this is needed, if it holds only our key ids and states the time.
     fn until(&self) -> Option<u64> {
         let text = str::from_utf8(&self.reserved).ok()?.strip_prefix(UNTIL)?;
         text.parse().ok().filter(|_| self.is_ours())
@@ -263,12 +262,12 @@ impl Certificates {
     }
 }
 
-/// Until when what is revoked at this moment is needed.
+/// Returns the time until which a revocation made now is needed.
 const fn kept_until(now: u64, longest: u64) -> u64 {
-    now.saturating_add(longest).saturating_add(MARGIN).div_ceil(PERIOD).saturating_mul(PERIOD)
+    now.saturating_add(longest).saturating_add(CLOCK_MARGIN).div_ceil(PERIOD).saturating_mul(PERIOD)
 }
 
-/// Whether OpenSSH reads a text as a list of no keys.
+/// Tells whether OpenSSH reads a text as a list without keys.
 fn is_blank(bytes: &[u8]) -> bool {
     bytes.split(|byte| *byte == b'\n').all(|line| {
         let first = line.iter().find(|byte| !matches!(byte, b' ' | b'\t'));

@@ -48,16 +48,16 @@ fn lists() -> impl Strategy<Value = RevocationList> {
 
 proptest! {
     #[test]
-    fn what_was_written_is_read(list in lists()) {
+    fn a_written_list_is_read(list in lists()) {
         let bytes = list.encode();
         let read = RevocationList::decode(&bytes).unwrap();
         prop_assert_eq!(read.encode(), bytes.as_slice());
-        prop_assert_eq!(list.room(), bytes.len());
+        prop_assert_eq!(list.encoded_len(), bytes.len());
         prop_assert_eq!(read, list);
     }
 
     #[test]
-    fn revoking_adds_and_takes_nothing_away(list in lists(), key_id in "[a-z]{1,4}", now in any::<u64>()) {
+    fn revoking_adds_and_removes_nothing(list in lists(), key_id in "[a-z]{1,4}", now in any::<u64>()) {
         let mut after = list.clone();
         let was = list.revokes(&key_id).unwrap();
         prop_assert_eq!(after.revoke(&key_id, now, HOUR).unwrap(), !was);
@@ -70,7 +70,7 @@ proptest! {
             let added = after.encode().len() - list.encode().len();
             prop_assert!(added <= 5 + 8 + UNTIL.len() + 20 + 5 + 4 + key_id.len(), "{}", added);
         }
-        // Every section that was there is there, with no less in it.
+        // Every earlier section is still there, with at least its content.
         for (before, now) in list.sections.iter().zip(&after.sections) {
             match (before, now) {
                 (Section::Certificates(before), Section::Certificates(now)) => {
@@ -93,7 +93,7 @@ proptest! {
         let _ = RevocationList::decode(&bytes);
         let whole = list.encode();
         let cut = cut.index(whole.len());
-        // A list cut short is refused, unless a whole section is what is missing.
+        // A list cut short is refused, unless the cut is between sections.
         if let Ok(shorter) = RevocationList::decode(&whole[..cut]) {
             prop_assert!(list.sections.starts_with(&shorter.sections));
         }
@@ -102,8 +102,8 @@ proptest! {
 
 const START: u64 = 1_800_000_000;
 
-/// Whether key ids are revoked after these were, one after the other, each at an hour. Certificates are good for
-/// two hours.
+/// Tells which key ids are revoked after these were, in order, each at its hour. Certificates are valid for two
+/// hours.
 fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
     let mut list = RevocationList::EMPTY;
     for (key_id, hour) in revoked {
@@ -114,23 +114,23 @@ fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
 }
 
 #[test]
-fn what_expired_a_day_ago_is_forgotten() {
+fn entries_expired_for_a_day_are_removed() {
     let early = [("a", 0), ("b", 1), ("c", 20), ("d", 26)];
     // An expired key id is removed by the first change after its time.
     assert_eq!(left(&early, ["a", "b", "c", "d"]), [true; 4]);
     let late = [early.as_slice(), &[("e", 27), ("f", 28)]].concat();
     assert_eq!(left(&late, ["a", "b", "c", "d", "e", "f"]), [false, false, true, true, true, true]);
-    // However long before the others.
+    // It is removed however long before the others it was revoked.
     let year = 366 * 24;
     assert_eq!(left(&[("a", 0), ("b", year), ("c", year + 1)], ["a", "b", "c"]), [false, true, true]);
 }
 
 #[test]
-fn each_validity_is_waited_for() {
+fn entries_stay_for_the_longest_validity() {
     for longest in [60, HOUR, 100 * DAY + 1, 366 * DAY] {
         let mut list = RevocationList::EMPTY;
         list.revoke("a", START + 1, longest).unwrap();
-        // The first change at a time says that the time was one.
+        // The first change at a time confirms the time.
         for (key_id, now, is_left) in [
             ("b", DAY + longest, true),
             ("c", DAY + longest, true),
@@ -143,7 +143,7 @@ fn each_validity_is_waited_for() {
     }
 }
 
-/// Twice as many in a day as filled the list once.
+/// Revokes twice as many in a day as once filled the list.
 #[test]
 fn a_list_does_not_grow_for_ever() {
     let mut list = RevocationList::EMPTY;
@@ -157,10 +157,10 @@ fn a_list_does_not_grow_for_ever() {
 }
 
 #[test]
-fn a_wrong_clock_takes_no_revocation_away() {
+fn a_wrong_clock_removes_no_revocation() {
     // Once far in the future.
     assert_eq!(left(&[("a", 0), ("b", 1_000_000), ("c", 1)], ["a", "b", "c"]), [true; 3]);
-    // In the past, for a while: what was revoked then is kept for ever.
+    // In the past for a while: these revocations are kept for ever.
     let mut list = RevocationList { generated: START, ..RevocationList::EMPTY };
     for (key_id, now) in [("a", 5), ("b", 6), ("c", START + 1), ("d", START + 2), ("e", START + 5000 * DAY)] {
         list.revoke(key_id, now, HOUR).unwrap();
@@ -171,7 +171,7 @@ fn a_wrong_clock_takes_no_revocation_away() {
 }
 
 #[test]
-fn what_others_revoked_is_not_forgotten() {
+fn revocations_of_other_programs_are_kept() {
     let mut data = Vec::new();
     string(&mut data, b"theirs");
     let theirs = |reserved: &str, authority: &[u8], kind| {
@@ -208,7 +208,7 @@ fn lists_that_must_not_be_changed_are_refused() {
     assert_eq!(RevocationList::decode(&[empty.as_slice(), &[5]].concat()), Err(Fault::Damaged));
 }
 
-/// As `sshd` reads them.
+/// Tests texts that `sshd` reads as lists without keys.
 #[test]
 fn texts_without_keys_are_empty_lists() {
     for text in ["", "\n", "\n\n", "# revoked keys\n", " \t# of the door\n\n  \n#", "#\r\n"] {

@@ -1,0 +1,108 @@
+//! Errors of a call that the host makes of a plugin.
+
+use std::time::Duration;
+
+use crate::{Effect, ErrorKind, PluginError};
+
+/// Says why the host has no answer of a plugin that it can use (decision R7).
+///
+/// Every contract's error converts from it, so a deadline or a panic reads the same whatever was called.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The deadline passed. The call was cancelled, and may have taken effect.
+    #[error("{operation} did not answer within {deadline:?}; whether it took effect is not known")]
+    DeadlineExceeded {
+        /// The operation.
+        operation: &'static str,
+        /// The time that it had.
+        deadline: Duration,
+    },
+    /// The plugin was not called, because an earlier call of it hangs. The quarantine belongs to the plugin
+    /// and its store or service: it ends when that call ends, or with the process, and opening again
+    /// changes nothing.
+    #[error(
+        "the plugin is not called, because {operation} hangs: it is called again when that call has ended"
+    )]
+    Quarantined {
+        /// The operation that hangs.
+        operation: &'static str,
+    },
+    /// The plugin panicked. Its text is not kept, since it may hold a secret.
+    #[error("the plugin broke its contract in {operation}: it panicked")]
+    Panicked {
+        /// The operation.
+        operation: &'static str,
+    },
+    /// The plugin answered with something that its contract forbids. The answer was discarded.
+    #[error("the plugin broke its contract in {operation}: {violation}")]
+    ContractViolation {
+        /// The operation.
+        operation: &'static str,
+        /// The rule that the answer breaks, without secret content.
+        violation: String,
+    },
+    /// The plugin was not called: it panicked before, and could not be opened again.
+    #[error("the plugin panicked and could not be opened again ({reason}): try again later")]
+    NotReopened {
+        /// The time after which a call opens it again.
+        retry_after: Duration,
+        /// The plugin's own error, without secret content.
+        reason: String,
+    },
+    /// The plugin was not called, because there is no tokio runtime.
+    #[error("there is no tokio runtime to call the plugin on: call it from a task")]
+    NoRuntime,
+}
+
+impl CallError {
+    /// Makes a [`ContractViolation`](Self::ContractViolation).
+    pub fn violation(operation: &'static str, violation: impl Into<String>) -> Self {
+        Self::ContractViolation { operation, violation: violation.into() }
+    }
+}
+
+impl PluginError for CallError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
+            Self::Quarantined { .. } => ErrorKind::Unavailable { retry_after: None },
+            Self::Panicked { .. } | Self::ContractViolation { .. } => ErrorKind::ContractViolation,
+            Self::NotReopened { retry_after, .. } => {
+                ErrorKind::Unavailable { retry_after: Some(*retry_after) }
+            }
+            Self::NoRuntime => ErrorKind::Internal,
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::DeadlineExceeded { .. } | Self::Panicked { .. } | Self::ContractViolation { .. } => {
+                Effect::Unknown
+            }
+            Self::Quarantined { .. } | Self::NotReopened { .. } | Self::NoRuntime => Effect::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_was_not_called_left_no_effect() {
+        let (operation, deadline) = ("get", Duration::from_secs(30));
+        let retry_after = Duration::from_secs(1);
+        let rows = [
+            (CallError::DeadlineExceeded { operation, deadline }, Effect::Unknown, "deadline_exceeded"),
+            (CallError::Panicked { operation }, Effect::Unknown, "contract_violation"),
+            (CallError::violation(operation, "it is empty"), Effect::Unknown, "contract_violation"),
+            (CallError::Quarantined { operation }, Effect::None, "unavailable"),
+            (CallError::NotReopened { retry_after, reason: String::new() }, Effect::None, "unavailable"),
+            (CallError::NoRuntime, Effect::None, "internal"),
+        ];
+        for (error, effect, code) in rows {
+            assert_eq!((error.effect(), error.kind().code()), (effect, code), "{error}");
+        }
+    }
+}
