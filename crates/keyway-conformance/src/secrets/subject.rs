@@ -8,6 +8,7 @@ use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
 use keyway_secrets::{Capabilities, SecretStore as _, SecretStorePlugin, SecretStores};
 use serde_json::Value;
 
+#[cfg(feature = "client")]
 use super::client::{ClientMaker, KeywayClient};
 use super::fixture::StoreFixture;
 use super::generation_example::GenerationExample;
@@ -38,6 +39,7 @@ pub struct SecretStoreSubject {
     pub(super) lending: Box<Lending>,
     pub(super) settings: Option<Table>,
     pub(super) generation: Option<GenerationExample>,
+    #[cfg(feature = "client")]
     pub(super) client: Box<dyn ClientMaker>,
     capabilities: OnceLock<Capabilities>,
 }
@@ -58,6 +60,7 @@ impl SecretStoreSubject {
             lending: Box::new(|resources, _| resources),
             settings: None,
             generation: None,
+            #[cfg(feature = "client")]
             client: Box::new(KeywayClient),
             capabilities: OnceLock::new(),
         }
@@ -109,6 +112,7 @@ impl SecretStoreSubject {
     /// Names the client that the rules about clients run over the plugin's stores. It is
     /// [`KeywayClient`] if nothing else is said; another one is proved over a plugin that is
     /// known to be sound, such as [`reference`](super::reference()).
+    #[cfg(feature = "client")]
     #[must_use]
     pub fn client(mut self, client: impl ClientMaker + 'static) -> Self {
         self.client = Box::new(client);

@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 
 use super::{
     Broken, Checked, EnvironmentExists, EnvironmentNotFound, ExpectedError, SecretExists, SecretNotFound,
-    StoreFixture, VersionConflict, at, at_in, broken, environment, list_all, new_environment, ring, rules,
+    StoreFixture, VersionConflict, at_layer, broken, environment, list_all, new_environment, ring, rules,
     run, silent, text,
 };
 
@@ -68,8 +68,7 @@ struct Model {
 
 /// Layer 0 is the shared one.
 fn address(name: u8, layer: u8) -> SecretAddress {
-    let name = format!("name {name}");
-    if layer == 0 { at(&name) } else { at_in(&name, &format!("layer {layer}")) }
+    at_layer(&format!("name {name}"), (layer != 0).then(|| format!("layer {layer}")).as_deref())
 }
 
 fn value_text(value: u8) -> String {
