@@ -66,7 +66,7 @@ pub enum Call<'a> {
     /// [`SecretStore::list`].
     #[non_exhaustive]
     List {
-        /// What is listed.
+        /// The query.
         query: &'a ListQuery,
     },
     /// [`SecretStore::configure`].

@@ -1,4 +1,4 @@
-//! Which error an operation answers, and what a rule says about an answer.
+//! The errors that rules expect of operations.
 
 use keyway_secrets::StoreError;
 
@@ -6,11 +6,11 @@ use crate::{Broken, broken};
 
 macro_rules! expected_errors {
     ($($variant:ident)+) => {
-        /// The variants of [`StoreError`], without what they hold.
+        /// Names the variants of [`StoreError`], without their fields.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum ExpectedError {
             $($variant,)+
-            /// One that only hosts give, or that this kit does not know.
+            /// An error that only hosts return, or that this kit does not know.
             Other,
         }
 
@@ -31,7 +31,7 @@ expected_errors! {
     WrongKey Corrupt Deleted Unavailable TooLarge System Indeterminate
 }
 
-/// What a rule says about an answer.
+/// Checks an answer.
 pub(super) trait Answer<T> {
     /// Demands a success.
     fn works(self, what: &str) -> Result<T, Broken>;

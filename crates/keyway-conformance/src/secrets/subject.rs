@@ -1,4 +1,4 @@
-//! What the suite tests: a plugin for secret stores, and how to open it.
+//! The subject of the suite: a plugin for secret stores, and how to open it.
 
 use std::fmt;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::{History, Subject, Trial};
 type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 
-/// A plugin for secret stores under test.
+/// Describes a plugin for secret stores under test.
 ///
 /// Every rule opens its stores in a place of its own: a scratch folder, a fresh storage
 /// engine in memory (lent as `Arc<dyn Storage>`), a clock and keys of the kit.
@@ -45,8 +45,8 @@ pub struct SecretStoreSubject {
 }
 
 impl SecretStoreSubject {
-    /// A plugin, under the name that reports use and with the metadata that it is
-    /// registered under. Its configuration is empty as long as nothing else is said.
+    /// Takes a plugin, the name that reports use, and the metadata that the plugin is
+    /// registered under. Its configuration is empty by default.
     pub fn new(
         name: impl Into<String>,
         plugin: &'static dyn SecretStorePlugin,
@@ -66,7 +66,7 @@ impl SecretStoreSubject {
         }
     }
 
-    /// A registered plugin; `None` if it is of another kind or of another version of the
+    /// Takes a registered plugin. Returns `None` if it is of another kind or of another version of the
     /// contract.
     pub fn of(registration: &Registration) -> Option<Self> {
         let plugin = registration.plugin::<SecretStores>()?;
@@ -81,7 +81,7 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Lends the plugin more than the storage engine that the kit lends.
+    /// Lends the plugin more resources than the kit's storage engine.
     #[must_use]
     pub fn lending(
         mut self,
@@ -119,7 +119,7 @@ impl SecretStoreSubject {
         self
     }
 
-    /// What the plugin's stores declare; asked of a store, once.
+    /// Returns what the plugin's stores declare. The first call asks a store.
     ///
     /// # Panics
     /// If the plugin opens none: there is nothing to test then, and the suite reports it.

@@ -15,7 +15,7 @@ mod plugin;
 mod stored;
 mod values;
 
-// What the files of this folder share.
+// Names that the files of this folder share.
 use super::SecretStoreSubject;
 use crate::Mutant;
 use crate::notation::mutants;

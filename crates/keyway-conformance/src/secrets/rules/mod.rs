@@ -22,7 +22,7 @@ mod versions;
 
 use keyway_secrets::ListOrder;
 
-// What the files of this folder share.
+// Names that the files of this folder share.
 use super::SecretStoreSubject;
 use super::clock::KitClock;
 use super::expected_error::ExpectedError::{

@@ -7,7 +7,7 @@ mod reads;
 mod told;
 mod writes;
 
-// What the files of this folder share.
+// Names that the files of this folder share.
 use super::{Mutant, SecretStoreSubject, mutants};
 use maker::{ClientNotes, ClientResult, MutatedClient, client_mutant};
 

@@ -1,4 +1,4 @@
-//! Rules about the client that an application uses over the plugin (decisions L1 to L8, L11).
+//! Rules about the client that an application uses over the plugin.
 
 mod audit;
 mod credentials;
@@ -16,7 +16,7 @@ mod writes;
 
 use keyway_client::{AccessOutcome, Layer, Operation, Resolution};
 
-// What the files of this folder share.
+// Names that the files of this folder share.
 use super::{
     Answer, Broken, Checked, ENVIRONMENTS, Recorded, Rule, SecretNotFound, SecretStoreSubject, Snapshot,
     StoreFixture, Turn, add_environments, at, at_in, at_layer, broken, ensure, environment, fill, in_turns,
