@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 9] = [
+const CHOICES: [Choice; 11] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -75,6 +75,24 @@ const CHOICES: [Choice; 9] = [
     Choice {
         package: "keyway-conformance",
         features: "",
+        brings: &["keyway-core", "keyway-issuers", "keyway-storage"],
+    },
+    Choice {
+        package: "keyway-conformance",
+        features: "secrets",
+        brings: &[
+            "keyway-core",
+            "keyway-files",
+            "keyway-issuers",
+            "keyway-passwords",
+            "keyway-seal",
+            "keyway-secrets",
+            "keyway-storage",
+        ],
+    },
+    Choice {
+        package: "keyway-conformance",
+        features: "client",
         brings: &[
             "keyway-client",
             "keyway-core",

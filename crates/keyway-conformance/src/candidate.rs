@@ -4,7 +4,6 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::secrets::{self, SecretStoreSubject};
 use crate::shell_words::shell_words;
 use crate::{Exclusion, Level, Report, RunOptions, Subject, Suite};
 
@@ -152,12 +151,6 @@ impl Candidate {
             Some(arguments) => report.chosen_by(arguments),
             None => report,
         }
-    }
-}
-
-impl From<SecretStoreSubject> for Candidate {
-    fn from(subject: SecretStoreSubject) -> Self {
-        Self::new(secrets::suite(), Arc::new(subject))
     }
 }
 

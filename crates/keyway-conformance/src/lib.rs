@@ -38,6 +38,9 @@
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
+//! The suite for secret stores needs the feature `secrets`, and its rules about clients the feature `client`. Both
+//! are on by default; the author of another plugin can leave them out.
+//!
 //! # What proves the kit
 //!
 //! Each suite has mutants: subjects that are broken on purpose, at least one a rule. A
@@ -56,6 +59,7 @@ mod notation;
 mod overheard;
 mod report;
 mod rule;
+#[cfg(feature = "secrets")]
 pub mod secrets;
 mod shell_words;
 pub mod storage;

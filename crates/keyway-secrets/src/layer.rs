@@ -66,7 +66,7 @@ pub enum Call<'a> {
     /// [`SecretStore::list`].
     #[non_exhaustive]
     List {
-        /// Lists the secrets.
+        /// The query.
         query: &'a ListQuery,
     },
     /// [`SecretStore::configure`].

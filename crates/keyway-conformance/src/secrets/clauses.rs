@@ -1,10 +1,10 @@
-//! Where the rules come from: the seeds' operations and the decisions, in words of ours.
+//! The sources of the rules: the operations of the seeds, and the decisions, in our own words.
 
 use crate::Clause;
 
 macro_rules! clauses {
     ($($id:literal $text:literal;)+) => {
-        /// The clauses that the rules for secret stores have to cover.
+        /// Lists the clauses that the rules for secret stores have to cover.
         pub const CLAUSES: &[Clause] = &[$(Clause { id: $id, text: $text }),+];
     };
 }

@@ -17,10 +17,10 @@ use super::recorded::Recorded;
 use super::samples::{add_environments, put, text};
 use crate::{Broken, History, broken};
 
-/// A new store, and a client over it with a fault plan between the two.
+/// Prepares a new store, and a client over it with a fault plan between the two.
 pub(super) struct ClientFixture<'a> {
     place: StoreFixture<'a>,
-    /// A handle that goes past the client, to prepare and to look.
+    /// A handle that bypasses the client.
     pub(super) store: Recorded<'a>,
     plan: Arc<Layered<FaultPlan>>,
     /// Works among the shared secrets, and resolves exactly.
@@ -45,7 +45,7 @@ impl<'a> ClientFixture<'a> {
     ) -> Result<Self, Broken> {
         let place = fixture.fresh()?;
         let store = place.initialized().await?;
-        // A handle of its own, so that nothing is right only because of what a handle remembers.
+        // The client gets a handle of its own, so that no rule passes only because a handle remembers something.
         let plan = Arc::new(Layered(FaultPlan::new(place.open()?.0.store)));
         let accessed = Arc::new(Mutex::new(Vec::new()));
         let client = Client::new(&place, Arc::clone(&plan) as Arc<dyn SecretStore>, Some(hook(&accessed)));
@@ -57,12 +57,12 @@ impl<'a> ClientFixture<'a> {
         Ok(fixture)
     }
 
-    /// Gives what happens between the client and the store.
+    /// Returns the fault plan between the client and the store.
     pub(super) fn faults(&self) -> &FaultPlan {
         &self.plan.0
     }
 
-    /// Takes what the audit hook was told since this was called last.
+    /// Takes the reports to the audit hook since the last time.
     pub(super) fn accessed(&self) -> Vec<Accessed> {
         std::mem::take(&mut self.accessed.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -76,14 +76,14 @@ fn hook(into: &Arc<Mutex<Vec<Accessed>>>) -> AuditHook {
 /// The default value that the rules ask a client for.
 pub(super) const DEFAULT: &str = "the kit's default";
 
-/// The operations that read: five that read one secret, and two that read all.
+/// Lists the operations that read: five read one secret, and two read all.
 pub(super) const READS: [&str; 7] =
     ["get", "get_or", "get_required", "find", "retrieve", "list", "list_names"];
 
-/// The result of a request.
+/// Is the result of a request.
 pub(super) type ClientResult<T> = Result<T, ClientFailure>;
 
-/// Calls the client, and takes the answer that fits the request.
+/// Calls the client, and unpacks the answer that fits the request.
 macro_rules! taken {
     ($client:expr, $request:expr, $variant:ident $fields:tt => $taken:expr) => {
         taken!(@match $client, $request, Response::$variant $fields => $taken)
@@ -99,7 +99,7 @@ macro_rules! taken {
     };
 }
 
-/// A client whose calls go into the history of the rule, with a method for each request.
+/// Calls a client, with a method for each request, and records the calls in the history of the rule.
 #[derive(Clone)]
 pub(super) struct Client<'a> {
     under_test: Arc<dyn ApplicationClient>,
@@ -108,7 +108,7 @@ pub(super) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// Puts the subject's client over a store.
+    /// Opens the subject's client on a store.
     pub(super) fn new(
         fixture: &StoreFixture<'a>,
         store: Arc<dyn SecretStore>,
@@ -122,18 +122,18 @@ impl<'a> Client<'a> {
         Self { under_test: self.under_test.in_scope(&scope), history: self.history, scope }
     }
 
-    /// Gives the same client in another scope.
+    /// Returns the same client in another scope.
     pub(super) fn in_scope(&self, environment: Option<&str>, resolution: Resolution) -> Self {
         let environment = environment.map(str::to_owned);
         self.with_scope(Scope { environment, resolution, requester: self.scope.requester.clone() })
     }
 
-    /// Gives the same client for a requester.
+    /// Returns the same client for a requester.
     pub(super) fn on_behalf_of(&self, requester: &str) -> Self {
         self.with_scope(Scope { requester: Some(requester.to_owned()), ..self.scope.clone() })
     }
 
-    /// Says in words where it works.
+    /// Describes the scope in words.
     pub(super) fn place(&self) -> String {
         match &self.scope.environment {
             None => format!("client {:?}", self.scope.resolution),
@@ -141,7 +141,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Gives the client's own debugging text.
+    /// Returns the client's own debugging text.
     pub(super) fn shown(&self) -> String {
         format!("{:?} {:#?}", self.under_test, self.under_test)
     }
@@ -182,7 +182,7 @@ impl<'a> Client<'a> {
         taken!(self, Request::ListNames, Names(names) => names)
     }
 
-    /// Reads in one of [`READS`]; answers whether it gave anything.
+    /// Reads by one of [`READS`], and returns whether it found anything.
     pub(super) async fn read(&self, read: &str, key: &str) -> ClientResult<bool> {
         Ok(match read {
             "get" => self.get(key).await?.is_some(),
@@ -215,7 +215,7 @@ impl<'a> Client<'a> {
         taken!(self, Request::Export { format }, File(text) => text)
     }
 
-    /// Imports a file; answers how many secrets it created, changed and left.
+    /// Imports a file, and returns how many secrets it created, changed and left.
     pub(super) async fn import(&self, format: FileFormat, text: &SecretString) -> ClientResult<[usize; 3]> {
         let request = Request::Import { format, text: text.clone() };
         taken!(self, request, Imported { created, changed, unchanged } => [created, changed, unchanged])
@@ -248,7 +248,7 @@ pub(super) trait ClientAnswer<T> {
     /// Demands a success.
     fn works(self, what: &str) -> Result<T, Broken>;
 
-    /// Demands that it says that this is missing.
+    /// Demands a failure that says that this is missing.
     fn misses(self, what: &str, missing: Missing) -> Result<ClientFailure, Broken>;
 
     /// Demands a failure with this code.

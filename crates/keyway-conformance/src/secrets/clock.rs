@@ -1,15 +1,15 @@
-//! The kit's clock: it stands still until it is told to jump.
+//! The kit's clock, which stands still until a rule sets it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use keyway_core::{Clock, Timestamp};
 
-/// A clock that a rule sets.
+/// Tells the time that a rule has set.
 #[derive(Debug)]
 pub(super) struct KitClock(AtomicU64);
 
 impl KitClock {
-    /// Where it begins: 2026-01-01, in milliseconds.
+    /// The first time, 2026-01-01, in milliseconds.
     pub(super) const BEGINNING: u64 = 1_767_225_600_000;
 
     pub(super) fn new() -> Self {

@@ -1,4 +1,4 @@
-//! Faults that come after some calls.
+//! Faults that occur after a number of calls.
 
 /// Lets some calls pass, and then fails one or all that follow.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub(super) struct Countdown<F> {
 }
 
 impl<F: Clone> Countdown<F> {
-    /// Counts a call; gives the fault if the call is to fail.
+    /// Counts a call, and returns the fault if the call is to fail.
     pub(super) fn strike(plan: &mut Option<Self>) -> Option<F> {
         let countdown = plan.as_mut()?;
         if countdown.left > 0 {

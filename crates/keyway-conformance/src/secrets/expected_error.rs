@@ -1,4 +1,4 @@
-//! Which error an operation answers, and what a rule says about an answer.
+//! The errors that rules expect of operations.
 
 use keyway_secrets::StoreError;
 
@@ -6,11 +6,11 @@ use crate::{Broken, broken};
 
 macro_rules! expected_errors {
     ($($variant:ident)+) => {
-        /// The variants of [`StoreError`], without what they hold.
+        /// Names the variants of [`StoreError`], without their fields.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum ExpectedError {
             $($variant,)+
-            /// One that only hosts give, or that this kit does not know.
+            /// An error that only hosts return, or that this kit does not know.
             Other,
         }
 

@@ -1,4 +1,4 @@
-//! What happens between a client and the plugin: calls are counted, give way, get short pages, and fail when the
+//! A layer between a client and the plugin. It counts calls, yields, shortens pages, and fails when the
 //! rule says so.
 
 use std::any::Any;
@@ -14,7 +14,7 @@ use keyway_secrets::{
 use super::countdown::Countdown;
 use super::lent_storage::let_others_run;
 
-/// A call that a client made of its store.
+/// Names a call of a client to its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Get(SecretAddress),
@@ -25,7 +25,7 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// Gives `None` for what only a host asks.
+    /// Returns `None` for a call that only a host makes.
     fn by(call: Call<'_>) -> Option<Self> {
         Some(match call {
             Call::WrittenBy | Call::Initialize | Call::Rotate { .. } | Call::MarkedForDelete => return None,
@@ -54,7 +54,7 @@ struct State {
     failing: Option<Countdown<MakeError>>,
 }
 
-/// A layer below the client that does what a rule plans.
+/// Carries out the faults that a rule plans, below the client.
 pub(super) struct FaultPlan {
     inner: Arc<dyn SecretStore>,
     state: Mutex<State>,
@@ -72,22 +72,22 @@ impl FaultPlan {
         Self { inner, state: Mutex::default(), page: AtomicUsize::new(usize::MAX) }
     }
 
-    /// Takes what was asked since this was called last.
+    /// Takes the calls since the last time.
     pub(super) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.state().asked)
     }
 
-    /// Makes pages hold so many at most: a store may always give fewer than were asked for.
+    /// Limits the length of pages. A store may always give fewer entries than the caller wants.
     pub(super) fn short_pages(&self, page: usize) {
         self.page.store(page, Ordering::SeqCst);
     }
 
-    /// Lets all calls after `left` more answer this.
+    /// Fails all calls after `left` more.
     pub(super) fn fail_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
         self.state().failing = Some(Countdown { left, once: false, fault: Arc::new(error) });
     }
 
-    /// Lets the one call after `left` more answer this.
+    /// Fails the one call after `left` more.
     pub(super) fn fail_once_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
         self.state().failing = Some(Countdown { left, once: true, fault: Arc::new(error) });
     }
@@ -129,7 +129,7 @@ impl SecretStoreLayer for FaultPlan {
     {
         let Some(asked) = Asked::by(call) else { return next.await };
         let counted = self.count(asked);
-        // The caller can be dropped or overtaken here.
+        // A caller can be dropped or overtaken here.
         let_others_run().await;
         counted?;
         next.await

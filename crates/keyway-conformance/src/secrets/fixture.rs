@@ -23,7 +23,7 @@ use super::subject::SecretStoreSubject;
 use crate::notation::Fixture;
 use crate::{Broken, Trial, broken};
 
-/// A place for stores. It can be opened many times: that is how a rule gets a second handle, a restart, or other
+/// Prepares a place for stores. Open a store several times to get a second handle, a restart, or other
 /// keys.
 pub(super) struct StoreFixture<'a> {
     trial: &'a Trial<'a, SecretStoreSubject>,
@@ -31,7 +31,7 @@ pub(super) struct StoreFixture<'a> {
     opened: AtomicUsize,
     lent: Arc<Layered<LentStorage>>,
     pub(super) clock: Arc<KitClock>,
-    /// The keys that a store is opened with if nothing else is said.
+    /// The keys that a store is opened with by default.
     pub(super) keys: KeyRing,
     /// The text of the key, to look for it where it must not be.
     pub(super) key_text: String,
@@ -71,12 +71,12 @@ impl<'a> StoreFixture<'a> {
         Self::new(self.trial)
     }
 
-    /// Gives the storage engine that the plugin is lent.
+    /// Returns the storage engine that the plugin is lent.
     pub(super) fn storage(&self) -> &LentStorage {
         &self.lent.0
     }
 
-    /// Counts who holds the lent storage.
+    /// Counts the holders of the lent storage.
     pub(super) fn holders(&self) -> usize {
         Arc::strong_count(&self.lent)
     }
@@ -97,7 +97,7 @@ impl<'a> StoreFixture<'a> {
         self.storage().fail_after(operations, failure, !stays_down);
     }
 
-    /// Gives the metadata under which the plugin is registered.
+    /// Returns the metadata under which the plugin is registered.
     pub(super) fn metadata(&self) -> &PluginMetadata {
         &self.subject().metadata
     }
@@ -152,7 +152,7 @@ impl<'a> StoreFixture<'a> {
         self.subject().plugin.open(&opening)
     }
 
-    /// Gives the configuration that the subject names for this place.
+    /// Returns the configuration that the subject names for this place.
     pub(super) fn configuration(&self) -> serde_json::Value {
         (self.subject().configuration)(self.scratch.path())
     }

@@ -1,9 +1,9 @@
-//! Settings by which a store makes passwords, as its plugin understands them.
+//! Example settings for passwords, in the form that a plugin expects.
 
 use keyway_core::Table;
 
-/// Settings of a plugin's own, and what passwords they mean: what the rules about decision C11
-/// need to know of a plugin whose stores generate values.
+/// Names settings of a plugin, and the passwords that they demand. The rules about decision C11 need
+/// them for a plugin whose stores generate values.
 ///
 /// ```
 /// use keyway_conformance::secrets::GenerationExample;
@@ -25,14 +25,14 @@ pub struct GenerationExample {
 }
 
 impl GenerationExample {
-    /// Settings that a store takes and that differ from those of a new one; the number of
-    /// characters that passwords have by them, which is none that a new store gives them; and
-    /// the characters that may be in them.
+    /// Takes settings that a store accepts and that differ from those of a new store; the length of
+    /// passwords under them, which must differ from that in a new store; and
+    /// the characters that passwords may contain.
     pub fn new(settings: Table, length: usize, characters: impl Into<String>) -> Self {
         Self { settings, length, characters: characters.into(), refused: Vec::new() }
     }
 
-    /// Settings that the store has to refuse, because no password can be made by them. Name some.
+    /// Adds settings that the store has to refuse, because no password can satisfy them.
     #[must_use]
     pub fn refused(mut self, settings: Table) -> Self {
         self.refused.push(settings);

@@ -1,5 +1,5 @@
-//! The storage engine that the kit lends: it counts, it lets others run, and it fails when
-//! told to.
+//! The storage engine that the kit lends. It counts operations, yields to other tasks, and fails on
+//! demand.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,7 +12,7 @@ use keyway_storage::{
 
 use super::countdown::Countdown;
 
-/// How an operation of the storage fails.
+/// Says how an operation of the storage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// Nothing happens, and the engine says so.
@@ -21,7 +21,7 @@ pub(super) enum Failure {
     Unknown,
 }
 
-/// A fresh engine in memory under the kit's control.
+/// Wraps a fresh engine in memory.
 #[derive(Debug)]
 pub(super) struct LentStorage {
     engine: Memory,
@@ -45,12 +45,12 @@ impl LentStorage {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many operations there were.
+    /// Counts the operations so far.
     pub(super) fn operations(&self) -> u64 {
         self.state().operations
     }
 
-    /// How many commits there were.
+    /// Counts the commits so far.
     pub(super) fn commits(&self) -> u64 {
         self.state().commits
     }
@@ -67,7 +67,7 @@ impl LentStorage {
         std::mem::take(&mut state.has_failed)
     }
 
-    /// All records, to compare them.
+    /// Reads all records, to compare them.
     pub(super) async fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut all = Vec::new();
         let mut after: Option<Vec<u8>> = None;
@@ -81,7 +81,7 @@ impl LentStorage {
         all
     }
 
-    /// Counts an operation; says how it fails if it is to fail.
+    /// Counts an operation, and returns its failure if it is to fail.
     fn count(&self, commits: u64) -> Option<Failure> {
         let mut state = self.state();
         state.operations += 1;
@@ -134,7 +134,7 @@ impl StorageLayer for LentStorage {
             return Err(refused());
         }
         let outcome = self.engine.commit(batch).await?;
-        // Once more after the effect, so that a caller can be dropped between it and the answer.
+        // Yield again after the effect, so that a caller can be dropped between the effect and the answer.
         let_others_run().await;
         if failure.is_some() {
             let source = Arc::new(io::Error::other("the kit cut it short"));
@@ -144,7 +144,7 @@ impl StorageLayer for LentStorage {
     }
 }
 
-/// Gives way once, so that every operation is a point where a caller can be dropped or overtaken.
+/// Yields once, so that a caller can be dropped or overtaken in every operation.
 pub(super) async fn let_others_run() {
     let mut is_done = false;
     poll_fn(|context| {

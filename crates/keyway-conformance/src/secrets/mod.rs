@@ -14,11 +14,14 @@
 //! ```
 
 mod clauses;
+#[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "client")]
 mod client_fixture;
 mod clock;
 mod countdown;
 mod expected_error;
+#[cfg(feature = "client")]
 mod fault_plan;
 mod fixture;
 mod generation_example;
@@ -32,7 +35,7 @@ mod rules;
 mod samples;
 mod snapshot;
 mod subject;
-#[cfg(test)]
+#[cfg(all(test, feature = "client"))]
 mod tests;
 
 pub use clauses::CLAUSES;
@@ -40,9 +43,17 @@ pub use generation_example::GenerationExample;
 pub use reference::{minimal, reference, strange};
 pub use subject::SecretStoreSubject;
 
-use crate::Suite;
+use std::sync::Arc;
+
+use crate::{Candidate, Suite};
 
 /// Makes the suite of all rules, sorted by id.
 pub fn suite() -> Suite<SecretStoreSubject> {
     Suite { kind: "secret", rules: rules::all(), clauses: CLAUSES }
+}
+
+impl From<SecretStoreSubject> for Candidate {
+    fn from(subject: SecretStoreSubject) -> Self {
+        Self::new(suite(), Arc::new(subject))
+    }
 }

@@ -1,4 +1,4 @@
-//! Every operation once, for rules that hold for all of them.
+//! Calls of every operation, for rules that hold for all of them.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
@@ -10,11 +10,11 @@ use super::fixture::ring;
 use super::samples::{at, environment, new, new_environment, silent};
 use crate::Broken;
 
-/// The name of an operation and its answer.
+/// Pairs the name of an operation with its answer.
 pub(super) type Answered = (&'static str, Result<(), StoreError>);
 
-/// Calls every operation that looks or changes, but neither `written_by`, `initialize`
-/// nor `marked_for_delete`. The secret is `name`, which the store may hold or not.
+/// Calls every operation that reads or changes, but not `written_by`, `initialize`
+/// or `marked_for_delete`. The secret is `name`, which need not exist.
 pub(super) async fn each_operation(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
     let mut answers = each_read(store, name).await;
     answers.extend(each_write(store, name).await);
@@ -22,7 +22,7 @@ pub(super) async fn each_operation(store: &dyn SecretStore, name: &str) -> Vec<A
     answers
 }
 
-/// Calls every operation that only looks.
+/// Calls every operation that only reads.
 pub(super) async fn each_read(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
     let address = at(name);
     let mut answers: Vec<Answered> = vec![

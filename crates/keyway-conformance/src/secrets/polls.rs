@@ -1,4 +1,4 @@
-//! Futures that are dropped half-way, that run in turns, or on threads of their own.
+//! Futures that are dropped early, that run in turns, or on threads of their own.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -7,8 +7,8 @@ use std::thread;
 
 use crate::{Broken, broken};
 
-/// Polls a future at most `times` times, each time when it asks for it, and drops it then.
-/// `None` if it was not done.
+/// Polls a future at most `times` times, each time when it is woken, and then drops it.
+/// Returns `None` if it did not end.
 pub(super) async fn polled<T>(times: usize, future: impl Future<Output = T> + Send) -> Option<T> {
     let mut future = pin!(future);
     let mut left = times;
@@ -26,7 +26,7 @@ pub(super) async fn polled<T>(times: usize, future: impl Future<Output = T> + Se
     .await
 }
 
-/// A future that runs among others.
+/// Is a future that runs in turns with others.
 pub(super) type Turn<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Runs futures together: each step polls the one that `choose` names by a number.
@@ -45,7 +45,7 @@ pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn
         if waiting.is_empty() {
             return Poll::Ready(());
         }
-        // Those that were not polled may be ready too.
+        // Futures that were not polled may be ready, too.
         context.waker().wake_by_ref();
         Poll::Pending
     })

@@ -1,4 +1,4 @@
-//! A store whose calls go into the history of the rule.
+//! A layer that records calls in the history of the rule.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use keyway_secrets::{
 use super::expected_error::ExpectedError;
 use crate::History;
 
-/// A handle to the store under test, with a [`Recorder`].
+/// Is a handle to the store under test, with a [`Recorder`].
 pub(super) type Recorded<'a> = Layered<Recorder<'a>>;
 
 /// Records each call with its arguments and the kind of its outcome, and never a value.
@@ -23,7 +23,7 @@ pub(super) struct Recorder<'a> {
     pub(super) history: &'a History,
 }
 
-/// A call under way. It is recorded when it is dropped, whether it ended or not.
+/// Records a call when it is dropped, whether the call ended or not.
 struct Entry<'a> {
     history: &'a History,
     call: String,
@@ -59,7 +59,7 @@ impl SecretStoreLayer for Recorder<'_> {
     }
 }
 
-/// Shortens what hostile and long names make long.
+/// Shortens a call with a long name.
 fn shortened(call: &str) -> String {
     if call.chars().count() <= 120 {
         return call.to_owned();

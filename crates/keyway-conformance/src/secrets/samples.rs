@@ -9,17 +9,17 @@ use keyway_secrets::{
 use super::expected_error::Answer;
 use crate::Broken;
 
-/// The shared secret of this name.
+/// Gives the address of a shared secret.
 pub(super) fn at(name: &str) -> SecretAddress {
     SecretAddress::shared(SecretName::new(name).expect("the kit's names are allowed"))
 }
 
-/// The secret of this name in an environment.
+/// Gives the address of a secret in an environment.
 pub(super) fn at_in(name: &str, of: &str) -> SecretAddress {
     SecretAddress::in_environment(at(name).name, environment(of))
 }
 
-/// The secret of this name in an environment, or the shared one.
+/// Gives the address of a secret in an environment, or of a shared one.
 pub(super) fn at_layer(name: &str, layer: Option<&str>) -> SecretAddress {
     layer.map_or_else(|| at(name), |of| at_in(name, of))
 }
@@ -36,12 +36,12 @@ pub(super) fn text(text: &str) -> SecretValue {
     SecretValue::text(text)
 }
 
-/// A shared text secret to be created.
+/// Makes a shared text secret, to be created.
 pub(super) fn new(name: &str, value: &str) -> NewSecret {
     NewSecret::new(at(name), text(value))
 }
 
-/// A listener that is not curious.
+/// Listens to a rotation, and ignores its progress.
 pub(super) fn silent(_: Progress) {}
 
 /// Creates a text secret.

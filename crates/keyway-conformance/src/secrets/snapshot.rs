@@ -11,7 +11,7 @@ use keyway_secrets::{
 use super::expected_error::Answer;
 use crate::{Broken, broken, ensure};
 
-/// How many pages a list may have before the kit stops asking.
+/// Limits the pages of a list.
 const MOST_PAGES: usize = 10_000;
 
 /// Holds what a store shows: secrets with headers and values, environments and settings.
@@ -57,7 +57,7 @@ impl Snapshot {
         }
     }
 
-    /// The first difference, in words without values.
+    /// Describes the first difference, without values.
     pub(super) fn difference(&self, other: &Self) -> Option<String> {
         for (address, (header, value)) in &self.secrets {
             let Some((other_header, other_value)) = other.secrets.get(address) else {
@@ -84,13 +84,13 @@ impl Snapshot {
     }
 }
 
-/// Whether both tables hold the same, in any order.
+/// Compares two tables, in any order.
 pub(super) fn same_settings(one: &Table, other: &Table) -> bool {
     one.len() == other.len()
         && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| value.same_as(other)))
 }
 
-/// Adds a page of a list; gives the cursor of the next one.
+/// Adds a page of a list, and returns the cursor of the next one.
 fn add_page<T>(
     all: &mut Vec<T>,
     (page, next): (Vec<T>, Option<Cursor>),

@@ -1,4 +1,4 @@
-//! What the suite tests: a plugin for secret stores, and how to open it.
+//! The subject of the suite: a plugin for secret stores, and how to open it.
 
 use std::fmt;
 use std::path::Path;
@@ -8,6 +8,7 @@ use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
 use keyway_secrets::{Capabilities, SecretStore as _, SecretStorePlugin, SecretStores};
 use serde_json::Value;
 
+#[cfg(feature = "client")]
 use super::client::{ClientMaker, KeywayClient};
 use super::fixture::StoreFixture;
 use super::generation_example::GenerationExample;
@@ -17,7 +18,7 @@ use crate::{History, Subject, Trial};
 type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 
-/// A plugin for secret stores under test.
+/// Describes a plugin for secret stores under test.
 ///
 /// Every rule opens its stores in a place of its own: a scratch folder, a fresh storage
 /// engine in memory (lent as `Arc<dyn Storage>`), a clock and keys of the kit.
@@ -38,13 +39,14 @@ pub struct SecretStoreSubject {
     pub(super) lending: Box<Lending>,
     pub(super) settings: Option<Table>,
     pub(super) generation: Option<GenerationExample>,
+    #[cfg(feature = "client")]
     pub(super) client: Box<dyn ClientMaker>,
     capabilities: OnceLock<Capabilities>,
 }
 
 impl SecretStoreSubject {
-    /// A plugin, under the name that reports use and with the metadata that it is
-    /// registered under. Its configuration is empty as long as nothing else is said.
+    /// Takes a plugin, the name that reports use, and the metadata that the plugin is
+    /// registered under. Its configuration is empty by default.
     pub fn new(
         name: impl Into<String>,
         plugin: &'static dyn SecretStorePlugin,
@@ -58,12 +60,13 @@ impl SecretStoreSubject {
             lending: Box::new(|resources, _| resources),
             settings: None,
             generation: None,
+            #[cfg(feature = "client")]
             client: Box::new(KeywayClient),
             capabilities: OnceLock::new(),
         }
     }
 
-    /// A registered plugin; `None` if it is of another kind or of another version of the
+    /// Takes a registered plugin. Returns `None` if it is of another kind or of another version of the
     /// contract.
     pub fn of(registration: &Registration) -> Option<Self> {
         let plugin = registration.plugin::<SecretStores>()?;
@@ -78,7 +81,7 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Lends the plugin more than the storage engine that the kit lends.
+    /// Lends the plugin more resources than the kit's storage engine.
     #[must_use]
     pub fn lending(
         mut self,
@@ -109,13 +112,14 @@ impl SecretStoreSubject {
     /// Names the client that the rules about clients run over the plugin's stores. It is
     /// [`KeywayClient`] if nothing else is said; another one is proved over a plugin that is
     /// known to be sound, such as [`reference`](super::reference()).
+    #[cfg(feature = "client")]
     #[must_use]
     pub fn client(mut self, client: impl ClientMaker + 'static) -> Self {
         self.client = Box::new(client);
         self
     }
 
-    /// What the plugin's stores declare; asked of a store, once.
+    /// Returns what the plugin's stores declare. The first call asks a store.
     ///
     /// # Panics
     /// If the plugin opens none: there is nothing to test then, and the suite reports it.

@@ -16,7 +16,7 @@ use super::{
     Missing, Request, Response, Scope, TakenCredentials,
 };
 
-/// Makes `keyway_client::Secrets`: the client under test if nothing else is said.
+/// Makes `keyway_client::Secrets`, the client under test by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeywayClient;
 

@@ -45,8 +45,8 @@ pub trait ClientMaker: Send + Sync {
     /// a hook it has no audit.
     fn client(&self, store: Arc<dyn SecretStore>, audit: Option<AuditHook>) -> Arc<dyn ApplicationClient>;
 
-    /// What the client takes for the credentials of a service; `None` for a client that has
-    /// nothing to do with any (decision L7).
+    /// Returns the credentials that the client chooses for a service, and `None` for a client that has
+    /// no credentials.
     fn credentials(&self, given: &GivenCredentials) -> Option<Result<TakenCredentials, ClientFailure>> {
         let _ = given;
         None
@@ -62,47 +62,47 @@ where
     }
 }
 
-/// A client of applications, in one scope.
+/// Serves an application in one scope.
 #[async_trait]
 pub trait ApplicationClient: fmt::Debug + Send + Sync {
-    /// Gives the same client in another scope. It does no I/O, and shares the store.
+    /// Returns the same client in another scope. It does no I/O, and shares the store.
     fn in_scope(&self, scope: &Scope) -> Arc<dyn ApplicationClient>;
 
     /// Does one operation.
     ///
     /// # Errors
-    /// What the client answers, in the kit's words.
+    /// Those of the client, in the kit's types.
     ///
     /// # Cancel safety
-    /// The rules drop it half-way; what the client promises of that is part of what is tested.
+    /// The rules drop the future before it ends, and test what the client promises for that case.
     async fn call(&self, request: Request) -> Result<Response, ClientFailure>;
 }
 
-/// Where a client works, and for whom.
+/// Names the environment, the policy and the requester of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     /// The environment; `None` among the shared secrets.
     pub environment: Option<String>,
-    /// The policy (decision L1).
+    /// The policy.
     pub resolution: Resolution,
-    /// Who asks, for the audit.
+    /// The requester, for the audit.
     pub requester: Option<String>,
 }
 
 impl Scope {
-    /// Among the shared secrets, exactly, and nobody says who asks.
+    /// Means the shared secrets, read exactly, without a requester.
     pub const SHARED: Self = Self { environment: None, resolution: Resolution::Exact, requester: None };
 }
 
-/// What an audit hook is.
+/// Receives the accesses of a client.
 pub type AuditHook = Arc<dyn Fn(Accessed) + Send + Sync>;
 
-/// What an audit hook was told, once for each access.
+/// Reports one access to an audit hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accessed {
-    /// Who asked.
+    /// The requester.
     pub requester: Option<String>,
-    /// What was asked for.
+    /// The operation.
     pub operation: Operation,
     /// The key, for an operation on one secret.
     pub key: Option<String>,
@@ -110,34 +110,34 @@ pub struct Accessed {
     pub environment: Option<String>,
     /// The layer that gave the secret.
     pub layer: Option<Layer>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: AccessOutcome,
-    /// All that the report shows when it is printed in any way: no value may be in it.
+    /// All forms in which the report can be printed. They must contain no value.
     pub shown: String,
 }
 
-/// Credentials as they are given, in the places of decision L7.
+/// Holds credentials from the sources of decision L7.
 #[derive(Clone, Debug, Default)]
 pub struct GivenCredentials {
-    /// Explicitly: the access key ID.
+    /// The access key ID that is given explicitly.
     pub access_key_id: Option<String>,
-    /// Explicitly: the secret access key.
+    /// The secret access key that is given explicitly.
     pub secret_access_key: Option<String>,
-    /// Explicitly: where the service is.
+    /// The address of the service that is given explicitly.
     pub api_base: Option<String>,
     /// The names and values of an environment; `HOME` is among them.
     pub environment: Vec<(String, String)>,
 }
 
-/// Credentials as a client took them.
+/// Holds the credentials that a client chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenCredentials {
     /// The access key ID.
     pub access_key_id: String,
     /// The secret access key.
     pub secret_access_key: String,
-    /// Where the service is.
+    /// The address of the service.
     pub api_base: String,
-    /// What the client's own type shows in a debugging text: neither key may be in it.
+    /// The debugging text of the client's own type. It must contain neither key.
     pub shown: String,
 }

@@ -1,4 +1,4 @@
-//! What is asked of a client, and what it answers, as data.
+//! Requests to a client, and its answers, as data.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub enum Request {
     GetOr {
         /// The key.
         key: String,
-        /// What is answered when the secret is not there.
+        /// The answer if the secret does not exist.
         default: SecretString,
     },
     /// The text of a secret that must be there. Answers [`Response::Text`].
@@ -102,7 +102,7 @@ pub enum Request {
     },
 }
 
-/// How secrets stand in a file.
+/// Names the format of a file of secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFormat {
     /// `KEY="value"` lines.
@@ -111,7 +111,7 @@ pub enum FileFormat {
     Json,
 }
 
-/// What a client answers.
+/// An answer of a client.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Response {
@@ -151,11 +151,11 @@ pub struct Found {
     pub layer: Layer,
     /// The id.
     pub id: String,
-    /// What the owner says about it.
+    /// The description.
     pub description: Option<String>,
     /// The value.
     pub value: SecretValue,
-    /// What the client's own type shows in a debugging text: the value must not be in it.
+    /// The debugging text of the client's own type. It must not contain the value.
     pub shown: String,
 }
 
@@ -170,7 +170,7 @@ pub struct ClientFailure {
     pub user_message: String,
     /// What errors of this row mean.
     pub description: String,
-    /// What is not there, for failures that say that something is not (decision L2).
+    /// The missing thing, if the failure names one.
     pub missing: Option<Missing>,
     /// All that the error shows when it is printed in any way, its causes too.
     pub shown: String,
@@ -187,7 +187,7 @@ impl fmt::Debug for ClientFailure {
     }
 }
 
-/// What a failure says is not there.
+/// Names what is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// The secret.

@@ -99,17 +99,17 @@ mutants! {
     })
 }
 
-/// The files that a mutant keeps open. They are closed when the storage of their store is gone, so that the
-/// process of the kit does not run out of them.
+/// Keeps the files of a mutant open. They are closed when the storage of their store is gone, so that the
+/// process of the kit does not run out of files.
 static KEPT: Mutex<Vec<(Weak<dyn Storage>, File)>> = Mutex::new(Vec::new());
 
-/// Writes an empty store over whatever is there.
+/// Writes an empty store in place of the old one.
 async fn write_empty(store: &ReferenceStore) -> StoreResult<()> {
     let content = Content::empty(store.metadata.written_by());
     store.store(&content, &store.keys(), Expectation::Any).await.map(drop)
 }
 
-/// Names a record beside that of the store, where mutants put what they should not keep.
+/// Names a record beside that of the store, for data that a mutant should not keep.
 fn beside(store: &ReferenceStore, what: &str) -> Vec<u8> {
     [store.key.as_slice(), what.as_bytes()].concat()
 }
@@ -122,7 +122,7 @@ async fn copy(store: &ReferenceStore, from: Vec<u8>, to: Vec<u8>) -> StoreResult
     Ok(())
 }
 
-/// Works between setting a mark and taking it away; refuses when the mark is there.
+/// Works while a mark is set, and refuses if the mark is set already.
 pub(super) async fn marked<T>(
     store: &ReferenceStore,
     work: impl Future<Output = StoreResult<T>> + Send,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod changes;
+#[cfg(feature = "client")]
 mod client;
 mod declarations;
 mod environments;
@@ -40,6 +41,7 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
 
 /// Lists the mutants of clients, with the rules that they break. Try them with
 /// [`client::suite`](super::client::suite): the store below them is sound.
+#[cfg(feature = "client")]
 pub fn of_clients() -> Vec<Mutant<SecretStoreSubject>> {
     client::all()
 }

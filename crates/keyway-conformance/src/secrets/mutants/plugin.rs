@@ -1,4 +1,4 @@
-//! How a mutant of a store is made: the reference store, with some of its operations overridden.
+//! The subjects of mutants of stores: the reference store, with some of its operations overridden.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::secrets::reference::{Habits, ReferencePlugin, ReferenceStore};
 
-/// The result of an overridden operation.
+/// Is the result of an overridden operation.
 pub(super) type StoreResult<T> = Result<T, StoreError>;
 
 /// Makes the subject of a mutant for `mutants!`. The kind names the habits of the reference store. The change is
@@ -107,7 +107,7 @@ macro_rules! store_mutant {
 
 pub(super) use store_mutant;
 
-/// The plugin of a mutant.
+/// Opens the stores of a mutant.
 #[derive(Debug)]
 pub(super) struct MutantPlugin {
     pub(super) habits: Habits,
@@ -126,7 +126,7 @@ impl SecretStorePlugin for MutantPlugin {
     }
 }
 
-/// A handle of a mutant.
+/// Is a handle of a mutant.
 #[derive(Debug)]
 pub(super) struct Mutated {
     pub(super) store: ReferenceStore,

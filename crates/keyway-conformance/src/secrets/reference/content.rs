@@ -1,4 +1,4 @@
-//! What the document of a reference store holds.
+//! The content of the document of a reference store.
 
 use keyway_core::{SecretValue, Timestamp, WrittenBy};
 use keyway_secrets::{
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Habits, Settings, value_text};
 
-/// The document.
+/// Holds everything that a store keeps.
 #[derive(Clone, Serialize, Deserialize)]
 pub(in crate::secrets) struct Content {
     pub(in crate::secrets) written_by: WrittenBy,
@@ -32,9 +32,9 @@ pub(in crate::secrets) struct EnvironmentRecord {
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(in crate::secrets) struct SecretRecord {
-    /// Given once and never again.
+    /// The number, which is never reused.
     pub(in crate::secrets) number: u64,
-    /// The place in lists.
+    /// The position in lists.
     pub(in crate::secrets) place: u64,
     pub(in crate::secrets) name: String,
     pub(in crate::secrets) environment: Option<String>,
@@ -59,7 +59,7 @@ impl Content {
         }
     }
 
-    /// The place of a secret in `secrets`.
+    /// Finds the position of a secret in `secrets`.
     pub(in crate::secrets) fn find(&self, address: &SecretAddress) -> Result<usize, StoreError> {
         self.knows(address.environment.as_ref())?;
         self.secrets
@@ -82,7 +82,7 @@ impl Content {
             .ok_or_else(|| StoreError::EnvironmentNotFound { environment: name.clone() })
     }
 
-    /// The next number.
+    /// Draws the next number.
     pub(in crate::secrets) fn number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
@@ -113,7 +113,7 @@ impl SecretRecord {
         value_text::read(&self.value).ok_or_else(|| StoreError::corrupt("a value", "it is of no known kind"))
     }
 
-    /// The header, with what the store declares that it keeps.
+    /// Makes the header, with the fields that the store declares.
     pub(in crate::secrets) fn header(&self, habits: &Habits) -> SecretHeader {
         let id = if habits.odd_ids {
             format!("\u{1f511} {:?}/{}\n", !self.number, "-".repeat(300))

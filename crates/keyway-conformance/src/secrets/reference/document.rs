@@ -1,5 +1,5 @@
-//! The document of a reference store: read, and written on the condition that nobody else
-//! has.
+//! The document of a reference store. A write is conditional: it fails if another handle wrote
+//! since the read.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,15 +13,15 @@ use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, Storage, Stora
 use super::{Content, Habits};
 use crate::secrets::lent_storage::let_others_run;
 
-/// How often a write tries when others come first.
+/// Limits the attempts of a write that loses races.
 pub(super) const ATTEMPTS: u32 = 1000;
 
-/// Whether the running plugin may read what another wrote.
+/// Decides whether the running plugin may read what another wrote.
 pub(in crate::secrets) type Check = fn(&PluginMetadata, &WrittenBy) -> Result<(), IncompatibleData>;
-/// Who has written the data after a write.
+/// Decides which plugin is the writer of the data after a write.
 pub(in crate::secrets) type Stamp = fn(&PluginMetadata, &WrittenBy) -> WrittenBy;
 
-/// The document as it was read.
+/// Holds the document as it was read.
 pub(in crate::secrets) struct Loaded {
     pub(in crate::secrets) content: Content,
     pub(in crate::secrets) revision: Revision,
@@ -29,7 +29,7 @@ pub(in crate::secrets) struct Loaded {
     pub(in crate::secrets) keys: KeyRing,
 }
 
-/// A handle.
+/// Is a handle to a store.
 pub(in crate::secrets) struct ReferenceStore {
     pub(in crate::secrets) habits: Habits,
     pub(in crate::secrets) key: Vec<u8>,
@@ -38,8 +38,8 @@ pub(in crate::secrets) struct ReferenceStore {
     pub(in crate::secrets) clock: Arc<dyn Clock>,
     pub(in crate::secrets) check: Check,
     pub(in crate::secrets) stamp: Stamp,
-    /// The keys that open it. Who writes seals with the key that it found, so that a write
-    /// never takes back a rotation.
+    /// The keys that open it. A write seals with the key of the document that it read, so that it
+    /// never undoes a rotation.
     keys: Mutex<KeyRing>,
     pub(super) deleted: AtomicBool,
     pub(super) reads: AtomicU64,
@@ -86,7 +86,7 @@ impl ReferenceStore {
         self.clock.now().as_milliseconds()
     }
 
-    /// The document, whoever wrote it; `None` if there is none.
+    /// Reads the document of any writer, or `None` if there is none.
     pub(in crate::secrets) async fn load_any(&self) -> Result<Option<Loaded>, StoreError> {
         for _ in 0..self.habits.pauses {
             let_others_run().await;
@@ -114,14 +114,14 @@ impl ReferenceStore {
         }
     }
 
-    /// The document that the running plugin may read.
+    /// Reads a document that the running plugin may read.
     pub(in crate::secrets) async fn load(&self) -> Result<Loaded, StoreError> {
         let loaded = self.load_any().await?.ok_or(StoreError::NotInitialized)?;
         (self.check)(&self.metadata, &loaded.content.written_by)?;
         Ok(loaded)
     }
 
-    /// Writes the document; whether the expectation held.
+    /// Writes the document, and returns whether the expectation held.
     pub(in crate::secrets) async fn store(
         &self,
         content: &Content,
@@ -129,7 +129,7 @@ impl ReferenceStore {
         expectation: Expectation,
     ) -> Result<bool, StoreError> {
         let text = serde_json::to_vec(content).map_err(|error| StoreError::system("write JSON", error))?;
-        // A token is a third longer than what it holds, and a little.
+        // A token is about a third longer than its content.
         let (bytes, limit) = (text.len() / 3 * 4 + 128, self.storage.limits().value_bytes);
         if bytes > limit {
             return Err(StoreError::TooLarge { what: "the store", bytes, limit });
@@ -140,7 +140,7 @@ impl ReferenceStore {
         Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 
-    /// Changes the document, as often as others come first.
+    /// Changes the document, and tries again if another handle was first.
     pub(in crate::secrets) async fn change<T: Send>(
         &self,
         change: impl Fn(&mut Content) -> Result<T, StoreError> + Send + Sync,
@@ -162,7 +162,7 @@ impl ReferenceStore {
         Err(StoreError::Conflict { attempts: ATTEMPTS })
     }
 
-    /// Removes the document without asking who wrote it.
+    /// Removes the document of any writer.
     pub(in crate::secrets) async fn remove(&self) -> Result<(), StoreError> {
         let batch = Batch::new().delete(self.key.clone(), Expectation::Any);
         if let CommitOutcome::Conflict { .. } = self.storage.commit(batch).await.map_err(failed)? {

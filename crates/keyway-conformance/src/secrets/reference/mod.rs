@@ -20,18 +20,18 @@ pub(super) use settings::Settings;
 
 use super::{GenerationExample, SecretStoreSubject};
 
-/// What a store may do differently and still keep the contract.
+/// Lists what a store may do differently and still keep the contract.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::struct_excessive_bools)] // Each is a habit of its own.
 pub(super) struct Habits {
     pub(super) capabilities: Capabilities,
-    /// How many secrets a page holds at most, whatever was asked for.
+    /// The most secrets of a page, whatever the caller wants.
     pub(super) page: usize,
     /// Whether lists begin with the youngest secret.
     pub(super) youngest_first: bool,
-    /// How often it gives way to others in each operation.
+    /// How often each operation yields.
     pub(super) pauses: usize,
-    /// Whether ids look like nothing else.
+    /// Whether ids have an unusual form.
     pub(super) odd_ids: bool,
     /// Whether the name of a deleted store can never be used again.
     pub(super) names_stay_taken: bool,
@@ -40,7 +40,7 @@ pub(super) struct Habits {
 }
 
 impl Habits {
-    /// Everything there is, plainly.
+    /// Supports everything, in the usual way.
     pub(super) const FULL: Self = Self {
         capabilities: Capabilities::FULL.generating().ordered(ListOrder::Insertion),
         page: usize::MAX,
@@ -51,10 +51,10 @@ impl Habits {
         estimates: false,
     };
 
-    /// The least that the contract allows.
+    /// Supports the least that the contract allows.
     pub(super) const MINIMAL: Self = Self { capabilities: Capabilities::MINIMAL, ..Self::FULL };
 
-    /// Everything there is, as oddly as the contract allows.
+    /// Supports everything, in the oddest way that the contract allows.
     pub(super) const STRANGE: Self = Self {
         capabilities: Capabilities::FULL.generating(),
         page: 1,
@@ -66,7 +66,7 @@ impl Habits {
     };
 }
 
-/// The plugin of the reference store.
+/// Opens reference stores.
 #[derive(Debug)]
 pub(super) struct ReferencePlugin(pub(super) Habits);
 
@@ -77,7 +77,7 @@ impl SecretStorePlugin for ReferencePlugin {
     }
 }
 
-/// The metadata of the reference plugin and its mutants.
+/// Returns the metadata of the reference plugin and its mutants.
 pub(super) fn metadata() -> PluginMetadata {
     PluginMetadata::from_json(
         r#"{"version": "1.0.0", "author": "The Keyway authors <keyway@example.org>", "updated": 20261121,
@@ -87,7 +87,7 @@ pub(super) fn metadata() -> PluginMetadata {
     .expect("the kit's own metadata is valid")
 }
 
-/// A subject of the kit's own, with settings to try.
+/// Makes a subject of the kit's own plugin, with example settings.
 pub(super) fn subject(name: &str, plugin: &'static dyn SecretStorePlugin) -> SecretStoreSubject {
     let settings = Settings { note: Some("a note".to_owned()), ..Settings::default() };
     let made_by = |length, alphabet: Option<&str>| {
@@ -100,25 +100,25 @@ pub(super) fn subject(name: &str, plugin: &'static dyn SecretStorePlugin) -> Sec
     SecretStoreSubject::new(name, plugin, metadata()).example_settings(settings.table()).generating(example)
 }
 
-/// The reference store under another name.
+/// Makes a subject of the reference store under another name.
 pub(super) fn sound(name: &str) -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::FULL);
     subject(name, &PLUGIN)
 }
 
-/// The reference store, which supports everything.
+/// Makes a subject of the reference store, which supports everything.
 pub fn reference() -> SecretStoreSubject {
     sound("reference")
 }
 
-/// A store that does the least that the contract allows.
+/// Makes a subject of a store that does the least that the contract allows.
 pub fn minimal() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::MINIMAL);
     subject("minimal", &PLUGIN)
 }
 
-/// A store that is as odd as the contract allows: pages of one, youngest first, ids like
-/// nothing else, slow, names that stay taken, estimates.
+/// Makes a subject of a store that is as odd as the contract allows: pages of one, youngest first, unusual
+/// ids, slow, names that stay taken, estimates.
 pub fn strange() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::STRANGE);
     subject("strange", &PLUGIN)

@@ -41,7 +41,7 @@ impl ReferenceStore {
         }
     }
 
-    /// The value to store, made by the document's settings if it is to be made.
+    /// Returns the given value, or makes one by the document's settings.
     fn value_for<'a>(content: &Content, value: &'a NewValue) -> Result<Cow<'a, SecretValue>, StoreError> {
         match value {
             NewValue::Given(value) => Ok(Cow::Borrowed(value)),
@@ -100,7 +100,7 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
-        // From here on the handle reads both, whatever becomes of the call.
+        // From here on the handle reads with both rings, whether the call ends or not.
         self.set_keys(new.with_retiring(&self.keys()));
         for _ in 0..ATTEMPTS {
             let Loaded { mut content, revision, .. } = self.load().await?;

@@ -3,7 +3,7 @@
 use keyway_core::{Integer, SecretValue, Structured, Table};
 use serde_json::{Value, json};
 
-/// A value as tagged JSON.
+/// Writes a value as tagged JSON.
 pub(super) fn write(value: &SecretValue) -> Value {
     match value {
         SecretValue::Structured(structured) => json!({ "structured": tagged(structured) }),
@@ -14,7 +14,7 @@ pub(super) fn write(value: &SecretValue) -> Value {
     }
 }
 
-/// Reads what [`write`] wrote; `None` if it is something else.
+/// Reads a value that [`write`] wrote, or returns `None`.
 pub(super) fn read(value: &Value) -> Option<SecretValue> {
     let (tag, content) = value.as_object()?.iter().next()?;
     Some(match tag.as_str() {
@@ -29,7 +29,7 @@ fn tagged(structured: &Structured) -> Value {
     match structured {
         Structured::Text(text) => json!({ "text": text.as_str() }),
         Structured::Integer(integer) => json!({ "integer": integer.decimal() }),
-        // The bits, because JSON knows neither infinity nor NaN.
+        // A float is written as its bits, because JSON knows neither infinity nor NaN.
         Structured::Float(float) => json!({ "float": float.to_bits() }),
         Structured::Boolean(boolean) => json!({ "boolean": **boolean }),
         Structured::DateTime(text) => json!({ "date": text.as_str() }),

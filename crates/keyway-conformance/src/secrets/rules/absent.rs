@@ -1,4 +1,4 @@
-//! What a store does not declare, it refuses as `Unsupported`, and changes nothing.
+//! Undeclared capabilities: the store answers `Unsupported`, and changes nothing.
 
 use keyway_secrets::{
     EnvironmentChange, EnvironmentFilter, ListQuery, NewSecret, SecretChange, SecretStore, SecretVersion,

@@ -1,4 +1,4 @@
-//! Who may read what another version or another plugin wrote.
+//! Reading data of another version or another plugin.
 
 use keyway_core::{PluginMetadata, Version, WrittenBy};
 use keyway_secrets::{SecretChange, SecretStore};
@@ -34,7 +34,7 @@ rules! {
         incompatible_data_is_not_deleted;
 }
 
-/// The plugin's metadata with another version and range, and whatever `edit` does.
+/// Edits the plugin's metadata: its version, its range, and what `edit` changes.
 fn edited(
     fixture: &StoreFixture<'_>,
     version: &str,
@@ -56,7 +56,7 @@ fn running(fixture: &StoreFixture<'_>) -> Result<PluginMetadata, Broken> {
     edited(fixture, "7.1.0", RANGE, |_| ())
 }
 
-/// Everything is refused, and nothing of what lies there is touched.
+/// Demands that every operation is refused, and that the data stay as they are.
 async fn refused_and_untouched(fixture: &StoreFixture<'_>, written: &PluginMetadata) -> Checked {
     let before = Snapshot::of(&fixture.filled_as(written).await?).await?;
     let at_rest = fixture.at_rest().await;

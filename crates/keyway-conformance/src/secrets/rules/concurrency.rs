@@ -23,7 +23,7 @@ rules! {
         one_initializer_wins;
 }
 
-/// Whether an answer says that another caller was first, so that one tries again.
+/// Returns whether another caller was first, so that one tries again.
 fn lost_a_race(error: &StoreError) -> bool {
     matches!(ExpectedError::of(error), Conflict | VersionConflict)
 }
@@ -52,7 +52,7 @@ async fn no_lost_update(fixture: &StoreFixture<'_>) -> Checked {
     store.create(new("counter", "0")).await.works("a creation")?;
     let handles = [&store, &store, &other, &other];
     on_threads(handles.map(|handle| -> Turn<'_, Checked> { Box::pin(count(handle)) }).into())?;
-    // Once more in turns that the seed decides, so that what it finds can be repeated.
+    // Again in an order that the seed decides, so that a failure can be repeated.
     let turns = handles.map(|handle| -> Turn<'_, Checked> { Box::pin(count(handle)) }).into();
     in_turns(turns, || fixture.random()).await.into_iter().collect::<Checked>()?;
     let read = fixture.open()?.get(&at("counter")).await.works("a read")?;
@@ -117,10 +117,10 @@ async fn no_lost_write(fixture: &StoreFixture<'_>) -> Checked {
     on_threads((0..4).map(|caller| write(caller, "threads")).collect())?;
     let turns = (0..4).map(|caller| write(caller, "turns")).collect();
     in_turns(turns, || fixture.random()).await.into_iter().collect::<Checked>()?;
-    let picture = Snapshot::of(&fixture.open()?).await?;
-    let (expected, found) = (8 * EACH, picture.secrets.len());
+    let snapshot = Snapshot::of(&fixture.open()?).await?;
+    let (expected, found) = (8 * EACH, snapshot.secrets.len());
     ensure(found == expected, format!("{expected} secrets"), found.to_string())?;
-    let wrong = picture
+    let wrong = snapshot
         .secrets
         .iter()
         .find(|(address, (_, value))| value.expose_text() != Some(address.name.as_str()));

@@ -48,7 +48,7 @@ async fn deletion_is_idempotent(fixture: &StoreFixture<'_>) -> Checked {
     fixture.open()?.marked_for_delete().await.works("deleting it again through a fresh handle")
 }
 
-/// The store is gone for fresh handles, and has nothing old in it if it is made anew.
+/// Demands that the store is gone for fresh handles, and that a new one of its name is empty.
 async fn is_gone(fixture: &StoreFixture<'_>) -> Checked {
     let fresh = fixture.open()?;
     all_refused(each_operation(&fresh, "a").await, " through a fresh handle", &GONE)?;

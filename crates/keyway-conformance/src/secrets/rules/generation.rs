@@ -1,4 +1,4 @@
-//! Values that the store makes (decision C11).
+//! Values that the store makes.
 
 use std::collections::BTreeSet;
 
@@ -48,10 +48,10 @@ rules! {
         characters_come_equally_often;
 }
 
-/// Whether a character is one of an alphabet.
+/// Returns whether a character belongs to an alphabet.
 type Belongs = fn(u8) -> bool;
 
-/// The alphabets that every store that generates knows.
+/// Lists the alphabets that every store with generated values knows.
 const ALPHABETS: [(&str, Belongs); 3] = [
     ("printable", |byte| byte.is_ascii_graphic()),
     ("ascii_letters", |byte| byte.is_ascii_alphabetic()),
@@ -71,7 +71,7 @@ async fn make(store: &dyn SecretStore, name: &str, recipe: &Recipe) -> Result<St
     value_of(store, name).await
 }
 
-/// Whether a password is as it should be. Nothing is said about what stands in it.
+/// Checks the length and the characters of a password, without showing it.
 fn check(what: &str, password: &str, length: usize, belongs: impl Fn(u8) -> bool) -> Checked {
     let expected = format!("{length} characters {what}");
     ensure(password.chars().count() == length, expected, password.chars().count().to_string())?;
@@ -84,7 +84,7 @@ fn example<'a>(fixture: &StoreFixture<'a>) -> Result<&'a GenerationExample, Brok
     example.ok_or(Broken::Missing { capability: "example settings for passwords" })
 }
 
-/// Whether a password is one by the example settings.
+/// Checks a password against the example settings.
 fn check_example(example: &GenerationExample, what: &str, password: &str) -> Checked {
     check(what, password, example.length, |byte| example.characters.as_bytes().contains(&byte))
 }
@@ -108,7 +108,7 @@ async fn generated_secrets_are_secrets(fixture: &StoreFixture<'_>) -> Checked {
     }
     ensure(passwords.len() == 20, "20 different passwords", format!("{}", passwords.len()))?;
 
-    // They are there like any other: for other handles, in lists, with the same value each time.
+    // They are secrets like any other: other handles and lists show the same values.
     let before = Snapshot::of(&store).await?;
     before.must_hold_in(&fixture.open()?, "after a restart").await?;
     let mut found = BTreeSet::new();
@@ -143,7 +143,7 @@ async fn the_first_password_uses_the_settings(fixture: &StoreFixture<'_>) -> Che
     let example = example(fixture)?;
     let (store, other) = (fixture.initialized().await?, fixture.open()?);
     fill(&store, &["a"]).await?;
-    // Both have seen the settings of before.
+    // Both handles have seen the old settings.
     for handle in [&store, &other] {
         let settings = handle.configure(Configure::Read).await.works("reading the settings")?;
         let differ = !same_settings(&settings, &example.settings);
@@ -163,7 +163,7 @@ async fn the_first_password_uses_the_settings(fixture: &StoreFixture<'_>) -> Che
             check_example(example, &format!("in the {which} password of {who}"), &password)?;
         }
     }
-    // Of a handle just opened, a renewal too.
+    // A handle that was just opened renews by the settings, too.
     let restarted = fixture.open()?;
     let change = SecretChange::generated(Recipe::new());
     restarted.modify(&at("before"), change).await.works("renewing a password")?;
@@ -183,7 +183,7 @@ async fn recipes_replace_no_more_than_they_say(fixture: &StoreFixture<'_>) -> Ch
         let password = make(&store, alphabet, &Recipe::new().alphabet(alphabet)).await?;
         check("where only the alphabet is said", &password, example.length, belongs)?;
     }
-    // And only for that one.
+    // The recipe held for that password only.
     check_example(example, "afterwards", &make(&store, "after", &Recipe::new()).await?)
 }
 
@@ -273,7 +273,7 @@ async fn given_values_stay_as_they_are(fixture: &StoreFixture<'_>) -> Checked {
         let name = format!("a{number}");
         store.create(new(&name, value)).await.works("creating a secret with a value")?;
         ensure(value_of(&store, &name).await? == value, "the value as it was given", "another one")?;
-        // Also in the place of a password.
+        // A given value also replaces a password.
         let name = format!("b{number}");
         make(&store, &name, &Recipe::new()).await?;
         store.modify(&at(&name), SecretChange::value(text(value))).await.works("changing a password")?;
@@ -286,7 +286,7 @@ async fn given_values_stay_as_they_are(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn characters_come_equally_often(fixture: &StoreFixture<'_>) -> Checked {
     const PASSWORDS: u32 = 16;
-    /// Of 93 degrees of freedom: chance exceeds it about once in 10¹¹ runs. Taking a random byte
+    /// With 93 degrees of freedom, chance exceeds it about once in 10¹¹ runs. Taking a random byte
     /// modulo 94 gives 500 and more.
     const MOST: f64 = 220.0;
 
@@ -298,7 +298,7 @@ async fn characters_come_equally_often(fixture: &StoreFixture<'_>) -> Checked {
         for byte in password.bytes().filter(u8::is_ascii_graphic) {
             counts[usize::from(byte - b'!')] += 1;
         }
-        // Pieces of eight that stand twice were not drawn twice.
+        // A piece of eight characters that occurs twice was not drawn twice.
         beginnings.extend(password.as_bytes().chunks_exact(8).map(<[u8]>::to_vec));
     }
     let drawn: u32 = counts.iter().sum();

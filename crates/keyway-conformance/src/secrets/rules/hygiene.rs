@@ -31,7 +31,7 @@ rules! {
         resources_are_given_back;
 }
 
-/// A text that is found again, however it is written.
+/// Is a text that the rules look for, in several spellings.
 struct Canary {
     text: String,
     forms: Vec<String>,
@@ -60,7 +60,7 @@ impl Canary {
     }
 }
 
-/// What operations answered: debugging texts of successes, and errors.
+/// Collects the answers of operations: debugging texts, and errors.
 #[derive(Default)]
 struct Answers {
     shown: Vec<String>,
@@ -91,7 +91,7 @@ async fn everything(fixture: &StoreFixture<'_>, canary: &Canary) -> Result<Answe
         SecretValue::bytes(canary.text.as_bytes()),
         SecretValue::Structured(Structured::Table(structured)),
     ];
-    // Before there is a store, while there is one, and with keys that do not fit.
+    // The rounds: without a store, with one, and with wrong keys.
     for round in 0..3 {
         let stranger;
         let store = if round == 2 {
@@ -181,14 +181,14 @@ async fn traces_are_clean(fixture: &StoreFixture<'_>) -> Checked {
     canary.must_not_be_in(&traced, "what is traced")
 }
 
-/// Open files and threads of this process, where the system says.
+/// Counts the open files and threads of this process, if the system says.
 fn held() -> Option<(usize, usize)> {
     let count = |folder| std::fs::read_dir(folder).ok().map(Iterator::count);
     Some((count("/proc/self/fd")?, count("/proc/self/task")?))
 }
 
 async fn resources_are_given_back(fixture: &StoreFixture<'_>) -> Checked {
-    /// Enough handles to tell a leak from what other tests of the process take meanwhile.
+    /// Is enough to tell a leak from the files that other tests of the process open meanwhile.
     const HANDLES: usize = 200;
     const NOISE: usize = 100;
     fixture.initialized().await?;

@@ -25,7 +25,7 @@ rules! {
         failed_reads_are_typed;
 }
 
-/// A write that is interrupted.
+/// Is a write that is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Write {
     Create,
@@ -65,7 +65,7 @@ impl Write {
         }
     }
 
-    /// Whether it took effect; an error if the store shows neither before nor after.
+    /// Returns whether it took effect. Fails if the store is neither as before nor as after.
     async fn took_effect(
         self,
         store: &dyn SecretStore,
@@ -145,7 +145,7 @@ async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
         let settings = store.configure(Configure::Read).await.works("reading the settings")?;
         let mut all_done = true;
         for write in Write::ALL.into_iter().filter(|write| write.applies_to(&store)) {
-            // Most of them fail when they get to the end, since the round before has done it.
+            // Most of them fail at the end, since the last round has done the same.
             all_done &= polled(polls, write.run(&store, &settings)).await.is_some();
         }
         all_done &= polled(polls, store.get(&at("b"))).await.is_some();
@@ -165,7 +165,7 @@ async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
     Err(broken("every operation within 300 polls", "more"))
 }
 
-/// What a failure of the storage may be called.
+/// Lists the errors that a failure of the storage may become.
 const FAILURES: [ExpectedError; 5] = [System, Indeterminate, Unavailable, Conflict, Other];
 
 async fn failed_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {

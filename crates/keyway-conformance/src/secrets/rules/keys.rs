@@ -42,7 +42,7 @@ rules! {
         nothing_is_readable_at_rest;
 }
 
-/// A store with some of everything that it holds.
+/// Makes a store with some of everything that it can hold.
 async fn furnished<'a>(fixture: &StoreFixture<'a>) -> Result<(Recorded<'a>, Snapshot), Broken> {
     let store = fixture.initialized().await?;
     if store.capabilities().environments {
@@ -74,7 +74,7 @@ async fn any_key_of_a_ring_opens(fixture: &StoreFixture<'_>) -> Checked {
         let store = fixture.open_with(keys)?;
         before.must_hold_in(&store, "through a larger ring").await?;
     }
-    // What the larger ring writes, it reads.
+    // The larger ring also reads its own writes.
     let store = fixture.open_with(&last)?;
     store.create(new("more", "more")).await.works("a creation with a larger ring")?;
     store.modify(&at("a"), SecretChange::value(text("more"))).await.works("a change with a larger ring")?;
@@ -143,7 +143,7 @@ async fn progress_is_reported(fixture: &StoreFixture<'_>) -> Checked {
     ensure(forward, "progress that never goes back", observed)
 }
 
-/// After a rotation that did not end: nothing is lost, and it can be resumed.
+/// Demands after an interrupted rotation that nothing is lost, and that it can be resumed.
 async fn resumes(fixture: &StoreFixture<'_>, before: &Snapshot, new: &KeyRing) -> Checked {
     let both = fixture.open_with(&new.with_retiring(&fixture.keys))?;
     before.must_hold_in(&both, "with new and old keys after a rotation that did not end").await?;

@@ -49,9 +49,9 @@ async fn not_initialized(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn a_new_store_is_empty(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.initialized().await?;
-    let picture = Snapshot::of(&store).await?;
-    ensure(picture.secrets.is_empty(), "no secrets", format!("{}", picture.secrets.len()))?;
-    ensure(picture.environments.is_empty(), "no environments", format!("{}", picture.environments.len()))?;
+    let snapshot = Snapshot::of(&store).await?;
+    ensure(snapshot.secrets.is_empty(), "no secrets", format!("{}", snapshot.secrets.len()))?;
+    ensure(snapshot.environments.is_empty(), "no environments", format!("{}", snapshot.environments.len()))?;
     let running = Some(fixture.metadata().written_by());
     for (when, written_by) in [
         ("through the same handle", store.written_by().await),

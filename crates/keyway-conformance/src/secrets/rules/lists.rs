@@ -31,7 +31,7 @@ rules! {
         foreign_cursors_are_refused;
 }
 
-/// Cursors that no store gives.
+/// Lists cursors that no store gives.
 pub(super) fn foreign_cursors() -> Vec<Cursor> {
     vec![
         Cursor::from_bytes(*b""),
@@ -41,7 +41,7 @@ pub(super) fn foreign_cursors() -> Vec<Cursor> {
 }
 
 fn names(count: usize) -> Vec<String> {
-    // Neither sorted nor reversed, so that no sorting store keeps the order by chance.
+    // The names are neither sorted nor reversed, so that a store that sorts them does not pass by chance.
     (0..count)
         .map(|number| format!("{}-{number}", (b'a' + u8::try_from(number * 7 % 26).unwrap_or(0)) as char))
         .collect()
@@ -94,7 +94,7 @@ async fn pages_are_stable(fixture: &StoreFixture<'_>) -> Checked {
             let Some(next) = page.next else { break };
             query.after = Some(next);
             page_number += 1;
-            // Others write between two pages: on what was listed and on what was not.
+            // Others write between two pages, to secrets that were listed and to others.
             let victim = usize::try_from(fixture.random() % staying.len() as u64).unwrap_or(0);
             if let Some(name) = staying.iter().nth(victim).cloned() {
                 writer.destroy(&at(&name), None).await.works("a destruction")?;

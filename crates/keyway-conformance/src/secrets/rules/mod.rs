@@ -1,6 +1,7 @@
 //! The rules, one family a file.
 
 mod absent;
+#[cfg(feature = "client")]
 mod client;
 mod compatibility;
 mod concurrency;
@@ -93,12 +94,15 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
         hygiene::RULES,
         model::RULES,
     ];
-    let mut all: Vec<_> = families.into_iter().flatten().chain(of_clients()).collect();
+    let mut all: Vec<_> = families.into_iter().flatten().collect();
+    #[cfg(feature = "client")]
+    all.extend(of_clients());
     all.sort_by_key(|rule| rule.id);
     all
 }
 
 /// Lists the rules that look at a client over the store, sorted by id.
+#[cfg(feature = "client")]
 pub(super) fn of_clients() -> Vec<&'static Rule<SecretStoreSubject>> {
     client::all()
 }

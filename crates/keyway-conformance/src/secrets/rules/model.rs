@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 
 use super::{
     Broken, Checked, EnvironmentExists, EnvironmentNotFound, ExpectedError, SecretExists, SecretNotFound,
-    StoreFixture, VersionConflict, at, at_in, broken, environment, list_all, new_environment, ring, rules,
+    StoreFixture, VersionConflict, at_layer, broken, environment, list_all, new_environment, ring, rules,
     run, silent, text,
 };
 
@@ -25,7 +25,7 @@ rules! {
         answers_like_a_map plain;
 }
 
-/// One step. Names, environments and values are small numbers, so that they meet often. A conditional write
+/// Is one step. Names, environments and values are small numbers, so that steps often meet. A conditional write
 /// expects the present version, or one that is ahead of it.
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -40,7 +40,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // One byte string, read as a step: it shrinks towards zeros, that is, towards
+    // Four bytes make a step. They shrink towards zeros, which means towards
     // the shared secret 0.
     any::<(u8, u8, u8, u8)>().prop_map(|(kind, name, layer, value)| {
         let (name, layer) = (name % 4, layer % 3);
@@ -68,8 +68,7 @@ struct Model {
 
 /// Layer 0 is the shared one.
 fn address(name: u8, layer: u8) -> SecretAddress {
-    let name = format!("name {name}");
-    if layer == 0 { at(&name) } else { at_in(&name, &format!("layer {layer}")) }
+    at_layer(&format!("name {name}"), (layer != 0).then(|| format!("layer {layer}")).as_deref())
 }
 
 fn value_text(value: u8) -> String {
@@ -81,7 +80,7 @@ fn answers_like_a_map(fixture: &StoreFixture<'_>) -> Checked {
     for part in seed.chunks_mut(8) {
         part.copy_from_slice(&fixture.random().to_le_bytes());
     }
-    // The runner calls back without `async`, so each case gets a runtime on another thread.
+    // The runner's callback is not async, so each case gets a runtime on another thread.
     thread::scope(|scope| {
         let runner = scope.spawn(|| {
             let config =
@@ -184,7 +183,7 @@ async fn follow(fixture: &StoreFixture<'_>, steps: &[Step]) -> Checked {
     Ok(())
 }
 
-/// A whole list as the model writes it; the refusal of its first page, if it is one.
+/// Lists everything in the form of the model. If the first page is refused, returns its error.
 async fn listed(store: &dyn SecretStore, query: &ListQuery) -> Result<Result<String, StoreError>, Broken> {
     if let Err(error) = store.list(query).await {
         return Ok(Err(error));
@@ -198,7 +197,7 @@ async fn listed(store: &dyn SecretStore, query: &ListQuery) -> Result<Result<Str
     Ok(Ok(shown.collect::<Vec<_>>().join(", ")))
 }
 
-/// What the model knows of a header.
+/// Formats a header as the model does.
 fn seen(header: &keyway_secrets::SecretHeader) -> String {
     let version = header.version.map(|version| format!(" version {version}")).unwrap_or_default();
     format!("{}{version}", header.address)
@@ -219,7 +218,7 @@ impl Model {
         if layer == 0 || self.environments.contains(&layer) { Ok(()) } else { Err(EnvironmentNotFound) }
     }
 
-    /// The secret, if its layer is known, it is there and it has the version.
+    /// Finds a secret of a known layer that has the expected version.
     fn find(
         &mut self,
         address: &SecretAddress,

@@ -1,4 +1,4 @@
-//! Names: every allowed one is told apart from every other, and no other is created.
+//! Names: all allowed ones are distinct, and no others can be created.
 
 use keyway_secrets::{EnvironmentName, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore};
 
@@ -20,7 +20,7 @@ rules! {
         all_environment_names_work;
 }
 
-/// Names that some store gets wrong, between bars.
+/// Lists names that some store gets wrong, separated by bars.
 const UNUSUAL: &str = "k|K|key|KEY|Key| key|key |k e y|.|..|../../outside|/etc/passwd|a/b|a\\b|C:\\x|~|*|%2e%2e|a=b|a.b|\
     [section]|#comment|'|\"|null|0|-1|\u{e9}|e\u{301}|\u{1f511}|\u{202e}gnp|stored_secrets|config|__info__|a:b|a,b";
 
@@ -45,10 +45,10 @@ async fn all_names_work(fixture: &StoreFixture<'_>) -> Checked {
         ensure(value == Some(&number.to_string()), format!("the value of name {number}"), "another one")?;
         ensure(secret.header.address == at(name), at(name).to_string(), secret.header.address.to_string())?;
     }
-    let picture = Snapshot::of(&reopened).await?;
-    let listed = names.iter().filter(|name| picture.secrets.contains_key(&at(name))).count();
-    let (expected, observed) = (names.len(), format!("{listed}, and {} in all", picture.secrets.len()));
-    let complete = listed == expected && picture.secrets.len() == expected;
+    let snapshot = Snapshot::of(&reopened).await?;
+    let listed = names.iter().filter(|name| snapshot.secrets.contains_key(&at(name))).count();
+    let (expected, observed) = (names.len(), format!("{listed}, and {} in all", snapshot.secrets.len()));
+    let complete = listed == expected && snapshot.secrets.len() == expected;
     ensure(complete, format!("all {expected} in the list"), observed)
 }
 

@@ -87,7 +87,7 @@ async fn info_describes(fixture: &StoreFixture<'_>) -> Checked {
             let by = fixture.metadata().written_by();
             ensure(info.written_by == by, format!("{by}"), format!("{}", info.written_by))?;
             let found = info.secrets;
-            // Nobody else is there, so even an estimate should not be far off.
+            // There are no other writers, so even an estimate should not be far off.
             let fits = found.number == count || (!found.exact && found.number.abs_diff(count) <= 2);
             ensure(fits, format!("{count} secrets"), format!("{found:?}"))?;
             ensure(info.rotation.is_none(), "no rotation under way", format!("{:?}", info.rotation))?;

@@ -27,7 +27,7 @@ rules! {
         large_values_are_kept_or_refused;
 }
 
-/// Creates and changes to each value, and reads it in every way there is.
+/// Creates a secret with each value, changes another to it, and reads both in every way.
 async fn come_back(fixture: &StoreFixture<'_>, values: Vec<SecretValue>) -> Checked {
     let store = fixture.filled(&["changed"]).await?;
     for (number, value) in values.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! How a mutant of a client is made.
+//! The subjects of mutants of the client.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::secrets::client::{
     Request, Response, Scope, TakenCredentials,
 };
 
-/// The result of a request.
+/// Is the result of a request.
 pub(super) type ClientResult = Result<Response, ClientFailure>;
 
 /// Makes the subject of a mutant for `mutants!`. The change is a block of overridden methods of `ClientMutation`, or
@@ -80,7 +80,7 @@ macro_rules! client_mutant {
 
 pub(super) use client_mutant;
 
-/// Changes what the client of this workspace does; what is not overridden stays as it is.
+/// Changes the client of this workspace. A method that is not overridden leaves it as it is.
 #[async_trait]
 pub(super) trait ClientMutation: fmt::Debug + Send + Sync {
     fn told(&self, notes: &ClientNotes, accessed: Accessed) -> Vec<Accessed> {
@@ -138,7 +138,7 @@ impl ClientMaker for MutantMaker {
     }
 }
 
-/// A client of a mutant.
+/// Is a client of a mutant.
 pub(super) struct MutatedClient {
     mutation: &'static dyn ClientMutation,
     pub(super) inner: Arc<dyn ApplicationClient>,
@@ -148,23 +148,23 @@ pub(super) struct MutatedClient {
 }
 
 impl MutatedClient {
-    /// Gives the sound client in another scope.
+    /// Returns the sound client in another scope.
     pub(super) fn at(&self, environment: Option<&str>, resolution: Resolution) -> Arc<dyn ApplicationClient> {
         let environment = environment.map(str::to_owned);
         self.inner.in_scope(&Scope { environment, resolution, ..self.scope.clone() })
     }
 
-    /// Gives the sound client among the shared secrets.
+    /// Returns the sound client among the shared secrets.
     pub(super) fn shared(&self) -> Arc<dyn ApplicationClient> {
         self.at(None, Resolution::Exact)
     }
 
-    /// Gives the sound client in the same environment, under another policy.
+    /// Returns the sound client in the same environment, under another policy.
     pub(super) fn by(&self, resolution: Resolution) -> Arc<dyn ApplicationClient> {
         self.at(self.scope.environment.as_deref(), resolution)
     }
 
-    /// Says whether it works in an environment and falls back.
+    /// Returns whether it works in an environment and falls back.
     pub(super) fn falls_back(&self) -> bool {
         self.scope.environment.is_some() && self.scope.resolution == Resolution::SharedFallback
     }

@@ -80,7 +80,7 @@ mutants! {
         })
 }
 
-/// The key of a request for one secret that only reads.
+/// Returns the key of a request that reads one secret.
 fn read_key(request: &Request) -> Option<&str> {
     match request {
         Request::Get { key }
@@ -92,7 +92,7 @@ fn read_key(request: &Request) -> Option<&str> {
     }
 }
 
-/// Gives the default instead of some failures.
+/// Answers the default instead of some failures.
 async fn with_default(
     client: &MutatedClient,
     request: Request,

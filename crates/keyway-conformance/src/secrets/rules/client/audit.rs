@@ -1,4 +1,4 @@
-//! What an audit hook is told.
+//! Reports to an audit hook.
 
 use keyway_core::ErrorKind;
 use keyway_secrets::StoreError;
@@ -26,7 +26,7 @@ rules! {
         values_are_not_told;
 }
 
-/// What an audit hook is to be told of one access. The layer matters where one secret was read.
+/// Expects the report of one access. The layer matters if the access reads one secret.
 struct Expected<'r> {
     operation: Operation,
     key: Option<&'r str>,
@@ -95,7 +95,7 @@ fn key(key: &str) -> String {
     key.to_owned()
 }
 
-/// Each request that reads one secret.
+/// Lists each request that reads one secret.
 fn reads(key: &str, default: &str) -> [Request; 5] {
     let key = || key.to_owned();
     [
@@ -107,8 +107,8 @@ fn reads(key: &str, default: &str) -> [Request; 5] {
     ]
 }
 
-/// Each request in an environment that has `own`, where `shared` is in the shared layer. It has `new` for a while,
-/// and afterwards there is the environment `f`.
+/// Lists each request in an environment that has `own`, where the shared layer has `shared`. They create and delete
+/// `new`, and leave the environment `f`.
 fn requests() -> Vec<Request> {
     let mut all = reads("own", DEFAULT).to_vec();
     all.extend(reads("shared", DEFAULT));
@@ -151,7 +151,7 @@ async fn each_access_is_told_once(fixture: &StoreFixture<'_>) -> Checked {
     imports_are_told(&fixture).await
 }
 
-/// What an import writes is told key by key.
+/// Demands one report for each key that an import writes.
 async fn imports_are_told(fixture: &ClientFixture<'_>) -> Checked {
     let client = fixture.client.in_scope(Some("e"), Resolution::Exact);
     fixture.accessed();
@@ -245,8 +245,8 @@ async fn values_are_not_told(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Calls everything with the canary as value, so that it works, fails and is dropped; answers
-/// what the answers show.
+/// Calls everything with the canary as value, so that it works, fails and is dropped. Returns
+/// the debugging texts of the answers.
 pub(super) async fn everything(
     fixture: &ClientFixture<'_>,
     client: &Client<'_>,

@@ -1,4 +1,4 @@
-//! Where a client takes the credentials of a service from (decision L7).
+//! The sources of the credentials of a service.
 
 use std::fs;
 use std::path::Path;
@@ -17,10 +17,10 @@ rules! {
         bad_credentials_are_refused plain;
 }
 
-/// Where the service is when nobody says otherwise, as the seed says.
+/// Is the default address of the service in the seed.
 const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
 
-/// One place for a field: not given, given and blank, or given.
+/// Draws one source of a field: missing, blank, or with a value.
 fn place(fixture: &StoreFixture<'_>, value: &str) -> Option<String> {
     match fixture.random() % 4 {
         0 | 1 => None,
@@ -29,7 +29,7 @@ fn place(fixture: &StoreFixture<'_>, value: &str) -> Option<String> {
     }
 }
 
-/// The first that is not blank.
+/// Returns the first that is not blank.
 fn first(places: &[&Option<String>]) -> Option<String> {
     places.iter().find_map(|place| place.as_ref().filter(|text| !text.trim().is_empty()).cloned())
 }
@@ -58,7 +58,7 @@ fn home() -> Result<tempfile::TempDir, Broken> {
 fn fields_have_their_precedence(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..60 {
         let home = home()?;
-        // Field by field: explicit, the LOCKER_ form, the plain form, the file.
+        // Each field has four sources: explicit, the LOCKER_ form, the plain form, the file.
         let [id, key, base] = ["id", "key", "https://base"].map(|field| {
             ["explicit", "locker", "plain", "file"].map(|from| place(fixture, &format!("{field}-{from}")))
         });

@@ -1,4 +1,4 @@
-//! When a default value is given (decision L5).
+//! Default values.
 
 use keyway_core::CallError;
 use std::io;
@@ -45,10 +45,10 @@ async fn an_empty_value_is_a_value(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// What a failure is called here, and how it is made.
+/// Pairs the name of a failure with a function that makes it.
 pub(super) type NamedFailure = (&'static str, fn() -> StoreError);
 
-/// Failures that a store may answer a read with.
+/// Lists the failures that a store may answer a read with.
 pub(super) fn failures() -> Vec<NamedFailure> {
     vec![
         ("NotInitialized", || StoreError::NotInitialized),
@@ -81,7 +81,7 @@ pub(super) fn failures() -> Vec<NamedFailure> {
     ]
 }
 
-/// Demands that every read of a client raises something, and not that the secret is missing.
+/// Demands that every read of a client fails, and does not say that the secret is missing.
 async fn each_read_raises(client: &Client<'_>, key: &str, when: &str) -> Checked {
     let what = |read: &str| format!("`{read}` to raise the failure {when}");
     for read in READS {
@@ -118,7 +118,7 @@ async fn failures_do_not_fall_back(fixture: &StoreFixture<'_>) -> Checked {
         for (left, layer) in [(0, "environment's"), (1, "shared")] {
             let when = format!("{name} of the {layer} layer");
             for read in READS {
-                // Once only: whoever looks elsewhere instead finds what is there.
+                // It fails once only, so that a client that looks elsewhere finds the secret.
                 fixture.faults().fail_once_after(left, failure);
                 let observed = match client.read(read, "a").await {
                     Ok(_) => "it answered Ok",

@@ -1,4 +1,4 @@
-//! What a client's errors say (decision L6).
+//! Errors of a client.
 
 use std::io;
 
@@ -65,7 +65,7 @@ async fn duplicate_environments_are_conflicts(fixture: &StoreFixture<'_>) -> Che
     before.must_hold_in(&fixture.store, "after refused creations").await
 }
 
-/// The row of each failure that a store may answer: a table of the kit's own.
+/// Gives the row of each failure of a store, by the kit's own table.
 fn row(failure: &str) -> (&'static str, Option<u16>) {
     match failure {
         "NotInitialized" | "Deleted" => ("not_found", Some(404)),

@@ -1,4 +1,4 @@
-//! Lists agree with single reads (decision L3).
+//! Lists agree with single reads.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -35,7 +35,7 @@ rules! {
         lists_read_their_layers;
 }
 
-/// What was listed, by key; each key once.
+/// Sorts a list by key, and demands each key once.
 fn by_key(listed: Vec<Found>, of: &str) -> Result<BTreeMap<String, Found>, Broken> {
     let mut all = BTreeMap::new();
     for found in listed {
@@ -55,7 +55,7 @@ async fn lists_agree_with_reads(fixture: &StoreFixture<'_>) -> Checked {
     for round in 0..3 {
         let (fixture, mut world) = World::made(fixture).await?;
         if round > 0 {
-            // What was listed before does not matter after a change.
+            // An earlier list must not matter after a change.
             agree(&world, &fixture).await?;
             change(&mut world, &fixture).await?;
         }
@@ -85,7 +85,7 @@ async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
         let client = fixture.client.in_scope(environment, policy);
         let listed = by_key(client.list().await.works("`list`")?, &client.place())?;
         let resolved = world.resolved(environment, policy);
-        // The other way round first: every key that a read finds must be listed.
+        // First: every key that a read finds must be listed.
         for key in world.keys() {
             let read = client.find(key).await.works("`find`")?;
             let (read, listed) = match (&read, listed.get(key)) {
@@ -107,7 +107,7 @@ async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
             let what = format!("the list of {}, as `find` gives {key:?}", client.place());
             is(&what, listed, key, &read.value, read.layer, read.environment.as_deref())?;
         }
-        // And both must be right.
+        // Then: both must be right.
         let wanted: Vec<_> = resolved.keys().copied().collect();
         keys_differ(&client.place(), &wanted, &listed.keys().map(String::as_str).collect::<Vec<_>>())?;
         for (key, (value, layer)) in resolved {
@@ -193,7 +193,7 @@ async fn lists_read_their_layers(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// What stays is half of it; the rest changes all the time.
+/// Holds a store in which half of the secrets stay, and the rest change all the time.
 struct Busy<'a> {
     fixture: &'a ClientFixture<'a>,
     layers: Vec<Option<&'static str>>,
@@ -204,13 +204,13 @@ impl Busy<'_> {
     const STAYING: usize = 6;
     const CHANGING: usize = 8;
 
-    /// Where a secret stands that was listed by a client in `own`.
+    /// Gives the address of a secret that a client in `own` listed.
     fn address_of(found: &Found, own: Option<&str>) -> SecretAddress {
         at_layer(&found.key, own.filter(|_| found.layer == Layer::Environment))
     }
 
-    /// What was listed between two moments, by key. A key may come again in its layer when its secret was
-    /// destroyed meanwhile: the one that was made after it is another one, and may stand on a later page.
+    /// Sorts a list from between two moments by key. A key may come again in its layer if its secret was
+    /// destroyed meanwhile: a later secret of the name is another one, and may stand on a later page.
     fn each_once<'l>(
         &self,
         listed: &'l [Found],
@@ -237,7 +237,7 @@ impl Busy<'_> {
     async fn fill(&self) -> Checked {
         for (number, layer) in self.layers.iter().enumerate() {
             for key in 0..Self::STAYING {
-                // What changes is listed between what stays.
+                // Secrets that change are listed between those that stay.
                 self.put(&at_layer(&format!("changes {key}"), *layer), "v", false).await?;
                 // Some in one layer, some in both.
                 if key % 3 == number || key % 3 == 2 || self.layers.len() == 1 {
@@ -249,7 +249,7 @@ impl Busy<'_> {
         Ok(())
     }
 
-    /// What stays, as a client sees it that falls back or not.
+    /// Lists the secrets that stay, as a client with this policy sees them.
     fn staying(&self, policy: Resolution) -> BTreeMap<String, (SecretValue, Layer)> {
         let mut seen = BTreeMap::new();
         let own = self.layers.len() - 1;
@@ -268,7 +268,7 @@ impl Busy<'_> {
         seen
     }
 
-    /// Writes a secret, and writes down when.
+    /// Writes a secret, and notes the time.
     async fn put(&self, address: &SecretAddress, value: &str, is_there: bool) -> Checked {
         let store: &dyn SecretStore = &self.fixture.store;
         self.timeline().begins(address, Some(value));

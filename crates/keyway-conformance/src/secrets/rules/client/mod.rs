@@ -1,4 +1,4 @@
-//! Rules about the client that an application uses over the plugin (decisions L1 to L8, L11).
+//! Rules about the client that an application uses over the plugin.
 
 mod audit;
 mod credentials;

@@ -1,4 +1,4 @@
-//! Which layer a read gives.
+//! The layer that a read gives.
 
 use keyway_secrets::SecretAddress;
 
@@ -105,7 +105,7 @@ async fn unknown_environment_is_its_own_error(fixture: &StoreFixture<'_>) -> Che
     let fixture = ClientFixture::new(fixture, &["E"], &[at("a"), at_in("a", "E")]).await?;
     for policy in POLICIES {
         let client = fixture.client.in_scope(Some("e"), policy);
-        // What the shared layer has and what nobody has: it makes no difference.
+        // It makes no difference whether the shared layer has the key.
         for key in ["a", "new"] {
             let what = |operation: &str| format!("`{operation}` of {key:?} in an unknown environment");
             let missing = Missing::Environment;

@@ -1,4 +1,4 @@
-//! Many tasks with one client (decision L11).
+//! Many tasks with one client.
 
 use super::world::gives;
 use super::{
@@ -68,7 +68,7 @@ async fn clones_agree(fixture: &StoreFixture<'_>) -> Checked {
         if in_threads {
             on_threads(jobs)?;
         } else {
-            // Once more in turns that the seed decides, so that what it finds can be repeated.
+            // Again in an order that the seed decides, so that a failure can be repeated.
             in_turns(jobs, || fixture.random()).await.into_iter().collect::<Checked>()?;
         }
         let told = fixture.accessed();

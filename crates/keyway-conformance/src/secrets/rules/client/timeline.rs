@@ -1,21 +1,21 @@
-//! When each value was there, for rules about reads while another writes.
+//! The times at which each value existed, for rules about reads during writes.
 
 use keyway_core::SecretValue;
 use keyway_secrets::SecretAddress;
 
 use super::text;
 
-/// A value that a secret has for a while, by the clock of a [`Timeline`].
+/// Is a value that a secret has for some time of a [`Timeline`].
 struct Spell {
     address: SecretAddress,
     text: String,
-    /// When the write of it began and ended.
+    /// When its write began and ended.
     written: [u64; 2],
-    /// When the write began and ended that put another one there, or none.
+    /// When the next write or destruction of the secret began and ended.
     replaced: [u64; 2],
 }
 
-/// When each value of each secret that changes was there. One writes, at a time.
+/// Records when each secret had which value. There is one writer at a time.
 #[derive(Default)]
 pub(super) struct Timeline {
     now: u64,
@@ -23,7 +23,7 @@ pub(super) struct Timeline {
     destructions: Vec<Destruction>,
 }
 
-/// A secret that was destroyed, by the clock of a [`Timeline`].
+/// Is the destruction of a secret, at a time of a [`Timeline`].
 struct Destruction {
     address: SecretAddress,
     began: u64,
@@ -36,7 +36,7 @@ impl Timeline {
         self.now
     }
 
-    /// A write that begins; a destruction without a text.
+    /// Records the beginning of a write, or of a destruction if there is no text.
     pub(super) fn begins(&mut self, address: &SecretAddress, text: Option<&str>) {
         let now = self.tick();
         for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
@@ -54,7 +54,7 @@ impl Timeline {
         }));
     }
 
-    /// The write that began last has ended.
+    /// Records the end of the write that began last.
     pub(super) fn ended(&mut self, address: &SecretAddress) {
         let now = self.tick();
         for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
@@ -68,7 +68,7 @@ impl Timeline {
         }
     }
 
-    /// Whether the secret may have had the value between two moments.
+    /// Returns whether the secret may have had the value between two moments.
     pub(super) fn had(&self, address: &SecretAddress, value: &SecretValue, from: u64, to: u64) -> bool {
         self.spells.iter().any(|spell| {
             spell.address == *address
@@ -78,14 +78,14 @@ impl Timeline {
         })
     }
 
-    /// Whether the secret may have been destroyed between two moments, so that one that was made under its
-    /// name afterwards is another one.
+    /// Returns whether the secret may have been destroyed between two moments, so that a later one of its
+    /// name is another secret.
     pub(super) fn destroyed(&self, address: &SecretAddress, from: u64, to: u64) -> bool {
         let destroyed = |of: &Destruction| of.address == *address && of.began <= to && from <= of.ended;
         self.destructions.iter().any(destroyed)
     }
 
-    /// The secrets that had one value and no other from before a moment until after another.
+    /// Lists the secrets that kept one value during the whole time between two moments.
     pub(super) fn steady(&self, from: u64, to: u64) -> impl Iterator<Item = &SecretAddress> {
         let steady = move |spell: &&Spell| spell.written[1] <= from && to <= spell.replaced[0];
         self.spells.iter().filter(steady).map(|spell| &spell.address)

@@ -1,4 +1,4 @@
-//! What a client traces and shows (decision L8).
+//! Traces and debugging texts of a client.
 
 use super::audit::everything;
 use super::{Checked, ClientFixture, StoreFixture, ensure, rules};

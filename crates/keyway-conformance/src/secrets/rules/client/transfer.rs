@@ -29,7 +29,7 @@ rules! {
         transfers_keep_their_layer;
 }
 
-/// Values that some writer or reader of files gets wrong.
+/// Lists values that some writer or reader of files gets wrong.
 const AWKWARD: [&str; 16] = [
     "",
     " ",
@@ -121,7 +121,7 @@ async fn imports_write_the_difference(fixture: &StoreFixture<'_>) -> Checked {
     for key in ["same", "not_in_the_file"] {
         let address = at(key);
         let headers =
-            [&untouched, &after].map(|picture| picture.secrets.get(&address).map(|(header, _)| header));
+            [&untouched, &after].map(|snapshot| snapshot.secrets.get(&address).map(|(header, _)| header));
         ensure(headers[0] == headers[1], format!("{key:?} left as it is"), format!("{headers:?}"))?;
     }
     let counts = fixture.client.import(FileFormat::Dotenv, &file).await.works("a second `import`")?;
@@ -168,7 +168,7 @@ async fn transfers_keep_their_layer(fixture: &StoreFixture<'_>) -> Checked {
         let file = exact.export(format).await.works("`export`")?;
         let counts = exact.import(format, &file).await.works("`import` into where it comes from")?;
         ensure(counts == [0, 0, 2], "2 left", format!("{counts:?}"))?;
-        // What only the shared layer has is created in the environment.
+        // A secret that only the shared layer has is created in the environment.
         let file = falling.export(format).await.works("`export`")?;
         let counts = falling.import(format, &file).await.works("`import` into where it comes from")?;
         ensure(counts == [1, 0, 2], "1 created and 2 left", format!("{counts:?}"))?;

@@ -1,4 +1,4 @@
-//! Random worlds of secrets, and what a client has to see of them.
+//! Random worlds of secrets, and what clients must see of them.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use super::{
     StoreFixture, add_environments, at_layer, broken, ensure,
 };
 
-/// The policies.
+/// Lists the policies.
 pub(super) const POLICIES: [Resolution; 2] = [Resolution::Exact, Resolution::SharedFallback];
 
-/// Which secrets are in which layer; the layer of no name is the shared one.
+/// Maps layers to their secrets. The layer without a name is the shared one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct World {
     pub(super) layers: BTreeMap<Option<String>, BTreeMap<String, SecretValue>>,
 }
 
-/// What stands under a key, and which layer gives it.
+/// Maps keys to values and the layers that give them.
 pub(super) type Resolved<'a> = BTreeMap<&'a str, (&'a SecretValue, Layer)>;
 
 impl World {
-    /// Keys that any layer may have or not.
+    /// Lists keys that a layer may have or not.
     pub(super) const KEYS: [&'static str; 8] = ["a", "A", "b", "with space", "a.b/c", "clé", "a=b", "last"];
 
-    /// A world that the seed decides, with an empty value in every layer and, where the store
+    /// Makes a random world, with an empty value in every layer and, where the store
     /// has environments, with some of those, one of them empty.
     fn random(fixture: &StoreFixture<'_>) -> Self {
         let capabilities = fixture.subject().capabilities();
@@ -43,7 +43,7 @@ impl World {
                         secrets.insert(key.to_owned(), random_value(fixture, capabilities.bytes));
                     }
                 }
-                // Always somewhere, so that no rule passes because nothing was empty or hidden.
+                // Every layer has these, so that no rule passes because nothing was empty or hidden.
                 secrets.insert("always".to_owned(), random_value(fixture, false));
                 secrets
                     .insert(format!("empty {}", name.as_deref().unwrap_or("shared")), SecretValue::text(""));
@@ -61,7 +61,7 @@ impl World {
         Ok((fixture, world))
     }
 
-    /// Makes it in a store that is empty.
+    /// Creates the secrets in an empty store.
     async fn make(&self, store: &dyn SecretStore) -> Result<(), Broken> {
         for (environment, secrets) in &self.layers {
             if let Some(name) = environment {
@@ -79,7 +79,7 @@ impl World {
         Ok(())
     }
 
-    /// Every key of any layer, and one that is nowhere.
+    /// Lists every key of any layer, and one that no layer has.
     pub(super) fn keys(&self) -> Vec<&str> {
         let mut keys: Vec<_> = self.layers.values().flat_map(BTreeMap::keys).map(String::as_str).collect();
         keys.push("nowhere");
@@ -88,7 +88,7 @@ impl World {
         keys
     }
 
-    /// What a client sees that stands in `environment` (decision L1).
+    /// Gives what a client in `environment` must see.
     pub(super) fn resolved(&self, environment: Option<&str>, policy: Resolution) -> Resolved<'_> {
         let mut seen = Resolved::new();
         if environment.is_none() || policy == Resolution::SharedFallback {
@@ -102,7 +102,7 @@ impl World {
         seen
     }
 
-    /// Every place to stand in, with every policy.
+    /// Lists every environment with every policy.
     pub(super) fn scopes(&self) -> Vec<(Option<&str>, Resolution)> {
         let places = self.layers.keys().map(Option::as_deref);
         places.flat_map(|place| POLICIES.map(|policy| (place, policy))).collect()
@@ -119,7 +119,7 @@ fn random_value(fixture: &StoreFixture<'_>, bytes: bool) -> SecretValue {
     }
 }
 
-/// Demands that every read of a key gives this value, and this layer where a layer is said.
+/// Demands that every read of a key gives this value and, where it names a layer, this layer.
 pub(super) async fn gives(
     client: &Client<'_>,
     key: &str,

@@ -1,4 +1,4 @@
-//! Where a write goes (decision L4).
+//! The layer that a write changes.
 
 use keyway_secrets::SecretStore;
 
