@@ -29,8 +29,8 @@ impl Count {
 pub struct StoreInfo {
     /// The metadata of the running plugin.
     pub plugin: PluginMetadata,
-    /// Who wrote the data last.
-    pub written_by: WrittenBy,
+    /// Who wrote the data last; `None` without the capability `tracks_writer`.
+    pub written_by: Option<WrittenBy>,
     /// How many secrets the store holds.
     pub secrets: Count,
     /// How many reads were counted. Counted per handle and flushed in batches: a crash
@@ -44,7 +44,7 @@ pub struct StoreInfo {
 
 impl StoreInfo {
     /// What every store can say.
-    pub fn new(plugin: PluginMetadata, written_by: WrittenBy, secrets: Count) -> Self {
+    pub fn new(plugin: PluginMetadata, written_by: Option<WrittenBy>, secrets: Count) -> Self {
         Self { plugin, written_by, secrets, reads: 0, writes: 0, rotation: None }
     }
 

@@ -127,6 +127,8 @@ pub enum Configure {
 ///   [`Incompatible`](StoreError::Incompatible) before anything is read or written
 ///   (decision C4), damaged data with [`Corrupt`](StoreError::Corrupt), data under other
 ///   keys with [`WrongKey`](StoreError::WrongKey).
+/// * Without the capability for an operation it answers [`Unsupported`](StoreError::Unsupported) and changes
+///   nothing (decision C16).
 /// * It either takes effect as a whole, durably, before it answers `Ok`, or not at all
 ///   (decision C6). A write that lost a race is an error, never a lost update.
 /// * Cancel safety: a dropped future leaves the store whole. Whether a write that was
@@ -141,6 +143,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// open, and checks the answer (decision C4).
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `tracks_writer`.
     /// [`Deleted`](StoreError::Deleted), [`WrongKey`](StoreError::WrongKey),
     /// [`Corrupt`](StoreError::Corrupt); never `Incompatible`.
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError>;
@@ -160,6 +163,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// Calling it once more when it is done changes nothing that a reader sees.
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `rotates`.
     /// [`WrongKey`](StoreError::WrongKey) when a record opens with neither the handle's
     /// keys nor `new`.
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError>;
@@ -184,6 +188,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [revision](SecretHeader::revision).
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `destroys`.
     /// [`SecretNotFound`](StoreError::SecretNotFound),
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
     /// [`VersionConflict`](StoreError::VersionConflict).
@@ -193,7 +198,9 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError>;
 
-    /// Reads a secret at exactly this address: no fall back to another layer.
+    /// Reads a secret at exactly this address: no fall back to another layer. Without the capability
+    /// [`immediate`](Capabilities::immediate), what another handle wrote may show only after the declared bound;
+    /// what this handle wrote shows at once. That holds for lists too.
     ///
     /// # Errors
     /// [`SecretNotFound`](StoreError::SecretNotFound),
@@ -225,6 +232,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// they are at once and after a restart (decision C10).
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `configures`.
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong; nothing is stored.
     async fn configure(&self, request: Configure) -> Result<Table, StoreError>;
 
@@ -238,6 +246,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// calling it on what is gone already succeeds.
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `deletable`.
     /// [`Incompatible`](StoreError::Incompatible): another version's data is not deleted.
     async fn marked_for_delete(&self) -> Result<(), StoreError>;
 

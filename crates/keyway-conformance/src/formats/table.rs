@@ -1,5 +1,6 @@
 //! The report for the terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::{Report, Verdict};
@@ -38,5 +39,14 @@ pub(super) fn write(report: &Report) -> String {
         "\n{} passed, {} failed, {} skipped, {} excluded",
         totals.passed, totals.failed, totals.skipped, totals.excluded
     );
+    let mut excused: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for outcome in report.outcomes() {
+        if let Verdict::Skipped { capability } = outcome.verdict {
+            excused.entry((outcome.subject.as_str(), capability)).or_default().push(outcome.rule);
+        }
+    }
+    for ((subject, capability), rules) in excused {
+        let _ = writeln!(text, "{subject} is excused, without {capability}, from {}", rules.join(", "));
+    }
     text
 }

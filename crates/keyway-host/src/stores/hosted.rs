@@ -85,6 +85,9 @@ impl SecretStore for HostedStore {
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        if !self.capabilities().rotates {
+            return self.guarded()?.rotate(new, listener).await;
+        }
         let rotated = self.stores.rotate(&self.name, self.guarded()?, new, listener).await;
         rotated.map_err(StoresError::into_store_error)
     }
@@ -127,6 +130,9 @@ impl SecretStore for HostedStore {
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
         let Ok(guarded) = self.guarded() else { return Ok(()) };
+        if !self.capabilities().deletable {
+            return guarded.marked_for_delete().await;
+        }
         self.stores.delete(&self.name, guarded).await.map_err(StoresError::into_store_error)?;
         self.deleted.store(true, Ordering::Relaxed);
         Ok(())

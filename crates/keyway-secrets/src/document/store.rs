@@ -21,7 +21,8 @@ use crate::{
 /// (C6), rotation with a ring that reads new and old keys and writes only new ones (C7),
 /// `close` once on every path (C13), insertion order (C15), exact counting (C12).
 ///
-/// It has neither environments nor descriptions, dates or versions.
+/// It has neither environments nor descriptions, dates or versions. It destroys, rotates, has settings, can be
+/// deleted, keeps who wrote last, and is immediate (decision C16).
 ///
 /// Who wrote the document is checked anew in every operation, since others may replace it
 /// at any time. Asking for it with `written_by` is not counted as a read.
@@ -280,7 +281,8 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
             };
             let (reads, writes) =
                 (counter(document.reads, state.unwritten_reads), counter(document.writes, 0));
-            let info = StoreInfo::new(self.hooks.metadata().clone(), document.written_by.clone(), secrets);
+            let info =
+                StoreInfo::new(self.hooks.metadata().clone(), Some(document.written_by.clone()), secrets);
             Ok(info.with_counters(reads, writes))
         })
         .await

@@ -179,7 +179,7 @@ impl SecretStore for SealedStore {
         // So that what was said once is still true after a restart.
         self.handle.store_counts(&view).await;
         let counts = self.handle.stored_counts().await?.plus(self.handle.pending.look());
-        let written_by = view.loaded.header.text.written_by.clone();
+        let written_by = Some(view.loaded.header.text.written_by.clone());
         let info = StoreInfo::new(self.handle.metadata.clone(), written_by, Count { number, exact });
         Ok(info
             .with_counters(counts.reads, counts.writes)

@@ -10,6 +10,7 @@ mod store;
 mod value_text;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyway_core::PluginMetadata;
 use keyway_secrets::{Capabilities, ListOrder, OpenContext, SecretStore, SecretStorePlugin, StoreError};
@@ -53,6 +54,22 @@ impl Habits {
 
     /// Supports the least that the contract allows.
     pub(super) const MINIMAL: Self = Self { capabilities: Capabilities::MINIMAL, ..Self::FULL };
+
+    /// Supports everything but what a store over a foreign service may lack.
+    pub(super) const FOREIGN: Self = Self {
+        capabilities: Self::FULL
+            .capabilities
+            .destroys(false)
+            .rotates(false)
+            .configures(false)
+            .deletable(false)
+            .tracks_writer(false),
+        ..Self::FULL
+    };
+
+    /// Supports everything, and reads what it remembers for a minute.
+    pub(super) const CACHED: Self =
+        Self { capabilities: Self::FULL.capabilities.stale_for(Duration::from_secs(60)), ..Self::FULL };
 
     /// Supports everything, in the oddest way that the contract allows.
     pub(super) const STRANGE: Self = Self {
@@ -115,6 +132,19 @@ pub fn reference() -> SecretStoreSubject {
 pub fn minimal() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::MINIMAL);
     subject("minimal", &PLUGIN)
+}
+
+/// Makes a subject of a store as over a foreign service: it neither destroys nor rotates, has no settings, cannot be
+/// deleted, and keeps no writer.
+pub fn foreign() -> SecretStoreSubject {
+    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::FOREIGN);
+    subject("foreign", &PLUGIN)
+}
+
+/// Makes a subject of a store whose reads may be stale for a minute.
+pub fn cached() -> SecretStoreSubject {
+    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::CACHED);
+    subject("cached", &PLUGIN)
 }
 
 /// Makes a subject of a store that is as odd as the contract allows: pages of one, youngest first, unusual

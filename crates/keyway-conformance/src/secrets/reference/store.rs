@@ -84,6 +84,7 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        Self::need(self.habits.capabilities.tracks_writer, "who wrote last")?;
         Ok(self.load_any().await?.map(|loaded| loaded.content.written_by))
     }
 
@@ -100,6 +101,7 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        Self::need(self.habits.capabilities.rotates, "rotation")?;
         // From here on the handle reads with both rings, whether the call ends or not.
         self.set_keys(new.with_retiring(&self.keys()));
         for _ in 0..ATTEMPTS {
@@ -154,6 +156,7 @@ impl SecretStore for ReferenceStore {
         address: &SecretAddress,
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
+        Self::need(self.habits.capabilities.destroys, "destruction of secrets")?;
         self.admit(address)?;
         Self::need(self.habits.capabilities.versions || expected.is_none(), "versions")?;
         self.change(|content| {
@@ -167,7 +170,7 @@ impl SecretStore for ReferenceStore {
 
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
         self.admit(address)?;
-        let content = self.load().await?.content;
+        let content = self.look().await?;
         self.reads.fetch_add(1, Ordering::SeqCst);
         let record = &content.secrets[content.find(address)?];
         Ok(Secret { header: record.header(&self.habits), value: record.value()? })
@@ -207,7 +210,7 @@ impl SecretStore for ReferenceStore {
             Self::need(self.habits.capabilities.environments, "environments")?;
         }
         let after = after(query.after.as_ref(), SECRET_CURSOR)?;
-        let content = self.load().await?.content;
+        let content = self.look().await?;
         self.reads.fetch_add(1, Ordering::SeqCst);
         if let EnvironmentFilter::In(environment) = &query.environment {
             content.knows(Some(environment))?;
@@ -245,8 +248,9 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
+        Self::need(self.habits.capabilities.configures, "settings")?;
         let given = match request {
-            Configure::Read => return Ok(self.load().await?.content.settings.table()),
+            Configure::Read => return Ok(self.look().await?.settings.table()),
             Configure::Write(given) => given,
         };
         let settings = Settings::given(&given, self.habits.capabilities.generates_values)?;
@@ -258,15 +262,16 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
-        let content = self.load().await?.content;
+        let content = self.look().await?;
         let number = u64::try_from(content.secrets.len()).unwrap_or(u64::MAX);
         let count = if self.habits.estimates { Count::about(number + 1) } else { Count::exact(number) };
         let reads = content.reads + self.reads.load(Ordering::SeqCst);
-        Ok(StoreInfo::new(self.metadata.clone(), content.written_by, count)
-            .with_counters(reads, content.writes))
+        let written_by = self.habits.capabilities.tracks_writer.then_some(content.written_by);
+        Ok(StoreInfo::new(self.metadata.clone(), written_by, count).with_counters(reads, content.writes))
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        Self::need(self.habits.capabilities.deletable, "deletion of the store")?;
         let loaded = match self.load_any().await {
             Err(StoreError::Deleted) => None,
             other => other?,
@@ -297,7 +302,7 @@ impl SecretStore for ReferenceStore {
     ) -> Result<EnvironmentPage, StoreError> {
         Self::need(self.habits.capabilities.environments, "environments")?;
         let after = after(after_cursor, ENVIRONMENT_CURSOR)?;
-        let mut content = self.load().await?.content;
+        let mut content = self.look().await?;
         content.environments.sort_by(|one, other| one.name.cmp(&other.name));
         content
             .environments
@@ -315,7 +320,7 @@ impl SecretStore for ReferenceStore {
 
     async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
         Self::need(self.habits.capabilities.environments, "environments")?;
-        let content = self.load().await?.content;
+        let content = self.look().await?;
         content.environments[content.find_environment(name)?].answer()
     }
 

@@ -82,7 +82,8 @@ impl GuardedStore {
         self.guard.look("capabilities", |store| store.capabilities())
     }
 
-    /// Checks who wrote the data, as on every open (decision C4); `None` if there is none.
+    /// Checks who wrote the data, as on every open (decision C4); `None` if there is none. A store without the
+    /// capability `tracks_writer` is asked for its `info` instead, and stands for one that the running plugin wrote.
     ///
     /// # Errors
     /// [`Incompatible`](StoreError::Incompatible), and those of
@@ -91,6 +92,13 @@ impl GuardedStore {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn check_written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        if !self.declared()?.tracks_writer {
+            return match self.info().await {
+                Ok(_) => Ok(Some(self.metadata().written_by())),
+                Err(StoreError::NotInitialized) => Ok(None),
+                Err(error) => Err(error),
+            };
+        }
         let written_by = self.written_by().await?;
         if let Some(written_by) = &written_by {
             self.metadata().check(written_by)?;
@@ -116,10 +124,14 @@ impl GuardedStore {
         }
     }
 
-    /// Capabilities, if environments are among them.
-    fn with_environments(&self) -> Result<Capabilities, StoreError> {
+    /// Capabilities, if one that an operation needs is among them.
+    fn with(&self, what: &'static str, has: fn(&Capabilities) -> bool) -> Result<Capabilities, StoreError> {
         let declared = self.declared()?;
-        if declared.environments { Ok(declared) } else { Err(unsupported("environments")) }
+        if has(&declared) { Ok(declared) } else { Err(unsupported(what)) }
+    }
+
+    fn with_environments(&self) -> Result<Capabilities, StoreError> {
+        self.with("environments", |declared| declared.environments)
     }
 
     fn for_address(&self, address: &SecretAddress) -> Result<Capabilities, StoreError> {
@@ -137,7 +149,7 @@ impl SecretStore for GuardedStore {
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
-        let declared = self.declared()?;
+        let declared = self.with("who wrote last", |declared| declared.tracks_writer)?;
         self.call("written_by", declared, move |store| async move { store.written_by().await }, |_| Ok(()))
             .await
     }
@@ -151,7 +163,7 @@ impl SecretStore for GuardedStore {
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
         const OPERATION: &str = "rotate";
 
-        let declared = self.declared()?;
+        let declared = self.with("rotation", |declared| declared.rotates)?;
         let instance = self.guard.instance(OPERATION)?;
         // An instance that is made anew in the middle must read both.
         self.guard.set_keys(new.with_retiring(&self.guard.keys()));
@@ -220,6 +232,7 @@ impl SecretStore for GuardedStore {
         address: &SecretAddress,
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
+        self.with("destruction of secrets", |declared| declared.destroys)?;
         let declared = self.for_address(address)?;
         if expected.is_some() && !declared.versions {
             return Err(unsupported("versions"));
@@ -266,7 +279,7 @@ impl SecretStore for GuardedStore {
     }
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
-        let declared = self.declared()?;
+        let declared = self.with("settings", |declared| declared.configures)?;
         let work = move |store: Arc<dyn SecretStore>| async move { store.configure(request).await };
         self.call("configure", declared, work, |_| Ok(())).await
     }
@@ -277,7 +290,7 @@ impl SecretStore for GuardedStore {
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
-        let declared = self.declared()?;
+        let declared = self.with("deletion of the store", |declared| declared.deletable)?;
         let work = move |store: Arc<dyn SecretStore>| async move { store.marked_for_delete().await };
         self.call("marked_for_delete", declared, work, |()| Ok(())).await
     }
