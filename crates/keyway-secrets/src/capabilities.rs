@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use keyway_core::MediaKind;
 
+use crate::BulkLimits;
+
 /// In which order a list comes (decision C15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,6 +57,8 @@ pub struct Capabilities {
     pub deletable: bool,
     /// Keeps who wrote the data last: has `written_by`, and refuses data that it cannot read (decision C4).
     pub tracks_writer: bool,
+    /// Takes many writes in one commit: has `write_all`, with batches of this size. `None` if it has not.
+    pub bulk: Option<BulkLimits>,
     /// How long a read may answer what was true before another handle wrote, by the host's clock. Zero, the
     /// default, is [immediate](Self::immediate): a value written is what the next read gives.
     pub staleness: Duration,
@@ -81,6 +85,7 @@ impl Capabilities {
         configures: true,
         deletable: true,
         tracks_writer: true,
+        bulk: None,
         staleness: Duration::ZERO,
     };
 
@@ -171,6 +176,13 @@ impl Capabilities {
     #[must_use]
     pub const fn tracks_writer(mut self, tracks_writer: bool) -> Self {
         self.tracks_writer = tracks_writer;
+        self
+    }
+
+    /// Declares that the store takes batches of writes of this size.
+    #[must_use]
+    pub const fn bulk(mut self, limits: BulkLimits) -> Self {
+        self.bulk = Some(limits);
         self
     }
 

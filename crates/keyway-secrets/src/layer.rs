@@ -10,7 +10,7 @@ use keyway_seal::KeyRing;
 use crate::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
     ListQuery, NewEnvironment, NewSecret, NewValue, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
+    SecretHeader, SecretPage, SecretRevision, SecretStore, SecretWrite, StoreError, StoreInfo,
 };
 
 mod call;
@@ -168,6 +168,17 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
         async move { self.inner().modify(address, change).await }
     }
 
+    /// Forwards [`SecretStore::write_all`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn write_all(
+        &self,
+        writes: Vec<SecretWrite>,
+    ) -> impl Future<Output = Result<Vec<SecretHeader>, StoreError>> + Send {
+        async move { self.inner().write_all(writes).await }
+    }
+
     /// Forwards [`SecretStore::list`].
     ///
     /// # Errors
@@ -298,6 +309,10 @@ impl<L: SecretStoreLayer> SecretStore for Layered<L> {
         let condition = change.expected.clone();
         let call = Call::Modify { address, kind, describes, expected: condition.as_ref() };
         self.0.around(call, self.0.modify(address, change)).await
+    }
+
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        self.0.around(Call::WriteAll { writes: writes.len() }, self.0.write_all(writes)).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {

@@ -25,6 +25,7 @@
 //! | [`get`](SecretStore::get) | reads one, at exactly this address | |
 //! | [`modify`](SecretStore::modify) | changes one that exists | `versions` for compare-and-set, `generates_values` |
 //! | [`destroy`](SecretStore::destroy) | removes one | `destroys`, `versions` for compare-and-set |
+//! | [`write_all`](SecretStore::write_all) | creates and changes many, all or none | `bulk` |
 //! | [`list`](SecretStore::list) | lists them in pages, with or without values | |
 //! | [`configure`](SecretStore::configure) | reads or replaces the store's settings | `configures` |
 //! | [`info`](SecretStore::info) | metadata, number of secrets, reads and writes | |
@@ -198,6 +199,7 @@
 //! | the template for documents | [`DocumentHooks`], [`DocumentStore`], [`Document`] |
 //! | names and addresses | [`StoreName`], [`SecretName`], [`EnvironmentName`], [`SecretAddress`] |
 //! | secrets and changes | [`NewSecret`], [`Secret`], [`SecretHeader`], [`SecretChange`], [`SecretVersion`], [`SecretRevision`] |
+//! | many writes in one commit | [`SecretWrite`], [`BulkLimits`] |
 //! | values that the store makes | [`NewValue`], [`Recipe`] |
 //! | a store that wraps another one | [`SecretStoreLayer`], [`Layered`] |
 //! | lists | [`ListQuery`], [`SecretPage`], [`Cursor`] |
@@ -207,6 +209,7 @@
 //! This crate needs no runtime and knows none (decision R1).
 
 mod address;
+mod bulk;
 mod capabilities;
 mod document;
 mod environment;
@@ -221,6 +224,7 @@ mod rotation;
 mod secret;
 
 pub use address::{EnvironmentName, NameError, SecretAddress, SecretName, StoreName};
+pub use bulk::{BulkLimits, SecretWrite};
 pub use capabilities::{Capabilities, ListOrder};
 pub use document::{AccessMode, Document, DocumentHooks, DocumentStore};
 pub use environment::{

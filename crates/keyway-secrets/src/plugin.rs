@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, ListQuery,
     NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader,
-    SecretPage, SecretRevision, StoreError, StoreInfo, StoreName,
+    SecretPage, SecretRevision, SecretWrite, StoreError, StoreInfo, StoreName,
 };
 
 /// A plugin for secret stores: what `register!` puts into the registry.
@@ -112,7 +112,7 @@ pub enum Configure {
 }
 
 /// A secret store: the ten operations of the Convection seed ("Functions / Methods") and,
-/// behind a capability, the four environment operations of the Locker seed.
+/// behind capabilities, the four environment operations of the Locker seed and a bulk write.
 ///
 /// A store is used through `&self` by many callers at once. It is written either record
 /// by record, by implementing this trait, or as a whole document, by implementing
@@ -219,6 +219,22 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`UnsupportedValue`](StoreError::UnsupportedValue).
     async fn modify(&self, address: &SecretAddress, change: SecretChange)
     -> Result<SecretHeader, StoreError>;
+
+    /// Creates and changes many secrets in one commit: all of them or none. Answers the headers in the order of
+    /// the writes. Each write is as [`create`](Self::create) and [`modify`](Self::modify) do it; no two of them are to one
+    /// address. A batch of nothing does nothing. [`SecretWrite::batches`] makes batches that fit.
+    ///
+    /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `bulk`; [`Invalid`](StoreError::Invalid) and
+    /// [`TooLarge`](StoreError::TooLarge) for a batch that passes its limits. The refusal of one write is
+    /// [`InBatch`](StoreError::InBatch), which names it. Before anything is written, in each case.
+    ///
+    /// # Cancel safety
+    /// A dropped future wrote all of them or none.
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        let _ = writes;
+        Err(StoreError::Unsupported { what: "bulk writes" })
+    }
 
     /// Lists secrets, a page at a time. Pages are stable while other callers write: what
     /// is there from the first page to the last is in exactly one of them.

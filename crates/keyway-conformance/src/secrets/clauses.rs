@@ -74,5 +74,6 @@ clauses! {
     "Contract/ids" "an id stays with a secret for its life and is not given twice";
     "Contract/cancellation" "a dropped call leaves the store whole";
     "Contract/configuration" "the plugin's configuration is checked before anything is opened";
+    "Contract/bulk" "a bulk write writes all or nothing in one commit, within the limits that the store tells";
     "Contract/resources" "what a handle took is given back";
 }

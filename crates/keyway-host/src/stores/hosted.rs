@@ -9,7 +9,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
     ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo, StoreName,
+    SecretHeader, SecretPage, SecretRevision, SecretStore, SecretWrite, StoreError, StoreInfo, StoreName,
 };
 
 use super::engine::Stores;
@@ -114,6 +114,10 @@ impl SecretStore for HostedStore {
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         self.guarded()?.modify(address, change).await
+    }
+
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        self.guarded()?.write_all(writes).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {

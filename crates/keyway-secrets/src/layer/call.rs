@@ -57,6 +57,12 @@ pub enum Call<'a> {
         /// The revision that it must have, if there is a condition.
         expected: Option<&'a SecretRevision>,
     },
+    /// [`SecretStore::write_all`](crate::SecretStore::write_all).
+    #[non_exhaustive]
+    WriteAll {
+        /// The number of writes.
+        writes: usize,
+    },
     /// [`SecretStore::list`](crate::SecretStore::list).
     #[non_exhaustive]
     List {
@@ -120,6 +126,7 @@ impl fmt::Display for Call<'_> {
                 }?;
                 write!(f, "{})", Condition(*expected))
             }
+            Self::WriteAll { writes } => write!(f, "write_all({writes} writes)"),
             Self::List { query } => {
                 f.write_str("list(")?;
                 match &query.environment {

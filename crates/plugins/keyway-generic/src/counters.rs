@@ -5,9 +5,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use keyway_secrets::StoreError;
-
 use keyway_core::codec::Reader;
+use keyway_secrets::StoreError;
+use keyway_storage::{Batch, CommitOutcome, Expectation};
+
+use crate::handle::{Handle, View};
+use crate::storage_error::from_storage;
 
 const WHAT: &str = "the counters of the store";
 /// How many operations are counted before they are added to the stored numbers.
@@ -42,6 +45,16 @@ impl Counts {
     }
 }
 
+/// What one commit of secrets or environments counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub(crate) writes: u64,
+}
+
+impl Tally {
+    pub(crate) const ONE: Self = Self { writes: 1 };
+}
+
 /// What a handle has counted and not stored yet.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
@@ -54,9 +67,9 @@ impl Pending {
         self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a write; `true` when it is time to store the counts.
-    pub(crate) fn count_write(&self) -> bool {
-        let writes = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Counts writes; `true` when it is time to store the counts.
+    pub(crate) fn count(&self, tally: Tally) -> bool {
+        let writes = self.writes.fetch_add(tally.writes, Ordering::Relaxed) + tally.writes;
         writes >= FLUSH_AT || self.reads.load(Ordering::Relaxed) >= FLUSH_AT
     }
 
@@ -76,5 +89,44 @@ impl Pending {
     pub(crate) fn give_back(&self, counts: Counts) {
         self.reads.fetch_add(counts.reads, Ordering::Relaxed);
         self.writes.fetch_add(counts.writes, Ordering::Relaxed);
+    }
+}
+
+impl Handle {
+    /// The stored counters.
+    pub(crate) async fn stored_counts(&self) -> Result<Counts, StoreError> {
+        match self.storage.get(&self.prefix.counters()).await.map_err(from_storage)? {
+            Some(record) => Counts::from_bytes(&record.value),
+            None => Ok(Counts::default()),
+        }
+    }
+
+    /// Adds what was counted to the stored counters. If that fails, it is tried again with
+    /// a later write: counting never makes an operation fail.
+    pub(crate) async fn store_counts(&self, view: &View) {
+        let counted = self.pending.take();
+        if counted == Counts::default() {
+            return;
+        }
+        if !self.try_store_counts(view, counted).await.unwrap_or(false) {
+            self.pending.give_back(counted);
+        }
+    }
+
+    async fn try_store_counts(&self, view: &View, counted: Counts) -> Result<bool, StoreError> {
+        let key = self.prefix.counters();
+        let found = self.storage.get(&key).await.map_err(from_storage)?;
+        let (stored, expectation) = match &found {
+            Some(record) => (Counts::from_bytes(&record.value)?, Expectation::Revision(record.revision)),
+            None => (Counts::default(), Expectation::Absent),
+        };
+        // Not into a store that was deleted meanwhile.
+        let batch = Batch::new().check(self.prefix.header(), view.loaded.revision).put(
+            key,
+            stored.plus(counted).to_bytes(),
+            expectation,
+        );
+        let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
+        Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 }

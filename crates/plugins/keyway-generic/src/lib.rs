@@ -111,6 +111,8 @@
 //! `plugin`: the plugin `generic`. On by default.
 //! `schemars`: the JSON schema of [`GenericConfiguration`]. Off by default.
 
+mod bulk;
+mod commit;
 mod counters;
 mod deletion;
 mod environment_record;

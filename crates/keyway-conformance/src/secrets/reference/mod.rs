@@ -8,18 +8,24 @@ mod document;
 mod settings;
 mod store;
 mod value_text;
+mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::PluginMetadata;
-use keyway_secrets::{Capabilities, ListOrder, OpenContext, SecretStore, SecretStorePlugin, StoreError};
+use keyway_secrets::{
+    BulkLimits, Capabilities, ListOrder, OpenContext, SecretStore, SecretStorePlugin, StoreError,
+};
 
 pub(super) use content::{Content, SecretRecord};
 pub(super) use document::{Loaded, ReferenceStore};
 pub(super) use settings::Settings;
 
 use super::{GenerationExample, SecretStoreSubject};
+
+/// Limits the batches of the reference store.
+const BULK: BulkLimits = BulkLimits { writes: 7, bytes: 1000 };
 
 /// Lists what a store may do differently and still keep the contract.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +49,7 @@ pub(super) struct Habits {
 impl Habits {
     /// Supports everything, in the usual way.
     pub(super) const FULL: Self = Self {
-        capabilities: Capabilities::FULL.generating().ordered(ListOrder::Insertion),
+        capabilities: Capabilities::FULL.generating().bulk(BULK).ordered(ListOrder::Insertion),
         page: usize::MAX,
         youngest_first: false,
         pauses: 0,
@@ -73,7 +79,7 @@ impl Habits {
 
     /// Supports everything, in the oddest way that the contract allows.
     pub(super) const STRANGE: Self = Self {
-        capabilities: Capabilities::FULL.generating(),
+        capabilities: Capabilities::FULL.generating().bulk(BULK),
         page: 1,
         youngest_first: true,
         pauses: 3,

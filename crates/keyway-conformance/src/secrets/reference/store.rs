@@ -1,28 +1,27 @@
 //! The operations of the reference store.
 
-use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use keyway_core::{SecretValue, Table, WrittenBy};
+use keyway_core::{Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentFilter,
-    EnvironmentName, EnvironmentPage, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, MAX_EXTERNAL_URL_BYTES,
-    NewEnvironment, NewSecret, NewValue, Progress, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
+    EnvironmentName, EnvironmentPage, ListQuery, ListedSecret, MAX_EXTERNAL_URL_BYTES, NewEnvironment,
+    NewSecret, Progress, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader, SecretPage,
+    SecretRevision, SecretStore, SecretWrite, StoreError, StoreInfo,
 };
 use keyway_storage::{Batch, CommitOutcome, Expectation};
 
 use super::content::EnvironmentRecord;
 use super::document::{ATTEMPTS, Loaded, ReferenceStore, failed};
-use super::{Content, SecretRecord, Settings};
+use super::{Content, Settings};
 
 const SECRET_CURSOR: &[u8] = b"secrets after ";
 const ENVIRONMENT_CURSOR: &[u8] = b"environments after ";
 
 impl ReferenceStore {
-    fn admit(&self, address: &SecretAddress) -> Result<(), StoreError> {
+    pub(super) fn admit(&self, address: &SecretAddress) -> Result<(), StoreError> {
         match address.environment {
             Some(_) if !self.habits.capabilities.environments => {
                 Err(StoreError::Unsupported { what: "environments" })
@@ -31,34 +30,7 @@ impl ReferenceStore {
         }
     }
 
-    fn admit_value(&self, value: &NewValue) -> Result<(), StoreError> {
-        if value.recipe().is_some() && !self.habits.capabilities.generates_values {
-            Err(NewValue::unsupported())
-        } else if self.habits.capabilities.stores(value.kind()) {
-            Ok(())
-        } else {
-            Err(StoreError::UnsupportedValue { kind: value.kind() })
-        }
-    }
-
-    /// Returns the given value, or makes one by the document's settings.
-    fn value_for<'a>(content: &Content, value: &'a NewValue) -> Result<Cow<'a, SecretValue>, StoreError> {
-        match value {
-            NewValue::Given(value) => Ok(Cow::Borrowed(value)),
-            NewValue::Generated(recipe) => content.settings.password(recipe).map(Cow::Owned),
-        }
-    }
-
-    fn admit_description(description: Option<&str>) -> Result<(), StoreError> {
-        match description {
-            Some(text) if text.len() > MAX_DESCRIPTION_BYTES => {
-                Err(StoreError::invalid("the description", "it is too long"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn need(declared: bool, what: &'static str) -> Result<(), StoreError> {
+    pub(super) fn need(declared: bool, what: &'static str) -> Result<(), StoreError> {
         if declared { Ok(()) } else { Err(StoreError::Unsupported { what }) }
     }
 }
@@ -118,37 +90,10 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        self.admit(&secret.address)?;
-        secret.address.name.check_creatable()?;
-        self.admit_value(&secret.value)?;
-        Self::need(self.habits.capabilities.descriptions || secret.description.is_none(), "descriptions")?;
-        Self::admit_description(secret.description.as_deref())?;
+        let write = SecretWrite::Create(secret);
+        self.admit_write(&write)?;
         let now = self.now();
-        self.change(|content| {
-            match content.find(&secret.address) {
-                Err(StoreError::SecretNotFound { .. }) => {}
-                Err(other) => return Err(other),
-                Ok(_) => return Err(StoreError::SecretExists { address: secret.address.clone() }),
-            }
-            let number = content.number();
-            let mut record = SecretRecord {
-                number,
-                place: number,
-                name: secret.address.name.as_str().to_owned(),
-                environment: secret.address.environment.as_ref().map(|name| name.as_str().to_owned()),
-                value: serde_json::Value::Null,
-                description: secret.description.clone(),
-                version: 1,
-                created: now,
-                modified: now,
-            };
-            let value = Self::value_for(content, &secret.value)?;
-            record.set_value(&value);
-            let header = record.header(&self.habits);
-            content.secrets.push(record);
-            Ok(header)
-        })
-        .await
+        self.change(|content| self.apply(content, &write, now)).await
     }
 
     async fn destroy(
@@ -181,28 +126,16 @@ impl SecretStore for ReferenceStore {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        self.admit(address)?;
-        Self::need(self.habits.capabilities.versions || change.expected.is_none(), "versions")?;
-        Self::need(self.habits.capabilities.descriptions || change.description.is_none(), "descriptions")?;
-        Self::admit_description(change.description.as_ref().and_then(Option::as_deref))?;
-        change.value.as_ref().map_or(Ok(()), |value| self.admit_value(value))?;
+        let write = SecretWrite::Modify(address.clone(), change);
+        self.admit_write(&write)?;
         let now = self.now();
-        self.change(|content| {
-            let at = content.find(address)?;
-            content.secrets[at].header(&self.habits).check_unchanged(change.expected.as_ref())?;
-            let value = change.value.as_ref().map(|value| Self::value_for(content, value)).transpose()?;
-            let record = &mut content.secrets[at];
-            if let Some(value) = &value {
-                record.set_value(value);
-            }
-            if let Some(description) = &change.description {
-                record.description.clone_from(description);
-            }
-            record.version += 1;
-            record.modified = now.max(record.created);
-            Ok(record.header(&self.habits))
-        })
-        .await
+        self.change(|content| self.apply(content, &write, now)).await
+    }
+
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        let limits = self.habits.capabilities.bulk.ok_or(StoreError::Unsupported { what: "bulk writes" })?;
+        limits.check(&writes)?;
+        self.write_each(&writes).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {

@@ -1,6 +1,7 @@
 //! The rules, one family a file.
 
 mod absent;
+mod bulk;
 #[cfg(feature = "client")]
 mod client;
 mod compatibility;
@@ -79,6 +80,8 @@ needs! {
     NO_WRITER "the absence of a tracked writer" |subject| !subject.capabilities().tracks_writer;
     DELETION_BY_WRITER "deletion and a tracked writer"
         |subject| subject.capabilities().deletable && subject.capabilities().tracks_writer;
+    BULK "bulk writes" |subject| subject.capabilities().bulk.is_some();
+    NO_BULK "the absence of bulk writes" |subject| subject.capabilities().bulk.is_none();
     IMMEDIATE "immediate reads" |subject| subject.capabilities().immediate();
     IMMEDIATE_VERSIONS "immediate reads and versions"
         |subject| subject.capabilities().immediate() && subject.capabilities().versions;
@@ -107,6 +110,7 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
         compatibility::RULES,
         deletion::RULES,
         absent::RULES,
+        bulk::RULES,
         concurrency::RULES,
         interruption::RULES,
         hygiene::RULES,

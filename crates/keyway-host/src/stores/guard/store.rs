@@ -11,13 +11,13 @@ use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
     EnvironmentPage, ListQuery, NewEnvironment, NewSecret, OpenContext, Progress, RotationListener, Secret,
     SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, SecretStorePlugin,
-    StoreError, StoreInfo,
+    SecretWrite, StoreError, StoreInfo,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::call::{Guard, StoreLimits};
-use super::verdict::{self, Expected, Violation};
+use super::verdict::{self, Asked, Expected, Violation};
 use crate::plugin::{Calls, Pace};
 
 /// A store behind a guard. It is a [`SecretStore`] itself, and whatever the plugin does, its
@@ -209,11 +209,7 @@ impl SecretStore for GuardedStore {
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
         let declared = self.for_address(&secret.address)?;
-        if secret.description.is_some() && !declared.descriptions {
-            return Err(unsupported("descriptions"));
-        }
-        verdict::supported_value(declared, &secret.value)?;
-        secret.address.name.check_creatable()?;
+        verdict::supported_creation(declared, &secret)?;
         let asked = (secret.address.clone(), secret.description.clone());
         self.call(
             "create",
@@ -255,10 +251,7 @@ impl SecretStore for GuardedStore {
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         let declared = self.for_address(address)?;
-        if let Some(what) = verdict::unsupported_change(declared, &change) {
-            return Err(unsupported(what));
-        }
-        change.value.as_ref().map_or(Ok(()), |value| verdict::supported_value(declared, value))?;
+        verdict::supported_change(declared, &change)?;
         let (expected, description) = (change.expected.clone(), change.description.clone());
         let asked = address.clone();
         let work = move |store: Arc<dyn SecretStore>| async move { store.modify(&asked, change).await };
@@ -266,6 +259,23 @@ impl SecretStore for GuardedStore {
             verdict::modified(declared, address, expected.as_ref(), description.as_ref(), answer)
         })
         .await
+    }
+
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        let declared = self.declared()?;
+        declared.bulk.ok_or_else(|| unsupported("bulk writes"))?.check(&writes)?;
+        for (at, write) in writes.iter().enumerate() {
+            let supported = self.for_address(write.address()).and_then(|_| match write {
+                SecretWrite::Create(secret) => verdict::supported_creation(declared, secret),
+                SecretWrite::Modify(_, change) => verdict::supported_change(declared, change),
+                _ => Err(unsupported("this write")),
+            });
+            supported.map_err(|refusal| refusal.in_batch(at))?;
+        }
+        let asked: Vec<_> = writes.iter().map(Asked::of).collect();
+        let work = move |store: Arc<dyn SecretStore>| async move { store.write_all(writes).await };
+        self.call("write_all", declared, work, |answers| verdict::all_written(declared, &asked, answers))
+            .await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
