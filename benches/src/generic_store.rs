@@ -3,10 +3,11 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Range,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -14,7 +15,7 @@ use keyway_core::{Plugins, Resources, SecretValue, plugins};
 use keyway_seal::{FileKeySource, Key, KeyRing};
 use keyway_secrets::{
     ListQuery, NewSecret, OpenContext, Progress, SecretAddress, SecretName, SecretStore, SecretStores,
-    StoreName,
+    SecretWrite, StoreError, StoreName,
 };
 use keyway_storage::{KeyRange, Memory, Sqlite, Storage};
 use pollster::block_on;
@@ -23,9 +24,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::areas::Trouble;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
-/// How many threads fill a store: commits that come at the same time share a sync of the disk.
-const FILLING_THREADS: u32 = 16;
-
 /// An open store.
 #[derive(Debug)]
 pub struct GenericStore {
@@ -43,25 +41,7 @@ impl GenericStore {
         let key = Key::generate()?;
         let store = Self::with(file, key.expose_text(), KeyRing::new([key])?)?;
         block_on(store.store.initialize())?;
-        let next = AtomicU32::new(0);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..FILLING_THREADS)
-                .map(|_| {
-                    scope.spawn(|| {
-                        loop {
-                            let number = next.fetch_add(1, Ordering::Relaxed);
-                            if number >= secrets {
-                                return Ok::<(), String>(());
-                            }
-                            store.put(number).map_err(|error| error.to_string())?;
-                        }
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().map_err(|_| "a filling thread panicked".to_owned())?)
-        })?;
+        store.put_all(0..secrets)?;
         Ok(store)
     }
 
@@ -120,8 +100,33 @@ impl GenericStore {
     /// # Errors
     /// Those of the store.
     pub fn put(&self, number: u32) -> Result<(), Trouble> {
-        let secret = NewSecret::new(address(number)?, SecretValue::text(value(number)));
-        block_on(self.store.create(secret))?;
+        Ok(block_on(self.put_async(number))?)
+    }
+
+    /// Creates the secret of this number, durably, without blocking where the store does not.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn put_async(&self, number: u32) -> Result<(), StoreError> {
+        let secret =
+            secret(number).map_err(|error| StoreError::system("name a secret", error.to_string()))?;
+        self.store.create(secret).await.map(drop)
+    }
+
+    /// Creates secrets in as few commits as the store takes.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn put_all(&self, numbers: Range<u32>) -> Result<(), Trouble> {
+        // Not all at once, so that they need not all be in memory.
+        for first in numbers.clone().step_by(10_000) {
+            let last = first.saturating_add(10_000).min(numbers.end);
+            let writes = (first..last).map(|number| Ok(SecretWrite::Create(secret(number)?)));
+            let writes = writes.collect::<Result<_, Trouble>>()?;
+            for batch in SecretWrite::batches(writes, self.store.capabilities().bulk) {
+                block_on(SecretWrite::write_batch(&*self.store, batch))?;
+            }
+        }
         Ok(())
     }
 
@@ -204,6 +209,10 @@ fn value(number: u32) -> String {
 /// The number that a value tells.
 pub fn number_of_value(value: &str) -> Option<u32> {
     value.strip_prefix("value-")?.get(..8)?.parse().ok()
+}
+
+fn secret(number: u32) -> Result<NewSecret, Trouble> {
+    Ok(NewSecret::new(address(number)?, SecretValue::text(value(number))))
 }
 
 fn address(number: u32) -> Result<SecretAddress, Trouble> {

@@ -10,6 +10,7 @@ pub mod registry;
 pub mod seal;
 pub mod secrets;
 mod secrets_client;
+mod secrets_many;
 mod ssh;
 
 use crate::row::Row;
@@ -37,6 +38,11 @@ pub const AREAS: &[Area] = &[
         name: "secrets",
         about: "the generic store with 100,000 secrets, and the client on it",
         run: secrets::run,
+    },
+    Area {
+        name: "secrets-many",
+        about: "bulk writes, imports and `info` beside a million secrets, creates by 64 tasks",
+        run: secrets_many::run,
     },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
     Area { name: "issuers", about: "the wire of issuers, grants, and executables", run: issuers_and_grants },

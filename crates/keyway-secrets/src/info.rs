@@ -7,7 +7,7 @@ use keyway_core::{PluginMetadata, WrittenBy};
 pub struct Count {
     /// The number.
     pub number: u64,
-    /// Whether it is exact.
+    /// Whether it was counted, and not estimated.
     pub exact: bool,
 }
 
@@ -31,7 +31,8 @@ pub struct StoreInfo {
     pub plugin: PluginMetadata,
     /// Who wrote the data last; `None` without the capability `tracks_writer`.
     pub written_by: Option<WrittenBy>,
-    /// How many secrets the store holds.
+    /// How many secrets the store holds: estimated where counting takes long, and counted by
+    /// [`exact_info`](crate::SecretStore::exact_info).
     pub secrets: Count,
     /// How many reads were counted. Counted per handle and flushed in batches: a crash
     /// may lose some.

@@ -203,6 +203,14 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
         async move { self.inner().info().await }
     }
 
+    /// Forwards [`SecretStore::exact_info`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn exact_info(&self) -> impl Future<Output = Result<StoreInfo, StoreError>> + Send {
+        async move { self.inner().exact_info().await }
+    }
+
     /// Forwards [`SecretStore::marked_for_delete`].
     ///
     /// # Errors
@@ -329,6 +337,10 @@ impl<L: SecretStoreLayer> SecretStore for Layered<L> {
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
         self.0.around(Call::Info, self.0.info()).await
+    }
+
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        self.0.around(Call::ExactInfo, self.0.exact_info()).await
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {

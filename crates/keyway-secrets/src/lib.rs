@@ -28,7 +28,7 @@
 //! | [`write_all`](SecretStore::write_all) | creates and changes many, all or none | `bulk` |
 //! | [`list`](SecretStore::list) | lists them in pages, with or without values | |
 //! | [`configure`](SecretStore::configure) | reads or replaces the store's settings | `configures` |
-//! | [`info`](SecretStore::info) | metadata, number of secrets, reads and writes | |
+//! | [`info`](SecretStore::info), [`exact_info`](SecretStore::exact_info) | metadata, number of secrets, reads and writes; quick, or counted | |
 //! | [`rotate`](SecretStore::rotate) | moves everything to other keys; resumable | `rotates` |
 //! | [`marked_for_delete`](SecretStore::marked_for_delete) | deletes all of it; resumable | `deletable` |
 //! | [`list_environments`](SecretStore::list_environments) and three more | lists, retrieves, creates, modifies environments | `environments` |

@@ -9,7 +9,7 @@ use keyway_seal::KeyRing;
 use serde_json::Value;
 
 use crate::{
-    Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, ListQuery,
+    Capabilities, Count, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, ListQuery,
     NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader,
     SecretPage, SecretRevision, SecretWrite, StoreError, StoreInfo, StoreName,
 };
@@ -252,11 +252,34 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong; nothing is stored.
     async fn configure(&self, request: Configure) -> Result<Table, StoreError>;
 
-    /// What the store says about itself (decision C12).
+    /// What the store says about itself (decision C12). It is quick, however many secrets there are: where
+    /// counting them is not, their number is estimated, and says so.
     ///
     /// # Errors
     /// Those of every operation.
     async fn info(&self) -> Result<StoreInfo, StoreError>;
+
+    /// As [`info`](Self::info), with the secrets counted, which takes as long as a list of all. A secret that
+    /// others create or destroy meanwhile may be counted or not. Unless a store does otherwise, they are listed.
+    ///
+    /// # Errors
+    /// Those of every operation.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        let mut info = self.info().await?;
+        let (mut query, mut number) = (ListQuery::all(), 0);
+        while !info.secrets.exact {
+            let page = self.list(&query).await?;
+            number += page.secrets.len() as u64;
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => info.secrets = Count::exact(number),
+            }
+        }
+        Ok(info)
+    }
 
     /// Deletes the store and all that is in it (decision C13). Idempotent and resumable:
     /// calling it on what is gone already succeeds.

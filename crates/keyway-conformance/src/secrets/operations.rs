@@ -32,6 +32,7 @@ pub(super) async fn each_read(store: &dyn SecretStore, name: &str) -> Vec<Answer
         ("list", store.list(&ListQuery::all()).await.map(drop)),
         ("list with values", store.list(&ListQuery::all().with_values()).await.map(drop)),
         ("info", store.info().await.map(drop)),
+        ("exact_info", store.exact_info().await.map(drop)),
     ];
     if store.capabilities().configures {
         answers.push(("configure (read)", store.configure(Configure::Read).await.map(drop)));

@@ -132,6 +132,10 @@ impl SecretStore for HostedStore {
         self.guarded()?.info().await
     }
 
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        self.guarded()?.exact_info().await
+    }
+
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
         let Ok(guarded) = self.guarded() else { return Ok(()) };
         if !self.capabilities().deletable {

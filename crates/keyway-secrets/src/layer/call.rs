@@ -77,6 +77,8 @@ pub enum Call<'a> {
     },
     /// [`SecretStore::info`](crate::SecretStore::info).
     Info,
+    /// [`SecretStore::exact_info`](crate::SecretStore::exact_info).
+    ExactInfo,
     /// [`SecretStore::marked_for_delete`](crate::SecretStore::marked_for_delete).
     MarkedForDelete,
     /// [`SecretStore::list_environments`](crate::SecretStore::list_environments).
@@ -141,6 +143,7 @@ impl fmt::Display for Call<'_> {
             Self::Configure { written: None } => f.write_str("configure(read)"),
             Self::Configure { written: Some(number) } => write!(f, "configure(write {number} settings)"),
             Self::Info => f.write_str("info()"),
+            Self::ExactInfo => f.write_str("exact_info()"),
             Self::MarkedForDelete => f.write_str("marked_for_delete()"),
             Self::ListEnvironments { after, limit } => {
                 write!(f, "list_environments({}at most {limit})", after.map_or("", |_| "after a cursor, "))

@@ -41,19 +41,23 @@ impl Handle {
                 Err(_) => continue,
             };
             let Some(first) = puts.first() else { return Ok(Vec::new()) };
-            let crowd = self.crowd_at(&first.key);
+            let crowd = self.crowd_at(&first.key.clone());
             let headers = puts.iter().map(|put| put.header.clone()).collect();
+            // In the order of the keys, an engine with a tree visits each page once.
+            let mut puts: Vec<_> = puts.into_iter().enumerate().collect();
+            puts.sort_unstable_by(|(_, one), (_, other)| one.key.cmp(&other.key));
+            let places: Vec<_> = puts.iter().map(|(at, _)| *at).collect();
             let put_all = |batch| {
-                let put = |batch: Batch, put: Put| batch.put(put.key, put.sealed, put.expectation);
+                let put = |batch: Batch, (_, put): (_, Put)| batch.put(put.key, put.sealed, put.expectation);
                 puts.into_iter().fold(batch, put)
             };
             match (self.commit(&view, Tally::of(&planned), put_all).await?, &mut turn) {
                 (Committed::Done, _) => return Ok(headers),
                 (Committed::HeaderChanged, _) => {}
-                (Committed::Conflict(at), turn) => match &planned[at] {
+                (Committed::Conflict(item), turn) => match &planned[places[item]] {
                     Planned::Create(record, _) => {
                         let address = record.address.clone();
-                        return Err(StoreError::SecretExists { address }.in_batch(at));
+                        return Err(StoreError::SecretExists { address }.in_batch(places[item]));
                     }
                     Planned::Modify(..) if turn.is_none() => *turn = Some(crowd.lock().await),
                     Planned::Modify(..) => {}
@@ -104,6 +108,7 @@ impl Handle {
 
 impl Tally {
     fn of(planned: &[Planned]) -> Self {
-        Self { writes: planned.len() as u64 }
+        let created = planned.iter().filter(|write| matches!(write, Planned::Create(..))).count();
+        Self { writes: planned.len() as u64, secrets: i64::try_from(created).unwrap_or(i64::MAX) }
     }
 }

@@ -119,6 +119,7 @@ mod environment_record;
 mod environments;
 mod handle;
 mod header;
+mod info;
 mod layout;
 #[cfg(feature = "plugin")]
 mod plugin;

@@ -41,7 +41,7 @@ impl Handle {
                 Err(_) => continue,
             };
             let put = |batch: Batch| batch.put(key, sealed, Expectation::Absent);
-            match self.commit(&view, Tally::ONE, put).await? {
+            match self.commit(&view, Tally::CREATED, put).await? {
                 Committed::Done => return Ok(record.header()),
                 Committed::Conflict(_) => {
                     return Err(StoreError::SecretExists { address: record.address });
@@ -125,7 +125,7 @@ impl Handle {
             let expectation = Expectation::Revision(found.revision);
             let crowd = self.crowd_at(&found.key);
             let delete = |batch: Batch| batch.delete(found.key, expectation);
-            match self.commit(&view, Tally::ONE, delete).await? {
+            match self.commit(&view, Tally::DESTROYED, delete).await? {
                 Committed::Done => return Ok(()),
                 Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
                 Committed::Conflict(_) | Committed::HeaderChanged => {}
@@ -165,7 +165,7 @@ impl Handle {
             let expectation = Expectation::Revision(found.revision);
             let crowd = self.crowd_at(&found.key);
             let put = |batch: Batch| batch.put(found.key, sealed, expectation);
-            match self.commit(&view, Tally::ONE, put).await? {
+            match self.commit(&view, Tally::CHANGED, put).await? {
                 Committed::Done => return Ok(header),
                 Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
                 Committed::Conflict(_) | Committed::HeaderChanged => {}

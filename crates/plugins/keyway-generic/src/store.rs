@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use keyway_core::{Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    BulkLimits, Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentName,
+    BulkLimits, Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName,
     EnvironmentPage, ListQuery, NewEnvironment, NewSecret, NewValue, OpenContext, Recipe, RotationListener,
     Secret, SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, SecretWrite,
     StoreError, StoreInfo,
@@ -199,16 +199,11 @@ impl SecretStore for SealedStore {
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
-        let view = self.handle.fresh_view().await?;
-        let (number, exact) = self.handle.count_records(&self.handle.prefix.secrets()).await?;
-        // So that what was said once is still true after a restart.
-        self.handle.store_counts(&view).await;
-        let counts = self.handle.stored_counts().await?.plus(self.handle.pending.look());
-        let written_by = Some(view.loaded.header.text.written_by.clone());
-        let info = StoreInfo::new(self.handle.metadata.clone(), written_by, Count { number, exact });
-        Ok(info
-            .with_counters(counts.reads, counts.writes)
-            .with_rotation(self.handle.rotation_progress(&view).await?))
+        self.handle.describe(false).await
+    }
+
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        self.handle.describe(true).await
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {

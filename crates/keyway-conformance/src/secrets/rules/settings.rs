@@ -1,11 +1,11 @@
 //! Settings, and what the store says about itself.
 
 use keyway_core::{Structured, Table};
-use keyway_secrets::{Configure, SecretChange, SecretStore, StoreInfo};
+use keyway_secrets::{Configure, Count, SecretChange, SecretStore, StoreInfo};
 
 use super::{
-    Answer, Broken, Checked, EXAMPLE_SETTINGS, IMMEDIATE, Invalid, SETTINGS, SecretNotFound, StoreFixture,
-    at, broken, ensure, fill, new, rules, same_settings, text,
+    Answer, Broken, Checked, EXAMPLE_SETTINGS, IMMEDIATE, Invalid, SETTINGS, SecretNotFound, Snapshot,
+    StoreFixture, at, broken, ensure, fill, new, rules, same_settings, text,
 };
 
 rules! {
@@ -28,6 +28,9 @@ rules! {
     "SEC-087" Must needs IMMEDIATE from ["C12"]
         "Reading a secret writes nothing."
         reads_do_not_write;
+    "SEC-088" Must from ["Convection/info", "C12"]
+        "`exact_info` counts the secrets, however many there are, and else answers what `info` does."
+        exact_info_counts;
 }
 
 async fn settings_can_be_written_back(fixture: &StoreFixture<'_>) -> Checked {
@@ -101,6 +104,28 @@ async fn info_describes(fixture: &StoreFixture<'_>) -> Checked {
     store.destroy(&at("a1"), None).await.works("a destruction")?;
     let found = info(&store).await?.secrets;
     ensure(found.number == 3 || !found.exact, "3 secrets", format!("{found:?}"))
+}
+
+async fn exact_info_counts(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
+    for round in 0..4_u64 {
+        for number in 0..8 * round {
+            fill(&store, &[&format!("a{round} {number}")]).await?;
+        }
+        if round > 1 && store.capabilities().destroys {
+            store.destroy(&at(&format!("a{round} 0")), None).await.works("a destruction")?;
+        }
+        let number = Snapshot::of(&store).await?.secrets.len() as u64;
+        for handle in [&store, &fixture.open()?] {
+            let counted = handle.exact_info().await.works("`exact_info`")?;
+            let observed = format!("{:?}", counted.secrets);
+            ensure(counted.secrets == Count::exact(number), format!("{number} secrets, counted"), observed)?;
+            let quick = info(handle).await?;
+            let same = (&quick.plugin, &quick.written_by) == (&counted.plugin, &counted.written_by);
+            ensure(same, "the metadata and the writer that `info` answers", "others")?;
+        }
+    }
+    Ok(())
 }
 
 async fn info_counts(fixture: &StoreFixture<'_>) -> Checked {

@@ -299,6 +299,12 @@ impl SecretStore for GuardedStore {
         self.call("info", declared, move |store| async move { store.info().await }, |_| Ok(())).await
     }
 
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        let declared = self.declared()?;
+        let work = move |store: Arc<dyn SecretStore>| async move { store.exact_info().await };
+        self.call("exact_info", declared, work, verdict::counted).await
+    }
+
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
         let declared = self.with("deletion of the store", |declared| declared.deletable)?;
         let work = move |store: Arc<dyn SecretStore>| async move { store.marked_for_delete().await };

@@ -7,7 +7,7 @@ use keyway_core::SecretValue;
 use keyway_secrets::{
     Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
     EnvironmentPage, ListQuery, NewEnvironment, NewSecret, NewValue, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretRevision, SecretVersion, SecretWrite, StoreError,
+    SecretHeader, SecretPage, SecretRevision, SecretVersion, SecretWrite, StoreError, StoreInfo,
 };
 
 /// A violation, in words that hold no secret.
@@ -89,6 +89,10 @@ pub(super) fn listed(
         }
     }
     Ok(())
+}
+
+pub(super) fn counted(answer: &StoreInfo) -> Result<(), Violation> {
+    ensure(answer.secrets.exact, "the secrets were to be counted, and are estimated")
 }
 
 pub(super) fn environment_created(asked: &NewEnvironment, answer: &Environment) -> Result<(), Violation> {
@@ -340,7 +344,8 @@ mod tests {
             SecretWrite::Create(NewSecret::new(address(name), SecretValue::text("v")).with_description("d"))
         });
         let asked = writes.each_ref().map(Asked::of);
-        let answer = |name| full(name).with_version(SecretVersion::FIRST).with_description(Some("d".to_owned()));
+        let answer =
+            |name: &str| full(name).with_version(SecretVersion::FIRST).with_description(Some("d".to_owned()));
         let judged = |names: &[&str]| {
             let answers: Vec<_> = names.iter().map(|name| answer(name)).collect();
             all_written(Capabilities::FULL, &asked, &answers)
