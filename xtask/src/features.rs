@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 11] = [
+const CHOICES: [Choice; 12] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -72,9 +72,10 @@ const CHOICES: [Choice; 11] = [
         ],
     },
     Choice { package: "keyway-storage", features: "", brings: &["keyway-core"] },
+    Choice { package: "keyway-conformance", features: "", brings: &["keyway-core", "keyway-issuers"] },
     Choice {
         package: "keyway-conformance",
-        features: "",
+        features: "storage",
         brings: &["keyway-core", "keyway-issuers", "keyway-storage"],
     },
     Choice {

@@ -38,8 +38,9 @@
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
-//! The suite for secret stores needs the feature `secrets`, and its rules about clients the feature `client`. Both
-//! are on by default; the author of another plugin can leave them out.
+//! The suite for storage engines needs the feature `storage`, that for secret stores the feature `secrets`, and its
+//! rules about clients the feature `client`. All are on by default; the author of another plugin can leave them
+//! out.
 //!
 //! # What proves the kit
 //!
@@ -57,11 +58,14 @@ mod matrix;
 pub mod metadata;
 mod notation;
 mod overheard;
+#[cfg(feature = "storage")]
+mod random_cases;
 mod report;
 mod rule;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 mod shell_words;
+#[cfg(feature = "storage")]
 pub mod storage;
 mod suite;
 mod trial;
