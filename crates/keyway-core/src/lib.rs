@@ -115,6 +115,7 @@ pub use compatibility::Compatibility;
 pub use configuration::{NoConfiguration, read_configuration};
 pub use error::{Effect, ErrorKind, PluginError};
 pub use intent::{IntendedEffect, IntentId, Reconciled, Reconciliation};
+pub use json::{Json, JsonObject};
 pub use metadata::{
     Date, IncompatibleData, IncompatibleReason, MetadataError, MetadataField, PluginKind, PluginMetadata,
     WrittenBy,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keyway_core::{Clock, PluginMetadata, Resources};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{OpenContext, SecretStore, StoreError, StoreName};
+use keyway_secrets::{Json, OpenContext, SecretStore, StoreError, StoreName};
 use keyway_storage::{Layered, Storage};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
@@ -141,7 +141,7 @@ impl<'a> StoreFixture<'a> {
         name: &str,
         keys: &KeyRing,
         metadata: &PluginMetadata,
-        configuration: serde_json::Value,
+        configuration: Json,
     ) -> Result<Arc<dyn SecretStore>, StoreError> {
         let storage: Arc<dyn Storage> = Arc::clone(&self.lent) as Arc<dyn Storage>;
         let resources = (self.subject().lending)(Resources::new().with(storage), self.scratch.path());
@@ -153,7 +153,7 @@ impl<'a> StoreFixture<'a> {
     }
 
     /// Returns the configuration that the subject names for this place.
-    pub(super) fn configuration(&self) -> serde_json::Value {
+    pub(super) fn configuration(&self) -> Json {
         (self.subject().configuration)(self.scratch.path())
     }
 
