@@ -1,25 +1,24 @@
 //! JSON: an object of texts, or a list of secrets.
 
+use keyway_core::SecretText;
 use keyway_core::unescape_json;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{Bundle, BundleError};
 use crate::json_members::{first_twice, members};
 
-pub(super) fn write(bundle: &Bundle) -> SecretString {
+pub(super) fn write(bundle: &Bundle) -> SecretText {
     // Each byte of a text becomes at most six (`\u0000`): room for all at once, because
     // growing would leave copies of secrets behind.
-    let size =
-        bundle.iter().map(|(key, value)| 6 * (key.len() + value.expose_secret().len()) + 12).sum::<usize>();
+    let size = bundle.iter().map(|(key, value)| 6 * (key.len() + value.expose().len()) + 12).sum::<usize>();
     let mut text = Zeroizing::new(String::with_capacity(size + 6));
     text.push_str("{\n");
     for (index, (key, value)) in bundle.iter().enumerate() {
         text.push_str(if index == 0 { "  " } else { ",\n  " });
         push_text(&mut text, key);
         text.push_str(": ");
-        push_text(&mut text, value.expose_secret());
+        push_text(&mut text, value.expose());
     }
     text.push_str("\n}\n");
     text.as_str().into()
