@@ -87,9 +87,11 @@
 //! | errors, and the table of the seed | [`Error`], [`Row`] |
 //! | who asked for what | [`AccessAudit`], [`Access`] |
 //! | dotenv and JSON | [`Bundle`], [`ImportPlan`] |
-//! | credentials for a service | [`Credentials`], [`CredentialsSource`] |
-//! | errors of a service, for a store in front of one | [`RemoteError`], [`ErrorObject`], [`RpcError`] |
-//! | how much a program logs | [`LogLevel`] |
+//!
+//! # Features
+//!
+//! `locker`, off by default, has what only programs of the service Locker need: its credentials and where they
+//! are found, its log level, and errors of a service, for a store in front of one.
 //!
 //! # What is logged
 //!
@@ -101,10 +103,12 @@ mod audit;
 pub mod blocking;
 mod bundle;
 mod client;
+#[cfg(feature = "locker")]
 mod credentials;
 mod error;
-mod json_members;
+#[cfg(feature = "locker")]
 mod log_level;
+#[cfg(feature = "locker")]
 mod remote;
 mod resolution;
 mod row;
@@ -113,9 +117,12 @@ mod secret;
 pub use audit::{Access, AccessAudit, AccessOutcome, Operation};
 pub use bundle::{Bundle, BundleError};
 pub use client::{ImportPlan, Secrets, SecretsBuilder};
+#[cfg(feature = "locker")]
 pub use credentials::{Credentials, CredentialsError, CredentialsSource, DEFAULT_API_BASE};
 pub use error::Error;
+#[cfg(feature = "locker")]
 pub use log_level::{LogLevel, UnknownLogLevel};
+#[cfg(feature = "locker")]
 pub use remote::{
     Answer, ErrorObject, RedactedBody, RemoteClass, RemoteError, RpcError, interpret, program_output,
 };

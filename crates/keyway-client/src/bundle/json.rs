@@ -1,12 +1,14 @@
 //! JSON: an object of texts, or a list of secrets.
 
+use std::fmt;
+
 use keyway_core::SecretText;
 use keyway_core::unescape_json;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{Bundle, BundleError};
-use crate::json_members::{first_twice, members};
 
 pub(super) fn write(bundle: &Bundle) -> SecretText {
     // Each byte of a text becomes at most six (`\u0000`): room for all at once, because
@@ -72,6 +74,38 @@ pub(super) fn read(file: &str) -> Result<Bundle, BundleError> {
         push(&mut bundle, file, key, value)?;
     }
     Ok(bundle)
+}
+
+/// Names and values of an object in their order, those of a name that stands twice, too.
+///
+/// # Errors
+/// It is no object.
+fn members(object: &RawValue) -> serde_json::Result<Vec<(&RawValue, &RawValue)>> {
+    struct Members;
+
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(&'de RawValue, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+
+    serde_json::Deserializer::from_str(object.get()).deserialize_map(Members)
+}
+
+/// A name that is there twice, in time that grows little faster than the number of names.
+fn first_twice(mut names: Vec<&str>) -> Option<&str> {
+    names.sort_unstable();
+    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 /// The fields of an entry that are read.
