@@ -90,7 +90,8 @@
 //!
 //! # Features
 //!
-//! `schemars`: JSON schemas of plugin configurations. Off by default.
+//! Both are off by default. `schemars`: JSON schemas of plugin configurations. `semver`: conversions of
+//! [`Version`] and [`Compatibility`] from and to the types of the crate `semver`.
 
 mod call_error;
 mod clock;
@@ -106,9 +107,13 @@ mod metadata;
 mod registry;
 mod resources;
 mod secret;
+#[cfg(feature = "semver")]
+mod semver;
 mod version;
 mod wiped;
 
+#[cfg(feature = "semver")]
+pub use self::semver::NotExpressible;
 pub use call_error::CallError;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
