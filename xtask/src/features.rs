@@ -95,7 +95,7 @@ const CHOICES: [Choice; 12] = [
         package: "keyway-conformance",
         features: "client",
         brings: &[
-            "keyway-client",
+            "keyway-client[locker]",
             "keyway-core",
             "keyway-files",
             "keyway-issuers",

@@ -7,9 +7,8 @@ use std::sync::{Arc, OnceLock};
 use keyway_core::{PluginMetadata, Registration, Resources, Version};
 use keyway_issuers::wire::{Profile, WireOptions};
 use keyway_issuers::{
-    Capabilities, CredentialRef, Features, Issuer, IssuerError, IssuerPlugin, Issuers, OpenContext,
+    Capabilities, CredentialRef, Features, Issuer, IssuerError, IssuerPlugin, Issuers, Json, OpenContext,
 };
-use serde_json::Value;
 
 use super::example::IssuerExample;
 use super::executable::{Executable, WirePlugin};
@@ -17,7 +16,7 @@ use super::place::Place;
 use crate::trial::History;
 use crate::{Broken, Need, Subject};
 
-type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
+type Configuration = dyn Fn(&Path) -> Json + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 
@@ -132,7 +131,7 @@ impl IssuerSubject {
             name,
             plugin,
             metadata,
-            configuration: Box::new(|_| Value::Object(serde_json::Map::new())),
+            configuration: Box::new(|_| Json::default()),
             lending: Box::new(|resources, _| resources),
             example: IssuerExample::new(),
             refused: None,
@@ -154,8 +153,11 @@ impl IssuerSubject {
     /// Says how the plugin itself is configured, when it is opened. The folder is fresh for
     /// each rule and removed after it.
     #[must_use]
-    pub fn configuration(mut self, configuration: impl Fn(&Path) -> Value + Send + Sync + 'static) -> Self {
-        self.configuration = Box::new(configuration);
+    pub fn configuration<C: Into<Json>>(
+        mut self,
+        configuration: impl Fn(&Path) -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.configuration = Box::new(move |scratch| configuration(scratch).into());
         self
     }
 
@@ -262,7 +264,7 @@ impl fmt::Debug for IssuerSubject {
 struct Linked(&'static dyn IssuerPlugin);
 
 impl IssuerPlugin for Linked {
-    fn check_configuration(&self, configuration: &Value) -> Result<(), IssuerError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), IssuerError> {
         self.0.check_configuration(configuration)
     }
 

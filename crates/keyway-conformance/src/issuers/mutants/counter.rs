@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use keyway_issuers::{
     Capabilities, CredentialPart, CredentialRef, CredentialRequest, Description, IntendedEffect, Issued,
-    Issuer, IssuerError, IssuerPlugin, LoginRequired, OpenContext, ParameterDescriptor, Reconciled,
+    Issuer, IssuerError, IssuerPlugin, Json, LoginRequired, OpenContext, ParameterDescriptor, Reconciled,
     Reconciliation, RequestOutcome, Revocation, async_trait,
 };
-use serde_json::Value;
 
 use super::defect::Defect;
 use super::ledger::{Entry, Ledger};
@@ -22,7 +21,7 @@ use super::shell;
 pub(super) struct CounterPlugin(pub(super) Defect);
 
 impl IssuerPlugin for CounterPlugin {
-    fn check_configuration(&self, configuration: &Value) -> Result<(), IssuerError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), IssuerError> {
         folder(configuration).map(drop)
     }
 
@@ -39,8 +38,8 @@ impl IssuerPlugin for CounterPlugin {
     }
 }
 
-fn folder(configuration: &Value) -> Result<PathBuf, IssuerError> {
-    let folder = configuration.get("folder").and_then(Value::as_str).map(PathBuf::from);
+fn folder(configuration: &Json) -> Result<PathBuf, IssuerError> {
+    let folder = configuration.get("folder").and_then(Json::as_text).map(PathBuf::from);
     folder.ok_or_else(|| IssuerError::invalid("the configuration of the plugin", "`folder` must be a path"))
 }
 
