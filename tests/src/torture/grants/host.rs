@@ -18,6 +18,7 @@ use super::issuer::{Mood, Then, Troublemaker};
 use super::offer::{OFFERS, Offer, USERS, user_info};
 use super::plan::{Plan, Role};
 use super::world::World;
+use crate::torture::clock::JumpingClock;
 use crate::torture::draw::Draw;
 use crate::torture::lazy_storage::LazyStorage;
 
@@ -72,6 +73,7 @@ impl Ground {
         let mut builder = keyway_host::Host::builder(registry, Arc::clone(&self.storage), keys)
             .name(&format!("host-{slot}"))
             .takeover_after(Duration::ZERO)
+            .clock(Arc::new(JumpingClock::new(Draw::new(self.plan.seed).fork(2000 + u64::from(slot)))))
             .grant_limits(limits);
         for (offer, number) in OFFERS.iter().zip(0..) {
             let mut service =
