@@ -114,7 +114,11 @@ fn make(kind: &str, files: Files, name: &str, folder: &Path) -> Result<(), Failu
         root.clone()
     };
     let manifest = root.join("Cargo.toml");
-    let before = fs::read(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
+    let mut before = Vec::new();
+    for file in [manifest.clone(), root.join("Cargo.lock")] {
+        let content = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        before.push((file, content));
+    }
     let write = || {
         for (path, template) in files {
             let file = folder.join(path);
@@ -132,7 +136,9 @@ fn make(kind: &str, files: Files, name: &str, folder: &Path) -> Result<(), Failu
     write().inspect_err(|_| {
         // A workspace that cargo cannot read would stop all work in it.
         let _ = fs::remove_dir_all(folder);
-        let _ = fs::write(&manifest, &before);
+        for (file, content) in &before {
+            let _ = fs::write(file, content);
+        }
     })?;
     println!("{} is made. Search it for FILL IN; `cargo test` there runs the suite.", folder.display());
     // Formats it in the style of its place. Without rustfmt it stays as the templates are.
@@ -146,17 +152,18 @@ fn make(kind: &str, files: Files, name: &str, folder: &Path) -> Result<(), Failu
     Ok(())
 }
 
-/// Has cargo read the new crate with its workspace.
+/// Has cargo read the new crate with its workspace, and enter it into the lock file, which `--locked` needs.
 fn check_workspace(folder: &Path) -> Result<(), Failure> {
-    let mut command = cargo::unlocked(&["metadata", "--no-deps", "--offline", "--format-version", "1"]);
-    let read = cargo::output(command.current_dir(folder))?;
-    if read.status.success() {
-        return Ok(());
+    let mut said = Vec::new();
+    for more in [&["--offline"][..], &[]] {
+        let mut command = cargo::unlocked(&["metadata", "--format-version", "1"]);
+        let read = cargo::output(command.args(more).current_dir(folder))?;
+        if read.status.success() {
+            return Ok(());
+        }
+        said = read.stderr;
     }
-    Err(format!(
-        "cargo does not read the new crate, which is removed: {}",
-        String::from_utf8_lossy(&read.stderr)
-    ))
+    Err(format!("cargo does not read the new crate, which is removed: {}", String::from_utf8_lossy(&said)))
 }
 
 /// Adds the crate to the members of the workspace.
