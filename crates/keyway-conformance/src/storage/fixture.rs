@@ -113,15 +113,16 @@ impl<'a> StorageFixture<'a> {
         )
     }
 
-    /// Commits what must be refused.
+    /// Commits what must be refused, and demands that nothing changed since `before`.
     pub(super) async fn refused(
         &self,
+        before: &[Entry],
         batch: Batch,
         expected: &str,
-        is_right: impl FnOnce(&StorageError) -> bool,
+        is_right: fn(&StorageError) -> bool,
     ) -> Result<(), Broken> {
         match self.commit(batch).await {
-            Err(error) if is_right(&error) => Ok(()),
+            Err(error) if is_right(&error) => unchanged(before, &self.everything().await?),
             other => Err(broken(expected, format!("{other:?}"))),
         }
     }
@@ -162,11 +163,11 @@ impl<'a> StorageFixture<'a> {
         page.map_err(|error| broken("a page", format!("{error:?}")))
     }
 
-    /// Reads all records of a range, page by page.
-    pub(super) async fn walk(&self, range: &KeyRange) -> Result<Vec<Entry>, Broken> {
+    /// Reads all records, page by page.
+    pub(super) async fn everything(&self) -> Result<Vec<Entry>, Broken> {
         let (mut entries, mut after) = (Vec::new(), None::<Vec<u8>>);
         loop {
-            let page = self.scan(range, after.as_deref(), usize::MAX).await?;
+            let page = self.scan(&KeyRange::all(), after.as_deref(), usize::MAX).await?;
             let last = page.entries.last().map(|entry| entry.key.clone());
             entries.extend(page.entries);
             if !page.more {
@@ -179,10 +180,6 @@ impl<'a> StorageFixture<'a> {
             )?;
             after = last;
         }
-    }
-
-    pub(super) async fn everything(&self) -> Result<Vec<Entry>, Broken> {
-        self.walk(&KeyRange::all()).await
     }
 
     /// Demands that a record is there with this value and revision.
@@ -219,7 +216,7 @@ fn list(entries: &[Entry]) -> String {
     if entries.len() > 8 { format!("{} records", entries.len()) } else { format!("{entries:?}") }
 }
 
-pub(super) fn shown(key: &[u8]) -> String {
+fn shown(key: &[u8]) -> String {
     if key.len() > 40 {
         format!("a key of {} bytes", key.len())
     } else if key.is_empty() {
