@@ -56,14 +56,16 @@ pub mod issuers;
 mod matrix;
 pub mod metadata;
 mod notation;
-mod overheard;
+mod polled;
 mod report;
 mod rule;
+mod scratch;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 mod shell_words;
 pub mod storage;
 mod suite;
+mod trace_capture;
 mod trial;
 mod verdict;
 

@@ -1,12 +1,12 @@
 //! An executable under test, and an issuer that asks it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Features, Issuer, IssuerError, IssuerPlugin, OpenContext,
-    RequestOutcome, Revocation, SecretText, async_trait,
+    Capabilities, CredentialRequest, Description, Features, Issuer, IssuerError, RequestOutcome, Revocation,
+    SecretText, async_trait,
 };
 
 /// What an executable gets.
@@ -18,8 +18,14 @@ pub enum ExecutableInput {
     Standard(SecretText),
 }
 
+impl ExecutableInput {
+    /// Takes the way that an executable asks for.
+    pub(super) const fn new(sent: SecretText, stdin: bool) -> Self {
+        if stdin { Self::Standard(sent) } else { Self::Argument(sent) }
+    }
+}
+
 /// What a run of an executable brought. `Debug` shows sizes only.
-#[non_exhaustive]
 pub struct Printed {
     /// All that it wrote to standard output.
     pub output: Vec<u8>,
@@ -35,27 +41,6 @@ impl Printed {
     /// A run that printed this, wrote nothing else, and ended well.
     pub const fn new(output: Vec<u8>) -> Self {
         Self { output, ended: Ended::SUCCESS, errors: Vec::new(), left_behind: 0 }
-    }
-
-    /// Sets how it ended.
-    #[must_use]
-    pub const fn ended(mut self, ended: Ended) -> Self {
-        self.ended = ended;
-        self
-    }
-
-    /// Sets what it wrote to its error output.
-    #[must_use]
-    pub fn errors(mut self, errors: Vec<u8>) -> Self {
-        self.errors = errors;
-        self
-    }
-
-    /// Sets how many processes it left behind.
-    #[must_use]
-    pub const fn left_behind(mut self, processes: usize) -> Self {
-        self.left_behind = processes;
-        self
     }
 }
 
@@ -83,76 +68,49 @@ pub trait Executable: fmt::Debug + Send + Sync {
     async fn run(&self, input: ExecutableInput) -> Result<Printed, String>;
 }
 
-/// The plugin of an executable that somebody else knows how to run.
-#[derive(Debug)]
-pub(super) struct WirePlugin {
-    pub(super) executable: Arc<dyn Executable>,
-    pub(super) options: WireOptions,
-    pub(super) profile: Profile,
-    pub(super) idempotent: bool,
-}
-
-impl IssuerPlugin for WirePlugin {
-    fn open(&self, _: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
-        Ok(Arc::new(WireIssuer {
-            executable: Arc::clone(&self.executable),
-            options: self.options.clone(),
-            profile: self.profile,
-            idempotent: self.idempotent,
-            features: Mutex::new(None),
-        }))
-    }
-}
-
-#[derive(Debug)]
-struct WireIssuer {
+/// Asks an executable, however it is run.
+#[derive(Clone, Debug)]
+pub(super) struct WireIssuer {
     executable: Arc<dyn Executable>,
     options: WireOptions,
     profile: Profile,
-    idempotent: bool,
-    features: Mutex<Option<Features>>,
+    features: OnceLock<Features>,
 }
 
 impl WireIssuer {
-    async fn run(&self, input: ExecutableInput) -> Result<Printed, IssuerError> {
-        self.executable.run(input).await.map_err(|reason| IssuerError::Program {
-            reason,
-            note: String::new(),
-            source: None,
-        })
+    pub(super) const fn new(executable: Arc<dyn Executable>, options: WireOptions, profile: Profile) -> Self {
+        Self { executable, options, profile, features: OnceLock::new() }
     }
 
-    async fn features(&self) -> Result<Features, IssuerError> {
-        let known = *self.features.lock().unwrap_or_else(PoisonError::into_inner);
-        match known {
-            Some(features) => Ok(features),
-            None => Ok(self.describe().await?.features()),
-        }
+    async fn run(&self, input: ExecutableInput) -> Result<Printed, IssuerError> {
+        let program = |reason| IssuerError::Program { reason, note: String::new(), source: None };
+        self.executable.run(input).await.map_err(program)
     }
 
     async fn ask(
         &self,
         encode: impl FnOnce(&WireOptions) -> SecretText + Send,
     ) -> Result<Printed, IssuerError> {
-        let features = self.features().await?;
+        let features = match self.features.get() {
+            Some(features) => *features,
+            None => self.describe().await?.features(),
+        };
         let sent = encode(&self.options.clone().with_intent_id(features.idempotent));
-        let input =
-            if features.stdin { ExecutableInput::Standard(sent) } else { ExecutableInput::Argument(sent) };
-        self.run(input).await
+        self.run(ExecutableInput::new(sent, features.stdin)).await
     }
 }
 
 #[async_trait]
 impl Issuer for WireIssuer {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL.idempotent(self.idempotent)
+        Capabilities::MINIMAL
     }
 
     async fn describe(&self) -> Result<Description, IssuerError> {
         let input = ExecutableInput::Argument(host::encode_parameter(&self.options));
         let printed = self.run(input).await?;
         let description = host::decode_description(&printed.output, printed.ended, self.profile)?;
-        *self.features.lock().unwrap_or_else(PoisonError::into_inner) = Some(description.features());
+        let _ = self.features.set(description.features());
         Ok(description)
     }
 

@@ -76,8 +76,9 @@
 mod clauses;
 mod example;
 mod executable;
+mod fixture;
+mod handle;
 pub mod mutants;
-mod place;
 #[cfg(feature = "executables")]
 mod process;
 mod rules;

@@ -6,4 +6,4 @@ mod rules;
 
 pub(crate) use fixture::Fixture;
 pub(crate) use mutants::mutants;
-pub(crate) use rules::{need, rules};
+pub(crate) use rules::{need, needs, rules};

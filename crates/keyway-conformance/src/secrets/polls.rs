@@ -1,30 +1,11 @@
-//! Futures that are dropped early, that run in turns, or on threads of their own.
+//! Futures that run in turns, or on threads of their own.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::Poll;
 use std::thread;
 
 use crate::{Broken, broken};
-
-/// Polls a future at most `times` times, each time when it is woken, and then drops it.
-/// Returns `None` if it did not end.
-pub(super) async fn polled<T>(times: usize, future: impl Future<Output = T> + Send) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = times;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
 
 /// Is a future that runs in turns with others.
 pub(super) type Turn<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,15 +1,14 @@
-//! Errors, and what may show nowhere.
+//! Errors, and the secrets that they must not show.
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{IssuerError, RequestOutcome};
 
 use super::provoked::{all_words, contained, provoke};
-use super::rules;
-use crate::issuers::place::Place;
-use crate::overheard::overheard;
-use crate::{Broken, broken, ensure};
+use super::{Checked, IssuerFixture, REFUSED, broken, ensure, rules};
+use crate::trace_capture::traced;
 
 rules! {
+    in IssuerFixture;
     "ISS-040" Must from ["WaTTS/user_msg", "WaTTS/log_msg", "WaTTS/result"]
         "Every error has words for the user, and words for the log."
         both_messages;
@@ -27,8 +26,8 @@ rules! {
         debugging_is_clean;
 }
 
-async fn both_messages(place: &Place<'_>) -> Result<(), Broken> {
-    let provoked = provoke(place).await?;
+async fn both_messages(fixture: &IssuerFixture<'_>) -> Checked {
+    let provoked = provoke(fixture).await?;
     if let Some(what) = provoked.panics.first() {
         return Err(broken(format!("words after {what}"), "it panicked"));
     }
@@ -45,8 +44,8 @@ async fn both_messages(place: &Place<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn errors_are_clean(place: &Place<'_>) -> Result<(), Broken> {
-    let provoked = provoke(place).await?;
+async fn errors_are_clean(fixture: &IssuerFixture<'_>) -> Checked {
+    let provoked = provoke(fixture).await?;
     for (what, error) in &provoked.errors {
         let shows = provoked.shows(&all_words(error));
         ensure(!shows, format!("an error without secrets after {what}"), "it shows one")?;
@@ -54,10 +53,10 @@ async fn errors_are_clean(place: &Place<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn apart(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let request = desk.refused()?;
-    match contained(desk.request(&request)).await {
+async fn apart(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    let request = handle.refused_request()?;
+    match contained(handle.request(&request)).await {
         Some(Err(IssuerError::Refused { user_message, log_message })) => ensure(
             user_message.trim() != log_message.trim(),
             "other words for the user than for the log",
@@ -67,12 +66,12 @@ async fn apart(place: &Place<'_>) -> Result<(), Broken> {
     }
 }
 
-async fn traces_are_clean(place: &Place<'_>) -> Result<(), Broken> {
-    let (provoked, traced) = overheard(provoke(place)).await;
+async fn traces_are_clean(fixture: &IssuerFixture<'_>) -> Checked {
+    let (provoked, traced) = traced(provoke(fixture)).await;
     ensure(!provoked?.shows(&traced), "traces without secrets", "they show one")
 }
 
-async fn debugging_is_clean(place: &Place<'_>) -> Result<(), Broken> {
-    let provoked = provoke(place).await?;
+async fn debugging_is_clean(fixture: &IssuerFixture<'_>) -> Checked {
+    let provoked = provoke(fixture).await?;
     ensure(!provoked.shows(&provoked.handle), "a debugging text without secrets", "it shows one")
 }
