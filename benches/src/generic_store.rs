@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use keyway_core::SecretText;
 use keyway_core::{Plugins, Resources, SecretValue, plugins};
 use keyway_seal::{FileKeySource, Key, KeyRing};
 use keyway_secrets::{
@@ -18,7 +19,6 @@ use keyway_secrets::{
 };
 use keyway_storage::{KeyRange, Memory, Sqlite, Storage};
 use pollster::block_on;
-use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::areas::Trouble;
 
@@ -31,7 +31,7 @@ const FILLING_THREADS: u32 = 16;
 pub struct GenericStore {
     storage: Arc<dyn Storage>,
     store: Arc<dyn SecretStore>,
-    key: SecretString,
+    key: SecretText,
 }
 
 impl GenericStore {
@@ -70,11 +70,11 @@ impl GenericStore {
     /// # Errors
     /// Those of the store and of the system.
     pub fn open(file: &Path, keys: &Path) -> Result<Self, Trouble> {
-        let key = SecretString::from(fs::read_to_string(keys)?);
+        let key = SecretText::from(fs::read_to_string(keys)?);
         Self::with(file, key, FileKeySource::new(keys).read()?)
     }
 
-    fn with(file: &Path, key: SecretString, ring: KeyRing) -> Result<Self, Trouble> {
+    fn with(file: &Path, key: SecretText, ring: KeyRing) -> Result<Self, Trouble> {
         Self::on(Arc::new(Sqlite::open(file)?), key, ring)
     }
 
@@ -94,7 +94,7 @@ impl GenericStore {
         &self.store
     }
 
-    fn on(storage: Arc<dyn Storage>, key: SecretString, ring: KeyRing) -> Result<Self, Trouble> {
+    fn on(storage: Arc<dyn Storage>, key: SecretText, ring: KeyRing) -> Result<Self, Trouble> {
         let registry = PLUGINS.registry()?;
         let plugin = registry.get::<SecretStores>("generic")?;
         let opening = OpenContext::new(StoreName::new("bench")?, plugin.metadata().clone(), ring)
@@ -111,7 +111,7 @@ impl GenericStore {
     pub fn write_keys(&self, file: &Path) -> Result<(), Trouble> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-        file.write_all(self.key.expose_secret().as_bytes())?;
+        file.write_all(self.key.expose().as_bytes())?;
         Ok(())
     }
 

@@ -94,7 +94,7 @@ const CHOICES: [Choice; 11] = [
         package: "keyway-conformance",
         features: "client",
         brings: &[
-            "keyway-client",
+            "keyway-client[locker]",
             "keyway-core",
             "keyway-files",
             "keyway-issuers",

@@ -9,7 +9,6 @@ use keyway_secrets::{
 };
 use keyway_tests::services::{CONVECTION, python_with};
 use pollster::block_on;
-use secrecy::ExposeSecret as _;
 
 use super::Trouble;
 use crate::{
@@ -71,7 +70,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
 /// The times of [`FIGURES`], in that order.
 fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], Trouble> {
     let keys = (0..5).map(|_| Key::generate()).collect::<Result<Vec<_>, _>>()?;
-    let texts: Vec<_> = keys.iter().map(|key| key.expose_text().expose_secret().to_owned()).collect();
+    let texts: Vec<_> = keys.iter().map(|key| key.expose_text().expose().to_owned()).collect();
     let mut peer = GenericPeer::start(python, directory, "bench", &texts)?;
     peer.fill(SECRETS, VALUE)?;
     let same_file = open(peer.file(), KeyRing::new(keys)?)?;

@@ -10,9 +10,9 @@ use std::{
 
 use keyway_core::Registry;
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, Isolation, Service};
+use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Grants, Isolation, Service};
 use keyway_issuers::{
-    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_seal::{Key, KeyRing};
@@ -63,7 +63,7 @@ struct Setup {
     runtime: Runtime,
     grants: Grants,
     service: ServiceName,
-    user: Context,
+    user: UserInfo,
 }
 
 impl Setup {
@@ -79,14 +79,12 @@ impl Setup {
                     .limit(1_000),
             );
         let grants = runtime.block_on(builder.start())?.grants().clone();
-        let user = Context::new(
-            UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
-                .with("name", "Max Mustermann")
-                .with("email", "max@example.com"),
-        );
+        let user = UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
+            .with("name", "Max Mustermann")
+            .with("email", "max@example.com");
         let setup = Self { runtime, grants, service, user };
         setup.cycle(1)?;
-        let left = setup.runtime.block_on(setup.grants.list(&setup.user.user))?;
+        let left = setup.runtime.block_on(setup.grants.list(&setup.user.user_id()))?;
         if left.is_empty() { Ok(setup) } else { Err("something was left".into()) }
     }
 
@@ -94,7 +92,7 @@ impl Setup {
     fn cycle(&self, times: u32) -> Result<(), Trouble> {
         self.runtime.block_on(async {
             for _ in 0..times {
-                let request = CredentialRequest::new(self.user.clone());
+                let request = GrantRequest::new(self.user.clone());
                 let GrantOutcome::Granted(handed) = self.grants.request(&self.service, request).await? else {
                     return Err("no credential".into());
                 };

@@ -1,7 +1,6 @@
 //! Sealing and opening of Fernet tokens, wiping included, against the bare `fernet` crate.
 
 use keyway_seal::{Key, KeyRing, SealError};
-use secrecy::ExposeSecret as _;
 
 use super::Trouble;
 use crate::{
@@ -46,8 +45,7 @@ impl Setup {
     /// When the system has no random bytes, or the two sides do not open each other's tokens.
     pub fn new(size: usize) -> Result<Self, Trouble> {
         let key = Key::generate()?;
-        let fernet =
-            fernet::Fernet::new(key.expose_text().expose_secret()).ok_or("the peer refuses our key")?;
+        let fernet = fernet::Fernet::new(key.expose_text().expose()).ok_or("the peer refuses our key")?;
         let ring = KeyRing::new([key])?;
         let plaintext: Vec<u8> = (0..=u8::MAX).cycle().take(size).collect();
         let token = ring.seal(&plaintext)?;

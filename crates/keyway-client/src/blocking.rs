@@ -20,9 +20,9 @@
 use std::future::Future;
 use std::panic::catch_unwind;
 
+use keyway_core::SecretText;
 use keyway_secrets::{Environment, SecretHeader};
 use pollster::block_on;
-use secrecy::SecretString;
 use tokio::runtime::Handle;
 
 use crate::{Bundle, Change, Draft, Error, ImportPlan, ListedName, Resolution, ResolvedSecret};
@@ -134,9 +134,9 @@ macro_rules! waiting {
 }
 
 waiting! {
-    get(key: &str) -> Option<SecretString>;
-    get_or(key: &str, default: impl Into<SecretString> + Send) -> SecretString;
-    get_required(key: &str) -> SecretString;
+    get(key: &str) -> Option<SecretText>;
+    get_or(key: &str, default: impl Into<SecretText> + Send) -> SecretText;
+    get_required(key: &str) -> SecretText;
     find(key: &str) -> Option<ResolvedSecret>;
     retrieve(key: &str) -> ResolvedSecret;
     list() -> Vec<ResolvedSecret>;

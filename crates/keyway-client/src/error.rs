@@ -5,7 +5,9 @@ use std::time::Duration;
 use keyway_core::{Effect, ErrorKind, MediaKind, PluginError};
 use keyway_secrets::{EnvironmentName, NameError, SecretAddress, SecretName, StoreError};
 
-use crate::{BundleError, CredentialsError, RedactedBody, RemoteError, Row};
+use crate::{BundleError, Row};
+#[cfg(feature = "locker")]
+use crate::{CredentialsError, RedactedBody, RemoteError};
 
 /// Why an operation of a client failed.
 ///
@@ -48,9 +50,11 @@ pub enum Error {
     #[error(transparent)]
     Store(StoreError),
     /// A service behind the store failed or refused.
+    #[cfg(feature = "locker")]
     #[error(transparent)]
     Remote(Box<RemoteError>),
     /// The credentials are missing or malformed.
+    #[cfg(feature = "locker")]
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// What is to be imported or exported is not acceptable. Nothing was written.
@@ -102,6 +106,7 @@ impl Error {
     /// Whether the same call, unchanged, may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
+            #[cfg(feature = "locker")]
             Self::Remote(remote) => remote.is_retryable(),
             other => other.kind().is_retryable(),
         }
@@ -110,12 +115,14 @@ impl Error {
     /// How long to wait before trying again, when the failing side said so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
+            #[cfg(feature = "locker")]
             Self::Remote(remote) => remote.retry_after(),
             other => other.kind().retry_after(),
         }
     }
 
     /// What a service answered, redacted; `None` where there is no service.
+    #[cfg(feature = "locker")]
     pub fn http_body(&self) -> Option<&RedactedBody> {
         match self {
             Self::Remote(remote) => remote.body(),
@@ -128,6 +135,7 @@ impl Error {
     pub fn is_secret_not_found(&self) -> bool {
         match self {
             Self::SecretNotFound { .. } => true,
+            #[cfg(feature = "locker")]
             Self::Remote(remote) => remote.is_secret_not_found(),
             _ => false,
         }
@@ -140,7 +148,9 @@ impl PluginError for Error {
             Self::SecretNotFound { .. } | Self::EnvironmentNotFound { .. } => ErrorKind::NotFound,
             Self::NotText { .. } | Self::InvalidName(_) | Self::Bundle(_) => ErrorKind::Invalid,
             Self::Store(error) => error.kind(),
+            #[cfg(feature = "locker")]
             Self::Remote(remote) => remote.kind(),
+            #[cfg(feature = "locker")]
             Self::Credentials(error) => error.kind(),
             Self::ImportInterrupted { source, .. } => source.kind(),
             Self::InsideRuntime => ErrorKind::Unsupported,
@@ -150,19 +160,22 @@ impl PluginError for Error {
     fn effect(&self) -> Effect {
         match self {
             Self::Store(error) => error.effect(),
+            #[cfg(feature = "locker")]
             Self::Remote(remote) => remote.effect(),
+            #[cfg(feature = "locker")]
+            Self::Credentials(_) => Effect::None,
             Self::ImportInterrupted { .. } => Effect::Unknown,
             Self::SecretNotFound { .. }
             | Self::EnvironmentNotFound { .. }
             | Self::NotText { .. }
             | Self::InvalidName(_)
             | Self::Bundle(_)
-            | Self::Credentials(_)
             | Self::InsideRuntime => Effect::None,
         }
     }
 }
 
+#[cfg(feature = "locker")]
 impl From<RemoteError> for Error {
     fn from(remote: RemoteError) -> Self {
         Self::Remote(Box::new(remote))
@@ -170,8 +183,8 @@ impl From<RemoteError> for Error {
 }
 
 impl From<StoreError> for Error {
-    /// A store in front of a service reports what the service said by giving its
-    /// [`RemoteError`] as the cause; it is taken out here, so that its row is kept.
+    /// A store in front of a service reports the error of the service as the cause; it is taken out here, so
+    /// that its row is kept.
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::SecretNotFound { address: SecretAddress { environment, name } } => {
@@ -179,10 +192,12 @@ impl From<StoreError> for Error {
             }
             StoreError::EnvironmentNotFound { environment } => Self::EnvironmentNotFound { environment },
             StoreError::InvalidName(error) => Self::InvalidName(error),
+            #[cfg(feature = "locker")]
             StoreError::System { what, source } => match source.downcast::<RemoteError>() {
                 Ok(remote) => Self::Remote(remote),
                 Err(source) => Self::Store(StoreError::System { what, source }),
             },
+            #[cfg(feature = "locker")]
             StoreError::Unavailable { what, retry_after, source: Some(source) } => {
                 match source.downcast::<RemoteError>() {
                     Ok(remote) => Self::Remote(remote),

@@ -21,7 +21,7 @@
 //! #     store.initialize().await?;
 //! #     Ok(store)
 //! # }
-//! use keyway_client::{Access, Bundle, Change, Error, ExposeSecret, Layer, Resolution, Secrets};
+//! use keyway_client::{Access, Bundle, Change, Error, Layer, Resolution, Secrets};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,9 +39,9 @@
 //! staging.create("PASSWORD", "correct horse").await?;
 //!
 //! // What is not there is `None`, or the default, or an error: as you ask.
-//! assert_eq!(staging.get("PASSWORD").await?.unwrap().expose_secret(), "correct horse");
+//! assert_eq!(staging.get("PASSWORD").await?.unwrap().expose(), "correct horse");
 //! assert!(staging.get("API_URL").await?.is_none());
-//! assert_eq!(staging.get_or("API_URL", "none").await?.expose_secret(), "none");
+//! assert_eq!(staging.get_or("API_URL", "none").await?.expose(), "none");
 //! let error = staging.get_required("API_URL").await.unwrap_err();
 //! assert_eq!((error.code(), error.http_status()), ("not_found", Some(404)));
 //!
@@ -68,7 +68,7 @@
 //!
 //! // Out to a file, and in from one: first what would happen, then the deed.
 //! let file = layered.export().await?.to_dotenv()?;
-//! let bundle = Bundle::from_dotenv(file.expose_secret())?;
+//! let bundle = Bundle::from_dotenv(file.expose())?;
 //! let plan = staging.plan_import(&bundle).await?;
 //! assert_eq!((plan.created, plan.unchanged), (vec!["API_URL".to_owned()], vec!["PASSWORD".to_owned()]));
 //! staging.import(&bundle).await?;
@@ -87,9 +87,11 @@
 //! | errors, and the table of the seed | [`Error`], [`Row`] |
 //! | who asked for what | [`AccessAudit`], [`Access`] |
 //! | dotenv and JSON | [`Bundle`], [`ImportPlan`] |
-//! | credentials for a service | [`Credentials`], [`CredentialsSource`] |
-//! | errors of a service, for a store in front of one | [`RemoteError`], [`ErrorObject`], [`RpcError`] |
-//! | how much a program logs | [`LogLevel`] |
+//!
+//! # Features
+//!
+//! `locker`, off by default, has what only programs of the service Locker need: its credentials and where they
+//! are found, its log level, and errors of a service, for a store in front of one.
 //!
 //! # What is logged
 //!
@@ -101,10 +103,12 @@ mod audit;
 pub mod blocking;
 mod bundle;
 mod client;
+#[cfg(feature = "locker")]
 mod credentials;
 mod error;
-mod json_members;
+#[cfg(feature = "locker")]
 mod log_level;
+#[cfg(feature = "locker")]
 mod remote;
 mod resolution;
 mod row;
@@ -113,9 +117,12 @@ mod secret;
 pub use audit::{Access, AccessAudit, AccessOutcome, Operation};
 pub use bundle::{Bundle, BundleError};
 pub use client::{ImportPlan, Secrets, SecretsBuilder};
+#[cfg(feature = "locker")]
 pub use credentials::{Credentials, CredentialsError, CredentialsSource, DEFAULT_API_BASE};
 pub use error::Error;
+#[cfg(feature = "locker")]
 pub use log_level::{LogLevel, UnknownLogLevel};
+#[cfg(feature = "locker")]
 pub use remote::{
     Answer, ErrorObject, RedactedBody, RemoteClass, RemoteError, RpcError, interpret, program_output,
 };
@@ -123,6 +130,6 @@ pub use resolution::{Layer, Resolution};
 pub use row::Row;
 pub use secret::{Change, Draft, ListedName, ResolvedSecret};
 
+pub use keyway_core::SecretText;
 pub use keyway_core::{ErrorKind, MediaKind, PluginError, SecretValue};
 pub use keyway_secrets::{Environment, Recipe, SecretHeader, SecretRevision, SecretStore, SecretVersion};
-pub use secrecy::{ExposeSecret, SecretString};

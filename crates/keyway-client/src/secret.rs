@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use keyway_core::SecretText;
 use keyway_core::SecretValue;
 use keyway_secrets::{EnvironmentName, NewValue, Recipe, Secret, SecretChange, SecretHeader, SecretName};
-use secrecy::SecretString;
 
 use crate::{Error, Layer};
 
@@ -46,12 +46,12 @@ impl ResolvedSecret {
     ///
     /// # Errors
     /// [`NotText`](Error::NotText) for bytes and structured values.
-    pub fn into_text(self) -> Result<SecretString, Error> {
+    pub fn into_text(self) -> Result<SecretText, Error> {
         text_of(Secret { header: self.header, value: self.value })
     }
 }
 
-pub(crate) fn text_of(secret: Secret) -> Result<SecretString, Error> {
+pub(crate) fn text_of(secret: Secret) -> Result<SecretText, Error> {
     match secret.value {
         SecretValue::Text(text) => Ok(text),
         other => Err(Error::NotText { address: secret.header.address, kind: other.kind() }),
@@ -207,6 +207,6 @@ macro_rules! from_values {
 from_values! {
     &str => |text| SecretValue::text(text),
     String => |text| SecretValue::text(text),
-    SecretString => |text| SecretValue::Text(text),
+    SecretText => |text| SecretValue::Text(text),
     SecretValue => |value| value,
 }

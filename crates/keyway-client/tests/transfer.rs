@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use keyway_client::{Bundle, BundleError, Error, ExposeSecret, Resolution, SecretValue, Secrets};
+use keyway_client::{Bundle, BundleError, Error, Resolution, SecretValue, Secrets};
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{SecretAddress, SecretName, StoreError, async_trait};
 use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
@@ -36,7 +36,7 @@ fn an_import_creates_changes_and_leaves_alone() {
         assert_eq!(plan.created, ["new", "shared"]);
         assert_eq!(plan.changed, ["bytes", "other"]);
         assert_eq!(plan.unchanged, ["same"]);
-        assert_eq!(prod.get("other").await.unwrap().unwrap().expose_secret(), "2", "a plan writes nothing");
+        assert_eq!(prod.get("other").await.unwrap().unwrap().expose(), "2", "a plan writes nothing");
         assert_eq!(prod.import(&new).await.unwrap(), plan);
         let version = prod.retrieve("same").await.unwrap().header.version.unwrap();
         assert_eq!(version.number(), 1, "what is the same is not written");

@@ -90,7 +90,8 @@
 //!
 //! # Features
 //!
-//! `schemars`: JSON schemas of plugin configurations. Off by default.
+//! Both are off by default. `schemars`: JSON schemas of plugin configurations. `semver`: conversions of
+//! [`Version`] and [`Compatibility`] from and to the types of the crate `semver`.
 
 mod call_error;
 mod clock;
@@ -106,15 +107,20 @@ mod metadata;
 mod registry;
 mod resources;
 mod secret;
+#[cfg(feature = "semver")]
+mod semver;
 mod version;
 mod wiped;
 
+#[cfg(feature = "semver")]
+pub use self::semver::NotExpressible;
 pub use call_error::CallError;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
 pub use configuration::{NoConfiguration, read_configuration};
 pub use error::{Effect, ErrorKind, PluginError};
 pub use intent::{IntendedEffect, IntentId, Reconciled, Reconciliation};
+pub use json::{Json, JsonObject};
 pub use metadata::{
     Date, IncompatibleData, IncompatibleReason, MetadataError, MetadataField, PluginKind, PluginMetadata,
     WrittenBy,

@@ -131,14 +131,14 @@ macro_rules! main {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::__first as first;
-    pub use keyway_core::{Plugins, plugins};
+    pub use keyway_core::{Json, Plugins, plugins};
 
     pub fn or_none(id: Option<&'static str>) -> Option<&'static str> {
         id
     }
 
-    pub fn or_empty(configuration: Option<serde_json::Value>) -> serde_json::Value {
-        configuration.unwrap_or_else(|| serde_json::Value::Object(serde_json::Map::new()))
+    pub fn or_empty(configuration: Option<serde_json::Value>) -> Json {
+        configuration.map_or_else(Json::default, Json::from)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use keyway_core::{LookupError, Plugins, RegistryFaults};
+use keyway_core::{Json, LookupError, Plugins, RegistryFaults};
 use keyway_issuers::{Issuer, IssuerError, Issuers, OpenContext, ServiceName};
-use serde_json::Value;
 
 /// Why there is no issuer to be an executable of.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +43,11 @@ impl From<OpenError> for IssuerError {
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open(plugins: &Plugins, id: Option<&str>, configuration: Value) -> Result<Arc<dyn Issuer>, OpenError> {
+pub fn open(
+    plugins: &Plugins,
+    id: Option<&str>,
+    configuration: impl Into<Json>,
+) -> Result<Arc<dyn Issuer>, OpenError> {
     let registry = plugins.registry()?;
     let plugin = if let Some(id) = id {
         registry.get::<Issuers>(id)?

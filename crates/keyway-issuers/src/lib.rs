@@ -208,5 +208,4 @@ pub use user::{Login, UserId, UserInfo};
 pub use violation::{Rule, Violation, Violations};
 
 pub use async_trait::async_trait;
-pub use keyway_core::json::{Json, JsonObject};
-pub use keyway_core::{self as core, IntentId, SecretText, register};
+pub use keyway_core::{self as core, IntentId, Json, JsonObject, SecretText, register};

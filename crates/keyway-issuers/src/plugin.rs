@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, NoConfiguration, PluginMetadata, Resources, SystemClock};
-use serde_json::Value;
+use keyway_core::{Clock, Json, NoConfiguration, PluginMetadata, Resources, SystemClock};
 
 use crate::{
     Capabilities, CredentialRequest, Description, IssuerError, Reconciled, Reconciliation, RequestOutcome,
@@ -23,7 +22,7 @@ pub trait IssuerPlugin: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Invalid`](IssuerError::Invalid) says which key is wrong and what was expected.
-    fn check_configuration(&self, configuration: &Value) -> Result<(), IssuerError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), IssuerError> {
         keyway_core::read_configuration::<NoConfiguration>(configuration)
             .map(drop)
             .map_err(|error| IssuerError::invalid("the configuration of the plugin", error.to_string()))
@@ -47,7 +46,7 @@ pub struct OpenContext {
     /// The metadata under which the plugin is registered.
     pub metadata: PluginMetadata,
     /// The plugin's own configuration.
-    pub configuration: Value,
+    pub configuration: Json,
     /// What the host lends.
     pub resources: Resources,
     /// The host's clock.
@@ -60,7 +59,7 @@ impl OpenContext {
         Self {
             service,
             metadata,
-            configuration: Value::Object(serde_json::Map::new()),
+            configuration: Json::default(),
             resources: Resources::new(),
             clock: Arc::new(SystemClock),
         }
@@ -68,8 +67,8 @@ impl OpenContext {
 
     /// Sets the plugin's own configuration.
     #[must_use]
-    pub fn with_configuration(mut self, configuration: Value) -> Self {
-        self.configuration = configuration;
+    pub fn with_configuration(mut self, configuration: impl Into<Json>) -> Self {
+        self.configuration = configuration.into();
         self
     }
 

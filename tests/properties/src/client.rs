@@ -3,7 +3,6 @@
 use std::str;
 
 use keyway_client::{Answer, Bundle, BundleError, Credentials, CredentialsError, RemoteClass, interpret};
-use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::scratch::Scratch;
@@ -26,17 +25,17 @@ pub fn dotenv(data: &[u8]) {
         Err(BundleError::NotDotenv { key, .. }) => return assert!(bundle.get(&key).is_some()),
         Err(other) => panic!("what was read can be written: {other}"),
     };
-    for text in [text, written.expose_secret()] {
+    for text in [text, written.expose()] {
         let read = Bundle::from_dotenv(text).expect("what was written is read");
         assert!(read.same_as(&bundle), "written and read");
         let sourced = shell::assigned(text).expect("a shell reads it too");
         assert_eq!(sourced.len(), bundle.len());
         for (key, value) in bundle.iter() {
-            assert!(sourced[key] == value.expose_secret(), "a shell reads another value");
+            assert!(sourced[key] == value.expose(), "a shell reads another value");
         }
     }
     let json = bundle.to_json();
-    assert!(Bundle::from_json(json.expose_secret()).expect("JSON").same_as(&bundle), "and as JSON");
+    assert!(Bundle::from_json(json.expose()).expect("JSON").same_as(&bundle), "and as JSON");
 }
 
 /// A file of secrets as JSON.
@@ -63,17 +62,17 @@ pub fn bundle_json(data: &[u8]) {
         Value::Object(fields) => {
             assert_eq!(fields.len(), bundle.len());
             for (key, value) in bundle.iter() {
-                assert!(fields[key].as_str() == Some(value.expose_secret()), "the other reader differs");
+                assert!(fields[key].as_str() == Some(value.expose()), "the other reader differs");
             }
         }
         Value::Array(items) => assert_eq!(items.len(), bundle.len()),
         _ => panic!("neither an object nor a list"),
     }
     let written = bundle.to_json();
-    let again = Bundle::from_json(written.expose_secret()).expect("what was written is read");
+    let again = Bundle::from_json(written.expose()).expect("what was written is read");
     assert!(again.same_as(&bundle), "written and read");
     if let Ok(dotenv) = bundle.to_dotenv() {
-        let again = Bundle::from_dotenv(dotenv.expose_secret()).expect("dotenv");
+        let again = Bundle::from_dotenv(dotenv.expose()).expect("dotenv");
         assert!(again.same_as(&bundle), "and as dotenv");
     }
 }
@@ -115,7 +114,7 @@ pub fn credentials_file(data: &[u8]) {
     };
     let text = str::from_utf8(data).expect("what is read is text");
     let (id, key) = (credentials.access_key_id(), credentials.secret_access_key());
-    for value in [id.expose_secret(), key.expose_secret()] {
+    for value in [id.expose(), key.expose()] {
         assert!(!value.is_empty() && value.trim() == value && text.contains(value), "it stands in the file");
     }
     let others = format!("access_key_id=1\nsecret_access_key=2\napi_base={}\n", credentials.api_base());
@@ -125,14 +124,14 @@ pub fn credentials_file(data: &[u8]) {
     }
     let plain = format!(
         "access_key_id={}\nsecret_access_key={}\napi_base={}\n",
-        id.expose_secret(),
-        key.expose_secret(),
+        id.expose(),
+        key.expose(),
         credentials.api_base()
     );
     for same in [plain.as_bytes(), &[b"# a comment\n", data].concat()] {
         let again = resolve(same).expect("what was written is read");
-        assert!(again.access_key_id().expose_secret() == id.expose_secret(), "the same ID");
-        assert!(again.secret_access_key().expose_secret() == key.expose_secret(), "the same key");
+        assert!(again.access_key_id().expose() == id.expose(), "the same ID");
+        assert!(again.secret_access_key().expose() == key.expose(), "the same key");
         if same == plain.as_bytes() {
             // A slash at the end is taken away once.
             assert_eq!(

@@ -4,10 +4,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use keyway_core::{Registry, Timestamp};
-use keyway_host::grants::{GrantId, GrantLimits, GrantOutcome, Isolation, Service};
+use keyway_host::grants::{GrantId, GrantLimits, GrantOutcome, GrantRequest, Isolation, Service};
 use keyway_host::{Host, HostError};
 use keyway_issuers::{
-    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     ParameterDescriptor, Parameters, RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_storage::{Memory, Storage};
@@ -44,8 +44,8 @@ impl Issuer for Door {
     }
 }
 
-fn joe() -> Context {
-    Context::new(UserInfo::new("https://issuer.example.com", "joe"))
+fn joe() -> UserInfo {
+    UserInfo::new("https://issuer.example.com", "joe")
 }
 
 fn service() -> ServiceName {
@@ -66,8 +66,8 @@ async fn host(storage: &Arc<dyn Storage>) -> Result<Host, HostError> {
         .await
 }
 
-fn request(say: &str) -> CredentialRequest {
-    CredentialRequest::new(joe()).with_parameters(Parameters::new().with("say", say))
+fn request(say: &str) -> GrantRequest {
+    GrantRequest::new(joe()).with_parameters(Parameters::new().with("say", say))
 }
 
 /// A host with one grant.
@@ -131,7 +131,7 @@ pub fn host_grant(data: &[u8]) {
             Err(error) => return quiet(&error),
         };
         let grants = host.grants();
-        let listed = grants.list(&joe().user).await;
+        let listed = grants.list(&joe().user_id()).await;
         if let Err(error) = grants.undecided(None, 10).await {
             quiet(&error);
         }

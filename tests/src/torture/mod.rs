@@ -18,6 +18,7 @@
 //! * [`grants`]: the second area, credentials that issuers make;
 //! * `ssh_files`: power cuts under the files of `keyway-ssh`.
 
+mod clock;
 pub mod cuts;
 pub mod disk;
 pub mod draw;

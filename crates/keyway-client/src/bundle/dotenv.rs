@@ -1,13 +1,12 @@
 //! Dotenv: what a POSIX shell and this reader read alike.
 
+use keyway_core::SecretText;
 use std::collections::HashMap;
-
-use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::{Bundle, BundleError, shell_names};
 
-pub(super) fn write(bundle: &Bundle) -> Result<SecretString, BundleError> {
+pub(super) fn write(bundle: &Bundle) -> Result<SecretText, BundleError> {
     for (key, value) in bundle.iter() {
         let refused = |reason| Err(BundleError::NotDotenv { key: key.escape_debug().to_string(), reason });
         if !is_name(key) {
@@ -18,17 +17,17 @@ pub(super) fn write(bundle: &Bundle) -> Result<SecretString, BundleError> {
         if shell_names::is_kept(key) {
             return refused("shells keep this name for themselves: rename it, or write JSON");
         }
-        if value.expose_secret().contains('\0') {
+        if value.expose().contains('\0') {
             return refused("its value has a NUL, which no environment can hold");
         }
     }
     // The full size at once: growing would leave copies of secrets behind.
-    let size = bundle.iter().map(|(key, value)| key.len() + 2 * value.expose_secret().len() + 4).sum();
+    let size = bundle.iter().map(|(key, value)| key.len() + 2 * value.expose().len() + 4).sum();
     let mut text = Zeroizing::new(String::with_capacity(size));
     for (key, value) in bundle.iter() {
         text.push_str(key);
         text.push_str("=\"");
-        for character in value.expose_secret().chars() {
+        for character in value.expose().chars() {
             if matches!(character, '"' | '\\' | '$' | '`') {
                 text.push('\\');
             }
@@ -78,7 +77,7 @@ struct Reader<'a> {
     line: usize,
 }
 
-type Entry<'a> = (usize, &'a str, SecretString);
+type Entry<'a> = (usize, &'a str, SecretText);
 
 impl<'a> Reader<'a> {
     /// The next key and value, with the line of the key.
@@ -116,7 +115,7 @@ impl<'a> Reader<'a> {
         Ok(Some((line, key, value)))
     }
 
-    fn plain(&mut self, exported: bool) -> Result<SecretString, BundleError> {
+    fn plain(&mut self, exported: bool) -> Result<SecretText, BundleError> {
         // What stands in an assignment alone is not expanded; what `export` is given is.
         let is_plain = |next| is_plain(next) && !(exported && "{}*?[]".contains(next));
         let (value, rest) =
@@ -129,7 +128,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn single_quoted(&mut self) -> Result<SecretString, BundleError> {
+    fn single_quoted(&mut self) -> Result<SecretText, BundleError> {
         let Some(length) = self.rest[1..].find('\'') else {
             return self.fault("the quote is never closed");
         };
@@ -140,7 +139,7 @@ impl<'a> Reader<'a> {
         self.quoted(value.into(), length + 2)
     }
 
-    fn double_quoted(&mut self) -> Result<SecretString, BundleError> {
+    fn double_quoted(&mut self) -> Result<SecretText, BundleError> {
         let mut value = Zeroizing::new(String::with_capacity(self.closing_quote()));
         let mut characters = self.rest.char_indices().skip(1);
         let length = loop {
@@ -179,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes on after a quoted value.
-    fn quoted(&mut self, value: SecretString, length: usize) -> Result<SecretString, BundleError> {
+    fn quoted(&mut self, value: SecretText, length: usize) -> Result<SecretText, BundleError> {
         self.advance(length);
         if self.end_of_line() {
             Ok(value)

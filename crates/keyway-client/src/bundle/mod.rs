@@ -7,10 +7,9 @@ mod shell_names;
 #[cfg(test)]
 mod tests;
 
+use keyway_core::SecretText;
 use std::collections::BTreeMap;
 use std::fmt;
-
-use secrecy::{ExposeSecret as _, SecretString};
 
 pub use error::BundleError;
 
@@ -21,18 +20,18 @@ pub use error::BundleError;
 /// reads; the text that it reads is the caller's.
 ///
 /// ```
-/// use keyway_client::{Bundle, ExposeSecret};
+/// use keyway_client::{Bundle};
 ///
 /// let error = Bundle::from_dotenv("# staging\nHOST=db.internal\nexport PASSWORD='it''s'\n").unwrap_err();
 /// assert!(error.to_string().starts_with("line 3: "));
 ///
 /// let bundle = Bundle::from_dotenv("HOST=db.internal\nPASSWORD=\"costs \\$5\"\n")?;
-/// assert_eq!(bundle.get("PASSWORD").unwrap().expose_secret(), "costs $5");
-/// assert_eq!(bundle.to_dotenv()?.expose_secret(), "HOST=\"db.internal\"\nPASSWORD=\"costs \\$5\"\n");
+/// assert_eq!(bundle.get("PASSWORD").unwrap().expose(), "costs $5");
+/// assert_eq!(bundle.to_dotenv()?.expose(), "HOST=\"db.internal\"\nPASSWORD=\"costs \\$5\"\n");
 /// # Ok::<(), keyway_client::BundleError>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Bundle(BTreeMap<String, SecretString>);
+pub struct Bundle(BTreeMap<String, SecretText>);
 
 impl Bundle {
     /// Nothing yet.
@@ -44,7 +43,7 @@ impl Bundle {
     ///
     /// # Errors
     /// [`Duplicate`](BundleError::Duplicate) when it is there already.
-    pub fn push(&mut self, key: &str, value: impl Into<SecretString>) -> Result<(), BundleError> {
+    pub fn push(&mut self, key: &str, value: impl Into<SecretText>) -> Result<(), BundleError> {
         if self.0.contains_key(key) {
             return Err(BundleError::Duplicate {
                 key: key.escape_debug().to_string(),
@@ -57,12 +56,12 @@ impl Bundle {
     }
 
     /// The value of a key.
-    pub fn get(&self, key: &str) -> Option<&SecretString> {
+    pub fn get(&self, key: &str) -> Option<&SecretText> {
         self.0.get(key)
     }
 
     /// All keys and values, sorted by key.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &SecretString)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &SecretText)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
@@ -106,7 +105,7 @@ impl Bundle {
     /// name, for one of the names that shells keep for themselves (`UID`, `RANDOM`, `_` and
     /// others; decision H74), and for a value with a NUL, which no shell can hold. It names the key,
     /// and nothing is written.
-    pub fn to_dotenv(&self) -> Result<SecretString, BundleError> {
+    pub fn to_dotenv(&self) -> Result<SecretText, BundleError> {
         dotenv::write(self)
     }
 
@@ -121,7 +120,7 @@ impl Bundle {
     }
 
     /// Writes JSON: an object of texts.
-    pub fn to_json(&self) -> SecretString {
+    pub fn to_json(&self) -> SecretText {
         json::write(self)
     }
 
@@ -129,7 +128,7 @@ impl Bundle {
     pub fn same_as(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self.0.iter().zip(&other.0).all(|((key, value), (other_key, other_value))| {
-                key == other_key && value.expose_secret() == other_value.expose_secret()
+                key == other_key && value.expose() == other_value.expose()
             })
     }
 }

@@ -4,7 +4,7 @@ use keyway_secrets::{Environment, EnvironmentChange, EnvironmentName, NewEnviron
 
 use super::Secrets;
 use crate::audit::Call;
-use crate::{Error, Operation, RemoteClass};
+use crate::{Error, Operation};
 
 /// How many environments are asked for at a time.
 const PAGE: usize = 1000;
@@ -63,7 +63,8 @@ impl Secrets {
         match self.retrieve_environment(name).await {
             Ok(environment) => Ok(Some(environment)),
             Err(Error::EnvironmentNotFound { .. }) => Ok(None),
-            Err(Error::Remote(remote)) if remote.class() == RemoteClass::NotFound => Ok(None),
+            #[cfg(feature = "locker")]
+            Err(Error::Remote(remote)) if remote.class() == crate::RemoteClass::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -3,10 +3,10 @@
 use keyway_core::CallError;
 use std::collections::HashSet;
 
+use keyway_core::SecretText;
 use keyway_secrets::{
     EnvironmentFilter, ListQuery, ListedSecret, Secret, SecretAddress, SecretName, StoreError,
 };
-use secrecy::SecretString;
 
 use super::Secrets;
 use crate::audit::Call;
@@ -23,10 +23,9 @@ impl Secrets {
     /// ```
     /// # use keyway_client::{Error, Secrets};
     /// # async fn get(secrets: Secrets) -> Result<(), Error> {
-    /// use keyway_client::ExposeSecret;
     ///
     /// if let Some(password) = secrets.in_environment("staging").get("DATABASE_PASSWORD").await? {
-    ///     log_in(password.expose_secret());
+    ///     log_in(password.expose());
     /// }
     /// # fn log_in(_: &str) {}
     /// # Ok(())
@@ -40,7 +39,7 @@ impl Secrets {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn get(&self, key: &str) -> Result<Option<SecretString>, Error> {
+    pub async fn get(&self, key: &str) -> Result<Option<SecretText>, Error> {
         unless_missing(self.get_required(key).await)
     }
 
@@ -56,8 +55,8 @@ impl Secrets {
     pub async fn get_or(
         &self,
         key: &str,
-        default: impl Into<SecretString> + Send,
-    ) -> Result<SecretString, Error> {
+        default: impl Into<SecretText> + Send,
+    ) -> Result<SecretText, Error> {
         let found = self.get(key).await?;
         Ok(found.unwrap_or_else(|| default.into()))
     }
@@ -69,7 +68,7 @@ impl Secrets {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn get_required(&self, key: &str) -> Result<SecretString, Error> {
+    pub async fn get_required(&self, key: &str) -> Result<SecretText, Error> {
         self.resolve(Operation::Get, key, text_of).await
     }
 

@@ -1,9 +1,9 @@
 //! Import and export of a whole place.
 
+use keyway_core::SecretText;
 use std::collections::HashMap;
 
 use keyway_secrets::{SecretName, SecretRevision};
-use secrecy::ExposeSecret as _;
 
 use super::Secrets;
 use crate::audit::Call;
@@ -120,7 +120,7 @@ impl Secrets {
     async fn prepare<'a>(
         &self,
         bundle: &'a Bundle,
-    ) -> Result<(ImportPlan, Vec<(&'a str, &'a secrecy::SecretString, Step)>), Error> {
+    ) -> Result<(ImportPlan, Vec<(&'a str, &'a SecretText, Step)>), Error> {
         let call = Call::new(self, Operation::PlanImport, None, self.environment());
         call.end(self.compare(bundle).await)
     }
@@ -128,7 +128,7 @@ impl Secrets {
     async fn compare<'a>(
         &self,
         bundle: &'a Bundle,
-    ) -> Result<(ImportPlan, Vec<(&'a str, &'a secrecy::SecretString, Step)>), Error> {
+    ) -> Result<(ImportPlan, Vec<(&'a str, &'a SecretText, Step)>), Error> {
         for (key, _) in bundle.iter() {
             SecretName::new(key)
                 .map_err(|reason| BundleError::Key { key: key.escape_debug().to_string(), reason })?;
@@ -148,7 +148,7 @@ impl Secrets {
                     plan.created.push(key.to_owned());
                     steps.push((key, value, Step::Create));
                 }
-                Some(old) if old.expose_text() == Some(value.expose_secret()) => {
+                Some(old) if old.expose_text() == Some(value.expose()) => {
                     plan.unchanged.push(key.to_owned());
                 }
                 Some(old) => {

@@ -3,13 +3,13 @@
 //! A parser of our own, because what it reads is secret: a general one keeps its copies in
 //! maps of plain texts.
 
-use secrecy::SecretString;
+use keyway_core::SecretText;
 
 /// What a file says.
 #[derive(Default)]
 pub(super) struct Fields {
-    pub(super) access_key_id: Option<SecretString>,
-    pub(super) secret_access_key: Option<SecretString>,
+    pub(super) access_key_id: Option<SecretText>,
+    pub(super) secret_access_key: Option<SecretText>,
     pub(super) api_base: Option<String>,
 }
 
@@ -66,11 +66,9 @@ pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use secrecy::ExposeSecret as _;
 
     fn shown(fields: &Fields) -> [Option<&str>; 3] {
-        let secret =
-            |field: &'_ Option<SecretString>| field.as_ref().map(|text| text.expose_secret().to_owned());
+        let secret = |field: &'_ Option<SecretText>| field.as_ref().map(|text| text.expose().to_owned());
         let texts =
             [secret(&fields.access_key_id), secret(&fields.secret_access_key), fields.api_base.clone()];
         // Leaked, because a test may: it makes comparing short.

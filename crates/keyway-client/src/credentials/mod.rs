@@ -8,7 +8,7 @@ mod source;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use keyway_core::SecretText;
 
 pub use error::CredentialsError;
 pub use source::CredentialsSource;
@@ -35,8 +35,8 @@ pub const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
 /// ```
 #[derive(Clone)]
 pub struct Credentials {
-    access_key_id: SecretString,
-    secret_access_key: SecretString,
+    access_key_id: SecretText,
+    secret_access_key: SecretText,
     api_base: String,
     program: Option<PathBuf>,
 }
@@ -59,12 +59,12 @@ impl Credentials {
     }
 
     /// The access key ID.
-    pub fn access_key_id(&self) -> &SecretString {
+    pub fn access_key_id(&self) -> &SecretText {
         &self.access_key_id
     }
 
     /// The secret access key: canonical base64, if it was [`checked`](Self::checked).
-    pub fn secret_access_key(&self) -> &SecretString {
+    pub fn secret_access_key(&self) -> &SecretText {
         &self.secret_access_key
     }
 

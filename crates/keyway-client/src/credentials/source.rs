@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use keyway_core::SecretText;
 use keyway_files::FileError;
-use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::{Credentials, CredentialsError, DEFAULT_API_BASE, ini};
@@ -28,8 +28,8 @@ type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
 #[must_use]
 #[derive(Default)]
 pub struct CredentialsSource<'a> {
-    access_key_id: Option<SecretString>,
-    secret_access_key: Option<SecretString>,
+    access_key_id: Option<SecretText>,
+    secret_access_key: Option<SecretText>,
     api_base: Option<String>,
     program: Option<PathBuf>,
     environment: Option<Lookup<'a>>,
@@ -61,13 +61,13 @@ impl<'a> CredentialsSource<'a> {
     }
 
     /// The access key ID.
-    pub fn access_key_id(mut self, id: impl Into<SecretString>) -> Self {
+    pub fn access_key_id(mut self, id: impl Into<SecretText>) -> Self {
         self.access_key_id = Some(id.into());
         self
     }
 
     /// The secret access key.
-    pub fn secret_access_key(mut self, key: impl Into<SecretString>) -> Self {
+    pub fn secret_access_key(mut self, key: impl Into<SecretText>) -> Self {
         self.secret_access_key = Some(key.into());
         self
     }
@@ -135,13 +135,13 @@ impl<'a> CredentialsSource<'a> {
         })
     }
 
-    fn variable(&self, names: &[&str]) -> Option<SecretString> {
+    fn variable(&self, names: &[&str]) -> Option<SecretText> {
         let lookup = self.environment.as_ref()?;
-        names.iter().find_map(|name| lookup(name).map(SecretString::from).filter(is_set))
+        names.iter().find_map(|name| lookup(name).map(SecretText::from).filter(is_set))
     }
 
     fn plain_variable(&self, names: &[&str]) -> Option<String> {
-        self.variable(names).map(|value| value.expose_secret().to_owned())
+        self.variable(names).map(|value| value.expose().to_owned())
     }
 
     fn read_file(&self) -> Result<Option<ini::Fields>, CredentialsError> {
@@ -173,8 +173,8 @@ impl fmt::Debug for CredentialsSource<'_> {
     }
 }
 
-fn is_set(value: &SecretString) -> bool {
-    !value.expose_secret().trim().is_empty()
+fn is_set(value: &SecretText) -> bool {
+    !value.expose().trim().is_empty()
 }
 
 fn without_slash(base: &str) -> &str {
@@ -207,7 +207,7 @@ mod tests {
     fn resolved(source: CredentialsSource<'_>) -> Result<[String; 3], CredentialsError> {
         let credentials = source.resolve()?;
         Ok([credentials.access_key_id(), credentials.secret_access_key()]
-            .map(|key| key.expose_secret().to_owned())
+            .map(|key| key.expose().to_owned())
             .into_iter()
             .chain([credentials.api_base().to_owned()])
             .collect::<Vec<_>>()

@@ -5,7 +5,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::{RedactedBody, RemoteClass, RemoteError};
-use crate::json_members::names_are_unique;
+use keyway_core::json::Reader;
+
+/// Refuses a name that stands twice in an object, and what `serde_json` would find too deep.
+const ANSWERS: Reader = Reader { max_bytes: usize::MAX, max_depth: 127, ..Reader::STRICT };
 
 /// An error object: a status, a code word, or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,7 +103,7 @@ pub fn interpret<T: DeserializeOwned>(output: &str, lines_to_skip: usize) -> Res
         return Err(RemoteError::new(RemoteClass::Protocol));
     }
     // Of two fields of one name, readers take one or the other.
-    if !names_are_unique(serde_json::from_str(text).map_err(protocol)?) {
+    if ANSWERS.read(text.as_bytes()).is_err() {
         return Err(RemoteError::new(RemoteClass::Protocol));
     }
     let signs: Signs<'_> = serde_json::from_str(text).map_err(protocol)?;

@@ -7,10 +7,9 @@ use std::sync::{Arc, OnceLock};
 use keyway_core::{PluginMetadata, Registration, Resources, Version};
 use keyway_issuers::wire::{Profile, WireOptions};
 use keyway_issuers::{
-    Capabilities, CredentialRef, Features, Issuer, IssuerError, IssuerPlugin, Issuers, OpenContext,
+    Capabilities, CredentialRef, Features, Issuer, IssuerError, IssuerPlugin, Issuers, Json, OpenContext,
     ServiceName,
 };
-use serde_json::Value;
 
 use super::example::IssuerExample;
 use super::executable::{Executable, WireIssuer};
@@ -19,7 +18,7 @@ use crate::notation::Fixture as _;
 use crate::{Broken, History, Subject, Trial};
 
 type Opening = dyn Fn(&OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync;
-type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
+type Configuration = dyn Fn(&Path) -> Json + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 
@@ -109,7 +108,7 @@ impl IssuerSubject {
             name: name.into(),
             opening: Box::new(opening),
             metadata,
-            configuration: Box::new(|_| Value::Object(serde_json::Map::new())),
+            configuration: Box::new(|_| Json::default()),
             lending: Box::new(|resources, _| resources),
             example: IssuerExample::new(),
             refused: None,
@@ -131,8 +130,11 @@ impl IssuerSubject {
     /// Says how the plugin itself is configured, when it is opened. The folder is fresh for
     /// each rule and removed after it.
     #[must_use]
-    pub fn configuration(mut self, configuration: impl Fn(&Path) -> Value + Send + Sync + 'static) -> Self {
-        self.configuration = Box::new(configuration);
+    pub fn configuration<C: Into<Json>>(
+        mut self,
+        configuration: impl Fn(&Path) -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.configuration = Box::new(move |scratch| configuration(scratch).into());
         self
     }
 

@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keyway_core::{Clock, PluginMetadata, Resources};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{OpenContext, SecretStore, StoreError, StoreName};
+use keyway_secrets::{Json, OpenContext, SecretStore, StoreError, StoreName};
 use keyway_storage::{Layered, Storage};
-use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::clock::KitClock;
@@ -50,7 +49,7 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
             lent: Arc::new(Layered(LentStorage::new())),
             clock: Arc::new(KitClock::new()),
             keys: ring(number),
-            key_text: key(number).expose_text().expose_secret().to_owned(),
+            key_text: key(number).expose_text().expose().to_owned(),
         })
     }
 }
@@ -139,7 +138,7 @@ impl<'a> StoreFixture<'a> {
         name: &str,
         keys: &KeyRing,
         metadata: &PluginMetadata,
-        configuration: serde_json::Value,
+        configuration: Json,
     ) -> Result<Arc<dyn SecretStore>, StoreError> {
         let storage: Arc<dyn Storage> = Arc::clone(&self.lent) as Arc<dyn Storage>;
         let resources = (self.subject().lending)(Resources::new().with(storage), self.scratch.path());
@@ -151,7 +150,7 @@ impl<'a> StoreFixture<'a> {
     }
 
     /// Returns the configuration that the subject names for this place.
-    pub(super) fn configuration(&self) -> serde_json::Value {
+    pub(super) fn configuration(&self) -> Json {
         (self.subject().configuration)(self.scratch.path())
     }
 

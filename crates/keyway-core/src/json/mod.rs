@@ -91,9 +91,17 @@ impl Json {
         }
     }
 
+    /// Returns the value of this name, when the value is an object that has it.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(entries) => entries.get(name),
+            _ => None,
+        }
+    }
+
     /// The value as ASCII JSON, written as WaTTS writes it: what
     /// is not ASCII is escaped, `/` is `\/`, names are ordered, nothing is indented.
-    pub fn to_ascii(&self) -> zeroize::Zeroizing<String> {
+    pub fn to_ascii(&self) -> crate::Wiped<String> {
         write::to_ascii(self)
     }
 
@@ -146,6 +154,13 @@ impl PartialEq for Json {
             (Self::Object(a), Self::Object(b)) => a == b,
             _ => false,
         }
+    }
+}
+
+/// An object without entries, such as the configuration of a plugin that has none.
+impl Default for Json {
+    fn default() -> Self {
+        Self::Object(JsonObject::new())
     }
 }
 

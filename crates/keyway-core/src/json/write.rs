@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Write as _};
 
-use zeroize::Zeroizing;
-
 use super::plain::before_escaped;
 use super::{Json, JsonObject};
 use crate::Wiped;
@@ -12,10 +10,10 @@ use crate::Wiped;
 const ROOM: usize = 512;
 
 /// Writes the value as ASCII JSON.
-pub(super) fn to_ascii(value: &Json) -> Zeroizing<String> {
+pub(super) fn to_ascii(value: &Json) -> Wiped<String> {
     let mut writer = Writer::with_capacity(ROOM);
     writer.value(value);
-    Zeroizing::new(writer.finish().take())
+    writer.finish()
 }
 
 /// Writes ASCII JSON. The caller puts names, values and punctuation in the right places.
@@ -149,7 +147,7 @@ impl Writer {
     /// Writes a float as Erlang's `float_to_binary/1` does: 20 decimals, and an exponent
     /// of a sign and at least two digits.
     fn float(&mut self, float: f64) {
-        let printed = Zeroizing::new(format!("{float:.20e}"));
+        let printed = Wiped::new(format!("{float:.20e}"));
         let (mantissa, exponent) = printed.split_once('e').unwrap_or((&printed, "0"));
         self.reserve(printed.len() + 4);
         self.text.push_str(mantissa);

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
-
-use super::Structured;
+use super::{SecretText, Structured};
+use crate::Wiped;
 
 /// What kind of value a secret holds (decision C14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,9 +44,9 @@ impl fmt::Display for MediaKind {
 #[non_exhaustive]
 pub enum SecretValue {
     /// UTF-8 text.
-    Text(SecretString),
+    Text(SecretText),
     /// Bytes of any content.
-    Bytes(SecretSlice<u8>),
+    Bytes(Wiped<Vec<u8>>),
     /// A tree of named values with TOML's types.
     Structured(Structured),
 }
@@ -56,12 +55,12 @@ impl SecretValue {
     /// A text value. The caller's own copy, if there is one, stays the caller's to
     /// zeroize.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(SecretString::from(text.into()))
+        Self::Text(SecretText::new(text))
     }
 
     /// A value of bytes.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::Bytes(SecretSlice::from(bytes.into()))
+        Self::Bytes(Wiped::new(bytes.into()))
     }
 
     /// The kind of the value.
@@ -76,7 +75,7 @@ impl SecretValue {
     /// The text, when the value is one.
     pub fn expose_text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) => Some(text.expose_secret()),
+            Self::Text(text) => Some(text.expose()),
             _ => None,
         }
     }
@@ -84,8 +83,8 @@ impl SecretValue {
     /// The bytes of a text or a value of bytes; `None` for a structured value.
     pub fn expose_bytes(&self) -> Option<&[u8]> {
         match self {
-            Self::Text(text) => Some(text.expose_secret().as_bytes()),
-            Self::Bytes(bytes) => Some(bytes.expose_secret()),
+            Self::Text(text) => Some(text.expose().as_bytes()),
+            Self::Bytes(bytes) => Some(bytes),
             Self::Structured(_) => None,
         }
     }
@@ -104,8 +103,8 @@ impl SecretValue {
     /// both read, not for checking a guess.
     pub fn same_as(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Text(a), Self::Text(b)) => a.expose_secret() == b.expose_secret(),
-            (Self::Bytes(a), Self::Bytes(b)) => a.expose_secret() == b.expose_secret(),
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Structured(a), Self::Structured(b)) => a.same_as(b),
             _ => false,
         }

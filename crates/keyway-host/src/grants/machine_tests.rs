@@ -22,7 +22,7 @@ fn policy(attempts: u32) -> Policy {
 
 fn due(state: &GrantState) -> Due {
     let user = keyway_issuers::UserInfo::new("https://i", "joe");
-    let asked = keyway_issuers::Context::new(user);
+    let asked = super::super::request::Requester::new(user);
     let service = keyway_issuers::ServiceName::new("door").unwrap();
     let owner = super::super::record::Owner::of(&asked, service, now()).unwrap();
     GrantWorkflow::due(&owner, state)

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use keyway_core::{Clock, Registry, Timestamp};
 use keyway_host::grants::{
-    Grant, GrantLimits, GrantOutcome, Grants, GrantsError, Isolation, IssuedCredential, Service,
+    Grant, GrantLimits, GrantOutcome, GrantRequest, Grants, GrantsError, Isolation, IssuedCredential,
+    Requester, Service,
 };
 use keyway_host::{Host, HostBuilder, HostError, WorkReport};
 use keyway_issuers::{
-    Action, Capabilities, Context, ContractViolation, CredentialPart, CredentialRef, CredentialRequest,
-    Description, Issued, Issuer, IssuerError, LoginRequired, ParameterDescriptor, Parameters, Reconciled,
-    Reconciliation, RequestOutcome, Revocation, Rule, ServiceName, UserInfo, Violation,
+    Action, Capabilities, ContractViolation, CredentialPart, CredentialRef, CredentialRequest, Description,
+    Issued, Issuer, IssuerError, LoginRequired, ParameterDescriptor, Parameters, Reconciled, Reconciliation,
+    RequestOutcome, Revocation, Rule, ServiceName, UserInfo, Violation,
 };
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
@@ -309,15 +310,15 @@ pub(crate) fn svc() -> ServiceName {
     name("needle-svc")
 }
 
-pub(crate) fn user(subject: &str) -> Context {
-    Context::new(UserInfo::new("https://needle.example.com", subject).with("groups", "needle-group"))
+pub(crate) fn user(subject: &str) -> Requester {
+    Requester::new(UserInfo::new("https://needle.example.com", subject).with("groups", "needle-group"))
 }
 
-pub(crate) fn plain_request(subject: &str) -> CredentialRequest {
-    CredentialRequest::new(user(subject))
+pub(crate) fn plain_request(subject: &str) -> GrantRequest {
+    GrantRequest::new(user(subject))
 }
 
-pub(crate) fn with_key(subject: &str, value: &str) -> CredentialRequest {
+pub(crate) fn with_key(subject: &str, value: &str) -> GrantRequest {
     plain_request(subject).with_parameters(Parameters::new().with("pub_key", value))
 }
 

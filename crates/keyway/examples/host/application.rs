@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use keyway::client::{Access, Bundle, Error, ExposeSecret, Layer, Resolution, Secrets};
+use keyway::client::{Access, Bundle, Error, Layer, Resolution, Secrets};
 use keyway::seal::KeyRing;
 use keyway::secrets::{NewSecret, Recipe, SecretStore, StoreName};
 use keyway::stores::{HostedStore, Stores};
@@ -34,7 +34,7 @@ pub(crate) async fn show(
 
     report.check(staging.get("service/token").await?.is_none(), "exactly: staging has no such token");
     report.check(
-        staging.get_or("service/token", "a default").await?.expose_secret() == "a default",
+        staging.get_or("service/token", "a default").await?.expose() == "a default",
         "a default stands for a missing secret",
     );
     report.refused(

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use keyway::grants::{GrantOutcome, Grants, GrantsError, Phase, Revoked, Service, ServiceView};
-use keyway::issuers::{Context, CredentialRequest, ParameterSet, ServiceName, UserInfo};
+use keyway::grants::{GrantOutcome, GrantRequest, Grants, GrantsError, Phase, Revoked, Service, ServiceView};
+use keyway::issuers::{ParameterSet, ServiceName, UserInfo};
 use keyway::{HostBuilder, Plugins};
 use serde_json::{Value, json};
 
@@ -97,8 +97,8 @@ async fn request_and_revoke(
     secrets: &mut Vec<String>,
 ) -> Result<(), Failure> {
     let lines = || std::fs::read_to_string(file).unwrap_or_default().lines().count();
-    let user = Context::new(UserInfo::new("https://login.example.org", "ada"));
-    let outcome = grants.request(service, CredentialRequest::new(user.clone())).await?;
+    let user = UserInfo::new("https://login.example.org", "ada");
+    let outcome = grants.request(service, GrantRequest::new(user.clone())).await?;
     let GrantOutcome::Granted(issued) = outcome else {
         return Err("the plugin wants no other login".into());
     };
@@ -108,16 +108,16 @@ async fn request_and_revoke(
     secrets.extend(private.map(|part| part.expose_value().to_owned()));
     report.check(private.is_some(), "the private key is handed over once, and stored nowhere");
 
-    let second = grants.request(service, CredentialRequest::new(user.clone())).await;
+    let second = grants.request(service, GrantRequest::new(user.clone())).await;
     report.refused(second, |error| matches!(error, GrantsError::Refused(_)), "a second one, over the limit");
-    let eve = Context::new(UserInfo::new("https://elsewhere.example.org", "ada"));
-    let stranger = grants.request(service, CredentialRequest::new(eve)).await;
+    let eve = UserInfo::new("https://elsewhere.example.org", "ada");
+    let stranger = grants.request(service, GrantRequest::new(eve)).await;
     report.refused(
         stranger,
         |error| matches!(error, GrantsError::Refused(_)),
         "an ada of another issuer, who is another user",
     );
-    let listed = grants.list(&user.user).await?;
+    let listed = grants.list(&user.user_id()).await?;
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
     report.check(granted == 1, "one grant is listed");
     let first = grants.revoke(issued.grant, user.clone()).await?;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-use keyway_issuers::IssuerError;
 use keyway_issuers::wire::{Alphabet, Profile, WireOptions};
+use keyway_issuers::{IssuerError, Json};
 use serde::Deserialize;
 
 use crate::environment::Environment;
@@ -25,7 +25,7 @@ use crate::run::Limits;
 ///     "allow_argv": true,
 ///     "environment": {"INFO_MODE": "short"},
 ///     "parallel": 4,
-/// }))?;
+/// }).into())?;
 /// assert_eq!(configuration.deadline_ms.get(), 30_000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -166,7 +166,7 @@ impl ProcessConfiguration {
         }
     }
 
-    pub(crate) fn read(configuration: &serde_json::Value) -> Result<Self, IssuerError> {
+    pub(crate) fn read(configuration: &Json) -> Result<Self, IssuerError> {
         keyway_core::read_configuration(configuration).map_err(|error| invalid(&error))
     }
 

@@ -1,7 +1,6 @@
 //! `v2.cred` and `v2.from_env`: which credentials are used, and which are refused (decision L7).
 
 use keyway_client::{Credentials, CredentialsError, PluginError as _, Row};
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
@@ -39,8 +38,8 @@ impl Adapter for Given {
         }
         let outcome = match source.resolve().and_then(Credentials::checked) {
             Ok(credentials) => StepOutcome::Ok(json!({
-                "access_key_id": credentials.access_key_id().expose_secret(),
-                "secret_access_key": credentials.secret_access_key().expose_secret(),
+                "access_key_id": credentials.access_key_id().expose(),
+                "secret_access_key": credentials.secret_access_key().expose(),
             })),
             Err(error) => refused(&error),
         };
@@ -84,8 +83,8 @@ impl Adapter for FromEnvironment {
         }
         let outcome = match source.resolve() {
             Ok(credentials) => StepOutcome::Ok(json!({
-                "access_key_id": credentials.access_key_id().expose_secret(),
-                "secret_access_key": credentials.secret_access_key().expose_secret(),
+                "access_key_id": credentials.access_key_id().expose(),
+                "secret_access_key": credentials.secret_access_key().expose(),
                 "api_base": credentials.api_base(),
                 "binary_path": credentials.program(),
             })),

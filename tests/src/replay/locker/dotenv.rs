@@ -1,7 +1,6 @@
 //! `v2.dotenv`: a secret as a line of dotenv.
 
 use keyway_client::Bundle;
-use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
@@ -18,7 +17,7 @@ impl Adapter for Dotenv {
         let mut bundle = Bundle::new();
         let pushed = bundle.push(input.text("key"), input.text("value"));
         let outcome = match pushed.and_then(|()| bundle.to_dotenv()) {
-            Ok(text) => StepOutcome::Ok(text.expose_secret().into()),
+            Ok(text) => StepOutcome::Ok(text.expose().into()),
             Err(_) => StepOutcome::Refused(Class::Invalid),
         };
         Observed::one("dotenv", outcome)

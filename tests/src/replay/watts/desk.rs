@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::Registry;
-use keyway_host::grants::{Grant, GrantId, GrantLimits, Grants, Isolation, Phase, Service};
+use keyway_host::grants::{Grant, GrantId, GrantLimits, GrantRequest, Grants, Isolation, Phase, Service};
 use keyway_host::{Host, HostBuilder};
 use keyway_issuers::wire::{Ended, Profile, host};
-use keyway_issuers::{
-    Context, CredentialRequest, Description, ParameterDescriptor, Parameters, ServiceName, UserInfo,
-};
+use keyway_issuers::{Description, ParameterDescriptor, Parameters, ServiceName, UserInfo};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Memory, Storage};
 use serde_json::{Value, json};
@@ -143,7 +141,7 @@ impl Desk {
         let open = Service::with_issuer(service.clone(), Arc::new(script)).allow_everybody();
         let grants = self.open([open], false, false).await?;
         for _ in states {
-            let request = CredentialRequest::new(Context::new(user()));
+            let request = GrantRequest::new(user());
             grants.request(service, request).await.map_err(|_| Class::Internal)?;
         }
         Ok(())

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyway_host::grants::{DuplicatePolicy, Service};
+use keyway_host::grants::{DuplicatePolicy, GrantRequest, Service};
 use keyway_issuers::wire::{Profile, host};
-use keyway_issuers::{Context, CredentialRequest};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -86,7 +85,7 @@ async fn replay(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Cla
     for _ in 0..number(input) {
         let (grants, name) = (grants.clone(), name.clone());
         requests.spawn(async move {
-            let answer = grants.request(&name, CredentialRequest::new(Context::new(desk::user()))).await;
+            let answer = grants.request(&name, GrantRequest::new(desk::user())).await;
             told::requested(&answer)
         });
     }

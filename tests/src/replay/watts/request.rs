@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use keyway_host::grants::{DuplicatePolicy, GrantOutcome, Service};
+use keyway_host::grants::{DuplicatePolicy, GrantOutcome, GrantRequest, Requester, Service};
 use keyway_issuers::wire::Profile;
 use keyway_issuers::{
-    Context, CredentialRequest, Issuer, IssuerError, IssuerLayer, Layered, RequestOutcome, Revocation,
+    CredentialRequest, Issuer, IssuerError, IssuerLayer, Layered, RequestOutcome, Revocation,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
@@ -124,11 +124,11 @@ async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Clas
         service = service.duplicates(DuplicatePolicy::Reuse);
     }
     let grants = desk.open([service], false, impatient).await?;
-    let mut context = Context::new(desk::user());
+    let mut requester = Requester::new(desk::user());
     if let Value::String(token) = &input.get("user")["access_token"] {
-        context = context.with_access_token(token.as_str());
+        requester = requester.with_access_token(token.as_str());
     }
-    let request = CredentialRequest::new(context).with_parameters(desk::parameters(input.get("params")));
+    let request = GrantRequest::new(requester).with_parameters(desk::parameters(input.get("params")));
     let answer = grants.request(&name, request).await;
     let granted = match &answer {
         Ok(GrantOutcome::Granted(handed)) => Some(handed.grant),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use keyway_host::grants::{Revoked, Service};
-use keyway_issuers::Context;
 use keyway_issuers::wire::Profile;
 use serde_json::{Value, json};
 
@@ -39,7 +38,7 @@ async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Clas
     let grants = desk.open(services, is_true(input.get("allow_drop")), impatient).await?;
     let listed = grants.list(&desk::user().user_id()).await.map_err(|_| Class::Internal)?;
     let grant = listed.first().ok_or(Class::Internal)?.id;
-    let answer = match grants.revoke(grant, Context::new(desk::user())).await {
+    let answer = match grants.revoke(grant, desk::user()).await {
         Ok(Revoked::NotThere) => StepOutcome::Refused(Class::NotFound),
         Ok(_) => StepOutcome::done(),
         Err(error) => told::grants_error(&error),

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use keyway_host::grants::{DuplicatePolicy, GrantOutcome, Grants, GrantsError, Phase, Service};
+use keyway_host::grants::{DuplicatePolicy, GrantOutcome, GrantRequest, Grants, GrantsError, Phase, Service};
+use keyway_issuers::UserInfo;
 use keyway_issuers::wire::Profile;
-use keyway_issuers::{Context, CredentialRequest, UserInfo};
 use serde_json::{Value, json};
 
 use super::desk::{self, Desk};
@@ -38,7 +38,7 @@ async fn request(desk: &Desk, step: &Value) -> Result<(Grants, Result<GrantOutco
     let service = Service::with_issuer(name.clone(), Arc::new(script)).allow_everybody().duplicates(policy);
     let grants = desk.open([service], false, false).await?;
     let user = UserInfo::new(desk::user().issuer(), subject(step));
-    let answer = grants.request(&name, CredentialRequest::new(Context::new(user))).await;
+    let answer = grants.request(&name, GrantRequest::new(user)).await;
     Ok((grants, answer))
 }
 

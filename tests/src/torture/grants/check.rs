@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::grants::{Decision, Grant, GrantOutcome, GrantsError, Phase, TransitionError};
-use keyway_issuers::{Context, CredentialRef};
+use keyway_issuers::CredentialRef;
 
 use super::cell::{Author, Cell};
 use super::host::{Ground, Host, service_name};
@@ -237,8 +237,10 @@ async fn probe(
         )));
     }
     for grant in got {
-        let context = Context::new(user_info(user));
-        host.grants.revoke(grant, context).await.map_err(|error| format!("revoking: {}", error.detail()))?;
+        host.grants
+            .revoke(grant, user_info(user))
+            .await
+            .map_err(|error| format!("revoking: {}", error.detail()))?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyway_core::{PluginError as _, Registry};
-use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, GrantsError, Retries, Service};
-use keyway_issuers::{Context, CredentialRequest, IntentId, Issuer, Parameters, ServiceName, UserId};
+use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Grants, GrantsError, Retries, Service};
+use keyway_issuers::{IntentId, Issuer, Parameters, ServiceName, UserId};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{CommitMode, Sqlite, Storage};
@@ -18,6 +18,7 @@ use super::issuer::{Mood, Then, Troublemaker};
 use super::offer::{OFFERS, Offer, USERS, user_info};
 use super::plan::{Plan, Role};
 use super::world::World;
+use crate::torture::clock::JumpingClock;
 use crate::torture::draw::Draw;
 use crate::torture::lazy_storage::LazyStorage;
 
@@ -72,6 +73,7 @@ impl Ground {
         let mut builder = keyway_host::Host::builder(registry, Arc::clone(&self.storage), keys)
             .name(&format!("host-{slot}"))
             .takeover_after(Duration::ZERO)
+            .clock(Arc::new(JumpingClock::new(Draw::new(self.plan.seed).fork(2000 + u64::from(slot)))))
             .grant_limits(limits);
         for (offer, number) in OFFERS.iter().zip(0..) {
             let mut service =
@@ -129,12 +131,11 @@ fn executable(
 impl Host {
     /// Makes the request of a cell.
     pub(super) async fn request(&self, cell: &Cell, then: Then) -> Result<GrantOutcome, GrantsError> {
-        let mut context = Context::new(user_info(cell.user));
-        if cell.has_id {
-            context = context.with_intent(IntentId::new(cell.name()).expect("letters, digits and dots"));
-        }
         let parameters = Parameters::new().with("cell", cell.to_string()).with("then", then.word());
-        let request = CredentialRequest::new(context).with_parameters(parameters);
+        let mut request = GrantRequest::new(user_info(cell.user)).with_parameters(parameters);
+        if cell.has_id {
+            request = request.with_id(IntentId::new(cell.name()).expect("letters, digits and dots"));
+        }
         self.grants.request(&service_name(&cell.service), request).await
     }
 

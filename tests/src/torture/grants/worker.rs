@@ -7,7 +7,6 @@ use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::grants::{
     Disposal, GrantId, GrantOutcome, GrantsError, IssuedCredential, Phase, Revoked, TransitionError,
 };
-use keyway_issuers::Context;
 use tokio::task::JoinSet;
 
 use super::cell::{Author, Cell};
@@ -285,8 +284,7 @@ impl Task {
 
     async fn revoke(&mut self, mut held: Held) -> Result<(), String> {
         self.say_begun(held.cell.to_string(), State::Absent);
-        let context = Context::new(user_info(held.cell.user));
-        match self.host.grants.revoke(held.grant, context).await {
+        match self.host.grants.revoke(held.grant, user_info(held.cell.user)).await {
             Ok(Revoked::Destroyed) => self.say_acknowledged(),
             Ok(Revoked::NotThere) if held.is_going => self.say_acknowledged(),
             Ok(other) => {

@@ -17,6 +17,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::defect::Defect;
 use super::plan::Plan;
+use crate::torture::clock::JumpingClock;
+use crate::torture::draw::Draw;
 use crate::torture::lazy_storage::LazyStorage;
 
 const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
@@ -65,6 +67,7 @@ impl Host {
         let builder = Engines::builder(registry, lent, host_keys)
             .name(&format!("host-{slot}"))
             .store_keys(keys.clone())
+            .clock(Arc::new(JumpingClock::new(Draw::new(plan.seed).fork(2000 + u64::from(slot)))))
             .takeover_after(Duration::ZERO);
         let engines = builder.start().await.map_err(|error| error.detail())?;
         Ok(Self { engines, storage, labels, plan: plan.clone() })

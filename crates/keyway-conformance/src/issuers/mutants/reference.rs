@@ -6,10 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRef, CredentialRequest, Description, IntendedEffect,
-    Issued, Issuer, IssuerError, LoginRequired, OpenContext, ParameterDescriptor, Reconciled, Reconciliation,
-    RequestOutcome, Revocation, async_trait,
+    Issued, Issuer, IssuerError, Json, LoginRequired, OpenContext, ParameterDescriptor, Reconciled,
+    Reconciliation, RequestOutcome, Revocation, async_trait,
 };
-use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::ledger::{Entry, Ledger};
@@ -117,7 +116,7 @@ pub(super) fn login_required(provider: &str) -> RequestOutcome {
 
 impl ReferenceIssuer {
     pub(super) fn open(context: &OpenContext, operations: Operations) -> IssuerResult<Self> {
-        let folder = context.configuration.get("folder").and_then(Value::as_str).map(PathBuf::from);
+        let folder = context.configuration.get("folder").and_then(Json::as_text).map(PathBuf::from);
         let invalid = || IssuerError::invalid("the configuration of the plugin", "`folder` must be a path");
         let ledger = Ledger::of(&folder.ok_or_else(invalid)?);
         let (made, slots) = (AtomicU64::new(0), Semaphore::new(SLOTS as usize));
