@@ -43,6 +43,7 @@ impl<'a, S: ?Sized> Trial<'a, S> {
     }
 
     /// Makes a text that occurs nowhere by chance. The same seed gives the same texts.
+    #[cfg(any(feature = "issuers", feature = "secrets"))]
     pub(crate) fn canary(&self, what: &str) -> String {
         format!("canary{what}{:016x}", self.random())
     }
