@@ -61,6 +61,7 @@ mod notation;
 mod polled;
 mod report;
 mod rule;
+mod runtime;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
 mod scratch;
 #[cfg(feature = "secrets")]

@@ -9,8 +9,8 @@ use keyway_issuers::{
     UserInfo, Violations,
 };
 
-/// A request that the issuer under test answers with a credential, or, where one is named for
-/// that, refuses: who asks, what is configured, and what is entered.
+/// Describes a request that the issuer under test answers with a credential, or one that it refuses: the user, the
+/// configuration of the service, and the parameters.
 ///
 /// ```
 /// use keyway_conformance::issuers::IssuerExample;
@@ -29,21 +29,21 @@ pub struct IssuerExample {
     pub(super) access_token: Option<SecretText>,
 }
 
-/// Why a file holds no example.
+/// Says why a file holds no example.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExampleError {
-    /// It is not JSON.
+    /// The file is not one JSON object.
     #[error("this is not one JSON object: {0}")]
     Json(String),
-    /// A key has a value of another type than it must have, or is none of those that are read.
+    /// A key is unknown, or has a value of the wrong type.
     #[error(
         "`{key}` must be {expected}; the keys are user_info, conf_params, params, additional_logins and access_token"
     )]
     Key {
         /// The key.
         key: String,
-        /// What must be there.
+        /// The type that it must have.
         expected: &'static str,
     },
 }
@@ -55,11 +55,10 @@ impl Default for IssuerExample {
 }
 
 impl IssuerExample {
-    /// What stands in a configured text for the scratch folder of the rule.
+    /// Stands in a configured text for the scratch folder of the rule.
     pub const SCRATCH: &'static str = "{scratch}";
 
-    /// A user of the kit's, who enters `sample` wherever something is to be entered, with
-    /// nothing configured.
+    /// Takes a user of the kit's own, who enters `sample` for each parameter, and configures nothing.
     pub fn new() -> Self {
         let user = UserInfo::new("https://issuer.example.com/", "kit-12345678")
             .with("name", "J\u{f6}e Example")
@@ -115,7 +114,7 @@ impl IssuerExample {
         Ok(example)
     }
 
-    /// Sets who asks.
+    /// Sets the user who asks.
     #[must_use]
     pub fn user(mut self, user: UserInfo) -> Self {
         self.user = user;

@@ -9,7 +9,7 @@ use keyway_issuers::{
     SecretText, async_trait,
 };
 
-/// What an executable gets.
+/// Is the input of a run, and the way that it takes.
 #[derive(Clone, Debug)]
 pub enum ExecutableInput {
     /// As its last argument.
@@ -25,20 +25,20 @@ impl ExecutableInput {
     }
 }
 
-/// What a run of an executable brought. `Debug` shows sizes only.
+/// Is the outcome of a run of an executable. `Debug` shows sizes only.
 pub struct Printed {
-    /// All that it wrote to standard output.
+    /// The whole standard output.
     pub output: Vec<u8>,
-    /// How it ended.
+    /// The status or the signal with which it ended.
     pub ended: Ended,
-    /// What it wrote to its error output, or the end of that.
+    /// The error output, or the end of it.
     pub errors: Vec<u8>,
-    /// How many processes it left behind.
+    /// The number of processes that it left behind.
     pub left_behind: usize,
 }
 
 impl Printed {
-    /// A run that printed this, wrote nothing else, and ended well.
+    /// Takes a run that printed this, wrote nothing else, and ended well.
     pub const fn new(output: Vec<u8>) -> Self {
         Self { output, ended: Ended::SUCCESS, errors: Vec::new(), left_behind: 0 }
     }
@@ -55,16 +55,14 @@ impl fmt::Debug for Printed {
     }
 }
 
-/// A way to run one executable, once for each call.
-///
-/// The feature `executables` runs real ones
-/// (`IssuerSubject::process`).
+/// Runs one executable, once for each call. With the feature `executables`, `IssuerSubject::process` runs real
+/// ones.
 #[async_trait]
 pub trait Executable: fmt::Debug + Send + Sync {
     /// Runs it to its end.
     ///
     /// # Errors
-    /// Why there is nothing to judge: it could not be started, or had to be killed.
+    /// Says why there is nothing to judge: the executable could not be started, or had to be killed.
     async fn run(&self, input: ExecutableInput) -> Result<Printed, String>;
 }
 

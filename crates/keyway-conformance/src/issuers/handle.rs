@@ -37,7 +37,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         issuer: Arc<dyn Issuer>,
         description: Description,
     ) -> Self {
-        // A semaphore counts only so far, which is as good as any number.
+        // Limits the number to what a semaphore can count, which no host exceeds.
         let most = |calls: usize| Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
         let permits = issuer.capabilities().max_concurrency.map(|calls| most(calls.get()));
         Self { fixture, issuer, description, permits }

@@ -12,18 +12,16 @@ use super::executable::{Executable, ExecutableInput, Printed};
 use super::subject::IssuerSubject;
 
 impl IssuerSubject {
-    /// A WaTTS executable, asked through the plugin `process` as this configures it. Every
-    /// rule applies; those about the boundary of the process run it directly, with the same
-    /// command, environment and limits.
+    /// Takes a WaTTS executable. Rules ask it through the plugin `process` with this configuration; rules about the
+    /// boundary of the process run it directly, with the same command, environment and limits.
     ///
     /// # Errors
-    /// [`Invalid`](IssuerError::Invalid) for a command or a variable that
-    /// cannot be.
+    /// [`Invalid`](IssuerError::Invalid) for a command or a variable that cannot be.
     pub fn process(
         name: impl Into<String>,
         configuration: &ProcessConfiguration,
     ) -> Result<Self, IssuerError> {
-        // What is wrong with the configuration is said by the plugin.
+        // Lets the plugin refuse a wrong configuration.
         ProcessIssuer::new(configuration)?;
         let executable = Arc::new(RealExecutable(runner(configuration)?));
         let configured = configuration.clone();

@@ -1,4 +1,4 @@
-//! What the suite tests: a plugin for issuers, and a request that it answers.
+//! The subject of the suite: a plugin for issuers, and a request that it answers.
 
 use std::fmt;
 use std::path::Path;
@@ -15,6 +15,7 @@ use super::example::IssuerExample;
 use super::executable::{Executable, WireIssuer};
 use super::fixture::IssuerFixture;
 use crate::notation::Fixture as _;
+use crate::runtime::runtime;
 use crate::{Broken, History, Subject, Trial};
 
 type Opening = dyn Fn(&OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync;
@@ -22,7 +23,7 @@ type Configuration = dyn Fn(&Path) -> Json + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 
-/// An issuer under test.
+/// Describes an issuer under test.
 ///
 /// Every rule opens it anew, with a scratch folder of its own. What a rule lets it make is
 /// revoked when the rule has ended.
@@ -48,36 +49,30 @@ pub struct IssuerSubject {
     pub(super) executable: Option<Arc<dyn Executable>>,
     pub(super) profile: Profile,
     pub(super) options: WireOptions,
-    asked: OnceLock<Asked>,
-}
-
-/// What the issuer was asked once.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    capabilities: Capabilities,
-    features: Features,
+    /// The capabilities and the features, asked once.
+    asked: OnceLock<(Capabilities, Features)>,
 }
 
 impl IssuerSubject {
-    /// A plugin, under the name that reports use and with the metadata that it is
-    /// registered under. As long as nothing else is said, its own configuration is empty and
-    /// the example is that of [`IssuerExample::new`].
+    /// Takes a plugin, the name that reports use, and the metadata that the plugin is registered under. By
+    /// default its own configuration is empty, and its example is that of [`IssuerExample::new`].
     pub fn new(name: impl Into<String>, plugin: &'static dyn IssuerPlugin, metadata: PluginMetadata) -> Self {
-        Self::opened_by(name, metadata, |context| {
+        let mut subject = Self::of_the_kit(name, |context| {
             plugin.check_configuration(&context.configuration)?;
             plugin.open(context)
-        })
+        });
+        subject.metadata = metadata;
+        subject
     }
 
-    /// A registered plugin; `None` if it is of another kind or of another version of the
-    /// contract.
+    /// Takes a registered plugin. Returns `None` if it is of another kind or of another version of the contract.
     pub fn of(registration: &Registration) -> Option<Self> {
         let plugin = registration.plugin::<Issuers>()?;
         Some(Self::new(registration.id(), plugin, registration.metadata().clone()))
     }
 
-    /// An executable, however it is run. Its requests go by standard input where it says that
-    /// it reads that, else by argument.
+    /// Takes an executable, however it is run. Its requests go by standard input if it says that it reads that, else
+    /// by argument.
     pub fn executable(name: impl Into<String>, executable: Arc<dyn Executable>, profile: Profile) -> Self {
         let options = WireOptions::new("1.6.1");
         let issuer = WireIssuer::new(Arc::clone(&executable), options.clone(), profile);
@@ -96,18 +91,10 @@ impl IssuerSubject {
                 "compatibility": ">=:1.0,<:2.0",
                 "plugin": {"name": "Executable", "type": "Issuer", "description": "an executable under test"}}"#,
         );
-        Self::opened_by(name, metadata.expect("the kit's own metadata is valid"), opening)
-    }
-
-    fn opened_by(
-        name: impl Into<String>,
-        metadata: PluginMetadata,
-        opening: impl Fn(&OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync + 'static,
-    ) -> Self {
         Self {
             name: name.into(),
             opening: Box::new(opening),
-            metadata,
+            metadata: metadata.expect("the kit's own metadata is valid"),
             configuration: Box::new(|_| Json::default()),
             lending: Box::new(|resources, _| resources),
             example: IssuerExample::new(),
@@ -120,7 +107,14 @@ impl IssuerSubject {
         }
     }
 
-    /// Sets what reports call it.
+    /// Wraps the issuer that it opens.
+    pub(super) fn layered(mut self, layer: fn(Arc<dyn Issuer>) -> Arc<dyn Issuer>) -> Self {
+        let opening = self.opening;
+        self.opening = Box::new(move |context| opening(context).map(layer));
+        self
+    }
+
+    /// Sets the name that reports use.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -138,7 +132,7 @@ impl IssuerSubject {
         self
     }
 
-    /// Lends the plugin what it asks for.
+    /// Lends the plugin the resources that it asks for.
     #[must_use]
     pub fn lending(
         mut self,
@@ -180,22 +174,22 @@ impl IssuerSubject {
         (self.opening)(&context)
     }
 
-    /// What the issuer declares; asked once.
+    /// Returns what the issuer declares. It is asked once.
     ///
     /// # Panics
     /// If the plugin opens no issuer: there is nothing to test then, and the suite reports it.
     pub fn capabilities(&self) -> Capabilities {
-        self.asked().capabilities
+        self.asked().0
     }
 
-    /// What the issuer says that it can do on the wire; nothing if it does not describe itself.
+    /// Returns the features of the issuer's description, none if it does not describe itself.
     pub(super) fn features(&self) -> Features {
-        self.asked().features
+        self.asked().1
     }
 
-    fn asked(&self) -> Asked {
+    fn asked(&self) -> (Capabilities, Features) {
         *self.asked.get_or_init(|| {
-            // A runtime cannot be started within another, and nobody says where this is called.
+            // Starts the runtime on a thread of its own, since the caller may be on a runtime already.
             let asked = std::thread::scope(|scope| scope.spawn(|| self.ask()).join());
             match asked {
                 Ok(Ok(asked)) => asked,
@@ -205,16 +199,12 @@ impl IssuerSubject {
         })
     }
 
-    fn ask(&self) -> Result<Asked, Broken> {
+    fn ask(&self) -> Result<(Capabilities, Features), Broken> {
         let history = History::default();
         let trial = Trial::new(self, 1, &history);
         let issuer = IssuerFixture::new(&trial)?.open()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(|error| crate::broken("a runtime to run on", error.to_string()))?;
-        let features = runtime.block_on(issuer.describe()).map(|description| description.features());
-        Ok(Asked { capabilities: issuer.capabilities(), features: features.unwrap_or_default() })
+        let features = runtime()?.block_on(issuer.describe()).map(|description| description.features());
+        Ok((issuer.capabilities(), features.unwrap_or_default()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::thread;
 
+use crate::runtime::runtime;
 use crate::{Broken, broken};
 
 /// Is a future that runs in turns with others.
@@ -37,8 +38,7 @@ pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn
 
 /// Runs a future on a runtime of its own.
 pub(super) fn run<T>(future: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.map_err(|error| broken("a runtime to run on", error.to_string()))?.block_on(future)
+    runtime()?.block_on(future)
 }
 
 /// Runs work on as many threads as there are jobs.

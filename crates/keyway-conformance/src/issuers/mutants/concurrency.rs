@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::thread::sleep;
 use std::time::Duration;
 
-use keyway_issuers::{CredentialRequest, Issuer, RequestOutcome};
+use tokio::sync::SemaphorePermit;
 
 use super::reference::{FULL, SLOTS};
-use super::{IssuerResult, IssuerSubject, issuer_mutant, mutants};
+use super::{IssuerSubject, issuer_mutant, mutants};
 
 const LONG: Duration = Duration::from_millis(200);
 const EIGHT: NonZeroUsize = NonZeroUsize::new(8).expect("it is eight");
@@ -21,14 +21,12 @@ mutants! {
             entry.state = format!("counted-{}", issuer.ledger.entries().len());
             sleep(LONG);
         })
-    StaysBusy breaks ["ISS-082"] "refuses all requests after one that was dropped" {
-        async fn request(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
-            self.0.slots(SLOTS)?.forget();
-            let outcome = self.0.request(request).await;
-            self.0.slots.add_permits(SLOTS as usize);
-            outcome
-        }
-    }
+    StaysBusy breaks ["ISS-082"] "refuses all requests after one that was dropped"
+        (before: |issuer, _| issuer.slots(SLOTS).map(SemaphorePermit::forget),
+        request: |issuer, request| {
+            issuer.slots.add_permits(SLOTS as usize);
+            issuer.issue(request)
+        })
     DeclaresTooMuch breaks ["ISS-083"] "declares that it works on eight calls at once, and refuses the sixth"
         (capabilities: |_| FULL.max_concurrency(EIGHT),
         before: |issuer, _| issuer.slots(SLOTS / 5).map(|_slots| sleep(LONG)),

@@ -16,7 +16,7 @@ mod revocation;
 
 use std::sync::Arc;
 
-use keyway_issuers::{CredentialRef, Issuer, IssuerError, Json, Layered, Login, UserInfo};
+use keyway_issuers::{CredentialRef, IssuerError, Json, Login, UserInfo};
 
 // Shared by the files of this folder.
 use super::{IssuerExample, IssuerSubject};
@@ -33,43 +33,17 @@ const BANNED: &str = "mallory";
 /// The provider of the login that some issuers ask for.
 const PROVIDER: &str = "else where/\u{f6}";
 
-/// Makes the subject of a mutant for `mutants!`. The kind names the function that makes it. The change is either the
-/// overridden operations of the reference issuer, by name, or a block of those of an `IssuerLayer` around it, where
-/// a mutant awaits something.
+/// Makes the subject of a mutant for `mutants!`: the kind, which names the function that makes it, and the overridden
+/// operations of the reference issuer.
 macro_rules! issuer_mutant {
-    ($name:ident $change:tt) => { issuer_mutant!($name reference_subject $change) };
+    ($name:ident $operations:tt) => { issuer_mutant!($name reference_subject $operations) };
     ($name:ident $kind:ident ($($operation:ident: $overridden:expr),*)) => {
         || {
-            use $crate::issuers::mutants::reference::Operations;
+            use $crate::issuers::mutants::{$kind, reference::Operations};
             let operations = Operations { $($operation: $overridden,)* ..Operations::SOUND };
-            let subject = $crate::issuers::mutants::$kind(stringify!($name), operations, |issuer| {
-                std::sync::Arc::new(issuer)
-            });
-            std::sync::Arc::new(subject)
+            std::sync::Arc::new($kind(stringify!($name), operations))
         }
     };
-    ($name:ident $kind:ident { $($operation:tt)+ }) => {{
-        #[derive(Debug)]
-        struct $name($crate::issuers::mutants::reference::ReferenceIssuer);
-
-        impl keyway_issuers::IssuerLayer for $name {
-            type Inner = $crate::issuers::mutants::reference::ReferenceIssuer;
-
-            fn inner(&self) -> &Self::Inner {
-                &self.0
-            }
-
-            $($operation)+
-        }
-
-        || {
-            let sound = $crate::issuers::mutants::reference::Operations::SOUND;
-            let subject = $crate::issuers::mutants::$kind(stringify!($name), sound, |issuer| {
-                std::sync::Arc::new(keyway_issuers::Layered($name(issuer)))
-            });
-            std::sync::Arc::new(subject)
-        }
-    }};
 }
 
 use issuer_mutant;
@@ -97,7 +71,7 @@ pub fn minimal() -> IssuerSubject {
 
 /// Makes an issuer with all capabilities.
 pub fn reference() -> IssuerSubject {
-    reference_subject("reference", Operations::SOUND, |issuer| Arc::new(issuer))
+    reference_subject("reference", Operations::SOUND)
 }
 
 /// Makes an issuer that does what an issuer may do and hardly any does: it asks for another login,
@@ -111,7 +85,7 @@ pub fn strange() -> IssuerSubject {
         },
         ..Operations::SOUND
     };
-    login_subject("strange", operations, |issuer| Arc::new(Layered(odd::Strange(issuer))))
+    login_subject("strange", operations).layered(odd::strange)
 }
 
 /// Makes an executable that keeps the whole contract.
@@ -127,17 +101,13 @@ pub fn strange_executable() -> IssuerSubject {
 }
 
 /// Makes a subject of the reference issuer, with files in the scratch folder.
-fn reference_subject(
-    name: &str,
-    operations: Operations,
-    layered: fn(ReferenceIssuer) -> Arc<dyn Issuer>,
-) -> IssuerSubject {
+fn reference_subject(name: &str, operations: Operations) -> IssuerSubject {
     let example = IssuerExample::new()
         .configured("motto", "long live the kit")
         .parameter("pass_phrase", "correct horse battery")
         .access_token("token-of-the-example");
     let refused = example.clone().user(UserInfo::new("https://issuer.example.com/", BANNED));
-    IssuerSubject::of_the_kit(name, move |context| Ok(layered(ReferenceIssuer::open(context, operations)?)))
+    IssuerSubject::of_the_kit(name, move |context| Ok(Arc::new(ReferenceIssuer::open(context, operations)?)))
         .configuration(|scratch| serde_json::json!({ "folder": scratch }))
         .example(example)
         .refused(refused)
@@ -148,12 +118,8 @@ fn reference_subject(
 }
 
 /// Makes the same with an example that has another login.
-fn login_subject(
-    name: &str,
-    operations: Operations,
-    layered: fn(ReferenceIssuer) -> Arc<dyn Issuer>,
-) -> IssuerSubject {
-    let mut subject = reference_subject(name, operations, layered);
+fn login_subject(name: &str, operations: Operations) -> IssuerSubject {
+    let mut subject = reference_subject(name, operations);
     let user_info = UserInfo::new("https://elsewhere.example.com/", "joe").with("groups", Json::Null);
     let login = Login { user_info, access_token: Some("token-of-the-login".into()) };
     subject.example = subject.example.login(login.clone());
@@ -184,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Each with its own rule; the whole matrix is run by `xtask`.
+        // Tries each with its own rules; `xtask` runs the whole matrix.
         let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {

@@ -1,13 +1,15 @@
 //! Issuers that are odd and yet right.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerLayer, RequestOutcome,
-    Revocation, async_trait,
+    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerLayer, Layered,
+    RequestOutcome, Revocation, async_trait,
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::reference::{FULL, ReferenceIssuer, SLOTS, login_required};
+use super::reference::{login_required, refused};
 use super::{IssuerResult, PROVIDER};
 
 /// Does the least that an issuer can do.
@@ -35,40 +37,54 @@ impl Issuer for Minimal {
 
 /// Asks for another login, waits often, works on one call at a time, and refuses states of another form.
 #[derive(Debug)]
-pub(super) struct Strange(pub(super) ReferenceIssuer);
+struct Strange {
+    issuer: Arc<dyn Issuer>,
+    permits: Semaphore,
+}
+
+/// Makes an issuer strange.
+pub(super) fn strange(issuer: Arc<dyn Issuer>) -> Arc<dyn Issuer> {
+    Arc::new(Layered(Strange { issuer, permits: Semaphore::new(1) }))
+}
+
+impl Strange {
+    /// Refuses a second call at a time, which no host sends: one is declared.
+    fn permit(&self) -> IssuerResult<SemaphorePermit<'_>> {
+        self.permits.try_acquire().map_err(|_| refused("another call has not ended"))
+    }
+}
 
 /// The beginning of all states of the strange issuer.
 pub(super) const KEY: &str = " \u{1F511} '\"\\\n";
 
 impl IssuerLayer for Strange {
-    type Inner = ReferenceIssuer;
+    type Inner = dyn Issuer;
 
-    fn inner(&self) -> &ReferenceIssuer {
-        &self.0
+    fn inner(&self) -> &Self::Inner {
+        &*self.issuer
     }
 
     fn capabilities(&self) -> Capabilities {
-        FULL.max_concurrency(NonZeroUsize::MIN)
+        self.issuer.capabilities().max_concurrency(NonZeroUsize::MIN)
     }
 
     async fn request(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
-        // A host asks for one call at a time, as is declared.
-        let _slots = self.0.slots(SLOTS)?;
+        let _permit = self.permit()?;
         for _ in 0..11 {
             tokio::task::yield_now().await;
         }
         if request.context.additional_logins.is_empty() {
             return Ok(login_required(PROVIDER));
         }
-        self.0.request(request).await
+        self.issuer.request(request).await
     }
 
     async fn revoke(&self, revocation: &Revocation) -> IssuerResult<()> {
-        let _slots = self.0.slots(SLOTS)?;
+        let _permit = self.permit()?;
         // It may refuse a state that it never made, which the beginning tells.
         if !revocation.state.as_str().starts_with(KEY) {
             return Err(IssuerError::invalid("the state", "it is none of mine"));
         }
-        self.0.revoke(revocation).await
+        self.issuer.revoke(revocation).await
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct ReferenceIssuer {
 pub(super) struct Operations {
     pub(super) capabilities: fn(&ReferenceIssuer) -> Capabilities,
     pub(super) describe: fn(&ReferenceIssuer) -> IssuerResult<Description>,
-    /// Happens before a request.
+    /// Happens before a request, which may be dropped afterwards.
     pub(super) before: fn(&ReferenceIssuer, &CredentialRequest) -> IssuerResult<()>,
     /// Changes a new credential before it is kept.
     pub(super) entry: fn(&ReferenceIssuer, &CredentialRequest, &mut Entry),
@@ -190,7 +190,7 @@ impl ReferenceIssuer {
     }
 }
 
-/// Gives way to other tasks once before it carries out a call.
+/// Gives way to other tasks once before it requests or revokes.
 #[async_trait]
 impl Issuer for ReferenceIssuer {
     fn capabilities(&self) -> Capabilities {
@@ -202,14 +202,14 @@ impl Issuer for ReferenceIssuer {
     }
 
     async fn request(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
-        tokio::task::yield_now().await;
         (self.operations.before)(self, request)?;
+        tokio::task::yield_now().await;
         (self.operations.request)(self, request)
     }
 
     async fn revoke(&self, revocation: &Revocation) -> IssuerResult<()> {
-        tokio::task::yield_now().await;
         (self.operations.revoking)(self, revocation)?;
+        tokio::task::yield_now().await;
         (self.operations.revoke)(self, revocation)
     }
 

@@ -28,10 +28,10 @@ rules! {
         no_input;
     "ISS-105" Should needs EXECUTABLE from ["WaTTS/input", "W1"]
         "As its argument, it reads base64 of either alphabet, padded or not."
-        by_argument;
+        read_in_every_form(ExecutableInput::Argument);
     "ISS-106" Should needs STANDARD_INPUT from ["WaTTS/input", "W1"]
         "On standard input, it reads base64 of either alphabet, padded or not."
-        by_standard_input;
+        read_in_every_form(ExecutableInput::Standard);
     "ISS-107" Must needs EXECUTABLE from ["WaTTS/watts_version"]
         "It answers hosts of any version."
         any_version;
@@ -227,23 +227,12 @@ async fn same_description(
     }
 }
 
-async fn read_in_every_form(
-    fixture: &IssuerFixture<'_>,
-    way: impl Fn(SecretText) -> ExecutableInput,
-) -> Checked {
+async fn read_in_every_form(fixture: &IssuerFixture<'_>, way: fn(SecretText) -> ExecutableInput) -> Checked {
     let expected = fixture.handle().await?.description;
     for (what, sent) in forms() {
         same_description(fixture, &expected, what, way(sent), what).await?;
     }
     Ok(())
-}
-
-async fn by_argument(fixture: &IssuerFixture<'_>) -> Checked {
-    read_in_every_form(fixture, ExecutableInput::Argument).await
-}
-
-async fn by_standard_input(fixture: &IssuerFixture<'_>) -> Checked {
-    read_in_every_form(fixture, ExecutableInput::Standard).await
 }
 
 async fn any_version(fixture: &IssuerFixture<'_>) -> Checked {

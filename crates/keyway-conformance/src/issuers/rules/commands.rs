@@ -122,22 +122,22 @@ async fn entered(fixture: &IssuerFixture<'_>) -> Checked {
     let baited = Baited { handle, trap: Trap::new()? };
     for set in handle.description.parameter_sets().iter().filter(|set| !set.is_empty()) {
         let usual = fixture.example().entered(set, |_| true);
-        let keys: Vec<_> = set.parameters().iter().map(|parameter| parameter.key.as_str()).collect();
+        let all: Vec<_> = set.parameters().iter().map(|parameter| parameter.key.as_str()).collect();
+        let is_answered = async |keys: &[&str], bait: &Bait| {
+            let what = format!("{}, with {},", keys.join(", "), bait.form);
+            baited.is_answered(&handle.asking(hidden(&usual, keys, bait))?, &what).await
+        };
         let mut all_answered = true;
         for bait in baited.trap.baits() {
-            let what = format!("{}, with {},", keys.join(", "), bait.form);
-            let request = handle.asking(hidden(&usual, &keys, &bait))?;
-            all_answered &= baited.is_answered(&request, &what).await?;
+            all_answered &= is_answered(&all, &bait).await?;
         }
-        if all_answered || keys.len() == 1 {
+        if all_answered || all.len() == 1 {
             continue;
         }
         // Tries each alone, since a request that is refused for one may not have come to the others.
         for bait in baited.trap.few_baits() {
-            for key in &keys {
-                let what = format!("{key}, with {},", bait.form);
-                let request = handle.asking(hidden(&usual, &[key], &bait))?;
-                baited.is_answered(&request, &what).await?;
+            for key in &all {
+                is_answered(&[key], &bait).await?;
             }
         }
     }

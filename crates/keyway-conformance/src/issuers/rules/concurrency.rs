@@ -14,6 +14,7 @@ use keyway_issuers::{CredentialRef, CredentialRequest, IssuerError, RequestOutco
 
 use super::{Broken, Checked, Handle, IssuerFixture, LISTING, broken, ensure, rules};
 use crate::polled::polled;
+use crate::runtime::runtime;
 
 rules! {
     in IssuerFixture;
@@ -59,7 +60,7 @@ async fn begun_together<T: Send + 'static>(jobs: Vec<Job<T>>) -> Vec<Result<T, B
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let together = Arc::clone(&together);
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            let runtime = runtime();
             together.wait();
             // Fails if the rule's time is up.
             let _ = sender.send(runtime.map(|runtime| runtime.block_on(job)));
@@ -68,11 +69,8 @@ async fn begun_together<T: Send + 'static>(jobs: Vec<Job<T>>) -> Vec<Result<T, B
     }
     let mut done = Vec::new();
     for (number, answer) in answers.into_iter().enumerate() {
-        done.push(match answer.await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(broken("a runtime to run on", error.to_string())),
-            Err(_) => Err(broken("an answer", format!("caller {number} panicked"))),
-        });
+        let panicked = |_| Err(broken("an answer", format!("caller {number} panicked")));
+        done.push(answer.await.unwrap_or_else(panicked));
     }
     done
 }

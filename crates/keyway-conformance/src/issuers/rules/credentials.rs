@@ -2,8 +2,8 @@
 
 use keyway_issuers::wire::{Ended, Profile, host, plugin};
 use keyway_issuers::{
-    CredentialPart, CredentialRef, CredentialRequest, FieldSize, Issued, IssuerError, PartKind,
-    RequestOutcome, Rule, SecretText, Violation,
+    CredentialPart, CredentialRef, CredentialRequest, Issued, IssuerError, PartKind, RequestOutcome, Rule,
+    SecretText, Violation,
 };
 
 use super::{Broken, Checked, Handle, IssuerFixture, broken, ensure, judged, none, rules};
@@ -12,7 +12,7 @@ rules! {
     in IssuerFixture;
     "ISS-020" Must from ["WaTTS/state", "W3", "W8"]
         "The state is there, and is a text."
-        state_is_text;
+        no_violation("state", "a state that is a text");
     "ISS-021" Should from ["WaTTS/state", "WaTTS/cred_state", "W1"]
         "The state is not empty and not `undefined`, which is what a host writes when there is none."
         state_says_something;
@@ -24,19 +24,19 @@ rules! {
         state_keeps_no_token;
     "ISS-024" Must from ["WaTTS/credential", "WaTTS/credential.type", "WaTTS/credential.value", "W3"]
         "Every part of a credential has its fields, each of its type, and is of a known kind."
-        parts;
+        no_violation("credential", "parts of known kinds with all their fields");
     "ISS-025" Must from ["WaTTS/credential.name"]
         "Every part has a name that a user can be shown."
-        part_names;
+        each_part(part_name);
     "ISS-026" Should from ["WaTTS/credential.rows", "WaTTS/credential.cols"]
         "A text has at least one row and one column, and at most 1,000."
-        part_sizes;
+        each_part(part_size);
     "ISS-027" Should from ["WaTTS/credential.type"]
         "What is shown as one line is one line."
-        lines;
+        each_part(line);
     "ISS-028" Must from ["W3"]
         "The name that a file is to be saved as is a plain file name."
-        file_names;
+        each_part(file_name);
     "ISS-029" Must from ["W1", "W2", "W3", "W7"]
         "What the issuer answers goes over the wire and comes out the same, in both profiles and within 1 MiB."
         over_the_wire;
@@ -53,15 +53,9 @@ async fn asked(fixture: &IssuerFixture<'_>) -> Result<Result<Issued, Vec<Violati
     }
 }
 
-async fn state_is_text(fixture: &IssuerFixture<'_>) -> Checked {
+async fn no_violation(fixture: &IssuerFixture<'_>, key: &str, expected: &str) -> Checked {
     let Err(violations) = asked(fixture).await? else { return Ok(()) };
-    none(&violations, |violation| violation.key.starts_with("state"), "a state that is a text")
-}
-
-async fn parts(fixture: &IssuerFixture<'_>) -> Checked {
-    let Err(violations) = asked(fixture).await? else { return Ok(()) };
-    let expected = "parts of known kinds with all their fields";
-    none(&violations, |violation| violation.key.starts_with("credential"), expected)
+    none(&violations, |violation| violation.key.starts_with(key), expected)
 }
 
 async fn state_says_something(fixture: &IssuerFixture<'_>) -> Checked {
@@ -99,55 +93,37 @@ async fn state_keeps_no_token(fixture: &IssuerFixture<'_>) -> Checked {
 }
 
 /// Checks each part of the credential of the example.
-async fn each_part(
-    fixture: &IssuerFixture<'_>,
-    check: impl Fn(usize, &CredentialPart) -> Checked + Send + Sync,
-) -> Checked {
+async fn each_part(fixture: &IssuerFixture<'_>, check: fn(usize, &CredentialPart) -> Checked) -> Checked {
     let (_, _, issued) = fixture.made().await?;
     issued.credential.iter().enumerate().try_for_each(|(index, part)| check(index, part))
 }
 
-async fn part_names(fixture: &IssuerFixture<'_>) -> Checked {
-    each_part(fixture, |index, part| {
-        let right = !part.name.trim().is_empty() && !part.name.chars().any(char::is_control);
-        let expected = format!("a name of part {index} without control characters");
-        ensure(right, expected, format!("{:?}", part.name))
-    })
-    .await
+fn part_name(index: usize, part: &CredentialPart) -> Checked {
+    let right = !part.name.trim().is_empty() && !part.name.chars().any(char::is_control);
+    let expected = format!("a name of part {index} without control characters");
+    ensure(right, expected, format!("{:?}", part.name))
 }
 
-async fn part_sizes(fixture: &IssuerFixture<'_>) -> Checked {
-    each_part(fixture, |index, part| {
-        let size = match &part.kind {
-            PartKind::Textarea { size } | PartKind::Textfile { size, .. } => *size,
-            _ => FieldSize::default(),
-        };
-        for (what, count) in [("rows", size.rows), ("columns", size.columns)] {
-            let right = count.is_none_or(|count| (1..=1000).contains(&count));
-            ensure(right, format!("1 to 1000 {what} of part {index}"), format!("{count:?}"))?;
-        }
-        Ok(())
-    })
-    .await
+fn part_size(index: usize, part: &CredentialPart) -> Checked {
+    let (PartKind::Textarea { size } | PartKind::Textfile { size, .. }) = &part.kind else { return Ok(()) };
+    for (what, count) in [("rows", size.rows), ("columns", size.columns)] {
+        let right = count.is_none_or(|count| (1..=1000).contains(&count));
+        ensure(right, format!("1 to 1000 {what} of part {index}"), format!("{count:?}"))?;
+    }
+    Ok(())
 }
 
-async fn lines(fixture: &IssuerFixture<'_>) -> Checked {
-    each_part(fixture, |index, part| {
-        let broken_up = part.kind == PartKind::Text && part.expose_value().contains(['\n', '\r']);
-        ensure(!broken_up, format!("one line in part {index}, or another kind"), "several lines")
-    })
-    .await
+fn line(index: usize, part: &CredentialPart) -> Checked {
+    let broken_up = part.kind == PartKind::Text && part.expose_value().contains(['\n', '\r']);
+    ensure(!broken_up, format!("one line in part {index}, or another kind"), "several lines")
 }
 
-async fn file_names(fixture: &IssuerFixture<'_>) -> Checked {
-    each_part(fixture, |index, part| {
-        let PartKind::Textfile { save_as: Some(name), .. } = &part.kind else { return Ok(()) };
-        let plain = (1..=255).contains(&name.len())
-            && !matches!(name.as_str(), "." | "..")
-            && !name.contains(|letter: char| matches!(letter, '/' | '\\' | ':') || letter.is_control());
-        ensure(plain, format!("a plain file name for part {index}"), format!("{name:?}"))
-    })
-    .await
+fn file_name(index: usize, part: &CredentialPart) -> Checked {
+    let PartKind::Textfile { save_as: Some(name), .. } = &part.kind else { return Ok(()) };
+    let plain = (1..=255).contains(&name.len())
+        && !matches!(name.as_str(), "." | "..")
+        && !name.contains(|letter: char| matches!(letter, '/' | '\\' | ':') || letter.is_control());
+    ensure(plain, format!("a plain file name for part {index}"), format!("{name:?}"))
 }
 
 /// The most that an executable may print (decision W7).

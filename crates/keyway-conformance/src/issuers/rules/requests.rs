@@ -1,7 +1,9 @@
 //! Requests: every offer of the description is kept.
 
 use keyway_core::{Effect, PluginError as _};
-use keyway_issuers::{CredentialRequest, IssuerError, Json, Parameters, RequestOutcome, UserInfo};
+use keyway_issuers::{
+    CredentialRequest, IssuerError, Json, ParameterDescriptor, Parameters, RequestOutcome, UserInfo,
+};
 use serde_json::json;
 
 use super::{Checked, IssuerFixture, LISTING, REFUSED, broken, ensure, rules};
@@ -13,10 +15,10 @@ rules! {
         example;
     "ISS-011" Must from ["WaTTS/request_params", "WaTTS/params", "W5"]
         "Every declared set works: a request with all of its parameters is answered with a credential."
-        every_set;
+        each_set(|_| true);
     "ISS-012" Must from ["WaTTS/request_params.mandatory", "W5"]
         "What is not mandatory can be left out, in every set."
-        mandatory_alone;
+        each_set(|parameter| parameter.mandatory);
     "ISS-013" Must from ["WaTTS/request_params", "W9"]
         "Where a user interface may offer a request without parameters, one is answered with a credential."
         without_parameters;
@@ -44,18 +46,10 @@ async fn example(fixture: &IssuerFixture<'_>) -> Checked {
     fixture.made().await.map(drop)
 }
 
-async fn every_set(fixture: &IssuerFixture<'_>) -> Checked {
-    each_set(fixture, false).await
-}
-
-async fn mandatory_alone(fixture: &IssuerFixture<'_>) -> Checked {
-    each_set(fixture, true).await
-}
-
-async fn each_set(fixture: &IssuerFixture<'_>, mandatory_alone: bool) -> Checked {
+async fn each_set(fixture: &IssuerFixture<'_>, is_entered: fn(&ParameterDescriptor) -> bool) -> Checked {
     let handle = fixture.handle().await?;
     for (index, set) in handle.description.parameter_sets().iter().enumerate() {
-        let entered = fixture.example().entered(set, |parameter| parameter.mandatory || !mandatory_alone);
+        let entered = fixture.example().entered(set, is_entered);
         let expected = || format!("that the parameters of set {index} fit it");
         let fitting = handle.description.fitting_set(&entered);
         fitting.map_err(|violation| broken(expected(), violation.to_string()))?;
