@@ -69,17 +69,13 @@ pub trait Executable: fmt::Debug + Send + Sync {
 /// Asks an executable, however it is run.
 #[derive(Clone, Debug)]
 pub(super) struct WireIssuer {
-    executable: Arc<dyn Executable>,
-    options: WireOptions,
-    profile: Profile,
-    features: OnceLock<Features>,
+    pub(super) executable: Arc<dyn Executable>,
+    pub(super) options: WireOptions,
+    pub(super) profile: Profile,
+    pub(super) features: OnceLock<Features>,
 }
 
 impl WireIssuer {
-    pub(super) const fn new(executable: Arc<dyn Executable>, options: WireOptions, profile: Profile) -> Self {
-        Self { executable, options, profile, features: OnceLock::new() }
-    }
-
     async fn run(&self, input: ExecutableInput) -> Result<Printed, IssuerError> {
         let program = |reason| IssuerError::Program { reason, note: String::new(), source: None };
         self.executable.run(input).await.map_err(program)

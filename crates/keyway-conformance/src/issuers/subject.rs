@@ -75,7 +75,8 @@ impl IssuerSubject {
     /// by argument.
     pub fn executable(name: impl Into<String>, executable: Arc<dyn Executable>, profile: Profile) -> Self {
         let options = WireOptions::new("1.6.1");
-        let issuer = WireIssuer::new(Arc::clone(&executable), options.clone(), profile);
+        let (asked, sent) = (Arc::clone(&executable), options.clone());
+        let issuer = WireIssuer { executable: asked, options: sent, profile, features: OnceLock::new() };
         let mut subject = Self::of_the_kit(name, move |_| Ok(Arc::new(issuer.clone())));
         (subject.executable, subject.profile, subject.options) = (Some(executable), profile, options);
         subject

@@ -1,6 +1,5 @@
 //! A small executable that keeps the whole contract: what it would print, without a process.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +13,7 @@ use super::{IssuerExample, IssuerSubject};
 use crate::issuers::executable::{Executable, ExecutableInput, Printed};
 
 /// Prints what its change makes of the right answer.
+#[derive(Debug)]
 struct Program {
     runs: AtomicU64,
     change: fn(&Run<'_>) -> Printed,
@@ -95,12 +95,6 @@ fn description() -> Description {
         .features(Features::NONE.stdin(true))
         .build()
         .expect("the kit's own description is valid")
-}
-
-impl fmt::Debug for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Program")
-    }
 }
 
 #[async_trait]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keyway_core::json::{JsonFault, Reader};
 use keyway_issuers::wire::{Alphabet, Ended, Profile, WireOptions, base64, host};
 use keyway_issuers::{
-    CredentialRef, CredentialRequest, Description, IssuerError, Json, RequestOutcome, Revocation, SecretText,
+    CredentialRef, CredentialRequest, IssuerError, Json, RequestOutcome, Revocation, SecretText,
 };
 use serde_json::json;
 
@@ -16,28 +16,28 @@ rules! {
     in IssuerFixture;
     "ISS-101" Must needs EXECUTABLE from ["WaTTS/stdout", "W2"]
         "It prints one JSON object and nothing else, whichever action it is asked for."
-        one_object;
+        each_run(is_one_object);
     "ISS-102" Must needs EXECUTABLE from ["WaTTS/result", "W2"]
         "It ends with status 0 when the result is ok."
         status;
     "ISS-103" Must needs EXECUTABLE from ["WaTTS/action", "W1"]
         "It answers an action that it does not know with an error."
-        unknown_action;
+        refuses(unknown_actions());
     "ISS-104" Should needs EXECUTABLE from ["WaTTS/input", "W1"]
         "It answers what is no input with an error."
-        no_input;
+        refuses(no_inputs());
     "ISS-105" Should needs EXECUTABLE from ["WaTTS/input", "W1"]
         "As its argument, it reads base64 of either alphabet, padded or not."
-        read_in_every_form(ExecutableInput::Argument);
+        describes_the_same(forms(ExecutableInput::Argument));
     "ISS-106" Should needs STANDARD_INPUT from ["WaTTS/input", "W1"]
         "On standard input, it reads base64 of either alphabet, padded or not."
-        read_in_every_form(ExecutableInput::Standard);
+        describes_the_same(forms(ExecutableInput::Standard));
     "ISS-107" Must needs EXECUTABLE from ["WaTTS/watts_version"]
         "It answers hosts of any version."
-        any_version;
+        describes_the_same(versions());
     "ISS-108" Must needs EXECUTABLE from ["WaTTS/input", "W4"]
         "It does not mind keys that it does not know."
-        unknown_keys;
+        describes_the_same(unknown_keys());
     "ISS-109" Should needs EXECUTABLE from ["W7"]
         "It leaves no process behind."
         leaves_nothing;
@@ -114,45 +114,54 @@ fn object(
     Err(broken(expected, observed))
 }
 
-async fn one_object(fixture: &IssuerFixture<'_>) -> Checked {
-    for (what, printed) in every_action_or_first(fixture).await? {
-        object(fixture, what, &printed)?;
-    }
-    Ok(())
+/// Checks a run for each kind of call; only that for the description if it brings none.
+async fn each_run(
+    fixture: &IssuerFixture<'_>,
+    check: fn(&IssuerFixture<'_>, &str, &Printed) -> Checked,
+) -> Checked {
+    let first = described(fixture).await?;
+    let runs = match host::decode_description(&first.output, first.ended, fixture.subject().profile) {
+        Ok(_) => every_action(fixture).await?,
+        Err(_) => vec![("parameter", first)],
+    };
+    runs.iter().try_for_each(|(what, printed)| check(fixture, what, printed))
 }
 
-/// Runs the executable for each kind of call; only for its description if that is none.
-async fn every_action_or_first(fixture: &IssuerFixture<'_>) -> Result<Vec<(&'static str, Printed)>, Broken> {
-    let first = described(fixture).await?;
-    if host::decode_description(&first.output, first.ended, fixture.subject().profile).is_err() {
-        return Ok(vec![("parameter", first)]);
-    }
-    every_action(fixture).await
+fn is_one_object(fixture: &IssuerFixture<'_>, what: &str, printed: &Printed) -> Checked {
+    object(fixture, what, printed).map(drop)
 }
 
 async fn status(fixture: &IssuerFixture<'_>) -> Checked {
     if fixture.subject().profile == Profile::Lenient {
         return Err(Broken::Missing { capability: "strict profile" });
     }
-    for (what, printed) in every_action_or_first(fixture).await? {
-        let is_error = match Reader::LENIENT.read(&printed.output) {
-            Ok(Json::Object(entries)) => entries.get("result").and_then(Json::as_text) == Some("error"),
-            _ => false,
-        };
-        let right = is_error || printed.ended == Ended::SUCCESS;
-        ensure(right, format!("status 0 after {what}"), printed.ended.to_string())?;
-    }
-    Ok(())
+    each_run(fixture, ends_well).await
 }
 
-/// Demands an error object.
-fn error_object(fixture: &IssuerFixture<'_>, what: &str, printed: &Printed) -> Checked {
-    object(fixture, what, printed)?;
-    match host::decode_revoked(&printed.output, printed.ended, fixture.subject().profile) {
-        Err(IssuerError::Refused { .. }) => Ok(()),
-        Ok(()) => Err(broken(format!("an error after {what}"), "ok")),
-        Err(error) => Err(broken(format!("an error object after {what}"), error.to_string())),
+fn ends_well(_: &IssuerFixture<'_>, what: &str, printed: &Printed) -> Checked {
+    let is_error = match Reader::LENIENT.read(&printed.output) {
+        Ok(Json::Object(entries)) => entries.get("result").and_then(Json::as_text) == Some("error"),
+        _ => false,
+    };
+    let right = is_error || printed.ended == Ended::SUCCESS;
+    ensure(right, format!("status 0 after {what}"), printed.ended.to_string())
+}
+
+/// Is an input with two names: that of the run, and that in a verdict.
+type NamedInput = (String, String, ExecutableInput);
+
+/// Demands an error object after each of these inputs.
+async fn refuses(fixture: &IssuerFixture<'_>, inputs: Vec<NamedInput>) -> Checked {
+    for (run_name, what, input) in inputs {
+        let printed = run(fixture, &run_name, input).await?;
+        object(fixture, &what, &printed)?;
+        match host::decode_revoked(&printed.output, printed.ended, fixture.subject().profile) {
+            Err(IssuerError::Refused { .. }) => {}
+            Ok(()) => return Err(broken(format!("an error after {what}"), "ok")),
+            Err(error) => return Err(broken(format!("an error object after {what}"), error.to_string())),
+        }
     }
+    Ok(())
 }
 
 /// Writes the input that asks for a description, with other values of some keys.
@@ -169,30 +178,25 @@ fn argument(json: &[u8]) -> ExecutableInput {
     ExecutableInput::Argument(base64::encode(json, Alphabet::UrlSafe))
 }
 
-async fn unknown_action(fixture: &IssuerFixture<'_>) -> Checked {
-    for action in ["keyway_no_such_action", "REQUEST", ""] {
-        let input = argument(&parameter_with(&[("action", json!(action))]));
-        let printed = run(fixture, "an unknown action", input).await?;
-        error_object(fixture, &format!("the action {action:?}"), &printed)?;
-    }
-    Ok(())
+fn unknown_actions() -> Vec<NamedInput> {
+    let input = |action: &str| argument(&parameter_with(&[("action", json!(action))]));
+    let named = |action| ("an unknown action".to_owned(), format!("the action {action:?}"), input(action));
+    ["keyway_no_such_action", "REQUEST", ""].map(named).into()
 }
 
-async fn no_input(fixture: &IssuerFixture<'_>) -> Checked {
-    for (what, input) in [
+fn no_inputs() -> Vec<NamedInput> {
+    let inputs = [
         ("text that is not base64", ExecutableInput::Argument("!!!! no base64 !!!!".into())),
         ("base64 of half an object", argument(b"{\"action\":")),
         ("base64 of a list", argument(b"[1]")),
         ("base64 of an empty object", argument(b"{}")),
-    ] {
-        error_object(fixture, what, &run(fixture, what, input).await?)?;
-    }
-    Ok(())
+    ];
+    inputs.map(|(what, input)| (what.to_owned(), what.to_owned(), input)).into()
 }
 
 /// Writes one input in every form of base64. The letters at its end make the alphabets differ, which they do at 62
 /// and 63, and its length the padding.
-fn forms() -> Vec<(&'static str, SecretText)> {
+fn forms(way: fn(SecretText) -> ExecutableInput) -> Vec<NamedInput> {
     let mut forms = Vec::new();
     for length in 0..3 {
         let version = format!("1.6.1{}{}", "?>~".repeat(4), "~".repeat(length));
@@ -202,54 +206,40 @@ fn forms() -> Vec<(&'static str, SecretText)> {
         let bare = standard.expose().trim_end_matches('=').to_owned();
         let padding = "=".repeat(standard.expose().len() - bare.len());
         let padded = format!("{}{padding}", safe.expose().trim_end_matches('='));
-        forms.extend([
+        let sent = [
             ("base64url without padding", safe),
             ("base64url with padding", SecretText::new(padded)),
             ("base64 with padding", standard),
             ("base64 without padding", SecretText::new(bare)),
-        ]);
+        ];
+        forms.extend(sent.map(|(what, sent)| (what.to_owned(), what.to_owned(), way(sent))));
     }
     forms
 }
 
-/// Demands the same description as ever, whatever is handed over.
-async fn same_description(
-    fixture: &IssuerFixture<'_>,
-    expected: &Description,
-    what: &str,
-    input: ExecutableInput,
-    shown: &str,
-) -> Checked {
-    let printed = run(fixture, what, input).await?;
-    match host::decode_description(&printed.output, printed.ended, fixture.subject().profile) {
-        Ok(read) => ensure(read == *expected, format!("the description ({shown})"), "another one"),
-        Err(error) => Err(broken(format!("the description ({shown})"), error.to_string())),
-    }
+fn versions() -> Vec<NamedInput> {
+    let input = |version: &str| argument(&parameter_with(&[("watts_version", json!(version))]));
+    let named = |version: &str| (version.to_owned(), format!("for the version {version}"), input(version));
+    ["0.0.1", "1.0.0", "99.0.0", "latest-nightly"].map(named).into()
 }
 
-async fn read_in_every_form(fixture: &IssuerFixture<'_>, way: fn(SecretText) -> ExecutableInput) -> Checked {
-    let expected = fixture.handle().await?.description;
-    for (what, sent) in forms() {
-        same_description(fixture, &expected, what, way(sent), what).await?;
-    }
-    Ok(())
-}
-
-async fn any_version(fixture: &IssuerFixture<'_>) -> Checked {
-    let expected = fixture.handle().await?.description;
-    for version in ["0.0.1", "1.0.0", "99.0.0", "latest-nightly"] {
-        let input = argument(&parameter_with(&[("watts_version", json!(version))]));
-        let shown = format!("for the version {version}");
-        same_description(fixture, &expected, version, input, &shown).await?;
-    }
-    Ok(())
-}
-
-async fn unknown_keys(fixture: &IssuerFixture<'_>) -> Checked {
-    let expected = fixture.handle().await?.description;
+fn unknown_keys() -> Vec<NamedInput> {
     let unknown = [("keyway_no_such_key", json!({"a": [1, null]})), ("zz", json!(null))];
     let input = argument(&parameter_with(&unknown));
-    same_description(fixture, &expected, "unknown keys", input, "with unknown keys in the input").await
+    vec![("unknown keys".to_owned(), "with unknown keys in the input".to_owned(), input)]
+}
+
+/// Demands the same description after each of these inputs.
+async fn describes_the_same(fixture: &IssuerFixture<'_>, inputs: Vec<NamedInput>) -> Checked {
+    let expected = fixture.handle().await?.description;
+    for (run_name, what, input) in inputs {
+        let printed = run(fixture, &run_name, input).await?;
+        match host::decode_description(&printed.output, printed.ended, fixture.subject().profile) {
+            Ok(read) => ensure(read == expected, format!("the description ({what})"), "another one")?,
+            Err(error) => return Err(broken(format!("the description ({what})"), error.to_string())),
+        }
+    }
+    Ok(())
 }
 
 async fn leaves_nothing(fixture: &IssuerFixture<'_>) -> Checked {

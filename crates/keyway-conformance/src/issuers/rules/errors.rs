@@ -3,7 +3,7 @@
 use keyway_core::PluginError as _;
 use keyway_issuers::{IssuerError, RequestOutcome};
 
-use super::provoked::{all_words, contained, provoke};
+use super::provoked::{Provoked, all_words, contained, provoke};
 use super::{Checked, IssuerFixture, REFUSED, broken, ensure, rules};
 use crate::trace_capture::traced;
 
@@ -11,10 +11,10 @@ rules! {
     in IssuerFixture;
     "ISS-040" Must from ["WaTTS/user_msg", "WaTTS/log_msg", "WaTTS/result"]
         "Every error has words for the user, and words for the log."
-        both_messages;
+        provoked(both_messages);
     "ISS-041" Must from ["WaTTS/log_msg", "W3", "K1"]
         "No error shows an access token, what was entered, or a credential."
-        errors_are_clean;
+        provoked(errors_are_clean);
     "ISS-042" May needs REFUSED from ["WaTTS/user_msg", "WaTTS/log_msg"]
         "The refused example tells the user something else than the log."
         apart;
@@ -23,11 +23,15 @@ rules! {
         traces_are_clean;
     "ISS-044" Must from ["K1"]
         "The debugging text of the issuer shows no access token, nothing that was entered, and no credential."
-        debugging_is_clean;
+        provoked(debugging_is_clean);
 }
 
-async fn both_messages(fixture: &IssuerFixture<'_>) -> Checked {
-    let provoked = provoke(fixture).await?;
+/// Checks what comes of calls that are likely to fail.
+async fn provoked(fixture: &IssuerFixture<'_>, check: fn(&Provoked) -> Checked) -> Checked {
+    check(&provoke(fixture).await?)
+}
+
+fn both_messages(provoked: &Provoked) -> Checked {
     if let Some(what) = provoked.panics.first() {
         return Err(broken(format!("words after {what}"), "it panicked"));
     }
@@ -44,8 +48,7 @@ async fn both_messages(fixture: &IssuerFixture<'_>) -> Checked {
     Ok(())
 }
 
-async fn errors_are_clean(fixture: &IssuerFixture<'_>) -> Checked {
-    let provoked = provoke(fixture).await?;
+fn errors_are_clean(provoked: &Provoked) -> Checked {
     for (what, error) in &provoked.errors {
         let shows = provoked.shows(&all_words(error));
         ensure(!shows, format!("an error without secrets after {what}"), "it shows one")?;
@@ -66,7 +69,6 @@ async fn traces_are_clean(fixture: &IssuerFixture<'_>) -> Checked {
     ensure(!provoked?.shows(&traced), "traces without secrets", "they show one")
 }
 
-async fn debugging_is_clean(fixture: &IssuerFixture<'_>) -> Checked {
-    let provoked = provoke(fixture).await?;
+fn debugging_is_clean(provoked: &Provoked) -> Checked {
     ensure(!provoked.shows(&provoked.handle), "a debugging text without secrets", "it shows one")
 }
