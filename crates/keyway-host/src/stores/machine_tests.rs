@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::work::laws::follow;
 
 fn key(number: u8) -> KeyId {
     KeyId::from_bytes([number; 8])
@@ -44,7 +45,7 @@ fn refusal(state: &StoreState, event: Event) -> Option<TransitionError> {
 }
 
 /// The answer of a plugin that did what it was asked.
-fn answer(command: Command, state: &StoreState) -> Event {
+fn answer(command: &Command, state: &StoreState) -> Event {
     match command {
         Command::Initialize { .. } | Command::Find => Event::Initialized,
         Command::Rotate => Event::Rotated { new_keys: state.new_keys.clone() },
@@ -53,6 +54,28 @@ fn answer(command: Command, state: &StoreState) -> Event {
 }
 
 proptest! {
+    /// Each pair of state and event comes to an end, and no command is given without a stored record.
+    #[test]
+    fn every_event_ends_and_is_stored_before_its_command(
+        before in prop::collection::vec(any_event(), 0..4),
+        standing in any_standing(),
+        event in any_event(),
+        fails: bool,
+    ) {
+        let retries = Retries::default();
+        let mut state = None;
+        for event in before {
+            if let Ok(step) = step_to(state.as_ref(), Standing::Ours, event) {
+                state = step.state;
+            }
+        }
+        let answer = |command: &Command, state: Option<&StoreState>| match state {
+            Some(state) if !fails => answer(command, state),
+            _ => Event::Failed { now: now(), retry_after: None, jitter: 0 },
+        };
+        follow::<StoreWorkflow>(&retries, state, standing, event, |_| false, answer);
+    }
+
     /// However a store came to its state, resuming ends in a store that is in use with one set of
     /// keys, or in none, and takes one command.
     #[test]
@@ -71,7 +94,7 @@ proptest! {
                 prop_assert_eq!(state.phase, Phase::Active);
                 continue;
             };
-            let resumed = step_to(Some(state), Standing::Ours, answer(command, state)).unwrap();
+            let resumed = step_to(Some(state), Standing::Ours, answer(&command, state)).unwrap();
             prop_assert!(resumed.command.is_none());
             prop_assert!(resumed.state.is_none_or(|state| state.phase == Phase::Active));
         }

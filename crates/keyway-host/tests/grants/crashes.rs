@@ -11,7 +11,7 @@ use crate::world::*;
 
 fn engine(directory: &tempfile::TempDir, sqlite: bool, number: i64) -> Arc<dyn Storage> {
     if sqlite {
-        Arc::new(Sqlite::open(directory.path().join(format!("{number}.db"))).unwrap())
+        Arc::new(Sqlite::open_or_create(directory.path().join(format!("{number}.db"))).unwrap())
     } else {
         memory()
     }

@@ -130,7 +130,7 @@ proptest! {
     #[test]
     fn on_sqlite(steps in steps()) {
         let folder = tempfile::tempdir().unwrap();
-        let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(folder.path().join("store.db")).unwrap());
+        let storage: Arc<dyn Storage> = Arc::new(Sqlite::open_or_create(folder.path().join("store.db")).unwrap());
         check(&storage, &steps)?;
     }
 }

@@ -54,7 +54,7 @@ async fn nothing_is_readable_at_rest() {
     store.modify(&at(NAME), SecretChange::value(SecretValue::text(VALUE))).await.unwrap();
     store.rotate(&ring(), &silent).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let sqlite = Sqlite::open(folder.path().join("store.db")).unwrap();
+    let sqlite = Sqlite::open_or_create(folder.path().join("store.db")).unwrap();
     filled(&(Arc::new(sqlite.clone()) as Arc<dyn Storage>), &keys).await;
     let mut haystacks: Vec<Vec<u8>> = Vec::new();
     for entry in records(&storage).await {

@@ -177,7 +177,7 @@ async fn a_rotation_without_the_keys_of_the_store_changes_nothing() {
 async fn reads_and_writes_go_on_during_a_rotation() {
     const COUNTERS: usize = 4;
     let folder = tempfile::tempdir().unwrap();
-    let sqlite: Arc<dyn Storage> = Arc::new(Sqlite::open(folder.path().join("store.db")).unwrap());
+    let sqlite: Arc<dyn Storage> = Arc::new(Sqlite::open_or_create(folder.path().join("store.db")).unwrap());
     for storage in [memory(), sqlite] {
         let old = ring();
         let targets = [ring(), ring(), ring()];

@@ -228,7 +228,7 @@ fn settings(json: &serde_json::Value) -> Table {
 
 fn sqlite(name: &str, mode: CommitMode) -> StorageSubject {
     StorageSubject::new(name, move |folder| {
-        let store = Sqlite::options().commit_mode(mode).open(folder.join("store.db"))?;
+        let store = Sqlite::options().commit_mode(mode).open_or_create(folder.join("store.db"))?;
         Ok(Arc::new(store) as Arc<dyn Storage>)
     })
     .persistent()
