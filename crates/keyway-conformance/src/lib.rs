@@ -38,8 +38,8 @@
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
-//! The suite for secret stores needs the feature `secrets`, and its rules about clients the feature `client`. Both
-//! are on by default; the author of another plugin can leave them out.
+//! The suite for secret stores needs the feature `secrets`, its rules about clients the feature `client`, and the
+//! suite for issuers the feature `issuers`. All are on by default; the author of another plugin can leave them out.
 //!
 //! # What proves the kit
 //!
@@ -52,18 +52,25 @@ mod candidate;
 mod exclusion;
 mod formats;
 pub mod front;
+#[cfg(feature = "issuers")]
 pub mod issuers;
 mod matrix;
 pub mod metadata;
 mod notation;
-mod overheard;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+mod polled;
 mod report;
 mod rule;
+mod runtime;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+mod scratch;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 mod shell_words;
 pub mod storage;
 mod suite;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+mod trace_capture;
 mod trial;
 mod verdict;
 

@@ -68,6 +68,11 @@ impl ProcessIssuer {
         })
     }
 
+    /// Returns the runner of the executable, for runs beside the operations of the contract.
+    pub const fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
     async fn ask_for_description(&self) -> Result<Description, IssuerError> {
         let sent = host::encode_parameter(&self.options);
         let mut finished = self.run(Action::Parameter, Input::Argument(bytes(&sent)), Vec::new).await?;
