@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 13] = [
+const CHOICES: [Choice; 14] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -72,7 +72,8 @@ const CHOICES: [Choice; 13] = [
         ],
     },
     Choice { package: "keyway-storage", features: "", brings: &["keyway-core"] },
-    Choice { package: "keyway-conformance", features: "", brings: &["keyway-core", "keyway-storage"] },
+    Choice { package: "keyway-conformance", features: "", brings: &["keyway-core"] },
+    Choice { package: "keyway-conformance", features: "storage", brings: &["keyway-core", "keyway-storage"] },
     Choice {
         package: "keyway-conformance",
         features: "secrets",
@@ -98,11 +99,7 @@ const CHOICES: [Choice; 13] = [
             "keyway-storage",
         ],
     },
-    Choice {
-        package: "keyway-conformance",
-        features: "issuers",
-        brings: &["keyway-core", "keyway-issuers", "keyway-storage"],
-    },
+    Choice { package: "keyway-conformance", features: "issuers", brings: &["keyway-core", "keyway-issuers"] },
     Choice {
         package: "keyway-conformance",
         features: "executables",
@@ -113,7 +110,6 @@ const CHOICES: [Choice; 13] = [
             "keyway-process",
             "keyway-run",
             "keyway-seal",
-            "keyway-storage",
         ],
     },
 ];

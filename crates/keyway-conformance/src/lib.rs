@@ -38,8 +38,8 @@
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
-//! The suite for secret stores needs the feature `secrets`, its rules about clients the feature `client`, and the
-//! suite for issuers the feature `issuers`. All are on by default; the author of another plugin can leave them out.
+//! Each suite has a feature of its own name, and the rules about clients of stores have `client`. All are on by
+//! default; the author of a plugin can have one alone.
 //!
 //! # What proves the kit
 //!
@@ -59,6 +59,8 @@ pub mod metadata;
 mod notation;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
 mod polled;
+#[cfg(feature = "storage")]
+mod random_cases;
 mod report;
 mod rule;
 mod runtime;
@@ -67,6 +69,7 @@ mod scratch;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 mod shell_words;
+#[cfg(feature = "storage")]
 pub mod storage;
 mod suite;
 #[cfg(any(feature = "issuers", feature = "secrets"))]

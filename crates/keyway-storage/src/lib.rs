@@ -67,12 +67,19 @@
 //! engines on a network wait; those of this crate work inside the call, and a commit to
 //! [`Sqlite`] may be carried out by a thread of its own: see [`CommitMode`]. What happens to
 //! a commit whose future is dropped is said at [`Storage::commit`].
+//!
+//! # Tests
+//!
+//! The feature `faults` has `FaultyStorage`, which wraps an engine in tests of its callers: it fails, ends, pauses
+//! and counts as a test plans.
 
 // The front page names the SQLite engine also where it is left out.
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
 mod batch;
 mod error;
+#[cfg(feature = "faults")]
+mod faults;
 mod layer;
 mod memory;
 mod range;
@@ -83,6 +90,8 @@ mod storage;
 
 pub use batch::{Batch, Expectation, Item, ItemAction};
 pub use error::StorageError;
+#[cfg(feature = "faults")]
+pub use faults::{Fault, FaultyStorage};
 pub use layer::{Call, Layered, StorageLayer};
 pub use memory::Memory;
 pub use range::KeyRange;

@@ -1,41 +1,24 @@
-//! What several items do together.
+//! Batches of several items.
 
 use keyway_storage::{Batch, Expectation, StorageError};
 
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, unchanged};
-use crate::{Broken, Level, Rule};
+use super::{Checked, StorageFixture, rules, unchanged};
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[
-    Rule {
-        id: "STO-004",
-        level: Level::Must,
-        sentence: "A batch is applied all or none: one expectation that does not hold leaves everything as it was.",
-        clauses: &["Storage/atomic", "C6"],
-        needs: None,
-        check: check!(all_or_none),
-    },
-    Rule {
-        id: "STO-005",
-        level: Level::Must,
-        sentence: "A conflict names the first item, in the order of the batch, whose expectation did not hold.",
-        clauses: &["Storage/conflict"],
-        needs: None,
-        check: check!(the_first_conflict_is_named),
-    },
-    Rule {
-        id: "STO-006",
-        level: Level::Must,
-        sentence: "An empty key, a key twice and a delete of what is to be absent are refused by their own errors, and nothing is written.",
-        clauses: &["Storage/keys", "C5"],
-        needs: None,
-        check: check!(odd_batches_are_refused),
-    },
-];
+rules! {
+    in StorageFixture;
+    "STO-004" Must from ["Storage/atomic", "C6"]
+        "A batch is applied all or none: one expectation that does not hold leaves everything as it was."
+        all_or_none;
+    "STO-005" Must from ["Storage/conflict"]
+        "A conflict names the first item, in the order of the batch, whose expectation did not hold."
+        the_first_conflict_is_named;
+    "STO-006" Must from ["Storage/keys", "C5"]
+        "An empty key, a key twice and a delete of what is to be absent are refused by their own errors, and nothing is written."
+        odd_batches_are_refused;
+}
 
-async fn all_or_none(trial: &Trial<'_>) -> Result<(), Broken> {
+async fn all_or_none(store: &StorageFixture<'_>) -> Checked {
     const ITEMS: usize = 5;
-    let store = Opened::new(trial)?;
     let revision = store.put("kept", "1").await?;
     store.put("removed", "1").await?;
     let before = store.everything().await?;
@@ -61,8 +44,7 @@ async fn all_or_none(trial: &Trial<'_>) -> Result<(), Broken> {
     store.holds(b"new", b"2", revision).await
 }
 
-async fn the_first_conflict_is_named(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn the_first_conflict_is_named(store: &StorageFixture<'_>) -> Checked {
     let right = store.put("m", "1").await?;
     let wrong = store.put("b", "1").await?;
     // Not in key order, and with conflicts of every sort behind the first.
@@ -78,8 +60,7 @@ async fn the_first_conflict_is_named(trial: &Trial<'_>) -> Result<(), Broken> {
     store.conflict(batch, 1).await
 }
 
-async fn odd_batches_are_refused(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn odd_batches_are_refused(store: &StorageFixture<'_>) -> Checked {
     store.put("a", "1").await?;
     let before = store.everything().await?;
     let start = || Batch::new().put("a", "2", Expectation::Any).put("z", "2", Expectation::Any);

@@ -1,35 +1,23 @@
-//! How much an engine takes.
+//! The limits of an engine.
 
 use keyway_storage::{Batch, Expectation, Limits, StorageError};
 
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, text, unchanged};
-use crate::{Broken, Level, Rule, ensure};
+use super::{Checked, StorageFixture, ensure, rules, text, unchanged};
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[
-    Rule {
-        id: "STO-007",
-        level: Level::Must,
-        sentence: "What is more than the engine's limits is refused by the error that says so, and nothing is written.",
-        clauses: &["Storage/too-much", "Storage/limits", "C5"],
-        needs: None,
-        check: check!(too_much_is_refused),
-    },
-    Rule {
-        id: "STO-008",
-        level: Level::Must,
-        sentence: "The limits do not change, are at least those of every engine (128 items, 1 MiB), and what is within them is taken.",
-        clauses: &["Storage/limits"],
-        needs: None,
-        check: check!(the_minimum_is_taken),
-    },
-];
+rules! {
+    in StorageFixture;
+    "STO-007" Must from ["Storage/too-much", "Storage/limits", "C5"]
+        "What is more than the engine's limits is refused by the error that says so, and nothing is written."
+        too_much_is_refused;
+    "STO-008" Must from ["Storage/limits"]
+        "The limits do not change, are at least those of every engine (128 items, 1 MiB), and what is within them is taken."
+        the_minimum_is_taken;
+}
 
 /// Larger limits than this are not tried out: it would be a test of the machine.
 const TRIED: usize = 64 << 20;
 
-async fn too_much_is_refused(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn too_much_is_refused(store: &StorageFixture<'_>) -> Checked {
     store.put("a", "1").await?;
     let before = store.everything().await?;
     let limits = store.store().limits();
@@ -65,8 +53,7 @@ async fn too_much_is_refused(trial: &Trial<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn the_minimum_is_taken(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn the_minimum_is_taken(store: &StorageFixture<'_>) -> Checked {
     let limits = store.store().limits();
     ensure(limits.cover(&Limits::MINIMUM), format!("at least {:?}", Limits::MINIMUM), text(&limits))?;
     let key = vec![b'k'; limits.key_bytes.min(TRIED)];
