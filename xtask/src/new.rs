@@ -41,14 +41,18 @@ const ISSUER: Files = &[
     ("tests/conformance.rs", include_str!("../templates/issuer/tests/conformance.rs.template")),
 ];
 
+/// The suites of the kit that a plugin needs, without the others.
+const CLIENT: &str = ", default-features = false, features = [\"client\"]";
+const EXECUTABLES: &str = ", default-features = false, features = [\"executables\"]";
+
 /// The crates of this workspace that a plugin depends on, and their options.
 const DEPENDENCIES: [(&str, &str, &str, &str); 6] = [
     ("secret-store", "keyway-secrets", "crates/keyway-secrets", ""),
     ("secret-store", "keyway-storage", "crates/keyway-storage", ", default-features = false"),
-    ("secret-store", "keyway-conformance", "crates/keyway-conformance", ""),
+    ("secret-store", "keyway-conformance", "crates/keyway-conformance", CLIENT),
     ("issuer", "keyway-issuers", "crates/keyway-issuers", ""),
     ("issuer", "keyway-executable", "crates/keyway-executable", ""),
-    ("issuer", "keyway-conformance", "crates/keyway-conformance", ", features = [\"executables\"]"),
+    ("issuer", "keyway-conformance", "crates/keyway-conformance", EXECUTABLES),
 ];
 
 /// Runs the task.

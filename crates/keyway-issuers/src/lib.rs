@@ -162,6 +162,7 @@
 //! | for | see |
 //! | --- | --- |
 //! | the operations, and what holds for all of them | [`Issuer`] |
+//! | an issuer that wraps another one | [`IssuerLayer`] |
 //! | what a plugin gets from its host | [`OpenContext`], [`Context`] |
 //! | descriptions, and what follows from them | [`Description`] |
 //! | requests and credentials | [`CredentialRequest`], [`RequestOutcome`], [`CredentialPart`], [`CredentialRef`] |
@@ -178,6 +179,7 @@ mod credential;
 mod credential_ref;
 mod description;
 mod error;
+mod layer;
 mod plugin;
 mod register;
 mod request;
@@ -195,6 +197,7 @@ pub use description::{
     fitting_set,
 };
 pub use error::{BoxedError, ContractViolation, IssuerError};
+pub use layer::{Call, IssuerLayer, Layered};
 pub use plugin::{Issuer, IssuerPlugin, OpenContext};
 pub use register::Issuers;
 pub use request::{

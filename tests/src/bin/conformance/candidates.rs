@@ -159,8 +159,8 @@ fn chosen_by(command: String, options: &Options) -> Result<Vec<String>, String> 
     for argument in &options.arguments {
         arguments.extend(["--argument".to_owned(), argument.clone()]);
     }
-    if options.profile == ProfileChoice::Lenient {
-        arguments.extend(["--profile".to_owned(), "lenient".to_owned()]);
+    if options.profile != ProfileChoice::default() {
+        arguments.extend(["--profile".to_owned(), options.profile.word().to_owned()]);
     }
     if let Some(parallel) = options.parallel {
         arguments.extend(["--parallel".to_owned(), parallel.to_string()]);
