@@ -75,7 +75,7 @@ impl GenericStore {
     }
 
     fn with(file: &Path, key: SecretText, ring: KeyRing) -> Result<Self, Trouble> {
-        Self::on(Arc::new(Sqlite::open(file)?), key, ring)
+        Self::on(Arc::new(Sqlite::open_or_create(file)?), key, ring)
     }
 
     /// Creates an empty store in memory.

@@ -116,7 +116,7 @@ mod row;
 mod secret;
 
 pub use audit::{Access, AccessAudit, AccessOutcome, Operation};
-pub use bundle::{Bundle, BundleError};
+pub use bundle::{Bundle, BundleError, LenientBundle, LineFault};
 pub use client::{ImportPlan, Secrets, SecretsBuilder};
 #[cfg(feature = "locker")]
 pub use credentials::{Credentials, CredentialsError, CredentialsSource, DEFAULT_API_BASE};

@@ -3,12 +3,11 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyway_client::{Bundle, BundleError, Error, Resolution, SecretValue, Secrets};
 use keyway_secrets::seal::{Key, KeyRing};
-use keyway_secrets::{SecretAddress, SecretName, StoreError, async_trait};
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
+use keyway_secrets::{SecretAddress, SecretName, StoreError};
+use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
 use support::{Spy, Trick, spy, wait};
 
 fn bundle(entries: &[(&str, &str)]) -> Bundle {
@@ -81,40 +80,6 @@ fn an_interrupted_import_says_where_and_goes_on() {
     });
 }
 
-/// A storage on which a process dies at its n-th commit, just before or just after that took effect.
-#[derive(Debug)]
-struct Dying {
-    inner: Arc<dyn Storage>,
-    commits_left: AtomicI64,
-    takes_effect: bool,
-}
-
-#[async_trait]
-impl Storage for Dying {
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.inner.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.inner.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        match self.commits_left.fetch_sub(1, Ordering::SeqCst) {
-            1.. => self.inner.commit(batch).await,
-            0 if self.takes_effect => {
-                let _ = self.inner.commit(batch).await?;
-                Err(StorageError::Closed)
-            }
-            _ => Err(StorageError::Closed),
-        }
-    }
-}
-
 #[test]
 fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
     wait(async {
@@ -129,9 +94,9 @@ fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
             }
             let new = bundle(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "same")]);
 
-            let commits_left = AtomicI64::new(commits);
-            let dying = Dying { inner: Arc::clone(&storage), commits_left, takes_effect };
-            let outcome = store(&(Arc::new(dying) as Arc<dyn Storage>)).import(&new).await;
+            let dying = FaultyStorage::over(&storage).into_engine();
+            dying.0.end_after(commits, if takes_effect { Fault::EndsAfter } else { Fault::EndsBefore });
+            let outcome = store(&(dying as Arc<dyn Storage>)).import(&new).await;
             let done = usize::try_from(commits).unwrap();
             let key = ["a", "b", "c", "d", "-"][done];
             match outcome {

@@ -163,6 +163,7 @@
 //! | for | see |
 //! | --- | --- |
 //! | the operations, and the rules for all of them | [`Issuer`] |
+//! | an issuer that wraps another one | [`IssuerLayer`] |
 //! | the resources and data that a host gives a plugin | [`OpenContext`], [`Context`] |
 //! | descriptions and their use | [`Description`] |
 //! | requests and credentials | [`CredentialRequest`], [`RequestOutcome`], [`CredentialPart`], [`CredentialRef`] |
@@ -179,6 +180,7 @@ mod credential;
 mod credential_ref;
 mod description;
 mod error;
+mod layer;
 mod plugin;
 mod register;
 mod request;
@@ -196,6 +198,7 @@ pub use description::{
     fitting_set,
 };
 pub use error::{BoxedError, ContractViolation, IssuerError};
+pub use layer::{Call, IssuerLayer, Layered};
 pub use plugin::{Issuer, IssuerPlugin, OpenContext};
 pub use register::Issuers;
 pub use request::{

@@ -83,6 +83,18 @@ pub enum StorageError {
         /// The damage and its place.
         detail: String,
     },
+    /// There is no file at this path.
+    #[error("there is no store file {}: check the path; if it was deleted, restore it from a copy; make a new store with `create`", path.display())]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A new store was to be made where there is a file. It was not touched.
+    #[error("{} exists already: open it with `open`, or name another path", path.display())]
+    FileExists {
+        /// The path.
+        path: PathBuf,
+    },
     /// The file belongs to another program. It was not touched.
     #[error("{} is not a Keyway store (application id {application_id:#010x}): name another file", path.display())]
     Foreign {
@@ -147,6 +159,8 @@ impl PluginError for StorageError {
             Self::Unavailable { retry_after } => ErrorKind::Unavailable { retry_after: *retry_after },
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Foreign { .. } | Self::Newer { .. } => ErrorKind::Incompatible,
+            Self::NoFile { .. } => ErrorKind::NotFound,
+            Self::FileExists { .. } => ErrorKind::AlreadyExists,
             Self::Closed => ErrorKind::Deleted,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
             Self::ReadOnly { .. } | Self::Engine { .. } => ErrorKind::Internal,

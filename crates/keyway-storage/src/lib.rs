@@ -65,12 +65,19 @@
 //! network wait; those of this crate work inside the call, except that a dedicated thread may carry
 //! out a commit to [`Sqlite`]: see [`CommitMode`]. [`Storage::commit`] describes the fate of a
 //! commit whose future is dropped.
+//!
+//! # Tests
+//!
+//! The feature `faults` has `FaultyStorage`, which wraps an engine in tests of its callers: it
+//! fails, ends, pauses and counts as a test plans.
 
 // The front page names the SQLite engine even without its feature.
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
 mod batch;
 mod error;
+#[cfg(feature = "faults")]
+mod faults;
 mod layer;
 mod memory;
 mod range;
@@ -81,6 +88,8 @@ mod storage;
 
 pub use batch::{Batch, Expectation, Item, ItemAction};
 pub use error::StorageError;
+#[cfg(feature = "faults")]
+pub use faults::{Fault, FaultyStorage};
 pub use layer::{Call, Layered, StorageLayer};
 pub use memory::Memory;
 pub use range::KeyRange;

@@ -64,7 +64,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     let registry = PLUGINS.registry()?;
     show_plugins(report, &registry);
 
-    let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(folder.path().join("keyway.db"))?);
+    let storage: Arc<dyn Storage> = Arc::new(Sqlite::create(folder.path().join("keyway.db"))?);
     let host_keys = new_ring()?;
     let built = Host::builder(registry, Arc::clone(&storage), host_keys.clone()).name("example");
     let worked = Arc::new(AtomicU64::new(0));

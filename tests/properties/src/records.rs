@@ -1,6 +1,5 @@
 //! Records in a storage engine, which any process with access to it may have written.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -11,11 +10,9 @@ use keyway_host::{Host, WorkOutcome, WorkReport};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Cursor, EnvironmentName, ListQuery, NewEnvironment, NewSecret, OpenContext, SecretAddress, SecretChange,
-    SecretName, SecretStore, SecretStorePlugin as _, SecretStores, StoreError, StoreName, async_trait,
+    SecretName, SecretStore, SecretStorePlugin as _, SecretStores, StoreError, StoreName,
 };
-use keyway_storage::{
-    Batch, CommitOutcome, Expectation, KeyRange, Limits, Memory, Page, Record, Storage, StorageError,
-};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Fault, FaultyStorage, KeyRange, Memory, Storage};
 use pollster::block_on;
 use serde_json::json;
 
@@ -224,49 +221,21 @@ fn secret_sealed_anew(stored: &[u8], (fields, value): (&[u8], &[u8])) -> Vec<u8>
 
 /// A host with one store, whose rotation was interrupted.
 static HOST: LazyLock<Records> = LazyLock::new(|| {
-    let dying = Arc::new(Dying { inner: Memory::new(), commits_left: AtomicI64::new(i64::MAX) });
+    let below: Arc<dyn Storage> = Arc::new(Memory::new());
+    let dying = FaultyStorage::over(&below).into_engine();
     run(async {
         let storage: Arc<dyn Storage> = Arc::clone(&dying) as _;
         let host = host(&storage).await?;
         let store = host.stores().create(&StoreName::new("store")?, "generic", json!({}), &keys()).await?;
         // Only the beginning of the rotation is stored.
-        dying.commits_left.store(1, Ordering::SeqCst);
+        dying.0.end_after(1, Fault::EndsBefore);
         store.rotate(&KeyRing::parse([ANOTHER_KEY])?, &|_| {}).await.expect_err("the host dies");
         assert_eq!(store.state().await?.phase, Phase::Rotating);
         Ok::<_, Box<dyn std::error::Error>>(())
     })
     .expect("a host");
-    records_of(&dying.inner)
+    records_of(&*below)
 });
-
-/// Fails after this many commits, as if the process had died there.
-#[derive(Debug)]
-struct Dying {
-    inner: Memory,
-    commits_left: AtomicI64,
-}
-
-#[async_trait]
-impl Storage for Dying {
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.inner.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.inner.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            return Err(StorageError::Closed);
-        }
-        self.inner.commit(batch).await
-    }
-}
 
 async fn host(storage: &Arc<dyn Storage>) -> Result<Host, Box<dyn std::error::Error>> {
     let store_keys = KeyRing::parse([PUBLISHED_KEY, ANOTHER_KEY])?;

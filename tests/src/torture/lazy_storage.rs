@@ -4,10 +4,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 use std::{fmt, thread};
 
-use async_trait::async_trait;
 use keyway_storage::{
-    Batch, CommitOutcome, Expectation, ItemAction, KeyRange, Limits, Memory, Page, Record, Sqlite, Storage,
-    StorageError,
+    Batch, CommitOutcome, Expectation, ItemAction, KeyRange, Layered, Memory, Sqlite, Storage, StorageError,
+    StorageLayer,
 };
 
 /// The delay of a commit.
@@ -22,7 +21,7 @@ pub(super) struct LazyStorage {
 }
 
 impl LazyStorage {
-    pub(super) async fn over(below: Sqlite) -> Result<Self, StorageError> {
+    pub(super) async fn over(below: Sqlite) -> Result<Layered<Self>, StorageError> {
         let memory = Memory::new();
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -44,7 +43,7 @@ impl LazyStorage {
                 let _ = runtime.block_on(below.commit(batch));
             }
         });
-        Ok(Self { memory, later })
+        Ok(Layered(Self { memory, later }))
     }
 }
 
@@ -54,18 +53,11 @@ impl fmt::Debug for LazyStorage {
     }
 }
 
-#[async_trait]
-impl Storage for LazyStorage {
-    fn limits(&self) -> Limits {
-        self.memory.limits()
-    }
+impl StorageLayer for LazyStorage {
+    type Inner = Memory;
 
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.memory.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.memory.scan(range, after, limit).await
+    fn inner(&self) -> &Memory {
+        &self.memory
     }
 
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {

@@ -132,7 +132,7 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
     };
     let ring = || KeyRing::new([Key::generate().unwrap()]).unwrap();
     let (host_keys, keys, new_keys) = (ring(), ring(), ring());
-    let sqlite = (case != "generic-memory").then(|| Sqlite::open(folder.join("host.db")).unwrap());
+    let sqlite = (case != "generic-memory").then(|| Sqlite::open_or_create(folder.join("host.db")).unwrap());
     let storage: Arc<dyn Storage> = match &sqlite {
         Some(sqlite) => Arc::new(sqlite.clone()),
         None => Arc::new(Memory::new()),

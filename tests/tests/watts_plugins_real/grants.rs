@@ -264,7 +264,7 @@ async fn a_host_that_was_restarted_revokes_what_the_one_before_it_made() {
     let real = real.with_ssh(SAYS_YES);
     let file = real.folder.path().join("host.db");
     let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
-    let kept = || Kept { storage: Arc::new(Sqlite::open(&file).unwrap()), keys: keys.clone() };
+    let kept = || Kept { storage: Arc::new(Sqlite::open_or_create(&file).unwrap()), keys: keys.clone() };
 
     let before = kept().start(deployed(&real)).await;
     let (first, second) = (before.ask(public_key()).await.unwrap(), before.granted().await);

@@ -7,11 +7,13 @@ mod shell_names;
 #[cfg(test)]
 mod tests;
 
-use keyway_core::SecretText;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::path::Path;
+use std::{fmt, fs};
 
-pub use error::BundleError;
+use keyway_core::{SecretText, Wiped};
+
+pub use error::{BundleError, LineFault};
 
 /// Keys and their texts, each key once, sorted by key: what is exported to or imported from
 /// dotenv or JSON.
@@ -92,9 +94,36 @@ impl Bundle {
     ///   readers a line end.
     ///
     /// # Errors
-    /// They name the line, never what stands there.
+    /// They name all lines with faults, never what stands there.
     pub fn from_dotenv(text: &str) -> Result<Self, BundleError> {
-        dotenv::read(text)
+        dotenv::read(text, false).map(|(bundle, _)| bundle)
+    }
+
+    /// Reads dotenv that was written for other readers than a shell, such as `URL=http://host/?a&b` without quotes. A
+    /// plain value then goes to the end of the line or to a comment after white space. What these readers read
+    /// differently from each other (`$`, `` ` ``, `\` and quotes inside a plain value) is refused still.
+    ///
+    /// # Errors
+    /// As [`from_dotenv`](Self::from_dotenv).
+    pub fn from_dotenv_lenient(text: &str) -> Result<LenientBundle, BundleError> {
+        dotenv::read(text, true).map(|(bundle, lines)| LenientBundle { bundle, lines })
+    }
+
+    /// Reads a file: JSON if its name ends in `.json`, and else dotenv. Blocks.
+    ///
+    /// # Errors
+    /// [`InFile`](BundleError::InFile) names the file.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, BundleError> {
+        let path = path.as_ref();
+        let read = || {
+            let bytes = fs::read(path).map_err(|error| BundleError::Unreadable(error.kind()))?;
+            let bytes = Wiped::new(bytes);
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|_| BundleError::Unreadable(std::io::ErrorKind::InvalidData))?;
+            let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+            if is_json { Self::from_json(text) } else { Self::from_dotenv(text) }
+        };
+        read().map_err(|source| BundleError::InFile { file: path.to_owned(), source: Box::new(source) })
     }
 
     /// Writes dotenv: one `KEY="value"` for each key. A POSIX shell and
@@ -131,6 +160,16 @@ impl Bundle {
                 key == other_key && value.expose() == other_value.expose()
             })
     }
+}
+
+/// Dotenv that the lenient reader read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LenientBundle {
+    /// The keys and values.
+    pub bundle: Bundle,
+    /// The lines that a shell would read in another way, or not at all.
+    pub lines: Vec<usize>,
 }
 
 impl fmt::Debug for Bundle {

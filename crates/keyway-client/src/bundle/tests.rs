@@ -160,7 +160,7 @@ fn what_is_refused_names_the_line() {
         ("A='x\ny'\nB=\"\0\"", 3),
     ] {
         match Bundle::from_dotenv(text) {
-            Err(BundleError::Line { line: found, .. }) => assert_eq!(found, line, "{text:?}"),
+            Err(BundleError::Lines { faults }) => assert_eq!(faults[0].line, line, "{text:?}"),
             other => panic!("{text:?}: {other:?}"),
         }
     }
@@ -268,5 +268,43 @@ proptest! {
         {
             assert_eq!(shell(&text, "A").as_deref(), Some(value.expose()), "{text:?}");
         }
+    }
+}
+
+#[test]
+fn every_fault_of_a_file_is_named_with_the_file() {
+    let text = "A=1\nB = 2\nA=3\nC=x y\nD=\"$X\"\nE=ok\nF='open\nG = 1\n";
+    let error = Bundle::from_dotenv(text).unwrap_err();
+    let BundleError::Lines { faults } = &error else { panic!("{error:?}") };
+    assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [2, 3, 4, 5, 7]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("staging.env");
+    std::fs::write(&file, text).unwrap();
+    let told = Bundle::from_file(&file).unwrap_err().to_string();
+    assert!(
+        told.contains("staging.env: line 2: ") && told.contains("; line 7: the quote is never closed"),
+        "{told}"
+    );
+    let missing = Bundle::from_file(folder.path().join("none.env")).unwrap_err().to_string();
+    assert!(missing.contains("none.env: the file cannot be read"), "{missing}");
+    let json = folder.path().join("staging.json");
+    std::fs::write(&json, "{\"A\": \"1\"}").unwrap();
+    assert_eq!(Bundle::from_file(&json).unwrap().len(), 1);
+}
+
+#[test]
+fn the_lenient_reader_says_what_a_shell_reads_otherwise() {
+    let text = "URL=http://h/?a&b\nNAME=two words # a comment\nPLAIN=x\nexport LIST=(a;b)\n";
+    assert!(Bundle::from_dotenv(text).is_err());
+    let read = Bundle::from_dotenv_lenient(text).unwrap();
+    let value = |key| read.bundle.get(key).unwrap().expose().to_owned();
+    assert_eq!(value("URL"), "http://h/?a&b");
+    assert_eq!(
+        (value("NAME"), value("PLAIN"), value("LIST")),
+        ("two words".into(), "x".into(), "(a;b)".into())
+    );
+    assert_eq!(read.lines, [1, 2, 4]);
+    for differs in ["A=a$b", "A=a`b`", "A=a\\b", "A=it's", "A=say \"x\""] {
+        assert!(Bundle::from_dotenv_lenient(differs).is_err(), "{differs}");
     }
 }

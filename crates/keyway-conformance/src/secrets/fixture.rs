@@ -20,6 +20,7 @@ use super::samples::fill;
 use super::snapshot::Snapshot;
 use super::subject::SecretStoreSubject;
 use crate::notation::Fixture;
+use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};
 
 /// Prepares a place for stores. Open a store several times to get a second handle, a restart, or other
@@ -40,13 +41,10 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
     type Subject = SecretStoreSubject;
 
     fn new(trial: &'a Trial<'a, SecretStoreSubject>) -> Result<Self, Broken> {
-        let scratch = tempfile::tempdir().map_err(|error| {
-            broken("a scratch folder to work in", format!("the system gave none: {error}"))
-        })?;
         let number = trial.random();
         Ok(Self {
             trial,
-            scratch,
+            scratch: scratch_folder()?,
             opened: AtomicUsize::new(0),
             lent: Arc::new(Layered(LentStorage::new())),
             clock: Arc::new(KitClock::new()),

@@ -9,9 +9,9 @@ use keyway_storage::{Sqlite, Storage};
 
 use crate::world::*;
 
-fn engine(directory: &tempfile::TempDir, sqlite: bool, number: i64) -> Arc<dyn Storage> {
+fn engine(directory: &tempfile::TempDir, sqlite: bool, number: u64) -> Arc<dyn Storage> {
     if sqlite {
-        Arc::new(Sqlite::open(directory.path().join(format!("{number}.db"))).unwrap())
+        Arc::new(Sqlite::open_or_create(directory.path().join(format!("{number}.db"))).unwrap())
     } else {
         memory()
     }
@@ -35,12 +35,12 @@ async fn nothing_is_lost_wherever_the_process_ends() {
         for commits in 0..7 {
             for variant in 0..4 {
                 let (applied, reads_too) = (variant & 1 != 0, variant & 2 != 0);
-                let number = i64::try_from(round).unwrap() * 100 + commits * 4 + variant;
+                let number = round as u64 * 100 + commits * 4 + variant;
                 let (storage, keys) = (engine(&directory, sqlite, number), ring());
                 let world = World::new(capabilities);
                 host(&storage, &keys, service(&world)).started().await;
 
-                let dying = Dying::after(&storage, commits, applied, reads_too);
+                let dying = dying(&storage, commits, applied, reads_too);
                 let grants = host(&dying, &keys, service(&world)).started().await;
                 if let Ok(GrantOutcome::Granted(handed)) = grants.request(&svc(), plain_request("joe")).await
                 {
@@ -94,7 +94,7 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
                 let world = World::new(Capabilities::MINIMAL.idempotent(idempotent));
                 let again = || plain_request("joe").with_id(IntentId::new("order-17").unwrap());
                 host(&storage, &keys, service(&world)).started().await;
-                let dying = Dying::after(&storage, commits, applied, true);
+                let dying = dying(&storage, commits, applied, true);
                 let grants = host(&dying, &keys, service(&world)).started().await;
                 let _ = grants.request(&svc(), again()).await;
                 drop(grants);

@@ -206,7 +206,7 @@ async fn a_grant_that_cannot_be_stored_is_revoked() {
         let (storage, keys, world) = (memory(), ring(), World::plain());
         host(&storage, &keys, service(&world)).started().await;
         // The intent is stored, and then nothing more.
-        let dying = Dying::after(&storage, 1, applied, false);
+        let dying = dying(&storage, 1, applied, false);
         let grants = host(&dying, &keys, service(&world)).started().await;
         let answer = grants.request(&svc(), plain_request("joe")).await;
         if applied {

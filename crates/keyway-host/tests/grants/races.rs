@@ -32,7 +32,8 @@ async fn at_once(hosts: &[Started], requests: usize) -> (usize, usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limit_holds_for_64_requests_at_once_on_every_engine_and_over_hosts() {
     let directory = tempfile::tempdir().unwrap();
-    let sqlite: Arc<dyn Storage> = Arc::new(Sqlite::open(directory.path().join("grants.db")).unwrap());
+    let sqlite: Arc<dyn Storage> =
+        Arc::new(Sqlite::open_or_create(directory.path().join("grants.db")).unwrap());
     for storage in [memory(), sqlite] {
         for limit in [1, 5] {
             let (keys, world) = (ring(), World::plain());

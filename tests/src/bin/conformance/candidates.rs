@@ -160,8 +160,8 @@ fn chosen_by(command: String, options: &Options) -> Result<Vec<String>, String> 
     for argument in &options.arguments {
         arguments.extend(["--argument".to_owned(), argument.clone()]);
     }
-    if options.profile == ProfileChoice::Lenient {
-        arguments.extend(["--profile".to_owned(), "lenient".to_owned()]);
+    if options.profile != ProfileChoice::default() {
+        arguments.extend(["--profile".to_owned(), options.profile.word().to_owned()]);
     }
     if let Some(parallel) = options.parallel {
         arguments.extend(["--parallel".to_owned(), parallel.to_string()]);
@@ -229,7 +229,7 @@ fn settings(json: &serde_json::Value) -> Table {
 
 fn sqlite(name: &str, mode: CommitMode) -> StorageSubject {
     StorageSubject::new(name, move |folder| {
-        let store = Sqlite::options().commit_mode(mode).open(folder.join("store.db"))?;
+        let store = Sqlite::options().commit_mode(mode).open_or_create(folder.join("store.db"))?;
         Ok(Arc::new(store) as Arc<dyn Storage>)
     })
     .persistent()

@@ -15,7 +15,6 @@ use keyway_conformance::{
     Candidate, Format, Matrix, MatrixRow, Mutant, Report, RunOptions, Subject, Suite, front, issuers,
     metadata, secrets, storage,
 };
-use keyway_issuers::wire::Profile;
 use keyway_process::ProfileChoice;
 use keyway_tests::rules_page;
 use lexopt::ValueExt as _;
@@ -37,7 +36,8 @@ Usage: cargo xtask conformance [OPTIONS]
 
   --exec PATH       run the suite for issuers on this executable, and on nothing else
       --argument A     an argument that it always gets (may be repeated)
-      --profile NAME   strict (default) or lenient, for old executables
+      --profile NAME   strict (default); lenient, for old executables; seed, for those that were written from the text of
+                       the seed alone: padded base64, always by argument
       --parallel N     how many runs of it at once (default: 4; with the lenient profile 1, as real hosts do
                        it unless they are told otherwise)
       --allow-argv     let requests go by argument when it reads no standard input
@@ -140,9 +140,11 @@ fn read_options() -> Result<Option<Options>, lexopt::Error> {
             lexopt::Arg::Long("argument") => options.arguments.push(arguments.value()?.string()?),
             lexopt::Arg::Long("profile") => {
                 let name = arguments.value()?.string()?;
-                options.profile = Profile::of_word(&name)
-                    .ok_or_else(|| format!("there is no profile {name:?}: strict or lenient"))?
-                    .into();
+                options.profile = ProfileChoice::ALL
+                    .into_iter()
+                    .find(|profile| profile.word() == name)
+                    .ok_or_else(|| format!("there is no profile {name:?}: strict, lenient or seed"))?;
+                options.allow_argv |= options.profile == ProfileChoice::Seed;
             }
             lexopt::Arg::Long("parallel") => options.parallel = Some(arguments.value()?.parse()?),
             lexopt::Arg::Long("allow-argv") => options.allow_argv = true,

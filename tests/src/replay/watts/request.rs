@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use keyway_host::grants::{DuplicatePolicy, GrantOutcome, GrantRequest, Requester, Service};
 use keyway_issuers::wire::Profile;
-use keyway_issuers::{Capabilities, Description, Revocation, async_trait};
-use keyway_issuers::{CredentialRequest, Issuer, IssuerError, RequestOutcome};
+use keyway_issuers::{
+    CredentialRequest, Issuer, IssuerError, IssuerLayer, Layered, RequestOutcome, Revocation,
+};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
 
@@ -60,36 +61,33 @@ pub(super) fn has_no_token(input: &Input) -> bool {
     input.get("user").get("access_token") == Some(&Value::Null)
 }
 
-/// A program that a service names by a command, with a description as if it had been called.
+/// Calls the program that a service names by a command, with a description as if it had been asked.
 #[derive(Debug)]
 struct Named {
-    description: Description,
+    script: Arc<Script>,
     program: Result<ProcessIssuer, IssuerError>,
 }
 
-#[async_trait]
-impl Issuer for Named {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL
+impl Named {
+    /// Returns the program. With an invalid command it would not have been started.
+    fn program(&self) -> Result<&ProcessIssuer, IssuerError> {
+        self.program.as_ref().map_err(|error| IssuerError::NotStarted { source: error.to_string().into() })
     }
+}
 
-    async fn describe(&self) -> Result<Description, IssuerError> {
-        Ok(self.description.clone())
+impl IssuerLayer for Named {
+    type Inner = Script;
+
+    fn inner(&self) -> &Script {
+        &self.script
     }
 
     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
-        match &self.program {
-            Ok(program) => program.request(request).await,
-            // The command is invalid: it would not have been started.
-            Err(error) => Err(IssuerError::NotStarted { source: error.to_string().into() }),
-        }
+        self.program()?.request(request).await
     }
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
-        match &self.program {
-            Ok(program) => program.revoke(revocation).await,
-            Err(error) => Err(IssuerError::NotStarted { source: error.to_string().into() }),
-        }
+        self.program()?.revoke(revocation).await
     }
 }
 
@@ -104,14 +102,15 @@ async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Clas
     let description = description.or_else(|_| desk::description(&Value::Null))?;
     let run = Run { hangs: hangs(input), ..Run::of(input) };
     let impatient = run.hangs;
-    let script = Arc::new(Script::new(profile, description.clone(), vec![run]));
+    let script = Arc::new(Script::new(profile, description, vec![run]));
     let issuer: Arc<dyn Issuer> = match scene.command() {
         None => Arc::clone(&script) as _,
         Some(command) => {
             let mut configuration = ProcessConfiguration::new(command);
             configuration.allow_argv = true;
             configuration.profile = profile.into();
-            Arc::new(Named { description, program: ProcessIssuer::new(&configuration) })
+            let program = ProcessIssuer::new(&configuration);
+            Arc::new(Layered(Named { script: Arc::clone(&script), program }))
         }
     };
     let mut service = Service::with_issuer(name.clone(), issuer).enabled(scene.is_enabled() && is_described);

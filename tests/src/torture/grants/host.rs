@@ -40,7 +40,8 @@ impl Ground {
     pub(super) async fn open(plan: &Plan) -> Result<Self, String> {
         let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
         let path = plan.folder.join("host.db");
-        let engine = Sqlite::options().commit_mode(mode).open(path).map_err(|error| error.detail())?;
+        let engine =
+            Sqlite::options().commit_mode(mode).open_or_create(path).map_err(|error| error.detail())?;
         let storage: Arc<dyn Storage> = match plan.defect {
             Some(Defect::AcknowledgesBeforeWriting) => {
                 Arc::new(LazyStorage::over(engine).await.map_err(|error| error.detail())?)

@@ -48,7 +48,8 @@ impl Host {
     pub(super) async fn start(plan: &Plan, slot: u32) -> Result<Self, String> {
         let path = plan.folder.join("host.db");
         let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
-        let storage = Sqlite::options().commit_mode(mode).open(&path).map_err(|error| error.detail())?;
+        let storage =
+            Sqlite::options().commit_mode(mode).open_or_create(&path).map_err(|error| error.detail())?;
         let lent: Arc<dyn Storage> = match plan.defect {
             Some(Defect::AcknowledgesBeforeWriting) => {
                 Arc::new(LazyStorage::over(storage.clone()).await.map_err(|error| error.detail())?)
