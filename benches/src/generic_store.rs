@@ -23,7 +23,7 @@ use pollster::block_on;
 use crate::areas::Trouble;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
-/// How many threads fill a store: commits that come at the same time share a sync of the disk.
+/// The number of threads that fill a store: concurrent commits share a sync of the disk.
 const FILLING_THREADS: u32 = 16;
 
 /// An open store.
@@ -35,7 +35,7 @@ pub struct GenericStore {
 }
 
 impl GenericStore {
-    /// Makes a store in a new file, with so many secrets.
+    /// Creates a store in a new file, with this many secrets.
     ///
     /// # Errors
     /// Those of the store and of the system.
@@ -65,7 +65,7 @@ impl GenericStore {
         Ok(store)
     }
 
-    /// Opens a store whose key [`write_keys`](Self::write_keys) wrote.
+    /// Opens a store whose key was written by [`write_keys`](Self::write_keys).
     ///
     /// # Errors
     /// Those of the store and of the system.
@@ -78,7 +78,7 @@ impl GenericStore {
         Self::on(Arc::new(Sqlite::open_or_create(file)?), key, ring)
     }
 
-    /// Makes an empty store in memory.
+    /// Creates an empty store in memory.
     ///
     /// # Errors
     /// Those of the store and of the system.
@@ -89,7 +89,7 @@ impl GenericStore {
         Ok(store)
     }
 
-    /// The store itself.
+    /// Returns the store itself.
     pub fn store(&self) -> &Arc<dyn SecretStore> {
         &self.store
     }
@@ -125,7 +125,7 @@ impl GenericStore {
         Ok(())
     }
 
-    /// The value of the secret of this number.
+    /// Returns the value of the secret of this number.
     ///
     /// # Errors
     /// Those of the store.
@@ -134,7 +134,7 @@ impl GenericStore {
         Ok(secret.value.expose_text().ok_or("the value is no text")?.to_owned())
     }
 
-    /// Rotates to a new key; how many records were sealed anew.
+    /// Rotates to a new key, and returns the number of records sealed again.
     ///
     /// # Errors
     /// Those of the store.
@@ -148,7 +148,7 @@ impl GenericStore {
         Ok(u32::try_from(done.into_inner())?)
     }
 
-    /// How many secrets a list has, read page by page with their values.
+    /// Lists page by page with values, and returns the number of secrets.
     ///
     /// # Errors
     /// Those of the store.
@@ -165,7 +165,8 @@ impl GenericStore {
         }
     }
 
-    /// The lengths of the key and the value that most records have in storage: those of secrets.
+    /// Returns the most frequent lengths of key and value among the stored records, which are those
+    /// of secrets.
     ///
     /// # Errors
     /// Those of the storage.
@@ -185,23 +186,23 @@ impl GenericStore {
     }
 }
 
-/// How long the parts of a record are, in bytes.
+/// The lengths of the parts of a record, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lengths {
-    /// Its key in the storage.
+    /// The length of its key in the storage.
     pub key: usize,
-    /// All of its value in the storage.
+    /// The length of its value in the storage.
     pub record: usize,
-    /// The token in it that a `get` opens.
+    /// The length of the token in it that a `get` opens.
     pub value_token: usize,
 }
 
-/// The value of a secret tells its number, so that a wrong one is noticed.
+/// Returns the value of a secret, which contains its number, so that a wrong one is noticed.
 fn value(number: u32) -> String {
     format!("value-{number:08}-of-a-secret-for-a-benchmark")
 }
 
-/// The number that a value tells.
+/// Returns the number that a value contains.
 pub fn number_of_value(value: &str) -> Option<u32> {
     value.strip_prefix("value-")?.get(..8)?.parse().ok()
 }

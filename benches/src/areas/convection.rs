@@ -24,15 +24,18 @@ use crate::{
 const PLUGINS: Plugins = plugins! { keyway_convection };
 const SECRETS: u32 = 1_000;
 const VALUE: &str = "a value of thirty-two characters";
-/// The real plugin takes seconds for a round.
+/// The number of rounds. The real plugin takes seconds for one.
 const ROUNDS: u32 = 7;
-/// How many operations of ours are one measurement. A created secret makes the shared file longer, so there
-/// are few.
+/// The number of Keyway's operations in one measurement.
+///
+/// It is small, because each created secret makes the shared file longer.
 const CONVECTION_CALLS: u32 = 4;
 const GENERIC_CALLS: u32 = 200;
 
-/// What is measured. The real plugin never asks the system to make a write durable, so beside the durable
-/// create stands what one costs at least: the bare insert shows how far any store on SQLite can get.
+/// The measured figures.
+///
+/// The real plugin never asks the system to make a write durable, so the bare insert beside the
+/// durable create shows the limit for any store on SQLite.
 const FIGURES: [(&str, Option<Target>); 6] = [
     ("keyway-generic durable create on SQLite, peer the real plugin", Some(Target::TimesFaster(10_000.0))),
     ("a bare durable SQLite insert as long, peer the real plugin", None),
@@ -67,7 +70,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
         .collect())
 }
 
-/// The times of [`FIGURES`], in that order.
+/// Returns the times of [`FIGURES`], in that order.
 fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], Trouble> {
     let keys = (0..5).map(|_| Key::generate()).collect::<Result<Vec<_>, _>>()?;
     let texts: Vec<_> = keys.iter().map(|key| key.expose_text().expose().to_owned()).collect();
@@ -152,7 +155,7 @@ fn address(name: &str) -> Result<SecretAddress, Trouble> {
     Ok(SecretAddress::shared(SecretName::new(name)?))
 }
 
-/// The processor time of one call in nanoseconds, that of all threads.
+/// Returns the processor time of one call in nanoseconds, over all threads.
 fn each(calls: u32, mut operation: impl FnMut(u32) -> Result<(), Trouble>) -> Result<f64, Trouble> {
     let begun = Clock::ProcessCpu.now();
     for call in 0..calls {

@@ -1,4 +1,4 @@
-//! What it costs to run an executable as an issuer, beside running it with nothing around.
+//! The cost of running an executable as an issuer, compared with running it bare.
 
 use std::{
     fs,
@@ -23,23 +23,24 @@ use crate::{
     row::{Row, Target},
 };
 
-/// A run takes about a millisecond; a few make a round, so that both sides of it run at about the same time.
+/// A run takes about a millisecond; a few make a round, so that both sides of it run at about the
+/// same time.
 const ALONE: Plan = Plan { clock: Clock::Wall, rounds: 301, batch: Duration::from_millis(5) };
 const TOGETHER: Plan = Plan { clock: Clock::Wall, rounds: 41, batch: Duration::from_millis(50) };
 
-/// How many are asked for at once.
+/// The number of concurrent requests.
 const AT_ONCE: usize = 8;
-/// How many in a measured batch, each.
+/// The number of each task's requests in a measured batch.
 const EACH: usize = 6;
 
-/// The program, which is removed with the folder.
+/// The compiled program, which is removed with its folder.
 struct Program {
     _folder: TempDir,
     path: PathBuf,
 }
 
 impl Program {
-    /// Compiles it, linked statically.
+    /// Compiles the program, linked statically.
     fn new() -> Result<Self, Trouble> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("answering");
@@ -76,7 +77,7 @@ impl Program {
         Ok(issuer)
     }
 
-    /// Spawns it and reads its output, with nothing around.
+    /// Spawns the program and reads its output, without a host.
     fn run_bare(&self, input: &[u8]) -> Result<Vec<u8>, Trouble> {
         let mut child = Command::new(&self.path)
             .stdin(Stdio::piped())
@@ -104,7 +105,7 @@ fn helper() -> Result<PathBuf, Trouble> {
         .ok_or_else(|| format!("cargo: {}", String::from_utf8_lossy(&output.stderr).trim()).into())
 }
 
-/// The cgroup v2 of this process, if it may make others in it.
+/// Returns the cgroup v2 of this process, if it may make others in it.
 fn cgroup() -> Result<PathBuf, Trouble> {
     let none = "there is no cgroup v2 here that can be written";
     let mounts = fs::read_to_string("/proc/mounts")?;

@@ -1,4 +1,4 @@
-//! The grant engine: a request and the revocation of what it made, in process, on the memory engine.
+//! The grant engine: a request and its revocation, in process, on the memory engine.
 
 use std::{
     hint::black_box,
@@ -28,7 +28,7 @@ use crate::{
 const ROUNDS: usize = 41;
 const CALLS: u32 = 400;
 
-/// Makes and forgets as fast as it can.
+/// Makes credentials and forgets them as fast as it can.
 #[derive(Debug, Default)]
 struct Counter(AtomicU64);
 
@@ -58,7 +58,7 @@ impl Issuer for Counter {
     }
 }
 
-/// An engine with one service, and the runtime that it needs.
+/// An engine with one service, and its runtime.
 struct Setup {
     runtime: Runtime,
     grants: Grants,
@@ -88,7 +88,7 @@ impl Setup {
         if left.is_empty() { Ok(setup) } else { Err("something was left".into()) }
     }
 
-    /// Requests and revokes so many times, as a task of the runtime does.
+    /// Requests and revokes this many times, as a task of the runtime does.
     fn cycle(&self, times: u32) -> Result<(), Trouble> {
         self.runtime.block_on(async {
             for _ in 0..times {
@@ -106,9 +106,9 @@ impl Setup {
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
     let inline = Setup::new(Isolation::Inline)?;
     let task = Setup::new(Isolation::Task)?;
-    let run = |setup: &Setup| setup.cycle(CALLS).expect("a grant that is measured is made");
-    // Inline, everything is computed on this thread and nothing waits. With a task, the hops between threads
-    // are what is measured.
+    let run = |setup: &Setup| setup.cycle(CALLS).expect("a measured request succeeds");
+    // Inline, this thread computes everything and nothing waits. With a task, the measurement
+    // consists of hops between threads.
     let of_inline = interleave(Clock::ThreadCpu, ROUNDS, 1, &mut [&mut || run(&inline)]);
     let of_task = interleave(Clock::Wall, ROUNDS, 1, &mut [&mut || run(&task)]);
     let microseconds = |times: &Rounds| times.median(0) / 1e3 / f64::from(CALLS);

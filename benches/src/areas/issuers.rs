@@ -1,4 +1,4 @@
-//! The wire of issuers: what a host and a plugin do with one request, without the way between them.
+//! The wire of issuers: the work of a host and a plugin on one request, without the transport.
 
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialPart, CredentialRequest, IntentId, Issued, Json,
@@ -15,19 +15,20 @@ use crate::{
 /// A request and its answer.
 #[derive(Debug)]
 pub struct Setup {
-    /// What is asked.
+    /// The request.
     pub request: CredentialRequest,
-    /// What the host writes.
+    /// The host's options for writing.
     pub options: WireOptions,
-    /// What is answered.
+    /// The answer.
     pub outcome: RequestOutcome,
 }
 
 impl Setup {
-    /// The example of the WaTTS seed ("Plugin Input") with a public key, and a login name and host for it.
+    /// Returns the example of the WaTTS seed ("Plugin Input") with a public key, and a login name
+    /// and host for it.
     ///
     /// # Errors
-    /// When they do not survive the wire.
+    /// When they do not survive a round trip.
     pub fn seed() -> Result<Self, Trouble> {
         let key = format!("ssh-ed25519 {} max@laptop", "AAAAC3NzaC1lZDI1NTE5".repeat(3));
         let context = Context::new(Self::user_info())
@@ -39,10 +40,11 @@ impl Setup {
         Self::checked(request, WireOptions::new("1.0.0"), outcome.into())
     }
 
-    /// More of everything: groups, an access token, an RSA key, a private key in the answer.
+    /// Returns a larger example: with groups, an access token, an RSA key, and a private key in the
+    /// answer.
     ///
     /// # Errors
-    /// When they do not survive the wire.
+    /// When they do not survive a round trip.
     pub fn large() -> Result<Self, Trouble> {
         let key = format!("ssh-rsa {} max@laptop", "AAAAB3NzaC1yc2EAAAADAQAB".repeat(15));
         let user_info = Self::user_info()
@@ -90,7 +92,7 @@ impl Setup {
         Ok(setup)
     }
 
-    /// The host writes the request, the plugin reads it.
+    /// Writes the request as the host, and reads it as the plugin.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -99,7 +101,7 @@ impl Setup {
         Ok(plugin::decode_input(sent.expose().as_bytes())?)
     }
 
-    /// The plugin writes the answer, the host reads it.
+    /// Writes the answer as the plugin, and reads it as the host.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -109,7 +111,8 @@ impl Setup {
     }
 }
 
-/// The peer: the same JSON and base64 by `serde_json` and `base64`, unchecked, untyped and not wiped.
+/// Does the peer's work: the same JSON and base64 by `serde_json` and `base64`, unchecked, untyped
+/// and not wiped.
 fn plain(json: &serde_json::Value) -> Result<serde_json::Value, Trouble> {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let sent = URL_SAFE_NO_PAD.encode(serde_json::to_vec(json)?);
@@ -121,7 +124,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
     for (name, setup, target) in
         [("the seed's request", Setup::seed()?, Some(5.0)), ("a large request", Setup::large()?, None)]
     {
-        // In microseconds however fast it is, because the target is.
+        // The unit is always microseconds, because the target is in microseconds.
         let row = |what: String, compared: Compared| Row::compared_in(area, what, compared, "us", 1e3);
         let sent = host::encode_request(&setup.request, &setup.options);
         let json = wire::base64::decode(sent.expose().as_bytes())?;

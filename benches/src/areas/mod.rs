@@ -1,4 +1,4 @@
-//! What is measured, one file an area.
+//! The measured areas, one file each.
 
 pub mod compatibility;
 pub mod convection;
@@ -14,15 +14,15 @@ mod ssh;
 
 use crate::row::Row;
 
-/// Why an area could not be measured.
+/// An error that prevents measuring an area.
 pub type Trouble = Box<dyn std::error::Error>;
 
-/// Things that are measured together.
+/// An area that is measured together.
 #[derive(Clone, Copy, Debug)]
 pub struct Area {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What it measures, in one line.
+    /// The purpose in one line.
     pub about: &'static str,
     /// Measures it; the first argument is the name.
     pub run: fn(&'static str) -> Result<Vec<Row>, Trouble>,
@@ -44,9 +44,9 @@ pub const AREAS: &[Area] = &[
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
 
-/// The wire of issuers, and the engine that runs them.
+/// Measures the wire of issuers, and the engine that runs them.
 fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, Trouble> {
-    // First, in a fresh process: behind the other rows the same takes a third longer.
+    // The engine goes first, in a fresh process: after the other rows it takes a third longer.
     let mut rows = grants::run(area)?;
     rows.extend(issuers::run(area)?);
     Ok(rows)

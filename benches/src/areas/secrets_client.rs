@@ -1,4 +1,4 @@
-//! What the client adds to the store under it: the generic store on the memory engine.
+//! The cost that the client adds to its store: the generic store on the memory engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::{
 
 const LISTED: u32 = 10_000;
 
-/// Of what is added to a get: a small difference of larger times wants many rounds.
+/// The plan for the cost added to a get: a small difference of larger times needs many rounds.
 const DIFFERENCE: Plan = Plan { clock: Clock::ThreadCpu, rounds: 101, batch: Duration::from_millis(2) };
-/// The memory engine does all on the thread that asks.
+/// The plan for lists. The memory engine does all work on the calling thread.
 const LISTS: Plan = Plan { clock: Clock::ThreadCpu, rounds: 15, batch: Duration::from_millis(20) };
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
@@ -66,8 +66,7 @@ fn list(
         .must(Target::ValueAtMost(limit)))
 }
 
-/// Counted, not timed: the worst of a get under the policy that falls back, against one that
-/// does not.
+/// Counts the reads of the worst get under the fallback policy, and of one under the exact policy.
 fn reads_of_a_fallback(area: &'static str) -> Result<Row, Trouble> {
     let store = Arc::new(Reads::of(Arc::clone(GenericStore::in_memory()?.store())));
     let client = Secrets::new(Arc::<Layered<Reads>>::clone(&store)).in_environment("staging");

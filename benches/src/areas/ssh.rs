@@ -26,7 +26,7 @@ const PLAN: Plan = Plan { clock: Clock::Wall, rounds: 31, batch: Duration::from_
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
     let folder = tempfile::tempdir()?;
-    // A link on the way would be refused.
+    // The issuer refuses a path with a link.
     let folder = folder.path().canonicalize()?;
     let list = folder.join("krl");
     fs::write(&list, list_of(REVOKED))?;
@@ -65,7 +65,7 @@ fn key_id(number: u32) -> String {
     format!("KEYWAY_{number:032x}")
 }
 
-/// A list of so many key ids, as OpenSSH's own program writes it.
+/// Returns a list of this many key ids, in the format of OpenSSH's own program.
 fn list_of(count: u32) -> Vec<u8> {
     let string = |content: &[u8]| {
         let length = u32::try_from(content.len()).expect("a list is short").to_be_bytes();

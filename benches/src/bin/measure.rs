@@ -1,4 +1,4 @@
-//! Measures the areas and holds the figures against their targets; `cargo xtask bench` runs it.
+//! Measures the areas and compares the figures with their targets; `cargo xtask bench` runs it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What to measure; `None` when only the list of areas was asked for.
+/// Parses the arguments; `None` when only the list of areas was requested.
 fn options() -> Result<Option<Options>, Trouble> {
     let mut options = Options { areas: Vec::new(), json: None };
     let mut arguments = lexopt::Parser::from_env();

@@ -14,7 +14,7 @@ use crate::areas::Trouble;
 #[derive(Debug)]
 pub struct GenericPeer {
     process: Child,
-    // `None` only while it is dropped: closing the pipe tells the process to end.
+    // The process ends when this pipe is closed, so it is `None` only during the drop.
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     file: PathBuf,
@@ -38,12 +38,12 @@ impl GenericPeer {
         Ok(peer)
     }
 
-    /// The file of the store.
+    /// Returns the file of the store.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Puts the secrets `secret-000000` and so on into the file, in one write, instead of what was there.
+    /// Replaces the file's content with the secrets `secret-000000` and so on, in one write.
     ///
     /// # Errors
     /// When the plugin fails, or does not list them all afterwards.
@@ -56,7 +56,7 @@ impl GenericPeer {
         }
     }
 
-    /// Creates a secret; the processor time that took, in nanoseconds.
+    /// Creates a secret, and returns the processor time in nanoseconds.
     ///
     /// # Errors
     /// When the plugin fails.
@@ -65,7 +65,7 @@ impl GenericPeer {
         Ok(seconds.as_f64().ok_or("the peer gave no time")? * 1e9)
     }
 
-    /// Gets a secret; the processor time that took, in nanoseconds, and the value.
+    /// Gets a secret, and returns the processor time in nanoseconds and the value.
     ///
     /// # Errors
     /// When the plugin fails.
@@ -90,7 +90,7 @@ impl GenericPeer {
 impl Drop for GenericPeer {
     fn drop(&mut self) {
         self.questions = None;
-        // Nothing is lost if it cannot be waited for: it holds no more than a temporary directory.
+        // A failed wait loses nothing: the process holds only a temporary directory.
         let _ = self.process.wait();
     }
 }

@@ -1,7 +1,7 @@
-//! The client that an application reads and writes its secrets with.
+//! The client with which an application reads and writes its secrets.
 //!
-//! It has the operations of the Locker seed, over any store: one that a host opened, one of
-//! a plugin, one in front of a service. A whole tour:
+//! It has the operations of the Locker seed, over any store: one that a host opened, one of a
+//! plugin, one in front of a service. A tour:
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -76,28 +76,29 @@
 //! # }
 //! ```
 //!
-//! # Where things are
+//! # Where to look
 //!
 //! | for | see |
 //! | --- | --- |
 //! | the operations | [`Secrets`], [`SecretsBuilder`] |
-//! | the same without futures | [`blocking`] |
-//! | where a secret is looked for, and found | [`Resolution`], [`Layer`] |
-//! | what is answered and what is written | [`ResolvedSecret`], [`ListedName`], [`Draft`], [`Change`] |
+//! | the blocking client | [`blocking`] |
+//! | the layers that are searched | [`Resolution`], [`Layer`] |
+//! | results and arguments | [`ResolvedSecret`], [`ListedName`], [`Draft`], [`Change`] |
 //! | errors, and the table of the seed | [`Error`], [`Row`] |
-//! | who asked for what | [`AccessAudit`], [`Access`] |
+//! | the audit of accesses | [`AccessAudit`], [`Access`] |
 //! | dotenv and JSON | [`Bundle`], [`ImportPlan`] |
 //!
 //! # Features
 //!
-//! `locker`, off by default, has what only programs of the service Locker need: its credentials and where they
-//! are found, its log level, and errors of a service, for a store in front of one.
+//! `locker`, off by default, adds the parts that only programs of the service Locker need: its
+//! credentials and their sources, its log level, and errors of a service, for a store in front of
+//! one.
 //!
-//! # What is logged
+//! # Logging
 //!
-//! One `tracing` event for each operation, as the audit hook sees it: what is not the
-//! caller's doing at level `warn`, all else at `debug`. No value, no description, no
-//! credentials at any level (decision L8).
+//! Each operation emits one `tracing` event, with the data of the audit hook: failures that the
+//! caller did not cause at level `warn`, everything else at `debug`. No level shows a value, a
+//! description or credentials (decision L8).
 
 mod audit;
 pub mod blocking;

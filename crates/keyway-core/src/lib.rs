@@ -1,12 +1,12 @@
-//! What all four Keyway contracts stand on: plugin metadata, compatibility strings, the
-//! plugin registry, plugin configuration, error kinds and secret values.
+//! The common base of all four Keyway contracts: plugin metadata, compatibility strings, the plugin
+//! registry, plugin configuration, error kinds and secret values.
 //!
-//! Plugin authors and hosts meet it through the contract crates and the `keyway` facade,
-//! which re-export it. This page shows the parts together.
+//! Plugin authors and hosts use it through the contract crates and the `keyway` facade, which
+//! re-export it. This page shows the parts together.
 //!
 //! # A contract, a plugin, a host
 //!
-//! A contract crate says which trait object its plugins register:
+//! A contract crate defines the trait object that its plugins register:
 //!
 //! ```
 //! # mod keyway_greeters {
@@ -74,15 +74,15 @@
 //! # }
 //! ```
 //!
-//! # Where things are
+//! # Where to look
 //!
 //! | for | see |
 //! | --- | --- |
-//! | what a plugin says about itself | [`PluginMetadata`], [`Version`], [`Compatibility`] |
-//! | who wrote data, who may read it | [`WrittenBy`], [`PluginMetadata::check`] |
+//! | a plugin's description of itself | [`PluginMetadata`], [`Version`], [`Compatibility`] |
+//! | the writer of data and its permitted readers | [`WrittenBy`], [`PluginMetadata::check`] |
 //! | registering and finding plugins | [`register!`], [`plugins!`], [`Registry`] |
 //! | a plugin's configuration | [`configuration`] |
-//! | what a host lends to a plugin | [`Resources`] |
+//! | the resources that a host lends to a plugin | [`Resources`] |
 //! | failures | [`ErrorKind`], [`Effect`], [`PluginError`], [`CallError`] |
 //! | secrets in memory | [`SecretValue`], [`SecretText`]; [`unescape_json`] reads them from JSON |
 //! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
@@ -138,7 +138,7 @@ pub use version::Version;
 pub use version::grammar::{Expected, ParseError};
 pub use wiped::{Wipe, Wiped};
 
-/// What the macros expand to. Not for use by hand; it may change with every version.
+/// The items that the macros expand to. Not for use by hand; they may change with every version.
 #[doc(hidden)]
 pub mod __private {
     pub use std::{env, file, line, stringify};

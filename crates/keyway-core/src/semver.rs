@@ -1,23 +1,24 @@
 //! Conversions from and to the types of the crate `semver`, for hosts that use it elsewhere.
 //!
-//! A range is converted where both grammars can express it. The two then match the same versions, except
-//! pre-releases: `semver` matches one only if the range names a pre-release of the same three numbers.
+//! A range is converted if both grammars can express it. The two then match the same versions,
+//! except pre-releases: `semver` matches one only if the range names a pre-release of the same
+//! three numbers.
 
 use ::semver::{Comparator, Op, VersionReq};
 
 use crate::{Compatibility, ParseError, Version};
 
-/// A version or a range that the other grammar cannot express.
+/// The error for a version or a range that the other grammar cannot express.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotExpressible {
     /// `semver` has no comparator for all versions but one.
     #[error("a semver range cannot leave one version out (`!=`): write the ranges below and above it")]
     NotEqual,
-    /// A text is longer than ours may be, or has a number beyond 64 bits.
+    /// A text is longer than Keyway allows, or has a number beyond 64 bits.
     #[error("it does not fit a version or a compatibility string: {0}")]
     Ours(#[from] ParseError),
-    /// `semver` refuses it, such as a range of more than 32 clauses.
+    /// `semver` refuses it, for example a range of more than 32 clauses.
     #[error("it does not fit the crate semver: {0}")]
     Theirs(String),
 }
@@ -33,7 +34,7 @@ impl TryFrom<&::semver::Version> for Version {
 impl TryFrom<&Version> for ::semver::Version {
     type Error = NotExpressible;
 
-    /// Adds the numbers that were not written.
+    /// Converts the version; missing numbers become 0.
     fn try_from(version: &Version) -> Result<Self, NotExpressible> {
         Self::parse(&in_full(version)).map_err(theirs)
     }
@@ -67,7 +68,8 @@ impl TryFrom<&VersionReq> for Compatibility {
     }
 }
 
-/// Writes a comparator of `semver` as clauses: from the lowest version that it matches to the first above.
+/// Writes a comparator of `semver` as clauses, from the lowest version that it matches to the first
+/// above.
 fn clauses(comparator: &Comparator) -> String {
     let Comparator { op, major, minor, patch, pre } = comparator;
     let tail = if pre.is_empty() { String::new() } else { format!("-{pre}") };
@@ -96,12 +98,12 @@ fn clauses(comparator: &Comparator) -> String {
             let place = numbers.iter().position(|number| *number > 0).unwrap_or(2).min(written - 1);
             format!(">=:{lowest},<:{}", next(numbers, place))
         }
-        // `=1.2`, `1.2.*` and what a later version of the crate adds for them.
+        // This covers `=1.2`, `1.2.*` and comparators of later versions of the crate.
         _ => format!(">=:{lowest},<:{after_written}"),
     }
 }
 
-/// The version with the number at `place` one higher, and zeros behind it.
+/// Returns the version with the number at `place` raised by one, and zeros after it.
 fn next(mut numbers: [u64; 3], place: usize) -> String {
     numbers[place] = numbers[place].saturating_add(1);
     numbers[place + 1..].fill(0);

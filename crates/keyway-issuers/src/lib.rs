@@ -1,11 +1,12 @@
-//! The contract for issuers: plugins that make credentials on request and destroy them
-//! again. What a plugin implements, what a host may rely on, and the wire format that makes
-//! any executable such a plugin.
+//! The contract for issuers: plugins that make credentials on request and destroy them again.
 //!
-//! An *issuer* stands for a service: a cluster to log in to, a portal, a certificate
-//! authority. A user asks for a *credential* for it and gets it in *parts*; the host keeps
-//! of it only the *state*, by which the issuer knows the credential again when it is to be
-//! destroyed. The operations are those of the WaTTS seed.
+//! It defines the operations of a plugin, the promises to a host, and the wire format by which any
+//! executable can be such a plugin.
+//!
+//! An *issuer* represents a service: a cluster to log in to, a portal, a certificate authority. A
+//! user asks for a *credential* for it and gets it in *parts*; the host keeps only the *state*, by
+//! which the issuer recognizes the credential when it is to be destroyed. The operations are those
+//! of the WaTTS seed.
 //!
 //! ```text
 //!   describe ──► what can be configured, what a request may carry
@@ -19,14 +20,14 @@
 //!
 //! | operation | does | needs the capability |
 //! | --- | --- | --- |
-//! | [`describe`](Issuer::describe) | says what can be configured and what a request may carry | |
+//! | [`describe`](Issuer::describe) | lists what can be configured and what a request may carry | |
 //! | [`request`](Issuer::request) | makes a credential, or asks for another login first | |
 //! | [`revoke`](Issuer::revoke) | destroys the credential with a state | |
-//! | [`reconcile`](Issuer::reconcile) | tells after a crash what became of a request or revocation | `reconciles` |
+//! | [`reconcile`](Issuer::reconcile) | reports the outcome of a request or revocation after a crash | `reconciles` |
 //!
 //! # A complete plugin
 //!
-//! This one makes passwords, and keeps who has one in memory.
+//! This one makes passwords and keeps their owners in memory.
 //!
 //! ```
 //! # mod passwords {
@@ -151,20 +152,20 @@
 //!
 //! # Two configurations
 //!
-//! The host *opens* a plugin with the plugin's own configuration
-//! ([`OpenContext::configuration`]): the path of an executable, for example. What the operator
-//! of a *service* may set, the issuer [describes](Description::configuration), and the host
-//! sends the resolved values with every call ([`Context::configuration`]), as WaTTS does. So
-//! an issuer can describe itself before anything is configured.
+//! The host *opens* a plugin with the plugin's own configuration ([`OpenContext::configuration`]):
+//! the path of an executable, for example. The issuer [describes](Description::configuration) the
+//! parameters that an operator may set for a *service*, and the host sends the resolved values with
+//! every call ([`Context::configuration`]), as WaTTS does. So an issuer can describe itself before
+//! anything is configured.
 //!
-//! # Where things are
+//! # Where to look
 //!
 //! | for | see |
 //! | --- | --- |
-//! | the operations, and what holds for all of them | [`Issuer`] |
+//! | the operations, and the rules for all of them | [`Issuer`] |
 //! | an issuer that wraps another one | [`IssuerLayer`] |
-//! | what a plugin gets from its host | [`OpenContext`], [`Context`] |
-//! | descriptions, and what follows from them | [`Description`] |
+//! | the resources and data that a host gives a plugin | [`OpenContext`], [`Context`] |
+//! | descriptions and their use | [`Description`] |
 //! | requests and credentials | [`CredentialRequest`], [`RequestOutcome`], [`CredentialPart`], [`CredentialRef`] |
 //! | users and their logins | [`UserId`], [`UserInfo`], [`Login`] |
 //! | failures | [`IssuerError`]; [`Violation`] for breaches of this contract |
@@ -172,7 +173,7 @@
 //! | the bytes that executables read and print | [`wire`] |
 //! | JSON | [`Json`], [`core::json`] |
 //!
-//! This crate needs no runtime and knows none (decision R1).
+//! This crate is independent of any runtime (decision R1).
 
 mod capabilities;
 mod credential;

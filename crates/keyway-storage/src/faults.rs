@@ -11,7 +11,7 @@ use crate::{
     Batch, Call, CommitOutcome, KeyRange, Layered, Limits, Pace, Page, Storage, StorageError, StorageLayer,
 };
 
-/// Says how a commit of a [`FaultyStorage`] fails.
+/// The failure of a commit of a [`FaultyStorage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -78,7 +78,7 @@ pub struct FaultyStorage {
 struct State {
     operations: u64,
     commits: u64,
-    /// Faults of single commits, by number.
+    /// The faults of single commits, by number.
     faults: Vec<(u64, Fault)>,
     /// The number of the commit at which everything ends.
     end: Option<(u64, Fault)>,
@@ -98,14 +98,14 @@ impl FaultyStorage {
         }
     }
 
-    /// Takes at most so many items in a batch, so that there are more points to fail at.
+    /// Limits the items of a batch, so that there are more points to fail at.
     #[must_use]
     pub fn items_per_batch(mut self, items: usize) -> Self {
         self.limits.items_per_batch = items;
         self
     }
 
-    /// Gives at most so many records on a page.
+    /// Limits the records of a page.
     #[must_use]
     pub fn page_records(mut self, records: usize) -> Self {
         self.limits.page_records = records;
@@ -127,12 +127,12 @@ impl FaultyStorage {
         self
     }
 
-    /// Makes an engine of it. Plans can still be made through the field of [`Layered`].
+    /// Converts it to an engine. Plans can still be made through the field of [`Layered`].
     pub fn into_engine(self) -> Arc<Layered<Self>> {
         Arc::new(Layered(self))
     }
 
-    /// Plans a fault of one commit, after so many others.
+    /// Plans a fault of one commit, after this many others.
     pub fn fail_after(&self, commits: u64, fault: Fault) {
         let mut state = self.state();
         let number = state.commits.saturating_add(commits);
@@ -146,32 +146,32 @@ impl FaultyStorage {
         state.end = Some((state.commits.saturating_add(commits), fault));
     }
 
-    /// Plans what happens right before one commit, after so many others.
+    /// Plans an event right before one commit, after this many others.
     pub fn before_commit(&self, commits: u64, event: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         let number = state.commits.saturating_add(commits);
         state.before_commits.push((number, Box::pin(event)));
     }
 
-    /// Plans what happens right before one operation, after so many others.
+    /// Plans an event right before one operation, after this many others.
     pub fn before_operation(&self, operations: u64, event: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         let number = state.operations.saturating_add(operations);
         state.before_operations.push((number, Box::pin(event)));
     }
 
-    /// Whether an event that was planned has not begun yet.
+    /// Tells whether a planned event has not begun yet.
     pub fn has_planned_events(&self) -> bool {
         let state = self.state();
         !state.before_commits.is_empty() || !state.before_operations.is_empty()
     }
 
-    /// Counts the operations so far, those that failed with them.
+    /// Counts the operations so far, including those that failed.
     pub fn operations(&self) -> u64 {
         self.state().operations
     }
 
-    /// Counts the commits so far, those that failed with them.
+    /// Counts the commits so far, including those that failed.
     pub fn commits(&self) -> u64 {
         self.state().commits
     }
@@ -200,7 +200,7 @@ impl FaultyStorage {
         (event, fault)
     }
 
-    /// Whether reads fail by now.
+    /// Tells whether reads fail by now.
     fn has_ended(&self) -> bool {
         let state = self.state();
         self.ends_reads && state.end.is_some_and(|(end, _)| state.commits > end)
@@ -219,7 +219,7 @@ impl FaultyStorage {
     }
 }
 
-/// Takes what was planned for a number.
+/// Removes and returns the plan for a number.
 fn due<T>(planned: &mut Vec<(u64, T)>, number: u64) -> Option<T> {
     let at = planned.iter().position(|(at, _)| *at == number)?;
     Some(planned.remove(at).1)

@@ -1,8 +1,7 @@
 //! Atomic conditional batches over ordered keys, and the engines that keep them.
 //!
-//! Everything in Keyway that has to be kept is built on one trait with one way to write,
-//! [`Storage::commit`], so a host moves from tests to one machine to many by naming
-//! another engine:
+//! Everything that Keyway stores is built on one trait with one way to write, [`Storage::commit`],
+//! so a host moves from tests to one machine to many by choosing another engine:
 //!
 //! | engine | keeps records | shared by |
 //! | --- | --- | --- |
@@ -11,9 +10,8 @@
 //!
 //! # Tutorial
 //!
-//! A store maps keys to values; both are bytes. Every record carries the [`Revision`] of
-//! its last write. A [`Batch`] lists what to do and what must hold for it, and is applied
-//! all or none:
+//! A store maps keys to values; both are bytes. Every record carries the [`Revision`] of its last
+//! write. A [`Batch`] lists changes and their conditions, and is applied all or none:
 //!
 //! ```
 //! use keyway_storage::{Batch, Expectation, KeyRange, Memory, CommitOutcome, Storage};
@@ -54,26 +52,26 @@
 //! # Ok::<(), keyway_storage::StorageError>(()) }).unwrap();
 //! ```
 //!
-//! # What goes in
+//! # Sealing and limits
 //!
-//! Values are not sealed here: whoever stores secrets seals them first, and hides names in
-//! keys where they must not be read (decisions K1 and C15). Every engine takes at least
-//! what [`Limits::MINIMUM`] says; [`Storage::limits`] says how much more. What is too much
-//! is a typed error, and nothing is written.
+//! This crate does not seal values: a caller that stores secrets seals them first, and hides names
+//! in keys if they must not be read (decisions K1 and C15). Every engine takes at least
+//! [`Limits::MINIMUM`]; [`Storage::limits`] returns an engine's own limits. A batch beyond them is
+//! a typed error, and nothing is written.
 //!
 //! # Time and threads
 //!
-//! No runtime is needed, and none is started (decision R1). The methods are async because
-//! engines on a network wait; those of this crate work inside the call, and a commit to
-//! [`Sqlite`] may be carried out by a thread of its own: see [`CommitMode`]. What happens to
-//! a commit whose future is dropped is said at [`Storage::commit`].
+//! This crate needs and starts no runtime (decision R1). The methods are async because engines on a
+//! network wait; those of this crate work inside the call, except that a dedicated thread may carry
+//! out a commit to [`Sqlite`]: see [`CommitMode`]. [`Storage::commit`] describes the fate of a
+//! commit whose future is dropped.
 //!
 //! # Tests
 //!
-//! The feature `faults` has `FaultyStorage`, which wraps an engine in tests of its callers: it fails, ends, pauses
-//! and counts as a test plans.
+//! The feature `faults` has `FaultyStorage`, which wraps an engine in tests of its callers: it
+//! fails, ends, pauses and counts as a test plans.
 
-// The front page names the SQLite engine also where it is left out.
+// The front page names the SQLite engine even without its feature.
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
 mod batch;

@@ -7,9 +7,11 @@ use keyway_core::{Clock, SystemClock, Timestamp};
 
 use super::draw::Draw;
 
-/// Goes with the system's clock, and jumps every few readings, forward or back, as a clock does whose machine
-/// was suspended or is set by hand. Hosts with such clocks share records, so none may trust a time that
-/// another one wrote (decision R5).
+/// Follows the system's clock, and jumps forward or back every few readings.
+///
+/// Real clocks jump when a machine was suspended or its clock is set by hand.
+/// Hosts with such clocks share records, so none may trust a time that another one wrote (decision
+/// R5).
 #[derive(Debug)]
 pub(super) struct JumpingClock(Mutex<Jumps>);
 
@@ -20,7 +22,7 @@ struct Jumps {
 }
 
 impl JumpingClock {
-    /// The furthest that it is ahead of the system's clock.
+    /// The furthest that the clock is ahead of the system's.
     pub(super) const FURTHEST: Duration = Duration::from_secs(20 * 60);
 
     pub(super) fn new(draw: Draw) -> Self {

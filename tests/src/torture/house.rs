@@ -1,4 +1,4 @@
-//! What the parents of all areas do alike: folder after folder, round after round, kill and check.
+//! The parent's loop of all areas: folder after folder, round after round, kill and check.
 
 use std::time::Duration;
 
@@ -11,36 +11,37 @@ use super::ledger::{Finding, Ledger};
 use super::line::Line;
 use super::{Report, TortureError};
 
-/// What a process is for.
+/// The role of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Works until it is killed.
     Write,
     /// Recovers, and ends.
     Recover,
-    /// Recovers, settles what is open, says what there is, and ends.
+    /// Recovers, settles open work, reports the state, and ends.
     Check,
 }
 
-/// Who checks, in the ledger.
+/// The number of the checking process in the ledger.
 const CHECK: u32 = 99;
 
-/// How long it goes on.
+/// The end conditions of a run.
 pub(super) struct Bounds {
-    /// How many processes are to be killed at least.
+    /// The least number of processes to kill.
     pub(super) kills: u64,
-    /// It ends when so much is wrong.
+    /// The number of findings that ends the run.
     pub(super) most_findings: usize,
-    /// After so many rounds everything begins anew in an empty folder, so that the making of all of
-    /// it is interrupted too.
+    /// The number of rounds before the torture begins again in an empty folder, so that the
+    /// creation of everything is interrupted too.
     pub(super) rounds_in_a_folder: u64,
     /// The seed of all choices.
     pub(super) seed: u64,
 }
 
-/// What is tortured.
+/// A tortured area.
 pub(super) trait Area {
-    /// Starts what works in a round, kills it, and has the house [hear](House::hear) it.
+    /// Starts the working processes of a round, kills them, and passes their lines to
+    /// [`hear`](House::hear).
     ///
     /// # Errors
     /// When processes cannot be started or killed.
@@ -53,14 +54,14 @@ pub(super) trait Area {
     fn start(&self, house: &House, round: u64, role: Role) -> Result<Victim, TortureError>;
 }
 
-/// One folder, and what must be in it.
+/// A folder, and the ledger of its content.
 pub(super) struct House {
     pub(super) folder: TempDir,
     pub(super) ledger: Ledger,
     pub(super) draw: Draw,
 }
 
-/// Kills until it is enough, or until too much is wrong; `tell` hears after each round how far it is.
+/// Kills processes until the bounds are met. `tell` receives the progress after each round.
 pub(super) fn run<A: Area>(
     bounds: &Bounds,
     area: impl Fn() -> A,
@@ -93,7 +94,7 @@ pub(super) fn run<A: Area>(
 }
 
 impl House {
-    /// Enters into the ledger what one that worked has said.
+    /// Enters the lines of a working process into the ledger.
     pub(super) fn hear(&mut self, slot: u32, ended: &Ended, report: &mut Report) {
         report.kills += u64::from(ended.was_killed());
         report.findings.extend(self.ledger.hear(slot, &ended.lines));
@@ -103,7 +104,7 @@ impl House {
         }
     }
 
-    /// Checks what there is against the ledger. Recovering is interrupted too.
+    /// Compares the state with the ledger. Recovery is interrupted too.
     fn check(&mut self, area: &impl Area, round: u64, report: &mut Report) -> Result<(), TortureError> {
         while self.draw.chance(35) {
             let pause = Duration::from_micros(self.draw.below(25_000));

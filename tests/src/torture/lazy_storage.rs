@@ -1,4 +1,4 @@
-//! A storage engine that is wrong on purpose, so that the torture can be seen to notice.
+//! A defective storage engine, which shows that the torture detects errors.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -9,11 +9,12 @@ use keyway_storage::{
     StorageLayer,
 };
 
-/// How long the lazy engine lets a commit lie.
+/// The delay of a commit.
 const LAZINESS: Duration = Duration::from_millis(25);
 
-/// A storage engine that answers from memory, and carries commits to the disk later. Right only as
-/// long as nobody kills it and nobody else writes.
+/// A storage engine that answers from memory, and writes commits to the disk later.
+///
+/// It is correct only as long as it is not killed and no other process writes.
 pub(super) struct LazyStorage {
     memory: Memory,
     later: mpsc::Sender<Batch>,
@@ -38,7 +39,7 @@ impl LazyStorage {
         thread::spawn(move || {
             for batch in batches {
                 thread::sleep(LAZINESS);
-                // Nobody is there who could be told that it failed: that is the defect.
+                // No caller is left to receive an error: that is the defect.
                 let _ = runtime.block_on(below.commit(batch));
             }
         });

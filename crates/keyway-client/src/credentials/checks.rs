@@ -1,4 +1,4 @@
-//! Checks of keys that need no service.
+//! Checks of keys that do not need the service.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::CredentialsError;
 
-/// Longer ones are refused before they are looked at.
+/// Longer keys are refused unread.
 const LONGEST: usize = 4096;
 
 pub(super) fn access_key_id(id: &SecretText) -> Result<SecretText, CredentialsError> {
@@ -26,16 +26,16 @@ pub(super) fn secret_access_key(key: &SecretText) -> Result<SecretText, Credenti
     if key.len() > LONGEST {
         return Err(CredentialsError::MalformedSecretAccessKey);
     }
-    // The engine refuses missing padding and bits after the last byte, so only the canonical
-    // form is left.
+    // The engine refuses missing padding and bits after the last byte, so only the canonical form
+    // decodes.
     match STANDARD.decode(key).map(Zeroizing::new) {
         Ok(bytes) if !bytes.is_empty() => Ok(key.into()),
         _ => Err(CredentialsError::MalformedSecretAccessKey),
     }
 }
 
-/// `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`, where x is a hexadecimal digit in either case and
-/// y one of `89abAB`.
+/// Tells whether a text is `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`, where x is a hexadecimal digit
+/// in either case and y one of `89abAB`.
 fn is_uuid_v4(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -84,7 +84,7 @@ mod tests {
         for right in ["QUI=", " QUI=\n", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="] {
             assert_eq!(key(right).unwrap().expose(), right.trim());
         }
-        // No padding, bits after the end, another alphabet, white space inside, nothing.
+        // Missing padding, bits after the end, another alphabet, white space inside, no content.
         for wrong in ["QUI", "QUJ=", "_-8=", "QU I=", "QUI==", "A", "!!!", "="] {
             assert!(matches!(key(wrong), Err(CredentialsError::MalformedSecretAccessKey)), "{wrong}");
         }

@@ -1,8 +1,8 @@
-//! Reading a plugin's configuration.
+//! The reader of a plugin's configuration.
 //!
-//! A plugin's configuration is a `serde` structure with `deny_unknown_fields`. The host hands over a [`Json`],
-//! which may hold passwords and is wiped; [`read_configuration`] makes the structure of it before the plugin is
-//! constructed.
+//! A plugin's configuration is a `serde` structure with `deny_unknown_fields`. The host passes a
+//! [`Json`], which may hold passwords and is wiped; [`read_configuration`] converts it to the
+//! structure before the plugin is constructed.
 //!
 //! ```
 //! use keyway_core::configuration::read_configuration;
@@ -33,22 +33,22 @@ use serde::de::DeserializeOwned;
 
 use crate::json::Json;
 
-/// Makes a plugin's configuration of a JSON value. Does no I/O.
+/// Converts a JSON value to a plugin's configuration. Does no I/O.
 ///
 /// # Errors
-/// [`ConfigurationError`] says where and what: a missing or unknown key, a wrong type, a
-/// value that the plugin does not take. It never holds a value, which may be a secret.
+/// [`ConfigurationError`] names the place and the problem: a missing or unknown key, a wrong type,
+/// a value that the plugin refuses. It never holds a value, which may be a secret.
 pub fn read_configuration<T: DeserializeOwned>(value: &Json) -> Result<T, ConfigurationError> {
     T::deserialize(reader::Reader::new(value)).map_err(|failure| failure.explain(value))
 }
 
-/// The configuration of a plugin that has none: an object without keys is all that is accepted.
+/// The configuration of a plugin that has none: only an object without keys is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NoConfiguration {}
 
-/// The JSON schema of a plugin's configuration, for hosts that show or check it.
+/// Returns the JSON schema of a plugin's configuration, for hosts that show or check it.
 #[cfg(feature = "schemars")]
 pub fn configuration_schema<T: schemars::JsonSchema>() -> serde_json::Value {
     schemars::schema_for!(T).to_value()

@@ -1,4 +1,4 @@
-//! A `serde` reader of JSON values whose errors know where they are and hold no value.
+//! A `serde` reader of JSON values whose errors name their place and hold no value.
 //!
 //! `serde_json`'s own errors repeat the value ("invalid type: string "hunter2""), and
 //! name an unknown key only inside a sentence.
@@ -30,10 +30,10 @@ enum Step {
     Index(usize),
 }
 
-/// What went wrong, and the way there from inside out.
+/// A failure, and the path to it from inside out.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// A key below the place where the failure was seen: the missing or unknown one.
+    /// A key below the place of the failure: the missing or unknown one.
     key: Option<String>,
     steps: Vec<Step>,
     problem: ConfigurationProblem,
@@ -49,7 +49,7 @@ impl Failure {
         self
     }
 
-    /// The error for the caller, without any reason that could repeat a value of `root`.
+    /// Returns the error for the caller, without any reason that could repeat a value of `root`.
     pub(super) fn explain(self, root: &Json) -> ConfigurationError {
         let Self { key, mut steps, mut problem } = self;
         steps.reverse();
@@ -78,8 +78,8 @@ impl Failure {
     }
 }
 
-/// Whether `reason` has a part of `value` in it: the whole of a short one, four
-/// characters in a row of a long one.
+/// Tells whether `reason` repeats a part of `value`: all of a short value, or four characters in a
+/// row of a long one.
 fn repeats(reason: &str, value: &Json) -> bool {
     const TELLING: usize = 4;
     match value {
@@ -141,7 +141,7 @@ impl serde::de::Error for Failure {
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        // An alias and the name itself: a JSON object holds no key twice.
+        // The object has an alias and the name itself: a JSON object never holds a key twice.
         Self::of(ConfigurationProblem::Refused { reason: format!("`{field}` is given twice") })
     }
 }
@@ -210,7 +210,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Failure> {
         match self.0 {
-            // A structure would take the elements for its keys in order, unnamed.
+            // serde would read the elements as the fields in order, unnamed.
             Json::Array(_) => Err(Failure::invalid_type(Unexpected::Seq, &visitor)),
             _ => self.deserialize_any(visitor),
         }
@@ -285,7 +285,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     }
 }
 
-/// A variant of an enumeration: its name, and what it holds.
+/// A variant of an enumeration: its name and its content.
 struct Choice<'a> {
     choice: &'a str,
     content: Option<&'a Json>,
@@ -312,7 +312,7 @@ impl<'de> Content<'de> {
     }
 }
 
-/// Hands a visitor to [`Deserializer::deserialize_any`].
+/// Passes a visitor to [`Deserializer::deserialize_any`].
 struct Any<V>(V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {

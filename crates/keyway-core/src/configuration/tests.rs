@@ -38,7 +38,7 @@ struct Name(String);
 impl TryFrom<String> for Name {
     type Error = String;
 
-    /// A plugin that does what it should not: its reason repeats the value.
+    /// Misbehaves as a plugin might: the reason repeats the value.
     fn try_from(name: String) -> Result<Self, String> {
         match name.as_str() {
             "" => Err("a host needs a name".to_owned()),
@@ -223,7 +223,8 @@ fn has_list(value: &Value) -> bool {
 }
 
 proptest! {
-    /// The same answer as `serde_json`'s own reader, and no value in an error.
+    /// Checks that the answer is that of `serde_json`'s own reader, and that no error shows a
+    /// value.
     #[test]
     fn agrees_with_serde_json_and_shows_no_value(value in any_value(), path in any::<bool>()) {
         let mut value = value;
@@ -236,7 +237,7 @@ proptest! {
                 let shown = format!("{error} {error:?}");
                 prop_assert!(!shown.contains("SECRET"), "{}", shown);
             }
-            // A list is no structure here, and one there.
+            // This reader refuses a list for a structure, and `serde_json` accepts it.
             (Err(_), Ok(_)) if has_list(&value) => {}
             (ours, theirs) => prop_assert!(false, "{:?} {:?} {}", ours, theirs, value),
         }

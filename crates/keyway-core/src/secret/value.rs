@@ -1,11 +1,13 @@
-//! One secret value.
+//! A secret value.
 
 use std::fmt;
 
 use super::{SecretText, Structured};
 use crate::Wiped;
 
-/// What kind of value a secret holds (decision C14).
+/// The kind of a secret's value.
+///
+/// Decision C14.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum MediaKind {
@@ -29,8 +31,8 @@ impl fmt::Display for MediaKind {
 
 /// The value of a secret.
 ///
-/// It is never serialized by itself, never shown by `Debug`, and zeroized on drop in
-/// every form. Reading it takes a method whose name says `expose`.
+/// It is never serialized by itself, never shown by `Debug`, and zeroized on drop in every form.
+/// The methods that read it have `expose` in their names.
 ///
 /// ```
 /// use keyway_core::{MediaKind, SecretValue};
@@ -52,18 +54,17 @@ pub enum SecretValue {
 }
 
 impl SecretValue {
-    /// A text value. The caller's own copy, if there is one, stays the caller's to
-    /// zeroize.
+    /// Creates a text value. A copy that the caller keeps is the caller's to zeroize.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(SecretText::new(text))
     }
 
-    /// A value of bytes.
+    /// Creates a value of bytes.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Bytes(Wiped::new(bytes.into()))
     }
 
-    /// The kind of the value.
+    /// Returns the kind of the value.
     pub fn kind(&self) -> MediaKind {
         match self {
             Self::Text(_) => MediaKind::Text,
@@ -72,7 +73,7 @@ impl SecretValue {
         }
     }
 
-    /// The text, when the value is one.
+    /// Returns the text, if the value is one.
     pub fn expose_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text.expose()),
@@ -80,7 +81,7 @@ impl SecretValue {
         }
     }
 
-    /// The bytes of a text or a value of bytes; `None` for a structured value.
+    /// Returns the bytes of a text or a value of bytes; `None` for a structured value.
     pub fn expose_bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Text(text) => Some(text.expose().as_bytes()),
@@ -89,7 +90,7 @@ impl SecretValue {
         }
     }
 
-    /// The structured value, when the value is one.
+    /// Returns the structured value, if the value is one.
     pub fn expose_structured(&self) -> Option<&Structured> {
         match self {
             Self::Structured(structured) => Some(structured),
@@ -97,10 +98,10 @@ impl SecretValue {
         }
     }
 
-    /// Whether both are of the same kind and hold the same value.
+    /// Tells whether both are of the same kind and hold the same value.
     ///
-    /// Not in constant time: for tests and for comparing two values that the caller may
-    /// both read, not for checking a guess.
+    /// It does not run in constant time: use it in tests and for two values that the caller may
+    /// read, not for checking a guess.
     pub fn same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => a == b,

@@ -1,4 +1,4 @@
-//! What an application sees of a host's store: the client, and who asked for what.
+//! An application that uses a host's store through the client, with an audit of its accesses.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::report::{Failure, Report};
 use crate::{address, new_ring};
 
-/// An application reads and writes through the client, which stands in an environment.
+/// Shows an application that reads and writes through the client in an environment.
 pub(crate) async fn show(
     report: &mut Report,
     store: &Arc<HostedStore>,
@@ -24,7 +24,7 @@ pub(crate) async fn show(
         .audit({
             let log = Arc::clone(&log);
             move |access: &Access<'_>| {
-                log.lock().expect("nobody panics with the log").push(access.to_string());
+                log.lock().expect("no hook panics with the lock").push(access.to_string());
             }
         })
         .build();
@@ -73,7 +73,7 @@ pub(crate) async fn show(
         client.delete(key).await?;
     }
 
-    let log = std::mem::take(&mut *log.lock().expect("nobody panics with the log"));
+    let log = std::mem::take(&mut *log.lock().expect("no hook panics with the lock"));
     if let Some(line) = log.iter().find(|line| line.contains("layer=shared")) {
         report.line(&format!("       {line}"));
     }
@@ -84,7 +84,7 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// A store that makes the passwords itself.
+/// Shows a store that makes the passwords itself.
 pub(crate) async fn generated_passwords(
     report: &mut Report,
     stores: &Stores,

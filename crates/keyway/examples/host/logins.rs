@@ -1,5 +1,5 @@
-//! What a host does with issuers: a login key is requested, used, and revoked; by a plugin in
-//! this process, and by the same plugin as an executable in another.
+//! A host with issuers: a login key is requested, used, and revoked; by a plugin in this process,
+//! and by the same plugin as an executable.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::report::{Failure, Report};
 
-/// The program that is started as an executable is this very one. With this variable it is a
-/// WaTTS plugin, and no host.
+/// The environment variable under which this program runs as a WaTTS plugin. The executable that
+/// the host starts is this program itself.
 const AS_PLUGIN: &str = "KEYWAY_EXAMPLE_AS_PLUGIN";
 
-/// Runs this program as a WaTTS plugin, if that is what it was started for.
+/// Runs this program as a WaTTS plugin, if the environment variable is set.
 pub(crate) fn run_as_plugin(plugins: &Plugins) -> Option<ExitCode> {
     std::env::var_os(AS_PLUGIN)?;
     Some(keyway_executable::run(|| {
@@ -23,7 +23,7 @@ pub(crate) fn run_as_plugin(plugins: &Plugins) -> Option<ExitCode> {
     }))
 }
 
-/// The services: each a name, the id of its plugin, and the plugin's configuration.
+/// Returns the services: each a name, the id of its plugin, and the plugin's configuration.
 fn offered() -> Result<[(ServiceName, &'static str, Value); 2], Failure> {
     let program = std::env::current_exe()?;
     let run_program = json!({ "command": program, "environment": { AS_PLUGIN: "1" } });
@@ -67,7 +67,7 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// What a user interface would show.
+/// Prints the facts that a user interface would show.
 fn describe(report: &mut Report, view: &ServiceView) {
     let Some(description) = &view.description else {
         report.check(false, &format!("{} describes itself: {:?}", view.name, view.faults));

@@ -1,5 +1,5 @@
-//! Runs the conformance suites over everything that this workspace has: what
-//! `cargo xtask conformance` and `cargo xtask rules` start.
+//! Runs the conformance suites over all plugins of this workspace; `cargo xtask conformance` and
+//! `cargo xtask rules` start it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -48,7 +48,7 @@ Usage: cargo xtask conformance [OPTIONS]
       --refused FILE   a request that it refuses, likewise
 ";
 
-/// What is asked for.
+/// The options of the command line.
 #[derive(Default)]
 struct Options {
     plugin: Option<String>,
@@ -69,14 +69,14 @@ struct Options {
     refused: Option<PathBuf>,
 }
 
-/// What is to be done.
+/// The task that was chosen.
 #[derive(Clone, Copy, Default)]
 enum Task {
     #[default]
     Run,
     Mutants,
     Coverage,
-    /// Print `docs/rules.md`; what `cargo xtask rules` asks for.
+    /// Prints `docs/rules.md`, for `cargo xtask rules`.
     Rules,
 }
 
@@ -201,7 +201,7 @@ fn conformance(options: &Options) -> Result<bool, String> {
     progress.finish_and_clear();
     print!("{}", report.format(options.format));
     if options.format != Format::Table && !report.succeeded() {
-        // The other formats are for programs; a person wants to see it as well.
+        // The other formats are for programs, so the last line goes to the terminal too.
         eprintln!("{}", last_line(&report.format(Format::Table)));
     }
     Ok(report.succeeded())
@@ -218,7 +218,7 @@ fn mutants(options: &Options) -> Result<bool, String> {
     }
     let mut matrix = Matrix::default();
     let progress = bar(0);
-    // A mutant may panic, and the matrix says so.
+    // A mutant may panic, and the matrix shows that.
     std::panic::set_hook(Box::new(|_| {}));
     if wants("storage") {
         matrix.append(try_each(&storage::suite(), storage::mutants::all(), options, &progress));
@@ -235,7 +235,7 @@ fn mutants(options: &Options) -> Result<bool, String> {
         matrix.append(try_each(&secrets::client::suite(), of_clients, options, &progress));
     }
     if options.mutant.is_some() {
-        // Of a part, nobody can say that a rule has no mutant.
+        // A partial run cannot show that a rule has no mutant.
         matrix.rules.retain(|rule| matrix.rows.iter().any(|row| row.breaks == *rule));
     }
     progress.finish_and_clear();
@@ -243,7 +243,7 @@ fn mutants(options: &Options) -> Result<bool, String> {
     Ok(matrix.faults().is_empty())
 }
 
-/// Tries the mutants of a suite that the options choose.
+/// Runs the mutants of a suite that the options choose.
 fn try_each<S: Subject + ?Sized>(
     suite: &Suite<S>,
     mut mutants: Vec<Mutant<S>>,
@@ -254,9 +254,9 @@ fn try_each<S: Subject + ?Sized>(
         mutants.retain(|mutant| mutant.name.starts_with(prefix));
     }
     progress.inc_length(mutants.len() as u64);
-    // A mutant may wait for ever; nothing sound takes as long as this.
+    // A mutant may wait for ever; a sound subject never takes this long.
     let run_options = options.run_options().deadline(Duration::from_secs(15));
-    // A person who waits for minutes wants to see what goes on, also where there is no terminal.
+    // The run takes minutes, so it shows its progress, also without a terminal.
     let each = |row: &MatrixRow| {
         progress.set_message(row.mutant);
         progress.inc(1);
@@ -267,7 +267,7 @@ fn try_each<S: Subject + ?Sized>(
     Matrix::run(suite, &mutants, options.every_rule, &run_options, &each)
 }
 
-/// A progress bar on a terminal, and nothing elsewhere.
+/// Returns a progress bar on a terminal, and nothing elsewhere.
 fn bar(length: usize) -> ProgressBar {
     let bar = ProgressBar::new(length as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {

@@ -1,4 +1,6 @@
-//! `v2.cred` and `v2.from_env`: which credentials are used, and which are refused (decision L7).
+//! `v2.cred` and `v2.from_env`: the credentials that are used, and those that are refused.
+//!
+//! Decision L7.
 
 use keyway_client::{Credentials, CredentialsError, PluginError as _, Row};
 use serde_json::{Value, json};
@@ -23,13 +25,13 @@ fn demanded_error(error: &Value) -> Result<Demand, String> {
     }
 }
 
-/// Credentials that are given, and whether a service is asked with them.
+/// Tests explicit credentials, and whether a service is called with them.
 pub(super) struct Given;
 
 impl Adapter for Given {
     fn run(&self, input: &Input) -> Observed {
         let mut source = Credentials::source();
-        // What is no text cannot be given.
+        // A value that is not a text cannot be passed.
         if let Some(id) = input.get("access_key_id").as_str() {
             source = source.access_key_id(id);
         }
@@ -61,7 +63,7 @@ impl Adapter for Given {
     }
 }
 
-/// Credentials of an environment.
+/// Tests credentials of an environment.
 pub(super) struct FromEnvironment;
 
 impl Adapter for FromEnvironment {

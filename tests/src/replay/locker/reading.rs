@@ -1,4 +1,4 @@
-//! `go.lookup`, `go.list`, `go.envs`, `go.env`: what the native client finds.
+//! `go.lookup`, `go.list`, `go.envs`, `go.env`: the results of the native client.
 
 use keyway_client::{Resolution, ResolvedSecret, Secrets};
 use pollster::block_on;
@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use super::world::{World, class_of, standing};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// An environment that there is not is an error of its own, never a fall back (decision L2); no
-/// text that is none at all is one either.
+/// The classes of a missing environment, which is an error of its own and never a fallback. A value
+/// that is not a text is an error too.
+///
+/// Decision L2.
 const NO_ENVIRONMENT: &[Class] = &[Class::NotFound, Class::Invalid];
 
 fn with_client(input: &Input, ask: impl FnOnce(&Secrets) -> Result<Value, Class>) -> StepOutcome {
@@ -26,7 +28,7 @@ fn ruling_of_environment(input: &Input) -> Option<Ruling> {
     (!world.has_environment(name)).then(|| Ruling::refused("L2", NO_ENVIRONMENT))
 }
 
-/// What stands under `ok`, or an error.
+/// Returns the demand of `ok`, or of an error.
 fn demand(expected: &Expected, project: impl Fn(&Value) -> Value) -> Result<Demand, String> {
     match (expected.value().get("ok"), expected.value().get("error")) {
         (Some(value), None) => Ok(Demand::Exactly(project(value))),
@@ -66,8 +68,10 @@ fn sorted(list: impl IntoIterator<Item = Value>) -> Value {
 }
 
 impl Adapter for List {
-    /// Upstream's list of an environment has that one's secrets alone; without an environment it has
-    /// all. Whether a list agrees with single reads is the second step.
+    /// Lists and reads.
+    ///
+    /// Upstream's list of an environment has only that one's secrets; without an environment it has
+    /// all. The second step checks that the list agrees with single reads.
     fn run(&self, input: &Input) -> Observed {
         let environment = input.get("environment").as_str();
         let list = with_client(input, |client| {
@@ -101,7 +105,7 @@ impl Adapter for List {
 
 pub(super) struct Environments;
 
-/// Where an environment is reached is not in a vector's world, so names are compared.
+/// Returns the names of environments. The vectors do not record their URLs.
 fn names(list: &Value) -> Value {
     sorted(list.as_array().into_iter().flatten().map(|environment| environment["name"].clone()))
 }
@@ -135,7 +139,9 @@ impl Adapter for Environment {
         Observed::one("retrieve_environment", outcome)
     }
 
-    /// The empty name is none, and is refused as such (decision C9 has the same for stores).
+    /// Refuses the empty name, which is invalid.
+    ///
+    /// Decision C9 has the same for stores.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let world = World::of(input.get("world"));
         vec![(!world.has_environment(input.text("name"))).then(|| Ruling::refused("L2", NO_ENVIRONMENT))]

@@ -1,4 +1,4 @@
-//! The engine for issuers on storage in memory, and one user who asks it.
+//! The engine for issuers on storage in memory, and one user that calls it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 use super::script::{Run, Script};
 use crate::replay::{Class, Input, StepOutcome};
 
-/// How long a plugin that hangs is waited for. The vectors say hundreds of milliseconds; what counts
-/// is that it never comes back.
+/// The deadline for a plugin that hangs.
+///
+/// The vectors use hundreds of milliseconds; it only matters that the plugin never answers.
 const PATIENCE: Duration = Duration::from_millis(30);
 
 /// The records that outlive the engines.
@@ -25,7 +26,7 @@ pub(super) struct Desk {
     storage: Arc<dyn Storage>,
 }
 
-/// The user of all vectors.
+/// Returns the user of all vectors.
 pub(super) fn user() -> UserInfo {
     UserInfo::new("https://issuer.example.com", "joe")
 }
@@ -34,14 +35,14 @@ pub(super) fn service_name(name: &str) -> Result<ServiceName, Class> {
     ServiceName::new(name).map_err(|_| Class::Invalid)
 }
 
-/// Runs something that needs a runtime.
+/// Runs a future that needs a runtime.
 pub(super) fn run<T>(work: impl Future<Output = Result<T, Class>>) -> Result<T, Class> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.map_err(|_| Class::Internal)?.block_on(work)
 }
 
-/// A description with the sets of a vector: `[[{"key": "a", "mandatory": true}]]`; with the empty
-/// one where the vector has none.
+/// Builds a description with the sets of a vector: `[[{"key": "a", "mandatory": true}]]`; with the
+/// empty one if the vector has none.
 pub(super) fn description(sets: &Value) -> Result<Description, Class> {
     let mut builder = Description::builder("1.0.0");
     for set in sets.as_array().into_iter().flatten() {
@@ -57,8 +58,10 @@ pub(super) fn description(sets: &Value) -> Result<Description, Class> {
     builder.build().map_err(|_| Class::Invalid)
 }
 
-/// The parameters of a vector. What is no object cannot be said; a name that is none stands for it,
-/// which fits no set.
+/// Returns the parameters of a vector.
+///
+/// A value that is not an object cannot be expressed; an invalid name replaces it, which fits no
+/// set.
 pub(super) fn parameters(value: &Value) -> Parameters {
     match value {
         Value::Null => Parameters::new(),
@@ -69,14 +72,14 @@ pub(super) fn parameters(value: &Value) -> Parameters {
     }
 }
 
-/// The features that the vector gives for the plugin of the service: as in the record of a service, or
-/// under their own name.
+/// Returns the features that the vector gives for the plugin of the service: in the record of a
+/// service, or under their own name.
 pub(super) fn features(input: &Input) -> &Value {
     let service = input.get("service");
     if service["plugin_features"].is_null() { &service["features"] } else { &service["plugin_features"] }
 }
 
-/// Whether a plugin that says this of its features is described.
+/// Tells whether a plugin with these features has a valid description.
 pub(super) fn is_described(features: &Value, profile: Profile) -> bool {
     let described = json!({
         "result": "ok", "version": "1", "conf_params": [], "request_params": [], "features": features,
@@ -85,8 +88,8 @@ pub(super) fn is_described(features: &Value, profile: Profile) -> bool {
         || host::decode_description(described.to_string().as_bytes(), Ended::SUCCESS, profile).is_ok()
 }
 
-/// What decision W3 makes of the features: the profile refuses the plugin, or takes for missing what the
-/// real host crashes on.
+/// The features under decision W3: the profile refuses the plugin, or treats features that crash
+/// the real host as missing.
 pub(super) enum Features {
     Plain,
     Refused,
@@ -110,7 +113,7 @@ impl Desk {
         Self { storage: Arc::new(Memory::new()) }
     }
 
-    /// An engine with these services; `impatient` where a plugin hangs.
+    /// Opens an engine with these services; `impatient` for a plugin that hangs.
     pub(super) async fn open(
         &self,
         services: impl IntoIterator<Item = Service>,
@@ -131,7 +134,7 @@ impl Desk {
         Ok(builder.start().await.map_err(|_| Class::Internal)?.grants().clone())
     }
 
-    /// Grants that were made before, with these states.
+    /// Creates grants with these states before the vector's requests.
     pub(super) async fn preload(&self, service: &ServiceName, states: &[String]) -> Result<(), Class> {
         let printed = |state: &String| {
             Run::printing(json!({ "result": "ok", "credential": [], "state": state }).to_string())
@@ -148,8 +151,8 @@ impl Desk {
     }
 }
 
-/// The user's records: how many grants there are, the state of the one that was handed over, and of
-/// how many it is not known whether there is a credential.
+/// Returns the user's records: the number of grants, the state of the issued one, and the number of
+/// grants that may have a credential.
 pub(super) async fn records(grants: &Grants, granted: Option<GrantId>, revoked: Vec<String>) -> StepOutcome {
     let Ok(listed) = grants.list(&user().user_id()).await else {
         return StepOutcome::Refused(Class::Internal);

@@ -1,4 +1,4 @@
-//! `parameter`: what a plugin says about itself, and what becomes of its service.
+//! `parameter`: a plugin's description of itself, and the fate of its service.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::replay::oracle::watts::answer::Printed;
 use crate::replay::oracle::watts::description as oracle;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// A service when the host starts, in both profiles.
+/// Tests a service when the host starts, in both profiles.
 pub(super) struct Parameter;
 
-/// Describes itself by what a vector prints.
+/// Describes itself with a vector's output.
 #[derive(Debug)]
 struct Describing {
     run: Run,
@@ -52,12 +52,13 @@ fn configured(input: &Input) -> Map<String, Value> {
     input.get("service")["conf"].as_object().cloned().unwrap_or_default()
 }
 
-/// Whether the host sends requests as arguments to a plugin that reads no standard input.
+/// Tells whether the host may send requests as arguments to a plugin that does not read standard
+/// input.
 fn allows_argv(input: &Input) -> bool {
     *input.get("allow_insecure") == Value::Bool(true)
 }
 
-/// Without that leave, a real program is asked: whether it may be used is decided where it is run.
+/// Returns a real program for a host without that permission: the runner of the program checks it.
 fn program(run: &Run, profile: Profile) -> Result<ProcessIssuer, Class> {
     let mut configuration = ProcessConfiguration::new("/bin/sh");
     let script = match run.ended {
@@ -89,11 +90,11 @@ async fn start(input: &Input, profile: Profile) -> Result<StepOutcome, Class> {
     }
 }
 
-/// The class of the first fault.
+/// Returns the class of the first fault.
 fn class_of(view: &ServiceView) -> Class {
     match view.faults.first() {
         Some(ServiceFault::Describe(error) | ServiceFault::Open(error)) => told::class_of(error),
-        // The description was good, and what is configured is not.
+        // The description was valid, and the configuration is not.
         Some(ServiceFault::Violation(_)) if view.description.is_some() => Class::Invalid,
         Some(ServiceFault::Violation(violation)) => {
             told::class_of(&IssuerError::violation(Action::Parameter, violation.clone()))

@@ -1,4 +1,4 @@
-//! `race`: several requests at once.
+//! `race`: several concurrent requests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +15,11 @@ use crate::replay::oracle::watts::Answer;
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// How the requests end, in no order, and how many grants there are then; in both profiles.
+/// Tests the results of the requests, in any order, and the number of grants afterwards; in both
+/// profiles.
 pub(super) struct Race;
 
-/// Far more than any vector has.
+/// A limit far above the number of requests of any vector.
 const MOST: u64 = 16;
 
 fn number(input: &Input) -> u64 {
@@ -37,7 +38,7 @@ fn are_distinct(input: &Input) -> bool {
     input.text("states") == "distinct"
 }
 
-/// What each request prints: a good answer, where the vector does not say.
+/// Returns the output for each request: a valid answer if the vector has none.
 fn printed(input: &Input) -> Vec<String> {
     let usual = |state: String| {
         let credential = json!([{ "name": "Password", "type": "text", "value": "secret" }]);
@@ -50,7 +51,7 @@ fn printed(input: &Input) -> Vec<String> {
     }
 }
 
-/// What the plugin says about itself.
+/// Returns the plugin's description of itself.
 fn described(input: &Input) -> String {
     let features = match input.get("features") {
         Value::Null => json!({ "stdin": true }),
@@ -126,7 +127,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     if are_odd && !lenient {
         return both("W3", counts(&[("Disabled", number)]), 0);
     }
-    // All of them begin before the first one ends, and the limit counts them (decision W5).
+    // All requests begin before the first one ends, and the limit counts them (decision W5).
     let begun = limit(input).map_or(number, |limit| limit.min(number));
     let decision = if are_odd { Some("W3") } else { (begun < number).then_some("W5") };
     let printed = printed(input);
@@ -166,7 +167,7 @@ impl Adapter for Race {
             };
             *ended.entry(word).or_default() += 1;
         }
-        // Of what crashed, it only counts that it did not succeed.
+        // For a crashed request, it only matters that it did not succeed.
         let crashed = ended.remove("crash").is_some();
         let stored = host["stored_count"].as_u64().unwrap_or_default();
         let mut demands: Vec<UpstreamStep> = Vec::new();

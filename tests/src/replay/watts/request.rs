@@ -1,4 +1,4 @@
-//! `request`: the gate, what a plugin prints, and the records that are left.
+//! `request`: the gate, the plugin's output, and the resulting records.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::replay::oracle::watts::gate::{Fit, Sets};
 use crate::replay::oracle::watts::{Answer, Reading};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// A request, in both profiles: what the user gets, and what is stored.
+/// Tests a request, in both profiles: the user's answer, and the stored records.
 pub(super) struct Request;
 
-/// What the vector says of the service and of what is there before.
+/// The vector's service and initial records.
 struct Scene<'a> {
     service: &'a Value,
     preload: Vec<String>,
@@ -56,12 +56,12 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Whether the session has no access token, which the real host does not survive.
+/// Tells whether the session has no access token, which crashes the real host.
 pub(super) fn has_no_token(input: &Input) -> bool {
     input.get("user").get("access_token") == Some(&Value::Null)
 }
 
-/// Asks the program that a service names by a command, described as if it had been asked.
+/// Calls the program that a service names by a command, with a description as if it had been asked.
 #[derive(Debug)]
 struct Named {
     script: Arc<Script>,
@@ -69,7 +69,7 @@ struct Named {
 }
 
 impl Named {
-    /// Returns the program. A command that can be none would not have been started.
+    /// Returns the program. With an invalid command it would not have been started.
     fn program(&self) -> Result<&ProcessIssuer, IssuerError> {
         self.program.as_ref().map_err(|error| IssuerError::NotStarted { source: error.to_string().into() })
     }
@@ -96,7 +96,7 @@ async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Clas
     let name = desk::service_name("svc")?;
     let desk = Desk::new();
     desk.preload(&name, &scene.preload).await?;
-    // A description that cannot be is none: the service is disabled.
+    // An invalid description counts as missing: the service is disabled.
     let description = desk::description(&scene.service["params"]);
     let is_described = description.is_ok() && desk::is_described(desk::features(input), profile);
     let description = description.or_else(|_| desk::description(&Value::Null))?;
@@ -138,7 +138,7 @@ async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Clas
     Ok([shortened(told::requested(&answer), input), records])
 }
 
-/// A value that the vector says in words is counted, as there.
+/// Replaces a value that the vector only describes by its length.
 fn shortened(mut outcome: StepOutcome, input: &Input) -> StepOutcome {
     if filling(input).is_some()
         && let StepOutcome::Ok(answer) = &mut outcome
@@ -155,7 +155,7 @@ fn count_values(answer: &mut Value) {
     }
 }
 
-/// What decisions demand of the answer and of the records.
+/// Returns the rulings on the answer and on the records.
 fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     let scene = Scene::of(input);
     let before = scene.preload.len();
@@ -168,14 +168,14 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     match gate(input, &scene, &features) {
         Gate::Open => {}
         Gate::Closed => return [None, None],
-        // The real host lets it through, and stores something.
+        // The real host accepts it, and stores a record.
         Gate::ClosedBy(id, classes) => {
             let left = Ruling::new(id, records(before, None, 0, &[]));
             return [Some(Ruling::refused(id, classes)), Some(left)];
         }
     }
     if let Some(command) = scene.command() {
-        // There is no shell here (decision W7).
+        // Keyway uses no shell (decision W7).
         let needs_shell = command.contains(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
         let answer = needs_shell.then(|| Ruling::refused("W7", &[Class::Program]));
         return [answer, Some(Ruling::new("W7", records(before, None, 0, &[])))];
@@ -189,10 +189,10 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
         Printed { text: &run.printed, success: run.is_success(), lenient: profile == Profile::Lenient };
     let Reading { answer, decision } = read_answer(printed);
     let is_taken = |state: &str| scene.preload.iter().any(|known| known == state);
-    // A session without a token passes the gate, which asks for none (decision W5).
+    // A session without a token passes the gate, which does not need one (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
     let decision = decision.or(matches!(features, Features::TakenForMissing).then_some("W3"));
-    // What bounds the real host is how it starts programs; it is no part of the wire.
+    // The real host's limit comes from its way of starting programs; it is not part of the wire.
     let decision = decision.or(is_large(input).then_some("W1"));
     match answer {
         Answer::Issued(entries, state) if !is_taken(&state) || scene.is_true("allow_same_state") => {
@@ -218,7 +218,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
             [decision.map(|id| Ruling::new(id, Demand::Exactly(json!({ "error": messages })))), None]
         }
         Answer::Leaking(state) => {
-            // With the state of a grant, nothing is revoked, and somebody has to decide.
+            // If the state belongs to a grant, nothing is revoked, and an operator has to decide.
             let left = if is_taken(&state) {
                 records(before, None, 1, &[])
             } else {
@@ -239,7 +239,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     }
 }
 
-/// One class, as a demand wants it.
+/// Returns one class in the form of a demand.
 pub(super) fn only(class: Class) -> &'static [Class] {
     match class {
         Class::BadJson => &[Class::BadJson],
@@ -254,17 +254,17 @@ pub(super) fn only(class: Class) -> &'static [Class] {
     }
 }
 
-/// What the gate does with a request.
+/// The gate's treatment of a request.
 enum Gate {
-    /// It lets it through.
+    /// The gate lets it through.
     Open,
-    /// It stops it, as the real host's does.
+    /// The gate refuses it, as the real host's does.
     Closed,
-    /// It stops it, by a decision.
+    /// The gate refuses it by a decision.
     ClosedBy(&'static str, &'static [Class]),
 }
 
-/// The gate, in the order of decision W5.
+/// Returns the gate's treatment, in the order of decision W5.
 fn gate(input: &Input, scene: &Scene<'_>, features: &Features) -> Gate {
     let sets = match &scene.service["params"] {
         Value::Array(list) if !list.is_empty() => Sets::of(&scene.service["params"]),
@@ -295,7 +295,7 @@ fn gate(input: &Input, scene: &Scene<'_>, features: &Features) -> Gate {
     if scene.limit().is_some_and(|limit| held >= limit) { Gate::Closed } else { Gate::Open }
 }
 
-/// What the real host's records demand.
+/// Returns the demand of the real host's records.
 fn demanded_records(host: &Value) -> Result<Demand, String> {
     let stored = host["stored_count"].as_u64().ok_or("no `stored_count`")?;
     let state = host.get("stored_state").cloned();

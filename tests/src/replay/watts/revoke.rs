@@ -1,4 +1,4 @@
-//! `revoke`: what a plugin prints, and whether the grant is kept.
+//! `revoke`: the plugin's output, and whether the grant is kept.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::replay::oracle::watts::answer::{Printed, revocation};
 use crate::replay::oracle::watts::{Answer, Reading};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// A revocation of the only grant, in both profiles: the answer, and what is stored then.
+/// Tests a revocation of the only grant, in both profiles: the answer, and the records afterwards.
 pub(super) struct Revoke;
 
 fn is_true(value: &Value) -> bool {
@@ -60,7 +60,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     let lenient = profile == Profile::Lenient;
     let Reading { answer, decision } =
         revocation(Printed { text: &run.printed, success: run.is_success(), lenient });
-    // A session without a token is as good as another (decision W5).
+    // A session needs no token (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
     let Some(id) = decision else { return [None, None] };
     let (answer, kept) = match answer {

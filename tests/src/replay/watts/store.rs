@@ -1,4 +1,4 @@
-//! `store`: requests one after the other, and the states that they bring.
+//! `store`: consecutive requests, and their states.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn steps(input: &Input) -> &[Value] {
     input.get("steps").as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Who asks: the user of all vectors, unless the step names another.
+/// Returns the subject that requests: the user of all vectors, unless the step names another.
 fn subject(step: &Value) -> &str {
     step["user"].as_str().unwrap_or("joe")
 }
@@ -42,7 +42,7 @@ async fn request(desk: &Desk, step: &Value) -> Result<(Grants, Result<GrantOutco
     Ok((grants, answer))
 }
 
-/// Each step, and the sum of it all.
+/// Returns the outcome of each step, and the final records.
 async fn replay(input: &Input) -> Result<Vec<StepOutcome>, Class> {
     let desk = Desk::new();
     let (mut outcomes, mut ids) = (Vec::new(), BTreeSet::new());
@@ -81,7 +81,9 @@ impl Adapter for Store {
         )
     }
 
-    /// A state is a text (decision W8), so one that is none is not stored, and takes no place.
+    /// A state must be a text, so another value is not stored, and takes no space.
+    ///
+    /// Decision W8.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let steps = steps(input);
         let has_other = steps.iter().any(|step| !step["state"].is_string());
@@ -120,7 +122,7 @@ impl Adapter for Store {
     }
 }
 
-/// The names that a service may have.
+/// Tells whether a service may have this name.
 fn is_service(name: &str) -> bool {
     (1..=128).contains(&name.len())
         && !name.starts_with('.')

@@ -22,14 +22,14 @@ use crate::torture::clock::JumpingClock;
 use crate::torture::draw::Draw;
 use crate::torture::lazy_storage::LazyStorage;
 
-/// The host of a process.
+/// A host of a process.
 pub(super) struct Host {
     pub(super) engines: keyway_host::Host,
     pub(super) grants: Grants,
     pub(super) world: Arc<World>,
 }
 
-/// What all hosts of a process stand on.
+/// The resources that all hosts of a process share.
 pub(super) struct Ground {
     plan: Plan,
     storage: Arc<dyn Storage>,
@@ -52,7 +52,8 @@ impl Ground {
         Ok(Self { plan: plan.clone(), storage, world })
     }
 
-    /// Starts the host of this slot. What was cut short stays so. At most one run of it may exist.
+    /// Starts the host of this slot, without resuming interrupted work. At most one run of it may
+    /// exist.
     pub(super) async fn host(&self, slot: u32) -> Result<Host, String> {
         let deadline = Duration::from_millis(250);
         let often = |first| {
@@ -61,16 +62,16 @@ impl Ground {
                 .with_longest(Duration::from_millis(20))
                 .with_attempts(10_000)
         };
-        // The claim is short enough for one host to see another's run out.
+        // The claim is short enough for one host to see another's expire.
         let limits = GrantLimits::default()
             .with_deadline(deadline)
             .with_lease_grace(Duration::from_millis(50))
             .with_retries(often(4))
             .with_cleanup_retries(often(1).with_attempts(3).with_within(Duration::from_secs(1)));
-        // The key is no secret: all processes have the same.
+        // The key is not secret: all processes have the same.
         let keys = KeyRing::new([Key::from_bytes(&mut [7; 32])]).map_err(|error| error.to_string())?;
         let registry = Registry::builder().build().map_err(|faults| faults.to_string())?;
-        // The parent starts a host again when its last run is over.
+        // The parent starts a host again when its last run has ended.
         let mut builder = keyway_host::Host::builder(registry, Arc::clone(&self.storage), keys)
             .name(&format!("host-{slot}"))
             .takeover_after(Duration::ZERO)
@@ -86,7 +87,7 @@ impl Ground {
         }
         let engines = builder.start().await.map_err(|error| error.detail())?;
         let grants = engines.grants().clone();
-        // An executable may take longer than it is allowed, on a machine that has much to do.
+        // On a busy machine an executable may exceed its time limit.
         for attempt in 0.. {
             let Some(view) = grants.services().into_iter().find(|view| !view.faults.is_empty()) else {
                 break;
@@ -105,7 +106,7 @@ impl Ground {
         if offer.executable && tasks.executable && *role != Role::Check {
             return executable(program, folder, draw).map_err(|error| error.detail());
         }
-        // Who checks wants to come to an end.
+        // A checking process has to come to an end.
         let mood = if *role == Role::Check { Mood::Calm } else { Mood::Difficult };
         let world = Arc::clone(&self.world);
         Ok(Arc::new(Troublemaker { offer, world, mood, draw: Mutex::new(draw), defect: *defect }))
@@ -140,7 +141,7 @@ impl Host {
         self.grants.request(&service_name(&cell.service), request).await
     }
 
-    /// The users, with their ids.
+    /// Returns the users, with their ids.
     pub(super) fn users() -> impl Iterator<Item = UserId> {
         (0..USERS).map(|user| user_info(user).user_id())
     }

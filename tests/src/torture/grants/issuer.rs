@@ -1,4 +1,4 @@
-//! The issuer of the torture: all that it makes is in the world, and it fails as it is told.
+//! The issuer of the torture: it keeps its credentials in the accounts, and fails on request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,24 +16,24 @@ use super::world::{Made, Told, Wish, World};
 use crate::torture::draw::Draw;
 use crate::torture::line::{Line, say};
 
-/// What goes wrong with a request; it says so in its parameter `then`.
+/// The failure that a request asks for in its parameter `then`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
-    /// Nothing.
+    /// No failure.
     Works,
-    /// It is refused, and nothing happened.
+    /// The issuer refuses, and nothing happened.
     Refused,
-    /// The issuer cannot be reached, and nothing happened.
+    /// The issuer is unavailable, and nothing happened.
     Away,
-    /// It fails, nobody knows with what effect; there is none.
+    /// The issuer fails with unknown effect; there is none.
     FailsBefore,
-    /// It fails, nobody knows with what effect; there is one.
+    /// The issuer fails with unknown effect; there is one.
     FailsAfter,
-    /// The credential is made, and no answer comes.
+    /// The issuer makes the credential, and never answers.
     Hangs,
-    /// The credential is made, and named by an answer that breaks the contract.
+    /// The issuer makes the credential, and names it in an answer that breaks the contract.
     Violates,
-    /// The credential is made, and its state holds a part of it.
+    /// The issuer makes the credential, and its state contains a part of it.
     Tells,
 }
 
@@ -66,14 +66,15 @@ impl Then {
     }
 }
 
-/// How an issuer behaves.
+/// The behaviour of an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mood {
-    /// As it should, at once.
+    /// Works correctly, at once.
     Calm,
-    /// Slow now and then; revocations and questions fail now and then. It tells what it does.
+    /// Is sometimes slow; revocations and reconciliations sometimes fail. It reports its actions.
     Difficult,
-    /// As [`Difficult`](Self::Difficult), in a process of its own, whose output is its answer.
+    /// Behaves as [`Difficult`](Self::Difficult), in a separate process, whose output is its
+    /// answer.
     Executable,
 }
 
@@ -92,7 +93,7 @@ impl Troublemaker {
         self.mood != Mood::Calm && self.draw.lock().unwrap_or_else(PoisonError::into_inner).chance(percent)
     }
 
-    /// Time passes, so that a kill may come just here.
+    /// Waits, so that a kill may happen at this point.
     async fn pause(&self) {
         if !self.chance(50) {
             return;
@@ -171,7 +172,7 @@ impl Issuer for Troublemaker {
         match then {
             Then::Hangs if self.mood != Mood::Executable => std::future::pending().await,
             Then::Hangs => {
-                // Its host ends it; where that was killed, it ends by itself.
+                // Its host ends it; if the host was killed, it ends by itself.
                 std::thread::sleep(Duration::from_secs(3));
                 Err(IssuerError::system("go on", "nobody ended it"))
             }
@@ -182,7 +183,7 @@ impl Issuer for Troublemaker {
                 orphan: Some(CredentialRef::new(state)),
                 note: String::new(),
             }))),
-            // Of the credential, the part that says what it is called is in the state.
+            // The state contains the credential's part with its name.
             Then::Tells => {
                 let part = CredentialPart::text("name", state.as_str());
                 Ok(Issued::new(state).with(part).into())

@@ -1,7 +1,7 @@
-//! The world outside: which credentials there really are.
+//! The external accounts: the credentials that really exist.
 //!
-//! It belongs to the issuers, as the accounts of a cluster would. What they do to it is durable before
-//! they answer, and survives every host.
+//! They belong to the issuers, like the accounts of a cluster. Changes are durable before an issuer
+//! answers, and survive every host.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,50 +10,50 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-/// The credentials that there are or were.
+/// The credentials that exist or existed.
 #[derive(Debug)]
 pub(super) struct World {
     connection: Mutex<Connection>,
 }
 
-/// A credential that is to be made.
+/// A request for a credential.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish<'a> {
     pub(super) service: &'a str,
     pub(super) user: &'a str,
-    /// The id of the host's intent, by which the same wish is known again.
+    /// The id of the host's intent, which identifies a repeated request.
     pub(super) intent: &'a str,
     /// The name of the request.
     pub(super) cell: &'a str,
-    /// The state, where the issuer does not want one of its own for each credential.
+    /// The state, if the issuer does not use a new one for each credential.
     pub(super) state: Option<&'a str>,
-    /// Whether the same intent gets the same credential.
+    /// True if the same intent gets the same credential.
     pub(super) idempotent: bool,
-    /// How many credentials a user may have; more is somebody's mistake.
+    /// The most credentials of a user; more are a fault.
     pub(super) limit: Option<u64>,
 }
 
-/// What became of a wish.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Made {
-    /// There is a credential with this state.
+    /// The credential with this state exists.
     Made(String),
-    /// The intent was answered to have come to nothing, or its credential was destroyed.
+    /// The intent was answered to have had no effect, or its credential was destroyed.
     TooLate,
 }
 
-/// What became of an intent.
+/// The outcome of an intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// There is a credential with this state.
+    /// The credential with this state exists.
     Made(String),
-    /// There was one.
+    /// The credential was destroyed.
     Destroyed,
-    /// There is none, and will not be.
+    /// The intent had no effect, and will have none.
     Nothing,
 }
 
-/// A credential that there is.
+/// A credential that exists.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Credential {
     pub(super) service: String,
@@ -72,9 +72,10 @@ const TABLES: &str = "\
     CREATE TABLE IF NOT EXISTS faults (doubled INTEGER NOT NULL, what TEXT NOT NULL) STRICT;";
 
 impl World {
-    /// The world in this folder.
+    /// Opens the accounts in this folder.
     pub(super) fn open(folder: &Path) -> Result<Self, String> {
-        // Two that make it at the same time may be in each other's way, whatever is waited for.
+        // Two processes that create the file at the same time may block each other despite the
+        // timeout.
         let mut attempts = 0;
         loop {
             match Self::try_open(folder) {
@@ -119,7 +120,7 @@ impl World {
             let live = before.into_iter().find(|(_, live)| *live);
             return Ok(live.map_or(Made::TooLate, |(state, _)| Made::Made(state)));
         }
-        // Where credentials share a state, a second one is an orphan that their grant counts.
+        // If credentials share a state, a second one is an orphan that their grant counts.
         if wish.state.is_none() && before.iter().any(|(_, live)| *live) {
             let what = format!("{cell} has two credentials of the intent {intent}");
             change.execute("INSERT INTO faults VALUES (1, ?1)", [what])?;
@@ -151,12 +152,12 @@ impl World {
         self.connection().execute(text, [service, user, state]).map(|_| ())
     }
 
-    /// Destroys what was made for an intent, and nothing else.
+    /// Destroys the credential of an intent only.
     pub(super) fn take_away(&self, intent: &str) -> rusqlite::Result<()> {
         self.connection().execute("UPDATE credentials SET live = 0 WHERE intent = ?1", [intent]).map(|_| ())
     }
 
-    /// Tells what became of an intent. If that was nothing, nothing will come of it from here on.
+    /// Tells the outcome of an intent. An intent without effect will have none from here on.
     pub(super) fn tell(&self, intent: &str) -> rusqlite::Result<Told> {
         let mut connection = self.connection();
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -179,7 +180,7 @@ impl World {
         Ok(told)
     }
 
-    /// All credentials that there are.
+    /// Returns all credentials that exist.
     pub(super) fn live(&self) -> rusqlite::Result<Vec<Credential>> {
         let connection = self.connection();
         let mut statement = connection.prepare(
@@ -197,13 +198,14 @@ impl World {
         rows.collect()
     }
 
-    /// The request that an intent was for, if anything came of it.
+    /// Returns the request of an intent, if it had an effect.
     pub(super) fn cell_of(&self, intent: &str) -> rusqlite::Result<Option<String>> {
         let text = "SELECT cell FROM credentials WHERE intent = ?1";
         self.connection().query_row(text, [intent], |row| row.get(0)).optional()
     }
 
-    /// What went wrong in the world itself: what happened twice, and what is too much.
+    /// Returns the faults of the accounts themselves: repeated effects, and credentials above a
+    /// limit.
     pub(super) fn faults(&self) -> rusqlite::Result<Vec<(bool, String)>> {
         let connection = self.connection();
         let mut statement = connection.prepare("SELECT doubled, what FROM faults")?;

@@ -13,28 +13,28 @@ use crate::torture::kill::{Moment, Victim};
 use crate::torture::line::State;
 use crate::torture::{Report, TortureError};
 
-/// After so many rounds everything begins anew in an empty folder.
+/// The number of rounds before the torture begins again in an empty folder.
 const ROUNDS_IN_A_FOLDER: u64 = 8;
-/// At most so many things are told.
+/// The most findings that are reported.
 const MOST_FINDINGS: usize = 20;
 
-/// What is asked for.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The program that runs [`child`](super::child) when its first argument is `child`.
     pub program: PathBuf,
-    /// How many processes are to be killed at least.
+    /// The least number of processes to kill.
     pub kills: u64,
-    /// The seed of all choices. Which instruction a kill meets is the machine's choice.
+    /// The seed of all choices. The machine decides which instruction a kill hits.
     pub seed: u64,
-    /// What the writers do wrong on purpose.
+    /// The deliberate defect of the writers.
     pub defect: Option<Defect>,
 }
 
-/// Kills until it is enough, or until too much is wrong; `tell` hears after each round how far it is.
+/// Kills writers until the options are met. `tell` receives the progress after each round.
 ///
 /// # Errors
-/// When processes cannot be started or killed. What is wrong with the stores is in the report.
+/// When processes cannot be started or killed. Faults of the stores are in the report.
 pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
     let bounds = Bounds {
         kills: options.kills,
@@ -81,7 +81,7 @@ impl Area for Writers<'_> {
 }
 
 impl Writers<'_> {
-    /// What the writers of a round do, and when each is killed.
+    /// Returns the plans of a round's writers, and the moments of their kills.
     fn plans(&mut self, house: &mut House, round: u64) -> Vec<(Plan, Moment)> {
         let is_alone = self.options.defect.is_some();
         let count = if is_alone { 1 } else { HOSTS - u32::from(house.draw.chance(50)) };
@@ -123,7 +123,7 @@ impl Writers<'_> {
             newest_key: self.newest_key,
             rotates: Vec::new(),
             tasks: Tasks::ALL,
-            // Who checks does it right.
+            // A checking process has no defect.
             defect: if role == Role::Write { self.options.defect } else { None },
         }
     }
@@ -135,7 +135,7 @@ impl Writers<'_> {
     }
 }
 
-/// When a writer is killed.
+/// Chooses the moment of a kill.
 fn moment(draw: &mut Draw, rotates: bool) -> Moment {
     let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
     match draw.below(10) {
