@@ -20,7 +20,7 @@ use keyway_secrets::{
 use keyway_storage::{KeyRange, Memory, Sqlite, Storage};
 use pollster::block_on;
 
-use crate::areas::Trouble;
+use crate::areas::BenchError;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
 /// The number of threads that fill a store: concurrent commits share a sync of the disk.
@@ -39,7 +39,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store and of the system.
-    pub fn create(file: &Path, secrets: u32) -> Result<Self, Trouble> {
+    pub fn create(file: &Path, secrets: u32) -> Result<Self, BenchError> {
         let key = Key::generate()?;
         let store = Self::with(file, key.expose_text(), KeyRing::new([key])?)?;
         block_on(store.store.initialize())?;
@@ -69,12 +69,12 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store and of the system.
-    pub fn open(file: &Path, keys: &Path) -> Result<Self, Trouble> {
+    pub fn open(file: &Path, keys: &Path) -> Result<Self, BenchError> {
         let key = SecretText::from(fs::read_to_string(keys)?);
         Self::with(file, key, FileKeySource::new(keys).read()?)
     }
 
-    fn with(file: &Path, key: SecretText, ring: KeyRing) -> Result<Self, Trouble> {
+    fn with(file: &Path, key: SecretText, ring: KeyRing) -> Result<Self, BenchError> {
         Self::on(Arc::new(Sqlite::open_or_create(file)?), key, ring)
     }
 
@@ -82,7 +82,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store and of the system.
-    pub fn in_memory() -> Result<Self, Trouble> {
+    pub fn in_memory() -> Result<Self, BenchError> {
         let key = Key::generate()?;
         let store = Self::on(Arc::new(Memory::new()), key.expose_text(), KeyRing::new([key])?)?;
         block_on(store.store.initialize())?;
@@ -94,7 +94,7 @@ impl GenericStore {
         &self.store
     }
 
-    fn on(storage: Arc<dyn Storage>, key: SecretText, ring: KeyRing) -> Result<Self, Trouble> {
+    fn on(storage: Arc<dyn Storage>, key: SecretText, ring: KeyRing) -> Result<Self, BenchError> {
         let registry = PLUGINS.registry()?;
         let plugin = registry.get::<SecretStores>("generic")?;
         let opening = OpenContext::new(StoreName::new("bench")?, plugin.metadata().clone(), ring)
@@ -108,7 +108,7 @@ impl GenericStore {
     /// # Errors
     /// Those of the system.
     #[cfg(unix)]
-    pub fn write_keys(&self, file: &Path) -> Result<(), Trouble> {
+    pub fn write_keys(&self, file: &Path) -> Result<(), BenchError> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
         file.write_all(self.key.expose().as_bytes())?;
@@ -119,7 +119,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn put(&self, number: u32) -> Result<(), Trouble> {
+    pub fn put(&self, number: u32) -> Result<(), BenchError> {
         let secret = NewSecret::new(address(number)?, SecretValue::text(value(number)));
         block_on(self.store.create(secret))?;
         Ok(())
@@ -129,7 +129,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn get(&self, number: u32) -> Result<String, Trouble> {
+    pub fn get(&self, number: u32) -> Result<String, BenchError> {
         let secret = block_on(self.store.get(&address(number)?))?;
         Ok(secret.value.expose_text().ok_or("the value is no text")?.to_owned())
     }
@@ -138,7 +138,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn rotate(&mut self) -> Result<u32, Trouble> {
+    pub fn rotate(&mut self) -> Result<u32, BenchError> {
         let key = Key::generate()?;
         let text = key.expose_text();
         let done = AtomicU64::new(0);
@@ -152,7 +152,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn count_by_listing(&self) -> Result<u32, Trouble> {
+    pub async fn count_by_listing(&self) -> Result<u32, BenchError> {
         let mut query = ListQuery::all().with_values();
         let mut count = 0;
         loop {
@@ -170,7 +170,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the storage.
-    pub fn lengths_of_a_record(&self) -> Result<Lengths, Trouble> {
+    pub fn lengths_of_a_record(&self) -> Result<Lengths, BenchError> {
         let page = block_on(self.storage.scan(&KeyRange::all(), None, 100))?;
         let mut lengths = BTreeMap::<_, u32>::new();
         for entry in &page.entries {
@@ -207,7 +207,7 @@ pub fn number_of_value(value: &str) -> Option<u32> {
     value.strip_prefix("value-")?.get(..8)?.parse().ok()
 }
 
-fn address(number: u32) -> Result<SecretAddress, Trouble> {
+fn address(number: u32) -> Result<SecretAddress, BenchError> {
     Ok(SecretAddress::shared(SecretName::new(format!("secret-{number:08}"))?))
 }
 

@@ -15,7 +15,7 @@ mod ssh;
 use crate::row::Row;
 
 /// An error that prevents measuring an area.
-pub type Trouble = Box<dyn std::error::Error>;
+pub type BenchError = Box<dyn std::error::Error>;
 
 /// An area that is measured together.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ pub struct Area {
     /// The purpose in one line.
     pub about: &'static str,
     /// Measures it; the first argument is the name.
-    pub run: fn(&'static str) -> Result<Vec<Row>, Trouble>,
+    pub run: fn(&'static str) -> Result<Vec<Row>, BenchError>,
 }
 
 /// Every area, in the order in which they run.
@@ -45,7 +45,7 @@ pub const AREAS: &[Area] = &[
 ];
 
 /// Measures the wire of issuers, and the engine that runs them.
-fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, Trouble> {
+fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, BenchError> {
     // The engine goes first, in a fresh process: after the other rows it takes a third longer.
     let mut rows = grants::run(area)?;
     rows.extend(issuers::run(area)?);

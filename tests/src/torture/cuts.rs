@@ -132,7 +132,7 @@ fn moments(trace: &Trace, cuts: Cuts, draw: &mut Draw) -> BTreeMap<usize, Vec<Su
 
 fn judge(said: &[Line], found: &[Line]) -> Vec<Finding> {
     let mut ledger = Ledger::default();
-    let mut findings = ledger.hear(0, said);
-    findings.extend(ledger.hear_check(1, found, ""));
+    let mut findings = ledger.record(0, said);
+    findings.extend(ledger.record_check(1, found, ""));
     findings
 }

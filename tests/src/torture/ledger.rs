@@ -122,7 +122,7 @@ impl Cell {
 
 impl Ledger {
     /// Enters the lines of a process.
-    pub fn hear(&mut self, process: u32, lines: &[Line]) -> Vec<Finding> {
+    pub fn record(&mut self, process: u32, lines: &[Line]) -> Vec<Finding> {
         let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
         let mut findings = Vec::new();
         for line in lines {
@@ -170,8 +170,8 @@ impl Ledger {
     /// Enters the lines of a check, and compares them with the model.
     ///
     /// A check that did not complete has found a fault, or it is a finding itself, with `ending`.
-    pub fn hear_check(&mut self, process: u32, lines: &[Line], ending: &str) -> Vec<Finding> {
-        let mut findings = self.hear(process, lines);
+    pub fn record_check(&mut self, process: u32, lines: &[Line], ending: &str) -> Vec<Finding> {
+        let mut findings = self.record(process, lines);
         if lines.last() != Some(&Line::Complete) {
             if findings.is_empty() {
                 findings.push(Finding::Corrupt(format!("the look at what is left ended early{ending}")));
@@ -265,7 +265,7 @@ mod tests {
 
     fn verdict(lines: &[Line], cells: &[(&str, State)]) -> Vec<Finding> {
         let mut ledger = Ledger::default();
-        let mut findings = ledger.hear(1, lines);
+        let mut findings = ledger.record(1, lines);
         findings.extend(ledger.settle(&found(cells)));
         findings
     }
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn what_was_found_is_what_the_next_round_begins_with() {
         let mut ledger = Ledger::default();
-        ledger.hear(1, &[begun(0, "a", State::of("t1"))]);
+        ledger.record(1, &[begun(0, "a", State::of("t1"))]);
         assert!(ledger.settle(&found(&[("a", State::of("t1"))])).is_empty());
         assert_eq!(ledger.settled("a"), Some(&State::of("t1")));
         assert!(is_lost(&ledger.settle(&found(&[]))), "a value does not vanish by itself");

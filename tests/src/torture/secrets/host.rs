@@ -31,7 +31,7 @@ pub(super) const FILES: &str = "files";
 pub(super) const ENVIRONMENT: &str = "staging";
 
 /// The first keys of a store of a making task, and those it is rotated to.
-pub(super) const BORN: &str = "born";
+pub(super) const FIRST: &str = "born";
 pub(super) const GROWN: &str = "grown";
 
 /// A host of a process.
@@ -61,7 +61,7 @@ impl Host {
         let labels: Vec<String> = (plan.oldest_key..=plan.newest_key)
             .rev()
             .map(label)
-            .chain([BORN.to_owned(), GROWN.to_owned()])
+            .chain([FIRST.to_owned(), GROWN.to_owned()])
             .collect();
         let keys = ring(labels.clone());
         let labels = keys.ids().zip(labels).collect();
