@@ -5,6 +5,7 @@ pub mod convection;
 mod executables;
 mod footprint;
 mod grants;
+mod host;
 pub mod issuers;
 pub mod registry;
 pub mod seal;
@@ -40,6 +41,7 @@ pub const AREAS: &[Area] = &[
     },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
     Area { name: "issuers", about: "the wire of issuers, grants, and executables", run: issuers_and_grants },
+    Area { name: "host", about: "reads, timers and waiting work of a host", run: host::run },
     Area { name: "ssh", about: "revoking a certificate among 100,000", run: ssh::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];

@@ -12,8 +12,8 @@
 //! * [`draw`]: random choices that a seed reproduces;
 //! * `fixture`: the parent's loop of all areas;
 //! * [`trace`] and [`disk`]: a kill does not test the disk, because the system keeps written data.
-//! So a traced run shows when data were synced, and the disks that a power cut could have left are
-//! simulated from it;
+//!   So a traced run shows when data were synced, and the disks that a power cut could have left are
+//!   simulated from it;
 //! * [`cuts`]: cuts the power of a traced process, at many moments;
 //! * [`samples`]: stores with and without sync, which show that the difference is detected;
 //! * [`secrets`]: the first area, secret stores;
