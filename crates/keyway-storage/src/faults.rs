@@ -19,7 +19,7 @@ pub enum Fault {
     Unavailable,
     /// Applies nothing, and answers [`StorageError::Closed`], as if the process ended before the effect.
     EndsBefore,
-    /// Applies the batch, and answers [`StorageError::Closed`], as if the process ended before it had the answer.
+    /// Applies the batch, and answers [`StorageError::Closed`], as if the process ended before the answer.
     EndsAfter,
     /// Applies the batch, and answers [`StorageError::Indeterminate`].
     LosesAnswer,
@@ -45,9 +45,9 @@ type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Wraps another engine for tests of its callers, and works like that engine until a fault is planned.
 ///
-/// Plans count calls from the moment at which they are made: after 0 commits means at the next one. A plan may
-/// be made at any time, also by an event of another plan. Its pace is that of the engine below, unless it
-/// pauses. It does not block, and dropping one of its futures has the effect of the engine below.
+/// Plans count calls from the moment at which they are made: after 0 commits means at the next one. A plan
+/// may be made at any time, also by an event of another plan. Its pace is that of the engine below, unless it
+/// pauses. Nothing of it blocks, and a dropped future of it leaves what the engine below leaves.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -139,8 +139,8 @@ impl FaultyStorage {
         state.faults.push((number, fault));
     }
 
-    /// Plans the end of the process: the commit after this many others has this fault, and all that follow answer
-    /// [`StorageError::Closed`].
+    /// Plans the end of the process: the commit after so many others has this fault, and all that follow
+    /// answer [`StorageError::Closed`].
     pub fn end_after(&self, commits: u64, fault: Fault) {
         let mut state = self.state();
         state.end = Some((state.commits.saturating_add(commits), fault));

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use keyway_issuers::wire::WireOptions;
 use keyway_issuers::{IssuerError, SecretText, async_trait};
-use keyway_process::{Input, ProcessConfiguration, ProcessIssuer};
+use keyway_process::{Input, ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use zeroize::Zeroizing;
 
 use super::executable::{Executable, ExecutableInput, Printed};
@@ -25,7 +24,8 @@ impl IssuerSubject {
         let mut subject = Self::of_the_kit(name, move |_| Ok(Arc::new(ProcessIssuer::new(&configured)?)));
         subject.executable = Some(executable);
         subject.profile = configuration.profile.into();
-        subject.options = WireOptions::new(&configuration.watts_version);
+        subject.options = configuration.wire_options();
+        subject.follows_seed = configuration.profile == ProfileChoice::Seed;
         Ok(subject)
     }
 }

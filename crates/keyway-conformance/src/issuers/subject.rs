@@ -49,6 +49,8 @@ pub struct IssuerSubject {
     pub(super) executable: Option<Arc<dyn Executable>>,
     pub(super) profile: Profile,
     pub(super) options: WireOptions,
+    /// Requests are padded base64 as an argument, and nothing else, as the text of the seed says.
+    pub(super) follows_seed: bool,
     /// The capabilities and the features, asked once.
     asked: OnceLock<(Capabilities, Features)>,
 }
@@ -104,6 +106,7 @@ impl IssuerSubject {
             executable: None,
             profile: Profile::Strict,
             options: WireOptions::new("1.6.1"),
+            follows_seed: false,
             asked: OnceLock::new(),
         }
     }

@@ -45,7 +45,7 @@ fn refusal(state: &StoreState, event: Event) -> Option<TransitionError> {
 }
 
 /// The answer of a plugin that did what it was asked.
-fn answer(command: &Command, state: &StoreState) -> Event {
+fn answer(command: Command, state: &StoreState) -> Event {
     match command {
         Command::Initialize { .. } | Command::Find => Event::Initialized,
         Command::Rotate => Event::Rotated { new_keys: state.new_keys.clone() },
@@ -70,7 +70,7 @@ proptest! {
             }
         }
         let answer = |command: &Command, state: Option<&StoreState>| match state {
-            Some(state) if !fails => answer(command, state),
+            Some(state) if !fails => answer(*command, state),
             _ => Event::Failed { now: now(), retry_after: None, jitter: 0 },
         };
         follow::<StoreWorkflow>(&retries, state, standing, event, |_| false, answer);
@@ -94,7 +94,7 @@ proptest! {
                 prop_assert_eq!(state.phase, Phase::Active);
                 continue;
             };
-            let resumed = step_to(Some(state), Standing::Ours, answer(&command, state)).unwrap();
+            let resumed = step_to(Some(state), Standing::Ours, answer(command, state)).unwrap();
             prop_assert!(resumed.command.is_none());
             prop_assert!(resumed.state.is_none_or(|state| state.phase == Phase::Active));
         }

@@ -10,9 +10,10 @@ use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_conformance::metadata::RegisteredPlugin;
 use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
 use keyway_conformance::storage::StorageSubject;
+use keyway_core::PluginError as _;
 use keyway_core::{Plugins, Registry, Table, plugins};
-use keyway_issuers::CredentialRef;
-use keyway_process::{ProcessConfiguration, ProfileChoice};
+use keyway_issuers::{CredentialRef, Issuer as _};
+use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use serde_json::json;
@@ -145,6 +146,9 @@ pub(crate) fn executable(path: &Path, options: &Options) -> Result<Candidate, St
     let name =
         path.file_name().map_or_else(|| "executable".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut subject = IssuerSubject::process(name, &configuration).map_err(|error| error.to_string())?;
+    if options.rule.is_none() {
+        probe(&configuration)?;
+    }
     if let Some(file) = &options.request {
         subject = subject.example(example(file)?);
     }
@@ -152,6 +156,25 @@ pub(crate) fn executable(path: &Path, options: &Options) -> Result<Candidate, St
         subject = subject.refused(example(file)?);
     }
     Ok(Candidate::from(subject).chosen_by(chosen_by(command, options)?))
+}
+
+/// Asks the executable for its description once. Without it, every rule would fail for the same reason.
+fn probe(configuration: &ProcessConfiguration) -> Result<(), String> {
+    let issuer = ProcessIssuer::new(configuration).map_err(|error| error.to_string())?;
+    let Err(error) = pollster::block_on(issuer.describe()) else { return Ok(()) };
+    let sent = match configuration.profile {
+        ProfileChoice::Seed => "padded standard base64, as the WaTTS seed says",
+        _ => {
+            "base64url without padding, as the real WaTTS host writes it; a plugin that was written from the seed \
+             alone expects padded standard base64: run it with `--profile seed`, or let it accept both"
+        }
+    };
+    Err(format!(
+        "the executable does not describe itself, so no rule can be tried: {}\n\nIt was run with one argument, a \
+         JSON object with the action `parameter`, in {sent}. docs/plugin-author.md has readers in Python and shell \
+         that accept every form.",
+        error.detail()
+    ))
 }
 
 /// Returns the arguments that choose this executable again, for messages.

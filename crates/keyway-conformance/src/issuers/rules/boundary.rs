@@ -9,7 +9,9 @@ use keyway_issuers::{
 };
 use serde_json::json;
 
-use super::{Broken, Checked, EXECUTABLE, Handle, IssuerFixture, STANDARD_INPUT, broken, ensure, rules};
+use super::{
+    ANY_HOST, Broken, Checked, EXECUTABLE, Handle, IssuerFixture, STANDARD_INPUT, broken, ensure, rules,
+};
 use crate::issuers::executable::{ExecutableInput, Printed};
 
 rules! {
@@ -22,22 +24,22 @@ rules! {
         status;
     "ISS-103" Must needs EXECUTABLE from ["WaTTS/action", "W1"]
         "It answers an action that it does not know with an error."
-        refuses(unknown_actions());
-    "ISS-104" Should needs EXECUTABLE from ["WaTTS/input", "W1"]
+        refuses(unknown_actions);
+    "ISS-104" Should needs ANY_HOST from ["WaTTS/input", "W1"]
         "It answers what is no input with an error."
-        refuses(no_inputs());
-    "ISS-105" Should needs EXECUTABLE from ["WaTTS/input", "W1"]
+        refuses(no_inputs);
+    "ISS-105" Should needs ANY_HOST from ["WaTTS/input", "W1"]
         "As its argument, it reads base64 of either alphabet, padded or not."
-        describes_the_same(forms(ExecutableInput::Argument));
+        describes_the_same(|_| forms(ExecutableInput::Argument));
     "ISS-106" Should needs STANDARD_INPUT from ["WaTTS/input", "W1"]
         "On standard input, it reads base64 of either alphabet, padded or not."
-        describes_the_same(forms(ExecutableInput::Standard));
+        describes_the_same(|_| forms(ExecutableInput::Standard));
     "ISS-107" Must needs EXECUTABLE from ["WaTTS/watts_version"]
         "It answers hosts of any version."
-        describes_the_same(versions());
+        describes_the_same(versions);
     "ISS-108" Must needs EXECUTABLE from ["WaTTS/input", "W4"]
         "It does not mind keys that it does not know."
-        describes_the_same(unknown_keys());
+        describes_the_same(unknown_keys);
     "ISS-109" Should needs EXECUTABLE from ["W7"]
         "It leaves no process behind."
         leaves_nothing;
@@ -79,7 +81,8 @@ fn options(handle: &Handle<'_, '_>) -> WireOptions {
 
 /// Chooses the way that requests and revocations go.
 fn way(handle: &Handle<'_, '_>, sent: SecretText) -> ExecutableInput {
-    ExecutableInput::new(sent, handle.description.features().stdin)
+    let stdin = handle.description.features().stdin && !handle.subject().follows_seed;
+    ExecutableInput::new(sent, stdin)
 }
 
 /// Runs the executable once for each kind of call: the description, a request, a revocation.
@@ -151,8 +154,8 @@ fn ends_well(_: &IssuerFixture<'_>, what: &str, printed: &Printed) -> Checked {
 type NamedInput = (String, String, ExecutableInput);
 
 /// Demands an error object after each of these inputs.
-async fn refuses(fixture: &IssuerFixture<'_>, inputs: Vec<NamedInput>) -> Checked {
-    for (run_name, what, input) in inputs {
+async fn refuses(fixture: &IssuerFixture<'_>, inputs: fn(Alphabet) -> Vec<NamedInput>) -> Checked {
+    for (run_name, what, input) in inputs(fixture.subject().options.alphabet) {
         let printed = run(fixture, &run_name, input).await?;
         object(fixture, &what, &printed)?;
         match host::decode_revoked(&printed.output, printed.ended, fixture.subject().profile) {
@@ -174,22 +177,22 @@ fn parameter_with(changes: &[(&str, serde_json::Value)]) -> Vec<u8> {
 }
 
 /// Hands over a JSON text as an argument.
-fn argument(json: &[u8]) -> ExecutableInput {
-    ExecutableInput::Argument(base64::encode(json, Alphabet::UrlSafe))
+fn argument(json: &[u8], alphabet: Alphabet) -> ExecutableInput {
+    ExecutableInput::Argument(base64::encode(json, alphabet))
 }
 
-fn unknown_actions() -> Vec<NamedInput> {
-    let input = |action: &str| argument(&parameter_with(&[("action", json!(action))]));
+fn unknown_actions(alphabet: Alphabet) -> Vec<NamedInput> {
+    let input = |action: &str| argument(&parameter_with(&[("action", json!(action))]), alphabet);
     let named = |action| ("an unknown action".to_owned(), format!("the action {action:?}"), input(action));
     ["keyway_no_such_action", "REQUEST", ""].map(named).into()
 }
 
-fn no_inputs() -> Vec<NamedInput> {
+fn no_inputs(alphabet: Alphabet) -> Vec<NamedInput> {
     let inputs = [
         ("text that is not base64", ExecutableInput::Argument("!!!! no base64 !!!!".into())),
-        ("base64 of half an object", argument(b"{\"action\":")),
-        ("base64 of a list", argument(b"[1]")),
-        ("base64 of an empty object", argument(b"{}")),
+        ("base64 of half an object", argument(b"{\"action\":", alphabet)),
+        ("base64 of a list", argument(b"[1]", alphabet)),
+        ("base64 of an empty object", argument(b"{}", alphabet)),
     ];
     inputs.map(|(what, input)| (what.to_owned(), what.to_owned(), input)).into()
 }
@@ -217,22 +220,22 @@ fn forms(way: fn(SecretText) -> ExecutableInput) -> Vec<NamedInput> {
     forms
 }
 
-fn versions() -> Vec<NamedInput> {
-    let input = |version: &str| argument(&parameter_with(&[("watts_version", json!(version))]));
+fn versions(alphabet: Alphabet) -> Vec<NamedInput> {
+    let input = |version: &str| argument(&parameter_with(&[("watts_version", json!(version))]), alphabet);
     let named = |version: &str| (version.to_owned(), format!("for the version {version}"), input(version));
     ["0.0.1", "1.0.0", "99.0.0", "latest-nightly"].map(named).into()
 }
 
-fn unknown_keys() -> Vec<NamedInput> {
+fn unknown_keys(alphabet: Alphabet) -> Vec<NamedInput> {
     let unknown = [("keyway_no_such_key", json!({"a": [1, null]})), ("zz", json!(null))];
-    let input = argument(&parameter_with(&unknown));
+    let input = argument(&parameter_with(&unknown), alphabet);
     vec![("unknown keys".to_owned(), "with unknown keys in the input".to_owned(), input)]
 }
 
 /// Demands the same description after each of these inputs.
-async fn describes_the_same(fixture: &IssuerFixture<'_>, inputs: Vec<NamedInput>) -> Checked {
+async fn describes_the_same(fixture: &IssuerFixture<'_>, inputs: fn(Alphabet) -> Vec<NamedInput>) -> Checked {
     let expected = fixture.handle().await?.description;
-    for (run_name, what, input) in inputs {
+    for (run_name, what, input) in inputs(fixture.subject().options.alphabet) {
         let printed = run(fixture, &run_name, input).await?;
         match host::decode_description(&printed.output, printed.ended, fixture.subject().profile) {
             Ok(read) => ensure(read == expected, format!("the description ({what})"), "another one")?,

@@ -33,8 +33,10 @@ needs! {
     RECONCILES "reconciles" |subject| subject.capabilities().reconciles;
     CANNOT_RECONCILE "no reconcile" |subject| !subject.capabilities().reconciles;
     EXECUTABLE "executable" |subject| subject.executable.is_some();
+    ANY_HOST "executable for more hosts than the seed describes"
+        |subject| subject.executable.is_some() && !subject.follows_seed;
     STANDARD_INPUT "executable that reads standard input"
-        |subject| subject.executable.is_some() && subject.features().stdin;
+        |subject| subject.executable.is_some() && !subject.follows_seed && subject.features().stdin;
 }
 
 /// Lists the rules, sorted by id.
