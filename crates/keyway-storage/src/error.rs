@@ -130,7 +130,7 @@ pub enum StorageError {
     /// commit may be present or not.
     ///
     /// Read the records again to find out.
-    #[error("a commit was cut short by a failure of the system: read again whether it is there")]
+    #[error("a failure of the system interrupted a commit: read again to find out whether it is present")]
     Indeterminate {
         /// The engine's error.
         source: Arc<dyn Error + Send + Sync>,
