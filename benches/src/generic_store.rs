@@ -131,7 +131,7 @@ impl GenericStore {
     /// Those of the store.
     pub fn get(&self, number: u32) -> Result<String, BenchError> {
         let secret = block_on(self.store.get(&address(number)?))?;
-        Ok(secret.value.expose_text().ok_or("the value is no text")?.to_owned())
+        Ok(secret.value.expose_text().ok_or("the value is not a text")?.to_owned())
     }
 
     /// Rotates to a new key, and returns the number of records sealed again.

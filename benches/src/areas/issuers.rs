@@ -87,7 +87,7 @@ impl Setup {
             return Err("no request".into());
         };
         if *received != setup.request || setup.outcome_back()? != setup.outcome {
-            return Err("what was written is not what was read".into());
+            return Err("the message read differs from the one written".into());
         }
         Ok(setup)
     }

@@ -32,7 +32,7 @@ impl GenericPeer {
         let questions = process.stdin.take();
         let answers = BufReader::new(process.stdout.take().ok_or("the process has no output")?);
         let mut peer = Self { process, questions, answers, file: PathBuf::new() };
-        let directory = directory.to_str().ok_or("the directory's name is no text")?;
+        let directory = directory.to_str().ok_or("the directory's name is not a text")?;
         let file = peer.ask(&json!(["open", directory, name, keys]))?;
         peer.file = file.as_str().ok_or("the peer did not name its file")?.into();
         Ok(peer)
@@ -72,7 +72,7 @@ impl GenericPeer {
     pub fn get(&mut self, name: &str) -> Result<(f64, String), BenchError> {
         let answer = self.ask(&json!(["get", name]))?;
         let seconds = answer[0].as_f64().ok_or("the peer gave no time")?;
-        Ok((seconds * 1e9, answer[1].as_str().ok_or("the peer gave no text")?.to_owned()))
+        Ok((seconds * 1e9, answer[1].as_str().ok_or("the peer did not return a text")?.to_owned()))
     }
 
     fn ask(&mut self, question: &Value) -> Result<Value, BenchError> {

@@ -194,7 +194,7 @@ impl<'a> Call<'a> {
         result
     }
 
-    /// As [`end`](Self::end), for a single secret that a layer gave.
+    /// Does the same as [`end`](Self::end), for a single secret that a layer gave.
     pub(crate) fn end_in<T>(mut self, layer: Layer, result: Result<T, Error>) -> Result<T, Error> {
         self.report(result.as_ref().ok().map(|_| layer), result.as_ref().err());
         result

@@ -148,7 +148,7 @@ waiting! {
     delete_if_unchanged(key: &str, read: &SecretHeader) -> ();
     list_environments() -> Vec<Environment>;
     retrieve_environment(name: &str) -> Environment;
-    #[deprecated(note = "use `retrieve_environment`, which says what is missing")]
+    #[deprecated(note = "use `retrieve_environment`, whose error names the missing environment")]
     #[allow(deprecated)] // The blocking form is deprecated too.
     get_environment(name: &str) -> Option<Environment>;
     create_environment(name: &str, external_url: Option<&str>) -> Environment;

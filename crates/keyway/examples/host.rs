@@ -119,7 +119,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     report.step("The host ends");
     let _ = end.send(());
     running.await??;
-    report.check(worked.load(Ordering::SeqCst) == 0, "its loop found nothing that was cut short");
+    report.check(worked.load(Ordering::SeqCst) == 0, "its loop found no interrupted work");
     restart(report, &storage, &host_keys, &production, &new_keys).await?;
     report.check_no_secret_was_printed(&secrets);
     Ok(())

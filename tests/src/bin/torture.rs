@@ -170,7 +170,7 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
             }
         }
         for folder in &report.kept {
-            println!("what is wrong was kept in {}", folder.display());
+            println!("the faulty folders were kept in {}", folder.display());
         }
     }
     println!(

@@ -99,7 +99,7 @@ impl Cell {
         for version in settled + 1..=there {
             let pending = || self.pending.values().find(|state| state.version() == Some(version));
             match self.chain.get(&version).or_else(pending) {
-                None => return Some(format!("nobody wrote version {version}")),
+                None => return Some(format!("version {version} was never written")),
                 Some(state) if version == there && !self.has_author(version, found) => {
                     return Some(format!("version {version} should be {state}"));
                 }
@@ -174,7 +174,7 @@ impl Ledger {
         let mut findings = self.record(process, lines);
         if lines.last() != Some(&Line::Complete) {
             if findings.is_empty() {
-                findings.push(Finding::Corrupt(format!("the look at what is left ended early{ending}")));
+                findings.push(Finding::Corrupt(format!("the check ended early{ending}")));
             }
             return findings;
         }
@@ -200,7 +200,7 @@ impl Ledger {
             let known = self.cells.contains_key(&name);
             let cell = self.cells.entry(name.clone()).or_insert_with(Cell::new);
             if !known {
-                findings.push(Finding::Corrupt(format!("{name} is {state}, and nobody ever wrote that")));
+                findings.push(Finding::Corrupt(format!("{name} is {state}, which was never written")));
             } else if cell.is_chain() {
                 findings.extend(
                     cell.chain_fault(&state)

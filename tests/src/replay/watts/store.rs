@@ -84,7 +84,7 @@ impl Adapter for Store {
         )
     }
 
-    /// A state must be a text, so another value is not stored, and takes no space.
+    /// Demands that a state is a text: another value is not stored, and takes no space.
     ///
     /// Decision W8.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

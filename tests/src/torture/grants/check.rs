@@ -108,7 +108,7 @@ async fn compare(
     let mut states = BTreeSet::new();
     for grant in &grants {
         let intent = grant.id.to_string();
-        let offer = offer(grant.service.as_str()).ok_or("a grant is of no service of ours")?;
+        let offer = offer(grant.service.as_str()).ok_or("a grant belongs to no service of the torture")?;
         if is_settled && grant.state.phase != Phase::Granted {
             lines.push(Line::Corrupt(format!("the grant {intent} is still {:?}", grant.state.phase)));
             continue;
@@ -140,7 +140,7 @@ async fn compare(
             continue;
         }
         let cell = host.accounts.cell_of(&intent).map_err(|error| error.to_string())?;
-        let cell: Cell = cell.ok_or_else(|| format!("nobody made the grant {intent}"))?.parse()?;
+        let cell: Cell = cell.ok_or_else(|| format!("no request made the grant {intent}"))?.parse()?;
         if cells.insert(cell.clone(), !grant.state.undelivered).is_some() {
             lines.push(Line::Doubled(format!("{cell} has two grants")));
         }

@@ -148,5 +148,5 @@ impl Host {
 }
 
 pub(super) fn service_name(name: &str) -> ServiceName {
-    ServiceName::new(name).expect("a name of ours")
+    ServiceName::new(name).expect("a name of the torture is valid")
 }

@@ -183,7 +183,7 @@ impl Issuer for FaultyIssuer {
             Then::Hangs => {
                 // Its host ends it; if the host was killed, it ends by itself.
                 std::thread::sleep(Duration::from_secs(3));
-                Err(IssuerError::system("go on", "nobody ended it"))
+                Err(IssuerError::system("go on", "its host did not end it"))
             }
             Then::FailsAfter => Err(IssuerError::system("go on", "it was told to fail")),
             Then::Violates => Err(IssuerError::ContractViolation(Box::new(ContractViolation {

@@ -75,7 +75,7 @@ async fn run_due(host: Arc<Host>, mut draw: Draw, recovers: bool) -> Result<(), 
             recover(&host).await?;
         }
         let due = host.engines.run_due(SystemClock.now()).await;
-        due.map_err(|error| format!("what is due cannot be done: {}", error.detail()))?;
+        due.map_err(|error| format!("due work failed: {}", error.detail()))?;
     }
 }
 

@@ -172,16 +172,16 @@ pub(super) fn ring(labels: impl IntoIterator<Item = String>) -> KeyRing {
 }
 
 pub(super) fn store_name(name: &str) -> StoreName {
-    StoreName::new(name).expect("a name of ours")
+    StoreName::new(name).expect("a name of the torture is valid")
 }
 
 /// Returns the address of a secret that a cell names `name` or `environment:name`.
 pub(super) fn address(text: &str) -> SecretAddress {
-    let name = |name: &str| SecretName::new(name).expect("a name of ours");
+    let name = |name: &str| SecretName::new(name).expect("a name of the torture is valid");
     match text.split_once(':') {
         None => SecretAddress::shared(name(text)),
         Some((environment, text)) => {
-            let environment = EnvironmentName::new(environment).expect("a name of ours");
+            let environment = EnvironmentName::new(environment).expect("a name of the torture is valid");
             SecretAddress::in_environment(name(text), environment)
         }
     }

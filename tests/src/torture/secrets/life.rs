@@ -15,7 +15,7 @@ const SECRETS: u32 = 4;
 /// Deletes the stores of an earlier process, then creates, rotates and deletes stores.
 pub(super) async fn run(mut task: Task) {
     if let Err(error) = sweep(&task).await {
-        return say(&Line::Corrupt(format!("what was left could not be deleted: {error}")));
+        return say(&Line::Corrupt(format!("the remaining stores could not be deleted: {error}")));
     }
     let mut number = 0;
     while task.plan.tasks.operations == 0 || number < task.plan.tasks.operations {

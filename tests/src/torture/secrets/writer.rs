@@ -211,7 +211,9 @@ impl Task {
             match store.get(at).await {
                 Ok(secret) => {
                     let Some(token) = value::token(&secret.value) else {
-                        say(&Line::Corrupt(format!("{at} holds half a value, or one that nobody wrote")));
+                        say(&Line::Corrupt(format!(
+                            "{at} holds half a value, or one that was never written"
+                        )));
                         return None;
                     };
                     let version = secret.header.version.map(SecretVersion::number);
