@@ -7,7 +7,6 @@ use keyway_secrets::{
     Configure, Count, Cursor, EnvironmentChange, EnvironmentFilter, ListQuery, NewSecret, SecretChange,
     SecretName, SecretStore, SecretVersion, SecretWrite, StoreError,
 };
-use pollster::block_on;
 use support::*;
 
 async fn fresh() -> std::sync::Arc<dyn SecretStore> {
