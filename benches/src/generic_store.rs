@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use keyway_core::SecretText;
 use keyway_core::{Plugins, Resources, SecretValue, plugins};
 use keyway_seal::{FileKeySource, Key, KeyRing};
 use keyway_secrets::{
@@ -19,9 +20,8 @@ use keyway_secrets::{
 };
 use keyway_storage::{KeyRange, Memory, Sqlite, Storage};
 use pollster::block_on;
-use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::areas::Trouble;
+use crate::areas::BenchError;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
 /// An open store.
@@ -29,15 +29,15 @@ const PLUGINS: Plugins = plugins! { keyway_generic };
 pub struct GenericStore {
     storage: Arc<dyn Storage>,
     store: Arc<dyn SecretStore>,
-    key: SecretString,
+    key: SecretText,
 }
 
 impl GenericStore {
-    /// Makes a store in a new file, with so many secrets.
+    /// Creates a store in a new file, with this many secrets.
     ///
     /// # Errors
     /// Those of the store and of the system.
-    pub fn create(file: &Path, secrets: u32) -> Result<Self, Trouble> {
+    pub fn create(file: &Path, secrets: u32) -> Result<Self, BenchError> {
         let key = Key::generate()?;
         let store = Self::with(file, key.expose_text(), KeyRing::new([key])?)?;
         block_on(store.store.initialize())?;
@@ -45,36 +45,36 @@ impl GenericStore {
         Ok(store)
     }
 
-    /// Opens a store whose key [`write_keys`](Self::write_keys) wrote.
+    /// Opens a store whose key was written by [`write_keys`](Self::write_keys).
     ///
     /// # Errors
     /// Those of the store and of the system.
-    pub fn open(file: &Path, keys: &Path) -> Result<Self, Trouble> {
-        let key = SecretString::from(fs::read_to_string(keys)?);
+    pub fn open(file: &Path, keys: &Path) -> Result<Self, BenchError> {
+        let key = SecretText::from(fs::read_to_string(keys)?);
         Self::with(file, key, FileKeySource::new(keys).read()?)
     }
 
-    fn with(file: &Path, key: SecretString, ring: KeyRing) -> Result<Self, Trouble> {
-        Self::on(Arc::new(Sqlite::open(file)?), key, ring)
+    fn with(file: &Path, key: SecretText, ring: KeyRing) -> Result<Self, BenchError> {
+        Self::on(Arc::new(Sqlite::open_or_create(file)?), key, ring)
     }
 
-    /// Makes an empty store in memory.
+    /// Creates an empty store in memory.
     ///
     /// # Errors
     /// Those of the store and of the system.
-    pub fn in_memory() -> Result<Self, Trouble> {
+    pub fn in_memory() -> Result<Self, BenchError> {
         let key = Key::generate()?;
         let store = Self::on(Arc::new(Memory::new()), key.expose_text(), KeyRing::new([key])?)?;
         block_on(store.store.initialize())?;
         Ok(store)
     }
 
-    /// The store itself.
+    /// Returns the store itself.
     pub fn store(&self) -> &Arc<dyn SecretStore> {
         &self.store
     }
 
-    fn on(storage: Arc<dyn Storage>, key: SecretString, ring: KeyRing) -> Result<Self, Trouble> {
+    fn on(storage: Arc<dyn Storage>, key: SecretText, ring: KeyRing) -> Result<Self, BenchError> {
         let registry = PLUGINS.registry()?;
         let plugin = registry.get::<SecretStores>("generic")?;
         let opening = OpenContext::new(StoreName::new("bench")?, plugin.metadata().clone(), ring)
@@ -88,10 +88,10 @@ impl GenericStore {
     /// # Errors
     /// Those of the system.
     #[cfg(unix)]
-    pub fn write_keys(&self, file: &Path) -> Result<(), Trouble> {
+    pub fn write_keys(&self, file: &Path) -> Result<(), BenchError> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-        file.write_all(self.key.expose_secret().as_bytes())?;
+        file.write_all(self.key.expose().as_bytes())?;
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn put(&self, number: u32) -> Result<(), Trouble> {
+    pub fn put(&self, number: u32) -> Result<(), BenchError> {
         Ok(block_on(self.put_async(number))?)
     }
 
@@ -117,12 +117,12 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn put_all(&self, numbers: Range<u32>) -> Result<(), Trouble> {
+    pub fn put_all(&self, numbers: Range<u32>) -> Result<(), BenchError> {
         // Not all at once, so that they need not all be in memory.
         for first in numbers.clone().step_by(10_000) {
             let last = first.saturating_add(10_000).min(numbers.end);
             let writes = (first..last).map(|number| Ok(SecretWrite::Create(secret(number)?)));
-            let writes = writes.collect::<Result<_, Trouble>>()?;
+            let writes = writes.collect::<Result<_, BenchError>>()?;
             for batch in SecretWrite::batches(writes, self.store.capabilities().bulk) {
                 block_on(SecretWrite::write_batch(&*self.store, batch))?;
             }
@@ -130,20 +130,20 @@ impl GenericStore {
         Ok(())
     }
 
-    /// The value of the secret of this number.
+    /// Returns the value of the secret of this number.
     ///
     /// # Errors
     /// Those of the store.
-    pub fn get(&self, number: u32) -> Result<String, Trouble> {
+    pub fn get(&self, number: u32) -> Result<String, BenchError> {
         let secret = block_on(self.store.get(&address(number)?))?;
-        Ok(secret.value.expose_text().ok_or("the value is no text")?.to_owned())
+        Ok(secret.value.expose_text().ok_or("the value is not a text")?.to_owned())
     }
 
-    /// Rotates to a new key; how many records were sealed anew.
+    /// Rotates to a new key, and returns the number of records sealed again.
     ///
     /// # Errors
     /// Those of the store.
-    pub fn rotate(&mut self) -> Result<u32, Trouble> {
+    pub fn rotate(&mut self) -> Result<u32, BenchError> {
         let key = Key::generate()?;
         let text = key.expose_text();
         let done = AtomicU64::new(0);
@@ -153,11 +153,11 @@ impl GenericStore {
         Ok(u32::try_from(done.into_inner())?)
     }
 
-    /// How many secrets a list has, read page by page with their values.
+    /// Lists page by page with values, and returns the number of secrets.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn count_by_listing(&self) -> Result<u32, Trouble> {
+    pub async fn count_by_listing(&self) -> Result<u32, BenchError> {
         let mut query = ListQuery::all().with_values();
         let mut count = 0;
         loop {
@@ -170,11 +170,12 @@ impl GenericStore {
         }
     }
 
-    /// The lengths of the key and the value that most records have in storage: those of secrets.
+    /// Returns the most frequent lengths of key and value among the stored records, which are those
+    /// of secrets.
     ///
     /// # Errors
     /// Those of the storage.
-    pub fn lengths_of_a_record(&self) -> Result<Lengths, Trouble> {
+    pub fn lengths_of_a_record(&self) -> Result<Lengths, BenchError> {
         let page = block_on(self.storage.scan(&KeyRange::all(), None, 100))?;
         let mut lengths = BTreeMap::<_, u32>::new();
         for entry in &page.entries {
@@ -190,32 +191,32 @@ impl GenericStore {
     }
 }
 
-/// How long the parts of a record are, in bytes.
+/// The lengths of the parts of a record, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lengths {
-    /// Its key in the storage.
+    /// The length of its key in the storage.
     pub key: usize,
-    /// All of its value in the storage.
+    /// The length of its value in the storage.
     pub record: usize,
-    /// The token in it that a `get` opens.
+    /// The length of the token in it that a `get` opens.
     pub value_token: usize,
 }
 
-/// The value of a secret tells its number, so that a wrong one is noticed.
+/// Returns the value of a secret, which contains its number, so that a wrong one is noticed.
 fn value(number: u32) -> String {
     format!("value-{number:08}-of-a-secret-for-a-benchmark")
 }
 
-/// The number that a value tells.
+/// Returns the number that a value contains.
 pub fn number_of_value(value: &str) -> Option<u32> {
     value.strip_prefix("value-")?.get(..8)?.parse().ok()
 }
 
-fn secret(number: u32) -> Result<NewSecret, Trouble> {
+fn secret(number: u32) -> Result<NewSecret, BenchError> {
     Ok(NewSecret::new(address(number)?, SecretValue::text(value(number))))
 }
 
-fn address(number: u32) -> Result<SecretAddress, Trouble> {
+fn address(number: u32) -> Result<SecretAddress, BenchError> {
     Ok(SecretAddress::shared(SecretName::new(format!("secret-{number:08}"))?))
 }
 

@@ -1,13 +1,13 @@
-//! Benchmarks of Keyway and the peers they are measured against.
+//! Benchmarks of Keyway and its peers.
 //!
-//! `cargo xtask bench [AREA] [--json FILE]` measures and holds every figure against its target; it is what
-//! decides. `cargo bench --package keyway-benches` runs criterion over the same setups, for people who look
-//! for a regression.
+//! `cargo xtask bench [AREA] [--json FILE]` measures and compares every figure with its target; it
+//! decides. `cargo bench --package keyway-benches` runs criterion over the same setups, for a
+//! search for regressions.
 //!
 //! - [`measure`]: interleaved rounds, medians, processor time;
 //! - [`row`]: a figure beside its target and its peer;
-//! - [`areas`]: what is measured, one file an area;
-//! - [`peers`]: what it is measured against;
+//! - [`areas`]: the measured areas, one file each;
+//! - [`peers`]: the peers;
 //! - [`generic_store`]: a filled store.
 
 pub mod areas;

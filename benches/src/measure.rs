@@ -1,31 +1,30 @@
-//! Measuring two ways of doing the same in turns.
+//! Interleaved measurement of two ways of doing the same.
 //!
-//! A machine that others use too changes its speed by half while a measurement runs. So what is compared
-//! runs in interleaved rounds (A, B, B, A, A, B, ...), each round a batch that is long enough for the clock, and
-//! what is reported is the median of the rounds. A ratio is the median of the ratios of single rounds, whose two
-//! sides ran next to each other, so that it stays the same when the machine changes its speed in between. Read
-//! ratios inside one run, never absolute values between runs.
+//! A shared machine may change its speed by half during a measurement. So both sides run in
+//! interleaved rounds (A, B, B, A, A, B, ...), each round a batch that is long enough for the
+//! clock, and the result is the median of the rounds. A ratio is the median of the ratios of single
+//! rounds, whose two sides ran next to each other, so it stays the same when the machine changes
+//! its speed in between. Compare ratios within one run, never absolute values between runs.
 
 use std::{
     hint::black_box,
     time::{Duration, Instant},
 };
 
-/// What passes while an operation runs.
+/// The clock that measures an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// Time as on the wall: for what waits for a disk or for another thread.
+    /// Wall-clock time: for operations that wait for a disk or for another thread.
     Wall,
-    /// The time that this thread kept a processor busy: for pure computation, because other programs do
-    /// not disturb it.
+    /// The processor time of this thread: for pure computation, because other programs do not
+    /// disturb it.
     ThreadCpu,
-    /// The time that all threads of this process kept a processor busy: for computation that other threads
-    /// take part in.
+    /// The processor time of all threads of this process: for computation on several threads.
     ProcessCpu,
 }
 
 impl Clock {
-    /// Time since some moment in the past.
+    /// Returns the time since some moment in the past.
     #[cfg(unix)]
     pub fn now(self) -> Duration {
         use rustix::time::{ClockId, clock_gettime};
@@ -40,38 +39,38 @@ impl Clock {
     }
 }
 
-/// How long and how often to measure.
+/// The length and number of measurements.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// The clock.
     pub clock: Clock,
-    /// How many batches of each side; the median is over these.
+    /// The number of batches of each side; the median is over these.
     pub rounds: usize,
-    /// How long a batch should take.
+    /// The duration of a batch.
     pub batch: Duration,
 }
 
 impl Plan {
-    /// For pure computation: 31 rounds of 2 ms of processor time.
+    /// The plan for pure computation: 31 rounds of 2 ms of processor time.
     pub const COMPUTATION: Self =
         Self { clock: Clock::ThreadCpu, rounds: 31, batch: Duration::from_millis(2) };
-    /// For what waits for a disk: 31 rounds of 20 ms on the wall.
+    /// The plan for operations that wait for a disk: 31 rounds of 20 ms wall-clock time.
     pub const DISK: Self = Self { clock: Clock::Wall, rounds: 31, batch: Duration::from_millis(20) };
 }
 
 /// The medians of two ways of doing the same, for one operation each.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared {
-    /// Ours, in nanoseconds where it is a time.
+    /// Keyway's median, in nanoseconds if it is a time.
     pub ours: f64,
-    /// The peer's, in the same unit.
+    /// The peer's median, in the same unit.
     pub peer: f64,
-    /// Ours divided by the peer's, the median over the rounds.
+    /// Keyway's value divided by the peer's, as the median over the rounds.
     pub ratio: f64,
 }
 
 impl Compared {
-    /// What came of both sides in the same rounds.
+    /// Compares the values of both sides in the same rounds.
     ///
     /// # Panics
     /// When there are no rounds.
@@ -84,19 +83,19 @@ impl Compared {
         }
     }
 
-    /// The same for one of so many calls that were measured together.
+    /// Converts to one of this many calls that were measured together.
     #[must_use]
     pub fn of_one_in(self, calls: f64) -> Self {
         Self { ours: self.ours / calls, peer: self.peer / calls, ..self }
     }
 }
 
-/// What several operations took, each in every round: nanoseconds for one call.
+/// The times of several operations, each in every round: nanoseconds for one call.
 #[derive(Clone, Debug)]
 pub struct Rounds(Vec<Vec<f64>>);
 
 impl Rounds {
-    /// All rounds of an operation, counted from 0.
+    /// Returns all rounds of an operation, counted from 0.
     ///
     /// # Panics
     /// When there is no such operation.
@@ -104,7 +103,7 @@ impl Rounds {
         &self.0[operation]
     }
 
-    /// The median of an operation.
+    /// Returns the median of an operation.
     ///
     /// # Panics
     /// When there is no such operation.
@@ -112,7 +111,7 @@ impl Rounds {
         median(&mut self.of(operation).to_vec())
     }
 
-    /// Two operations beside each other.
+    /// Compares two operations.
     ///
     /// # Panics
     /// When there is no such operation.
@@ -120,7 +119,7 @@ impl Rounds {
         Compared::of(self.of(ours), self.of(peer))
     }
 
-    /// How many times what an operation takes is what another takes, round by round.
+    /// Returns the ratio of one operation's time to another's, round by round.
     ///
     /// # Panics
     /// When there is no such operation.
@@ -129,14 +128,14 @@ impl Rounds {
     }
 }
 
-/// Runs both in turns and returns the median time of one call of each.
+/// Runs both in alternation, and returns the median time of one call of each.
 pub fn compare<A, B>(plan: Plan, mut ours: impl FnMut() -> A, mut peer: impl FnMut() -> B) -> Compared {
     let our_calls = calls_in_a_batch(plan, &mut ours);
     let peer_calls = calls_in_a_batch(plan, &mut peer);
     let mut our_times = Vec::with_capacity(plan.rounds);
     let mut peer_times = Vec::with_capacity(plan.rounds);
     for round in 0..plan.rounds {
-        // Who comes second finds the caches as the other left them, so the order changes.
+        // The second side finds the caches as the first left them, so the order changes.
         if round % 2 == 0 {
             our_times.push(batch(plan.clock, our_calls, &mut ours));
             peer_times.push(batch(plan.clock, peer_calls, &mut peer));
@@ -148,13 +147,15 @@ pub fn compare<A, B>(plan: Plan, mut ours: impl FnMut() -> A, mut peer: impl FnM
     Compared::of(&our_times, &peer_times)
 }
 
-/// Runs any number of operations in turns, so many calls of each a round. For operations that change what they work on, so that the number of calls has
-/// to be known; and long ones, because each call goes through a pointer.
+/// Runs any number of operations in alternation, with this many calls of each a round.
+///
+/// It is for operations that change their data, so that the number of calls must be known; and for
+/// long ones, because each call goes through a pointer.
 pub fn interleave(clock: Clock, rounds: usize, calls: u32, operations: &mut [&mut dyn FnMut()]) -> Rounds {
     let mut times = vec![Vec::with_capacity(rounds); operations.len()];
     for round in 0..rounds {
         for position in 0..operations.len() {
-            // Each comes first, second, ... in turn.
+            // Each operation comes first, second, ... in alternation.
             let index = (position + round) % operations.len();
             times[index].push(batch(clock, calls, &mut operations[index]));
         }
@@ -162,18 +163,18 @@ pub fn interleave(clock: Clock, rounds: usize, calls: u32, operations: &mut [&mu
     Rounds(times)
 }
 
-/// The median time of one call, in nanoseconds.
+/// Returns the median time of one call, in nanoseconds.
 pub fn time<A>(plan: Plan, mut operation: impl FnMut() -> A) -> f64 {
     let calls = calls_in_a_batch(plan, &mut operation);
     let mut times: Vec<f64> = (0..plan.rounds).map(|_| batch(plan.clock, calls, &mut operation)).collect();
     median(&mut times)
 }
 
-/// How many calls fill a batch. The calls made to find that out warm the caches up.
+/// Returns the number of calls that fill a batch. The calls made to find it warm up the caches.
 fn calls_in_a_batch<A>(plan: Plan, operation: &mut impl FnMut() -> A) -> u32 {
     let mut calls = 1_u32;
     loop {
-        // By the wall clock too, so that an operation that only waits comes to an end.
+        // The wall clock is read too, so that an operation that only waits comes to an end.
         let begun = Instant::now();
         let one = batch(plan.clock, calls, operation);
         let batch_nanos = plan.batch.as_secs_f64() * 1e9;
@@ -187,7 +188,7 @@ fn calls_in_a_batch<A>(plan: Plan, operation: &mut impl FnMut() -> A) -> u32 {
     }
 }
 
-/// Nanoseconds for one call.
+/// Returns the nanoseconds for one call.
 fn batch<A>(clock: Clock, calls: u32, operation: &mut impl FnMut() -> A) -> f64 {
     let begun = clock.now();
     for _ in 0..calls {
@@ -196,7 +197,7 @@ fn batch<A>(clock: Clock, calls: u32, operation: &mut impl FnMut() -> A) -> f64 
     (clock.now().saturating_sub(begun)).as_secs_f64() * 1e9 / f64::from(calls)
 }
 
-/// The median; of an even number of values, the mean of the middle two.
+/// Returns the median; of an even number of values, the mean of the middle two.
 ///
 /// # Panics
 /// When there are no values.
@@ -229,8 +230,8 @@ mod tests {
 
     #[test]
     fn a_machine_that_becomes_slow_does_not_change_a_ratio() {
-        // Three rounds on a fast machine and two on one that is ten times as slow, with the peer
-        // twice as fast; in one round something came between.
+        // The values are three rounds on a fast machine and two on one ten times as slow, with the
+        // peer twice as fast; one round was disturbed.
         let compared = Compared::of(&[2.0, 2.0, 9.0, 20.0, 20.0], &[1.0, 1.0, 1.0, 10.0, 10.0]);
         assert!((compared.ratio - 2.0).abs() < 1e-9, "{compared:?}");
         let one = compared.of_one_in(4.0);
@@ -246,7 +247,7 @@ mod tests {
             std::thread::sleep(Duration::from_micros(10));
         };
         compare(plan, || step('a'), || step('b'));
-        // The first two find out how long a call takes.
+        // The first two calls measure the duration of a call.
         assert_eq!(*order.borrow(), "ababbaabba");
     }
 

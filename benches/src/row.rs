@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::measure::Compared;
 
-/// What a figure must reach.
+/// The target of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
-    /// The value is at most so many times the peer's.
+    /// The value is at most this many times the peer's.
     RatioAtMost(f64),
-    /// The peer's value is at least so many times ours.
+    /// The peer's value is at least this many times Keyway's.
     TimesFaster(f64),
     /// The value is at most this, in its unit.
     ValueAtMost(f64),
@@ -30,29 +30,30 @@ impl fmt::Display for Target {
     }
 }
 
-/// One figure.
+/// A figure.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The area that it belongs to.
     pub area: &'static str,
-    /// What was measured, and against what.
+    /// The measured operation, and its peer.
     pub name: String,
-    /// Our value. `None` when it could not be measured; [`note`](Self::note) says why.
+    /// Keyway's value, or `None` when it could not be measured; [`note`](Self::note) has the
+    /// reason.
     pub value: Option<f64>,
     /// The unit of both values.
     pub unit: &'static str,
     /// The peer's value, measured in the same rounds.
     pub peer_value: Option<f64>,
-    /// Our value divided by the peer's, round by round, where both were measured so.
+    /// Keyway's value divided by the peer's, round by round, if both were measured together.
     pub measured_ratio: Option<f64>,
-    /// What must be reached; `None` for a figure that is only shown.
+    /// The target; `None` for a figure that is only shown.
     pub target: Option<Target>,
-    /// What a reader should know beside the figure.
+    /// A note for the reader.
     pub note: Option<String>,
 }
 
 impl Row {
-    /// A figure of its own, without a peer.
+    /// Creates a figure without a peer.
     pub fn alone(area: &'static str, name: impl Into<String>, value: f64, unit: &'static str) -> Self {
         Self {
             area,
@@ -66,14 +67,16 @@ impl Row {
         }
     }
 
-    /// The time of one operation against a peer's; the unit follows from how long it is.
+    /// Creates the row of one operation's time against a peer's; the unit follows from its length.
     pub fn compared(area: &'static str, name: impl Into<String>, compared: Compared) -> Self {
         let (unit, scale) = time_unit(compared.ours.max(compared.peer));
         Self::compared_in(area, name, compared, unit, scale)
     }
 
-    /// The time of one operation against a peer's, in a unit that has so many nanoseconds; or anything
-    /// else in its unit, of which there is 1 in it.
+    /// Creates the row of one operation's time against a peer's, in a unit of this many
+    /// nanoseconds.
+    ///
+    /// For other quantities the number is 1.
     pub fn compared_in(
         area: &'static str,
         name: impl Into<String>,
@@ -88,7 +91,7 @@ impl Row {
         }
     }
 
-    /// A figure that could not be measured. It counts as not reached, because nobody knows.
+    /// Creates a figure that could not be measured. It counts as not reached.
     pub fn unmeasured(
         area: &'static str,
         name: impl Into<String>,
@@ -103,26 +106,26 @@ impl Row {
         }
     }
 
-    /// The figure with what it must reach.
+    /// Sets the target.
     #[must_use]
     pub fn must(mut self, target: Target) -> Self {
         self.target = Some(target);
         self
     }
 
-    /// The figure with a note.
+    /// Adds a note.
     #[must_use]
     pub fn noting(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self
     }
 
-    /// Our value divided by the peer's.
+    /// Returns Keyway's value divided by the peer's.
     pub fn ratio(&self) -> Option<f64> {
         self.measured_ratio.or(Some(self.value? / self.peer_value?))
     }
 
-    /// Whether the target was reached. A figure that is only shown is in order.
+    /// Tells whether the target was reached. A figure that is only shown passes.
     pub fn ok(&self) -> bool {
         let Some(target) = self.target else { return true };
         match target {
@@ -133,8 +136,8 @@ impl Row {
         }
     }
 
-    /// The row for a machine: area, name, value, unit, `peer_value`, ratio, target, ok, and a note when there
-    /// is one.
+    /// Writes the row for programs: area, name, value, unit, `peer_value`, ratio, target, ok, and a
+    /// note if there is one.
     pub fn to_json(&self) -> Value {
         let mut row = json!({
             "area": self.area,
@@ -153,7 +156,7 @@ impl Row {
     }
 }
 
-/// The rows as a table for people.
+/// Returns the rows as a table for people.
 pub fn table(rows: &[Row]) -> String {
     let mut cells = vec![["", "AREA", "FIGURE", "OURS", "PEER", "RATIO", "TARGET"].map(str::to_owned)];
     for row in rows {
@@ -198,7 +201,8 @@ fn ratio_text(ratio: f64) -> String {
     if ratio > 0.0 && ratio < 0.01 { format!("1/{}", number(1.0 / ratio)) } else { number(ratio) }
 }
 
-/// Three significant digits are what a measurement here is worth; thousands are set apart.
+/// Formats a number with the three significant digits that a measurement here is worth; thousands
+/// are set apart.
 fn number(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 100.0 || (v - v.round()).abs() < 1e-9 => 0,
@@ -218,7 +222,7 @@ fn number(value: f64) -> String {
     if fraction.is_empty() { grouped } else { format!("{grouped}.{fraction}") }
 }
 
-/// A unit in which so many nanoseconds are easily read, and its length in nanoseconds.
+/// Returns a unit in which a time is readable, and its length in nanoseconds.
 fn time_unit(nanoseconds: f64) -> (&'static str, f64) {
     match nanoseconds {
         n if n < 1e4 => ("ns", 1.0),

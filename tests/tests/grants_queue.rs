@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use keyway_core::{Plugins, plugins};
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, Phase, Service};
-use keyway_issuers::{Context, CredentialRequest, ServiceName, UserInfo};
+use keyway_host::grants::{GrantLimits, GrantRequest, Phase, Service};
+use keyway_issuers::{ServiceName, UserInfo};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
 
@@ -40,8 +40,8 @@ async fn what_waits_for_a_place_is_not_in_doubt() {
     let asked: Vec<_> = (0..8)
         .map(|number| {
             let (grants, name) = (grants.clone(), name.clone());
-            let user = Context::new(UserInfo::new("https://issuer.example.com", format!("user-{number}")));
-            tokio::spawn(async move { grants.request(&name, CredentialRequest::new(user)).await.map(drop) })
+            let user = UserInfo::new("https://issuer.example.com", format!("user-{number}"));
+            tokio::spawn(async move { grants.request(&name, GrantRequest::new(user)).await.map(drop) })
         })
         .collect();
     for one in asked {

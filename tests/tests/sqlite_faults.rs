@@ -15,7 +15,7 @@ const FILE: &str = "KEYWAY_SQLITE_FAULTS_FILE";
 #[test]
 fn child() {
     let Some(file) = std::env::var_os(FILE) else { return };
-    let store = match Sqlite::open(file) {
+    let store = match Sqlite::open_or_create(file) {
         Ok(store) => store,
         Err(error) => return say(&format!("open: {}", kind(&error))),
     };

@@ -9,7 +9,7 @@ use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_conformance::{Candidate, Exclusion};
 use keyway_core::Version;
 use keyway_issuers::{CredentialRef, Login, UserInfo};
-use keyway_process::ProcessConfiguration;
+use keyway_process::{ProcessConfiguration, ProfileChoice};
 use keyway_tests::services::watts_plugin;
 
 /// `None` after reporting that there is no Python.
@@ -22,6 +22,14 @@ fn plugin(file: &str, change: impl FnOnce(&mut ProcessConfiguration)) -> Option<
 
 fn info() -> Option<Candidate> {
     plugin("info.py", |configuration| configuration.allow_argv = true).map(Candidate::from)
+}
+
+fn door() -> Option<Candidate> {
+    let follow_seed = |configuration: &mut ProcessConfiguration| {
+        configuration.profile = ProfileChoice::Seed;
+        configuration.allow_argv = true;
+    };
+    plugin("door.py", follow_seed).map(Candidate::from)
 }
 
 fn ssh_keys() -> Option<Candidate> {
@@ -76,6 +84,12 @@ fn info_keeps_the_contract() {
     info().iter().for_each(assert_conforms);
 }
 
+/// It was written from the seed alone, which says less than hosts send today.
+#[test]
+fn door_keeps_the_contract_of_the_seed() {
+    door().iter().for_each(assert_conforms);
+}
+
 #[test]
 fn ssh_keys_keeps_the_contract() {
     ssh_keys().iter().for_each(assert_conforms);
@@ -102,7 +116,7 @@ fn each_of_them_is_run() {
         .map(|file| file.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
     there.sort();
-    let run: Option<Vec<_>> = [info(), portal(), ssh_keys(), vault()].into_iter().collect();
+    let run: Option<Vec<_>> = [door(), info(), portal(), ssh_keys(), vault()].into_iter().collect();
     let Some(run) = run else { return };
     let run: Vec<_> = run.iter().map(Candidate::name).collect();
     assert_eq!(there, run);

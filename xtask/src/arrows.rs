@@ -10,7 +10,8 @@
 //! keyway-tests -> *
 //! ```
 //!
-//! An arrow that cargo reports and the block lacks is a failure, and so is one that is gone.
+//! An arrow that cargo reports and the block lacks is a failure, and so is one that is gone. The arrows between the
+//! rooms inside `keyway-host` are compared too, and the names of files; see [`rooms`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +20,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Failure, cargo, expect_no_more};
+use crate::{Failure, cargo, expect_no_more, rooms};
 
 /// The packages that one package depends on.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -49,39 +50,54 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     let metadata = serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("cargo metadata printed no JSON: {error}"))?;
     let built = from_metadata(&metadata)?;
-    let faults = compare(&planned, &built);
+    let mut faults = compare(&planned, &built);
+    let rooms = rooms::lists(&block(&text, "rooms")?)?;
+    let files = rooms::lists(&block(&text, "files")?)?;
+    faults.extend(rooms::compare(&cargo::workspace_root(), &rooms, &files)?);
     if faults.is_empty() {
-        println!("ARCHITECTURE.md: the arrows of {} packages agree with cargo", built.len());
+        let (packages, rooms) = (built.len(), rooms.len());
+        println!(
+            "ARCHITECTURE.md: the arrows of {packages} packages and {rooms} rooms agree with cargo and the sources"
+        );
         Ok(())
     } else {
-        Err(format!("ARCHITECTURE.md and cargo disagree:\n  {}", faults.join("\n  ")))
+        Err(format!("ARCHITECTURE.md disagrees with cargo, or with the sources:\n  {}", faults.join("\n  ")))
     }
 }
 
-/// Reads the one block of arrows in the text.
+/// Reads the arrows between packages.
 fn parse(text: &str) -> Result<House, Failure> {
     let mut house = House::new();
+    for (number, line) in block(text, "arrows")? {
+        let at = |what: &str| format!("ARCHITECTURE.md, line {number}: {what}");
+        let (package, arrows) = parse_line(line).map_err(|what| at(&what))?;
+        if house.insert(package, arrows).is_some() {
+            return Err(at("this package has a line already"));
+        }
+    }
+    Ok(house)
+}
+
+/// Reads the lines of the one block of a language in the text, with their numbers.
+fn block<'a>(text: &'a str, language: &str) -> Result<Vec<(usize, &'a str)>, Failure> {
+    let mut lines = Vec::new();
     let mut inside = false;
     let mut blocks = 0;
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if inside && line == "```" {
             inside = false;
-        } else if !inside && line == "```arrows" {
+        } else if !inside && line.strip_prefix("```") == Some(language) {
             inside = true;
             blocks += 1;
         } else if inside && !line.is_empty() {
-            let at = |what: &str| format!("ARCHITECTURE.md, line {}: {what}", index + 1);
-            let (package, arrows) = parse_line(line).map_err(|what| at(&what))?;
-            if house.insert(package, arrows).is_some() {
-                return Err(at("this package has a line already"));
-            }
+            lines.push((index + 1, line));
         }
     }
     match (blocks, inside) {
-        (1, false) => Ok(house),
-        (_, true) => Err("ARCHITECTURE.md: the block of arrows does not end".to_owned()),
-        _ => Err(format!("ARCHITECTURE.md has {blocks} fenced blocks ```arrows, expected one")),
+        (1, false) => Ok(lines),
+        (_, true) => Err(format!("ARCHITECTURE.md: the block of {language} does not end")),
+        _ => Err(format!("ARCHITECTURE.md has {blocks} fenced blocks ```{language}, expected one")),
     }
 }
 

@@ -10,9 +10,13 @@ use std::{
 
 use crate::Failure;
 
-/// Returns the root of the workspace.
+/// Returns the root of the workspace: that of the package that cargo runs, or of the current folder. The path at
+/// compile time does not count, because clones of the repository may share a target folder.
 pub(crate) fn workspace_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+    let start = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| env::current_dir().ok());
+    let start = start.unwrap_or_default();
+    let is_root = |folder: &&Path| folder.join("xtask/Cargo.toml").is_file();
+    start.ancestors().find(is_root).unwrap_or(&start).to_path_buf()
 }
 
 /// Returns cargo's target directory.

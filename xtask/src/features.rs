@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 11] = [
+const CHOICES: [Choice; 14] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -72,18 +72,14 @@ const CHOICES: [Choice; 11] = [
         ],
     },
     Choice { package: "keyway-storage", features: "", brings: &["keyway-core"] },
-    Choice {
-        package: "keyway-conformance",
-        features: "",
-        brings: &["keyway-core", "keyway-issuers", "keyway-storage"],
-    },
+    Choice { package: "keyway-conformance", features: "", brings: &["keyway-core"] },
+    Choice { package: "keyway-conformance", features: "storage", brings: &["keyway-core", "keyway-storage"] },
     Choice {
         package: "keyway-conformance",
         features: "secrets",
         brings: &[
             "keyway-core",
             "keyway-files",
-            "keyway-issuers",
             "keyway-passwords",
             "keyway-seal",
             "keyway-secrets",
@@ -94,14 +90,26 @@ const CHOICES: [Choice; 11] = [
         package: "keyway-conformance",
         features: "client",
         brings: &[
-            "keyway-client",
+            "keyway-client[locker]",
             "keyway-core",
             "keyway-files",
-            "keyway-issuers",
             "keyway-passwords",
             "keyway-seal",
             "keyway-secrets",
             "keyway-storage",
+        ],
+    },
+    Choice { package: "keyway-conformance", features: "issuers", brings: &["keyway-core", "keyway-issuers"] },
+    Choice {
+        package: "keyway-conformance",
+        features: "executables",
+        brings: &[
+            "keyway-core",
+            "keyway-files",
+            "keyway-issuers",
+            "keyway-process",
+            "keyway-run",
+            "keyway-seal",
         ],
     },
 ];

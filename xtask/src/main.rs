@@ -16,7 +16,9 @@ mod instructions;
 mod miri;
 mod new;
 mod replay;
+mod rooms;
 mod rules;
+mod rust_paths;
 mod services;
 mod skips;
 mod summary;
@@ -37,7 +39,7 @@ Tasks:
   bench [AREA]                measure, and print each figure beside its target and its peer
       --json FILE             write the rows as JSON too
       --list                  print the areas
-  arrows                      check the arrows in ARCHITECTURE.md against what cargo reports
+  arrows                      check the arrows in ARCHITECTURE.md against what cargo reports, and the rooms of keyway-host
   deny                        check what is depended on against deny.toml (installs cargo-deny)
   features                    check what packages bring when some of their features are left out
   conformance                 run the conformance suites over everything that is linked (--help says more)

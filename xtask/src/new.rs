@@ -9,6 +9,8 @@ use std::{
 
 use crate::{Failure, cargo};
 
+mod names;
+
 const USAGE: &str = "Usage: cargo xtask new secret-store|issuer NAME [--path DIR]";
 
 /// The files of a crate: paths and contents.
@@ -39,14 +41,18 @@ const ISSUER: Files = &[
     ("tests/conformance.rs", include_str!("../templates/issuer/tests/conformance.rs.template")),
 ];
 
+/// The suites of the kit that a plugin needs, without the others.
+const CLIENT: &str = ", default-features = false, features = [\"client\"]";
+const EXECUTABLES: &str = ", default-features = false, features = [\"executables\"]";
+
 /// The crates of this workspace that a plugin depends on, and their options.
 const DEPENDENCIES: [(&str, &str, &str, &str); 6] = [
     ("secret-store", "keyway-secrets", "crates/keyway-secrets", ""),
     ("secret-store", "keyway-storage", "crates/keyway-storage", ", default-features = false"),
-    ("secret-store", "keyway-conformance", "crates/keyway-conformance", ""),
+    ("secret-store", "keyway-conformance", "crates/keyway-conformance", CLIENT),
     ("issuer", "keyway-issuers", "crates/keyway-issuers", ""),
     ("issuer", "keyway-executable", "crates/keyway-executable", ""),
-    ("issuer", "keyway-conformance", "crates/keyway-conformance", ", features = [\"executables\"]"),
+    ("issuer", "keyway-conformance", "crates/keyway-conformance", EXECUTABLES),
 ];
 
 /// Runs the task.
@@ -72,6 +78,8 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         _ => return Err(USAGE.to_owned()),
     };
     check_name(&name)?;
+    let manifest = files.iter().find(|(path, _)| *path == "Cargo.toml").map_or("", |(_, text)| *text);
+    names::check_free(&name, manifest)?;
     let folder = match folder {
         Some(folder) => std::path::absolute(&folder)
             .map_err(|error| format!("{}: {error}", folder.display()))?
@@ -109,13 +117,33 @@ fn make(kind: &str, files: Files, name: &str, folder: &Path) -> Result<(), Failu
     } else {
         root.clone()
     };
-    for (path, template) in files {
-        let file = folder.join(path);
-        let parent = file.parent().unwrap_or(folder);
-        fs::create_dir_all(parent)
-            .and_then(|()| fs::write(&file, filled(kind, template, name, &root_from_there, inside)))
-            .map_err(|error| format!("{}: {error}", file.display()))?;
+    let manifest = root.join("Cargo.toml");
+    let mut before = Vec::new();
+    for file in [manifest.clone(), root.join("Cargo.lock")] {
+        let content = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        before.push((file, content));
     }
+    let write = || {
+        for (path, template) in files {
+            let file = folder.join(path);
+            let parent = file.parent().unwrap_or(folder);
+            fs::create_dir_all(parent)
+                .and_then(|()| fs::write(&file, filled(kind, template, name, &root_from_there, inside)))
+                .map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+        if let Ok(member) = folder.strip_prefix(&root) {
+            names::check_member(name)?;
+            add_member(&manifest, &member.display().to_string())?;
+        }
+        check_workspace(folder)
+    };
+    write().inspect_err(|_| {
+        // A workspace that cargo cannot read would stop all work in it.
+        let _ = fs::remove_dir_all(folder);
+        for (file, content) in &before {
+            let _ = fs::write(file, content);
+        }
+    })?;
     println!("{} is made. Search it for FILL IN; `cargo test` there runs the suite.", folder.display());
     // Formats it in the style of its place. Without rustfmt it stays as the templates are.
     let formatted = ["src/lib.rs", "src/main.rs", "tests/conformance.rs"];
@@ -125,10 +153,21 @@ fn make(kind: &str, files: Files, name: &str, folder: &Path) -> Result<(), Failu
         .args(formatted)
         .current_dir(folder)
         .status();
-    if let Ok(member) = folder.strip_prefix(&root) {
-        add_member(&root.join("Cargo.toml"), &member.display().to_string())?;
-    }
     Ok(())
+}
+
+/// Has cargo read the new crate with its workspace, and enter it into the lock file, which `--locked` needs.
+fn check_workspace(folder: &Path) -> Result<(), Failure> {
+    let mut said = Vec::new();
+    for more in [&["--offline"][..], &[]] {
+        let mut command = cargo::unlocked(&["metadata", "--format-version", "1"]);
+        let read = cargo::output(command.args(more).current_dir(folder))?;
+        if read.status.success() {
+            return Ok(());
+        }
+        said = read.stderr;
+    }
+    Err(format!("cargo does not read the new crate, which is removed: {}", String::from_utf8_lossy(&said)))
 }
 
 /// Adds the crate to the members of the workspace.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use keyway_core::Registry;
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, GrantOutcome, Isolation, Service};
+use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Isolation, Service};
 use keyway_issuers::{
-    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_storage::Memory;
@@ -51,13 +51,11 @@ pub(crate) fn request_and_revoke(times: u32) -> Result<(), Failure> {
             .start()
             .await?;
         let grants = host.grants();
-        let user = Context::new(
-            UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
-                .with("name", "Max Mustermann")
-                .with("email", "max@example.com"),
-        );
+        let user = UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
+            .with("name", "Max Mustermann")
+            .with("email", "max@example.com");
         for _ in 0..times {
-            let outcome = grants.request(&service, CredentialRequest::new(user.clone())).await?;
+            let outcome = grants.request(&service, GrantRequest::new(user.clone())).await?;
             let GrantOutcome::Granted(handed) = outcome else { return Err("no credential".into()) };
             black_box(grants.revoke(handed.grant, user.clone()).await?);
         }

@@ -1,32 +1,34 @@
 //! Parsing and matching of compatibility strings, against `semver::VersionReq` on the same ranges.
 //!
-//! That matching allocates nothing is a test of keyway-tests, because counting allocations slows them down.
+//! A test of keyway-tests checks that matching allocates nothing, because counting allocations here
+//! would slow both sides down.
 
 use std::hint::black_box;
 
 use keyway_core::{Compatibility, Version};
 use semver::VersionReq;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Plan, compare},
     row::{Row, Target},
 };
 
-/// The same range in both languages.
+/// A range in both languages.
 #[derive(Clone, Copy, Debug)]
 pub struct Range {
-    /// What is special about it.
+    /// The distinguishing feature of the range.
     pub name: &'static str,
-    /// As a compatibility string.
+    /// The range as a compatibility string.
     pub ours: &'static str,
-    /// As a requirement of the peer.
+    /// The range as a requirement of the peer.
     pub peer: &'static str,
     /// A version that its last clause refuses.
     pub unfit: &'static str,
 }
 
-/// From the seed's own example to one with everything. `!=` is left out, because the peer has no such thing.
+/// The ranges, from the seed's own example to one with every comparator. `!=` is missing, because
+/// the peer does not have it.
 pub const RANGES: &[Range] = &[
     Range { name: "one clause", ours: ">=:1.2.3", peer: ">=1.2.3", unfit: "1.2.2" },
     Range { name: "the seed's example", ours: ">=:1.0,<:2.0", peer: ">=1.0, <2.0", unfit: "2.0.1" },
@@ -50,9 +52,9 @@ pub const FITTING: &str = "1.11.0";
 /// A parsed range and versions, on both sides.
 #[derive(Debug)]
 pub struct Setup {
-    /// Ours.
+    /// Keyway's range and versions.
     pub ours: (Compatibility, [Version; 2]),
-    /// The peer's.
+    /// The peer's range and versions.
     pub peer: (VersionReq, [semver::Version; 2]),
 }
 
@@ -61,7 +63,7 @@ impl Setup {
     ///
     /// # Errors
     /// When a side refuses them, or they give different answers.
-    pub fn new(range: &Range) -> Result<Self, Trouble> {
+    pub fn new(range: &Range) -> Result<Self, BenchError> {
         let ours = Compatibility::parse(range.ours)?;
         let peer = VersionReq::parse(range.peer)?;
         let (fitting, unfit) = (FITTING, range.unfit);
@@ -75,20 +77,20 @@ impl Setup {
         Ok(Self { ours: (ours, our_versions), peer: (peer, peer_versions) })
     }
 
-    /// Matches both versions; how many fit.
+    /// Matches both versions, and returns the number of matches.
     pub fn matches(&self) -> usize {
         let (range, versions) = black_box(&self.ours);
         versions.iter().filter(|version| range.matches(version)).count()
     }
 
-    /// The same by the peer.
+    /// Does the same by the peer.
     pub fn peer_matches(&self) -> usize {
         let (range, versions) = black_box(&self.peer);
         versions.iter().filter(|version| range.matches(version)).count()
     }
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for range in RANGES {
         let parsing = compare(

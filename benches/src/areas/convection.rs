@@ -9,9 +9,8 @@ use keyway_secrets::{
 };
 use keyway_tests::services::{CONVECTION, python_with};
 use pollster::block_on;
-use secrecy::ExposeSecret as _;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     generic_store::GenericStore,
     measure::{Clock, Compared},
@@ -25,15 +24,18 @@ use crate::{
 const PLUGINS: Plugins = plugins! { keyway_convection };
 const SECRETS: u32 = 1_000;
 const VALUE: &str = "a value of thirty-two characters";
-/// The real plugin takes seconds for a round.
+/// The number of rounds. The real plugin takes seconds for one.
 const ROUNDS: u32 = 7;
-/// How many operations of ours are one measurement. A created secret makes the shared file longer, so there
-/// are few.
+/// The number of Keyway's operations in one measurement.
+///
+/// It is small, because each created secret makes the shared file longer.
 const CONVECTION_CALLS: u32 = 4;
 const GENERIC_CALLS: u32 = 200;
 
-/// What is measured. The real plugin never asks the system to make a write durable, so beside the durable
-/// create stands what one costs at least: the bare insert shows how far any store on SQLite can get.
+/// The measured figures.
+///
+/// The real plugin never asks the system to make a write durable, so the bare insert beside the
+/// durable create shows the limit for any store on SQLite.
 const FIGURES: [(&str, Option<Target>); 6] = [
     ("keyway-generic durable create on SQLite, peer the real plugin", Some(Target::TimesFaster(10_000.0))),
     ("a bare durable SQLite insert as long, peer the real plugin", None),
@@ -43,7 +45,7 @@ const FIGURES: [(&str, Option<Target>); 6] = [
     ("keyway-convection get on the same file, peer the real plugin", Some(Target::TimesFaster(200.0))),
 ];
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let python = match python_with(&CONVECTION) {
         Ok(python) => python,
         Err(skip) => {
@@ -68,10 +70,10 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
         .collect())
 }
 
-/// The times of [`FIGURES`], in that order.
-fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], Trouble> {
+/// Returns the times of [`FIGURES`], in that order.
+fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], BenchError> {
     let keys = (0..5).map(|_| Key::generate()).collect::<Result<Vec<_>, _>>()?;
-    let texts: Vec<_> = keys.iter().map(|key| key.expose_text().expose_secret().to_owned()).collect();
+    let texts: Vec<_> = keys.iter().map(|key| key.expose_text().expose().to_owned()).collect();
     let mut peer = GenericPeer::start(python, directory, "bench", &texts)?;
     peer.fill(SECRETS, VALUE)?;
     let same_file = open(peer.file(), KeyRing::new(keys)?)?;
@@ -141,7 +143,7 @@ fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], Trouble> {
     ])
 }
 
-fn open(file: &Path, keys: KeyRing) -> Result<Arc<dyn SecretStore>, Trouble> {
+fn open(file: &Path, keys: KeyRing) -> Result<Arc<dyn SecretStore>, BenchError> {
     let registry = PLUGINS.registry()?;
     let plugin = registry.get::<SecretStores>("convection-generic")?;
     let opening = OpenContext::new(StoreName::new("bench")?, plugin.metadata().clone(), keys)
@@ -149,12 +151,12 @@ fn open(file: &Path, keys: KeyRing) -> Result<Arc<dyn SecretStore>, Trouble> {
     Ok(plugin.open(&opening)?)
 }
 
-fn address(name: &str) -> Result<SecretAddress, Trouble> {
+fn address(name: &str) -> Result<SecretAddress, BenchError> {
     Ok(SecretAddress::shared(SecretName::new(name)?))
 }
 
-/// The processor time of one call in nanoseconds, that of all threads.
-fn each(calls: u32, mut operation: impl FnMut(u32) -> Result<(), Trouble>) -> Result<f64, Trouble> {
+/// Returns the processor time of one call in nanoseconds, over all threads.
+fn each(calls: u32, mut operation: impl FnMut(u32) -> Result<(), BenchError>) -> Result<f64, BenchError> {
     let begun = Clock::ProcessCpu.now();
     for call in 0..calls {
         operation(call)?;

@@ -1,18 +1,18 @@
-//! How many crates a plugin compiles that depends on one contract crate.
+//! The number of crates that a plugin compiles when it depends on one contract crate.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-use super::Trouble;
+use super::BenchError;
 use crate::row::{Row, Target};
 
 /// The contract crates that a plugin may depend on.
 const CONTRACTS: &[&str] = &["keyway-secrets"];
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for contract in CONTRACTS {
         let crates = crates_in_tree(contract)?;
-        // The plugin is a crate too.
+        // The plugin is one more crate.
         let value = f64::from(u32::try_from(crates.len() + 1)?);
         rows.push(
             Row::alone(area, format!("crates of a plugin on {contract}"), value, "crates")
@@ -22,9 +22,9 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
     Ok(rows)
 }
 
-/// Every crate that is compiled for a package: what it depends on, procedural macros, build scripts, and
-/// itself.
-fn crates_in_tree(package: &str) -> Result<BTreeSet<String>, Trouble> {
+/// Returns every crate that is compiled for a package: its dependencies, procedural macros, build
+/// scripts, and itself.
+fn crates_in_tree(package: &str) -> Result<BTreeSet<String>, BenchError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["tree", "--edges", "normal,build", "--prefix", "none", "--no-dedupe", "--package", package])
@@ -36,7 +36,7 @@ fn crates_in_tree(package: &str) -> Result<BTreeSet<String>, Trouble> {
     Ok(names(&String::from_utf8(output.stdout)?))
 }
 
-/// The name and version of each line of a tree, without where it comes from.
+/// Returns the name and version of each line of a tree, without the source.
 fn names(tree: &str) -> BTreeSet<String> {
     tree.lines()
         .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))

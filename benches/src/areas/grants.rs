@@ -1,4 +1,4 @@
-//! The grant engine: a request and the revocation of what it made, in process, on the memory engine.
+//! The grant engine: a request and its revocation, in process, on the memory engine.
 
 use std::{
     hint::black_box,
@@ -10,16 +10,16 @@ use std::{
 
 use keyway_core::Registry;
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, Isolation, Service};
+use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Grants, Isolation, Service};
 use keyway_issuers::{
-    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
 use tokio::runtime::Runtime;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Clock, Rounds, interleave},
     row::{Row, Target},
@@ -28,7 +28,7 @@ use crate::{
 const ROUNDS: usize = 41;
 const CALLS: u32 = 400;
 
-/// Makes and forgets as fast as it can.
+/// Makes credentials and forgets them as fast as it can.
 #[derive(Debug, Default)]
 struct Counter(AtomicU64);
 
@@ -58,16 +58,16 @@ impl Issuer for Counter {
     }
 }
 
-/// An engine with one service, and the runtime that it needs.
+/// An engine with one service, and its runtime.
 struct Setup {
     runtime: Runtime,
     grants: Grants,
     service: ServiceName,
-    user: Context,
+    user: UserInfo,
 }
 
 impl Setup {
-    fn new(isolation: Isolation) -> Result<Self, Trouble> {
+    fn new(isolation: Isolation) -> Result<Self, BenchError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
         let service = ServiceName::new("cluster")?;
         let keys = KeyRing::new([Key::generate()?])?;
@@ -79,22 +79,20 @@ impl Setup {
                     .limit(1_000),
             );
         let grants = runtime.block_on(builder.start())?.grants().clone();
-        let user = Context::new(
-            UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
-                .with("name", "Max Mustermann")
-                .with("email", "max@example.com"),
-        );
+        let user = UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
+            .with("name", "Max Mustermann")
+            .with("email", "max@example.com");
         let setup = Self { runtime, grants, service, user };
         setup.cycle(1)?;
-        let left = setup.runtime.block_on(setup.grants.list(&setup.user.user))?;
+        let left = setup.runtime.block_on(setup.grants.list(&setup.user.user_id()))?;
         if left.is_empty() { Ok(setup) } else { Err("something was left".into()) }
     }
 
-    /// Requests and revokes so many times, as a task of the runtime does.
-    fn cycle(&self, times: u32) -> Result<(), Trouble> {
+    /// Requests and revokes this many times, as a task of the runtime does.
+    fn cycle(&self, times: u32) -> Result<(), BenchError> {
         self.runtime.block_on(async {
             for _ in 0..times {
-                let request = CredentialRequest::new(self.user.clone());
+                let request = GrantRequest::new(self.user.clone());
                 let GrantOutcome::Granted(handed) = self.grants.request(&self.service, request).await? else {
                     return Err("no credential".into());
                 };
@@ -105,12 +103,12 @@ impl Setup {
     }
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let inline = Setup::new(Isolation::Inline)?;
     let task = Setup::new(Isolation::Task)?;
-    let run = |setup: &Setup| setup.cycle(CALLS).expect("a grant that is measured is made");
-    // Inline, everything is computed on this thread and nothing waits. With a task, the hops between threads
-    // are what is measured.
+    let run = |setup: &Setup| setup.cycle(CALLS).expect("a measured request succeeds");
+    // Inline, this thread computes everything and nothing waits. With a task, the measurement
+    // consists of hops between threads.
     let of_inline = interleave(Clock::ThreadCpu, ROUNDS, 1, &mut [&mut || run(&inline)]);
     let of_task = interleave(Clock::Wall, ROUNDS, 1, &mut [&mut || run(&task)]);
     let microseconds = |times: &Rounds| times.median(0) / 1e3 / f64::from(CALLS);

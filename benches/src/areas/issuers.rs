@@ -1,4 +1,4 @@
-//! The wire of issuers: what a host and a plugin do with one request, without the way between them.
+//! The wire of issuers: the work of a host and a plugin on one request, without the transport.
 
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialPart, CredentialRequest, IntentId, Issued, Json,
@@ -6,7 +6,7 @@ use keyway_issuers::{
     wire::{self, Ended, Profile, WireOptions, host, plugin},
 };
 
-use super::{Trouble, executables};
+use super::{BenchError, executables};
 use crate::{
     measure::{Compared, Plan, compare},
     row::{Row, Target},
@@ -15,20 +15,21 @@ use crate::{
 /// A request and its answer.
 #[derive(Debug)]
 pub struct Setup {
-    /// What is asked.
+    /// The request.
     pub request: CredentialRequest,
-    /// What the host writes.
+    /// The host's options for writing.
     pub options: WireOptions,
-    /// What is answered.
+    /// The answer.
     pub outcome: RequestOutcome,
 }
 
 impl Setup {
-    /// The example of the WaTTS seed ("Plugin Input") with a public key, and a login name and host for it.
+    /// Returns the example of the WaTTS seed ("Plugin Input") with a public key, and a login name
+    /// and host for it.
     ///
     /// # Errors
-    /// When they do not survive the wire.
-    pub fn seed() -> Result<Self, Trouble> {
+    /// When they do not survive a round trip.
+    pub fn seed() -> Result<Self, BenchError> {
         let key = format!("ssh-ed25519 {} max@laptop", "AAAAC3NzaC1lZDI1NTE5".repeat(3));
         let context = Context::new(Self::user_info())
             .with_configuration(Configuration::new().with("state_prefix", ConfigurationValue::text("TTS_")));
@@ -39,11 +40,12 @@ impl Setup {
         Self::checked(request, WireOptions::new("1.0.0"), outcome.into())
     }
 
-    /// More of everything: groups, an access token, an RSA key, a private key in the answer.
+    /// Returns a larger example: with groups, an access token, an RSA key, and a private key in the
+    /// answer.
     ///
     /// # Errors
-    /// When they do not survive the wire.
-    pub fn large() -> Result<Self, Trouble> {
+    /// When they do not survive a round trip.
+    pub fn large() -> Result<Self, BenchError> {
         let key = format!("ssh-rsa {} max@laptop", "AAAAB3NzaC1yc2EAAAADAQAB".repeat(15));
         let user_info = Self::user_info()
             .with("email", "max@example.com")
@@ -79,49 +81,50 @@ impl Setup {
         request: CredentialRequest,
         options: WireOptions,
         outcome: RequestOutcome,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, BenchError> {
         let setup = Self { request, options, outcome };
         let plugin::Input::Request(received) = setup.request_there()? else {
             return Err("no request".into());
         };
         if *received != setup.request || setup.outcome_back()? != setup.outcome {
-            return Err("what was written is not what was read".into());
+            return Err("the message read differs from the one written".into());
         }
         Ok(setup)
     }
 
-    /// The host writes the request, the plugin reads it.
+    /// Writes the request as the host, and reads it as the plugin.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn request_there(&self) -> Result<plugin::Input, Trouble> {
+    pub fn request_there(&self) -> Result<plugin::Input, BenchError> {
         let sent = host::encode_request(&self.request, &self.options);
         Ok(plugin::decode_input(sent.expose().as_bytes())?)
     }
 
-    /// The plugin writes the answer, the host reads it.
+    /// Writes the answer as the plugin, and reads it as the host.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn outcome_back(&self) -> Result<RequestOutcome, Trouble> {
+    pub fn outcome_back(&self) -> Result<RequestOutcome, BenchError> {
         let printed = plugin::encode_outcome(&self.outcome);
         Ok(host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict)?)
     }
 }
 
-/// The peer: the same JSON and base64 by `serde_json` and `base64`, unchecked, untyped and not wiped.
-fn plain(json: &serde_json::Value) -> Result<serde_json::Value, Trouble> {
+/// Does the peer's work: the same JSON and base64 by `serde_json` and `base64`, unchecked, untyped
+/// and not wiped.
+fn plain(json: &serde_json::Value) -> Result<serde_json::Value, BenchError> {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let sent = URL_SAFE_NO_PAD.encode(serde_json::to_vec(json)?);
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(sent)?)?)
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for (name, setup, target) in
         [("the seed's request", Setup::seed()?, Some(5.0)), ("a large request", Setup::large()?, None)]
     {
-        // In microseconds however fast it is, because the target is.
+        // The unit is always microseconds, because the target is in microseconds.
         let row = |what: String, compared: Compared| Row::compared_in(area, what, compared, "us", 1e3);
         let sent = host::encode_request(&setup.request, &setup.options);
         let json = wire::base64::decode(sent.expose().as_bytes())?;

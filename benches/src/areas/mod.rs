@@ -1,10 +1,11 @@
-//! What is measured, one file an area.
+//! The measured areas, one file each.
 
 pub mod compatibility;
 pub mod convection;
 mod executables;
 mod footprint;
 mod grants;
+mod host;
 pub mod issuers;
 pub mod registry;
 pub mod seal;
@@ -15,18 +16,18 @@ mod ssh;
 
 use crate::row::Row;
 
-/// Why an area could not be measured.
-pub type Trouble = Box<dyn std::error::Error>;
+/// An error that prevents measuring an area.
+pub type BenchError = Box<dyn std::error::Error>;
 
-/// Things that are measured together.
+/// An area that is measured together.
 #[derive(Clone, Copy, Debug)]
 pub struct Area {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What it measures, in one line.
+    /// The purpose in one line.
     pub about: &'static str,
     /// Measures it; the first argument is the name.
-    pub run: fn(&'static str) -> Result<Vec<Row>, Trouble>,
+    pub run: fn(&'static str) -> Result<Vec<Row>, BenchError>,
 }
 
 /// Every area, in the order in which they run.
@@ -46,13 +47,14 @@ pub const AREAS: &[Area] = &[
     },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
     Area { name: "issuers", about: "the wire of issuers, grants, and executables", run: issuers_and_grants },
+    Area { name: "host", about: "reads, timers and waiting work of a host", run: host::run },
     Area { name: "ssh", about: "revoking a certificate among 100,000", run: ssh::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
 
-/// The wire of issuers, and the engine that runs them.
-fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, Trouble> {
-    // First, in a fresh process: behind the other rows the same takes a third longer.
+/// Measures the wire of issuers, and the engine that runs them.
+fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, BenchError> {
+    // The engine goes first, in a fresh process: after the other rows it takes a third longer.
     let mut rows = grants::run(area)?;
     rows.extend(issuers::run(area)?);
     Ok(rows)

@@ -4,13 +4,13 @@ use std::hint::black_box;
 
 use keyway_core::{Contract, ContractVersion, PluginKind, Registry, RegistryFaults, compatibility};
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Plan, time},
     row::{Row, Target},
 };
 
-/// A contract of this benchmark alone: its plugins are their numbers.
+/// A contract for this benchmark only: its plugins are their numbers.
 #[derive(Debug)]
 pub enum Numbers {}
 
@@ -20,7 +20,7 @@ impl Contract for Numbers {
     type Plugin = &'static str;
 }
 
-/// One `register!` for each, as if each were a crate of its own.
+/// Expands to one `register!` for each plugin, as if each were in a crate of its own.
 macro_rules! plugins_of_their_own {
     ($($module:ident $id:literal,)*) => {
         $(
@@ -67,15 +67,15 @@ plugins_of_their_own! {
     p95 "plugin-95", p96 "plugin-96", p97 "plugin-97", p98 "plugin-98", p99 "plugin-99",
 }
 
-/// Collects and checks what is linked: these plugins only.
+/// Collects and checks the linked plugins, which are these only.
 ///
 /// # Errors
-/// When a plugin is not as it should be.
+/// When a plugin is faulty.
 pub fn collect() -> Result<Registry, RegistryFaults> {
     Registry::linked()
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let registry = collect()?;
     let count = registry.iter_of::<Numbers>().count();
     if count != IDS.len() {

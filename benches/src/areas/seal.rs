@@ -1,32 +1,31 @@
 //! Sealing and opening of Fernet tokens, wiping included, against the bare `fernet` crate.
 
 use keyway_seal::{Key, KeyRing, SealError};
-use secrecy::ExposeSecret as _;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Plan, compare},
     peers::primitives::Primitives,
     row::{Row, Target},
 };
 
-/// Lengths of plaintexts, and how much slower than the bare crate is still right.
+/// Lengths of plaintexts, and the permitted ratio to the bare crate's time.
 const SIZES: &[(&str, usize, f64)] =
     &[("64 B", 64, 1.15), ("4 KiB", 4 << 10, 1.15), ("1 MiB", 1 << 20, 1.25)];
 
-/// Bounds the time that drawing its vector adds to a seal (H60).
+/// Bounds the time that drawing its vector adds to a seal (decision H60).
 const VECTOR_NANOSECONDS: f64 = 250.0;
 
 /// The same key on both sides, a plaintext and its token.
 #[derive(Debug)]
 pub struct Setup {
-    /// Ours.
+    /// Keyway's key.
     pub ring: KeyRing,
     /// The peer.
     pub fernet: Fernet,
-    /// What is sealed.
+    /// The plaintext to seal.
     pub plaintext: Vec<u8>,
-    /// What is opened.
+    /// The token to open.
     pub token: String,
 }
 
@@ -40,14 +39,13 @@ impl std::fmt::Debug for Fernet {
 }
 
 impl Setup {
-    /// A new key, and a plaintext of so many bytes.
+    /// Creates a new key, and a plaintext of this many bytes.
     ///
     /// # Errors
     /// When the system has no random bytes, or the two sides do not open each other's tokens.
-    pub fn new(size: usize) -> Result<Self, Trouble> {
+    pub fn new(size: usize) -> Result<Self, BenchError> {
         let key = Key::generate()?;
-        let fernet =
-            fernet::Fernet::new(key.expose_text().expose_secret()).ok_or("the peer refuses our key")?;
+        let fernet = fernet::Fernet::new(key.expose_text().expose()).ok_or("the peer refuses our key")?;
         let ring = KeyRing::new([key])?;
         let plaintext: Vec<u8> = (0..=u8::MAX).cycle().take(size).collect();
         let token = ring.seal(&plaintext)?;
@@ -60,9 +58,11 @@ impl Setup {
     }
 }
 
-/// Measures the time that drawing the initialization vector adds to a seal. Of the shortest plaintext: the
-/// vector costs as much for any, and the rest is measured most exactly.
-fn vector_row(area: &'static str) -> Result<Row, Trouble> {
+/// Measures the time that drawing the initialization vector adds to a seal.
+///
+/// It seals the shortest plaintext: the vector costs the same for any length, and the rest is
+/// measured most exactly.
+fn vector_row(area: &'static str) -> Result<Row, BenchError> {
     let (size_name, size, _) = SIZES[0];
     let Setup { ring, plaintext, .. } = Setup::new(size)?;
     let drawn = compare(
@@ -74,7 +74,7 @@ fn vector_row(area: &'static str) -> Result<Row, Trouble> {
     Ok(row.must(Target::ValueAtMost(VECTOR_NANOSECONDS)))
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = vec![vector_row(area)?];
     for (size_name, size, limit) in SIZES {
         let Setup { ring, fernet, plaintext, token } = Setup::new(*size)?;

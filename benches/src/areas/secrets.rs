@@ -9,7 +9,7 @@ use std::{
 
 use pollster::block_on;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     generic_store::{GenericStore, number_of_value},
     measure::{Clock, Compared, Rounds, interleave, median},
@@ -19,33 +19,35 @@ use crate::{
 
 const SMALL: u32 = 100;
 const LARGE: u32 = 100_000;
-/// A store with which every cache is full.
+/// The size of a store that fills every cache.
 const CACHES_FULL: u32 = 10_000;
 
 const CREATE_ROUNDS: usize = 61;
-/// Few, because each makes the small store larger: by 600 secrets in all, which is one more level of its tree
-/// at most, for the peer as well.
+/// The number of creates per batch.
+///
+/// It is small, because each enlarges the small store: by 600 secrets in all, which adds at most
+/// one level to its tree, and to the peer's.
 const CREATES: u32 = 10;
 const GET_ROUNDS: usize = 61;
 const GETS: u32 = 200;
 const ROTATIONS: usize = 3;
 
-/// A generic store with so many secrets, and a bare table with as many rows of the same length.
+/// A generic store with this many secrets, and a bare table with as many rows of the same length.
 struct Pair {
     store: GenericStore,
     table: BareTable,
     fernet: fernet::Fernet,
     key_length: usize,
-    /// A value as the peer stores it, as long as the records of the store.
+    /// A value as the peer stores it, as long as the store's records.
     record: Vec<u8>,
-    /// What the peer opens of it: a token as long as the one that a `get` opens, or a little shorter.
+    /// The token that the peer opens: as long as the one that a `get` opens, or a little shorter.
     token: String,
     secrets: u32,
     created: AtomicU32,
 }
 
 impl Pair {
-    fn new(directory: &Path, secrets: u32) -> Result<Self, Trouble> {
+    fn new(directory: &Path, secrets: u32) -> Result<Self, BenchError> {
         let store = GenericStore::create(&directory.join(format!("generic-{secrets}.db")), secrets)?;
         let lengths = store.lengths_of_a_record()?;
         let (key_length, token_length) = (lengths.key, lengths.value_token);
@@ -60,12 +62,12 @@ impl Pair {
         Ok(Self { store, table, fernet, key_length, record, token, secrets, created: AtomicU32::new(0) })
     }
 
-    /// A name that is not there yet; both sides of a pair may use the same one.
+    /// Returns a new name; both sides of a pair may use the same one.
     fn next(&self) -> u32 {
         self.secrets + self.created.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Any secret that was there from the beginning.
+    /// Returns the number of a random secret of the initial store.
     fn any(&self, state: &mut u32) -> u32 {
         *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (*state >> 8) % self.secrets
@@ -94,8 +96,8 @@ impl Pair {
     }
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
-    // First, while this process is small.
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
+    // The client is measured first, while this process is small.
     let mut rows = super::secrets_client::run(area)?;
     let directory = tempfile::tempdir()?;
     let small = Pair::new(directory.path(), SMALL)?;
@@ -128,7 +130,8 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
     Ok(rows)
 }
 
-/// Rows from the times of: ours large, the peer large, ours small, the peer small.
+/// Makes rows from the times of four operations: Keyway large, the peer large, Keyway small, the
+/// peer small.
 fn against_the_peer(area: &'static str, what: &str, times: &Rounds) -> Vec<Row> {
     let growth = Compared::of(&times.times(0, 2), &times.times(1, 3));
     vec![
@@ -147,7 +150,7 @@ fn against_the_peer(area: &'static str, what: &str, times: &Rounds) -> Vec<Row> 
     ]
 }
 
-fn rotation(area: &'static str, mut store: GenericStore) -> Result<Row, Trouble> {
+fn rotation(area: &'static str, mut store: GenericStore) -> Result<Row, BenchError> {
     let mut rates = Vec::new();
     let mut secrets = 0;
     for _ in 0..ROTATIONS {
@@ -160,8 +163,8 @@ fn rotation(area: &'static str, mut store: GenericStore) -> Result<Row, Trouble>
         .must(Target::ValueAtLeast(50_000.0)))
 }
 
-/// The most memory that a process needs that opens a store, reads, lists and rotates it.
-fn memory(area: &'static str, directory: &Path) -> Result<Row, Trouble> {
+/// Measures the memory peak of a process that opens a store, reads, lists and rotates it.
+fn memory(area: &'static str, directory: &Path) -> Result<Row, BenchError> {
     let target = Target::RatioAtMost(1.1);
     let name = format!("peak memory at {LARGE} secrets, peer the same at {CACHES_FULL}");
     let mut peaks = Vec::new();
@@ -181,20 +184,20 @@ fn memory(area: &'static str, directory: &Path) -> Result<Row, Trouble> {
     Ok(Row { peer_value: Some(peaks[1]), ..Row::alone(area, name, peaks[0], "MiB") }.must(target))
 }
 
-/// The program `probe-memory` beside the one that runs.
-fn probe() -> Result<PathBuf, Trouble> {
+/// Returns the path of the program `probe-memory`, beside the running one.
+fn probe() -> Result<PathBuf, BenchError> {
     let probe = std::env::current_exe()?
         .with_file_name("probe-memory")
         .with_extension(std::env::consts::EXE_EXTENSION);
     if probe.exists() { Ok(probe) } else { Err(format!("{} is not built", probe.display()).into()) }
 }
 
-/// What `probe-memory` does: opens the store, reads 10,000 secrets, lists all, rotates, and tells the most
-/// memory that this process ever had, in KiB.
+/// Runs `probe-memory`: opens the store, reads 10,000 secrets, lists all, rotates, and returns the
+/// memory peak of this process in KiB.
 ///
 /// # Errors
-/// Those of the store; the system may not tell the memory, which is `None`.
-pub fn probe_memory(file: &Path, keys: &Path) -> Result<Option<u64>, Trouble> {
+/// Those of the store. The result is `None` if the system does not report the peak.
+pub fn probe_memory(file: &Path, keys: &Path) -> Result<Option<u64>, BenchError> {
     let mut store = GenericStore::open(file, keys)?;
     let secrets = block_on(store.count_by_listing())?;
     for number in 0..10_000 {

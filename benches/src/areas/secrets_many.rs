@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 use keyway_client::{Bundle, Secrets};
 use pollster::block_on;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     generic_store::GenericStore,
     measure::{Clock, Plan, interleave, median, time},
@@ -22,14 +22,14 @@ const CROWDED: u32 = 100_000;
 const TASKS: u32 = 64;
 const CREATES: u32 = 1_280;
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let directory = tempfile::tempdir()?;
     let mut rows = beside_a_million(area, directory.path())?;
     rows.push(by_many_tasks(area, directory.path())?);
     Ok(rows)
 }
 
-fn beside_a_million(area: &'static str, directory: &Path) -> Result<Vec<Row>, Trouble> {
+fn beside_a_million(area: &'static str, directory: &Path) -> Result<Vec<Row>, BenchError> {
     let store = GenericStore::create(&directory.join("million.db"), MILLION)?;
     let lengths = store.lengths_of_a_record()?;
     let record = vec![b'.'; lengths.record];
@@ -99,13 +99,13 @@ fn beside_a_million(area: &'static str, directory: &Path) -> Result<Vec<Row>, Tr
     ])
 }
 
-fn by_many_tasks(area: &'static str, directory: &Path) -> Result<Row, Trouble> {
+fn by_many_tasks(area: &'static str, directory: &Path) -> Result<Row, BenchError> {
     let store = Arc::new(GenericStore::create(&directory.join("crowded.db"), CROWDED)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     let mut next = CROWDED;
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
-        let mut rate_of = |tasks: u32| -> Result<f64, Trouble> {
+        let mut rate_of = |tasks: u32| -> Result<f64, BenchError> {
             // One task is slower, so it makes fewer.
             let each = if tasks == 1 { CREATES / 4 } else { CREATES / TASKS };
             let begun = Instant::now();

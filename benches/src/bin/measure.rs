@@ -1,11 +1,11 @@
-//! Measures the areas and holds the figures against their targets; `cargo xtask bench` runs it.
+//! Measures the areas and compares the figures with their targets; `cargo xtask bench` runs it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use keyway_benches::{
-    areas::{AREAS, Area, Trouble},
+    areas::{AREAS, Area, BenchError},
     row::{Row, table},
 };
 
@@ -25,8 +25,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// What to measure; `None` when only the list of areas was asked for.
-fn options() -> Result<Option<Options>, Trouble> {
+/// Parses the arguments; `None` when only the list of areas was requested.
+fn options() -> Result<Option<Options>, BenchError> {
     let mut options = Options { areas: Vec::new(), json: None };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
@@ -57,7 +57,7 @@ fn names() -> String {
     AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ")
 }
 
-fn measure(options: &Options) -> Result<bool, Trouble> {
+fn measure(options: &Options) -> Result<bool, BenchError> {
     let mut rows = Vec::<Row>::new();
     let mut broken = Vec::new();
     for area in &options.areas {

@@ -1,4 +1,4 @@
-//! A process of its own for the area `secrets`, so that its memory can be told.
+//! A separate process for the area `secrets`, whose memory can be measured.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 

@@ -1,4 +1,4 @@
-//! How often a single secret is read from a store.
+//! A layer that counts the reads of single secrets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,12 +13,12 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// Makes a store of which the reads are counted.
+    /// Wraps a store, and counts its reads.
     pub fn of(inner: Arc<dyn SecretStore>) -> Layered<Self> {
         Layered(Self { inner, number: AtomicU32::new(0) })
     }
 
-    /// Takes how many there were since this was called last.
+    /// Returns the number of reads since the last call.
     pub fn take(&self) -> u32 {
         self.number.swap(0, Ordering::Relaxed)
     }

@@ -1,6 +1,6 @@
-//! What Keyway is measured against.
+//! The peers of Keyway.
 //!
-//! `semver` and `fernet` need no file here: they are called where they are compared.
+//! `semver` and `fernet` need no file here: the areas call them directly.
 
 pub mod counting;
 pub mod generic;

@@ -1,5 +1,7 @@
-//! The primitives that a Fernet token is made of, each called once over the whole token: no implementation
-//! that goes over it once can be much faster with the same ones.
+//! The primitives of a Fernet token, each called once over the whole token.
+//!
+//! An implementation that passes over the token once cannot be much faster with the same
+//! primitives.
 
 use std::sync::LazyLock;
 
@@ -13,7 +15,7 @@ use sha2::Sha256;
 
 const BLOCK: usize = 16;
 
-// The fastest engine that there is for the processor, as in keyway-seal.
+// The fastest engine for the processor, as in keyway-seal.
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
 static URL_SAFE: LazyLock<base64::engine::Simd> =
     LazyLock::new(|| base64::engine::Simd::url_safe(GeneralPurposeConfig::new()));
@@ -32,10 +34,11 @@ pub struct Primitives {
 }
 
 impl Primitives {
-    /// For plaintexts of so many bytes, padding included in what is worked on.
+    /// Creates the buffers for plaintexts of this many bytes; the measured length includes the
+    /// padding.
     ///
     /// # Errors
-    /// None that can happen with these lengths; the primitives check them.
+    /// Never happens with these lengths; the primitives check them.
     pub fn new(plaintext: usize) -> Result<Self, hmac::digest::InvalidLength> {
         let encrypted = (plaintext / BLOCK + 1) * BLOCK;
         let token = 25 + encrypted + 32;
@@ -47,7 +50,7 @@ impl Primitives {
         })
     }
 
-    /// Random bytes, AES-128-CBC, HMAC-SHA256 and Base64.
+    /// Draws random bytes, and applies AES-128-CBC, HMAC-SHA256 and Base64.
     ///
     /// # Errors
     /// When the system has no random bytes.
@@ -61,7 +64,7 @@ impl Primitives {
         Ok(self.text[written - 1] ^ tag[0])
     }
 
-    /// Base64, HMAC-SHA256 and AES-128-CBC the other way.
+    /// Applies Base64, HMAC-SHA256 and AES-128-CBC in the other direction.
     pub fn open(&mut self) -> u8 {
         let written = URL_SAFE.decode_slice(&self.text, &mut self.binary).unwrap_or_default();
         let tag = self.mac.clone().chain_update(&self.buffer).finalize().into_bytes();

@@ -1,4 +1,4 @@
-//! A bare table in SQLite: what any store on SQLite costs at least.
+//! A bare table in SQLite: the lower limit for any store on SQLite.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ pub struct BareTable {
 }
 
 impl BareTable {
-    /// Makes the table in a new file.
+    /// Creates the table in a new file.
     ///
     /// # Errors
     /// Those of SQLite.
@@ -26,7 +26,7 @@ impl BareTable {
     /// Inserts one row, durably.
     ///
     /// # Errors
-    /// Those of SQLite, also when the key is there.
+    /// Those of SQLite, also when the key exists.
     pub fn insert(&self, key: &[u8], value: &[u8]) -> Result<(), rusqlite::Error> {
         self.connection
             .prepare_cached("INSERT INTO item (key, value) VALUES (?1, ?2)")?
@@ -64,7 +64,9 @@ impl BareTable {
     }
 }
 
-/// Keys of the generic store have no order that a reader could tell, so neither have the peer's.
+/// Returns a key of the peer.
+///
+/// Keys of the generic store have no order that a reader could use, so the peer's have none either.
 pub fn peer_key(number: u32, length: usize) -> Vec<u8> {
     let mut state = u64::from(number) + 1;
     let mut key = Vec::with_capacity(length + 8);

@@ -1,4 +1,4 @@
-//! Who asked for what, and what came of it.
+//! The audit hook: reports each access and its outcome.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,14 +8,14 @@ use keyway_core::{ErrorKind, PluginError};
 
 use crate::{Error, Layer, Secrets};
 
-/// Is told of every access that a client makes, and never of a value.
+/// Receives a report of every access of a client, without values.
 ///
-/// It is called once for each operation, when that ends, on the thread that ran it: also
-/// when the operation failed, and when its future was dropped before it ended. It should
-/// be quick, because the caller waits for it. What it panics with is dropped, and the
-/// caller gets the operation's result nevertheless.
+/// A client calls it once for each operation, when that ends, on the thread that ran it: also when
+/// the operation failed, and when its future was dropped before it ended. It should be quick,
+/// because the caller waits for it. Its panics are caught, and the caller gets the operation's
+/// result nevertheless.
 ///
-/// A closure is one:
+/// A closure implements it:
 ///
 /// ```
 /// use keyway_client::{Access, AccessAudit};
@@ -24,7 +24,7 @@ use crate::{Error, Layer, Secrets};
 /// is_one(|access: &Access<'_>| println!("{access}"));
 /// ```
 pub trait AccessAudit: Send + Sync {
-    /// An operation ended.
+    /// Receives the report of an operation that ended.
     fn accessed(&self, access: &Access<'_>);
 }
 
@@ -38,22 +38,21 @@ impl<F: Fn(&Access<'_>) + Send + Sync> AccessAudit for F {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Access<'a> {
-    /// The name of the client, where it has one.
+    /// The name of the client, if it has one.
     pub client: Option<&'a str>,
-    /// Who asked, where the application said so.
+    /// The requester, if the application named one.
     pub requester: Option<&'a str>,
-    /// What was asked for.
+    /// The operation.
     pub operation: Operation,
     /// The key, for an operation on one secret.
     pub key: Option<&'a str>,
-    /// The environment that the client stands in, or that an operation on environments
-    /// is about.
+    /// The environment that the client works in, or the subject of an operation on environments.
     pub environment: Option<&'a str>,
-    /// The layer that gave the secret; only for a single secret that was read.
+    /// The layer that gave the secret; only for reads of a single secret.
     pub layer: Option<Layer>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: AccessOutcome,
-    /// How long it took.
+    /// The duration.
     pub duration: Duration,
 }
 
@@ -77,7 +76,7 @@ impl fmt::Display for Access<'_> {
     }
 }
 
-/// What was asked for: the method of the client.
+/// An operation: a method of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
@@ -103,14 +102,14 @@ pub enum Operation {
     CreateEnvironment,
     /// `modify_environment`.
     ModifyEnvironment,
-    /// `export`: all values of a place, to take them elsewhere.
+    /// `export`: all values of a layer, to take them elsewhere.
     Export,
-    /// `plan_import`: reads all values of a place to compare them.
+    /// `plan_import`: reads all values of a layer to compare them.
     PlanImport,
 }
 
 impl Operation {
-    /// The name of the method.
+    /// Returns the name of the method.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "get",
@@ -136,22 +135,22 @@ impl fmt::Display for Operation {
     }
 }
 
-/// What came of an access.
+/// The outcome of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AccessOutcome {
     /// It succeeded.
     Done,
-    /// It failed. A secret that is not there is `Failed(NotFound)`, also when the caller
-    /// was given a default value in its place.
+    /// It failed. A missing secret is `Failed(NotFound)`, also when the caller got a default value
+    /// instead.
     Failed(ErrorKind),
-    /// The future was dropped before the operation ended, or the store panicked. Whether a
-    /// write took effect is not known.
+    /// The future was dropped before the operation ended, or the store panicked. A write may have
+    /// taken effect.
     Cancelled,
 }
 
 impl AccessOutcome {
-    /// `done`, `cancelled`, or the code of the kind of failure.
+    /// Returns `done`, `cancelled`, or the code of the kind of failure.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -167,14 +166,13 @@ impl fmt::Display for AccessOutcome {
     }
 }
 
-/// An operation under way. It is reported once: by [`end`](Self::end), or when it is
-/// dropped.
+/// An operation in progress. It is reported once: by [`end`](Self::end), or when it is dropped.
 pub(crate) struct Call<'a> {
     client: &'a Secrets,
     operation: Operation,
     key: Option<&'a str>,
     environment: Option<&'a str>,
-    /// `None` when nobody wants to know: reading the clock costs more than the rest.
+    /// `None` when no hook and no log needs it: reading the clock costs more than the rest.
     begun: Option<Instant>,
     ended: bool,
 }
@@ -190,7 +188,7 @@ impl<'a> Call<'a> {
         Self { client, operation, key, environment, begun: observed.then(Instant::now), ended: false }
     }
 
-    /// Reports how the operation ended, and hands its result on.
+    /// Reports how the operation ended, and returns its result.
     pub(crate) fn end<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
         self.report(None, result.as_ref().err());
         result
@@ -206,7 +204,7 @@ impl<'a> Call<'a> {
         self.report(None, Some(error));
     }
 
-    /// As [`end`](Self::end), for a single secret that a layer gave.
+    /// Does the same as [`end`](Self::end), for a single secret that a layer gave.
     pub(crate) fn end_in<T>(mut self, layer: Layer, result: Result<T, Error>) -> Result<T, Error> {
         self.report(result.as_ref().ok().map(|_| layer), result.as_ref().err());
         result
@@ -252,7 +250,7 @@ impl Drop for Call<'_> {
     }
 }
 
-/// What is not the caller's doing is a warning; all else is for who wants to see much.
+/// Logs failures that the caller did not cause as warnings, and everything else at level `debug`.
 fn trace(access: &Access<'_>) {
     let callers = matches!(
         access.outcome,

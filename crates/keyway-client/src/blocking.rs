@@ -1,34 +1,34 @@
-//! The client without futures.
+//! The blocking client.
 //!
 //! [`Secrets`] has the methods of [`crate::Secrets`] under the same names. Each waits on the
 //! calling thread until the store has answered.
 //!
 //! # Runtimes
 //!
-//! * Outside of any runtime the future runs on the calling thread alone. That is enough for
-//!   the plugins and the storage engines of this project, which know no runtime. A store
-//!   that `keyway-host` opened needs tokio: say which one with [`Secrets::on`].
-//! * On a thread where a tokio runtime may be blocked (`spawn_blocking`) that runtime is
-//!   used.
-//! * In asynchronous code on tokio every method answers
-//!   [`InsideRuntime`](Error::InsideRuntime) and does nothing: waiting there could wait for a
-//!   task that this very thread has to run. tokio can tell only by a panic, which is
-//!   contained here (in a build with `panic = "unwind"`); its message still reaches the
-//!   process's panic hook.
-//! * Other executors cannot be noticed. In their tasks use the asynchronous client.
+//! * Outside any runtime the future runs on the calling thread alone. That is enough for the
+//!   plugins and the storage engines of this project, which are independent of any runtime. A store
+//!   that `keyway-host` opened needs tokio: choose the runtime with [`Secrets::on`].
+//! * On a thread where a tokio runtime may be blocked (`spawn_blocking`) that runtime is used.
+//! * In asynchronous code on tokio every method returns [`InsideRuntime`](Error::InsideRuntime) and
+//!   does nothing: waiting there could wait for a task that the same thread has to run. tokio reports
+//!   this only by a panic, which is caught here (in a build with `panic = "unwind"`); its message
+//!   still reaches the process's panic hook.
+//! * Other executors cannot be detected. In their tasks use the asynchronous client.
 
 use std::future::Future;
 use std::panic::catch_unwind;
 
+use keyway_core::SecretText;
 use keyway_secrets::{Environment, SecretHeader};
 use pollster::block_on;
-use secrecy::SecretString;
 use tokio::runtime::Handle;
 
 use crate::{Bundle, Change, Draft, Error, ImportPlan, ListedName, Resolution, ResolvedSecret};
 
-/// The client that waits. See the [module](self) for where it may be used, and
-/// [`crate::Secrets`] for what each method does.
+/// The blocking client.
+///
+/// See the [module](self) for the threads on which it may be used, and [`crate::Secrets`] for each
+/// method.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -53,13 +53,13 @@ impl From<crate::Secrets> for Secrets {
 }
 
 impl Secrets {
-    /// A client that uses this runtime where the calling thread has none.
+    /// Creates a client that uses this runtime if the calling thread has none.
     #[must_use]
     pub fn on(client: crate::Secrets, runtime: Handle) -> Self {
         Self { client, runtime: Some(runtime) }
     }
 
-    /// The asynchronous client.
+    /// Returns the asynchronous client.
     pub fn client(&self) -> &crate::Secrets {
         &self.client
     }
@@ -70,7 +70,7 @@ impl Secrets {
 
     fn wait<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if let Ok(current) = Handle::try_current() {
-            // tokio has no way to ask, and refuses by a panic.
+            // tokio has no query for this, and refuses by a panic.
             return match catch_unwind(|| current.block_on(async {})) {
                 Ok(()) => current.block_on(future),
                 Err(_) => Err(Error::InsideRuntime),
@@ -117,14 +117,14 @@ impl Secrets {
     }
 }
 
-/// Methods that wait for those of the asynchronous client.
+/// Generates methods that wait for those of the asynchronous client.
 macro_rules! waiting {
     ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         impl Secrets {$(
             #[doc = concat!("See [`crate::Secrets::", stringify!($name), "`].")]
             ///
             /// # Errors
-            /// As there, and [`InsideRuntime`](Error::InsideRuntime).
+            /// Those of the asynchronous method, and [`InsideRuntime`](Error::InsideRuntime).
             $(#[$attribute])*
             pub fn $name(&self, $($argument: $type),*) -> Result<$answer, Error> {
                 self.wait(self.client.$name($($argument),*))
@@ -134,9 +134,9 @@ macro_rules! waiting {
 }
 
 waiting! {
-    get(key: &str) -> Option<SecretString>;
-    get_or(key: &str, default: impl Into<SecretString> + Send) -> SecretString;
-    get_required(key: &str) -> SecretString;
+    get(key: &str) -> Option<SecretText>;
+    get_or(key: &str, default: impl Into<SecretText> + Send) -> SecretText;
+    get_required(key: &str) -> SecretText;
     find(key: &str) -> Option<ResolvedSecret>;
     retrieve(key: &str) -> ResolvedSecret;
     list() -> Vec<ResolvedSecret>;
@@ -148,8 +148,8 @@ waiting! {
     delete_if_unchanged(key: &str, read: &SecretHeader) -> ();
     list_environments() -> Vec<Environment>;
     retrieve_environment(name: &str) -> Environment;
-    #[deprecated(note = "use `retrieve_environment`, which says what is missing")]
-    #[allow(deprecated)] // The same one waits for the same one.
+    #[deprecated(note = "use `retrieve_environment`, whose error names the missing environment")]
+    #[allow(deprecated)] // The blocking form is deprecated too.
     get_environment(name: &str) -> Option<Environment>;
     create_environment(name: &str, external_url: Option<&str>) -> Environment;
     modify_environment(name: &str, external_url: Option<&str>) -> Environment;

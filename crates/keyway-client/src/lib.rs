@@ -1,7 +1,7 @@
-//! The client that an application reads and writes its secrets with.
+//! The client with which an application reads and writes its secrets.
 //!
-//! It has the operations of the Locker seed, over any store: one that a host opened, one of
-//! a plugin, one in front of a service. A whole tour:
+//! It has the operations of the Locker seed, over any store: one that a host opened, one of a
+//! plugin, one in front of a service. A tour:
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -21,33 +21,33 @@
 //! #     store.initialize().await?;
 //! #     Ok(store)
 //! # }
-//! use keyway_client::{Access, Bundle, Change, Error, ExposeSecret, Layer, Resolution, Secrets};
+//! use keyway_client::{Access, Bundle, Change, Error, Layer, Resolution, Secrets};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let store = open_a_store().await?;
-//! // Over a store that the host opened. The hook sees who asked for what, never a value.
+//! // The store was opened by the host. The hook sees requester and operation, never a value.
 //! let secrets = Secrets::builder(store)
 //!     .requester("billing")
 //!     .audit(|access: &Access<'_>| eprintln!("{access}"))
 //!     .build();
 //!
-//! // A client stands among the shared secrets, or in an environment.
+//! // A client works in the shared secrets, or in an environment.
 //! secrets.create("API_URL", "https://api.example.org").await?;
 //! secrets.create_environment("staging", Some("staging.example.org")).await?;
 //! let staging = secrets.in_environment("staging");
 //! staging.create("PASSWORD", "correct horse").await?;
 //!
-//! // What is not there is `None`, or the default, or an error: as you ask.
-//! assert_eq!(staging.get("PASSWORD").await?.unwrap().expose_secret(), "correct horse");
+//! // For a missing secret the caller chooses `None`, a default, or an error.
+//! assert_eq!(staging.get("PASSWORD").await?.unwrap().expose(), "correct horse");
 //! assert!(staging.get("API_URL").await?.is_none());
-//! assert_eq!(staging.get_or("API_URL", "none").await?.expose_secret(), "none");
+//! assert_eq!(staging.get_or("API_URL", "none").await?.expose(), "none");
 //! let error = staging.get_required("API_URL").await.unwrap_err();
 //! assert_eq!((error.code(), error.http_status()), ("not_found", Some(404)));
 //!
-//! // With the other policy a shared secret stands in for one that the environment has not,
-//! // and the answer says which layer gave it. Nothing else changes: a misspelt environment
-//! // is an error, never the default, and a write stays where the client stands.
+//! // The other policy falls back to a shared secret, and the answer names the layer. Nothing
+//! // else changes: a misspelt environment is an error, never the default, and a write stays in
+//! // the client's layer.
 //! let layered = staging.with_resolution(Resolution::SharedFallback);
 //! let url = layered.retrieve("API_URL").await?;
 //! assert_eq!((url.expose_text(), url.layer), (Some("https://api.example.org"), Layer::Shared));
@@ -55,20 +55,20 @@
 //! assert!(matches!(misspelt, Err(Error::EnvironmentNotFound { .. })));
 //! assert!(matches!(layered.modify("API_URL", "changed").await, Err(Error::SecretNotFound { .. })));
 //!
-//! // A list agrees with what single reads answer.
+//! // A list agrees with single reads.
 //! let names = layered.list_names().await?;
 //! let names: Vec<_> = names.iter().map(|name| (name.as_str(), name.layer)).collect();
 //! assert_eq!(names, [("PASSWORD", Layer::Environment), ("API_URL", Layer::Shared)]);
 //!
-//! // Change it only if nobody else did meanwhile.
+//! // Change it only if it is unchanged since the read.
 //! let read = staging.retrieve("PASSWORD").await?;
 //! let change = Change::from("battery staple").if_unchanged(&read.header);
 //! staging.modify("PASSWORD", change.clone()).await?;
 //! assert_eq!(staging.modify("PASSWORD", change).await.unwrap_err().code(), "conflict");
 //!
-//! // Out to a file, and in from one: first what would happen, then the deed.
+//! // Export to a file, and import from one: first the plan, then the import.
 //! let file = layered.export().await?.to_dotenv()?;
-//! let bundle = Bundle::from_dotenv(file.expose_secret())?;
+//! let bundle = Bundle::from_dotenv(file.expose())?;
 //! let plan = staging.plan_import(&bundle).await?;
 //! assert_eq!((plan.created, plan.unchanged), (vec!["API_URL".to_owned()], vec!["PASSWORD".to_owned()]));
 //! staging.import(&bundle).await?;
@@ -76,46 +76,54 @@
 //! # }
 //! ```
 //!
-//! # Where things are
+//! # Where to look
 //!
 //! | for | see |
 //! | --- | --- |
 //! | the operations | [`Secrets`], [`SecretsBuilder`] |
-//! | the same without futures | [`blocking`] |
-//! | where a secret is looked for, and found | [`Resolution`], [`Layer`] |
-//! | what is answered and what is written | [`ResolvedSecret`], [`ListedName`], [`Draft`], [`Change`] |
+//! | the blocking client | [`blocking`] |
+//! | the layers that are searched | [`Resolution`], [`Layer`] |
+//! | results and arguments | [`ResolvedSecret`], [`ListedName`], [`Draft`], [`Change`] |
 //! | errors, and the table of the seed | [`Error`], [`Row`] |
-//! | who asked for what | [`AccessAudit`], [`Access`] |
+//! | the audit of accesses | [`AccessAudit`], [`Access`] |
 //! | dotenv and JSON | [`Bundle`], [`ImportPlan`] |
-//! | credentials for a service | [`Credentials`], [`CredentialsSource`] |
-//! | errors of a service, for a store in front of one | [`RemoteError`], [`ErrorObject`], [`RpcError`] |
-//! | how much a program logs | [`LogLevel`] |
 //!
-//! # What is logged
+//! # Features
 //!
-//! One `tracing` event for each operation, as the audit hook sees it: what is not the
-//! caller's doing at level `warn`, all else at `debug`. No value, no description, no
-//! credentials at any level (decision L8).
+//! `locker`, off by default, adds the parts that only programs of the service Locker need: its
+//! credentials and their sources, its log level, and errors of a service, for a store in front of
+//! one.
+//!
+//! # Logging
+//!
+//! Each operation emits one `tracing` event, with the data of the audit hook: failures that the
+//! caller did not cause at level `warn`, everything else at `debug`. No level shows a value, a
+//! description or credentials (decision L8).
 
 mod audit;
 pub mod blocking;
 mod bundle;
 mod client;
+#[cfg(feature = "locker")]
 mod credentials;
 mod error;
-mod json_members;
+#[cfg(feature = "locker")]
 mod log_level;
+#[cfg(feature = "locker")]
 mod remote;
 mod resolution;
 mod row;
 mod secret;
 
 pub use audit::{Access, AccessAudit, AccessOutcome, Operation};
-pub use bundle::{Bundle, BundleError};
+pub use bundle::{Bundle, BundleError, LenientBundle, LineFault};
 pub use client::{ImportPlan, Secrets, SecretsBuilder};
+#[cfg(feature = "locker")]
 pub use credentials::{Credentials, CredentialsError, CredentialsSource, DEFAULT_API_BASE};
 pub use error::Error;
+#[cfg(feature = "locker")]
 pub use log_level::{LogLevel, UnknownLogLevel};
+#[cfg(feature = "locker")]
 pub use remote::{
     Answer, ErrorObject, RedactedBody, RemoteClass, RemoteError, RpcError, interpret, program_output,
 };
@@ -123,6 +131,6 @@ pub use resolution::{Layer, Resolution};
 pub use row::Row;
 pub use secret::{Change, Draft, ListedName, ResolvedSecret};
 
+pub use keyway_core::SecretText;
 pub use keyway_core::{ErrorKind, MediaKind, PluginError, SecretValue};
 pub use keyway_secrets::{Environment, Recipe, SecretHeader, SecretRevision, SecretStore, SecretVersion};
-pub use secrecy::{ExposeSecret, SecretString};

@@ -1,12 +1,12 @@
-//! The level that `LOCKER_LOG` says.
+//! The level of the variable `LOCKER_LOG`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How much a program logs (Locker seed, "Logging").
+/// The level of detail at which a program logs (Locker seed, "Logging").
 ///
-/// Libraries only emit `tracing` events; a program reads the variable and sets the level
-/// where it makes its subscriber (decision L8).
+/// Libraries only emit `tracing` events; a program reads the variable and sets the level when it
+/// creates its subscriber (decision L8).
 ///
 /// ```
 /// use keyway_client::LogLevel;
@@ -17,11 +17,11 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LogLevel {
-    /// All there is.
+    /// Everything.
     Debug,
-    /// What is usual in production.
+    /// The usual messages in production.
     Info,
-    /// What somebody should look at.
+    /// Messages that need attention.
     Warning,
     /// Failures only.
     #[default]
@@ -32,7 +32,8 @@ impl LogLevel {
     /// The variable of the environment.
     pub const VARIABLE: &'static str = "LOCKER_LOG";
 
-    /// The level that an environment says; the default one when it says nothing or blanks.
+    /// Returns the level that an environment sets; the default level if the variable is missing or
+    /// blank.
     ///
     /// # Errors
     /// [`UnknownLogLevel`] for anything else.
@@ -43,7 +44,7 @@ impl LogLevel {
         }
     }
 
-    /// The level of `tracing` that shows as much.
+    /// Returns the equivalent level of `tracing`.
     pub const fn as_tracing(self) -> tracing::Level {
         match self {
             Self::Debug => tracing::Level::DEBUG,
@@ -68,7 +69,7 @@ impl fmt::Display for LogLevel {
 impl FromStr for LogLevel {
     type Err = UnknownLogLevel;
 
-    /// In any case, with white space around it.
+    /// Parses a level in any case, with white space around it.
     fn from_str(text: &str) -> Result<Self, UnknownLogLevel> {
         let levels = [Self::Debug, Self::Info, Self::Warning, Self::Error];
         let wanted = text.trim();
@@ -76,7 +77,7 @@ impl FromStr for LogLevel {
     }
 }
 
-/// It is none of the four levels.
+/// The text is not one of the four levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log level is none of debug, info, warning and error: set LOCKER_LOG to one of them")]
 pub struct UnknownLogLevel;

@@ -1,36 +1,40 @@
-//! Where a secret is looked for, and where it was found.
+//! The policy for searching layers, and the layer that gave a secret.
 
 use std::fmt;
 
-/// Where a client that stands in an environment looks for a secret (decision L1).
+/// The layers in which a client in an environment searches for a secret.
 ///
-/// It matters only there: a client that stands in no environment reads the shared
-/// secrets under either policy. It never matters for writes (decision L4): they change
-/// the layer that the client stands in, or nothing.
+/// Decision L1.
+///
+/// A client without an environment reads the shared secrets under either policy. Writes ignore the
+/// policy: they change the client's own layer, or nothing (decision L4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Resolution {
-    /// In the environment, and nowhere else.
+    /// Searches the environment only.
     #[default]
     Exact,
-    /// In the environment, else among the secrets of no environment, as Locker's own
-    /// clients do. Costs at most one more read, and none when the environment has the
-    /// secret. An environment that does not exist is still an error (decision L2).
+    /// Searches the environment, then the secrets of no environment, as Locker's own clients do.
+    ///
+    /// It costs at most one more read, and none when the environment has the secret. A missing
+    /// environment is still an error (decision L2).
     SharedFallback,
 }
 
-/// Which layer gave a secret (decision L1).
+/// The layer that gave a secret.
+///
+/// Decision L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Layer {
-    /// The environment that the client stands in.
+    /// The environment that the client works in.
     Environment,
     /// The secrets that belong to no environment.
     Shared,
 }
 
 impl Layer {
-    /// The layer as a log or a report shows it: `environment` or `shared`.
+    /// Returns the layer as logs and reports show it: `environment` or `shared`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Environment => "environment",

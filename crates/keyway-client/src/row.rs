@@ -2,11 +2,11 @@
 
 use keyway_core::ErrorKind;
 
-/// A row of the error table of the Locker seed ("Error Handling"), and the two rows that
-/// decision L6 adds: `conflict` and `invalid`.
+/// A row of the error table of the Locker seed ("Error Handling"), or one of two further rows:
+/// `conflict` and `invalid`.
 ///
-/// Every [`Error`](crate::Error) belongs to one. [`ErrorKind`] is finer; several of its
-/// kinds share a row.
+/// Every [`Error`](crate::Error) belongs to one. [`ErrorKind`] is finer; several of its kinds share
+/// a row (decision L6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Row {
@@ -16,19 +16,23 @@ pub enum Row {
     PermissionDenied,
     /// Too many requests.
     RateLimit,
-    /// What was asked for is not there.
+    /// The requested object does not exist.
     NotFound,
     /// The store, or the service behind it, failed.
     ServerError,
     /// The service cannot be reached.
     HttpError,
-    /// Data at hand cannot be opened, or work was cut short.
+    /// Local data cannot be opened, or the operation was interrupted.
     CliError,
     /// Anything else.
     LockerError,
-    /// Something is there already, or somebody else was first (decision L6).
+    /// The object exists already, or another writer was first.
+    ///
+    /// Decision L6.
     Conflict,
-    /// What was passed is not acceptable (decision L6).
+    /// An argument is not acceptable.
+    ///
+    /// Decision L6.
     Invalid,
 }
 
@@ -47,7 +51,7 @@ impl Row {
         Self::Invalid,
     ];
 
-    /// The row of a kind of failure.
+    /// Returns the row of a kind of failure.
     pub const fn of(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::Unauthorized => Self::Unauthorized,
@@ -57,7 +61,7 @@ impl Row {
             ErrorKind::AlreadyExists | ErrorKind::Conflict => Self::Conflict,
             ErrorKind::Invalid | ErrorKind::Unsupported => Self::Invalid,
             ErrorKind::Unavailable { .. } => Self::HttpError,
-            // "Invalid local data, process interruptions" is what the seed says of it.
+            // The seed describes this row as "Invalid local data, process interruptions".
             ErrorKind::Program
             | ErrorKind::Incompatible
             | ErrorKind::WrongKey
@@ -69,7 +73,7 @@ impl Row {
         }
     }
 
-    /// The code of the row: what a program compares.
+    /// Returns the code of the row, for programs to compare.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",
@@ -85,7 +89,7 @@ impl Row {
         }
     }
 
-    /// The HTTP status of the row; none for `cli_error` and `locker_error`.
+    /// Returns the HTTP status of the row, or `None` for `cli_error` and `locker_error`.
     pub const fn http_status(self) -> Option<u16> {
         match self {
             Self::Unauthorized => Some(401),
@@ -100,7 +104,7 @@ impl Row {
         }
     }
 
-    /// The name of the row.
+    /// Returns the name of the row.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Unauthorized => "Authentication Error",
@@ -116,13 +120,13 @@ impl Row {
         }
     }
 
-    /// What the row means, whatever the particular failure was.
+    /// Returns the general meaning of the row.
     pub const fn description(self) -> &'static str {
         match self {
             Self::Unauthorized => "The access key ID or the secret access key is missing or not valid",
             Self::PermissionDenied => "The credentials do not allow this operation",
             Self::RateLimit => "There were too many requests; wait before the next one",
-            Self::NotFound => "What was asked for does not exist",
+            Self::NotFound => "The requested object does not exist",
             Self::ServerError => "The store or the service behind it failed",
             Self::HttpError => "The service could not be reached; check the network connection",
             Self::CliError => {
@@ -130,8 +134,8 @@ impl Row {
                  effect is not known"
             }
             Self::LockerError => "The operation failed for a reason that has no row of its own",
-            Self::Conflict => "It exists already, or somebody else changed it first",
-            Self::Invalid => "What was passed is not acceptable; the message says what",
+            Self::Conflict => "It exists already, or another writer changed it first",
+            Self::Invalid => "An argument is not acceptable; the message names it",
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What a client answers, and what it is given to write.
+//! The results of a client and the arguments of its writes.
 
 use std::fmt;
 
+use keyway_core::SecretText;
 use keyway_core::SecretValue;
 use keyway_secrets::{EnvironmentName, NewValue, Recipe, Secret, SecretChange, SecretHeader, SecretName};
-use secrecy::SecretString;
 
 use crate::{Error, Layer};
 
@@ -14,9 +14,9 @@ use crate::{Error, Layer};
 pub struct ResolvedSecret {
     /// Id, key, environment, description, version and dates.
     pub header: SecretHeader,
-    /// The value, of whatever kind it is.
+    /// The value, of any kind.
     pub value: SecretValue,
-    /// Which layer gave it.
+    /// The layer that gave it.
     pub layer: Layer,
 }
 
@@ -26,32 +26,33 @@ impl ResolvedSecret {
         Self { header: secret.header, value: secret.value, layer }
     }
 
-    /// The key.
+    /// Returns the key.
     pub fn key(&self) -> &str {
         self.header.address.name.as_str()
     }
 
-    /// The environment that the secret belongs to; `None` for a shared one, whichever
-    /// environment it was asked for in.
+    /// Returns the environment that the secret belongs to, or `None` for a shared secret.
+    ///
+    /// A secret found by the fallback is shared, whatever the client's environment is.
     pub fn environment(&self) -> Option<&str> {
         self.header.address.environment.as_ref().map(EnvironmentName::as_str)
     }
 
-    /// The text, when the value is one.
+    /// Returns the text, if the value is one.
     pub fn expose_text(&self) -> Option<&str> {
         self.value.expose_text()
     }
 
-    /// The value as a secret text.
+    /// Returns the value as a secret text.
     ///
     /// # Errors
     /// [`NotText`](Error::NotText) for bytes and structured values.
-    pub fn into_text(self) -> Result<SecretString, Error> {
+    pub fn into_text(self) -> Result<SecretText, Error> {
         text_of(Secret { header: self.header, value: self.value })
     }
 }
 
-pub(crate) fn text_of(secret: Secret) -> Result<SecretString, Error> {
+pub(crate) fn text_of(secret: Secret) -> Result<SecretText, Error> {
     match secret.value {
         SecretValue::Text(text) => Ok(text),
         other => Err(Error::NotText { address: secret.header.address, kind: other.kind() }),
@@ -60,7 +61,7 @@ pub(crate) fn text_of(secret: Secret) -> Result<SecretString, Error> {
 
 impl fmt::Debug for ResolvedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The description stays out too: it is not shown to everybody.
+        // The description is omitted too: not all readers of logs may see it.
         f.debug_struct("ResolvedSecret")
             .field("address", &self.header.address)
             .field("version", &self.header.version)
@@ -83,18 +84,18 @@ pub(crate) fn layer_of(header: &SecretHeader) -> Layer {
 pub struct ListedName {
     /// The key.
     pub name: SecretName,
-    /// Which layer gives it.
+    /// The layer that gives it.
     pub layer: Layer,
 }
 
 impl ListedName {
-    /// The key as text.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         self.name.as_str()
     }
 }
 
-/// What a new secret holds. A text is one by itself:
+/// The content of a new secret. A text converts to one:
 ///
 /// ```
 /// use keyway_client::{Draft, Recipe, SecretValue};
@@ -111,14 +112,15 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A new secret's value, without a description.
+    /// Creates a new secret's value, without a description.
     pub fn new(value: SecretValue) -> Self {
         Self { value: NewValue::Given(value), description: None }
     }
 
-    /// A value that the store makes, where it differs from its settings as the recipe says
-    /// (decision C11). A store that makes none answers
-    /// [`Unsupported`](keyway_secrets::StoreError::Unsupported).
+    /// Requests a value that the store generates, by its settings as modified by the recipe.
+    ///
+    /// A store that generates no values returns
+    /// [`Unsupported`](keyway_secrets::StoreError::Unsupported) (decision C11).
     pub fn generated(recipe: Recipe) -> Self {
         Self { value: NewValue::Generated(recipe), description: None }
     }
@@ -131,8 +133,8 @@ impl Draft {
     }
 }
 
-/// What changes of a secret; what is not said stays as it is. A text is a new value by
-/// itself:
+/// A change of a secret; unmentioned parts stay unchanged. A text converts to a change of the
+/// value:
 ///
 /// ```
 /// use keyway_client::Change;
@@ -145,17 +147,19 @@ impl Draft {
 pub struct Change(pub(crate) SecretChange);
 
 impl Change {
-    /// Nothing yet.
+    /// Creates an empty change.
     pub fn none() -> Self {
         Self(SecretChange::default())
     }
 
-    /// A new value.
+    /// Creates a change of the value.
     pub fn value(value: SecretValue) -> Self {
         Self(SecretChange::value(value))
     }
 
-    /// A new value that the store makes (decision C11).
+    /// Requests a new value that the store generates.
+    ///
+    /// Decision C11.
     pub fn generated(recipe: Recipe) -> Self {
         Self(SecretChange::generated(recipe))
     }
@@ -167,15 +171,15 @@ impl Change {
         self
     }
 
-    /// Takes the description away.
+    /// Removes the description.
     #[must_use]
     pub fn without_description(mut self) -> Self {
         self.0.description = Some(None);
         self
     }
 
-    /// Makes the change depend on the secret still being the one that was read, in the version
-    /// that was read; else the answer is a conflict. Needs a store that keeps versions.
+    /// Makes the change a conflict if the secret changed since it was read. Needs a store that
+    /// keeps versions.
     #[must_use]
     pub fn if_unchanged(self, read: &SecretHeader) -> Self {
         Self(self.0.if_unchanged(read))
@@ -207,6 +211,6 @@ macro_rules! from_values {
 from_values! {
     &str => |text| SecretValue::text(text),
     String => |text| SecretValue::text(text),
-    SecretString => |text| SecretValue::Text(text),
+    SecretText => |text| SecretValue::Text(text),
     SecretValue => |value| value,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_client::{Change, Draft, ErrorKind, ExposeSecret as _, PluginError as _, Recipe, Secrets};
+use keyway_client::{Change, Draft, ErrorKind, PluginError as _, Recipe, Secrets};
 use keyway_core::{Plugins, Resources, plugins};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{OpenContext, SecretStores, StoreName};
@@ -27,12 +27,12 @@ async fn a_store_that_makes_passwords_makes_them_for_the_client() {
     let secrets = client("passdb").await;
     secrets.create("database", Draft::generated(Recipe::new().length(40).alphabet("digits"))).await.unwrap();
     let first = secrets.get_required("database").await.unwrap();
-    let digits = first.expose_secret().bytes().all(|byte| byte.is_ascii_digit());
-    assert!(digits && first.expose_secret().len() == 40);
+    let digits = first.expose().bytes().all(|byte| byte.is_ascii_digit());
+    assert!(digits && first.expose().len() == 40);
 
     secrets.modify("database", Change::generated(Recipe::new())).await.unwrap();
     let second = secrets.get_required("database").await.unwrap();
-    assert_ne!(first.expose_secret(), second.expose_secret());
+    assert_ne!(first.expose(), second.expose());
 }
 
 #[tokio::test]

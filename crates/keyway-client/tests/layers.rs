@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use keyway_client::{Error, ExposeSecret, Layer, Resolution, Secrets};
+use keyway_client::{Error, Layer, Resolution, Secrets};
 use proptest::prelude::*;
 use support::{Spy, spy, wait};
 
@@ -89,10 +89,10 @@ async fn check_everything(client: &Secrets, model: &Model) {
             assert_eq!(found, wanted, "{key:?} at {place:?}, falls back: {falls}");
             assert_eq!(by_list.remove(key), wanted);
             assert_eq!(by_names.remove(key), wanted.as_ref().map(|(_, layer)| *layer));
-            let text = client.get(key).await.unwrap().map(|text| text.expose_secret().to_owned());
+            let text = client.get(key).await.unwrap().map(|text| text.expose().to_owned());
             assert_eq!(text.as_ref(), wanted.as_ref().map(|(value, _)| value));
             let or_default = client.get_or(key, "the default").await.unwrap();
-            assert_eq!(or_default.expose_secret(), text.as_deref().unwrap_or("the default"));
+            assert_eq!(or_default.expose(), text.as_deref().unwrap_or("the default"));
             assert_eq!(client.get_required(key).await.is_ok(), wanted.is_some());
             assert_eq!(client.retrieve(key).await.is_ok(), wanted.is_some());
         }
@@ -214,7 +214,7 @@ fn a_failure_in_either_layer_is_no_missing_secret() {
         spy.0.next(Trick::Fail(StoreError::corrupt("the secret", "it was damaged by the test")));
         let error = layered.get_or("A", "default").await.unwrap_err();
         assert_eq!((error.code(), error.http_status()), ("cli_error", None));
-        assert_eq!(layered.get("A").await.unwrap().unwrap().expose_secret(), "shared");
+        assert_eq!(layered.get("A").await.unwrap().unwrap().expose(), "shared");
     });
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_client::{
-    Change, Draft, Error, ErrorKind, ExposeSecret, MediaKind, PluginError, RemoteClass, RemoteError,
-    SecretValue, SecretVersion, Secrets,
+    Change, Draft, Error, ErrorKind, MediaKind, PluginError, RemoteClass, RemoteError, SecretValue,
+    SecretVersion, Secrets,
 };
 use keyway_secrets::StoreError;
 use support::{Spy, Trick, spy, wait};
@@ -21,11 +21,11 @@ fn the_operations_of_the_seed() {
         client.create_environment("staging", Some("staging.host")).await.unwrap();
         let staging = client.in_environment("staging");
         staging.create("K", "").await.unwrap();
-        assert_eq!(staging.get_or("K", "d").await.unwrap().expose_secret(), "", "an empty value is a value");
+        assert_eq!(staging.get_or("K", "d").await.unwrap().expose(), "", "an empty value is a value");
 
         let second = client.modify("K", Change::none().without_description()).await.unwrap();
         assert_eq!((&second.description, second.version), (&None, SecretVersion::new(2)));
-        assert_eq!(client.get("K").await.unwrap().unwrap().expose_secret(), "v");
+        assert_eq!(client.get("K").await.unwrap().unwrap().expose(), "v");
         assert_eq!(client.delete_if_unchanged("K", &header).await.unwrap_err().code(), "conflict");
         client.delete_if_unchanged("K", &second).await.unwrap();
         assert!(client.get("K").await.unwrap().is_none());
@@ -35,7 +35,7 @@ fn the_operations_of_the_seed() {
         let late = Change::from("lost update").if_unchanged(&header);
         assert_eq!(client.modify("K", late).await.unwrap_err().code(), "conflict");
         assert_eq!(client.delete_if_unchanged("K", &header).await.unwrap_err().code(), "conflict");
-        assert_eq!(client.get_required("K").await.unwrap().expose_secret(), "somebody else's");
+        assert_eq!(client.get_required("K").await.unwrap().expose(), "somebody else's");
         client.delete("K").await.unwrap();
 
         let environment = client.modify_environment("staging", Some("new.host")).await.unwrap();
@@ -150,7 +150,7 @@ fn rows_that_only_a_service_gives() {
         // Of a service too, only a missing secret gives the default.
         let remote = |word| RemoteError::new(RemoteClass::NotFound).with_word(Some(word));
         spy.0.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
-        assert_eq!(client.get_or("K", "d").await.unwrap().expose_secret(), "d");
+        assert_eq!(client.get_or("K", "d").await.unwrap().expose(), "d");
         spy.0.next(Trick::Fail(StoreError::system("read", remote("environment_not_found"))));
         assert_eq!(client.get_or("K", "d").await.unwrap_err().code(), "not_found");
     });

@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::Arc;
 
-use keyway_client::{Error, ExposeSecret, Resolution, Secrets, blocking};
+use keyway_client::{Error, Resolution, Secrets, blocking};
 use keyway_host::Host;
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{StoreName, core::plugins};
@@ -21,9 +21,9 @@ fn work(thread: usize, client: &blocking::Secrets) {
     prod.create(&key, "0").unwrap();
     for round in 1..=ROUNDS {
         prod.modify(&key, round.to_string()).unwrap();
-        assert_eq!(prod.get_required(&key).unwrap().expose_secret(), round.to_string());
+        assert_eq!(prod.get_required(&key).unwrap().expose(), round.to_string());
         let layered = prod.with_resolution(Resolution::SharedFallback);
-        assert_eq!(layered.get_required("common").unwrap().expose_secret(), "of all");
+        assert_eq!(layered.get_required("common").unwrap().expose(), "of all");
         let failed = prod.create("contended", "mine").is_err();
         let deleted = !failed && prod.delete("contended").is_ok();
         assert!(failed || deleted, "who made it can delete it");
@@ -76,7 +76,7 @@ fn sixteen_threads_share_a_client() {
             task.await.unwrap();
         }
         let counted = client.get_required("counter").await.unwrap();
-        assert_eq!(counted.expose_secret(), (THREADS * ROUNDS).to_string());
+        assert_eq!(counted.expose(), (THREADS * ROUNDS).to_string());
     });
 }
 
@@ -98,7 +98,7 @@ fn in_asynchronous_code_the_blocking_client_refuses() {
                 assert!(matches!(error, Error::InsideRuntime), "{error:?}");
                 let where_blocking_is_allowed = client.clone();
                 let got = tokio::task::spawn_blocking(move || where_blocking_is_allowed.get("K"));
-                assert_eq!(got.await.unwrap().unwrap().unwrap().expose_secret(), "v");
+                assert_eq!(got.await.unwrap().unwrap().unwrap().expose(), "v");
             }
         });
     }
@@ -118,7 +118,7 @@ fn a_store_that_needs_a_runtime_is_waited_for_on_it() {
     client.create("K", "v").unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| assert_eq!(client.get("K").unwrap().unwrap().expose_secret(), "v"));
+            scope.spawn(|| assert_eq!(client.get("K").unwrap().unwrap().expose(), "v"));
         }
     });
 }

@@ -3,12 +3,12 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 
-use keyway_client::{Bundle, BundleError, Error, ExposeSecret, Resolution, SecretValue, Secrets};
+use keyway_client::{Bundle, BundleError, Error, Resolution, SecretValue, Secrets};
 use keyway_secrets::seal::{Key, KeyRing};
-use keyway_secrets::{SecretAddress, SecretName, StoreError, async_trait};
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
+use keyway_secrets::{SecretAddress, SecretName, StoreError};
+use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
 use support::{Spy, Trick, spy, wait};
 
 fn bundle(entries: &[(&str, &str)]) -> Bundle {
@@ -36,7 +36,7 @@ fn an_import_creates_changes_and_leaves_alone() {
         assert_eq!(plan.created, ["new", "shared"]);
         assert_eq!(plan.changed, ["bytes", "other"]);
         assert_eq!(plan.unchanged, ["same"]);
-        assert_eq!(prod.get("other").await.unwrap().unwrap().expose_secret(), "2", "a plan writes nothing");
+        assert_eq!(prod.get("other").await.unwrap().unwrap().expose(), "2", "a plan writes nothing");
         assert_eq!(prod.import(&new).await.unwrap(), plan);
         let version = prod.retrieve("same").await.unwrap().header.version.unwrap();
         assert_eq!(version.number(), 1, "what is the same is not written");
@@ -82,41 +82,6 @@ fn an_interrupted_import_says_where_and_goes_on() {
     });
 }
 
-/// A storage on which a process dies at its n-th commit, just before or just after that took effect.
-#[derive(Debug)]
-struct Dying {
-    inner: Arc<dyn Storage>,
-    commits_left: AtomicI64,
-    takes_effect: bool,
-}
-
-#[async_trait]
-impl Storage for Dying {
-    fn limits(&self) -> Limits {
-        // So that two writes are a batch.
-        Limits { items_per_batch: 3, ..self.inner.limits() }
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.inner.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.inner.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        match self.commits_left.fetch_sub(1, Ordering::SeqCst) {
-            1.. => self.inner.commit(batch).await,
-            0 if self.takes_effect => {
-                let _ = self.inner.commit(batch).await?;
-                Err(StorageError::Closed)
-            }
-            _ => Err(StorageError::Closed),
-        }
-    }
-}
-
 #[test]
 fn an_import_whose_batch_does_not_fit_goes_on_one_by_one() {
     wait(async {
@@ -142,7 +107,7 @@ fn an_import_that_is_small_beside_the_store_is_compared_key_by_key() {
         let plan = client.import(&new).await.unwrap();
         assert_eq!((plan.created, plan.changed), (vec!["missing".to_owned()], vec!["there 2".to_owned()]));
         assert_eq!(spy.0.pages.load(Ordering::Relaxed), pages, "it listed the whole store");
-        assert_eq!(client.get_required("there 2").await.unwrap().expose_secret(), "new");
+        assert_eq!(client.get_required("there 2").await.unwrap().expose(), "new");
     });
 }
 
@@ -160,9 +125,10 @@ fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
             }
             let new = bundle(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "same")]);
 
-            let commits_left = AtomicI64::new(commits);
-            let dying = Dying { inner: Arc::clone(&storage), commits_left, takes_effect };
-            let outcome = store(&(Arc::new(dying) as Arc<dyn Storage>)).import(&new).await;
+            // Two writes are a batch.
+            let dying = FaultyStorage::over(&storage).items_per_batch(3).into_engine();
+            dying.0.end_after(commits, if takes_effect { Fault::EndsAfter } else { Fault::EndsBefore });
+            let outcome = store(&(dying as Arc<dyn Storage>)).import(&new).await;
             let done = usize::try_from(commits).unwrap();
             let key = ["a", "c", "-"][done];
             match outcome {

@@ -38,8 +38,8 @@
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
-//! The suite for secret stores needs the feature `secrets`, and its rules about clients the feature `client`. Both
-//! are on by default; the author of another plugin can leave them out.
+//! Each suite has a feature of its own name, and the rules about clients of stores have `client`. All are on by
+//! default; the author of a plugin can have one alone.
 //!
 //! # What proves the kit
 //!
@@ -52,18 +52,28 @@ mod candidate;
 mod exclusion;
 mod formats;
 pub mod front;
+#[cfg(feature = "issuers")]
 pub mod issuers;
 mod matrix;
 pub mod metadata;
 mod notation;
-mod overheard;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+mod polled;
+#[cfg(feature = "storage")]
+mod random_cases;
 mod report;
 mod rule;
+mod runtime;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+mod scratch;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 mod shell_words;
+#[cfg(feature = "storage")]
 pub mod storage;
 mod suite;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+mod trace_capture;
 mod trial;
 mod verdict;
 

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::exclusion::Exclusion;
+use crate::runtime::runtime;
 use crate::shell_words::shell_words;
 use crate::trial::History;
 use crate::verdict::{Failure, RuleOutcome, Verdict};
@@ -193,12 +194,8 @@ fn check<S: ?Sized>(rule: &'static Rule<S>, subject: &S, seed: u64, history: &Hi
     if let Some(capability) = skipped(rule, subject) {
         return Err(Broken::Missing { capability });
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .map_err(|error| crate::broken("a runtime to run on", error.to_string()))?;
     let trial = Trial::new(subject, seed, history);
-    runtime.block_on((rule.check)(&trial))
+    runtime()?.block_on((rule.check)(&trial))
 }
 
 fn failed(expected: impl Into<String>, observed: impl Into<String>, history: &History) -> Verdict {

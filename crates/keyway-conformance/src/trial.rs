@@ -41,6 +41,12 @@ impl<'a, S: ?Sized> Trial<'a, S> {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
     }
+
+    /// Makes a text that occurs nowhere by chance. The same seed gives the same texts.
+    #[cfg(any(feature = "issuers", feature = "secrets"))]
+    pub(crate) fn canary(&self, what: &str) -> String {
+        format!("canary{what}{:016x}", self.random())
+    }
 }
 
 /// The calls of a run, in order. It holds no secret values: who records, names arguments

@@ -8,7 +8,7 @@ use keyway_storage::{Memory, Sqlite};
 
 keyway_conformance::conformance_main!(
     StorageSubject::new("memory", |_folder| Ok(Arc::new(Memory::new()))),
-    StorageSubject::new("sqlite", |folder| Ok(Arc::new(Sqlite::open(folder.join("store.db"))?)))
+    StorageSubject::new("sqlite", |folder| Ok(Arc::new(Sqlite::open_or_create(folder.join("store.db"))?)))
         .persistent()
         .shared()
         .copyable(),

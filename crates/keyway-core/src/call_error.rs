@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use crate::{Effect, ErrorKind, PluginError};
 
-/// Says why the host has no answer of a plugin that it can use (decision R7).
+/// An error of a call whose result the host cannot use.
 ///
-/// Every contract's error converts from it, so a deadline or a panic reads the same whatever was called.
+/// Decision R7.
+///
+/// Every contract's error converts from it, so a deadline or a panic reads the same in every
+/// contract.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
@@ -15,12 +18,13 @@ pub enum CallError {
     DeadlineExceeded {
         /// The operation.
         operation: &'static str,
-        /// The time that it had.
+        /// The time limit of the call.
         deadline: Duration,
     },
-    /// The plugin was not called, because an earlier call of it hangs. The quarantine belongs to the plugin
-    /// and its store or service: it ends when that call ends, or with the process, and opening again
-    /// changes nothing.
+    /// The plugin was not called, because an earlier call of it hangs.
+    ///
+    /// The quarantine belongs to the plugin and its store or service: it ends when that call ends,
+    /// or with the process. Opening the store or service again does not end it.
     #[error(
         "the plugin is not called, because {operation} hangs: it is called again when that call has ended"
     )]
@@ -28,13 +32,13 @@ pub enum CallError {
         /// The operation that hangs.
         operation: &'static str,
     },
-    /// The plugin panicked. Its text is not kept, since it may hold a secret.
+    /// The plugin panicked. The message is not kept, since it may hold a secret.
     #[error("the plugin broke its contract in {operation}: it panicked")]
     Panicked {
         /// The operation.
         operation: &'static str,
     },
-    /// The plugin answered with something that its contract forbids. The answer was discarded.
+    /// The plugin returned an answer that its contract forbids. The answer was discarded.
     #[error("the plugin broke its contract in {operation}: {violation}")]
     ContractViolation {
         /// The operation.
@@ -50,7 +54,7 @@ pub enum CallError {
         /// The plugin's own error, without secret content.
         reason: String,
     },
-    /// The plugin was not called, because there is no tokio runtime.
+    /// The plugin was not called, because no tokio runtime is running.
     #[error("there is no tokio runtime to call the plugin on: call it from a task")]
     NoRuntime,
 }

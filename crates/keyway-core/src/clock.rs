@@ -1,4 +1,4 @@
-//! Time as a value that is passed in.
+//! Time as an explicit argument.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,22 +10,22 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The moment `milliseconds` after the epoch.
+    /// Returns the moment `milliseconds` after the epoch.
     pub const fn from_milliseconds(milliseconds: u64) -> Self {
         Self { milliseconds }
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     pub const fn as_milliseconds(self) -> u64 {
         self.milliseconds
     }
 
-    /// Whole seconds since the epoch.
+    /// Returns the whole seconds since the epoch.
     pub const fn as_seconds(self) -> u64 {
         self.milliseconds / 1000
     }
 
-    /// The moment `duration` later; the last representable one if that is too late.
+    /// Returns the moment `duration` later, or the last representable one if that is too late.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let added = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -33,9 +33,9 @@ impl Timestamp {
     }
 }
 
-/// Where the time comes from, so that tests and simulations can choose it.
+/// A source of time, so that tests and simulations can choose it.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The present moment. It may jump, in both directions.
+    /// Returns the present moment. It may jump, in both directions.
     fn now(&self) -> Timestamp;
 }
 

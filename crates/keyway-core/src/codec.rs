@@ -1,7 +1,7 @@
 //! The byte format of stored records: little-endian numbers, and a length before each text.
 //!
-//! Engines and plugins write their records with it, so that a reader meets one format everywhere. Each
-//! record begins with a schema number of its own. Reading never panics, whatever the bytes are.
+//! Engines and plugins write their records in it, so that a reader meets one format everywhere.
+//! Each record begins with a schema number of its own. Reading never panics, for any bytes.
 //!
 //! ```
 //! use keyway_core::codec::{Reader, put_text, put_u64};
@@ -25,7 +25,7 @@ pub struct Malformed {
     pub expected: &'static str,
 }
 
-/// How many bytes [`put_bytes`] and [`put_text`] write before the contents.
+/// The number of bytes that [`put_bytes`] and [`put_text`] write before the content.
 pub const LENGTH_BYTES: usize = size_of::<u32>();
 
 /// Appends a number of 32 bits.
@@ -43,19 +43,20 @@ pub fn put_time(out: &mut Vec<u8>, time: Timestamp) {
     put_u64(out, time.as_milliseconds());
 }
 
-/// Appends bytes behind their length. Storage engines limit a record far below 4 GiB, so a length
-/// always fits.
+/// Appends a length and bytes.
+///
+/// Storage engines limit a record far below 4 GiB, so a length always fits.
 pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_u32(out, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     out.extend_from_slice(bytes);
 }
 
-/// Appends a text behind its length.
+/// Appends a length and a text.
 pub fn put_text(out: &mut Vec<u8>, text: &str) {
     put_bytes(out, text.as_bytes());
 }
 
-/// Appends a marker of 0 or 1, and the value behind a 1. An empty text stays different from none.
+/// Appends 0 for no value, or 1 and the value. An empty text stays different from none.
 pub fn put_optional<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
     out.push(u8::from(value.is_some()));
     if let Some(value) = value {
@@ -70,7 +71,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads from the first byte on.
+    /// Creates a reader that begins at the first byte.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
@@ -132,7 +133,7 @@ impl<'a> Reader<'a> {
         self.u64().map(Timestamp::from_milliseconds)
     }
 
-    /// Reads a marker of 0 or 1.
+    /// Reads a byte of 0 or 1 as a truth value.
     ///
     /// # Errors
     /// [`Malformed`] for any other byte.
@@ -144,7 +145,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads bytes behind their length.
+    /// Reads a length and bytes.
     ///
     /// # Errors
     /// [`Malformed`] when fewer are left than the length says.
@@ -153,7 +154,7 @@ impl<'a> Reader<'a> {
         self.take(usize::try_from(length).unwrap_or(usize::MAX))
     }
 
-    /// Reads a text behind its length.
+    /// Reads a length and a text.
     ///
     /// # Errors
     /// [`Malformed`] when it is cut off or not UTF-8.
@@ -161,10 +162,10 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Malformed { expected: "UTF-8 text" })
     }
 
-    /// Reads a value behind its marker, or none.
+    /// Reads an optional value: 0 for none, or 1 and the value.
     ///
     /// # Errors
-    /// [`Malformed`] for another marker, and what `read` returns.
+    /// [`Malformed`] for another marker, and the errors of `read`.
     pub fn optional<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
@@ -172,7 +173,7 @@ impl<'a> Reader<'a> {
         if self.flag()? { read(self).map(Some) } else { Ok(None) }
     }
 
-    /// Checks that all bytes are read.
+    /// Checks that no byte is left.
     ///
     /// # Errors
     /// [`Malformed`] when bytes are left.
@@ -183,7 +184,7 @@ impl<'a> Reader<'a> {
 
 impl std::fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The bytes may be a secret's.
+        // The bytes may be secret.
         write!(f, "Reader({} bytes left)", self.rest.len())
     }
 }

@@ -1,23 +1,23 @@
-//! What `register!` needs to refuse bad metadata while the plugin is compiled.
+//! The compile errors by which `register!` refuses bad metadata.
 
 use crate::version::grammar::ParseError;
 
-/// The text of a compile error, put together in a constant: `panic!` takes no other
-/// arguments there.
+/// The text of a compile error, composed in a constant because `panic!` in constants takes no other
+/// arguments.
 pub(crate) struct Message {
     bytes: [u8; 1024],
     length: usize,
 }
 
 impl Message {
-    /// What is shown of a text that a plugin author wrote.
+    /// The most bytes that a message quotes from a plugin author's text.
     const LONGEST_QUOTE: usize = 200;
 
     pub(crate) const fn new(text: &str) -> Self {
         Self { bytes: [0; 1024], length: 0 }.text(text)
     }
 
-    /// "WHAT "TEXT": at byte N expected ...".
+    /// Composes "WHAT "TEXT": at byte N expected ...".
     pub(crate) const fn malformed(what: &str, text: &str, error: ParseError) -> Self {
         Self::new(what)
             .text(" ")
@@ -32,7 +32,7 @@ impl Message {
         self.push(text.as_bytes(), text.len())
     }
 
-    /// The text in quotation marks, cut when it is very long.
+    /// Appends the text in quotation marks, cut if it is very long.
     pub(crate) const fn quote(self, text: &str) -> Self {
         if text.len() <= Self::LONGEST_QUOTE {
             return self.text("\"").text(text).text("\"");
@@ -46,7 +46,7 @@ impl Message {
 
     pub(crate) const fn number(self, number: u64) -> Self {
         let message = if number >= 10 { self.number(number / 10) } else { self };
-        // A remainder by ten is one digit.
+        // The remainder of a division by ten is one digit.
         #[allow(clippy::cast_possible_truncation)]
         let digit = [b'0' + (number % 10) as u8];
         message.push(&digit, 1)

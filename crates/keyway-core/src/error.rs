@@ -12,41 +12,41 @@ use std::time::Duration;
 pub enum ErrorKind {
     /// The caller's credentials were not accepted.
     Unauthorized,
-    /// The caller is known, and may not do this.
+    /// The caller is known, and not permitted to do this.
     Denied,
     /// Too many requests; try again after the given time, if one is known.
     RateLimited {
-        /// How long to wait before the next attempt.
+        /// The time to wait before the next attempt.
         retry_after: Option<Duration>,
     },
-    /// The thing asked for does not exist.
+    /// The requested object does not exist.
     NotFound,
-    /// The thing to be created exists already.
+    /// The object to be created exists already.
     AlreadyExists,
-    /// Another writer changed the thing first; read it again and decide anew.
+    /// Another writer changed the object first; read it again and decide again.
     Conflict,
-    /// The thing was deleted or is being deleted; a handle to it is of no more use.
+    /// The object was deleted or is being deleted; a handle to it is useless now.
     Deleted,
-    /// What the caller passed is not acceptable; the error says what and where.
+    /// An argument is not acceptable; the error names it and the reason.
     Invalid,
     /// This plugin or engine does not offer the operation; another one may.
     Unsupported,
-    /// Something outside cannot be reached at the moment; try again.
+    /// A system outside cannot be reached at the moment; try again.
     Unavailable {
-        /// How long to wait before the next attempt.
+        /// The time to wait before the next attempt.
         retry_after: Option<Duration>,
     },
     /// The data was written by a plugin or a version that the running one must not read.
     Incompatible,
-    /// None of the keys at hand opens the data.
+    /// None of the available keys opens the data.
     WrongKey,
     /// The data is damaged, truncated or was tampered with.
     Corrupt,
-    /// A deadline passed, and it is not known whether the effect happened.
+    /// A deadline passed, and the effect may have happened.
     DeadlineExceeded,
-    /// It is not known whether the effect happened, and a person must decide.
+    /// The effect may have happened, and a person must decide.
     Indeterminate,
-    /// The plugin broke its contract: it panicked or returned what it must not return.
+    /// The plugin broke its contract: it panicked or returned a forbidden answer.
     ContractViolation,
     /// An external program could not be run, or broke off.
     Program,
@@ -84,14 +84,13 @@ impl ErrorKind {
 
     /// Tells whether the same call, unchanged, may succeed later.
     ///
-    /// `false` for [`Conflict`](Self::Conflict), because the caller has to read again
-    /// first, and for [`DeadlineExceeded`](Self::DeadlineExceeded), because the effect
-    /// may have happened.
+    /// It is `false` for [`Conflict`](Self::Conflict), because the caller has to read again first,
+    /// and for [`DeadlineExceeded`](Self::DeadlineExceeded), because the effect may have happened.
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
     }
 
-    /// Returns the time to wait before the next attempt, where the failing side said so.
+    /// Returns the time to wait before the next attempt, if the failing side named one.
     pub const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after } => retry_after,
@@ -100,25 +99,26 @@ impl ErrorKind {
     }
 }
 
-/// Tells whether a call that failed may have left an effect (decision R7).
+/// The possible effect of a call that failed.
+///
+/// Decision R7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Nothing happened: the same call can be made again.
     None,
-    /// It is not known: look before the call is made again.
+    /// The effect is unknown: check before making the call again.
     Unknown,
 }
 
-/// Is implemented by the errors of every contract.
+/// The common interface of the errors of every contract.
 ///
-/// `Display` is the message for the user: what happened and what to do about it.
-/// [`detail`](Self::detail) is for the log (WaTTS seed: a user message and a log
-/// message). Neither ever holds a secret value.
+/// `Display` is the message for the user: the failure and its remedy. [`detail`](Self::detail) is
+/// for the log (WaTTS seed: a user message and a log message). Neither ever holds a secret value.
 pub trait PluginError: std::error::Error + Send + Sync + 'static {
     /// Returns the kind of failure.
     fn kind(&self) -> ErrorKind;
 
-    /// Tells whether the failed call may have left an effect.
+    /// Returns the possible effect of the failed call.
     fn effect(&self) -> Effect;
 
     /// Returns the text for the log: the error and its sources in one line.

@@ -1,10 +1,12 @@
-//! Intended effects: their ids, and the question after a crash what became of one.
+//! Intended effects: their ids, and the question after the outcome of one after a crash.
 
 use std::fmt;
 
-/// The id of one intended effect: the host stores it before it asks the plugin, and says the same id when it asks
-/// again for the same effect. An idempotent plugin brings about one effect for it, however often it is asked
-/// (decision R2).
+/// The id of one intended effect.
+///
+/// The host stores it before it asks the plugin, and sends the same id when it asks again for the
+/// same effect.
+/// An idempotent plugin has one effect for it, however often it is asked (decision R2).
 ///
 /// 1 to 128 of `A-Z a-z 0-9 . _ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,11 +16,11 @@ impl IntentId {
     /// The longest id in bytes.
     pub const MAX_BYTES: usize = 128;
 
-    /// Makes an id. `None` when the text is not one.
+    /// Creates an id, or returns `None` when the text is not one.
     pub fn new(id: impl Into<String>) -> Option<Self> {
         let id = id.into();
         let allowed = |byte: u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-        // Looking at all of them lets the compiler take sixteen at a time.
+        // Checking every byte without an early exit lets the compiler take sixteen at a time.
         let all = id.bytes().fold(true, |all, byte| all & allowed(byte));
         (all && (1..=Self::MAX_BYTES).contains(&id.len())).then_some(Self(id))
     }
@@ -35,20 +37,24 @@ impl fmt::Display for IntentId {
     }
 }
 
-/// The question what became of an intended effect, asked after a crash (decision R2).
+/// The question after the outcome of an intended effect, asked after a crash.
 ///
-/// `C` is the context of the contract's calls, `R` the reference by which a plugin knows again what it made.
+/// Decision R2.
+///
+/// `C` is the context of the contract's calls, `R` the reference by which a plugin recognizes its
+/// product.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Reconciliation<C, R> {
-    /// The context that the call had, with its intent. Hosts do not store tokens and logins, so they are missing.
+    /// The context of the call, with its intent. Hosts do not store tokens and logins, so these are
+    /// missing.
     pub context: C,
     /// The effect that was intended.
     pub effect: IntendedEffect<R>,
 }
 
 impl<C, R> Reconciliation<C, R> {
-    /// Asks what became of this effect.
+    /// Creates the question after this effect.
     pub const fn new(context: C, effect: IntendedEffect<R>) -> Self {
         Self { context, effect }
     }
@@ -57,21 +63,21 @@ impl<C, R> Reconciliation<C, R> {
 /// An effect that was intended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum IntendedEffect<R> {
-    /// Something was to be made: issued, checked out.
+    /// An object was to be made: issued, checked out.
     Request,
-    /// The thing with this reference was to be destroyed: revoked, checked in.
+    /// The object with this reference was to be destroyed: revoked, checked in.
     Revoke(R),
 }
 
-/// The fate of an intended effect.
+/// The outcome of an intended effect.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reconciled<R> {
-    /// Nothing happened, and nothing will.
+    /// Nothing happened, and nothing will happen.
     NothingHappened,
-    /// It was made, and has this reference. Its values are lost.
+    /// The object was made, and has this reference. Its values are lost.
     Made(R),
-    /// It is destroyed.
+    /// The object is destroyed.
     Destroyed,
     /// The plugin cannot tell.
     Unknown,

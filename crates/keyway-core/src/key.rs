@@ -1,10 +1,10 @@
-//! Keys that somebody wrote wrongly: what was meant, and how to show them.
+//! Suggestions for misspelled keys, and the display of keys.
 
 use std::borrow::Cow;
 
-/// The candidate that is spelled most like `name`, if one is like it at all.
+/// Returns the candidate with the closest spelling to `name`, if any is close.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below this, a suggestion confuses more than it helps.
+    /// Below this likeness, a suggestion confuses more than it helps.
     const LIKE: f64 = 0.7;
     candidates
         .into_iter()
@@ -14,8 +14,10 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// The key as a message shows it: keys come from outside, so a long one is cut, and what
-/// would disturb a terminal or a log is escaped.
+/// Formats a key for a message.
+///
+/// Keys come from outside, so a long one is cut, and characters that would disturb a terminal or a
+/// log are escaped.
 pub(crate) fn shown(key: &str) -> Cow<'_, str> {
     const LONGEST: usize = 64;
     if key.len() <= LONGEST && !key.contains(char::is_control) {

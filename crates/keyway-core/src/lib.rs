@@ -1,12 +1,12 @@
-//! What all four Keyway contracts stand on: plugin metadata, compatibility strings, the
-//! plugin registry, plugin configuration, error kinds and secret values.
+//! The common base of all four Keyway contracts: plugin metadata, compatibility strings, the plugin
+//! registry, plugin configuration, error kinds and secret values.
 //!
-//! Plugin authors and hosts meet it through the contract crates and the `keyway` facade,
-//! which re-export it. This page shows the parts together.
+//! Plugin authors and hosts use it through the contract crates and the `keyway` facade, which
+//! re-export it. This page shows the parts together.
 //!
 //! # A contract, a plugin, a host
 //!
-//! A contract crate says which trait object its plugins register:
+//! A contract crate defines the trait object that its plugins register:
 //!
 //! ```
 //! # mod keyway_greeters {
@@ -27,9 +27,9 @@
 //! # mod polite_greeter {
 //! # use crate::keyway_greeters;
 //!
-//! // A plugin crate implements the trait and registers, once, at its root. What is wrong
-//! // here (a date that does not exist, a version that the plugin could not read itself)
-//! // does not compile.
+//! // A plugin crate implements the trait and registers, once, at its root. A mistake here (a
+//! // date that does not exist, a version that the plugin could not read itself) does not
+//! // compile.
 //! struct Polite;
 //!
 //! impl keyway_greeters::Greeter for Polite {
@@ -64,25 +64,25 @@
 //! assert_eq!(plugin.greet("Bob"), "Good day, Bob");
 //! assert_eq!(plugin.metadata().to_string(), "Polite 1.2.0 (Secret)");
 //!
-//! // Or by name and version.
+//! // It also finds them by name and version.
 //! let plugin = registry.select::<Greeters>("Polite", &compatibility!("==:1.2"))?;
 //!
-//! // Beside its data a store keeps who wrote it; every open compares.
+//! // A store keeps the writer's stamp beside its data; every open compares it.
 //! let stamp = plugin.metadata().written_by();
 //! plugin.metadata().check(&stamp)?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # Where things are
+//! # Where to look
 //!
 //! | for | see |
 //! | --- | --- |
-//! | what a plugin says about itself | [`PluginMetadata`], [`Version`], [`Compatibility`] |
-//! | who wrote data, who may read it | [`WrittenBy`], [`PluginMetadata::check`] |
+//! | a plugin's description of itself | [`PluginMetadata`], [`Version`], [`Compatibility`] |
+//! | the writer of data and its permitted readers | [`WrittenBy`], [`PluginMetadata::check`] |
 //! | registering and finding plugins | [`register!`], [`plugins!`], [`Registry`] |
 //! | a plugin's configuration | [`configuration`] |
-//! | what a host lends to a plugin | [`Resources`] |
+//! | the resources that a host lends to a plugin | [`Resources`] |
 //! | failures | [`ErrorKind`], [`Effect`], [`PluginError`], [`CallError`] |
 //! | secrets in memory | [`SecretValue`], [`SecretText`]; [`unescape_json`] reads them from JSON |
 //! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
@@ -90,7 +90,8 @@
 //!
 //! # Features
 //!
-//! `schemars`: JSON schemas of plugin configurations. Off by default.
+//! Both are off by default. `schemars`: JSON schemas of plugin configurations. `semver`: conversions of
+//! [`Version`] and [`Compatibility`] from and to the types of the crate `semver`.
 
 mod call_error;
 mod clock;
@@ -106,15 +107,20 @@ mod metadata;
 mod registry;
 mod resources;
 mod secret;
+#[cfg(feature = "semver")]
+mod semver;
 mod version;
 mod wiped;
 
+#[cfg(feature = "semver")]
+pub use self::semver::NotExpressible;
 pub use call_error::CallError;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
 pub use configuration::{NoConfiguration, read_configuration};
 pub use error::{Effect, ErrorKind, PluginError};
 pub use intent::{IntendedEffect, IntentId, Reconciled, Reconciliation};
+pub use json::{Json, JsonObject};
 pub use metadata::{
     Date, IncompatibleData, IncompatibleReason, MetadataError, MetadataField, PluginKind, PluginMetadata,
     WrittenBy,
@@ -132,7 +138,7 @@ pub use version::Version;
 pub use version::grammar::{Expected, ParseError};
 pub use wiped::{Wipe, Wiped};
 
-/// What the macros expand to. Not for use by hand; it may change with every version.
+/// The items that the macros expand to. Not for use by hand; they may change with every version.
 #[doc(hidden)]
 pub mod __private {
     pub use std::{env, file, line, stringify};

@@ -1,15 +1,17 @@
-//! What a host lends to a plugin that it constructs.
+//! The resources that a host lends to a plugin.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Things of the host's that a plugin may use, each found by its type: a storage
-/// engine, a clock, a client. A clone lends the same things.
+/// The resources that a host lends to a plugin, each found by its type: a storage engine, a clock,
+/// a client.
 ///
-/// Contract crates know nothing of storage (see ARCHITECTURE.md), so a plugin that
-/// needs it asks for it here by a type that both sides know.
+/// A clone lends the same resources.
+///
+/// Contract crates are independent of storage (see ARCHITECTURE.md), so a plugin that needs it
+/// requests it by a type that both sides know.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -29,24 +31,24 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Nothing lent.
+    /// Creates an empty set of resources.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lends `resource`, in place of an earlier one of the same type.
+    /// Lends `resource`, replacing an earlier one of the same type.
     #[must_use]
     pub fn with<T: Any + Send + Sync>(mut self, resource: T) -> Self {
         self.by_type.insert(TypeId::of::<T>(), (type_name::<T>(), Arc::new(resource)));
         self
     }
 
-    /// The resource of type `T`, if the host lent one.
+    /// Returns the resource of type `T`, if the host lent one.
     pub fn get<T: Any>(&self) -> Option<&T> {
         self.by_type.get(&TypeId::of::<T>()).and_then(|(_, resource)| resource.downcast_ref())
     }
 
-    /// The resource of type `T`.
+    /// Returns the resource of type `T`.
     ///
     /// # Errors
     /// [`MissingResource`] names the type when the host lent none.
@@ -63,7 +65,7 @@ impl fmt::Debug for Resources {
     }
 }
 
-/// A plugin needs something that the host did not lend.
+/// The error for a resource that a plugin needs and the host did not lend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the plugin needs a `{resource}` of the host's: lend one with `Resources::with`")]
 pub struct MissingResource {

@@ -1,11 +1,11 @@
-//! Buffers that are wiped when dropped, capacity included.
+//! Buffers that are wiped when dropped, including unused capacity.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// A buffer that [`Wiped`] can wipe.
 pub trait Wipe: Default {
-    /// Overwrites all that was allocated.
+    /// Overwrites the whole allocation.
     fn wipe(&mut self);
 }
 
@@ -24,13 +24,13 @@ impl Wipe for String {
     }
 }
 
-/// A buffer that is wiped when dropped, all that was allocated for it. `Debug` shows nothing of it.
+/// A buffer whose whole allocation is wiped when it is dropped. `Debug` shows nothing of it.
 ///
-/// `zeroize::Zeroizing` does the same byte by byte, which for a short record takes as long as sealing
-/// it. Here the buffer is filled at once, and the barrier of the crate `zeroize` keeps the compiler
-/// from leaving that out.
+/// `zeroize::Zeroizing` does the same byte by byte, which for a short record takes as long as
+/// sealing it. Here the buffer is filled at once, and the barrier of the crate `zeroize` keeps the
+/// compiler from removing that.
 ///
-/// What a buffer leaves behind when it grows is not wiped: reserve before you write.
+/// Memory that a growing buffer leaves behind is not wiped: reserve before you write.
 ///
 /// ```
 /// use keyway_core::Wiped;
@@ -44,12 +44,12 @@ impl Wipe for String {
 pub struct Wiped<T: Wipe>(T);
 
 impl<T: Wipe> Wiped<T> {
-    /// Takes a buffer, to wipe it when it is dropped.
+    /// Takes ownership of a buffer, and wipes it when it is dropped.
     pub const fn new(buffer: T) -> Self {
         Self(buffer)
     }
 
-    /// The buffer, which the caller wipes.
+    /// Returns the buffer, which the caller wipes.
     #[must_use]
     pub fn take(mut self) -> T {
         std::mem::take(&mut self.0)
@@ -93,7 +93,7 @@ mod tests {
         buffer.truncate(7);
         let (place, allocated) = (buffer.as_ptr(), buffer.capacity());
         buffer.wipe();
-        // The same allocation, and nothing in it but zeros.
+        // It is the same allocation, full of zeros.
         assert_eq!((buffer.as_ptr(), buffer.capacity(), buffer.len()), (place, allocated, allocated));
         assert!(buffer.iter().all(|byte| *byte == 0));
     }

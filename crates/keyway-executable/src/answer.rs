@@ -1,4 +1,4 @@
-//! What an issuer prints for what a host wrote.
+//! The answer of an issuer to a host's input.
 
 use keyway_core::{Effect, PluginError};
 use keyway_issuers::wire::plugin::{self, Input};
@@ -6,17 +6,18 @@ use keyway_issuers::{
     Configuration, ConfigurationValue, Description, Features, Issuer, IssuerError, Json, SecretText,
 };
 
-/// What an executable prints for what its host wrote: always exactly one JSON object. What
-/// goes wrong becomes an error object, an unknown action among it (decision W1).
+/// Answers a host's input: returns exactly one JSON object to print.
 ///
-/// The issuer gets what the contract promises it: every described name has a value, and
-/// the parameters fit one of the described sets. A host of this project has seen to both;
-/// from any other the executable takes nothing on trust.
+/// A failure becomes an error object, even for an unknown action (decision W1).
 ///
-/// Whether it blocks is the issuer's business: what is here does not.
+/// The issuer gets what the contract promises: every described name has a value, and the parameters
+/// fit one of the described sets. A host of this project ensures both; the executable checks them
+/// again for other hosts.
+///
+/// This function does not block unless the issuer does.
 ///
 /// # Cancel safety
-/// That of the issuer.
+/// It depends on the issuer.
 pub async fn answer(issuer: &dyn Issuer, written: &[u8]) -> SecretText {
     match try_answer(issuer, written).await {
         Ok(printed) => printed,
@@ -27,7 +28,7 @@ pub async fn answer(issuer: &dyn Issuer, written: &[u8]) -> SecretText {
 async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, IssuerError> {
     match plugin::decode_input(written)? {
         Input::Parameter => {
-            // Standard input is read by this crate, whatever the issuer knows of it.
+            // This crate reads standard input for every issuer.
             let features = Features::NONE.stdin(true).idempotent(issuer.capabilities().idempotent);
             let description = issuer.describe().await?.with_features(features);
             Ok(plugin::encode_description(&description))
@@ -48,7 +49,7 @@ async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, I
     }
 }
 
-/// The description, without which nothing is asked of the issuer: that it fails has no effect.
+/// Returns the description, which every call to the issuer needs. Its failure has no effect.
 async fn described(issuer: &dyn Issuer) -> Result<Description, IssuerError> {
     issuer.describe().await.map_err(|error| match error {
         error if error.effect() == Effect::None => error,

@@ -1,8 +1,9 @@
-//! One line makes any issuer a WaTTS executable: it runs under the real host, and under
-//! every host of this project through the plugin `process` (crate `keyway-process`).
+//! The wrapper that turns any issuer into a WaTTS executable with one line.
 //!
-//! A crate that registers an issuer becomes an executable by this `src/main.rs`, the whole
-//! of it:
+//! The executable runs under the real host, and under every host of this project through the plugin
+//! `process` (crate `keyway-process`).
+//!
+//! A crate that registers an issuer becomes an executable by this `src/main.rs`:
 //!
 //! ```no_run
 //! # mod passwords {
@@ -26,13 +27,13 @@
 //! | has a configuration of its own | `main!(passwords, configuration = serde_json::json!({"folder": "/srv/door"}));` |
 //! | needs tokio (feature `tokio`) | `main!(tokio, passwords);` |
 //!
-//! Everything else is done by [`run`]: it reads the argument, or standard input where
-//! there is none, answers all three actions, prints exactly one JSON object and nothing
-//! else, and ends with status 0. What goes wrong, a panic among it, becomes an error object
-//! with a message for the user and one for the log; where it is not certain that nothing
-//! happened, the object says so by the key `effect_unknown`, and a host of this project keeps its intent.
+//! [`run`] does everything else: it reads the argument, or standard input if there is none, answers
+//! all three actions, prints exactly one JSON object and nothing else, and ends with status 0. A
+//! failure, even a panic, becomes an error object with a message for the user and one for the log.
+//! If an effect may remain, the object says so by the key `effect_unknown`, and a host of this
+//! project keeps its intent.
 //!
-//! [`answer`] is the same without a process around it:
+//! [`answer`] does the same without a process around it:
 //!
 //! ```
 //! use keyway_executable::answer;
@@ -82,13 +83,12 @@
 //! ```
 //!
 //! # What an executable cannot do
-//! `reconcile` is not on the wire: of a crash in the middle of a request, the host knows
-//! only that it does not know, unless the issuer is
-//! [idempotent](keyway_issuers::Capabilities::idempotent), which the executable then says
-//! in its features.
+//! `reconcile` is not on the wire: after a crash during a request, the host knows no outcome,
+//! unless the issuer is [idempotent](keyway_issuers::Capabilities::idempotent), which the
+//! executable then declares in its features.
 //!
-//! An argument is seen by every user of the machine, and this crate cannot zeroize it. The
-//! executable says that it reads standard input, and hosts that know that use it.
+//! Every user of the machine can see an argument, and this crate cannot zeroize it. The executable
+//! declares that it reads standard input, and hosts that know this feature use it.
 //!
 //! # Features
 //! `tokio`: `main!(tokio, ...)` and `run_on_tokio`. Off by default: without it there is no
@@ -105,8 +105,8 @@ pub use run::run;
 #[cfg(feature = "tokio")]
 pub use run::run_on_tokio;
 
-/// Writes the `main` of an executable that is the issuer of a crate. See the
-/// [front page](crate) for its forms.
+/// Writes the `main` of an executable for a crate's issuer. See the [front page](crate) for its
+/// forms.
 #[macro_export]
 macro_rules! main {
     (tokio, $($plugin:ident)::+ $(, id = $id:expr)? $(, configuration = $configuration:expr)? $(,)?) => {
@@ -127,22 +127,22 @@ macro_rules! main {
     };
 }
 
-/// What [`main!`] expands to needs these.
+/// The items that [`main!`] expands to.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::__first as first;
-    pub use keyway_core::{Plugins, plugins};
+    pub use keyway_core::{Json, Plugins, plugins};
 
     pub fn or_none(id: Option<&'static str>) -> Option<&'static str> {
         id
     }
 
-    pub fn or_empty(configuration: Option<serde_json::Value>) -> serde_json::Value {
-        configuration.unwrap_or_else(|| serde_json::Value::Object(serde_json::Map::new()))
+    pub fn or_empty(configuration: Option<serde_json::Value>) -> Json {
+        configuration.map_or_else(Json::default, Json::from)
     }
 }
 
-/// What is given, if anything is.
+/// Expands to the first argument, if there is one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __first {

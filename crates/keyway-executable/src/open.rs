@@ -1,16 +1,15 @@
-//! Opening the issuer of a crate.
+//! The opening of a crate's issuer.
 
 use std::sync::Arc;
 
-use keyway_core::{LookupError, Plugins, RegistryFaults};
+use keyway_core::{Json, LookupError, Plugins, RegistryFaults};
 use keyway_issuers::{Issuer, IssuerError, Issuers, OpenContext, ServiceName};
-use serde_json::Value;
 
-/// Why there is no issuer to be an executable of.
+/// An error of opening the executable's issuer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// What is registered cannot stand together.
+    /// The registered plugins conflict.
     #[error(transparent)]
     Registry(#[from] RegistryFaults),
     /// No issuer has this id.
@@ -19,7 +18,7 @@ pub enum OpenError {
     /// No issuer is registered.
     #[error("no issuer is registered: name a crate that registers one")]
     None,
-    /// Several are registered, and none was named.
+    /// Several issuers are registered, and none was named.
     #[error("several issuers are registered: name one of {}", .ids.join(", "))]
     Several {
         /// Their ids.
@@ -39,12 +38,17 @@ impl From<OpenError> for IssuerError {
     }
 }
 
-/// Opens the issuer with this id of those that `plugins` register, or the only one. It does
-/// no I/O; its service has the name of the id, and the host lends nothing.
+/// Opens the issuer with this id of those that `plugins` register, or the only one.
+///
+/// It does no I/O; its service is named like the id, and the host lends nothing.
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open(plugins: &Plugins, id: Option<&str>, configuration: Value) -> Result<Arc<dyn Issuer>, OpenError> {
+pub fn open(
+    plugins: &Plugins,
+    id: Option<&str>,
+    configuration: impl Into<Json>,
+) -> Result<Arc<dyn Issuer>, OpenError> {
     let registry = plugins.registry()?;
     let plugin = if let Some(id) = id {
         registry.get::<Issuers>(id)?

@@ -1,4 +1,4 @@
-//! The whole life of the executable.
+//! The whole run of the executable.
 
 use std::io::{self, Write as _};
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -13,23 +13,23 @@ use zeroize::Zeroizing;
 use crate::answer::answer;
 use crate::streams::{AnswerStream, read_input};
 
-/// Opens an issuer, reads the input of this process, asks the issuer, prints its answer.
+/// Opens an issuer, reads the input of this process, calls the issuer, prints its answer.
 ///
-/// It is for `main`: it takes standard output away, so that nothing but the answer is
-/// printed there (what else prints goes to standard error), and the panic hook, so that no
-/// panic's text, which may hold a secret, is printed anywhere. A panic becomes an error
-/// object, as every error does; that needs `panic = "unwind"` (decision R4).
+/// It is for `main`. It redirects all other output to standard error, so that only the answer is
+/// printed on standard output. It replaces the panic hook, so that the text of a panic, which may
+/// hold a secret, is not printed. A panic becomes an error object, as every error does; that needs
+/// `panic = "unwind"` (decision R4).
 ///
-/// The exit status is 0 when an object was printed, whichever: the object says all. It is
-/// 1 when nobody could be told.
+/// The exit status is 0 when any object was printed, because the object holds the result. It is 1
+/// when no object could be printed.
 ///
 /// It blocks. The issuer's futures are polled on this thread, without a runtime.
 pub fn run(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitCode {
     run_on(open, |issuer, input| block_on(answer(issuer, input)))
 }
 
-/// As [`run`], for issuers that need a tokio runtime: one with the current thread alone,
-/// and with time and network. OpenContext, too, happens inside it.
+/// Does the same as [`run`] on a tokio runtime of the current thread, with time and network. The
+/// issuer is opened inside it, too.
 #[cfg(feature = "tokio")]
 pub fn run_on_tokio(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitCode {
     on_runtime(|runtime| {
@@ -44,8 +44,10 @@ pub fn run_on_tokio(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>)
     .unwrap_or_else(|error| run(|| Err(IssuerError::system("start a runtime", error))))
 }
 
-/// Work with a runtime. What still runs on it afterwards, on a thread for blocking work for
-/// example, is not waited for: the answer is printed, and the host waits for this process.
+/// Runs work with a runtime.
+///
+/// Remaining tasks, on a thread for blocking work for example, are not awaited: the answer is
+/// printed, and the host waits for this process.
 #[cfg(feature = "tokio")]
 fn on_runtime<T>(work: impl FnOnce(&tokio::runtime::Runtime) -> T) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -59,7 +61,7 @@ fn run_on(
     ask: impl FnOnce(&dyn Issuer, &[u8]) -> SecretText,
 ) -> ExitCode {
     panic::set_hook(Box::new(|panicked| {
-        // Where, and not what: the text may hold a secret.
+        // It reports the place and omits the text, which may hold a secret.
         let place = panicked.location().map(ToString::to_string).unwrap_or_default();
         complain(&format!("panicked at {place}"));
     }));
@@ -73,13 +75,13 @@ fn run_on(
     match live(read_input, open, ask, |printed| stream.print(printed)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("nobody reads the answer: {error}"));
+            complain(&format!("the answer cannot be written: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// From the input to the printed answer, whatever the issuer does.
+/// Runs everything from the input to the printed answer, for any behaviour of the issuer.
 fn live(
     read: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, IssuerError>,
     open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>,
@@ -97,18 +99,19 @@ fn live(
     let printed =
         printed.unwrap_or_else(|| plugin::encode_error(&IssuerError::system("answer", "it panicked")));
     let told = print(printed.expose());
-    // Only now, because it is the issuer's code too: it cannot take the answer back.
+    // The issuer is dropped last, because that runs its code too, which now cannot change the
+    // answer.
     contained(|| drop(opened));
     told
 }
 
-/// What the issuer's code brings; `None` when it panics.
+/// Runs the issuer's code, and returns `None` when it panics.
 fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
-    // Dropping what was thrown may throw again, so it is forgotten.
+    // Dropping a panic's payload may panic again, so it is forgotten.
     catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
 }
 
-/// Standard error is all that is left; where it is closed, nobody listens.
+/// Writes to standard error, and ignores a failure: no other channel is left.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

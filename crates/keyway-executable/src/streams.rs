@@ -1,4 +1,4 @@
-//! Where the input comes from, and where the answer goes.
+//! The streams of the input and the answer.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -11,7 +11,9 @@ use zeroize::Zeroizing;
 /// The longest input in bytes.
 const LONGEST_INPUT: u64 = 16 * 1024 * 1024;
 
-/// What the host wrote: the argument if there is one, else standard input (decision W1).
+/// Reads the host's input: the argument if there is one, else standard input.
+///
+/// Decision W1.
 pub(crate) fn read_input() -> Result<Zeroizing<Vec<u8>>, IssuerError> {
     let mut arguments = std::env::args_os().skip(1);
     match (arguments.next(), arguments.next()) {
@@ -25,7 +27,7 @@ pub(crate) fn read_input() -> Result<Zeroizing<Vec<u8>>, IssuerError> {
 }
 
 fn read_all(from: impl io::Read) -> Result<Zeroizing<Vec<u8>>, IssuerError> {
-    // Room for any usual input, so that no copy is left when it grows.
+    // The capacity is enough for any usual input, so that no copy is left when it grows.
     let mut input = Zeroizing::new(Vec::with_capacity(128 * 1024));
     from.take(LONGEST_INPUT + 1)
         .read_to_end(&mut input)
@@ -37,15 +39,16 @@ fn read_all(from: impl io::Read) -> Result<Zeroizing<Vec<u8>>, IssuerError> {
     Ok(input)
 }
 
-/// Standard output, taken away: whatever else prints there, a library or a program that the
-/// issuer starts, prints to standard error from now on, because one object and nothing
-/// else may be printed (decision W2).
+/// Standard output, reserved for the answer.
+///
+/// Everything else that prints there, a library or a program that the issuer starts, prints to
+/// standard error from now on, because only one object may be printed (decision W2).
 #[derive(Debug)]
 pub(crate) struct AnswerStream(File);
 
 impl AnswerStream {
     pub(crate) fn take() -> io::Result<Self> {
-        // Not below three: these places are taken, or would be taken for the standard streams.
+        // Descriptors below three would be taken for the standard streams.
         let own = rustix::io::fcntl_dupfd_cloexec(io::stdout().as_fd(), 3)?;
         rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
         Ok(Self(File::from(own)))

@@ -84,9 +84,9 @@
 //! # }
 //! # use std::sync::Arc;
 //! # use keyway_core::Registry;
-//! use keyway_host::grants::{GrantOutcome, Service};
+//! use keyway_host::grants::{GrantOutcome, GrantRequest, Service};
 //! use keyway_host::{Host, WorkReport};
-//! use keyway_issuers::{Context, CredentialRequest, Parameters, ServiceName, UserInfo};
+//! use keyway_issuers::{Parameters, ServiceName, UserInfo};
 //! # use keyway_seal::{Key, KeyRing};
 //! # use keyway_storage::Memory;
 //!
@@ -103,9 +103,9 @@
 //!     .start()
 //!     .await?;
 //!
-//! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe"));
+//! let joe = UserInfo::new("https://issuer.example.com", "joe");
 //! let key = Parameters::new().with("pub_key", "ssh-ed25519 AAAA");
-//! let request = CredentialRequest::new(joe.clone()).with_parameters(key);
+//! let request = GrantRequest::new(joe.clone()).with_parameters(key);
 //! let GrantOutcome::Granted(issued) = host.grants().request(&login, request).await? else { panic!() };
 //! host.grants().revoke(issued.grant, joe).await?;
 //!

@@ -1,29 +1,37 @@
-//! What an issuer declares that it can do.
+//! The capabilities that an issuer declares.
 
 use std::num::NonZeroUsize;
 
-/// What an issuer declares that it can do. The conformance kit holds it to that.
+/// The capabilities that an issuer declares. The conformance kit holds the issuer to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(clippy::struct_excessive_bools)] // Each is a declaration of its own, read by name.
+#[allow(clippy::struct_excessive_bools)] // Each flag is a separate declaration, read by name.
 pub struct Capabilities {
-    /// The same [`IntentId`](crate::IntentId) twice has one effect, and the second answer
-    /// is as good as the first (decision R3).
+    /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the second answer is
+    /// as good as the first.
+    ///
+    /// Decision R3.
     pub idempotent: bool,
-    /// Answers [`reconcile`](crate::Issuer::reconcile) (decision R2).
+    /// The issuer answers [`reconcile`](crate::Issuer::reconcile).
+    ///
+    /// Decision R2.
     pub reconciles: bool,
-    /// Its futures may block the thread, so the host polls them on threads of their own
-    /// (decision R1).
+    /// The issuer's futures may block the thread, so the host polls them on dedicated threads.
+    ///
+    /// Decision R1.
     pub blocking: bool,
-    /// Every poll of its futures returns within a millisecond, so a host polls them on the caller's task.
+    /// Every poll of the issuer's futures returns within a millisecond, so a host polls them on the
+    /// caller's task.
     pub prompt: bool,
-    /// How many calls it works on at a time; `None` is any number. A host lets further requests and
-    /// revocations wait, before their deadline begins and before it stores anything (decision W7).
+    /// The largest number of calls that the issuer works on at a time; `None` means no limit.
+    ///
+    /// A host queues further requests and revocations before their deadline begins and before it
+    /// stores anything (decision W7).
     pub max_concurrency: Option<NonZeroUsize>,
 }
 
 impl Capabilities {
-    /// None of them.
+    /// No capability.
     pub const MINIMAL: Self =
         Self { idempotent: false, reconciles: false, blocking: false, prompt: false, max_concurrency: None };
 
@@ -34,14 +42,14 @@ impl Capabilities {
         self
     }
 
-    /// Sets whether it can tell what became of an intent.
+    /// Sets whether the issuer can report the outcome of an intent.
     #[must_use]
     pub const fn reconciles(mut self, reconciles: bool) -> Self {
         self.reconciles = reconciles;
         self
     }
 
-    /// Sets whether it blocks.
+    /// Sets whether the issuer's futures may block.
     #[must_use]
     pub const fn blocking(mut self, blocking: bool) -> Self {
         self.blocking = blocking;
@@ -55,7 +63,7 @@ impl Capabilities {
         self
     }
 
-    /// Sets how many calls it works on at a time.
+    /// Sets the largest number of calls that the issuer works on at a time.
     #[must_use]
     pub const fn max_concurrency(mut self, calls: NonZeroUsize) -> Self {
         self.max_concurrency = Some(calls);

@@ -1,40 +1,41 @@
-//! What a request brings: a credential in parts, or the wish for another login.
+//! The outcome of a request: a credential in parts, or the demand for another login.
 
 use std::sync::Arc;
 
 use crate::{CredentialRef, SecretText};
 
-/// What a plugin answers to a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequestOutcome {
-    /// There is a credential.
+    /// The plugin made a credential.
     Issued(Issued),
-    /// The plugin needs the user to log in with another provider first; then the host
-    /// asks again with the same parameters, and the login stands in
+    /// The plugin needs the user to log in with another provider first.
+    ///
+    /// The host then asks again with the same parameters, with the login in
     /// [`Context::additional_logins`](crate::Context::additional_logins) (decision W6).
     LoginRequired(LoginRequired),
 }
 
-/// A credential that was made.
+/// A credential that a plugin made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Issued {
-    /// What the user gets, in this order. It is shown once and never stored.
+    /// The parts that the user gets, in this order. They are shown once and never stored.
     pub credential: Vec<CredentialPart>,
-    /// By what the plugin knows the credential again; the host stores it.
+    /// The reference by which the plugin recognizes the credential later; the host stores it.
     pub state: CredentialRef,
 }
 
-/// A login that the plugin needs.
+/// A login that a plugin needs before it makes a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginRequired {
-    /// The provider, by the name that the host knows it under.
+    /// The provider, by its name at the host.
     pub provider: String,
-    /// What to tell the user.
+    /// The message to the user.
     pub message: String,
 }
 
 impl Issued {
-    /// A credential without parts.
+    /// Creates a credential without parts.
     pub fn new(state: impl Into<Arc<str>>) -> Self {
         Self { credential: Vec::new(), state: CredentialRef::new(state) }
     }
@@ -64,14 +65,14 @@ impl From<Issued> for RequestOutcome {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct CredentialPart {
-    /// What the user sees beside the value. Empty where an old plugin gave none.
+    /// The label that the user sees beside the value. Empty when an old plugin gave none.
     pub name: String,
-    /// How to show it.
+    /// The way to show the part.
     pub kind: PartKind,
     value: SecretText,
 }
 
-/// How a part of a credential is shown.
+/// The way to show a part of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PartKind {
@@ -79,21 +80,20 @@ pub enum PartKind {
     Text,
     /// Several lines.
     Textarea {
-        /// How large a field to show.
+        /// The size of the field.
         size: FieldSize,
     },
     /// Several lines that the user may save as a file.
     Textfile {
-        /// How large a field to show.
+        /// The size of the field.
         size: FieldSize,
-        /// The name of the file to suggest. It is the plugin's wish: whoever saves a file
-        /// makes sure that it is a plain file name.
+        /// The file name to suggest. The plugin chooses it, so a program that saves the file must
+        /// check that it is a plain file name.
         save_as: Option<String>,
     },
 }
 
-/// How large a field to show, in characters. Where a number is missing, the user
-/// interface chooses.
+/// The size of a field in characters. The user interface chooses a number that is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FieldSize {
     /// The number of lines.
@@ -103,7 +103,7 @@ pub struct FieldSize {
 }
 
 impl PartKind {
-    /// The word on the wire: `text`, `textarea` or `textfile`.
+    /// Returns the word on the wire: `text`, `textarea` or `textfile`.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -114,27 +114,27 @@ impl PartKind {
 }
 
 impl CredentialPart {
-    /// A part of any kind.
+    /// Creates a part of any kind.
     pub fn new(name: impl Into<String>, kind: PartKind, value: impl Into<SecretText>) -> Self {
         Self { name: name.into(), kind, value: value.into() }
     }
 
-    /// One line.
+    /// Creates a part of one line.
     pub fn text(name: impl Into<String>, value: impl Into<SecretText>) -> Self {
         Self::new(name, PartKind::Text, value)
     }
 
-    /// Several lines.
+    /// Creates a part of several lines.
     pub fn textarea(name: impl Into<String>, value: impl Into<SecretText>) -> Self {
         Self::new(name, PartKind::Textarea { size: FieldSize::default() }, value)
     }
 
-    /// Several lines that can be saved as a file.
+    /// Creates a part of several lines that the user may save as a file.
     pub fn textfile(name: impl Into<String>, value: impl Into<SecretText>) -> Self {
         Self::new(name, PartKind::Textfile { size: FieldSize::default(), save_as: None }, value)
     }
 
-    /// Sets the size of the field; a part of the kind text has none and stays as it is.
+    /// Sets the size of the field. A part of the kind text has no size and stays unchanged.
     #[must_use]
     pub fn size(mut self, rows: u32, columns: u32) -> Self {
         if let PartKind::Textarea { size } | PartKind::Textfile { size, .. } = &mut self.kind {
@@ -143,7 +143,7 @@ impl CredentialPart {
         self
     }
 
-    /// Sets the name of the file to suggest; only a text file has one.
+    /// Sets the file name to suggest. Only a text file has one.
     #[must_use]
     pub fn save_as(mut self, name: impl Into<String>) -> Self {
         if let PartKind::Textfile { save_as, .. } = &mut self.kind {
@@ -152,7 +152,7 @@ impl CredentialPart {
         self
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn expose_value(&self) -> &str {
         self.value.expose()
     }

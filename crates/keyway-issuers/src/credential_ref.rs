@@ -1,35 +1,38 @@
-//! The state: by what a plugin knows a credential again.
+//! The reference by which a plugin recognizes a credential (`state` on the wire).
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::{CredentialPart, Rule, Violation};
 
-/// What a plugin calls a credential, chosen by itself when it makes one and given back to
-/// it when the credential is to be revoked. A host stores it in the clear, and compares it
-/// byte by byte, so it must not contain anything sensitive (WaTTS seed, key `state`;
-/// decision W8). A clone costs one reference count.
+/// The plugin's own name for a credential.
+///
+/// A plugin chooses it when it makes the credential and gets it back when the credential is to be
+/// revoked. A host stores it in the clear and compares it byte by byte, so it must not contain
+/// anything sensitive (WaTTS seed, key `state`). A clone costs one reference count (decision W8).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CredentialRef(Arc<str>);
 
 impl CredentialRef {
-    /// Credential values shorter than this are not looked for in a state: `ssh` or `7` is
-    /// in many by chance.
+    /// The shortest credential value that is searched for in a state.
+    ///
+    /// Shorter values such as `ssh` or `7` occur in many states by chance.
     pub const SHORTEST_SECRET_BYTES: usize = 8;
 
-    /// A state.
+    /// Creates a state from a text.
     pub fn new(state: impl Into<Arc<str>>) -> Self {
         Self(state.into())
     }
 
-    /// The state as text.
+    /// Returns the state as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Checks that the value of no part occurs in the state (decision W8). Values shorter
-    /// than [`SHORTEST_SECRET_BYTES`](Self::SHORTEST_SECRET_BYTES) are not looked for.
-    /// Hosts and the conformance kit ask this.
+    /// Checks that no part's value occurs in the state.
+    ///
+    /// Values shorter than [`SHORTEST_SECRET_BYTES`](Self::SHORTEST_SECRET_BYTES) are not searched
+    /// for. Hosts and the conformance kit call this (decision W8).
     ///
     /// # Errors
     /// A violation of [`Rule::SecretInState`] that names the part and holds no value.
@@ -45,7 +48,7 @@ impl CredentialRef {
 }
 
 impl fmt::Debug for CredentialRef {
-    /// Shows the length only: until it is checked, a state may hold what it must not.
+    /// Shows the length only: an unchecked state may contain a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CredentialRef({} bytes)", self.0.len())
     }
@@ -64,7 +67,8 @@ mod tests {
             assert_eq!(violation, Violation::new("state", Rule::SecretInState { part: 1 }));
             assert!(!violation.to_string().contains("horse"));
         }
-        // What is short is in many states by chance, and the other way round is no leak.
+        // Short values occur in many states by chance, and a state that occurs in a value is no
+        // leak.
         for state in ["joe", "WATTS_joe_1", "horse", ""] {
             CredentialRef::new(state).check_keeps_no_secret(&parts).unwrap();
         }

@@ -1,4 +1,4 @@
-//! What can go wrong with an issuer.
+//! The errors of an issuer.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,58 +7,57 @@ use keyway_core::{CallError, Effect, ErrorKind, MissingResource, PluginError};
 
 use crate::{Action, CredentialRef, Violation, Violations};
 
-/// An error of a source outside, kept as the cause.
+/// An error from outside, kept as the cause.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why an operation of an [`Issuer`](crate::Issuer) failed.
+/// An error of an operation of an [`Issuer`](crate::Issuer).
 ///
-/// `Display` is for the operator. Who asked for a credential is told
-/// [`user_message`](Self::user_message), and the log gets
-/// [`detail`](PluginError::detail) (WaTTS seed, keys `user_msg` and `log_msg`). No variant
-/// holds a secret value.
+/// `Display` is for the operator, [`user_message`](Self::user_message) for the user that asked for
+/// a credential, and [`detail`](PluginError::detail) for the log (WaTTS seed, keys `user_msg` and
+/// `log_msg`). No variant holds a secret value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssuerError {
-    /// The plugin says no, in its own words; nothing happened (WaTTS seed, result `error`).
+    /// The plugin refused, in its own words; nothing happened (WaTTS seed, result `error`).
     #[error("the plugin refused: {user_message}")]
     Refused {
-        /// For the user.
+        /// The message for the user.
         user_message: String,
-        /// For the log.
+        /// The message for the log.
         log_message: String,
     },
-    /// The plugin failed, in its own words, and says itself that it does not know whether
-    /// there was an effect (key `effect_unknown`).
+    /// The plugin failed, in its own words, and says that an effect may remain (key
+    /// `effect_unknown`).
     #[error("the plugin failed, and whether there was an effect is not known: {user_message}")]
     Failed {
-        /// For the user.
+        /// The message for the user.
         user_message: String,
-        /// For the log.
+        /// The message for the log.
         log_message: String,
     },
-    /// The issuer does not offer this.
+    /// The issuer does not offer the operation.
     #[error("this issuer does not offer {what}")]
     Unsupported {
-        /// What is not offered.
+        /// The operation or option that is missing.
         what: &'static str,
     },
-    /// Something that was passed is not acceptable; nothing happened.
+    /// An argument is not acceptable; nothing happened.
     #[error("{what} is not acceptable: {reason}")]
     Invalid {
-        /// What was passed.
+        /// The argument.
         what: &'static str,
-        /// Why it was refused, without the value.
+        /// The reason, without the value.
         reason: String,
     },
-    /// The plugin needs something that the host did not lend.
+    /// The plugin needs a resource that the host did not lend.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
-    /// Something outside cannot be reached; nothing happened.
+    /// A system outside cannot be reached; nothing happened.
     #[error("{what} cannot be reached at the moment")]
     Unavailable {
-        /// What cannot be reached.
+        /// The system.
         what: &'static str,
-        /// How long to wait, where that is known.
+        /// The time to wait, if known.
         retry_after: Option<Duration>,
         /// The cause.
         #[source]
@@ -74,27 +73,27 @@ pub enum IssuerError {
     /// A program was started, and running it failed.
     #[error("the program of the plugin failed: {reason}")]
     Program {
-        /// What happened, without anything that the program printed.
+        /// The reason, without anything that the program printed.
         reason: String,
-        /// The end of what it wrote to its error output, for the log.
+        /// The end of the program's error output, for the log.
         note: String,
         /// The cause.
         #[source]
         source: Option<BoxedError>,
     },
-    /// The system under the issuer failed. Whether there was an effect is not known.
+    /// The system under the issuer failed. An effect may remain.
     #[error("the issuer could not {what}")]
     System {
-        /// What was tried.
+        /// The attempted action.
         what: &'static str,
         /// The cause.
         #[source]
         source: BoxedError,
     },
-    /// The host has no answer of the plugin that it can use.
+    /// The host has no usable answer of the plugin.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The plugin broke the contract; what it returned was discarded.
+    /// The plugin broke the contract; the host discarded its answer.
     #[error(transparent)]
     ContractViolation(Box<ContractViolation>),
 }
@@ -103,34 +102,35 @@ pub enum IssuerError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the plugin broke its contract in {action}: {violations}")]
 pub struct ContractViolation {
-    /// In which action.
+    /// The action.
     pub action: Action,
-    /// Holds the violations that were found.
+    /// The violations.
     pub violations: Violations,
-    /// The state that the discarded answer named, where it named one: there is a
-    /// credential with this state, and it is to be revoked (decisions W2 and W6).
+    /// The state that the discarded answer named, if any.
+    ///
+    /// A credential with this state exists and must be revoked (decisions W2 and W6).
     pub orphan: Option<CredentialRef>,
-    /// What else the log should keep: the end of a program's error output.
+    /// A further note for the log: the end of a program's error output.
     pub note: String,
 }
 
 impl IssuerError {
-    /// A [`Refused`](Self::Refused) error.
+    /// Creates a [`Refused`](Self::Refused) error.
     pub fn refused(user_message: impl Into<String>, log_message: impl Into<String>) -> Self {
         Self::Refused { user_message: user_message.into(), log_message: log_message.into() }
     }
 
-    /// An [`Invalid`](Self::Invalid) error.
+    /// Creates an [`Invalid`](Self::Invalid) error.
     pub fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
         Self::Invalid { what, reason: reason.into() }
     }
 
-    /// A [`System`](Self::System) error.
+    /// Creates a [`System`](Self::System) error.
     pub fn system(what: &'static str, source: impl Into<BoxedError>) -> Self {
         Self::System { what, source: source.into() }
     }
 
-    /// A [`ContractViolation`](Self::ContractViolation) that names no credential.
+    /// Creates a [`ContractViolation`](Self::ContractViolation) that names no credential.
     pub fn violation(action: Action, violations: impl Into<Violations>) -> Self {
         Self::ContractViolation(Box::new(ContractViolation {
             action,
@@ -140,8 +140,8 @@ impl IssuerError {
         }))
     }
 
-    /// Adds what else the log should keep, where the error has room for it: a contract
-    /// violation, a program that failed, a refusal or failure in the plugin's own words.
+    /// Adds a note for the log to an error that has room for one: a contract violation, a program
+    /// that failed, a refusal or failure in the plugin's own words.
     #[must_use]
     pub fn with_note(mut self, text: &str) -> Self {
         match &mut self {
@@ -156,7 +156,7 @@ impl IssuerError {
         self
     }
 
-    /// The state of a credential that exists although the answer was discarded.
+    /// Returns the state of a credential that exists although the host discarded the answer.
     pub fn orphan(&self) -> Option<&CredentialRef> {
         match self {
             Self::ContractViolation(violation) => violation.orphan.as_ref(),
@@ -164,7 +164,7 @@ impl IssuerError {
         }
     }
 
-    /// The violations, when the plugin broke its contract.
+    /// Returns the violations, if the plugin broke its contract.
     pub fn violations(&self) -> &[Violation] {
         match self {
             Self::ContractViolation(violation) => violation.violations.as_slice(),
@@ -172,8 +172,8 @@ impl IssuerError {
         }
     }
 
-    /// What to tell the user who asked for a credential: the plugin's own words where it
-    /// has some, and otherwise a sentence that tells nothing about the inside.
+    /// Returns the message for the user that asked for a credential: the plugin's own words, or
+    /// else a sentence that reveals nothing internal.
     pub fn user_message(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
             Self::Refused { user_message, .. } | Self::Failed { user_message, .. } => user_message,
@@ -235,7 +235,7 @@ impl PluginError for IssuerError {
             other => other.to_string(),
         };
         let mut source = match self {
-            // It is transparent: its own words are said already.
+            // Its `Display` is transparent, so its own message is already shown.
             Self::ContractViolation(_) | Self::MissingResource(_) | Self::Call(_) => None,
             other => std::error::Error::source(other),
         };

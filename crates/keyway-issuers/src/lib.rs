@@ -1,32 +1,33 @@
-//! The contract for issuers: plugins that make credentials on request and destroy them
-//! again. What a plugin implements, what a host may rely on, and the wire format that makes
-//! any executable such a plugin.
+//! The contract for issuers: plugins that make credentials on request and destroy them again.
 //!
-//! An *issuer* stands for a service: a cluster to log in to, a portal, a certificate
-//! authority. A user asks for a *credential* for it and gets it in *parts*; the host keeps
-//! of it only the *state*, by which the issuer knows the credential again when it is to be
-//! destroyed. The operations are those of the WaTTS seed.
+//! It defines the operations of a plugin, the promises to a host, and the wire format by which any
+//! executable can be such a plugin.
+//!
+//! An *issuer* represents a service: a cluster to log in to, a portal, a certificate authority. A
+//! user asks for a *credential* for it and gets it in *parts*; the host keeps only the *state*, by
+//! which the issuer recognizes the credential when it is to be destroyed. The operations are those
+//! of the WaTTS seed.
 //!
 //! ```text
-//!   describe ──► what can be configured, what a request may carry
+//!   describe ──► the configuration and the parameters of a request
 //!
 //!                 request                          revoke
 //!   (nothing) ─────────────► credential, state ─────────────► (nothing)
 //!        │                                            │
-//!        ├──► another login is needed, then again     └──► an error: it is still there
+//!        ├──► another login is needed, then again     └──► an error: it still exists
 //!        └──► refused: nothing happened
 //! ```
 //!
 //! | operation | does | needs the capability |
 //! | --- | --- | --- |
-//! | [`describe`](Issuer::describe) | says what can be configured and what a request may carry | |
+//! | [`describe`](Issuer::describe) | describes the configuration and the parameters of a request | |
 //! | [`request`](Issuer::request) | makes a credential, or asks for another login first | |
 //! | [`revoke`](Issuer::revoke) | destroys the credential with a state | |
-//! | [`reconcile`](Issuer::reconcile) | tells after a crash what became of a request or revocation | `reconciles` |
+//! | [`reconcile`](Issuer::reconcile) | reports the outcome of a request or revocation after a crash | `reconciles` |
 //!
 //! # A complete plugin
 //!
-//! This one makes passwords, and keeps who has one in memory.
+//! This one makes passwords and keeps their owners in memory.
 //!
 //! ```
 //! # mod passwords {
@@ -38,7 +39,7 @@
 //!     OpenContext, RequestOutcome, ParameterDescriptor, Revocation, async_trait,
 //! };
 //!
-//! /// The plugin. What it is called stands in `register!`.
+//! /// The plugin. Its name is in `register!`.
 //! #[derive(Debug)]
 //! pub struct Passwords;
 //!
@@ -48,7 +49,7 @@
 //!     }
 //! }
 //!
-//! /// One service. The keys are states, the values who may enter.
+//! /// One service: a map from states to the users that may enter.
 //! #[derive(Debug, Default)]
 //! struct Door(Mutex<BTreeMap<String, String>>);
 //!
@@ -75,7 +76,7 @@
 //!
 //!     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //!         let subject = request.context.user_info.subject();
-//!         // What is configured comes with the call, every described name with a value.
+//!         // The configuration comes with the call, with a value for every described name.
 //!         if request.context.configuration.text("banned") == Some(subject) {
 //!             return Err(IssuerError::refused("Sorry, you may not enter.", format!("{subject} is banned")));
 //!         }
@@ -88,7 +89,7 @@
 //!     }
 //!
 //!     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
-//!         // Whoever is gone already is gone: revoking twice succeeds.
+//!         // Revoking a missing credential succeeds.
 //!         self.guests().remove(revocation.state.as_str());
 //!         Ok(())
 //!     }
@@ -108,7 +109,7 @@
 //! }
 //! # }
 //!
-//! // A host finds it by its id. This one does without the engine of `keyway-host`, which
+//! // A host finds it by its id. This one does not use the engine of `keyway-host`, which
 //! // keeps intents and grants.
 //! use keyway_issuers::core::{Effect, ErrorKind, PluginError, Plugins, plugins};
 //! use keyway_issuers::{
@@ -122,7 +123,7 @@
 //! let plugin = registry.get::<Issuers>("passwords")?;
 //! let issuer = plugin.open(&OpenContext::new(ServiceName::new("door")?, plugin.metadata().clone()))?;
 //!
-//! // What the operator configured, and what the user entered, must fit the description.
+//! // The operator's configuration and the user's parameters must fit the description.
 //! let description = issuer.describe().await?;
 //! let configuration = description.resolve_configuration([("banned", &Json::text("mallory"))])?;
 //! let parameters = Parameters::new().with("name", "Joe");
@@ -151,19 +152,20 @@
 //!
 //! # Two configurations
 //!
-//! The host *opens* a plugin with the plugin's own configuration
-//! ([`OpenContext::configuration`]): the path of an executable, for example. What the operator
-//! of a *service* may set, the issuer [describes](Description::configuration), and the host
-//! sends the resolved values with every call ([`Context::configuration`]), as WaTTS does. So
-//! an issuer can describe itself before anything is configured.
+//! The host *opens* a plugin with the plugin's own configuration ([`OpenContext::configuration`]):
+//! the path of an executable, for example. The issuer [describes](Description::configuration) the
+//! parameters that an operator may set for a *service*, and the host sends the resolved values with
+//! every call ([`Context::configuration`]), as WaTTS does. So an issuer can describe itself before
+//! anything is configured.
 //!
-//! # Where things are
+//! # Where to look
 //!
 //! | for | see |
 //! | --- | --- |
-//! | the operations, and what holds for all of them | [`Issuer`] |
-//! | what a plugin gets from its host | [`OpenContext`], [`Context`] |
-//! | descriptions, and what follows from them | [`Description`] |
+//! | the operations, and the rules for all of them | [`Issuer`] |
+//! | an issuer that wraps another one | [`IssuerLayer`] |
+//! | the resources and data that a host gives a plugin | [`OpenContext`], [`Context`] |
+//! | descriptions and their use | [`Description`] |
 //! | requests and credentials | [`CredentialRequest`], [`RequestOutcome`], [`CredentialPart`], [`CredentialRef`] |
 //! | users and their logins | [`UserId`], [`UserInfo`], [`Login`] |
 //! | failures | [`IssuerError`]; [`Violation`] for breaches of this contract |
@@ -171,13 +173,14 @@
 //! | the bytes that executables read and print | [`wire`] |
 //! | JSON | [`Json`], [`core::json`] |
 //!
-//! This crate needs no runtime and knows none (decision R1).
+//! This crate is independent of any runtime (decision R1).
 
 mod capabilities;
 mod credential;
 mod credential_ref;
 mod description;
 mod error;
+mod layer;
 mod plugin;
 mod register;
 mod request;
@@ -195,6 +198,7 @@ pub use description::{
     fitting_set,
 };
 pub use error::{BoxedError, ContractViolation, IssuerError};
+pub use layer::{Call, IssuerLayer, Layered};
 pub use plugin::{Issuer, IssuerPlugin, OpenContext};
 pub use register::Issuers;
 pub use request::{
@@ -205,5 +209,4 @@ pub use user::{Login, UserId, UserInfo};
 pub use violation::{Rule, Violation, Violations};
 
 pub use async_trait::async_trait;
-pub use keyway_core::json::{Json, JsonObject};
-pub use keyway_core::{self as core, IntentId, SecretText, register};
+pub use keyway_core::{self as core, IntentId, Json, JsonObject, SecretText, register};

@@ -4,41 +4,40 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, NoConfiguration, PluginMetadata, Resources, SystemClock};
-use serde_json::Value;
+use keyway_core::{Clock, Json, NoConfiguration, PluginMetadata, Resources, SystemClock};
 
 use crate::{
     Capabilities, CredentialRequest, Description, IssuerError, Reconciled, Reconciliation, RequestOutcome,
     Revocation, ServiceName,
 };
 
-/// A plugin for issuers: what `register!` puts into the registry.
+/// A plugin for issuers, as `register!` puts it into the registry.
 pub trait IssuerPlugin: fmt::Debug + Send + Sync {
-    /// Checks the configuration that the host opens the plugin with, without opening
-    /// anything. It does no I/O and does not block. As long as a plugin does not say
-    /// otherwise, an empty configuration is all that is accepted.
+    /// Checks the configuration that the host opens the plugin with, without opening anything.
     ///
-    /// This is not what an operator sets per service by the names that the issuer
-    /// [describes](Issuer::describe): that comes with each call.
+    /// It does no I/O and does not block. The default accepts an empty configuration only.
+    ///
+    /// An operator's settings for a service, with the names that the issuer
+    /// [describes](Issuer::describe), are separate: they come with each call.
     ///
     /// # Errors
-    /// [`Invalid`](IssuerError::Invalid) says which key is wrong and what was expected.
-    fn check_configuration(&self, configuration: &Value) -> Result<(), IssuerError> {
+    /// [`Invalid`](IssuerError::Invalid) names the invalid key and the expectation.
+    fn check_configuration(&self, configuration: &Json) -> Result<(), IssuerError> {
         keyway_core::read_configuration::<NoConfiguration>(configuration)
             .map(drop)
             .map_err(|error| IssuerError::invalid("the configuration of the plugin", error.to_string()))
     }
 
-    /// Makes a handle to an issuer. It does no I/O and does not block.
+    /// Creates a handle to an issuer. It does no I/O and does not block.
     ///
     /// # Errors
     /// As [`check_configuration`](Self::check_configuration), and
-    /// [`MissingResource`](IssuerError::MissingResource) when the host did not lend what
+    /// [`MissingResource`](IssuerError::MissingResource) when the host did not lend a resource that
     /// the plugin needs.
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError>;
 }
 
-/// What a host gives a plugin to open an issuer with.
+/// The arguments with which a host opens an issuer.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OpenContext {
@@ -47,20 +46,20 @@ pub struct OpenContext {
     /// The metadata under which the plugin is registered.
     pub metadata: PluginMetadata,
     /// The plugin's own configuration.
-    pub configuration: Value,
-    /// What the host lends.
+    pub configuration: Json,
+    /// The resources that the host lends.
     pub resources: Resources,
     /// The host's clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl OpenContext {
-    /// A context with an empty configuration, nothing lent, and the system's clock.
+    /// Creates a context with an empty configuration, nothing lent, and the system's clock.
     pub fn new(service: ServiceName, metadata: PluginMetadata) -> Self {
         Self {
             service,
             metadata,
-            configuration: Value::Object(serde_json::Map::new()),
+            configuration: Json::default(),
             resources: Resources::new(),
             clock: Arc::new(SystemClock),
         }
@@ -68,12 +67,12 @@ impl OpenContext {
 
     /// Sets the plugin's own configuration.
     #[must_use]
-    pub fn with_configuration(mut self, configuration: Value) -> Self {
-        self.configuration = configuration;
+    pub fn with_configuration(mut self, configuration: impl Into<Json>) -> Self {
+        self.configuration = configuration.into();
         self
     }
 
-    /// Sets what the host lends.
+    /// Sets the resources that the host lends.
     #[must_use]
     pub fn with_resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
@@ -89,7 +88,7 @@ impl OpenContext {
 }
 
 impl fmt::Debug for OpenContext {
-    /// Leaves the configuration out: it may hold a password.
+    /// Omits the configuration, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenContext")
             .field("service", &self.service)
@@ -101,47 +100,52 @@ impl fmt::Debug for OpenContext {
 
 /// An issuer: describes itself, makes credentials, destroys them (WaTTS seed).
 ///
-/// It is used through `&self` by several calls at once. Everything that belongs to one
-/// call, the configuration included, comes with the call: an issuer needs no memory of its
-/// own between calls, apart from the credentials that it made.
+/// Several calls use it at once through `&self`. Everything that belongs to one call, including the
+/// configuration, comes with the call: an issuer keeps no state between calls except the
+/// credentials that it made.
 ///
 /// # Cancel safety
-/// A host may drop the future of any operation, when a deadline passes for example. A
-/// request that is dropped may have made a credential; an issuer that
-/// [reconciles](Capabilities::reconciles) can tell.
+/// A host may drop the future of any operation, for example when a deadline passes. A dropped
+/// request may have made a credential; an issuer that [reconciles](Capabilities::reconciles) can
+/// tell.
 ///
 /// # Errors
-/// [`Refused`](IssuerError::Refused) says no to this user, with a message for the user and
-/// one for the log, and promises that nothing happened. Every other error may leave an
-/// effect behind unless [`effect`](keyway_core::PluginError::effect) says that it
-/// does not; the host acts on that.
+/// [`Refused`](IssuerError::Refused) rejects the request, with a message for the user and one for
+/// the log, and promises that nothing happened. Any other error may leave an effect behind unless
+/// [`effect`](keyway_core::PluginError::effect) says that it does not; the host acts on that.
 #[async_trait]
 pub trait Issuer: fmt::Debug + Send + Sync {
-    /// What the issuer can do. A constant of the handle.
+    /// Returns the issuer's capabilities. They never change for one handle.
     fn capabilities(&self) -> Capabilities;
 
-    /// Describes itself: version, what can be configured, what a request may carry (WaTTS
-    /// seed, "Listing The Supported Parameter"). The answer depends on no user and no
-    /// configuration, and changes with the version only (decision W4).
+    /// Describes the issuer: its version, its configuration parameters, and the parameters of a
+    /// request (WaTTS seed, "Listing The Supported Parameter").
+    ///
+    /// The answer depends on no user and no configuration, and changes only with the version
+    /// (decision W4).
     ///
     /// # Errors
-    /// [`Unavailable`](IssuerError::Unavailable) and others, when the issuer has to ask
-    /// something outside.
+    /// [`Unavailable`](IssuerError::Unavailable) and others, when the issuer has to ask another
+    /// system.
     async fn describe(&self) -> Result<Description, IssuerError>;
 
     /// Makes a credential, or asks for another login first.
     ///
     /// # Errors
-    /// [`Refused`](IssuerError::Refused) when this user gets no credential.
+    /// [`Refused`](IssuerError::Refused) when the plugin denies the user a credential.
     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError>;
 
-    /// Destroys a credential. Doing it to one that is gone already succeeds (decision W6).
+    /// Destroys a credential.
+    ///
+    /// Revoking a credential that no longer exists succeeds (decision W6).
     ///
     /// # Errors
-    /// After any error the credential counts as still there, and the host may try again.
+    /// After any error the credential counts as existing, and the host may try again.
     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError>;
 
-    /// Tells what became of an effect that was intended before a crash (decision R2).
+    /// Reports the outcome of an effect that was intended before a crash.
+    ///
+    /// Decision R2.
     ///
     /// # Errors
     /// [`Unsupported`](IssuerError::Unsupported) without the capability `reconciles`.

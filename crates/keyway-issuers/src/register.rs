@@ -1,10 +1,10 @@
-//! How a plugin of this contract joins the registry.
+//! The registration of plugins of this contract.
 
 use keyway_core::{Contract, ContractVersion, PluginKind};
 
 use crate::IssuerPlugin;
 
-/// The contract for issuers, as `register!` and the registry know it.
+/// The contract for issuers, for `register!` and the registry.
 #[derive(Clone, Copy, Debug)]
 pub struct Issuers;
 

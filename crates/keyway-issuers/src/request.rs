@@ -1,4 +1,4 @@
-//! What a host asks of a plugin.
+//! The requests of a host to a plugin.
 
 use std::fmt;
 
@@ -6,29 +6,28 @@ use keyway_core::IntentId;
 
 use crate::{Configuration, CredentialRef, JsonObject, Login, SecretText, UserId, UserInfo};
 
-/// What comes with every request and every revocation.
+/// The data that come with every request and every revocation.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Context {
-    /// The intended effect. `None` only where a host that knows no such thing asks, as
-    /// WaTTS itself does.
+    /// The intended effect. `None` only when the host has no intents, as WaTTS itself.
     pub intent: Option<IntentId>,
     /// The id of the user (WaTTS seed, key `watts_userid`).
     pub user: UserId,
-    /// What the login said about the user.
+    /// The claims of the login about the user.
     pub user_info: UserInfo,
     /// The plugin's configuration, resolved against what it
     /// [describes](crate::Description::resolve_configuration).
     pub configuration: Configuration,
     /// Further logins of the user, oldest first.
     pub additional_logins: Vec<Login>,
-    /// The access token of the login, where the host passes tokens on.
+    /// The access token of the login, if the host passes tokens on.
     pub access_token: Option<SecretText>,
 }
 
 impl Context {
-    /// The context of a user, whose id is made of issuer and subject, with an empty
-    /// configuration and nothing else.
+    /// Creates a context for a user, with an id made of issuer and subject and an empty
+    /// configuration.
     pub fn new(user_info: UserInfo) -> Self {
         Self {
             intent: None,
@@ -47,7 +46,7 @@ impl Context {
         self
     }
 
-    /// Sets the id of the user, where it does not come from issuer and subject.
+    /// Sets the id of the user, if it does not come from issuer and subject.
     #[must_use]
     pub fn with_user(mut self, user: UserId) -> Self {
         self.user = user;
@@ -76,19 +75,21 @@ impl Context {
     }
 }
 
-/// A wish for a credential.
+/// A request for a credential.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CredentialRequest {
-    /// Who asks, and how the plugin is configured.
+    /// The user that asks, and the plugin's configuration.
     pub context: Context,
-    /// What the user entered; it fits one of the plugin's sets of parameters (decision
-    /// W5), which the host has checked.
+    /// The parameters that the user entered. The host has checked that they fit one of the plugin's
+    /// sets.
+    ///
+    /// Decision W5.
     pub parameters: Parameters,
 }
 
 impl CredentialRequest {
-    /// A request without parameters.
+    /// Creates a request without parameters.
     pub fn new(context: Context) -> Self {
         Self { context, parameters: Parameters::default() }
     }
@@ -101,7 +102,8 @@ impl CredentialRequest {
     }
 }
 
-/// What a user entered for a request, by key. It may be secret: `Debug` shows keys only.
+/// The parameters that a user entered for a request, by key. They may be secret: `Debug` shows keys
+/// only.
 ///
 /// ```
 /// use keyway_issuers::Parameters;
@@ -114,24 +116,24 @@ impl CredentialRequest {
 pub struct Parameters(JsonObject);
 
 impl Parameters {
-    /// Nothing entered.
+    /// Creates empty parameters.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a value, in place of an earlier one of the same key.
+    /// Sets a value, replacing an earlier one of the same key.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<crate::Json>) -> Self {
         self.0.insert(key.into(), value.into());
         self
     }
 
-    /// The text entered for `key`.
+    /// Returns the text entered for `key`.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key).and_then(crate::Json::as_text)
     }
 
-    /// The values by key, of whatever type they came.
+    /// Returns the values by key, of any type.
     pub const fn values(&self) -> &JsonObject {
         &self.0
     }
@@ -153,35 +155,35 @@ impl fmt::Debug for Parameters {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Revocation {
-    /// Whose credential it is, and how the plugin is configured.
+    /// The owner of the credential, and the plugin's configuration.
     pub context: Context,
     /// The state that the plugin returned when it made the credential.
     pub state: CredentialRef,
 }
 
 impl Revocation {
-    /// The order to destroy the credential with this state.
+    /// Creates the order to destroy the credential with this state.
     pub const fn new(context: Context, state: CredentialRef) -> Self {
         Self { context, state }
     }
 }
 
-/// What a plugin can be asked to do.
+/// An action that a host can ask of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Action {
-    /// Describe itself (WaTTS seed, "Listing The Supported Parameter").
+    /// Describes the plugin (WaTTS seed, "Listing The Supported Parameter").
     Parameter,
-    /// Make a credential.
+    /// Makes a credential.
     Request,
-    /// Destroy a credential.
+    /// Destroys a credential.
     Revoke,
 }
 
 impl Action {
-    /// All three.
+    /// All actions.
     pub const ALL: [Self; 3] = [Self::Parameter, Self::Request, Self::Revoke];
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Parameter => "parameter",
@@ -197,11 +199,13 @@ impl fmt::Display for Action {
     }
 }
 
-/// The question what became of a request or a revocation, asked after a crash (decision R2).
+/// The question after the outcome of a request or a revocation, asked after a crash.
+///
+/// Decision R2.
 pub type Reconciliation = keyway_core::Reconciliation<Context, CredentialRef>;
 
 /// A request or a revocation that was intended.
 pub type IntendedEffect = keyway_core::IntendedEffect<CredentialRef>;
 
-/// The fate of a request or a revocation that was intended.
+/// The outcome of a request or a revocation that was intended.
 pub type Reconciled = keyway_core::Reconciled<CredentialRef>;

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// The name of a service, for which an issuer makes credentials: 1 to 128 of
-/// `A-Z a-z 0-9 . _ -`, not beginning with a dot. An identifier, never a path (decision C9). A clone
-/// costs one reference count.
+/// The name of a service for which an issuer makes credentials: 1 to 128 of `A-Z a-z 0-9 . _ -`,
+/// not beginning with a dot.
+///
+/// It is an identifier, never a path (decision C9). A clone costs one reference count.
 ///
 /// ```
 /// use keyway_issuers::ServiceName;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceName(Arc<str>);
 
-/// A text is not the name of a service. The text is not repeated.
+/// The error for a text that is not the name of a service. It does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this is not the name of a service: use 1 to {} letters, digits, '.', '_' and '-', \
@@ -34,7 +35,7 @@ impl ServiceName {
     /// Checks a name.
     ///
     /// # Errors
-    /// [`InvalidServiceName`] says what is allowed.
+    /// [`InvalidServiceName`] lists the allowed characters.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self, InvalidServiceName> {
         let name = name.into();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -44,13 +45,13 @@ impl ServiceName {
         if fits { Ok(Self(name)) } else { Err(InvalidServiceName) }
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Lets a map of services be searched with a text.
+/// Allows looking up a service in a map by a text.
 impl std::borrow::Borrow<str> for ServiceName {
     fn borrow(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! Who a credential is for.
+//! The user for whom a credential is made.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +10,12 @@ use keyway_core::json::{Reader, Writer};
 
 use crate::{Json, JsonObject, SecretText};
 
-/// The id of a user within WaTTS, made of issuer and subject: base64url of
-/// `{"issuer":"...","subject":"..."}`, written exactly as the real host writes it, because
-/// plugins store it (decision W1; WaTTS seed, key `watts_userid`).
+/// The id of a user within WaTTS, made of issuer and subject.
+///
+/// It is base64url of `{"issuer":"...","subject":"..."}`, written exactly as the real host writes
+/// it, because plugins store it.
+///
+/// Decision W1; WaTTS seed, key `watts_userid`.
 ///
 /// Nothing is normalized: an issuer with a slash at its end is another issuer.
 ///
@@ -32,7 +35,7 @@ use crate::{Json, JsonObject, SecretText};
 pub struct UserId(Arc<str>);
 
 impl UserId {
-    /// The id of the user whom `issuer` calls `subject`.
+    /// Creates the id of the user with the name `subject` at `issuer`.
     pub fn of(issuer: &str, subject: &str) -> Self {
         let mut writer = Writer::with_capacity(issuer.len() + subject.len() + 48);
         writer.raw("{\"issuer\":");
@@ -43,17 +46,17 @@ impl UserId {
         Self(URL_SAFE_NO_PAD.encode(writer.finish().as_bytes()).into())
     }
 
-    /// An id as it came from a host. It is taken as it is.
+    /// Creates an id received from a host, unchanged.
     pub fn received(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Issuer and subject, when the id is made of them.
+    /// Returns issuer and subject, if the id is made of them.
     pub fn parts(&self) -> Option<(String, String)> {
         let json = crate::wire::base64::decode_wiped(self.0.as_bytes()).ok()?;
         let Ok(Json::Object(entries)) = Reader::STRICT.read(&json) else { return None };
@@ -68,10 +71,10 @@ impl fmt::Display for UserId {
     }
 }
 
-/// What the login said about a user: at least issuer and subject (`iss`, `sub`), and what
-/// else the provider told, of any JSON type (WaTTS seed, key `user_info`).
+/// The claims of a login about a user: issuer and subject (`iss`, `sub`), and any others of any
+/// JSON type (WaTTS seed, key `user_info`).
 ///
-/// It is personal, so `Debug` shows names and no values. A clone costs one reference count, until
+/// They are personal, so `Debug` shows names and no values. A clone costs one reference count until
 /// one of the two gets another claim.
 #[derive(Clone, PartialEq)]
 pub struct UserInfo {
@@ -79,7 +82,7 @@ pub struct UserInfo {
 }
 
 impl UserInfo {
-    /// A user of whom nothing else is known.
+    /// Creates a user with no further claims.
     pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
         let mut claims = JsonObject::new();
         claims.insert("iss".to_owned(), Json::text(issuer.into()));
@@ -87,18 +90,18 @@ impl UserInfo {
         Self { claims: Arc::new(claims) }
     }
 
-    /// The user whom these claims describe. `None` unless `iss` and `sub` are texts.
+    /// Creates the user that these claims describe, or `None` unless `iss` and `sub` are texts.
     pub fn from_claims(claims: JsonObject) -> Option<Self> {
         let is_text = |name| claims.get(name).and_then(Json::as_text).is_some();
         (is_text("iss") && is_text("sub")).then(|| Self::checked(claims))
     }
 
-    /// The user whom these claims describe, among them `iss` and `sub` as texts.
+    /// Creates the user that these claims describe; `iss` and `sub` are texts among them.
     pub(crate) fn checked(claims: JsonObject) -> Self {
         Self { claims: Arc::new(claims) }
     }
 
-    /// Adds a claim, in place of an earlier one. Issuer and subject stay what they are.
+    /// Adds a claim, replacing an earlier one. Issuer and subject stay unchanged.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, claim: impl Into<Json>) -> Self {
         let name = name.into();
@@ -108,32 +111,32 @@ impl UserInfo {
         self
     }
 
-    /// The issuer.
+    /// Returns the issuer.
     pub fn issuer(&self) -> &str {
         self.text("iss").unwrap_or_default()
     }
 
-    /// The subject: who the user is at the issuer.
+    /// Returns the subject: the user's name at the issuer.
     pub fn subject(&self) -> &str {
         self.text("sub").unwrap_or_default()
     }
 
-    /// The id that issuer and subject make.
+    /// Returns the id made of issuer and subject.
     pub fn user_id(&self) -> UserId {
         UserId::of(self.issuer(), self.subject())
     }
 
-    /// The claim `name`, when it is a text.
+    /// Returns the claim `name`, if it is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name).and_then(Json::as_text)
     }
 
-    /// All claims, `iss` and `sub` among them, ordered by name.
+    /// Returns all claims, including `iss` and `sub`, ordered by name.
     pub fn claims(&self) -> &JsonObject {
         &self.claims
     }
 
-    /// All claims as one JSON object, written as [`Json::to_ascii`] writes.
+    /// Writes all claims as one JSON object, in the format of [`Json::to_ascii`].
     pub fn to_ascii(&self) -> Wiped<String> {
         let mut writer = Writer::with_capacity(512);
         writer.object(&self.claims);
@@ -151,8 +154,8 @@ impl fmt::Debug for UserInfo {
 /// ([`RequestOutcome::LoginRequired`](crate::RequestOutcome::LoginRequired)).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Login {
-    /// What this login said about the user.
+    /// The claims of this login about the user.
     pub user_info: UserInfo,
-    /// The access token of this login, where the host passes tokens on.
+    /// The access token of this login, if the host passes tokens on.
     pub access_token: Option<SecretText>,
 }

@@ -1,24 +1,26 @@
-//! What breaks the contract: where, and against which rule. Never a value.
+//! Breaches of the contract: the place and the rule, never a value.
 
 use std::fmt;
 
 use keyway_core::json::{JsonFault, JsonKind};
 
-/// A breach of the contract: the place in the answer, and the rule (decision W3).
+/// A breach of the contract: the place in the answer, and the rule.
 ///
-/// It holds no value of what was received, so it may be logged and shown.
+/// Decision W3.
+///
+/// It holds no received value, so a host may log and show it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {rule}", if key.is_empty() { "the whole" } else { key })]
 pub struct Violation {
-    /// Where: a path of keys of this contract and indexes, as in
-    /// `request_params[0][1].mandatory`. Empty for the answer as a whole.
+    /// The place: a path of keys of this contract and indexes, such as
+    /// `request_params[0][1].mandatory`. Empty for the whole answer.
     pub key: String,
-    /// What holds there.
+    /// The broken rule.
     pub rule: Rule,
 }
 
 impl Violation {
-    /// A breach of `rule` at `key`.
+    /// Creates a breach of `rule` at `key`.
     pub fn new(key: impl Into<String>, rule: Rule) -> Self {
         Self { key: key.into(), rule }
     }
@@ -31,9 +33,9 @@ pub enum Rule {
     /// It must be JSON, and one value only.
     #[error("{fault} (at byte {at})")]
     Json {
-        /// What is wrong with the text.
+        /// The fault of the text.
         fault: JsonFault,
-        /// At which byte.
+        /// The byte at which it is.
         at: usize,
     },
     /// The key must be there.
@@ -42,15 +44,15 @@ pub enum Rule {
     /// The key must not be there.
     #[error("it must not be there: say that it failed by the result \"error\" with a user_msg")]
     Forbidden,
-    /// The value has another type than it must have.
+    /// The value has the wrong type.
     #[error("it is of type {found}, and must be {expected}")]
     Type {
-        /// What must be there.
+        /// The type that is expected.
         expected: &'static str,
-        /// What is there.
+        /// The type that was found.
         found: JsonKind,
     },
-    /// The value is none of the words that are allowed here.
+    /// The value is not one of the allowed words.
     #[error("it must be one of {allowed}")]
     Word {
         /// The words.
@@ -62,7 +64,7 @@ pub enum Rule {
     /// Names are `[a-z0-9_]+` (WaTTS seed).
     #[error("it must be one or more of a-z, 0-9 and _")]
     Name,
-    /// The name is there twice.
+    /// The name occurs twice.
     #[error("an earlier one has the same name")]
     DuplicateName,
     /// A default or configured value does not fit the type of its parameter.
@@ -71,25 +73,29 @@ pub enum Rule {
         /// The type of the parameter.
         expected: &'static str,
     },
-    /// Something is configured that the plugin does not describe.
+    /// A configured parameter is not one that the plugin describes.
     #[error("the plugin knows no such parameter")]
     Unknown,
     /// The parameters of a request fit no set.
     #[error("the parameters fit none of the plugin's sets")]
     FitsNoSet,
-    /// A state holds the value of a part of the credential (decision W8).
+    /// A state holds the value of a part of the credential.
+    ///
+    /// Decision W8.
     #[error("it holds the value of credential[{part}]: choose a state that gives nothing away")]
     SecretInState {
         /// The index of the part.
         part: usize,
     },
-    /// A program said that all is well and ended as if it were not (decision W2).
+    /// A program reported success but did not end with success.
+    ///
+    /// Decision W2.
     #[error("the result is \"ok\", but the program ended with {ended}: end with status 0")]
     Ended {
-        /// How it ended.
+        /// The way in which it ended.
         ended: crate::wire::Ended,
     },
-    /// A rule that only a host or a kit knows.
+    /// A rule of a host or a kit only.
     #[error("{text}")]
     Other {
         /// The rule, without any value.
@@ -97,19 +103,19 @@ pub enum Rule {
     },
 }
 
-/// Several violations, at least one: the first [`MOST_KEPT`](Self::MOST_KEPT) that were found, and how
-/// many there were.
+/// One or more violations: the first [`MOST_KEPT`](Self::MOST_KEPT), and the number of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violations(Found);
 
 impl Violations {
-    /// How many are kept. An answer of a megabyte has room for hundreds of thousands.
+    /// The number of violations that are kept. An answer of a megabyte may have hundreds of
+    /// thousands.
     pub const MOST_KEPT: usize = 256;
 
-    /// `value`, unless something was found.
+    /// Returns `value` if no violation was found.
     ///
     /// # Errors
-    /// The violations, if there are any.
+    /// Returns the violations, if there are any.
     pub fn none_or<T>(found: Vec<Violation>, value: T) -> Result<T, Self> {
         let mut all = Found::default();
         for violation in found {
@@ -118,32 +124,32 @@ impl Violations {
         all.none_or(value)
     }
 
-    /// Those that are kept, in the order in which they were found.
+    /// Returns the kept violations, in the order in which they were found.
     pub fn as_slice(&self) -> &[Violation] {
         &self.0.kept
     }
 
-    /// Those that are kept, in the order in which they were found.
+    /// Iterates over the kept violations, in the order in which they were found.
     pub fn iter(&self) -> std::slice::Iter<'_, Violation> {
         self.0.kept.iter()
     }
 
-    /// How many were found, those that are not kept too.
+    /// Returns the number of all violations, including those that are not kept.
     pub fn count(&self) -> usize {
         self.0.kept.len() + self.0.more
     }
 }
 
-/// Collects violations while something is checked.
+/// Collects violations during a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     kept: Vec<Violation>,
-    /// How many more there were.
+    /// The number of violations that are not kept.
     more: usize,
 }
 
 impl Found {
-    /// Adds a violation, which is made only if it is kept.
+    /// Adds a violation, which is built only if it is kept.
     pub(crate) fn add(&mut self, violation: impl FnOnce() -> Violation) {
         if self.kept.len() < Violations::MOST_KEPT {
             self.kept.push(violation());
@@ -156,7 +162,7 @@ impl Found {
         self.kept.is_empty()
     }
 
-    /// `value`, unless something was found.
+    /// Returns `value` if no violation was found.
     pub(crate) fn none_or<T>(self, value: T) -> Result<T, Violations> {
         if self.is_empty() { Ok(value) } else { Err(Violations(self)) }
     }
@@ -188,7 +194,7 @@ impl<'a> IntoIterator for &'a Violations {
 
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// A plugin may do everything wrong; a message need not say it all.
+        /// The most violations that a message lists.
         const SHOWN: usize = 10;
         for (index, violation) in self.iter().take(SHOWN).enumerate() {
             if index > 0 {

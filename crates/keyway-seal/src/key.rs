@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use secrecy::SecretString;
+use keyway_core::SecretText;
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -55,10 +55,10 @@ impl Key {
     }
 
     /// Returns the key as text for a key file. [`parse`](Self::parse) reads it.
-    pub fn expose_text(&self) -> SecretString {
+    pub fn expose_text(&self) -> SecretText {
         let mut text = String::with_capacity(TEXT_LEN);
         key_text::encode(&self.bytes, &mut text);
-        SecretString::from(text)
+        SecretText::from(text)
     }
 
     /// Returns the name of this key. It reveals nothing about the key, so it may be stored and shown.
@@ -165,7 +165,6 @@ pub struct KeyIdError {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
 
     use super::*;
     use crate::Expected;
@@ -175,9 +174,9 @@ mod tests {
 
     #[test]
     fn a_key_reads_as_it_writes() {
-        assert_eq!(Key::parse(TEXT).unwrap().expose_text().expose_secret(), TEXT);
+        assert_eq!(Key::parse(TEXT).unwrap().expose_text().expose(), TEXT);
         let key = Key::generate().unwrap();
-        let again = Key::parse(key.expose_text().expose_secret()).unwrap();
+        let again = Key::parse(key.expose_text().expose()).unwrap();
         assert_eq!(*again.bytes, *key.bytes);
         assert_ne!(*Key::generate().unwrap().bytes, *key.bytes);
     }

@@ -260,8 +260,6 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use secrecy::ExposeSecret;
-
     use super::*;
     use crate::{Expected, Key};
 
@@ -285,7 +283,7 @@ mod tests {
     }
 
     fn text(key: &Key) -> String {
-        key.expose_text().expose_secret().to_owned()
+        key.expose_text().expose().to_owned()
     }
 
     #[test]

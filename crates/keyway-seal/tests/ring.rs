@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use keyway_core::{ErrorKind, PluginError};
 use keyway_seal::{Choice, Key, KeyError, KeyId, KeyRing, OpenError, token_len};
-use secrecy::ExposeSecret;
 
 fn ring() -> KeyRing {
     KeyRing::new([Key::generate().unwrap()]).unwrap()
@@ -13,7 +12,7 @@ fn ring() -> KeyRing {
 /// Makes three keys in one ring, and each in a ring of its own.
 fn three() -> (KeyRing, [KeyRing; 3]) {
     let keys = [(); 3].map(|()| Key::generate().unwrap());
-    let single = keys.each_ref().map(|key| KeyRing::parse([key.expose_text().expose_secret()]).unwrap());
+    let single = keys.each_ref().map(|key| KeyRing::parse([key.expose_text().expose()]).unwrap());
     (KeyRing::new(keys).unwrap(), single)
 }
 
@@ -74,7 +73,7 @@ fn a_ring_needs_a_key_and_counts_each_once() {
     assert_eq!(KeyRing::parse_lines("\n# nothing but this\n\n").unwrap_err(), KeyError::NoKeys);
     let text = Key::generate().unwrap().expose_text();
     let other = Key::generate().unwrap().expose_text();
-    let [text, other] = [text.expose_secret(), other.expose_secret()];
+    let [text, other] = [text.expose(), other.expose()];
     let ring = KeyRing::parse([text, other, text]).unwrap();
     assert_eq!(ring.ids().len(), 2);
     assert_eq!(ring.primary_id(), KeyRing::parse([text]).unwrap().primary_id());
@@ -87,7 +86,7 @@ fn a_ring_needs_a_key_and_counts_each_once() {
 #[test]
 fn white_space_around_keys_is_skipped() {
     let [text, other] = [(); 2].map(|()| Key::generate().unwrap().expose_text());
-    let [text, other] = [text.expose_secret(), other.expose_secret()];
+    let [text, other] = [text.expose(), other.expose()];
     let plain = KeyRing::parse([text, other]).unwrap();
     for file in [
         format!("{text}\n{other}"),
@@ -194,7 +193,7 @@ fn no_output_shows_a_key_or_a_plaintext() {
     let errors = [ring.open(&altered), ring.open(&altered[..50]), crate::ring().open(token.as_bytes())];
     let shown = format!("{ring:?} {errors:?} {:?}", errors.iter().flatten().count());
     assert!(shown.contains(&ring.primary_id().to_string()), "{shown}");
-    for secret in [&text.expose_secret()[..10], &text.expose_secret()[30..40], "horse", &token[30..40]] {
+    for secret in [&text.expose()[..10], &text.expose()[30..40], "horse", &token[30..40]] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }

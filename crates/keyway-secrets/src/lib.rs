@@ -243,5 +243,5 @@ pub use secret::{
 };
 
 pub use async_trait::async_trait;
-pub use keyway_core::{self as core, register};
+pub use keyway_core::{self as core, Json, register};
 pub use keyway_seal as seal;

@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, NoConfiguration, PluginMetadata, Resources, SystemClock, Table, WrittenBy};
+use keyway_core::{Clock, Json, NoConfiguration, PluginMetadata, Resources, SystemClock, Table, WrittenBy};
 use keyway_seal::KeyRing;
-use serde_json::Value;
 
 use crate::{
     Capabilities, Count, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, ListQuery,
@@ -22,7 +21,7 @@ pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which key is wrong and what was expected.
-    fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), StoreError> {
         keyway_core::read_configuration::<NoConfiguration>(configuration)
             .map(drop)
             .map_err(|error| StoreError::invalid("the configuration of the plugin", error.to_string()))
@@ -48,7 +47,7 @@ pub struct OpenContext {
     /// The keys: the first seals, all open.
     pub keys: KeyRing,
     /// The plugin's configuration.
-    pub configuration: Value,
+    pub configuration: Json,
     /// What the host lends.
     pub resources: Resources,
     /// The host's clock.
@@ -74,7 +73,7 @@ impl OpenContext {
             store,
             metadata,
             keys,
-            configuration: Value::Object(serde_json::Map::new()),
+            configuration: Json::default(),
             resources: Resources::new(),
             clock: Arc::new(SystemClock),
         }
@@ -82,8 +81,8 @@ impl OpenContext {
 
     /// Sets the plugin's configuration.
     #[must_use]
-    pub fn with_configuration(mut self, configuration: Value) -> Self {
-        self.configuration = configuration;
+    pub fn with_configuration(mut self, configuration: impl Into<Json>) -> Self {
+        self.configuration = configuration.into();
         self
     }
 

@@ -1,22 +1,22 @@
-//! What a commit is to do, and what must hold for it.
+//! Batches: the changes of a commit, and their conditions.
 
 use std::fmt;
 
 use crate::{Limits, Revision, StorageError};
 
-/// What a record must be like for an item of a [`Batch`] to apply.
+/// The condition on a record under which an item of a [`Batch`] applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Expectation {
-    /// Whatever is there, or nothing.
+    /// Any record, or none.
     Any,
     /// No record has this key. Only for a put.
     Absent,
-    /// The record is there, and was last written with this revision.
+    /// The record exists, and its last write has this revision.
     Revision(Revision),
 }
 
 impl Expectation {
-    /// Whether a record with this revision, or no record, is what was expected.
+    /// Tells whether a record with this revision, or no record, meets the expectation.
     pub fn is_met_by(self, found: Option<Revision>) -> bool {
         match self {
             Self::Any => true,
@@ -26,7 +26,7 @@ impl Expectation {
     }
 }
 
-/// What one item of a [`Batch`] does.
+/// The change that one item of a [`Batch`] makes.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ItemAction {
@@ -35,7 +35,7 @@ pub enum ItemAction {
         /// The new value; may be empty.
         value: Vec<u8>,
     },
-    /// Removes the record; nothing happens when there is none and none is expected.
+    /// Removes the record. It has no effect when there is none and none is expected.
     Delete,
     /// Changes nothing, only checks the expectation.
     Check,
@@ -60,22 +60,22 @@ pub struct Item {
 }
 
 impl Item {
-    /// The key of the record that the item is about.
+    /// Returns the key of the item's record.
     pub fn key(&self) -> &[u8] {
         &self.key
     }
 
-    /// What the item does.
+    /// Returns the change.
     pub fn action(&self) -> &ItemAction {
         &self.action
     }
 
-    /// What must hold for the whole batch to be committed.
+    /// Returns the condition for the commit of the whole batch.
     pub fn expectation(&self) -> Expectation {
         self.expectation
     }
 
-    /// The key and the action, for an engine that keeps them.
+    /// Returns the key and the action, for an engine that keeps them.
     pub fn into_parts(self) -> (Vec<u8>, ItemAction) {
         (self.key, self.action)
     }
@@ -94,11 +94,11 @@ impl fmt::Debug for Item {
     }
 }
 
-/// A list of puts, deletes and checks that [`Storage::commit`](crate::Storage::commit)
-/// applies all or none.
+/// A list of puts, deletes and checks. [`Storage::commit`](crate::Storage::commit) applies all of
+/// them or none.
 ///
-/// A key is not empty and stands once in a batch; [`Batch::validate`] says so before
-/// anything is touched. A batch without items commits and does nothing.
+/// A key is not empty and occurs once in a batch; [`Batch::validate`] refuses others before
+/// anything changes. A batch without items commits and does nothing.
 ///
 /// ```
 /// use keyway_storage::{Batch, Expectation, Revision};
@@ -117,12 +117,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A batch without items.
+    /// Creates a batch without items.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A batch without items and with room for `items` of them.
+    /// Creates a batch without items and with room for `items` of them.
     pub fn with_capacity(items: usize) -> Self {
         Self { items: Vec::with_capacity(items) }
     }
@@ -133,15 +133,19 @@ impl Batch {
         self.with(key.into(), ItemAction::Put { value: value.into() }, expectation)
     }
 
-    /// Removes the record at `key`. With [`Expectation::Any`] it need not exist;
-    /// [`Expectation::Absent`] is refused, because there would be nothing to do.
+    /// Removes the record at `key`.
+    ///
+    /// With [`Expectation::Any`] it need not exist; [`Expectation::Absent`] is refused, because it
+    /// leaves nothing to do.
     #[must_use]
     pub fn delete(self, key: impl Into<Vec<u8>>, expectation: Expectation) -> Self {
         self.with(key.into(), ItemAction::Delete, expectation)
     }
 
-    /// Leaves the record at `key` alone, and makes the commit a conflict when its
-    /// revision is not `revision` at the moment of the commit.
+    /// Requires the record at `key` to have `revision` at the moment of the commit, without
+    /// changing it.
+    ///
+    /// Otherwise the commit is a conflict.
     #[must_use]
     pub fn check(self, key: impl Into<Vec<u8>>, revision: Revision) -> Self {
         self.with(key.into(), ItemAction::Check, Expectation::Revision(revision))
@@ -152,36 +156,37 @@ impl Batch {
         self
     }
 
-    /// The items, in the order in which they were added. Conflicts and errors name an
-    /// item by its place here, counted from 0.
+    /// Returns the items, in the order in which they were added.
+    ///
+    /// Conflicts and errors name an item by its position here, counted from 0.
     pub fn items(&self) -> &[Item] {
         &self.items
     }
 
-    /// The items, for an engine that wants to keep keys and values.
+    /// Returns the items, for an engine that keeps keys and values.
     pub fn into_items(self) -> Vec<Item> {
         self.items
     }
 
-    /// Whether there are no items.
+    /// Tells whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// The bytes of all keys and values: what [`Limits::batch_bytes`] bounds.
+    /// Returns the number of bytes of all keys and values, which [`Limits::batch_bytes`] bounds.
     pub fn bytes(&self) -> usize {
         self.items.iter().map(|item| item.key.len() + item.value_bytes()).sum()
     }
 
-    /// Whether an engine with these limits takes the batch. Every engine calls this first,
-    /// so all of them refuse the same batches with the same errors.
+    /// Checks that an engine with these limits takes the batch.
+    ///
+    /// Every engine calls this first, so all of them refuse the same batches with the same errors.
     ///
     /// # Errors
-    /// [`StorageError::TooManyItems`], [`StorageError::EmptyKey`],
-    /// [`StorageError::KeyTooLarge`], [`StorageError::ValueTooLarge`],
-    /// [`StorageError::DeleteOfAbsent`], [`StorageError::DuplicateKey`],
-    /// [`StorageError::BatchTooLarge`]: the first of these in this order, for the first
-    /// item that it is true of.
+    /// [`StorageError::TooManyItems`], [`StorageError::EmptyKey`], [`StorageError::KeyTooLarge`],
+    /// [`StorageError::ValueTooLarge`], [`StorageError::DeleteOfAbsent`],
+    /// [`StorageError::DuplicateKey`], [`StorageError::BatchTooLarge`]: the first of these that is
+    /// true, in this order, for the first item that has it.
     pub fn validate(&self, limits: &Limits) -> Result<(), StorageError> {
         if self.items.len() > limits.items_per_batch {
             return Err(StorageError::TooManyItems {
@@ -217,7 +222,7 @@ impl Batch {
         Ok(())
     }
 
-    /// The first item whose key an earlier item has already.
+    /// Returns the first item whose key an earlier item has.
     fn duplicate(&self) -> Option<usize> {
         // Most batches have two or three items: comparing all pairs needs no allocation.
         const FEW: usize = 8;
@@ -225,7 +230,7 @@ impl Batch {
             return (1..self.items.len())
                 .find(|&item| self.items[..item].iter().any(|earlier| earlier.key == self.items[item].key));
         }
-        // Large batches are mostly in key order already (a scan, rewritten).
+        // Large batches are usually in key order already (a scan, rewritten).
         if self.items.windows(2).all(|pair| pair[0].key < pair[1].key) {
             return None;
         }

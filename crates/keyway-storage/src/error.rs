@@ -1,4 +1,4 @@
-//! What a storage engine can answer instead of a result.
+//! The errors of storage engines.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use keyway_core::{Effect, ErrorKind, PluginError};
 
-/// Why a storage engine did not do what it was asked.
+/// An error of a storage engine.
 ///
-/// A conflict is not among them: that two callers wanted to change the same record is an
+/// A conflict is not among them: two callers that change the same record get a
 /// [`CommitOutcome`](crate::CommitOutcome), not an error. No message holds a key or a value.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub enum StorageError {
     /// A batch has more items than the engine takes. Nothing was written.
     #[error("the batch has {items} items and the engine takes {limit}: split it")]
     TooManyItems {
-        /// Items in the batch.
+        /// The number of items in the batch.
         items: usize,
         /// [`Limits::items_per_batch`](crate::Limits::items_per_batch).
         limit: usize,
@@ -25,7 +25,7 @@ pub enum StorageError {
     /// A batch has more bytes of keys and values than the engine takes. Nothing was written.
     #[error("the batch has {bytes} bytes of keys and values and the engine takes {limit}: split it")]
     BatchTooLarge {
-        /// Bytes of all keys and values.
+        /// The number of bytes of all keys and values.
         bytes: usize,
         /// [`Limits::batch_bytes`](crate::Limits::batch_bytes).
         limit: usize,
@@ -33,9 +33,9 @@ pub enum StorageError {
     /// A value is longer than the engine takes. Nothing was written.
     #[error("the value of item {item} has {bytes} bytes and the engine takes {limit}")]
     ValueTooLarge {
-        /// Which item of the batch.
+        /// The position of the item in the batch.
         item: usize,
-        /// Bytes of the value.
+        /// The number of bytes of the value.
         bytes: usize,
         /// [`Limits::value_bytes`](crate::Limits::value_bytes).
         limit: usize,
@@ -43,9 +43,9 @@ pub enum StorageError {
     /// A key is longer than the engine takes. Nothing was written.
     #[error("the key of item {item} has {bytes} bytes and the engine takes {limit}")]
     KeyTooLarge {
-        /// Which item of the batch.
+        /// The position of the item in the batch.
         item: usize,
-        /// Bytes of the key.
+        /// The number of bytes of the key.
         bytes: usize,
         /// [`Limits::key_bytes`](crate::Limits::key_bytes).
         limit: usize,
@@ -53,35 +53,47 @@ pub enum StorageError {
     /// A key is empty. Nothing was written.
     #[error("the key of item {item} is empty: a key has at least one byte")]
     EmptyKey {
-        /// Which item of the batch.
+        /// The position of the item in the batch.
         item: usize,
     },
-    /// A key stands twice in a batch. Nothing was written.
+    /// A key occurs twice in a batch. Nothing was written.
     #[error("item {item} has the key of an earlier item: a key stands once in a batch")]
     DuplicateKey {
         /// The later of the two items.
         item: usize,
     },
-    /// A delete expects that there is nothing to delete. Nothing was written.
+    /// A delete expects its record to be absent. Nothing was written.
     ///
     /// It would be a check of absence, which not every engine can keep until the commit.
     #[error("item {item} deletes a record that it expects to be absent: expect `Any` or a revision")]
     DeleteOfAbsent {
-        /// Which item of the batch.
+        /// The position of the item in the batch.
         item: usize,
     },
     /// The store could not be reached in time: another process holds its lock. Nothing was
     /// written; the same call may succeed later.
     #[error("the store is busy: try again later")]
     Unavailable {
-        /// How long to wait before the next attempt, when the engine knows.
+        /// The time to wait before the next attempt, if the engine knows it.
         retry_after: Option<Duration>,
     },
-    /// The store's data is damaged. What was found is in `detail`, and holds no data.
+    /// The store's data is damaged. `detail` describes the damage, and holds no data.
     #[error("the store is damaged ({detail}): restore it from a copy")]
     Corrupt {
-        /// What is wrong, and where.
+        /// The damage and its place.
         detail: String,
+    },
+    /// There is no file at this path.
+    #[error("there is no store file {}: check the path; if it was deleted, restore it from a copy; make a new store with `create`", path.display())]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A new store was to be made where there is a file. It was not touched.
+    #[error("{} exists already: open it with `open`, or name another path", path.display())]
+    FileExists {
+        /// The path.
+        path: PathBuf,
     },
     /// The file belongs to another program. It was not touched.
     #[error("{} is not a Keyway store (application id {application_id:#010x}): name another file", path.display())]
@@ -104,8 +116,8 @@ pub enum StorageError {
         /// The latest schema version that this program knows.
         known: u32,
     },
-    /// This process may not write the file, or it lies on a file system that is mounted read-only.
-    /// No record was changed.
+    /// This process may not write the file, or the file system is mounted read-only. No record was
+    /// changed.
     #[error("{} cannot be written: give this process's user the right to write it, or name another file", path.display())]
     ReadOnly {
         /// The file.
@@ -114,21 +126,22 @@ pub enum StorageError {
     /// The store was closed through one of its handles.
     #[error("the store was closed: open it again")]
     Closed,
-    /// The system failed while a commit was made durable, and not because the disk was full: it may or may
-    /// not be there.
-    /// Read the records again to learn which.
-    #[error("a commit was cut short by a failure of the system: read again whether it is there")]
+    /// The system failed while a commit was made durable, and not because the disk was full: the
+    /// commit may be present or not.
+    ///
+    /// Read the records again to find out.
+    #[error("a failure of the system interrupted a commit: read again to find out whether it is present")]
     Indeterminate {
-        /// What the engine said.
+        /// The engine's error.
         source: Arc<dyn Error + Send + Sync>,
     },
     /// The system below the engine failed: a full disk, a missing folder, no permission.
     /// Nothing was written.
     #[error("the storage engine could not {action}")]
     Engine {
-        /// What it tried.
+        /// The attempted action.
         action: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: Arc<dyn Error + Send + Sync>,
     },
 }
@@ -146,6 +159,8 @@ impl PluginError for StorageError {
             Self::Unavailable { retry_after } => ErrorKind::Unavailable { retry_after: *retry_after },
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Foreign { .. } | Self::Newer { .. } => ErrorKind::Incompatible,
+            Self::NoFile { .. } => ErrorKind::NotFound,
+            Self::FileExists { .. } => ErrorKind::AlreadyExists,
             Self::Closed => ErrorKind::Deleted,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
             Self::ReadOnly { .. } | Self::Engine { .. } => ErrorKind::Internal,

@@ -1,8 +1,7 @@
 //! Atomic conditional batches over ordered keys, and the engines that keep them.
 //!
-//! Everything in Keyway that has to be kept is built on one trait with one way to write,
-//! [`Storage::commit`], so a host moves from tests to one machine to many by naming
-//! another engine:
+//! Everything that Keyway stores is built on one trait with one way to write, [`Storage::commit`],
+//! so a host moves from tests to one machine to many by choosing another engine:
 //!
 //! | engine | keeps records | shared by |
 //! | --- | --- | --- |
@@ -11,9 +10,8 @@
 //!
 //! # Tutorial
 //!
-//! A store maps keys to values; both are bytes. Every record carries the [`Revision`] of
-//! its last write. A [`Batch`] lists what to do and what must hold for it, and is applied
-//! all or none:
+//! A store maps keys to values; both are bytes. Every record carries the [`Revision`] of its last
+//! write. A [`Batch`] lists changes and their conditions, and is applied all or none:
 //!
 //! ```
 //! use keyway_storage::{Batch, Expectation, KeyRange, Memory, CommitOutcome, Storage};
@@ -27,7 +25,7 @@
 //!     .put("account/ben", "0", Expectation::Absent);
 //! let CommitOutcome::Committed(revision) = store.commit(open).await? else { unreachable!() };
 //!
-//! // Read, decide, and write only if nobody wrote in between.
+//! // Read, decide, and write only if the records are unchanged.
 //! let anna = store.get(b"account/anna").await?.expect("was just created");
 //! assert_eq!((anna.value.as_slice(), anna.revision), (b"100".as_slice(), revision));
 //! let transfer = Batch::new()
@@ -35,8 +33,8 @@
 //!     .put("account/ben", "40", Expectation::Revision(revision));
 //! assert!(matches!(store.commit(transfer.clone()).await?, CommitOutcome::Committed(_)));
 //!
-//! // The same again comes too late, and says which expectation did not hold. Nothing was
-//! // written: read again and decide anew.
+//! // A second attempt is too late, and names the expectation that was not met. Nothing was
+//! // written: read again and decide again.
 //! assert_eq!(store.commit(transfer).await?, CommitOutcome::Conflict { item: 0 });
 //!
 //! // Go through a range page by page, in the order of the keys.
@@ -54,25 +52,32 @@
 //! # Ok::<(), keyway_storage::StorageError>(()) }).unwrap();
 //! ```
 //!
-//! # What goes in
+//! # Sealing and limits
 //!
-//! Values are not sealed here: whoever stores secrets seals them first, and hides names in
-//! keys where they must not be read (decisions K1 and C15). Every engine takes at least
-//! what [`Limits::MINIMUM`] says; [`Storage::limits`] says how much more. What is too much
-//! is a typed error, and nothing is written.
+//! This crate does not seal values: a caller that stores secrets seals them first, and hides names
+//! in keys if they must not be read (decisions K1 and C15). Every engine takes at least
+//! [`Limits::MINIMUM`]; [`Storage::limits`] returns an engine's own limits. A batch beyond them is
+//! a typed error, and nothing is written.
 //!
 //! # Time and threads
 //!
-//! No runtime is needed, and none is started (decision R1). The methods are async because
-//! engines on a network wait; those of this crate work inside the call, and a commit to
-//! [`Sqlite`] may be carried out by a thread of its own: see [`CommitMode`]. What happens to
-//! a commit whose future is dropped is said at [`Storage::commit`].
+//! This crate needs and starts no runtime (decision R1). The methods are async because engines on a
+//! network wait; those of this crate work inside the call, except that a dedicated thread may carry
+//! out a commit to [`Sqlite`]: see [`CommitMode`]. [`Storage::commit`] describes the fate of a
+//! commit whose future is dropped.
+//!
+//! # Tests
+//!
+//! The feature `faults` has `FaultyStorage`, which wraps an engine in tests of its callers: it
+//! fails, ends, pauses and counts as a test plans.
 
-// The front page names the SQLite engine also where it is left out.
+// The front page names the SQLite engine even without its feature.
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
 mod batch;
 mod error;
+#[cfg(feature = "faults")]
+mod faults;
 mod layer;
 mod memory;
 mod range;
@@ -83,6 +88,8 @@ mod storage;
 
 pub use batch::{Batch, Expectation, Item, ItemAction};
 pub use error::StorageError;
+#[cfg(feature = "faults")]
+pub use faults::{Fault, FaultyStorage};
 pub use layer::{Call, Layered, StorageLayer};
 pub use memory::Memory;
 pub use range::KeyRange;

@@ -1,4 +1,4 @@
-//! The engine that keeps nothing beyond the process.
+//! The engine whose records live as long as the process.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,12 +13,12 @@ use crate::{
     StorageError,
 };
 
-/// A store in memory: for tests, and for what may be forgotten when the process ends.
+/// A store in memory: for tests, and for data that may be lost when the process ends.
 ///
-/// A clone is a handle to the same records. Memory grows with what is stored.
+/// A clone is a handle to the same records. Memory grows with the stored data.
 ///
 /// # Blocking
-/// Calls wait for each other on a lock that is held while a batch or a page is copied.
+/// Calls wait for each other on a lock, which is held while a batch or a page is copied.
 ///
 /// ```
 /// use keyway_storage::{Batch, Expectation, Memory, CommitOutcome, Storage};
@@ -42,7 +42,7 @@ struct Shared {
 }
 
 impl Memory {
-    /// A store without records.
+    /// Creates a store without records.
     pub fn new() -> Self {
         let shared = Shared { records: RwLock::default(), revisions: Revisions::new() };
         Self { shared: Arc::new(shared) }
@@ -62,9 +62,9 @@ impl fmt::Debug for Memory {
     }
 }
 
-// A poisoned lock is taken over: the only panic possible while it is held is a failed
-// allocation, and a batch allocates nothing between its first and its last change but
-// tree nodes, for which a failure aborts the process.
+// A poisoned lock is reused: the only possible panic while it is held is a failed allocation, and a
+// batch allocates nothing between its first and its last change but tree nodes, for which a failure
+// aborts the process.
 #[async_trait]
 impl Storage for Memory {
     fn limits(&self) -> Limits {
@@ -90,7 +90,7 @@ impl Storage for Memory {
         let mut page = Page::default();
         let mut bytes = 0;
         let records = self.shared.records.read().unwrap_or_else(PoisonError::into_inner);
-        // The end is checked by hand: a tree range whose end is before its start panics.
+        // The end is checked by hand: a tree range panics if its end is before its start.
         for (key, record) in records.range::<[u8], _>((start, Bound::Unbounded)) {
             if !range.contains(key) {
                 break;
@@ -114,7 +114,7 @@ impl Storage for Memory {
         let mut records = self.shared.records.write().unwrap_or_else(PoisonError::into_inner);
         let conflict = batch.items().iter().position(|item| {
             let expected = item.expectation();
-            // Looked up only where it matters.
+            // Most items expect nothing, and skip the look-up.
             expected != Expectation::Any
                 && !expected.is_met_by(records.get(item.key()).map(|record| record.revision))
         });

@@ -1,12 +1,10 @@
-//! Which keys a scan visits.
+//! The keys that a scan visits.
 
 use std::fmt;
 
-/// A half-open range of keys: from the start, which belongs to it, up to the end, which
-/// does not.
+/// A half-open range of keys: it includes its start and excludes its end.
 ///
-/// Keys are compared byte by byte, and a key sorts before every longer key that begins
-/// with it.
+/// Keys are compared byte by byte, and a key sorts before every longer key that begins with it.
 ///
 /// ```
 /// use keyway_storage::KeyRange;
@@ -25,16 +23,16 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
-    /// Every key.
+    /// Creates the range of every key.
     pub fn all() -> Self {
         Self { start: Vec::new(), end: None }
     }
 
-    /// The keys that begin with `prefix`; every key when it is empty.
+    /// Creates the range of the keys that begin with `prefix`; every key when it is empty.
     pub fn prefix(prefix: impl Into<Vec<u8>>) -> Self {
         let start = prefix.into();
-        // The first key behind all of them: the last byte that can grow grows by one, and
-        // what follows it is dropped. Nothing but 0xff has no such key.
+        // The first key after all of them: the last byte below 0xff grows by one, and the bytes
+        // after it are dropped. A prefix of 0xff only has no such key.
         let end = start.iter().rposition(|&byte| byte != u8::MAX).map(|last| {
             let mut end = start[..=last].to_vec();
             end[last] += 1;
@@ -43,32 +41,33 @@ impl KeyRange {
         Self { start, end }
     }
 
-    /// The keys from `start` on.
+    /// Creates the range of the keys from `start` on.
     pub fn starting_at(start: impl Into<Vec<u8>>) -> Self {
         Self { start: start.into(), end: None }
     }
 
-    /// The keys from `start` on and before `end`; none when `end` is not after `start`.
+    /// Creates the range of the keys from `start` on and before `end`; empty when `end` is not
+    /// after `start`.
     pub fn between(start: impl Into<Vec<u8>>, end: impl Into<Vec<u8>>) -> Self {
         Self { start: start.into(), end: Some(end.into()) }
     }
 
-    /// The first key that may lie in the range.
+    /// Returns the first key that may be in the range.
     pub fn start(&self) -> &[u8] {
         &self.start
     }
 
-    /// The first key behind the range, or `None` when it has no end.
+    /// Returns the first key after the range, or `None` when it has no end.
     pub fn end(&self) -> Option<&[u8]> {
         self.end.as_deref()
     }
 
-    /// Whether `key` lies in the range.
+    /// Tells whether `key` is in the range.
     pub fn contains(&self, key: &[u8]) -> bool {
         key >= self.start() && self.end().is_none_or(|end| key < end)
     }
 
-    /// Whether no key at all can lie in the range.
+    /// Tells whether no key can be in the range.
     pub fn is_empty(&self) -> bool {
         self.end().is_some_and(|end| end <= self.start())
     }

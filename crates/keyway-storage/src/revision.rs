@@ -1,16 +1,15 @@
-//! The mark of one write.
+//! The revision of a write.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The mark that a commit leaves on every record it writes.
+/// The revision that a commit gives to every record that it writes.
 ///
-/// Opaque: a revision can be compared for equality and handed back in an
-/// [`Expectation`](crate::Expectation), and that is all. Every write has another one, also
-/// a write of the same bytes, and one that was used is never used again, also not
-/// after the record was deleted and created anew. Revisions have no order. All records
-/// written by one batch may carry the same revision.
+/// It is opaque: a caller can compare revisions for equality, and pass one in an
+/// [`Expectation`](crate::Expectation). Every write has a new one, even a write of the same bytes,
+/// and a used revision is never used again, even after the record was deleted and created again.
+/// Revisions have no order. All records written by one batch may carry the same revision.
 ///
 /// ```
 /// use keyway_storage::Revision;
@@ -22,12 +21,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Revision(u64);
 
 impl Revision {
-    /// A revision from the form in which an engine keeps it.
+    /// Creates a revision from the bits that an engine stores.
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
-    /// The form in which an engine keeps this revision.
+    /// Returns the bits that an engine stores.
     pub const fn to_bits(self) -> u64 {
         self.0
     }
@@ -39,40 +38,41 @@ impl fmt::Debug for Revision {
     }
 }
 
-/// Where an engine without a revision counter of its own takes revisions from.
+/// The source of revisions for an engine without a revision counter of its own.
 ///
-/// A counter with a random start, run through a bijection: no value comes twice from one
-/// source, and two sources (two processes on one file) meet only when their random
-/// starts lie within each other's number of writes, one chance in 2^64 for each write.
-/// A counter kept in the store would cost a write of its own on every commit.
+/// A counter with a random start goes through a bijection, so no value comes twice from one source.
+/// Two sources (two processes on one file) overlap only when their random starts are within each
+/// other's number of writes: one chance in 2^64 for each write. A counter kept in the store would
+/// cost an extra write on every commit.
 #[derive(Debug)]
 pub(crate) struct Revisions {
     next: AtomicU64,
 }
 
 impl Revisions {
-    /// A source with a start that no other source has.
+    /// Creates a source with a start that no other source has.
     ///
-    /// The start need not be secret, only different each time, so the randomness that the
-    /// standard library seeds its hash maps with is enough; process id and time are
-    /// mixed in because that randomness is drawn once a thread.
+    /// The start need not be secret, only different each time, so the randomness that the standard
+    /// library seeds its hash maps with is enough. That is drawn once a thread, so process id and
+    /// time are mixed in.
     pub(crate) fn new() -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let start = RandomState::new().hash_one((std::process::id(), now));
         Self { next: AtomicU64::new(start) }
     }
 
-    /// The next revision.
+    /// Returns the next revision.
     pub(crate) fn next(&self) -> Revision {
         Revision(scatter(self.next.fetch_add(1, Ordering::Relaxed)))
     }
 }
 
-/// A bijection on 64 bits whose values for neighbours look unrelated, so that nobody comes
-/// to rely on an order that other engines do not have.
+/// Maps 64 bits to 64 bits, one to one, so that neighbours look unrelated.
+///
+/// Callers then cannot come to rely on an order that other engines do not have.
 const fn scatter(number: u64) -> u64 {
     let mut mixed = number;
-    // Odd multipliers and right shifts with xor are each invertible, hence so is the whole.
+    // Odd multipliers and right shifts with xor are invertible, so their combination is too.
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)

@@ -1,4 +1,4 @@
-//! The one primitive that everything above is built on.
+//! The primitive on which all stores are built.
 
 use std::fmt;
 
@@ -8,32 +8,35 @@ use crate::{Batch, KeyRange, Revision, StorageError};
 
 /// An ordered map from keys to values with atomic conditional batches.
 ///
-/// Keys and values are bytes. Every record carries the [`Revision`] of its last write, and
-/// a [`Batch`] is applied all or none, so a read, a decision and a write that expects
-/// what was read are safe against every other caller, in this process or another.
+/// Keys and values are bytes. Every record carries the [`Revision`] of its last write, and a
+/// [`Batch`] is applied all or none. So a caller that reads, decides, and writes with the
+/// expectation that the record is unchanged is safe against every other caller, in this process or
+/// another.
 ///
 /// An engine is a handle: share it in an `Arc<dyn Storage>`.
 ///
 /// # Blocking
-/// An engine of this crate does its work inside the call, which is short (its
-/// documentation says how short), and needs no runtime (decision R1).
+/// An engine of this crate does its work inside the call, which is short (its documentation says
+/// how short), and needs no runtime (decision R1).
 ///
-/// # For those who write an engine
+/// # Implementing an engine
 /// Call [`Batch::validate`] first in `commit`. Keep every method free of panics. To wrap another engine,
 /// implement [`StorageLayer`](crate::StorageLayer) instead of this trait.
 #[async_trait]
 pub trait Storage: fmt::Debug + Send + Sync {
-    /// How much goes into one batch, one value and one page. Does not change during the
-    /// life of the engine, does not block.
+    /// Returns the limits of a batch, a value and a page.
+    ///
+    /// They do not change during the life of the engine. It does not block.
     fn limits(&self) -> Limits;
 
-    /// How long a poll of its futures takes. By default it says nothing.
+    /// Returns the time that a poll of the engine's futures takes. The default is unknown.
     fn pace(&self) -> Pace {
         Pace::Unknown
     }
 
-    /// The record at `key`, or `None`. A key that no record can have (empty, or longer than
-    /// [`Limits::key_bytes`]) has none.
+    /// Returns the record at `key`, or `None`.
+    ///
+    /// A key that no record can have (empty, or longer than [`Limits::key_bytes`]) has none.
     ///
     /// It sees every commit that was acknowledged before the call, by any handle or
     /// process.
@@ -47,15 +50,14 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Dropping the future loses nothing.
     async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError>;
 
-    /// The records of `range` in the order of their keys, only those behind `after` when
-    /// that is given, as one page.
+    /// Returns one page of the records of `range` in the order of their keys, beginning after
+    /// `after` if that is given.
     ///
-    /// A page has at most `limit` records (0 is taken as 1), at most
-    /// [`Limits::page_records`] and, keys and values together, at most
-    /// [`Limits::page_bytes`], except that a page is never empty while there is a
-    /// record. To go on, pass the last key of a page as `after`: what others write
-    /// meanwhile is seen when it lies ahead, and nothing comes twice or is left out. One
-    /// page is a snapshot; two pages are not.
+    /// A page has at most `limit` records (0 is taken as 1), at most [`Limits::page_records`] and,
+    /// keys and values together, at most [`Limits::page_bytes`], except that a page is never empty
+    /// while there is a record. To continue, pass the last key of a page as `after`: no record is
+    /// returned twice or skipped, and concurrent writes are seen if they are further on. One page
+    /// is a snapshot; two pages are not.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -66,29 +68,29 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// Applies all items of `batch`, or none.
     ///
-    /// [`CommitOutcome::Committed`] comes only when the batch is durable as far as the engine
-    /// promises it. Then the returned revision is on every record that the batch put.
-    /// With [`CommitOutcome::Conflict`] nothing was written; it names the first item whose
-    /// expectation did not hold.
+    /// [`CommitOutcome::Committed`] means that the batch is as durable as the engine promises.
+    /// Every record that the batch put has the returned revision. With [`CommitOutcome::Conflict`]
+    /// nothing was written; it names the first item whose expectation was not met.
     ///
     /// # Errors
-    /// What [`Batch::validate`] refuses, before anything is touched;
-    /// [`StorageError::Unavailable`] when the store could not be locked in time (nothing
-    /// was written); [`StorageError::Indeterminate`] when the system failed while the batch
-    /// was made durable; [`StorageError::Corrupt`], [`StorageError::Closed`],
-    /// [`StorageError::Engine`] (nothing was written).
+    /// The errors of [`Batch::validate`], before anything changes; [`StorageError::Unavailable`]
+    /// when the store could not be locked in time (nothing was written);
+    /// [`StorageError::Indeterminate`] when the system failed while the batch was made durable;
+    /// [`StorageError::Corrupt`], [`StorageError::Closed`], [`StorageError::Engine`] (nothing was
+    /// written).
     ///
     /// # Cancel safety
-    /// A dropped future does not undo a commit that is under way: the batch is then either
-    /// there as a whole or not at all. Other callers are not held up by it.
+    /// A dropped future does not undo a commit in progress: the batch is then applied as a whole or
+    /// not at all. It does not hold up other callers.
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError>;
 }
 
-/// How long a poll of a storage engine's futures takes. A host polls prompt ones on the caller's task.
+/// The time that a poll of a storage engine's futures takes. A host polls prompt ones on the
+/// caller's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pace {
-    /// It may take any time.
+    /// A poll may take any time.
     Unknown,
     /// A poll of `get` returns within a millisecond; `commit` may wait for a disk.
     PromptReads,
@@ -96,12 +98,12 @@ pub enum Pace {
     Prompt,
 }
 
-/// A value and the mark of its last write.
+/// A value and the revision of its last write.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
-    /// What was put.
+    /// The value.
     pub value: Vec<u8>,
-    /// The mark of the write.
+    /// The revision of its last write.
     pub revision: Revision,
 }
 
@@ -116,9 +118,9 @@ impl fmt::Debug for Record {
 pub struct Entry {
     /// The key.
     pub key: Vec<u8>,
-    /// What was put.
+    /// The value.
     pub value: Vec<u8>,
-    /// The mark of the write.
+    /// The revision of its last write.
     pub revision: Revision,
 }
 
@@ -128,48 +130,49 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// A part of what a scan visits.
+/// A part of the records of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// The records, in the order of their keys.
     pub entries: Vec<Entry>,
-    /// Whether at least one record of the range lies behind the last entry.
+    /// True if the range has more records after the last entry.
     pub more: bool,
 }
 
-/// What became of a batch.
+/// The outcome of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a conflict means that nothing was written"]
 pub enum CommitOutcome {
-    /// All of it was applied, and what it put carries this revision.
+    /// The whole batch was applied, and its records carry this revision.
     Committed(Revision),
-    /// None of it was applied.
+    /// Nothing was applied.
     Conflict {
-        /// The first item, counted from 0, whose expectation did not hold.
+        /// The first item, counted from 0, whose expectation was not met.
         item: usize,
     },
 }
 
-/// How much an engine takes at once. All sizes in bytes.
+/// The limits of an engine. All sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Items in one batch.
+    /// The number of items in one batch.
     pub items_per_batch: usize,
-    /// Bytes of all keys and values in one batch.
+    /// The bytes of all keys and values in one batch.
     pub batch_bytes: usize,
-    /// Bytes of one key.
+    /// The bytes of one key.
     pub key_bytes: usize,
-    /// Bytes of one value.
+    /// The bytes of one value.
     pub value_bytes: usize,
-    /// Bytes of all keys and values on one page (a single larger record still comes).
+    /// The bytes of all keys and values on one page (a single larger record is still returned).
     pub page_bytes: usize,
-    /// Records on one page.
+    /// The number of records on one page.
     pub page_records: usize,
 }
 
 impl Limits {
-    /// What every engine takes: who stays below needs not ask. A batch has room for one
-    /// value and one key of the largest size.
+    /// The limits that every engine supports: a caller within them need not ask.
+    ///
+    /// A batch has room for one value and one key of the largest size.
     pub const MINIMUM: Self = Self {
         items_per_batch: 128,
         batch_bytes: (1 << 20) + 1024,
@@ -179,7 +182,7 @@ impl Limits {
         page_records: 128,
     };
 
-    /// What both engines of this crate take.
+    /// The limits of both engines of this crate.
     pub(crate) const LOCAL: Self = Self {
         items_per_batch: 4096,
         batch_bytes: 16 << 20,
@@ -189,7 +192,7 @@ impl Limits {
         page_records: 4096,
     };
 
-    /// Whether every limit is at least as wide as in `other`.
+    /// Tells whether every limit is at least as wide as in `other`.
     pub fn cover(&self, other: &Self) -> bool {
         self.items_per_batch >= other.items_per_batch
             && self.batch_bytes >= other.batch_bytes

@@ -23,7 +23,7 @@ impl Subject {
 }
 
 fn open(folder: &TempDir, mode: CommitMode) -> Sqlite {
-    Sqlite::options().commit_mode(mode).open(folder.path().join("store.db")).unwrap()
+    Sqlite::options().commit_mode(mode).open_or_create(folder.path().join("store.db")).unwrap()
 }
 
 impl suite::Subject for Subject {

@@ -14,7 +14,7 @@ type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 /// A closed store file with small, middle and large values, and what is in it.
 fn sample(folder: &Path) -> (PathBuf, Records) {
     let path = folder.join("store.db");
-    let store = Sqlite::open(&path).unwrap();
+    let store = Sqlite::open_or_create(&path).unwrap();
     let mut records = Records::new();
     for item in 0..150_u8 {
         let length = match item % 10 {
@@ -65,7 +65,7 @@ fn reads_as(store: &Sqlite, records: &Records) -> Result<(), StorageError> {
 }
 
 fn open_and_read(path: &Path, records: &Records) -> Result<(), StorageError> {
-    reads_as(&Sqlite::open(path)?, records)
+    reads_as(&Sqlite::open_or_create(path)?, records)
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_truncated_file_is_recognised() {
         );
     }
     fs::write(&path, []).unwrap();
-    let error = Sqlite::open(&path).unwrap_err();
+    let error = Sqlite::open_or_create(&path).unwrap_err();
     assert!(matches!(error, StorageError::Corrupt { .. }), "{error:?}");
     assert!(fs::read(&path).unwrap().is_empty(), "an emptied file is not taken for a new one");
     fs::write(&path, &whole).unwrap();
@@ -139,7 +139,7 @@ fn a_large_value_that_is_lost_or_left_over_is_recognised() {
 fn large_values_come_and_go_with_their_records() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let store = Sqlite::open(&path).unwrap();
+    let store = Sqlite::open_or_create(&path).unwrap();
     let large = || {
         rusqlite::Connection::open(&path)
             .unwrap()
@@ -165,7 +165,7 @@ fn large_values_come_and_go_with_their_records() {
 fn refused(folder: &TempDir, path: &Path) -> StorageError {
     let state = |path: &Path| (fs::read(path).ok(), fs::metadata(path).and_then(|data| data.modified()).ok());
     let (names, before) = (siblings(folder.path()), state(path));
-    let error = Sqlite::open(path).unwrap_err();
+    let error = Sqlite::open_or_create(path).unwrap_err();
     assert_eq!(siblings(folder.path()), names);
     assert!(state(path) == before, "the file was touched");
     error
@@ -213,7 +213,7 @@ fn a_newer_or_altered_schema_is_refused() {
         .unwrap()
         .execute_batch("PRAGMA user_version = 1; ALTER TABLE records RENAME COLUMN value TO worth")
         .unwrap();
-    let error = Sqlite::open(&path).unwrap_err();
+    let error = Sqlite::open_or_create(&path).unwrap_err();
     assert!(matches!(error, StorageError::Corrupt { .. }), "{error:?}");
 }
 
@@ -226,10 +226,30 @@ fn a_log_without_its_store_is_not_taken_over() {
     assert!(!path.exists());
 }
 
+/// A database that was deleted does not come back as an empty one, and none is made over another.
+#[test]
+fn opening_makes_no_store_and_creating_opens_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let missing = Sqlite::open(&path).unwrap_err();
+    assert!(matches!(&missing, StorageError::NoFile { path: named } if *named == path), "{missing:?}");
+    assert!(
+        missing.to_string().contains("store.db") && missing.to_string().contains("`create`"),
+        "{missing}"
+    );
+    assert!(!path.exists());
+    drop(Sqlite::create(&path).unwrap());
+    let before = fs::read(&path).unwrap();
+    let there = Sqlite::create(&path).unwrap_err();
+    assert!(matches!(&there, StorageError::FileExists { path: named } if *named == path), "{there:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    Sqlite::open(&path).unwrap();
+}
+
 #[test]
 fn a_missing_folder_is_an_error_of_the_system() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Sqlite::open(folder.path().join("missing").join("store.db")).unwrap_err();
+    let error = Sqlite::open_or_create(folder.path().join("missing").join("store.db")).unwrap_err();
     assert!(matches!(error, StorageError::Engine { .. }), "{error:?}");
 }
 
@@ -238,10 +258,10 @@ fn odd_names_are_only_names() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a b?mode=memory#x%41.db", "ü&immutable=1.db", "file:x.db"] {
         let path = folder.path().join(name);
-        let store = Sqlite::open(&path).unwrap();
+        let store = Sqlite::open_or_create(&path).unwrap();
         assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Any))).is_ok());
         drop(store);
-        assert!(block_on(Sqlite::open(&path).unwrap().get(b"a")).unwrap().is_some());
+        assert!(block_on(Sqlite::open_or_create(&path).unwrap().get(b"a")).unwrap().is_some());
         assert!(siblings(folder.path()).contains(&name.to_owned()));
     }
     assert_eq!(siblings(folder.path()).len(), 3);
@@ -252,7 +272,7 @@ fn odd_names_are_only_names() {
 fn a_path_with_two_slashes_in_front_is_a_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = PathBuf::from(format!("/{}", folder.path().join("store.db").display()));
-    let store = Sqlite::open(&path).unwrap();
+    let store = Sqlite::open_or_create(&path).unwrap();
     assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Any))).is_ok());
     assert_eq!(store.verify().unwrap(), 1);
 }
@@ -262,7 +282,7 @@ fn a_path_with_two_slashes_in_front_is_a_path() {
 fn nobody_else_may_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(folder.path().join("store.db")).unwrap();
+    let store = Sqlite::open_or_create(folder.path().join("store.db")).unwrap();
     assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Any))).is_ok());
     assert_eq!(siblings(folder.path()), ["store.db", "store.db-shm", "store.db-wal"]);
     for name in siblings(folder.path()) {
@@ -275,7 +295,7 @@ fn nobody_else_may_read_the_files() {
 #[test]
 fn the_log_of_small_commits_does_not_grow_for_long() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(folder.path().join("store.db")).unwrap();
+    let store = Sqlite::open_or_create(folder.path().join("store.db")).unwrap();
     let mut longest = 0;
     for commit in 0..120_u32 {
         let batch = (0..40_u32).fold(Batch::new(), |batch, item| {
@@ -293,7 +313,7 @@ fn the_log_of_small_commits_does_not_grow_for_long() {
 fn a_closed_store_says_so_and_two_handles_share_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let (one, other) = (Sqlite::open(&path).unwrap(), Sqlite::open(&path).unwrap());
+    let (one, other) = (Sqlite::open_or_create(&path).unwrap(), Sqlite::open_or_create(&path).unwrap());
     let clone = one.clone();
     assert!(block_on(one.commit(Batch::new().put("a", "1", Expectation::Any))).is_ok());
     one.close();
@@ -327,7 +347,7 @@ fn what_was_planted_in_the_schema_is_refused_and_does_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = sample(folder.path());
         let other = rusqlite::Connection::open(&path).unwrap();
-        let open = Sqlite::open(&path).unwrap();
+        let open = Sqlite::open_or_create(&path).unwrap();
         other.execute_batch(planted).unwrap();
         let verified = open.verify();
         assert!(matches!(verified, Err(StorageError::Corrupt { .. })), "{what}: {verified:?}");
@@ -339,7 +359,7 @@ fn what_was_planted_in_the_schema_is_refused_and_does_nothing() {
             assert_eq!(read.expect("a trigger took it").value, b"new");
         }
         drop((open, other));
-        let error = Sqlite::open(&path).map(drop).expect_err(what);
+        let error = Sqlite::open_or_create(&path).map(drop).expect_err(what);
         assert!(matches!(error, StorageError::Corrupt { .. }), "{what}: {error:?}");
     }
 }
@@ -352,7 +372,7 @@ const UNWRITABLE: &str = "KEYWAY_STORAGE_TEST_UNWRITABLE";
 #[test]
 fn child_of_another_user() {
     let Some(path) = std::env::var_os(UNWRITABLE) else { return };
-    match Sqlite::open(&path) {
+    match Sqlite::open_or_create(&path) {
         Err(error @ StorageError::ReadOnly { .. }) => {
             assert!(error.to_string().contains("store.db cannot be written"), "{error}");
         }

@@ -35,7 +35,7 @@ fn spawn(role: &str, path: &Path) -> Child {
 #[test]
 fn child() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let store = Sqlite::open(std::env::var_os(FILE).unwrap()).unwrap();
+    let store = Sqlite::open_or_create(std::env::var_os(FILE).unwrap()).unwrap();
     match role.as_str() {
         "count" => (0..INCREMENTS).for_each(|_| increment(&store)),
         "write" => write_pairs_until_killed(&store),
@@ -66,7 +66,7 @@ fn processes_that_start_together_lose_no_update() {
     // The file does not exist yet: they race for making it as well.
     let path = folder.path().join("store.db");
     let children: Vec<Child> = (0..3).map(|_| spawn("count", &path)).collect();
-    let store = Sqlite::open(&path).unwrap();
+    let store = Sqlite::open_or_create(&path).unwrap();
     (0..INCREMENTS).for_each(|_| increment(&store));
     for child in children {
         let output = child.wait_with_output().unwrap();
@@ -132,7 +132,7 @@ fn what_was_acknowledged_survives_a_kill() {
         acknowledged
             .extend(lines.iter().filter_map(|line| line.trim().strip_prefix("ack ")).map(ToOwned::to_owned));
 
-        let store = Sqlite::open(&path).unwrap();
+        let store = Sqlite::open_or_create(&path).unwrap();
         for name in &acknowledged {
             let there = block_on(store.get(format!("{name}/a").as_bytes())).unwrap();
             assert!(there.is_some(), "round {round}: {name} was acknowledged and is gone");
@@ -166,7 +166,8 @@ fn a_held_lock_ends_in_unavailable_and_reads_go_on() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let deadline = Duration::from_millis(80);
-        let store = Sqlite::options().commit_mode(mode).busy_deadline(deadline).open(&path).unwrap();
+        let store =
+            Sqlite::options().commit_mode(mode).busy_deadline(deadline).open_or_create(&path).unwrap();
         let put = |value: &str| block_on(store.commit(Batch::new().put("a", value, Expectation::Any)));
         assert!(put("1").is_ok());
 
@@ -186,7 +187,7 @@ fn a_held_lock_ends_in_unavailable_and_reads_go_on() {
 #[test]
 fn closing_answers_everybody_who_waits() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(Sqlite::open(folder.path().join("store.db")).unwrap());
+    let store = Arc::new(Sqlite::open_or_create(folder.path().join("store.db")).unwrap());
     let acknowledged: Vec<u32> = thread::scope(|scope| {
         let writers: Vec<_> = (0..8_u32)
             .map(|writer| {
@@ -210,7 +211,7 @@ fn closing_answers_everybody_who_waits() {
         store.close();
         writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
     });
-    let again = Sqlite::open(folder.path().join("store.db")).unwrap();
+    let again = Sqlite::open_or_create(folder.path().join("store.db")).unwrap();
     assert!(!acknowledged.is_empty());
     for key in acknowledged {
         assert!(block_on(again.get(&key.to_be_bytes())).unwrap().is_some());

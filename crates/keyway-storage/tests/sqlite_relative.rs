@@ -12,13 +12,13 @@ use pollster::block_on;
 fn a_relative_path_means_the_folder_of_the_opening() {
     let (here, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     env::set_current_dir(here.path()).unwrap();
-    let store = Sqlite::open("host.db").unwrap();
+    let store = Sqlite::open_or_create("host.db").unwrap();
     assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Absent))).is_ok());
 
     // What daemons do. Connections are opened when they are needed, so some come later.
     env::set_current_dir(elsewhere.path()).unwrap();
     assert_eq!(store.verify().unwrap(), 1);
-    let other = Sqlite::open("host.db").unwrap();
+    let other = Sqlite::open_or_create("host.db").unwrap();
     assert!(block_on(other.commit(Batch::new().put("b", "2", Expectation::Absent))).is_ok());
     assert!(block_on(other.commit(Batch::new().put("c", "3", Expectation::Absent))).is_ok());
     assert_eq!(store.verify().unwrap(), 1, "another store of the same name is another store");

@@ -1,12 +1,11 @@
-//! A host at work, on real files. Run it with `cargo run --example host`.
+//! A complete host on real files. Run it with `cargo run --example host`.
 //!
-//! It lists the linked plugins; opens a store file that Convection's Python plugin wrote;
-//! copies it into a generic store on SQLite; works with environments, versions and
-//! compare-and-set; lets an application read through the client, with an audit; makes passwords;
-//! hands out logins by SSH key and revokes them, also through an executable; rotates the keys while
-//! reads go on; shows what a wrong key, tampered and
-//! exchanged records and data of another version get; and checks every result itself. It
-//! exits with 1 if anything is not as it must be.
+//! It lists the linked plugins; opens a store file that Convection's Python plugin wrote; copies it
+//! into a generic store on SQLite; works with environments, versions and compare-and-set; lets an
+//! application read through the client, with an audit; makes passwords; issues logins by SSH key
+//! and revokes them, also through an executable; rotates the keys during reads; shows the errors
+//! for a wrong key, tampered and exchanged records and data of another version; and checks every
+//! result itself. It exits with 1 if a check fails.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 #[path = "host/application.rs"]
@@ -42,7 +41,7 @@ use report::{Failure, Report};
 const PLUGINS: Plugins =
     plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_info, keyway_ssh, keyway_process };
 
-/// How many secrets the rotation moves.
+/// The number of secrets that the rotation moves.
 const MANY: usize = 1500;
 
 fn main() -> ExitCode {
@@ -65,7 +64,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     let registry = PLUGINS.registry()?;
     show_plugins(report, &registry);
 
-    let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(folder.path().join("keyway.db"))?);
+    let storage: Arc<dyn Storage> = Arc::new(Sqlite::create(folder.path().join("keyway.db"))?);
     let host_keys = new_ring()?;
     let built = Host::builder(registry, Arc::clone(&storage), host_keys.clone()).name("example");
     let worked = Arc::new(AtomicU64::new(0));
@@ -76,7 +75,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
         }
     });
     let host = logins::add_services(built, folder.path())?.start().await?;
-    // The loop that recovers and works off what is due, until the host is told to end.
+    // This task recovers and performs due work, until the host is told to end.
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn({
         let host = host.clone();
@@ -120,7 +119,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     report.step("The host ends");
     let _ = end.send(());
     running.await??;
-    report.check(worked.load(Ordering::SeqCst) == 0, "its loop found nothing that was cut short");
+    report.check(worked.load(Ordering::SeqCst) == 0, "its loop found no interrupted work");
     restart(report, &storage, &host_keys, &production, &new_keys).await?;
     report.check_no_secret_was_printed(&secrets);
     Ok(())
@@ -242,7 +241,7 @@ async fn versions(report: &mut Report, store: &Arc<HostedStore>) -> Result<(), F
     Ok(())
 }
 
-/// Reads, decides, and writes only if nobody was faster.
+/// Reads, decides, and writes only if no other writer was faster.
 async fn add_one(store: &HostedStore, counter: &SecretAddress) -> Result<(), Failure> {
     loop {
         let secret = store.get(counter).await?;
@@ -337,7 +336,7 @@ async fn restart(
     Ok(())
 }
 
-/// All pages of a list.
+/// Returns all pages of a list.
 async fn list_all(store: &HostedStore, query: &ListQuery) -> Result<Vec<ListedSecret>, StoreError> {
     let mut query = query.clone();
     let mut all = Vec::new();
@@ -372,7 +371,7 @@ fn type_of(value: &SecretValue) -> &'static str {
     }
 }
 
-/// The texts in a value, to look for them in the output.
+/// Collects the texts in a value, to search for them in the output.
 fn collect_texts(value: &SecretValue, texts: &mut Vec<String>) {
     fn within(value: &Structured, texts: &mut Vec<String>) {
         match value {

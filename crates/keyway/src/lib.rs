@@ -12,7 +12,7 @@
 //! const PLUGINS: Plugins = plugins! { keyway_generic };
 //!
 //! # #[tokio::main]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn main() -> Result<(), keyway::MainError> {
 //! let keys = KeyRing::new([Key::generate()?])?;
 //! let host = Host::builder(PLUGINS.registry()?, Arc::new(Memory::new()), keys.clone()).start().await?;
 //!
@@ -37,11 +37,16 @@
 //! | `secrets` | yes | [`Host`], [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
 //! | `issuers` | yes | [`Host`], [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
 //! | `sqlite` | yes | [`storage`] with the engine `Sqlite`; no contract and no engine of a host by itself |
+//! | `locker` | no | what only programs of the service Locker need: credentials, log level, errors |
 //! | `schemars` | no | JSON schemas of plugin configurations |
+//! | `semver` | no | conversions of versions and ranges from and to the crate `semver` |
 //!
 //! There is no feature for a plugin: a host depends on the plugin crates that it lists.
 
+mod main_error;
+
 pub use keyway_core::*;
+pub use main_error::MainError;
 
 #[cfg(feature = "client")]
 pub use keyway_client as client;

@@ -1,19 +1,18 @@
-//! What a client reads: files for import, its credentials, answers of services.
+//! The inputs of a client: files for import, its credentials, answers of services.
 
 use std::str;
 
 use keyway_client::{Answer, Bundle, BundleError, Credentials, CredentialsError, RemoteClass, interpret};
-use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::scratch::Scratch;
 use super::shell;
 use super::silence::{shows_nothing, shows_nothing_but};
 
-/// A file in the form of dotenv.
+/// Checks a file in the form of dotenv.
 ///
-/// What is read is what a shell reads; it is written and read the same, in this form and as JSON; and an
-/// error shows no value.
+/// A shell reads the same values; they survive a round trip in this form and as JSON; and an error
+/// shows no value.
 pub fn dotenv(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let bundle = match Bundle::from_dotenv(text) {
@@ -22,27 +21,30 @@ pub fn dotenv(data: &[u8]) {
     };
     let written = match bundle.to_dotenv() {
         Ok(written) => written,
-        // It is read, but no variable of a shell can have that name, or none keeps what it is given.
+        // The name is not valid for a shell's variable, or the shell changes the variable itself.
         Err(BundleError::NotDotenv { key, .. }) => return assert!(bundle.get(&key).is_some()),
-        Err(other) => panic!("what was read can be written: {other}"),
+        Err(other) => panic!("a file that was read can be written: {other}"),
     };
-    for text in [text, written.expose_secret()] {
-        let read = Bundle::from_dotenv(text).expect("what was written is read");
-        assert!(read.same_as(&bundle), "written and read");
-        let sourced = shell::assigned(text).expect("a shell reads it too");
+    for text in [text, written.expose()] {
+        let read = Bundle::from_dotenv(text).expect("a written file can be read");
+        assert!(read.same_as(&bundle), "a round trip keeps the bundle");
+        let sourced = shell::assigned(text).expect("a shell can read it too");
         assert_eq!(sourced.len(), bundle.len());
         for (key, value) in bundle.iter() {
-            assert!(sourced[key] == value.expose_secret(), "a shell reads another value");
+            assert!(sourced[key] == value.expose(), "a shell reads another value");
         }
     }
     let json = bundle.to_json();
-    assert!(Bundle::from_json(json.expose_secret()).expect("JSON").same_as(&bundle), "and as JSON");
+    assert!(
+        Bundle::from_json(json.expose()).expect("JSON").same_as(&bundle),
+        "a round trip as JSON keeps the bundle"
+    );
 }
 
-/// A file of secrets as JSON.
+/// Checks a file of secrets as JSON.
 ///
-/// An object is read when it is one of texts, as another reader sees it; what is read is written and read the
-/// same; and an error shows no value.
+/// An object of texts only is read, and another reader agrees; the values survive a round trip; and
+/// an error shows no value.
 pub fn bundle_json(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let other = serde_json::from_str::<Value>(text);
@@ -52,7 +54,7 @@ pub fn bundle_json(data: &[u8]) {
             if let (Ok(Value::Object(fields)), false) =
                 (&other, matches!(error, BundleError::Duplicate { .. }))
             {
-                // Of two fields of one name, the other reader has forgotten the first.
+                // The other reader keeps only the last of two fields with one name.
                 let is_double = fields.len() < count_of_keys(text);
                 assert!(is_double || !fields.values().all(Value::is_string), "texts are refused: {error}");
             }
@@ -63,27 +65,27 @@ pub fn bundle_json(data: &[u8]) {
         Value::Object(fields) => {
             assert_eq!(fields.len(), bundle.len());
             for (key, value) in bundle.iter() {
-                assert!(fields[key].as_str() == Some(value.expose_secret()), "the other reader differs");
+                assert!(fields[key].as_str() == Some(value.expose()), "the other reader differs");
             }
         }
         Value::Array(items) => assert_eq!(items.len(), bundle.len()),
         _ => panic!("neither an object nor a list"),
     }
     let written = bundle.to_json();
-    let again = Bundle::from_json(written.expose_secret()).expect("what was written is read");
-    assert!(again.same_as(&bundle), "written and read");
+    let again = Bundle::from_json(written.expose()).expect("a written file can be read");
+    assert!(again.same_as(&bundle), "a round trip keeps the bundle");
     if let Ok(dotenv) = bundle.to_dotenv() {
-        let again = Bundle::from_dotenv(dotenv.expose_secret()).expect("dotenv");
-        assert!(again.same_as(&bundle), "and as dotenv");
+        let again = Bundle::from_dotenv(dotenv.expose()).expect("dotenv");
+        assert!(again.same_as(&bundle), "a round trip as dotenv keeps the bundle");
     }
 }
 
-/// How many fields there are at most.
+/// Returns an upper bound of the number of fields.
 fn count_of_keys(text: &str) -> usize {
     text.matches(':').count()
 }
 
-/// Names may be shown.
+/// Checks that an error shows no value. It may show names.
 fn shows_no_value(error: &BundleError, data: &[u8]) {
     match error {
         BundleError::Duplicate { key, .. } | BundleError::NotTextInJson { key } => {
@@ -93,10 +95,10 @@ fn shows_no_value(error: &BundleError, data: &[u8]) {
     }
 }
 
-/// The file of a client's credentials.
+/// Checks the file of a client's credentials.
 ///
-/// What is read stands in the file, also below a comment, and is read the same when it is written in the
-/// plainest way; an error shows nothing of the file, and names one of its lines.
+/// The fields that are read occur in the file, and survive a round trip in the plainest form; a
+/// comment changes nothing; an error shows nothing of the file, and names one of its lines.
 pub fn credentials_file(data: &[u8]) {
     let folder = Scratch::new();
     let resolve = |content: &[u8]| {
@@ -113,28 +115,31 @@ pub fn credentials_file(data: &[u8]) {
             return shows_nothing(&error, data);
         }
     };
-    let text = str::from_utf8(data).expect("what is read is text");
+    let text = str::from_utf8(data).expect("a file that was read is text");
     let (id, key) = (credentials.access_key_id(), credentials.secret_access_key());
-    for value in [id.expose_secret(), key.expose_secret()] {
-        assert!(!value.is_empty() && value.trim() == value && text.contains(value), "it stands in the file");
+    for value in [id.expose(), key.expose()] {
+        assert!(
+            !value.is_empty() && value.trim() == value && text.contains(value),
+            "the field occurs in the file"
+        );
     }
     let others = format!("access_key_id=1\nsecret_access_key=2\napi_base={}\n", credentials.api_base());
-    let others = resolve(others.as_bytes()).expect("they are keys");
+    let others = resolve(others.as_bytes()).expect("the keys are valid");
     if others.api_base() == credentials.api_base() {
         assert_eq!(format!("{others:?}"), format!("{credentials:?}"), "Debug shows no key");
     }
     let plain = format!(
         "access_key_id={}\nsecret_access_key={}\napi_base={}\n",
-        id.expose_secret(),
-        key.expose_secret(),
+        id.expose(),
+        key.expose(),
         credentials.api_base()
     );
     for same in [plain.as_bytes(), &[b"# a comment\n", data].concat()] {
-        let again = resolve(same).expect("what was written is read");
-        assert!(again.access_key_id().expose_secret() == id.expose_secret(), "the same ID");
-        assert!(again.secret_access_key().expose_secret() == key.expose_secret(), "the same key");
+        let again = resolve(same).expect("a written file can be read");
+        assert!(again.access_key_id().expose() == id.expose(), "the same ID");
+        assert!(again.secret_access_key().expose() == key.expose(), "the same key");
         if same == plain.as_bytes() {
-            // A slash at the end is taken away once.
+            // A trailing slash is removed once.
             assert_eq!(
                 again.api_base(),
                 credentials.api_base().strip_suffix('/').unwrap_or(again.api_base())
@@ -145,10 +150,10 @@ pub fn credentials_file(data: &[u8]) {
     }
 }
 
-/// What a service's program printed.
+/// Checks the output of a service's program.
 ///
-/// An answer is one JSON object, as another reader sees it; an error object is an error and shows nothing of
-/// its texts, and neither does what is kept of it.
+/// An answer is one JSON object, as another reader sees it; an error object becomes an error; and
+/// neither the error nor its redacted body shows the texts.
 pub fn service_answer(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     for lines_to_skip in [0, 1] {
@@ -156,7 +161,7 @@ pub fn service_answer(data: &[u8]) {
             Ok(Answer::Value(value)) => assert!(value.is_object(), "one object"),
             Ok(Answer::Error(error)) => {
                 shows_nothing(&error, data);
-                let kept = error.body().expect("something is kept").to_string();
+                let kept = error.body().expect("an error keeps its redacted body").to_string();
                 assert!(serde_json::from_str::<Value>(&kept).is_ok_and(|kept| kept.is_object()));
             }
             Err(error) => {

@@ -1,13 +1,13 @@
-//! What a host remembers of grants.
+//! The records of a host about grants.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use keyway_core::{Registry, Timestamp};
-use keyway_host::grants::{GrantId, GrantLimits, GrantOutcome, Isolation, Service};
+use keyway_host::grants::{GrantId, GrantLimits, GrantOutcome, GrantRequest, Isolation, Service};
 use keyway_host::{Host, HostError};
 use keyway_issuers::{
-    Capabilities, Context, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
+    Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     ParameterDescriptor, Parameters, RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
 };
 use keyway_storage::{Memory, Storage};
@@ -17,7 +17,7 @@ use super::records::{
 };
 use super::silence::shows_nothing;
 
-/// An issuer that keeps nothing.
+/// An issuer that keeps no record.
 #[derive(Debug)]
 struct Door;
 
@@ -44,8 +44,8 @@ impl Issuer for Door {
     }
 }
 
-fn joe() -> Context {
-    Context::new(UserInfo::new("https://issuer.example.com", "joe"))
+fn joe() -> UserInfo {
+    UserInfo::new("https://issuer.example.com", "joe")
 }
 
 fn service() -> ServiceName {
@@ -66,8 +66,8 @@ async fn host(storage: &Arc<dyn Storage>) -> Result<Host, HostError> {
         .await
 }
 
-fn request(say: &str) -> CredentialRequest {
-    CredentialRequest::new(joe()).with_parameters(Parameters::new().with("say", say))
+fn request(say: &str) -> GrantRequest {
+    GrantRequest::new(joe()).with_parameters(Parameters::new().with("say", say))
 }
 
 /// A host with one grant.
@@ -89,24 +89,27 @@ const COUNT: u8 = 3;
 const DUE: u8 = 4;
 const CLAIMED: u8 = 5;
 const UNDECIDED: u8 = 6;
-/// The grant oftener, because it has the most to say.
+/// The rooms to choose from. The grant occurs more often, because its record is the largest.
 const ROOMS: [u8; 8] = [RECORD, COUNT, UNIQUE, DUE, RECORD, CLAIMED, UNDECIDED, RECORD];
-/// In [`ROOMS`], the grant of which the owner is another.
+/// The number in [`ROOMS`] of the grant with another owner.
 const OWNER: u8 = 4;
 
-/// A record of what a host keeps about grants. The first byte says of which room: a grant or its owner, both
-/// sealed with the host's own key; or a number of grants, which grant has a state, when something is to be
-/// done, or what is claimed or waits for a decision, which are not sealed, so any process may have written them.
+/// Checks a record of a host about grants.
 ///
-/// A host starts, lists, goes on and revokes, or says why not; a record that it cannot read stays; an error
-/// shows nothing of it (decisions R2, W5).
+/// The first byte chooses the room: a grant or its owner, both sealed with the host's own key; or
+/// the number of grants, the grant of a state, a due time, a claim or an undecided grant, which are
+/// not sealed, so any process may have written them.
+///
+/// A host starts, lists, resumes and revokes, or reports an error; an unreadable record stays
+/// unchanged; an error shows nothing of it (decisions R2, W5).
 pub fn host_grant(data: &[u8]) {
     let Some((what, payload)) = data.split_first() else { return };
     let (is_owner, room) = (what % 8 == OWNER, ROOMS[usize::from(what % 8)]);
     let (mut records, grant) = HOST.clone();
     let room_key = [PREFIX, &[GRANT, room]].concat();
     let key_length = match room {
-        // The mark of a lane or of a host, a moment and the id of a grant; then the mark of a user.
+        // The record has the mark of a lane or of a host, a moment and the id of a grant; or the
+        // mark of a user.
         DUE | CLAIMED => 16 + 8 + 16,
         UNDECIDED => 16,
         _ => 0,
@@ -131,7 +134,7 @@ pub fn host_grant(data: &[u8]) {
             Err(error) => return quiet(&error),
         };
         let grants = host.grants();
-        let listed = grants.list(&joe().user).await;
+        let listed = grants.list(&joe().user_id()).await;
         if let Err(error) = grants.undecided(None, 10).await {
             quiet(&error);
         }

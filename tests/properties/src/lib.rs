@@ -1,11 +1,11 @@
-//! What must hold for any bytes whatever, one function for each fuzz target.
+//! Properties that must hold for any bytes, one function for each fuzz target.
 //!
-//! `cargo xtask fuzz` runs them on what a fuzzer invents, and the test `corpora` of this package on every file
-//! under `fuzz/corpus`, so that these are tried without a fuzzer too. Each returns when the property holds and
-//! panics when it does not. Where a second opinion can be had cheaply, it is asked: another reader of the
-//! same format, the way back, the stricter profile.
+//! `cargo xtask fuzz` runs them on a fuzzer's inputs, and the test `corpora` of this package on
+//! every file under `fuzz/corpus`, so that these are checked without a fuzzer too. Each function
+//! returns when its property holds and panics when it does not. It compares with a second opinion
+//! if one is cheap: another reader of the same format, the inverse, the stricter profile.
 
-#![expect(clippy::missing_panics_doc, reason = "panicking is how they say no")]
+#![expect(clippy::missing_panics_doc, reason = "a property that fails panics")]
 
 mod client;
 mod grants;
@@ -30,10 +30,11 @@ pub use store_files::{store_document, store_file};
 pub use texts::{compatibility, configuration, metadata};
 pub use wire::{wire_answer, wire_base64, wire_description, wire_input, wire_json};
 
-/// A function of this module.
+/// A property of this crate.
 pub type Property = fn(&[u8]);
 
-/// The fuzz targets: the names of the folders under `fuzz/corpus`, and what must hold for what is in them.
+/// The fuzz targets: the names of the folders under `fuzz/corpus`, and the properties of their
+/// files.
 pub const ALL: &[(&str, Property)] = &[
     ("compatibility", compatibility),
     ("metadata", metadata),
@@ -62,8 +63,8 @@ pub const ALL: &[(&str, Property)] = &[
     ("service_answer", service_answer),
 ];
 
-/// The key of the golden vectors that the tokens of the corpus were made with. Everybody knows it.
+/// The public key of the golden vectors, with which the tokens of the corpus were made.
 const PUBLISHED_KEY: &str = "jN0g7X4OFIsLLQ5jyYzKCZRtA-3dzJqDSf2jFN0pQZs=";
 
-/// Another key that everybody knows.
+/// Another public key.
 const ANOTHER_KEY: &str = "a2V5d2F5LWZ1enotYW5vdGhlci1rZXktMzItYnl0ZXM=";

@@ -21,10 +21,10 @@ static METADATA: LazyLock<PluginMetadata> = LazyLock::new(|| {
     registry.get::<SecretStores>("passdb").expect("that plugin").metadata().clone()
 });
 
-/// The settings of the plugin `passdb`, as JSON.
+/// Checks the settings of the plugin `passdb`, as JSON.
 ///
-/// Settings that a store begins with are those that are read back, and make the passwords that they say; a
-/// refusal shows nothing of them but names: of settings, alphabets and classes (decision C11).
+/// A store's initial settings are read back, and determine its passwords; a refusal shows only
+/// names: of settings, alphabets and classes (decision C11).
 pub fn password_settings(data: &[u8]) {
     let Ok(settings) = serde_json::from_slice::<Value>(data) else { return };
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
@@ -47,7 +47,7 @@ pub fn password_settings(data: &[u8]) {
             assert!((8..=1024).contains(&password.len()), "{} characters", password.len());
             assert_eq!(in_force["length"], password.len());
             for (name, given) in settings.as_object().into_iter().flatten() {
-                assert_eq!(in_force[name], *given, "what was given is in force");
+                assert_eq!(in_force[name], *given, "the given settings are in force");
             }
             assert!(password.bytes().all(|byte| byte.is_ascii_graphic()), "neither blanks nor controls");
             if in_force["alphabet"] == "digits" {
@@ -68,7 +68,7 @@ pub fn password_settings(data: &[u8]) {
     }
 }
 
-/// The names of settings, alphabets and classes, those that do not exist too.
+/// Returns the names of settings, alphabets and classes, including unknown ones.
 fn names(settings: &Value) -> Vec<String> {
     match settings {
         Value::Object(fields) => fields

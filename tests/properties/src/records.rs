@@ -1,6 +1,5 @@
-//! Records in a storage engine, which anybody may have written who can write there.
+//! Records in a storage engine, which any process with access to it may have written.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -11,11 +10,9 @@ use keyway_host::{Host, WorkOutcome, WorkReport};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Cursor, EnvironmentName, ListQuery, NewEnvironment, NewSecret, OpenContext, SecretAddress, SecretChange,
-    SecretName, SecretStore, SecretStorePlugin as _, SecretStores, StoreError, StoreName, async_trait,
+    SecretName, SecretStore, SecretStorePlugin as _, SecretStores, StoreError, StoreName,
 };
-use keyway_storage::{
-    Batch, CommitOutcome, Expectation, KeyRange, Limits, Memory, Page, Record, Storage, StorageError,
-};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Fault, FaultyStorage, KeyRange, Memory, Storage};
 use pollster::block_on;
 use serde_json::json;
 
@@ -28,7 +25,7 @@ pub(super) fn keys() -> KeyRing {
     KeyRing::parse([PUBLISHED_KEY]).expect("a key")
 }
 
-/// All that lies on a storage engine.
+/// All records of a storage engine.
 pub(super) type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
 pub(super) fn records_of(storage: &dyn Storage) -> Records {
@@ -37,7 +34,7 @@ pub(super) fn records_of(storage: &dyn Storage) -> Records {
     page.entries.into_iter().map(|entry| (entry.key, entry.value)).collect()
 }
 
-/// A storage engine on which this lies.
+/// Returns a storage engine with these records.
 pub(super) fn storage_of(records: &Records) -> Arc<dyn Storage> {
     let storage = Memory::new();
     for (key, value) in records {
@@ -77,36 +74,38 @@ static STORE: LazyLock<Records> = LazyLock::new(|| {
     records_of(&*storage)
 });
 
-/// The room of a store's record: what its key has behind the mark of the store.
+/// The position of the room in a record's key, after the mark of the store.
 const ROOM_AT: usize = 16;
 const HEADER: u8 = 0;
 const COUNTERS: u8 = 1;
 const ENVIRONMENT: u8 = 2;
 const SECRET: u8 = 3;
 
-/// A record of the plugin `generic`. The first byte says of which kind and what of it the rest is: all that
-/// is stored, or what is sealed within it, under the store's own key.
+/// Checks a record of the plugin `generic`.
 ///
-/// A secret is read at its own address or not at all, in each way of asking the same, also after a change of
-/// keys; an error shows nothing of the record (decisions C4, C15).
+/// The first byte chooses the kind, and whether the rest is the stored record or its plaintext,
+/// which is then sealed under the store's own key.
+///
+/// A secret is read at its own address or not at all, equally by every query, also after a change
+/// of keys; an error shows nothing of the record (decisions C4, C15).
 pub fn sealed_record(data: &[u8]) {
     let Some((what, data)) = data.split_first() else { return };
     let mut records = STORE.clone();
     let mut cursor = None;
     match what % 8 {
         0 => {
-            // The letter of its kind and the key of the index stay.
+            // The letter of its kind and the key of the index are kept.
             let note = record(&mut records, HEADER);
             *note = sealed_anew(note, 1 + 32, data);
         }
         1 => {
-            // The letter of its kind and the mark of the store stay.
+            // The letter of its kind and the mark of the store are kept.
             let note = record(&mut records, ENVIRONMENT);
             *note = sealed_anew(note, 1 + 8, data);
         }
         2 => *record(&mut records, HEADER) = data.to_vec(),
         3 => {
-            // A young store has none yet.
+            // A new store has no counters yet.
             let key = [&records[0].0[..ROOM_AT], &[COUNTERS]].concat();
             records.retain(|(other, _)| *other != key);
             records.push((key, data.to_vec()));
@@ -123,13 +122,13 @@ pub fn sealed_record(data: &[u8]) {
     ask(&storage_of(&records), cursor, data);
 }
 
-/// The store's record in this room.
+/// Finds the store's record in this room.
 fn record(records: &mut Records, room: u8) -> &mut Vec<u8> {
     let found = records.iter_mut().find(|(key, _)| key[ROOM_AT] == room);
     &mut found.expect("such a record").1
 }
 
-/// Everything that can be asked of the store.
+/// Makes every query to the store, and compares the answers.
 fn ask(storage: &Arc<dyn Storage>, cursor: Option<Cursor>, data: &[u8]) {
     let quiet = |error: StoreError| shows_nothing(&error, data);
     let store = match open(storage, keys()) {
@@ -145,14 +144,17 @@ fn ask(storage: &Arc<dyn Storage>, cursor: Option<Cursor>, data: &[u8]) {
             for listed in &page.secrets {
                 let value = listed.value.as_ref().expect("values were asked for");
                 assert_eq!(listed.header.address, address, "there is one secret");
-                let got = got.as_ref().expect("what is listed can be read");
-                assert!(got.value.same_as(value) && got.header == listed.header, "listed and read");
+                let got = got.as_ref().expect("a listed secret can be read");
+                assert!(
+                    got.value.same_as(value) && got.header == listed.header,
+                    "the list and the read agree"
+                );
             }
         }
         Err(error) => quiet(error),
     }
     if let Ok(got) = &got {
-        assert_eq!(got.header.address, address, "it is the one that was asked for");
+        assert_eq!(got.header.address, address, "the address is the requested one");
         let header = block_on(store.modify(&address, SecretChange::value(got.value.clone())));
         match header {
             Ok(header) => {
@@ -160,8 +162,8 @@ fn ask(storage: &Arc<dyn Storage>, cursor: Option<Cursor>, data: &[u8]) {
                     (header.id, header.description),
                     (got.header.id.clone(), got.header.description.clone())
                 );
-                let again = block_on(store.get(&address)).expect("what was written is read");
-                assert!(again.value.same_as(&got.value), "written and read");
+                let again = block_on(store.get(&address)).expect("a written secret can be read");
+                assert!(again.value.same_as(&got.value), "a round trip keeps the value");
             }
             Err(error) => quiet(error),
         }
@@ -171,7 +173,7 @@ fn ask(storage: &Arc<dyn Storage>, cursor: Option<Cursor>, data: &[u8]) {
     match (&got, rotated) {
         (Ok(got), Ok(())) => {
             let moved = open(storage, new).expect("it opens with the new key");
-            let moved = block_on(moved.get(&address)).expect("what could be read can be read");
+            let moved = block_on(moved.get(&address)).expect("a readable secret stays readable");
             assert!(moved.value.same_as(&got.value), "a change of keys changes no value");
         }
         (_, Err(error)) => quiet(error),
@@ -192,7 +194,8 @@ fn ask(storage: &Arc<dyn Storage>, cursor: Option<Cursor>, data: &[u8]) {
     }
 }
 
-/// `format | key id | token`, with the first bytes of what is sealed kept and `data` behind them.
+/// Seals `format | key id | token` again, with the first plaintext bytes kept and `data` after
+/// them.
 fn sealed_anew(note: &[u8], kept: usize, data: &[u8]) -> Vec<u8> {
     let (beginning, token) = note.split_at(1 + 8);
     let plaintext = keys().open(token).expect("our own");
@@ -200,8 +203,10 @@ fn sealed_anew(note: &[u8], kept: usize, data: &[u8]) -> Vec<u8> {
     [beginning, sealed.as_bytes()].concat()
 }
 
-/// `format | key id | length | header token | value token`, with other fields and another value behind the
-/// letters of their kinds and the mark of the store. Both halves fit each other.
+/// Seals `format | key id | length | header token | value token` again, with other fields and
+/// another value after the letters of their kinds and the mark of the store.
+///
+/// Both halves fit each other.
 fn secret_sealed_anew(stored: &[u8], (fields, value): (&[u8], &[u8])) -> Vec<u8> {
     let (beginning, rest) = stored.split_at(1 + 8);
     let (length, tokens) = rest.split_first_chunk().expect("a length");
@@ -214,51 +219,23 @@ fn secret_sealed_anew(stored: &[u8], (fields, value): (&[u8], &[u8])) -> Vec<u8>
     [beginning, &length, header.as_bytes(), value.as_bytes()].concat()
 }
 
-/// A host that knows one store, whose rotation was cut short.
+/// A host with one store, whose rotation was interrupted.
 static HOST: LazyLock<Records> = LazyLock::new(|| {
-    let dying = Arc::new(Dying { inner: Memory::new(), commits_left: AtomicI64::new(i64::MAX) });
+    let below: Arc<dyn Storage> = Arc::new(Memory::new());
+    let dying = FaultyStorage::over(&below).into_engine();
     run(async {
         let storage: Arc<dyn Storage> = Arc::clone(&dying) as _;
         let host = host(&storage).await?;
         let store = host.stores().create(&StoreName::new("store")?, "generic", json!({}), &keys()).await?;
-        // That it begins is stored, and no more.
-        dying.commits_left.store(1, Ordering::SeqCst);
+        // Only the beginning of the rotation is stored.
+        dying.0.end_after(1, Fault::EndsBefore);
         store.rotate(&KeyRing::parse([ANOTHER_KEY])?, &|_| {}).await.expect_err("the host dies");
         assert_eq!(store.state().await?.phase, Phase::Rotating);
         Ok::<_, Box<dyn std::error::Error>>(())
     })
     .expect("a host");
-    records_of(&dying.inner)
+    records_of(&*below)
 });
-
-/// Fails after so many commits, as if the process had died there.
-#[derive(Debug)]
-struct Dying {
-    inner: Memory,
-    commits_left: AtomicI64,
-}
-
-#[async_trait]
-impl Storage for Dying {
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.inner.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.inner.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            return Err(StorageError::Closed);
-        }
-        self.inner.commit(batch).await
-    }
-}
 
 async fn host(storage: &Arc<dyn Storage>) -> Result<Host, Box<dyn std::error::Error>> {
     let store_keys = KeyRing::parse([PUBLISHED_KEY, ANOTHER_KEY])?;
@@ -266,14 +243,15 @@ async fn host(storage: &Arc<dyn Storage>) -> Result<Host, Box<dyn std::error::Er
     Ok(host.takeover_after(Duration::ZERO).start().await?)
 }
 
-/// The beginning of the keys of a host's records; behind it, a kind and a room.
+/// The prefix of the keys of a host's records; a kind and a room follow.
 pub(super) const PREFIX: &[u8] = b"keyway-host\0";
 
-/// The room of the records themselves; the others find or count them.
+/// The room of the records themselves; the other rooms index and count them.
 pub(super) const RECORD: u8 = 1;
 
-/// `length | fixed | state`, the last two sealed, each as `index key | part | length | key | payload`: one of
-/// them with another payload.
+/// Returns `length | fixed | state` with one of the last two sealed again with another payload.
+///
+/// Each of the two is `index key | part | length | key | payload`.
 pub(super) fn host_record_sealed_anew(value: &[u8], payload: &[u8], is_fixed: bool) -> Vec<u8> {
     let (length, sealed) = value.split_first_chunk().expect("a length");
     let (fixed, state) = sealed.split_at(u32::from_le_bytes(*length) as usize);
@@ -287,11 +265,11 @@ pub(super) fn host_record_sealed_anew(value: &[u8], payload: &[u8], is_fixed: bo
     [&length[..], &fixed, &state].concat()
 }
 
-/// A record of a host about a store, sealed with its own key. The first byte selects the constant part or the
-/// state.
+/// Checks a record of a host about a store, sealed with its own key. The first byte selects the
+/// constant part or the state.
 ///
-/// A host starts, opens and goes on, or says why not and forgets nothing; an error shows nothing of the
-/// record (decision H2).
+/// A host starts, opens and resumes, or reports an error and keeps the record; an error shows
+/// nothing of the record (decision H2).
 pub fn host_store(data: &[u8]) {
     const STORE: u8 = 2;
     let Some((part, data)) = data.split_first() else { return };
@@ -333,7 +311,7 @@ pub(super) fn all_show_nothing(reports: &[WorkReport], data: &[u8]) {
     }
 }
 
-/// Runs a future on a runtime of its own.
+/// Runs a future on a new runtime.
 pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
 }
@@ -343,7 +321,7 @@ mod tests {
     use super::{HOST, host, run, storage_of};
     use keyway_host::WorkOutcome;
 
-    /// Otherwise a damaged record would be found by no recovery.
+    /// Checks the setup, because otherwise a recovery would never reach a damaged record.
     #[test]
     fn an_undamaged_host_recovers_its_store() {
         let storage = storage_of(&HOST);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// A folder that goes away.
+/// A folder that is removed on drop.
 pub(super) struct Scratch {
     _folder: TempDir,
     path: PathBuf,
@@ -24,7 +24,7 @@ impl Scratch {
         &self.path
     }
 
-    /// Makes a file that only its owner reads.
+    /// Creates a file that only its owner can read.
     pub(super) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.path.join(name);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);

@@ -3,21 +3,20 @@
 use std::str;
 
 use keyway_seal::{FileKeySource, Key, KeyRing};
-use secrecy::ExposeSecret as _;
 
 use super::PUBLISHED_KEY;
 use super::scratch::Scratch;
 use super::silence::shows_nothing;
 
-/// A Fernet token, and then the same bytes as a plaintext.
+/// Checks a Fernet token, and then the same bytes as a plaintext.
 ///
-/// A plaintext that was opened is sealed anew and opens to the same; a token has one spelling; a token with one
-/// byte changed does not open (decision C8).
+/// An opened plaintext is sealed again and opens to the same; a token has one spelling; a token
+/// with one byte changed does not open (decision C8).
 pub fn fernet_token(data: &[u8]) {
     let ring = KeyRing::parse([PUBLISHED_KEY]).expect("a key");
     if let Ok(plaintext) = ring.open(data) {
-        ring.timestamp(data).expect("what opens has a time");
-        let again = ring.reseal(data).expect("what opens is sealed anew");
+        ring.timestamp(data).expect("a token that opens has a time");
+        let again = ring.reseal(data).expect("a token that opens can be sealed again");
         assert_eq!(*ring.open(again.as_bytes()).expect("a token"), *plaintext);
     }
     let iv = [data.len().to_le_bytes(), data.len().to_be_bytes()].concat();
@@ -31,21 +30,21 @@ pub fn fernet_token(data: &[u8]) {
     assert!(ring.open(&token).is_err(), "byte {place} was changed");
 }
 
-/// A Fernet key.
+/// Checks a Fernet key.
 ///
-/// There is one spelling of a key: what is read is printed the same (decision C8).
+/// A key has one spelling: it is printed as it was read (decision C8).
 pub fn fernet_key(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let Ok(key) = Key::parse(text) else { return };
-    assert!(key.expose_text().expose_secret() == text, "a key has one spelling");
+    assert!(key.expose_text().expose() == text, "a key has one spelling");
     let ring = KeyRing::new([key]).expect("a ring");
     assert!(!format!("{ring:?}").contains(text), "Debug shows no key");
 }
 
-/// A file of keys.
+/// Checks a file of keys.
 ///
-/// Reading gives the keys of its lines, in order. Each key without white space is read by itself, too. The keys
-/// stay the same when written again. An error shows nothing of a line (decision C8).
+/// Reading gives the keys of its lines, in order. Each key without white space parses by itself,
+/// too. The keys stay the same when written again. An error shows nothing of a line (decision C8).
 pub fn key_file(data: &[u8]) {
     let folder = Scratch::new();
     let read = FileKeySource::new(folder.file("keys", data)).read();
@@ -53,13 +52,13 @@ pub fn key_file(data: &[u8]) {
         Ok(ring) => ring,
         Err(error) => return shows_nothing(&error, data),
     };
-    let text = str::from_utf8(data).expect("what is read is text");
+    let text = str::from_utf8(data).expect("a file that was read is text");
     let lines = || {
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim_ascii);
         lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
     };
     let keys: Vec<Key> = lines().map(|line| Key::parse(line).expect("a key in each line")).collect();
-    // A key that stands there twice is one key.
+    // A key that occurs twice is one key.
     assert!(!keys.is_empty() && ring.ids().len() <= keys.len());
     assert_eq!(ring.primary_id(), keys[0].id());
     assert!(keys.iter().all(|key| ring.contains(key.id())));

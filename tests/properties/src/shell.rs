@@ -1,9 +1,9 @@
-//! What a POSIX shell makes of a file of assignments, as far as it is nothing but assignments.
+//! A POSIX shell's reading of a file that contains only assignments.
 
 use std::collections::BTreeMap;
 
-/// The variables after a shell has sourced the text. `None` when it would do anything else than assign
-/// texts: expand, run, fail.
+/// Returns the variables after a shell has sourced the text, or `None` if it would do anything but
+/// assign texts: expand, run, fail.
 pub(super) fn assigned(text: &str) -> Option<BTreeMap<String, String>> {
     let mut variables = BTreeMap::new();
     let mut rest = text.chars().peekable();
@@ -34,14 +34,14 @@ pub(super) fn assigned(text: &str) -> Option<BTreeMap<String, String>> {
         let value = word(&mut rest)?;
         variables.insert(name, value);
         while rest.next_if(|next| matches!(next, ' ' | '\t')).is_some() {}
-        // Another word on this line would be a command, with the variable set for it alone.
+        // Another word on this line would be a command that runs with the variable.
         if !matches!(rest.peek(), None | Some('\n' | '#')) {
             return None;
         }
     }
 }
 
-/// One word, with its quotes removed.
+/// Reads one word, and removes its quotes.
 fn word(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<String> {
     let mut word = String::new();
     let mut at_beginning = true;

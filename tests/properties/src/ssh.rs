@@ -1,4 +1,4 @@
-//! Files of OpenSSH, and the keys that users send.
+//! Files of OpenSSH, and the public keys of users.
 
 use std::fs;
 use std::path::Path;
@@ -15,14 +15,14 @@ use pollster::block_on;
 use super::scratch::Scratch;
 use super::silence::shows_nothing;
 
-/// A public key that nobody has the other half of.
+/// A public key whose private key does not exist any more.
 const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
-/// The id of the request, which the state ends with.
+/// The id of the request, which is the end of the state.
 const INTENT: &str = "intent-1";
 /// The state of the credential.
 const STATE: &str = "KEYWAY_intent-1";
 
-/// What an issuer is told, with one of its files configured.
+/// Returns the context of a call, with one of the issuer's files configured.
 fn context(issuer: &dyn Issuer, setting: &str, file: &Path) -> Context {
     let path = Json::text(file.to_str().expect("the path is text"));
     let description = block_on(issuer.describe()).expect("it describes itself");
@@ -45,10 +45,10 @@ fn revoke(issuer: &dyn Issuer, context: &Context) -> Result<(), IssuerError> {
     block_on(issuer.revoke(&Revocation::new(context.clone(), CredentialRef::new(STATE))))
 }
 
-/// An `authorized_keys` file that others have written.
+/// Checks an `authorized_keys` file written by others.
 ///
-/// A key that is added and taken away again leaves all lines of others as they are, byte for byte and in order;
-/// doing either a second time changes nothing.
+/// Adding and removing a key keeps all lines of others, byte for byte and in order; repeating
+/// either changes nothing.
 pub fn authorized_keys(data: &[u8]) {
     let folder = Scratch::new();
     let path = folder.file("authorized_keys", data);
@@ -61,8 +61,8 @@ pub fn authorized_keys(data: &[u8]) {
     let line = format!("{PUBLIC_KEY} {STATE}");
     assert_eq!(lines(&added).filter(|found| *found == line.as_bytes()).count(), 1, "its line is there");
     assert_eq!(others(&added), others(data), "other lines stay");
-    request(&AuthorizedKeys, &context, PUBLIC_KEY).expect("the same again");
-    assert!(read() == added, "and changes nothing");
+    request(&AuthorizedKeys, &context, PUBLIC_KEY).expect("a repeated request succeeds");
+    assert!(read() == added, "a repeated request changes nothing");
 
     revoke(&AuthorizedKeys, &context).expect("it is taken away");
     let left = read();
@@ -71,24 +71,24 @@ pub fn authorized_keys(data: &[u8]) {
     if !data.windows(STATE.len()).any(|window| window == STATE.as_bytes()) {
         assert!(left == data || left == [data, b"\n"].concat(), "the file is as it was");
     }
-    revoke(&AuthorizedKeys, &context).expect("the same again");
-    assert!(read() == left, "and changes nothing");
+    revoke(&AuthorizedKeys, &context).expect("a repeated revocation succeeds");
+    assert!(read() == left, "a repeated revocation changes nothing");
 }
 
 fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
     content.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
 }
 
-/// The lines that cannot be ours.
+/// Returns the lines that the issuer cannot have written.
 fn others(content: &[u8]) -> Vec<&[u8]> {
     let is_other = |line: &&[u8]| !line.windows(STATE.len()).any(|window| window == STATE.as_bytes());
     lines(content).filter(is_other).collect()
 }
 
-/// What a user sends as a public key.
+/// Checks a user's public key.
 ///
-/// What is taken becomes one line of type, key and state, with the very key that was sent, and nothing else
-/// gets into the file; what is refused is no line, and is not repeated in any message.
+/// An accepted key becomes one line of type, key and state, with exactly the given key, and nothing
+/// else gets into the file; a refused one becomes no line, and no message repeats it.
 pub fn public_key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let folder = Scratch::new();
@@ -105,25 +105,25 @@ pub fn public_key(data: &[u8]) {
             assert_eq!(
                 (sent.next(), sent.next()),
                 (Some(kind), Some(key)),
-                "what was sent is what is let in"
+                "the file has exactly the key that was sent"
             );
             let blob = wire::base64::decode(key.as_bytes()).expect("base64");
             let (length, named) = blob.split_first_chunk().expect("a length");
             let length = usize::try_from(u32::from_be_bytes(*length)).expect("small");
-            assert_eq!(named.get(..length), Some(kind.as_bytes()), "the key is of the type that it says");
+            assert_eq!(named.get(..length), Some(kind.as_bytes()), "the key has the named type");
         }
         Err(error) => {
             assert!(matches!(error, IssuerError::Refused { .. }), "{error}");
             shows_nothing(&error, data);
-            assert!(!path.exists(), "nobody is let in");
+            assert!(!path.exists(), "a refused key leaves no file");
         }
     }
 }
 
-/// A key revocation list that others have written.
+/// Checks a key revocation list written by others.
 ///
-/// Taken over, revoking adds to it and takes nothing away; doing it a second time changes nothing; a list that is refused
-/// stays as it is, byte for byte.
+/// After a takeover, revoking adds to it and removes nothing; repeating it changes nothing; a
+/// refused list stays as it is, byte for byte.
 pub fn revocation_list(data: &[u8]) {
     let issuer = authority(None);
     let folder = Scratch::new();
@@ -137,8 +137,8 @@ pub fn revocation_list(data: &[u8]) {
         return;
     }
     let revoked = read();
-    revoke(&*issuer, &context).expect("the same again");
-    assert!(read() == revoked, "and changes nothing");
+    revoke(&*issuer, &context).expect("a repeated revocation succeeds");
+    assert!(read() == revoked, "a repeated revocation changes nothing");
     if revoked == data {
         assert!(data.windows(STATE.len()).any(|window| window == STATE.as_bytes()), "it was revoked before");
         return;
@@ -158,11 +158,11 @@ pub fn revocation_list(data: &[u8]) {
     assert_eq!(grown, 1, "one section is new or longer");
 }
 
-/// The list that a text without keys stands for.
+/// The list of a text without keys.
 const EMPTY: &[u8; 44] =
     b"SSHKRL\n\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
-/// A key revocation list, read as `PROTOCOL.krl` says, down to its sections.
+/// A key revocation list, parsed by `PROTOCOL.krl` down to its sections.
 struct List<'a> {
     version: u64,
     flags: &'a [u8],
@@ -190,9 +190,9 @@ impl<'a> List<'a> {
     }
 }
 
-/// The file of an authority's key.
+/// Checks the file of an authority's key.
 ///
-/// What is taken shows nothing of itself, and signs certificates or says why not; what is refused is not
+/// An accepted key is never shown, and signs certificates or reports an error; a refused one is not
 /// shown.
 pub fn authority_key(data: &[u8]) {
     let key = match CertificateAuthorityKey::from_openssh(data) {
@@ -214,7 +214,7 @@ pub fn authority_key(data: &[u8]) {
     }
 }
 
-/// The issuer of certificates.
+/// Returns the issuer of certificates.
 fn authority(key: Option<CertificateAuthorityKey>) -> Arc<dyn Issuer> {
     let registry = keyway_core::plugins! { keyway_ssh }.registry().expect("its plugins");
     let metadata = registry.get::<Issuers>("ssh-ca").expect("that plugin").metadata().clone();

@@ -17,10 +17,10 @@ use super::scratch::Scratch;
 use super::silence::{shows_nothing, shows_nothing_but};
 use super::{ANOTHER_KEY, PUBLISHED_KEY};
 
-/// The text inside a store file of the Convection plugin.
+/// Checks the text inside a store file of the Convection plugin.
 ///
-/// What is read can be written; what is written is read as the same, down to the last byte when it is written
-/// once more; an error points into the text.
+/// A text that was read can be written; the written text is read as the same, and written the same
+/// again, byte for byte; an error names a position in the text.
 pub fn store_document(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let document = match format::parse(text) {
@@ -31,8 +31,8 @@ pub fn store_document(data: &[u8]) {
             return;
         }
     };
-    let printed = format::print(&document, &CONVECTION).expect("what was read can be written");
-    let again = format::parse(&printed).expect("what was written is read");
+    let printed = format::print(&document, &CONVECTION).expect("a document that was read can be written");
+    let again = format::parse(&printed).expect("a written document can be read");
     let once_more = format::print(&again, &CONVECTION).expect("it was written before");
     assert!(*once_more == *printed, "writing is stable");
     for (what, one, other) in [
@@ -46,10 +46,10 @@ pub fn store_document(data: &[u8]) {
     assert_eq!(again.written_by.version, document.written_by.version);
 }
 
-/// A whole store file: the first byte says of which plugin, the rest is the text inside.
+/// Checks a whole store file: the first byte chooses the plugin, the rest is the text inside.
 ///
-/// Whatever can be read in it is the same after a change, after a change of keys, and in each way of asking; a
-/// file that is refused stays as it is; no error shows anything of the text.
+/// A readable secret is the same after a change, after a change of keys, and by every query; a
+/// refused file stays as it is; an error shows nothing of the text.
 pub fn store_file(data: &[u8]) {
     let Some((plugin, text)) = data.split_first() else { return };
     let keys = KeyRing::parse([PUBLISHED_KEY]).expect("a key");
@@ -77,9 +77,9 @@ pub fn store_file(data: &[u8]) {
     let same_as_listed = |store: &dyn SecretStore| {
         for secret in &listed {
             let address = &secret.header.address;
-            let got = block_on(store.get(address)).expect("what is listed can be read");
+            let got = block_on(store.get(address)).expect("a listed secret can be read");
             let value = secret.value.as_ref().expect("values were asked for");
-            assert!(got.value.same_as(value), "listed and read");
+            assert!(got.value.same_as(value), "the list and the read agree");
         }
     };
     same_as_listed(&*store);
@@ -91,7 +91,7 @@ pub fn store_file(data: &[u8]) {
     same_as_listed(&*store);
     if made.is_ok() {
         assert_eq!(block_on(store.get(&ours)).expect("it was made").value.expose_text(), Some("one"));
-        block_on(store.destroy(&ours, None)).expect("it goes again");
+        block_on(store.destroy(&ours, None)).expect("it can be destroyed");
     }
     for error in [
         block_on(store.configure(Configure::Read)).err(),
@@ -111,8 +111,9 @@ pub fn store_file(data: &[u8]) {
     }
 }
 
-/// The name and the version of the plugin that wrote a text. An error shows both, so that the reader opens the
-/// file with that plugin (decision C4).
+/// Returns the name and the version of the plugin that wrote a text.
+///
+/// An error shows both, so that the reader opens the file with that plugin (decision C4).
 fn writer(text: &[u8]) -> Vec<String> {
     let text = str::from_utf8(text).unwrap_or_default();
     let written_by = match format::parse(text) {
@@ -122,7 +123,7 @@ fn writer(text: &[u8]) -> Vec<String> {
     written_by.map_or_else(Vec::new, |by| vec![by.plugin_name, by.version.to_string()])
 }
 
-/// All secrets with their values, on one page.
+/// Queries all secrets with their values, on one page.
 fn everything() -> ListQuery {
     ListQuery::all().with_values().limit(usize::MAX)
 }

@@ -5,10 +5,10 @@ use std::str;
 use keyway_core::{Compatibility, PluginMetadata, Version, read_configuration};
 use serde_json::Value;
 
-/// A compatibility string, and after a line break a version.
+/// Checks a compatibility string, and after a line break a version.
 ///
-/// Printing and parsing again gives the same; an error points into the text; and the whole matches a version
-/// exactly when each clause by itself does (decisions C1 and C2).
+/// Both survive a round trip; an error names a position in the text; and the whole string matches a
+/// version exactly when each clause by itself does (decisions C1 and C2).
 pub fn compatibility(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let (text, version) = text.split_once('\n').unwrap_or((text, "1.2.3"));
@@ -30,23 +30,24 @@ pub fn compatibility(data: &[u8]) {
     assert_eq!(Version::parse(&version.to_string()).as_ref(), Ok(&version), "printed and parsed");
     let each = text
         .split(',')
-        .all(|clause| Compatibility::parse(clause).expect("a clause of what parses").matches(&version));
+        .all(|clause| Compatibility::parse(clause).expect("a clause of a valid string").matches(&version));
     assert_eq!(range.matches(&version), each, "{range} for {version}: the whole and its clauses");
     assert!(!range.matches(&version) || range.is_satisfiable(), "{range} matches {version}");
 }
 
-/// Plugin metadata as JSON.
+/// Checks plugin metadata as JSON.
 ///
-/// What is read is written back the same, and its compatibility string can be satisfied (decisions C2 and C3).
+/// A document survives a round trip, and its compatibility string can be satisfied (decisions C2
+/// and C3).
 pub fn metadata(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let Ok(metadata) = PluginMetadata::from_json(text) else { return };
-    let again = PluginMetadata::from_json(&metadata.to_json()).expect("what was written is read");
+    let again = PluginMetadata::from_json(&metadata.to_json()).expect("a written document can be read");
     assert_eq!(again, metadata);
     assert!(metadata.compatibility().is_satisfiable());
 }
 
-/// A configuration as plugins have them, with every kind of field.
+/// A plugin's configuration with every kind of field.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only read")]
@@ -68,10 +69,10 @@ enum KeySource {
     Callback,
 }
 
-/// A plugin's configuration as JSON.
+/// Checks a plugin's configuration as JSON.
 ///
-/// Every text in it is replaced by one that nobody else uses; what is refused is refused with an error that
-/// does not have it, because a configuration may hold a secret.
+/// Every text in it is replaced by a unique one; the error of a refusal does not contain that,
+/// because a configuration may hold a secret.
 pub fn configuration(data: &[u8]) {
     const CANARY: &str = "canary-5f2c91";
     fn with_canaries(value: &mut Value) {
@@ -83,11 +84,11 @@ pub fn configuration(data: &[u8]) {
         }
     }
     let Ok(mut value) = serde_json::from_slice::<Value>(data) else { return };
-    let read = read_configuration::<Configuration>(&value).is_ok();
+    let read = read_configuration::<Configuration>(&value.clone().into()).is_ok();
     with_canaries(&mut value);
-    match read_configuration::<Configuration>(&value) {
-        // A variant is named by a text too, so only that direction holds.
-        Ok(_) => assert!(read, "what a text says decides nothing else"),
+    match read_configuration::<Configuration>(&value.into()) {
+        // A text may name a variant, so only this direction holds.
+        Ok(_) => assert!(read, "texts decide nothing else"),
         Err(error) => {
             let said = format!("{error} {error:?}");
             assert!(!said.contains(CANARY), "the error shows a value");

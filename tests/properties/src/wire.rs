@@ -1,4 +1,4 @@
-//! What hosts and executables of WaTTS write to each other.
+//! The messages between hosts and executables of WaTTS.
 
 use std::str;
 
@@ -10,11 +10,11 @@ use keyway_issuers::{
 
 use super::silence::{issuer_shows_nothing, shows_nothing};
 
-/// What a plugin printed after a request or a revocation.
+/// Checks a plugin's output after a request or a revocation.
 ///
-/// What is read is written and read the same; what the strict profile reads, the lenient one reads the same;
-/// and an error shows nothing of what the plugin printed, unless the plugin refused in its own words (decisions
-/// W2 and W3).
+/// An answer survives a round trip; the lenient profile reads every strict answer the same; and an
+/// error shows nothing of the plugin's output, unless the plugin refused in its own words
+/// (decisions W2 and W3).
 pub fn wire_answer(data: &[u8]) {
     let strict = host::decode_outcome(data, Ended::SUCCESS, Profile::Strict);
     let lenient = host::decode_outcome(data, Ended::SUCCESS, Profile::Lenient);
@@ -27,7 +27,7 @@ pub fn wire_answer(data: &[u8]) {
                 let printed = plugin::encode_outcome(outcome);
                 let again =
                     host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict);
-                assert_eq!(&again.expect("what was written is read"), outcome);
+                assert_eq!(&again.expect("a written answer can be read"), outcome);
                 if let RequestOutcome::Issued(issued) = outcome {
                     let _ = issued.state.check_keeps_no_secret(&issued.credential);
                 }
@@ -47,9 +47,9 @@ pub fn wire_answer(data: &[u8]) {
     }
 }
 
-/// What a plugin printed about itself.
+/// Checks a plugin's description of itself.
 ///
-/// As [`wire_answer`]; and what is read is a valid description (decision W4).
+/// It has the properties of [`wire_answer`], and is valid (decision W4).
 pub fn wire_description(data: &[u8]) {
     let strict = host::decode_description(data, Ended::SUCCESS, Profile::Strict);
     let lenient = host::decode_description(data, Ended::SUCCESS, Profile::Lenient);
@@ -62,7 +62,7 @@ pub fn wire_description(data: &[u8]) {
                 let printed = plugin::encode_description(&description);
                 let again =
                     host::decode_description(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict);
-                assert_eq!(again.expect("what was written is read"), description);
+                assert_eq!(again.expect("a written description can be read"), description);
                 let configuration = description.resolve_configuration([]).expect("the defaults fit");
                 assert_eq!(configuration.iter().count(), description.configuration().len());
                 assert!(!description.user_interface().sets.is_empty());
@@ -72,9 +72,9 @@ pub fn wire_description(data: &[u8]) {
     }
 }
 
-/// What a host wrote: base64, and then the same bytes as the JSON within it.
+/// Checks a host's input: base64, and then the same bytes as the JSON within it.
 ///
-/// What is read is written and read the same, whatever the alphabet (decision W1).
+/// An input survives a round trip in either alphabet (decision W1).
 pub fn wire_input(data: &[u8]) {
     let _ = plugin::decode_input(data);
     let Ok(input) = plugin::decode_json(data) else { return };
@@ -90,10 +90,10 @@ pub fn wire_input(data: &[u8]) {
     }
 }
 
-/// Base64, then the same bytes as what is within it, and as the id of a user, which is made of it.
+/// Checks base64, then the same bytes as the content, and as the id of a user, which is base64.
 ///
-/// An error points into the text; another reader reads the same; both alphabets give the bytes back; an id that
-/// says who the user is says it again when it is made anew (decision W1).
+/// An error names a position in the text; another reader reads the same; both alphabets give the
+/// bytes back; an id with readable parts survives a round trip (decision W1).
 pub fn wire_base64(data: &[u8]) {
     use wire::Base64Error as E;
     match wire::base64::decode(data) {
@@ -116,7 +116,7 @@ pub fn wire_base64(data: &[u8]) {
     }
 }
 
-/// The bytes of a text in either alphabet, read bit by bit.
+/// Returns the bytes of a text in either alphabet, read bit by bit.
 fn bits(text: &str) -> Vec<u8> {
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
     for symbol in text.trim_end_matches('=').bytes() {
@@ -138,11 +138,11 @@ fn bits(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// JSON.
+/// Checks JSON.
 ///
-/// What the strict reader reads, the lenient one and another parser read the same; what the other parser reads
-/// and the strict reader refuses has a field twice or is nested too deeply; an error points into the text
-/// (decision W2).
+/// A text that the strict reader reads, the lenient one and another parser read the same; a text
+/// that the other parser reads and the strict reader refuses has a field twice or is nested too
+/// deep; an error names a position in the text (decision W2).
 pub fn wire_json(data: &[u8]) {
     let (strict, lenient) = (Reader::STRICT.read(data), Reader::LENIENT.read(data));
     let other = serde_json::from_slice::<serde_json::Value>(data);
@@ -151,7 +151,7 @@ pub fn wire_json(data: &[u8]) {
             assert!(lenient.as_ref().is_ok_and(|lenient| lenient == json), "the lenient reader differs");
             match &other {
                 Ok(other) => assert!(agree(json, other), "the other parser differs"),
-                // It rounds the largest float there is upwards.
+                // The other parser rounds the largest float upwards.
                 Err(error) => {
                     assert!(error.to_string().contains("out of range"), "the other parser: {error}");
                 }
@@ -166,8 +166,8 @@ pub fn wire_json(data: &[u8]) {
     }
     match &lenient {
         Ok(json) => {
-            let again = Reader::STRICT.read(json.to_ascii().as_bytes()).expect("what was written is read");
-            assert!(again == *json, "written and read");
+            let again = Reader::STRICT.read(json.to_ascii().as_bytes()).expect("a written value can be read");
+            assert!(again == *json, "a round trip keeps the value");
         }
         Err(error) => {
             assert!(error.at <= data.len(), "{error}");
@@ -176,8 +176,8 @@ pub fn wire_json(data: &[u8]) {
     }
 }
 
-/// Whether two readers read the same, as far as the other one can: it makes floats of integers beyond 64 bits
-/// and of `-0`, and is not exact in the last digits of floats.
+/// Tells whether two readers read the same, within the limits of the other: it makes floats of
+/// integers beyond 64 bits and of `-0`, and is inexact in the last digits of floats.
 fn agree(json: &Json, other: &serde_json::Value) -> bool {
     use serde_json::Value;
     let near = |ours: f64, theirs: &serde_json::Number| {

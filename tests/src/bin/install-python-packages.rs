@@ -1,4 +1,4 @@
-//! Makes the virtual environments that the tests use; `cargo xtask test --install-services` runs it.
+//! Creates the virtual environments for the tests; `cargo xtask test --install-services` runs it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 

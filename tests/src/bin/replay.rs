@@ -1,4 +1,4 @@
-//! Replays golden vectors: what `cargo xtask replay` starts.
+//! Replays golden vectors; `cargo xtask replay` starts it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -48,7 +48,7 @@ fn run() -> Result<bool, String> {
     if update {
         files = vector_files().map_err(|error| format!("the folder of vectors cannot be read: {error}"))?;
     }
-    // All files are read before one is replayed: a file that is missing is said at once.
+    // All files are read before the replay, so that a missing one is reported at once.
     let read: Vec<_> = files
         .iter()
         .map(|file| read_file(file))
@@ -70,7 +70,7 @@ fn run() -> Result<bool, String> {
     Ok(total.is_success())
 }
 
-/// A panic of what is replayed is told with its vector, not in between.
+/// Runs work without panic messages, because a panic is reported with its vector.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));

@@ -1,4 +1,4 @@
-//! Kills processes that write, and checks what is left: what `cargo xtask torture` starts.
+//! Kills processes that write, and checks their data; `cargo xtask torture` starts it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -17,7 +17,7 @@ Usage: cargo xtask torture AREA [OPTIONS]
 
 Areas:
   secrets           secret stores: records on SQLite, and Convection's files
-  grants            credentials that issuers make: the records of several hosts on SQLite, against the world
+  grants            credentials that issuers make: the records of several hosts on SQLite, against the accounts
 
   --kills N         how many processes are killed (default 200)
   --power-cuts N    how many power cuts are made from a traced run afterwards (default 150; needs strace)
@@ -27,7 +27,7 @@ Areas:
                     makes-another, denies-what-it-made or keeps-what-is-revoked
 ";
 
-/// A progress line comes each time that so many more were killed.
+/// The number of kills between two progress lines.
 const KILLS_A_LINE: u64 = 50;
 
 struct Arguments {
@@ -37,7 +37,7 @@ struct Arguments {
     seed: u64,
 }
 
-/// What is tortured, and what is wrong with it on purpose.
+/// The tortured area, and its deliberate defect.
 #[derive(Clone, Copy)]
 enum Area {
     Secrets(Option<secrets::Defect>),
@@ -47,7 +47,7 @@ enum Area {
 fn main() -> ExitCode {
     let mut raw = std::env::args().skip(1);
     let outcome = match (raw.next().as_deref(), raw.next()) {
-        // What the torture and its tests start themselves.
+        // The torture and its tests start these themselves.
         (Some("sample"), Some(name)) => {
             let folder = raw.next().unwrap_or_default();
             samples::write(&name, folder.as_ref()).map(|()| true)
@@ -118,7 +118,7 @@ impl Area {
         }
     }
 
-    /// What is wrong, in numbers.
+    /// Returns the verdict, in numbers.
     fn verdict(self, reports: &[Report]) -> String {
         let sum = |count: fn(&Report) -> usize| reports.iter().map(count).sum::<usize>();
         let verdict = format!("lost {}, corrupt {}", sum(Report::lost), sum(Report::corrupt));
@@ -170,7 +170,7 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
             }
         }
         for folder in &report.kept {
-            println!("what is wrong was kept in {}", folder.display());
+            println!("the faulty folders were kept in {}", folder.display());
         }
     }
     println!(
@@ -186,7 +186,7 @@ fn program() -> Result<PathBuf, String> {
     std::env::current_exe().map_err(|error| error.to_string())
 }
 
-/// A kill does not test the disk: cuts the power of traced processes.
+/// Cuts the power of traced processes, because a kill does not test the disk.
 fn cut_power(arguments: &Arguments) -> Result<Vec<Report>, String> {
     let strace = match strace() {
         Ok(strace) => strace,

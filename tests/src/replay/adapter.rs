@@ -1,4 +1,4 @@
-//! What an adapter does, and the terms in which outcomes are told.
+//! The interface of an adapter, and the terms of its outcomes.
 
 use std::fmt;
 
@@ -6,60 +6,62 @@ use serde_json::Value;
 
 use super::{Class, Expected, Input};
 
-/// How the vectors of one kind are replayed.
+/// Replays the vectors of one kind.
 ///
-/// `run` and `rulings` see the input only. `demands` reads what upstream did, and is asked last.
+/// `run` and `rulings` see the input only. `demands` sees upstream's behaviour, and is called last.
 pub trait Adapter: Sync {
-    /// What Keyway does with the input, step by step. Most kinds have one step.
+    /// Runs Keyway on the input, step by step. Most kinds have one step.
     fn run(&self, input: &Input) -> Observed;
 
-    /// What decisions demand, for each step of [`run`](Self::run); `None` where none rules and
-    /// upstream is to be matched. Computed from the input, without the code under test.
+    /// Returns the demands of decisions for each step of [`run`](Self::run), or `None` for a step
+    /// that must match upstream.
+    ///
+    /// They are computed from the input, without the code under test.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>>;
 
-    /// What upstream did, for each step.
+    /// Returns upstream's behaviour for each step.
     ///
     /// # Errors
-    /// Why `expected` does not have the form of this kind's vectors.
+    /// Returns the reason why `expected` does not have the form of this kind's vectors.
     fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String>;
 }
 
-/// What Keyway did with an input.
+/// Keyway's behaviour on an input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed(pub Vec<Step>);
 
-/// One thing that was observed.
+/// One observation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// What it is, for who reads a failure.
+    /// The description, for a reader of failures.
     pub what: String,
-    /// How it came out.
+    /// The outcome.
     pub outcome: StepOutcome,
 }
 
 impl Observed {
-    /// A single outcome.
+    /// Creates a single outcome.
     pub fn one(what: impl Into<String>, outcome: StepOutcome) -> Self {
         Self(vec![Step { what: what.into(), outcome }])
     }
 
-    /// Several.
+    /// Creates several outcomes.
     pub fn steps<W: Into<String>>(steps: impl IntoIterator<Item = (W, StepOutcome)>) -> Self {
         Self(steps.into_iter().map(|(what, outcome)| Step { what: what.into(), outcome }).collect())
     }
 }
 
-/// How something came out.
+/// The outcome of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepOutcome {
-    /// It answered this.
+    /// The answer.
     Ok(Value),
-    /// It refused, or failed.
+    /// A refusal or failure.
     Refused(Class),
 }
 
 impl StepOutcome {
-    /// An answer without content.
+    /// Creates an answer without content.
     pub fn done() -> Self {
         Self::Ok(Value::Null)
     }
@@ -74,32 +76,32 @@ impl fmt::Display for StepOutcome {
     }
 }
 
-/// What somebody demands of an outcome.
+/// A demand on an outcome.
 pub enum Demand {
     /// Exactly this answer.
     Exactly(Value),
     /// A failure of one of these classes.
     Refused(&'static [Class]),
-    /// A failure, whatever it is.
+    /// Any failure.
     AnyRefusal,
-    /// An answer for which this holds.
+    /// An answer that satisfies this predicate.
     Answer(String, Box<dyn Fn(&Value) -> bool>),
-    /// Nothing: who is asked says nothing of this step.
+    /// No demand on this step.
     Nothing,
 }
 
 impl Demand {
-    /// An answer for which `holds`; `what` says so in words.
+    /// Creates a demand for an answer that satisfies `holds`; `what` describes it.
     pub fn answer(what: impl Into<String>, holds: impl Fn(&Value) -> bool + 'static) -> Self {
         Self::Answer(what.into(), Box::new(holds))
     }
 
-    /// An answer without content.
+    /// Creates a demand for an answer without content.
     pub fn done() -> Self {
         Self::Exactly(Value::Null)
     }
 
-    /// Whether the outcome is what is demanded. A panic never is.
+    /// Tells whether the outcome satisfies the demand. A panic never does.
     pub fn admits(&self, outcome: &StepOutcome) -> bool {
         match (self, outcome) {
             (_, StepOutcome::Refused(Class::Panicked)) => false,
@@ -136,34 +138,35 @@ impl fmt::Debug for Demand {
     }
 }
 
-/// What a decision demands of one step.
+/// The demand of a decision on one step.
 #[derive(Debug)]
 pub struct Ruling {
     /// The decision's id.
     pub decision: &'static str,
-    /// What it demands.
+    /// The demand.
     pub required: Demand,
 }
 
 impl Ruling {
-    /// A ruling.
+    /// Creates a ruling.
     pub fn new(decision: &'static str, required: Demand) -> Self {
         Self { decision, required }
     }
 
-    /// A ruling that demands a refusal.
+    /// Creates a ruling that demands a refusal.
     pub fn refused(decision: &'static str, classes: &'static [Class]) -> Self {
         Self::new(decision, Demand::Refused(classes))
     }
 }
 
-/// What upstream did in one step.
+/// Upstream's behaviour in one step.
 #[derive(Debug)]
 pub struct UpstreamStep {
-    /// What it was observed to do.
+    /// The observed behaviour.
     pub observed: Demand,
-    /// What its documents say that it should do, where the vector holds that too. It must be
-    /// fulfilled also where a decision rules.
+    /// The documented behaviour, if the vector has that too.
+    ///
+    /// Keyway must satisfy it even under a decision.
     pub documented: Option<Demand>,
 }
 
@@ -173,7 +176,7 @@ impl From<Demand> for UpstreamStep {
     }
 }
 
-/// Whether two JSON values are the same. Numbers of different types are different, and so are
+/// Tells whether two JSON values are the same. Numbers of different types are different, and so are
 /// the two zeros.
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
@@ -186,7 +189,7 @@ pub(crate) fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// A value for a reader: cut where it is long.
+/// Shows a value to a reader, cut if it is long.
 pub(crate) struct Brief<'a>(pub(crate) &'a Value);
 
 impl fmt::Display for Brief<'_> {

@@ -1,71 +1,71 @@
-//! The classes of failure that vectors are compared by.
+//! The classes of failure by which vectors are compared.
 
 use std::fmt;
 
 use keyway_core::ErrorKind;
 use keyway_secrets::StoreError;
 
-/// What kind of failure an outcome is. The text of an error is never compared.
+/// The class of a failure. The text of an error is never compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// There is no store.
+    /// The store does not exist.
     NotInitialized,
-    /// What was asked for is not there.
+    /// The requested object does not exist.
     NotFound,
-    /// What was to be made is there already.
+    /// The object to be created exists already.
     AlreadyExists,
     /// The store was deleted.
     Deleted,
-    /// Somebody else was first.
+    /// Another writer was first.
     Conflict,
-    /// Not offered.
+    /// The operation is not offered.
     Unsupported,
-    /// An argument is not acceptable, or the typed interface has no way to say it.
+    /// An argument is not acceptable, or the typed interface cannot express it.
     Invalid,
-    /// Written by another plugin or version.
+    /// The data was written by another plugin or version.
     Incompatible,
-    /// No key at hand opens it.
+    /// None of the available keys opens it.
     WrongKey,
-    /// Damaged.
+    /// The data is damaged.
     Corrupt,
-    /// Too old, or made in the future.
+    /// The token is too old, or from the future.
     Expired,
-    /// Who asks is not known.
+    /// The caller is unknown.
     Unauthenticated,
-    /// Who asks may not.
+    /// The caller has no permission.
     Denied,
     /// The system underneath failed.
     Internal,
-    /// What a plugin printed is not JSON.
+    /// A plugin's output is not JSON.
     BadJson,
-    /// What a plugin printed is JSON and no object.
+    /// A plugin's output is JSON, but not an object.
     NotAnObject,
-    /// A plugin's answer says no result.
+    /// A plugin's answer has no result.
     MissingResult,
-    /// A plugin's answer to a request or revocation is not what the contract allows.
+    /// A plugin's answer to a request or revocation breaks the contract.
     BadResult,
-    /// A plugin's error is not what the contract allows.
+    /// A plugin's error breaks the contract.
     BadError,
-    /// What a plugin says about itself is not what the contract allows.
+    /// A plugin's description of itself breaks the contract.
     BadDescription,
     /// A plugin's program does not start, or fails without an answer.
     Program,
     /// A plugin did not answer in time.
     Deadline,
-    /// The service is switched off, or has faults.
+    /// The service is disabled, or has faults.
     Disabled,
-    /// The user has as many credentials as is allowed.
+    /// The user has reached the limit of credentials.
     LimitReached,
     /// Another grant has the state already.
     StateTaken,
     /// The vector uses a handle that it did not open.
     NoHandle,
-    /// The code under test panicked. Never a match.
+    /// The code under test panicked. This never matches.
     Panicked,
 }
 
 impl Class {
-    /// The class of a store's error.
+    /// Returns the class of a store's error.
     pub fn of(error: &StoreError) -> Self {
         use keyway_core::PluginError as _;
         match error {
@@ -74,7 +74,7 @@ impl Class {
         }
     }
 
-    /// The class of the kind that all errors share.
+    /// Returns the class of an error kind, which all contracts share.
     pub fn of_kind(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::NotFound => Self::NotFound,

@@ -1,24 +1,24 @@
-//! Which kinds of vectors there are, and who replays them.
+//! The kinds of vectors, and their adapters.
 
 use super::{Adapter, convection, locker, watts};
 
-/// Where a file of vectors says of which kind each is.
+/// The place of a vector's kind in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// In a field `kind`.
+    /// The field `kind`.
     OwnField,
-    /// At the beginning of `id`.
+    /// The beginning of `id`.
     BeginningOfId,
 }
 
-/// What is done with vectors of a kind.
+/// The treatment of a kind of vectors.
 #[derive(Clone, Copy)]
 pub enum Scope {
-    /// They are replayed.
+    /// The vectors are replayed.
     Replayed(&'static dyn Adapter),
-    /// The plan puts them out of scope.
+    /// The plan excludes them.
     OutOfScope,
-    /// They are in scope, and what they test is not built yet.
+    /// They are in scope, but the tested feature is not built yet.
     Later,
 }
 
@@ -35,20 +35,20 @@ impl std::fmt::Debug for Scope {
 /// The vectors of one upstream system.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
-    /// What the system is called.
+    /// The name of the system.
     pub name: &'static str,
-    /// Where its vectors say of which kind they are.
+    /// The place of a vector's kind.
     pub form: Form,
     /// Its kinds.
     pub kinds: &'static [(&'static str, Scope)],
 }
 
-/// All families.
+/// Returns all families.
 pub fn families() -> [Family; 3] {
     [convection::FAMILY, locker::FAMILY, watts::FAMILY]
 }
 
-/// What is done with vectors of `kind`; `None` when nobody knows the kind.
+/// Returns the treatment of `kind`, or `None` for an unknown kind.
 pub fn scope_of(kind: &str) -> Option<Scope> {
     families()
         .iter()
@@ -57,7 +57,7 @@ pub fn scope_of(kind: &str) -> Option<Scope> {
         .map(|(_, scope)| *scope)
 }
 
-/// The longest known kind that `id` begins with, up to a dot; the whole id when there is none.
+/// Returns the longest known kind that is a prefix of `id` up to a dot, or else the whole id.
 pub(super) fn kind_of_id(id: &str) -> String {
     let families = families();
     let known =

@@ -1,4 +1,5 @@
-//! How many vectors each decision overrules: kept, so that it changes only on purpose.
+//! The number of vectors that each decision overrules, in a file, so that it changes only on
+//! purpose.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,12 +7,12 @@ use std::{fs, io};
 
 use super::Report;
 
-/// Where it is kept.
+/// Returns the path of the file.
 pub fn golden_path() -> PathBuf {
     folder().join("decided.txt")
 }
 
-/// The files of vectors that the repository holds, in the order of their names.
+/// Returns the files of vectors in the repository, ordered by name.
 ///
 /// # Errors
 /// Those of the system.
@@ -27,7 +28,7 @@ pub fn vector_files() -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What stands in the golden file for these reports.
+/// Returns the content of the golden file for these reports.
 pub fn decided_table(reports: &[(String, Report)]) -> String {
     let mut table = String::from(
         "# How many vectors of each kind a decision overrules. Written by `cargo xtask replay --update`.\n\

@@ -1,34 +1,34 @@
-//! From outcome, rulings and what upstream did to a verdict.
+//! Computes a verdict from the outcome, the rulings and upstream's behaviour.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Adapter, Class, Input, Observed, StepOutcome, Vector};
 
-/// How a vector came out.
+/// The verdict on a vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Our outcome is what upstream did.
+    /// The outcome equals upstream's.
     Passed,
-    /// It is what these decisions demand, and upstream did something else.
+    /// The outcome satisfies these decisions, and upstream's differs.
     Decided(BTreeSet<&'static str>),
-    /// It is neither.
+    /// The outcome satisfies neither.
     Failed {
-        /// What was to come out.
+        /// The expected outcome.
         expected: String,
-        /// What came out.
+        /// The observed outcome.
         observed: String,
     },
 }
 
-/// Replays one vector. Our outcome and the rulings are fixed before `expected` is looked at.
+/// Replays one vector. The outcome and the rulings are fixed before `expected` is read.
 pub fn judge(adapter: &dyn Adapter, vector: &Vector) -> Verdict {
     let observed = catch_unwind(AssertUnwindSafe(|| adapter.run(&vector.input)))
         .unwrap_or_else(|_| Observed::one("the replay", StepOutcome::Refused(Class::Panicked)));
     let Ok(rulings) = catch_unwind(AssertUnwindSafe(|| adapter.rulings(&vector.input))) else {
         return failed("a ruling", "the oracle panicked");
     };
-    // From here on nothing of ours can change.
+    // From here on the outcome cannot change.
     let upstream = match adapter.demands(&vector.input, &vector.expected) {
         Ok(upstream) => upstream,
         Err(reason) => {
@@ -78,11 +78,11 @@ pub fn judge(adapter: &dyn Adapter, vector: &Vector) -> Verdict {
     if decisions.is_empty() { Verdict::Passed } else { Verdict::Decided(decisions) }
 }
 
-/// Replays an input that nobody recorded, so that only decisions say what must come out; gives
+/// Replays an input that was not recorded, so that only decisions determine the outcome. Returns
 /// the number of steps that they rule.
 ///
 /// # Panics
-/// When one is not what a decision demands, or panicked itself.
+/// When an outcome breaks a ruling, or is a panic.
 pub fn assert_rulings_hold(adapter: &dyn Adapter, input: &Input) -> usize {
     let Observed(steps) = adapter.run(input);
     let rulings = adapter.rulings(input);
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::replay::{Demand, Expected, Ruling, UpstreamStep};
 
-    /// Answers its input; refuses nothing; a decision demands what `ruling` says.
+    /// Answers its input and refuses nothing; `ruling` is the demand of its decision.
     struct Echo {
         ruling: Option<fn() -> Ruling>,
     }

@@ -1,4 +1,4 @@
-//! Golden vectors: what upstream systems were observed to do, replayed against this project.
+//! Golden vectors: the observed behaviour of upstream systems, replayed against this project.
 //!
 //! ```text
 //!   a file ──► vectors ──► for each: 1. run       what Keyway does with the input
@@ -7,20 +7,19 @@
 //!                                    4. judge     passed, decided or failed
 //! ```
 //!
-//! The order is the point. [`Adapter::run`] and [`Adapter::rulings`] see an [`Input`], which has no
-//! way to what upstream did, nor to the vector's id: an adapter implements a rule, it cannot
-//! list vectors. A ruling comes from an oracle that is written apart from the code under test
-//! (`oracle`, and `model` of the stores), and says what a decision demands of the outcome. Where no
-//! decision rules, the outcome must be what upstream did: the value itself, or an error of that
-//! class.
+//! The order matters. [`Adapter::run`] and [`Adapter::rulings`] see an [`Input`], which gives no
+//! access to upstream's behaviour or the vector's id: an adapter implements a rule, and cannot list
+//! vectors. A ruling comes from an oracle that is independent of the code under test (`oracle`, and
+//! `model` of the stores), and holds a decision's demand on the outcome. Without a ruling, the
+//! outcome must be upstream's: the same value, or an error of the same class.
 //!
-//! A vector is *decided* when a decision rules, our outcome is what the decision demands, and
-//! upstream's was another. Decided vectors count as passed; how many each decision overrules is
-//! kept in `tests/vectors/decided.txt`, so that a decision cannot silently grow.
+//! A vector is *decided* when a decision rules, the outcome satisfies it, and upstream's outcome
+//! differs. Decided vectors count as passed; `tests/vectors/decided.txt` records the number that
+//! each decision overrules, so that a decision cannot silently grow.
 //!
-//! Files that end with `-ours.json` hold cases that were not recorded: what upstream does there is
-//! told by its code and by notes on runs of it. They stand beside the recorded ones, which stay as they
-//! are.
+//! Files that end with `-ours.json` hold cases that were not recorded: upstream's behaviour there
+//! is known from its code and from notes on runs of it. They are kept beside the recorded ones,
+//! which stay unchanged.
 //!
 //! # A family of vectors
 //!

@@ -1,4 +1,4 @@
-//! Replaying all of a file, and telling how it went.
+//! The replay of a whole file, and its report.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,42 +8,42 @@ use super::family::{Scope, scope_of};
 use super::judge::{Verdict, judge};
 use super::vector::Vector;
 
-/// How the vectors of one kind came out.
+/// The results of one kind of vectors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KindReport {
-    /// Came out as upstream.
+    /// The number of vectors with upstream's outcome.
     pub passed: usize,
-    /// Came out as decisions demand, and not as upstream.
+    /// The number of vectors whose outcome satisfies decisions, and differs from upstream's.
     pub decided: usize,
-    /// How many vectors each decision overruled. One vector may count for several.
+    /// The number of vectors that each decision overruled. One vector may count for several.
     pub decisions: BTreeMap<&'static str, usize>,
-    /// Out of the plan's scope.
+    /// The number of vectors out of the plan's scope.
     pub out_of_scope: usize,
-    /// What they test is not built yet.
+    /// The number of vectors for features that are not built yet.
     pub later: usize,
-    /// Did not come out as they should.
+    /// The vectors with a wrong outcome.
     pub failed: Vec<Failed>,
 }
 
-/// A vector that failed, in words.
+/// A failed vector, described for a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
-    /// Which one.
+    /// The id.
     pub id: String,
-    /// What it is about.
+    /// The subject.
     pub what: String,
     /// Its input, in short.
     pub input: String,
-    /// What was to come out.
+    /// The expected outcome.
     pub expected: String,
-    /// What came out.
+    /// The observed outcome.
     pub observed: String,
 }
 
-/// How all of it came out.
+/// The results of all vectors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// By kind.
+    /// The results by kind.
     pub kinds: BTreeMap<String, KindReport>,
 }
 
@@ -60,7 +60,7 @@ pub fn replay(vectors: &[Vector]) -> Report {
                 vector,
                 Verdict::Failed {
                     expected: "a kind that this project knows".to_owned(),
-                    observed: format!("nobody replays {:?}", vector.kind),
+                    observed: format!("no adapter replays {:?}", vector.kind),
                 },
             ),
         }
@@ -90,22 +90,22 @@ impl KindReport {
 }
 
 impl Report {
-    /// How many came out as they should, decided ones among them.
+    /// Returns the number of vectors that passed, including decided ones.
     pub fn passed(&self) -> usize {
         self.kinds.values().map(|kind| kind.passed + kind.decided).sum()
     }
 
-    /// How many did not.
+    /// Returns the number of vectors that failed.
     pub fn failed(&self) -> usize {
         self.kinds.values().map(|kind| kind.failed.len()).sum()
     }
 
-    /// Whether anything was replayed, and all of it came out as it should.
+    /// Tells whether at least one vector was replayed, and all of them passed.
     pub fn is_success(&self) -> bool {
         self.failed() == 0 && self.passed() > 0
     }
 
-    /// Adds what came out of another file.
+    /// Adds the results of another file.
     pub fn add(&mut self, other: Self) {
         for (name, theirs) in other.kinds {
             let ours = self.kinds.entry(name).or_default();

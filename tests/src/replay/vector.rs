@@ -1,4 +1,4 @@
-//! Reading vectors.
+//! The reader of vectors.
 
 use std::fs;
 use std::path::Path;
@@ -13,68 +13,68 @@ use super::oracle::json_text;
 pub struct Vector {
     /// Its name, for reports only.
     pub id: String,
-    /// Which adapter replays it.
+    /// The kind, which chooses the adapter.
     pub kind: String,
-    /// What it is about, for reports only.
+    /// The subject, for reports only.
     pub what: String,
-    /// What upstream was given.
+    /// The input.
     pub input: Input,
-    /// What upstream did.
+    /// Upstream's behaviour.
     pub expected: Expected,
 }
 
-/// What upstream was given. It leads neither to the vector's name nor to what upstream did.
+/// The input of upstream. It gives no access to the vector's name or upstream's behaviour.
 #[derive(Clone, Debug)]
 pub struct Input(Value);
 
-/// What upstream did.
+/// The behaviour of upstream.
 #[derive(Clone, Debug)]
 pub struct Expected(Value);
 
 impl Input {
-    /// An input. Tests make their own.
+    /// Creates an input, for tests.
     pub fn new(value: Value) -> Self {
         Self(value)
     }
 
-    /// All of it.
+    /// Returns the whole input.
     pub fn value(&self) -> &Value {
         &self.0
     }
 
-    /// The value of a key; null when it is not there.
+    /// Returns the value of a key, or null if it is missing.
     pub fn get(&self, key: &str) -> &Value {
         self.0.get(key).unwrap_or(&Value::Null)
     }
 
-    /// The text under a key; empty when there is none.
+    /// Returns the text under a key, or an empty one if it is missing.
     pub fn text(&self, key: &str) -> &str {
         self.get(key).as_str().unwrap_or_default()
     }
 }
 
 impl Expected {
-    /// What upstream did. Tests make their own.
+    /// Creates a behaviour, for tests.
     pub fn new(value: Value) -> Self {
         Self(value)
     }
 
-    /// All of it.
+    /// Returns the whole behaviour.
     pub fn value(&self) -> &Value {
         &self.0
     }
 
-    /// The value of a key; null when it is not there.
+    /// Returns the value of a key, or null if it is missing.
     pub fn get(&self, key: &str) -> &Value {
         self.0.get(key).unwrap_or(&Value::Null)
     }
 }
 
-/// Why a file of vectors cannot be read.
+/// An error of reading a file of vectors.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnreadableVectors {
-    /// The system says so.
+    /// The system cannot read the file.
     #[error("{path} cannot be read: {error}")]
     File {
         /// The file.
@@ -82,7 +82,7 @@ pub enum UnreadableVectors {
         /// The cause.
         error: std::io::Error,
     },
-    /// It is not JSON.
+    /// The file is not JSON.
     #[error("{path} is not JSON: {error}")]
     Json {
         /// The file.
@@ -90,12 +90,12 @@ pub enum UnreadableVectors {
         /// The cause.
         error: serde_json::Error,
     },
-    /// It is JSON of another form.
+    /// The file is JSON of another form.
     #[error("{path} holds no vectors: {reason}")]
     Form {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
 }
@@ -112,14 +112,15 @@ pub fn read_file(path: &Path) -> Result<Vec<Vector>, UnreadableVectors> {
     }
 }
 
-/// Reads the text of a file of vectors. Its form says where the kind stands: a list whose items
-/// have it at the beginning of their `id`, or an object with a list `vectors` of items with a
-/// `kind`.
+/// Reads the text of a file of vectors.
 ///
-/// Integers beyond 64 bits become `{"$integer": "123..."}`, so that nothing of them is lost.
+/// Its form determines the place of the kind: a list whose items have it at the beginning of their
+/// `id`, or an object with a list `vectors` of items with a `kind`.
+///
+/// Integers beyond 64 bits become `{"$integer": "123..."}`, so that no digit is lost.
 ///
 /// # Errors
-/// [`UnreadableVectors`]; `path` is what it calls the file.
+/// [`UnreadableVectors`]; `path` is the name of the file in it.
 pub fn read(text: &str, path: &str) -> Result<Vec<Vector>, UnreadableVectors> {
     let form = |reason: String| UnreadableVectors::Form { path: path.to_owned(), reason };
     let value: Value = serde_json::from_str(&json_text::with_all_integers(text))
@@ -156,7 +157,7 @@ fn one(item: Value, form: Form) -> Result<Vector, String> {
 fn take_text(item: &mut Map<String, Value>, key: &str) -> Result<String, String> {
     match item.remove(key) {
         Some(Value::String(text)) => Ok(text),
-        _ => Err(format!("no text `{key}`")),
+        _ => Err(format!("`{key}` is not a text")),
     }
 }
 

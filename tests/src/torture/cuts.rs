@@ -1,4 +1,4 @@
-//! Power cuts: the disks that a traced process could have left, each looked at.
+//! Power cuts: checks of the disks that a traced process could have left.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,19 +13,21 @@ use super::line::Line;
 use super::trace::{Event, Trace};
 use super::{Report, TortureError};
 
-/// Where power is cut, and how often.
+/// The number and choice of power cuts.
 #[derive(Clone, Copy, Debug)]
 pub struct Cuts {
     /// The seed of all choices.
     pub seed: u64,
-    /// After at most so many of the acknowledgements, spread evenly, only what was synced survives.
+    /// The number of cuts right after an acknowledgement, spread evenly. Only synced data survive
+    /// them.
     pub acknowledgements: usize,
-    /// At so many other moments, anything that was not synced may survive.
+    /// The number of cuts at other moments. Any data that were not synced may survive them.
     pub anywhere: usize,
 }
 
-/// A folder for a process that is traced, and for what is left of it. What a disk does is made from the
-/// trace, so it may lie in memory, where looking at what is left is faster.
+/// Creates a folder for a traced process and the disks it leaves.
+///
+/// The disk is simulated from the trace, so the folder may be in memory, where checks are faster.
 ///
 /// # Errors
 /// When the system refuses.
@@ -35,14 +37,15 @@ pub fn folder() -> Result<TempDir, TortureError> {
         .map_err(|source| TortureError::System { action: "make a folder", source })
 }
 
-/// Looks at what is left after power cuts, at moments of a trace of what happened below `root`.
+/// Simulates power cuts at moments of a trace below `root`, and checks each disk that they leave.
 ///
-/// What is left is put back below `root`, since stores know where they are. `look` gets that folder, and says what it finds there ([`Line::Observed`]); it must
-/// be able to do that with what every one of these moments left. What was acknowledged before a cut must
-/// be there after it, and what had begun may be.
+/// The remaining files are written back below `root`, since stores know their paths. `look` gets
+/// that folder and reports its content ([`Line::Observed`]); it must be able to read the folder
+/// after every one of these cuts. Writes acknowledged before a cut must be present after it, and
+/// writes in progress may be.
 ///
 /// # Errors
-/// When the trace holds what nobody can judge, or the system refuses.
+/// When the trace has events that cannot be judged, or the system refuses.
 pub fn cut_power(
     trace: &Trace,
     root: &Path,
@@ -63,14 +66,14 @@ pub fn cut_power(
             let mut same = draw.fork(report.checks);
             let write = |into: &Path, draw: &mut Draw| {
                 disk.after_power_cut(*survives, draw, into)
-                    .map_err(|source| TortureError::System { action: "write what is left", source })
+                    .map_err(|source| TortureError::System { action: "write the surviving files", source })
             };
             empty(root)?;
             write(root, &mut same.clone())?;
             report.checks += 1;
             let findings = judge(&said, &look(root));
             if !findings.is_empty() {
-                let when = format!("power cut at event {at}, {survives:?} of what was not synced survives");
+                let when = format!("power cut at event {at}, {survives:?} of the unsynced data survives");
                 report.findings.extend(findings.into_iter().map(|finding| finding.after(&when)));
                 let kept = tempfile::tempdir()
                     .map_err(|source| TortureError::System { action: "make a folder", source })?
@@ -99,7 +102,7 @@ fn empty(folder: &Path) -> Result<(), TortureError> {
     emptied.map_err(|source| TortureError::System { action: "empty a folder", source })
 }
 
-/// At which events power is cut, and what survives.
+/// Chooses the events at which power is cut, and the data that survive.
 fn moments(trace: &Trace, cuts: Cuts, draw: &mut Draw) -> BTreeMap<usize, Vec<Survives>> {
     let mut moments: BTreeMap<usize, Vec<Survives>> = BTreeMap::new();
     let is_acknowledgement = |event: &Event| matches!(event, Event::Said(Line::Acknowledged { .. }));
@@ -116,7 +119,7 @@ fn moments(trace: &Trace, cuts: Cuts, draw: &mut Draw) -> BTreeMap<usize, Vec<Su
     }
     for number in 0..cuts.anywhere {
         let at = usize::try_from(draw.below(trace.events.len() as u64)).unwrap_or_default();
-        // Mostly anything; now and then all or nothing, which are the ends of it.
+        // Usually any part survives; sometimes all or nothing, the two extremes.
         let survives = match number % 8 {
             0 => Survives::Nothing,
             1 => Survives::Everything,
@@ -129,7 +132,7 @@ fn moments(trace: &Trace, cuts: Cuts, draw: &mut Draw) -> BTreeMap<usize, Vec<Su
 
 fn judge(said: &[Line], found: &[Line]) -> Vec<Finding> {
     let mut ledger = Ledger::default();
-    let mut findings = ledger.hear(0, said);
-    findings.extend(ledger.hear_check(1, found, ""));
+    let mut findings = ledger.record(0, said);
+    findings.extend(ledger.record_check(1, found, ""));
     findings
 }

@@ -1,24 +1,25 @@
-//! Random choices that a seed repeats.
+//! Random choices that a seed reproduces.
 
 /// A stream of choices. The same seed gives the same choices on every machine.
 #[derive(Clone, Debug)]
 pub struct Draw(u64);
 
 impl Draw {
-    /// The stream of a seed.
+    /// Creates the stream of a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Another stream, which depends on this seed and on `label` only: what one part draws does
-    /// not change what another one draws.
+    /// Creates another stream, which depends on this seed and on `label` only.
+    ///
+    /// The choices of one part then do not change those of another.
     #[must_use]
     pub fn fork(&self, label: u64) -> Self {
         let mut mixed = Self(self.0 ^ label.wrapping_mul(0xd6e8_feb8_6659_fd93));
         Self(mixed.bits())
     }
 
-    /// The next 64 bits (`SplitMix64`).
+    /// Returns the next 64 bits (`SplitMix64`).
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -27,17 +28,17 @@ impl Draw {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`; 0 for a bound of 0.
+    /// Returns a number below `bound`; 0 for a bound of 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.bits().checked_rem(bound).unwrap_or_default()
     }
 
-    /// Yes, `percent` times in a hundred.
+    /// Returns true `percent` times in a hundred.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// One of several; the first of none would not exist, so there must be one.
+    /// Returns one of several choices, of which there must be at least one.
     pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[usize::try_from(self.below(choices.len() as u64)).unwrap_or_default()]
     }

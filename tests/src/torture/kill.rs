@@ -1,4 +1,4 @@
-//! Processes that are killed.
+//! Processes to be killed.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -9,23 +9,23 @@ use std::time::{Duration, Instant};
 use super::TortureError;
 use super::line::Line;
 
-/// When a process is killed.
+/// The moment at which a process is killed.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment {
-    /// This long after its start: while it opens or makes what it needs.
+    /// This long after its start: while it opens or creates its files.
     AfterStart(Duration),
     /// This long after the first acknowledged write.
     AfterFirstAcknowledgement(Duration),
-    /// This long after it began to write a cell whose name has this in it.
+    /// This long after it began to write a cell whose name contains this.
     AfterBegun(&'static str, Duration),
-    /// This long after it noted something that begins so for the n-th time, counted from 1.
+    /// This long after its n-th note with this beginning, counted from 1.
     AfterNote(&'static str, u64, Duration),
 }
 
-/// How long a moment is waited for that may never come.
+/// The longest wait for a moment that may never come.
 const LONGEST_WAIT: Duration = Duration::from_millis(1500);
 
-/// A process that says [`Line`]s, and that somebody listens to.
+/// A process that prints [`Line`]s, and a thread that reads them.
 #[derive(Debug)]
 pub struct Victim {
     child: Child,
@@ -61,17 +61,17 @@ impl Heard {
     }
 }
 
-/// How a process ended, and what it had said.
+/// The end of a process, and its lines.
 #[derive(Debug)]
 pub struct Ended {
-    /// Everything that it said.
+    /// All its lines.
     pub lines: Vec<Line>,
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
 }
 
 impl Ended {
-    /// Whether it was killed, and did not end in another way before.
+    /// Tells whether it was killed, and had not ended before.
     pub fn was_killed(&self) -> bool {
         #[cfg(unix)]
         return std::os::unix::process::ExitStatusExt::signal(&self.status) == Some(9);
@@ -81,7 +81,7 @@ impl Ended {
 }
 
 impl Victim {
-    /// Starts a process and listens to it.
+    /// Starts a process and reads its lines.
     ///
     /// # Errors
     /// When it does not start.
@@ -104,7 +104,7 @@ impl Victim {
     /// Waits for the moment, and kills it.
     ///
     /// # Errors
-    /// When the system does not let us.
+    /// When the system refuses.
     pub fn kill_at(mut self, moment: Moment) -> Result<Ended, TortureError> {
         self.wait_for(moment);
         // On Unix this is SIGKILL.
@@ -112,11 +112,12 @@ impl Victim {
         self.end()
     }
 
-    /// Waits for the moment, and holds it for a while, as when its machine is suspended: then it
-    /// goes on, and does not know that time has passed.
+    /// Waits for the moment, and stops the process for a while, as if its machine was suspended.
+    ///
+    /// The process then continues without noticing the lost time.
     ///
     /// # Errors
-    /// When the system does not let us.
+    /// When the system refuses.
     pub fn hold_at(&self, moment: Moment, pause: Duration) -> Result<(), TortureError> {
         self.wait_for(moment);
         self.signal("-STOP")?;
@@ -125,7 +126,8 @@ impl Victim {
     }
 
     fn signal(&self, signal: &str) -> Result<(), TortureError> {
-        // It is a child that nobody has waited for, so the number is its own. That it ended is no error.
+        // The child has not been waited for, so its number is not reused. It is no error if it has
+        // ended.
         let told = Command::new("kill")
             .args([signal, &self.child.id().to_string()])
             .stdin(Stdio::null())
@@ -163,7 +165,7 @@ impl Victim {
     /// Waits until it ends by itself.
     ///
     /// # Errors
-    /// When the system does not let us.
+    /// When the system refuses.
     pub fn end(mut self) -> Result<Ended, TortureError> {
         let status = self
             .child

@@ -1,27 +1,27 @@
-//! A storage engine that is wrong on purpose, so that the torture can be seen to notice.
+//! A defective storage engine, which shows that the torture detects errors.
 
 use std::sync::mpsc;
 use std::time::Duration;
 use std::{fmt, thread};
 
-use async_trait::async_trait;
 use keyway_storage::{
-    Batch, CommitOutcome, Expectation, ItemAction, KeyRange, Limits, Memory, Page, Record, Sqlite, Storage,
-    StorageError,
+    Batch, CommitOutcome, Expectation, ItemAction, KeyRange, Layered, Memory, Sqlite, Storage, StorageError,
+    StorageLayer,
 };
 
-/// How long the lazy engine lets a commit lie.
+/// The delay of a commit.
 const LAZINESS: Duration = Duration::from_millis(25);
 
-/// A storage engine that answers from memory, and carries commits to the disk later. Right only as
-/// long as nobody kills it and nobody else writes.
+/// A storage engine that answers from memory, and writes commits to the disk later.
+///
+/// It is correct only as long as it is not killed and no other process writes.
 pub(super) struct LazyStorage {
     memory: Memory,
     later: mpsc::Sender<Batch>,
 }
 
 impl LazyStorage {
-    pub(super) async fn over(below: Sqlite) -> Result<Self, StorageError> {
+    pub(super) async fn over(below: Sqlite) -> Result<Layered<Self>, StorageError> {
         let memory = Memory::new();
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -39,11 +39,11 @@ impl LazyStorage {
         thread::spawn(move || {
             for batch in batches {
                 thread::sleep(LAZINESS);
-                // Nobody is there who could be told that it failed: that is the defect.
+                // No caller is left to receive an error: that is the defect.
                 let _ = runtime.block_on(below.commit(batch));
             }
         });
-        Ok(Self { memory, later })
+        Ok(Layered(Self { memory, later }))
     }
 }
 
@@ -53,18 +53,11 @@ impl fmt::Debug for LazyStorage {
     }
 }
 
-#[async_trait]
-impl Storage for LazyStorage {
-    fn limits(&self) -> Limits {
-        self.memory.limits()
-    }
+impl StorageLayer for LazyStorage {
+    type Inner = Memory;
 
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.memory.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.memory.scan(range, after, limit).await
+    fn inner(&self) -> &Memory {
+        &self.memory
     }
 
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {

@@ -1,10 +1,10 @@
-//! What must be there: the model that the killed processes are held to.
+//! The ledger: a model of the state that must be found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::line::{Line, State};
 
-/// Somebody who has at most one operation under way: a task of a process.
+/// A writer with at most one operation in progress: a task of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Writer {
     /// The process.
@@ -13,19 +13,19 @@ pub struct Writer {
     pub task: u32,
 }
 
-/// What is wrong.
+/// A fault that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// An acknowledged write is not there, or what was taken away is back.
+    /// An acknowledged write is missing, or a removed value is back.
     Lost(String),
-    /// Something cannot be read, or was never written.
+    /// A value cannot be read, or was never written.
     Corrupt(String),
-    /// Something happened twice that was to happen once.
+    /// An effect happened twice that should happen once.
     Doubled(String),
 }
 
 impl Finding {
-    /// The same, with what happened before.
+    /// Adds the preceding event to the message.
     #[must_use]
     pub fn after(self, what: &str) -> Self {
         match self {
@@ -36,10 +36,10 @@ impl Finding {
     }
 }
 
-/// What is known of each cell.
+/// The knowledge about each cell.
 ///
-/// A cell is a place that holds one value: a store, a secret, the keys of a store. Its name is
-/// a path; what is below an absent cell is absent too.
+/// A cell holds one value: a store, a secret, the keys of a store. Its name is a path; the cells
+/// below an absent cell are absent too.
 #[derive(Debug, Default)]
 pub struct Ledger {
     cells: BTreeMap<String, Cell>,
@@ -48,13 +48,13 @@ pub struct Ledger {
 
 #[derive(Debug)]
 struct Cell {
-    /// What the last check found.
+    /// The result of the last check.
     settled: State,
-    /// What each writer had acknowledged last since then.
+    /// The last acknowledged state of each writer since then.
     last: BTreeMap<Writer, State>,
-    /// What may have happened: operations that were neither acknowledged nor refused.
+    /// The possible states: operations that were neither acknowledged nor refused.
     pending: BTreeMap<Writer, State>,
-    /// Of a cell with versions: who has got which version.
+    /// The author of each version, for a cell with versions.
     chain: BTreeMap<u64, State>,
 }
 
@@ -68,14 +68,16 @@ impl Cell {
         }
     }
 
-    /// Writes that compare and set: each version has one author.
+    /// Tells whether the writes compare and set, so that each version has one author.
     fn is_chain(&self) -> bool {
         let states = self.chain.values().chain(self.pending.values());
         states.into_iter().any(|state| state.version().is_some()) || self.settled.version().is_some()
     }
 
-    /// The states that a reader may find. One writer alone: what was acknowledged last, or what was
-    /// under way. Several that do not look at each other: the last one of any of them.
+    /// Tells whether a reader may find this state.
+    ///
+    /// For one writer it is the last acknowledged one, or one in progress. For several that do not
+    /// read before they write, it is the last one of any of them.
     fn allows(&self, found: &State) -> bool {
         let is_found = |state: &State| state.is_same_value(found);
         let before =
@@ -83,7 +85,7 @@ impl Cell {
         before || self.pending.values().any(is_found)
     }
 
-    /// Why `found` cannot be, if it cannot.
+    /// Returns the reason why `found` is impossible, if it is.
     fn chain_fault(&self, found: &State) -> Option<String> {
         let Some(there) = found.version() else {
             let was = self.settled.version().is_some() || !self.chain.is_empty();
@@ -97,7 +99,7 @@ impl Cell {
         for version in settled + 1..=there {
             let pending = || self.pending.values().find(|state| state.version() == Some(version));
             match self.chain.get(&version).or_else(pending) {
-                None => return Some(format!("nobody wrote version {version}")),
+                None => return Some(format!("version {version} was never written")),
                 Some(state) if version == there && !self.has_author(version, found) => {
                     return Some(format!("version {version} should be {state}"));
                 }
@@ -119,8 +121,8 @@ impl Cell {
 }
 
 impl Ledger {
-    /// Takes down what a process said.
-    pub fn hear(&mut self, process: u32, lines: &[Line]) -> Vec<Finding> {
+    /// Enters the lines of a process.
+    pub fn record(&mut self, process: u32, lines: &[Line]) -> Vec<Finding> {
         let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
         let mut findings = Vec::new();
         for line in lines {
@@ -165,13 +167,14 @@ impl Ledger {
         findings
     }
 
-    /// Takes down what a check said, and compares with what it found. A check that did not come
-    /// to its end has found something wrong, or it is a finding itself, with `ending`.
-    pub fn hear_check(&mut self, process: u32, lines: &[Line], ending: &str) -> Vec<Finding> {
-        let mut findings = self.hear(process, lines);
+    /// Enters the lines of a check, and compares them with the model.
+    ///
+    /// A check that did not complete has found a fault, or it is a finding itself, with `ending`.
+    pub fn record_check(&mut self, process: u32, lines: &[Line], ending: &str) -> Vec<Finding> {
+        let mut findings = self.record(process, lines);
         if lines.last() != Some(&Line::Complete) {
             if findings.is_empty() {
-                findings.push(Finding::Corrupt(format!("the look at what is left ended early{ending}")));
+                findings.push(Finding::Corrupt(format!("the check ended early{ending}")));
             }
             return findings;
         }
@@ -183,7 +186,7 @@ impl Ledger {
         findings
     }
 
-    /// Compares with what a check found, and goes on from there.
+    /// Compares the model with the result of a check, and continues from that.
     pub fn settle(&mut self, found: &BTreeMap<String, State>) -> Vec<Finding> {
         let mut findings = Vec::new();
         let names: BTreeSet<String> = self.cells.keys().chain(found.keys()).cloned().collect();
@@ -197,7 +200,7 @@ impl Ledger {
             let known = self.cells.contains_key(&name);
             let cell = self.cells.entry(name.clone()).or_insert_with(Cell::new);
             if !known {
-                findings.push(Finding::Corrupt(format!("{name} is {state}, and nobody ever wrote that")));
+                findings.push(Finding::Corrupt(format!("{name} is {state}, which was never written")));
             } else if cell.is_chain() {
                 findings.extend(
                     cell.chain_fault(&state)
@@ -216,12 +219,12 @@ impl Ledger {
         findings
     }
 
-    /// How many operations were acknowledged.
+    /// Returns the number of acknowledged operations.
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged
     }
 
-    /// What the last check found at a cell, if anything is known of it.
+    /// Returns the result of the last check for a cell, if it is known.
     pub fn settled(&self, cell: &str) -> Option<&State> {
         self.cells.get(cell).map(|cell| &cell.settled)
     }
@@ -262,7 +265,7 @@ mod tests {
 
     fn verdict(lines: &[Line], cells: &[(&str, State)]) -> Vec<Finding> {
         let mut ledger = Ledger::default();
-        let mut findings = ledger.hear(1, lines);
+        let mut findings = ledger.record(1, lines);
         findings.extend(ledger.settle(&found(cells)));
         findings
     }
@@ -326,35 +329,35 @@ mod tests {
         let at = |token: &str, version| State::versioned(token, version);
         let lines = [written(0, "a", at("t1", 1)), written(1, "a", at("u2", 2))].concat();
         assert!(verdict(&lines, &[("a", at("u2", 2))]).is_empty());
-        assert!(is_lost(&verdict(&lines, &[("a", at("t1", 1))])), "an older one");
+        assert!(is_lost(&verdict(&lines, &[("a", at("t1", 1))])), "an older version");
         assert!(is_lost(&verdict(&lines, &[("a", at("t1", 2))])), "another value");
-        assert!(is_lost(&verdict(&lines, &[("a", at("u3", 3))])), "from nowhere");
+        assert!(is_lost(&verdict(&lines, &[("a", at("u3", 3))])), "a token that was never written");
         assert!(is_lost(&verdict(&lines, &[])), "gone");
         let under_way = [&lines[..], &[begun(0, "a", at("t3", 3))]].concat();
         assert!(verdict(&under_way, &[("a", at("t3", 3))]).is_empty());
         assert!(verdict(&under_way, &[("a", at("u2", 2))]).is_empty());
         let twice = [&lines[..], &written(2, "a", at("v2", 2))].concat();
-        assert!(is_lost(&verdict(&twice, &[("a", at("v2", 2))])), "two got the same version");
+        assert!(is_lost(&verdict(&twice, &[("a", at("v2", 2))])), "two writers have the same version");
         let gap = [&lines[..], &written(0, "a", at("t4", 4))].concat();
-        assert!(is_lost(&verdict(&gap, &[("a", at("t4", 4))])), "nobody wrote version 3");
+        assert!(is_lost(&verdict(&gap, &[("a", at("t4", 4))])), "version 3 was never written");
     }
 
     #[test]
     fn what_is_below_an_absent_cell_is_absent_too() {
         let made = [written(0, "s", State::of("s")), written(0, "s/a", State::of("t1"))].concat();
         let cut_short = [&made[..], &[begun(0, "s", State::Absent)]].concat();
-        assert!(verdict(&cut_short, &[]).is_empty(), "deleted with all that is in it");
+        assert!(verdict(&cut_short, &[]).is_empty(), "a deletion includes the content");
         assert!(verdict(&cut_short, &[("s", State::of("s")), ("s/a", State::of("t1"))]).is_empty());
         assert!(is_lost(&verdict(&cut_short, &[("s", State::of("s"))])), "half deleted");
-        assert!(is_lost(&verdict(&made, &[])), "it counts once");
+        assert!(is_lost(&verdict(&made, &[])), "a creation counts once");
     }
 
     #[test]
     fn what_was_found_is_what_the_next_round_begins_with() {
         let mut ledger = Ledger::default();
-        ledger.hear(1, &[begun(0, "a", State::of("t1"))]);
+        ledger.record(1, &[begun(0, "a", State::of("t1"))]);
         assert!(ledger.settle(&found(&[("a", State::of("t1"))])).is_empty());
         assert_eq!(ledger.settled("a"), Some(&State::of("t1")));
-        assert!(is_lost(&ledger.settle(&found(&[]))), "it was there, and cannot go by itself");
+        assert!(is_lost(&ledger.settle(&found(&[]))), "a value does not vanish by itself");
     }
 }

@@ -1,38 +1,38 @@
-//! What a process that is going to be killed says, line by line.
+//! The lines that a process prints before it is killed.
 //!
-//! Each line is one write to a pipe, shorter than what a pipe takes as a whole: so it arrives
-//! complete or not at all, and what arrived stays when the process is killed.
+//! Each line is one write to a pipe, short enough to be atomic: so it arrives complete or not at
+//! all, and it stays readable when the process is killed.
 
 use std::fmt;
 use std::io::Write as _;
 use std::str::FromStr;
 
-/// The value of a cell: nothing, or something that carries this token.
+/// The value of a cell: absent, or present with this token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// Nothing is there.
+    /// The cell is absent.
     Absent,
-    /// Something is there.
+    /// The cell is present.
     Present {
-        /// What tells it from everything else that is ever written.
+        /// The token, which distinguishes it from every other write.
         token: String,
-        /// Its version, where there are versions.
+        /// The version, if the cell has versions.
         version: Option<u64>,
     },
 }
 
 impl State {
-    /// Something without a version.
+    /// Creates a state without a version.
     pub fn of(token: impl Into<String>) -> Self {
         Self::Present { token: token.into(), version: None }
     }
 
-    /// Something with a version.
+    /// Creates a state with a version.
     pub fn versioned(token: impl Into<String>, version: u64) -> Self {
         Self::Present { token: token.into(), version: Some(version) }
     }
 
-    /// Its version, where it has one.
+    /// Returns the version, if there is one.
     pub fn version(&self) -> Option<u64> {
         match self {
             Self::Absent => None,
@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    /// Whether both are absent, or carry the same token.
+    /// Tells whether both are absent, or carry the same token.
     pub fn is_same_value(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Absent, Self::Absent) => true,
@@ -76,51 +76,51 @@ impl FromStr for State {
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// A task is about to give a cell this state.
+    /// A task is about to write this state to a cell.
     Begun {
-        /// Which task of the process. It has at most one operation under way.
+        /// The task of the process. It has at most one operation in progress.
         task: u32,
-        /// Which cell: `store`, `store/secret` or another path.
+        /// The cell: `store`, `store/secret` or another path.
         cell: String,
-        /// What will be there.
+        /// The new state.
         state: State,
     },
-    /// What the task began is acknowledged: durable from here on.
+    /// The task's operation is acknowledged: durable from here on.
     Acknowledged {
-        /// Which task.
+        /// The task.
         task: u32,
     },
-    /// What the task began was refused, and did not happen.
+    /// The task's operation was refused, and did not happen.
     Refused {
-        /// Which task.
+        /// The task.
         task: u32,
     },
-    /// What a check found at a cell.
+    /// The state of a cell that a check found.
     Observed {
-        /// Which cell.
+        /// The cell.
         cell: String,
-        /// What is there.
+        /// The state.
         state: State,
     },
-    /// An acknowledged write is not there.
+    /// An acknowledged write is missing.
     Lost(String),
-    /// Something is there that cannot be read, or that nobody wrote.
+    /// A value cannot be read, or was never written.
     Corrupt(String),
-    /// Something happened twice that was to happen once.
+    /// An effect happened twice that should happen once.
     Doubled(String),
-    /// How far it is, for who waits for a moment; it changes nothing.
+    /// A mark of progress for a parent that waits for it; it changes nothing.
     Note(String),
-    /// The check came to its end: what was not observed is absent.
+    /// The check is complete: cells that were not observed are absent.
     Complete,
 }
 
-/// A text that no process of ours said.
+/// The error for a text that is not a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a line of the torture protocol")]
 pub struct NotALine;
 
 impl Line {
-    /// Whether it says that something is wrong.
+    /// Tells whether the line reports a fault.
     pub fn is_fault(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::Corrupt(_) | Self::Doubled(_))
     }
@@ -170,19 +170,19 @@ impl FromStr for Line {
     }
 }
 
-/// Says a line on the standard output, in one write.
+/// Prints a line to standard output, in one write.
 ///
 /// # Panics
-/// When nobody listens any more: then the process has no more purpose.
+/// When the pipe is closed: then the process has no purpose.
 pub fn say(line: &Line) {
     let text = format!("{line}\n");
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).expect("somebody listens");
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).expect("the parent reads the pipe");
 }
 
 fn one_line(text: &str) -> String {
     let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // What a pipe takes in one piece is 4096 bytes; line buffers are shorter.
+    // A pipe takes 4096 bytes atomically; line buffers are shorter.
     while line.len() > 800 {
         line.pop();
     }

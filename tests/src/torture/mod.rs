@@ -1,28 +1,31 @@
-//! Torture: processes that write are killed at random moments, again and again, and what they
-//! had acknowledged must be there (decision C6).
+//! Torture: processes that write are killed at random moments, again and again, and their
+//! acknowledged writes must be present.
 //!
-//! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`] or [`grants::run`]
-//! and starts itself again for each process that is to be killed.
+//! It checks decision C6.
 //!
-//! * [`mod@line`]: what such a process says: what it is about to do, and what is acknowledged;
-//! * [`ledger`]: the model, which knows what must be there and what may be;
-//! * [`kill`]: starting processes, listening to them, killing them;
-//! * [`draw`]: random choices that a seed repeats;
-//! * `house`: what the parents of all areas do alike;
-//! * [`trace`] and [`disk`]: a kill does not test the disk, because the system keeps what was written.
-//!   So a traced run shows what was synced when, and the disks that a power cut could have left are
-//!   made from it;
+//! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`] or
+//! [`grants::run`] and starts itself again for each process to be killed.
+//!
+//! * [`mod@line`]: the lines of such a process: operations begun and acknowledged;
+//! * [`ledger`]: the model of the states that must or may be found;
+//! * [`kill`]: starts processes, reads their lines, kills them;
+//! * [`draw`]: random choices that a seed reproduces;
+//! * `fixture`: the parent's loop of all areas;
+//! * [`trace`] and [`disk`]: a kill does not test the disk, because the system keeps written data.
+//!   So a traced run shows when data were synced, and the disks that a power cut could have left are
+//!   simulated from it;
 //! * [`cuts`]: cuts the power of a traced process, at many moments;
-//! * [`samples`]: stores that sync and stores that do not, to see that the difference is noticed;
+//! * [`samples`]: stores with and without sync, which show that the difference is detected;
 //! * [`secrets`]: the first area, secret stores;
 //! * [`grants`]: the second area, credentials that issuers make;
 //! * `ssh_files`: power cuts under the files of `keyway-ssh`.
 
+mod clock;
 pub mod cuts;
 pub mod disk;
 pub mod draw;
+mod fixture;
 pub mod grants;
-mod house;
 pub mod kill;
 mod lazy_storage;
 pub mod ledger;
@@ -38,69 +41,70 @@ use std::path::PathBuf;
 
 use ledger::Finding;
 
-/// Why a torture could not be carried out. What it finds is no error, but in the [`Report`].
+/// An error of a torture that could not be carried out. Findings are not errors; they are in the
+/// [`Report`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TortureError {
     /// A program does not start.
     #[error("{program} does not start")]
     Start {
-        /// Which program.
+        /// The program.
         program: String,
         /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A process has no output to listen to.
-    #[error("{program} has no output to listen to")]
+    /// A process has no output to read.
+    #[error("{program} has no output to read")]
     NoOutput {
-        /// Which program.
+        /// The program.
         program: String,
     },
     /// The system refused something.
-    #[error("the system does not let us {action}")]
+    #[error("the system refused to {action}")]
     System {
-        /// What was tried.
+        /// The attempted action.
         action: &'static str,
         /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A traced process failed, or did what is not understood.
-    #[error("the trace is of no use: {0}")]
+    /// A traced process failed, or made a call that the reader does not know.
+    #[error("the trace cannot be used: {0}")]
     Trace(String),
-    /// A process got a plan that it does not understand.
+    /// A process got a plan that it cannot read.
     #[error("the plan of a process cannot be read")]
     Plan(#[from] serde_json::Error),
 }
 
-/// What a torture came to.
+/// The result of a torture.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// How many processes were killed.
+    /// The number of killed processes.
     pub kills: u64,
-    /// How often everything was checked.
+    /// The number of checks.
     pub checks: u64,
-    /// How many operations were acknowledged.
+    /// The number of acknowledged operations.
     pub acknowledged: u64,
-    /// What is wrong.
+    /// The faults.
     pub findings: Vec<Finding>,
-    /// Where what is wrong was kept for a look at it.
+    /// The folders that were kept for a look at the faults.
     pub kept: Vec<PathBuf>,
 }
 
 impl Report {
-    /// How many acknowledged writes were lost.
+    /// Returns the number of acknowledged writes that were lost.
     pub fn lost(&self) -> usize {
         self.findings.iter().filter(|finding| matches!(finding, Finding::Lost(_))).count()
     }
 
-    /// How much could not be read or was never written.
+    /// Returns the number of values that could not be read or were never written.
     pub fn corrupt(&self) -> usize {
         self.findings.iter().filter(|finding| matches!(finding, Finding::Corrupt(_))).count()
     }
 
-    /// How much happened twice.
+    /// Returns the number of effects that happened twice.
     pub fn doubled(&self) -> usize {
         self.findings.iter().filter(|finding| matches!(finding, Finding::Doubled(_))).count()
     }

@@ -1,4 +1,4 @@
-//! Small stores that sync, and some that do not: a power cut must tell them apart.
+//! Small stores with and without sync, which a power cut must distinguish.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -8,14 +8,14 @@ use rusqlite::Connection;
 
 use super::line::{Line, State, say};
 
-/// A store that keeps numbered values.
+/// A store of numbered values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sample {
     /// SQLite as Keyway uses it: write-ahead log, and a sync at each commit.
     SqliteFull,
-    /// SQLite that leaves syncing to the system.
+    /// SQLite without syncs.
     SqliteOff,
-    /// A file that is written beside, synced, renamed, and its folder synced.
+    /// A file that is written under another name, synced, renamed, and its folder synced.
     FileSynced,
     /// As [`FileSynced`](Self::FileSynced), without the sync of the file.
     FileWithoutSync,
@@ -24,7 +24,7 @@ pub enum Sample {
 }
 
 impl Sample {
-    /// All of them, by the names that [`write()`] understands.
+    /// All samples, by the names that [`write()`] takes.
     pub const ALL: [(&str, Self); 5] = [
         ("sqlite-full", Self::SqliteFull),
         ("sqlite-off", Self::SqliteOff),
@@ -33,7 +33,7 @@ impl Sample {
         ("folder-without-sync", Self::FolderWithoutSync),
     ];
 
-    /// Whether it keeps what it acknowledges.
+    /// Tells whether the store keeps its acknowledged writes.
     pub fn is_sound(self) -> bool {
         matches!(self, Self::SqliteFull | Self::FileSynced)
     }
@@ -47,14 +47,14 @@ impl Sample {
     }
 }
 
-/// How many values are written.
+/// The number of values to write.
 const VALUES: u32 = 12;
 
-/// Writes values to the sample of this name in a folder, and acknowledges each: what a traced process
-/// does.
+/// Writes values to the sample of this name in a folder, and acknowledges each. A traced process
+/// runs it.
 ///
 /// # Errors
-/// Whatever goes wrong, as a text.
+/// Any error, as a text.
 pub fn write(name: &str, folder: &Path) -> Result<(), String> {
     let sample = Sample::of(name).ok_or_else(|| format!("there is no sample {name:?}"))?;
     let connection = if sample.is_sqlite() { Some(sqlite(sample, folder).map_err(text)?) } else { None };
@@ -72,7 +72,7 @@ pub fn write(name: &str, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Says what is in the sample of this name in a folder.
+/// Reports the content of the sample of this name in a folder.
 pub fn look(name: &str, folder: &Path) -> Vec<Line> {
     let numbers = match Sample::of(name) {
         Some(sample) if sample.is_sqlite() => read_sqlite(folder),

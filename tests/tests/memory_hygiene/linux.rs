@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use keyway_client::{Bundle, ExposeSecret as _};
+use keyway_client::Bundle;
 use keyway_core::{Plugins, SecretValue, Structured, Table, plugins};
 use keyway_host::Host;
 use keyway_seal::{Key, KeyRing};
@@ -101,7 +101,7 @@ fn parse_as_anybody_would(masked: &[u8]) {
     let mut bundle = Bundle::new();
     bundle.push("a", escaped(masked)).unwrap();
     let json = bundle.to_json();
-    let read: BTreeMap<String, String> = serde_json::from_str(json.expose_secret()).unwrap();
+    let read: BTreeMap<String, String> = serde_json::from_str(json.expose()).unwrap();
     drop(read.into_values().map(Zeroizing::new).collect::<Vec<_>>());
 }
 
@@ -109,10 +109,10 @@ fn parse_as_anybody_would(masked: &[u8]) {
 fn write_and_read_bundles(masked: &[u8]) {
     let mut bundle = Bundle::new();
     bundle.push("a", escaped(masked)).unwrap();
-    assert!(Bundle::from_dotenv(bundle.to_dotenv().unwrap().expose_secret()).unwrap().same_as(&bundle));
+    assert!(Bundle::from_dotenv(bundle.to_dotenv().unwrap().expose()).unwrap().same_as(&bundle));
 
     let object = bundle.to_json();
-    let object = object.expose_secret();
+    let object = object.expose();
     assert!(Bundle::from_json(object).unwrap().same_as(&bundle));
 
     let value = object.strip_prefix("{\n  \"a\": ").and_then(|rest| rest.strip_suffix("\n}\n")).unwrap();
@@ -132,7 +132,7 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
     };
     let ring = || KeyRing::new([Key::generate().unwrap()]).unwrap();
     let (host_keys, keys, new_keys) = (ring(), ring(), ring());
-    let sqlite = (case != "generic-memory").then(|| Sqlite::open(folder.join("host.db")).unwrap());
+    let sqlite = (case != "generic-memory").then(|| Sqlite::open_or_create(folder.join("host.db")).unwrap());
     let storage: Arc<dyn Storage> = match &sqlite {
         Some(sqlite) => Arc::new(sqlite.clone()),
         None => Arc::new(Memory::new()),

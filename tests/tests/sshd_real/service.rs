@@ -94,7 +94,7 @@ impl Service {
                 }
             }
             Self::Grants(grants, name) => {
-                let request = CredentialRequest::new(Context::new(user())).with_parameters(parameters);
+                let request = keyway_host::grants::GrantRequest::new(user()).with_parameters(parameters);
                 match grants.request(name, request).await.expect("a grant") {
                     GrantOutcome::Granted(handed) => {
                         Credential { parts: handed.credential, handle: Handle::Grant(handed.grant) }
@@ -118,7 +118,7 @@ impl Service {
                 issuer.revoke(&revocation).await.expect("it is revoked");
             }
             (Self::Grants(grants, _), Handle::Grant(grant)) => {
-                let revoked = grants.revoke(*grant, Context::new(user())).await.expect("it is revoked");
+                let revoked = grants.revoke(*grant, user()).await.expect("it is revoked");
                 assert_eq!(revoked, Revoked::Destroyed);
             }
             _ => panic!("the credential is of another service"),

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use keyway_core::{PluginError as _, Plugins, plugins};
 use keyway_host::grants::{
-    Decision, Disposal, DuplicatePolicy, Grant, GrantOutcome, Grants, GrantsError, IndeterminateReason,
-    IssuedCredential, Phase, Revoked, Service, TransitionError,
+    Decision, Disposal, DuplicatePolicy, Grant, GrantOutcome, GrantRequest, Grants, GrantsError,
+    IndeterminateReason, IssuedCredential, Phase, Revoked, Service, TransitionError,
 };
 use keyway_issuers::{
-    Context, CredentialRef, CredentialRequest, IssuerError, Json, Parameters, Revocation, ServiceName,
-    UserInfo,
+    Context, CredentialRef, IssuerError, Json, Parameters, Revocation, ServiceName, UserInfo,
 };
 use keyway_process::ProcessIssuer;
 use keyway_seal::{Key, KeyRing};
@@ -64,15 +63,15 @@ fn service(real: &Real, configured: &[(&str, &str)]) -> Service {
     configured.iter().fold(service, |service, (key, value)| service.configure(*key, *value))
 }
 
-fn joe() -> Context {
-    Context::new(UserInfo::new(ISSUER, "joe").with("name", "Joe").with("groups", "a, b"))
+fn joe() -> UserInfo {
+    UserInfo::new(ISSUER, "joe").with("name", "Joe").with("groups", "a, b")
 }
 
 struct Host(Grants);
 
 impl Host {
     async fn ask(&self, parameters: Parameters) -> Result<IssuedCredential, GrantsError> {
-        let request = CredentialRequest::new(joe()).with_parameters(parameters);
+        let request = GrantRequest::new(joe()).with_parameters(parameters);
         match self.0.request(&name(), request).await? {
             GrantOutcome::Granted(handed) => Ok(handed),
             other => panic!("{other:?}"),
@@ -84,7 +83,7 @@ impl Host {
     }
 
     async fn list(&self) -> Vec<Grant> {
-        self.0.list(&joe().user).await.unwrap()
+        self.0.list(&joe().user_id()).await.unwrap()
     }
 
     async fn revoke(&self, handed: &IssuedCredential) -> Result<Revoked, GrantsError> {
@@ -200,7 +199,7 @@ async fn each_fault_is_a_typed_error_and_no_grant_is_lost_or_doubled() {
     let undecided = host.0.undecided(None, 100).await.unwrap().grants;
     assert_eq!(undecided.len(), FAULTS.len());
     for grant in undecided {
-        let gone = host.0.decide(&joe().user, grant.id, Decision::NothingThere).await.unwrap();
+        let gone = host.0.decide(&joe().user_id(), grant.id, Decision::NothingThere).await.unwrap();
         assert!(gone.is_none());
     }
     assert_eq!(Host::only(&host.list().await).id, good.grant);
@@ -265,7 +264,7 @@ async fn a_host_that_was_restarted_revokes_what_the_one_before_it_made() {
     let real = real.with_ssh(SAYS_YES);
     let file = real.folder.path().join("host.db");
     let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
-    let kept = || Kept { storage: Arc::new(Sqlite::open(&file).unwrap()), keys: keys.clone() };
+    let kept = || Kept { storage: Arc::new(Sqlite::open_or_create(&file).unwrap()), keys: keys.clone() };
 
     let before = kept().start(deployed(&real)).await;
     let (first, second) = (before.ask(public_key()).await.unwrap(), before.granted().await);
@@ -302,7 +301,7 @@ async fn a_plugin_that_reads_one_alphabet_alone_is_told_in_that() {
         )
         .with("validity", "+1d")
         .with("principals", "users");
-    let request = CredentialRequest::new(Context::new(user.clone())).with_parameters(parameters);
+    let request = GrantRequest::new(user.clone()).with_parameters(parameters);
     let configured = [("ssh_ca", "ca.example.com"), ("ssh_user", "watts"), ("ssh_key", "/nowhere/key")];
     let kept = Kept::in_memory();
 
@@ -323,7 +322,7 @@ async fn a_plugin_that_reads_one_alphabet_alone_is_told_in_that() {
     let list = host.list().await;
     let state = Host::only(&list).state.credential.clone().unwrap();
     assert!(state.as_str().starts_with("serial-"), "{state:?}");
-    assert_eq!(host.0.revoke(handed.grant, Context::new(user)).await.unwrap(), Revoked::Destroyed);
+    assert_eq!(host.0.revoke(handed.grant, user).await.unwrap(), Revoked::Destroyed);
     assert!(host.list().await.is_empty());
     let [signed, revoked] = &real.log()[..] else { panic!("{:?}", real.log()) };
     assert!(signed.contains("\"sign\"") && revoked.contains(state.as_str()), "{signed} {revoked}");
@@ -375,7 +374,7 @@ async fn a_certificate_is_issued_revoked_and_on_the_list() {
     let values = configured.map(|(name, value)| (name, Json::from(value)));
     let resolved =
         description.resolve_configuration(values.iter().map(|(name, value)| (*name, value))).unwrap();
-    let behind = Revocation::new(joe().with_configuration(resolved), CredentialRef::new("02"));
+    let behind = Revocation::new(Context::new(joe()).with_configuration(resolved), CredentialRef::new("02"));
     keyway_issuers::Issuer::revoke(&issuer, &behind).await.unwrap();
     let error = host.revoke(&second).await.unwrap_err();
     assert!(
@@ -384,6 +383,6 @@ async fn a_certificate_is_issued_revoked_and_on_the_list() {
     );
     let list = host.list().await;
     assert_eq!((Host::only(&list).id, Host::only(&list).state.phase), (second.grant, Phase::Revoking));
-    assert!(host.0.decide(&joe().user, second.grant, Decision::NothingThere).await.unwrap().is_none());
+    assert!(host.0.decide(&joe().user_id(), second.grant, Decision::NothingThere).await.unwrap().is_none());
     assert!(host.list().await.is_empty());
 }

@@ -1,13 +1,12 @@
 //! Dotenv: what a POSIX shell and this reader read alike.
 
+use keyway_core::SecretText;
 use std::collections::HashMap;
-
-use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
-use super::{Bundle, BundleError, shell_names};
+use super::{Bundle, BundleError, LineFault, shell_names};
 
-pub(super) fn write(bundle: &Bundle) -> Result<SecretString, BundleError> {
+pub(super) fn write(bundle: &Bundle) -> Result<SecretText, BundleError> {
     for (key, value) in bundle.iter() {
         let refused = |reason| Err(BundleError::NotDotenv { key: key.escape_debug().to_string(), reason });
         if !is_name(key) {
@@ -18,17 +17,17 @@ pub(super) fn write(bundle: &Bundle) -> Result<SecretString, BundleError> {
         if shell_names::is_kept(key) {
             return refused("shells keep this name for themselves: rename it, or write JSON");
         }
-        if value.expose_secret().contains('\0') {
+        if value.expose().contains('\0') {
             return refused("its value has a NUL, which no environment can hold");
         }
     }
     // The full size at once: growing would leave copies of secrets behind.
-    let size = bundle.iter().map(|(key, value)| key.len() + 2 * value.expose_secret().len() + 4).sum();
+    let size = bundle.iter().map(|(key, value)| key.len() + 2 * value.expose().len() + 4).sum();
     let mut text = Zeroizing::new(String::with_capacity(size));
     for (key, value) in bundle.iter() {
         text.push_str(key);
         text.push_str("=\"");
-        for character in value.expose_secret().chars() {
+        for character in value.expose().chars() {
             if matches!(character, '"' | '\\' | '$' | '`') {
                 text.push('\\');
             }
@@ -39,18 +38,42 @@ pub(super) fn write(bundle: &Bundle) -> Result<SecretString, BundleError> {
     Ok(text.as_str().into())
 }
 
-pub(super) fn read(text: &str) -> Result<Bundle, BundleError> {
+/// Reads all entries, and collects the faults of all lines. `lenient` also reads plain values that a shell reads in
+/// another way; the lines of those are returned.
+pub(super) fn read(text: &str, lenient: bool) -> Result<(Bundle, Vec<usize>), BundleError> {
     let mut bundle = Bundle::new();
     let mut lines = HashMap::new();
-    let mut reader = Reader { rest: text, line: 1 };
-    while let Some((line, key, value)) = reader.entry()? {
-        if let Some(first) = lines.insert(key, line) {
-            let key = key.to_owned();
-            return Err(BundleError::Duplicate { key, first: Some(first), line: Some(line) });
+    let (mut faults, mut duplicates) = (Vec::new(), Vec::new());
+    let mut reader = Reader { rest: text, line: 1, lenient, otherwise: Vec::new() };
+    loop {
+        match reader.entry() {
+            Ok(None) => break,
+            Ok(Some((line, key, value))) => {
+                if let Some(first) = lines.get(key) {
+                    duplicates.push((key, *first, line));
+                } else {
+                    lines.insert(key, line);
+                    bundle.push(key, value)?;
+                }
+            }
+            Err(fault) => {
+                faults.push(fault);
+                reader.skip_line();
+            }
         }
-        bundle.push(key, value)?;
     }
-    Ok(bundle)
+    match (&duplicates[..], faults.is_empty()) {
+        ([], true) => Ok((bundle, reader.otherwise)),
+        ([(key, first, line)], true) => {
+            Err(BundleError::Duplicate { key: (*key).to_owned(), first: Some(*first), line: Some(*line) })
+        }
+        _ => {
+            let reason = "its key stands in an earlier line already: remove one of the two";
+            faults.extend(duplicates.iter().map(|(_, _, line)| LineFault { line: *line, reason }));
+            faults.sort_by_key(|fault| fault.line);
+            Err(BundleError::Lines { faults })
+        }
+    }
 }
 
 /// Whether a shell can have a variable of this name. What is read may have more: [`is_key`].
@@ -72,17 +95,31 @@ fn is_plain(character: char) -> bool {
     !(character.is_whitespace() || character.is_control() || "\"'\\$`&|;<>()#~".contains(character))
 }
 
+/// The plain value at the beginning of `rest` as other readers of dotenv read it: to the end of the line or to a
+/// comment after white space, without white space around it. `None` for one about which they differ, too.
+fn lenient(rest: &str) -> Option<&str> {
+    let line = rest.split('\n').next().unwrap_or_default();
+    let comment = line.find(" #").into_iter().chain(line.find("\t#")).min();
+    let value = line[..comment.unwrap_or(line.len())].trim_matches([' ', '\t']);
+    let is_alike = |character: char| !(character.is_control() || "\"'\\$`".contains(character));
+    value.chars().all(is_alike).then_some(value)
+}
+
 struct Reader<'a> {
     rest: &'a str,
     /// The line that `rest` begins in, counted from 1.
     line: usize,
+    /// Reads plain values that a shell reads in another way, too.
+    lenient: bool,
+    /// The lines of such values.
+    otherwise: Vec<usize>,
 }
 
-type Entry<'a> = (usize, &'a str, SecretString);
+type Entry<'a> = (usize, &'a str, SecretText);
 
 impl<'a> Reader<'a> {
     /// The next key and value, with the line of the key.
-    fn entry(&mut self) -> Result<Option<Entry<'a>>, BundleError> {
+    fn entry(&mut self) -> Result<Option<Entry<'a>>, LineFault> {
         loop {
             self.skip_blanks();
             match self.rest.chars().next() {
@@ -116,22 +153,29 @@ impl<'a> Reader<'a> {
         Ok(Some((line, key, value)))
     }
 
-    fn plain(&mut self, exported: bool) -> Result<SecretString, BundleError> {
+    fn plain(&mut self, exported: bool) -> Result<SecretText, LineFault> {
         // What stands in an assignment alone is not expanded; what `export` is given is.
         let is_plain = |next| is_plain(next) && !(exported && "{}*?[]".contains(next));
         let (value, rest) =
             self.rest.split_at(self.rest.find(|next| !is_plain(next)).unwrap_or(self.rest.len()));
-        self.rest = rest;
+        let before = std::mem::replace(&mut self.rest, rest);
         if self.end_of_line() {
-            Ok(value.into())
-        } else {
-            self.fault("the value needs quotes: a shell reads it in another way")
+            return Ok(value.into());
         }
+        if self.lenient
+            && let Some(value) = lenient(before)
+        {
+            self.otherwise.push(self.line);
+            self.rest = before;
+            self.skip_line();
+            return Ok(value.into());
+        }
+        self.fault("the value needs quotes: a shell reads it in another way")
     }
 
-    fn single_quoted(&mut self) -> Result<SecretString, BundleError> {
+    fn single_quoted(&mut self) -> Result<SecretText, LineFault> {
         let Some(length) = self.rest[1..].find('\'') else {
-            return self.fault("the quote is never closed");
+            return self.never_closed();
         };
         let value = &self.rest[1..=length];
         if value.contains('\0') {
@@ -140,12 +184,12 @@ impl<'a> Reader<'a> {
         self.quoted(value.into(), length + 2)
     }
 
-    fn double_quoted(&mut self) -> Result<SecretString, BundleError> {
+    fn double_quoted(&mut self) -> Result<SecretText, LineFault> {
         let mut value = Zeroizing::new(String::with_capacity(self.closing_quote()));
         let mut characters = self.rest.char_indices().skip(1);
         let length = loop {
             let Some((at, character)) = characters.next() else {
-                return self.fault("the quote is never closed");
+                return self.never_closed();
             };
             match character {
                 '"' => break at + 1,
@@ -179,7 +223,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes on after a quoted value.
-    fn quoted(&mut self, value: SecretString, length: usize) -> Result<SecretString, BundleError> {
+    fn quoted(&mut self, value: SecretText, length: usize) -> Result<SecretText, LineFault> {
         self.advance(length);
         if self.end_of_line() {
             Ok(value)
@@ -219,7 +263,20 @@ impl<'a> Reader<'a> {
         self.rest = &self.rest[bytes..];
     }
 
-    fn fault<T>(&self, reason: &'static str) -> Result<T, BundleError> {
+    /// Goes on behind the end of the line that has a fault.
+    fn skip_line(&mut self) {
+        let end = self.rest.find('\n').map_or(self.rest.len(), |end| end + 1);
+        self.advance(end);
+    }
+
+    /// Reads nothing more: every later line would be taken for a part of the value, or for one of its own.
+    fn never_closed<T>(&mut self) -> Result<T, LineFault> {
+        let fault = self.fault("the quote is never closed");
+        self.advance(self.rest.len());
+        fault
+    }
+
+    fn fault<T>(&self, reason: &'static str) -> Result<T, LineFault> {
         let reason = if self.rest.starts_with('\r') {
             "it ends with a carriage return, which a shell takes for a part of the value: save the file with Unix line ends"
         } else if self.line == 1 && self.rest.starts_with('\u{feff}') {
@@ -227,10 +284,10 @@ impl<'a> Reader<'a> {
         } else {
             reason
         };
-        Err(BundleError::Line { line: self.line, reason })
+        Err(LineFault { line: self.line, reason })
     }
 
-    fn fault_at<T>(&self, at: usize, reason: &'static str) -> Result<T, BundleError> {
-        Err(BundleError::Line { line: self.line + self.rest[..at].matches('\n').count(), reason })
+    fn fault_at<T>(&self, at: usize, reason: &'static str) -> Result<T, LineFault> {
+        Err(LineFault { line: self.line + self.rest[..at].matches('\n').count(), reason })
     }
 }

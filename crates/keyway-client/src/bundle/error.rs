@@ -1,5 +1,7 @@
 //! What can be wrong with what is imported or exported.
 
+use std::path::PathBuf;
+
 use keyway_core::{Effect, ErrorKind, MediaKind, PluginError};
 use keyway_secrets::NameError;
 
@@ -7,14 +9,23 @@ use keyway_secrets::NameError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// A line of dotenv is not as it should be.
-    #[error("line {line}: {reason}")]
-    Line {
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong, and what to do.
-        reason: &'static str,
+    /// Lines of dotenv are not as they should be.
+    #[error("{}", LineFault::all(faults))]
+    Lines {
+        /// Every one that was found, in order. After a quote that is never closed, no line is read.
+        faults: Vec<LineFault>,
     },
+    /// A file cannot be imported.
+    #[error("{}: {source}", file.display())]
+    InFile {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: Box<BundleError>,
+    },
+    /// A file cannot be read.
+    #[error("the file cannot be read: {0}")]
+    Unreadable(std::io::ErrorKind),
     /// A key stands twice.
     #[error("the key \"{key}\" stands twice{}", Lines(*.first, *.line))]
     Duplicate {
@@ -74,6 +85,23 @@ pub enum BundleError {
         /// Why not.
         reason: NameError,
     },
+}
+
+/// A line of dotenv that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineFault {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong, and what to do.
+    pub reason: &'static str,
+}
+
+impl LineFault {
+    fn all(faults: &[Self]) -> String {
+        let told: Vec<_> =
+            faults.iter().map(|fault| format!("line {}: {}", fault.line, fault.reason)).collect();
+        told.join("; ")
+    }
 }
 
 impl PluginError for BundleError {

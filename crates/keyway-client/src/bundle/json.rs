@@ -1,25 +1,26 @@
 //! JSON: an object of texts, or a list of secrets.
 
+use std::fmt;
+
+use keyway_core::SecretText;
 use keyway_core::unescape_json;
-use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{Bundle, BundleError};
-use crate::json_members::{first_twice, members};
 
-pub(super) fn write(bundle: &Bundle) -> SecretString {
+pub(super) fn write(bundle: &Bundle) -> SecretText {
     // Each byte of a text becomes at most six (`\u0000`): room for all at once, because
     // growing would leave copies of secrets behind.
-    let size =
-        bundle.iter().map(|(key, value)| 6 * (key.len() + value.expose_secret().len()) + 12).sum::<usize>();
+    let size = bundle.iter().map(|(key, value)| 6 * (key.len() + value.expose().len()) + 12).sum::<usize>();
     let mut text = Zeroizing::new(String::with_capacity(size + 6));
     text.push_str("{\n");
     for (index, (key, value)) in bundle.iter().enumerate() {
         text.push_str(if index == 0 { "  " } else { ",\n  " });
         push_text(&mut text, key);
         text.push_str(": ");
-        push_text(&mut text, value.expose_secret());
+        push_text(&mut text, value.expose());
     }
     text.push_str("\n}\n");
     text.as_str().into()
@@ -73,6 +74,38 @@ pub(super) fn read(file: &str) -> Result<Bundle, BundleError> {
         push(&mut bundle, file, key, value)?;
     }
     Ok(bundle)
+}
+
+/// Names and values of an object in their order, those of a name that stands twice, too.
+///
+/// # Errors
+/// It is no object.
+fn members(object: &RawValue) -> serde_json::Result<Vec<(&RawValue, &RawValue)>> {
+    struct Members;
+
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(&'de RawValue, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+
+    serde_json::Deserializer::from_str(object.get()).deserialize_map(Members)
+}
+
+/// A name that is there twice, in time that grows little faster than the number of names.
+fn first_twice(mut names: Vec<&str>) -> Option<&str> {
+    names.sort_unstable();
+    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 /// The fields of an entry that are read.

@@ -8,11 +8,12 @@ mod shell_names;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::path::Path;
+use std::{fmt, fs};
 
-use secrecy::{ExposeSecret as _, SecretString};
+use keyway_core::{SecretText, Wiped};
 
-pub use error::BundleError;
+pub use error::{BundleError, LineFault};
 
 /// Keys and their texts, each key once, sorted by key: what is exported to or imported from
 /// dotenv or JSON.
@@ -21,18 +22,18 @@ pub use error::BundleError;
 /// reads; the text that it reads is the caller's.
 ///
 /// ```
-/// use keyway_client::{Bundle, ExposeSecret};
+/// use keyway_client::{Bundle};
 ///
 /// let error = Bundle::from_dotenv("# staging\nHOST=db.internal\nexport PASSWORD='it''s'\n").unwrap_err();
 /// assert!(error.to_string().starts_with("line 3: "));
 ///
 /// let bundle = Bundle::from_dotenv("HOST=db.internal\nPASSWORD=\"costs \\$5\"\n")?;
-/// assert_eq!(bundle.get("PASSWORD").unwrap().expose_secret(), "costs $5");
-/// assert_eq!(bundle.to_dotenv()?.expose_secret(), "HOST=\"db.internal\"\nPASSWORD=\"costs \\$5\"\n");
+/// assert_eq!(bundle.get("PASSWORD").unwrap().expose(), "costs $5");
+/// assert_eq!(bundle.to_dotenv()?.expose(), "HOST=\"db.internal\"\nPASSWORD=\"costs \\$5\"\n");
 /// # Ok::<(), keyway_client::BundleError>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Bundle(BTreeMap<String, SecretString>);
+pub struct Bundle(BTreeMap<String, SecretText>);
 
 impl Bundle {
     /// Nothing yet.
@@ -44,7 +45,7 @@ impl Bundle {
     ///
     /// # Errors
     /// [`Duplicate`](BundleError::Duplicate) when it is there already.
-    pub fn push(&mut self, key: &str, value: impl Into<SecretString>) -> Result<(), BundleError> {
+    pub fn push(&mut self, key: &str, value: impl Into<SecretText>) -> Result<(), BundleError> {
         if self.0.contains_key(key) {
             return Err(BundleError::Duplicate {
                 key: key.escape_debug().to_string(),
@@ -57,12 +58,12 @@ impl Bundle {
     }
 
     /// The value of a key.
-    pub fn get(&self, key: &str) -> Option<&SecretString> {
+    pub fn get(&self, key: &str) -> Option<&SecretText> {
         self.0.get(key)
     }
 
     /// All keys and values, sorted by key.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &SecretString)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &SecretText)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
@@ -93,9 +94,36 @@ impl Bundle {
     ///   readers a line end.
     ///
     /// # Errors
-    /// They name the line, never what stands there.
+    /// They name all lines with faults, never what stands there.
     pub fn from_dotenv(text: &str) -> Result<Self, BundleError> {
-        dotenv::read(text)
+        dotenv::read(text, false).map(|(bundle, _)| bundle)
+    }
+
+    /// Reads dotenv that was written for other readers than a shell, such as `URL=http://host/?a&b` without quotes. A
+    /// plain value then goes to the end of the line or to a comment after white space. What these readers read
+    /// differently from each other (`$`, `` ` ``, `\` and quotes inside a plain value) is refused still.
+    ///
+    /// # Errors
+    /// As [`from_dotenv`](Self::from_dotenv).
+    pub fn from_dotenv_lenient(text: &str) -> Result<LenientBundle, BundleError> {
+        dotenv::read(text, true).map(|(bundle, lines)| LenientBundle { bundle, lines })
+    }
+
+    /// Reads a file: JSON if its name ends in `.json`, and else dotenv. Blocks.
+    ///
+    /// # Errors
+    /// [`InFile`](BundleError::InFile) names the file.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, BundleError> {
+        let path = path.as_ref();
+        let read = || {
+            let bytes = fs::read(path).map_err(|error| BundleError::Unreadable(error.kind()))?;
+            let bytes = Wiped::new(bytes);
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|_| BundleError::Unreadable(std::io::ErrorKind::InvalidData))?;
+            let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+            if is_json { Self::from_json(text) } else { Self::from_dotenv(text) }
+        };
+        read().map_err(|source| BundleError::InFile { file: path.to_owned(), source: Box::new(source) })
     }
 
     /// Writes dotenv: one `KEY="value"` for each key. A POSIX shell and
@@ -106,7 +134,7 @@ impl Bundle {
     /// name, for one of the names that shells keep for themselves (`UID`, `RANDOM`, `_` and
     /// others; decision H74), and for a value with a NUL, which no shell can hold. It names the key,
     /// and nothing is written.
-    pub fn to_dotenv(&self) -> Result<SecretString, BundleError> {
+    pub fn to_dotenv(&self) -> Result<SecretText, BundleError> {
         dotenv::write(self)
     }
 
@@ -121,7 +149,7 @@ impl Bundle {
     }
 
     /// Writes JSON: an object of texts.
-    pub fn to_json(&self) -> SecretString {
+    pub fn to_json(&self) -> SecretText {
         json::write(self)
     }
 
@@ -129,9 +157,19 @@ impl Bundle {
     pub fn same_as(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self.0.iter().zip(&other.0).all(|((key, value), (other_key, other_value))| {
-                key == other_key && value.expose_secret() == other_value.expose_secret()
+                key == other_key && value.expose() == other_value.expose()
             })
     }
+}
+
+/// Dotenv that the lenient reader read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LenientBundle {
+    /// The keys and values.
+    pub bundle: Bundle,
+    /// The lines that a shell would read in another way, or not at all.
+    pub lines: Vec<usize>,
 }
 
 impl fmt::Debug for Bundle {

@@ -15,7 +15,7 @@ fn bundle(entries: impl IntoIterator<Item = (String, String)>) -> Bundle {
 
 fn dotenv(text: &str) -> Vec<(String, String)> {
     let bundle = Bundle::from_dotenv(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
-    bundle.iter().map(|(key, value)| (key.to_owned(), value.expose_secret().to_owned())).collect()
+    bundle.iter().map(|(key, value)| (key.to_owned(), value.expose().to_owned())).collect()
 }
 
 /// What a POSIX shell reads.
@@ -43,7 +43,7 @@ fn what_a_shell_expands_behind_export_needs_quotes() {
         assert!(error.to_string().starts_with("line 2: the value needs quotes"), "{value}: {error}");
         for line in [format!("K={value}"), format!("export K='{value}'")] {
             let bundle = Bundle::from_dotenv(&line).unwrap();
-            assert_eq!(bundle.get("K").unwrap().expose_secret(), value, "{line}");
+            assert_eq!(bundle.get("K").unwrap().expose(), value, "{line}");
         }
     }
 }
@@ -58,7 +58,7 @@ fn what_is_written() {
         ("a_b", "`id`", "a_b=\"\\`id\\`\"\n"),
     ] {
         let written = bundle([(key.to_owned(), value.to_owned())]).to_dotenv().unwrap();
-        assert_eq!(written.expose_secret(), text);
+        assert_eq!(written.expose(), text);
     }
     let names = ["UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "OPTIND", "RANDOM", "_"];
     for key in ["1A", "A B", "", "-a", ".a", "ä", "A=", "A\n", "db.password", "A-B"].into_iter().chain(names)
@@ -98,7 +98,7 @@ fn every_shell_reads_every_key_that_is_written() {
         let Ok(text) = bundle.to_dotenv() else { continue };
         written += 1;
         let file = folder.path().join("env");
-        std::fs::write(&file, text.expose_secret()).unwrap();
+        std::fs::write(&file, text.expose()).unwrap();
         let script = format!(". {}; printf '%s|%s|%s' \"$A0\" \"${name}\" \"$ZZ\"", file.display());
         for shell in &shells {
             let mut command = Command::new(shell[0]);
@@ -160,7 +160,7 @@ fn what_is_refused_names_the_line() {
         ("A='x\ny'\nB=\"\0\"", 3),
     ] {
         match Bundle::from_dotenv(text) {
-            Err(BundleError::Line { line: found, .. }) => assert_eq!(found, line, "{text:?}"),
+            Err(BundleError::Lines { faults }) => assert_eq!(faults[0].line, line, "{text:?}"),
             other => panic!("{text:?}: {other:?}"),
         }
     }
@@ -176,7 +176,7 @@ fn what_is_refused_names_the_line() {
 #[test]
 fn json_of_both_shapes() {
     let object = Bundle::from_json("{\"B\": \"2\", \"A\": \"\\u00e9\\n\"}").unwrap();
-    assert_eq!(object.get("A").unwrap().expose_secret(), "é\n");
+    assert_eq!(object.get("A").unwrap().expose(), "é\n");
     let list = Bundle::from_json(
         r#"[{"object": "secret", "\u006bey": "A", "value": "é\n", "id": 1, "data": {"key": "X"}}, {"value": "2", "key": "B"}]"#,
     );
@@ -212,11 +212,11 @@ fn json_of_both_shapes() {
 fn json_is_what_other_readers_read() {
     let all: String = (0..0x250_u32).filter_map(char::from_u32).chain("\u{2028}𝄞".chars()).collect();
     let bundle = bundle([(all.clone(), all.clone()), (String::new(), String::new())]);
-    let json: serde_json::Value = serde_json::from_str(bundle.to_json().expose_secret()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(bundle.to_json().expose()).unwrap();
     assert_eq!(json, serde_json::json!({all.clone(): all, "": ""}));
     assert_eq!(
         serde_json::json!({}),
-        serde_json::from_str::<serde_json::Value>(Bundle::new().to_json().expose_secret()).unwrap()
+        serde_json::from_str::<serde_json::Value>(Bundle::new().to_json().expose()).unwrap()
     );
 }
 
@@ -227,7 +227,7 @@ proptest! {
     ) {
         let bundle = bundle(entries);
         let text = bundle.to_dotenv().unwrap();
-        assert!(Bundle::from_dotenv(text.expose_secret()).unwrap().same_as(&bundle));
+        assert!(Bundle::from_dotenv(text.expose()).unwrap().same_as(&bundle));
     }
 
     #[test]
@@ -235,7 +235,7 @@ proptest! {
         entries in prop::collection::btree_map("(?s).{0,6}", "(?s).{0,12}", 0..6),
     ) {
         let bundle = bundle(entries);
-        assert!(Bundle::from_json(bundle.to_json().expose_secret()).unwrap().same_as(&bundle));
+        assert!(Bundle::from_json(bundle.to_json().expose()).unwrap().same_as(&bundle));
     }
 
     #[test]
@@ -255,7 +255,7 @@ proptest! {
     fn a_shell_reads_what_is_written(value in "[^\0]{0,12}", hostile in "[\"'\\\\$`!#~*{}\n\t (a)=]{0,12}") {
         for value in [value, hostile] {
             let text = bundle([("A".to_owned(), value.clone())]).to_dotenv().unwrap();
-            assert_eq!(shell(text.expose_secret(), "A"), Some(value));
+            assert_eq!(shell(text.expose(), "A"), Some(value));
         }
     }
 
@@ -266,7 +266,45 @@ proptest! {
             && let Some(value) = read.get("A")
             && read.len() == 1
         {
-            assert_eq!(shell(&text, "A").as_deref(), Some(value.expose_secret()), "{text:?}");
+            assert_eq!(shell(&text, "A").as_deref(), Some(value.expose()), "{text:?}");
         }
+    }
+}
+
+#[test]
+fn every_fault_of_a_file_is_named_with_the_file() {
+    let text = "A=1\nB = 2\nA=3\nC=x y\nD=\"$X\"\nE=ok\nF='open\nG = 1\n";
+    let error = Bundle::from_dotenv(text).unwrap_err();
+    let BundleError::Lines { faults } = &error else { panic!("{error:?}") };
+    assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [2, 3, 4, 5, 7]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("staging.env");
+    std::fs::write(&file, text).unwrap();
+    let told = Bundle::from_file(&file).unwrap_err().to_string();
+    assert!(
+        told.contains("staging.env: line 2: ") && told.contains("; line 7: the quote is never closed"),
+        "{told}"
+    );
+    let missing = Bundle::from_file(folder.path().join("none.env")).unwrap_err().to_string();
+    assert!(missing.contains("none.env: the file cannot be read"), "{missing}");
+    let json = folder.path().join("staging.json");
+    std::fs::write(&json, "{\"A\": \"1\"}").unwrap();
+    assert_eq!(Bundle::from_file(&json).unwrap().len(), 1);
+}
+
+#[test]
+fn the_lenient_reader_says_what_a_shell_reads_otherwise() {
+    let text = "URL=http://h/?a&b\nNAME=two words # a comment\nPLAIN=x\nexport LIST=(a;b)\n";
+    assert!(Bundle::from_dotenv(text).is_err());
+    let read = Bundle::from_dotenv_lenient(text).unwrap();
+    let value = |key| read.bundle.get(key).unwrap().expose().to_owned();
+    assert_eq!(value("URL"), "http://h/?a&b");
+    assert_eq!(
+        (value("NAME"), value("PLAIN"), value("LIST")),
+        ("two words".into(), "x".into(), "(a;b)".into())
+    );
+    assert_eq!(read.lines, [1, 2, 4]);
+    for differs in ["A=a$b", "A=a`b`", "A=a\\b", "A=it's", "A=say \"x\""] {
+        assert!(Bundle::from_dotenv_lenient(differs).is_err(), "{differs}");
     }
 }

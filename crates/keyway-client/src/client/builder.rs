@@ -1,4 +1,4 @@
-//! Makes a client.
+//! The builder of a client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use keyway_secrets::SecretStore;
 use super::{Core, Place, Secrets};
 use crate::{AccessAudit, Resolution};
 
-/// Makes a [`Secrets`] with more than a store.
+/// Builds a [`Secrets`] with optional settings.
 #[must_use]
 pub struct SecretsBuilder {
     store: Arc<dyn SecretStore>,
@@ -31,38 +31,39 @@ impl SecretsBuilder {
         }
     }
 
-    /// The environment that the client stands in from the beginning; see
-    /// [`Secrets::in_environment`].
+    /// Sets the environment that the client works in at first; see [`Secrets::in_environment`].
     pub fn environment(mut self, environment: &str) -> Self {
         self.place = Place::named(environment);
         self
     }
 
-    /// The policy; [`Exact`](Resolution::Exact) unless it is set (decision L1).
+    /// Sets the policy; the default is [`Exact`](Resolution::Exact).
+    ///
+    /// Decision L1.
     pub fn resolution(mut self, resolution: Resolution) -> Self {
         self.resolution = resolution;
         self
     }
 
-    /// The name of the client, for the audit hook.
+    /// Sets the name of the client, for the audit hook.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Who asks, for the audit hook.
+    /// Sets the requester, for the audit hook.
     pub fn requester(mut self, requester: &str) -> Self {
         self.requester = Some(requester.into());
         self
     }
 
-    /// What is told of every access.
+    /// Sets the audit hook, which receives a report of every access.
     pub fn audit(mut self, audit: impl AccessAudit + 'static) -> Self {
         self.audit = Some(Arc::new(audit));
         self
     }
 
-    /// The client. Does no I/O.
+    /// Builds the client. Does no I/O.
     pub fn build(self) -> Secrets {
         let Self { store, audit, name, requester, place, resolution } = self;
         Secrets { core: Arc::new(Core { store, audit, name }), requester, place, resolution }

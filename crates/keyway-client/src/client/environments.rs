@@ -4,16 +4,16 @@ use keyway_secrets::{Environment, EnvironmentChange, EnvironmentName, NewEnviron
 
 use super::Secrets;
 use crate::audit::Call;
-use crate::{Error, Operation, RemoteClass};
+use crate::{Error, Operation};
 
-/// How many environments are asked for at a time.
+/// The number of environments per page.
 const PAGE: usize = 1000;
 
 impl Secrets {
-    /// All environments of the store (Locker seed, "List environments").
+    /// Returns all environments of the store (Locker seed, "List environments").
     ///
     /// # Errors
-    /// What the store answers; one without environments answers
+    /// The store's errors; a store without environments returns
     /// [`Unsupported`](keyway_secrets::StoreError::Unsupported).
     ///
     /// # Cancel safety
@@ -36,10 +36,10 @@ impl Secrets {
         call.end(environments)
     }
 
-    /// An environment (Locker seed, "Retrieve an environment").
+    /// Returns an environment (Locker seed, "Retrieve an environment").
     ///
     /// # Errors
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store answers.
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
@@ -51,32 +51,36 @@ impl Secrets {
         call.end(environment)
     }
 
-    /// An environment; `None` when it is not there. The seed's older name (decision L11).
+    /// Returns an environment, or `None` if it does not exist.
+    ///
+    /// This is the seed's older name (decision L11).
     ///
     /// # Errors
-    /// As [`retrieve_environment`](Self::retrieve_environment), but for a missing one.
+    /// As [`retrieve_environment`](Self::retrieve_environment), except for a missing environment.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    #[deprecated(note = "use `retrieve_environment`, which says what is missing")]
+    #[deprecated(note = "use `retrieve_environment`, whose error names the missing environment")]
     pub async fn get_environment(&self, name: &str) -> Result<Option<Environment>, Error> {
         match self.retrieve_environment(name).await {
             Ok(environment) => Ok(Some(environment)),
             Err(Error::EnvironmentNotFound { .. }) => Ok(None),
-            Err(Error::Remote(remote)) if remote.class() == RemoteClass::NotFound => Ok(None),
+            #[cfg(feature = "locker")]
+            Err(Error::Remote(remote)) if remote.class() == crate::RemoteClass::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Adds an environment; `external_url` is any text that says where it is (Locker seed,
-    /// "Create new environment").
+    /// Adds an environment (Locker seed, "Create new environment").
+    ///
+    /// `external_url` is any text that says where the environment is.
     ///
     /// # Errors
-    /// A conflict when it exists already, [`InvalidName`](Error::InvalidName), and what the
-    /// store answers.
+    /// A conflict when it exists already, [`InvalidName`](Error::InvalidName), and the store's
+    /// errors.
     ///
     /// # Cancel safety
-    /// Once polled, whether a dropped call took effect is not known.
+    /// A call that was polled and then dropped may have taken effect.
     pub async fn create_environment(
         &self,
         name: &str,
@@ -92,14 +96,16 @@ impl Secrets {
         call.end(environment)
     }
 
-    /// Sets the `external_url` of an environment; `None` takes it away (Locker seed,
-    /// "Update an environment"; the name is that of decision L11).
+    /// Sets the `external_url` of an environment; `None` removes it (Locker seed, "Update an
+    /// environment").
+    ///
+    /// The name is that of decision L11.
     ///
     /// # Errors
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store answers.
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors.
     ///
     /// # Cancel safety
-    /// Once polled, whether a dropped call took effect is not known.
+    /// A call that was polled and then dropped may have taken effect.
     pub async fn modify_environment(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! The client: what it knows, and where it stands.
+//! The client and its current layer.
 
 mod builder;
 mod environments;
@@ -16,12 +16,12 @@ pub use transfer::ImportPlan;
 
 use crate::{AccessAudit, Error, Resolution};
 
-/// The client that an application reads and writes its secrets with (Locker seed,
-/// "Usages"), over any [`SecretStore`].
+/// The client with which an application reads and writes its secrets, over any [`SecretStore`]
+/// (Locker seed, "Usages").
 ///
-/// A client *stands* in one place: among the shared secrets, or in an environment.
-/// [`in_environment`](Self::in_environment) answers the same client in another place, so
-/// that every operation takes the key and nothing else.
+/// A client works in one *layer*: the shared secrets, or an environment.
+/// [`in_environment`](Self::in_environment) returns the same client in another layer, so every
+/// operation takes only the key.
 ///
 /// | for | call | a secret that is not there |
 /// | --- | --- | --- |
@@ -36,10 +36,10 @@ use crate::{AccessAudit, Error, Resolution};
 /// (decision L11).
 ///
 /// # Cancel safety
-/// Every future may be dropped. A read that was dropped did nothing but count as a read.
-/// Whether a write that was dropped took effect is not known: read to find out. The audit
-/// hook is told [`Cancelled`](crate::AccessOutcome::Cancelled). A future that was never polled
-/// did nothing, and is not reported.
+/// Every future may be dropped. A dropped read did nothing but count as a read. A dropped write may
+/// have taken effect: read to find out. The audit hook receives
+/// [`Cancelled`](crate::AccessOutcome::Cancelled). A future that was never polled did nothing, and
+/// is not reported.
 ///
 /// # Blocking
 /// The futures block their thread only if the store declares that it blocks; stores that
@@ -53,21 +53,22 @@ pub struct Secrets {
     resolution: Resolution,
 }
 
-/// What all clones of a client share.
+/// The state that all clones of a client share.
 struct Core {
     store: Arc<dyn SecretStore>,
     audit: Option<Arc<dyn AccessAudit>>,
     name: Option<String>,
 }
 
-/// Where a client stands.
+/// The layer that a client works in.
 #[derive(Clone)]
 enum Place {
     Shared,
     In(Arc<EnvironmentName>),
-    /// A name that no environment can have. Every operation answers the reason, so that
-    /// standing somewhere needs no error of its own: an environment that does not exist
-    /// is not noticed earlier either.
+    /// A name that no environment can have.
+    ///
+    /// Every operation returns the reason, so choosing an environment never fails: a missing
+    /// environment is not noticed earlier either.
     Nowhere(NameError),
 }
 
@@ -81,45 +82,46 @@ impl Place {
 }
 
 impl Secrets {
-    /// A client that stands among the shared secrets and resolves exactly, without a name,
-    /// a requester and an audit hook.
+    /// Creates a client of the shared secrets with exact resolution, without a name, a requester
+    /// and an audit hook.
     pub fn new(store: Arc<dyn SecretStore>) -> Self {
         Self::builder(store).build()
     }
 
-    /// A client with more than a store.
+    /// Starts to build a client with optional settings.
     pub fn builder(store: Arc<dyn SecretStore>) -> SecretsBuilder {
         SecretsBuilder::new(store)
     }
 
-    /// The same client, standing in an environment. Neither I/O nor a check that the
-    /// environment exists: the first operation answers
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), or
-    /// [`InvalidName`](Error::InvalidName) for a name that no environment can have.
+    /// Returns the same client, working in an environment.
+    ///
+    /// It does no I/O and does not check that the environment exists: the first operation returns
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), or [`InvalidName`](Error::InvalidName)
+    /// for a name that no environment can have.
     #[must_use]
     pub fn in_environment(&self, environment: &str) -> Self {
         Self { place: Place::named(environment), ..self.clone() }
     }
 
-    /// The same client, standing among the secrets that belong to no environment.
+    /// Returns the same client, working in the shared secrets, which belong to no environment.
     #[must_use]
     pub fn shared(&self) -> Self {
         Self { place: Place::Shared, ..self.clone() }
     }
 
-    /// The same client with another policy.
+    /// Returns the same client with another policy.
     #[must_use]
     pub fn with_resolution(&self, resolution: Resolution) -> Self {
         Self { resolution, ..self.clone() }
     }
 
-    /// The same client for another requester: what the audit hook is told about who asks.
+    /// Returns the same client for another requester, whom the audit hook reports.
     #[must_use]
     pub fn on_behalf_of(&self, requester: &str) -> Self {
         Self { requester: Some(requester.into()), ..self.clone() }
     }
 
-    /// The environment that the client stands in.
+    /// Returns the environment that the client works in.
     pub fn environment(&self) -> Option<&str> {
         match &self.place {
             Place::In(name) => Some(name.as_str()),
@@ -127,22 +129,22 @@ impl Secrets {
         }
     }
 
-    /// The policy.
+    /// Returns the policy.
     pub fn resolution(&self) -> Resolution {
         self.resolution
     }
 
-    /// The name of the client, where it has one.
+    /// Returns the name of the client, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.core.name.as_deref()
     }
 
-    /// Who asks, where that was said.
+    /// Returns the requester, if one was named.
     pub fn requester(&self) -> Option<&str> {
         self.requester.as_deref()
     }
 
-    /// The store under the client.
+    /// Returns the store under the client.
     pub fn store(&self) -> &Arc<dyn SecretStore> {
         &self.core.store
     }
@@ -151,7 +153,7 @@ impl Secrets {
         self.core.audit.as_deref()
     }
 
-    /// The environment that the client stands in, if it can be one.
+    /// Returns the environment that the client works in, if its name is valid.
     fn standing(&self) -> Result<Option<&EnvironmentName>, Error> {
         match &self.place {
             Place::Shared => Ok(None),
@@ -160,17 +162,17 @@ impl Secrets {
         }
     }
 
-    /// Where `key` is in the layer that the client stands in.
+    /// Returns the address of `key` in the client's layer.
     fn address(&self, key: SecretName) -> Result<SecretAddress, Error> {
         Ok(SecretAddress { environment: self.standing()?.cloned(), name: key })
     }
 
-    /// The layer that the client stands in.
+    /// Returns the layer that the client works in.
     fn layer(&self) -> Result<EnvironmentFilter, Error> {
         Ok(self.standing()?.map_or(EnvironmentFilter::Shared, |name| EnvironmentFilter::In(name.clone())))
     }
 
-    /// Whether a read that finds nothing where the client stands goes on to the shared
+    /// Tells whether a read that finds nothing in the client's layer continues in the shared
     /// secrets.
     fn falls_back(&self) -> bool {
         self.resolution == Resolution::SharedFallback && matches!(self.place, Place::In(_))

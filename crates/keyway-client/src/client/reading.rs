@@ -1,32 +1,31 @@
-//! Reads of secrets, and the one rule by which a layer is chosen.
+//! Reads of secrets, and the single rule that chooses a layer.
 
 use keyway_core::CallError;
 use std::collections::HashSet;
 
+use keyway_core::SecretText;
 use keyway_secrets::{
     EnvironmentFilter, ListQuery, ListedSecret, Secret, SecretAddress, SecretName, StoreError,
 };
-use secrecy::SecretString;
 
 use super::Secrets;
 use crate::audit::Call;
 use crate::secret::{layer_of, text_of};
 use crate::{Error, Layer, ListedName, Operation, ResolvedSecret};
 
-/// How many secrets are asked for at a time. A store may give fewer.
+/// The number of secrets per page. A store may give fewer.
 const PAGE: usize = 1000;
 
 impl Secrets {
-    /// The text of a secret; `None` when it is not there (Locker seed, "Get a secret
+    /// Returns the text of a secret, or `None` if it does not exist (Locker seed, "Get a secret
     /// value").
     ///
     /// ```
     /// # use keyway_client::{Error, Secrets};
     /// # async fn get(secrets: Secrets) -> Result<(), Error> {
-    /// use keyway_client::ExposeSecret;
     ///
     /// if let Some(password) = secrets.in_environment("staging").get("DATABASE_PASSWORD").await? {
-    ///     log_in(password.expose_secret());
+    ///     log_in(password.expose());
     /// }
     /// # fn log_in(_: &str) {}
     /// # Ok(())
@@ -34,49 +33,50 @@ impl Secrets {
     /// ```
     ///
     /// # Errors
-    /// [`NotText`](Error::NotText) for other values; [`retrieve`](Self::retrieve) reads
-    /// those. [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store
-    /// answers: every failure but a missing secret is an error (decisions L2, L5).
+    /// [`NotText`](Error::NotText) for other values; [`retrieve`](Self::retrieve) reads those.
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors: every failure
+    /// but a missing secret is an error (decisions L2, L5).
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn get(&self, key: &str) -> Result<Option<SecretString>, Error> {
+    pub async fn get(&self, key: &str) -> Result<Option<SecretText>, Error> {
         unless_missing(self.get_required(key).await)
     }
 
-    /// The text of a secret, or `default` when it is not there. An empty text is a text
-    /// (decision L5).
+    /// Returns the text of a secret, or `default` if it does not exist.
+    ///
+    /// An empty text is a text (decision L5).
     ///
     /// # Errors
-    /// As [`get`](Self::get): the default stands for a missing secret only, never for an
-    /// environment that does not exist or a store that cannot be read.
+    /// As [`get`](Self::get): the default replaces a missing secret only, never a missing
+    /// environment or a store that cannot be read.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn get_or(
         &self,
         key: &str,
-        default: impl Into<SecretString> + Send,
-    ) -> Result<SecretString, Error> {
+        default: impl Into<SecretText> + Send,
+    ) -> Result<SecretText, Error> {
         let found = self.get(key).await?;
         Ok(found.unwrap_or_else(|| default.into()))
     }
 
-    /// The text of a secret that must be there.
+    /// Returns the text of a required secret.
     ///
     /// # Errors
     /// [`SecretNotFound`](Error::SecretNotFound), else as [`get`](Self::get).
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn get_required(&self, key: &str) -> Result<SecretString, Error> {
+    pub async fn get_required(&self, key: &str) -> Result<SecretText, Error> {
         self.resolve(Operation::Get, key, text_of).await
     }
 
-    /// A secret with its header and the layer that gave it; `None` when it is not there.
+    /// Returns a secret with its header and the layer that gave it, or `None` if it does not exist.
     ///
     /// # Errors
-    /// As [`retrieve`](Self::retrieve), but for a missing secret.
+    /// As [`retrieve`](Self::retrieve), except for a missing secret.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
@@ -84,12 +84,12 @@ impl Secrets {
         unless_missing(self.retrieve(key).await)
     }
 
-    /// A secret with its header and the layer that gave it (Locker seed, "Retrieve a
+    /// Returns a secret with its header and the layer that gave it (Locker seed, "Retrieve a
     /// secret"). The value may be of any kind.
     ///
     /// # Errors
     /// [`SecretNotFound`](Error::SecretNotFound),
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store answers.
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
@@ -97,16 +97,16 @@ impl Secrets {
         self.resolve(Operation::Retrieve, key, |secret| Ok(ResolvedSecret::new(secret))).await
     }
 
-    /// All secrets of the place that the client stands in, with their values, in bulk reads
-    /// (Locker seed, "List secrets"; decision L3).
+    /// Returns all secrets of the client's layer with their values, in bulk reads (Locker seed,
+    /// "List secrets").
     ///
-    /// It agrees with [`retrieve`](Self::retrieve) under the same policy: with
-    /// [`SharedFallback`](crate::Resolution::SharedFallback) the shared secrets come along,
-    /// except those that the environment has too. The order is the store's, the environment's
-    /// secrets first. What others write meanwhile may or may not be seen.
+    /// The list agrees with [`retrieve`](Self::retrieve) under the same policy: with
+    /// [`SharedFallback`](crate::Resolution::SharedFallback) it includes the shared secrets that
+    /// the environment does not have. The order is the store's, the environment's secrets first.
+    /// Concurrent writes may or may not be seen (decision L3).
     ///
     /// # Errors
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store answers.
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
@@ -115,12 +115,14 @@ impl Secrets {
         call.end(self.secrets_here().await)
     }
 
-    /// All secrets of the store with their values: those of every environment and the
-    /// shared ones, wherever the client stands. It is what Locker's `list()` answers. Each
-    /// says its environment.
+    /// Returns all secrets of the store with their values: those of every environment and the
+    /// shared ones.
+    ///
+    /// Each names its environment. The client's layer does not matter. It corresponds to Locker's
+    /// `list()`.
     ///
     /// # Errors
-    /// What the store answers.
+    /// The store's errors.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
@@ -135,8 +137,9 @@ impl Secrets {
         call.end(read.map(|()| all))
     }
 
-    /// The keys of the place that the client stands in. No value is read. It agrees with
-    /// [`list`](Self::list).
+    /// Returns the keys of the client's layer.
+    ///
+    /// It reads no value, and agrees with [`list`](Self::list).
     ///
     /// # Errors
     /// As [`list`](Self::list).
@@ -148,11 +151,11 @@ impl Secrets {
         call.end(self.names_here().await)
     }
 
-    /// The rule: the layer that the client stands in, and where that has no such secret and
-    /// the policy says so, the shared layer. At most two reads.
+    /// Reads a secret from the client's layer, then from the shared layer if the policy allows it.
+    /// At most two reads.
     ///
-    /// `take` is applied here, because a whole secret is large and costs time to hand on; for
-    /// the same reason what is rare has a future of its own.
+    /// `take` is applied here, because moving a whole secret is large and slow; for the same reason
+    /// the rare cases have futures of their own.
     async fn resolve<T>(
         &self,
         operation: Operation,
@@ -160,7 +163,7 @@ impl Secrets {
         take: fn(Secret) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let call = Call::new(self, operation, Some(key), self.environment());
-        // What is read may have a name that must not be created: it was listed, after all.
+        // A read accepts names that must not be created: a list may have returned them.
         let address = match self.address(SecretName::of_existing(key)) {
             Ok(address) => address,
             Err(error) => return call.end(Err(error)),
@@ -181,7 +184,7 @@ impl Secrets {
         }
     }
 
-    /// The shared secret of the key that was not there at `address`.
+    /// Reads the shared secret with the key that was missing at `address`.
     async fn shared_secret(&self, address: SecretAddress) -> Result<Secret, Error> {
         let SecretAddress { environment, name } = address;
         let shared = SecretAddress::shared(name);
@@ -204,8 +207,8 @@ impl Secrets {
         self.listed_here(false, name, |listed| &listed.name).await
     }
 
-    /// The rule of [`resolve`](Self::resolve) for all secrets at once: those of the layer that the
-    /// client stands in, then, where the policy says so, the shared ones that these do not hide.
+    /// Applies the rule of [`resolve`](Self::resolve) to all secrets at once: those of the client's
+    /// layer, then, if the policy allows it, the shared ones that these do not hide.
     async fn listed_here<T: Send>(
         &self,
         with_values: bool,
@@ -251,7 +254,7 @@ impl Secrets {
     }
 }
 
-/// A listed secret, which has the value that was asked for.
+/// Converts a listed secret that must have its value.
 fn with_value(listed: ListedSecret) -> Result<ResolvedSecret, Error> {
     let ListedSecret { header, value } = listed;
     match value {

@@ -1,33 +1,34 @@
-//! Import and export of a whole place.
+//! Import and export of a whole layer.
 
 use std::collections::{HashMap, VecDeque};
 
 use keyway_secrets::{NewSecret, SecretChange, SecretName, SecretWrite, StoreError};
-use secrecy::ExposeSecret as _;
 
 use super::Secrets;
 use crate::audit::Call;
 use crate::{Bundle, BundleError, Error, Operation, Resolution, ResolvedSecret, SecretValue};
 
-/// What an import does, or did: each key of the bundle is in exactly one of the lists, in
-/// the bundle's order.
+/// The effects of an import, planned or done.
+///
+/// Each key of the bundle is in exactly one of the lists, in the bundle's order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImportPlan {
-    /// Keys that are not there yet.
+    /// The keys that do not exist yet.
     pub created: Vec<String>,
-    /// Keys whose value is another one.
+    /// The keys that have another value.
     pub changed: Vec<String>,
-    /// Keys whose value is the same already: nothing is written.
+    /// The keys that have the same value already: nothing is written.
     pub unchanged: Vec<String>,
 }
 
 impl Secrets {
-    /// All secrets of the place that the client stands in, as they resolve, to be written as
-    /// dotenv or JSON. Descriptions, versions and dates are left out.
+    /// Exports all secrets of the client's layer, as they resolve, to be written as dotenv or JSON.
+    ///
+    /// Descriptions, versions and dates are omitted.
     ///
     /// # Errors
-    /// [`Bundle`](Error::Bundle) when a value is no text, which neither format can hold;
+    /// [`Bundle`](Error::Bundle) when a value is not a text, because neither format can hold it;
     /// else as [`list`](Self::list).
     ///
     /// # Cancel safety
@@ -49,7 +50,7 @@ impl Secrets {
         call.end(bundle)
     }
 
-    /// What [`import`](Self::import) would do now, without doing it.
+    /// Returns the effects that [`import`](Self::import) would have now, without importing.
     ///
     /// # Errors
     /// [`Bundle`](Error::Bundle) names a key that the store must not have; else as
@@ -61,34 +62,36 @@ impl Secrets {
         Ok(self.prepare(bundle).await?.0)
     }
 
-    /// Writes the secrets of a bundle into the layer that the client stands in: what is not
-    /// there is created, what has another value is changed, what has the same is left alone,
-    /// and nothing is deleted. Answers what was done.
+    /// Writes the secrets of a bundle into the client's layer, and returns what it did.
     ///
-    /// All keys of the bundle are checked, and compared with what is there, before anything is
-    /// written. Whether the store takes a value (its size, say) shows when it is written.
-    /// A secret that somebody changes between the comparison and the write is a conflict,
-    /// in stores that keep versions.
+    /// It creates missing secrets, changes those with another value, leaves equal ones alone, and
+    /// deletes nothing.
+    ///
+    /// It checks all keys of the bundle and compares them with the store before it writes anything.
+    /// The store may still refuse a value, for its size for example, when it is written. A secret
+    /// that another client changes between the comparison and the write is a conflict, in stores
+    /// that keep versions.
     ///
     /// # Batches, and resumable
-    /// The writes go in the order of the keys, in as few batches as the store takes
+    /// The writes are done in the order of the keys, in as few batches as the store takes
     /// ([`SecretStore::write_all`](keyway_secrets::SecretStore::write_all)), and one by one where it has no bulk
-    /// write. Each batch is atomic and durable, the whole import is not. Whoever reads meanwhile, or after a failure or
-    /// a crash in its midst, may find new values beside old ones; where values must change together, keep them in one
-    /// structured secret, or import into an environment that nobody uses yet.
+    /// write. Each batch is atomic and durable; the whole import is not. A reader during the import, or after a failure
+    /// or a crash in it, may find new values beside old ones. Values that must change together belong in one structured
+    /// secret, or in an environment that is not used yet.
     ///
-    /// A failure is [`ImportInterrupted`](Error::ImportInterrupted), which says how far it came; of the batch that
-    /// failed, nothing was written unless the error leaves that open. After
-    /// a crash [`plan_import`](Self::plan_import) of the same bundle says what is left: an
-    /// import is over when that creates and changes nothing. Importing once more writes just that, and
-    /// nothing twice. It also takes back what others changed since, as every import does.
+    /// A failure is [`ImportInterrupted`](Error::ImportInterrupted), which names the progress; of the batch that
+    /// failed, nothing was written, unless the error leaves that open.
+    /// After a crash [`plan_import`](Self::plan_import) of the same bundle returns the rest: an
+    /// import is complete when the plan creates and changes nothing. Importing again writes just
+    /// the rest, and nothing twice. Like every import, it also overwrites changes made by others
+    /// since.
     ///
     /// # Errors
     /// As [`plan_import`](Self::plan_import), and
     /// [`ImportInterrupted`](Error::ImportInterrupted).
     ///
     /// # Cancel safety
-    /// A dropped import wrote some of the secrets; import again to go on.
+    /// A dropped import wrote some of the secrets; import again to continue.
     pub async fn import(&self, bundle: &Bundle) -> Result<ImportPlan, Error> {
         let (plan, writes) = self.prepare(bundle).await?;
         let (total, mut written) = (writes.len(), 0);
@@ -159,7 +162,7 @@ impl Secrets {
                     plan.created.push(key.to_owned());
                     writes.push(SecretWrite::Create(NewSecret::new(address, value)));
                 }
-                Some(old) if old.expose_text() == Some(text.expose_secret()) => {
+                Some(old) if old.expose_text() == Some(text.expose()) => {
                     plan.unchanged.push(key.to_owned());
                 }
                 Some(old) => {

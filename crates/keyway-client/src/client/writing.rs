@@ -1,4 +1,6 @@
-//! Writes of secrets. None falls through to another layer (decision L4).
+//! Writes of secrets.
+//!
+//! No write falls through to another layer (decision L4).
 
 use keyway_secrets::{NewSecret, NewValue, SecretHeader, SecretName, SecretRevision};
 
@@ -7,7 +9,7 @@ use crate::audit::Call;
 use crate::{Change, Draft, Error, Operation};
 
 impl Secrets {
-    /// Adds a secret where the client stands; answers its header (Locker seed, "Create new
+    /// Adds a secret to the client's layer, and returns its header (Locker seed, "Create new
     /// secret").
     ///
     /// ```
@@ -20,10 +22,10 @@ impl Secrets {
     ///
     /// # Errors
     /// A conflict when it exists already, [`EnvironmentNotFound`](Error::EnvironmentNotFound),
-    /// [`InvalidName`](Error::InvalidName), and what the store answers.
+    /// [`InvalidName`](Error::InvalidName), and the store's errors.
     ///
     /// # Cancel safety
-    /// Once polled, whether a dropped call took effect is not known.
+    /// A call that was polled and then dropped may have taken effect.
     pub async fn create(&self, key: &str, draft: impl Into<Draft> + Send) -> Result<SecretHeader, Error> {
         let Draft { value, description } = draft.into();
         let call = Call::new(self, Operation::Create, Some(key), self.environment());
@@ -40,18 +42,19 @@ impl Secrets {
         call.end(header)
     }
 
-    /// Changes a secret of the layer that the client stands in, and no other: under either
-    /// policy, a secret that only the shared layer has is
-    /// [`SecretNotFound`](Error::SecretNotFound) in an environment (Locker seed, "Update a
-    /// secret"; decision L4). Answers the new header.
+    /// Changes a secret of the client's layer only, and returns the new header (Locker seed,
+    /// "Update a secret").
+    ///
+    /// Under either policy, a secret that exists only in the shared layer is
+    /// [`SecretNotFound`](Error::SecretNotFound) in an environment (decision L4).
     ///
     /// # Errors
     /// [`SecretNotFound`](Error::SecretNotFound),
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), a conflict when the secret is not
-    /// the one that was read any more, and what the store answers.
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), a conflict when the secret changed
+    /// since it was read, and the store's errors.
     ///
     /// # Cancel safety
-    /// Once polled, whether a dropped call took effect is not known.
+    /// A call that was polled and then dropped may have taken effect.
     pub async fn modify(&self, key: &str, change: impl Into<Change> + Send) -> Result<SecretHeader, Error> {
         let Change(change) = change.into();
         let call = Call::new(self, Operation::Modify, Some(key), self.environment());
@@ -63,27 +66,29 @@ impl Secrets {
         call.end(header)
     }
 
-    /// Deletes a secret of the layer that the client stands in, and no other (decision L4).
+    /// Deletes a secret of the client's layer only.
+    ///
+    /// Decision L4.
     ///
     /// # Errors
     /// [`SecretNotFound`](Error::SecretNotFound),
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and what the store answers.
+    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors.
     ///
     /// # Cancel safety
-    /// Once polled, whether a dropped call took effect is not known.
+    /// A call that was polled and then dropped may have taken effect.
     pub async fn delete(&self, key: &str) -> Result<(), Error> {
         self.delete_expecting(key, None).await
     }
 
-    /// Deletes a secret if it still is the one that was read, in the version that was read.
+    /// Deletes a secret if it is unchanged since it was read.
     ///
     /// # Errors
     /// As [`delete`](Self::delete), and a conflict when it was changed, or deleted and created
-    /// anew. [`Unsupported`](keyway_secrets::StoreError::Unsupported) from a store that keeps no
+    /// again. [`Unsupported`](keyway_secrets::StoreError::Unsupported) from a store that keeps no
     /// versions.
     ///
     /// # Cancel safety
-    /// Once polled, whether a dropped call took effect is not known.
+    /// A call that was polled and then dropped may have taken effect.
     pub async fn delete_if_unchanged(&self, key: &str, read: &SecretHeader) -> Result<(), Error> {
         self.delete_expecting(key, Some(read.revision())).await
     }

@@ -1,41 +1,41 @@
-//! Checks of keys that need no service.
+//! Checks of keys that do not need the service.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret as _, SecretString};
+use keyway_core::SecretText;
 use zeroize::Zeroizing;
 
 use super::CredentialsError;
 
-/// Longer ones are refused before they are looked at.
+/// Longer keys are refused unread.
 const LONGEST: usize = 4096;
 
-pub(super) fn access_key_id(id: &SecretString) -> Result<SecretString, CredentialsError> {
-    let id = id.expose_secret().trim();
+pub(super) fn access_key_id(id: &SecretText) -> Result<SecretText, CredentialsError> {
+    let id = id.expose().trim();
     if id.is_empty() {
         return Err(super::source::missing_id());
     }
     if is_uuid_v4(id) { Ok(id.into()) } else { Err(CredentialsError::InvalidAccessKeyId) }
 }
 
-pub(super) fn secret_access_key(key: &SecretString) -> Result<SecretString, CredentialsError> {
-    let key = key.expose_secret().trim();
+pub(super) fn secret_access_key(key: &SecretText) -> Result<SecretText, CredentialsError> {
+    let key = key.expose().trim();
     if key.is_empty() {
         return Err(super::source::missing_key());
     }
     if key.len() > LONGEST {
         return Err(CredentialsError::MalformedSecretAccessKey);
     }
-    // The engine refuses missing padding and bits after the last byte, so only the canonical
-    // form is left.
+    // The engine refuses missing padding and bits after the last byte, so only the canonical form
+    // decodes.
     match STANDARD.decode(key).map(Zeroizing::new) {
         Ok(bytes) if !bytes.is_empty() => Ok(key.into()),
         _ => Err(CredentialsError::MalformedSecretAccessKey),
     }
 }
 
-/// `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`, where x is a hexadecimal digit in either case and
-/// y one of `89abAB`.
+/// Tells whether a text is `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`, where x is a hexadecimal digit
+/// in either case and y one of `89abAB`.
 fn is_uuid_v4(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -52,17 +52,17 @@ mod tests {
 
     const ID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
-    fn id(text: &str) -> Result<SecretString, CredentialsError> {
+    fn id(text: &str) -> Result<SecretText, CredentialsError> {
         access_key_id(&text.into())
     }
 
-    fn key(text: &str) -> Result<SecretString, CredentialsError> {
+    fn key(text: &str) -> Result<SecretText, CredentialsError> {
         secret_access_key(&text.into())
     }
 
     #[test]
     fn an_id_is_a_uuid_of_version_4() {
-        assert_eq!(id(&format!("\t {ID}\r\n")).unwrap().expose_secret(), ID);
+        assert_eq!(id(&format!("\t {ID}\r\n")).unwrap().expose(), ID);
         assert!(id(&ID.to_uppercase()).is_ok());
         for wrong in [
             "not-a-uuid",
@@ -82,9 +82,9 @@ mod tests {
     #[test]
     fn a_key_is_canonical_base64() {
         for right in ["QUI=", " QUI=\n", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="] {
-            assert_eq!(key(right).unwrap().expose_secret(), right.trim());
+            assert_eq!(key(right).unwrap().expose(), right.trim());
         }
-        // No padding, bits after the end, another alphabet, white space inside, nothing.
+        // Missing padding, bits after the end, another alphabet, white space inside, no content.
         for wrong in ["QUI", "QUJ=", "_-8=", "QU I=", "QUI==", "A", "!!!", "="] {
             assert!(matches!(key(wrong), Err(CredentialsError::MalformedSecretAccessKey)), "{wrong}");
         }

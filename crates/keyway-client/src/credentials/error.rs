@@ -1,26 +1,26 @@
-//! What can be wrong with credentials.
+//! The errors of reading credentials.
 
 use std::io;
 use std::path::PathBuf;
 
 use keyway_core::{Effect, ErrorKind, PluginError};
 
-/// Why there are no usable credentials. None of them shows a key.
+/// An error of reading credentials. No variant shows a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// A key is in none of the places that were looked at.
+    /// A key is in none of the sources.
     #[error("the {field} is missing: set {variable}, or write it to the credentials file")]
     Missing {
-        /// Which key.
+        /// The name of the key.
         field: &'static str,
-        /// The variable of the environment that is looked at first.
+        /// The variable of the environment that is read first.
         variable: &'static str,
     },
-    /// The access key ID is not one.
+    /// The access key ID is malformed.
     #[error("the access key ID is not a UUID of version 4: copy it from the dashboard again")]
     InvalidAccessKeyId,
-    /// The secret access key is not one.
+    /// The secret access key is malformed.
     #[error("the secret access key is not canonical base64: copy it from the dashboard again")]
     MalformedSecretAccessKey,
     /// Others on this machine can read the file of credentials.
@@ -39,14 +39,14 @@ pub enum CredentialsError {
         /// The user that it belongs to, by number.
         owner: u32,
     },
-    /// A line of the file of credentials is not as it should be.
+    /// A line of the file of credentials is malformed.
     #[error("{path}, line {line}: {reason}", path = path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The reason.
         reason: &'static str,
     },
     /// The file of credentials cannot be read.
@@ -54,14 +54,14 @@ pub enum CredentialsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl CredentialsError {
-    /// The code word of Locker's newer clients, where they have one:
-    /// `missing_credentials`, `invalid_access_key_id`, `malformed_secret_access_key`.
+    /// Returns the code word of Locker's newer clients, if they have one: `missing_credentials`,
+    /// `invalid_access_key_id`, `malformed_secret_access_key`.
     pub const fn word(&self) -> Option<&'static str> {
         match self {
             Self::Missing { .. } => Some("missing_credentials"),

@@ -1,27 +1,29 @@
 //! The file of credentials.
 //!
-//! A parser of our own, because what it reads is secret: a general one keeps its copies in
+//! The project has its own parser because the content is secret: a general parser keeps copies in
 //! maps of plain texts.
 
-use secrecy::SecretString;
+use keyway_core::SecretText;
 
-/// What a file says.
+/// The fields of a file.
 #[derive(Default)]
 pub(super) struct Fields {
-    pub(super) access_key_id: Option<SecretString>,
-    pub(super) secret_access_key: Option<SecretString>,
+    pub(super) access_key_id: Option<SecretText>,
+    pub(super) secret_access_key: Option<SecretText>,
     pub(super) api_base: Option<String>,
 }
 
-/// What is wrong with a file, and in which line, counted from 1.
+/// A fault of a file, and its line, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) line: usize,
     pub(super) reason: &'static str,
 }
 
-/// Reads a file. Fields that are not known are skipped, like other sections; a field that
-/// stands twice is refused, because readers differ about which one counts.
+/// Reads a file.
+///
+/// Unknown fields and other sections are skipped; a duplicate field is refused, because readers
+/// differ about which one counts.
 pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
     if text.starts_with('\u{feff}') {
         return Err(Fault { line: 1, reason: "the file begins with a byte order mark: save it without" });
@@ -48,7 +50,8 @@ pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
         let names = ["access_key_id", "secret_access_key", "api_base"];
         let field = names.into_iter().position(|known| known == name.trim());
         let Some(field) = field.filter(|_| ours) else { continue };
-        // Also where one of the two is blank, which is otherwise as if it were not there.
+        // A duplicate is refused even if one of the two is blank, although blank fields otherwise
+        // count as missing.
         if std::mem::replace(&mut seen[field], true) {
             return fault("the field stands here a second time: remove one of them");
         }
@@ -66,14 +69,12 @@ pub(super) fn parse(text: &str) -> Result<Fields, Fault> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use secrecy::ExposeSecret as _;
 
     fn shown(fields: &Fields) -> [Option<&str>; 3] {
-        let secret =
-            |field: &'_ Option<SecretString>| field.as_ref().map(|text| text.expose_secret().to_owned());
+        let secret = |field: &'_ Option<SecretText>| field.as_ref().map(|text| text.expose().to_owned());
         let texts =
             [secret(&fields.access_key_id), secret(&fields.secret_access_key), fields.api_base.clone()];
-        // Leaked, because a test may: it makes comparing short.
+        // A test may leak it, which makes the comparison short.
         texts.map(|text| text.map(|text| &*text.leak()))
     }
 
@@ -95,7 +96,7 @@ mod tests {
             ("access_key_id=\naccess_key_id=2", 2),
             ("api_base=a\n[default]\napi_base=", 3),
             ("{\"access_key_id\": \"1\"}", 1),
-            // It would be a part of the field's name, and the field missing.
+            // The mark would be a part of the field's name, and the field missing.
             ("\u{feff}access_key_id=1", 1),
             ("\u{feff}[default]", 1),
         ] {

@@ -1,4 +1,4 @@
-//! Credentials for a service: where each field comes from, and checks that need no service.
+//! Credentials for a service: the source of each field, and checks that do not need the service.
 
 mod checks;
 mod error;
@@ -8,18 +8,19 @@ mod source;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use keyway_core::SecretText;
 
 pub use error::CredentialsError;
 pub use source::CredentialsSource;
 
-/// Where the service is when nobody says otherwise (Locker seed, "Configuration access
-/// key").
+/// The service's address by default (Locker seed, "Configuration access key").
 pub const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
 
-/// Credentials for a service, and where it is (decision L7).
+/// Credentials for a service, and its address.
 ///
-/// Both keys are secret: the service takes the access key ID alone for proof of who asks.
+/// Decision L7.
+///
+/// Both keys are secret: the service accepts the access key ID alone as proof of identity.
 ///
 /// ```
 /// use keyway_client::Credentials;
@@ -35,20 +36,20 @@ pub const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
 /// ```
 #[derive(Clone)]
 pub struct Credentials {
-    access_key_id: SecretString,
-    secret_access_key: SecretString,
+    access_key_id: SecretText,
+    secret_access_key: SecretText,
     api_base: String,
     program: Option<PathBuf>,
 }
 
 impl Credentials {
-    /// Says where credentials come from.
+    /// Starts to choose the sources of credentials.
     pub fn source<'a>() -> CredentialsSource<'a> {
         CredentialsSource::new()
     }
 
-    /// Credentials from the environment of this process, else from
-    /// `~/.locker/credentials`, field by field, and checked.
+    /// Reads and checks credentials from the environment of this process, else from
+    /// `~/.locker/credentials`, field by field.
     ///
     /// Blocks for one small file, if a field is missing in the environment.
     ///
@@ -58,28 +59,28 @@ impl Credentials {
         Self::source().process_environment().home_file().resolve()?.checked()
     }
 
-    /// The access key ID.
-    pub fn access_key_id(&self) -> &SecretString {
+    /// Returns the access key ID.
+    pub fn access_key_id(&self) -> &SecretText {
         &self.access_key_id
     }
 
-    /// The secret access key: canonical base64, if it was [`checked`](Self::checked).
-    pub fn secret_access_key(&self) -> &SecretString {
+    /// Returns the secret access key: canonical base64, if it was [`checked`](Self::checked).
+    pub fn secret_access_key(&self) -> &SecretText {
         &self.secret_access_key
     }
 
-    /// Where the service is, without a `/` at the end.
+    /// Returns the service's address, without a trailing `/`.
     pub fn api_base(&self) -> &str {
         &self.api_base
     }
 
-    /// The program that talks to the service, where one is named.
+    /// Returns the program that talks to the service, if one is named.
     pub fn program(&self) -> Option<&Path> {
         self.program.as_deref()
     }
 
-    /// Checks what can be checked without the service, and cuts white space around both keys
-    /// off. The ID is looked at first.
+    /// Checks both keys without the service, after trimming white space around them. The ID is
+    /// checked first.
     ///
     /// # Errors
     /// [`InvalidAccessKeyId`](CredentialsError::InvalidAccessKeyId) unless it is a UUID of

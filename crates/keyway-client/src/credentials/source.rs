@@ -1,35 +1,36 @@
-//! Where each field of the credentials comes from.
+//! The source of each field of the credentials.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use keyway_core::SecretText;
 use keyway_files::FileError;
-use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::{Credentials, CredentialsError, DEFAULT_API_BASE, ini};
 
-/// What a name of the environment stands for.
+/// Looks up a variable of an environment.
 type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
 
-/// The places that are looked at for each field: what was given explicitly, else the
-/// environment, else the file (decision L7). A blank field is one that is not there.
+/// The sources of each field: an explicit value, else the environment, else the file.
+///
+/// A blank field counts as missing (decision L7).
 ///
 /// | field | environment | file |
 /// | --- | --- | --- |
 /// | access key ID | `LOCKER_ACCESS_KEY_ID`, `ACCESS_KEY_ID` | `access_key_id` |
 /// | secret access key | `LOCKER_SECRET_ACCESS_KEY`, `SECRET_ACCESS_KEY`, `LOCKER_ACCESS_KEY_SECRET`, `ACCESS_KEY_SECRET` | `secret_access_key` |
-/// | where the service is | `LOCKER_API_BASE` | `api_base` |
+/// | address of the service | `LOCKER_API_BASE` | `api_base` |
 /// | the program that talks to it | `LOCKER_CLI_PATH` | |
 ///
-/// The environment is lent as a function, so that tests need not change that of the
-/// process. The file has lines `name = value`, at its beginning or under `[default]`; other
-/// sections, and lines that begin with `#` or `;`, are skipped.
+/// The environment is a function, so that tests need not change that of the process. The file has
+/// lines `name = value`, at its beginning or under `[default]`; other sections, and lines that
+/// begin with `#` or `;`, are skipped.
 #[must_use]
 #[derive(Default)]
 pub struct CredentialsSource<'a> {
-    access_key_id: Option<SecretString>,
-    secret_access_key: Option<SecretString>,
+    access_key_id: Option<SecretText>,
+    secret_access_key: Option<SecretText>,
     api_base: Option<String>,
     program: Option<PathBuf>,
     environment: Option<Lookup<'a>>,
@@ -60,63 +61,66 @@ impl<'a> CredentialsSource<'a> {
         Self::default()
     }
 
-    /// The access key ID.
-    pub fn access_key_id(mut self, id: impl Into<SecretString>) -> Self {
+    /// Sets the access key ID.
+    pub fn access_key_id(mut self, id: impl Into<SecretText>) -> Self {
         self.access_key_id = Some(id.into());
         self
     }
 
-    /// The secret access key.
-    pub fn secret_access_key(mut self, key: impl Into<SecretString>) -> Self {
+    /// Sets the secret access key.
+    pub fn secret_access_key(mut self, key: impl Into<SecretText>) -> Self {
         self.secret_access_key = Some(key.into());
         self
     }
 
-    /// Where the service is.
+    /// Sets the service's address.
     pub fn api_base(mut self, base: impl Into<String>) -> Self {
         self.api_base = Some(base.into());
         self
     }
 
-    /// The program that talks to the service.
+    /// Sets the program that talks to the service.
     pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
         self.program = Some(path.into());
         self
     }
 
-    /// Looks at an environment.
+    /// Adds an environment as a source.
     pub fn environment(mut self, lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
         self.environment = Some(Box::new(lookup));
         self
     }
 
-    /// Looks at the environment of this process. What is not UTF-8 there is not there.
+    /// Adds the environment of this process as a source. Values that are not UTF-8 count as
+    /// missing.
     pub fn process_environment(self) -> Self {
         self.environment(|name| std::env::var(name).ok())
     }
 
-    /// Looks at a file. One that does not exist is an empty one.
+    /// Adds a file as a source. A missing file counts as empty.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(File::At(path.into()));
         self
     }
 
-    /// Looks at `.locker/credentials` in the home directory: the one that `HOME`, or on
-    /// Windows `USERPROFILE`, says in the environment that was lent.
+    /// Adds `.locker/credentials` in the home directory as a source.
+    ///
+    /// The home directory is `HOME`, or on Windows `USERPROFILE`, of the environment that was set.
     pub fn home_file(mut self) -> Self {
         self.file = Some(File::InHome);
         self
     }
 
-    /// Looks at all places, field by field (decision L7). The file is opened if a field is not
-    /// found before it; a file that no field needs is not opened, and need not be in order.
+    /// Reads all sources, field by field.
+    ///
+    /// The file is opened if a field is not found before it; a file that no field needs is not
+    /// opened, and need not be valid (decision L7).
     ///
     /// # Errors
-    /// [`Missing`](CredentialsError::Missing) for a key that is nowhere; for the file
+    /// [`Missing`](CredentialsError::Missing) for a key that no source has; for the file
     /// [`ReadableByOthers`](CredentialsError::ReadableByOthers) and
     /// [`ForeignOwner`](CredentialsError::ForeignOwner) (on Unix),
-    /// [`Syntax`](CredentialsError::Syntax) and
-    /// [`Unreadable`](CredentialsError::Unreadable).
+    /// [`Syntax`](CredentialsError::Syntax) and [`Unreadable`](CredentialsError::Unreadable).
     pub fn resolve(self) -> Result<Credentials, CredentialsError> {
         let id = self.access_key_id.clone().filter(is_set).or_else(|| self.variable(&ID));
         let key = self.secret_access_key.clone().filter(is_set).or_else(|| self.variable(&KEY));
@@ -135,13 +139,13 @@ impl<'a> CredentialsSource<'a> {
         })
     }
 
-    fn variable(&self, names: &[&str]) -> Option<SecretString> {
+    fn variable(&self, names: &[&str]) -> Option<SecretText> {
         let lookup = self.environment.as_ref()?;
-        names.iter().find_map(|name| lookup(name).map(SecretString::from).filter(is_set))
+        names.iter().find_map(|name| lookup(name).map(SecretText::from).filter(is_set))
     }
 
     fn plain_variable(&self, names: &[&str]) -> Option<String> {
-        self.variable(names).map(|value| value.expose_secret().to_owned())
+        self.variable(names).map(|value| value.expose().to_owned())
     }
 
     fn read_file(&self) -> Result<Option<ini::Fields>, CredentialsError> {
@@ -154,7 +158,7 @@ impl<'a> CredentialsSource<'a> {
             },
         };
         let Some(content) = read_private(&path)? else { return Ok(None) };
-        // The error says where, and does not repeat the text.
+        // The error names the position, and does not repeat the text.
         let text = std::str::from_utf8(&content).map_err(|error| unreadable(&path, error))?;
         ini::parse(text).map(Some).map_err(|ini::Fault { line, reason }| CredentialsError::Syntax {
             path,
@@ -173,17 +177,17 @@ impl fmt::Debug for CredentialsSource<'_> {
     }
 }
 
-fn is_set(value: &SecretString) -> bool {
-    !value.expose_secret().trim().is_empty()
+fn is_set(value: &SecretText) -> bool {
+    !value.expose().trim().is_empty()
 }
 
 fn without_slash(base: &str) -> &str {
     base.strip_suffix('/').unwrap_or(base)
 }
 
-/// Reads a file that only its owner may read; `None` when there is none.
+/// Reads a file that only its owner may read, or returns `None` if it does not exist.
 fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialsError> {
-    /// Credentials are a few lines. What is larger is something else.
+    /// Credentials are a few lines. A larger file is something else.
     const LARGEST: usize = 64 * 1024;
     keyway_files::read_private(path, LARGEST).map_err(|error| match error {
         FileError::Exposed { path, mode } => CredentialsError::ReadableByOthers { path, mode },
@@ -207,7 +211,7 @@ mod tests {
     fn resolved(source: CredentialsSource<'_>) -> Result<[String; 3], CredentialsError> {
         let credentials = source.resolve()?;
         Ok([credentials.access_key_id(), credentials.secret_access_key()]
-            .map(|key| key.expose_secret().to_owned())
+            .map(|key| key.expose().to_owned())
             .into_iter()
             .chain([credentials.api_base().to_owned()])
             .collect::<Vec<_>>()
@@ -307,7 +311,7 @@ mod tests {
         assert_eq!(resolved(source()).unwrap(), ["a", "s", BASE]);
     }
 
-    /// Services often run with such a home.
+    /// Checks a home that is not a folder, which services often have.
     #[test]
     #[cfg(unix)]
     fn a_home_that_is_no_folder_has_no_file() {
@@ -336,7 +340,7 @@ mod tests {
             let error = resolved(CredentialsSource::new().file(file.path())).unwrap_err();
             assert!(matches!(error, CredentialsError::ReadableByOthers { mode: found, .. } if found == mode));
             assert!(error.to_string().contains("chmod 600"), "{error}");
-            // One that no field needs need not be in order; the base address is a field too.
+            // A file that no field needs need not be valid; the base address is a field too.
             let keys = || CredentialsSource::new().access_key_id("a").secret_access_key("s");
             assert!(resolved(keys().file(file.path())).is_err());
             assert!(resolved(keys().api_base("https://b").file(file.path())).is_ok());
@@ -347,10 +351,11 @@ mod tests {
         }
     }
 
-    /// Only root can give a file away, so only root sees this.
+    /// Checks that a file of another user is refused. Only root can give a file away, so other
+    /// users skip this.
     #[test]
     #[cfg(unix)]
-    #[allow(clippy::print_stderr)] // A tester who is not root should know.
+    #[allow(clippy::print_stderr)] // The message tells a tester without root rights about the skip.
     fn a_file_of_another_user_is_refused() {
         let file = file("access_key_id=a\nsecret_access_key=s\n");
         if std::os::unix::fs::chown(file.path(), Some(54321), None).is_err() {
@@ -365,7 +370,7 @@ mod tests {
     #[test]
     fn a_file_that_is_too_large_is_refused_and_not_cut() {
         let key = "access_key_id=a\nsecret_access_key=s";
-        // With the limit in the midst of the key, whose first half would be a key too.
+        // The limit is in the middle of the key, whose first half would be a valid key too.
         let comments = format!("{}\n", "#".repeat(64 * 1024 - key.len()));
         let large = file(&format!("{comments}{key}econd-half\n"));
         let error = resolved(CredentialsSource::new().file(large.path())).unwrap_err();

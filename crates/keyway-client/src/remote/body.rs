@@ -1,13 +1,14 @@
-//! What is kept of a service's answer.
+//! A redacted answer of a service.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// A service's answer without its contents (decision L6): which fields there were and of
-/// which types. Texts that are code words by their field's name (`object`,
-/// `error`, `code`, `kind`) are kept when they look like one, numbers and truth values only
-/// in the fields of an error object that are known to be harmless.
+/// A service's answer without its contents: the names and types of its fields.
+///
+/// Texts in fields for code words (`object`, `error`, `code`, `kind`) are kept if they look like
+/// code words, and numbers and truth values only in fields of an error object that are known to be
+/// harmless (decision L6).
 ///
 /// ```
 /// use keyway_client::RedactedBody;
@@ -20,12 +21,12 @@ use serde_json::Value;
 pub struct RedactedBody(Value);
 
 impl RedactedBody {
-    /// What is kept of an answer.
+    /// Redacts an answer.
     pub fn of(body: &Value) -> Self {
         Self(redacted(None, body, 0))
     }
 
-    /// What is kept, as JSON.
+    /// Returns the redacted answer as JSON.
     pub fn as_json(&self) -> &Value {
         &self.0
     }
@@ -39,7 +40,7 @@ impl fmt::Display for RedactedBody {
 
 const DEEPEST: usize = 8;
 const MOST: usize = 32;
-/// The fields of an error in either form, by name.
+/// The names of the fields of an error in either form.
 const FIELDS: [&str; 18] = [
     "code",
     "data",
@@ -82,7 +83,7 @@ fn redacted(field: Option<&str>, value: &Value, depth: usize) -> Value {
             .iter()
             .take(MOST)
             .map(|(name, value)| {
-                // A name may come from a secret too, in an answer that lists them.
+                // A name may be a secret's too, in an answer that lists secrets.
                 let shown = if FIELDS.contains(&name.as_str()) { name } else { "[name]" };
                 (shown.to_owned(), redacted(Some(name), value, depth + 1))
             })

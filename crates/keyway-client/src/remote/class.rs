@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use keyway_core::ErrorKind;
 
-/// The class of a service's error: those of the seed's table, and the finer ones that
-/// Locker's clients have since.
+/// The class of a service's error: those of the seed's table, and the finer ones of newer Locker
+/// clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RemoteClass {
@@ -13,7 +13,7 @@ pub enum RemoteClass {
     Authentication,
     /// The credentials do not allow this.
     PermissionDenied,
-    /// What was asked for is not there.
+    /// The requested object does not exist.
     NotFound,
     /// Too many requests.
     RateLimit,
@@ -21,11 +21,11 @@ pub enum RemoteClass {
     Connection,
     /// The service failed.
     Server,
-    /// Somebody else was first.
+    /// Another writer was first.
     Conflict,
-    /// It exists already.
+    /// The object exists already.
     AlreadyExists,
-    /// What was sent is not acceptable.
+    /// The data sent are not acceptable.
     Validation,
     /// The request as a whole was refused.
     RequestRejected,
@@ -41,14 +41,15 @@ pub enum RemoteClass {
     Protocol,
     /// The work was cancelled.
     Cancelled,
-    /// It failed, and nobody says why.
+    /// The operation failed for an unknown reason.
     Operation,
     /// Anything else.
     Other,
 }
 
 impl RemoteClass {
-    /// The name of the class in Locker's own Python client, for those who migrate.
+    /// Returns the name of the class in Locker's own Python client, for programs that migrate from
+    /// it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Authentication => "AuthenticationError",
@@ -76,11 +77,11 @@ impl RemoteClass {
         match self {
             Self::Authentication => "the service did not accept the credentials: check both access keys",
             Self::PermissionDenied => "the credentials do not allow this operation",
-            Self::NotFound => "the service does not have what was asked for",
+            Self::NotFound => "the service does not have the requested object",
             Self::RateLimit => "the service received too many requests: wait before the next one",
             Self::Connection => "the service could not be reached: check the network connection",
             Self::Server => "the service failed",
-            Self::Conflict => "somebody else was first: read again and decide anew",
+            Self::Conflict => "another writer was first: read again and decide again",
             Self::AlreadyExists => "it exists already: modify it, or choose another name",
             Self::Validation => "the service refused what it was sent",
             Self::RequestRejected => "the service refused the request",

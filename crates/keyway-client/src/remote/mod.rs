@@ -1,8 +1,8 @@
-//! What a service behind a store says when it fails: the older and the newer form of
-//! Locker's errors, mapped to the rows of one table.
+//! The errors of a service behind a store: the older and the newer form of Locker's errors, mapped
+//! to the rows of one table.
 //!
-//! A store that stands in front of a service gives a [`RemoteError`] as the cause of its
-//! [`StoreError`](keyway_secrets::StoreError); [`Error`](crate::Error) takes it out again.
+//! A store in front of a service gives a [`RemoteError`] as the cause of its
+//! [`StoreError`](keyway_secrets::StoreError); [`Error`](crate::Error) unwraps it.
 
 mod body;
 mod class;
@@ -23,10 +23,10 @@ pub use rpc::RpcError;
 
 use crate::Row;
 
-/// What a service said about a failure.
+/// A failure that a service reported.
 ///
-/// The service's own message is not kept: it may repeat what it was sent. The message is
-/// one of our own for each class; the service's code word is kept when it is one.
+/// The service's own message is not kept, because it may repeat the request. Each class has a
+/// message of its own; the service's code word is kept if it looks like one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteError {
     class: RemoteClass,
@@ -38,7 +38,7 @@ pub struct RemoteError {
 }
 
 impl RemoteError {
-    /// A failure of this class, with what the class implies.
+    /// Creates a failure of this class, with the properties of the class.
     pub fn new(class: RemoteClass) -> Self {
         Self {
             class,
@@ -50,8 +50,8 @@ impl RemoteError {
         }
     }
 
-    /// Sets the service's code word; one that is none is left out, since it may be
-    /// anything.
+    /// Sets the service's code word. A text that does not look like a code word is omitted, since
+    /// it may be anything.
     #[must_use]
     pub fn with_word(mut self, word: Option<&str>) -> Self {
         self.word = word.filter(|word| is_word(word)).map(str::to_owned);
@@ -65,7 +65,7 @@ impl RemoteError {
         self
     }
 
-    /// Sets whether the same request may succeed later, where the service says so.
+    /// Sets whether the same request may succeed later, if the service says so.
     #[must_use]
     pub fn with_retry(mut self, retryable: bool, after: Option<Duration>) -> Self {
         self.retryable = retryable;
@@ -73,51 +73,53 @@ impl RemoteError {
         self
     }
 
-    /// Keeps what the service answered, without its contents.
+    /// Sets the redacted answer of the service.
     #[must_use]
     pub fn with_body(mut self, body: RedactedBody) -> Self {
         self.body = Some(body);
         self
     }
 
-    /// The class.
+    /// Returns the class.
     pub fn class(&self) -> RemoteClass {
         self.class
     }
 
-    /// The row of the error table.
+    /// Returns the row of the error table.
     pub fn row(&self) -> Row {
         Row::of(self.kind())
     }
 
-    /// The service's code word, for example `secret_not_found`.
+    /// Returns the service's code word, for example `secret_not_found`.
     pub fn word(&self) -> Option<&str> {
         self.word.as_deref()
     }
 
-    /// The HTTP status that the service reported, or that its own client would give. The
-    /// row's may differ.
+    /// Returns the HTTP status that the service reported, or that its own client would give.
+    ///
+    /// The row's status may differ.
     pub fn reported_status(&self) -> Option<u16> {
         self.reported_status
     }
 
-    /// Whether the same request, unchanged, may succeed later.
+    /// Tells whether the same request, unchanged, may succeed later.
     pub fn is_retryable(&self) -> bool {
         self.retryable
     }
 
-    /// How long to wait before that, when the service said so.
+    /// Returns the time to wait before that, if the service named it.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// What the service answered, without its contents.
+    /// Returns the redacted answer of the service.
     pub fn body(&self) -> Option<&RedactedBody> {
         self.body.as_ref()
     }
 
-    /// Whether it says that a secret is not there, and not that an environment is not: the
-    /// only answer in whose place a default value is given (decisions L2, L5).
+    /// Tells whether the secret, and not its environment, does not exist.
+    ///
+    /// It is the only answer for which a client returns a default value (decisions L2, L5).
     pub fn is_secret_not_found(&self) -> bool {
         self.class == RemoteClass::NotFound && self.word() != Some("environment_not_found")
     }
@@ -140,7 +142,7 @@ impl PluginError for RemoteError {
         self.class.kind(self.retry_after)
     }
 
-    /// A service may have carried out a request whose answer was lost.
+    /// Assumes an effect if the answer was lost: the service may have carried out the request.
     fn effect(&self) -> Effect {
         match self.kind() {
             ErrorKind::Unavailable { .. }
@@ -153,7 +155,7 @@ impl PluginError for RemoteError {
     }
 }
 
-/// Whether it is a code word: what is shown to people and machines must not be anything.
+/// Tells whether a text looks like a code word. Other texts may be secret and are not shown.
 fn is_word(text: &str) -> bool {
     const LONGEST: usize = 64;
     text.len() <= LONGEST

@@ -5,7 +5,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::{RedactedBody, RemoteClass, RemoteError};
-use crate::json_members::names_are_unique;
+use keyway_core::json::Reader;
+
+/// Refuses duplicate names in an object, and nesting that `serde_json` would find too deep.
+const ANSWERS: Reader = Reader { max_bytes: usize::MAX, max_depth: 127, ..Reader::STRICT };
 
 /// An error object: a status, a code word, or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub struct ErrorObject<'a> {
 }
 
 impl ErrorObject<'_> {
-    /// What the object means. The first line that fits decides:
+    /// Returns the class of the error. The first line that fits decides:
     ///
     /// | status | or word | class |
     /// | --- | --- | --- |
@@ -53,25 +56,26 @@ impl ErrorObject<'_> {
         }
     }
 
-    /// The error that the object is.
+    /// Converts the object to an error.
     pub fn to_error(&self) -> RemoteError {
         let status = self.status.and_then(|status| u16::try_from(status).ok());
         RemoteError::new(self.class()).with_word(self.word).with_reported_status(status)
     }
 }
 
-/// What a program printed.
+/// The answer of a program.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer<T> {
-    /// What it was asked for.
+    /// The requested value.
     Value(T),
-    /// An error object. It is an answer, whatever the program's exit code was.
+    /// An error object. The program's exit code does not matter.
     Error(RemoteError),
 }
 
-/// The part of a program's output that is its answer: what stands between the first two
-/// lines `----------- LOG BREAK -----------`, where there are some, without so many lines
-/// at its beginning.
+/// Finds the part of a program's output that is its answer.
+///
+/// It is the text between the first two lines `----------- LOG BREAK -----------`, if there are
+/// any, without the given number of lines at its beginning.
 ///
 /// # Errors
 /// [`Protocol`](RemoteClass::Protocol) when there are fewer lines.
@@ -84,23 +88,24 @@ pub fn program_output(output: &str, lines_to_skip: usize) -> Result<&str, Remote
     Ok(rest)
 }
 
-/// Reads a program's answer in JSON. `T` chooses where values go: use types that zeroize
-/// what they hold for secrets. A text with escapes passes through a buffer of `serde_json`, which
-/// does not zeroize it; [`keyway_core::unescape_json`] does, for a text that is taken as it is
-/// written.
+/// Reads a program's answer in JSON.
+///
+/// `T` chooses the types of the values: use types that zeroize their content for secrets. A text
+/// with escapes passes through a buffer of `serde_json`, which does not zeroize it;
+/// [`keyway_core::unescape_json`] does, for a text that is taken as it is written.
 ///
 /// # Errors
-/// [`Protocol`](RemoteClass::Protocol) when the output is not one JSON object, has a name
-/// twice in an object, or is not of the type `T`. The error shows nothing of it.
+/// [`Protocol`](RemoteClass::Protocol) when the output is not one JSON object, has a name twice in
+/// an object, or is not of the type `T`. The error shows nothing of the output.
 pub fn interpret<T: DeserializeOwned>(output: &str, lines_to_skip: usize) -> Result<Answer<T>, RemoteError> {
     let text = program_output(output, lines_to_skip)?;
     let protocol = |_| RemoteError::new(RemoteClass::Protocol);
-    // A list would do for a struct, too.
+    // serde would read a list as a struct, too.
     if !text.trim_start().starts_with('{') {
         return Err(RemoteError::new(RemoteClass::Protocol));
     }
-    // Of two fields of one name, readers take one or the other.
-    if !names_are_unique(serde_json::from_str(text).map_err(protocol)?) {
+    // Readers differ about which of two equal names counts.
+    if ANSWERS.read(text.as_bytes()).is_err() {
         return Err(RemoteError::new(RemoteClass::Protocol));
     }
     let signs: Signs<'_> = serde_json::from_str(text).map_err(protocol)?;
@@ -115,7 +120,7 @@ pub fn interpret<T: DeserializeOwned>(output: &str, lines_to_skip: usize) -> Res
     Ok(Answer::Error(object.to_error().with_body(RedactedBody::of(&body))))
 }
 
-/// What tells an error object from another one. Nothing else of the text is kept.
+/// The fields that distinguish an error object. Nothing else of the text is kept.
 #[derive(Deserialize)]
 struct Signs<'a> {
     #[serde(borrow, default)]

@@ -30,8 +30,8 @@ const LOCAL_STORAGE: i64 = -32060;
 const INTEGRITY: i64 = -32070;
 
 impl RpcError<'_> {
-    /// What the error means: the code decides, and for the codes of an operation and of a
-    /// conflict the kind.
+    /// Returns the class of the error: by the code, and for the codes of an operation and of a
+    /// conflict by the kind.
     pub fn class(&self) -> RemoteClass {
         match self.code {
             OPERATION => match self.kind {
@@ -69,8 +69,8 @@ impl RpcError<'_> {
         )
     }
 
-    /// Whether what the other side says about a retry is believed: only where trying again
-    /// can do no harm.
+    /// Tells whether the service's word about a retry is trusted: only if another attempt can do no
+    /// harm.
     fn may_be_retried(&self) -> bool {
         match self.code {
             RATE_LIMIT | CONNECTION => true,
@@ -81,7 +81,7 @@ impl RpcError<'_> {
         }
     }
 
-    /// The HTTP status that Locker's own client gives it.
+    /// Returns the HTTP status that Locker's own client gives the error.
     fn status(&self) -> Option<u16> {
         match self.class() {
             RemoteClass::Authentication => Some(401),
@@ -98,7 +98,7 @@ impl RpcError<'_> {
         }
     }
 
-    /// The error. The other side's message is not a part of it.
+    /// Converts to an error, without the service's message.
     pub fn to_error(&self) -> RemoteError {
         let after = self.retry_after.filter(|_| self.code == RATE_LIMIT);
         RemoteError::new(self.class())

@@ -6,7 +6,7 @@ fn object(status: Option<i64>, word: Option<&str>) -> RemoteError {
     ErrorObject { status, word }.to_error()
 }
 
-/// Locker's first generation: the order of the lines decides.
+/// Tests Locker's first generation: the order of the lines decides.
 #[test]
 fn the_table_of_error_objects() {
     use RemoteClass as C;
@@ -44,7 +44,7 @@ fn the_table_of_error_objects() {
     assert_eq!(object(Some(502), None).reported_status(), Some(502));
 }
 
-/// Locker's second generation.
+/// Tests Locker's second generation.
 #[test]
 fn the_table_of_rpc_errors() {
     use RemoteClass as C;
@@ -109,7 +109,7 @@ fn a_programs_output_is_interpreted() {
     assert_eq!(interpret(&format!("hello\n{secret}"), 1), Ok(Answer::Value(value.clone())));
     let marked = "log\n----------- LOG BREAK -----------\n{\"a\": 1}\n----------- LOG BREAK -----------\nlog";
     assert_eq!(interpret(marked, 0), Ok(Answer::Value(json!({"a": 1}))));
-    assert_eq!(program_output("A=1\n", 0), Ok("A=1\n"), "what is no JSON is the caller's");
+    assert_eq!(program_output("A=1\n", 0), Ok("A=1\n"), "output without JSON is returned to the caller");
     for (text, skip) in
         [("hello\n{}", 2), ("hello", 0), ("", 0), ("[1]", 0), ("\"x\"", 0), ("{} {}", 0), ("null", 0)]
     {
@@ -192,7 +192,7 @@ fn every_class_has_a_row_and_a_message() {
     assert!(!RemoteError::new(RemoteClass::Conflict).is_retryable());
 }
 
-/// Readers differ about which of two fields counts, so neither does.
+/// Checks that a duplicate field is refused, because readers differ about which one counts.
 #[test]
 fn an_answer_that_names_a_field_twice_is_refused() {
     for text in [
@@ -208,7 +208,7 @@ fn an_answer_that_names_a_field_twice_is_refused() {
             "{text}: {answer:?}"
         );
     }
-    // Deeper than it is read, and not followed.
+    // This nesting is deeper than the reader follows.
     let deep = format!(r#"{{"a": {}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(interpret::<serde::de::IgnoredAny>(&deep, 0).is_err());
     let once = r#"{"a": {"a": [{"a": 1}, {"a": -1.5}]}, "b": [null, true, 1e300, 18446744073709551615]}"#;

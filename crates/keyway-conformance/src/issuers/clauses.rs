@@ -1,11 +1,10 @@
-//! Where the rules come from: the WaTTS seed's keys and operations, and the decisions, in
-//! words of ours.
+//! The sources of the rules: the keys and operations of the WaTTS seed, and the decisions, in our own words.
 
 use crate::Clause;
 
 macro_rules! clauses {
     ($($id:literal $text:literal;)+) => {
-        /// The clauses that the rules for issuers have to cover.
+        /// Lists the clauses that the rules for issuers have to cover.
         pub(super) const CLAUSES: &[Clause] = &[$(Clause { id: $id, text: $text }),+];
     };
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use keyway_core::json::Reader;
 use keyway_issuers::{
-    Context, Description, Json, JsonObject, Login, ParameterSet, Parameters, SecretText, UserInfo, Violations,
+    Context, Description, Json, JsonObject, Login, ParameterDescriptor, ParameterSet, Parameters, SecretText,
+    UserInfo, Violations,
 };
 
-/// A request that the issuer under test answers with a credential, or, where one is named for
-/// that, refuses: who asks, what is configured, and what is entered.
+/// Describes a request that the issuer under test answers with a credential, or one that it refuses: the user, the
+/// configuration of the service, and the parameters.
 ///
 /// ```
 /// use keyway_conformance::issuers::IssuerExample;
@@ -28,21 +29,21 @@ pub struct IssuerExample {
     pub(super) access_token: Option<SecretText>,
 }
 
-/// Why a file holds no example.
+/// Says why a file holds no example.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExampleError {
-    /// It is not JSON.
+    /// The file is not one JSON object.
     #[error("this is not one JSON object: {0}")]
     Json(String),
-    /// A key has a value of another type than it must have, or is none of those that are read.
+    /// A key is unknown, or has a value of the wrong type.
     #[error(
         "`{key}` must be {expected}; the keys are user_info, conf_params, params, additional_logins and access_token"
     )]
     Key {
         /// The key.
         key: String,
-        /// What must be there.
+        /// The type that it must have.
         expected: &'static str,
     },
 }
@@ -54,11 +55,10 @@ impl Default for IssuerExample {
 }
 
 impl IssuerExample {
-    /// What stands in a configured text for the scratch folder of the rule.
+    /// Stands in a configured text for the scratch folder of the rule.
     pub const SCRATCH: &'static str = "{scratch}";
 
-    /// A user of the kit's, who enters `sample` wherever something is to be entered, with
-    /// nothing configured.
+    /// Takes a user of the kit's own, who enters `sample` for each parameter, and configures nothing.
     pub fn new() -> Self {
         let user = UserInfo::new("https://issuer.example.com/", "kit-12345678")
             .with("name", "J\u{f6}e Example")
@@ -114,7 +114,7 @@ impl IssuerExample {
         Ok(example)
     }
 
-    /// Sets who asks.
+    /// Sets the user who asks.
     #[must_use]
     pub fn user(mut self, user: UserInfo) -> Self {
         self.user = user;
@@ -150,70 +150,62 @@ impl IssuerExample {
         self
     }
 
-    /// The context of a call, without an intent.
+    /// Makes the context of a call, without an intent.
     pub(super) fn context(&self, description: &Description, scratch: &Path) -> Result<Context, Violations> {
-        let mut context = self.unconfigured(description)?;
-        context.configuration = {
-            let configured: Vec<_> = self
-                .configured
-                .iter()
-                .map(|(name, value)| (name.as_str(), in_folder(value, scratch)))
-                .collect();
-            description.resolve_configuration(configured.iter().map(|(name, value)| (*name, value)))?
-        };
-        Ok(context)
+        let in_folder = |(name, value): &(String, Json)| (name.clone(), in_folder(value, scratch));
+        let configured: Vec<_> = self.configured.iter().map(in_folder).collect();
+        self.configured_by(description, configured.iter().map(|(name, value)| (name.as_str(), value)))
     }
 
-    /// The context of a call where the operator configured nothing.
+    /// Makes the context of a call where the operator configured nothing.
     pub(super) fn unconfigured(&self, description: &Description) -> Result<Context, Violations> {
-        let configuration = description.resolve_configuration([])?;
+        self.configured_by(description, [])
+    }
+
+    fn configured_by<'c>(
+        &self,
+        description: &Description,
+        configured: impl IntoIterator<Item = (&'c str, &'c Json)>,
+    ) -> Result<Context, Violations> {
+        let configuration = description.resolve_configuration(configured)?;
         let mut context = Context::new(self.user.clone()).with_configuration(configuration);
         context.additional_logins.clone_from(&self.logins);
         context.access_token.clone_from(&self.access_token);
         Ok(context)
     }
 
-    /// The value that is entered for a parameter.
-    pub(super) fn value_of(&self, key: &str) -> Json {
-        self.parameters.get(key).cloned().unwrap_or_else(|| Json::text("sample"))
-    }
-
-    /// What is entered for a set: all of it, or what is mandatory.
-    pub(super) fn entered(&self, set: &ParameterSet, mandatory_alone: bool) -> Parameters {
-        set.parameters()
-            .iter()
-            .filter(|parameter| parameter.mandatory || !mandatory_alone)
-            .fold(Parameters::new(), |all, parameter| {
-                all.with(parameter.key.clone(), self.value_of(&parameter.key))
-            })
-    }
-
-    /// What is entered where a rule asks for no set in particular: that of the first set all
-    /// of whose mandatory values the example names.
-    pub(super) fn usual(&self, description: &Description) -> Parameters {
-        let named = |set: &&ParameterSet| {
-            set.parameters()
-                .iter()
-                .all(|parameter| !parameter.mandatory || self.parameters.contains_key(&parameter.key))
-        };
-        let sets = description.parameter_sets();
-        let set = sets.iter().find(|set| named(set) && self.names_any(set));
-        let set = set.or_else(|| sets.iter().find(named)).or_else(|| sets.first());
-        set.map_or_else(Parameters::new, |set| {
-            set.parameters()
-                .iter()
-                .filter(|parameter| parameter.mandatory || self.parameters.contains_key(&parameter.key))
-                .fold(Parameters::new(), |all, parameter| {
-                    all.with(parameter.key.clone(), self.value_of(&parameter.key))
-                })
+    /// Enters some parameters of a set.
+    pub(super) fn entered(
+        &self,
+        set: &ParameterSet,
+        is_entered: impl Fn(&ParameterDescriptor) -> bool,
+    ) -> Parameters {
+        let entered = set.parameters().iter().filter(|parameter| is_entered(parameter));
+        entered.fold(Parameters::new(), |all, parameter| {
+            let value = self.parameters.get(&parameter.key).cloned();
+            all.with(parameter.key.clone(), value.unwrap_or_else(|| Json::text("sample")))
         })
     }
 
-    fn names_any(&self, set: &ParameterSet) -> bool {
-        set.parameters().iter().any(|parameter| self.parameters.contains_key(&parameter.key))
+    /// Enters what suits where a rule asks for no set in particular: the parameters of the first set all of whose
+    /// mandatory values the example names.
+    pub(super) fn usual(&self, description: &Description) -> Parameters {
+        let named = |set: &&ParameterSet| {
+            set.parameters().iter().all(|parameter| !parameter.mandatory || self.names(parameter))
+        };
+        let names_any = |set: &ParameterSet| set.parameters().iter().any(|parameter| self.names(parameter));
+        let sets = description.parameter_sets();
+        let set = sets.iter().find(|set| named(set) && names_any(set));
+        let set = set.or_else(|| sets.iter().find(named)).or_else(|| sets.first());
+        let is_entered = |parameter: &ParameterDescriptor| parameter.mandatory || self.names(parameter);
+        set.map_or_else(Parameters::new, |set| self.entered(set, is_entered))
     }
 
-    /// Every access token in it.
+    fn names(&self, parameter: &ParameterDescriptor) -> bool {
+        self.parameters.contains_key(&parameter.key)
+    }
+
+    /// Lists every access token of the example.
     pub(super) fn tokens(&self) -> impl Iterator<Item = &SecretText> {
         let logins = self.logins.iter().filter_map(|login| login.access_token.as_ref());
         self.access_token.iter().chain(logins)
@@ -259,7 +251,7 @@ mod tests {
         assert_eq!(context.configuration.boolean("on"), Some(true));
         assert_eq!((context.user_info.subject(), context.additional_logins.len()), ("s", 1));
         assert_eq!(example.tokens().map(SecretText::expose).collect::<Vec<_>>(), ["t1", "t2"]);
-        assert_eq!(example.value_of("pub_key").as_text(), Some("key"));
+        assert_eq!(example.parameters.get("pub_key").and_then(Json::as_text), Some("key"));
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! An executable under test, and an issuer that asks it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
 use keyway_issuers::{
-    Capabilities, CredentialRequest, Description, Features, Issuer, IssuerError, IssuerPlugin, OpenContext,
-    RequestOutcome, Revocation, SecretText, async_trait,
+    Capabilities, CredentialRequest, Description, Features, Issuer, IssuerError, RequestOutcome, Revocation,
+    SecretText, async_trait,
 };
 
-/// What an executable gets.
+/// Is the input of a run, and the way that it takes.
 #[derive(Clone, Debug)]
 pub enum ExecutableInput {
     /// As its last argument.
@@ -18,44 +18,29 @@ pub enum ExecutableInput {
     Standard(SecretText),
 }
 
-/// What a run of an executable brought. `Debug` shows sizes only.
-#[non_exhaustive]
+impl ExecutableInput {
+    /// Takes the way that an executable asks for.
+    pub(super) const fn new(sent: SecretText, stdin: bool) -> Self {
+        if stdin { Self::Standard(sent) } else { Self::Argument(sent) }
+    }
+}
+
+/// Is the outcome of a run of an executable. `Debug` shows sizes only.
 pub struct Printed {
-    /// All that it wrote to standard output.
+    /// The whole standard output.
     pub output: Vec<u8>,
-    /// How it ended.
+    /// The status or the signal with which it ended.
     pub ended: Ended,
-    /// What it wrote to its error output, or the end of that.
+    /// The error output, or the end of it.
     pub errors: Vec<u8>,
-    /// How many processes it left behind.
+    /// The number of processes that it left behind.
     pub left_behind: usize,
 }
 
 impl Printed {
-    /// A run that printed this, wrote nothing else, and ended well.
+    /// Takes a run that printed this, wrote nothing else, and ended well.
     pub const fn new(output: Vec<u8>) -> Self {
         Self { output, ended: Ended::SUCCESS, errors: Vec::new(), left_behind: 0 }
-    }
-
-    /// Sets how it ended.
-    #[must_use]
-    pub const fn ended(mut self, ended: Ended) -> Self {
-        self.ended = ended;
-        self
-    }
-
-    /// Sets what it wrote to its error output.
-    #[must_use]
-    pub fn errors(mut self, errors: Vec<u8>) -> Self {
-        self.errors = errors;
-        self
-    }
-
-    /// Sets how many processes it left behind.
-    #[must_use]
-    pub const fn left_behind(mut self, processes: usize) -> Self {
-        self.left_behind = processes;
-        self
     }
 }
 
@@ -70,89 +55,56 @@ impl fmt::Debug for Printed {
     }
 }
 
-/// A way to run one executable, once for each call.
-///
-/// The feature `executables` runs real ones
-/// (`IssuerSubject::process`).
+/// Runs one executable, once for each call. With the feature `executables`, `IssuerSubject::process` runs real
+/// ones.
 #[async_trait]
 pub trait Executable: fmt::Debug + Send + Sync {
     /// Runs it to its end.
     ///
     /// # Errors
-    /// Why there is nothing to judge: it could not be started, or had to be killed.
+    /// Says why there is nothing to judge: the executable could not be started, or had to be killed.
     async fn run(&self, input: ExecutableInput) -> Result<Printed, String>;
 }
 
-/// The plugin of an executable that somebody else knows how to run.
-#[derive(Debug)]
-pub(super) struct WirePlugin {
+/// Asks an executable, however it is run.
+#[derive(Clone, Debug)]
+pub(super) struct WireIssuer {
     pub(super) executable: Arc<dyn Executable>,
     pub(super) options: WireOptions,
     pub(super) profile: Profile,
-    pub(super) idempotent: bool,
-}
-
-impl IssuerPlugin for WirePlugin {
-    fn open(&self, _: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
-        Ok(Arc::new(WireIssuer {
-            executable: Arc::clone(&self.executable),
-            options: self.options.clone(),
-            profile: self.profile,
-            idempotent: self.idempotent,
-            features: Mutex::new(None),
-        }))
-    }
-}
-
-#[derive(Debug)]
-struct WireIssuer {
-    executable: Arc<dyn Executable>,
-    options: WireOptions,
-    profile: Profile,
-    idempotent: bool,
-    features: Mutex<Option<Features>>,
+    pub(super) features: OnceLock<Features>,
 }
 
 impl WireIssuer {
     async fn run(&self, input: ExecutableInput) -> Result<Printed, IssuerError> {
-        self.executable.run(input).await.map_err(|reason| IssuerError::Program {
-            reason,
-            note: String::new(),
-            source: None,
-        })
-    }
-
-    async fn features(&self) -> Result<Features, IssuerError> {
-        let known = *self.features.lock().unwrap_or_else(PoisonError::into_inner);
-        match known {
-            Some(features) => Ok(features),
-            None => Ok(self.describe().await?.features()),
-        }
+        let program = |reason| IssuerError::Program { reason, note: String::new(), source: None };
+        self.executable.run(input).await.map_err(program)
     }
 
     async fn ask(
         &self,
         encode: impl FnOnce(&WireOptions) -> SecretText + Send,
     ) -> Result<Printed, IssuerError> {
-        let features = self.features().await?;
+        let features = match self.features.get() {
+            Some(features) => *features,
+            None => self.describe().await?.features(),
+        };
         let sent = encode(&self.options.clone().with_intent_id(features.idempotent));
-        let input =
-            if features.stdin { ExecutableInput::Standard(sent) } else { ExecutableInput::Argument(sent) };
-        self.run(input).await
+        self.run(ExecutableInput::new(sent, features.stdin)).await
     }
 }
 
 #[async_trait]
 impl Issuer for WireIssuer {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL.idempotent(self.idempotent)
+        Capabilities::MINIMAL
     }
 
     async fn describe(&self) -> Result<Description, IssuerError> {
         let input = ExecutableInput::Argument(host::encode_parameter(&self.options));
         let printed = self.run(input).await?;
         let description = host::decode_description(&printed.output, printed.ended, self.profile)?;
-        *self.features.lock().unwrap_or_else(PoisonError::into_inner) = Some(description.features());
+        let _ = self.features.set(description.features());
         Ok(description)
     }
 

@@ -76,8 +76,9 @@
 mod clauses;
 mod example;
 mod executable;
+mod fixture;
+mod handle;
 pub mod mutants;
-mod place;
 #[cfg(feature = "executables")]
 mod process;
 mod rules;
@@ -87,7 +88,7 @@ pub use example::{ExampleError, IssuerExample};
 pub use executable::{Executable, ExecutableInput, Printed};
 pub use subject::IssuerSubject;
 
-/// What configures a real executable.
+/// Re-exports the configuration of real executables.
 #[cfg(feature = "executables")]
 pub use keyway_process;
 
@@ -95,7 +96,7 @@ use std::sync::Arc;
 
 use crate::{Candidate, Suite};
 
-/// The rules for issuers: `ISS-001` and on; from `ISS-101` on those for executables alone.
+/// Makes the suite of the rules for issuers, sorted by id. Those from `ISS-101` on are for executables alone.
 pub fn suite() -> Suite<IssuerSubject> {
     Suite { kind: "issuer", rules: rules::all(), clauses: clauses::CLAUSES }
 }

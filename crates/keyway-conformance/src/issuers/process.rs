@@ -1,85 +1,52 @@
 //! Real executables under test, through the plugin `process`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use keyway_issuers::async_trait;
-use keyway_process::{Environment, Input, Limits, ProcessConfiguration, ProcessIssuer, Program, Runner};
+use keyway_issuers::{IssuerError, SecretText, async_trait};
+use keyway_process::{Input, ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use zeroize::Zeroizing;
 
 use super::executable::{Executable, ExecutableInput, Printed};
-use super::subject::{IssuerSubject, metadata_of_the_kit};
+use super::subject::IssuerSubject;
 
 impl IssuerSubject {
-    /// A WaTTS executable, asked through the plugin `process` as this configures it. Every
-    /// rule applies; those about the boundary of the process run it directly, with the same
-    /// command, environment and limits.
+    /// Takes a WaTTS executable. Rules ask it through the plugin `process` with this configuration; rules about the
+    /// boundary of the process run it directly, in the same way.
     ///
     /// # Errors
-    /// [`Invalid`](keyway_issuers::IssuerError::Invalid) for a command or a variable that
-    /// cannot be.
+    /// [`Invalid`](IssuerError::Invalid) for a command or a variable that cannot be.
     pub fn process(
         name: impl Into<String>,
         configuration: &ProcessConfiguration,
-    ) -> Result<Self, keyway_issuers::IssuerError> {
-        // What is wrong with the configuration is said by the plugin.
-        ProcessIssuer::new(configuration)?;
-        let executable = Arc::new(RealExecutable(runner(configuration)?));
-        let plugin = ConfiguredProcess(configuration.clone());
-        let mut subject = Self::of_plugin(name.into(), Arc::new(plugin), metadata_of_the_kit());
+    ) -> Result<Self, IssuerError> {
+        let executable = Arc::new(RealExecutable(ProcessIssuer::new(configuration)?));
+        let configured = configuration.clone();
+        let mut subject = Self::of_the_kit(name, move |_| Ok(Arc::new(ProcessIssuer::new(&configured)?)));
         subject.executable = Some(executable);
         subject.profile = configuration.profile.into();
-        subject.options = keyway_issuers::wire::WireOptions::new(&configuration.watts_version);
+        subject.options = configuration.wire_options();
+        subject.follows_seed = configuration.profile == ProfileChoice::Seed;
         Ok(subject)
     }
 }
 
-fn runner(configuration: &ProcessConfiguration) -> Result<Runner, keyway_issuers::IssuerError> {
-    let invalid = |error: &dyn std::fmt::Display| {
-        keyway_issuers::IssuerError::invalid("the configuration of the plugin", error.to_string())
-    };
-    let program = Program::new(&configuration.command).map_err(|error| invalid(&error))?;
-    let program = configuration.arguments.iter().fold(program, Program::argument);
-    let mut environment = Environment::of_the_host();
-    for (name, value) in &configuration.environment {
-        environment = environment.with(name, value).map_err(|error| invalid(&error))?;
-    }
-    let limits = Limits {
-        deadline: Duration::from_millis(configuration.deadline_ms.get()),
-        output_bytes: configuration.output_limit_bytes.get(),
-        ..Limits::DEFAULT
-    };
-    Ok(Runner::new(program, environment, limits, configuration.parallel))
-}
-
-/// The plugin `process` with one configuration.
 #[derive(Debug)]
-struct ConfiguredProcess(ProcessConfiguration);
-
-impl keyway_issuers::IssuerPlugin for ConfiguredProcess {
-    fn open(
-        &self,
-        _: &keyway_issuers::OpenContext,
-    ) -> Result<Arc<dyn keyway_issuers::Issuer>, keyway_issuers::IssuerError> {
-        Ok(Arc::new(ProcessIssuer::new(&self.0)?))
-    }
-}
-
-#[derive(Debug)]
-struct RealExecutable(Runner);
+struct RealExecutable(ProcessIssuer);
 
 #[async_trait]
 impl Executable for RealExecutable {
     async fn run(&self, input: ExecutableInput) -> Result<Printed, String> {
-        let bytes = |text: keyway_issuers::SecretText| Zeroizing::new(text.expose().as_bytes().to_vec());
+        let bytes = |text: SecretText| Zeroizing::new(text.expose().as_bytes().to_vec());
         let input = match input {
             ExecutableInput::Argument(text) => Input::Argument(bytes(text)),
             ExecutableInput::Standard(text) => Input::Standard(bytes(text)),
         };
-        let finished = self.0.run(input).await.map_err(|error| error.to_string())?;
-        Ok(Printed::new(finished.output.to_vec())
-            .ended(finished.ended)
-            .errors(finished.errors.bytes().to_vec())
-            .left_behind(finished.left_behind))
+        let finished = self.0.runner().run(input).await.map_err(|error| error.to_string())?;
+        Ok(Printed {
+            output: finished.output.to_vec(),
+            ended: finished.ended,
+            errors: finished.errors.bytes().to_vec(),
+            left_behind: finished.left_behind,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! What the suite tests: a plugin for issuers, and a request that it answers.
+//! The subject of the suite: a plugin for issuers, and a request that it answers.
 
 use std::fmt;
 use std::path::Path;
@@ -7,21 +7,23 @@ use std::sync::{Arc, OnceLock};
 use keyway_core::{PluginMetadata, Registration, Resources, Version};
 use keyway_issuers::wire::{Profile, WireOptions};
 use keyway_issuers::{
-    Capabilities, CredentialRef, Features, Issuer, IssuerError, IssuerPlugin, Issuers, OpenContext,
+    Capabilities, CredentialRef, Features, Issuer, IssuerError, IssuerPlugin, Issuers, Json, OpenContext,
+    ServiceName,
 };
-use serde_json::Value;
 
 use super::example::IssuerExample;
-use super::executable::{Executable, WirePlugin};
-use super::place::Place;
-use crate::trial::History;
-use crate::{Broken, Need, Subject};
+use super::executable::{Executable, WireIssuer};
+use super::fixture::IssuerFixture;
+use crate::notation::Fixture as _;
+use crate::runtime::runtime;
+use crate::{Broken, History, Subject, Trial};
 
-type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
+type Opening = dyn Fn(&OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync;
+type Configuration = dyn Fn(&Path) -> Json + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 
-/// An issuer under test.
+/// Describes an issuer under test.
 ///
 /// Every rule opens it anew, with a scratch folder of its own. What a rule lets it make is
 /// revoked when the rule has ended.
@@ -37,7 +39,7 @@ type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 /// ```
 pub struct IssuerSubject {
     name: String,
-    plugin: Arc<dyn IssuerPlugin>,
+    opening: Box<Opening>,
     metadata: PluginMetadata,
     configuration: Box<Configuration>,
     lending: Box<Lending>,
@@ -47,92 +49,56 @@ pub struct IssuerSubject {
     pub(super) executable: Option<Arc<dyn Executable>>,
     pub(super) profile: Profile,
     pub(super) options: WireOptions,
-    asked: OnceLock<Asked>,
+    /// Requests are padded base64 as an argument, and nothing else, as the text of the seed says.
+    pub(super) follows_seed: bool,
+    /// The capabilities and the features, asked once.
+    asked: OnceLock<(Capabilities, Features)>,
 }
-
-/// What the issuer was asked once.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    capabilities: Capabilities,
-    features: Features,
-}
-
-/// The kit can see which credentials exist.
-pub(super) const LISTING: Need<IssuerSubject> =
-    Need { capability: "listing", declared: |subject| subject.listing.is_some() };
-
-/// There is a request that the issuer refuses.
-pub(super) const REFUSED: Need<IssuerSubject> =
-    Need { capability: "refused example", declared: |subject| subject.refused.is_some() };
-
-/// The issuer asks for another login.
-pub(super) const LOGIN: Need<IssuerSubject> =
-    Need { capability: "login", declared: |subject| !subject.example.logins.is_empty() };
-
-/// The same intent twice is one effect.
-pub(super) const IDEMPOTENT: Need<IssuerSubject> =
-    Need { capability: "idempotent", declared: |subject| subject.capabilities().idempotent };
-
-/// It tells what became of an effect.
-pub(super) const RECONCILES: Need<IssuerSubject> =
-    Need { capability: "reconciles", declared: |subject| subject.capabilities().reconciles };
-
-/// It does not tell what became of an effect.
-pub(super) const CANNOT_RECONCILE: Need<IssuerSubject> =
-    Need { capability: "no reconcile", declared: |subject| !subject.capabilities().reconciles };
-
-/// It is an executable.
-pub(super) const EXECUTABLE: Need<IssuerSubject> =
-    Need { capability: "executable", declared: |subject| subject.executable.is_some() };
-
-/// It is an executable that reads standard input.
-pub(super) const STANDARD_INPUT: Need<IssuerSubject> = Need {
-    capability: "executable that reads standard input",
-    declared: |subject| subject.executable.is_some() && subject.features().stdin,
-};
 
 impl IssuerSubject {
-    /// A plugin, under the name that reports use and with the metadata that it is
-    /// registered under. As long as nothing else is said, its own configuration is empty and
-    /// the example is that of [`IssuerExample::new`].
+    /// Takes a plugin, the name that reports use, and the metadata that the plugin is registered under. By
+    /// default its own configuration is empty, and its example is that of [`IssuerExample::new`].
     pub fn new(name: impl Into<String>, plugin: &'static dyn IssuerPlugin, metadata: PluginMetadata) -> Self {
-        Self::of_plugin(name.into(), Arc::new(Linked(plugin)), metadata)
+        let mut subject = Self::of_the_kit(name, |context| {
+            plugin.check_configuration(&context.configuration)?;
+            plugin.open(context)
+        });
+        subject.metadata = metadata;
+        subject
     }
 
-    /// A registered plugin; `None` if it is of another kind or of another version of the
-    /// contract.
+    /// Takes a registered plugin. Returns `None` if it is of another kind or of another version of the contract.
     pub fn of(registration: &Registration) -> Option<Self> {
         let plugin = registration.plugin::<Issuers>()?;
         Some(Self::new(registration.id(), plugin, registration.metadata().clone()))
     }
 
-    /// An executable, however it is run. Its requests go by standard input where it says that
-    /// it reads that, else by argument.
+    /// Takes an executable, however it is run. Its requests go by standard input if it says that it reads that, else
+    /// by argument.
     pub fn executable(name: impl Into<String>, executable: Arc<dyn Executable>, profile: Profile) -> Self {
-        Self::wired(name.into(), executable, profile, false)
-    }
-
-    /// An executable of which it is configured whether it is idempotent.
-    pub(super) fn wired(
-        name: String,
-        executable: Arc<dyn Executable>,
-        profile: Profile,
-        idempotent: bool,
-    ) -> Self {
         let options = WireOptions::new("1.6.1");
-        let plugin =
-            WirePlugin { executable: Arc::clone(&executable), options: options.clone(), profile, idempotent };
-        let mut subject = Self::of_plugin(name, Arc::new(plugin), metadata_of_the_kit());
+        let (asked, sent) = (Arc::clone(&executable), options.clone());
+        let issuer = WireIssuer { executable: asked, options: sent, profile, features: OnceLock::new() };
+        let mut subject = Self::of_the_kit(name, move |_| Ok(Arc::new(issuer.clone())));
         (subject.executable, subject.profile, subject.options) = (Some(executable), profile, options);
         subject
     }
 
-    pub(super) fn of_plugin(name: String, plugin: Arc<dyn IssuerPlugin>, metadata: PluginMetadata) -> Self {
+    /// Takes a way to open an issuer that is not registered.
+    pub(super) fn of_the_kit(
+        name: impl Into<String>,
+        opening: impl Fn(&OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync + 'static,
+    ) -> Self {
+        let metadata = PluginMetadata::from_json(
+            r#"{"version": "1.0.0", "author": "The Keyway authors <keyway@example.org>", "updated": 20261122,
+                "compatibility": ">=:1.0,<:2.0",
+                "plugin": {"name": "Executable", "type": "Issuer", "description": "an executable under test"}}"#,
+        );
         Self {
-            name,
-            plugin,
-            metadata,
-            configuration: Box::new(|_| Value::Object(serde_json::Map::new())),
+            name: name.into(),
+            opening: Box::new(opening),
+            metadata: metadata.expect("the kit's own metadata is valid"),
+            configuration: Box::new(|_| Json::default()),
             lending: Box::new(|resources, _| resources),
             example: IssuerExample::new(),
             refused: None,
@@ -140,11 +106,19 @@ impl IssuerSubject {
             executable: None,
             profile: Profile::Strict,
             options: WireOptions::new("1.6.1"),
+            follows_seed: false,
             asked: OnceLock::new(),
         }
     }
 
-    /// Sets what reports call it.
+    /// Wraps the issuer that it opens.
+    pub(super) fn layered(mut self, layer: fn(Arc<dyn Issuer>) -> Arc<dyn Issuer>) -> Self {
+        let opening = self.opening;
+        self.opening = Box::new(move |context| opening(context).map(layer));
+        self
+    }
+
+    /// Sets the name that reports use.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -154,12 +128,15 @@ impl IssuerSubject {
     /// Says how the plugin itself is configured, when it is opened. The folder is fresh for
     /// each rule and removed after it.
     #[must_use]
-    pub fn configuration(mut self, configuration: impl Fn(&Path) -> Value + Send + Sync + 'static) -> Self {
-        self.configuration = Box::new(configuration);
+    pub fn configuration<C: Into<Json>>(
+        mut self,
+        configuration: impl Fn(&Path) -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.configuration = Box::new(move |scratch| configuration(scratch).into());
         self
     }
 
-    /// Lends the plugin what it asks for.
+    /// Lends the plugin the resources that it asks for.
     #[must_use]
     pub fn lending(
         mut self,
@@ -194,31 +171,29 @@ impl IssuerSubject {
     }
 
     pub(super) fn open(&self, scratch: &Path) -> Result<Arc<dyn Issuer>, IssuerError> {
-        let service = keyway_issuers::ServiceName::new("kit")
-            .map_err(|error| IssuerError::system("be opened", error))?;
+        let service = ServiceName::new("kit").map_err(|error| IssuerError::system("be opened", error))?;
         let context = OpenContext::new(service, self.metadata.clone())
             .with_configuration((self.configuration)(scratch))
             .with_resources((self.lending)(Resources::new(), scratch));
-        self.plugin.check_configuration(&context.configuration)?;
-        self.plugin.open(&context)
+        (self.opening)(&context)
     }
 
-    /// What the issuer declares; asked once.
+    /// Returns what the issuer declares. It is asked once.
     ///
     /// # Panics
     /// If the plugin opens no issuer: there is nothing to test then, and the suite reports it.
     pub fn capabilities(&self) -> Capabilities {
-        self.asked().capabilities
+        self.asked().0
     }
 
-    /// What the issuer says that it can do on the wire; nothing if it does not describe itself.
-    fn features(&self) -> Features {
-        self.asked().features
+    /// Returns the features of the issuer's description, none if it does not describe itself.
+    pub(super) fn features(&self) -> Features {
+        self.asked().1
     }
 
-    fn asked(&self) -> Asked {
+    fn asked(&self) -> (Capabilities, Features) {
         *self.asked.get_or_init(|| {
-            // A runtime cannot be started within another, and nobody says where this is called.
+            // Starts the runtime on a thread of its own, since the caller may be on a runtime already.
             let asked = std::thread::scope(|scope| scope.spawn(|| self.ask()).join());
             match asked {
                 Ok(Ok(asked)) => asked,
@@ -228,16 +203,12 @@ impl IssuerSubject {
         })
     }
 
-    fn ask(&self) -> Result<Asked, Broken> {
+    fn ask(&self) -> Result<(Capabilities, Features), Broken> {
         let history = History::default();
-        let place = Place::of(self, &history, 1)?;
-        let issuer = place.open()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(|error| crate::broken("a runtime to run on", error.to_string()))?;
-        let features = runtime.block_on(issuer.describe()).map(|description| description.features());
-        Ok(Asked { capabilities: issuer.capabilities(), features: features.unwrap_or_default() })
+        let trial = Trial::new(self, 1, &history);
+        let issuer = IssuerFixture::new(&trial)?.open()?;
+        let features = runtime()?.block_on(issuer.describe()).map(|description| description.features());
+        Ok((issuer.capabilities(), features.unwrap_or_default()))
     }
 }
 
@@ -255,28 +226,4 @@ impl fmt::Debug for IssuerSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IssuerSubject").field("name", &self.name).finish_non_exhaustive()
     }
-}
-
-/// A plugin that lives as long as the program.
-#[derive(Debug)]
-struct Linked(&'static dyn IssuerPlugin);
-
-impl IssuerPlugin for Linked {
-    fn check_configuration(&self, configuration: &Value) -> Result<(), IssuerError> {
-        self.0.check_configuration(configuration)
-    }
-
-    fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> {
-        self.0.open(context)
-    }
-}
-
-/// The metadata of what is registered nowhere.
-pub(super) fn metadata_of_the_kit() -> PluginMetadata {
-    PluginMetadata::from_json(
-        r#"{"version": "1.0.0", "author": "The Keyway authors <keyway@example.org>", "updated": 20261122,
-            "compatibility": ">=:1.0,<:2.0",
-            "plugin": {"name": "Executable", "type": "Issuer", "description": "an executable under test"}}"#,
-    )
-    .expect("the kit's own metadata is valid")
 }

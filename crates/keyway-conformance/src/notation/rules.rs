@@ -1,11 +1,12 @@
 //! The notation of rules.
 
 /// Declares the rules of a file as `RULES`: id, level, capability, clauses, sentence and check.
-/// It begins with the type of the fixture, which names the subject, too. The check is an async function of the fixture; after the word `plain` it is not async.
+/// It begins with the type of the fixture, which names the subject, too. The check is an async function of the
+/// fixture and of the arguments that stand behind it; after the word `plain` it is not async.
 macro_rules! rules {
     (in $fixture:ident;
      $($id:literal $level:ident $(needs $need:ident)? from [$($clause:literal),+] $sentence:literal
-       $check:ident $($plain:ident)?;)+) => {
+       $check:ident $(($($argument:expr),+))? $($plain:ident)?;)+) => {
         pub(super) static RULES: &[$crate::Rule<<$fixture<'static> as $crate::notation::Fixture<'static>>::Subject>] = &[$($crate::Rule {
             id: $id,
             level: $crate::Level::$level,
@@ -18,7 +19,7 @@ macro_rules! rules {
                 ) -> $crate::Checking<'a> {
                     Box::pin(async move {
                         let mut fixture = <$fixture<'a> as $crate::notation::Fixture<'a>>::new(trial)?;
-                        let result = $crate::notation::rules!(@check fixture $check $($plain)?);
+                        let result = $crate::notation::rules!(@check fixture $check ($($($argument),+)?) $($plain)?);
                         $crate::notation::Fixture::clean_up(&mut fixture).await;
                         result
                     })
@@ -27,11 +28,11 @@ macro_rules! rules {
             },
         }),+];
     };
-    (@check $fixture:ident $check:ident) => {
-        $check(&mut $fixture).await
+    (@check $fixture:ident $check:ident ($($argument:expr),*)) => {
+        $check(&mut $fixture $(, $argument)*).await
     };
-    (@check $fixture:ident $check:ident plain) => {
-        $check(&mut $fixture)
+    (@check $fixture:ident $check:ident ($($argument:expr),*) plain) => {
+        $check(&mut $fixture $(, $argument)*)
     };
 }
 

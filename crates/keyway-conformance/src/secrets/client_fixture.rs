@@ -4,8 +4,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keyway_client::{Layer, Resolution};
+use keyway_core::SecretText;
 use keyway_secrets::{Environment, Layered, SecretAddress, SecretStore};
-use secrecy::SecretString;
 
 use super::client::{
     Accessed, ApplicationClient, AuditHook, ClientFailure, FileFormat, Found, Missing, Request, Response,
@@ -157,15 +157,15 @@ impl<'a> Client<'a> {
         answer
     }
 
-    pub(super) async fn get(&self, key: &str) -> ClientResult<Option<SecretString>> {
+    pub(super) async fn get(&self, key: &str) -> ClientResult<Option<SecretText>> {
         taken!(self, Request::Get { key: key.to_owned() }, Text(text) => text)
     }
 
-    pub(super) async fn get_or(&self, key: &str, default: &str) -> ClientResult<Option<SecretString>> {
+    pub(super) async fn get_or(&self, key: &str, default: &str) -> ClientResult<Option<SecretText>> {
         taken!(self, Request::GetOr { key: key.to_owned(), default: default.into() }, Text(text) => text)
     }
 
-    pub(super) async fn get_required(&self, key: &str) -> ClientResult<Option<SecretString>> {
+    pub(super) async fn get_required(&self, key: &str) -> ClientResult<Option<SecretText>> {
         taken!(self, Request::GetRequired { key: key.to_owned() }, Text(text) => text)
     }
 
@@ -214,12 +214,12 @@ impl<'a> Client<'a> {
         taken!(self, request, Environments(environments) => environments)
     }
 
-    pub(super) async fn export(&self, format: FileFormat) -> ClientResult<SecretString> {
+    pub(super) async fn export(&self, format: FileFormat) -> ClientResult<SecretText> {
         taken!(self, Request::Export { format }, File(text) => text)
     }
 
     /// Imports a file, and returns how many secrets it created, changed and left.
-    pub(super) async fn import(&self, format: FileFormat, text: &SecretString) -> ClientResult<[usize; 3]> {
+    pub(super) async fn import(&self, format: FileFormat, text: &SecretText) -> ClientResult<[usize; 3]> {
         let request = Request::Import { format, text: text.clone() };
         taken!(self, request, Imported { created, changed, unchanged } => [created, changed, unchanged])
     }

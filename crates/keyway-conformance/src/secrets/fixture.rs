@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keyway_core::{Clock, PluginMetadata, Resources};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{OpenContext, SecretStore, StoreError, StoreName};
+use keyway_secrets::{Json, OpenContext, SecretStore, StoreError, StoreName};
 use keyway_storage::{Layered, Storage};
-use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::clock::KitClock;
@@ -21,6 +20,7 @@ use super::samples::fill;
 use super::snapshot::Snapshot;
 use super::subject::SecretStoreSubject;
 use crate::notation::Fixture;
+use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};
 
 /// Prepares a place for stores. Open a store several times to get a second handle, a restart, or other
@@ -41,18 +41,15 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
     type Subject = SecretStoreSubject;
 
     fn new(trial: &'a Trial<'a, SecretStoreSubject>) -> Result<Self, Broken> {
-        let scratch = tempfile::tempdir().map_err(|error| {
-            broken("a scratch folder to work in", format!("the system gave none: {error}"))
-        })?;
         let number = trial.random();
         Ok(Self {
             trial,
-            scratch,
+            scratch: scratch_folder()?,
             opened: AtomicUsize::new(0),
             lent: Arc::new(Layered(LentStorage::new())),
             clock: Arc::new(KitClock::new()),
             keys: ring(number),
-            key_text: key(number).expose_text().expose_secret().to_owned(),
+            key_text: key(number).expose_text().expose().to_owned(),
         })
     }
 }
@@ -149,7 +146,7 @@ impl<'a> StoreFixture<'a> {
         name: &str,
         keys: &KeyRing,
         metadata: &PluginMetadata,
-        configuration: serde_json::Value,
+        configuration: Json,
     ) -> Result<Arc<dyn SecretStore>, StoreError> {
         let storage: Arc<dyn Storage> = Arc::clone(&self.lent) as Arc<dyn Storage>;
         let resources = (self.subject().lending)(Resources::new().with(storage), self.scratch.path());
@@ -166,7 +163,7 @@ impl<'a> StoreFixture<'a> {
     }
 
     /// Returns the configuration that the subject names for this place.
-    pub(super) fn configuration(&self) -> serde_json::Value {
+    pub(super) fn configuration(&self) -> Json {
         (self.subject().configuration)(self.scratch.path())
     }
 

@@ -1,30 +1,12 @@
-//! Futures that are dropped early, that run in turns, or on threads of their own.
+//! Futures that run in turns, or on threads of their own.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::Poll;
 use std::thread;
 
+use crate::runtime::runtime;
 use crate::{Broken, broken};
-
-/// Polls a future at most `times` times, each time when it is woken, and then drops it.
-/// Returns `None` if it did not end.
-pub(super) async fn polled<T>(times: usize, future: impl Future<Output = T> + Send) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = times;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
 
 /// Is a future that runs in turns with others.
 pub(super) type Turn<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -56,8 +38,7 @@ pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn
 
 /// Runs a future on a runtime of its own.
 pub(super) fn run<T>(future: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.map_err(|error| broken("a runtime to run on", error.to_string()))?.block_on(future)
+    runtime()?.block_on(future)
 }
 
 /// Runs work on as many threads as there are jobs.

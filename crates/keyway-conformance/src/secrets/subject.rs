@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
-use keyway_secrets::{Capabilities, SecretStore as _, SecretStorePlugin, SecretStores};
-use serde_json::Value;
+use keyway_secrets::{Capabilities, Json, SecretStore as _, SecretStorePlugin, SecretStores};
 
 #[cfg(feature = "client")]
 use super::client::{ClientMaker, KeywayClient};
@@ -15,7 +14,7 @@ use super::generation_example::GenerationExample;
 use crate::notation::Fixture as _;
 use crate::{History, Subject, Trial};
 
-type Configuration = dyn Fn(&Path) -> Value + Send + Sync;
+type Configuration = dyn Fn(&Path) -> Json + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 
 /// Describes a plugin for secret stores under test.
@@ -56,7 +55,7 @@ impl SecretStoreSubject {
             name: name.into(),
             plugin,
             metadata,
-            configuration: Box::new(|_| Value::Object(serde_json::Map::new())),
+            configuration: Box::new(|_| Json::default()),
             lending: Box::new(|resources, _| resources),
             settings: None,
             generation: None,
@@ -76,8 +75,11 @@ impl SecretStoreSubject {
     /// Says how the plugin is configured. The folder is fresh for each rule and removed
     /// after it; whatever the plugin writes belongs there.
     #[must_use]
-    pub fn configuration(mut self, configuration: impl Fn(&Path) -> Value + Send + Sync + 'static) -> Self {
-        self.configuration = Box::new(configuration);
+    pub fn configuration<C: Into<Json>>(
+        mut self,
+        configuration: impl Fn(&Path) -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.configuration = Box::new(move |scratch| configuration(scratch).into());
         self
     }
 

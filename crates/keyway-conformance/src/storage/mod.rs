@@ -4,8 +4,8 @@
 //! folder. [`suite`] has the rules, [`mutants`] what they are proved with.
 
 mod clauses;
+mod fixture;
 pub mod mutants;
-mod opened;
 mod rules;
 mod subject;
 

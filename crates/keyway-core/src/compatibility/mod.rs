@@ -1,4 +1,4 @@
-//! Compatibility strings: which written versions a plugin reads.
+//! Compatibility strings: the versions of data that a plugin reads.
 
 mod satisfiable;
 #[cfg(test)]
@@ -14,13 +14,12 @@ use crate::compile_time::Message;
 use crate::version::grammar::{self, Expected, LONGEST, ParseError, Parts};
 use crate::version::{Version, precedence, write_numbers};
 
-/// A version search string such as `>=:1.0,<:2.0` (Convection seed, "Metadata";
-/// decisions C1 and C2).
+/// A version search string such as `>=:1.0,<:2.0` (Convection seed, "Metadata").
 ///
-/// Clauses are joined by commas, each is a comparator (`>=` `<=` `==` `!=` `>` `<`), a
-/// colon and a version, and all of them must hold. Versions compare as [`Version`] does,
-/// with one exception: `<:2.0` also excludes the pre-releases of 2.0.0. There is no white
-/// space in it, and at most 1,024 bytes.
+/// A clause is a comparator (`>=` `<=` `==` `!=` `>` `<`), a colon and a version. Clauses are
+/// joined by commas, and all of them must hold. Versions compare as [`Version`] does, with one
+/// exception: `<:2.0` also excludes the pre-releases of 2.0.0. The string has no white space and at
+/// most 1,024 bytes (decisions C1 and C2).
 ///
 /// ```
 /// use keyway_core::{Compatibility, Version};
@@ -36,12 +35,12 @@ use crate::version::{Version, precedence, write_numbers};
 #[derive(Clone)]
 pub struct Compatibility {
     clauses: Cow<'static, [Clause]>,
-    /// The text as written when a clause has a pre-release or build part; without one the
-    /// clauses say it all, and nothing is kept.
+    /// The written text when a clause has a pre-release or build part. Otherwise it follows from
+    /// the clauses, and is not kept.
     text: Cow<'static, str>,
 }
 
-/// One comparator and its version, whose positions belong to the string's text.
+/// One comparator and its version, as positions in the string's text.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct Clause {
@@ -60,7 +59,8 @@ enum Comparator {
 }
 
 impl Comparator {
-    /// Bit 0 for less, bit 1 for equal, bit 2 for greater.
+    /// Returns the orders that the comparator allows: bit 0 for less, bit 1 for equal, bit 2 for
+    /// greater.
     #[inline]
     const fn allowed(self) -> u8 {
         match self {
@@ -86,19 +86,19 @@ impl Comparator {
 }
 
 impl Compatibility {
-    /// Reads a compatibility string.
+    /// Parses a compatibility string.
     ///
-    /// A string that no version can satisfy is read too (decision C2): see
-    /// [`is_satisfiable`](Self::is_satisfiable).
+    /// A string that no version can satisfy parses too: see
+    /// [`is_satisfiable`](Self::is_satisfiable) (decision C2).
     ///
     /// # Errors
-    /// [`ParseError`] says at which byte the text leaves the grammar of decision C1.
+    /// [`ParseError`] names the byte at which the text leaves the grammar of decision C1.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let bytes = text.as_bytes();
         if bytes.len() > LONGEST {
             return Err(ParseError::new(LONGEST, Expected::ShorterText));
         }
-        // To count the commas is cheaper than to grow.
+        // Counting the commas is cheaper than growing the vector.
         let mut clauses = Vec::with_capacity(Clause::count(text));
         let mut at = 0;
         let mut has_tail = false;
@@ -116,7 +116,9 @@ impl Compatibility {
         Ok(Self { clauses: Cow::Owned(clauses), text })
     }
 
-    /// Whether `version` satisfies every clause (decision C2). Allocates nothing.
+    /// Tells whether `version` satisfies every clause.
+    ///
+    /// It allocates nothing (decision C2).
     #[inline]
     pub const fn matches(&self, version: &Version) -> bool {
         let text = self.bytes();
@@ -131,8 +133,9 @@ impl Compatibility {
         true
     }
 
-    /// Whether any version at all satisfies the string (decision C2). The answer is
-    /// exact, also for pre-releases.
+    /// Tells whether any version satisfies the string.
+    ///
+    /// The answer is exact, also for pre-releases (decision C2).
     ///
     /// ```
     /// use keyway_core::Compatibility;
@@ -144,7 +147,7 @@ impl Compatibility {
         satisfiable::is_satisfiable(self)
     }
 
-    /// What [`compatibility!`](crate::compatibility) and `register!` build.
+    /// Builds the value for [`compatibility!`](crate::compatibility) and `register!`.
     #[doc(hidden)]
     pub const fn from_static(text: &'static str, clauses: &'static [Clause]) -> Self {
         Self { clauses: Cow::Borrowed(clauses), text: Cow::Borrowed(text) }
@@ -168,7 +171,7 @@ impl Compatibility {
 impl Clause {
     const EMPTY: Self = Self { comparator: Comparator::Equal, version: Parts::ZERO };
 
-    /// How many clauses `text` has, if it is well formed: no clause holds a comma.
+    /// Returns the number of clauses in a well-formed text. No clause contains a comma.
     #[doc(hidden)]
     pub const fn count(text: &str) -> usize {
         let bytes = text.as_bytes();
@@ -182,7 +185,7 @@ impl Clause {
         count
     }
 
-    /// Reads all clauses at compile time.
+    /// Parses all clauses at compile time.
     ///
     /// # Panics
     /// If the text is malformed; in a `const` that is a compile error.
@@ -205,8 +208,7 @@ impl Clause {
         clauses
     }
 
-    /// Reads the clause that begins at `at` and returns where it ends: at a comma or at
-    /// the end of the text.
+    /// Parses the clause that begins at `at`, and returns its end: a comma or the end of the text.
     #[inline]
     const fn read(&mut self, text: &[u8], at: usize) -> Result<usize, ParseError> {
         if at >= text.len() {
@@ -236,14 +238,16 @@ impl Clause {
     #[inline]
     const fn holds(&self, text: &[u8], version: &Parts, version_text: &[u8]) -> bool {
         let order = precedence::compare(version, version_text, &self.version, text);
-        // One bit for each order that the comparator allows, because a branch for each
-        // comparator costs more than the comparison.
+        // One bit for each order that the comparator allows: branches on the comparator cost more
+        // than the comparison.
         let holds = self.comparator.allowed() >> (order as i8 + 1) & 1 == 1;
         holds && !(matches!(self.comparator, Comparator::Below) && self.excludes_pre_release(version))
     }
 
-    /// `<:X` without a pre-release also excludes the pre-releases of X (decision C2): who
-    /// reads everything below 2.0 does not read 2.0.0-rc.1.
+    /// Tells whether the clause excludes a pre-release of its bound: `<:2.0` also excludes
+    /// 2.0.0-rc.1.
+    ///
+    /// Decision C2.
     const fn excludes_pre_release(&self, version: &Parts) -> bool {
         version.has_pre() && !self.version.has_pre() && precedence::same_numbers(version, &self.version)
     }
@@ -269,8 +273,7 @@ impl fmt::Debug for Compatibility {
     }
 }
 
-/// Two strings are equal when they are written alike. The grammar leaves no two ways to
-/// write the same clauses.
+/// Compares the written texts. The grammar has one way to write each clause.
 impl PartialEq for Compatibility {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
@@ -301,7 +304,7 @@ impl<'de> Deserialize<'de> for Compatibility {
     }
 }
 
-/// A [`Compatibility`] that is read at compile time. A malformed string does not compile.
+/// Creates a [`Compatibility`] at compile time. A malformed string does not compile.
 ///
 /// ```
 /// use keyway_core::{Compatibility, Version, compatibility};

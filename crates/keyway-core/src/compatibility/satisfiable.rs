@@ -1,16 +1,19 @@
-//! Whether any version satisfies a compatibility string.
+//! The decision whether any version satisfies a compatibility string.
 
 use std::fmt::Write;
 
 use super::{Comparator, Compatibility};
 use crate::version::{Version, precedence};
 
-/// Exact, because versions are ordered without gaps from below: each has an immediate
-/// successor. All clauses but `!=` allow an interval; so the least version that the lower
-/// bounds and the `!=` allow satisfies the upper bounds too, or nothing does.
+/// Tells whether any version satisfies a range.
+///
+/// The answer is exact, because each version has an immediate successor, and all clauses but `!=`
+/// allow an interval. So if the least version that satisfies the lower bounds and the `!=` clauses
+/// breaks an upper bound, every version does.
 pub(super) fn is_satisfiable(range: &Compatibility) -> bool {
     let Some(mut candidate) = least(range) else { return false };
-    // Each `!=` excludes one version, so this ends after as many steps as there are clauses.
+    // Each `!=` excludes one version, so the loop ends after at most as many steps as there are
+    // clauses.
     while is_excluded(range, &candidate) {
         let Some(next) = successor(&candidate) else { return false };
         candidate = next;
@@ -18,7 +21,7 @@ pub(super) fn is_satisfiable(range: &Compatibility) -> bool {
     range.matches(&candidate)
 }
 
-/// The least version that the lower bounds allow; none beyond the greatest version.
+/// Returns the least version that the lower bounds allow, or `None` beyond the greatest version.
 fn least(range: &Compatibility) -> Option<Version> {
     let mut least = Version::from_static("0.0.0-0");
     for clause in range.clauses() {
@@ -40,8 +43,8 @@ fn is_excluded(range: &Compatibility, version: &Version) -> bool {
     })
 }
 
-/// The least version above `version`: a pre-release with one more identifier, the lowest
-/// there is, or the lowest pre-release of the next numbers.
+/// Returns the least version above `version`: with one more, lowest pre-release identifier, or the
+/// lowest pre-release of the next numbers.
 fn successor(version: &Version) -> Option<Version> {
     if let Some(pre) = version.pre_release() {
         return Some(with_pre(version.parts().numbers, &format!("{pre}.0")));
@@ -67,7 +70,7 @@ fn with_pre([major, minor, patch]: [u64; 3], pre: &str) -> Version {
     Version::parse(&text).expect("numbers and identifiers come from versions")
 }
 
-/// The version of a clause as a value of its own, without its build part.
+/// Returns the version of a clause as an owned value, without its build part.
 fn clause_version(range: &Compatibility, parts: &crate::version::grammar::Parts) -> Version {
     let pre = std::str::from_utf8(parts.pre(range.bytes())).unwrap_or_default();
     with_pre(parts.numbers, pre)

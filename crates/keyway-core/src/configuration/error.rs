@@ -1,32 +1,32 @@
-//! What is wrong with a plugin's configuration.
+//! The errors of a plugin's configuration.
 
 use std::fmt;
 
 use crate::{Effect, ErrorKind, PluginError};
 
-/// A plugin's configuration cannot be used: where, and why. Never holds a value.
+/// An error of a plugin's configuration: the place and the reason, never a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigurationError {
     pub(super) path: String,
     pub(super) problem: ConfigurationProblem,
 }
 
-/// Why a configuration cannot be used.
+/// A problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigurationProblem {
     /// A key that the plugin does not know.
     UnknownKey {
-        /// The known key that is spelled most alike.
+        /// The known key with the closest spelling.
         nearest: Option<&'static str>,
         /// All keys that the plugin knows there.
         known: &'static [&'static str],
     },
-    /// A key that the plugin needs is not there.
+    /// A required key is missing.
     MissingKey,
     /// A value of a wrong type.
     WrongType {
-        /// What the plugin expects there, in words.
+        /// The expectation of the plugin, in words.
         expected: String,
         /// The type that was found, in words.
         found: &'static str,
@@ -36,20 +36,20 @@ pub enum ConfigurationProblem {
         /// The choices.
         known: &'static [&'static str],
     },
-    /// A value of the right type that the plugin does not take.
+    /// A value of the right type that the plugin refuses.
     Refused {
-        /// The plugin's reason; empty when it could have repeated the value.
+        /// The plugin's reason; empty if it may repeat the value.
         reason: String,
     },
 }
 
 impl ConfigurationError {
-    /// Where, as in `database.hosts[2].port`. Empty for the configuration itself.
+    /// Returns the place, such as `database.hosts[2].port`. Empty for the whole configuration.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong there.
+    /// Returns the problem at that place.
     pub fn problem(&self) -> &ConfigurationProblem {
         &self.problem
     }
@@ -82,7 +82,7 @@ impl fmt::Display for ConfigurationError {
     }
 }
 
-/// "known are `a`, `b`".
+/// Shows a list such as "known are `a`, `b`".
 struct Known(&'static [&'static str], &'static str);
 
 impl fmt::Display for Known {

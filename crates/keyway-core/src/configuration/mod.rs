@@ -1,8 +1,8 @@
-//! Reading a plugin's configuration.
+//! The reader of a plugin's configuration.
 //!
-//! A plugin's configuration is a `serde` structure with `deny_unknown_fields`. The host
-//! hands over a JSON value; [`read_configuration`] makes the structure of it before the
-//! plugin is constructed.
+//! A plugin's configuration is a `serde` structure with `deny_unknown_fields`. The host passes a
+//! [`Json`], which may hold passwords and is wiped; [`read_configuration`] converts it to the
+//! structure before the plugin is constructed.
 //!
 //! ```
 //! use keyway_core::configuration::read_configuration;
@@ -16,7 +16,7 @@
 //! }
 //!
 //! let value = serde_json::json!({ "path": "/var/lib/secrets", "page_sise": 50 });
-//! let error = read_configuration::<Configuration>(&value).err().unwrap();
+//! let error = read_configuration::<Configuration>(&value.into()).err().unwrap();
 //! assert_eq!(error.to_string(), "configuration: unknown key `page_sise`; did you mean `page_size`?");
 //! ```
 
@@ -30,25 +30,26 @@ pub use error::{ConfigurationError, ConfigurationProblem};
 pub use schemars;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-/// Makes a plugin's configuration of a JSON value. Does no I/O.
+use crate::json::Json;
+
+/// Converts a JSON value to a plugin's configuration. Does no I/O.
 ///
 /// # Errors
-/// [`ConfigurationError`] says where and what: a missing or unknown key, a wrong type, a
-/// value that the plugin does not take. It never holds a value, which may be a secret.
-pub fn read_configuration<T: DeserializeOwned>(value: &Value) -> Result<T, ConfigurationError> {
+/// [`ConfigurationError`] names the place and the problem: a missing or unknown key, a wrong type,
+/// a value that the plugin refuses. It never holds a value, which may be a secret.
+pub fn read_configuration<T: DeserializeOwned>(value: &Json) -> Result<T, ConfigurationError> {
     T::deserialize(reader::Reader::new(value)).map_err(|failure| failure.explain(value))
 }
 
-/// The configuration of a plugin that has none: an object without keys is all that is accepted.
+/// The configuration of a plugin that has none: only an object without keys is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NoConfiguration {}
 
-/// The JSON schema of a plugin's configuration, for hosts that show or check it.
+/// Returns the JSON schema of a plugin's configuration, for hosts that show or check it.
 #[cfg(feature = "schemars")]
-pub fn configuration_schema<T: schemars::JsonSchema>() -> Value {
+pub fn configuration_schema<T: schemars::JsonSchema>() -> serde_json::Value {
     schemars::schema_for!(T).to_value()
 }

@@ -1,25 +1,24 @@
-//! A `serde` reader of JSON values whose errors know where they are and hold no value.
+//! A `serde` reader of JSON values whose errors name their place and hold no value.
 //!
 //! `serde_json`'s own errors repeat the value ("invalid type: string "hunter2""), and
 //! name an unknown key only inside a sentence.
 
 use std::fmt;
 
+use super::error::{ConfigurationError, ConfigurationProblem};
+use crate::json::Json;
+use crate::key::{nearest, shown};
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, Unexpected,
     VariantAccess, Visitor,
 };
-use serde_json::Value;
-
-use super::error::{ConfigurationError, ConfigurationProblem};
-use crate::key::{nearest, shown};
 
 /// Reads one value.
-pub(super) struct Reader<'a>(&'a Value);
+pub(super) struct Reader<'a>(&'a Json);
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(value: &'a Value) -> Self {
+    pub(super) fn new(value: &'a Json) -> Self {
         Self(value)
     }
 }
@@ -31,10 +30,10 @@ enum Step {
     Index(usize),
 }
 
-/// What went wrong, and the way there from inside out.
+/// A failure, and the path to it from inside out.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// A key below the place where the failure was seen: the missing or unknown one.
+    /// A key below the place of the failure: the missing or unknown one.
     key: Option<String>,
     steps: Vec<Step>,
     problem: ConfigurationProblem,
@@ -50,14 +49,15 @@ impl Failure {
         self
     }
 
-    /// The error for the caller, without any reason that could repeat a value of `root`.
-    pub(super) fn explain(self, root: &Value) -> ConfigurationError {
+    /// Returns the error for the caller, without any reason that could repeat a value of `root`.
+    pub(super) fn explain(self, root: &Json) -> ConfigurationError {
         let Self { key, mut steps, mut problem } = self;
         steps.reverse();
         if let ConfigurationProblem::Refused { reason } = &mut problem {
-            let place = steps.iter().try_fold(root, |value, step| match step {
-                Step::Key(key) => value.get(key),
-                Step::Index(index) => value.get(index),
+            let place = steps.iter().try_fold(root, |value, step| match (step, value) {
+                (Step::Key(key), Json::Object(entries)) => entries.get(key),
+                (Step::Index(index), Json::Array(items)) => items.get(*index),
+                _ => None,
             });
             if repeats(reason, place.unwrap_or(root)) {
                 reason.clear();
@@ -78,21 +78,25 @@ impl Failure {
     }
 }
 
-/// Whether `reason` has a part of `value` in it: the whole of a short one, four
-/// characters in a row of a long one.
-fn repeats(reason: &str, value: &Value) -> bool {
+/// Tells whether `reason` repeats a part of `value`: all of a short value, or four characters in a
+/// row of a long one.
+fn repeats(reason: &str, value: &Json) -> bool {
     const TELLING: usize = 4;
     match value {
-        Value::Null | Value::Bool(_) => false,
-        Value::Number(number) => reason.contains(&number.to_string()),
-        Value::String(text) => {
-            let characters: Vec<char> = text.chars().collect();
-            let length = characters.len().min(TELLING);
-            length > 0
-                && characters.windows(length).any(|part| reason.contains(&part.iter().collect::<String>()))
+        Json::Null | Json::Boolean(_) => false,
+        Json::Integer(integer) => reason.contains(integer.decimal()),
+        Json::Float(float) => reason.contains(&float.get().to_string()),
+        Json::Text(text) => {
+            let text = text.expose();
+            let length = text.chars().count().min(TELLING);
+            let starts = text.char_indices().map(|(start, _)| &text[start..]);
+            let mut parts = starts.filter_map(|rest| {
+                rest.char_indices().nth(length - 1).map(|(at, last)| &rest[..at + last.len_utf8()])
+            });
+            length > 0 && parts.any(|part| reason.contains(part))
         }
-        Value::Array(values) => values.iter().any(|value| repeats(reason, value)),
-        Value::Object(map) => map.values().any(|value| repeats(reason, value)),
+        Json::Array(items) => items.iter().any(|value| repeats(reason, value)),
+        Json::Object(entries) => entries.values().any(|value| repeats(reason, value)),
     }
 }
 
@@ -137,7 +141,7 @@ impl serde::de::Error for Failure {
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        // An alias and the name itself: a JSON object holds no key twice.
+        // The object has an alias and the name itself: a JSON object never holds a key twice.
         Self::of(ConfigurationProblem::Refused { reason: format!("`{field}` is given twice") })
     }
 }
@@ -160,16 +164,16 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match self.0 {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
-                (Some(number), _, _) => visitor.visit_u64(number),
-                (None, Some(number), _) => visitor.visit_i64(number),
-                (None, None, Some(number)) => visitor.visit_f64(number),
-                (None, None, None) => Err(Failure::custom("the number is too large")),
+            Json::Null => visitor.visit_unit(),
+            Json::Boolean(value) => visitor.visit_bool(*value),
+            Json::Integer(integer) => match (integer.decimal().parse(), integer.decimal().parse()) {
+                (Ok(number), _) => visitor.visit_u64(number),
+                (Err(_), Ok(number)) => visitor.visit_i64(number),
+                (Err(_), Err(_)) => visitor.visit_f64(integer.decimal().parse().unwrap_or(f64::INFINITY)),
             },
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(values) => {
+            Json::Float(float) => visitor.visit_f64(float.get()),
+            Json::Text(text) => visitor.visit_borrowed_str(text.expose()),
+            Json::Array(values) => {
                 let mut elements = Elements { values, next: 0 };
                 let result = visitor.visit_seq(&mut elements)?;
                 if elements.next < values.len() {
@@ -180,12 +184,15 @@ impl<'de> Deserializer<'de> for Reader<'de> {
                 }
                 Ok(result)
             }
-            Value::Object(map) => visitor.visit_map(Entries { entries: map.iter(), value: None }),
+            Json::Object(map) => visitor.visit_map(Entries { entries: map.iter(), value: None }),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        match self.0 {
+            Json::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -203,8 +210,8 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Failure> {
         match self.0 {
-            // A structure would take the elements for its keys in order, unnamed.
-            Value::Array(_) => Err(Failure::invalid_type(Unexpected::Seq, &visitor)),
+            // serde would read the elements as the fields in order, unnamed.
+            Json::Array(_) => Err(Failure::invalid_type(Unexpected::Seq, &visitor)),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -216,8 +223,8 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Failure> {
         match self.0 {
-            Value::String(choice) => visitor.visit_enum(Choice { choice, content: None }),
-            Value::Object(map) => match map.iter().next() {
+            Json::Text(choice) => visitor.visit_enum(Choice { choice: choice.expose(), content: None }),
+            Json::Object(map) => match map.iter().next() {
                 Some((choice, content)) if map.len() == 1 => {
                     visitor.visit_enum(Choice { choice, content: Some(content) })
                 }
@@ -238,7 +245,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 }
 
 struct Elements<'a> {
-    values: &'a [Value],
+    values: &'a [Json],
     next: usize,
 }
 
@@ -258,8 +265,8 @@ impl<'de> SeqAccess<'de> for &mut Elements<'de> {
 }
 
 struct Entries<'a> {
-    entries: serde_json::map::Iter<'a>,
-    value: Option<(&'a String, &'a Value)>,
+    entries: std::collections::btree_map::Iter<'a, String, Json>,
+    value: Option<(&'a String, &'a Json)>,
 }
 
 impl<'de> MapAccess<'de> for Entries<'de> {
@@ -278,10 +285,10 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     }
 }
 
-/// A variant of an enumeration: its name, and what it holds.
+/// A variant of an enumeration: its name and its content.
 struct Choice<'a> {
     choice: &'a str,
-    content: Option<&'a Value>,
+    content: Option<&'a Json>,
 }
 
 impl<'de> EnumAccess<'de> for Choice<'de> {
@@ -294,7 +301,7 @@ impl<'de> EnumAccess<'de> for Choice<'de> {
     }
 }
 
-struct Content<'a>(&'a str, Option<&'a Value>);
+struct Content<'a>(&'a str, Option<&'a Json>);
 
 impl<'de> Content<'de> {
     fn read<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Failure> {
@@ -305,7 +312,7 @@ impl<'de> Content<'de> {
     }
 }
 
-/// Hands a visitor to [`Deserializer::deserialize_any`].
+/// Passes a visitor to [`Deserializer::deserialize_any`].
 struct Any<V>(V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {
@@ -321,7 +328,7 @@ impl<'de> VariantAccess<'de> for Content<'de> {
 
     fn unit_variant(self) -> Result<(), Failure> {
         match self.1 {
-            None | Some(Value::Null) => Ok(()),
+            None | Some(Json::Null) => Ok(()),
             Some(_) => Err(Failure::custom("this choice takes no value: write it as a text")),
         }
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::PluginError;
@@ -38,7 +38,7 @@ struct Name(String);
 impl TryFrom<String> for Name {
     type Error = String;
 
-    /// A plugin that does what it should not: its reason repeats the value.
+    /// Misbehaves as a plugin might: the reason repeats the value.
     fn try_from(name: String) -> Result<Self, String> {
         match name.as_str() {
             "" => Err("a host needs a name".to_owned()),
@@ -62,7 +62,7 @@ enum Mode {
 }
 
 fn refused(value: &Value) -> ConfigurationError {
-    read_configuration::<Whole>(value).unwrap_err()
+    read_configuration::<Whole>(&value.clone().into()).unwrap_err()
 }
 
 fn text(value: &Value) -> String {
@@ -75,13 +75,19 @@ fn what_serde_reads_is_read() {
         "path": "/p", "page_size": 7, "hosts": [{"name": "a", "port": 80}, {"name": "b"}],
         "mode": {"named": {"size": 3}}, "labels": {"x": 1, "y": -2.5}, "pair": [-3, "c"],
     });
-    assert_eq!(read_configuration::<Whole>(&value).unwrap(), serde_json::from_value(value).unwrap());
+    assert_eq!(
+        read_configuration::<Whole>(&value.clone().into()).unwrap(),
+        serde_json::from_value(value).unwrap()
+    );
     for mode in [json!("plain"), json!({"sized": 3}), json!({"both": [1, 2]}), json!({"plain": null})] {
         let value = json!({"path": "", "mode": mode});
-        assert_eq!(read_configuration::<Whole>(&value).unwrap(), serde_json::from_value(value).unwrap());
+        assert_eq!(
+            read_configuration::<Whole>(&value.clone().into()).unwrap(),
+            serde_json::from_value(value).unwrap()
+        );
     }
     let value = json!({"path": "", "page_size": null});
-    assert_eq!(read_configuration::<Whole>(&value).unwrap(), Whole::default());
+    assert_eq!(read_configuration::<Whole>(&value.clone().into()).unwrap(), Whole::default());
 }
 
 #[test]
@@ -135,10 +141,10 @@ fn a_missing_key_and_a_wrong_type_say_where() {
 
 #[test]
 fn a_list_is_no_structure() {
-    read_configuration::<NoConfiguration>(&json!({})).unwrap();
-    assert!(read_configuration::<NoConfiguration>(&json!({ "a": 1 })).is_err());
+    read_configuration::<NoConfiguration>(&json!({}).into()).unwrap();
+    assert!(read_configuration::<NoConfiguration>(&json!({ "a": 1 }).into()).is_err());
     for value in [json!([]), json!(null), json!("")] {
-        let error = read_configuration::<NoConfiguration>(&value).unwrap_err();
+        let error = read_configuration::<NoConfiguration>(&value.into()).unwrap_err();
         assert!(matches!(error.problem(), ConfigurationProblem::WrongType { .. }), "{error}");
     }
 }
@@ -217,20 +223,21 @@ fn has_list(value: &Value) -> bool {
 }
 
 proptest! {
-    /// The same answer as `serde_json`'s own reader, and no value in an error.
+    /// Checks that the answer is that of `serde_json`'s own reader, and that no error shows a
+    /// value.
     #[test]
     fn agrees_with_serde_json_and_shows_no_value(value in any_value(), path in any::<bool>()) {
         let mut value = value;
         if let (true, Some(map)) = (path, value.as_object_mut()) {
             map.insert("path".to_owned(), json!("p"));
         }
-        match (read_configuration::<Whole>(&value), serde_json::from_value::<Whole>(value.clone())) {
+        match (read_configuration::<Whole>(&value.clone().into()), serde_json::from_value::<Whole>(value.clone())) {
             (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours, theirs),
             (Err(error), Err(_)) => {
                 let shown = format!("{error} {error:?}");
                 prop_assert!(!shown.contains("SECRET"), "{}", shown);
             }
-            // A list is no structure here, and one there.
+            // This reader refuses a list for a structure, and `serde_json` accepts it.
             (Err(_), Ok(_)) if has_list(&value) => {}
             (ours, theirs) => prop_assert!(false, "{:?} {:?} {}", ours, theirs, value),
         }

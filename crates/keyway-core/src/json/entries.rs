@@ -1,4 +1,4 @@
-//! Entries of an object as they are read, borrowed from the text where that is possible.
+//! Entries of an object during reading, borrowed from the text if possible.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,16 +7,16 @@ use super::{Json, JsonKind, JsonObject};
 use crate::SecretText;
 use crate::Wiped;
 
-/// A text that was read. Most stand in what is read as they are.
+/// A text that was read. Most texts are borrowed from the input.
 pub enum Text<'a> {
-    /// It has no escapes.
+    /// A text without escapes.
     Plain(&'a str),
-    /// Its escapes were resolved.
+    /// A text whose escapes were resolved.
     Resolved(Wiped<String>),
 }
 
 impl<'a> Text<'a> {
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Plain(text) => text,
@@ -24,7 +24,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The text as the name of an entry, which is no secret and is not wiped.
+    /// Returns the text as the name of an entry, which is not secret and not wiped.
     pub fn into_name(self) -> Cow<'a, str> {
         match self {
             Self::Plain(text) => Cow::Borrowed(text),
@@ -51,7 +51,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// What kind of value it is.
+    /// Returns the kind of the value.
     pub const fn kind(&self) -> JsonKind {
         match self {
             Self::Text(_) => JsonKind::Text,
@@ -69,12 +69,12 @@ impl From<Value<'_>> for Json {
     }
 }
 
-/// A type that takes the entries of an object while it is read.
+/// Collects the entries of an object while it is read.
 pub trait Entries<'a>: Default {
-    /// Takes an entry, unless there is one of the same name.
+    /// Adds an entry, unless there is one of the same name.
     ///
     /// # Errors
-    /// The name, when there is. The value is dropped.
+    /// Returns the name if it is a duplicate. The value is dropped.
     fn add(&mut self, name: Text<'a>, value: Value<'a>) -> Result<(), Cow<'a, str>>;
 }
 

@@ -1,15 +1,15 @@
-//! What can be wrong with a JSON text.
+//! The errors of reading JSON.
 
 use std::fmt;
 
-/// Why a text is not the JSON that was expected.
+/// An error of reading JSON.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JsonError {
-    /// The byte where it shows.
+    /// The position of the fault, in bytes.
     pub at: usize,
-    /// What is wrong there.
+    /// The fault.
     pub fault: JsonFault,
-    /// For a duplicate: the name. It comes from outside, and is shown in no text.
+    /// The name of a duplicate. It comes from outside, and no message shows it.
     pub(super) name: Option<Box<str>>,
 }
 
@@ -18,15 +18,17 @@ impl JsonError {
         Self { at, fault, name: None }
     }
 
-    /// Returns the name that stands twice, for a [`Duplicate`](JsonFault::Duplicate). It comes from outside and may
-    /// be a secret by mistake: compare it with names that are known, and show only those.
+    /// Returns the duplicate name, for a [`Duplicate`](JsonFault::Duplicate).
+    ///
+    /// It comes from outside and may be a secret by mistake: compare it with known names, and show
+    /// only those.
     pub fn duplicate_name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 }
 
 impl fmt::Debug for JsonError {
-    /// Leaves the name out: an answer may have a secret there by mistake.
+    /// Omits the name: an answer may have a secret there by mistake.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonError").field("at", &self.at).field("fault", &self.fault).finish_non_exhaustive()
     }
@@ -40,17 +42,17 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
-/// What can be wrong with a JSON text.
+/// A fault of a JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonFault {
-    /// There is nothing, or white space only.
+    /// The text is empty, or has white space only.
     #[error("there is nothing: print one JSON object")]
     Empty,
     /// The text ends within a value.
     #[error("the JSON text breaks off")]
     Truncated,
-    /// A byte that has no place there.
+    /// A byte that is not allowed there.
     #[error("this is not JSON")]
     Syntax,
     /// A byte order mark.
@@ -71,19 +73,19 @@ pub enum JsonFault {
     /// A float beyond what 64 bits can hold.
     #[error("a number is too large")]
     NumberTooLarge,
-    /// Something behind the value.
+    /// Text after the value.
     #[error("there is more behind the object: print one JSON object and nothing else")]
     Trailing,
-    /// Arrays and objects lie too deep in each other.
-    #[error("more than {limit} arrays and objects lie in each other")]
+    /// Arrays and objects are nested too deep.
+    #[error("more than {limit} arrays and objects are nested")]
     TooDeep {
-        /// The deepest allowed.
+        /// The allowed depth.
         limit: usize,
     },
     /// The text is too long.
     #[error("the text has more than {limit} bytes")]
     TooLarge {
-        /// The most bytes allowed.
+        /// The allowed number of bytes.
         limit: usize,
     },
 }

@@ -1,7 +1,7 @@
 //! JSON whose texts may be secret: values that are wiped, a strict reader, a writer of ASCII.
 //!
-//! Three contracts exchange JSON objects with plugins: what users and providers send to issuers, the data of a
-//! certificate plugin, and the cookies of a credential store.
+//! Three contracts exchange JSON objects with plugins: the data that users and providers send to
+//! issuers, the data of a certificate plugin, and the cookies of a credential store.
 
 mod entries;
 mod error;
@@ -26,9 +26,9 @@ pub type JsonObject = BTreeMap<String, Json>;
 
 /// A JSON value.
 ///
-/// What users, providers and plugins send may be secret, so `Debug` shows shapes and no
-/// values, and texts are zeroized. Integers keep any size, as the real host's do (a
-/// subject's claim may be longer than 64 bits).
+/// Data of users, providers and plugins may be secret, so `Debug` shows shapes and no values, and
+/// texts are zeroized. Integers keep any size, as the real host's do: a subject's claim may be
+/// longer than 64 bits.
 ///
 /// ```
 /// use keyway_core::json::Json;
@@ -60,12 +60,12 @@ pub enum Json {
 pub struct Float(f64);
 
 impl Float {
-    /// The number, if JSON can write it.
+    /// Creates the number, if JSON can express it.
     pub fn new(number: f64) -> Option<Self> {
         number.is_finite().then_some(Self(number))
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> f64 {
         self.0
     }
@@ -78,12 +78,12 @@ impl fmt::Debug for Float {
 }
 
 impl Json {
-    /// A text.
+    /// Creates a text.
     pub fn text(text: impl Into<SecretText>) -> Self {
         Self::Text(text.into())
     }
 
-    /// The text, when the value is one.
+    /// Returns the text, if the value is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text.expose()),
@@ -91,14 +91,23 @@ impl Json {
         }
     }
 
-    /// The value as ASCII JSON, written as WaTTS writes it: what
-    /// is not ASCII is escaped, `/` is `\/`, names are ordered, nothing is indented.
-    pub fn to_ascii(&self) -> zeroize::Zeroizing<String> {
+    /// Returns the entry of this name, if the value is an object that has it.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(entries) => entries.get(name),
+            _ => None,
+        }
+    }
+
+    /// Writes the value as ASCII JSON, in WaTTS's format: other characters are escaped, `/` is
+    /// `\/`, names are ordered, nothing is indented.
+    pub fn to_ascii(&self) -> crate::Wiped<String> {
         write::to_ascii(self)
     }
 
-    /// The same value for `serde_json`. An integer beyond 64 bits becomes a text of its
-    /// digits. The copy is not zeroized.
+    /// Converts the value for `serde_json`.
+    ///
+    /// An integer beyond 64 bits becomes a text of its digits. The copy is not zeroized.
     pub fn to_serde(&self) -> serde_json::Value {
         use serde_json::{Number, Value};
         match self {
@@ -121,7 +130,7 @@ impl Json {
         }
     }
 
-    /// What kind of value it is, as messages name it.
+    /// Returns the kind of the value, for messages.
     pub const fn kind(&self) -> JsonKind {
         match self {
             Self::Null => JsonKind::Null,
@@ -146,6 +155,13 @@ impl PartialEq for Json {
             (Self::Object(a), Self::Object(b)) => a == b,
             _ => false,
         }
+    }
+}
+
+/// Creates an object without entries, such as the configuration of a plugin that has none.
+impl Default for Json {
+    fn default() -> Self {
+        Self::Object(JsonObject::new())
     }
 }
 

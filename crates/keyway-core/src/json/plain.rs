@@ -1,36 +1,38 @@
-//! Finding the end of what is plain in a text, eight bytes at a time.
+//! A search for the end of the plain characters in a text, eight bytes at a time.
 
-/// A byte in each of the eight places of a word.
+/// Returns a word with this byte in each of its eight places.
 const fn everywhere(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// The high bit of each byte, and other bits of no meaning above a byte where it is set: not
-/// zero exactly when a byte of `word` is below `bound`, which is at most 128.
+/// Marks the bytes of `word` below `bound`, which is at most 128.
+///
+/// The high bit of each such byte is set, and the result is zero if there is none. Bits above the
+/// lowest marked byte are meaningless.
 const fn has_less(word: u64, bound: u8) -> u64 {
     word.wrapping_sub(everywhere(bound)) & !word & everywhere(0x80)
 }
 
-/// Not zero exactly when `word` has this byte.
+/// Marks the bytes of `word` equal to `byte`, as [`has_less`] does.
 const fn has(word: u64, byte: u8) -> u64 {
     has_less(word ^ everywhere(byte), 1)
 }
 
-/// Marks a quote, a backslash, a control character.
+/// Marks a quote, a backslash or a control character.
 const fn ends(word: u64) -> u64 {
     has_less(word, 0x20) | has(word, b'"') | has(word, b'\\')
 }
 
-/// Marks what [`ends`] does, slashes, and what is not ASCII.
+/// Marks the same as [`ends`], slashes, and bytes that are not ASCII.
 const fn is_escaped(word: u64) -> u64 {
     has_less(word, 0x20) | has(word, b'"') | has(word, b'\\') | has(word, b'/') | word & everywhere(0x80)
 }
 
-/// The number of bytes before the first one that a reader of JSON texts has to look at:
-/// a quote, a backslash, a control character. All of them if there is none.
+/// Returns the number of bytes before the first quote, backslash or control character. All of them
+/// if there is none.
 #[inline]
 pub(super) fn before_end(bytes: &[u8]) -> usize {
-    /// Happens at the end of what is read only: most texts end within a word.
+    /// Handles the end of the input only: most texts end within a word.
     #[cold]
     #[inline(never)]
     fn rest(bytes: &[u8]) -> usize {
@@ -39,15 +41,16 @@ pub(super) fn before_end(bytes: &[u8]) -> usize {
     before_in_words(bytes, ends).unwrap_or_else(|| rest(bytes))
 }
 
-/// The number of bytes before the first one that a writer of JSON texts escapes: those of
-/// [`before_end`], slashes, and what is not ASCII. All of them if there is none.
+/// Returns the number of bytes before the first one that a writer of JSON escapes: those of
+/// [`before_end`], slashes, and bytes that are not ASCII. All of them if there is none.
 #[inline]
 pub(super) fn before_escaped(bytes: &[u8]) -> usize {
     before_in_words(bytes, is_escaped).unwrap_or_else(|| before_in_rest(bytes, is_escaped))
 }
 
-/// The number of bytes before the first that is marked, if it is in a whole word: `marks` sets the
-/// high bit of each byte that is, and of none below the first that is.
+/// Returns the number of bytes before the first marked one, if that is in a whole word.
+///
+/// `marks` sets the high bit of each marked byte, and of no byte below the first marked one.
 #[inline]
 fn before_in_words(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<8>();
@@ -60,7 +63,7 @@ fn before_in_words(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     None
 }
 
-/// As [`before_in_words`], for what is behind the whole words, which have none.
+/// Does the same as [`before_in_words`], for the bytes after the last whole word.
 #[inline]
 fn before_in_rest(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
     let start = bytes.len() / 8 * 8;
@@ -72,7 +75,7 @@ fn before_in_rest(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
     }
 }
 
-/// The index of the lowest byte that is marked.
+/// Returns the index of the lowest marked byte.
 const fn first(marked: u64) -> usize {
     (marked.trailing_zeros() / 8) as usize
 }
@@ -97,7 +100,7 @@ mod tests {
                 }
             }
         }
-        // A byte that is not ASCII does not hide what follows it.
+        // A byte that is not ASCII does not hide the bytes after it.
         assert_eq!(before_end("\u{e9}\u{e9}\u{e9}\"abcdefgh".as_bytes()), 6);
     }
 }

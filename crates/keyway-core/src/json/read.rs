@@ -1,6 +1,7 @@
-//! The reader. It exists because what it must refuse, common readers let pass: duplicate
-//! names, and numbers that do not fit (decision W2); and because a value must not be left
-//! behind in memory when it is copied.
+//! The reader of JSON.
+//!
+//! It exists because common readers accept input that it must refuse, duplicate names and numbers
+//! that do not fit (decision W2), and because they leave copies of values behind in memory.
 
 use crate::{Integer, JsonTextFault, unescape_json};
 
@@ -10,26 +11,28 @@ use super::plain::before_end;
 use super::{Float, Json, JsonKind};
 use crate::Wiped;
 
-/// What becomes of a name that an object has twice.
+/// The treatment of a duplicate name in an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duplicates {
-    /// The text is refused.
+    /// Refuses the text.
     Refused,
-    /// The first value counts, as in the real host. Later ones are checked and dropped.
+    /// Takes the first value, as the real host does. Later ones are checked and dropped.
     FirstCounts,
 }
 
-/// What becomes of bytes behind the value.
+/// The treatment of bytes after the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trailing {
-    /// They are refused, unless they are white space.
+    /// Refuses them, unless they are white space.
     Refused,
-    /// They are not looked at, as in the real host.
+    /// Ignores them, as the real host does.
     Ignored,
 }
 
-/// Reads JSON of RFC 8259 and nothing more: no byte order mark, no comments, no lone
-/// surrogates, no raw control characters. Pure, and bounded in depth and size.
+/// Reads JSON of RFC 8259 only: no byte order mark, no comments, no lone surrogates, no raw control
+/// characters.
+///
+/// It is pure, and bounded in depth and size.
 ///
 /// ```
 /// use keyway_core::json::{Reader, JsonFault};
@@ -40,22 +43,25 @@ pub enum Trailing {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
-    /// What becomes of duplicate names.
+    /// The treatment of duplicate names.
     pub duplicates: Duplicates,
-    /// What becomes of bytes behind the value.
+    /// The treatment of bytes after the value.
     pub trailing: Trailing,
-    /// The most bytes that a text may have.
+    /// The largest number of bytes.
     pub max_bytes: usize,
-    /// How deep arrays and objects may lie in each other.
+    /// The deepest nesting of arrays and objects.
     pub max_depth: usize,
 }
 
 impl Reader {
-    /// The most bytes that a text may have, unless set otherwise: 1 MiB (decision W7).
+    /// The default for the largest number of bytes: 1 MiB.
+    ///
+    /// Decision W7.
     pub const MAX_BYTES: usize = 1 << 20;
-    /// How deep a text may be, unless set otherwise. Values are read, shown and dropped level by level
-    /// on the stack, which no host can contain when it overflows; the contract needs five levels
-    /// (decision H78).
+    /// The default for the deepest nesting.
+    ///
+    /// Values are read, shown and dropped level by level on the stack, and no host can contain an
+    /// overflow of it; the contract needs five levels (decision H78).
     pub const MAX_DEPTH: usize = 64;
 
     /// Refuses duplicates and trailing bytes.
@@ -66,20 +72,22 @@ impl Reader {
         max_depth: Self::MAX_DEPTH,
     };
 
-    /// As the real host: the first duplicate counts, trailing bytes are not looked at.
+    /// Takes the first duplicate and ignores trailing bytes, as the real host does.
     pub const LENIENT: Self =
         Self { duplicates: Duplicates::FirstCounts, trailing: Trailing::Ignored, ..Self::STRICT };
 
     /// Reads one value.
     ///
     /// # Errors
-    /// [`JsonError`] says where and why; it holds nothing of the text.
+    /// [`JsonError`] names the position and the fault; it holds nothing of the text.
     pub fn read(&self, bytes: &[u8]) -> Result<Json, JsonError> {
         self.whole(bytes, |cursor| cursor.value().map(Json::from))
     }
 
-    /// Reads one object into `T`. Another value is read too, because its faults come first; then the answer is its
-    /// kind.
+    /// Reads one object into `T`.
+    ///
+    /// A value of another kind is read completely, because its faults come first; then the result
+    /// is its kind.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -101,8 +109,8 @@ impl Reader {
         if bytes.len() > self.max_bytes {
             return Err(JsonError::new(self.max_bytes, JsonFault::TooLarge { limit: self.max_bytes }));
         }
-        // Checked at once, because that is faster than text by text. What comes behind the
-        // first byte that is not UTF-8 may still be outside of the value.
+        // Checking all bytes at once is faster than text by text. The bytes after the first one
+        // that is not UTF-8 may still be outside of the value.
         let utf8 =
             std::str::from_utf8(bytes).or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]));
         let mut cursor = Cursor { reader: self, bytes, utf8: utf8.unwrap_or_default(), at: 0, depth: 0 };
@@ -118,13 +126,13 @@ impl Reader {
     }
 }
 
-/// Within the reader an error is boxed, so that what is right takes less room to give back.
+/// The reader boxes its errors, so that a success takes less space to return.
 type Fault = Box<JsonError>;
 
 struct Cursor<'a, 'r> {
     reader: &'r Reader,
     bytes: &'a [u8],
-    /// The bytes up to the first that is not UTF-8.
+    /// The bytes before the first one that is not UTF-8.
     utf8: &'a str,
     at: usize,
     depth: usize,
@@ -136,7 +144,7 @@ impl<'a> Cursor<'a, '_> {
         Err(JsonError::new(self.at, fault).into())
     }
 
-    /// What is wrong where a value or a mark was expected.
+    /// Returns the fault at a position where a value or a punctuation mark was expected.
     #[cold]
     fn unexpected<T>(&self) -> Result<T, Fault> {
         let rest = &self.bytes[self.at..];
@@ -152,7 +160,7 @@ impl<'a> Cursor<'a, '_> {
         self.bytes.get(self.at).copied()
     }
 
-    /// Hosts and plugins seldom write any: looked at first is whether it can be.
+    /// Skips white space. Hosts and plugins seldom write any, so the first byte is checked first.
     #[inline]
     fn skip_space(&mut self) {
         if self.peek().is_some_and(|byte| byte <= b' ') {
@@ -178,7 +186,7 @@ impl<'a> Cursor<'a, '_> {
         self.unexpected()
     }
 
-    /// Reads a value. It is small, so that what takes the value knows whether it is a text.
+    /// Reads a value. The small result shows whether it is a text.
     #[inline]
     fn value(&mut self) -> Result<Value<'a>, Fault> {
         if self.peek() == Some(b'"') { self.text().map(Value::Text) } else { self.other().map(Value::Other) }
@@ -208,7 +216,7 @@ impl<'a> Cursor<'a, '_> {
         Ok(())
     }
 
-    /// After an element: goes on behind a comma (`true`) or behind the end (`false`).
+    /// Continues after an element: skips a comma (`true`) or the end (`false`).
     fn more(&mut self, end: u8) -> Result<bool, Fault> {
         self.skip_space();
         match self.peek() {
@@ -226,7 +234,7 @@ impl<'a> Cursor<'a, '_> {
         }
     }
 
-    /// Goes behind the end of an array or object that has no elements.
+    /// Skips the end of an array or object, if it has no elements.
     fn ends_at_once(&mut self, end: u8) -> bool {
         let ends = self.peek() == Some(end);
         if ends {
@@ -281,8 +289,10 @@ impl<'a> Cursor<'a, '_> {
         }
     }
 
-    /// Reads a text; stands on its opening quote. For one with escapes a buffer is made once and
-    /// large enough, so that no part of a secret stays behind in one that was given up.
+    /// Reads a text, from its opening quote.
+    ///
+    /// For one with escapes a buffer of full size is allocated once, so that no part of a secret
+    /// stays behind in an abandoned buffer.
     fn text(&mut self) -> Result<Text<'a>, Fault> {
         let start = self.at + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();
@@ -294,7 +304,7 @@ impl<'a> Cursor<'a, '_> {
         Ok(Text::Plain(text))
     }
 
-    /// What stands from `start` to the quote that this stands on; goes behind it.
+    /// Returns the text from `start` to the quote at the current position, and skips the quote.
     fn between(&mut self, start: usize) -> Result<&'a str, Fault> {
         let utf8 = self.utf8;
         let text = utf8.get(start..self.at);
@@ -302,13 +312,13 @@ impl<'a> Cursor<'a, '_> {
         text.ok_or_else(|| JsonError::new(utf8.len(), JsonFault::NotUtf8).into())
     }
 
-    /// Reads the rest of a text; stands on what is not plain in it.
+    /// Reads the rest of a text, from the first character that is not plain.
     #[inline(never)]
     fn escaped(&mut self, start: usize) -> Result<Text<'a>, Fault> {
         loop {
             match self.peek() {
                 Some(b'"') => break,
-                // What the escape is shows below; here only the end is looked for.
+                // Escapes are checked below; this loop only looks for the end.
                 Some(b'\\') => self.at += 2,
                 Some(_) => return self.fault(JsonFault::Control),
                 None => {

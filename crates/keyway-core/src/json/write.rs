@@ -1,26 +1,24 @@
-//! The writer: the very bytes that the real host writes.
+//! The writer: exactly the bytes that the real host writes.
 
 use std::fmt::{self, Write as _};
-
-use zeroize::Zeroizing;
 
 use super::plain::before_escaped;
 use super::{Json, JsonObject};
 use crate::Wiped;
 
-/// The room that a buffer begins with, unless the caller knows better.
+/// The initial capacity of a buffer, unless the caller chooses one.
 const ROOM: usize = 512;
 
 /// Writes the value as ASCII JSON.
-pub(super) fn to_ascii(value: &Json) -> Zeroizing<String> {
+pub(super) fn to_ascii(value: &Json) -> Wiped<String> {
     let mut writer = Writer::with_capacity(ROOM);
     writer.value(value);
-    Zeroizing::new(writer.finish().take())
+    writer.finish()
 }
 
-/// Writes ASCII JSON. The caller puts names, values and punctuation in the right places.
+/// Writes ASCII JSON. The caller writes names, values and punctuation in the right order.
 ///
-/// When the buffer grows, the old one is zeroized, because a request holds tokens.
+/// A buffer that grows zeroizes its old memory, because a request holds tokens.
 pub struct Writer {
     text: Wiped<String>,
 }
@@ -32,12 +30,12 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Makes a writer with room for `bytes`.
+    /// Creates a writer with room for `bytes`.
     pub fn with_capacity(bytes: usize) -> Self {
         Self { text: Wiped::new(String::with_capacity(bytes)) }
     }
 
-    /// Returns the text that was written.
+    /// Returns the written text.
     pub fn finish(self) -> Wiped<String> {
         self.text
     }
@@ -56,14 +54,14 @@ impl Writer {
         self.text = larger;
     }
 
-    /// Writes a text that is JSON already.
+    /// Writes a text that is valid JSON already.
     #[inline]
     pub fn raw(&mut self, json: &str) {
         self.reserve(json.len());
         self.text.push_str(json);
     }
 
-    /// Writes a text with its quotes.
+    /// Writes a text in quotes.
     pub fn text(&mut self, text: &str) {
         let plain = before_escaped(text.as_bytes());
         self.reserve(text.len() + 2);
@@ -112,7 +110,7 @@ impl Writer {
         self.raw("}");
     }
 
-    /// Writes what begins with a character that is escaped, and leaves room for a quote.
+    /// Writes a text that begins with an escaped character, and leaves room for a quote.
     #[inline(never)]
     fn escaped(&mut self, text: &str) {
         let mut rest = text;
@@ -146,10 +144,10 @@ impl Writer {
         });
     }
 
-    /// Writes a float as Erlang's `float_to_binary/1` does: 20 decimals, and an exponent
-    /// of a sign and at least two digits.
+    /// Writes a float as Erlang's `float_to_binary/1` does: with 20 decimals, and an exponent of a
+    /// sign and at least two digits.
     fn float(&mut self, float: f64) {
-        let printed = Zeroizing::new(format!("{float:.20e}"));
+        let printed = Wiped::new(format!("{float:.20e}"));
         let (mantissa, exponent) = printed.split_once('e').unwrap_or((&printed, "0"));
         self.reserve(printed.len() + 4);
         self.text.push_str(mantissa);
@@ -165,7 +163,7 @@ impl Writer {
 mod tests {
     use super::*;
 
-    /// The texts that the real host writes for these values.
+    /// Compares with the texts that the real host writes for these values.
     #[test]
     fn the_bytes_are_those_of_the_real_host() {
         for (value, text) in [

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-/// A real calendar day, written as the number YYYYMMDD (decision C3; `updated` of the
-/// Convection seed's metadata). Years are 1000 to 9999, in the Gregorian calendar.
+/// A real calendar day, written as the number YYYYMMDD.
+///
+/// Years are 1000 to 9999, in the Gregorian calendar (Convection seed, `updated` of the metadata;
+/// decision C3).
 ///
 /// ```
 /// use keyway_core::Date;
@@ -14,7 +16,7 @@ use std::fmt;
 pub struct Date(u32);
 
 impl Date {
-    /// The day of that number, if there was or will be one.
+    /// Returns the day of this number, if it exists in the calendar.
     pub const fn from_number(number: u32) -> Option<Self> {
         let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
         let days = match month {
@@ -27,29 +29,29 @@ impl Date {
         if year >= 1000 && year <= 9999 && day >= 1 && day <= days { Some(Self(number)) } else { None }
     }
 
-    /// The number YYYYMMDD.
+    /// Returns the number YYYYMMDD.
     pub const fn as_number(self) -> u32 {
         self.0
     }
 
-    /// The year.
+    /// Returns the year.
     pub const fn year(self) -> u32 {
         self.0 / 10_000
     }
 
-    /// The month, 1 to 12.
+    /// Returns the month, 1 to 12.
     pub const fn month(self) -> u32 {
         self.0 / 100 % 100
     }
 
-    /// The day of the month, from 1 on.
+    /// Returns the day of the month, from 1 on.
     pub const fn day(self) -> u32 {
         self.0 % 100
     }
 }
 
 impl fmt::Display for Date {
-    /// The day as `YYYY-MM-DD`.
+    /// Writes the day as `YYYY-MM-DD`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}-{:02}", self.year(), self.month(), self.day())
     }
@@ -82,7 +84,7 @@ mod tests {
         }
     }
 
-    /// Every year has the days of the Gregorian calendar: 146,097 in 400 years.
+    /// Checks that 400 years have 146,097 days, as in the Gregorian calendar.
     #[test]
     fn four_centuries_have_their_days() {
         let days = (20_000_101..=23_991_231).filter(|number| Date::from_number(*number).is_some()).count();

@@ -1,4 +1,4 @@
-//! Reading and writing the metadata document of the Convection seed.
+//! The reader and writer of the metadata document of the Convection seed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,8 +11,8 @@ use super::{Date, MetadataError, MetadataField, PluginKind, PluginMetadata, text
 use crate::key::{nearest, shown};
 use crate::{Compatibility, Version};
 
-/// Any value, with every key of an object as often as it was written: a JSON value keeps
-/// the last of two, and decision C3 refuses both.
+/// Any value, with duplicate keys preserved: a JSON value keeps the last of two, and decision C3
+/// refuses both.
 enum Node {
     Null,
     Boolean,
@@ -25,7 +25,9 @@ enum Node {
 type Object = Vec<(String, Node)>;
 
 impl PluginMetadata {
-    /// Reads the JSON document of the Convection seed, strictly (decision C3).
+    /// Reads the JSON document of the Convection seed, strictly.
+    ///
+    /// Decision C3.
     ///
     /// ```
     /// use keyway_core::PluginMetadata;
@@ -41,18 +43,18 @@ impl PluginMetadata {
     /// ```
     ///
     /// # Errors
-    /// [`MetadataError`] names the field and what it must be: every field present and of
-    /// its type, no unknown and no repeated key, a real date, a known type, an author
-    /// `Name <address>`, a compatibility string that some version and the own version
-    /// satisfy.
+    /// [`MetadataError`] names the field and its rule: every field present and of its type, no
+    /// unknown and no repeated key, a real date, a known type, an author `Name <address>`, a
+    /// compatibility string that some version and the plugin's own version satisfy.
     pub fn from_json(json: &str) -> Result<Self, MetadataError> {
         let node = serde_json::from_str(json)
             .map_err(|error| MetadataError::NotJson { line: error.line(), column: error.column() })?;
         read(node)
     }
 
-    /// Reads a document that was parsed already, as [`from_json`](Self::from_json) does.
-    /// Repeated keys can no longer be seen here.
+    /// Reads a parsed document, as [`from_json`](Self::from_json) does.
+    ///
+    /// Parsing has already dropped repeated keys, so they are not refused.
     ///
     /// # Errors
     /// As [`from_json`](Self::from_json).
@@ -62,7 +64,7 @@ impl PluginMetadata {
         read(node)
     }
 
-    /// The JSON document of the Convection seed.
+    /// Writes the JSON document of the Convection seed.
     #[allow(clippy::missing_panics_doc)] // JSON has a form for every text and number
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are always written")
@@ -114,7 +116,7 @@ fn read(node: Node) -> Result<PluginMetadata, MetadataError> {
     })
 }
 
-/// The keys of one object, each of which is taken once.
+/// The keys of one object, each of which is read once.
 struct Fields(Vec<(MetadataField, Node)>);
 
 impl Fields {
@@ -212,7 +214,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
-        // What is not finite is no date either; its type is what counts.
+        // An infinity or NaN is no date either; the error names the type only.
         Ok(serde_json::Number::from_f64(number).map_or(Node::Null, Node::Number))
     }
 
@@ -243,7 +245,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 }
 
 impl<'de> Deserialize<'de> for PluginMetadata {
-    /// Strict, as [`PluginMetadata::from_json`]; for documents inside other documents.
+    /// Reads a document within another one as strictly as [`PluginMetadata::from_json`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(Node::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a metadata document.
+//! The errors of a metadata document.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub enum MetadataField {
 }
 
 impl MetadataField {
-    /// The path of the field in the document.
+    /// Returns the path of the field in the document.
     pub const fn path(self) -> &'static str {
         match self {
             Self::Document => "the document",
@@ -51,7 +51,7 @@ impl fmt::Display for MetadataField {
     }
 }
 
-/// A metadata document breaks decision C3: which field, and what was expected.
+/// A breach of decision C3 by a metadata document: the field and the expectation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetadataError {
@@ -79,8 +79,8 @@ pub enum MetadataError {
         /// The type that it has, in words.
         found: &'static str,
     },
-    /// A key stands twice in one object.
-    #[error("metadata: the key `{key}` stands there twice")]
+    /// A key occurs twice in one object.
+    #[error("metadata: the key `{key}` occurs twice")]
     Duplicate {
         /// The path of the key.
         key: String,
@@ -90,7 +90,7 @@ pub enum MetadataError {
     UnknownKey {
         /// The path of the key.
         key: String,
-        /// The known key beside it that is spelled most alike.
+        /// The known key of the same object with the closest spelling.
         nearest: Option<&'static str>,
     },
     /// The version is malformed.
@@ -99,13 +99,17 @@ pub enum MetadataError {
     /// The compatibility string is malformed.
     #[error("metadata: `compatibility`: {0}")]
     Compatibility(ParseError),
-    /// The compatibility string is well formed, and nothing can satisfy it (decision C2).
+    /// The compatibility string is well formed, but no version can satisfy it.
+    ///
+    /// Decision C2.
     #[error("metadata: no version can satisfy `compatibility` {compatibility}")]
     Unsatisfiable {
         /// The string.
         compatibility: Compatibility,
     },
-    /// The plugin could not read what it writes itself (decision C4).
+    /// The plugin could not read its own data.
+    ///
+    /// Decision C4.
     #[error("metadata: version {version} is outside the plugin's own compatibility {compatibility}")]
     OutsideOwnRange {
         /// The plugin's version.
@@ -119,10 +123,10 @@ pub enum MetadataError {
         /// The number.
         found: serde_json::Number,
     },
-    /// The type of the plugin is not known.
+    /// The type of the plugin is unknown.
     #[error("metadata: `plugin.type` must be Secret, Certificate, Credential or Issuer")]
     UnknownKind,
-    /// A text does not have the form that the field demands.
+    /// A text does not have the form that the field requires.
     #[error("metadata: `{field}` must be {expected}")]
     Malformed {
         /// The field.

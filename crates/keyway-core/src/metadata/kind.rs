@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// What a plugin is: which of the four contracts it implements. `plugin.type` of the
-/// Convection seed's metadata.
+/// The kind of a plugin: the one of the four contracts that it implements (Convection seed,
+/// `plugin.type` of the metadata).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PluginKind {
     /// A secret store.
@@ -17,10 +17,10 @@ pub enum PluginKind {
 }
 
 impl PluginKind {
-    /// All kinds, in their order.
+    /// All kinds, in order.
     pub const ALL: [Self; 4] = [Self::Secret, Self::Certificate, Self::Credential, Self::Issuer];
 
-    /// The name in metadata: `Secret`, `Certificate`, `Credential` or `Issuer`.
+    /// Returns the name in metadata: `Secret`, `Certificate`, `Credential` or `Issuer`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Secret => "Secret",
@@ -30,7 +30,9 @@ impl PluginKind {
         }
     }
 
-    /// The kind of that name, which is case-sensitive (decision C3).
+    /// Returns the kind of this name, which is case-sensitive.
+    ///
+    /// Decision C3.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }

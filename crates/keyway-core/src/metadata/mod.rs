@@ -1,4 +1,4 @@
-//! What a plugin says about itself.
+//! A plugin's description of itself.
 
 mod date;
 mod document;
@@ -21,12 +21,13 @@ use crate::compatibility::Clause;
 use crate::compile_time::Message;
 use crate::{Compatibility, Version};
 
-/// What a plugin says about itself: the structure of the Convection seed, section
-/// "Metadata" (decision C3).
+/// A plugin's description of itself (Convection seed, "Metadata").
 ///
-/// `register!` makes one at compile time; [`from_json`](Self::from_json) reads the
-/// document. Every value of this type is valid: the date is a real one, and the version
-/// is inside the plugin's own compatibility.
+/// Decision C3.
+///
+/// `register!` creates one at compile time; [`from_json`](Self::from_json) reads the document.
+/// Every value of this type is valid: the date is a real one, and the version is inside the
+/// plugin's own compatibility.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginMetadata {
     version: Version,
@@ -39,51 +40,52 @@ pub struct PluginMetadata {
 }
 
 impl PluginMetadata {
-    /// The version of the plugin's data format.
+    /// Returns the version of the plugin's data format.
     pub fn version(&self) -> &Version {
         &self.version
     }
 
-    /// The plugin's name for people, such as "Generic". Look-ups use the registry id
-    /// (decision K2).
+    /// Returns the plugin's name for people, such as "Generic".
+    ///
+    /// Look-ups use the registry id (decision K2).
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Which contract the plugin implements.
+    /// Returns the contract that the plugin implements.
     pub const fn kind(&self) -> PluginKind {
         self.kind
     }
 
-    /// The author, as `Name <address>`.
+    /// Returns the author, as `Name <address>`.
     pub fn author(&self) -> &str {
         &self.author
     }
 
-    /// The day of the last update.
+    /// Returns the day of the last update.
     pub const fn updated(&self) -> Date {
         self.updated
     }
 
-    /// Which written versions the plugin reads.
+    /// Returns the versions of data that the plugin reads.
     pub fn compatibility(&self) -> &Compatibility {
         &self.compatibility
     }
 
-    /// What the plugin is for.
+    /// Returns the purpose of the plugin.
     pub fn description(&self) -> &str {
         &self.description
     }
 }
 
 impl fmt::Display for PluginMetadata {
-    /// Name, version and kind in one line.
+    /// Writes name, version and kind in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ({})", self.name, self.version, self.kind)
     }
 }
 
-/// What `register!` was given.
+/// The declaration that a plugin passes to `register!`.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Declared {
@@ -97,10 +99,10 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// The checks of [`PluginMetadata::from_json`], at compile time.
+    /// Performs the checks of [`PluginMetadata::from_json`], at compile time.
     ///
     /// # Panics
-    /// With a message for the plugin's author: a compile error.
+    /// Panics with a message for the plugin's author: a compile error.
     #[track_caller]
     pub(crate) const fn metadata(self, kind: PluginKind, clauses: &'static [Clause]) -> PluginMetadata {
         if !text::is_id(self.id) {
@@ -125,7 +127,8 @@ impl Declared {
             )
         };
         let version = Version::from_static(self.version);
-        // Two numbers are read (decision C1), but a plugin says Major.Minor.Patch (seed).
+        // Parsing accepts two numbers (decision C1), but a plugin must write Major.Minor.Patch
+        // (seed).
         if version.parts().components < 3 {
             refuse(
                 &Message::new("version ")
@@ -134,7 +137,7 @@ impl Declared {
             );
         }
         let compatibility = Compatibility::from_static(self.compatibility, clauses);
-        // A string that nothing satisfies does not match the own version either.
+        // A string that no version satisfies does not match the plugin's own version either.
         if !compatibility.matches(&version) {
             refuse(
                 &Message::new("version ")

@@ -1,20 +1,22 @@
-//! What the texts of metadata must look like. `const`, because `register!` checks them.
+//! The forms of the texts of metadata. The checks are `const`, because `register!` uses them.
 
 /// The longest plugin name and author, in bytes.
 const LONGEST: usize = 256;
 
-/// What [`is_author`] wants.
+/// The form that [`is_author`] requires.
 pub(super) const AUTHOR: &str = "\"Name <address>\", where the address has an `@`";
 
-/// What [`is_name`] wants.
+/// The form that [`is_name`] requires.
 pub(super) const NAME: &str = "a text of 1 to 256 bytes without control characters";
 
-/// What [`is_id`] wants.
+/// The form that [`is_id`] requires.
 pub(crate) const ID: &str = "kebab case, such as `convection-generic`: 1 to 64 of `a-z 0-9` in words joined by `-`, \
                              beginning with a letter";
 
-/// `Name <address>`: a name, one blank, an address with an `@` inside, nothing else
-/// (decision C3).
+/// Tells whether a text is `Name <address>`: a name, one blank, an address with an `@` inside,
+/// nothing else.
+///
+/// Decision C3.
 pub(super) const fn is_author(author: &str) -> bool {
     let bytes = author.as_bytes();
     if !is_name(author) || bytes[bytes.len() - 1] != b'>' {
@@ -31,7 +33,7 @@ pub(super) const fn is_author(author: &str) -> bool {
         }
         index += 1;
     }
-    // A name without blanks around it, and something on both sides of the sign.
+    // The name has no blanks around it, and the `@` has characters on both sides.
     open >= 2
         && bytes[0] != b' '
         && bytes[open - 1] == b' '
@@ -40,7 +42,7 @@ pub(super) const fn is_author(author: &str) -> bool {
         && sign < bytes.len() - 2
 }
 
-/// A text for people: not empty, not endless, no control characters.
+/// Tells whether a text suits people: not empty, not too long, without control characters.
 pub(super) const fn is_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     let mut index = 0;
@@ -53,7 +55,9 @@ pub(super) const fn is_name(name: &str) -> bool {
     !bytes.is_empty() && bytes.len() <= LONGEST
 }
 
-/// A registry id: kebab case (decision K2).
+/// Tells whether a text is a registry id: kebab case.
+///
+/// Decision K2.
 pub(crate) const fn is_id(id: &str) -> bool {
     let bytes = id.as_bytes();
     if bytes.is_empty() || bytes.len() > 64 || !bytes[0].is_ascii_lowercase() {

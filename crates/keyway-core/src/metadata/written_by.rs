@@ -1,4 +1,6 @@
-//! Which plugin wrote data, and whether another may read it (decision C4).
+//! The plugin that wrote data, and the check that another may read it.
+//!
+//! Decision C4.
 
 use std::fmt;
 
@@ -7,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{PluginKind, PluginMetadata};
 use crate::{Compatibility, Effect, ErrorKind, PluginError, Version};
 
-/// The stamp that stands beside stored data: which plugin last wrote it (decision C4;
-/// Convection seed, "compatibility").
+/// The stamp beside stored data that names the plugin that last wrote it.
 ///
-/// As JSON: `{"name": "Generic", "type": "Secret", "version": "1.0.0"}`.
+/// As JSON: `{"name": "Generic", "type": "Secret", "version": "1.0.0"}` (Convection seed,
+/// "compatibility"; decision C4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenBy {
@@ -31,13 +33,17 @@ impl fmt::Display for WrittenBy {
 }
 
 impl PluginMetadata {
-    /// The stamp of this plugin, to be stored beside what it writes.
+    /// Returns the stamp of this plugin, to be stored beside its data.
     pub fn written_by(&self) -> WrittenBy {
         WrittenBy { plugin_name: self.name().to_owned(), kind: self.kind(), version: self.version().clone() }
     }
 
-    /// Whether this plugin may read what `written` wrote: name and type are the same, and
-    /// this plugin's compatibility string matches that version (decision C4).
+    /// Checks that this plugin may read data with the stamp `written`.
+    ///
+    /// Name and type must be the same, and this plugin's compatibility string must match that
+    /// version.
+    ///
+    /// Decision C4.
     ///
     /// # Errors
     /// [`IncompatibleData`] names both sides.
@@ -60,8 +66,9 @@ impl PluginMetadata {
     }
 }
 
-/// The data was written by a plugin or a version that the running plugin must not read
-/// (decision C4). Nothing was changed.
+/// The error for data of a plugin or a version that the running plugin must not read.
+///
+/// Nothing was changed (decision C4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncompatibleData(Box<Sides>);
 
@@ -73,7 +80,7 @@ struct Sides {
     written: WrittenBy,
 }
 
-/// What does not fit.
+/// The reason why data is incompatible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IncompatibleReason {
     /// The data belongs to another kind of plugin.
@@ -85,22 +92,22 @@ pub enum IncompatibleReason {
 }
 
 impl IncompatibleData {
-    /// What does not fit.
+    /// Returns the reason.
     pub fn reason(&self) -> IncompatibleReason {
         self.0.reason
     }
 
-    /// The plugin that was asked to read.
+    /// Returns the plugin that should read.
     pub fn running(&self) -> &WrittenBy {
         &self.0.running
     }
 
-    /// Which versions the running plugin reads.
+    /// Returns the versions that the running plugin reads.
     pub fn compatibility(&self) -> &Compatibility {
         &self.0.compatibility
     }
 
-    /// The plugin that wrote the data.
+    /// Returns the plugin that wrote the data.
     pub fn written(&self) -> &WrittenBy {
         &self.0.written
     }

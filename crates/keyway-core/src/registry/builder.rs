@@ -1,4 +1,4 @@
-//! Putting a registry together.
+//! The builder of a registry.
 
 use std::any::TypeId;
 use std::fmt;
@@ -9,7 +9,7 @@ use super::registration::{Holder, Registration};
 use super::{Registry, Slot};
 use crate::{Contract, ContractVersion, PluginKind};
 
-/// What one crate's `register!` links into the program.
+/// The plugins that one crate's `register!` links into the program.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Linked(&'static [&'static Registration]);
@@ -25,13 +25,13 @@ inventory::collect!(Linked);
 
 /// Collects plugins and checks them all at once.
 ///
-/// The same plugin by two ways, linked and named, is one plugin.
+/// A plugin that is both linked and named counts once.
 #[derive(Default)]
 pub struct RegistryBuilder {
     slots: Vec<Slot>,
     driven: Vec<Driven>,
     empty: Vec<RegistryFault>,
-    /// How many registrations were offered, also those that were there already.
+    /// The number of registrations offered, including duplicates.
     offered: usize,
 }
 
@@ -51,9 +51,9 @@ impl Driven {
 impl RegistryBuilder {
     /// Adds every plugin that is linked into the program.
     ///
-    /// A linker may leave out a crate that the program does not mention: list it in
-    /// [`plugins!`](crate::plugins) then. In static libraries and WebAssembly only listed
-    /// crates are sure to be there.
+    /// A linker may drop a crate that the program does not mention: list it in
+    /// [`plugins!`](crate::plugins) then. In static libraries and WebAssembly only listed crates
+    /// are sure to be linked.
     #[must_use]
     pub fn linked(mut self) -> Self {
         for linked in inventory::iter::<Linked> {
@@ -90,7 +90,7 @@ impl RegistryBuilder {
         self
     }
 
-    /// Adds the plugins of every listed crate. One that registers nothing is a fault.
+    /// Adds the plugins of every listed crate. A crate that registers nothing is a fault.
     #[must_use]
     pub fn plugins(mut self, plugins: &Plugins) -> Self {
         for listed in plugins.0 {
@@ -107,26 +107,28 @@ impl RegistryBuilder {
         self
     }
 
-    /// Says that the host drives the contract `C`. For every kind that a host says so of,
-    /// a plugin of another version of that contract is a fault (decision K3).
+    /// Declares that the host drives the contract `C`.
+    ///
+    /// For a kind with such a declaration, a plugin of another version of that contract is a fault
+    /// (decision K3).
     #[must_use]
     pub fn drives<C: Contract>(mut self) -> Self {
         self.driven.push(Driven::of::<C>());
         self
     }
 
-    /// Adds registrations; what the `register` function of a crate does.
+    /// Adds registrations. The `register` function of a crate calls it.
     pub fn add(&mut self, registrations: &'static [&'static Registration]) {
         self.offered += registrations.len();
         self.slots.extend(registrations.iter().map(|registration| Slot::new(registration)));
     }
 
-    /// Checks what was added.
+    /// Checks the collected plugins.
     ///
     /// # Errors
-    /// [`RegistryFaults`] has every problem: plugins of the same kind, id and version,
-    /// plugins of a contract that the host does not drive, plugins of one kind that were
-    /// made for different contracts, and listed crates without plugins.
+    /// [`RegistryFaults`] has every problem: plugins of the same kind, id and version, plugins of a
+    /// contract that the host does not drive, plugins of one kind that were made for different
+    /// contracts, and listed crates without plugins.
     pub fn build(self) -> Result<Registry, RegistryFaults> {
         let Self { mut slots, driven, empty: mut faults, .. } = self;
         slots.sort_unstable_by(Slot::order);
@@ -174,8 +176,8 @@ fn contracts<'a>(
     driven: &[Driven],
     faults: &mut Vec<RegistryFault>,
 ) {
-    // Slots are sorted by kind: the first of each kind stands for its contract when the
-    // host drives none by name.
+    // Slots are sorted by kind: if the host declares no contract, the first plugin of each kind
+    // determines the contract.
     let mut first_of_kind: Option<(&'static Registration, TypeId)> = None;
     for slot in slots {
         let registration = slot.registration;
@@ -217,7 +219,7 @@ fn contract_use(registration: &Registration) -> ContractUse {
     }
 }
 
-/// The crates whose plugins a host links: made by [`plugins!`](crate::plugins).
+/// The crates whose plugins a host links, created by [`plugins!`](crate::plugins).
 #[derive(Clone, Copy, Debug)]
 pub struct Plugins(&'static [ListedCrate]);
 
@@ -237,9 +239,9 @@ impl Plugins {
         Self(crates)
     }
 
-    /// The registry of these plugins and of whatever else is linked.
+    /// Builds the registry of these plugins and all other linked ones.
     ///
-    /// A host that knows which contracts it drives says so:
+    /// A host that knows its contracts declares them:
     /// `Registry::builder().linked().plugins(&PLUGINS).drives::<C>().build()`.
     ///
     /// # Errors

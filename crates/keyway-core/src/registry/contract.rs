@@ -1,16 +1,17 @@
-//! What a contract crate says about itself.
+//! A contract crate's declaration of its contract.
 
 use std::fmt;
 
 use crate::PluginKind;
 
-/// A contract, as the registry sees it. Each contract crate implements it once, for a
-/// type without values (decision K3).
+/// A contract, for the registry.
+///
+/// Each contract crate implements it once, for a type without values (decision K3).
 ///
 /// ```
 /// use keyway_core::{Contract, ContractVersion, PluginKind};
 ///
-/// /// What a plugin of this contract registers: usually a factory.
+/// /// The type that a plugin of this contract registers, usually a factory.
 /// pub trait Greeter: Send + Sync { fn greet(&self) -> &'static str; }
 ///
 /// pub enum Greeters {}
@@ -25,24 +26,24 @@ pub trait Contract: 'static {
     /// The kind of plugin that implements the contract.
     const KIND: PluginKind;
 
-    /// The version of the contract: raised whenever a plugin has to be compiled anew.
+    /// The version of the contract: raised whenever plugins must be compiled again.
     const VERSION: ContractVersion;
 
-    /// What a plugin registers: a trait object, usually of a factory.
+    /// The type that a plugin registers: a trait object, usually of a factory.
     type Plugin: ?Sized + Send + Sync + 'static;
 }
 
-/// The version of a contract. Versions either are the same or do not fit together.
+/// The version of a contract. Two versions are either equal or incompatible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContractVersion(u32);
 
 impl ContractVersion {
-    /// The version of that number.
+    /// Creates the version of this number.
     pub const fn new(number: u32) -> Self {
         Self(number)
     }
 
-    /// The number of the version.
+    /// Returns the number of the version.
     pub const fn number(self) -> u32 {
         self.0
     }

@@ -1,15 +1,17 @@
-//! What is wrong with a set of plugins.
+//! The faults of a set of plugins.
 
 use std::fmt;
 
 use super::registration::Origin;
 use crate::{ContractVersion, Effect, ErrorKind, PluginError, PluginKind, Version};
 
-/// One problem of a set of plugins.
+/// One fault of a set of plugins.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryFault {
-    /// Two plugins of one kind have the same id and version (decision K2).
+    /// Two plugins of one kind have the same id and version.
+    ///
+    /// Decision K2.
     #[error(
         "two {kind} plugins are `{id}` {version}: one in {first}, one in {second}; drop one of the packages, or \
          give one of the plugins another id"
@@ -21,12 +23,14 @@ pub enum RegistryFault {
         id: &'static str,
         /// The version of both.
         version: Version,
-        /// Where one was registered.
+        /// The place of one registration.
         first: Origin,
-        /// Where the other was registered.
+        /// The place of the other registration.
         second: Origin,
     },
-    /// A plugin was compiled against a contract that the host cannot drive (decision K3).
+    /// A plugin was compiled against a contract that the host cannot drive.
+    ///
+    /// Decision K3.
     #[error(
         "the {kind} plugin `{id}` {version} implements version {found} of its contract, and the host drives {}: \
          take a version of {origin} that was made for this host",
@@ -43,11 +47,13 @@ pub enum RegistryFault {
         found: ContractVersion,
         /// The versions that the host drives.
         driven: Vec<ContractVersion>,
-        /// Where the plugin was registered.
+        /// The place of the registration.
         origin: Origin,
     },
-    /// Plugins of one kind were compiled against different contracts, and the host did
-    /// not say which it drives (decision K3).
+    /// Plugins of one kind were compiled against different contracts, and the host did not declare
+    /// which one it drives.
+    ///
+    /// Decision K3.
     #[error(
         "two {kind} plugins implement different contracts: `{}` implements version {} ({}), `{}` version {} ({}){}; \
          bring both to one version of the contract crate",
@@ -59,7 +65,7 @@ pub enum RegistryFault {
         kind: PluginKind,
         /// One plugin.
         first: ContractUse,
-        /// One that does not fit it.
+        /// A plugin that is incompatible with the first.
         second: ContractUse,
     },
     /// A crate that `plugins!` lists registered nothing.
@@ -68,7 +74,7 @@ pub enum RegistryFault {
          features"
     )]
     NothingRegistered {
-        /// The crate, as it was listed.
+        /// The listed crate.
         crate_name: &'static str,
         /// The source file of the `plugins!`.
         file: &'static str,
@@ -77,7 +83,7 @@ pub enum RegistryFault {
     },
 }
 
-/// Which plugin implements which version of its contract.
+/// A plugin and the version of its contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContractUse {
@@ -85,7 +91,7 @@ pub struct ContractUse {
     pub id: &'static str,
     /// The version of the contract.
     pub contract: ContractVersion,
-    /// Where the plugin was registered.
+    /// The place of the registration.
     pub origin: Origin,
 }
 
@@ -97,12 +103,12 @@ fn in_words(driven: &[ContractVersion], found: ContractVersion) -> String {
     format!("version {}", numbers.join(" and "))
 }
 
-/// Everything that is wrong with a set of plugins, at once (design, principle 7).
+/// All faults of a set of plugins (design, principle 7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistryFaults(pub(super) Vec<RegistryFault>);
 
 impl RegistryFaults {
-    /// The problems, at least one, in a stable order.
+    /// Returns the faults, at least one, in a stable order.
     pub fn faults(&self) -> &[RegistryFault] {
         &self.0
     }

@@ -1,10 +1,12 @@
-//! Finding a plugin by kind and id without comparing it with many others.
+//! An index that finds a plugin by kind and id.
 
 use super::Slot;
 use crate::PluginKind;
 
-/// A hash of kind and id. That of a registration is computed at compile time. Hostile ids
-/// are no concern: all of them come from what is linked.
+/// A hash of kind and id.
+///
+/// That of a registration is computed at compile time. Hostile ids are no concern: all ids are
+/// linked into the program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct IdHash(u64);
 
@@ -17,7 +19,7 @@ impl IdHash {
             hash = mix(hash, u64::from_le_bytes(*word));
             rest = after;
         }
-        // The last word overlaps the one before, which is quicker than byte by byte.
+        // The last word overlaps the one before, which is faster than byte by byte.
         let last = match id.as_bytes().last_chunk::<8>() {
             Some(word) => u64::from_le_bytes(*word),
             None => few_bytes(rest),
@@ -35,21 +37,21 @@ const fn few_bytes(bytes: &[u8]) -> u64 {
     word
 }
 
-/// Multiplies and folds, so that every bit of the input moves many of the result.
+/// Multiplies and folds, so that every input bit affects many output bits.
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // folding takes both halves of the product
 const fn mix(hash: u64, word: u64) -> u64 {
-    /// Odd, with about as many ones as zeros: the fraction of the golden ratio.
+    /// An odd number with about as many ones as zeros: the fraction of the golden ratio.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let product = (hash ^ word ^ FACTOR) as u128 * FACTOR as u128;
     (product as u64) ^ (product >> 64) as u64
 }
 
-/// An open hash table of positions in the sorted slots: for each plugin, that of its
-/// highest version.
+/// An open hash table that maps each plugin to the position of its highest version in the sorted
+/// slots.
 #[derive(Clone)]
 pub(super) struct Index {
-    /// Position plus one; 0 is free. Its length is a power of two, and at least twice the
+    /// The position plus one; 0 is free. The length is a power of two, and at least twice the
     /// number of slots, so that a search always ends.
     places: Vec<u32>,
 }
@@ -71,11 +73,11 @@ impl Index {
         while self.places[at] != 0 {
             at = self.next(at);
         }
-        // No program links four milliards of plugins.
+        // No program links four billion plugins.
         self.places[at] = u32::try_from(position + 1).unwrap_or(0);
     }
 
-    /// The position of the highest version of that plugin.
+    /// Returns the position of the plugin's highest version.
     #[inline]
     pub(super) fn find(&self, slots: &[Slot], kind: PluginKind, id: &str) -> Option<usize> {
         let hash = IdHash::new(kind, id);
@@ -91,7 +93,7 @@ impl Index {
     }
 
     #[inline]
-    #[allow(clippy::cast_possible_truncation)] // only the low bits are kept anyway
+    #[allow(clippy::cast_possible_truncation)] // only the low bits are used
     fn first(&self, hash: IdHash) -> usize {
         hash.0 as usize & (self.places.len() - 1)
     }

@@ -1,8 +1,8 @@
-//! Why a plugin was not found.
+//! The errors of a look-up.
 
 use crate::{Compatibility, ContractVersion, Effect, ErrorKind, PluginError, PluginKind, Version};
 
-/// Why the registry has no such plugin.
+/// An error of looking up a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
@@ -12,36 +12,40 @@ pub enum LookupError {
         nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default()
     )]
     NotFound {
-        /// The kind that was looked for.
+        /// The kind that was requested.
         kind: PluginKind,
-        /// The id or name that was looked for.
+        /// The id or name that was requested.
         wanted: String,
-        /// The id that is spelled most alike.
+        /// The id with the closest spelling.
         nearest: Option<&'static str>,
     },
-    /// The plugin is there, in other versions.
+    /// The plugin is linked, but only in other versions.
     #[error("no version of the {kind} plugin `{id}` satisfies {wanted}; linked are {}", list(available))]
     NoSuchVersion {
-        /// The kind that was looked for.
+        /// The kind that was requested.
         kind: PluginKind,
         /// The id of the plugin.
         id: &'static str,
-        /// The versions that were looked for.
+        /// The versions that were requested.
         wanted: Compatibility,
         /// The versions that are linked, lowest first.
         available: Vec<Version>,
     },
-    /// Several plugins have that name; an id would tell them apart (decision K2).
+    /// Several plugins have that name; an id would distinguish them.
+    ///
+    /// Decision K2.
     #[error("several {kind} plugins are named `{name}`: select one by its id, {}", ids.join(" or "))]
     Ambiguous {
-        /// The kind that was looked for.
+        /// The kind that was requested.
         kind: PluginKind,
         /// The name.
         name: String,
         /// The ids of the plugins.
         ids: Vec<&'static str>,
     },
-    /// The plugin implements another version of the contract (decision K3).
+    /// The plugin implements another version of the contract.
+    ///
+    /// Decision K3.
     #[error(
         "the {kind} plugin `{id}` implements version {found} of its contract, and {wanted} was asked for"
     )]
@@ -52,7 +56,7 @@ pub enum LookupError {
         id: &'static str,
         /// The version of the contract that the plugin implements.
         found: ContractVersion,
-        /// The version that was asked for.
+        /// The version that was requested.
         wanted: ContractVersion,
     },
 }

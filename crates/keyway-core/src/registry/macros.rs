@@ -1,24 +1,23 @@
 //! `register!` for plugin crates, `plugins!` for hosts.
 
-/// Registers all plugins of a crate, of all kinds. Used once, at the root of the crate.
+/// Registers all plugins of a crate, of all kinds. A crate uses it once, at its root.
 ///
-/// Each entry begins with the contract (a type that implements
-/// [`Contract`](crate::Contract)). `plugin` is a constant expression whose value coerces to
-/// the contract's [`Plugin`](crate::Contract::Plugin). `description` may be left out: it is
-/// then that of Cargo.toml. An entry may carry `#[cfg(...)]`.
+/// Each entry begins with the contract (a type that implements [`Contract`](crate::Contract)).
+/// `plugin` is a constant expression whose value coerces to the contract's
+/// [`Plugin`](crate::Contract::Plugin). `description` is optional: the default is that of
+/// Cargo.toml. An entry may carry `#[cfg(...)]`.
 ///
-/// Everything is checked at compile time: a bad id, author, date, version or compatibility
-/// string, and a version outside the plugin's own compatibility, do not compile (decisions
-/// C1 to C4 and K2).
+/// Everything is checked at compile time: a bad id, author, date, version or compatibility string,
+/// and a version outside the plugin's own compatibility, do not compile (decisions C1 to C4 and
+/// K2).
 ///
 /// A contract crate re-exports it (`pub use keyway_core::register;`), so that a plugin crate
-/// depends on its contract crate alone. It works in crates that forbid unsafe code: what
-/// needs it is inside the expansion of `inventory`, and the lint does not look into the
-/// macros of other crates.
+/// depends on its contract crate alone. It works in crates that forbid unsafe code: the unsafe code
+/// is inside the expansion of `inventory`, and the lint ignores the macros of other crates.
 ///
-/// It also writes `pub fn register(registry: &mut RegistryBuilder)`, which
-/// [`plugins!`](crate::plugins) and [`RegistryBuilder::with`](crate::RegistryBuilder::with)
-/// take. See the [crate's front page](crate) for an example.
+/// It also writes `pub fn register(registry: &mut RegistryBuilder)`, the function that
+/// [`plugins!`](crate::plugins) and [`RegistryBuilder::with`](crate::RegistryBuilder::with) take.
+/// See the [crate's front page](crate) for an example.
 #[macro_export]
 macro_rules! register {
     ($(
@@ -78,7 +77,7 @@ macro_rules! register {
     };
 }
 
-/// The given description, or the package's.
+/// Chooses the given description, or the package's.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __private_description {
@@ -90,11 +89,11 @@ macro_rules! __private_description {
     };
 }
 
-/// Lists the crates whose plugins a host links. An expression, and a constant one.
+/// Lists the crates whose plugins a host links. It is a constant expression.
 ///
-/// A linker may leave out a crate that nothing mentions; a listed crate is mentioned. One
-/// that has no `register!` does not compile here, and one whose `register!` is empty is a
-/// fault when the registry is built.
+/// A linker may drop a crate that the program does not mention; the list mentions it. A crate
+/// without `register!` does not compile here, and an empty `register!` is a fault when the registry
+/// is built.
 ///
 /// ```
 /// use keyway_core::{Plugins, plugins};

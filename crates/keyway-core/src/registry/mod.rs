@@ -1,4 +1,4 @@
-//! Which plugins a program has.
+//! The plugins of a program.
 
 mod builder;
 mod contract;
@@ -24,9 +24,11 @@ use crate::{Compatibility, PluginKind, PluginMetadata};
 use index::Index;
 use registration::SortKey;
 
-/// The plugins of a program, of all kinds, checked and sorted (decisions K2 and K3).
+/// The plugins of a program, of all kinds, checked and sorted.
 ///
-/// Look-ups are by registry id. See the [crate's front page](crate) for a whole example.
+/// Decisions K2 and K3.
+///
+/// Look-ups are by registry id. See the [crate's front page](crate) for a full example.
 #[derive(Clone)]
 pub struct Registry {
     /// Sorted by kind, id and version.
@@ -34,7 +36,7 @@ pub struct Registry {
     index: Index,
 }
 
-/// A registration beside what decides nearly every comparison.
+/// A registration, and a key that decides nearly every comparison.
 #[derive(Clone, Copy)]
 struct Slot {
     key: SortKey,
@@ -46,8 +48,8 @@ impl Slot {
         Self { key: registration.key, registration }
     }
 
-    /// By kind, id and version; equal ones by where they were registered, so that reports
-    /// do not depend on the linker.
+    /// Orders by kind, id and version, and equal ones by the place of their registration, so that
+    /// reports do not depend on the linker.
     #[inline]
     fn order(&self, other: &Self) -> Ordering {
         self.key.cmp(&other.key).then_with(|| {
@@ -71,7 +73,7 @@ impl Slot {
 }
 
 impl Registry {
-    /// Every plugin that is linked into the program.
+    /// Builds the registry of every plugin that is linked into the program.
     ///
     /// # Errors
     /// [`RegistryFaults`] has every problem: see [`RegistryBuilder::build`].
@@ -79,25 +81,27 @@ impl Registry {
         Self::builder().linked().build()
     }
 
-    /// An empty builder, for a host that names its plugins or its contracts.
+    /// Starts an empty builder, for a host that names its plugins or its contracts.
     pub fn builder() -> RegistryBuilder {
         RegistryBuilder::default()
     }
 
-    /// Checks that every plugin of the kind of `C` was made for this very contract: what an
-    /// engine asks before it drives any of them, so that none is silently missing
-    /// (decision K3).
+    /// Checks that every plugin of the kind of `C` was made for exactly this contract.
+    ///
+    /// An engine calls it before it drives any of them, so that none is silently missing.
+    ///
+    /// Decision K3.
     ///
     /// # Errors
-    /// [`RegistryFault::ContractNotDriven`] for each that was not.
+    /// [`RegistryFault::ContractNotDriven`] for each plugin of another contract.
     pub fn check_driven<C: Contract>(&self) -> Result<(), RegistryFaults> {
         builder::check_driven::<C>(&self.slots)
     }
 
-    /// The plugin with that id; its highest version, if several are linked.
+    /// Returns the plugin with this id, in the highest linked version.
     ///
     /// # Errors
-    /// [`LookupError`] says whether the id is unknown or its contract another one.
+    /// [`LookupError`] tells an unknown id from another contract.
     #[inline]
     pub fn get<C: Contract>(&self, id: &str) -> Result<Registered<C>, LookupError> {
         match self.index.find(&self.slots, C::KIND, id) {
@@ -106,12 +110,12 @@ impl Registry {
         }
     }
 
-    /// The highest version that satisfies `wanted` of the plugin with that id or, if there
-    /// is no such id, that name.
+    /// Returns the highest version that satisfies `wanted` of the plugin with this id or, if no
+    /// plugin has the id, this name.
     ///
     /// # Errors
-    /// [`LookupError`] says whether the plugin is unknown, its name shared by several, its
-    /// versions others, or its contract another one.
+    /// [`LookupError`] tells apart an unknown plugin, a name shared by several, other versions, and
+    /// another contract.
     pub fn select<C: Contract>(
         &self,
         id_or_name: &str,
@@ -138,17 +142,17 @@ impl Registry {
         }
     }
 
-    /// All plugins, sorted by kind, id and version.
+    /// Returns all plugins, sorted by kind, id and version.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'static Registration> + '_ {
         self.slots.iter().map(|slot| slot.registration)
     }
 
-    /// The plugins of one contract, sorted by id and version.
+    /// Returns the plugins of one contract, sorted by id and version.
     pub fn iter_of<C: Contract>(&self) -> impl Iterator<Item = Registered<C>> + '_ {
         self.iter().filter_map(|registration| Registered::new(registration).ok())
     }
 
-    /// All versions of one plugin, lowest first.
+    /// Returns all versions of one plugin, lowest first.
     fn versions(&self, kind: PluginKind, id: &str) -> &[Slot] {
         let Some(highest) = self.index.find(&self.slots, kind, id) else { return &[] };
         let slots = &self.slots[..=highest];
@@ -183,7 +187,7 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// A plugin of the contract `C`. Dereferences to what the plugin registered.
+/// A plugin of the contract `C`. Dereferences to the plugin's registered object.
 pub struct Registered<C: Contract> {
     registration: &'static Registration,
     plugin: &'static C::Plugin,
@@ -203,22 +207,22 @@ impl<C: Contract> Registered<C> {
         }
     }
 
-    /// What the plugin registered, for as long as the program runs.
+    /// Returns the plugin's registered object, which lives as long as the program.
     pub fn plugin(&self) -> &'static C::Plugin {
         self.plugin
     }
 
-    /// The registry id.
+    /// Returns the registry id.
     pub fn id(&self) -> &'static str {
         self.registration.id()
     }
 
-    /// What the plugin says about itself.
+    /// Returns the plugin's metadata.
     pub fn metadata(&self) -> &'static PluginMetadata {
         self.registration.metadata()
     }
 
-    /// The entry in the registry.
+    /// Returns the entry in the registry.
     pub fn registration(&self) -> &'static Registration {
         self.registration
     }

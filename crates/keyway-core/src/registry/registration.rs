@@ -1,4 +1,4 @@
-//! One plugin of one crate, as the registry keeps it.
+//! One plugin of one crate, as an entry of the registry.
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -8,8 +8,7 @@ use crate::compatibility::Clause;
 use crate::metadata::Declared;
 use crate::{Contract, ContractVersion, PluginKind, PluginMetadata};
 
-/// A plugin that a crate registered, whatever its kind. Made by
-/// [`register!`](crate::register) alone.
+/// A plugin of any kind that a crate registered. Only [`register!`](crate::register) creates one.
 pub struct Registration {
     pub(super) key: SortKey,
     pub(super) hash: IdHash,
@@ -17,12 +16,12 @@ pub struct Registration {
     metadata: PluginMetadata,
     contract_version: ContractVersion,
     origin: Origin,
-    /// Holds `Holder<C::Plugin>` of the contract `C`, whose type tells one contract, and
-    /// one version of its crate, from another.
+    /// Holds `Holder<C::Plugin>` of the contract `C`. Its type distinguishes contracts, and
+    /// versions of a contract's crate.
     factory: &'static (dyn Any + Send + Sync),
 }
 
-/// Where a registration stands in the source.
+/// The place of a registration in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Origin {
@@ -55,7 +54,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What a registration points to: a trait object behind a type that has a size.
+/// The target of a registration: a trait object in a sized type.
 #[doc(hidden)]
 pub struct Holder<T: ?Sized + 'static>(&'static T);
 
@@ -73,7 +72,7 @@ impl<T: ?Sized> fmt::Debug for Holder<T> {
 }
 
 impl Registration {
-    /// What [`register!`](crate::register) calls.
+    /// Creates the registration, for [`register!`](crate::register).
     ///
     /// # Panics
     /// If the declaration breaks a rule; in a `static` that is a compile error.
@@ -96,37 +95,39 @@ impl Registration {
         }
     }
 
-    /// The registry id, unique for its kind and version (decision K2).
+    /// Returns the registry id, unique for its kind and version.
+    ///
+    /// Decision K2.
     pub const fn id(&self) -> &'static str {
         self.id
     }
 
-    /// What the plugin says about itself.
+    /// Returns the plugin's metadata.
     pub const fn metadata(&self) -> &PluginMetadata {
         &self.metadata
     }
 
-    /// Which contract the plugin implements.
+    /// Returns the contract that the plugin implements.
     pub const fn kind(&self) -> PluginKind {
         self.metadata.kind()
     }
 
-    /// Which version of the contract the plugin was compiled against.
+    /// Returns the version of the contract that the plugin was compiled against.
     pub const fn contract_version(&self) -> ContractVersion {
         self.contract_version
     }
 
-    /// Where the plugin was registered.
+    /// Returns the place of the registration.
     pub const fn origin(&self) -> Origin {
         self.origin
     }
 
-    /// What the plugin registered, if it implements exactly the contract `C`.
+    /// Returns the plugin's registered object, if it implements exactly the contract `C`.
     pub fn plugin<C: Contract>(&self) -> Option<&'static C::Plugin> {
         self.factory.downcast_ref::<Holder<C::Plugin>>().map(|holder| holder.0)
     }
 
-    /// The same for two registrations of one contract, and for no others.
+    /// Returns an id that is equal for two registrations of one contract, and different for others.
     pub(super) fn contract_type(&self) -> TypeId {
         self.factory.type_id()
     }
@@ -144,8 +145,9 @@ impl fmt::Debug for Registration {
     }
 }
 
-/// The kind and the beginning of the id as one number: it decides nearly every comparison
-/// of a sort without following a pointer.
+/// The kind and the beginning of the id as one number.
+///
+/// It decides nearly every comparison of a sort without following a pointer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SortKey(u128);
 

@@ -7,7 +7,7 @@ use crate::compatibility::Clause;
 use crate::metadata::Declared;
 use crate::{PluginError, Version, compatibility};
 
-/// Two contracts of one kind, as from two versions of a contract crate.
+/// The first of two contracts of one kind, as from two versions of a contract crate.
 trait First: Send + Sync {
     fn number(&self) -> u32;
 }
@@ -54,7 +54,7 @@ fn declare<C: Contract>(
     package: &'static str,
     factory: &'static Holder<C::Plugin>,
 ) -> &'static Registration {
-    // Short here, three numbers in a declaration.
+    // The test writes short versions, and a declaration needs three numbers.
     let version = Version::parse(version).unwrap();
     let declared = Declared {
         id,
@@ -172,8 +172,8 @@ fn the_same_entry_by_both_ways_is_one() {
     assert_eq!(registry.unwrap().iter().count(), 1);
 }
 
-/// All problems at once, each with both of its sides. A build part is no reason to tell
-/// two versions apart.
+/// Checks that all problems are reported, each with both sides, and that versions with different
+/// build parts are equal.
 #[test]
 fn duplicates_are_reported_with_both_sides() {
     let faults = builder(&[
@@ -219,8 +219,9 @@ fn two_versions_of_a_contract_are_a_fault() {
         faults.to_string().contains("implements version 2 of its contract, and the host drives version 1")
     );
 
-    // One version alone, which is not the host's.
-    // An engine that is handed a registry asks the same.
+    // A single version that is not the host's is a fault too.
+    //
+    // An engine that receives a registry makes the same check.
     let registry = builder(&[new, issuer]).build().unwrap();
     assert_eq!(registry.check_driven::<Firsts>().unwrap_err().faults().len(), 1);
     registry.check_driven::<Seconds>().unwrap();
@@ -228,7 +229,7 @@ fn two_versions_of_a_contract_are_a_fault() {
     let faults = builder(&[new]).drives::<Firsts>().build().unwrap_err();
     assert_eq!(faults.faults().len(), 1);
 
-    // A host that drives both has both.
+    // A host that drives both contracts finds the plugins of both.
     let registry = builder(&[old, new, issuer]).drives::<Firsts>().drives::<Seconds>().build().unwrap();
     assert!(registry.get::<Firsts>("old").is_ok() && registry.get::<Seconds>("new").is_ok());
     let error = registry.get::<Firsts>("new").unwrap_err();
@@ -269,7 +270,7 @@ fn a_listed_crate_without_plugins_is_a_fault() {
 }
 
 proptest! {
-    /// Against a map: what is found, in which version and order, and which sets are refused.
+    /// Compares with a map: the plugins found, their versions and order, and the refused sets.
     #[test]
     fn the_registry_agrees_with_a_map(
         plugins in prop::collection::vec(("[a-c]{1,2}|long-common-prefix-[a-c]", 0_u64..4, any::<bool>()), 0..24),

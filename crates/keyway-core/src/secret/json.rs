@@ -1,4 +1,4 @@
-//! Structured values from JSON and to JSON.
+//! Conversions of structured values from and to JSON.
 
 use serde_json::{Map, Number, Value};
 use zeroize::Zeroizing;
@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 use super::{Integer, Structured, Table};
 
 impl Structured {
-    /// The structured value that a JSON value is. `None` when it holds a `null`, for which
-    /// there is no type.
+    /// Converts a JSON value, or returns `None` when it holds a `null`, which has no structured
+    /// type.
     pub fn from_json(json: &Value) -> Option<Self> {
         Some(match json {
             Value::Null => return None,
@@ -22,10 +22,12 @@ impl Structured {
         })
     }
 
-    /// The JSON value of the same meaning. `None` where JSON has no such thing: integers
-    /// beyond 64 bits, infinities, NaN, dates and times.
+    /// Converts to the JSON value of the same meaning.
     ///
-    /// JSON values are not zeroized: use this for what is not secret.
+    /// Returns `None` if JSON has no equivalent: integers beyond 64 bits, infinities, NaN, dates
+    /// and times.
+    ///
+    /// JSON values are not zeroized: use this for data that is not secret.
     pub fn to_json(&self) -> Option<Value> {
         Some(match self {
             Self::Text(text) => Value::String(text.to_string()),
@@ -44,7 +46,7 @@ impl Structured {
 }
 
 impl Table {
-    /// The table that a JSON object is; `None` as in [`Structured::from_json`].
+    /// Converts a JSON object to a table, or returns `None` as [`Structured::from_json`].
     pub fn from_json(entries: &Map<String, Value>) -> Option<Self> {
         let mut table = Self::new();
         for (name, value) in entries {
@@ -53,7 +55,8 @@ impl Table {
         Some(table)
     }
 
-    /// The JSON object of the same meaning; `None` as in [`Structured::to_json`].
+    /// Converts to the JSON object of the same meaning, or returns `None` as
+    /// [`Structured::to_json`].
     pub fn to_json(&self) -> Option<Map<String, Value>> {
         self.iter().map(|(name, value)| Some((name.to_owned(), value.to_json()?))).collect()
     }

@@ -1,11 +1,11 @@
-//! JSON texts without a copy that nobody wipes.
+//! JSON texts without an unwiped copy.
 
 use zeroize::Zeroizing;
 
-/// Resolves the escapes of a JSON text (RFC 8259), which is given without its quotes.
+/// Resolves the escapes of a JSON text (RFC 8259), given without its quotes.
 ///
-/// A JSON parser resolves escapes in a buffer of its own, and leaves there what it read. Here
-/// the buffer is made once, large enough, and is wiped: no part of a secret stays behind.
+/// A JSON parser resolves escapes in a buffer of its own, and leaves the text there. Here the
+/// buffer is allocated once in full size, and is wiped: no part of a secret stays behind.
 ///
 /// ```
 /// use keyway_core::{JsonTextError, JsonTextFault, unescape_json};
@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 /// ```
 ///
 /// # Errors
-/// [`JsonTextError`] says where; it holds nothing of the text.
+/// [`JsonTextError`] names the position; it holds nothing of the text.
 pub fn unescape_json(raw: &str) -> Result<Zeroizing<String>, JsonTextError> {
-    // No escape is shorter than what it stands for.
+    // An escape is never shorter than its character.
     let mut text = Zeroizing::new(String::with_capacity(raw.len()));
     let mut at = 0;
     while let Some(length) = raw[at..].find('\\') {
@@ -57,20 +57,20 @@ pub fn unescape_json(raw: &str) -> Result<Zeroizing<String>, JsonTextError> {
     Ok(text)
 }
 
-/// Why the escapes of a JSON text cannot be resolved.
+/// An error of resolving the escapes of a JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{fault} (at byte {at})")]
 pub struct JsonTextError {
     /// The byte at which the escape begins.
     pub at: usize,
-    /// What is wrong with it.
+    /// The fault of the escape.
     pub fault: JsonTextFault,
 }
 
-/// What can be wrong with an escape in a JSON text.
+/// A fault of an escape in a JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonTextFault {
-    /// JSON has no such escape, or it breaks off.
+    /// The escape is unknown or incomplete.
     #[error("JSON has no such escape")]
     NoEscape,
     /// Half of a surrogate pair.
@@ -78,7 +78,7 @@ pub enum JsonTextFault {
     LoneSurrogate,
 }
 
-/// The four hexadecimal digits at `at`.
+/// Parses the four hexadecimal digits at `at`.
 fn unit(raw: &str, at: usize) -> Option<u16> {
     let digits = raw.as_bytes().get(at..at + 4)?;
     digits.iter().try_fold(0, |sum: u16, digit| {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     proptest! {
-        /// `serde_json` is the oracle.
+        /// Compares with `serde_json`.
         #[test]
         fn it_resolves_what_serde_json_resolves(
             pieces in prop::collection::vec(

@@ -1,4 +1,6 @@
-//! Secret values: bytes with a media kind, never printed, zeroized on drop (decision C14).
+//! Secret values: bytes with a media kind, never printed, zeroized on drop.
+//!
+//! Decision C14.
 
 mod json;
 mod json_text;

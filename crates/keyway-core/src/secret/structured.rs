@@ -4,11 +4,11 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// A structured secret value: what a TOML value can be, and nothing lost of it.
+/// A structured secret value: any TOML value, without loss.
 ///
-/// Integers keep their decimal text, because files in the field hold integers beyond
-/// 64 bits; dates and times keep their TOML spelling. Every leaf is zeroized on drop,
-/// and `Debug` shows the shape only.
+/// Integers keep their decimal text, because existing files hold integers beyond 64 bits; dates and
+/// times keep their TOML spelling. Every leaf is zeroized on drop, and `Debug` shows the shape
+/// only.
 #[derive(Clone)]
 pub enum Structured {
     /// A text.
@@ -28,12 +28,12 @@ pub enum Structured {
 }
 
 impl Structured {
-    /// A text value.
+    /// Creates a text value.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Zeroizing::new(text.into()))
     }
 
-    /// Whether both hold the same value: same types, same order, NaN equal to NaN.
+    /// Tells whether both hold the same value: same types, same order, NaN equal to NaN.
     pub fn same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) | (Self::DateTime(a), Self::DateTime(b)) => a == b,
@@ -69,15 +69,14 @@ impl fmt::Debug for Structured {
     }
 }
 
-/// An integer of any size, kept as its decimal text: an optional `-`, then digits
-/// without leading zeros.
+/// An integer of any size, as its decimal text: an optional `-`, then digits without leading zeros.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Integer {
     decimal: String,
 }
 
 impl Integer {
-    /// Reads a decimal text. `None` unless it is an optional sign and digits; a `+` and
+    /// Parses a decimal text, or returns `None` unless it is an optional sign and digits. A `+` and
     /// leading zeros are dropped.
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = match text.as_bytes().first()? {
@@ -100,7 +99,7 @@ impl Integer {
         Some(Self { decimal })
     }
 
-    /// The decimal text.
+    /// Returns the decimal text.
     pub fn decimal(&self) -> &str {
         &self.decimal
     }
@@ -125,18 +124,17 @@ pub struct Table {
 }
 
 impl Table {
-    /// No entries.
+    /// Creates an empty table.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The value under `name`.
+    /// Returns the value under `name`.
     pub fn get(&self, name: &str) -> Option<&Structured> {
         self.entries.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value)
     }
 
-    /// Sets `name` to `value`, in its old place if it has one, else at the end; gives
-    /// back the old value.
+    /// Sets `name` to `value`, in its old place or else at the end, and returns the old value.
     pub fn insert(&mut self, name: impl Into<String>, value: Structured) -> Option<Structured> {
         let name = Zeroizing::new(name.into());
         if let Some((_, old)) = self.entries.iter_mut().find(|(key, _)| *key == name) {
@@ -146,30 +144,30 @@ impl Table {
         None
     }
 
-    /// Adds an entry that is known not to be there yet, without looking for it.
+    /// Adds an entry whose name is known to be new, without searching for it.
     ///
-    /// For readers whose input format has already excluded duplicates.
+    /// It is for readers whose input format has already excluded duplicates.
     pub fn push_new(&mut self, name: impl Into<String>, value: Structured) {
         self.entries.push((Zeroizing::new(name.into()), value));
     }
 
-    /// Takes the entry `name` out.
+    /// Removes the entry `name` and returns it.
     pub fn remove(&mut self, name: &str) -> Option<Structured> {
         let at = self.entries.iter().position(|(key, _)| key.as_str() == name)?;
         Some(self.entries.remove(at).1)
     }
 
-    /// The entries in order.
+    /// Returns the entries in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Structured)> {
         self.entries.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// The number of entries.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are no entries.
+    /// Tells whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -6,13 +6,13 @@ use zeroize::Zeroizing;
 
 use crate::Wiped;
 
-/// Text that is secret, or may be: a credential, a token, what a user entered.
+/// A text that is secret, or may be: a credential, a token, a user's input.
 ///
 /// `Debug` shows no content, dropping it zeroizes it, and it has no `Display` and no
 /// `Serialize`. Reading it takes [`expose`](Self::expose).
 ///
-/// Two are compared byte by byte and not in constant time: compare texts that you may
-/// read both, never a guess with the truth.
+/// `==` compares byte by byte and not in constant time: use it for two texts that the caller may
+/// read, never for a guess and the true value.
 ///
 /// ```
 /// use keyway_core::SecretText;
@@ -25,17 +25,17 @@ use crate::Wiped;
 pub struct SecretText(Wiped<String>);
 
 impl SecretText {
-    /// Takes the text over. A copy that the caller keeps is the caller's to zeroize.
+    /// Takes ownership of the text. A copy that the caller keeps is the caller's to zeroize.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Wiped::new(text.into()))
     }
 
-    /// Returns the text as one that is no secret, such as a name or a message. It is not wiped.
+    /// Returns the text as one that is not secret, such as a name or a message. It is not wiped.
     pub fn into_open(self) -> String {
         self.0.take()
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn expose(&self) -> &str {
         &self.0
     }

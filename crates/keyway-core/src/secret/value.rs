@@ -1,12 +1,13 @@
-//! One secret value.
+//! A secret value.
 
 use std::fmt;
 
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use super::{SecretText, Structured};
+use crate::Wiped;
 
-use super::Structured;
-
-/// What kind of value a secret holds (decision C14).
+/// The kind of a secret's value.
+///
+/// Decision C14.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum MediaKind {
@@ -30,8 +31,8 @@ impl fmt::Display for MediaKind {
 
 /// The value of a secret.
 ///
-/// It is never serialized by itself, never shown by `Debug`, and zeroized on drop in
-/// every form. Reading it takes a method whose name says `expose`.
+/// It is never serialized by itself, never shown by `Debug`, and zeroized on drop in every form.
+/// The methods that read it have `expose` in their names.
 ///
 /// ```
 /// use keyway_core::{MediaKind, SecretValue};
@@ -45,26 +46,25 @@ impl fmt::Display for MediaKind {
 #[non_exhaustive]
 pub enum SecretValue {
     /// UTF-8 text.
-    Text(SecretString),
+    Text(SecretText),
     /// Bytes of any content.
-    Bytes(SecretSlice<u8>),
+    Bytes(Wiped<Vec<u8>>),
     /// A tree of named values with TOML's types.
     Structured(Structured),
 }
 
 impl SecretValue {
-    /// A text value. The caller's own copy, if there is one, stays the caller's to
-    /// zeroize.
+    /// Creates a text value. A copy that the caller keeps is the caller's to zeroize.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(SecretString::from(text.into()))
+        Self::Text(SecretText::new(text))
     }
 
-    /// A value of bytes.
+    /// Creates a value of bytes.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::Bytes(SecretSlice::from(bytes.into()))
+        Self::Bytes(Wiped::new(bytes.into()))
     }
 
-    /// The kind of the value.
+    /// Returns the kind of the value.
     pub fn kind(&self) -> MediaKind {
         match self {
             Self::Text(_) => MediaKind::Text,
@@ -73,24 +73,24 @@ impl SecretValue {
         }
     }
 
-    /// The text, when the value is one.
+    /// Returns the text, if the value is one.
     pub fn expose_text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) => Some(text.expose_secret()),
+            Self::Text(text) => Some(text.expose()),
             _ => None,
         }
     }
 
-    /// The bytes of a text or a value of bytes; `None` for a structured value.
+    /// Returns the bytes of a text or a value of bytes; `None` for a structured value.
     pub fn expose_bytes(&self) -> Option<&[u8]> {
         match self {
-            Self::Text(text) => Some(text.expose_secret().as_bytes()),
-            Self::Bytes(bytes) => Some(bytes.expose_secret()),
+            Self::Text(text) => Some(text.expose().as_bytes()),
+            Self::Bytes(bytes) => Some(bytes),
             Self::Structured(_) => None,
         }
     }
 
-    /// The structured value, when the value is one.
+    /// Returns the structured value, if the value is one.
     pub fn expose_structured(&self) -> Option<&Structured> {
         match self {
             Self::Structured(structured) => Some(structured),
@@ -98,14 +98,14 @@ impl SecretValue {
         }
     }
 
-    /// Whether both are of the same kind and hold the same value.
+    /// Tells whether both are of the same kind and hold the same value.
     ///
-    /// Not in constant time: for tests and for comparing two values that the caller may
-    /// both read, not for checking a guess.
+    /// It does not run in constant time: use it in tests and for two values that the caller may
+    /// read, not for checking a guess.
     pub fn same_as(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Text(a), Self::Text(b)) => a.expose_secret() == b.expose_secret(),
-            (Self::Bytes(a), Self::Bytes(b)) => a.expose_secret() == b.expose_secret(),
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Structured(a), Self::Structured(b)) => a.same_as(b),
             _ => false,
         }

@@ -1,15 +1,18 @@
 //! The version grammar of decision C1, written once for compile time and run time.
 //!
-//! Everything here is `const`, works on bytes and fills an out-parameter, because that
-//! form is the fastest at run time and the only one that `register!` can use.
+//! Everything here is `const`, works on bytes and fills an out-parameter: that form is the fastest
+//! at run time and the only one that `register!` can use.
 
 use std::fmt;
 
-/// The longest text that is looked at, in bytes (decision C1).
+/// The longest text that is parsed, in bytes.
+///
+/// Decision C1.
 pub(crate) const LONGEST: usize = 1024;
 
-/// A version or a compatibility string is malformed: where, and what was expected there
-/// (decision C1).
+/// An error for a malformed version or compatibility string: the position and the expectation.
+///
+/// Decision C1.
 ///
 /// ```
 /// use keyway_core::{Compatibility, Expected};
@@ -22,13 +25,13 @@ pub(crate) const LONGEST: usize = 1024;
 pub struct ParseError {
     /// The position of the first byte that does not fit, counted from 0.
     pub at: u16,
-    /// What would have fitted there.
+    /// The expectation at that position.
     pub expected: Expected,
 }
 
 impl ParseError {
     pub(crate) const fn new(at: usize, expected: Expected) -> Self {
-        // No position is beyond LONGEST, so nothing is cut off here.
+        // No position is beyond LONGEST, so the cast loses nothing.
         #[allow(clippy::cast_possible_truncation)]
         Self { at: at as u16, expected }
     }
@@ -42,7 +45,7 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// What would have fitted at the position of a [`ParseError`].
+/// The expectation at the position of a [`ParseError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Expected {
@@ -56,20 +59,20 @@ pub enum Expected {
     NoLeadingZero,
     /// A number that fits 64 bits.
     SmallerNumber,
-    /// A third number, because pre-release and build parts stand only after three.
+    /// A third number, because pre-release and build parts need three.
     ThirdNumber,
     /// A pre-release or build identifier.
     Identifier,
-    /// A comma or the end: this clause is complete.
+    /// A comma or the end, because the clause is complete.
     CommaOrEnd,
-    /// The end: this version is complete.
+    /// The end, because the version is complete.
     End,
     /// A text of at most 1,024 bytes.
     ShorterText,
 }
 
 impl Expected {
-    /// The expectation in words.
+    /// Returns the expectation in words.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Comparator => "a comparator (`>=`, `<=`, `==`, `!=`, `>` or `<`)",
@@ -92,19 +95,22 @@ impl fmt::Display for Expected {
     }
 }
 
-/// A version as positions in a text that is kept elsewhere. It is `Copy`, so that arrays
-/// of it can be filled at compile time.
+/// A version as positions in a text that is kept elsewhere.
+///
+/// It is `Copy`, so that arrays of it can be filled at compile time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts {
-    /// Major, minor and patch; missing ones are 0 (decision C2).
+    /// Major, minor and patch; missing ones are 0.
+    ///
+    /// Decision C2.
     pub(crate) numbers: [u64; 3],
-    /// Where the first `-` or `+` stands; equal to `end` when there is none.
+    /// The position of the first `-` or `+`; equal to `end` when there is none.
     pub(crate) tail: u16,
-    /// Where the pre-release ends; equal to `tail` when there is none.
+    /// The end of the pre-release; equal to `tail` when there is none.
     pub(crate) pre_end: u16,
-    /// Where the version ends.
+    /// The end of the version.
     pub(crate) end: u16,
-    /// How many numbers were written, 1 to 3.
+    /// The number of written components, 1 to 3.
     pub(crate) components: u8,
 }
 
@@ -119,19 +125,20 @@ impl Parts {
         self.tail != self.pre_end
     }
 
-    /// The pre-release without its `-`; empty when there is none.
+    /// Returns the pre-release without its `-`; empty when there is none.
     pub(crate) const fn pre<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         if self.has_pre() { between(text, self.tail as usize + 1, self.pre_end as usize) } else { &[] }
     }
 }
 
-/// `&text[from..to]`, which is not `const` yet.
+/// Returns `&text[from..to]`, which is not `const` yet.
 const fn between(text: &[u8], from: usize, to: usize) -> &[u8] {
     text.split_at(to).0.split_at(from).1
 }
 
-/// Reads the version that begins at `at` into `parts` and returns where it ends. What may
-/// follow is the caller's business.
+/// Parses the version that begins at `at` into `parts`, and returns its end.
+///
+/// The caller checks the text after it.
 #[allow(clippy::cast_possible_truncation)] // positions are at most LONGEST
 #[inline]
 pub(crate) const fn version(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, ParseError> {
@@ -160,10 +167,10 @@ pub(crate) const fn version(text: &[u8], mut at: usize, parts: &mut Parts) -> Re
     Ok(at)
 }
 
-/// One decimal number without sign and leading zero.
+/// Parses one decimal number without sign and leading zero.
 #[inline]
 const fn number(text: &[u8], start: usize, into: &mut u64) -> Result<usize, ParseError> {
-    /// So many digits fit 64 bits whatever they are.
+    /// Any number of this many digits fits 64 bits.
     const SAFE_DIGITS: usize = 19;
     let mut at = start;
     let mut value = 0_u64;
@@ -195,7 +202,7 @@ const fn number(text: &[u8], start: usize, into: &mut u64) -> Result<usize, Pars
     Ok(at)
 }
 
-/// The pre-release and build parts of Semantic Versioning 2.0, from their first sign on.
+/// Parses the pre-release and build parts of Semantic Versioning 2.0, from their first sign on.
 #[allow(clippy::cast_possible_truncation)]
 #[cold]
 const fn tail(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, ParseError> {
@@ -216,7 +223,7 @@ const fn tail(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, Pa
     Ok(at)
 }
 
-/// Identifiers joined by dots. In a pre-release, numeric ones have no leading zero.
+/// Parses identifiers joined by dots. In a pre-release, numeric ones have no leading zero.
 const fn identifiers(text: &[u8], mut at: usize, numbers_are_plain: bool) -> Result<usize, ParseError> {
     loop {
         let start = at;

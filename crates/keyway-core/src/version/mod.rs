@@ -16,14 +16,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::compile_time::Message;
 use grammar::{Expected, LONGEST, ParseError, Parts};
 
-/// A version of a plugin's data format (decision C1; Convection seed, "Metadata").
+/// A version of a plugin's data format.
 ///
-/// One to three numbers joined by dots and, only after three, the pre-release and build
-/// parts of Semantic Versioning. What was written is printed again: `1.0` stays `1.0`.
+/// Decision C1; Convection seed, "Metadata".
 ///
-/// Versions compare by the precedence of Semantic Versioning, where missing numbers are 0
-/// and build parts do not count (decision C2). Equality is the same as that order, so
-/// `1.0` and `1.0.0` are equal.
+/// It has one to three numbers joined by dots and, only after three, the pre-release and build
+/// parts of Semantic Versioning. The original text is printed again: `1.0` stays `1.0`.
+///
+/// Versions compare by the precedence of Semantic Versioning, where missing numbers are 0 and build
+/// parts do not count. Equality follows the same order, so `1.0` and `1.0.0` are equal (decision
+/// C2).
 ///
 /// ```
 /// use keyway_core::Version;
@@ -37,13 +39,13 @@ use grammar::{Expected, LONGEST, ParseError, Parts};
 #[derive(Clone)]
 pub struct Version {
     parts: Parts,
-    /// The text as written when it has a pre-release or build part; without one the
-    /// numbers say it all, and nothing is kept.
+    /// The written text when it has a pre-release or build part. Otherwise it follows from the
+    /// numbers, and is not kept.
     text: Cow<'static, str>,
 }
 
 impl Version {
-    /// The version `major.minor.patch`.
+    /// Creates the version `major.minor.patch`.
     pub const fn new(major: u64, minor: u64, patch: u64) -> Self {
         Self {
             parts: Parts { numbers: [major, minor, patch], components: 3, ..Parts::ZERO },
@@ -51,17 +53,17 @@ impl Version {
         }
     }
 
-    /// Reads a version.
+    /// Parses a version.
     ///
     /// # Errors
-    /// [`ParseError`] says at which byte the text leaves the grammar of decision C1.
+    /// [`ParseError`] names the byte at which the text leaves the grammar of decision C1.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let parts = read(text)?;
         let text = if parts.has_tail() { Cow::Owned(text.to_owned()) } else { Cow::Borrowed("") };
         Ok(Self { parts, text })
     }
 
-    /// Reads a version at compile time.
+    /// Parses a version at compile time.
     ///
     /// ```
     /// use keyway_core::Version;
@@ -79,29 +81,29 @@ impl Version {
         }
     }
 
-    /// The first number.
+    /// Returns the first number.
     pub const fn major(&self) -> u64 {
         self.parts.numbers[0]
     }
 
-    /// The second number; 0 when it was not written.
+    /// Returns the second number, or 0 when it was not written.
     pub const fn minor(&self) -> u64 {
         self.parts.numbers[1]
     }
 
-    /// The third number; 0 when it was not written.
+    /// Returns the third number, or 0 when it was not written.
     pub const fn patch(&self) -> u64 {
         self.parts.numbers[2]
     }
 
-    /// The pre-release part without its `-`.
+    /// Returns the pre-release part without its `-`.
     pub fn pre_release(&self) -> Option<&str> {
         self.parts
             .has_pre()
             .then(|| &self.text[usize::from(self.parts.tail) + 1..usize::from(self.parts.pre_end)])
     }
 
-    /// The build part without its `+`. It does not count in comparisons.
+    /// Returns the build part without its `+`. It does not count in comparisons.
     pub fn build(&self) -> Option<&str> {
         (self.parts.pre_end != self.parts.end)
             .then(|| &self.text[usize::from(self.parts.pre_end) + 1..usize::from(self.parts.end)])
@@ -112,7 +114,7 @@ impl Version {
         &self.parts
     }
 
-    /// The text that the positions in [`parts`](Self::parts) belong to.
+    /// Returns the text to which the positions in [`parts`](Self::parts) refer.
     #[inline]
     pub(crate) const fn bytes(&self) -> &[u8] {
         match &self.text {
@@ -122,7 +124,7 @@ impl Version {
     }
 }
 
-/// Reads a text that holds nothing but a version.
+/// Parses a text that contains only a version.
 pub(crate) const fn read(text: &str) -> Result<Parts, ParseError> {
     let bytes = text.as_bytes();
     if bytes.len() > LONGEST {
@@ -136,7 +138,7 @@ pub(crate) const fn read(text: &str) -> Result<Parts, ParseError> {
     }
 }
 
-/// Prints the numbers that were written.
+/// Prints the written numbers.
 pub(crate) fn write_numbers(parts: &Parts, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let [major, minor, patch] = parts.numbers;
     match parts.components {

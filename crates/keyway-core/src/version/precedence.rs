@@ -1,10 +1,12 @@
-//! The order of versions: Semantic Versioning 2.0, section 11 (decision C2).
+//! The order of versions: Semantic Versioning 2.0, section 11.
+//!
+//! Decision C2.
 
 use std::cmp::Ordering;
 
 use super::grammar::Parts;
 
-/// Compares two versions; build parts do not count.
+/// Compares two versions; build parts are ignored.
 #[inline]
 pub(crate) const fn compare(a: &Parts, a_text: &[u8], b: &Parts, b_text: &[u8]) -> Ordering {
     if a.numbers[0] != b.numbers[0] {
@@ -32,7 +34,8 @@ const fn order(less: bool) -> Ordering {
     if less { Ordering::Less } else { Ordering::Greater }
 }
 
-/// Identifier by identifier; of two where one begins the other, the longer is greater.
+/// Compares pre-releases identifier by identifier. If one begins with the other, the longer is
+/// greater.
 #[cold]
 const fn pre_releases(a: &[u8], b: &[u8]) -> Ordering {
     let (mut a_at, mut b_at) = (0, 0);
@@ -61,13 +64,13 @@ const fn identifier_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Numbers by value and below names; names by their ASCII bytes.
+/// Compares two identifiers: numbers by value and below names, names by their ASCII bytes.
 const fn identifiers(a: &[u8], a_at: usize, a_end: usize, b: &[u8], b_at: usize, b_end: usize) -> Ordering {
     let (a_length, b_length) = (a_end - a_at, b_end - b_at);
     match (is_numeric(a, a_at, a_end), is_numeric(b, b_at, b_end)) {
         (true, false) => return Ordering::Less,
         (false, true) => return Ordering::Greater,
-        // Without leading zeros the longer number is the greater one, however long it is.
+        // Without leading zeros the longer number is the greater one.
         (true, true) if a_length != b_length => return order(a_length < b_length),
         _ => {}
     }

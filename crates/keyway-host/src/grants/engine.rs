@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyway_issuers::{Context, CredentialRequest, ServiceName, UserId};
+use keyway_issuers::{ServiceName, UserId};
 use tracing::warn;
 
 use super::error::GrantsError;
@@ -12,6 +12,7 @@ use super::limits::GrantLimits;
 use super::machine::{Asked, Decision, Event, Policy, TransitionError, admit};
 use super::outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
 use super::record::Owner;
+use super::request::{GrantRequest, Requester};
 use super::service::{RunningService, Service, ServiceView, describe_old};
 use super::workflow::{Answer, GrantWorkflow, Live, check_state};
 use crate::host::{HostError, Lent};
@@ -69,13 +70,7 @@ impl Grants {
     /// user is allowed, the service is enabled, the parameters fit one set, and the user has
     /// fewer credentials than the limit, requests in flight counted.
     ///
-    /// The request's [context](CredentialRequest::context) says for whom, with which logins and
-    /// tokens; its configuration is replaced by that of the
-    /// service. An [intent](Context::intent) in it is the caller's own id for this request:
-    /// when the same request is made again with it, the same grant is answered instead of a
-    /// second one made, as long as that grant lives. If the first attempt was cut short, a
-    /// plugin that is [idempotent](keyway_issuers::Capabilities::idempotent) is asked again
-    /// for the same credential.
+    /// A request with an [id](GrantRequest::with_id) can be made again without a second credential.
     ///
     /// # Errors
     /// [`GrantsError::Refused`] by the gate; [`GrantsError::Issuer`] when the plugin refused;
@@ -90,20 +85,20 @@ impl Grants {
     pub async fn request(
         &self,
         service: &ServiceName,
-        request: CredentialRequest,
+        request: GrantRequest,
     ) -> Result<GrantOutcome, GrantsError> {
         let workflow = &self.worker.workflow;
         let running = workflow.services.get(service).ok_or(TransitionError::NoService)?;
         let ready = running.ready();
         admit(&Asked {
-            allowed: running.service.allows(&request.context.user_info),
+            allowed: running.service.allows(&request.requester.user_info),
             enabled: running.service.enabled && ready.faults.is_empty(),
             description: ready.description.as_deref(),
             parameters: &request.parameters,
         })?;
         let now = self.worker.clock.now();
-        let given = request.context.intent.as_ref();
-        let user = request.context.user.as_str().as_bytes();
+        let given = request.id.as_ref();
+        let user = request.requester.user.as_str().as_bytes();
         let id = match given {
             Some(given) => {
                 self.worker.journal.id_of(&[user, service.as_str().as_bytes(), given.as_str().as_bytes()])
@@ -118,19 +113,18 @@ impl Grants {
         };
         let entry = match known {
             Some(known) => known,
-            None => Box::new(Entry::new(address, Owner::of(&request.context, service.clone(), now)?)),
+            None => Box::new(Entry::new(address, Owner::of(&request.requester, service.clone(), now)?)),
         };
         let idempotent = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().idempotent);
         let event = Event::Begin { now, idempotent, limit: running.service.limit };
-        let live = Live::Request(Arc::new(request));
+        let live = Live::Request(request);
         let ended = self.worker.submit(entry, event, Some(&live), hold, None).await;
         requested(GrantId::of(address), ended)
     }
 
     /// Destroys a credential of this user. Doing it again is no error (decision W6).
     ///
-    /// The context says who asks; the configuration is replaced by that of the service.
-    /// Neither the gate nor whether the service is enabled plays a part.
+    /// It passes no gate, and works while the service is switched off, too.
     ///
     /// # Errors
     /// [`GrantsError::NotRevoked`] when the plugin failed: the grant is kept, and tried again
@@ -142,9 +136,14 @@ impl Grants {
     /// # Cancel safety
     /// A dropped future leaves the grant as it was, gone, or as being revoked; then it is
     /// tried again, as soon as the plugin has ended the call.
-    pub async fn revoke(&self, grant: GrantId, context: Context) -> Result<Revoked, GrantsError> {
+    pub async fn revoke(
+        &self,
+        grant: GrantId,
+        requester: impl Into<Requester>,
+    ) -> Result<Revoked, GrantsError> {
+        let requester = requester.into();
         let workflow = &self.worker.workflow;
-        let Some(entry) = self.load(&context.user, grant).await? else { return Ok(Revoked::NotThere) };
+        let Some(entry) = self.load(&requester.user, grant).await? else { return Ok(Revoked::NotThere) };
         let now = self.worker.clock.now();
         let (event, revoked) = match workflow.services.get(&entry.fixed.service) {
             Some(running) if !running.is_ready() => return Err(TransitionError::Disabled.into()),
@@ -156,7 +155,7 @@ impl Grants {
             None => return Err(TransitionError::NoService.into()),
         };
         let hold = self.worker.hold(entry.address);
-        let live = Live::Revocation(context);
+        let live = Live::Revocation(requester);
         match self.worker.submit(entry, event, Some(&live), hold, None).await {
             Ok(Submitted { entry, mut failures, .. }) => match (failures.pop(), &entry.state) {
                 (Some(error), state) => Err(error.completed(state.as_ref())),
@@ -211,10 +210,11 @@ impl Grants {
     /// Decides what only a person can know, after a look at the service behind the
     /// plugin. [`Decision::NothingThere`] forgets the grant, whatever its phase, except while
     /// it is being worked on; [`Decision::Made`] makes an indeterminate grant one that can be
-    /// revoked. The grant afterwards; `None` when it is gone.
+    /// revoked. Returns the grant afterwards; `None` when there is none, perhaps because it was
+    /// forgotten or revoked before.
     ///
     /// # Errors
-    /// [`TransitionError::NoGrant`], [`TransitionError::InFlight`], [`TransitionError::BeingRevoked`],
+    /// [`TransitionError::InFlight`], [`TransitionError::BeingRevoked`],
     /// [`TransitionError::NothingToDo`]; [`GrantsError::StateTaken`] when a grant has the state.
     ///
     /// # Cancel safety
@@ -225,14 +225,17 @@ impl Grants {
         grant: GrantId,
         decision: Decision,
     ) -> Result<Option<Grant>, GrantsError> {
-        let entry = self.load(user, grant).await?.ok_or(TransitionError::NoGrant)?;
+        let Some(entry) = self.load(user, grant).await? else { return Ok(None) };
         if let Decision::Made(state) = &decision {
             check_state(state, &[]).map_err(TransitionError::Parameters)?;
         }
         let (now, hold) = (self.worker.clock.now(), self.worker.hold(entry.address));
         match self.worker.submit(entry, Event::Decide { now, decision }, None, hold, None).await {
             Ok(submitted) => Ok(Grant::of(&submitted.entry)),
-            Err(failed) => Err(GrantsError::of_work(failed)),
+            Err(failed) => match GrantsError::of_work(failed) {
+                GrantsError::Refused(TransitionError::NoGrant) => Ok(None),
+                error => Err(error),
+            },
         }
     }
 

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::records::{Due, Recorded};
+use crate::work::laws::follow;
 
 fn now() -> Timestamp {
     Timestamp::from_milliseconds(1_000)
@@ -22,7 +23,7 @@ fn policy(attempts: u32) -> Policy {
 
 fn due(state: &GrantState) -> Due {
     let user = keyway_issuers::UserInfo::new("https://i", "joe");
-    let asked = keyway_issuers::Context::new(user);
+    let asked = super::super::request::Requester::new(user);
     let service = keyway_issuers::ServiceName::new("door").unwrap();
     let owner = super::super::record::Owner::of(&asked, service, now()).unwrap();
     GrantWorkflow::due(&owner, state)
@@ -277,6 +278,31 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
+    /// Each pair of state and event comes to an end, and only a credential that is discarded has a command
+    /// without a stored record.
+    #[test]
+    fn every_event_ends_and_is_stored_before_its_command(
+        state in any_phase(),
+        standing in prop::sample::select(vec![Standing::Free, Standing::Ours, Standing::Others]),
+        event in any_event(),
+        does: bool,
+        reconciles: bool,
+    ) {
+        let answer = |command: &Command, _: Option<&GrantState>| match command {
+            Command::Request if does => {
+                Event::Issued { now: now(), credential: CredentialRef::new("s"), undelivered: false }
+            }
+            Command::Request => Event::NothingMade { again: again(), reconciles },
+            Command::Reconcile if does => Event::NeverMade,
+            Command::Reconcile => Event::CannotTell { now: now() },
+            Command::Revoke { orphans, .. } if does => Event::Revoked { orphans: *orphans },
+            Command::Revoke { .. } => Event::NotRevoked { again: again() },
+            Command::Discard(_) => Event::Discarded { now: now(), revoked: does },
+        };
+        let is_undo = |command: &Command| matches!(command, Command::Discard(_));
+        follow::<GrantWorkflow>(&policy(3), state, standing, event, is_undo, answer);
+    }
+
     /// A caller that lost its claim takes nothing away, and one whose record is gone makes none: the
     /// only command without a record is the one that discards a credential.
     #[test]

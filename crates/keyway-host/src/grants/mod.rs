@@ -31,8 +31,8 @@
 //!
 //! use keyway_core::Registry;
 //! use keyway_host::Host;
-//! use keyway_host::grants::{GrantOutcome, Phase, Revoked, Service};
-//! use keyway_issuers::{Context, CredentialRequest, ServiceName, UserInfo};
+//! use keyway_host::grants::{GrantOutcome, GrantRequest, Phase, Revoked, Service};
+//! use keyway_issuers::{ServiceName, UserInfo};
 //! use keyway_seal::{Key, KeyRing};
 //! use keyway_storage::Memory;
 //!
@@ -48,17 +48,17 @@
 //! let host = Host::builder(registry, Arc::new(Memory::new()), keys).service(service).start().await?;
 //! let grants = host.grants();
 //!
-//! let joe = Context::new(UserInfo::new("https://issuer.example.com", "joe"));
-//! let outcome = grants.request(&door, CredentialRequest::new(joe.clone())).await?;
+//! let joe = UserInfo::new("https://issuer.example.com", "joe");
+//! let outcome = grants.request(&door, GrantRequest::new(joe.clone())).await?;
 //! let GrantOutcome::Granted(issued) = outcome else { panic!("no other login is asked for") };
 //! assert_eq!(issued.credential[0].expose_value(), "correct horse");
 //!
-//! let listed = grants.list(&joe.user).await?;
+//! let listed = grants.list(&joe.user_id()).await?;
 //! assert_eq!((listed[0].id, listed[0].state.phase), (issued.grant, Phase::Granted));
 //! assert_eq!(grants.revoke(issued.grant, joe).await?, Revoked::Destroyed);
 //!
-//! let eve = Context::new(UserInfo::new("https://elsewhere.example.com", "eve"));
-//! let refused = grants.request(&door, CredentialRequest::new(eve)).await.unwrap_err();
+//! let eve = UserInfo::new("https://elsewhere.example.com", "eve");
+//! let refused = grants.request(&door, GrantRequest::new(eve)).await.unwrap_err();
 //! assert_eq!(refused.user_message(), "You are not allowed to use this service.");
 //! # Ok(())
 //! # }
@@ -130,6 +130,7 @@ mod limits;
 mod machine;
 mod outcome;
 mod record;
+mod request;
 mod service;
 mod workflow;
 
@@ -142,4 +143,5 @@ pub use id::{GrantId, InvalidGrantId};
 pub use limits::GrantLimits;
 pub use machine::{Decision, DuplicatePolicy, GrantState, IndeterminateReason, Phase, TransitionError};
 pub use outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
+pub use request::{GrantRequest, Requester};
 pub use service::{Allow, Service, ServiceFault, ServiceView};

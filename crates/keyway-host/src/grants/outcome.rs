@@ -15,7 +15,7 @@ pub enum GrantOutcome {
     /// There is a credential. It is handed out this once: no value of it is stored.
     Granted(IssuedCredential),
     /// The plugin needs the user to log in elsewhere first. Make the same request again then,
-    /// with the login among the [additional ones](keyway_issuers::Context::additional_logins).
+    /// with that [login](super::Requester::with_login).
     LoginRequired(LoginRequired),
     /// This request, by its own id, was granted before. Its credential was handed over then.
     Repeated(GrantId),

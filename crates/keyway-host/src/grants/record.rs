@@ -3,12 +3,12 @@
 use std::fmt;
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
-use keyway_core::json::Reader as JsonReader;
 use keyway_core::{Timestamp, Wiped};
 use keyway_issuers::{Context, CredentialRef, Json, ServiceName, UserId, UserInfo};
 
 use super::machine::{GrantState, IndeterminateReason, Phase, TransitionError};
-use crate::records::{RecordError, Stored, corrupt};
+use super::request::Requester;
+use crate::records::{RecordError, STORED_JSON, Stored, corrupt};
 
 /// The part of a grant that never changes. No value of a credential, no parameter and no token is
 /// among it.
@@ -22,21 +22,18 @@ pub(crate) struct Owner {
     claims: Wiped<String>,
 }
 
-/// Reads what was written here, however long it is.
-const CLAIMS: JsonReader = JsonReader { max_bytes: usize::MAX, ..JsonReader::STRICT };
-
 impl Owner {
     /// # Errors
     /// [`TransitionError::Claims`] when they could not be read again.
     pub(super) fn of(
-        asked: &Context,
+        asked: &Requester,
         service: ServiceName,
         made: Timestamp,
     ) -> Result<Self, TransitionError> {
         let claims = asked.user_info.to_ascii();
         let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
         // Only then can it be too deep, and reading costs as much as a seal.
-        if opened > CLAIMS.max_depth && CLAIMS.read(claims.as_bytes()).is_err() {
+        if opened > STORED_JSON.max_depth && STORED_JSON.read(claims.as_bytes()).is_err() {
             return Err(TransitionError::Claims);
         }
         Ok(Self { user: asked.user.clone(), service, made, claims })
@@ -44,7 +41,7 @@ impl Owner {
 
     /// Makes the context that a plugin gets when there is no login.
     pub(super) fn context(&self) -> Result<Context, RecordError> {
-        let claims = match CLAIMS.read(self.claims.as_bytes()) {
+        let claims = match STORED_JSON.read(self.claims.as_bytes()) {
             Ok(Json::Object(claims)) => UserInfo::from_claims(claims),
             _ => None,
         };
@@ -197,11 +194,11 @@ mod tests {
         fn owners_come_back_and_cut_ones_are_refused(
             subject in ".{0,9}", claim in ".{0,30}", cut: prop::sample::Index,
         ) {
-            let asked = Context::new(UserInfo::new("https://issuer.example.com", subject).with("name", claim));
+            let asked = Requester::new(UserInfo::new("https://issuer.example.com", subject).with("name", claim));
             let service = ServiceName::new("door").unwrap();
             let owner = Owner::of(&asked, service, Timestamp::from_milliseconds(7)).unwrap();
             let bytes = stored(&owner);
-            prop_assert_eq!(Owner::read(&mut Reader::new(&bytes)).unwrap().context().unwrap(), asked);
+            prop_assert_eq!(Owner::read(&mut Reader::new(&bytes)).unwrap().context().unwrap(), asked.context());
             prop_assert!(Owner::read(&mut Reader::new(&bytes[..cut.index(bytes.len())])).is_err());
         }
     }

@@ -10,7 +10,6 @@ use keyway_issuers::{
     Configuration, Description, Issuer, IssuerError, Issuers, Json, OpenContext, ServiceName, UserInfo,
     Violation, Violations,
 };
-use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::warn;
 
@@ -38,7 +37,7 @@ impl<F: Fn(&UserInfo) -> bool + Send + Sync> Allow for F {
 pub struct Service {
     pub(super) name: ServiceName,
     source: Source,
-    plugin_configuration: Value,
+    plugin_configuration: Json,
     configuration: BTreeMap<String, Json>,
     pub(super) limit: Option<u64>,
     pub(super) duplicates: DuplicatePolicy,
@@ -68,7 +67,7 @@ impl Service {
         Self {
             name,
             source,
-            plugin_configuration: Value::Object(serde_json::Map::new()),
+            plugin_configuration: Json::default(),
             configuration: BTreeMap::new(),
             limit: None,
             duplicates: DuplicatePolicy::default(),
@@ -120,8 +119,8 @@ impl Service {
 
     /// Sets the plugin's own configuration, with which it is opened.
     #[must_use]
-    pub fn plugin_configuration(mut self, configuration: Value) -> Self {
-        self.plugin_configuration = configuration;
+    pub fn plugin_configuration(mut self, configuration: impl Into<Json>) -> Self {
+        self.plugin_configuration = configuration.into();
         self
     }
 

@@ -18,6 +18,7 @@ use super::machine::{
     self, Again, Command, DuplicatePolicy, Event, GrantState, Phase, Policy, TransitionError,
 };
 use super::record::Owner;
+use super::request::{GrantRequest, Requester};
 use super::service::RunningService;
 use crate::host::LaneHealth;
 use crate::plugin::Permit;
@@ -39,18 +40,17 @@ pub(crate) struct GrantWorkflow {
 
 /// Holds the caller's part, which is never stored.
 pub(crate) enum Live {
-    /// A request, with tokens and parameters. It is shared, because a credential that is discarded is
-    /// revoked in the same context.
-    Request(Arc<CredentialRequest>),
+    /// A request, with tokens and parameters.
+    Request(GrantRequest),
     /// The login of a user who revokes.
-    Revocation(Context),
+    Revocation(Requester),
 }
 
 impl Live {
-    fn context(&self) -> &Context {
+    fn requester(&self) -> &Requester {
         match self {
-            Self::Request(request) => &request.context,
-            Self::Revocation(context) => context,
+            Self::Request(request) => &request.requester,
+            Self::Revocation(requester) => requester,
         }
     }
 }
@@ -227,15 +227,15 @@ impl GrantWorkflow {
         Event::NothingMade { again: self.again(None), reconciles: self.reconciles(&on.entry.fixed.service) }
     }
 
-    async fn request(&self, on: &Claimed<'_, Self>, request: &Arc<CredentialRequest>) -> Done {
+    async fn request(&self, on: &Claimed<'_, Self>, request: &GrantRequest) -> Done {
         let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
         let Some((issuer, configuration)) = self.services.get(service).and_then(RunningService::usable)
         else {
             return Carried::failed(self.nothing_made(on), TransitionError::Disabled.into());
         };
-        let mut asked = CredentialRequest::clone(request);
-        asked.context.configuration = configuration;
-        asked.context.intent = Some(grant.intent());
+        let context =
+            request.requester.context().with_configuration(configuration).with_intent(grant.intent());
+        let asked = CredentialRequest::new(context).with_parameters(request.parameters.clone());
         let answer = issuer.request(Arc::new(asked), on.working().await).await;
         let now = self.clock.now();
         match answer {
@@ -329,7 +329,7 @@ impl GrantWorkflow {
     fn context(on: &Claimed<'_, Self>, live: Option<&Live>) -> Result<Context, GrantsError> {
         let grant = GrantId::of(on.entry.address);
         let mut context = match live {
-            Some(live) => live.context().clone(),
+            Some(live) => live.requester().context(),
             None => on.entry.fixed.context()?,
         };
         context.intent = Some(grant.revocation());

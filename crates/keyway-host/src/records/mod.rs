@@ -20,4 +20,4 @@ pub(crate) use journal::{Applied, Change, Journal};
 pub(crate) use key::{Address, NameTag, RecordKind};
 pub(crate) use listing::Listed;
 pub(crate) use sealed::SealedRecords;
-pub(crate) use stored::{Due, Names, Recorded, Stored};
+pub(crate) use stored::{Due, Names, Recorded, STORED_JSON, Stored};

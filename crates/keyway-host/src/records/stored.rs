@@ -2,8 +2,12 @@
 
 use keyway_core::Timestamp;
 use keyway_core::codec::{Malformed, Reader};
+use keyway_core::json::Reader as JsonReader;
 
 use super::key::{NameTag, RecordKind};
+
+/// Reads JSON that was written to a record, however long it is.
+pub(crate) const STORED_JSON: JsonReader = JsonReader { max_bytes: usize::MAX, ..JsonReader::STRICT };
 
 /// A value with a stored form.
 pub(crate) trait Stored: Sized {

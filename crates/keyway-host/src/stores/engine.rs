@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use keyway_core::Json;
 use keyway_seal::{KeyRing, KeySource};
 use keyway_secrets::{RotationListener, StoreError, StoreName};
-use serde_json::Value;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::error::StoresError;
@@ -77,10 +77,10 @@ impl Stores {
         &self,
         name: &StoreName,
         plugin: &str,
-        configuration: Value,
+        configuration: impl Into<Json>,
         keys: &KeyRing,
     ) -> Result<HostedStore, StoresError> {
-        let (entry, guarded) = self.plan(name, plugin, &configuration, keys)?;
+        let (entry, guarded) = self.plan(name, plugin, &configuration.into(), keys)?;
         // Data that was there before is told from data that another host makes for the record below,
         // when it opens or recovers the store before we come to it (decision H26).
         let was_empty = match guarded.check_written_by().await {
@@ -110,10 +110,10 @@ impl Stores {
         &self,
         name: &StoreName,
         plugin: &str,
-        configuration: Value,
+        configuration: impl Into<Json>,
         keys: &KeyRing,
     ) -> Result<HostedStore, StoresError> {
-        let (entry, guarded) = self.plan(name, plugin, &configuration, keys)?;
+        let (entry, guarded) = self.plan(name, plugin, &configuration.into(), keys)?;
         let event = Event::Adopt { now: self.worker.clock.now(), keys: keys.ids().collect() };
         self.submit(entry, event, &Live::new(&guarded)).await?;
         Ok(HostedStore::new(self.clone(), name.clone(), guarded))
@@ -181,13 +181,13 @@ impl Stores {
         &self,
         name: &StoreName,
         plugin: &str,
-        configuration: &Value,
+        configuration: &Json,
         keys: &KeyRing,
     ) -> Result<(StoreEntry, Arc<GuardedStore>), StoresError> {
         let workflow = &self.worker.workflow;
         let registered = workflow.plugin(plugin)?;
         registered.plugin().check_configuration(configuration)?;
-        let origin = StoreOrigin::new(name.clone(), registered.id(), configuration);
+        let origin = StoreOrigin::new(name.clone(), registered.id(), configuration)?;
         let planned = StoreState::planned(keys.ids().collect());
         let guarded = Arc::new(workflow.open(&origin, &planned, keys)?);
         Ok((Box::new(Entry::new(self.address(name), origin)), guarded))

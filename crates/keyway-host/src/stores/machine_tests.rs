@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::work::laws::follow;
 
 fn key(number: u8) -> KeyId {
     KeyId::from_bytes([number; 8])
@@ -53,6 +54,28 @@ fn answer(command: Command, state: &StoreState) -> Event {
 }
 
 proptest! {
+    /// Each pair of state and event comes to an end, and no command is given without a stored record.
+    #[test]
+    fn every_event_ends_and_is_stored_before_its_command(
+        before in prop::collection::vec(any_event(), 0..4),
+        standing in any_standing(),
+        event in any_event(),
+        fails: bool,
+    ) {
+        let retries = Retries::default();
+        let mut state = None;
+        for event in before {
+            if let Ok(step) = step_to(state.as_ref(), Standing::Ours, event) {
+                state = step.state;
+            }
+        }
+        let answer = |command: &Command, state: Option<&StoreState>| match state {
+            Some(state) if !fails => answer(*command, state),
+            _ => Event::Failed { now: now(), retry_after: None, jitter: 0 },
+        };
+        follow::<StoreWorkflow>(&retries, state, standing, event, |_| false, answer);
+    }
+
     /// However a store came to its state, resuming ends in a store that is in use with one set of
     /// keys, or in none, and takes one command.
     #[test]

@@ -1,12 +1,12 @@
 //! The stored form of a store: its origin, sealed once, and its state.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_text, put_time, put_u32};
+use keyway_core::{Json, Wiped};
 use keyway_seal::KeyId;
-use keyway_secrets::StoreName;
-use serde_json::Value;
+use keyway_secrets::{StoreError, StoreName};
 
 use super::machine::{Phase, StoreState};
-use crate::records::Stored;
+use crate::records::{STORED_JSON, Stored};
 
 /// The part of a store that never changes.
 #[derive(Clone)]
@@ -14,17 +14,24 @@ pub(crate) struct StoreOrigin {
     pub(crate) name: StoreName,
     pub(crate) plugin: String,
     /// The plugin's configuration, as JSON.
-    configuration: String,
+    configuration: Wiped<String>,
 }
 
 impl StoreOrigin {
-    pub(crate) fn new(name: StoreName, plugin: &str, configuration: &Value) -> Self {
-        Self { name, plugin: plugin.to_owned(), configuration: configuration.to_string() }
+    /// # Errors
+    /// [`StoreError::Invalid`] when the configuration could not be read again.
+    pub(crate) fn new(name: StoreName, plugin: &str, configuration: &Json) -> Result<Self, StoreError> {
+        let configuration = configuration.to_ascii();
+        if STORED_JSON.read(configuration.as_bytes()).is_err() {
+            let reason = "too many lists and objects lie in each other";
+            return Err(StoreError::invalid("the configuration of the plugin", reason));
+        }
+        Ok(Self { name, plugin: plugin.to_owned(), configuration })
     }
 
-    /// The plugin's configuration. It was a value when it was stored.
-    pub(crate) fn configuration(&self) -> Value {
-        serde_json::from_str(&self.configuration).unwrap_or_default()
+    /// Reads the plugin's configuration. It was read before it was stored.
+    pub(crate) fn configuration(&self) -> Json {
+        STORED_JSON.read(self.configuration.as_bytes()).unwrap_or_default()
     }
 }
 
@@ -44,8 +51,8 @@ impl Stored for StoreOrigin {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let name =
             StoreName::new(reader.text()?).map_err(|_| Malformed { expected: "the name of a store" })?;
-        let (plugin, configuration) = (reader.text()?.to_owned(), reader.text()?.to_owned());
-        if serde_json::from_str::<Value>(&configuration).is_err() {
+        let (plugin, configuration) = (reader.text()?.to_owned(), Wiped::new(reader.text()?.to_owned()));
+        if STORED_JSON.read(configuration.as_bytes()).is_err() {
             return Err(Malformed { expected: "a configuration" });
         }
         Ok(Self { name, plugin, configuration })
@@ -122,13 +129,17 @@ mod tests {
 
     #[test]
     fn an_origin_comes_back() {
-        let configuration = serde_json::json!({"a": [1]});
-        let origin = StoreOrigin::new(StoreName::new("web").unwrap(), "generic", &configuration);
+        let configuration = Json::from(serde_json::json!({"a": [1]}));
+        let name = StoreName::new("web").unwrap();
+        let origin = StoreOrigin::new(name.clone(), "generic", &configuration).unwrap();
         let mut bytes = Vec::new();
         origin.write(&mut bytes);
         assert_eq!(bytes.len(), origin.encoded_len());
         let back = StoreOrigin::read(&mut Reader::new(&bytes)).unwrap();
         assert_eq!((back.name, back.plugin.as_str()), (origin.name.clone(), "generic"));
         assert_eq!(origin.configuration(), configuration);
+        // Such a one would not be read again.
+        let deep = (0..70).fold(Json::Null, |inner, _| Json::Array(vec![inner]));
+        assert!(StoreOrigin::new(name, "generic", &deep).is_err());
     }
 }

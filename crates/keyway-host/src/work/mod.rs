@@ -2,6 +2,8 @@
 //! and workers that take up what is due.
 
 mod hold;
+#[cfg(test)]
+pub(crate) mod laws;
 mod pass;
 mod report;
 mod retry;

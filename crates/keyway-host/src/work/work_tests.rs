@@ -1,15 +1,14 @@
 //! The step loop on a machine of two phases: a record is made, and then works for as long as its plugin
 //! takes.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use keyway_core::codec::{Malformed, Reader};
 use keyway_core::{Clock, Timestamp};
 use keyway_seal::{Key, KeyRing};
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
+use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -190,46 +189,6 @@ impl Clock for RuntimeClock {
     }
 }
 
-/// A storage engine that fails at one commit, which takes effect all the same or not.
-#[derive(Debug)]
-struct Failing {
-    inner: Memory,
-    fails: AtomicBool,
-    applied: bool,
-    states: Mutex<u32>,
-}
-
-#[async_trait]
-impl Storage for Failing {
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.inner.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.inner.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        // The first commits make the index key and the record; the third stores the result.
-        let third = {
-            let mut states = self.states.lock().unwrap();
-            *states += 1;
-            *states == 3
-        };
-        if third && self.fails.swap(false, Ordering::SeqCst) {
-            if self.applied {
-                let _ = self.inner.commit(batch).await?;
-            }
-            return Err(StorageError::Closed);
-        }
-        self.inner.commit(batch).await
-    }
-}
-
 async fn worker(storage: &Arc<dyn Storage>, keys: &KeyRing, host: &str, toy: Toy) -> Arc<Worker<Toy>> {
     let records = Arc::new(SealedRecords::open(Arc::clone(storage), keys.clone()).await.unwrap());
     let run = Run {
@@ -303,8 +262,10 @@ async fn work_that_was_given_up_is_taken_over() {
 #[tokio::test(start_paused = true)]
 async fn only_a_step_that_is_known_not_to_be_stored_is_undone() {
     for applied in [true, false] {
-        let failing = Failing { inner: Memory::new(), fails: true.into(), applied, states: Mutex::new(0) };
-        let storage: Arc<dyn Storage> = Arc::new(failing);
+        let failing = FaultyStorage::over(&(Arc::new(Memory::new()) as Arc<dyn Storage>)).into_engine();
+        // The first commits make the index key and the record; the third stores the result.
+        failing.0.fail_after(2, if applied { Fault::EndsAfter } else { Fault::EndsBefore });
+        let storage: Arc<dyn Storage> = failing;
         let undone = Arc::new(AtomicU32::new(0));
         let one =
             worker(&storage, &ring(), "one", Toy { undone: Arc::clone(&undone), ..Toy::default() }).await;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_host::grants::{GrantsError, Service, TransitionError};
+use keyway_host::grants::{GrantRequest, GrantsError, Service, TransitionError};
 use keyway_host::{RecordError, WorkOutcome};
-use keyway_issuers::{CredentialRequest, Issuer, Json, JsonObject, UserInfo};
+use keyway_issuers::{Issuer, Json, JsonObject, UserInfo};
 
 use super::world::*;
 
@@ -86,8 +86,8 @@ async fn claims_that_are_stored_can_be_read_again() {
         claims.insert("iss".to_owned(), "https://needle.example.com".into());
         claims.insert("sub".to_owned(), "joe".into());
         claims.insert("tree".to_owned(), claim);
-        let asked =
-            CredentialRequest::new(keyway_issuers::Context::new(UserInfo::from_claims(claims).unwrap()));
+        let user_info = UserInfo::from_claims(claims).unwrap();
+        let asked = GrantRequest::new(user_info.clone());
         let world = World::plain();
         let clock = Arc::new(TestClock::default());
         let grants = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _).started().await;
@@ -104,7 +104,7 @@ async fn claims_that_are_stored_can_be_read_again() {
         }
         let handed = granted(outcome);
         world.change(|world| world.revocations_to_fail = 1);
-        assert!(grants.revoke(handed.grant, asked.context).await.is_err());
+        assert!(grants.revoke(handed.grant, user_info).await.is_err());
         let worked = grants.run_due(clock.advance(Duration::from_secs(60))).await.unwrap();
         assert!(matches!(worked[0].outcome, WorkOutcome::Gone), "{worked:?}");
     }

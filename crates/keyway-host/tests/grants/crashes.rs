@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use keyway_host::WorkOutcome;
 use keyway_host::grants::{GrantOutcome, Phase};
-use keyway_issuers::{Capabilities, CredentialRequest, IntentId};
+use keyway_issuers::{Capabilities, IntentId};
 use keyway_storage::{Sqlite, Storage};
 
 use crate::world::*;
 
-fn engine(directory: &tempfile::TempDir, sqlite: bool, number: i64) -> Arc<dyn Storage> {
+fn engine(directory: &tempfile::TempDir, sqlite: bool, number: u64) -> Arc<dyn Storage> {
     if sqlite {
-        Arc::new(Sqlite::open(directory.path().join(format!("{number}.db"))).unwrap())
+        Arc::new(Sqlite::open_or_create(directory.path().join(format!("{number}.db"))).unwrap())
     } else {
         memory()
     }
@@ -35,12 +35,12 @@ async fn nothing_is_lost_wherever_the_process_ends() {
         for commits in 0..7 {
             for variant in 0..4 {
                 let (applied, reads_too) = (variant & 1 != 0, variant & 2 != 0);
-                let number = i64::try_from(round).unwrap() * 100 + commits * 4 + variant;
+                let number = round as u64 * 100 + commits * 4 + variant;
                 let (storage, keys) = (engine(&directory, sqlite, number), ring());
                 let world = World::new(capabilities);
                 host(&storage, &keys, service(&world)).started().await;
 
-                let dying = Dying::after(&storage, commits, applied, reads_too);
+                let dying = dying(&storage, commits, applied, reads_too);
                 let grants = host(&dying, &keys, service(&world)).started().await;
                 if let Ok(GrantOutcome::Granted(handed)) = grants.request(&svc(), plain_request("joe")).await
                 {
@@ -50,7 +50,7 @@ async fn nothing_is_lost_wherever_the_process_ends() {
 
                 let grants = host(&storage, &keys, service(&world)).started().await;
                 let worked = grants.recover().await.unwrap();
-                let listed = grants.list(&user("joe").user).await.unwrap();
+                let listed = grants.list(user("joe").user()).await.unwrap();
                 let case = format!("{capabilities:?} {commits} {applied} {reads_too}: {worked:?} {listed:?}");
                 assert!(
                     !worked.iter().any(|worked| matches!(worked.outcome, WorkOutcome::Failed(_))),
@@ -92,13 +92,9 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
             for applied in [false, true] {
                 let (storage, keys) = (memory(), ring());
                 let world = World::new(Capabilities::MINIMAL.idempotent(idempotent));
-                let again = || {
-                    let mut request = plain_request("joe");
-                    request.context.intent = IntentId::new("order-17");
-                    request
-                };
+                let again = || plain_request("joe").with_id(IntentId::new("order-17").unwrap());
                 host(&storage, &keys, service(&world)).started().await;
-                let dying = Dying::after(&storage, commits, applied, true);
+                let dying = dying(&storage, commits, applied, true);
                 let grants = host(&dying, &keys, service(&world)).started().await;
                 let _ = grants.request(&svc(), again()).await;
                 drop(grants);
@@ -107,7 +103,7 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
                 grants.recover().await.unwrap();
                 let answer = grants.request(&svc(), again()).await;
                 let undecided = grants.all_undecided().await;
-                let listed = grants.list(&user("joe").user).await.unwrap();
+                let listed = grants.list(user("joe").user()).await.unwrap();
                 let case = format!("{idempotent} {commits} {applied}: {answer:?} {listed:?}");
                 assert!(world.credentials() <= 1, "doubled: {case}");
                 assert_eq!(listed.len(), 1, "{case}");
@@ -127,17 +123,14 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
 async fn a_refusal_of_the_second_attempt_forgets_nothing_of_the_first() {
     for second in [Request::Refuses, Request::WantsLogin] {
         let world = World::new(Capabilities::MINIMAL.idempotent(true));
-        let again = || {
-            let context = user("joe").with_intent(IntentId::new("order-7").unwrap());
-            CredentialRequest::new(context)
-        };
+        let again = || plain_request("joe").with_id(IntentId::new("order-7").unwrap());
         let grants = start(&world).await;
         world.set(Request::ErrorAfter);
         grants.request(&svc(), again()).await.unwrap_err();
         assert_eq!(world.credentials(), 1);
         world.set(second);
         let answer = grants.request(&svc(), again()).await;
-        let listed = grants.list(&user("joe").user).await.unwrap();
+        let listed = grants.list(user("joe").user()).await.unwrap();
         assert_eq!(listed.len(), 1, "{second:?}: {answer:?}");
         world.set(Request::Works);
         granted(grants.request(&svc(), again()).await);
@@ -157,8 +150,8 @@ async fn a_dropped_request_is_recovered_by_the_same_run() {
         grants.request(&service, plain_request("joe")),
     );
     assert!(asked.await.is_err());
-    assert_eq!(grants.list(&user("joe").user).await.unwrap()[0].state.phase, Phase::Intended);
+    assert_eq!(grants.list(user("joe").user()).await.unwrap()[0].state.phase, Phase::Intended);
     let worked = grants.recover().await.unwrap();
     assert!(matches!(worked[0].outcome, WorkOutcome::Settled), "{worked:?}");
-    assert!(grants.list(&user("joe").user).await.unwrap()[0].state.undelivered);
+    assert!(grants.list(user("joe").user()).await.unwrap()[0].state.undelivered);
 }

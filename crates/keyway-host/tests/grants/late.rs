@@ -90,7 +90,7 @@ async fn joe_is_not_forgotten(issuer: &Late, grants: &Started, now: Timestamp) {
     let worked = grants.run_due(now).await.unwrap();
     issuer.release("joe");
     until("joe's credential is made", || issuer.made() == 1 || issuer.made() == 2).await;
-    let listed = grants.list(&user("joe").user).await.unwrap();
+    let listed = grants.list(user("joe").user()).await.unwrap();
     assert_eq!(listed.len(), 1, "a credential exists, and no grant: {worked:?}");
 }
 

@@ -1,23 +1,24 @@
 //! An issuer whose credentials can be counted, and storage engines that die.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use keyway_core::{Clock, Registry, Timestamp};
 use keyway_host::grants::{
-    Grant, GrantLimits, GrantOutcome, Grants, GrantsError, Isolation, IssuedCredential, Service,
+    Grant, GrantLimits, GrantOutcome, GrantRequest, Grants, GrantsError, Isolation, IssuedCredential,
+    Requester, Service,
 };
 use keyway_host::{Host, HostBuilder, HostError, WorkReport};
 use keyway_issuers::{
-    Action, Capabilities, Context, ContractViolation, CredentialPart, CredentialRef, CredentialRequest,
-    Description, Issued, Issuer, IssuerError, LoginRequired, ParameterDescriptor, Parameters, Reconciled,
-    Reconciliation, RequestOutcome, Revocation, Rule, ServiceName, UserInfo, Violation,
+    Action, Capabilities, ContractViolation, CredentialPart, CredentialRef, CredentialRequest, Description,
+    Issued, Issuer, IssuerError, LoginRequired, ParameterDescriptor, Parameters, Reconciled, Reconciliation,
+    RequestOutcome, Revocation, Rule, ServiceName, UserInfo, Violation,
 };
 use keyway_seal::{Key, KeyRing};
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
+use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
 
 /// What the issuer does when it is asked for a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,63 +235,19 @@ impl Clock for TestClock {
     }
 }
 
-/// Fails from the n-th commit on, as if the process had died there; `applied` says whether
-/// the commit that fails takes effect all the same.
-#[derive(Debug)]
-pub(crate) struct Dying {
-    inner: Arc<dyn Storage>,
-    commits_left: AtomicI64,
+/// An engine that ends at the commit of a host after so many others, as if the process had died there;
+/// `applied` says whether that commit takes effect.
+pub(crate) fn dying(
+    inner: &Arc<dyn Storage>,
+    commits: u64,
     applied: bool,
     reads_too: bool,
-}
-
-impl Dying {
-    pub(crate) fn after(
-        inner: &Arc<dyn Storage>,
-        commits: i64,
-        applied: bool,
-        reads_too: bool,
-    ) -> Arc<dyn Storage> {
-        // The start of the host takes its name with one commit.
-        let commits_left = AtomicI64::new(commits + 1);
-        Arc::new(Self { inner: Arc::clone(inner), commits_left, applied, reads_too })
-    }
-
-    fn check(&self) -> Result<(), StorageError> {
-        if self.reads_too && self.commits_left.load(Ordering::SeqCst) < 0 {
-            Err(StorageError::Closed)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-#[async_trait]
-impl Storage for Dying {
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.check()?;
-        self.inner.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.check()?;
-        self.inner.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        match self.commits_left.fetch_sub(1, Ordering::SeqCst) {
-            left if left > 0 => self.inner.commit(batch).await,
-            0 if self.applied => {
-                let _ = self.inner.commit(batch).await?;
-                Err(StorageError::Closed)
-            }
-            _ => Err(StorageError::Closed),
-        }
-    }
+) -> Arc<dyn Storage> {
+    let engine = FaultyStorage::over(inner);
+    let engine = if reads_too { engine.ends_reads() } else { engine }.into_engine();
+    // The start of the host takes its name with one commit.
+    engine.0.end_after(commits + 1, if applied { Fault::EndsAfter } else { Fault::EndsBefore });
+    engine
 }
 
 pub(crate) fn memory() -> Arc<dyn Storage> {
@@ -309,15 +266,15 @@ pub(crate) fn svc() -> ServiceName {
     name("needle-svc")
 }
 
-pub(crate) fn user(subject: &str) -> Context {
-    Context::new(UserInfo::new("https://needle.example.com", subject).with("groups", "needle-group"))
+pub(crate) fn user(subject: &str) -> Requester {
+    Requester::new(UserInfo::new("https://needle.example.com", subject).with("groups", "needle-group"))
 }
 
-pub(crate) fn plain_request(subject: &str) -> CredentialRequest {
-    CredentialRequest::new(user(subject))
+pub(crate) fn plain_request(subject: &str) -> GrantRequest {
+    GrantRequest::new(user(subject))
 }
 
-pub(crate) fn with_key(subject: &str, value: &str) -> CredentialRequest {
+pub(crate) fn with_key(subject: &str, value: &str) -> GrantRequest {
     plain_request(subject).with_parameters(Parameters::new().with("pub_key", value))
 }
 

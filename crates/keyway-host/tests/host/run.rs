@@ -74,13 +74,13 @@ async fn the_loop_recovers_first() {
     let (end, run) = running(&host);
     let grants = host.grants().clone();
     for _ in 0..200 {
-        let listed = grants.list(&user("joe").user).await.unwrap();
+        let listed = grants.list(user("joe").user()).await.unwrap();
         if listed[0].state.phase == Phase::Granted {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let listed = grants.list(&user("joe").user).await.unwrap();
+    let listed = grants.list(user("joe").user()).await.unwrap();
     assert!(listed[0].state.phase == Phase::Granted && listed[0].state.undelivered);
     end.send(()).unwrap();
     run.await.unwrap().unwrap();

@@ -1,14 +1,11 @@
 //! Creations and adoptions that are cut short.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
-use async_trait::async_trait;
 use keyway_core::{ErrorKind, PluginError};
 use keyway_host::WorkOutcome;
 use keyway_host::stores::{Phase, StoresError, TransitionError};
-use keyway_seal::KeyRing;
-use keyway_storage::StorageError;
+use keyway_storage::{FaultyStorage, Storage};
 
 use crate::world::*;
 
@@ -34,29 +31,6 @@ async fn a_creation_can_be_cut_short_anywhere() {
     }
 }
 
-/// Another host opens the store just before the n-th commit of this one.
-#[derive(Debug)]
-struct Overtaken {
-    commits_left: AtomicI64,
-    other: Started,
-    keys: KeyRing,
-}
-
-#[async_trait]
-impl Event for Overtaken {
-    async fn before_commit(&self) -> Result<(), StorageError> {
-        if self.commits_left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // It may die while it does that.
-            let _ = self.other.open_with(&name("s"), &self.keys).await;
-        }
-        Ok(())
-    }
-
-    fn items_per_batch(&self) -> usize {
-        100
-    }
-}
-
 #[tokio::test]
 async fn a_creation_that_another_host_finishes_meanwhile_succeeds() {
     for before in [2, 3] {
@@ -64,10 +38,15 @@ async fn a_creation_that_another_host_finishes_meanwhile_succeeds() {
             let world = World::new();
             world.start().await;
             let other = world.start_dying(commits_of_the_other).await;
-            let commits_left = AtomicI64::new(before);
-            let overtaken = Overtaken { commits_left, other, keys: world.keys.clone() };
-            let slow = world.start_with(Arc::new(overtaken)).await;
+            let overtaken = FaultyStorage::over(&world.storage).into_engine();
+            let keys = world.keys.clone();
+            // The other host opens the store meanwhile, and may die while it does that.
+            overtaken.0.before_commit(before - 1, async move {
+                let _ = other.open_with(&name("s"), &keys).await;
+            });
+            let slow = world.start_on(Arc::clone(&overtaken) as Arc<dyn Storage>).await;
             put(&world.create(&slow).await.unwrap(), "a", "1").await;
+            assert!(!overtaken.0.has_planned_events(), "the other host did open it");
             let listed = slow.list().await.unwrap();
             assert_eq!((listed.len(), listed[0].state.phase), (1, Phase::Active));
         }

@@ -1,13 +1,11 @@
 //! Deletions that are cut short, that fail, and that come late.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_trait::async_trait;
 use keyway_host::stores::Phase;
-use keyway_seal::KeyRing;
 use keyway_secrets::{SecretStore, StoreError};
-use keyway_storage::StorageError;
+use keyway_storage::{Fault, FaultyStorage, Storage};
 use serde_json::json;
 
 use crate::world::*;
@@ -37,22 +35,6 @@ async fn a_deletion_can_be_cut_short_anywhere() {
     }
 }
 
-/// One commit fails, as on a disk that was full for a moment.
-#[derive(Debug)]
-struct Hiccup {
-    commits_left: AtomicI64,
-}
-
-#[async_trait]
-impl Event for Hiccup {
-    async fn before_commit(&self) -> Result<(), StorageError> {
-        match self.commits_left.fetch_sub(1, Ordering::SeqCst) {
-            0 => Err(StorageError::Unavailable { retry_after: None }),
-            _ => Ok(()),
-        }
-    }
-}
-
 /// "Another call goes on with it": of the same handle too, and of one that another host has open.
 #[tokio::test]
 async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
@@ -61,8 +43,10 @@ async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
         let stores = world.start().await;
         let store = world.create(&stores).await.unwrap();
         put_ten(&store).await;
-        let hiccup = Hiccup { commits_left: AtomicI64::new(commits + 1) };
-        let failing = world.open(&world.start_with(Arc::new(hiccup)).await).await.unwrap();
+        let hiccup = world.faulty();
+        // One commit fails, as on a disk that was full for a moment.
+        hiccup.0.fail_after(commits + 1, Fault::Unavailable);
+        let failing = world.open(&world.start_on(hiccup).await).await.unwrap();
         let failed = failing.marked_for_delete().await.is_err();
         if commits % 2 == 0 {
             failing.marked_for_delete().await.unwrap();
@@ -74,34 +58,6 @@ async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
             assert!(commits > 4, "only {commits}");
             return;
         }
-    }
-}
-
-/// Before the n-th operation of this host another one finishes the deletion of the store, and makes
-/// a new one of its name.
-#[derive(Debug)]
-struct Inherited {
-    operations_left: AtomicI64,
-    other: Started,
-    keys: KeyRing,
-    made: AtomicBool,
-}
-
-#[async_trait]
-impl Event for Inherited {
-    async fn before(&self) {
-        if self.operations_left.fetch_sub(1, Ordering::SeqCst) != 0 {
-            return;
-        }
-        if self.other.finish(&self.keys).await > 0 {
-            let heir = self.other.create(&name("s"), "generic", json!({}), &self.keys).await.unwrap();
-            put(&heir, "new", "1").await;
-            self.made.store(true, Ordering::SeqCst);
-        }
-    }
-
-    fn items_per_batch(&self) -> usize {
-        100
     }
 }
 
@@ -119,24 +75,31 @@ async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
                 let store = world.open(&world.start_dying(1).await).await.unwrap();
                 assert!(store.marked_for_delete().await.is_err(), "it died after it had noted that down");
             }
-            let inherited = Arc::new(Inherited {
-                operations_left: AtomicI64::new(i64::MAX),
-                other: other.clone(),
-                keys: world.keys.clone(),
-                made: AtomicBool::new(false),
-            });
-            let late = world.start_with(Arc::clone(&inherited)).await;
+            let inherited = FaultyStorage::over(&world.storage).into_engine();
+            let made = Arc::new(AtomicBool::new(false));
+            // Another host finishes the deletion of the store, and makes a new one of its name.
+            let event = {
+                let (other, keys, made) = (other.clone(), world.keys.clone(), Arc::clone(&made));
+                async move {
+                    if other.finish(&keys).await > 0 {
+                        let heir = other.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
+                        put(&heir, "new", "1").await;
+                        made.store(true, Ordering::SeqCst);
+                    }
+                }
+            };
+            let late = world.start_on(Arc::clone(&inherited) as Arc<dyn Storage>).await;
             if recovering {
-                inherited.operations_left.store(operations, Ordering::SeqCst);
+                inherited.0.before_operation(operations, event);
                 late.recover(&world.keys).await;
             } else {
                 let store = world.open(&late).await.unwrap();
-                inherited.operations_left.store(operations, Ordering::SeqCst);
+                inherited.0.before_operation(operations, event);
                 store.marked_for_delete().await.unwrap();
                 assert!(matches!(store.get(&at("new")).await, Err(StoreError::Deleted)));
             }
-            let happened = inherited.operations_left.load(Ordering::SeqCst) < 0;
-            if inherited.made.load(Ordering::SeqCst) {
+            let happened = !inherited.0.has_planned_events();
+            if made.load(Ordering::SeqCst) {
                 times_made += 1;
                 let listed = other.list().await.unwrap();
                 assert_eq!(listed.len(), 1, "before operation {operations}");

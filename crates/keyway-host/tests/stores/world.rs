@@ -1,7 +1,5 @@
 //! A host with a store, and storage engines on which something happens.
 
-use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +9,7 @@ use keyway_host::stores::{HostedStore, Stores, StoresError};
 use keyway_host::{Host, WorkOutcome, WorkReport};
 use keyway_seal::{KeyRing, KeySource, KeySourceError};
 use keyway_secrets::{NewSecret, SecretStore, StoreName};
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
+use keyway_storage::{Batch, Fault, FaultyStorage, KeyRange, Layered, Memory, Storage};
 use serde_json::json;
 
 pub(crate) use crate::support::{at, ring, silent};
@@ -42,17 +40,19 @@ impl World {
 
     /// A start of the host on a storage engine that fails from the n-th commit on, as if the process
     /// had died there.
-    pub(crate) async fn start_dying(&self, commits: i64) -> Started {
+    pub(crate) async fn start_dying(&self, commits: u64) -> Started {
+        let engine = self.faulty();
         // The start of the host takes its name with one commit.
-        self.start_with(Arc::new(Dies { commits_left: AtomicI64::new(commits + 1) })).await
+        engine.0.end_after(commits + 1, Fault::EndsBefore);
+        self.start_on(engine).await
     }
 
-    /// A start of the host on a storage engine on which something happens.
-    pub(crate) async fn start_with(&self, event: Arc<impl Event>) -> Started {
-        self.start_on(Arc::new(Eventful { inner: Arc::clone(&self.storage), event })).await
+    /// The storage engine below one with faults. Its batches are small, so that there are many points to die at.
+    pub(crate) fn faulty(&self) -> Arc<Layered<FaultyStorage>> {
+        FaultyStorage::over(&self.storage).items_per_batch(4).into_engine()
     }
 
-    async fn start_on(&self, storage: Arc<dyn Storage>) -> Started {
+    pub(crate) async fn start_on(&self, storage: Arc<dyn Storage>) -> Started {
         let keys = Arc::new(Changing(Mutex::new(self.keys.clone())));
         let built = Host::builder(PLUGINS.registry().unwrap(), storage, self.host_keys.clone())
             .store_keys(Arc::clone(&keys))
@@ -148,62 +148,4 @@ pub(crate) async fn has_ten(store: &impl SecretStore) {
 
 pub(crate) async fn has(store: &impl SecretStore, secret: &str, value: &str) {
     assert_eq!(store.get(&at(secret)).await.unwrap().value.expose_text(), Some(value));
-}
-
-/// What happens on a storage engine.
-#[async_trait]
-pub(crate) trait Event: fmt::Debug + Send + Sync + 'static {
-    /// Before anything is read or written.
-    async fn before(&self) {}
-
-    /// Before something is written, or instead of it.
-    async fn before_commit(&self) -> Result<(), StorageError> {
-        Ok(())
-    }
-
-    /// What the engine holds in a batch. Small ones make many points to die at.
-    fn items_per_batch(&self) -> usize {
-        4
-    }
-}
-
-#[derive(Debug)]
-struct Eventful<E> {
-    inner: Arc<dyn Storage>,
-    event: Arc<E>,
-}
-
-#[async_trait]
-impl<E: Event> Storage for Eventful<E> {
-    fn limits(&self) -> Limits {
-        Limits { items_per_batch: self.event.items_per_batch(), ..self.inner.limits() }
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.event.before().await;
-        self.inner.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.event.before().await;
-        self.inner.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        self.event.before().await;
-        self.event.before_commit().await?;
-        self.inner.commit(batch).await
-    }
-}
-
-#[derive(Debug)]
-struct Dies {
-    commits_left: AtomicI64,
-}
-
-#[async_trait]
-impl Event for Dies {
-    async fn before_commit(&self) -> Result<(), StorageError> {
-        if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 { Err(StorageError::Closed) } else { Ok(()) }
-    }
 }

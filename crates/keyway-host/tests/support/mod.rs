@@ -10,11 +10,10 @@ use async_trait::async_trait;
 use keyway_core::{PluginMetadata, SecretValue, Table, WrittenBy};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
-    Capabilities, Configure, Count, Cursor, ListQuery, ListedSecret, NewSecret, OpenContext, Progress,
+    Capabilities, Configure, Count, Cursor, Json, ListQuery, ListedSecret, NewSecret, OpenContext, Progress,
     RotationListener, Secret, SecretAddress, SecretChange, SecretHeader, SecretName, SecretPage,
     SecretRevision, SecretStore, SecretStorePlugin, SecretVersion, StoreError, StoreInfo,
 };
-use serde_json::Value;
 
 /// What a misbehaving store does. It is chosen by the name of the secret that is asked for.
 #[derive(Debug)]
@@ -29,7 +28,7 @@ pub static CLOSED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 pub static OPENED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
 impl SecretStorePlugin for Misbehaving {
-    fn check_configuration(&self, _: &Value) -> Result<(), StoreError> {
+    fn check_configuration(&self, _: &Json) -> Result<(), StoreError> {
         Ok(())
     }
 

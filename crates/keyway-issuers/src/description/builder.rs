@@ -1,4 +1,4 @@
-//! Building a description, and checking it as a whole.
+//! The builder of a description, which checks it as a whole.
 
 use super::{
     ConfigurationDescriptor, ConfigurationValue, Description, Features, ParameterDescriptor, ParameterSet,
@@ -7,7 +7,7 @@ use super::{
 use crate::violation::Found;
 use crate::{Rule, Violation, Violations};
 
-/// Collects what a [`Description`] says.
+/// Builds a [`Description`].
 #[derive(Clone, Debug)]
 #[must_use = "`build` makes the description"]
 pub struct DescriptionBuilder {
@@ -27,45 +27,45 @@ impl DescriptionBuilder {
         }
     }
 
-    /// Adds something to configure, of type string. Choose a default that is safe.
+    /// Adds a configuration parameter of type string. Choose a safe default.
     pub fn text(self, name: impl Into<String>, default: impl Into<String>) -> Self {
         self.configuration(ConfigurationDescriptor::new(name, ConfigurationValue::text(default.into())))
     }
 
-    /// Adds something to configure, of type boolean. Choose a default that is safe.
+    /// Adds a configuration parameter of type boolean. Choose a safe default.
     pub fn boolean(self, name: impl Into<String>, default: bool) -> Self {
         self.configuration(ConfigurationDescriptor::new(name, ConfigurationValue::Boolean(default)))
     }
 
-    /// Adds something to configure.
+    /// Adds a configuration parameter.
     pub fn configuration(mut self, descriptor: ConfigurationDescriptor) -> Self {
         self.description.configuration.push(descriptor);
         self
     }
 
-    /// Adds a set of parameters. The empty set says that a request may come without any.
+    /// Adds a set of parameters. The empty set allows requests without parameters.
     pub fn set(mut self, parameters: impl IntoIterator<Item = ParameterDescriptor>) -> Self {
         self.description.parameter_sets.push(parameters.into_iter().collect());
         self
     }
 
-    /// Sets where to reach the developer.
+    /// Sets the developer's address.
     pub fn developer_email(mut self, address: impl Into<String>) -> Self {
         self.description.developer_email = Some(address.into());
         self
     }
 
-    /// Sets what else the plugin can do on the wire.
+    /// Sets the optional wire features of the plugin.
     pub const fn features(mut self, features: Features) -> Self {
         self.description.features = features;
         self
     }
 
-    /// Makes the description.
+    /// Builds the description.
     ///
     /// # Errors
-    /// Every name that is not `[a-z0-9_]+`, and every name that is there twice, among what
-    /// is configured or within one set (decision W4).
+    /// Reports every name that is not `[a-z0-9_]+`, and every name that occurs twice in the
+    /// configuration or within one set (decision W4).
     pub fn build(mut self) -> Result<Description, Violations> {
         let description = &mut self.description;
         let mut found = Found::default();
@@ -82,7 +82,7 @@ impl DescriptionBuilder {
     }
 }
 
-/// Checks the names that are there: each is one, and none is there twice.
+/// Checks that every name is valid and occurs once.
 pub(crate) fn check_names<'a>(
     names: impl Iterator<Item = Option<&'a str>>,
     key: impl Fn(usize) -> String,

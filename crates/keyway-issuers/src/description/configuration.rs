@@ -1,4 +1,4 @@
-//! What an operator configures for a plugin.
+//! The configuration of a plugin by an operator.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use super::is_name;
 use crate::violation::Found;
 use crate::{Json, Rule, SecretText, Violation, Violations};
 
-/// Something that an operator can configure (WaTTS seed, "Config Parameter").
+/// A configuration parameter that an operator can set (WaTTS seed, "Config Parameter").
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigurationDescriptor {
     name: String,
@@ -15,28 +15,28 @@ pub struct ConfigurationDescriptor {
 }
 
 impl ConfigurationDescriptor {
-    /// A parameter with its default, which also says its type.
+    /// Creates a parameter with its default, which also determines its type.
     pub fn new(name: impl Into<String>, default: ConfigurationValue) -> Self {
         Self { name: name.into(), default }
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The type.
+    /// Returns the type.
     pub const fn kind(&self) -> ConfigurationType {
         self.default.kind()
     }
 
-    /// What holds when nothing is configured.
+    /// Returns the value that applies when nothing is configured.
     pub const fn default_value(&self) -> &ConfigurationValue {
         &self.default
     }
 }
 
-/// The types of what is configured.
+/// The types of configuration parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigurationType {
@@ -47,7 +47,7 @@ pub enum ConfigurationType {
 }
 
 impl ConfigurationType {
-    /// The word on the wire: `string` or `boolean`.
+    /// Returns the word on the wire: `string` or `boolean`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::String => "string",
@@ -55,7 +55,7 @@ impl ConfigurationType {
         }
     }
 
-    /// The value that JSON means under this type, by the table at
+    /// Converts a JSON value to this type, by the table at
     /// [`Description::resolve_configuration`](super::Description::resolve_configuration).
     pub fn convert(self, json: &Json) -> Option<ConfigurationValue> {
         match self {
@@ -65,7 +65,7 @@ impl ConfigurationType {
     }
 }
 
-/// The truth value that the real host takes a JSON value for.
+/// Converts a JSON value to a truth value as the real host does.
 pub(crate) fn truth(json: &Json) -> Option<bool> {
     match json {
         Json::Boolean(truth) => Some(*truth),
@@ -94,12 +94,12 @@ pub enum ConfigurationValue {
 }
 
 impl ConfigurationValue {
-    /// A text.
+    /// Creates a text value.
     pub fn text(text: impl Into<SecretText>) -> Self {
         Self::Text(text.into())
     }
 
-    /// The type of the value.
+    /// Returns the type of the value.
     pub const fn kind(&self) -> ConfigurationType {
         match self {
             Self::Text(_) => ConfigurationType::String,
@@ -108,8 +108,8 @@ impl ConfigurationValue {
     }
 }
 
-/// The configuration that a plugin works with: a value for everything that it describes
-/// (WaTTS seed, key `conf_params`).
+/// The resolved configuration of a plugin, with a value for every parameter that the plugin
+/// describes (WaTTS seed, key `conf_params`).
 ///
 /// A host makes one with
 /// [`Description::resolve_configuration`](super::Description::resolve_configuration).
@@ -119,19 +119,19 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Nothing configured.
+    /// Creates an empty configuration.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a value, in place of an earlier one of the same name.
+    /// Sets a value, replacing an earlier one of the same name.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: ConfigurationValue) -> Self {
         self.values.insert(name.into(), value);
         self
     }
 
-    /// The text `name`. `None` when there is none, or it is not a text.
+    /// Returns the text `name`, or `None` when it is missing or not a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.values.get(name)? {
             ConfigurationValue::Text(text) => Some(text.expose()),
@@ -139,7 +139,7 @@ impl Configuration {
         }
     }
 
-    /// The truth value `name`. `None` when there is none, or it is not one.
+    /// Returns the truth value `name`, or `None` when it is missing or not a truth value.
     pub fn boolean(&self, name: &str) -> Option<bool> {
         match self.values.get(name)? {
             ConfigurationValue::Boolean(truth) => Some(*truth),
@@ -147,7 +147,7 @@ impl Configuration {
         }
     }
 
-    /// The values, ordered by name.
+    /// Returns the values, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ConfigurationValue)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value))
     }
@@ -159,7 +159,7 @@ impl fmt::Debug for Configuration {
     }
 }
 
-/// Resolves what is configured against what is described.
+/// Resolves an operator's configuration against the described parameters.
 pub(super) fn resolve<'a>(
     described: &[ConfigurationDescriptor],
     configured: impl IntoIterator<Item = (&'a str, &'a Json)>,
@@ -170,7 +170,8 @@ pub(super) fn resolve<'a>(
     for (name, json) in configured {
         match values.get_mut(name) {
             None => {
-                // A name from outside is shown only when it cannot be anything else.
+                // A name from outside may be a misplaced secret, so only a short, valid name is
+                // shown.
                 let key = if is_name(name) && name.len() <= 64 { name } else { "a configured name" };
                 found.add(|| Violation::new(key, Rule::Unknown));
             }

@@ -1,17 +1,17 @@
-//! What a user interface needs.
+//! The facts that a user interface needs about an issuer.
 
 use super::ParameterSet;
 
-/// What a user interface needs to know about an issuer's sets of parameters (decision W9;
-/// WaTTS seed, the buttons `Request` and `Advanced`).
+/// The facts that a user interface needs about an issuer's sets of parameters.
+///
+/// Decision W9; WaTTS seed, the buttons `Request` and `Advanced`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserInterface<'a> {
-    /// A request may be made without parameters: there is an empty set, or one without
-    /// mandatory parameters.
+    /// A request may come without parameters: some set is empty or has no mandatory parameters.
     pub without_parameters: bool,
-    /// There are parameters to enter: there is a set that is not empty.
+    /// The user can enter parameters: some set is not empty.
     pub further_sets: bool,
-    /// The sets, in the issuer's order, the empty one among them.
+    /// The sets in the issuer's order, including the empty one.
     pub sets: &'a [ParameterSet],
 }
 

@@ -1,4 +1,4 @@
-//! How an issuer describes itself, and what follows from that.
+//! An issuer's description of itself.
 
 mod builder;
 mod configuration;
@@ -14,11 +14,11 @@ pub use parameters::{ParameterDescriptor, ParameterSet, ParameterType, fitting_s
 
 use crate::{Json, Parameters, Violation, Violations};
 
-/// How an issuer describes itself (WaTTS seed, "Listing The Supported Parameter").
+/// An issuer's description of itself (WaTTS seed, "Listing The Supported Parameter").
 ///
-/// What exists is valid: names are `[a-z0-9_]+` and there is none twice, defaults fit their
-/// types (decision W4). An issuer that offers no set of parameters has the empty one, as in
-/// the real host.
+/// A description is always valid: names are `[a-z0-9_]+` and unique, and defaults fit their types
+/// (decision W4). An issuer that offers no set of parameters has the empty one, as in the real
+/// host.
 ///
 /// ```
 /// use keyway_issuers::{Description, ParameterDescriptor};
@@ -44,30 +44,34 @@ pub struct Description {
     features: Features,
 }
 
-/// What else a plugin can do on the wire (decisions W1 and W2). The keys are those of
-/// `features` in the answer to `parameter`; keys that nobody here knows are ignored.
+/// The optional wire features of a plugin.
+///
+/// The keys are those of `features` in the answer to `parameter`; unknown keys are ignored
+/// (decisions W1 and W2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Features {
-    /// Reads its input from standard input, out of sight of other users of the machine.
+    /// The plugin reads its input from standard input, which other users of the machine cannot see.
     pub stdin: bool,
-    /// Reads the key `intent_id`, and makes one credential for one intent. The real host
-    /// knows neither; a host of this project sends the key to such a plugin only.
+    /// The plugin reads the key `intent_id`, and makes one credential for one intent.
+    ///
+    /// The real host knows neither the feature nor the key; a host of this project sends the key
+    /// only to plugins with the feature.
     pub idempotent: bool,
 }
 
 impl Features {
-    /// None of them.
+    /// No feature.
     pub const NONE: Self = Self { stdin: false, idempotent: false };
 
-    /// Sets whether it reads standard input.
+    /// Sets whether the plugin reads standard input.
     #[must_use]
     pub const fn stdin(mut self, stdin: bool) -> Self {
         self.stdin = stdin;
         self
     }
 
-    /// Sets whether it reads `intent_id`.
+    /// Sets whether the plugin reads `intent_id`.
     #[must_use]
     pub const fn idempotent(mut self, idempotent: bool) -> Self {
         self.idempotent = idempotent;
@@ -76,45 +80,46 @@ impl Features {
 }
 
 impl Description {
-    /// A description of an issuer of this version.
+    /// Starts the description of an issuer of this version.
     pub fn builder(version: impl Into<String>) -> DescriptionBuilder {
         DescriptionBuilder::new(version.into())
     }
 
-    /// The issuer's version: any text. When it changes, the host asks for the description
-    /// anew (decision W4).
+    /// Returns the issuer's version: any text.
+    ///
+    /// When it changes, the host asks for the description again (decision W4).
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Where to reach the developer.
+    /// Returns the developer's address.
     pub fn developer_email(&self) -> Option<&str> {
         self.developer_email.as_deref()
     }
 
-    /// What an operator can configure, in the issuer's order.
+    /// Returns the configuration parameters, in the issuer's order.
     pub fn configuration(&self) -> &[ConfigurationDescriptor] {
         &self.configuration
     }
 
-    /// The sets of parameters, in the issuer's order; at least one.
+    /// Returns the sets of parameters in the issuer's order, at least one.
     pub fn parameter_sets(&self) -> &[ParameterSet] {
         &self.parameter_sets
     }
 
-    /// What else the plugin can do on the wire.
+    /// Returns the plugin's optional wire features.
     pub const fn features(&self) -> Features {
         self.features
     }
 
-    /// The same with other features.
+    /// Returns the description with other features.
     #[must_use]
     pub const fn with_features(mut self, features: Features) -> Self {
         self.features = features;
         self
     }
 
-    /// What an operator configured, resolved against this description (decision W4):
+    /// Resolves an operator's configuration against this description (decision W4):
     ///
     /// | type | configured | resolved |
     /// | --- | --- | --- |
@@ -125,8 +130,7 @@ impl Description {
     /// | | anything else, or a name that is not described | a violation |
     ///
     /// # Errors
-    /// All violations at once. They name the parameter where it is described, and never
-    /// repeat a value.
+    /// Returns all violations at once. They name the described parameter, and never repeat a value.
     pub fn resolve_configuration<'a>(
         &self,
         configured: impl IntoIterator<Item = (&'a str, &'a Json)>,
@@ -134,22 +138,25 @@ impl Description {
         configuration::resolve(&self.configuration, configured)
     }
 
-    /// The index of the first set that the parameters of a request fit (decision W5).
+    /// Returns the index of the first set that the parameters of a request fit.
+    ///
+    /// Decision W5.
     ///
     /// # Errors
-    /// [`FitsNoSet`](crate::Rule::FitsNoSet), or a wrong type where the keys alone would
-    /// have fit.
+    /// [`FitsNoSet`](crate::Rule::FitsNoSet), or a wrong type when the keys fit a set.
     pub fn fitting_set(&self, parameters: &Parameters) -> Result<usize, Violation> {
         fitting_set(&self.parameter_sets, parameters)
     }
 
-    /// What a user interface needs to know (decision W9).
+    /// Returns the facts that a user interface needs.
+    ///
+    /// Decision W9.
     pub fn user_interface(&self) -> UserInterface<'_> {
         UserInterface::of(&self.parameter_sets)
     }
 }
 
-/// Whether a name is `[a-z0-9_]+`, as those of parameters are (WaTTS seed).
+/// Tells whether a name is `[a-z0-9_]+`, as those of parameters are (WaTTS seed).
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }

@@ -1,39 +1,39 @@
-//! What a request may carry.
+//! The parameters that a request may carry.
 
 use crate::{Json, Parameters, Rule, Violation};
 
-/// A set of parameters that belong together; a request carries those of one set (WaTTS
-/// seed, "Request Parameter Sets"). The empty set is a set: it says that a request may
-/// come without any.
+/// A set of parameters that belong together (WaTTS seed, "Request Parameter Sets").
+///
+/// A request carries the parameters of one set. The empty set allows requests without parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParameterSet {
     parameters: Vec<ParameterDescriptor>,
 }
 
 impl ParameterSet {
-    /// The parameters, in the plugin's order.
+    /// Returns the parameters, in the plugin's order.
     pub fn parameters(&self) -> &[ParameterDescriptor] {
         &self.parameters
     }
 
-    /// Whether it has no parameters.
+    /// Tells whether the set has no parameters.
     pub const fn is_empty(&self) -> bool {
         self.parameters.is_empty()
     }
 
-    /// Whether a request may come without any of its parameters.
+    /// Tells whether a request may omit all parameters of the set.
     pub fn needs_nothing(&self) -> bool {
         !self.parameters.iter().any(|parameter| parameter.mandatory)
     }
 
-    /// Whether the keys are those of the set, and none that is mandatory is missing.
+    /// Tells whether all keys are in the set and no mandatory one is missing.
     fn has_keys_of(&self, given: &Parameters) -> bool {
         let known = |key: &String| self.parameters.iter().any(|parameter| parameter.key == *key);
         given.values().keys().all(known)
             && self.parameters.iter().all(|each| !each.mandatory || given.values().contains_key(&each.key))
     }
 
-    /// The first parameter whose value is of another type than described.
+    /// Finds the first parameter whose value does not have the described type.
     fn wrong_type(&self, given: &Parameters) -> Option<Violation> {
         self.parameters.iter().find_map(|parameter| {
             let value = given.values().get(&parameter.key)?;
@@ -60,14 +60,14 @@ pub struct ParameterDescriptor {
     pub name: String,
     /// A longer text for the user.
     pub description: String,
-    /// What the user enters.
+    /// The kind of value that the user enters.
     pub kind: ParameterType,
-    /// Whether it must be given.
+    /// True if the request must give it.
     pub mandatory: bool,
 }
 
 impl ParameterDescriptor {
-    /// A parameter that must be given: several lines of text.
+    /// Creates a mandatory parameter of several lines of text.
     pub fn mandatory(
         key: impl Into<String>,
         name: impl Into<String>,
@@ -82,13 +82,13 @@ impl ParameterDescriptor {
         }
     }
 
-    /// A parameter that may be left out: several lines of text.
+    /// Creates an optional parameter of several lines of text.
     pub fn optional(key: impl Into<String>, name: impl Into<String>, description: impl Into<String>) -> Self {
         Self { mandatory: false, ..Self::mandatory(key, name, description) }
     }
 }
 
-/// What a user enters for a parameter.
+/// The kind of value that a user enters for a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ParameterType {
@@ -97,7 +97,7 @@ pub enum ParameterType {
 }
 
 impl ParameterType {
-    /// The word on the wire: `textarea`.
+    /// Returns the word on the wire: `textarea`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Textarea => "textarea",
@@ -117,12 +117,13 @@ impl ParameterType {
     }
 }
 
-/// The index of the first of these sets that the parameters fit: every key given is one of
-/// the set's, every mandatory one is given, and every value is of its type (decision W5).
-/// No sets fit nothing; the empty set fits no parameters only.
+/// Returns the index of the first set that the parameters fit.
+///
+/// Parameters fit a set if every given key is in the set, every mandatory one is given, and every
+/// value has its type. No sets fit nothing; the empty set fits no parameters only (decision W5).
 ///
 /// # Errors
-/// [`Rule::FitsNoSet`], or [`Rule::Type`] where the keys alone would have fit.
+/// [`Rule::FitsNoSet`], or [`Rule::Type`] when the keys fit a set.
 pub fn fitting_set(sets: &[ParameterSet], parameters: &Parameters) -> Result<usize, Violation> {
     let mut violation = None;
     for (index, set) in sets.iter().enumerate().filter(|(_, set)| set.has_keys_of(parameters)) {

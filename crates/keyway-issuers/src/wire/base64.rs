@@ -1,8 +1,10 @@
-//! The base64 layer (decision W1).
+//! The base64 layer.
 //!
-//! The seed says base64, the real host writes base64url without padding, its tester the
-//! standard alphabet with padding. So a plugin reads either, and refuses what is a mixture:
-//! libraries that skip what they do not know decode it to something else than was sent.
+//! Decision W1.
+//!
+//! The seed says base64, the real host writes base64url without padding, and its tester the
+//! standard alphabet with padding. So a plugin reads either alphabet and refuses a mixture:
+//! libraries that skip foreign characters decode it to other bytes than were sent.
 
 use std::sync::LazyLock;
 
@@ -23,30 +25,30 @@ pub enum Alphabet {
     Standard,
 }
 
-/// Why a text is not base64.
+/// An error for a text that is not base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Base64Error {
     /// A byte that is in neither alphabet: white space, for example.
     #[error("byte {at} is in neither alphabet of base64")]
     Foreign {
-        /// Its position.
+        /// The position of the byte.
         at: usize,
     },
     /// A character of one alphabet after one of the other.
     #[error("byte {at} is of another alphabet than what stands before it: use one")]
     Mixed {
-        /// Its position.
+        /// The position of the character.
         at: usize,
     },
-    /// Padding that is not there as a whole, too long, or within the text.
+    /// The padding is incomplete, too long, or within the text.
     #[error("the padding at byte {at} is wrong: pad to a multiple of four, or not at all")]
     Padding {
         /// The position of the first `=`.
         at: usize,
     },
-    /// No text has this length: one character is left over.
-    #[error("{length} characters cannot be base64: one is missing or one is too much")]
+    /// The text has an impossible length: one character is left over.
+    #[error("{length} characters cannot be base64: one is missing or one is extra")]
     Length {
         /// The number of characters without padding.
         length: usize,
@@ -58,7 +60,7 @@ type Base64 = base64::engine::Simd;
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
 type Base64 = base64::engine::GeneralPurpose;
 
-/// Padding is taken off before it is read; nobody looks at bits that are left over.
+/// Padding is removed before decoding; leftover bits are ignored.
 const READING: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
     .with_decode_padding_mode(DecodePaddingMode::RequireNone);
@@ -87,19 +89,19 @@ impl Alphabet {
     }
 }
 
-/// Writes bytes in an alphabet.
+/// Encodes bytes in an alphabet.
 pub fn encode(bytes: &[u8], alphabet: Alphabet) -> SecretText {
-    // Padded or not, four characters for three bytes are enough: the buffer never grows.
+    // Four characters for three bytes are enough with and without padding: the buffer never grows.
     let mut text = Wiped::new(String::with_capacity(bytes.len().div_ceil(3) * 4));
     alphabet.engine().encode_string(bytes, &mut text);
     text.into()
 }
 
-/// Reads base64 of either alphabet, padded or not. Bits left over in the last character
-/// are not looked at, as nobody does.
+/// Decodes base64 of either alphabet, padded or not. Leftover bits in the last character are
+/// ignored, as other decoders do.
 ///
 /// # Errors
-/// [`Base64Error`] says where it is wrong.
+/// [`Base64Error`] names the position of the fault.
 pub fn decode(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Base64Error> {
     decode_wiped(text).map(|bytes| Zeroizing::new(bytes.take()))
 }
@@ -107,10 +109,10 @@ pub fn decode(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Base64Error> {
 pub(crate) fn decode_wiped(text: &[u8]) -> Result<Wiped<Vec<u8>>, Base64Error> {
     let body = without_padding(text)?;
     let length = body.len().div_ceil(4) * 3;
-    // Not `vec!`, which asks for memory that is zero already: glibc has no quick way to that.
+    // Avoids `vec!`, which asks for zeroed memory: glibc has no quick way to that.
     let mut bytes = Wiped::new(Vec::with_capacity(length));
     bytes.resize(length, 0);
-    // Nothing that holds characters of both alphabets is read with one of them.
+    // Either alphabet refuses characters of the other, so a mixture is never decoded.
     let length = URL_SAFE
         .decode_slice(body, &mut bytes)
         .or_else(|_| STANDARD.decode_slice(body, &mut bytes))
@@ -119,7 +121,7 @@ pub(crate) fn decode_wiped(text: &[u8]) -> Result<Wiped<Vec<u8>>, Base64Error> {
     Ok(bytes)
 }
 
-/// What is wrong with characters that cannot be decoded.
+/// Finds the fault in characters that cannot be decoded.
 fn fault(body: &[u8]) -> Base64Error {
     let mut seen = None;
     for (at, byte) in body.iter().enumerate() {
@@ -138,7 +140,7 @@ fn fault(body: &[u8]) -> Base64Error {
     Base64Error::Length { length: body.len() }
 }
 
-/// The text without the padding at its end, which is as long as it must be.
+/// Removes the padding at the end, and checks that it is complete.
 fn without_padding(text: &[u8]) -> Result<&[u8], Base64Error> {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = &text[..text.len() - padding];

@@ -1,20 +1,21 @@
-//! The text that Erlang prints for a value, as the real host shows it to users who get
-//! something else than a text. Only the lenient profile needs it.
+//! The text that Erlang prints for a value, as the real host shows it to users in place of a text.
 //!
-//! Long values are not broken into lines, as Erlang does at 80 columns.
+//! Only the lenient profile needs it.
+//!
+//! Unlike in Erlang, long values are not broken into lines at 80 columns.
 
 use zeroize::Zeroizing;
 
 use crate::Json;
 
-/// The text for one value: a text stays what it is.
+/// Prints one value; a text stays unchanged.
 pub(super) fn print(value: &Json) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(size(value)));
     put_text(&mut bytes, value);
     finish(&bytes)
 }
 
-/// The texts of several values, put together with nothing between them.
+/// Prints several values and joins them without a separator.
 pub(super) fn join(values: &[Json]) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(values.iter().map(size).sum()));
     for value in values {
@@ -23,20 +24,20 @@ pub(super) fn join(values: &[Json]) -> Zeroizing<String> {
     finish(&bytes)
 }
 
-/// The text for a text within something else: in the marks of a binary.
+/// Prints a text within another value, in the marks of a binary.
 pub(super) fn print_binary(text: &str) -> String {
     let mut bytes = Vec::new();
     binary(&mut bytes, text);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Erlang prints characters up to 255 and then takes each for a byte, so that what was
-/// UTF-8 is UTF-8 again.
+/// Converts code points up to 255 to bytes, as Erlang does, so that original UTF-8 becomes UTF-8
+/// again.
 fn finish(bytes: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// No value is printed longer than this many bytes, so that no buffer with a secret grows.
+/// Returns an upper bound for the printed length in bytes, so that no buffer with a secret grows.
 fn size(value: &Json) -> usize {
     match value {
         Json::Null | Json::Boolean(_) => 8,
@@ -80,7 +81,7 @@ fn term(out: &mut Vec<u8>, value: &Json) {
     }
 }
 
-/// A list; one of characters that can be printed is shown as a text.
+/// Prints a list. A list of printable characters is shown as a text.
 fn list(out: &mut Vec<u8>, items: &[Json]) {
     let character = |item: &Json| match item {
         Json::Integer(integer) => integer.decimal().parse().ok().filter(|byte| is_printable(*byte)),
@@ -121,7 +122,7 @@ fn binary(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(b">>");
 }
 
-/// Whether Erlang takes a byte for a character of Latin-1 that can be printed.
+/// Tells whether Erlang treats a byte as a printable character of Latin-1.
 const fn is_printable(byte: u8) -> bool {
     matches!(byte, 32..=126 | 160..=255 | 8..=13 | 27)
 }
@@ -145,11 +146,12 @@ fn quoted(out: &mut Vec<u8>, byte: u8) {
     out.push(letter);
 }
 
-/// From here on not every whole number is a float, and Erlang always prints an exponent.
+/// From 2^53 on some whole numbers are not floats, and Erlang always prints an exponent.
 const EXPONENT_FROM: f64 = 9_007_199_254_740_992.0;
 
-/// A float with the fewest digits that read back as the same; with an exponent where that
-/// is shorter, and beyond 2^53.
+/// Prints a float with the fewest digits that read back as the same number.
+///
+/// It uses an exponent if that is shorter, and always beyond 2^53.
 fn float(number: f64) -> Zeroizing<String> {
     if number == 0.0 {
         let sign = if number.is_sign_negative() { "-" } else { "" };
@@ -163,7 +165,7 @@ fn float(number: f64) -> Zeroizing<String> {
         let fraction = if mantissa.contains('.') { "" } else { ".0" };
         format!("{sign}{mantissa}{fraction}e{exponent}")
     };
-    // Without one, Rust prints as many zeros as it takes.
+    // Without an exponent, Rust prints all zeros.
     let plain = || {
         let plain = format!("{sign}{}", number.abs());
         if plain.contains('.') { plain } else { plain + ".0" }

@@ -1,4 +1,4 @@
-//! The host's side: writes what a plugin gets, reads what it prints.
+//! The host's side: writes a plugin's input and reads its output.
 
 mod answer;
 
@@ -10,8 +10,9 @@ use keyway_core::json::Writer;
 
 use crate::{Action, ConfigurationValue, Context, CredentialRequest, JsonObject, Revocation, SecretText};
 
-/// What a plugin gets when it is to describe itself. It carries no secret and always goes
-/// as an argument (decision W1).
+/// Writes the input that asks a plugin to describe itself.
+///
+/// It carries no secret and always goes as an argument (decision W1).
 pub fn encode_parameter(options: &WireOptions) -> SecretText {
     let mut writer = Writer::with_capacity(96 + options.watts_version.len());
     writer.raw("{\"action\":\"parameter\",\"cred_state\":\"undefined\",\"watts_version\":");
@@ -20,13 +21,13 @@ pub fn encode_parameter(options: &WireOptions) -> SecretText {
     base64::encode(writer.finish().as_bytes(), options.alphabet)
 }
 
-/// What a plugin gets when it is to make a credential.
+/// Writes the input that asks a plugin to make a credential.
 pub fn encode_request(request: &CredentialRequest, options: &WireOptions) -> SecretText {
     let parameters = request.parameters.values();
     encode(Action::Request, &request.context, NO_STATE, parameters, options)
 }
 
-/// What a plugin gets when it is to destroy a credential.
+/// Writes the input that asks a plugin to destroy a credential.
 pub fn encode_revoke(revocation: &Revocation, options: &WireOptions) -> SecretText {
     encode(Action::Revoke, &revocation.context, revocation.state.as_str(), &JsonObject::new(), options)
 }

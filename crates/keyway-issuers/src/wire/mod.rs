@@ -1,5 +1,6 @@
-//! The wire format of WaTTS plugins, exact in both directions, as pure functions on bytes:
-//! how the bytes travel is somebody else's business.
+//! The wire format of WaTTS plugins, exact in both directions, as pure functions on bytes.
+//!
+//! The caller transports the bytes.
 //!
 //! A host writes a JSON object as base64 to the plugin's argument or standard input, and
 //! reads a JSON object from its standard output:
@@ -12,7 +13,7 @@
 //! | | [`host::decode_outcome`] | [`plugin::encode_outcome`] |
 //! | revoke | [`host::encode_revoke`] | [`plugin::decode_input`] |
 //! | | [`host::decode_revoked`] | [`plugin::encode_revoked`] |
-//! | no | the three `decode`s | [`plugin::encode_error`] |
+//! | refuse | the three `decode`s | [`plugin::encode_error`] |
 //!
 //! ```
 //! use keyway_issuers::wire::{Ended, Profile, WireOptions, host, plugin};
@@ -32,25 +33,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # How JSON is written
+//! # Writing
 //!
-//! As the real host writes it, byte by byte: ASCII only, `/` as `\/`, names in the order of their
-//! bytes, no white space, floats in exponent form with 20 decimals, integers of any size. Only the
-//! order differs: the real host writes names that it has met before first, which cannot be
-//! repeated (decision H77). No plugin should depend on any of that, with one exception: the
-//! [user id](crate::UserId).
+//! JSON is written as the real host writes it, byte by byte: ASCII only, `/` as `\/`, names in the
+//! order of their bytes, no white space, floats in exponent form with 20 decimals, integers of any
+//! size. Only the order differs: the real host writes names that it has met before first, which
+//! cannot be reproduced (decision H77). No plugin should depend on any of that, with one exception:
+//! the [user id](crate::UserId).
 //!
-//! # What is read
+//! # Reading
 //!
-//! [`Profile::Strict`] reads what the WaTTS seed documents, [`Profile::Lenient`] in addition
-//! what the real host lets pass. [`table::TABLE`] says it key by key:
+//! [`Profile::Strict`] reads the format that the WaTTS seed documents, [`Profile::Lenient`] also
+//! everything that the real host accepts. [`table::TABLE`] defines it key by key:
 //!
 #![doc = include_str!("table.md")]
 //!
-//! In both profiles a result that the table does not allow is a contract violation, which
-//! names key and rule and never a value; nothing is dropped silently (decision W3). Keys
-//! that are not in the table are ignored, so that plugins can say more to hosts that know
-//! more.
+//! In both profiles a result that the table does not allow is a contract violation, which names key
+//! and rule and never a value; nothing is dropped silently (decision W3). Keys outside the table
+//! are ignored, so that plugins can send further keys to newer hosts.
 
 pub mod base64;
 mod erlang;
@@ -66,24 +66,28 @@ use keyway_core::json::Reader;
 
 pub use base64::{Alphabet, Base64Error};
 
-/// How much a host lets pass (decision W2).
+/// The strictness with which a host reads answers.
+///
+/// Decision W2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
-    /// What the seed documents, and one object on standard output and nothing else.
+    /// Accepts the documented format only: one object on standard output and nothing else.
     #[default]
     Strict,
-    /// In addition what the real host accepts, for old plugins: the first of duplicate
-    /// names counts, what stands behind the object and the exit status are ignored, and
-    /// some values are converted. Arrays and objects may lie
-    /// [64 deep](Reader::MAX_DEPTH) in each other, in both profiles (decision H78).
+    /// Accepts also what the real host accepts, for old plugins: the first of duplicate names
+    /// counts, text after the object and the exit status are ignored, and some values are
+    /// converted.
+    ///
+    /// Arrays and objects may be nested [64 deep](Reader::MAX_DEPTH) in both profiles (decision
+    /// H78).
     Lenient,
 }
 
 impl Profile {
-    /// Both.
+    /// Both profiles.
     pub const ALL: [Self; 2] = [Self::Strict, Self::Lenient];
 
-    /// The word in configurations: `strict` or `lenient`.
+    /// Returns the word in configurations: `strict` or `lenient`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Strict => "strict",
@@ -91,12 +95,12 @@ impl Profile {
         }
     }
 
-    /// The profile of this word.
+    /// Returns the profile with this word.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|profile| profile.word() == word)
     }
 
-    /// How this profile reads JSON.
+    /// Returns the JSON reader of this profile.
     pub const fn reader(self) -> Reader {
         match self {
             Self::Strict => Reader::STRICT,
@@ -105,17 +109,17 @@ impl Profile {
     }
 }
 
-/// How a program ended.
+/// The way in which a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ended {
-    /// By itself, with this status.
+    /// The program exited with this status.
     Status(i32),
-    /// By a signal of this number.
+    /// A signal of this number killed the program.
     Signal(i32),
 }
 
 impl Ended {
-    /// With status 0.
+    /// The exit with status 0.
     pub const SUCCESS: Self = Self::Status(0);
 }
 
@@ -128,21 +132,25 @@ impl fmt::Display for Ended {
     }
 }
 
-/// What a host chooses about what it writes (decision W1).
+/// A host's options for writing.
+///
+/// Decision W1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WireOptions {
     /// The alphabet of base64.
     pub alphabet: Alphabet,
-    /// What `watts_version` says.
+    /// The value of `watts_version`.
     pub watts_version: String,
-    /// Whether the key `intent_id` is written. For plugins that say
-    /// [`Features::idempotent`](crate::Features::idempotent); the real host has no such key.
+    /// True if the key `intent_id` is written, for plugins with
+    /// [`Features::idempotent`](crate::Features::idempotent).
+    ///
+    /// The real host has no such key.
     pub intent_id: bool,
 }
 
 impl WireOptions {
-    /// What the real host writes, as this version of it.
+    /// Creates the options under which the output equals that of the real host of this version.
     pub fn new(watts_version: impl Into<String>) -> Self {
         Self { alphabet: Alphabet::UrlSafe, watts_version: watts_version.into(), intent_id: false }
     }

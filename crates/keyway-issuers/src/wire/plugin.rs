@@ -1,4 +1,4 @@
-//! The plugin's side: reads what a host wrote, writes what a plugin prints.
+//! The plugin's side: reads a host's input and writes a plugin's output.
 
 mod input;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 use keyway_core::json::Writer;
 
-/// What a plugin prints about itself.
+/// Writes a plugin's description of itself.
 pub fn encode_description(description: &Description) -> SecretText {
     let mut writer = Writer::with_capacity(1024);
     writer.raw("{\"conf_params\":[");
@@ -65,7 +65,7 @@ pub fn encode_description(description: &Description) -> SecretText {
     writer.finish().into()
 }
 
-/// What a plugin prints after a request.
+/// Writes a plugin's answer to a request.
 pub fn encode_outcome(outcome: &RequestOutcome) -> SecretText {
     let mut writer = Writer::with_capacity(512);
     match outcome {
@@ -111,17 +111,16 @@ pub fn encode_outcome(outcome: &RequestOutcome) -> SecretText {
     writer.finish().into()
 }
 
-/// What a plugin prints after a revocation.
+/// Writes a plugin's answer to a revocation.
 pub fn encode_revoked() -> SecretText {
     SecretText::new("{\"result\":\"ok\"}")
 }
 
-/// What a plugin prints instead, whatever it was asked: the message for the user and the
-/// one for the log.
+/// Writes an error as the answer to any action: the message for the user and the one for the log.
 ///
-/// For the real host an error says that nothing happened. Where that is not
-/// [certain](keyway_core::PluginError::effect), the key `effect_unknown` says so to hosts of this project, which
-/// then keep the intent (decision R2); the real host does not look at it.
+/// For the real host an error means that nothing happened. If that is not
+/// [certain](keyway_core::PluginError::effect), the key `effect_unknown` tells hosts of this
+/// project to keep the intent; the real host ignores the key (decision R2).
 pub fn encode_error(error: &IssuerError) -> SecretText {
     let mut writer = Writer::with_capacity(256);
     writer.raw(if error.effect() == Effect::None {

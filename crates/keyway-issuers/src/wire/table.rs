@@ -1,5 +1,7 @@
-//! What each key of each answer must be, as data (decision W3): the decoder reads by these
-//! rows, and the documentation prints them.
+//! The rules for each key of each answer, as data: the decoder reads by these rows, and the
+//! documentation prints them.
+//!
+//! Decision W3.
 
 use std::fmt::Write as _;
 
@@ -12,32 +14,32 @@ use keyway_core::json::JsonObject;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Row {
-    /// The answer that it is in.
+    /// The answer that contains the key.
     pub answer: &'static str,
     /// The key, as a path: `[]` stands for each element of a list.
     pub key: &'static str,
-    /// How [`Profile::Strict`] treats it.
+    /// The rule of [`Profile::Strict`].
     pub strict: Treatment,
-    /// How [`Profile::Lenient`] treats it.
+    /// The rule of [`Profile::Lenient`].
     pub lenient: Treatment,
-    /// What the WaTTS seed says.
+    /// The rule in the WaTTS seed.
     pub seed: &'static str,
-    /// What the real host does.
+    /// The behaviour of the real host.
     pub host: &'static str,
-    /// What the tester of WaTTS plugins demands.
+    /// The demand of the tester of WaTTS plugins.
     pub tester: &'static str,
 }
 
-/// How a key is treated.
+/// The treatment of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Treatment {
-    /// Whether it must be there.
+    /// The demand on its presence.
     pub presence: Presence,
-    /// What its value may be.
+    /// The accepted values.
     pub accepts: Accepts,
 }
 
-/// Whether a key must be there.
+/// The demand on the presence of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// Without it the answer breaks the contract.
@@ -48,7 +50,7 @@ pub enum Presence {
     Forbidden,
 }
 
-/// What a value may be, and what becomes of it. What is not accepted is refused.
+/// The accepted values, and their conversion. Any other value is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Accepts {
@@ -56,11 +58,11 @@ pub enum Accepts {
     Text,
     /// One of these words.
     Word(&'static str),
-    /// Nothing: the key must not be there.
+    /// Nothing: the key is forbidden.
     Nothing,
     /// A text; anything else is converted to the text that Erlang prints for it.
     Printed,
-    /// As `Printed`; in a text file, the elements of a list are put together.
+    /// As `Printed`; in a text file, the elements of a list are joined.
     PrintedValue,
     /// A whole number from 0 to 4,294,967,295.
     Count,
@@ -68,7 +70,7 @@ pub enum Accepts {
     CountOrDigits,
     /// `true` or `false`.
     Boolean,
-    /// `true` is true, and everything else is not.
+    /// `true` is true, and everything else is false.
     TrueOrElse,
     /// `true`, `"true"`, `"True"`, `1`, `false`, `"false"`, `"False"`, `0`.
     Truth,
@@ -83,7 +85,7 @@ pub enum Accepts {
 }
 
 impl Accepts {
-    /// What it accepts, in words.
+    /// Describes the accepted values in words.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -208,7 +210,7 @@ rows! {
 }
 
 impl Row {
-    /// How a profile treats the key.
+    /// Returns the treatment of the key under a profile.
     pub const fn treatment(&self, profile: Profile) -> Treatment {
         match profile {
             Profile::Strict => self.strict,
@@ -216,12 +218,12 @@ impl Row {
         }
     }
 
-    /// The last name in the path.
+    /// Returns the last name in the path.
     fn name(&self) -> &'static str {
         self.key.rsplit('.').next().unwrap_or(self.key)
     }
 
-    /// The path with an index for each `[]`.
+    /// Returns the path with an index for each `[]`.
     fn path(&self, indexes: &[usize]) -> String {
         let mut path = String::new();
         for (at, piece) in self.key.split("[]").enumerate() {
@@ -235,12 +237,12 @@ impl Row {
     }
 }
 
-/// Whether some key of the table has this name, so that a message may show it.
+/// Tells whether the table has a key of this name, so that a message may show it.
 pub(super) fn is_known(name: &str) -> bool {
     TABLE.iter().any(|row| row.name().trim_end_matches("[]") == name)
 }
 
-/// Reads the keys of one object by the rows of the table, and collects what is wrong.
+/// Reads the keys of one object by the rows of the table, and collects violations.
 pub(super) struct Keys<'a> {
     pub(super) entries: &'a mut JsonObject,
     pub(super) indexes: &'a [usize],
@@ -267,7 +269,7 @@ impl Keys<'_> {
         }
     }
 
-    /// The value of a credential's part.
+    /// Reads the value of a credential's part.
     pub(super) fn value(&mut self, row: &Row, is_file: bool) -> Option<SecretText> {
         match self.take(row)? {
             Accepted::Text(text) => Some(text),
@@ -277,7 +279,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A text that is no secret: names, messages, versions.
+    /// Reads a text that is not secret: a name, a message, a version.
     pub(super) fn open_text(&mut self, row: &Row) -> Option<String> {
         self.text(row).map(SecretText::into_open)
     }
@@ -310,7 +312,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A value whose type another key names.
+    /// Reads a value whose type another key names.
     pub(super) fn any(&mut self, row: &Row) -> Option<Json> {
         match self.take(row)? {
             Accepted::Any(value) => Some(value),
@@ -344,7 +346,7 @@ impl Keys<'_> {
     }
 }
 
-/// An element of a list that must be an object or a list itself.
+/// Reads an element of a list that must be an object or a list itself.
 pub(super) fn element(
     row: &Row,
     value: Json,

@@ -26,9 +26,21 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, StorageError> {
     std::path::absolute(path).map_err(|error| system("find the folder of the store file", error))
 }
 
+/// What a caller expects at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// A store file.
+    There,
+    /// Nothing.
+    Absent,
+    /// A store file or nothing.
+    Either,
+}
+
 /// Makes sure that `path` is a store file that this program may open.
-pub(super) fn prepare(path: &Path) -> Result<(), StorageError> {
+pub(super) fn prepare(path: &Path, expected: Presence) -> Result<(), StorageError> {
     match fs::metadata(path) {
+        Ok(_) if expected == Presence::Absent => Err(StorageError::FileExists { path: path.to_owned() }),
         Ok(metadata) if metadata.is_file() && metadata.len() < LEAST_BYTES => {
             // SQLite would take it for a new file. A store file is never that short, because it
             // appears complete: this one lost its content.
@@ -37,7 +49,13 @@ pub(super) fn prepare(path: &Path) -> Result<(), StorageError> {
         }
         Ok(_) => probe(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create(path)?;
+            if expected == Presence::There {
+                return Err(match companion(path) {
+                    Some(companion) => without_its_file(&companion),
+                    None => StorageError::NoFile { path: path.to_owned() },
+                });
+            }
+            create(path, expected)?;
             // Another process may have been faster, with whatever program it is.
             probe(path)
         }
@@ -73,27 +91,32 @@ fn probe(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-/// Makes a complete store file beside `path` and then gives it its name, unless somebody
-/// else took the name first.
-fn create(path: &Path) -> Result<(), StorageError> {
-    for suffix in ["-wal", "-journal"] {
-        let companion = beside(path, suffix);
-        if companion.exists() {
-            // A store file gets its name before it has companions. So if it is there now, another
-            // process has just made it, and opened it already.
-            if path.exists() {
-                return Ok(());
-            }
-            let detail = format!("{} is there without its store file", companion.display());
-            return Err(StorageError::Corrupt { detail });
-        }
+/// A log beside the path of a store file.
+fn companion(path: &Path) -> Option<PathBuf> {
+    ["-wal", "-journal"].into_iter().map(|suffix| beside(path, suffix)).find(|companion| companion.exists())
+}
+
+fn without_its_file(companion: &Path) -> StorageError {
+    StorageError::Corrupt { detail: format!("{} is there without its store file", companion.display()) }
+}
+
+/// Makes a complete store file beside `path` and then gives it its name, unless another process took the name
+/// first.
+fn create(path: &Path, expected: Presence) -> Result<(), StorageError> {
+    let taken = || match expected {
+        Presence::Absent => Err(StorageError::FileExists { path: path.to_owned() }),
+        _ => Ok(()),
+    };
+    if let Some(companion) = companion(path) {
+        // A store file gets its name before it has companions. So if it is there now, another
+        // process has just made it, and opened it already.
+        return if path.exists() { taken() } else { Err(without_its_file(&companion)) };
     }
     let draft = beside(path, &format!(".{:016x}.new", Revisions::new().next().to_bits()));
     let result = write_draft(&draft).and_then(|()| match publish(&draft, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(system("give the new store file its name", error))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken(),
+        Err(error) => Err(system("give the new store file its name", error)),
     });
     let removed = fs::remove_file(&draft);
     result?;
@@ -173,18 +196,23 @@ fn system(action: &'static str, error: io::Error) -> StorageError {
 mod tests {
     use super::*;
 
-    /// Who finds no store file and then its log has only been slower than somebody else.
+    /// A process that finds no store file and then its log has only been slower than another one.
     #[test]
     fn a_store_that_another_process_has_just_made_is_not_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        let faster = crate::Sqlite::open(&path).unwrap();
+        let faster = crate::Sqlite::create(&path).unwrap();
         assert!(beside(&path, "-wal").exists());
-        create(&path).unwrap();
+        create(&path, Presence::Either).unwrap();
+        let refused = create(&path, Presence::Absent);
+        assert!(matches!(refused, Err(StorageError::FileExists { .. })), "{refused:?}");
         drop(faster);
 
         fs::remove_file(&path).unwrap();
         fs::write(beside(&path, "-wal"), [0; 32]).unwrap();
-        assert!(matches!(create(&path), Err(StorageError::Corrupt { .. })), "a log without its file is");
+        assert!(
+            matches!(create(&path, Presence::Either), Err(StorageError::Corrupt { .. })),
+            "a log without its file is"
+        );
     }
 }

@@ -54,7 +54,7 @@ use queue::Handle;
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("host.db");
 /// # pollster::block_on(async {
-/// let store = Sqlite::open(&path)?;
+/// let store = Sqlite::create(&path)?;
 /// let _ = store.commit(Batch::new().put("greeting", "hello", Expectation::Any)).await?;
 /// store.close();
 ///
@@ -68,13 +68,29 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the store at `path` with the default options, and makes it when there is no
-    /// file. Blocks.
+    /// Opens the store at `path` with the default options. Blocks.
     ///
     /// # Errors
-    /// As [`SqliteOptions::open`].
+    /// As [`SqliteOptions::open`]; [`StorageError::NoFile`] when there is no file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         SqliteOptions::new().open(path)
+    }
+
+    /// Makes a store at `path` with the default options and opens it. Blocks.
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::create`]; [`StorageError::FileExists`] when there is a file.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        SqliteOptions::new().create(path)
+    }
+
+    /// Opens the store at `path` with the default options, and makes it when there is no file. Blocks. For tests,
+    /// and for stores that may be lost.
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open_or_create`].
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        SqliteOptions::new().open_or_create(path)
     }
 
     /// The options, to change some before opening.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::file::Presence;
 use crate::{Sqlite, StorageError};
 
 /// Which thread carries out a commit of a [`Sqlite`] store.
@@ -90,22 +91,39 @@ impl SqliteOptions {
         self
     }
 
-    /// Opens the store at `path`, and makes it when there is no file. Blocks. A relative path
-    /// is taken from the folder that the process is in now, also when it goes elsewhere later.
+    /// Opens the store at `path`. Blocks. A relative path is taken from the folder that the process is in now,
+    /// also when it goes elsewhere later.
     ///
-    /// A new file appears complete or not at all, also when the process is killed or another one
+    /// # Errors
+    /// [`StorageError::NoFile`] when there is no file: a store that was deleted or whose path is misspelt does not
+    /// become an empty one. [`StorageError::Foreign`] and [`StorageError::Newer`] when the file is not for this
+    /// program, which is then not touched; [`StorageError::Corrupt`] when it is empty, truncated, not a database or
+    /// damaged, has other tables, a trigger or a view, or when its log is there without it;
+    /// [`StorageError::ReadOnly`] when it cannot be written; [`StorageError::Unavailable`] when another process
+    /// holds it for too long; [`StorageError::Engine`] when the system refuses.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Sqlite, StorageError> {
+        Sqlite::open_with(path.as_ref(), self, Presence::There)
+    }
+
+    /// Makes a store at `path` and opens it. Blocks.
+    ///
+    /// The new file appears complete or not at all, also when the process is killed or another one
     /// opens the same path meanwhile; a draft that a killed process left beside it (its name ends
     /// in `.new`) may be deleted. The file system needs no hard links and no sync of folders.
     ///
     /// # Errors
-    /// [`StorageError::Foreign`] and [`StorageError::Newer`] when the file is not for this
-    /// program, which is then not touched; [`StorageError::Corrupt`] when it is empty,
-    /// truncated, not a database or damaged, has other tables, a trigger or a view, or when its log is there
-    /// without it; [`StorageError::ReadOnly`] when it cannot be written;
-    /// [`StorageError::Unavailable`] when another process holds it for too long;
-    /// [`StorageError::Engine`] when the system refuses.
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<Sqlite, StorageError> {
-        Sqlite::open_with(path.as_ref(), self)
+    /// [`StorageError::FileExists`] when there is a file, which is not touched; those of [`open`](Self::open).
+    pub fn create(&self, path: impl AsRef<Path>) -> Result<Sqlite, StorageError> {
+        Sqlite::open_with(path.as_ref(), self, Presence::Absent)
+    }
+
+    /// Opens the store at `path`, and makes it when there is no file. Blocks. For tests, and for stores that may be
+    /// lost.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), except `NoFile`.
+    pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Sqlite, StorageError> {
+        Sqlite::open_with(path.as_ref(), self, Presence::Either)
     }
 }
 

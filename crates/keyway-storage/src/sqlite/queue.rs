@@ -19,9 +19,10 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 
+use super::file::{self, Presence};
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{CommitMode, Sqlite, SqliteOptions, file};
+use super::{CommitMode, Sqlite, SqliteOptions};
 use crate::{Batch, CommitOutcome, StorageError};
 
 /// How long a caller's own thread waits for another process before the writer thread takes
@@ -283,9 +284,13 @@ impl Drop for Handle {
 }
 
 impl Sqlite {
-    pub(super) fn open_with(path: &Path, options: &SqliteOptions) -> Result<Self, StorageError> {
+    pub(super) fn open_with(
+        path: &Path,
+        options: &SqliteOptions,
+        expected: Presence,
+    ) -> Result<Self, StorageError> {
         let path = file::absolute(path)?;
-        file::prepare(&path)?;
+        file::prepare(&path, expected)?;
         let writer = Writer::open(&path, options)?;
         let readers = Readers::new(path.clone(), options.clone())?;
         let shared = Arc::new(Shared {
@@ -339,7 +344,7 @@ mod tests {
     #[test]
     fn tasks_of_one_thread_share_a_transaction() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(folder.path().join("store.db")).unwrap();
+        let store = Sqlite::open_or_create(folder.path().join("store.db")).unwrap();
         let batch = |key: &str| Batch::new().put(key, "1", Expectation::Absent);
         let mut context = Context::from_waker(Waker::noop());
         let (mut one, mut two, mut three) =

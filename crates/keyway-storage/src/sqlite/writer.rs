@@ -172,7 +172,7 @@ mod tests {
     fn writer() -> (tempfile::TempDir, Writer) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        drop(Sqlite::open(&path).unwrap());
+        drop(Sqlite::open_or_create(&path).unwrap());
         let writer = Writer::open(&path, &SqliteOptions::new()).unwrap();
         (folder, writer)
     }

@@ -1,8 +1,8 @@
-//! What an application sees of a host's store: the client, and who asked for what.
+//! An application that uses a host's store through the client, with an audit of its accesses.
 
 use std::sync::{Arc, Mutex};
 
-use keyway::client::{Access, Bundle, Error, ExposeSecret, Layer, Resolution, Secrets};
+use keyway::client::{Access, Bundle, Error, Layer, Resolution, Secrets};
 use keyway::seal::KeyRing;
 use keyway::secrets::{NewSecret, Recipe, SecretStore, StoreName};
 use keyway::stores::{HostedStore, Stores};
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::report::{Failure, Report};
 use crate::{address, new_ring};
 
-/// An application reads and writes through the client, which stands in an environment.
+/// Shows an application that reads and writes through the client in an environment.
 pub(crate) async fn show(
     report: &mut Report,
     store: &Arc<HostedStore>,
@@ -24,7 +24,7 @@ pub(crate) async fn show(
         .audit({
             let log = Arc::clone(&log);
             move |access: &Access<'_>| {
-                log.lock().expect("nobody panics with the log").push(access.to_string());
+                log.lock().expect("no hook panics with the lock").push(access.to_string());
             }
         })
         .build();
@@ -34,7 +34,7 @@ pub(crate) async fn show(
 
     report.check(staging.get("service/token").await?.is_none(), "exactly: staging has no such token");
     report.check(
-        staging.get_or("service/token", "a default").await?.expose_secret() == "a default",
+        staging.get_or("service/token", "a default").await?.expose() == "a default",
         "a default stands for a missing secret",
     );
     report.refused(
@@ -73,7 +73,7 @@ pub(crate) async fn show(
         client.delete(key).await?;
     }
 
-    let log = std::mem::take(&mut *log.lock().expect("nobody panics with the log"));
+    let log = std::mem::take(&mut *log.lock().expect("no hook panics with the lock"));
     if let Some(line) = log.iter().find(|line| line.contains("layer=shared")) {
         report.line(&format!("       {line}"));
     }
@@ -84,13 +84,13 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// A store that makes the passwords itself.
+/// Shows a store that makes the passwords itself.
 pub(crate) async fn generated_passwords(
     report: &mut Report,
     stores: &Stores,
     secrets: &mut Vec<String>,
 ) -> Result<(), Failure> {
-    report.step("Passwords that nobody thought up");
+    report.step("Generated passwords");
     let keys: KeyRing = new_ring()?;
     let settings = json!({ "settings": { "length": 32, "alphabet": "alphanumeric" } });
     let store = stores.create(&StoreName::new("passwords")?, "passdb", settings, &keys).await?;

@@ -1,5 +1,5 @@
-//! What a wrong key, a tampered record, exchanged records, a damaged file and another
-//! version's data get: a refusal that says what it is, and nothing else happens.
+//! Damage and its errors: a wrong key, a tampered record, exchanged records, a damaged file and
+//! another version's data are refused by name, and nothing else happens.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// A file of Convection's that was cut off, as after a crash of its own plugin.
+/// Shows a truncated file of Convection's, as after a crash of its own plugin.
 pub(crate) async fn show_truncated_file(
     report: &mut Report,
     stores: &Stores,
@@ -91,8 +91,9 @@ fn is_corrupt(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. })
 }
 
-/// Creates a secret and finds, by comparing before and after, the key of its record: from the
-/// name nobody can compute it.
+/// Creates a secret, and finds the key of its record by comparing before and after.
+///
+/// The key cannot be computed from the name.
 async fn create_and_find(
     store: &HostedStore,
     storage: &Arc<dyn Storage>,

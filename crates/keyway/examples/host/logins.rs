@@ -1,21 +1,21 @@
-//! What a host does with issuers: a login key is requested, used, and revoked; by a plugin in
-//! this process, and by the same plugin as an executable in another.
+//! A host with issuers: a login key is requested, used, and revoked; by a plugin in this process,
+//! and by the same plugin as an executable.
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use keyway::grants::{GrantOutcome, Grants, GrantsError, Phase, Revoked, Service, ServiceView};
-use keyway::issuers::{Context, CredentialRequest, ParameterSet, ServiceName, UserInfo};
+use keyway::grants::{GrantOutcome, GrantRequest, Grants, GrantsError, Phase, Revoked, Service, ServiceView};
+use keyway::issuers::{ParameterSet, ServiceName, UserInfo};
 use keyway::{HostBuilder, Plugins};
 use serde_json::{Value, json};
 
 use crate::report::{Failure, Report};
 
-/// The program that is started as an executable is this very one. With this variable it is a
-/// WaTTS plugin, and no host.
+/// The environment variable under which this program runs as a WaTTS plugin. The executable that
+/// the host starts is this program itself.
 const AS_PLUGIN: &str = "KEYWAY_EXAMPLE_AS_PLUGIN";
 
-/// Runs this program as a WaTTS plugin, if that is what it was started for.
+/// Runs this program as a WaTTS plugin, if the environment variable is set.
 pub(crate) fn run_as_plugin(plugins: &Plugins) -> Option<ExitCode> {
     std::env::var_os(AS_PLUGIN)?;
     Some(keyway_executable::run(|| {
@@ -23,7 +23,7 @@ pub(crate) fn run_as_plugin(plugins: &Plugins) -> Option<ExitCode> {
     }))
 }
 
-/// The services: each a name, the id of its plugin, and the plugin's configuration.
+/// Returns the services: each a name, the id of its plugin, and the plugin's configuration.
 fn offered() -> Result<[(ServiceName, &'static str, Value); 2], Failure> {
     let program = std::env::current_exe()?;
     let run_program = json!({ "command": program, "environment": { AS_PLUGIN: "1" } });
@@ -67,7 +67,7 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// What a user interface would show.
+/// Prints the facts that a user interface would show.
 fn describe(report: &mut Report, view: &ServiceView) {
     let Some(description) = &view.description else {
         report.check(false, &format!("{} describes itself: {:?}", view.name, view.faults));
@@ -97,8 +97,8 @@ async fn request_and_revoke(
     secrets: &mut Vec<String>,
 ) -> Result<(), Failure> {
     let lines = || std::fs::read_to_string(file).unwrap_or_default().lines().count();
-    let user = Context::new(UserInfo::new("https://login.example.org", "ada"));
-    let outcome = grants.request(service, CredentialRequest::new(user.clone())).await?;
+    let user = UserInfo::new("https://login.example.org", "ada");
+    let outcome = grants.request(service, GrantRequest::new(user.clone())).await?;
     let GrantOutcome::Granted(issued) = outcome else {
         return Err("the plugin wants no other login".into());
     };
@@ -108,16 +108,16 @@ async fn request_and_revoke(
     secrets.extend(private.map(|part| part.expose_value().to_owned()));
     report.check(private.is_some(), "the private key is handed over once, and stored nowhere");
 
-    let second = grants.request(service, CredentialRequest::new(user.clone())).await;
+    let second = grants.request(service, GrantRequest::new(user.clone())).await;
     report.refused(second, |error| matches!(error, GrantsError::Refused(_)), "a second one, over the limit");
-    let eve = Context::new(UserInfo::new("https://elsewhere.example.org", "ada"));
-    let stranger = grants.request(service, CredentialRequest::new(eve)).await;
+    let eve = UserInfo::new("https://elsewhere.example.org", "ada");
+    let stranger = grants.request(service, GrantRequest::new(eve)).await;
     report.refused(
         stranger,
         |error| matches!(error, GrantsError::Refused(_)),
         "an ada of another issuer, who is another user",
     );
-    let listed = grants.list(&user.user).await?;
+    let listed = grants.list(&user.user_id()).await?;
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
     report.check(granted == 1, "one grant is listed");
     let first = grants.revoke(issued.grant, user.clone()).await?;

@@ -1,13 +1,13 @@
-//! What the example prints, and what it makes of each result.
+//! The output of the example, and the checks of its results.
 
 use std::error::Error;
 use std::time::Instant;
 
-/// Why a step cannot go on.
+/// An error that ends a step.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-/// Prints steps and checks, counts them, and remembers what it printed, so that the end can
-/// look for secrets in it.
+/// Prints steps and checks, counts them, and remembers its output, so that the last step can search
+/// it for secrets.
 pub(crate) struct Report {
     begun: Instant,
     printed: String,
@@ -32,7 +32,7 @@ impl Report {
         self.printed.push('\n');
     }
 
-    /// Says whether something is as it must be.
+    /// Prints a check, and counts it as passed or failed.
     pub(crate) fn check(&mut self, holds: bool, what: &str) {
         let mark = if holds { "ok  " } else { "FAIL" };
         if holds {
@@ -43,8 +43,7 @@ impl Report {
         self.line(&format!("  {mark} {what}"));
     }
 
-    /// Checks that something was refused as it should be, and prints what the user gets to
-    /// read.
+    /// Checks that an operation was refused as expected, and prints the user's message.
     pub(crate) fn refused<T, E: Error>(
         &mut self,
         outcome: Result<T, E>,
@@ -60,7 +59,7 @@ impl Report {
         }
     }
 
-    /// Looks for secrets in what was printed.
+    /// Searches the output for secrets.
     pub(crate) fn check_no_secret_was_printed(&mut self, secrets: &[String]) {
         // Short ones occur by chance: "3" in a date.
         let telling: Vec<_> = secrets.iter().filter(|secret| secret.len() >= 6).collect();
@@ -68,7 +67,7 @@ impl Report {
         self.check(leaked == 0, &format!("none of {} secret texts was printed", telling.len()));
     }
 
-    /// Prints the summary; `true` if everything was as it must be.
+    /// Prints the summary, and returns `true` if every check passed.
     pub(crate) fn summary(&mut self) -> bool {
         let text = format!(
             "\n{} checks passed, {} failed, in {:.1} s",

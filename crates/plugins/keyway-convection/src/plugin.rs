@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use keyway_core::{Table, read_configuration};
+use keyway_core::{Json, Table, read_configuration};
 use keyway_seal::Choice;
 use keyway_secrets::{DocumentStore, OpenContext, SecretStore, SecretStorePlugin, StoreError, StoreName};
 use serde::Deserialize;
@@ -56,7 +56,7 @@ fn yes() -> bool {
 const WHAT: &str = "the configuration of the plugin";
 
 impl ConvectionConfiguration {
-    fn read(configuration: &Value) -> Result<Self, StoreError> {
+    fn read(configuration: &Json) -> Result<Self, StoreError> {
         read_configuration(configuration).map_err(|error| StoreError::invalid(WHAT, error.to_string()))
     }
 
@@ -91,7 +91,7 @@ impl ConvectionConfiguration {
 }
 
 impl Flavour {
-    fn check_configuration(self, configuration: &Value) -> Result<(), StoreError> {
+    fn check_configuration(self, configuration: &Json) -> Result<(), StoreError> {
         let configuration = ConvectionConfiguration::read(configuration)?;
         // Any name will do, since every name is a file's name.
         configuration.file(self, &StoreName::new("any")?)?;
@@ -115,7 +115,7 @@ impl Flavour {
 }
 
 impl SecretStorePlugin for ConvectionPlugin {
-    fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), StoreError> {
         Flavour::Generic.check_configuration(configuration)
     }
 
@@ -125,7 +125,7 @@ impl SecretStorePlugin for ConvectionPlugin {
 }
 
 impl SecretStorePlugin for ConvectionPassDbPlugin {
-    fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), StoreError> {
         Flavour::PassDb.check_configuration(configuration)
     }
 

@@ -45,7 +45,7 @@ pub(crate) fn check(settings: &Table) -> Result<(), StoreError> {
         };
         (name.to_owned(), value)
     });
-    read_configuration::<Settings>(&Value::Object(shape.collect()))
+    read_configuration::<Settings>(&Value::Object(shape.collect()).into())
         .map_err(|error| StoreError::invalid(WHAT, error.to_string()))?;
     format::check_table(settings).map_err(|error| StoreError::invalid(WHAT, error.to_string()))
 }

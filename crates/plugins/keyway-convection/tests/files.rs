@@ -344,7 +344,9 @@ fn configurations_that_do_not_say_where_are_refused() {
         (serde_json::json!({ "path": "/a", "settings": { "data": { "x": null } } }), "null"),
         (serde_json::json!({ "path": "/a", "shuffle_keys": 1 }), "boolean"),
     ] {
-        let error = keyway_convection::ConvectionPlugin.check_configuration(&configuration).unwrap_err();
+        let error = keyway_convection::ConvectionPlugin
+            .check_configuration(&configuration.clone().into())
+            .unwrap_err();
         assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains(says), "{error}");
     }
 }

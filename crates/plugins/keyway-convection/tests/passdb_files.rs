@@ -85,7 +85,10 @@ fn the_configuration_takes_settings_of_passwords_only() {
             matches!(open_with(configuration.clone(), &keys), Err(StoreError::Invalid { .. })),
             "{wrong}"
         );
-        assert!(ConvectionPassDbPlugin.check_configuration(&configuration).is_err(), "{wrong}");
+        assert!(
+            ConvectionPassDbPlugin.check_configuration(&configuration.clone().into()).is_err(),
+            "{wrong}"
+        );
     }
     let settings = json!({ "default": { "length": 8 } });
     let store = open_with(json!({ "path": root.path().join("any"), "settings": settings }), &keys).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_secrets::{OpenContext, SecretStore, SecretStorePlugin, StoreError};
+use keyway_secrets::{Json, OpenContext, SecretStore, SecretStorePlugin, StoreError};
 use serde::Deserialize;
 
 use crate::settings::Settings;
@@ -24,7 +24,7 @@ pub struct GenericPlugin;
 pub struct GenericConfiguration {}
 
 impl SecretStorePlugin for GenericPlugin {
-    fn check_configuration(&self, configuration: &serde_json::Value) -> Result<(), StoreError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), StoreError> {
         keyway_core::read_configuration::<GenericConfiguration>(configuration)
             .map(|_| ())
             .map_err(|error| StoreError::invalid("the configuration of the plugin", error.to_string()))
@@ -42,9 +42,9 @@ mod tests {
 
     #[test]
     fn a_configuration_has_no_keys() {
-        GenericPlugin.check_configuration(&serde_json::json!({})).unwrap();
+        GenericPlugin.check_configuration(&Json::default()).unwrap();
         for wrong in [serde_json::json!({"path": "x"}), serde_json::json!(null), serde_json::json!("x")] {
-            let error = GenericPlugin.check_configuration(&wrong).unwrap_err();
+            let error = GenericPlugin.check_configuration(&wrong.clone().into()).unwrap_err();
             assert!(matches!(error, StoreError::Invalid { .. }), "{wrong}: {error}");
         }
     }

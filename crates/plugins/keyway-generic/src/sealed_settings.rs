@@ -79,7 +79,7 @@ pub(crate) type ReadSettings = fn(&Map<String, Value>) -> Result<Arc<dyn InForce
 
 /// Reads settings of type `S`, and checks them.
 pub(crate) fn read<S: StoreSettings>(settings: &Map<String, Value>) -> Result<Arc<dyn InForce>, StoreError> {
-    let settings: S = keyway_core::read_configuration(&Value::Object(settings.clone()))
+    let settings: S = keyway_core::read_configuration(&Value::Object(settings.clone()).into())
         .map_err(|error| StoreError::invalid(WHAT, error.to_string()))?;
     settings.check()?;
     Ok(Arc::new(settings))

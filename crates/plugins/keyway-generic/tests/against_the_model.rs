@@ -95,8 +95,8 @@ fn check(storage: &Arc<dyn Storage>, steps: &[Step]) -> Result<(), TestCaseError
                 }
                 Step::RotateTwice(commits) => {
                     let fresh = ring();
-                    let dying = Dying::after(storage, i64::from(*commits));
-                    let _ = open(&dying, &keys).rotate(&fresh, &silent).await;
+                    let doomed = dying(storage, u64::from(*commits));
+                    let _ = open(&doomed, &keys).rotate(&fresh, &silent).await;
                     handles[1] = open(storage, &keys.with_retiring(&fresh));
                     for operation in [Operation::Count, Operation::ListEnvironments { limit: 2 }] {
                         prop_assert_eq!(perform(&*handles[1], &operation).await, model.apply(&operation));
@@ -130,7 +130,7 @@ proptest! {
     #[test]
     fn on_sqlite(steps in steps()) {
         let folder = tempfile::tempdir().unwrap();
-        let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(folder.path().join("store.db")).unwrap());
+        let storage: Arc<dyn Storage> = Arc::new(Sqlite::open_or_create(folder.path().join("store.db")).unwrap());
         check(&storage, &steps)?;
     }
 }

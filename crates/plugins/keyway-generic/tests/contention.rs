@@ -15,9 +15,9 @@ const CHANGES: u64 = 20;
 async fn engines(test: impl AsyncFn(Arc<dyn Storage>)) {
     test(memory()).await;
     let folder = tempfile::tempdir().unwrap();
-    test(Arc::new(Sqlite::open(folder.path().join("inline.db")).unwrap())).await;
+    test(Arc::new(Sqlite::open_or_create(folder.path().join("inline.db")).unwrap())).await;
     let threaded = Sqlite::options().commit_mode(CommitMode::Thread);
-    test(Arc::new(threaded.open(folder.path().join("thread.db")).unwrap())).await;
+    test(Arc::new(threaded.open_or_create(folder.path().join("thread.db")).unwrap())).await;
 }
 
 async fn counter(storage: &Arc<dyn Storage>) -> Arc<dyn SecretStore> {

@@ -19,8 +19,8 @@ async fn a_deletion_that_died_at_any_commit_is_finished() {
             store.create(new(at_in(&name, &name), "x")).await.unwrap();
         }
         store.info().await.unwrap();
-        let dying = open(&Dying::after(&storage, points), &keys);
-        let died = dying.marked_for_delete().await.is_err();
+        let doomed = open(&dying(&storage, points), &keys);
+        let died = doomed.marked_for_delete().await.is_err();
         if died && points > 0 {
             let other = open(&storage, &keys);
             for error in [

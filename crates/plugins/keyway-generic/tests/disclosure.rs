@@ -54,7 +54,7 @@ async fn nothing_is_readable_at_rest() {
     store.modify(&at(NAME), SecretChange::value(SecretValue::text(VALUE))).await.unwrap();
     store.rotate(&ring(), &silent).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let sqlite = Sqlite::open(folder.path().join("store.db")).unwrap();
+    let sqlite = Sqlite::open_or_create(folder.path().join("store.db")).unwrap();
     filled(&(Arc::new(sqlite.clone()) as Arc<dyn Storage>), &keys).await;
     let mut haystacks: Vec<Vec<u8>> = Vec::new();
     for entry in records(&storage).await {
@@ -128,9 +128,7 @@ async fn no_error_and_no_debug_shows_a_value() {
     errors.push(store.create(NewSecret::new(at("new"), value())).await.unwrap_err());
     errors.push(store.modify(&at(NAME), SecretChange::value(value())).await.unwrap_err());
     errors.push(open(&storage, &ring()).get(&at(NAME)).await.unwrap_err());
-    errors.push(
-        open(&Dying::after(&storage, 0), &keys).create_environment(new_environment("e")).await.unwrap_err(),
-    );
+    errors.push(open(&dying(&storage, 0), &keys).create_environment(new_environment("e")).await.unwrap_err());
     for entry in records(&storage).await {
         let mut broken = entry.value.clone();
         let last = broken.len() - 8;

@@ -3,54 +3,15 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use async_trait::async_trait;
 use keyway_core::{ErrorKind, PluginError, SecretValue, Table};
 use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, StoreError};
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Page, Record, Storage, StorageError};
+use keyway_storage::{Fault, FaultyStorage, Storage};
 use support::*;
-
-/// A storage whose every call waits once before and once after it did its work.
-#[derive(Debug)]
-struct Waiting(Arc<dyn Storage>);
-
-async fn wait_once() {
-    let mut waited = false;
-    poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-}
-
-#[async_trait]
-impl Storage for Waiting {
-    fn limits(&self) -> Limits {
-        Limits { items_per_batch: 3, ..self.0.limits() }
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        wait_once().await;
-        let answer = self.0.get(key).await;
-        wait_once().await;
-        answer
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        wait_once().await;
-        let answer = self.0.scan(range, after, limit.min(2)).await;
-        wait_once().await;
-        answer
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        wait_once().await;
-        let answer = self.0.commit(batch).await;
-        wait_once().await;
-        answer
-    }
-}
 
 /// Polls so often; `None` when it was not done by then and is dropped.
 fn poll_times<T>(future: impl Future<Output = T>, times: usize) -> Option<T> {
@@ -79,7 +40,8 @@ async fn a_future_dropped_anywhere_leaves_the_store_whole() {
                     store.create(new(at(name), "old")).await.unwrap();
                 }
             }
-            let waiting: Arc<dyn Storage> = Arc::new(Waiting(Arc::clone(&storage)));
+            let waiting = FaultyStorage::over(&storage).items_per_batch(3).page_records(2).pauses();
+            let waiting: Arc<dyn Storage> = waiting.into_engine();
             let handle = open(&waiting, &keys);
             let done = {
                 let handle = Arc::clone(&handle);
@@ -203,35 +165,13 @@ async fn pages_are_stable_while_others_write_and_rotate() {
     }
 }
 
-/// A storage whose commits take effect and do not know it, as when the disk fails at the last moment.
-#[derive(Debug)]
-struct Unsure(Arc<dyn Storage>);
-
-#[async_trait]
-impl Storage for Unsure {
-    fn limits(&self) -> Limits {
-        self.0.limits()
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.0.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.0.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        let _ = self.0.commit(batch).await?;
-        Err(StorageError::Indeterminate { source: Arc::new(std::io::Error::other("the disk failed")) })
-    }
-}
-
 #[tokio::test]
 async fn a_write_of_which_nobody_knows_whether_it_happened_says_so() {
     let (storage, keys) = (memory(), ring());
     open(&storage, &keys).initialize().await.unwrap();
-    let store = open(&(Arc::new(Unsure(Arc::clone(&storage))) as Arc<dyn Storage>), &keys);
+    let unsure = FaultyStorage::over(&storage).into_engine();
+    unsure.0.fail_after(0, Fault::LosesAnswer);
+    let store = open(&(unsure as Arc<dyn Storage>), &keys);
     let error = store.create(new(at("a"), "1")).await.unwrap_err();
     assert_eq!(text(&*store, &at("a")).await.unwrap(), "1", "it did happen");
     assert_eq!(error.kind(), ErrorKind::Indeterminate, "{error}");

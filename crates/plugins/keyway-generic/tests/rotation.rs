@@ -104,7 +104,7 @@ async fn a_rotation_that_died_at_any_commit_is_read_and_finished() {
     loop {
         let (storage, old, fresh) = (memory(), ring(), ring());
         filled(&storage, &old).await;
-        let died = open(&Dying::after(&storage, points), &old).rotate(&fresh, &silent).await.is_err();
+        let died = open(&dying(&storage, points), &old).rotate(&fresh, &silent).await.is_err();
         for both in [fresh.with_retiring(&old), old.with_retiring(&fresh)] {
             check_all(&*open(&storage, &both)).await;
         }
@@ -131,7 +131,7 @@ async fn a_rotation_that_dies_again_and_again_gets_done() {
     filled(&storage, &old).await;
     let both = fresh.with_retiring(&old);
     let mut deaths = 0;
-    while open(&Dying::after(&storage, 1), &both).rotate(&fresh, &silent).await.is_err() {
+    while open(&dying(&storage, 1), &both).rotate(&fresh, &silent).await.is_err() {
         check_all(&*open(&storage, &both)).await;
         deaths += 1;
         assert!(deaths < 100);
@@ -146,7 +146,7 @@ async fn who_has_only_old_keys_writes_nothing_once_a_rotation_has_begun() {
     filled(&storage, &old).await;
     let stale = open(&storage, &old);
     check_all(&*stale).await;
-    open(&Dying::after(&storage, 2), &old).rotate(&fresh, &silent).await.unwrap_err();
+    open(&dying(&storage, 2), &old).rotate(&fresh, &silent).await.unwrap_err();
     let before = records(&storage).await;
     for error in [
         stale.create(new(at("new"), "x")).await.unwrap_err(),
@@ -177,7 +177,7 @@ async fn a_rotation_without_the_keys_of_the_store_changes_nothing() {
 async fn reads_and_writes_go_on_during_a_rotation() {
     const COUNTERS: usize = 4;
     let folder = tempfile::tempdir().unwrap();
-    let sqlite: Arc<dyn Storage> = Arc::new(Sqlite::open(folder.path().join("store.db")).unwrap());
+    let sqlite: Arc<dyn Storage> = Arc::new(Sqlite::open_or_create(folder.path().join("store.db")).unwrap());
     for storage in [memory(), sqlite] {
         let old = ring();
         let targets = [ring(), ring(), ring()];

@@ -3,15 +3,14 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use keyway_core::{Resources, SecretValue, Structured, Table};
 use keyway_generic::{SealedStore, StoreSettings};
 use keyway_secrets::{
     Configure, NewSecret, OpenContext, Recipe, SecretChange, SecretStore, StoreError, StoreName,
 };
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Page, Record, Storage, StorageError};
+use keyway_storage::{FaultyStorage, Storage};
 use serde::{Deserialize, Serialize};
 use support::*;
 
@@ -66,64 +65,37 @@ fn made(name: &str, recipe: Recipe) -> NewSecret {
     NewSecret::generated(at(name), recipe)
 }
 
-/// A storage in which another handle changes the settings right before a commit.
-#[derive(Debug)]
-struct Overtaking {
-    storage: Arc<dyn Storage>,
-    other: SealedStore,
-    next: Mutex<Vec<Table>>,
-}
-
-#[async_trait]
-impl Storage for Overtaking {
-    fn limits(&self) -> Limits {
-        self.storage.limits()
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.storage.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.storage.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        let settings = self.next.lock().unwrap().pop();
-        if let Some(settings) = settings {
-            self.other.configure(Configure::Write(settings)).await.unwrap();
-        }
-        self.storage.commit(batch).await
-    }
-}
-
 #[tokio::test]
 async fn settings_that_change_before_the_commit_make_the_value() {
     let (storage, keys) = (memory(), ring());
     store(&storage, &keys).initialize().await.unwrap();
-    let overtaking = Arc::new(Overtaking {
-        storage: Arc::clone(&storage),
-        other: store(&storage, &keys),
-        next: Mutex::default(),
-    });
+    let overtaking = FaultyStorage::over(&storage).into_engine();
+    // Another handle changes the settings right before a commit.
+    let overtake = |commits, settings| {
+        let other = store(&storage, &keys);
+        overtaking.0.before_commit(commits, async move {
+            other.configure(Configure::Write(settings)).await.unwrap();
+        });
+    };
     let lent: Arc<dyn Storage> = Arc::clone(&overtaking) as Arc<dyn Storage>;
     let handle = store(&lent, &keys);
     handle.create(made("before", Recipe::new())).await.unwrap();
     assert_eq!(text(&handle, &at("before")).await.unwrap(), "first");
 
-    overtaking.next.lock().unwrap().extend([table("third", 2), table("second", 2)]);
+    overtake(0, table("second", 2));
+    overtake(1, table("third", 2));
     handle.create(made("a", Recipe::new())).await.unwrap();
     assert_eq!(text(&handle, &at("a")).await.unwrap(), "third", "overtaken twice");
 
-    overtaking.next.lock().unwrap().push(table("fourth", 2));
+    overtake(0, table("fourth", 2));
     handle.modify(&at("a"), SecretChange::generated(Recipe::new().length(2))).await.unwrap();
     assert_eq!(text(&handle, &at("a")).await.unwrap(), "fourthfourth");
 
     // Also where the new settings refuse what the old ones took.
-    overtaking.next.lock().unwrap().push(table("fifth", 1));
+    overtake(0, table("fifth", 1));
     let refused = handle.modify(&at("a"), SecretChange::generated(Recipe::new().length(2))).await;
     assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
-    overtaking.next.lock().unwrap().push(table("sixth", 0));
+    overtake(0, table("sixth", 0));
     let refused = handle.create(made("b", Recipe::new())).await;
     assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
     assert_eq!(text(&handle, &at("a")).await.unwrap(), "fourthfourth");

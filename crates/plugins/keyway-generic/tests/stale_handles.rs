@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keyway_core::{SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
 use keyway_secrets::{Configure, EnvironmentFilter, ListQuery, SecretChange, SecretStore, StoreError};
-use keyway_storage::{Batch, Expectation, Storage};
+use keyway_storage::{Batch, Expectation, FaultyStorage, Storage};
 use support::*;
 
 /// A handle that has used a store which was then deleted and made anew by another one.
@@ -96,7 +96,7 @@ async fn a_limit_that_was_raised_no_longer_refuses() {
 #[tokio::test]
 async fn counting_leaves_nothing_in_a_store_that_is_gone() {
     let (storage, keys) = (memory(), ring());
-    let interrupted = Interrupted::new(&storage);
+    let interrupted = FaultyStorage::over(&storage).into_engine();
     let counting: Arc<dyn Storage> = Arc::clone(&interrupted) as _;
     let store = open(&counting, &keys);
     store.initialize().await.unwrap();
@@ -106,18 +106,18 @@ async fn counting_leaves_nothing_in_a_store_that_is_gone() {
     }
     let (others, other_keys) = (Arc::clone(&storage), keys.clone());
     // Commit 0 is the change, commit 1 the counters.
-    interrupted.before_commit(1, move || async move {
+    interrupted.0.before_commit(1, async move {
         open(&others, &other_keys).marked_for_delete().await.unwrap();
     });
     store.modify(&at("a"), SecretChange::value(SecretValue::text("2"))).await.unwrap();
-    assert!(interrupted.has_happened());
+    assert!(!interrupted.0.has_planned_events());
     assert_eq!(records(&storage).await, []);
 }
 
 #[tokio::test]
 async fn deleting_twice_at_once_spares_a_store_that_was_made_anew() {
     let (storage, keys) = (memory(), ring());
-    let interrupted = Interrupted::new(&storage);
+    let interrupted = FaultyStorage::over(&storage).into_engine();
     let slow: Arc<dyn Storage> = Arc::clone(&interrupted) as _;
     for number in 0..4 {
         let store = open(&storage, &keys);
@@ -125,14 +125,14 @@ async fn deleting_twice_at_once_spares_a_store_that_was_made_anew() {
         store.create(new(at("a"), "old")).await.unwrap();
         store.create_environment(new_environment("e")).await.unwrap();
         let (others, other_keys) = (Arc::clone(&storage), keys.clone());
-        interrupted.before_commit(number, move || async move {
+        interrupted.0.before_commit(number, async move {
             open(&others, &other_keys).marked_for_delete().await.unwrap();
             let anew = open(&others, &other_keys);
             anew.initialize().await.unwrap();
             anew.create(new(at("a"), "new")).await.unwrap();
         });
         let _ = open(&slow, &keys).marked_for_delete().await;
-        if !interrupted.has_happened() {
+        if interrupted.0.has_planned_events() {
             assert!(number > 1);
             break;
         }
@@ -149,7 +149,7 @@ async fn initialize_does_not_call_a_store_that_is_being_deleted_a_store() {
     let store = open(&storage, &keys);
     store.initialize().await.unwrap();
     store.create(new(at("a"), "1")).await.unwrap();
-    open(&Dying::after(&storage, 1), &keys).marked_for_delete().await.unwrap_err();
+    open(&dying(&storage, 1), &keys).marked_for_delete().await.unwrap_err();
     let error = open(&storage, &keys).initialize().await.unwrap_err();
     assert!(matches!(error, StoreError::Deleted), "{error}");
 }
@@ -180,8 +180,8 @@ async fn who_holds_the_old_key_first_still_seals_with_the_key_of_the_store() {
     open_as(&storage, &old.with_retiring(&new_ring), "s", "1.1.0").create(new(at("c"), "4")).await.unwrap();
     assert_eq!(text(&*open(&storage, &new_ring), &at("c")).await.unwrap(), "4");
     // And deleting that stopped half-way is finished by who has the new keys.
-    let dying = Dying::after(&storage, 1);
-    open(&dying, &old.with_retiring(&new_ring)).marked_for_delete().await.unwrap_err();
+    let doomed = dying(&storage, 1);
+    open(&doomed, &old.with_retiring(&new_ring)).marked_for_delete().await.unwrap_err();
     open(&storage, &new_ring).marked_for_delete().await.unwrap();
     assert_eq!(records(&storage).await, []);
 }
@@ -192,7 +192,7 @@ async fn the_keys_passed_to_rotate_open_what_an_interrupted_one_has_moved() {
     let store = open(&storage, &old);
     store.initialize().await.unwrap();
     store.create(new(at("a"), "1")).await.unwrap();
-    open(&Dying::after(&storage, 1), &old).rotate(&new_ring, &silent).await.unwrap_err();
+    open(&dying(&storage, 1), &old).rotate(&new_ring, &silent).await.unwrap_err();
     open(&storage, &old).rotate(&new_ring, &silent).await.unwrap();
     assert_eq!(text(&*open(&storage, &new_ring), &at("a")).await.unwrap(), "1");
 }
@@ -208,14 +208,15 @@ async fn a_rotation_that_another_one_overtook_does_not_say_that_it_is_done() {
     }
     let all = first.with_retiring(&second).with_retiring(&old);
     for number in 0..3 {
-        let interrupted = Interrupted::new(&storage);
+        let interrupted = FaultyStorage::over(&storage).into_engine();
         let overtaken = open(&(Arc::clone(&interrupted) as Arc<dyn Storage>), &all);
         let (others, ring_of_all, target) = (Arc::clone(&storage), all.clone(), second.clone());
-        interrupted.before_commit(number, move || async move {
+        interrupted.0.before_commit(number, async move {
             // It is still under way when the first one goes on.
-            let _ = open(&Dying::after(&others, 2), &ring_of_all).rotate(&target, &silent).await;
+            let _ = open(&dying(&others, 2), &ring_of_all).rotate(&target, &silent).await;
         });
         let outcome = overtaken.rotate(&first, &silent).await;
+        assert!(!interrupted.0.has_planned_events(), "commit {number} was overtaken");
         if outcome.is_ok() {
             let alone = open(&storage, &first);
             for secret in 0..3 {

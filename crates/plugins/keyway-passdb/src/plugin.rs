@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keyway_generic::{SealedStore, StoreSettings as _};
-use keyway_secrets::{OpenContext, SecretStore, SecretStorePlugin, StoreError};
+use keyway_secrets::{Json, OpenContext, SecretStore, SecretStorePlugin, StoreError};
 use serde::Deserialize;
 
 use crate::PassDbSettings;
@@ -26,7 +26,7 @@ pub struct PassDbConfiguration {
 }
 
 impl PassDbConfiguration {
-    fn read(configuration: &serde_json::Value) -> Result<Self, StoreError> {
+    fn read(configuration: &Json) -> Result<Self, StoreError> {
         const WHAT: &str = "the configuration of the plugin";
 
         let invalid = |reason: String| StoreError::invalid(WHAT, reason);
@@ -38,7 +38,7 @@ impl PassDbConfiguration {
 }
 
 impl SecretStorePlugin for PassDbPlugin {
-    fn check_configuration(&self, configuration: &serde_json::Value) -> Result<(), StoreError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), StoreError> {
         PassDbConfiguration::read(configuration).map(drop)
     }
 
@@ -58,7 +58,7 @@ mod tests {
         for good in
             [json!({}), json!({"settings": {}}), json!({"settings": {"length": 1024, "require": ["digit"]}})]
         {
-            PassDbPlugin.check_configuration(&good).unwrap();
+            PassDbPlugin.check_configuration(&good.clone().into()).unwrap();
         }
         for (wrong, says) in [
             (json!({"settings": {"length": 7}}), "8 to 1024"),
@@ -69,7 +69,7 @@ mod tests {
             (json!({"path": "x"}), "path"),
             (json!(null), "configuration"),
         ] {
-            let error = PassDbPlugin.check_configuration(&wrong).unwrap_err();
+            let error = PassDbPlugin.check_configuration(&wrong.clone().into()).unwrap_err();
             assert!(matches!(error, StoreError::Invalid { .. }), "{wrong}: {error}");
             assert!(error.to_string().contains(says), "{wrong}: {error}");
         }

@@ -24,7 +24,7 @@ fn ring() -> KeyRing {
 fn open_with(plugin: &str, file: &Path, keys: &KeyRing, configuration: &Value) -> Arc<dyn SecretStore> {
     let registry = PLUGINS.registry().unwrap();
     let plugin = registry.get::<SecretStores>(plugin).unwrap();
-    let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(file).unwrap());
+    let storage: Arc<dyn Storage> = Arc::new(Sqlite::open_or_create(file).unwrap());
     let opening = OpenContext::new(StoreName::new("s").unwrap(), plugin.metadata().clone(), keys.clone())
         .with_configuration(configuration.clone())
         .with_resources(Resources::new().with(storage));

@@ -5,8 +5,8 @@ use std::fmt;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-use keyway_issuers::IssuerError;
 use keyway_issuers::wire::{Alphabet, Profile, WireOptions};
+use keyway_issuers::{IssuerError, Json};
 use serde::Deserialize;
 
 use crate::environment::Environment;
@@ -25,7 +25,7 @@ use crate::run::Limits;
 ///     "allow_argv": true,
 ///     "environment": {"INFO_MODE": "short"},
 ///     "parallel": 4,
-/// }))?;
+/// }).into())?;
 /// assert_eq!(configuration.deadline_ms.get(), 30_000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -105,12 +105,30 @@ pub enum ProfileChoice {
     Strict,
     /// All that the real host accepts, for old executables.
     Lenient,
+    /// The text of the WaTTS seed alone, for executables that were written from it: every request is an argument, in
+    /// padded standard base64. The real host sends base64url without padding, on standard input where it may.
+    /// Needs `allow_argv`; `alphabet` does not count.
+    Seed,
+}
+
+impl ProfileChoice {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Strict, Self::Lenient, Self::Seed];
+
+    /// The word in configurations: `strict`, `lenient` or `seed`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Lenient => "lenient",
+            Self::Seed => "seed",
+        }
+    }
 }
 
 impl From<ProfileChoice> for Profile {
     fn from(choice: ProfileChoice) -> Self {
         match choice {
-            ProfileChoice::Strict => Self::Strict,
+            ProfileChoice::Strict | ProfileChoice::Seed => Self::Strict,
             ProfileChoice::Lenient => Self::Lenient,
         }
     }
@@ -166,8 +184,19 @@ impl ProcessConfiguration {
         }
     }
 
-    pub(crate) fn read(configuration: &serde_json::Value) -> Result<Self, IssuerError> {
+    pub(crate) fn read(configuration: &Json) -> Result<Self, IssuerError> {
         keyway_core::read_configuration(configuration).map_err(|error| invalid(&error))
+    }
+
+    /// Chooses the channel of every request; `None` leaves it to the executable.
+    pub(crate) fn always_by_argument(&self) -> Result<bool, IssuerError> {
+        match (self.profile, self.allow_argv) {
+            (ProfileChoice::Seed, false) => Err(invalid(
+                &"`profile`: `seed` sends requests as arguments, which every user of the machine can read: set \
+                  `allow_argv` if that is acceptable",
+            )),
+            (profile, _) => Ok(profile == ProfileChoice::Seed),
+        }
     }
 
     pub(crate) fn program(&self) -> Result<Program, IssuerError> {
@@ -220,10 +249,11 @@ impl ProcessConfiguration {
         }
     }
 
-    pub(crate) fn wire_options(&self) -> WireOptions {
-        WireOptions::new(&self.watts_version).with_alphabet(match self.alphabet {
-            AlphabetChoice::UrlSafe => Alphabet::UrlSafe,
-            AlphabetChoice::Standard => Alphabet::Standard,
+    /// Returns what the executable is sent, and in which alphabet.
+    pub fn wire_options(&self) -> WireOptions {
+        WireOptions::new(&self.watts_version).with_alphabet(match (self.profile, self.alphabet) {
+            (ProfileChoice::Seed, _) | (_, AlphabetChoice::Standard) => Alphabet::Standard,
+            (_, AlphabetChoice::UrlSafe) => Alphabet::UrlSafe,
         })
     }
 }

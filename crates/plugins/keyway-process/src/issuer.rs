@@ -29,6 +29,8 @@ pub struct ProcessIssuer {
     options: WireOptions,
     profile: Profile,
     allow_argv: bool,
+    /// Requests are arguments although the executable reads standard input.
+    always_by_argument: bool,
     idempotent: bool,
     /// The features that the executable declared last.
     features: Mutex<Option<Features>>,
@@ -60,9 +62,15 @@ impl ProcessIssuer {
             options: configuration.wire_options(),
             profile: configuration.profile.into(),
             allow_argv: configuration.allow_argv,
+            always_by_argument: configuration.always_by_argument()?,
             idempotent: configuration.idempotent,
             features: Mutex::new(None),
         })
+    }
+
+    /// Returns the runner of the executable, for runs beside the operations of the contract.
+    pub const fn runner(&self) -> &Runner {
+        &self.runner
     }
 
     async fn ask_for_description(&self) -> Result<Description, IssuerError> {
@@ -104,7 +112,7 @@ impl ProcessIssuer {
 
     /// Chooses the channel of a request or a revocation (decision W1).
     fn input_of(&self, features: Features, sent: Zeroizing<Vec<u8>>) -> Result<Input, IssuerError> {
-        match (features.stdin, self.allow_argv) {
+        match (features.stdin && !self.always_by_argument, self.allow_argv) {
             (true, _) => Ok(Input::Standard(sent)),
             (false, true) => Ok(Input::Argument(sent)),
             (false, false) => Err(invalid(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_issuers::{Issuer, IssuerError, IssuerPlugin, OpenContext};
+use keyway_issuers::{Issuer, IssuerError, IssuerPlugin, Json, OpenContext};
 
 use crate::configuration::ProcessConfiguration;
 use crate::issuer::ProcessIssuer;
@@ -13,7 +13,7 @@ pub struct ProcessPlugin;
 
 impl IssuerPlugin for ProcessPlugin {
     /// Checks everything but the existence of the executable, which would need I/O.
-    fn check_configuration(&self, configuration: &serde_json::Value) -> Result<(), IssuerError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), IssuerError> {
         let configuration = ProcessConfiguration::read(configuration)?;
         configuration.program()?;
         configuration.configured_helper()?;

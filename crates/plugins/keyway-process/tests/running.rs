@@ -250,7 +250,7 @@ fn the_plugin_is_found_and_checks_its_configuration() {
         serde_json::json!({"command": "/bin/tool", "environment": {"A=B": "x"}}),
         serde_json::json!({"command": "/bin/tool", "environment": {"KEYWAY_RUN": "x"}}),
     ] {
-        let error = plugin.check_configuration(&wrong).unwrap_err();
+        let error = plugin.check_configuration(&wrong.clone().into()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{wrong}: {error}");
     }
 
@@ -259,7 +259,7 @@ fn the_plugin_is_found_and_checks_its_configuration() {
         "command": "sh", "arguments": executable.configuration.arguments, "allow_argv": true,
         "environment": {"MARK": "plugin"}, "profile": "lenient", "alphabet": "standard", "parallel": 2,
     });
-    plugin.check_configuration(&configuration).unwrap();
+    plugin.check_configuration(&configuration.clone().into()).unwrap();
     let opening = OpenContext::new(ServiceName::new("door").unwrap(), plugin.metadata().clone());
     let issuer = plugin.open(&opening.with_configuration(configuration)).unwrap();
     assert!(matches!(block_on(issuer.request(&joe())).unwrap(), RequestOutcome::Issued(_)));

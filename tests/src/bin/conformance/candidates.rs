@@ -1,4 +1,4 @@
-//! What the suites are run over, and what each candidate has to be told before.
+//! The candidates of the suites, and the setup that each needs.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -10,38 +10,39 @@ use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_conformance::metadata::RegisteredPlugin;
 use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
 use keyway_conformance::storage::StorageSubject;
+use keyway_core::PluginError as _;
 use keyway_core::{Plugins, Registry, Table, plugins};
-use keyway_issuers::CredentialRef;
-use keyway_process::{ProcessConfiguration, ProfileChoice};
+use keyway_issuers::{CredentialRef, Issuer as _};
+use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use serde_json::json;
 
 use crate::Options;
 
-/// Everything that is linked.
+/// All linked plugins.
 const PLUGINS: Plugins =
     plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh };
 
-/// The issuer that this program is when it is run as an executable under test.
+/// The issuer that this program becomes when it runs as an executable under test.
 const EXECUTABLE: Plugins = plugins! { keyway_tests::echo_issuer };
 
-/// The environment variable that makes this program that executable.
+/// The environment variable that makes this program an executable.
 const AS_EXECUTABLE: &str = "KEYWAY_CONFORMANCE_EXECUTABLE";
 
-/// Runs this program as the executable under test, if that is what it was started for.
+/// Runs this program as the executable under test, if the environment variable is set.
 pub(crate) fn run_as_executable() -> Option<ExitCode> {
     std::env::var_os(AS_EXECUTABLE)?;
     let open = || Ok(keyway_executable::open(&EXECUTABLE, Some("echo"), json!({}))?);
     Some(keyway_executable::run(open))
 }
 
-/// The registry of everything that is linked.
+/// Returns the registry of all linked plugins.
 fn registry() -> Result<Registry, String> {
     PLUGINS.registry().map_err(|faults| faults.to_string())
 }
 
-/// Everything that has a suite, sorted by kind and name.
+/// Returns every candidate that has a suite, sorted by kind and name.
 pub(crate) fn all() -> Result<Vec<Candidate>, String> {
     let mut candidates: Vec<Candidate> = vec![
         StorageSubject::new("memory", |_| Ok(Arc::new(Memory::new()))).into(),
@@ -61,12 +62,13 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
     Ok(candidates)
 }
 
-/// An issuer, and a request that it answers: a line for each that needs to be told one.
+/// Returns an issuer with a request that it answers. Each issuer that needs its own request has a
+/// line here.
 fn issuer(registration: &keyway_core::Registration) -> Result<Option<IssuerSubject>, String> {
     let Some(subject) = IssuerSubject::of(registration) else { return Ok(None) };
     Ok(Some(match registration.id() {
         "echo" => echo(subject),
-        // Its executable is this program, run as one: the issuer `echo` again.
+        // Its executable is this program itself, as the issuer `echo`.
         "process" => echo(process(registration.id())?),
         "ssh-authorized-keys" => authorized_keys(subject),
         "ssh-ca" => certificates(subject)?,
@@ -74,18 +76,18 @@ fn issuer(registration: &keyway_core::Registration) -> Result<Option<IssuerSubje
     }))
 }
 
-/// What the issuer `echo` of the tests answers and refuses.
+/// Sets the requests that the issuer `echo` of the tests answers and refuses.
 fn echo(subject: IssuerSubject) -> IssuerSubject {
     let example = IssuerExample::new().parameter("say", "a word to say").configured("prefix", "kit/");
     let refused = IssuerExample::new().parameter("say", "no").parameter("then", "refuse");
     subject.example(example).refused(refused)
 }
 
-/// A public key that nobody has the other half of.
+/// A public key whose private key does not exist any more.
 const PUBLIC_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti joe@example.org";
 
-/// The lines of a file are the credentials that exist.
+/// Sets up `authorized-keys`: the lines of a file are the credentials that exist.
 fn authorized_keys(subject: IssuerSubject) -> IssuerSubject {
     let example = IssuerExample::new().configured("authorized_keys_file", "{scratch}/authorized_keys");
     let states = |folder: &Path| {
@@ -98,7 +100,7 @@ fn authorized_keys(subject: IssuerSubject) -> IssuerSubject {
         .listing(states)
 }
 
-/// An authority with a key of its own.
+/// Returns an authority with a new key.
 fn certificates(subject: IssuerSubject) -> Result<IssuerSubject, String> {
     let key = CertificateAuthorityKey::generate().map_err(|error| error.to_string())?;
     let example = IssuerExample::new()
@@ -109,13 +111,13 @@ fn certificates(subject: IssuerSubject) -> Result<IssuerSubject, String> {
         .example(example.clone().parameter("pub_key", PUBLIC_KEY))
         .refused(example.parameter("pub_key", "ssh-dss AAAA"))
         .lending(move |resources, scratch| {
-            // As an operator does. Where it fails, the rules say so.
+            // An operator does the same. A failure shows in the rules.
             let _ = keyway_ssh::set_up_revocation_list(scratch.join("krl"));
             resources.with(key.clone())
         }))
 }
 
-/// The plugin `process`, with an executable that `keyway-executable` made.
+/// Returns the plugin `process`, with an executable that `keyway-executable` made.
 fn process(name: &str) -> Result<IssuerSubject, String> {
     let this = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
     let mut configuration = ProcessConfiguration::new(text(&this)?);
@@ -125,25 +127,28 @@ fn process(name: &str) -> Result<IssuerSubject, String> {
     IssuerSubject::process(name, &configuration).map_err(|error| error.to_string())
 }
 
-/// How many executables run at once.
+/// The number of executables that run at once.
 const PARALLEL: NonZeroUsize = NonZeroUsize::new(4).expect("it is four");
 
-/// The executable that was asked for.
+/// Returns the executable that the options name.
 pub(crate) fn executable(path: &Path, options: &Options) -> Result<Candidate, String> {
     let there = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    // A name without a slash that is no file here is looked up in PATH.
+    // A name without a slash that is not a file here is searched in PATH.
     let command = if there.exists() { text(&there)? } else { text(path)? };
     let mut configuration = ProcessConfiguration::new(command.clone());
     configuration.arguments.clone_from(&options.arguments);
     configuration.profile = options.profile;
     configuration.allow_argv = options.allow_argv;
     configuration.idempotent = options.idempotent;
-    // The real host runs one at a time by default, and plugins were written for that.
+    // The real host runs one call at a time by default, and plugins were written for that.
     let usual = if options.profile == ProfileChoice::Lenient { NonZeroUsize::MIN } else { PARALLEL };
     configuration.parallel = options.parallel.unwrap_or(usual);
     let name =
         path.file_name().map_or_else(|| "executable".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut subject = IssuerSubject::process(name, &configuration).map_err(|error| error.to_string())?;
+    if options.rule.is_none() {
+        probe(&configuration)?;
+    }
     if let Some(file) = &options.request {
         subject = subject.example(example(file)?);
     }
@@ -153,14 +158,33 @@ pub(crate) fn executable(path: &Path, options: &Options) -> Result<Candidate, St
     Ok(Candidate::from(subject).chosen_by(chosen_by(command, options)?))
 }
 
-/// The arguments that choose this executable again, wherever that is said.
+/// Asks the executable for its description once. Without it, every rule would fail for the same reason.
+fn probe(configuration: &ProcessConfiguration) -> Result<(), String> {
+    let issuer = ProcessIssuer::new(configuration).map_err(|error| error.to_string())?;
+    let Err(error) = pollster::block_on(issuer.describe()) else { return Ok(()) };
+    let sent = match configuration.profile {
+        ProfileChoice::Seed => "padded standard base64, as the WaTTS seed says",
+        _ => {
+            "base64url without padding, as the real WaTTS host writes it; a plugin that was written from the seed \
+             alone expects padded standard base64: run it with `--profile seed`, or let it accept both"
+        }
+    };
+    Err(format!(
+        "the executable does not describe itself, so no rule can be tried: {}\n\nIt was run with one argument, a \
+         JSON object with the action `parameter`, in {sent}. docs/plugin-author.md has readers in Python and shell \
+         that accept every form.",
+        error.detail()
+    ))
+}
+
+/// Returns the arguments that choose this executable again, for messages.
 fn chosen_by(command: String, options: &Options) -> Result<Vec<String>, String> {
     let mut arguments = vec!["--exec".to_owned(), command];
     for argument in &options.arguments {
         arguments.extend(["--argument".to_owned(), argument.clone()]);
     }
-    if options.profile == ProfileChoice::Lenient {
-        arguments.extend(["--profile".to_owned(), "lenient".to_owned()]);
+    if options.profile != ProfileChoice::default() {
+        arguments.extend(["--profile".to_owned(), options.profile.word().to_owned()]);
     }
     if let Some(parallel) = options.parallel {
         arguments.extend(["--parallel".to_owned(), parallel.to_string()]);
@@ -185,7 +209,7 @@ fn text(path: &Path) -> Result<String, String> {
     path.to_str().map(str::to_owned).ok_or_else(|| format!("{}: the path must be UTF-8", path.display()))
 }
 
-/// What a plugin has to be told before it opens a store.
+/// Sets the configuration that a plugin needs to open a store.
 fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
     match id {
         "generic" => subject.example_settings(settings(&json!({ "maximum_value_bytes": 4096 }))),
@@ -217,7 +241,7 @@ fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
     }
 }
 
-/// A plugin of files, which lie in the scratch folder.
+/// Returns a plugin whose files are in the scratch folder.
 fn in_folder(subject: SecretStoreSubject) -> SecretStoreSubject {
     subject.configuration(|scratch| json!({ "directory": scratch }))
 }
@@ -228,7 +252,7 @@ fn settings(json: &serde_json::Value) -> Table {
 
 fn sqlite(name: &str, mode: CommitMode) -> StorageSubject {
     StorageSubject::new(name, move |folder| {
-        let store = Sqlite::options().commit_mode(mode).open(folder.join("store.db"))?;
+        let store = Sqlite::options().commit_mode(mode).open_or_create(folder.join("store.db"))?;
         Ok(Arc::new(store) as Arc<dyn Storage>)
     })
     .persistent()

@@ -1,5 +1,5 @@
-//! Runs the conformance suites over everything that this workspace has: what
-//! `cargo xtask conformance` and `cargo xtask rules` start.
+//! Runs the conformance suites over all plugins of this workspace; `cargo xtask conformance` and
+//! `cargo xtask rules` start it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -15,7 +15,6 @@ use keyway_conformance::{
     Candidate, Format, Matrix, MatrixRow, Mutant, Report, RunOptions, Subject, Suite, front, issuers,
     metadata, secrets, storage,
 };
-use keyway_issuers::wire::Profile;
 use keyway_process::ProfileChoice;
 use keyway_tests::rules_page;
 use lexopt::ValueExt as _;
@@ -37,7 +36,8 @@ Usage: cargo xtask conformance [OPTIONS]
 
   --exec PATH       run the suite for issuers on this executable, and on nothing else
       --argument A     an argument that it always gets (may be repeated)
-      --profile NAME   strict (default) or lenient, for old executables
+      --profile NAME   strict (default); lenient, for old executables; seed, for those that were written from the text of
+                       the seed alone: padded base64, always by argument
       --parallel N     how many runs of it at once (default: 4; with the lenient profile 1, as real hosts do
                        it unless they are told otherwise)
       --allow-argv     let requests go by argument when it reads no standard input
@@ -48,7 +48,7 @@ Usage: cargo xtask conformance [OPTIONS]
       --refused FILE   a request that it refuses, likewise
 ";
 
-/// What is asked for.
+/// The options of the command line.
 #[derive(Default)]
 struct Options {
     plugin: Option<String>,
@@ -69,14 +69,14 @@ struct Options {
     refused: Option<PathBuf>,
 }
 
-/// What is to be done.
+/// The task that was chosen.
 #[derive(Clone, Copy, Default)]
 enum Task {
     #[default]
     Run,
     Mutants,
     Coverage,
-    /// Print `docs/rules.md`; what `cargo xtask rules` asks for.
+    /// Prints `docs/rules.md`, for `cargo xtask rules`.
     Rules,
 }
 
@@ -140,9 +140,11 @@ fn read_options() -> Result<Option<Options>, lexopt::Error> {
             lexopt::Arg::Long("argument") => options.arguments.push(arguments.value()?.string()?),
             lexopt::Arg::Long("profile") => {
                 let name = arguments.value()?.string()?;
-                options.profile = Profile::of_word(&name)
-                    .ok_or_else(|| format!("there is no profile {name:?}: strict or lenient"))?
-                    .into();
+                options.profile = ProfileChoice::ALL
+                    .into_iter()
+                    .find(|profile| profile.word() == name)
+                    .ok_or_else(|| format!("there is no profile {name:?}: strict, lenient or seed"))?;
+                options.allow_argv |= options.profile == ProfileChoice::Seed;
             }
             lexopt::Arg::Long("parallel") => options.parallel = Some(arguments.value()?.parse()?),
             lexopt::Arg::Long("allow-argv") => options.allow_argv = true,
@@ -199,7 +201,7 @@ fn conformance(options: &Options) -> Result<bool, String> {
     progress.finish_and_clear();
     print!("{}", report.format(options.format));
     if options.format != Format::Table && !report.succeeded() {
-        // The other formats are for programs; a person wants to see it as well.
+        // The other formats are for programs, so the last line goes to the terminal too.
         eprintln!("{}", last_line(&report.format(Format::Table)));
     }
     Ok(report.succeeded())
@@ -216,7 +218,7 @@ fn mutants(options: &Options) -> Result<bool, String> {
     }
     let mut matrix = Matrix::default();
     let progress = bar(0);
-    // A mutant may panic, and the matrix says so.
+    // A mutant may panic, and the matrix shows that.
     std::panic::set_hook(Box::new(|_| {}));
     if wants("storage") {
         matrix.append(try_each(&storage::suite(), storage::mutants::all(), options, &progress));
@@ -233,7 +235,7 @@ fn mutants(options: &Options) -> Result<bool, String> {
         matrix.append(try_each(&secrets::client::suite(), of_clients, options, &progress));
     }
     if options.mutant.is_some() {
-        // Of a part, nobody can say that a rule has no mutant.
+        // A partial run cannot show that a rule has no mutant.
         matrix.rules.retain(|rule| matrix.rows.iter().any(|row| row.breaks == *rule));
     }
     progress.finish_and_clear();
@@ -241,7 +243,7 @@ fn mutants(options: &Options) -> Result<bool, String> {
     Ok(matrix.faults().is_empty())
 }
 
-/// Tries the mutants of a suite that the options choose.
+/// Runs the mutants of a suite that the options choose.
 fn try_each<S: Subject + ?Sized>(
     suite: &Suite<S>,
     mut mutants: Vec<Mutant<S>>,
@@ -252,9 +254,9 @@ fn try_each<S: Subject + ?Sized>(
         mutants.retain(|mutant| mutant.name.starts_with(prefix));
     }
     progress.inc_length(mutants.len() as u64);
-    // A mutant may wait for ever; nothing sound takes as long as this.
+    // A mutant may wait for ever; a sound subject never takes this long.
     let run_options = options.run_options().deadline(Duration::from_secs(15));
-    // A person who waits for minutes wants to see what goes on, also where there is no terminal.
+    // The run takes minutes, so it shows its progress, also without a terminal.
     let each = |row: &MatrixRow| {
         progress.set_message(row.mutant);
         progress.inc(1);
@@ -265,7 +267,7 @@ fn try_each<S: Subject + ?Sized>(
     Matrix::run(suite, &mutants, options.every_rule, &run_options, &each)
 }
 
-/// A progress bar on a terminal, and nothing elsewhere.
+/// Returns a progress bar on a terminal, and nothing elsewhere.
 fn bar(length: usize) -> ProgressBar {
     let bar = ProgressBar::new(length as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {

@@ -1,4 +1,4 @@
-//! `base`: what upstream's base class does by itself, and which keys it takes.
+//! `base`: the behaviour of upstream's base class, and the keys it takes.
 
 use keyway_core::PluginError as _;
 use keyway_seal::{Choice, Key, KeyRing};
@@ -11,7 +11,7 @@ use super::upstream_error;
 use crate::replay::oracle::base64;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// The traits, as they stand in the source: which methods they demand can be read nowhere else.
+/// The source of the traits: only that shows their required methods.
 const STORE: &str = include_str!("../../../../crates/keyway-secrets/src/plugin.rs");
 const HOOKS: &str = include_str!("../../../../crates/keyway-secrets/src/document/hooks.rs");
 
@@ -62,7 +62,7 @@ impl Adapter for Base {
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let demand = match (expected.value().get("ok"), upstream_error(expected.value())) {
             (Some(Value::Null), None) => Demand::done(),
-            // A base class has a file, a trait does not.
+            // A base class has a file, and a trait does not.
             (Some(made), None) => {
                 Demand::Exactly(json!({ "n_keys": made.get("n_keys").ok_or("no `n_keys`")? }))
             }
@@ -74,19 +74,20 @@ impl Adapter for Base {
     }
 }
 
-/// A plugin that leaves a method of the contract out does not compile, which is sooner than
-/// upstream's error at the first call.
+/// Returns the outcome of a plugin without a method of the contract.
+///
+/// It does not compile, which is sooner than upstream's error at the first call.
 fn unwritten(contract: &str, method: &str) -> StepOutcome {
     let declared = contract.find(&format!("fn {method}(")).map(|at| &contract[at..]);
     match declared.and_then(|declared| declared.find([';', '{']).map(|end| declared.as_bytes()[end])) {
         Some(b';') => StepOutcome::Refused(Class::Unsupported),
-        // There is a body that answers for it.
+        // A default body answers for it.
         Some(_) => StepOutcome::done(),
         None => StepOutcome::Refused(Class::NotFound),
     }
 }
 
-/// A key drawn from the ring for each token.
+/// Seals several times, with a key drawn from the ring for each token.
 fn shuffle() -> StepOutcome {
     let ring = KeyRing::new([1, 2, 3].map(|byte| Key::from_bytes(&mut [byte; 32])));
     let sealed = ring.ok().and_then(|ring| {
@@ -96,7 +97,7 @@ fn shuffle() -> StepOutcome {
     sealed.map_or(StepOutcome::Refused(Class::Internal), |_| StepOutcome::done())
 }
 
-/// A rotation of a real store: begun with these keys, and, when it is done, without the old ones.
+/// Rotates a real store: it begins with these keys, and ends without the old ones.
 fn rotate(keys: &Value, is_finished: bool) -> StepOutcome {
     let attempt = || -> Result<(), Class> {
         let plugin = Plugin::named("generic").ok_or(Class::Internal)?;

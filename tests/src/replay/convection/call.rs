@@ -1,4 +1,4 @@
-//! What the operations of a life say: `["create", "name", "value"]`.
+//! The operations of a life: `["create", "name", "value"]`.
 
 use std::sync::LazyLock;
 
@@ -20,8 +20,10 @@ impl<'a> Call<'a> {
         Self { operation, arguments }
     }
 
-    /// The arguments by position, as the operation takes them; null for one that is left out.
-    /// `None` when the operation does not take these: in Rust, such a call does not compile.
+    /// Returns the arguments by position, as the operation takes them, with null for a missing one.
+    ///
+    /// Returns `None` when the operation does not take these: in Rust, such a call does not
+    /// compile.
     pub(super) fn bound(self, plugin: &str) -> Option<Vec<Value>> {
         let (names, required): (&[&str], usize) = match (self.operation, plugin) {
             ("create" | "modify", "passdb") => (&["secret_name", "secret_value", "length", "value_type"], 1),
@@ -54,36 +56,37 @@ impl<'a> Call<'a> {
         Some(bound.into_iter().map(|value| null_for(value.unwrap_or(Value::Null))).collect())
     }
 
-    /// The keys to open with: the second argument, else the old ones.
+    /// Returns the key set to open with: the second argument, or else the old keys.
     pub(super) fn key_set_to_open(self) -> &'a Value {
         static OLD: LazyLock<Value> = LazyLock::new(|| "old".into());
         self.arguments.get(1).filter(|set| !set.is_null() && set.as_str() != Some("")).unwrap_or(&OLD)
     }
 
-    /// The text of an argument.
+    /// Returns the text of an argument.
     pub(super) fn text(self, at: usize) -> Option<&'a str> {
         self.arguments.get(at).and_then(Value::as_str)
     }
 }
 
-/// Whether it is `{"$none": true}`.
+/// Tells whether it is `{"$none": true}`.
 fn is_none(value: &Value) -> bool {
     matches!(super::node::marked(value), Some(("$none", _)))
 }
 
-/// A key of the vectors, by the set that it belongs to and its place in that.
+/// A key of the vectors: its set, and its position in that.
 pub(super) type KeyName = (u8, u8);
 
 /// A key of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SetKey<'a> {
-    /// One of the vectors' own.
+    /// One of the vectors' own keys.
     Named(KeyName),
-    /// Any other one: its text, or what stands in the place of one.
+    /// Any other key: its text, or another text in place of a key.
     Text(&'a str),
 }
 
-/// The keys of a set: the names of sets, joined by `+`, or a list of such and of keys in text.
+/// Returns the keys of a set: the names of sets, joined by `+`, or a list of names and keys in
+/// text.
 ///
 /// A store is written with the first key of `old`; `one` lacks it; `mixed` has it, and writes with
 /// the first of `new`.
@@ -91,7 +94,7 @@ pub(super) fn key_set(set: &Value) -> Vec<SetKey<'_>> {
     match set {
         Value::String(names) => names.split('+').flat_map(keys_of).collect(),
         Value::Array(items) => items.iter().flat_map(key_set).collect(),
-        // Neither a text nor a list is a key.
+        // A value that is neither a text nor a list is not a key.
         _ => vec![SetKey::Text("")],
     }
 }

@@ -1,4 +1,4 @@
-//! `compat`: does a version satisfy a compatibility string?
+//! `compat`: the match of a version and a compatibility string.
 
 use keyway_core::{Compatibility, Version};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Compat;
 
-/// The oracle's reading of both, where both are of the grammar.
+/// Returns the oracle's reading of both, if both follow the grammar.
 fn well_formed(input: &Input) -> Option<(oracle::Compatibility, oracle::Version)> {
     let range = oracle::Compatibility::read(input.get("compatibility").as_str()?)?;
     Some((range, oracle::Version::read(input.get("version").as_str()?)?))
@@ -22,7 +22,7 @@ impl Adapter for Compat {
                 (Ok(range), Ok(version)) => StepOutcome::Ok(range.matches(&version).into()),
                 _ => StepOutcome::Refused(Class::Invalid),
             },
-            // The interface takes texts.
+            // The interface takes only texts.
             _ => StepOutcome::Refused(Class::Invalid),
         };
         Observed::one("match", outcome)
@@ -42,8 +42,8 @@ impl Adapter for Compat {
             Some("raises") => Ok(Demand::AnyRefusal),
             _ => Err(format!("{said} is neither match, no_match nor raises")),
         };
-        // The documented meaning was worked out for some texts beyond the grammar too; there
-        // decision C1 stands (it says so).
+        // The vectors document a meaning for some texts outside the grammar too; decision C1
+        // overrules it, and mentions them.
         let documented = match expected.get("documented") {
             said @ Value::String(_) if well_formed(input).is_some() => Some(demand(said)?),
             _ => None,

@@ -1,8 +1,8 @@
 //! `fernet_key`, `fernet_encrypt`, `fernet_decrypt`, `multifernet`: keys, tokens, rings.
 //!
-//! Decision C8 wants strict forms. Whether a text is strict shows without any cryptography, so
-//! the rulings need none: they read Base64 and lengths. What a well-formed token opens to is what
-//! upstream was observed to find.
+//! Decision C8 requires strict forms. Strictness is visible without cryptography, so the rulings
+//! read only Base64 and lengths. The plaintext of a well-formed token is the one that upstream
+//! found.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,19 +14,19 @@ use super::upstream_error;
 use crate::replay::oracle::base64;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// What upstream calls an invalid token: wrong key, damage, age.
+/// The classes of upstream's invalid token: wrong key, damage, age.
 const INVALID_TOKEN: &[Class] = &[Class::WrongKey, Class::Corrupt, Class::Expired, Class::Invalid];
 
-/// What a token is at least: version, time, IV, a block, signature.
+/// The length of a token's fixed parts before the first block: version, time, IV.
 const HEADER: usize = 1 + 8 + 16;
 const SIGNATURE: usize = 32;
 
-/// Decision C8, for a key that is no strict Base64 of 32 bytes.
+/// Rules by decision C8 on a key that is not strict Base64 of 32 bytes.
 fn ruling_of_key(key: &str) -> Option<Ruling> {
     (!base64::is_key(key)).then(|| Ruling::refused("C8", &[Class::Invalid]))
 }
 
-/// Decision C8, for a token whose form is not that of the specification.
+/// Rules by decision C8 on a token whose form is not that of the specification.
 fn ruling_of_token(token: &str) -> Option<Ruling> {
     let well_formed = base64::decode_strictly(token.as_bytes()).is_some_and(|bytes| {
         let blocks = bytes.len().checked_sub(HEADER + SIGNATURE);
@@ -88,7 +88,7 @@ impl Adapter for FernetKey {
     }
 }
 
-/// What stands under `ok`, or a refusal.
+/// Returns the demand of `ok`, or a refusal.
 fn demand_of(expected: &Value, refusal: Demand) -> Result<Demand, String> {
     match (expected.get("ok"), upstream_error(expected)) {
         (Some(value), None) => Ok(Demand::Exactly(value.clone())),
@@ -103,7 +103,8 @@ impl Adapter for Encrypt {
     fn run(&self, input: &Input) -> Observed {
         let token = || -> Result<(KeyRing, String), StepOutcome> {
             let ring = ring([input.text("key")])?;
-            // A time is a number of seconds from 1970 on, an IV 16 bytes: what is not has no type.
+            // A time is a number of seconds since 1970, an IV 16 bytes; the interface cannot
+            // express others.
             let no_type = StepOutcome::Refused(Class::Invalid);
             let iv = unhex(input.text("iv_hex")).and_then(|iv| iv.try_into().ok()).ok_or(no_type.clone())?;
             let plaintext = unhex(input.text("plaintext_hex")).ok_or(no_type.clone())?;
@@ -152,7 +153,7 @@ impl Adapter for Decrypt {
             Ok(ring) => {
                 let plaintext = match input.get("ttl") {
                     Value::Null => Some(ring.open(token)),
-                    // A time to live is a duration, now is counted from 1970 on.
+                    // A time to live is a duration, and now is counted from 1970.
                     ttl => ttl
                         .as_u64()
                         .zip(now(input))
@@ -170,7 +171,7 @@ impl Adapter for Decrypt {
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let ruling = || ruling_of_key(input.text("key")).or_else(|| ruling_of_token(input.text("token")));
-        // What has no type is refused before the token is looked at.
+        // A value that the interface cannot express is refused before the token is read.
         let has_no_type = |value: &Value| !value.is_null() && value.as_u64().is_none();
         let typed =
             !has_no_type(input.get("ttl")) && (input.get("ttl").is_null() || !has_no_type(input.get("now")));
@@ -191,8 +192,10 @@ fn now(input: &Input) -> Option<u64> {
     }
 }
 
-/// A ring of several keys. What is asked of it stands in what upstream answered: the plaintext, or
-/// how the token was sealed anew. So both are run.
+/// A ring of several keys.
+///
+/// Only upstream's answer shows the operation: the plaintext, or the token sealed again. So both
+/// operations run.
 pub(super) struct Ring;
 
 impl Adapter for Ring {

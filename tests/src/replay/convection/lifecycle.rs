@@ -31,10 +31,10 @@ pub(super) struct Lifecycle;
 
 impl Adapter for Lifecycle {
     fn run(&self, input: &Input) -> Observed {
-        let Some(mut world) = World::new(input) else {
+        let Some(mut fixture) = Fixture::new(input) else {
             return Observed::one("the plugin", StepOutcome::Refused(Class::Unsupported));
         };
-        let step = |operation: &Value| (operation.to_string(), world.step(Call::read(operation)));
+        let step = |operation: &Value| (operation.to_string(), fixture.step(Call::read(operation)));
         Observed::steps(operations(input).iter().map(step))
     }
 
@@ -61,7 +61,7 @@ fn operations(input: &Input) -> &[Value] {
 
 fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
     Ok(match (answer.get("ok"), upstream_error(answer)) {
-        // That the file could not be changed or shown says nothing of the plugin.
+        // A file that could not be changed or shown says nothing about the plugin.
         (None, Some(_)) if is_outside(call.operation) => Demand::Nothing.into(),
         (Some(file), None) if call.operation == "file" && file.get("content").is_none() => {
             let wanted = ["exists", "empty", "mode"].map(|key| (key, file.get(key).cloned()));
@@ -70,12 +70,12 @@ fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
             Demand::answer(format!("like {file}"), holds).into()
         }
         (None, Some(error)) => Demand::Refused(classes_of(error, call.operation)).into(),
-        // The private fields of upstream's handle. There are none like them here.
+        // Upstream's handle has private fields, and Keyway's has none like them.
         (Some(_), None) if call.operation == "internal" => Demand::Nothing.into(),
         (Some(value), None) => {
             let mut value = value.clone();
             for pointer in ["/metadata", "/content/metadata"] {
-                // Author, date and description are each plugin's own.
+                // Author, date and description are different for each plugin.
                 let is_answer = matches!(
                     (call.operation, pointer),
                     ("info", "/metadata") | ("file", "/content/metadata")
@@ -90,13 +90,15 @@ fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
     })
 }
 
-/// Whether an operation goes to the file and not to the plugin.
+/// Tells whether an operation acts on the file and not on the plugin.
 fn is_outside(operation: &str) -> bool {
     ["file", "raw_write", "truncate", "remove_file", "patch_doc", "put_doc"].contains(&operation)
 }
 
-/// What an error of upstream's is here. Its names say too little: a `KeyError` is what exists, what
-/// does not, and what a file lacks.
+/// Returns the classes of an upstream error.
+///
+/// Its name is ambiguous: a `KeyError` may mean an existing secret, a missing one, or a gap in the
+/// file.
 pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
     match (error, operation) {
         ("FileNotFoundError", _) => &[Class::NotInitialized],
@@ -113,13 +115,13 @@ pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
         (error, _) if error.ends_with("OSError") || error == "IsADirectoryError" => {
             &[Class::Internal, Class::Invalid]
         }
-        // The many errors of the TOML reader, of UTF-8, and of settings.
+        // These are the many errors of the TOML reader, of UTF-8, and of settings.
         _ => &[Class::Corrupt],
     }
 }
 
-/// A folder with one store, and the handles to it.
-struct World {
+/// A folder with one store, and its handles.
+struct Fixture {
     plugin: Plugin,
     plugin_name: String,
     store_name: String,
@@ -130,7 +132,7 @@ struct World {
 
 type Answer = Result<Value, Class>;
 
-impl World {
+impl Fixture {
     fn new(input: &Input) -> Option<Self> {
         Some(Self {
             plugin: Plugin::named(input.text("plugin"))?,
@@ -162,7 +164,7 @@ impl World {
         match call.operation {
             "rotate" => {
                 let keys = ring(call.arguments.first().unwrap_or(&Value::Null))?;
-                // What it tells of its progress is not in the vectors.
+                // The vectors do not record the progress.
                 block_on(store.rotate(&keys, &|_: Progress| {})).map_err(|error| Class::of(&error))?;
                 Ok(true.into())
             }
@@ -199,7 +201,7 @@ impl World {
         fs::read(self.path()).map_err(|_| Class::NotInitialized)
     }
 
-    /// The document, and which set of keys sealed it.
+    /// Returns the document, and the set of keys that sealed it.
     fn document(&self) -> Result<(Node, &'static str), Class> {
         let token = self.bytes()?;
         for set in ["old", "new"] {
@@ -230,7 +232,7 @@ impl World {
         file
     }
 
-    /// Changes the file behind the plugin's back.
+    /// Changes the file without the plugin.
     fn outside(&self, call: Call<'_>) -> Answer {
         let first = call.arguments.first().unwrap_or(&Value::Null);
         let content = match call.operation {
@@ -257,9 +259,9 @@ impl World {
                 sealed(&node, set)?
             }
         };
-        // Upstream makes the folder as soon as a handle is opened.
+        // Upstream creates the folder as soon as a handle is opened.
         let folder = self.root.path().join(self.plugin.folder);
-        // A file that is not there is made as the plugin makes its own: the model knows no other mode.
+        // A missing file gets the mode that the plugin uses: the model knows no other mode.
         let write = || {
             fs::create_dir_all(&folder)?;
             let options =
@@ -271,7 +273,7 @@ impl World {
     }
 }
 
-/// Asks a store, whatever it is.
+/// Performs an operation on any store.
 async fn ask(store: &dyn SecretStore, operation: &str, arguments: &[Value]) -> Answer {
     let class = |error: StoreError| Class::of(&error);
     match operation {
@@ -314,8 +316,10 @@ async fn ask(store: &dyn SecretStore, operation: &str, arguments: &[Value]) -> A
     }
 }
 
-/// Upstream's `configure(name, value)`: settings are read and written as a whole here, and what
-/// stands in them under a name with dots is the caller's to find and to replace.
+/// Performs upstream's `configure(name, value)`.
+///
+/// Keyway reads and writes the settings as a whole, and the caller finds and replaces the value
+/// under a name with dots.
 async fn configure(store: &dyn SecretStore, name: &Value, value: &Value) -> Answer {
     let class = |error: StoreError| Class::of(&error);
     let settings = table_json(&store.configure(Configure::Read).await.map_err(class)?);
@@ -345,13 +349,14 @@ async fn configure(store: &dyn SecretStore, name: &Value, value: &Value) -> Answ
     store.configure(Configure::Write(changed)).await.map(|settings| table_json(&settings)).map_err(class)
 }
 
-/// A name is a text. Others have no type.
+/// Converts a name, which must be a text. Others cannot be expressed.
 fn address(name: &Value) -> Result<SecretAddress, Class> {
     let name = name.as_str().ok_or(Class::Invalid)?;
     Ok(SecretAddress::shared(SecretName::of_existing(name)))
 }
 
-/// The value to store. Null has no type; where a password can be made, it asks for one.
+/// Returns the value to store. Null cannot be expressed; for a store that makes passwords, it
+/// requests one.
 fn given(arguments: &[Value]) -> Result<NewValue, Class> {
     let value = &arguments[1];
     if let [_, Value::Null, length, letters] = arguments {
@@ -376,12 +381,12 @@ fn given(arguments: &[Value]) -> Result<NewValue, Class> {
     }
 }
 
-/// Whether a future waits for something when it is first asked: here, for another one's lock.
+/// Tells whether the first poll of a future has to wait: here, for another one's lock.
 fn is_busy<T>(future: impl Future<Output = T>) -> bool {
     matches!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Pending)
 }
 
-/// The keys of a set. What is no key is refused before there is a ring to open or rotate with.
+/// Returns the keys of a set. Invalid keys are refused before a ring exists to open or rotate with.
 fn ring(set: &Value) -> Result<KeyRing, Class> {
     let key = |key| match key {
         SetKey::Named((kind, at)) => {

@@ -1,4 +1,4 @@
-//! `metadata` and `compat_check`: what a plugin says about itself, and whose data it reads.
+//! `metadata` and `compat_check`: a plugin's metadata, and the data that it may read.
 
 use keyway_core::{PluginKind, PluginMetadata, Version, WrittenBy};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::replay::oracle::metadata as oracle;
 use crate::replay::oracle::version;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// A metadata document: read, and written again.
+/// Reads a metadata document, and writes it again.
 pub(super) struct Metadata;
 
 impl Adapter for Metadata {
@@ -39,12 +39,14 @@ impl Adapter for Metadata {
     }
 }
 
-/// The check of the version that wrote the data (decision C4).
+/// Checks the version that wrote the data.
+///
+/// Decision C4.
 pub(super) struct CompatCheck;
 
 fn loaded(input: &Input) -> Value {
     if input.value().get("loaded_version").is_none() {
-        // A plugin that says nothing about itself.
+        // The plugin has no metadata.
         return Value::Null;
     }
     json!({
@@ -89,8 +91,11 @@ impl Adapter for CompatCheck {
         })]
     }
 
-    /// Whether the version changed is not warned of: the version that wrote the data is kept
-    /// beside it (decision C4, H9).
+    /// Returns upstream's answer without its warning for a changed version.
+    ///
+    /// Keyway keeps the version that wrote the data beside the data instead.
+    ///
+    /// Decisions C4, H9.
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let demand = match (expected.value().get("ok"), upstream_error(expected.value())) {
             (Some(Value::Null), None) => Demand::done(),

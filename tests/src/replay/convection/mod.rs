@@ -34,7 +34,7 @@ pub(super) const FAMILY: Family = Family {
         ("fernet_decrypt", Scope::Replayed(&fernet::Decrypt)),
         ("fernet_key", Scope::Replayed(&fernet::FernetKey)),
         ("multifernet", Scope::Replayed(&fernet::Ring)),
-        // The server around the plugins.
+        // These test the server around the plugins.
         ("acl", Scope::OutOfScope),
         ("access_mode", Scope::OutOfScope),
         ("token_life", Scope::OutOfScope),
@@ -45,7 +45,7 @@ pub(super) const FAMILY: Family = Family {
     ],
 };
 
-/// What went wrong upstream, where it stands as a name under `error`.
+/// Returns upstream's error, if it is a name under `error`.
 pub(super) fn upstream_error(expected: &serde_json::Value) -> Option<&str> {
     expected.get("error").and_then(serde_json::Value::as_str)
 }

@@ -1,28 +1,28 @@
-//! Values as the vectors write them, as TOML writes them, and as stores hold them.
+//! Values in the forms of the vectors, of TOML, and of stores.
 //!
-//! In vectors, a JSON object with one key that begins with `$` stands for what JSON cannot say, in
-//! inputs; what upstream answered has the same things without the `$`.
+//! In the inputs of vectors, a JSON object with one key that begins with `$` represents a value
+//! that JSON cannot express; upstream's answers have the same objects without the `$`.
 
 use keyway_core::{Integer, SecretValue, Structured, Table};
 use serde_json::{Map, Number, Value, json};
 use toml::de::{DeTable, DeValue};
 
-/// A tree of values in the order in which they were written.
+/// A tree of values in their written order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
     Text(String),
-    /// Decimal digits, perhaps behind a `-`.
+    /// Decimal digits, with an optional `-`.
     Integer(String),
     Float(f64),
     Boolean(bool),
-    /// In TOML's spelling.
+    /// A date or time in TOML's spelling.
     DateTime(String),
     Array(Vec<Node>),
     Table(Vec<(String, Node)>),
 }
 
 impl Node {
-    /// What a vector's input says; `None` where it holds null or bytes.
+    /// Converts a vector's input, or returns `None` if it holds null or bytes.
     pub(super) fn from_input(value: &Value) -> Option<Self> {
         Some(match value {
             Value::Null => return None,
@@ -44,7 +44,7 @@ impl Node {
         })
     }
 
-    /// A TOML document.
+    /// Parses a TOML document.
     pub(super) fn from_toml(text: &str) -> Option<Self> {
         let root = DeTable::parse(text).ok()?;
         Self::from_table(text, root.into_inner())
@@ -78,7 +78,7 @@ impl Node {
         })
     }
 
-    /// As a TOML document: what is no table first, then a section for each table.
+    /// Writes a TOML document: first the values that are not tables, then a section for each table.
     pub(super) fn to_toml(&self) -> String {
         let Self::Table(entries) = self else { return String::new() };
         let is_section = |node: &Node| matches!(node, Self::Table(_));
@@ -120,7 +120,7 @@ impl Node {
         }
     }
 
-    /// As upstream answers it.
+    /// Writes JSON in the form of upstream's answers.
     pub(super) fn to_json(&self) -> Value {
         match self {
             Self::Text(text) => text.as_str().into(),
@@ -135,7 +135,7 @@ impl Node {
         }
     }
 
-    /// The entry of a table.
+    /// Returns the entry of a table.
     pub(super) fn get(&self, name: &str) -> Option<&Node> {
         match self {
             Self::Table(entries) => entries.iter().find(|(known, _)| known == name).map(|(_, value)| value),
@@ -143,7 +143,7 @@ impl Node {
         }
     }
 
-    /// Sets what stands at `path`, or takes it away; `false` when there is no such place.
+    /// Sets or removes the value at `path`; returns `false` when the path does not exist.
     pub(super) fn set(&mut self, path: &[&str], value: Option<Node>) -> bool {
         let (Self::Table(entries), Some((name, rest))) = (self, path.split_first()) else { return false };
         let at = entries.iter().position(|(known, _)| known == name);
@@ -165,7 +165,7 @@ impl Node {
         }
     }
 
-    /// As a store's value.
+    /// Converts to a store's value.
     pub(super) fn to_structured(&self) -> Option<Structured> {
         Some(match self {
             Self::Text(text) => Structured::text(text.as_str()),
@@ -187,7 +187,7 @@ impl Node {
     }
 }
 
-/// The key and content of an object that stands for what JSON cannot say.
+/// Returns the key and content of an object that represents a value that JSON cannot express.
 pub(super) fn marked(value: &Value) -> Option<(&str, &Value)> {
     let entries = value.as_object().filter(|entries| entries.len() == 1)?;
     entries
@@ -197,7 +197,7 @@ pub(super) fn marked(value: &Value) -> Option<(&str, &Value)> {
         .filter(|(key, _)| key.starts_with('$'))
 }
 
-/// The bytes of `{"$bytes": hex}`.
+/// Returns the bytes of `{"$bytes": hex}`.
 pub(super) fn bytes(value: &Value) -> Option<Vec<u8>> {
     match marked(value)? {
         ("$bytes", hex) => super::fernet::unhex(hex.as_str()?),
@@ -205,7 +205,7 @@ pub(super) fn bytes(value: &Value) -> Option<Vec<u8>> {
     }
 }
 
-/// A store's value, as upstream would answer it.
+/// Converts a store's value to the form of upstream's answers.
 pub(super) fn answered(value: &SecretValue) -> Value {
     if let Some(text) = value.expose_text() {
         return text.into();
@@ -216,7 +216,7 @@ pub(super) fn answered(value: &SecretValue) -> Value {
     }
 }
 
-/// A store's structured value, as upstream would answer it.
+/// Converts a store's structured value to the form of upstream's answers.
 pub(super) fn structured_json(value: &Structured) -> Value {
     match value {
         Structured::Text(text) => text.as_str().into(),
@@ -229,7 +229,7 @@ pub(super) fn structured_json(value: &Structured) -> Value {
     }
 }
 
-/// A store's table, as upstream would answer it.
+/// Converts a store's table to the form of upstream's answers.
 pub(super) fn table_json(table: &Table) -> Value {
     Value::Object(
         table.iter().map(|(name, value)| (name.to_owned(), structured_json(value))).collect::<Map<_, _>>(),
@@ -252,7 +252,7 @@ fn float(number: f64) -> Value {
     json!({ "float": name })
 }
 
-/// As Python writes the moment that TOML says.
+/// Converts TOML's spelling of a moment to Python's.
 fn date_time(text: &str) -> Value {
     let value = DeValue::parse(text).ok().map(toml::Spanned::into_inner);
     let Some(DeValue::Datetime(moment)) = value else { return json!({ "datetime": text }) };
@@ -276,10 +276,10 @@ fn date_time(text: &str) -> Value {
 
 fn write_escape(quoted: &mut String, character: char) {
     use std::fmt::Write as _;
-    write!(quoted, "\\U{:08X}", u32::from(character)).expect("a text takes all that fits into memory");
+    write!(quoted, "\\U{:08X}", u32::from(character)).expect("writing to a text never fails");
 }
 
-/// A basic string of TOML.
+/// Returns a basic string of TOML.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {

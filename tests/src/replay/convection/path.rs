@@ -13,14 +13,16 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct StorePath;
 
-/// Decision C9: an identifier, never a path.
+/// Tells whether a name is an identifier, never a path.
+///
+/// Decision C9.
 fn is_identifier(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     (1..=128).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)
 }
 
 impl Adapter for StorePath {
-    /// A handle touches nothing before `initialize`, so where the file is shows afterwards.
+    /// Looks for the file after `initialize`, because a handle touches nothing before.
     fn run(&self, input: &Input) -> Observed {
         let refused = |class| {
             let refused = StepOutcome::Refused(class);

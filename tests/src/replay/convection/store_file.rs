@@ -1,4 +1,4 @@
-//! `store_file`: files as they are found in the field.
+//! `store_file`: existing files of upstream.
 
 use std::fs;
 
@@ -48,7 +48,7 @@ impl Adapter for StoreFile {
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let keys: Vec<_> =
             input.get("keys").as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        // What stands around the token is no part of it, to upstream neither (decision H76).
+        // Characters around the token are ignored, by upstream too (decision H76).
         let around = ['\t', '\n', '\u{b}', '\u{c}', '\r', ' '];
         let (token, text) = (input.text("token").trim_matches(around), input.text("toml"));
         let ruling = || {
@@ -58,7 +58,7 @@ impl Adapter for StoreFile {
             if !keys.is_empty() && base64::decode_strictly(token.as_bytes()).is_none() {
                 return Some(Ruling::refused("C8", &[Class::Corrupt]));
             }
-            // Only a token that holds this very text is ruled by what stands in the text.
+            // The content of the text rules only if the token holds exactly this text.
             let opens = |key: &&str| {
                 fernet::Fernet::new(key)
                     .is_some_and(|key| key.decrypt(token).is_ok_and(|plain| plain == text.as_bytes()))
@@ -81,7 +81,7 @@ impl Adapter for StoreFile {
     }
 }
 
-/// The names in order, then each value by itself.
+/// Lists the names in order, then reads each value by itself.
 async fn read(store: &dyn SecretStore) -> Result<Value, StoreError> {
     let page = store.list(&ListQuery::all().limit(usize::MAX)).await?;
     let (mut names, mut values) = (Vec::<Value>::new(), Map::new());

@@ -20,7 +20,7 @@ pub(super) struct Plugin {
 }
 
 impl Plugin {
-    /// The one that Convection calls so.
+    /// Returns the plugin by its name in Convection.
     pub(super) fn named(name: &str) -> Option<Self> {
         match name {
             "generic" => Some(Self { id: "convection-generic", folder: "secrets" }),
@@ -29,13 +29,14 @@ impl Plugin {
         }
     }
 
-    /// A ring of keys for whom it does not matter which.
+    /// Returns a ring of arbitrary keys.
     pub(super) fn some_keys() -> KeyRing {
         KeyRing::new([Key::from_bytes(&mut [7; 32])]).expect("one key is enough")
     }
 
-    /// A handle to the store `name` in Convection's storage folder `root`. Upstream's order of keys
-    /// is pinned in the vectors, so the first seals here too.
+    /// Opens the store `name` in Convection's storage folder `root`.
+    ///
+    /// The vectors fix upstream's order of keys, so the first key seals here too.
     pub(super) fn open(
         self,
         root: &Path,
@@ -58,8 +59,10 @@ impl Plugin {
     }
 }
 
-/// The files under `root`, relative and sorted. The lock beside a store file is left out: it keeps
-/// other processes out (decision C6), and its name, which begins with a dot, is no store's.
+/// Returns the files under `root`, relative and sorted.
+///
+/// The lock beside a store file is omitted: it keeps other processes out (decision C6), and its
+/// name begins with a dot, which no store's name does.
 pub(super) fn files(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     collect(root, "", &mut found);

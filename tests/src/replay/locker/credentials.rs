@@ -1,7 +1,8 @@
-//! `v2.cred` and `v2.from_env`: which credentials are used, and which are refused (decision L7).
+//! `v2.cred` and `v2.from_env`: the credentials that are used, and those that are refused.
+//!
+//! Decision L7.
 
 use keyway_client::{Credentials, CredentialsError, PluginError as _, Row};
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
@@ -24,13 +25,13 @@ fn demanded_error(error: &Value) -> Result<Demand, String> {
     }
 }
 
-/// Credentials that are given, and whether a service is asked with them.
+/// Tests explicit credentials, and whether a service is called with them.
 pub(super) struct Given;
 
 impl Adapter for Given {
     fn run(&self, input: &Input) -> Observed {
         let mut source = Credentials::source();
-        // What is no text cannot be given.
+        // A value that is not a text cannot be passed.
         if let Some(id) = input.get("access_key_id").as_str() {
             source = source.access_key_id(id);
         }
@@ -39,8 +40,8 @@ impl Adapter for Given {
         }
         let outcome = match source.resolve().and_then(Credentials::checked) {
             Ok(credentials) => StepOutcome::Ok(json!({
-                "access_key_id": credentials.access_key_id().expose_secret(),
-                "secret_access_key": credentials.secret_access_key().expose_secret(),
+                "access_key_id": credentials.access_key_id().expose(),
+                "secret_access_key": credentials.secret_access_key().expose(),
             })),
             Err(error) => refused(&error),
         };
@@ -62,7 +63,7 @@ impl Adapter for Given {
     }
 }
 
-/// Credentials of an environment.
+/// Tests credentials of an environment.
 pub(super) struct FromEnvironment;
 
 impl Adapter for FromEnvironment {
@@ -84,8 +85,8 @@ impl Adapter for FromEnvironment {
         }
         let outcome = match source.resolve() {
             Ok(credentials) => StepOutcome::Ok(json!({
-                "access_key_id": credentials.access_key_id().expose_secret(),
-                "secret_access_key": credentials.secret_access_key().expose_secret(),
+                "access_key_id": credentials.access_key_id().expose(),
+                "secret_access_key": credentials.secret_access_key().expose(),
                 "api_base": credentials.api_base(),
                 "binary_path": credentials.program(),
             })),

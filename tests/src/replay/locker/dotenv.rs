@@ -1,12 +1,11 @@
 //! `v2.dotenv`: a secret as a line of dotenv.
 
 use keyway_client::Bundle;
-use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// Names whose variables are a shell's own.
+/// The names of a shell's own variables.
 const KEPT: &str = "_ BASHOPTS BASHPID BASH_ARGC BASH_ARGV BASH_COMMAND BASH_COMPAT BASH_LINENO BASH_SOURCE \
     BASH_SUBSHELL BASH_VERSINFO BASH_XTRACEFD DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD \
     LINENO OPTIND PIPESTATUS PPID RANDOM SECONDS SHELLOPTS SRANDOM UID";
@@ -18,14 +17,16 @@ impl Adapter for Dotenv {
         let mut bundle = Bundle::new();
         let pushed = bundle.push(input.text("key"), input.text("value"));
         let outcome = match pushed.and_then(|()| bundle.to_dotenv()) {
-            Ok(text) => StepOutcome::Ok(text.expose_secret().into()),
+            Ok(text) => StepOutcome::Ok(text.expose().into()),
             Err(_) => StepOutcome::Refused(Class::Invalid),
         };
         Observed::one("dotenv", outcome)
     }
 
-    /// What is written is what a POSIX shell reads back: it knows no `\n`, and looks into `$` and
-    /// backticks (decision H16).
+    /// Demands that a POSIX shell reads back the written line: it does not know `\n`, and expands `$` and
+    /// backticks.
+    ///
+    /// Decision H16.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let (key, value) = (input.text("key"), input.text("value"));
         let begins = key.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
@@ -33,7 +34,7 @@ impl Adapter for Dotenv {
         if !begins || !key.chars().all(|character| in_shell(character) || ".-".contains(character)) {
             return vec![None];
         }
-        // No variable of a shell (decision H74).
+        // A shell cannot have a variable of this name (decision H74).
         if !key.chars().all(in_shell) || KEPT.split_whitespace().any(|kept| kept == key) {
             return vec![Some(Ruling::refused("H74", &[Class::Invalid]))];
         }

@@ -1,4 +1,6 @@
-//! `v1.table`, `v1.interpret`, `v2.err`: what a service's errors mean (decision L6).
+//! `v1.table`, `v1.interpret`, `v2.err`: the meaning of a service's errors.
+//!
+//! Decision L6.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +12,14 @@ use serde_json::{Value, json};
 use super::service::FailingService;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// An error as the 1.x table has it.
+/// Returns an error in the form of the 1.x table.
 fn row(error: &RemoteError) -> Value {
     json!({ "class": error.class().name(), "code": error.row().code(), "http_status": error.row().http_status() })
 }
 
-/// What decision L6 adds to the 1.x table: 409 and 422, where no line above them fits; and no
-/// status that is not an integer.
+/// Returns the rows that decision L6 adds to the 1.x table: 409 and 422, if no line above fits.
+///
+/// A status that is not an integer is ignored.
 fn added_row(object: &Value) -> Option<Value> {
     let status = object.get("status_code").and_then(Value::as_i64);
     let word = object.get("error").and_then(Value::as_str).unwrap_or_default();
@@ -37,7 +40,7 @@ fn added_row(object: &Value) -> Option<Value> {
     }
 }
 
-/// The 1.x table, line by line (Locker seed, "Error Handling").
+/// Returns the 1.x table, line by line (Locker seed, "Error Handling").
 fn table_row(object: &Value) -> Value {
     let status = object.get("status_code").and_then(Value::as_i64);
     let word = object.get("error").and_then(Value::as_str).unwrap_or_default();
@@ -63,13 +66,13 @@ fn table_row(object: &Value) -> Value {
     }
 }
 
-/// Whether an object says that it is an error.
+/// Tells whether an object claims to be an error.
 fn says_error(object: &Value) -> bool {
     object.get("object") == Some(&"error".into())
         || [Some(&Value::Bool(false)), Some(&"false".into())].contains(&object.get("success"))
 }
 
-/// An error object: its line of the table, and what of it is kept.
+/// Tests an error object: its line of the table, and its redacted content.
 pub(super) struct Table;
 
 impl Adapter for Table {
@@ -92,7 +95,7 @@ impl Adapter for Table {
         }
         let status = object.get("status_code").filter(|status| !status.is_null() && !status.is_i64());
         let row = added_row(object).or_else(|| status.map(|_| table_row(object)));
-        // A text may be anything, so no text is kept that is not a code word.
+        // A text may be secret, so only code words are kept.
         let has_text = object.get("message").is_some_and(Value::is_string);
         vec![
             row.map(|row| Ruling::new("L6", Demand::Exactly(row))),
@@ -118,7 +121,7 @@ impl Adapter for Table {
     }
 }
 
-/// What a program printed.
+/// Tests the output of a program.
 pub(super) struct Interpret;
 
 fn lines_to_skip(input: &Input) -> usize {
@@ -132,7 +135,7 @@ fn is_raw(input: &Input) -> bool {
 impl Adapter for Interpret {
     fn run(&self, input: &Input) -> Observed {
         let (text, lines) = (input.text("text"), lines_to_skip(input));
-        // Our error for what is no answer at all is one of the program, as in the table's row.
+        // Output that is not an answer is an error of the program, as in the table's row.
         let protocol = |error: RemoteError| match error.class() {
             RemoteClass::Protocol => StepOutcome::Refused(Class::Invalid),
             _ => StepOutcome::Refused(Class::Internal),
@@ -149,8 +152,8 @@ impl Adapter for Interpret {
         Observed::one("answer", outcome)
     }
 
-    /// Upstream finds error objects by the spelling of their JSON. An object that says that it is an
-    /// error is one, however it is spelled.
+    /// Demands that an object that claims to be an error is one, in any spelling. Upstream compares
+    /// the text of the JSON.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let rest = input.text("text").split('\n').skip(lines_to_skip(input)).collect::<Vec<_>>().join("\n");
         let object: Option<Value> = serde_json::from_str(&rest).ok().filter(Value::is_object);
@@ -162,7 +165,8 @@ impl Adapter for Interpret {
         let error = expected.get("error");
         let demand = match (expected.value().get("ok"), error.get("code")) {
             (Some(value), _) => Demand::Exactly(value.clone()),
-            // What is no JSON is the program's fault; so is what Python cannot index.
+            // Output that is not JSON is the program's fault; so is a value that Python cannot
+            // index.
             (None, Some(code))
                 if error.get("class") == Some(&"CliRunError".into()) && code == "cli_error" =>
             {
@@ -178,7 +182,7 @@ impl Adapter for Interpret {
     }
 }
 
-/// An error of the protocol `locker.sdk`.
+/// Tests an error of the protocol `locker.sdk`.
 pub(super) struct Rpc;
 
 fn retry_after(input: &Input) -> Option<u64> {
@@ -217,7 +221,9 @@ impl Adapter for Rpc {
         Observed::steps(names.into_iter().zip(outcomes.map(StepOutcome::Ok)))
     }
 
-    /// A default never stands in for an environment that there is not (decision L2).
+    /// Demands that a default never replaces a missing environment.
+    ///
+    /// Decision L2.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let is_environment = input.text("kind") == "environment_not_found";
         let default = is_environment.then(|| Ruling::new("L2", Demand::Exactly(false.into())));

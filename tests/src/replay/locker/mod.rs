@@ -5,7 +5,7 @@ mod dotenv;
 mod errors;
 mod reading;
 mod service;
-mod world;
+mod store;
 mod writing;
 
 use super::{Family, Form, Scope};
@@ -26,7 +26,7 @@ pub(super) const FAMILY: Family = Family {
         ("go.envs", Scope::Replayed(&reading::Environments)),
         ("go.env", Scope::Replayed(&reading::Environment)),
         ("go.write", Scope::Replayed(&writing::Write)),
-        // The server and the native client.
+        // These test the server and the native client.
         ("v2.resp", Scope::Later),
         ("v2.caps", Scope::Later),
         ("v2.dto", Scope::Later),
@@ -38,7 +38,7 @@ pub(super) const FAMILY: Family = Family {
         ("go.status", Scope::Later),
         ("go.crypto", Scope::Later),
         ("go.offline", Scope::Later),
-        // The process of the 1.x command line: arguments, output, its options.
+        // These test the process of the 1.x command line: arguments, output, its options.
         ("v1.argv", Scope::OutOfScope),
         ("v1.out", Scope::OutOfScope),
         ("v1.config", Scope::OutOfScope),
@@ -51,7 +51,7 @@ pub(super) const FAMILY: Family = Family {
         ("v1.threadlock_truthy", Scope::OutOfScope),
         ("v1.log_leak", Scope::OutOfScope),
         ("v1.log_env", Scope::OutOfScope),
-        // The process of the 2.x command line: where it is found, updated and started.
+        // These test the process of the 2.x command line: its path, updates and start.
         ("v2.ctx", Scope::OutOfScope),
         ("v2.childenv", Scope::OutOfScope),
         ("v2.legacy", Scope::OutOfScope),

@@ -1,18 +1,20 @@
-//! `go.lookup`, `go.list`, `go.envs`, `go.env`: what the native client finds.
+//! `go.lookup`, `go.list`, `go.envs`, `go.env`: the results of the native client.
 
 use keyway_client::{Resolution, ResolvedSecret, Secrets};
 use pollster::block_on;
 use serde_json::{Value, json};
 
-use super::world::{World, class_of, standing};
+use super::store::{StoreFixture, class_of, in_layer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// An environment that there is not is an error of its own, never a fall back (decision L2); no
-/// text that is none at all is one either.
+/// The classes of a missing environment, which is an error of its own and never a fallback. A value
+/// that is not a text is an error too.
+///
+/// Decision L2.
 const NO_ENVIRONMENT: &[Class] = &[Class::NotFound, Class::Invalid];
 
 fn with_client(input: &Input, ask: impl FnOnce(&Secrets) -> Result<Value, Class>) -> StepOutcome {
-    let world = World::of(input.get("world"));
+    let world = StoreFixture::of(input.get("world"));
     world.client().and_then(|client| ask(&client)).map_or_else(StepOutcome::Refused, StepOutcome::Ok)
 }
 
@@ -22,11 +24,11 @@ fn told(secret: &ResolvedSecret) -> Value {
 
 fn ruling_of_environment(input: &Input) -> Option<Ruling> {
     let name = input.get("environment").as_str()?;
-    let world = World::of(input.get("world"));
+    let world = StoreFixture::of(input.get("world"));
     (!world.has_environment(name)).then(|| Ruling::refused("L2", NO_ENVIRONMENT))
 }
 
-/// What stands under `ok`, or an error.
+/// Returns the demand of `ok`, or of an error.
 fn demand(expected: &Expected, project: impl Fn(&Value) -> Value) -> Result<Demand, String> {
     match (expected.value().get("ok"), expected.value().get("error")) {
         (Some(value), None) => Ok(Demand::Exactly(project(value))),
@@ -40,7 +42,7 @@ pub(super) struct Lookup;
 impl Adapter for Lookup {
     fn run(&self, input: &Input) -> Observed {
         let outcome = with_client(input, |client| {
-            let client = standing(client, input.get("environment").as_str());
+            let client = in_layer(client, input.get("environment").as_str());
             block_on(client.retrieve(input.text("key")))
                 .map(|secret| told(&secret))
                 .map_err(|error| class_of(&error))
@@ -66,21 +68,23 @@ fn sorted(list: impl IntoIterator<Item = Value>) -> Value {
 }
 
 impl Adapter for List {
-    /// Upstream's list of an environment has that one's secrets alone; without an environment it has
-    /// all. Whether a list agrees with single reads is the second step.
+    /// Lists and reads.
+    ///
+    /// Upstream's list of an environment has only that one's secrets; without an environment it has
+    /// all. The second step checks that the list agrees with single reads.
     fn run(&self, input: &Input) -> Observed {
         let environment = input.get("environment").as_str();
         let list = with_client(input, |client| {
-            let here = standing(client, environment).with_resolution(Resolution::Exact);
+            let here = in_layer(client, environment).with_resolution(Resolution::Exact);
             let list =
                 if environment.is_some() { block_on(here.list()) } else { block_on(client.list_all()) };
             Ok(sorted(list.map_err(|error| class_of(&error))?.iter().map(told)))
         });
         let agrees = with_client(input, |client| {
-            let here = standing(client, environment);
+            let here = in_layer(client, environment);
             let list = block_on(here.list()).map_err(|error| class_of(&error))?;
             let single = |key: &str| block_on(here.retrieve(key)).ok().map(|secret| told(&secret));
-            let all_listed = World::of(input.get("world")).secrets.iter().all(|(key, _, _)| {
+            let all_listed = StoreFixture::of(input.get("world")).secrets.iter().all(|(key, _, _)| {
                 single(key).is_none_or(|secret| list.iter().any(|listed| told(listed) == secret))
             });
             Ok((all_listed && list.iter().all(|listed| single(listed.key()) == Some(told(listed)))).into())
@@ -101,7 +105,7 @@ impl Adapter for List {
 
 pub(super) struct Environments;
 
-/// Where an environment is reached is not in a vector's world, so names are compared.
+/// Returns the names of environments. The vectors do not record their URLs.
 fn names(list: &Value) -> Value {
     sorted(list.as_array().into_iter().flatten().map(|environment| environment["name"].clone()))
 }
@@ -135,9 +139,11 @@ impl Adapter for Environment {
         Observed::one("retrieve_environment", outcome)
     }
 
-    /// The empty name is none, and is refused as such (decision C9 has the same for stores).
+    /// Refuses the empty name, which is invalid.
+    ///
+    /// Decision C9 has the same for stores.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        let world = World::of(input.get("world"));
+        let world = StoreFixture::of(input.get("world"));
         vec![(!world.has_environment(input.text("name"))).then(|| Ruling::refused("L2", NO_ENVIRONMENT))]
     }
 

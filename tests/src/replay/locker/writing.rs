@@ -1,15 +1,15 @@
 //! `go.write`: writes of the native client.
 //!
-//! What its HTTP requests look like belongs to the native client of this project, which is not
-//! built yet; here it is what the write does, and what is answered. The vectors were recorded one
-//! after the other on one world and do not say what the others left in it, so a value that a write
-//! did not set is not compared.
+//! The form of the HTTP requests belongs to the native client of this project, which is not built
+//! yet; these vectors test the effect and the answer of a write. They were recorded one after the
+//! other on one store and do not record the changes of earlier ones, so a value that a write did
+//! not set is not compared.
 
 use keyway_client::{Change, Error, Secrets};
 use pollster::block_on;
 use serde_json::{Value, json};
 
-use super::world::{World, class_of, standing};
+use super::store::{StoreFixture, class_of, in_layer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Write;
@@ -22,14 +22,16 @@ fn sets_value(input: &Input) -> bool {
     input.text("op") == "create" || input.get("HasValue") == &Value::Bool(true)
 }
 
-/// Whether it asks for another environment or another key: an address is what a secret is known by.
+/// Tells whether a change names another environment or another key.
+///
+/// Keyway cannot express that, because an address identifies a secret.
 fn moves(input: &Input) -> bool {
     ["NewEnv", "NewKey", "NewName"].iter().any(|key| input.get(key).is_string())
 }
 
 async fn write(client: &Secrets, input: &Input) -> Result<Value, Result<Class, Error>> {
     let key = input.text("Key");
-    let here = standing(client, environment(input));
+    let here = in_layer(client, environment(input));
     let description = ["Description", "Desc"].iter().find_map(|key| input.get(key).as_str());
     match input.text("op") {
         _ if moves(input) => return Err(Ok(Class::Unsupported)),
@@ -64,7 +66,7 @@ async fn write(client: &Secrets, input: &Input) -> Result<Value, Result<Class, E
 
 impl Adapter for Write {
     fn run(&self, input: &Input) -> Observed {
-        let answer = World::of(&Value::Null).client().and_then(|client| {
+        let answer = StoreFixture::of(&Value::Null).client().and_then(|client| {
             let answer = block_on(write(&client, input));
             answer.map_err(|error| error.unwrap_or_else(|error| class_of(&error)))
         });
@@ -72,7 +74,7 @@ impl Adapter for Write {
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        let world = World::of(&Value::Null);
+        let world = StoreFixture::of(&Value::Null);
         let environment = environment(input);
         let is_of_secret = ["create", "update"].contains(&input.text("op"));
         let ruling = if moves(input) {
@@ -80,7 +82,7 @@ impl Adapter for Write {
         } else if environment.is_some_and(|name| is_of_secret && !world.has_environment(name)) {
             Some(Ruling::refused("L2", &[Class::NotFound, Class::Invalid]))
         } else if input.text("op") == "update" && world.value(input.text("Key"), environment).is_none() {
-            // Not in this layer: another one's is left alone.
+            // The secret is not in this layer, and another layer's is never changed.
             Some(Ruling::refused("L4", &[Class::NotFound]))
         } else {
             None

@@ -1,7 +1,7 @@
-//! Strict URL-safe Base64, as decision C8 wants it: padding present, nothing else, and one
-//! spelling for every value.
+//! Strict URL-safe Base64, as decision C8 requires it: with padding, nothing else, and one spelling
+//! for every value.
 
-/// The bytes, if the text is strict.
+/// Returns the bytes, if the text is strict.
 pub fn decode_strictly(text: &[u8]) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(4) {
         return None;
@@ -30,11 +30,11 @@ pub fn decode_strictly(text: &[u8]) -> Option<Vec<u8>> {
         }
         bits &= (1 << count) - 1;
     }
-    // What is left over are stray bits.
+    // Any remaining bits are stray.
     (bits == 0).then_some(bytes)
 }
 
-/// A key in text: 32 bytes, strictly written.
+/// Tells whether a text is a key: 32 bytes in strict form.
 pub fn is_key(text: &str) -> bool {
     decode_strictly(text.as_bytes()).is_some_and(|bytes| bytes.len() == 32)
 }

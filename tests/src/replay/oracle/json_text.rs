@@ -1,8 +1,7 @@
-//! What `serde_json` does not keep of a JSON text: integers beyond 64 bits.
+//! Integers beyond 64 bits in a JSON text, which `serde_json` does not keep.
 
-/// The text with every integer that fits neither `i64` nor `u64` replaced by
-/// `{"$integer": "its digits"}`, and each half of a surrogate pair that stands alone by U+FFFD,
-/// since Rust's texts cannot hold one.
+/// Replaces every integer that fits neither `i64` nor `u64` by `{"$integer": "its digits"}`, and
+/// each lone half of a surrogate pair by U+FFFD, since Rust's texts cannot hold one.
 pub fn with_all_integers(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
@@ -33,7 +32,7 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
     while at < bytes.len() && bytes[at] != b'"' {
         at += if bytes[at] == b'\\' { 2 } else { 1 };
     }
-    // Behind a backslash stands ASCII in what is JSON, so this is a boundary of characters there.
+    // In JSON a backslash is followed by ASCII, so this is a boundary of characters.
     (at + 1).min(bytes.len())
 }
 
@@ -74,7 +73,7 @@ fn push_string(token: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// The number in an escape `\uXXXX` at the beginning of `text`.
+/// Parses the number in an escape `\uXXXX` at the beginning of `text`.
 fn unit(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     u32::from_str_radix(digits, 16).ok()

@@ -1,4 +1,4 @@
-//! Decision C3: what a metadata document must be, and which decision a bad one breaks.
+//! The rules for a metadata document (decision C3), and the decision that an invalid one breaks.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::version::{Compatibility, Version};
 
 const TYPES: [&str; 4] = ["Secret", "Certificate", "Credential", "Issuer"];
 
-/// The decision that the document breaks; `None` for a good one.
+/// Returns the decision that the document breaks, or `None` for a valid one.
 pub fn broken_decision(document: &Value) -> Option<&'static str> {
     let Some(document) = object_of(document, &["version", "author", "updated", "compatibility", "plugin"])
     else {
@@ -38,17 +38,18 @@ pub fn broken_decision(document: &Value) -> Option<&'static str> {
     let (Some(version), Some(range)) = (Version::read(version), Compatibility::read(range)) else {
         return Some("C1");
     };
-    // Outside its own range; what nothing satisfies (decision C2) is refused for that reason too.
+    // The version is outside its own range, as is every version if the range is unsatisfiable
+    // (decision C2).
     (!range.admits(&version)).then_some("C4")
 }
 
-/// The object, if it has exactly these keys.
+/// Returns the object, if it has exactly these keys.
 fn object_of<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Map<String, Value>> {
     let object = value.as_object()?;
     (object.len() == keys.len() && keys.iter().all(|key| object.contains_key(*key))).then_some(object)
 }
 
-/// `Name <address>`.
+/// Tells whether a text is `Name <address>`.
 fn is_author(author: &str) -> bool {
     let Some((name, address)) = author.strip_suffix('>').and_then(|rest| rest.split_once(" <")) else {
         return false;
@@ -69,7 +70,7 @@ fn is_text_for_people(text: &str) -> bool {
     (1..=256).contains(&text.len()) && !text.bytes().any(|byte| byte.is_ascii_control())
 }
 
-/// Whether the number YYYYMMDD is a day of the Gregorian calendar.
+/// Tells whether the number YYYYMMDD is a day of the Gregorian calendar.
 fn is_date(number: u64) -> bool {
     let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));

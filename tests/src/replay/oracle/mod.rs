@@ -1,4 +1,4 @@
-//! What is right, worked out from inputs alone and without the code under test.
+//! Oracles: correct results, computed from inputs alone and without the code under test.
 
 pub mod base64;
 pub mod json_text;

@@ -1,22 +1,22 @@
-//! Decisions C1 and C2: the grammar of versions and compatibility strings, and what they mean.
+//! Decisions C1 and C2: the grammar of versions and compatibility strings, and their meaning.
 //! Precedence is that of the crate `semver`.
 
 use std::cmp::Ordering;
 
-/// The longest text that is looked at, in bytes.
+/// The longest text that is parsed, in bytes.
 const LONGEST: usize = 1024;
 
 /// A version of the grammar of decision C1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// With missing numbers as 0.
+    /// The version with missing numbers as 0.
     full: semver::Version,
-    /// The numbers that were written.
+    /// The number of written components.
     written: usize,
 }
 
 impl Version {
-    /// The version, if the text is one.
+    /// Parses a version, if the text is one.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > LONGEST {
             return None;
@@ -30,23 +30,23 @@ impl Version {
             2 => ".0",
             _ => return None,
         };
-        // A part behind the numbers would have been read above.
+        // A valid tail after the numbers was parsed above.
         let only_numbers = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let full = semver::Version::parse(&format!("{text}{missing}")).ok().filter(|_| only_numbers)?;
         Some(Self { full, written })
     }
 
-    /// The numbers that were written.
+    /// Returns the written components.
     pub fn numbers(&self) -> Vec<u64> {
         [self.full.major, self.full.minor, self.full.patch][..self.written].to_vec()
     }
 
-    /// Whether there is a pre-release or build part.
+    /// Tells whether there is a pre-release or build part.
     pub fn has_tail(&self) -> bool {
         !self.full.pre.is_empty() || !self.full.build.is_empty()
     }
 
-    /// The precedence: build parts do not count.
+    /// Compares by precedence: build parts do not count.
     pub fn compare(&self, other: &Self) -> Ordering {
         self.full.cmp_precedence(&other.full)
     }
@@ -57,7 +57,7 @@ impl Version {
 pub struct Compatibility(Vec<(String, Version)>);
 
 impl Compatibility {
-    /// The string's clauses, if it is well formed.
+    /// Parses the clauses of a well-formed string.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > LONGEST {
             return None;
@@ -71,7 +71,9 @@ impl Compatibility {
         text.split(',').map(clause).collect::<Option<_>>().map(Self)
     }
 
-    /// Whether `version` satisfies every clause (decision C2).
+    /// Tells whether `version` satisfies every clause.
+    ///
+    /// Decision C2.
     pub fn admits(&self, version: &Version) -> bool {
         self.0.iter().all(|(comparator, bound)| {
             let order = version.compare(bound);
@@ -81,7 +83,7 @@ impl Compatibility {
                 "==" => order.is_eq(),
                 "!=" => order.is_ne(),
                 ">" => order.is_gt(),
-                // `<:X` without a pre-release leaves out those of X too.
+                // `<:X` without a pre-release excludes those of X too.
                 _ => {
                     order.is_lt()
                         && !(bound.full.pre.is_empty()
@@ -92,7 +94,7 @@ impl Compatibility {
         })
     }
 
-    /// The clauses, for whoever has to know whether one of them is all that matters.
+    /// Returns the clauses, for a caller that checks whether a single one decides.
     pub fn clauses(&self) -> impl Iterator<Item = (&str, &Version)> {
         self.0.iter().map(|(comparator, version)| (comparator.as_str(), version))
     }

@@ -1,4 +1,4 @@
-//! `base64`: what a plugin reads.
+//! `base64`: the texts that a plugin decodes.
 
 use keyway_issuers::wire::{Alphabet, base64};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ impl Adapter for Base64 {
         if oracle::is_plain(text) {
             return vec![None];
         }
-        // The four libraries of the field do not agree on the rest.
+        // The four existing libraries disagree on other texts.
         vec![Some(match oracle::decode(text) {
             Some(bytes) => Ruling::new(
                 "W1",

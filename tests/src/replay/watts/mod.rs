@@ -1,12 +1,13 @@
 //! Vectors of WaTTS: request and revoke plugins, their wire, and the host that drives them.
 //!
 //! The real host is tolerant, and the lenient profile promises its tolerance (decision W2). So each
-//! vector is replayed in both profiles, and both are held against the same observation; where the
-//! strict profile refuses more, a decision has to say so.
+//! vector is replayed in both profiles, and both results are compared with the same observation; if
+//! the strict profile refuses more, a decision has to demand that.
 
 mod base64;
-mod desk;
 mod encode;
+mod fixture;
+mod outcome;
 mod parameter;
 mod params_valid;
 mod plugin_input;
@@ -17,7 +18,6 @@ mod revoke;
 mod script;
 mod session;
 mod store;
-mod told;
 mod user_id;
 mod wire;
 
@@ -39,7 +39,7 @@ pub(super) const FAMILY: Family = Family {
         ("race", Scope::Replayed(&race::Race)),
         ("base64", Scope::Replayed(&base64::Base64)),
         ("plugin_input", Scope::Replayed(&plugin_input::PluginInput)),
-        // What a login says about a user is the business of the host around the plugins.
+        // The claims of a login belong to the host around the plugins.
         ("user_info", Scope::OutOfScope),
     ],
 };

@@ -1,4 +1,4 @@
-//! `parameter`: what a plugin says about itself, and what becomes of its service.
+//! `parameter`: a plugin's description of itself, and the fate of its service.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use keyway_issuers::{
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
 
-use super::desk::{self, Desk};
+use super::fixture::{self, Fixture};
+use super::outcome;
 use super::request::only;
 use super::script::Run;
-use super::told;
 use crate::replay::oracle::watts::answer::Printed;
 use crate::replay::oracle::watts::description as oracle;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// A service when the host starts, in both profiles.
+/// Tests a service when the host starts, in both profiles.
 pub(super) struct Parameter;
 
-/// Describes itself by what a vector prints.
+/// Describes itself with a vector's output.
 #[derive(Debug)]
 struct Describing {
     run: Run,
@@ -52,12 +52,13 @@ fn configured(input: &Input) -> Map<String, Value> {
     input.get("service")["conf"].as_object().cloned().unwrap_or_default()
 }
 
-/// Whether the host sends requests as arguments to a plugin that reads no standard input.
+/// Tells whether the host may send requests as arguments to a plugin that does not read standard
+/// input.
 fn allows_argv(input: &Input) -> bool {
     *input.get("allow_insecure") == Value::Bool(true)
 }
 
-/// Without that leave, a real program is asked: whether it may be used is decided where it is run.
+/// Returns a real program for a host without that permission: the runner of the program checks it.
 fn program(run: &Run, profile: Profile) -> Result<ProcessIssuer, Class> {
     let mut configuration = ProcessConfiguration::new("/bin/sh");
     let script = match run.ended {
@@ -76,12 +77,12 @@ async fn start(input: &Input, profile: Profile) -> Result<StepOutcome, Class> {
     } else {
         Arc::new(program(&run, profile)?)
     };
-    let name = desk::service_name("svc")?;
+    let name = fixture::service_name("svc")?;
     let mut service = Service::with_issuer(name.clone(), issuer).allow_everybody();
     for (key, value) in configured(input) {
         service = service.configure(key, value);
     }
-    let grants = Desk::new().open([service], false, false).await?;
+    let grants = Fixture::new().open([service], false, false).await?;
     let view = grants.service(&name).map_err(|_| Class::NotFound)?;
     match &view.description {
         Some(description) if view.enabled => Ok(told_service(description, input)),
@@ -89,14 +90,14 @@ async fn start(input: &Input, profile: Profile) -> Result<StepOutcome, Class> {
     }
 }
 
-/// The class of the first fault.
+/// Returns the class of the first fault.
 fn class_of(view: &ServiceView) -> Class {
     match view.faults.first() {
-        Some(ServiceFault::Describe(error) | ServiceFault::Open(error)) => told::class_of(error),
-        // The description was good, and what is configured is not.
+        Some(ServiceFault::Describe(error) | ServiceFault::Open(error)) => outcome::class_of(error),
+        // The description was valid, and the configuration is not.
         Some(ServiceFault::Violation(_)) if view.description.is_some() => Class::Invalid,
         Some(ServiceFault::Violation(violation)) => {
-            told::class_of(&IssuerError::violation(Action::Parameter, violation.clone()))
+            outcome::class_of(&IssuerError::violation(Action::Parameter, violation.clone()))
         }
         _ => Class::Disabled,
     }
@@ -153,7 +154,7 @@ fn ruling_for(input: &Input, profile: Profile) -> Option<Ruling> {
 
 impl Adapter for Parameter {
     fn run(&self, input: &Input) -> Observed {
-        let outcome = |profile| desk::run(start(input, profile)).unwrap_or_else(StepOutcome::Refused);
+        let outcome = |profile| fixture::run(start(input, profile)).unwrap_or_else(StepOutcome::Refused);
         Observed::steps([
             ("lenient: the service", outcome(Profile::Lenient)),
             ("strict: the service", outcome(Profile::Strict)),

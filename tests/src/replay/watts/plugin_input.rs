@@ -1,4 +1,4 @@
-//! `plugin_input`: what a plugin takes, and what it prints when it does not.
+//! `plugin_input`: the inputs that a plugin accepts, and its output for others.
 
 use keyway_issuers::IssuerError;
 use keyway_issuers::wire::plugin::{decode_input, encode_error};
@@ -11,12 +11,12 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct PluginInput;
 
-/// Bytes that somebody wrote, if the vector does not say the JSON.
+/// Returns raw bytes, if the vector does not have JSON.
 fn raw(input: &Input) -> Option<&str> {
     input.get("raw").as_str()
 }
 
-/// Whether it is taken, by the decisions; and the one that is another answer than the library's.
+/// Tells whether the decisions accept it, and returns the decision that differs from the library.
 fn judged(input: &Input) -> oracle::Judged {
     let Some(raw) = raw(input) else {
         if Plain::is_too_deep(&input.get("input").to_string()) {
@@ -64,7 +64,7 @@ impl Adapter for PluginInput {
                 (StepOutcome::Refused(Class::Invalid), result.clone())
             }
         };
-        Observed::steps([("the input", taken), ("what is printed instead", StepOutcome::Ok(printed))])
+        Observed::steps([("the input", taken), ("the error that is printed", StepOutcome::Ok(printed))])
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

@@ -1,20 +1,20 @@
-//! What is replayed in both profiles, first the lenient one.
+//! Replays in both profiles, first the lenient one.
 
 use keyway_issuers::wire::Profile;
 
-use super::desk;
+use super::fixture;
 use crate::replay::{Class, Observed, Ruling, StepOutcome};
 
 const ORDER: [Profile; 2] = [Profile::Lenient, Profile::Strict];
 
-/// The two things that each replay shows, called as `what` says.
+/// Replays in both profiles, and returns the two steps of each, named by `what`.
 pub(super) fn observed<F>(what: [&str; 2], replay: impl Fn(Profile) -> F) -> Observed
 where
     F: Future<Output = Result<[StepOutcome; 2], Class>>,
 {
     let mut observed = Vec::new();
     for profile in ORDER {
-        let outcomes = desk::run(replay(profile))
+        let outcomes = fixture::run(replay(profile))
             .unwrap_or_else(|class| [StepOutcome::Refused(class), StepOutcome::Refused(class)]);
         for (what, outcome) in what.into_iter().zip(outcomes) {
             observed.push((format!("{}: {what}", profile.word()), outcome));
@@ -23,7 +23,7 @@ where
     Observed::steps(observed)
 }
 
-/// What decisions demand of them, in the same order.
+/// Returns the rulings on these steps, in the same order.
 pub(super) fn rulings(ruling: impl Fn(Profile) -> [Option<Ruling>; 2]) -> Vec<Option<Ruling>> {
     ORDER.into_iter().flat_map(ruling).collect()
 }

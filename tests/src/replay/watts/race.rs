@@ -1,25 +1,25 @@
-//! `race`: several requests at once.
+//! `race`: several concurrent requests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyway_host::grants::{DuplicatePolicy, Service};
+use keyway_host::grants::{DuplicatePolicy, GrantRequest, Service};
 use keyway_issuers::wire::{Profile, host};
-use keyway_issuers::{Context, CredentialRequest};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::desk::{self, Desk};
+use super::fixture::{self, Fixture};
 use super::script::{Run, Script};
-use super::{profiles, told};
+use super::{outcome, profiles};
 use crate::replay::oracle::watts::Answer;
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// How the requests end, in no order, and how many grants there are then; in both profiles.
+/// Tests the results of the requests, in any order, and the number of grants afterwards; in both
+/// profiles.
 pub(super) struct Race;
 
-/// Far more than any vector has.
+/// A limit far above the number of requests of any vector.
 const MOST: u64 = 16;
 
 fn number(input: &Input) -> u64 {
@@ -38,7 +38,7 @@ fn are_distinct(input: &Input) -> bool {
     input.text("states") == "distinct"
 }
 
-/// What each request prints: a good answer, where the vector does not say.
+/// Returns the output for each request: a valid answer if the vector has none.
 fn printed(input: &Input) -> Vec<String> {
     let usual = |state: String| {
         let credential = json!([{ "name": "Password", "type": "text", "value": "secret" }]);
@@ -51,7 +51,7 @@ fn printed(input: &Input) -> Vec<String> {
     }
 }
 
-/// What the plugin says about itself.
+/// Returns the plugin's description of itself.
 fn described(input: &Input) -> String {
     let features = match input.get("features") {
         Value::Null => json!({ "stdin": true }),
@@ -64,12 +64,12 @@ fn described(input: &Input) -> String {
 }
 
 async fn replay(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Class> {
-    let name = desk::service_name("svc")?;
+    let name = fixture::service_name("svc")?;
     let described = described(input);
     let description =
         host::decode_description(described.as_bytes(), keyway_issuers::wire::Ended::SUCCESS, profile);
     let is_described = description.is_ok();
-    let description = description.or_else(|_| desk::description(&Value::Null))?;
+    let description = description.or_else(|_| fixture::description(&Value::Null))?;
     let runs = printed(input).into_iter().map(Run::printing).collect();
     let script = Script::new(profile, description, runs);
     let policy = if may_be_same(input) { DuplicatePolicy::Reuse } else { DuplicatePolicy::Reject };
@@ -80,14 +80,14 @@ async fn replay(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Cla
     if let Some(limit) = limit(input) {
         service = service.limit(limit);
     }
-    let desk = Desk::new();
-    let grants = desk.open([service], false, false).await?;
+    let fixture = Fixture::new();
+    let grants = fixture.open([service], false, false).await?;
     let mut requests = JoinSet::new();
     for _ in 0..number(input) {
         let (grants, name) = (grants.clone(), name.clone());
         requests.spawn(async move {
-            let answer = grants.request(&name, CredentialRequest::new(Context::new(desk::user()))).await;
-            told::requested(&answer)
+            let answer = grants.request(&name, GrantRequest::new(fixture::user())).await;
+            outcome::requested(&answer)
         });
     }
     let mut ended = BTreeMap::<String, u64>::new();
@@ -100,7 +100,7 @@ async fn replay(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Cla
         };
         *ended.entry(word).or_default() += 1;
     }
-    let stored = match desk::records(&grants, None, Vec::new()).await {
+    let stored = match fixture::records(&grants, None, Vec::new()).await {
         StepOutcome::Ok(records) => StepOutcome::Ok(records["stored"].clone()),
         refused @ StepOutcome::Refused(_) => refused,
     };
@@ -127,7 +127,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     if are_odd && !lenient {
         return both("W3", counts(&[("Disabled", number)]), 0);
     }
-    // All of them begin before the first one ends, and the limit counts them (decision W5).
+    // All requests begin before the first one ends, and the limit counts them (decision W5).
     let begun = limit(input).map_or(number, |limit| limit.min(number));
     let decision = if are_odd { Some("W3") } else { (begun < number).then_some("W5") };
     let printed = printed(input);
@@ -167,7 +167,7 @@ impl Adapter for Race {
             };
             *ended.entry(word).or_default() += 1;
         }
-        // Of what crashed, it only counts that it did not succeed.
+        // For a crashed request, it only matters that it did not succeed.
         let crashed = ended.remove("crash").is_some();
         let stored = host["stored_count"].as_u64().unwrap_or_default();
         let mut demands: Vec<UpstreamStep> = Vec::new();

@@ -1,33 +1,34 @@
-//! `request`: the gate, what a plugin prints, and the records that are left.
+//! `request`: the gate, the plugin's output, and the resulting records.
 
 use std::sync::Arc;
 
-use keyway_host::grants::{DuplicatePolicy, GrantOutcome, Service};
+use keyway_host::grants::{DuplicatePolicy, GrantOutcome, GrantRequest, Requester, Service};
 use keyway_issuers::wire::Profile;
-use keyway_issuers::{Capabilities, Description, Revocation, async_trait};
-use keyway_issuers::{Context, CredentialRequest, Issuer, IssuerError, RequestOutcome};
+use keyway_issuers::{
+    CredentialRequest, Issuer, IssuerError, IssuerLayer, Layered, RequestOutcome, Revocation,
+};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
 
-use super::desk::{self, Desk, Features};
+use super::fixture::{self, Features, Fixture};
 use super::script::{Run, Script, filling, hangs};
 use super::wire::is_large;
-use super::{profiles, told};
+use super::{outcome, profiles};
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::oracle::watts::gate::{Fit, Sets};
 use crate::replay::oracle::watts::{Answer, Reading};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// A request, in both profiles: what the user gets, and what is stored.
+/// Tests a request, in both profiles: the user's answer, and the stored records.
 pub(super) struct Request;
 
-/// What the vector says of the service and of what is there before.
-struct Scene<'a> {
+/// The vector's service and initial records.
+struct Setup<'a> {
     service: &'a Value,
     preload: Vec<String>,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Setup<'a> {
     fn of(input: &'a Input) -> Self {
         let mut preload: Vec<String> = Vec::new();
         for state in input.get("preload").as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -55,91 +56,89 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Whether the session has no access token, which the real host does not survive.
+/// Tells whether the session has no access token, which crashes the real host.
 pub(super) fn has_no_token(input: &Input) -> bool {
     input.get("user").get("access_token") == Some(&Value::Null)
 }
 
-/// A program that a service names by a command, described as if it had been asked.
+/// Calls the program that a service names by a command, with a description as if it had been asked.
 #[derive(Debug)]
 struct Named {
-    description: Description,
+    script: Arc<Script>,
     program: Result<ProcessIssuer, IssuerError>,
 }
 
-#[async_trait]
-impl Issuer for Named {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL
+impl Named {
+    /// Returns the program. With an invalid command it would not have been started.
+    fn program(&self) -> Result<&ProcessIssuer, IssuerError> {
+        self.program.as_ref().map_err(|error| IssuerError::NotStarted { source: error.to_string().into() })
     }
+}
 
-    async fn describe(&self) -> Result<Description, IssuerError> {
-        Ok(self.description.clone())
+impl IssuerLayer for Named {
+    type Inner = Script;
+
+    fn inner(&self) -> &Script {
+        &self.script
     }
 
     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
-        match &self.program {
-            Ok(program) => program.request(request).await,
-            // A command that can be none: it would not have been started.
-            Err(error) => Err(IssuerError::NotStarted { source: error.to_string().into() }),
-        }
+        self.program()?.request(request).await
     }
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
-        match &self.program {
-            Ok(program) => program.revoke(revocation).await,
-            Err(error) => Err(IssuerError::NotStarted { source: error.to_string().into() }),
-        }
+        self.program()?.revoke(revocation).await
     }
 }
 
 async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Class> {
-    let scene = Scene::of(input);
-    let name = desk::service_name("svc")?;
-    let desk = Desk::new();
-    desk.preload(&name, &scene.preload).await?;
-    // A description that cannot be is none: the service is disabled.
-    let description = desk::description(&scene.service["params"]);
-    let is_described = description.is_ok() && desk::is_described(desk::features(input), profile);
-    let description = description.or_else(|_| desk::description(&Value::Null))?;
+    let setup = Setup::of(input);
+    let name = fixture::service_name("svc")?;
+    let fixture = Fixture::new();
+    fixture.preload(&name, &setup.preload).await?;
+    // An invalid description counts as missing: the service is disabled.
+    let description = fixture::description(&setup.service["params"]);
+    let is_described = description.is_ok() && fixture::is_described(fixture::features(input), profile);
+    let description = description.or_else(|_| fixture::description(&Value::Null))?;
     let run = Run { hangs: hangs(input), ..Run::of(input) };
     let impatient = run.hangs;
-    let script = Arc::new(Script::new(profile, description.clone(), vec![run]));
-    let issuer: Arc<dyn Issuer> = match scene.command() {
+    let script = Arc::new(Script::new(profile, description, vec![run]));
+    let issuer: Arc<dyn Issuer> = match setup.command() {
         None => Arc::clone(&script) as _,
         Some(command) => {
             let mut configuration = ProcessConfiguration::new(command);
             configuration.allow_argv = true;
             configuration.profile = profile.into();
-            Arc::new(Named { description, program: ProcessIssuer::new(&configuration) })
+            let program = ProcessIssuer::new(&configuration);
+            Arc::new(Layered(Named { script: Arc::clone(&script), program }))
         }
     };
-    let mut service = Service::with_issuer(name.clone(), issuer).enabled(scene.is_enabled() && is_described);
-    if !scene.is_true("forbid") {
+    let mut service = Service::with_issuer(name.clone(), issuer).enabled(setup.is_enabled() && is_described);
+    if !setup.is_true("forbid") {
         service = service.allow_everybody();
     }
-    if let Some(limit) = scene.limit() {
+    if let Some(limit) = setup.limit() {
         service = service.limit(limit);
     }
-    if scene.is_true("allow_same_state") {
+    if setup.is_true("allow_same_state") {
         service = service.duplicates(DuplicatePolicy::Reuse);
     }
-    let grants = desk.open([service], false, impatient).await?;
-    let mut context = Context::new(desk::user());
+    let grants = fixture.open([service], false, impatient).await?;
+    let mut requester = Requester::new(fixture::user());
     if let Value::String(token) = &input.get("user")["access_token"] {
-        context = context.with_access_token(token.as_str());
+        requester = requester.with_access_token(token.as_str());
     }
-    let request = CredentialRequest::new(context).with_parameters(desk::parameters(input.get("params")));
+    let request = GrantRequest::new(requester).with_parameters(fixture::parameters(input.get("params")));
     let answer = grants.request(&name, request).await;
     let granted = match &answer {
         Ok(GrantOutcome::Granted(handed)) => Some(handed.grant),
         _ => None,
     };
-    let records = desk::records(&grants, granted, script.revoked()).await;
-    Ok([shortened(told::requested(&answer), input), records])
+    let records = fixture::records(&grants, granted, script.revoked()).await;
+    Ok([shortened(outcome::requested(&answer), input), records])
 }
 
-/// A value that the vector says in words is counted, as there.
+/// Replaces a value that the vector only describes by its length.
 fn shortened(mut outcome: StepOutcome, input: &Input) -> StepOutcome {
     if filling(input).is_some()
         && let StepOutcome::Ok(answer) = &mut outcome
@@ -156,27 +155,27 @@ fn count_values(answer: &mut Value) {
     }
 }
 
-/// What decisions demand of the answer and of the records.
+/// Returns the rulings on the answer and on the records.
 fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
-    let scene = Scene::of(input);
-    let before = scene.preload.len();
+    let setup = Setup::of(input);
+    let before = setup.preload.len();
     let records = |stored: usize, state: Option<&str>, undecided: usize, revoked: &[&str]| {
         Demand::Exactly(
             json!({ "stored": stored, "state": state, "undecided": undecided, "revoked": revoked }),
         )
     };
-    let features = Features::of(desk::features(input), profile);
-    match gate(input, &scene, &features) {
+    let features = Features::of(fixture::features(input), profile);
+    match gate(input, &setup, &features) {
         Gate::Open => {}
         Gate::Closed => return [None, None],
-        // The real host lets it through, and stores something.
+        // The real host accepts it, and stores a record.
         Gate::ClosedBy(id, classes) => {
             let left = Ruling::new(id, records(before, None, 0, &[]));
             return [Some(Ruling::refused(id, classes)), Some(left)];
         }
     }
-    if let Some(command) = scene.command() {
-        // There is no shell here (decision W7).
+    if let Some(command) = setup.command() {
+        // Keyway uses no shell (decision W7).
         let needs_shell = command.contains(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
         let answer = needs_shell.then(|| Ruling::refused("W7", &[Class::Program]));
         return [answer, Some(Ruling::new("W7", records(before, None, 0, &[])))];
@@ -189,14 +188,14 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     let printed =
         Printed { text: &run.printed, success: run.is_success(), lenient: profile == Profile::Lenient };
     let Reading { answer, decision } = read_answer(printed);
-    let is_taken = |state: &str| scene.preload.iter().any(|known| known == state);
-    // A session without a token passes the gate, which asks for none (decision W5).
+    let is_taken = |state: &str| setup.preload.iter().any(|known| known == state);
+    // A session without a token passes the gate, which does not need one (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
     let decision = decision.or(matches!(features, Features::TakenForMissing).then_some("W3"));
-    // What bounds the real host is how it starts programs; it is no part of the wire.
+    // The real host's limit comes from its way of starting programs; it is not part of the wire.
     let decision = decision.or(is_large(input).then_some("W1"));
     match answer {
-        Answer::Issued(entries, state) if !is_taken(&state) || scene.is_true("allow_same_state") => {
+        Answer::Issued(entries, state) if !is_taken(&state) || setup.is_true("allow_same_state") => {
             let mut demanded = json!({ "granted": entries });
             if filling(input).is_some() {
                 count_values(&mut demanded);
@@ -219,7 +218,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
             [decision.map(|id| Ruling::new(id, Demand::Exactly(json!({ "error": messages })))), None]
         }
         Answer::Leaking(state) => {
-            // With the state of a grant, nothing is revoked, and somebody has to decide.
+            // If the state belongs to a grant, nothing is revoked, and an operator has to decide.
             let left = if is_taken(&state) {
                 records(before, None, 1, &[])
             } else {
@@ -240,7 +239,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     }
 }
 
-/// One class, as a demand wants it.
+/// Returns one class in the form of a demand.
 pub(super) fn only(class: Class) -> &'static [Class] {
     match class {
         Class::BadJson => &[Class::BadJson],
@@ -255,27 +254,27 @@ pub(super) fn only(class: Class) -> &'static [Class] {
     }
 }
 
-/// What the gate does with a request.
+/// The gate's treatment of a request.
 enum Gate {
-    /// It lets it through.
+    /// The gate lets it through.
     Open,
-    /// It stops it, as the real host's does.
+    /// The gate refuses it, as the real host's does.
     Closed,
-    /// It stops it, by a decision.
+    /// The gate refuses it by a decision.
     ClosedBy(&'static str, &'static [Class]),
 }
 
-/// The gate, in the order of decision W5.
-fn gate(input: &Input, scene: &Scene<'_>, features: &Features) -> Gate {
-    let sets = match &scene.service["params"] {
-        Value::Array(list) if !list.is_empty() => Sets::of(&scene.service["params"]),
+/// Returns the gate's treatment, in the order of decision W5.
+fn gate(input: &Input, setup: &Setup<'_>, features: &Features) -> Gate {
+    let sets = match &setup.service["params"] {
+        Value::Array(list) if !list.is_empty() => Sets::of(&setup.service["params"]),
         _ => Some(Sets::empty()),
     };
-    if scene.is_true("forbid") {
+    if setup.is_true("forbid") {
         return Gate::Closed;
     }
     let Some(sets) = sets else { return Gate::ClosedBy("W4", &[Class::Disabled]) };
-    if !scene.is_enabled() {
+    if !setup.is_enabled() {
         return Gate::Closed;
     }
     if let Features::Refused = features {
@@ -292,11 +291,11 @@ fn gate(input: &Input, scene: &Scene<'_>, features: &Features) -> Gate {
         Fit::WrongType => return Gate::ClosedBy("W5", &[Class::Invalid]),
         Fit::Fits => {}
     }
-    let held = u64::try_from(scene.preload.len()).unwrap_or(u64::MAX);
-    if scene.limit().is_some_and(|limit| held >= limit) { Gate::Closed } else { Gate::Open }
+    let held = u64::try_from(setup.preload.len()).unwrap_or(u64::MAX);
+    if setup.limit().is_some_and(|limit| held >= limit) { Gate::Closed } else { Gate::Open }
 }
 
-/// What the real host's records demand.
+/// Returns the demand of the real host's records.
 fn demanded_records(host: &Value) -> Result<Demand, String> {
     let stored = host["stored_count"].as_u64().ok_or("no `stored_count`")?;
     let state = host.get("stored_state").cloned();
@@ -323,7 +322,7 @@ impl Adapter for Request {
         let host = expected.get("host");
         let mut demands = Vec::new();
         for _ in Profile::ALL {
-            demands.push(told::demanded(host)?.into());
+            demands.push(outcome::demanded(host)?.into());
             demands.push(demanded_records(host)?.into());
         }
         Ok(demands)

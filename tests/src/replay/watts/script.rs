@@ -1,5 +1,4 @@
-//! A plugin that does what a vector says, without a process: what it prints goes through the wire
-//! decoder.
+//! A plugin that follows a vector, without a process: its output goes through the wire decoder.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,22 +13,22 @@ use serde_json::Value;
 
 use crate::replay::Input;
 
-/// What a plugin does when it is called.
+/// The plugin's behaviour when it is called.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) printed: String,
     pub(super) ended: Ended,
-    /// It does not come back in time.
+    /// True if it does not answer in time.
     pub(super) hangs: bool,
 }
 
 impl Run {
-    /// Prints this, and ends well.
+    /// Prints this, and exits with success.
     pub(super) fn printing(printed: impl Into<String>) -> Self {
         Self { printed: printed.into(), ended: Ended::SUCCESS, hangs: false }
     }
 
-    /// What the vector says.
+    /// Reads the behaviour of a vector.
     pub(super) fn of(input: &Input) -> Self {
         let ended = match (input.get("killed_by_signal"), input.get("exit").as_i64()) {
             (Value::String(name), _) => Ended::Signal(signal(name)),
@@ -44,7 +43,8 @@ impl Run {
     }
 }
 
-/// What the plugin of a vector prints. What is too long for the file is described in words there.
+/// Returns the output of a vector's plugin. The vector describes an output that is too long for the
+/// file.
 fn printed(input: &Input) -> String {
     if let Value::String(text) = input.get("stdout") {
         return text.clone();
@@ -58,16 +58,18 @@ fn printed(input: &Input) -> String {
     }
 }
 
-/// How many `x` the value of the one text entry has, in a vector that says it in words.
+/// Returns the number of `x` in the value of the single text entry, if the vector describes it.
 pub(super) fn filling(input: &Input) -> Option<usize> {
     let words = input.text("stdout_note").strip_prefix("value of the one text entry is ")?;
     words.strip_suffix(" x")?.parse().ok().filter(|length| *length <= 4 << 20)
 }
 
-/// How long a plugin may take where the service does not say (decision W7).
+/// The deadline of a plugin if the service sets none.
+///
+/// Decision W7.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Whether the plugin sleeps longer than it may.
+/// Tells whether the plugin sleeps beyond its deadline.
 pub(super) fn hangs(input: &Input) -> bool {
     let asleep = match input.get("sleep") {
         Value::String(seconds) => seconds.parse().unwrap_or(0.0),
@@ -89,7 +91,7 @@ fn signal(name: &str) -> i32 {
     }
 }
 
-/// The plugin. Its n-th request runs the n-th of `requests`, and then the last again.
+/// The plugin. Its n-th request runs the n-th of `requests`, and later ones the last.
 #[derive(Debug)]
 pub(super) struct Script {
     profile: Profile,
@@ -117,7 +119,7 @@ impl Script {
         self
     }
 
-    /// The states that it was to revoke.
+    /// Returns the states that it had to revoke.
     pub(super) fn revoked(&self) -> Vec<String> {
         self.revoked.lock().map(|revoked| revoked.clone()).unwrap_or_default()
     }
@@ -135,7 +137,7 @@ impl Issuer for Script {
 
     async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let turn = self.asked.fetch_add(1, Ordering::SeqCst).min(self.requests.len().saturating_sub(1));
-        // So that requests made at once are under way at once.
+        // The yields make concurrent requests overlap.
         for _ in 0..32 {
             tokio::task::yield_now().await;
         }

@@ -1,5 +1,6 @@
-//! The claims of a session about its user, as they reach a plugin. The host around the plugins gathers
-//! them; here the vectors give them.
+//! The claims of a session about its user, as they reach a plugin.
+//!
+//! The host around the plugins collects them; here the vectors give them.
 
 use keyway_issuers::{JsonObject, UserInfo};
 use serde_json::{Map, Value};
@@ -8,32 +9,32 @@ use super::encode::json_of;
 use crate::replay::Demand;
 use crate::replay::oracle::json_text;
 
-/// Claims of an ID token that say nothing of the user.
+/// The claims of an ID token that do not describe the user.
 const OF_THE_TOKEN: [&str; 10] =
     ["aud", "exp", "nbf", "iat", "jti", "azp", "kid", "auth_time", "at_hash", "c_hash"];
-/// Those of an introspected access token.
+/// The claims of an introspected access token that do not describe the user.
 const OF_THE_ACCESS: [&str; 11] =
     ["active", "aud", "sub", "iss", "client_id", "token_type", "exp", "iat", "nbf", "jti", "scope"];
 
-/// Where claims come from, later ones win: the endpoint for user information, the ID token, the
-/// introspection of the access token.
+/// The sources of claims, of which later ones win: the endpoint for user information, the ID token,
+/// the introspection of the access token.
 const SOURCES: [(&str, &[&str]); 3] =
     [("id_info", &[]), ("id_claims", &OF_THE_TOKEN), ("token_info", &OF_THE_ACCESS)];
 
-/// The claims of a login. `None` when issuer or subject is no text.
+/// Returns the claims of a login, or `None` if issuer or subject is not a text.
 pub(super) fn login(issuer: &Value, subject: &Value) -> Option<UserInfo> {
     let claims: JsonObject =
         [("iss", issuer), ("sub", subject)].map(|(key, value)| (key.to_owned(), value.clone().into())).into();
     UserInfo::from_claims(claims)
 }
 
-/// Whether the session says more of its user than issuer and subject.
+/// Tells whether the session has more claims than issuer and subject.
 pub(super) fn has_more_claims(user: &Value) -> bool {
     !user["scope"].is_null() || SOURCES.iter().any(|(source, _)| !user[*source].is_null())
 }
 
-/// The user of a session as a plugin sees it. `None` when issuer or subject is no text, or when
-/// a source speaks of another user.
+/// Returns the user of a session as a plugin sees it, or `None` if issuer or subject is not a text,
+/// or if a source describes another user.
 pub(super) fn claims(user: &Value) -> Option<UserInfo> {
     let or = |key: &str, usual: &str| user.get(key).cloned().unwrap_or_else(|| usual.into());
     let (issuer, subject) = (or("iss", "https://issuer.example.com"), or("sub", "joe"));
@@ -59,7 +60,7 @@ pub(super) fn claims(user: &Value) -> Option<UserInfo> {
     Some(claims.iter().fold(info, |info, (name, value)| info.with(name.as_str(), json_of(value))))
 }
 
-/// The same JSON, whatever the order of names.
+/// Demands the same JSON, with names in any order.
 pub(super) fn same_json(expected: &Value) -> Demand {
     let read = |text: &str| serde_json::from_str::<Value>(&json_text::with_all_integers(text)).ok();
     let text = expected.as_str().unwrap_or_default();

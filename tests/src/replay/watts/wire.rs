@@ -1,4 +1,4 @@
-//! `wire`: what reaches a plugin, and by which way. A real program takes it down.
+//! `wire`: the input that reaches a plugin, and its channel. A real program records it.
 
 use std::fs;
 use std::path::Path;
@@ -10,15 +10,16 @@ use keyway_issuers::{
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use serde_json::{Value, json};
 
-use super::desk::Features;
-use super::{desk, session};
+use super::fixture::Features;
+use super::{fixture, session};
 use crate::replay::oracle::watts::base64 as oracle;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Wire;
 
-/// Writes down how many arguments it got, the last, and its standard input; prints what it is told.
-const TAKES_DOWN: &str = r#"
+/// A program that records the number of its arguments, the last one, and its standard input, and
+/// prints the given answer.
+const RECORDER: &str = r#"
     IFS= read -r input
     printf %s "$input" > "$0/input"
     printf %s "$(($# - 1))" > "$0/count"
@@ -28,18 +29,19 @@ const TAKES_DOWN: &str = r#"
 
 const SERVICE: &str = "svc";
 
-/// Parameters of so many bytes are too much for the real host.
+/// The size of parameters that is too much for the real host.
 const LARGE: usize = 48_500;
-/// And of so many for an argument, whoever starts the program.
+/// The size that is too much for an argument of any program.
 const ARGUMENT: usize = 90_000;
 
-/// Whether the parameters are more than the real host can send.
+/// Tells whether the parameters are more than the real host can send.
 pub(super) fn is_large(input: &Input) -> bool {
     input.get("params").to_string().len() >= LARGE
 }
 
-/// What a host of this project passes on of the session that the vector describes. Which logins
-/// belong to a service is the host's business: those made for it, the latest of each provider.
+/// Returns the context that a host of this project makes from the vector's session.
+///
+/// The host chooses the logins of a service: those made for it, the latest of each provider.
 fn context(input: &Input) -> Result<Context, Class> {
     let (user, service) = (input.get("user"), input.get("service"));
     let info = session::claims(user).ok_or(Class::Invalid)?;
@@ -72,7 +74,9 @@ fn context(input: &Input) -> Result<Context, Class> {
     Ok(context)
 }
 
-/// The state of a revocation, which is a text (decision W8).
+/// Returns the state of a revocation, which must be a text.
+///
+/// Decision W8.
 fn state(input: &Input) -> Result<CredentialRef, Class> {
     match input.get("cred_state") {
         Value::Null => Ok(CredentialRef::new("undefined")),
@@ -81,9 +85,9 @@ fn state(input: &Input) -> Result<CredentialRef, Class> {
     }
 }
 
-/// Calls the program, and reads what it took down.
+/// Calls the program, and reads its record.
 async fn call(input: &Input, folder: &Path) -> Result<[StepOutcome; 2], Class> {
-    let features = match desk::features(input) {
+    let features = match fixture::features(input) {
         Value::Null => json!({}),
         features => features.clone(),
     };
@@ -92,20 +96,19 @@ async fn call(input: &Input, folder: &Path) -> Result<[StepOutcome; 2], Class> {
     });
     let mut configuration = ProcessConfiguration::new("/bin/sh");
     let folder_name = folder.to_str().ok_or(Class::Internal)?.to_owned();
-    configuration.arguments =
-        vec!["-c".to_owned(), TAKES_DOWN.to_owned(), folder_name, described.to_string()];
+    configuration.arguments = vec!["-c".to_owned(), RECORDER.to_owned(), folder_name, described.to_string()];
     configuration.allow_argv = true;
     configuration.profile = ProfileChoice::Lenient;
     let issuer = ProcessIssuer::new(&configuration).map_err(|_| Class::Invalid)?;
     let options = WireOptions::new("1.6.1");
-    // What it answers to a request is no answer to that, and nobody here wants one.
+    // Its answer to the action is invalid, and this test ignores it.
     let written = match input.text("action") {
         "parameter" => {
             issuer.describe().await.map_err(|_| Class::Program)?;
             host::encode_parameter(&options)
         }
         "request" => {
-            let parameters = desk::parameters(input.get("params"));
+            let parameters = fixture::parameters(input.get("params"));
             let request = CredentialRequest::new(context(input)?).with_parameters(parameters);
             let _ = issuer.request(&request).await;
             host::encode_request(&request, &options)
@@ -135,7 +138,7 @@ impl Adapter for Wire {
     fn run(&self, input: &Input) -> Observed {
         let replay = || {
             let folder = tempfile::tempdir().map_err(|_| Class::Internal)?;
-            desk::run(call(input, folder.path()))
+            fixture::run(call(input, folder.path()))
         };
         let [wire, channel] =
             replay().unwrap_or_else(|class| [StepOutcome::Refused(class), StepOutcome::Refused(class)]);
@@ -148,7 +151,7 @@ impl Adapter for Wire {
         };
         let action = input.text("action");
         if action == "parameter" {
-            // Always by argument: nothing of it is secret (decision W1).
+            // A description request always goes by argument: nothing in it is secret (decision W1).
             let way = Demand::Exactly(json!({ "channel": "argv", "argc": 1 }));
             return vec![None, Some(Ruling::new("W1", way))];
         }
@@ -162,9 +165,9 @@ impl Adapter for Wire {
         if !matches!(action, "request" | "revoke") || context(input).is_err() {
             return vec![None, None];
         }
-        if let Features::TakenForMissing = Features::of(desk::features(input), Profile::Lenient) {
-            // The real host crashes when it looks into them. To the lenient profile they are missing, so
-            // the plugin cannot read from stdin (decision W3).
+        if let Features::TakenForMissing = Features::of(fixture::features(input), Profile::Lenient) {
+            // The real host crashes on these features. The lenient profile treats them as missing,
+            // so the plugin cannot read from stdin (decision W3).
             let way = Demand::Exactly(json!({ "channel": "argv", "argc": 1 }));
             let is_written = |told: &Value| told["wire"].is_string();
             return vec![
@@ -173,7 +176,8 @@ impl Adapter for Wire {
             ];
         }
         if is_large(input) && input.get("params").to_string().len() < ARGUMENT {
-            // What bounds the real host is how it starts programs; it is no part of the wire.
+            // The real host's limit comes from its way of starting programs; it is not part of the
+            // wire.
             let is_written = |told: &Value| told["wire"].is_string();
             let way = |told: &Value| told["channel"].is_string();
             return vec![
@@ -194,7 +198,7 @@ impl Adapter for Wire {
         }
         let field = |key| expected.get(key).clone();
         let bytes = if session::has_more_claims(input.get("user")) {
-            // The real host's order depends on which names it has met before (decision H77).
+            // The real host's order depends on the names that it has met before (decision H77).
             session::same_json(expected.get("json"))
         } else {
             Demand::Exactly(json!({ "wire": field("wire"), "json": field("json") }))

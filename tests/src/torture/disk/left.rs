@@ -1,4 +1,4 @@
-//! Writing down what is left.
+//! Writes the files that survive a power cut.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::node::{Content, Node};
 
-/// Writes a folder and all that is in it.
+/// Writes a folder with its content.
 pub(super) fn write_folder(
     nodes: &[Node],
     at: usize,
@@ -39,7 +39,7 @@ fn write_file(content: &Content, path: &Path) -> io::Result<()> {
         if content.user.is_some() || content.group.is_some() {
             chown(path, content.user, content.group)?;
         }
-        // After the owner, because changing the owner takes some bits away.
+        // The mode is set after the owner, because changing the owner clears some bits.
         fs::set_permissions(path, fs::Permissions::from_mode(content.mode))?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! A disk that keeps what was synced, and of the rest what chance wants.
+//! A simulated disk that keeps synced data, and a random part of the rest.
 
 mod left;
 mod node;
@@ -14,18 +14,18 @@ use super::trace::{Event, Which};
 use left::write_folder;
 use node::{Change, NameChange, Node};
 
-/// What survives a power cut, beside all that was synced.
+/// The data that survive a power cut, besides all synced data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Survives {
-    /// Nothing.
+    /// Nothing else.
     Nothing,
-    /// Everything: the process was killed only.
+    /// Everything, because only the process was killed.
     Everything,
     /// Any part: writes whole, not at all or torn between sectors, names changed or not.
     Anything,
 }
 
-/// A folder and all that is in it, as a process left it: durable, and not yet.
+/// A folder with its content as a process left it: the durable state and the pending changes.
 #[derive(Clone, Debug)]
 pub struct Disk {
     root: PathBuf,
@@ -40,16 +40,18 @@ struct Open {
 }
 
 impl Disk {
-    /// An empty folder at `root`, durable.
+    /// Creates an empty folder at `root`, durable.
     pub fn empty(root: &Path) -> Self {
         Self { root: root.to_owned(), nodes: vec![Node::folder()], open: BTreeMap::new() }
     }
 
-    /// Carries out what a process did at a moment. What is done outside the folder is left out, and
-    /// so are the shared indexes of SQLite's (`-shm`): they are made anew after a crash.
+    /// Applies an event of a process.
+    ///
+    /// Events outside the folder are ignored, and so are SQLite's shared indexes (`-shm`), which
+    /// are created again after a crash.
     ///
     /// # Errors
-    /// [`TortureError::Trace`] for a file that is mapped to be written: nobody sees what is written then.
+    /// [`TortureError::Trace`] for a file that is mapped for writing: writes to it are invisible.
     pub fn play(&mut self, moment: usize, event: &Event) -> Result<(), TortureError> {
         match event {
             Event::Mapped(descriptor) if self.open.contains_key(descriptor) => {
@@ -127,17 +129,17 @@ impl Disk {
         Ok(())
     }
 
-    /// How much is not durable: writes, and changes of names.
+    /// Returns the number of pending changes: writes and changes of names.
     pub fn pending(&self) -> usize {
         self.nodes.iter().map(Node::pending).sum()
     }
 
-    /// Writes what is left after a power cut into an empty folder.
+    /// Writes the state after a power cut into an empty folder.
     ///
     /// # Errors
     /// When the system refuses.
     pub fn after_power_cut(&self, survives: Survives, draw: &mut Draw, into: &Path) -> io::Result<()> {
-        // A file that has two names is one file, so each node survives in one way.
+        // A file with two names is one file, so each node survives in one way.
         let left: Vec<Node> = self.nodes.iter().map(|node| node.survive(survives, draw)).collect();
         let mut seen = BTreeSet::new();
         write_folder(&left, 0, into, &mut seen)
@@ -159,7 +161,7 @@ impl Disk {
         Some(node)
     }
 
-    /// The folder of a path, and the name in it.
+    /// Returns the folder of a path, and the name in it.
     fn place(&self, path: &Path) -> Option<(usize, OsString)> {
         let name = path.file_name()?;
         if is_index(name) {

@@ -1,4 +1,4 @@
-//! Files and folders as a process left them: durable, and not yet.
+//! Files and folders as a process left them: the durable state and the pending changes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,10 +7,10 @@ use std::mem;
 use super::Survives;
 use crate::torture::draw::Draw;
 
-/// What a disk writes as a whole.
+/// The unit that a disk writes as a whole.
 const SECTOR: usize = 512;
 
-/// A file or a folder; its place among the nodes is its identity.
+/// A file or a folder. Its index among the nodes is its identity.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     File { durable: Content, now: Content, pending: Vec<(usize, Change)> },
@@ -27,14 +27,14 @@ pub(super) enum Change {
     Owner(Option<u32>, Option<u32>),
 }
 
-/// What a file holds, and whose it is.
+/// The content, mode and owner of a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
     pub(super) mode: u32,
-    /// `None` is whoever made it.
+    /// The owner, or `None` for the user that created it.
     pub(super) user: Option<u32>,
-    /// As [`user`](Self::user).
+    /// The group, or `None` for that of the user that created it.
     pub(super) group: Option<u32>,
 }
 
@@ -50,7 +50,7 @@ impl Node {
         Self::Folder { durable: Names::new(), now: Names::new(), pending: Vec::new() }
     }
 
-    /// An empty file. It has its mode from the moment on when it is there.
+    /// Creates an empty file. It has its mode from its creation on.
     pub(super) fn file(mode: u32) -> Self {
         let content = Content { mode, ..Content::default() };
         Self::File { durable: content.clone(), now: content, pending: Vec::new() }
@@ -63,7 +63,7 @@ impl Node {
         }
     }
 
-    /// Makes durable what was done before `began`.
+    /// Makes the changes before `began` durable.
     pub(super) fn sync(&mut self, began: usize) {
         match self {
             Self::File { durable, pending, .. } => {
@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    /// What is left of it, all of it durable.
+    /// Returns the part that survives, all of it durable.
     pub(super) fn survive(&self, survives: Survives, draw: &mut Draw) -> Self {
         match self {
             Self::File { durable, now, pending } => {
@@ -135,7 +135,7 @@ impl Change {
         }
     }
 
-    /// As a disk may: all of it, nothing, or some of the sectors.
+    /// Applies all, none or some of the sectors of a write, as a disk may.
     fn apply_in_part(&self, content: &mut Content, draw: &mut Draw) {
         match (self, draw.below(3)) {
             (_, 0) => {}
@@ -165,7 +165,7 @@ impl NameChange {
                 names.remove(name);
             }
             Self::Rename { from, to, node } => {
-                // The name that goes may belong to another file by now, if changes before were left out.
+                // The old name may belong to another file by now, if earlier changes were lost.
                 if names.get(from) == Some(node) {
                     names.remove(from);
                 }

@@ -38,7 +38,7 @@ fn a_file_needs_a_sync_of_its_own_and_one_of_its_folder() {
     assert!(left(&disk(&events), Survives::Nothing, 1).is_empty());
     assert_eq!(left(&disk(&events), Survives::Everything, 1)["a"], b"text");
     events.push(sync(3, 2));
-    assert!(left(&disk(&events), Survives::Nothing, 1).is_empty(), "its name is not durable");
+    assert!(left(&disk(&events), Survives::Nothing, 1).is_empty(), "the file's name is not durable");
     events.extend([opened(4, "/d"), sync(4, 4)]);
     assert_eq!(left(&disk(&events), Survives::Nothing, 1)["a"], b"text");
     assert_eq!(disk(&events).pending(), 0);
@@ -119,7 +119,7 @@ fn mode_and_owner_are_durable_when_the_file_is_synced() {
         disk(events).after_power_cut(survives, &mut Draw::new(1), folder.path()).unwrap();
         fs::metadata(folder.path().join("a")).unwrap().permissions().mode() & 0o777
     };
-    assert_eq!(mode(&events, Survives::Nothing), 0o600, "as it was made");
+    assert_eq!(mode(&events, Survives::Nothing), 0o600, "the mode of the creation");
     assert_eq!(mode(&events, Survives::Everything), 0o644);
     events.push(sync(3, 5));
     assert_eq!(mode(&events, Survives::Nothing), 0o644);

@@ -1,34 +1,35 @@
-//! Requests by name: what the ledger calls them, and whose they are.
+//! The ledger's names of requests.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A request: `service/user/name`. Beside it, `service/user/name/values` is there when somebody got the
-/// values of the credential.
+/// A request: `service/user/name`.
+///
+/// Besides, `service/user/name/values` is present when a host got the values of the credential.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cell {
     pub(super) service: String,
     pub(super) user: u32,
     pub(super) author: Author,
-    /// Whether the request is made by an id of the caller's own.
+    /// True if the caller chose the id of the request.
     pub(super) has_id: bool,
-    /// What tells it from all others of its author.
+    /// The part of the name that is unique to its author.
     pub(super) number: String,
 }
 
-/// Who makes a request.
+/// The author of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Author {
     /// A task of a host, the same in each of its runs.
     Task { slot: u32, task: u32 },
-    /// All hosts.
+    /// All hosts together.
     All,
     /// The check.
     Check,
 }
 
 impl Cell {
-    /// The name of the request, which is also the caller's id for it.
+    /// Returns the name of the request, which is also the caller's id for it.
     pub(super) fn name(&self) -> String {
         let with_id = if self.has_id { "i" } else { "x" };
         match self.author {
@@ -38,7 +39,7 @@ impl Cell {
         }
     }
 
-    /// The cell of the values.
+    /// Returns the cell of the values.
     pub(super) fn values(&self) -> String {
         format!("{self}/values")
     }
@@ -69,7 +70,7 @@ impl FromStr for Cell {
             let (service, number) = (service.to_owned(), number.to_owned());
             Some(Self { service, user: user.parse().ok()?, author, has_id: with_id == "i", number })
         };
-        parse().ok_or_else(|| format!("{text:?} is no request of ours"))
+        parse().ok_or_else(|| format!("{text:?} is not a request of the torture"))
     }
 }
 

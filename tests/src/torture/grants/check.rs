@@ -1,40 +1,40 @@
-//! The process that compares the records of the hosts with the world, and says what there is.
+//! The process that compares the records of the hosts with the accounts, and reports the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::grants::{Decision, Grant, GrantOutcome, GrantsError, Phase, TransitionError};
-use keyway_issuers::{Context, CredentialRef};
+use keyway_issuers::CredentialRef;
 
+use super::accounts::{Credential, IntentOutcome};
 use super::cell::{Author, Cell};
-use super::host::{Ground, Host, service_name};
+use super::host::{Host, HostResources, service_name};
 use super::issuer::Then;
 use super::offer::{LIMIT, OFFERS, USERS, offer, user_info};
 use super::plan::Plan;
 use super::worker::{self, HANDED, THERE};
-use super::world::{Credential, Told};
 use crate::torture::draw::Draw;
 use crate::torture::line::{Line, State, say};
 
-/// How often it is tried to bring everything to its end.
+/// The number of attempts to settle everything.
 const PASSES: u32 = 200;
 
-/// Recovers and says nothing, unless that goes wrong.
+/// Recovers, and reports errors only.
 pub(super) async fn recover(plan: &Plan) {
-    let recovered = async { worker::recover(&Ground::open(plan).await?.host(plan.slot).await?).await };
+    let recovered = async { worker::recover(&HostResources::open(plan).await?.host(plan.slot).await?).await };
     if let Err(fault) = recovered.await {
         say(&Line::Corrupt(fault));
     }
 }
 
-/// Looks at everything, recovers, and says what there is.
+/// Checks everything, recovers, and reports the state.
 pub(super) async fn run(plan: &Plan) {
     for line in observe(plan).await {
         say(&line);
     }
 }
 
-/// What a process says whose role is [`Check`](super::Role::Check).
+/// Returns the lines of a process in the role [`Check`](super::Role::Check).
 pub async fn observe(plan: &Plan) -> Vec<Line> {
     let mut lines = Vec::new();
     match look(plan, &mut lines).await {
@@ -45,10 +45,10 @@ pub async fn observe(plan: &Plan) -> Vec<Line> {
 }
 
 async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
-    let ground = Ground::open(plan).await?;
+    let resources = HostResources::open(plan).await?;
     let mut hosts = Vec::new();
     for slot in 0..plan.hosts {
-        hosts.push(ground.host(slot).await?);
+        hosts.push(resources.host(slot).await?);
     }
     let first = hosts.first().ok_or("there are no hosts")?;
     compare(first, false, lines).await?;
@@ -65,7 +65,7 @@ async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
         OFFERS.iter().filter(|offer| offer.limit.is_some()).map(|offer| offer.name).collect();
     let user = u32::try_from(draw.below(u64::from(USERS))).unwrap_or_default();
     probe(first, draw.one_of(&limited), user, plan, lines).await?;
-    let faults = ground.world.faults().map_err(|error| error.to_string())?;
+    let faults = resources.accounts.faults().map_err(|error| error.to_string())?;
     lines.extend(
         faults
             .into_iter()
@@ -82,17 +82,19 @@ async fn all(host: &Host) -> Result<Vec<Grant>, String> {
     Ok(grants)
 }
 
-/// Holds the records against the world: no credential is there that no record knows of, and none is
-/// gone that a record says is there. Once all `is_settled`, records and credentials belong together one
-/// by one. The cells of all grants, with whether their values were handed over.
+/// Compares the records with the accounts, and returns the cells of all grants, with a flag whether
+/// their values were delivered.
+///
+/// No credential exists that no record knows of, and none is gone that a record says exists. Once
+/// everything `is_settled`, records and credentials correspond one to one.
 async fn compare(
     host: &Host,
     is_settled: bool,
     lines: &mut Vec<Line>,
 ) -> Result<BTreeMap<Cell, bool>, String> {
-    // An executable that a killed host left behind may still make a credential: its intent is there, so
-    // the credentials are looked at first.
-    let live = host.world.live().map_err(|error| error.to_string())?;
+    // An executable that a killed host left behind may still make a credential. Its intent is
+    // recorded, so the credentials are read first.
+    let live = host.accounts.live().map_err(|error| error.to_string())?;
     let grants = all(host).await?;
     for credential in &live {
         if !grants.iter().any(|grant| knows(grant, credential)) {
@@ -106,7 +108,7 @@ async fn compare(
     let mut states = BTreeSet::new();
     for grant in &grants {
         let intent = grant.id.to_string();
-        let offer = offer(grant.service.as_str()).ok_or("a grant is of no service of ours")?;
+        let offer = offer(grant.service.as_str()).ok_or("a grant belongs to no service of the torture")?;
         if is_settled && grant.state.phase != Phase::Granted {
             lines.push(Line::Corrupt(format!("the grant {intent} is still {:?}", grant.state.phase)));
             continue;
@@ -131,14 +133,14 @@ async fn compare(
         if !states.insert((grant.service.clone(), grant.user.clone(), state.clone())) {
             lines.push(Line::Doubled(format!("two grants have the state {}", state.as_str())));
         }
-        // Of those that share their states, one may be destroyed with another.
+        // If credentials share a state, one may be destroyed with another.
         if !offer.few_states && !live.iter().any(|credential| credential.intent == intent) {
             lines
                 .push(Line::Lost(format!("the grant {intent} of {} has no credential any more", offer.name)));
             continue;
         }
-        let cell = host.world.cell_of(&intent).map_err(|error| error.to_string())?;
-        let cell: Cell = cell.ok_or_else(|| format!("nobody made the grant {intent}"))?.parse()?;
+        let cell = host.accounts.cell_of(&intent).map_err(|error| error.to_string())?;
+        let cell: Cell = cell.ok_or_else(|| format!("no request made the grant {intent}"))?.parse()?;
         if cells.insert(cell.clone(), !grant.state.undelivered).is_some() {
             lines.push(Line::Doubled(format!("{cell} has two grants")));
         }
@@ -146,13 +148,13 @@ async fn compare(
     Ok(cells)
 }
 
-/// Whether both are of the same service and user.
+/// Tells whether both are of the same service and user.
 fn is_of(grant: &Grant, credential: &Credential) -> bool {
     grant.service.as_str() == credential.service
         && grant.user == user_info(credential.user.parse().unwrap_or(u32::MAX)).user_id()
 }
 
-/// Whether the record of a grant leads to the credential.
+/// Tells whether the record of a grant leads to the credential.
 fn knows(grant: &Grant, credential: &Credential) -> bool {
     let (state, is_same) = (&grant.state, grant.id.to_string() == credential.intent);
     is_of(grant, credential)
@@ -164,42 +166,42 @@ fn knows(grant: &Grant, credential: &Credential) -> bool {
         }
 }
 
-/// Brings everything to its end: recovers, does what is due, and decides what nobody else can.
+/// Settles everything: recovers, performs due work, and decides the cases that need an operator.
 async fn settle(hosts: &[Host]) -> Result<(), String> {
     for host in hosts {
         worker::recover(host).await?;
     }
     let host = hosts.first().ok_or("there are no hosts")?;
     for _ in 0..PASSES {
-        // What waits for its next attempt does not wait here.
+        // The later clock makes postponed attempts due.
         let now = SystemClock.now().plus(std::time::Duration::from_secs(3600));
         host.engines.run_due(now).await.map_err(|error| error.detail())?;
         decide(host).await?;
         if all(host).await?.iter().all(|grant| grant.state.phase == Phase::Granted) {
             return Ok(());
         }
-        // Nothing is left but what another host held: its claim has to end.
+        // Only work claimed by another host remains: its claim has to expire.
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     Ok(())
 }
 
-/// Decides as an operator would: looks at the world, and sees to it that nothing more comes of it.
+/// Decides as an operator would: checks the accounts, and prevents later effects of the intent.
 async fn decide(host: &Host) -> Result<(), String> {
     for grant in host.grants.undecided(None, 1000).await.map_err(|error| error.detail())?.grants {
-        let told = host.world.tell(&grant.id.to_string()).map_err(|error| error.to_string())?;
+        let told = host.accounts.tell(&grant.id.to_string()).map_err(|error| error.to_string())?;
         let decision = match told {
-            Told::Made(state) => Decision::Made(CredentialRef::new(state)),
-            Told::Destroyed | Told::Nothing => Decision::NothingThere,
+            IntentOutcome::Made(state) => Decision::Made(CredentialRef::new(state)),
+            IntentOutcome::Destroyed | IntentOutcome::Nothing => Decision::NothingThere,
         };
         match host.grants.decide(&grant.user, grant.id, decision).await {
             Ok(_)
             | Err(GrantsError::Refused(
                 TransitionError::InFlight | TransitionError::NoGrant | TransitionError::NothingToDo,
             )) => {}
-            // It cannot be told apart from the credential of the other grant, but by who looks at the world.
+            // Only the accounts distinguish it from the credential of the other grant.
             Err(GrantsError::StateTaken { .. }) => {
-                host.world.take_away(&grant.id.to_string()).map_err(|error| error.to_string())?;
+                host.accounts.destroy_of_intent(&grant.id.to_string()).map_err(|error| error.to_string())?;
                 let forgotten = host.grants.decide(&grant.user, grant.id, Decision::NothingThere).await;
                 forgotten.map_err(|error| error.detail())?;
             }
@@ -209,7 +211,8 @@ async fn decide(host: &Host) -> Result<(), String> {
     Ok(())
 }
 
-/// A user gets as many credentials as the limit leaves, and no more: so the count is that of the grants.
+/// Checks that a user gets exactly as many credentials as the limit leaves, so the limit counts the
+/// grants correctly.
 async fn probe(
     host: &Host,
     service: &str,
@@ -237,8 +240,10 @@ async fn probe(
         )));
     }
     for grant in got {
-        let context = Context::new(user_info(user));
-        host.grants.revoke(grant, context).await.map_err(|error| format!("revoking: {}", error.detail()))?;
+        host.grants
+            .revoke(grant, user_info(user))
+            .await
+            .map_err(|error| format!("revoking: {}", error.detail()))?;
     }
     Ok(())
 }

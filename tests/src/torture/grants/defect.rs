@@ -1,22 +1,22 @@
-//! What is wrong on purpose, so that the torture can be seen to notice.
+//! Deliberate defects, which show that the torture detects errors.
 
 use serde::{Deserialize, Serialize};
 
-/// What a process does wrong.
+/// A deliberate defect of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Defect {
-    /// Its storage engine acknowledges a commit, and writes it a little later.
+    /// The storage engine acknowledges a commit, and writes it a little later.
     AcknowledgesBeforeWriting,
-    /// Its issuers say that they are idempotent, and make another credential each time they are asked.
+    /// The issuers claim to be idempotent, and make another credential on each call.
     MakesAnother,
-    /// Its issuers say of what they made that nothing happened.
+    /// The issuers report that nothing happened although they made a credential.
     DeniesWhatItMade,
-    /// Its issuers say now and then that they destroyed a credential, and did not.
+    /// The issuers sometimes report that they destroyed a credential, and did not.
     KeepsWhatIsRevoked,
 }
 
 impl Defect {
-    /// All of them, by their names.
+    /// All defects, by their names.
     pub const ALL: [(&str, Self); 4] = [
         ("acknowledges-before-writing", Self::AcknowledgesBeforeWriting),
         ("makes-another", Self::MakesAnother),
@@ -24,7 +24,7 @@ impl Defect {
         ("keeps-what-is-revoked", Self::KeepsWhatIsRevoked),
     ];
 
-    /// The one of this name.
+    /// Returns the defect of this name.
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, defect)| *defect)
     }

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex};
 use keyway_executable::answer;
 use pollster::block_on;
 
-use super::issuer::{Mood, Troublemaker};
+use super::accounts::Accounts;
+use super::issuer::{Behaviour, FaultyIssuer};
 use super::offer::OFFERS;
-use super::world::World;
 use crate::torture::draw::Draw;
 
-/// Answers one question of a host, which is `asked` or comes on standard input.
+/// Answers one input of a host, from the argument `asked` or standard input.
 ///
 /// # Errors
-/// When it cannot read, look at the world, or write.
+/// When it cannot read, write, or open the accounts.
 pub fn executable(folder: &Path, seed: &str, asked: Option<String>) -> Result<(), String> {
     let asked = if let Some(asked) = asked {
         asked.into_bytes()
@@ -26,12 +26,12 @@ pub fn executable(folder: &Path, seed: &str, asked: Option<String>) -> Result<()
     };
     let offer = OFFERS.iter().find(|offer| offer.executable).ok_or("no service has an executable")?;
     let seed = seed.parse::<u64>().map_err(|error| error.to_string())?;
-    // Each run draws something else, and the same again for the same question.
+    // Each run draws other choices, and the same ones for the same input.
     let question = asked.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
-    let issuer = Troublemaker {
+    let issuer = FaultyIssuer {
         offer,
-        world: Arc::new(World::open(folder)?),
-        mood: Mood::Executable,
+        accounts: Arc::new(Accounts::open(folder)?),
+        behaviour: Behaviour::Executable,
         draw: Mutex::new(Draw::new(seed).fork(question)),
         defect: None,
     };

@@ -5,52 +5,55 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyway_core::{PluginError as _, Registry};
-use keyway_host::grants::{GrantLimits, GrantOutcome, Grants, GrantsError, Retries, Service};
-use keyway_issuers::{Context, CredentialRequest, IntentId, Issuer, Parameters, ServiceName, UserId};
+use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Grants, GrantsError, Retries, Service};
+use keyway_issuers::{IntentId, Issuer, Parameters, ServiceName, UserId};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{CommitMode, Sqlite, Storage};
 use serde_json::json;
 
 use super::Defect;
+use super::accounts::Accounts;
 use super::cell::Cell;
-use super::issuer::{Mood, Then, Troublemaker};
+use super::issuer::{Behaviour, FaultyIssuer, Then};
 use super::offer::{OFFERS, Offer, USERS, user_info};
 use super::plan::{Plan, Role};
-use super::world::World;
+use crate::torture::clock::JumpingClock;
 use crate::torture::draw::Draw;
 use crate::torture::lazy_storage::LazyStorage;
 
-/// The host of a process.
+/// A host of a process.
 pub(super) struct Host {
     pub(super) engines: keyway_host::Host,
     pub(super) grants: Grants,
-    pub(super) world: Arc<World>,
+    pub(super) accounts: Arc<Accounts>,
 }
 
-/// What all hosts of a process stand on.
-pub(super) struct Ground {
+/// The resources that all hosts of a process share.
+pub(super) struct HostResources {
     plan: Plan,
     storage: Arc<dyn Storage>,
-    pub(super) world: Arc<World>,
+    pub(super) accounts: Arc<Accounts>,
 }
 
-impl Ground {
+impl HostResources {
     pub(super) async fn open(plan: &Plan) -> Result<Self, String> {
         let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
         let path = plan.folder.join("host.db");
-        let engine = Sqlite::options().commit_mode(mode).open(path).map_err(|error| error.detail())?;
+        let engine =
+            Sqlite::options().commit_mode(mode).open_or_create(path).map_err(|error| error.detail())?;
         let storage: Arc<dyn Storage> = match plan.defect {
             Some(Defect::AcknowledgesBeforeWriting) => {
                 Arc::new(LazyStorage::over(engine).await.map_err(|error| error.detail())?)
             }
             _ => Arc::new(engine),
         };
-        let world = Arc::new(World::open(&plan.folder)?);
-        Ok(Self { plan: plan.clone(), storage, world })
+        let accounts = Arc::new(Accounts::open(&plan.folder)?);
+        Ok(Self { plan: plan.clone(), storage, accounts })
     }
 
-    /// Starts the host of this slot. What was cut short stays so. At most one run of it may exist.
+    /// Starts the host of this slot, without resuming interrupted work. At most one run of it may
+    /// exist.
     pub(super) async fn host(&self, slot: u32) -> Result<Host, String> {
         let deadline = Duration::from_millis(250);
         let often = |first| {
@@ -59,19 +62,20 @@ impl Ground {
                 .with_longest(Duration::from_millis(20))
                 .with_attempts(10_000)
         };
-        // The claim is short enough for one host to see another's run out.
+        // The claim is short enough for one host to see another's expire.
         let limits = GrantLimits::default()
             .with_deadline(deadline)
             .with_lease_grace(Duration::from_millis(50))
             .with_retries(often(4))
             .with_cleanup_retries(often(1).with_attempts(3).with_within(Duration::from_secs(1)));
-        // The key is no secret: all processes have the same.
+        // The key is not secret: all processes have the same.
         let keys = KeyRing::new([Key::from_bytes(&mut [7; 32])]).map_err(|error| error.to_string())?;
         let registry = Registry::builder().build().map_err(|faults| faults.to_string())?;
-        // The parent starts a host again when its last run is over.
+        // The parent starts a host again when its last run has ended.
         let mut builder = keyway_host::Host::builder(registry, Arc::clone(&self.storage), keys)
             .name(&format!("host-{slot}"))
             .takeover_after(Duration::ZERO)
+            .clock(Arc::new(JumpingClock::new(Draw::new(self.plan.seed).fork(2000 + u64::from(slot)))))
             .grant_limits(limits);
         for (offer, number) in OFFERS.iter().zip(0..) {
             let mut service =
@@ -83,7 +87,7 @@ impl Ground {
         }
         let engines = builder.start().await.map_err(|error| error.detail())?;
         let grants = engines.grants().clone();
-        // An executable may take longer than it is allowed, on a machine that has much to do.
+        // On a busy machine an executable may exceed its time limit.
         for attempt in 0.. {
             let Some(view) = grants.services().into_iter().find(|view| !view.faults.is_empty()) else {
                 break;
@@ -93,7 +97,7 @@ impl Ground {
             }
             grants.refresh(&view.name).await.map_err(|error| error.detail())?;
         }
-        Ok(Host { engines, grants, world: Arc::clone(&self.world) })
+        Ok(Host { engines, grants, accounts: Arc::clone(&self.accounts) })
     }
 
     fn issuer(&self, offer: &'static Offer, number: u64) -> Result<Arc<dyn Issuer>, String> {
@@ -102,10 +106,10 @@ impl Ground {
         if offer.executable && tasks.executable && *role != Role::Check {
             return executable(program, folder, draw).map_err(|error| error.detail());
         }
-        // Who checks wants to come to an end.
-        let mood = if *role == Role::Check { Mood::Calm } else { Mood::Difficult };
-        let world = Arc::clone(&self.world);
-        Ok(Arc::new(Troublemaker { offer, world, mood, draw: Mutex::new(draw), defect: *defect }))
+        // A checking process has to come to an end.
+        let behaviour = if *role == Role::Check { Behaviour::Correct } else { Behaviour::Faulty };
+        let accounts = Arc::clone(&self.accounts);
+        Ok(Arc::new(FaultyIssuer { offer, accounts, behaviour, draw: Mutex::new(draw), defect: *defect }))
     }
 }
 
@@ -129,21 +133,20 @@ fn executable(
 impl Host {
     /// Makes the request of a cell.
     pub(super) async fn request(&self, cell: &Cell, then: Then) -> Result<GrantOutcome, GrantsError> {
-        let mut context = Context::new(user_info(cell.user));
-        if cell.has_id {
-            context = context.with_intent(IntentId::new(cell.name()).expect("letters, digits and dots"));
-        }
         let parameters = Parameters::new().with("cell", cell.to_string()).with("then", then.word());
-        let request = CredentialRequest::new(context).with_parameters(parameters);
+        let mut request = GrantRequest::new(user_info(cell.user)).with_parameters(parameters);
+        if cell.has_id {
+            request = request.with_id(IntentId::new(cell.name()).expect("letters, digits and dots"));
+        }
         self.grants.request(&service_name(&cell.service), request).await
     }
 
-    /// The users, with their ids.
+    /// Returns the users, with their ids.
     pub(super) fn users() -> impl Iterator<Item = UserId> {
         (0..USERS).map(|user| user_info(user).user_id())
     }
 }
 
 pub(super) fn service_name(name: &str) -> ServiceName {
-    ServiceName::new(name).expect("a name of ours")
+    ServiceName::new(name).expect("a name of the torture is valid")
 }

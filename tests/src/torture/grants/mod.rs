@@ -1,13 +1,15 @@
-//! The torture of grants: the host's engine for issuers, over records on SQLite and a world outside.
+//! The torture of grants: the host's engine for issuers, over records on SQLite and external
+//! accounts.
 //!
-//! Several hosts share the records. Their tasks request credentials, revoke them, and make requests
-//! again by their ids; their issuers are of every kind (those that can tell what became of an intent, those that
-//! make one credential for it however often they are asked, both, neither, one whose states repeat, an
-//! executable) and fail in every way. What they make is in a world of its own, durable before
-//! they answer. The hosts are killed, mostly between an effect and its record, and
-//! started again while the others go on. Then somebody compares records and world,
-//! recovers, decides what nobody else can, and compares again.
+//! Several hosts share the records. Their tasks request credentials, revoke them, and repeat
+//! requests by their ids. Their issuers are of every kind: some reconcile, some are idempotent,
+//! some both or neither, one repeats its states, and one is an executable. They fail in every way.
+//! Their credentials are in accounts of their own, durable before they answer. The hosts are
+//! killed, usually between an effect and its record, and started again while the others continue.
+//! Then a check compares records and accounts, recovers, decides the cases that need an operator,
+//! and compares again.
 
+mod accounts;
 mod cell;
 mod check;
 mod defect;
@@ -19,7 +21,6 @@ mod parent;
 mod plan;
 mod power;
 mod worker;
-mod world;
 
 pub use check::observe;
 pub use defect::Defect;
@@ -30,10 +31,10 @@ pub use power::{CutOptions, power_cuts};
 
 use super::TortureError;
 
-/// What a process does that [`run`] started: `plan` is its last argument.
+/// Runs a process that [`run`] started: `plan` is its last argument.
 ///
 /// # Errors
-/// When the plan cannot be read, or the process has no runtime.
+/// When the plan cannot be read, or no runtime starts.
 pub fn child(plan: &str) -> Result<(), TortureError> {
     let plan: Plan = serde_json::from_str(plan)?;
     runtime()?.block_on(async {

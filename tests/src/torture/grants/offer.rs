@@ -1,4 +1,4 @@
-//! The services that the hosts offer: one for each thing that issuers differ in.
+//! The services that the hosts offer: one for each difference between issuers.
 
 use keyway_issuers::{Capabilities, UserInfo};
 
@@ -8,9 +8,9 @@ pub(super) struct Offer {
     pub(super) name: &'static str,
     pub(super) capabilities: Capabilities,
     pub(super) limit: Option<u64>,
-    /// Its issuer has two states for each user, whatever is asked for.
+    /// True if the issuer has only two states for each user.
     pub(super) few_states: bool,
-    /// Its issuer is an executable.
+    /// True if the issuer is an executable.
     pub(super) executable: bool,
 }
 
@@ -20,10 +20,10 @@ impl Offer {
     }
 }
 
-/// How many credentials of a service a user may have.
+/// The most credentials of a service that a user may have.
 pub(super) const LIMIT: u64 = 5;
 
-/// The services whose requests all hosts make at the same time.
+/// The services that all hosts request at the same time.
 pub(super) const SHARED: [&str; 2] = ["shared", "shared-blindly"];
 
 pub(super) const OFFERS: [Offer; 8] = [
@@ -37,15 +37,15 @@ pub(super) const OFFERS: [Offer; 8] = [
     Offer { limit: None, ..Offer::new(SHARED[1], Capabilities::MINIMAL.idempotent(true)) },
 ];
 
-/// The service of this name.
+/// Returns the service of this name.
 pub(super) fn offer(name: &str) -> Option<&'static Offer> {
     OFFERS.iter().find(|offer| offer.name == name)
 }
 
-/// How many users there are.
+/// The number of users.
 pub(super) const USERS: u32 = 3;
 
-/// What the login says about a user.
+/// Returns the claims of a login about a user.
 pub(super) fn user_info(user: u32) -> UserInfo {
     UserInfo::new("https://issuer.example.com", user.to_string())
 }

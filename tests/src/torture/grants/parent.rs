@@ -9,36 +9,36 @@ use std::time::Duration;
 use super::Defect;
 use super::plan::{Plan, Tasks};
 use crate::torture::draw::Draw;
-use crate::torture::house::{self, Area, Bounds, House, Role};
+use crate::torture::fixture::{self, Area, Bounds, Fixture, Role};
 use crate::torture::kill::{Ended, Moment, Victim};
 use crate::torture::line::{Line, State};
 use crate::torture::{Report, TortureError};
 
-/// So many times at most a host is started in a round.
+/// The most starts of a host in a round.
 const GENERATIONS: u64 = 4;
-/// After so many rounds everything begins anew in an empty folder.
+/// The number of rounds before the torture begins again in an empty folder.
 const ROUNDS_IN_A_FOLDER: u64 = 6;
 
-/// What is asked for.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The program that runs [`child`](super::child) when its first argument is `grants`, and
     /// [`executable`](super::executable()) when it is `issuer`.
     pub program: PathBuf,
-    /// How many processes are to be killed at least.
+    /// The least number of processes to kill.
     pub kills: u64,
-    /// The seed of all choices. Which instruction a kill meets is the machine's choice.
+    /// The seed of all choices. The machine decides which instruction a kill hits.
     pub seed: u64,
-    /// It ends when so much is wrong.
+    /// The number of findings that ends the run.
     pub most_findings: usize,
-    /// What the hosts do wrong on purpose.
+    /// The deliberate defect of the hosts.
     pub defect: Option<Defect>,
 }
 
-/// Kills until it is enough, or until too much is wrong; `tell` hears after each round how far it is.
+/// Kills hosts until the options are met. `tell` receives the progress after each round.
 ///
 /// # Errors
-/// When processes cannot be started or killed. What is wrong with the grants is in the report.
+/// When processes cannot be started or killed. Faults of the grants are in the report.
 pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
     let bounds = Bounds {
         kills: options.kills,
@@ -46,28 +46,28 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, T
         rounds_in_a_folder: ROUNDS_IN_A_FOLDER,
         seed: options.seed,
     };
-    // Who acknowledges before it writes is right only as long as nobody else writes.
+    // A host that acknowledges before it writes is correct only while no other host writes.
     let hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { 3 };
-    house::run(&bounds, || Hosts { options, hosts }, tell)
+    fixture::run(&bounds, || Hosts { options, hosts }, tell)
 }
 
 /// The hosts on one storage engine.
 struct Hosts<'a> {
     options: &'a Options,
-    /// How many there are at most.
+    /// The largest number of hosts.
     hosts: u32,
 }
 
 impl Area for Hosts<'_> {
-    fn work(&mut self, house: &mut House, round: u64, report: &mut Report) -> Result<(), TortureError> {
+    fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError> {
         let lives: Vec<_> = (0..self.hosts)
             .map(|slot| {
-                let draw = house.draw.fork(round * 100 + u64::from(slot));
-                let plan = Plan { slot, ..self.plan(house, round, Role::Write) };
+                let draw = fixture.draw.fork(round * 100 + u64::from(slot));
+                let plan = Plan { slot, ..self.plan(fixture, round, Role::Write) };
                 (plan, draw)
             })
             .collect();
-        // Each host is killed and started again at its own pace, while the others go on.
+        // Each host is killed and started again at its own pace, while the others continue.
         let lives: Vec<_> = thread::scope(|scope| {
             let running: Vec<_> =
                 lives.into_iter().map(|(plan, draw)| scope.spawn(move || live(plan, draw))).collect();
@@ -76,46 +76,46 @@ impl Area for Hosts<'_> {
         for (life, slot) in lives.into_iter().zip(0..) {
             let life = life.unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))?;
             for ended in life {
-                house.hear(slot, &ended, report);
+                fixture.record(slot, &ended, report);
             }
         }
         Ok(())
     }
 
-    fn start(&self, house: &House, round: u64, role: Role) -> Result<Victim, TortureError> {
-        start(&self.plan(house, round, role))
+    fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError> {
+        start(&self.plan(fixture, round, role))
     }
 }
 
 impl Hosts<'_> {
-    fn plan(&self, house: &House, round: u64, role: Role) -> Plan {
+    fn plan(&self, fixture: &Fixture, round: u64, role: Role) -> Plan {
         Plan {
             role,
-            folder: Path::to_owned(house.folder.path()),
+            folder: Path::to_owned(fixture.folder.path()),
             program: self.options.program.clone(),
-            seed: house.draw.fork(round).bits(),
+            seed: fixture.draw.fork(round).bits(),
             slot: 0,
             hosts: self.hosts,
             round,
             generation: 0,
-            doubts: Vec::new(),
+            unresolved: Vec::new(),
             tasks: Tasks::ALL,
-            // Who checks does it right.
+            // A checking process has no defect.
             defect: if role == Role::Check { None } else { self.options.defect },
         }
     }
 }
 
-/// The lives of one host in a round, one after the other.
+/// Runs one host in a round, again and again, and returns its runs.
 fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
     let mut life: Vec<Ended> = Vec::new();
     for generation in 0..=draw.below(GENERATIONS) {
         plan.generation = generation;
         plan.seed = draw.bits();
-        plan.doubts = doubts(life.iter().flat_map(|ended| &ended.lines));
+        plan.unresolved = unresolved(life.iter().flat_map(|ended| &ended.lines));
         let victim = start(&plan)?;
         if draw.chance(20) {
-            // Longer than a lease, so that another host takes over what it has in hand.
+            // The pause is longer than a lease, so that another host takes over its claims.
             let pause = Duration::from_millis(250 + draw.below(350));
             let early = Duration::from_micros(draw.below(3000));
             let moment =
@@ -133,7 +133,7 @@ fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
     Ok(life)
 }
 
-/// When a host is killed. What is noted stands between an effect and its record.
+/// Chooses the moment of a kill. A note marks the time between an effect and its record.
 fn moment(draw: &mut Draw) -> Moment {
     let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
     match draw.below(20) {
@@ -142,7 +142,7 @@ fn moment(draw: &mut Draw) -> Moment {
         6 | 7 => Moment::AfterNote("destroyed", 1 + draw.below(10), up_to(draw, 4)),
         8 => Moment::AfterNote("told", 1 + draw.below(3), up_to(draw, 3)),
         9..=11 => Moment::AfterBegun("program", up_to(draw, 40)),
-        // Long enough to see another host's lease run out.
+        // The time is long enough to see another host's lease expire.
         12 | 13 => Moment::AfterFirstAcknowledgement(up_to(draw, 700)),
         _ => Moment::AfterFirstAcknowledgement(up_to(draw, 200)),
     }
@@ -154,32 +154,32 @@ fn start(plan: &Plan) -> Result<Victim, TortureError> {
     Victim::start(&mut command)
 }
 
-/// The cells that something may have been put into, as far as a host has said.
-fn doubts<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<String> {
+/// Returns the cells that a host may have filled, by its lines.
+fn unresolved<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<String> {
     let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
-    let mut doubts = BTreeSet::new();
+    let mut unresolved = BTreeSet::new();
     for line in lines {
         match line {
             Line::Begun { task, cell, state } => {
                 if *state != State::Absent && !cell.ends_with("/values") {
-                    doubts.insert(cell.clone());
+                    unresolved.insert(cell.clone());
                 }
                 under_way.insert(*task, cell.clone());
             }
             Line::Acknowledged { task } | Line::Refused { task } => {
                 if let Some(cell) = under_way.remove(task) {
-                    doubts.remove(&cell);
+                    unresolved.remove(&cell);
                 }
             }
             _ => {}
         }
     }
-    doubts.into_iter().collect()
+    unresolved.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::doubts;
+    use super::unresolved;
     use crate::torture::line::{Line, State};
 
     #[test]
@@ -197,6 +197,6 @@ mod tests {
             begun(1, "d"),
             Line::Begun { task: 2, cell: "c".into(), state: State::Absent },
         ];
-        assert_eq!(doubts(&lines), ["a", "d"]);
+        assert_eq!(unresolved(&lines), ["a", "d"]);
     }
 }

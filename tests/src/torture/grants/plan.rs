@@ -1,54 +1,53 @@
-//! What a process is to do.
+//! The plan of a process.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::Defect;
-pub use crate::torture::house::Role;
+pub use crate::torture::fixture::Role;
 
-/// Everything that a process is told.
+/// The instructions for a process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
-    /// What it is for.
+    /// The role of the process.
     pub role: Role,
-    /// Where everything lies.
+    /// The folder of all files.
     pub folder: PathBuf,
     /// The program that is an issuer when its first argument is `issuer`.
     pub program: PathBuf,
-    /// The seed of its choices.
+    /// The seed of the choices.
     pub seed: u64,
-    /// Which of the hosts it is.
+    /// The number of this host.
     pub slot: u32,
-    /// How many hosts there are.
+    /// The number of hosts.
     pub hosts: u32,
-    /// The round, and how often this host was started in it before; part of all names, so that nothing is
-    /// asked for twice by chance.
+    /// The round, a part of all names, so that no request is repeated by chance.
     pub round: u64,
-    /// See [`round`](Self::round).
+    /// The number of earlier starts of this host in the round, a part of all names.
     pub generation: u64,
-    /// The cells of requests of which this host does not know what came of them.
-    pub doubts: Vec<String>,
-    /// The tasks that it has.
+    /// The cells of requests whose outcome this host does not know.
+    pub unresolved: Vec<String>,
+    /// The tasks of the process.
     pub tasks: Tasks,
-    /// What it does wrong on purpose.
+    /// The deliberate defect.
     pub defect: Option<Defect>,
 }
 
-/// How many tasks of each kind a host has, and how much they do.
+/// The number of tasks of each kind, and of their operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tasks {
-    /// Those that request and revoke credentials of their own.
+    /// The tasks with credentials of their own.
     pub own: u32,
-    /// Those that request the same as the other hosts at the same time.
+    /// The tasks that make the same requests as the other hosts at the same time.
     pub sharing: u32,
-    /// How many operations each task does; 0 is: until it is killed.
+    /// The operations of each task; 0 means until it is killed.
     pub operations: u32,
-    /// Whether one of the issuers is an executable.
+    /// True if one of the issuers is an executable.
     pub executable: bool,
 }
 
 impl Tasks {
-    /// A few of everything.
+    /// A few tasks of each kind.
     pub const ALL: Self = Self { own: 4, sharing: 1, operations: 0, executable: true };
 }

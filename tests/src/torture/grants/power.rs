@@ -8,31 +8,32 @@ use crate::torture::cuts::{self, Cuts, cut_power};
 use crate::torture::trace::{Event, Trace};
 use crate::torture::{Report, TortureError};
 
-/// What is asked for.
+/// The options of a run with power cuts.
 #[derive(Clone, Debug)]
 pub struct CutOptions {
-    /// As that of [`Options`](super::Options).
+    /// The program, as in [`Options`](super::Options).
     pub program: PathBuf,
     /// The program strace.
     pub strace: PathBuf,
-    /// The tasks of the traced host, and how much each does. An executable would be traced, too, and
-    /// not be told apart from its host; so there is none.
+    /// The tasks of the traced host. There is no executable, because it would be traced too,
+    /// indistinguishable from its host.
     pub tasks: Tasks,
-    /// Where power is cut.
+    /// The power cuts.
     pub cuts: Cuts,
-    /// Whether the disk says that it synced, and did not: to see that this is noticed.
+    /// True if the disk only claims to sync, which the torture must detect.
     pub disk_lies: bool,
 }
 
-/// Traces a host that requests and revokes, and cuts its power again and again. The world outside is on
-/// the same disk, and durable before anybody answers.
+/// Traces a host that requests and revokes, and simulates many power cuts.
+///
+/// The accounts are on the same disk, and durable before an issuer answers.
 ///
 /// # Errors
-/// When nothing can be traced. What is wrong with the grants is in the report.
+/// When tracing is impossible. Faults of the grants are in the report.
 pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
     let system = |source| TortureError::System { action: "make a folder", source };
     let folder = cuts::folder()?;
-    // What the process is told is what it opens, and what the trace shows: so no symbolic links.
+    // The trace shows the paths that the process opens, so they have no symbolic links.
     let root = folder.path().canonicalize().map_err(system)?;
     let plan = Plan {
         role: Role::Write,
@@ -43,7 +44,7 @@ pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
         hosts: 1,
         round: 0,
         generation: 0,
-        doubts: Vec::new(),
+        unresolved: Vec::new(),
         tasks: Tasks { executable: false, ..options.tasks },
         defect: None,
     };

@@ -7,23 +7,22 @@ use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::grants::{
     Disposal, GrantId, GrantOutcome, GrantsError, IssuedCredential, Phase, Revoked, TransitionError,
 };
-use keyway_issuers::Context;
 use tokio::task::JoinSet;
 
 use super::cell::{Author, Cell};
-use super::host::{Ground, Host};
+use super::host::{Host, HostResources};
 use super::issuer::Then;
 use super::offer::{OFFERS, SHARED, USERS, offer, user_info};
 use super::plan::Plan;
 use crate::torture::draw::Draw;
 use crate::torture::line::{Line, State, say};
 
-/// What a cell holds while there is a grant.
+/// The content of a cell whose grant exists.
 pub(super) const THERE: &str = "there";
-/// What the cell of its values holds when somebody got them.
+/// The content of the cell of delivered values.
 pub(super) const HANDED: &str = "handed";
 
-/// Carries out its plan until it is killed, or until all operations are done.
+/// Carries out a plan until the process is killed, or all operations are done.
 pub(super) async fn run(plan: Plan) {
     if let Err(fault) = work(plan).await {
         say(&Line::Corrupt(fault));
@@ -31,10 +30,10 @@ pub(super) async fn run(plan: Plan) {
 }
 
 async fn work(plan: Plan) -> Result<(), String> {
-    let ground = Ground::open(&plan).await?;
-    let host = Arc::new(ground.host(plan.slot).await?);
+    let resources = HostResources::open(&plan).await?;
+    let host = Arc::new(resources.host(plan.slot).await?);
     let mut draw = Draw::new(plan.seed);
-    // A host is to recover first; that some of it is done while requests come must do no harm.
+    // A host should recover first; recovering while requests arrive must do no harm.
     if draw.chance(70) {
         recover(&host).await?;
     }
@@ -60,7 +59,7 @@ async fn work(plan: Plan) -> Result<(), String> {
     Ok(())
 }
 
-/// Goes on with what was cut short.
+/// Resumes interrupted work.
 pub(super) async fn recover(host: &Host) -> Result<(), String> {
     host.engines
         .recover()
@@ -76,7 +75,7 @@ async fn run_due(host: Arc<Host>, mut draw: Draw, recovers: bool) -> Result<(), 
             recover(&host).await?;
         }
         let due = host.engines.run_due(SystemClock.now()).await;
-        due.map_err(|error| format!("what is due cannot be done: {}", error.detail()))?;
+        due.map_err(|error| format!("due work failed: {}", error.detail()))?;
     }
 }
 
@@ -84,50 +83,50 @@ async fn run_due(host: Arc<Host>, mut draw: Draw, recovers: bool) -> Result<(), 
 struct Held {
     cell: Cell,
     grant: GrantId,
-    /// Its revocation was asked for, and nobody knows what came of that.
+    /// True if its revocation was requested and the outcome is unknown.
     is_going: bool,
 }
 
-/// Somebody who does one thing after the other.
+/// A task, which does one operation after the other.
 struct Task {
     host: Arc<Host>,
     plan: Plan,
     number: u32,
     draw: Draw,
     held: Vec<Held>,
-    /// Requests of which it does not know what came of them.
-    doubts: Vec<Cell>,
+    /// The requests whose outcome is unknown.
+    unresolved: Vec<Cell>,
     next: u64,
 }
 
 impl Task {
     async fn new(host: &Arc<Host>, plan: &Plan, number: u32, draw: Draw) -> Result<Self, String> {
         let mine = Author::Task { slot: plan.slot, task: number };
-        let mut doubts = Vec::new();
-        for cell in &plan.doubts {
+        let mut unresolved = Vec::new();
+        for cell in &plan.unresolved {
             let cell: Cell = cell.parse()?;
             if cell.author == mine && cell.has_id {
-                doubts.push(cell);
+                unresolved.push(cell);
             }
         }
         let (host, plan) = (Arc::clone(host), plan.clone());
-        let mut task = Self { host, plan, number, draw, held: Vec::new(), doubts, next: 0 };
+        let mut task = Self { host, plan, number, draw, held: Vec::new(), unresolved, next: 0 };
         task.look().await?;
         Ok(task)
     }
 
-    /// Finds what earlier runs of it left.
+    /// Finds the grants of earlier runs of the task.
     async fn look(&mut self) -> Result<(), String> {
         let mine = Author::Task { slot: self.plan.slot, task: self.number };
         for user in Host::users() {
             let listed = self.host.grants.list(&user).await.map_err(|error| error.detail())?;
             for grant in listed.into_iter().filter(|grant| grant.state.phase == Phase::Granted) {
                 let cell =
-                    self.host.world.cell_of(&grant.id.to_string()).map_err(|error| error.to_string())?;
-                let cell: Cell = cell.ok_or("a grant has no credential in the world")?.parse()?;
-                // What is in doubt is asked for again, and shows then.
-                if cell.author == mine && !self.doubts.contains(&cell) {
-                    self.say_begun(cell.to_string(), State::of(THERE));
+                    self.host.accounts.cell_of(&grant.id.to_string()).map_err(|error| error.to_string())?;
+                let cell: Cell = cell.ok_or("a grant has no credential in the accounts")?.parse()?;
+                // Requests with unknown outcome are repeated, which shows the outcome.
+                if cell.author == mine && !self.unresolved.contains(&cell) {
+                    self.report_begun(cell.to_string(), State::of(THERE));
                     self.say_acknowledged();
                     self.held.push(Held { cell, grant: grant.id, is_going: false });
                 }
@@ -136,7 +135,7 @@ impl Task {
         Ok(())
     }
 
-    fn say_begun(&self, cell: String, state: State) {
+    fn report_begun(&self, cell: String, state: State) {
         say(&Line::Begun { task: self.number, cell, state });
     }
 
@@ -157,9 +156,9 @@ impl Task {
             if !self.may_go_on(done) {
                 break;
             }
-            if !self.doubts.is_empty() && self.draw.chance(40) {
-                let at = self.at(self.doubts.len());
-                let cell = self.doubts.swap_remove(at);
+            if !self.unresolved.is_empty() && self.draw.chance(40) {
+                let at = self.at(self.unresolved.len());
+                let cell = self.unresolved.swap_remove(at);
                 self.request(cell, true).await?;
             } else if !self.held.is_empty() && self.draw.chance(45) {
                 let at = self.at(self.held.len());
@@ -173,7 +172,7 @@ impl Task {
                 let cell = self.new_cell();
                 self.request(cell, false).await?;
             }
-            // So that the hosts take turns.
+            // This lets the hosts alternate.
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -212,15 +211,15 @@ impl Task {
     async fn request(&mut self, cell: Cell, again: bool) -> Result<(), String> {
         let then = self.then();
         let there = || State::of(THERE);
-        self.say_begun(cell.values(), State::of(HANDED));
-        self.say_begun(cell.to_string(), there());
+        self.report_begun(cell.values(), State::of(HANDED));
+        self.report_begun(cell.to_string(), there());
         match self.host.request(&cell, then).await {
             Ok(GrantOutcome::Granted(IssuedCredential { grant, credential, reused, .. })) => {
                 if reused || credential.is_empty() {
                     return Err(format!("{cell} was granted without a credential of its own"));
                 }
                 self.say_acknowledged();
-                self.say_begun(cell.values(), State::of(HANDED));
+                self.report_begun(cell.values(), State::of(HANDED));
                 self.say_acknowledged();
                 self.held.push(Held { cell, grant, is_going: false });
             }
@@ -234,10 +233,10 @@ impl Task {
         Ok(())
     }
 
-    /// Says what is known after an error.
+    /// Reports the known outcome after an error.
     fn not_granted(&mut self, cell: Cell, again: bool, error: &GrantsError) -> Result<(), String> {
         let is_doubt = match error {
-            // Who asks again learns nothing about the first time from a refusal of the gate.
+            // A refusal at the gate says nothing about the first attempt.
             GrantsError::Refused(refusal) => match refusal {
                 TransitionError::InFlight
                 | TransitionError::BeingRevoked
@@ -254,23 +253,23 @@ impl Task {
             | GrantsError::Discarded { .. }
             | GrantsError::Overtaken { .. }
             | GrantsError::Contended { .. } => true,
-            // Nothing is wrong with the disk of the torture.
+            // The disk of the torture has no faults.
             other => return Err(format!("{cell} failed: {}", other.detail())),
         };
         if !is_doubt {
             self.say_refused();
         }
-        // Nobody got values from this; of an earlier time, that was said then.
-        self.say_begun(cell.values(), State::of(HANDED));
+        // This attempt delivered no values; an earlier one reported its own.
+        self.report_begun(cell.values(), State::of(HANDED));
         self.say_refused();
         let may_repeat = offer(&cell.service).is_some_and(|offer| offer.capabilities.idempotent);
         if is_doubt && cell.has_id && (may_repeat || self.draw.chance(30)) {
-            self.doubts.push(cell);
+            self.unresolved.push(cell);
         }
         Ok(())
     }
 
-    /// Makes a request again that was granted: the same grant is the answer.
+    /// Repeats a granted request: the answer is the same grant.
     async fn repeat(&mut self, held: Held) -> Result<(), String> {
         let then = self.then();
         match self.host.request(&held.cell, then).await {
@@ -284,15 +283,14 @@ impl Task {
     }
 
     async fn revoke(&mut self, mut held: Held) -> Result<(), String> {
-        self.say_begun(held.cell.to_string(), State::Absent);
-        let context = Context::new(user_info(held.cell.user));
-        match self.host.grants.revoke(held.grant, context).await {
+        self.report_begun(held.cell.to_string(), State::Absent);
+        match self.host.grants.revoke(held.grant, user_info(held.cell.user)).await {
             Ok(Revoked::Destroyed) => self.say_acknowledged(),
             Ok(Revoked::NotThere) if held.is_going => self.say_acknowledged(),
             Ok(other) => {
                 say(&Line::Lost(format!("{} was granted, and its revocation said {other:?}", held.cell)));
             }
-            // The grant stays listed, and is revoked later by itself.
+            // The grant stays listed, and the host revokes it later.
             Err(GrantsError::NotRevoked { .. } | GrantsError::Refused(TransitionError::BeingRevoked)) => {
                 held.is_going = true;
                 self.held.push(held);
@@ -315,7 +313,7 @@ impl Task {
                 has_id: true,
                 number: format!("{}.{number}", self.plan.round),
             };
-            // Now and then it insists, until another host's lease has run out.
+            // Sometimes it repeats the request until another host's lease has expired.
             let attempts = if self.draw.chance(30) { 25 } else { 1 };
             for _ in 0..attempts {
                 if self.share_one(&cell).await? {
@@ -328,7 +326,7 @@ impl Task {
         Ok(())
     }
 
-    /// Makes one of them. Whether something came of it.
+    /// Makes one of them, and returns true if it was granted.
     async fn share_one(&mut self, cell: &Cell) -> Result<bool, String> {
         let then = match self.draw.below(10) {
             0..6 => Then::Works,
@@ -336,12 +334,12 @@ impl Task {
             8 => Then::Away,
             _ => Then::Refused,
         };
-        self.say_begun(cell.values(), State::of(HANDED));
-        self.say_begun(cell.to_string(), State::of(THERE));
+        self.report_begun(cell.values(), State::of(HANDED));
+        self.report_begun(cell.to_string(), State::of(THERE));
         match self.host.request(cell, then).await {
             Ok(GrantOutcome::Granted(_)) => {
                 self.say_acknowledged();
-                self.say_begun(cell.values(), State::of(HANDED));
+                self.report_begun(cell.values(), State::of(HANDED));
                 self.say_acknowledged();
                 Ok(true)
             }
@@ -350,13 +348,13 @@ impl Task {
                 Ok(true)
             }
             Ok(other) => Err(format!("{cell} was answered with {other:?}")),
-            // Another host has it in hand, or nobody knows.
+            // Another host has claimed it, or the outcome is unknown.
             Err(
                 GrantsError::Refused(TransitionError::InFlight | TransitionError::Undecided)
                 | GrantsError::Uncertain { .. }
                 | GrantsError::Overtaken { .. }
                 | GrantsError::Contended { .. }
-                // Nothing came of this time.
+                // This attempt had no effect.
                 | GrantsError::Issuer(_),
             ) => Ok(false),
             Err(error) => Err(format!("{cell} failed: {}", error.detail())),

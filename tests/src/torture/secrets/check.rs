@@ -1,4 +1,4 @@
-//! Recovering after the kills, and saying what there is.
+//! The recovery after the kills, and the report of the state.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use super::plan::{HOSTS, Plan};
 use super::value;
 use crate::torture::line::{Line, State, say};
 
-/// Recovers, and says nothing unless something is wrong.
+/// Recovers, and reports errors only.
 pub(super) async fn recover(plan: &Plan) {
     if let Err(fault) = recovered(plan).await {
         say(&Line::Corrupt(fault));
     }
 }
 
-/// Recovers, and says everything that is there.
+/// Recovers, and reports the whole state.
 pub(super) async fn run(plan: &Plan) {
     let lines = observe(plan).await;
     for line in lines {
@@ -28,8 +28,8 @@ pub(super) async fn run(plan: &Plan) {
     }
 }
 
-/// Recovers, and finds out everything that is there. Last comes [`Line::Complete`], unless the
-/// host could not be started or recovered at all.
+/// Recovers, and returns the whole state. The last line is [`Line::Complete`], unless the host
+/// could not be started or recovered.
 pub async fn observe(plan: &Plan) -> Vec<Line> {
     let host = match recovered(plan).await {
         Ok(host) => host,
@@ -65,8 +65,9 @@ pub async fn observe(plan: &Plan) -> Vec<Line> {
     lines
 }
 
-/// Starts all hosts again, one after the other, since each takes over only what itself had claimed. The
-/// first of them.
+/// Starts all hosts again, one after the other, and returns the first.
+///
+/// Each takes over only its own claims.
 async fn recovered(plan: &Plan) -> Result<Host, String> {
     let mut first = None;
     for slot in 0..HOSTS {
@@ -81,7 +82,7 @@ async fn recovered(plan: &Plan) -> Result<Host, String> {
 async fn recover_one(host: &Host) -> Result<(), String> {
     let failed = |error: keyway_host::HostError| format!("nothing can be recovered: {}", error.detail());
     let mut reports = host.engines.recover().await.map_err(failed)?;
-    // What waits for its next attempt does not wait here.
+    // The later clock makes postponed attempts due.
     let later = SystemClock.now().plus(Duration::from_secs(3600));
     reports.extend(host.engines.run_due(later).await.map_err(failed)?);
     for report in reports {
@@ -106,9 +107,9 @@ async fn look_into(host: &Host, name: &str, lines: &mut Vec<Line>) -> Result<(),
                 return Err(format!("{address} is listed with another value than it has"));
             }
             let Some(token) = value::token(&secret.value) else {
-                return Err(format!("{address} holds half a value, or one that nobody wrote"));
+                return Err(format!("{address} holds half a value, or one that was never written"));
             };
-            // Only secrets that are compared and set have versions that the ledger follows.
+            // Only secrets written by compare-and-set have versions that the ledger follows.
             let is_chain = address.name.as_str().starts_with("chain");
             let version = secret.header.version.map(SecretVersion::number).filter(|_| is_chain);
             let cell = format!("{name}/{}", cell_of(&address));
@@ -121,8 +122,10 @@ async fn look_into(host: &Host, name: &str, lines: &mut Vec<Line>) -> Result<(),
     }
 }
 
-/// Files of stores that the host does not know: a deletion that was acknowledged took the file
-/// away first, and a creation is noted down before the file is made.
+/// Returns files of stores that the host does not know.
+///
+/// An acknowledged deletion removed the file first, and a creation is recorded before the file is
+/// made.
 fn orphans(plan: &Plan, stores: &BTreeMap<String, String>) -> Vec<Line> {
     let Ok(files) = std::fs::read_dir(Host::files(&plan.folder).join("secrets")) else { return Vec::new() };
     let names = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned());

@@ -1,4 +1,4 @@
-//! What is wrong on purpose, so that the torture can be seen to notice.
+//! Deliberate defects, which show that the torture detects errors.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::{fs, thread};
 
 use serde::{Deserialize, Serialize};
 
-/// What a process does wrong.
+/// A deliberate defect of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Defect {
-    /// Its storage engine acknowledges a commit, and writes it a little later.
+    /// The storage engine acknowledges a commit, and writes it a little later.
     AcknowledgesBeforeWriting,
-    /// It writes the file of a store where it lies, in two halves.
+    /// The process writes the file of a store in place, in two halves.
     WritesInPlace,
 }
 
 impl Defect {
-    /// The one of this name.
+    /// Returns the defect of this name.
     pub fn of(name: &str) -> Option<Self> {
         match name {
             "acknowledges-before-writing" => Some(Self::AcknowledgesBeforeWriting),
@@ -26,7 +26,7 @@ impl Defect {
     }
 }
 
-/// Writes a file again where it lies: what it held is gone until the second half is there.
+/// Writes a file in place: its content is lost until the second half is written.
 pub(super) fn write_in_place(path: &Path) {
     let Ok(content) = fs::read(path) else { return };
     let (first, _) = content.split_at(content.len() / 2);

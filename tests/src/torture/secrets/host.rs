@@ -17,22 +17,24 @@ use sha2::{Digest as _, Sha256};
 
 use super::defect::Defect;
 use super::plan::Plan;
+use crate::torture::clock::JumpingClock;
+use crate::torture::draw::Draw;
 use crate::torture::lazy_storage::LazyStorage;
 
 const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
 
-/// The store on records that all write to.
+/// The store on records to which all processes write.
 pub(super) const RECORDS: &str = "records";
-/// The store on a file that all write to.
+/// The store on a file to which all processes write.
 pub(super) const FILES: &str = "files";
-/// The environment in which half of the secrets on records are.
+/// The environment of half of the secrets on records.
 pub(super) const ENVIRONMENT: &str = "staging";
 
-/// The keys that a store of a making task begins with, and those that it is moved to.
-pub(super) const BORN: &str = "born";
+/// The first keys of a store of a making task, and those it is rotated to.
+pub(super) const FIRST: &str = "born";
 pub(super) const GROWN: &str = "grown";
 
-/// The host of a process.
+/// A host of a process.
 pub(super) struct Host {
     pub(super) engines: Engines,
     pub(super) storage: Sqlite,
@@ -41,11 +43,13 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Starts the host of this slot. What was cut short stays so. At most one run of it may exist.
+    /// Starts the host of this slot, without resuming interrupted work. At most one run of it may
+    /// exist.
     pub(super) async fn start(plan: &Plan, slot: u32) -> Result<Self, String> {
         let path = plan.folder.join("host.db");
         let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
-        let storage = Sqlite::options().commit_mode(mode).open(&path).map_err(|error| error.detail())?;
+        let storage =
+            Sqlite::options().commit_mode(mode).open_or_create(&path).map_err(|error| error.detail())?;
         let lent: Arc<dyn Storage> = match plan.defect {
             Some(Defect::AcknowledgesBeforeWriting) => {
                 Arc::new(LazyStorage::over(storage.clone()).await.map_err(|error| error.detail())?)
@@ -57,14 +61,15 @@ impl Host {
         let labels: Vec<String> = (plan.oldest_key..=plan.newest_key)
             .rev()
             .map(label)
-            .chain([BORN.to_owned(), GROWN.to_owned()])
+            .chain([FIRST.to_owned(), GROWN.to_owned()])
             .collect();
         let keys = ring(labels.clone());
         let labels = keys.ids().zip(labels).collect();
-        // An earlier run of it was killed, so no run is alive that could answer.
+        // An earlier run of it was killed, so no live run answers.
         let builder = Engines::builder(registry, lent, host_keys)
             .name(&format!("host-{slot}"))
             .store_keys(keys.clone())
+            .clock(Arc::new(JumpingClock::new(Draw::new(plan.seed).fork(2000 + u64::from(slot)))))
             .takeover_after(Duration::ZERO);
         let engines = builder.start().await.map_err(|error| error.detail())?;
         Ok(Self { engines, storage, labels, plan: plan.clone() })
@@ -74,14 +79,14 @@ impl Host {
         self.engines.stores()
     }
 
-    /// What the keys of a store are called, one after the other.
+    /// Returns the labels of a store's keys, one after the other.
     pub(super) fn labels(&self, ids: &[KeyId]) -> String {
         let name =
             |id: &KeyId| self.labels.iter().find(|(known, _)| known == id).map(|(_, label)| label.as_str());
         ids.iter().map(|id| name(id).unwrap_or("unknown")).collect::<Vec<_>>().join("+")
     }
 
-    /// Makes a store, sealed by the key of this label.
+    /// Creates a store, sealed by the key of this label.
     pub(super) async fn create(
         &self,
         name: &str,
@@ -93,8 +98,9 @@ impl Host {
             .await
     }
 
-    /// Opens a store. Another process may rotate it between two of our looks, so that the keys
-    /// that were noted down are the wrong ones: then it looks again.
+    /// Opens a store.
+    ///
+    /// If another process rotates it meanwhile, the recorded keys are wrong: then it tries again.
     pub(super) async fn open(&self, name: &str) -> Result<HostedStore, StoresError> {
         let mut attempts = 0;
         loop {
@@ -108,7 +114,7 @@ impl Host {
         }
     }
 
-    /// Opens one of the two stores that all write to; makes it if nobody did.
+    /// Opens one of the two stores to which all processes write, or creates it.
     pub(super) async fn main_store(&self, name: &str) -> Result<HostedStore, StoresError> {
         let plugin = if name == FILES { "convection-generic" } else { "generic" };
         let store = match self.open(name).await {
@@ -132,7 +138,7 @@ impl Host {
         Ok(store)
     }
 
-    /// Where the file of a store on files is.
+    /// Returns the path of a store's file.
     pub(super) fn files(folder: &Path) -> std::path::PathBuf {
         folder.join("convection")
     }
@@ -145,43 +151,43 @@ impl Host {
     }
 }
 
-/// Errors that tell a writer to look again, and that say that nothing happened: others were first,
-/// or the store was rotated to keys that this handle does not have.
+/// Tells whether a writer must try again because nothing happened: another writer was first, or the
+/// store was rotated to keys that this handle does not have.
 pub(super) fn is_passing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Conflict | ErrorKind::WrongKey | ErrorKind::Unavailable { .. })
 }
 
-/// What key number `number` of the main stores is called.
+/// Returns the label of key `number` of the main stores.
 pub(super) fn label(number: u64) -> String {
     number.to_string()
 }
 
-/// The keys of these names. They are no secrets: all processes derive the same.
+/// Returns the keys with these labels. They are not secret: all processes derive the same.
 pub(super) fn ring(labels: impl IntoIterator<Item = String>) -> KeyRing {
     let keys = labels.into_iter().map(|label| {
         let mut bytes: [u8; 32] = Sha256::digest(format!("keyway torture {label}")).into();
         Key::from_bytes(&mut bytes)
     });
-    KeyRing::new(keys).expect("different labels give different keys")
+    KeyRing::new(keys).expect("different labels must give different keys")
 }
 
 pub(super) fn store_name(name: &str) -> StoreName {
-    StoreName::new(name).expect("a name of ours")
+    StoreName::new(name).expect("a name of the torture is valid")
 }
 
-/// The address of a secret that is written `name` or `environment:name` in a cell.
+/// Returns the address of a secret that a cell names `name` or `environment:name`.
 pub(super) fn address(text: &str) -> SecretAddress {
-    let name = |name: &str| SecretName::new(name).expect("a name of ours");
+    let name = |name: &str| SecretName::new(name).expect("a name of the torture is valid");
     match text.split_once(':') {
         None => SecretAddress::shared(name(text)),
         Some((environment, text)) => {
-            let environment = EnvironmentName::new(environment).expect("a name of ours");
+            let environment = EnvironmentName::new(environment).expect("a name of the torture is valid");
             SecretAddress::in_environment(name(text), environment)
         }
     }
 }
 
-/// What a cell calls the secret at an address.
+/// Returns the cell's name for the secret at an address.
 pub(super) fn cell_of(address: &SecretAddress) -> String {
     match &address.environment {
         None => address.name.to_string(),

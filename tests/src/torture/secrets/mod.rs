@@ -1,10 +1,11 @@
-//! The torture of secret stores: through the host's engine, records on SQLite and Convection's files.
+//! The torture of secret stores: through the host's engine, with records on SQLite and Convection's
+//! files.
 //!
-//! Several processes write at once, each with several tasks: secrets of their own, secrets that
-//! all of them change (by compare-and-set where there are versions), stores that are made, rotated
-//! and deleted, and rotations of the stores that the others write to. They are killed one by one;
-//! so are, now and then, those that recover. Then a fresh process recovers and says what it
-//! finds.
+//! Several processes write at once, each with several tasks: secrets of their own, secrets that all
+//! of them change (by compare-and-set if there are versions), stores that are created, rotated and
+//! deleted, and rotations of the stores to which the others write. They are killed one by one;
+//! recovering processes are sometimes killed too. Then a new process recovers and reports the
+//! state.
 
 mod check;
 mod defect;
@@ -24,10 +25,10 @@ pub use power::{CutOptions, power_cuts};
 
 use super::TortureError;
 
-/// What a process does that [`run`] started: `plan` is its last argument.
+/// Runs a process that [`run`] started: `plan` is its last argument.
 ///
 /// # Errors
-/// When the plan cannot be read, or the process has no runtime.
+/// When the plan cannot be read, or no runtime starts.
 pub fn child(plan: &str) -> Result<(), TortureError> {
     let plan: Plan = serde_json::from_str(plan)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -8,29 +8,29 @@ use crate::torture::cuts::{self, Cuts, cut_power};
 use crate::torture::trace::Trace;
 use crate::torture::{Report, TortureError};
 
-/// What is asked for.
+/// The options of a run with power cuts.
 #[derive(Clone, Debug)]
 pub struct CutOptions {
-    /// As that of [`Options`](super::Options).
+    /// The program, as in [`Options`](super::Options).
     pub program: PathBuf,
     /// The program strace.
     pub strace: PathBuf,
-    /// The tasks of the traced process, and how much each does.
+    /// The tasks of the traced process.
     pub tasks: Tasks,
-    /// Whether the stores that all tasks write to are rotated meanwhile.
+    /// True if the stores of all tasks are rotated meanwhile.
     pub rotates: bool,
-    /// Where power is cut.
+    /// The power cuts.
     pub cuts: Cuts,
 }
 
-/// Traces a process that writes to secret stores, and cuts its power again and again.
+/// Traces a process that writes to secret stores, and simulates many power cuts.
 ///
 /// # Errors
-/// When nothing can be traced. What is wrong with the stores is in the report.
+/// When tracing is impossible. Faults of the stores are in the report.
 pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
     let system = |source| TortureError::System { action: "make a folder", source };
     let folder = cuts::folder()?;
-    // What the process is told is what it opens, and what the trace shows: so no symbolic links.
+    // The trace shows the paths that the process opens, so they have no symbolic links.
     let root = folder.path().canonicalize().map_err(system)?;
     let rotates = if options.rotates { ["files", "records"].map(String::from).to_vec() } else { Vec::new() };
     let plan = Plan {

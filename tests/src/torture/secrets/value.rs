@@ -1,4 +1,4 @@
-//! Values that show by themselves whether they are whole, and which write they come from.
+//! Values that show their integrity and their write by themselves.
 
 use keyway_core::SecretValue;
 
@@ -6,10 +6,10 @@ use crate::torture::draw::Draw;
 
 const FILLER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
-/// The value of a token: the token, a bar, and a text that follows from the token.
+/// Returns the value of a token: the token, a bar, and a text that follows from the token.
 pub(super) fn of(token: &str) -> SecretValue {
     let text = text_of(token);
-    // Records keep bytes too; tokens for files begin with an f, and files have texts only.
+    // Records take bytes too; tokens for files begin with an f, and files take texts only.
     if !token.starts_with('f') && hash(token).is_multiple_of(3) {
         SecretValue::bytes(text.into_bytes())
     } else {
@@ -17,7 +17,7 @@ pub(super) fn of(token: &str) -> SecretValue {
     }
 }
 
-/// The token of a value, if the value is one of [`of`], whole.
+/// Returns the token of an intact value made by [`of`].
 pub(super) fn token(value: &SecretValue) -> Option<String> {
     let text = std::str::from_utf8(value.expose_bytes()?).ok()?;
     let (token, _) = text.split_once('|')?;
@@ -38,7 +38,7 @@ fn text_of(token: &str) -> String {
 }
 
 fn hash(token: &str) -> u64 {
-    // FNV-1a: small, and the same everywhere.
+    // FNV-1a is small, and the same everywhere.
     token
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -18,17 +18,17 @@ use super::{life, value};
 use crate::torture::draw::Draw;
 use crate::torture::line::{Line, State, say};
 
-/// How many secrets a task has.
+/// The number of secrets of a task.
 const SECRETS: u64 = 6;
-/// How many secrets all tasks share, in each store.
+/// The number of secrets that all tasks share, in each store.
 const SHARED: u64 = 2;
-/// The task that opens what all need, and the one that rotates.
-const FOREMAN: u32 = 100;
+/// The number of the task that opens the shared stores and rotates.
+const COORDINATOR: u32 = 100;
 const ROTATOR: u32 = 101;
-/// The number of a task, with this added, is what writes the keys of its stores.
+/// The offset that turns a task's number into that of the writer of its stores' keys.
 const KEYS: u32 = 200;
 
-/// Writes until killed, or until all tasks did their operations.
+/// Writes until the process is killed, or all tasks did their operations.
 pub(super) async fn run(plan: Plan) {
     let host = match Host::start(&plan, plan.slot).await {
         Ok(host) => Arc::new(host),
@@ -87,13 +87,13 @@ async fn begin_main_store(host: &Host, plan: &Plan, name: &str) -> Result<(), St
         Err(error) => return Err(error.detail()),
         Ok(_) => false,
     };
-    // Its first keys are known only to who makes it.
-    cell(FOREMAN, name, State::of(name));
+    // Only the process that creates it knows its first keys.
+    cell(COORDINATOR, name, State::of(name));
     if is_new {
         cell(ROTATOR, &format!("{name}/#keys"), State::of(label(plan.oldest_key)));
     }
     host.main_store(name).await.map_err(|error| error.detail())?;
-    say(&Line::Acknowledged { task: FOREMAN });
+    say(&Line::Acknowledged { task: COORDINATOR });
     if is_new {
         say(&Line::Acknowledged { task: ROTATOR });
     }
@@ -112,7 +112,7 @@ async fn rotate(host: &Host, plan: &Plan, name: &str) {
     for _ in 0..100 {
         match store.rotate(&ring([new.clone()]), &|_| {}).await {
             Ok(()) => return say(&Line::Acknowledged { task: ROTATOR }),
-            // It goes on where it was.
+            // The rotation continues where it stopped.
             Err(error) if is_passing(error.kind()) => tokio::time::sleep(Duration::from_millis(1)).await,
             Err(error) => {
                 return say(&Line::Corrupt(format!("{name} could not be rotated: {}", error.detail())));
@@ -122,13 +122,13 @@ async fn rotate(host: &Host, plan: &Plan, name: &str) {
     say(&Line::Corrupt(format!("{name} could not be rotated in 100 attempts")));
 }
 
-/// What a write came to.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrote {
     Done,
-    /// It did not happen: others were first.
+    /// It did not happen: another writer was first.
     Refused,
-    /// It did not happen, and that is a fault which was told.
+    /// It did not happen, and the fault was reported.
     Failed,
 }
 
@@ -147,7 +147,7 @@ impl Task {
         Self { host: Arc::clone(host), plan: plan.clone(), number, draw, written: 0 }
     }
 
-    /// A token that is used once in the life of a folder.
+    /// Returns a token that is used once in the life of a folder.
     pub(super) fn token(&mut self, is_file: bool) -> String {
         self.written += 1;
         let kind = if is_file { 'f' } else { 'r' };
@@ -166,7 +166,8 @@ impl Task {
         say(&Line::Acknowledged { task: self.number });
     }
 
-    /// As [`begin`](Self::begin), for the keys of a store, which come and go along with other things.
+    /// Does the same as [`begin`](Self::begin) for the keys of a store, which are created and
+    /// deleted with it.
     pub(super) fn begin_keys(&self, store: &str, label: &str) {
         let cell = format!("{store}/#keys");
         say(&Line::Begun { task: self.number + KEYS, cell, state: State::of(label) });
@@ -180,7 +181,7 @@ impl Task {
         say(&Line::Refused { task: self.number });
     }
 
-    /// Opens a store again; waits as long as that is not possible.
+    /// Opens a store again, and waits until that is possible.
     async fn reopen(&self, name: &str) -> Option<HostedStore> {
         for _ in 0..200 {
             match self.host.open(name).await {
@@ -198,8 +199,9 @@ impl Task {
         None
     }
 
-    /// Reads until an answer comes that is no passing one, with its header; opens the store anew when it moved to
-    /// keys that this handle does not have.
+    /// Reads until the answer is final, with the header.
+    ///
+    /// It opens the store again when that was rotated to keys that this handle does not have.
     async fn read(
         &self,
         store: &mut HostedStore,
@@ -209,7 +211,9 @@ impl Task {
             match store.get(at).await {
                 Ok(secret) => {
                     let Some(token) = value::token(&secret.value) else {
-                        say(&Line::Corrupt(format!("{at} holds half a value, or one that nobody wrote")));
+                        say(&Line::Corrupt(format!(
+                            "{at} holds half a value, or one that was never written"
+                        )));
                         return None;
                     };
                     let version = secret.header.version.map(SecretVersion::number);
@@ -227,7 +231,7 @@ impl Task {
         None
     }
 
-    /// Says what the write came to.
+    /// Reports the outcome of the write.
     async fn end(&self, outcome: Result<(), StoreError>, store: &mut HostedStore, what: &str) -> Wrote {
         let name = store.name().as_str().to_owned();
         match outcome {
@@ -251,7 +255,7 @@ impl Task {
                 self.refuse();
                 let kind = error.kind();
                 let text = format!("{what} in {name} failed: {}", error.detail());
-                // These say that what was acknowledged before is not there.
+                // These errors mean that an acknowledged write is missing.
                 let lost = matches!(kind, ErrorKind::NotFound | ErrorKind::AlreadyExists);
                 say(&if lost { Line::Lost(text) } else { Line::Corrupt(text) });
                 Wrote::Failed
@@ -259,7 +263,7 @@ impl Task {
         }
     }
 
-    /// Creates, modifies, destroys and reads secrets that nobody else touches.
+    /// Creates, modifies, destroys and reads secrets that no other task changes.
     async fn own_secrets(mut self, name: &'static str) {
         let Some(mut store) = self.reopen(name).await else { return };
         let mut known: BTreeMap<String, State> = BTreeMap::new();
@@ -350,7 +354,7 @@ impl Task {
         }
     }
 
-    /// Changes secrets on files that all writers change without looking.
+    /// Overwrites secrets on files that all writers change, without reading first.
     async fn overwrite(mut self) {
         let Some(mut store) = self.reopen(FILES).await else { return };
         let mut operations = 0;

@@ -1,20 +1,21 @@
-//! OpenSSH's key revocation lists, read once more and in another way than `keyway-ssh` reads them:
-//! only what it writes, and that to the last byte.
+//! A second reader of OpenSSH's key revocation lists, independent of `keyway-ssh`.
+//!
+//! It accepts exactly the bytes that `keyway-ssh` writes.
 
-/// What says until when a section is needed; seconds follow.
+/// The prefix of a section's end of use; seconds follow.
 const UNTIL: &[u8] = b"keyway until ";
 
-/// The key ids that a list revokes, whoever signed.
+/// Returns the key ids that a list revokes, for any signer.
 pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
     let mut rest = list;
     if take(&mut rest, 12)? != b"SSHKRL\n\0\0\0\0\x01" {
         return Err("it is no list of revoked keys".to_owned());
     }
-    // Its version, when it was made, flags.
+    // The list's version, its time, and flags.
     take(&mut rest, 24)?;
     let (reserved, comment) = (string(&mut rest)?, string(&mut rest)?);
     if !reserved.is_empty() || !comment.is_empty() {
-        return Err("the list has what nobody wrote".to_owned());
+        return Err("the list has data that was never written".to_owned());
     }
     let mut ids = Vec::new();
     while !rest.is_empty() {
@@ -23,7 +24,7 @@ pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
         if !authority.is_empty() {
             return Err("the list revokes for one authority only".to_owned());
         }
-        // Until when the section is needed.
+        // The time until which the section is needed.
         let until = reserved.strip_prefix(UNTIL);
         if !until.is_some_and(|until| !until.is_empty() && until.iter().all(u8::is_ascii_digit)) {
             return Err("the list has a section without an end".to_owned());
@@ -32,7 +33,7 @@ pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
             let mut key_ids = self::section(&mut section, 0x23)?;
             while !key_ids.is_empty() {
                 let id = string(&mut key_ids)?;
-                ids.push(String::from_utf8(id.to_vec()).map_err(|_| "a key id is no text")?);
+                ids.push(String::from_utf8(id.to_vec()).map_err(|_| "a key id is not a text")?);
             }
         }
     }
@@ -41,7 +42,7 @@ pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
 
 fn section<'a>(rest: &mut &'a [u8], kind: u8) -> Result<&'a [u8], String> {
     if take(rest, 1)? != [kind] {
-        return Err("the list has a section that nobody wrote".to_owned());
+        return Err("the list has a section that was never written".to_owned());
     }
     string(rest)
 }

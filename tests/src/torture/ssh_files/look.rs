@@ -1,4 +1,4 @@
-//! What a power cut left of the files.
+//! The check of the files after a power cut.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use super::write::use_again;
 use super::{FOREIGN, KEYS, LIST, MODE, NEW, OLD, OWNER, RECORD};
 use crate::torture::line::{Line, State};
 
-/// Says what is in the files in a folder.
+/// Reports the content of the files in a folder.
 pub fn look(folder: &Path) -> Vec<Line> {
     let mut lines = Vec::new();
     match look_at_all(folder, &mut lines) {
@@ -23,12 +23,12 @@ pub fn look(folder: &Path) -> Vec<Line> {
 fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     let own = fs::metadata(folder).map_err(|error| error.to_string())?;
     let own = (own.uid(), own.gid());
-    // As when it was made: only root gives files away.
+    // The owner is that of the creation: only root can give files away.
     let given = if own.0 == 0 { (OWNER, OWNER) } else { own };
     if let Some(content) = read(folder, OLD, MODE, given)? {
         let ours =
             content.strip_prefix(FOREIGN.as_bytes()).ok_or("what others wrote is not there any more")?;
-        // The first line of ours ends theirs.
+        // The first line of the issuer ends the foreign lines.
         let ours =
             if ours.is_empty() { ours } else { ours.strip_prefix(b"\n").ok_or("their last line grew")? };
         observe_keys(OLD, ours, lines)?;
@@ -40,14 +40,15 @@ fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     if let Some(content) = read(folder, LIST, 0o644, own)? {
         lines.push(observed(LIST, "file"));
         for key_id in revoked(&content)? {
-            let number = key_id.strip_prefix("KEYWAY_").ok_or("somebody else's key id is revoked")?;
+            let number = key_id.strip_prefix("KEYWAY_").ok_or("a foreign key id is revoked")?;
             lines.push(observed(&format!("{LIST}/{number}"), "revoked"));
         }
     }
     Ok(())
 }
 
-/// The record is written first, so it is at most one ahead of the list, and then the next call makes them fit.
+/// Checks that the record is at most one ahead of the list, and that the next call repairs that.
+/// The record is written first.
 fn fit(folder: &Path, own: (u32, u32)) -> Result<(), String> {
     let number_of_list = || -> Result<Option<u64>, String> {
         let Some(list) = read(folder, LIST, 0o644, own)? else { return Ok(None) };
@@ -56,7 +57,7 @@ fn fit(folder: &Path, own: (u32, u32)) -> Result<(), String> {
     };
     let number_of_record = || -> Result<Option<u64>, String> {
         let Some(record) = read(folder, RECORD, 0o644, own)? else { return Ok(None) };
-        let record = String::from_utf8(record).map_err(|_| "the record is no text")?;
+        let record = String::from_utf8(record).map_err(|_| "the record is not a text")?;
         let number = record.lines().find_map(|line| line.strip_prefix("number "));
         Ok(Some(number.and_then(|number| number.parse().ok()).ok_or("the record has no number")?))
     };
@@ -74,7 +75,8 @@ fn fit(folder: &Path, own: (u32, u32)) -> Result<(), String> {
     }
 }
 
-/// The content of a file that must have this mode and owner; `None` if there is none.
+/// Returns the content of a file that must have this mode and owner, or `None` if it does not
+/// exist.
 fn read(folder: &Path, name: &str, mode: u32, owner: (u32, u32)) -> Result<Option<Vec<u8>>, String> {
     let path = folder.join(name);
     let metadata = match fs::symlink_metadata(&path) {
@@ -91,10 +93,10 @@ fn read(folder: &Path, name: &str, mode: u32, owner: (u32, u32)) -> Result<Optio
     fs::read(path).map(Some).map_err(|error| error.to_string())
 }
 
-/// Every line must be one that was asked for, whole.
+/// Reports the lines of a file. Every line must be a complete requested key.
 fn observe_keys(name: &str, content: &[u8], lines: &mut Vec<Line>) -> Result<(), String> {
     lines.push(observed(name, "file"));
-    let content = std::str::from_utf8(content).map_err(|_| format!("{name} is no text"))?;
+    let content = std::str::from_utf8(content).map_err(|_| format!("{name} is not a text"))?;
     if !content.is_empty() && !content.ends_with('\n') {
         return Err(format!("the last line of {name} is cut off"));
     }
@@ -104,7 +106,7 @@ fn observe_keys(name: &str, content: &[u8], lines: &mut Vec<Line>) -> Result<(),
             Some((*label, number))
         });
         let (label, number) =
-            known.ok_or_else(|| format!("{name} has a line that nobody asked for: {line}"))?;
+            known.ok_or_else(|| format!("{name} has a line that was never requested: {line}"))?;
         lines.push(observed(&format!("{name}/{number}"), label));
     }
     Ok(())

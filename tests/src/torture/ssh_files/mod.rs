@@ -1,8 +1,9 @@
-//! Power cuts under the files of `keyway-ssh`: after each, a file is the old one or the new one, whole,
-//! and with its mode and owner.
+//! Power cuts under the files of `keyway-ssh`: after each, a file is the complete old one or the
+//! complete new one, with its mode and owner.
 //!
-//! There are four: a file of keys that others made and wrote to, one that the issuer makes, the list of what is
-//! revoked, and the record beside it, which is never behind the list and at most one ahead.
+//! There are four files: one of keys that others created and wrote to, one that the issuer creates,
+//! the revocation list, and the record beside it, which is never behind the list and at most one
+//! ahead.
 
 mod list;
 mod look;
@@ -17,58 +18,58 @@ use super::cuts::{self, Cuts, cut_power};
 use super::trace::{Event, Trace};
 use super::{Report, TortureError};
 
-/// The file that is there before, with what others wrote.
+/// The existing file, with the lines of others.
 const OLD: &str = "authorized_keys";
-/// The file of keys that the issuer makes.
+/// The file of keys that the issuer creates.
 const NEW: &str = "fresh_keys";
-/// The list of what is revoked.
+/// The revocation list.
 const LIST: &str = "krl";
 /// The record beside it.
 const RECORD: &str = "krl.keyway-record";
 
-/// What others wrote. It has no end of its last line.
+/// The lines of others. The last one has no line end.
 const FOREIGN: &str = "# of others\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMcyD6tTmBBWiBLmsCaQbYR1OtNKVUQdOdjrP+qXKkVo joe@laptop";
 /// The mode of the old file.
 const MODE: u32 = 0o640;
-/// User and group of the old file, where the torture may give files away.
+/// User and group of the old file, if the torture may give files away.
 const OWNER: u32 = 12_345;
 
-/// The keys that are asked for, by what the ledger calls them.
+/// The requested keys, by their names in the ledger.
 const KEYS: [(&str, &str); 2] = [
     ("a", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti"),
     ("b", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINXVO94IjT4ARRTLGGz1VY80pZfBxZjvNXSILMrsQnDX"),
 ];
 
-/// What is asked for.
+/// The options of a run with power cuts.
 #[derive(Clone, Debug)]
 pub struct CutOptions {
     /// The program that runs [`write()`] when its first argument is `ssh-files`.
     pub program: PathBuf,
     /// The program strace.
     pub strace: PathBuf,
-    /// Where power is cut.
+    /// The power cuts.
     pub cuts: Cuts,
-    /// What is wrong on purpose.
+    /// The deliberate defect.
     pub defect: Option<DiskDefect>,
 }
 
-/// What a disk does wrong, to see that it is noticed.
+/// A deliberate defect of a disk, which the torture must detect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskDefect {
-    /// It says that it synced files, and did not; folders it does sync.
+    /// The disk claims to sync files, and does not; it does sync folders.
     FilesUnsynced,
-    /// It loses changes of owner and mode.
+    /// The disk loses changes of owner and mode.
     ModesLost,
 }
 
-/// Traces a process that changes the files, and cuts its power again and again.
+/// Traces a process that changes the files, and simulates many power cuts.
 ///
 /// # Errors
-/// When nothing can be traced. What is wrong with the files is in the report.
+/// When tracing is impossible. Faults of the files are in the report.
 pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
     let system = |source| TortureError::System { action: "make a folder", source };
     let folder = cuts::folder()?;
-    // A link on the way would be refused.
+    // The issuer refuses a path with a link.
     let root = folder.path().canonicalize().map_err(system)?;
     let arguments = ["ssh-files".to_owned(), root.display().to_string()];
     let mut trace = Trace::of(&options.strace, &options.program, &arguments)?;

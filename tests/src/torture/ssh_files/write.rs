@@ -1,4 +1,4 @@
-//! The process whose power is cut: it has keys and certificates made and revoked.
+//! The process whose power is cut: it requests and revokes keys and certificates.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -19,13 +19,13 @@ use crate::torture::line::{Line, State, say};
 
 const PLUGINS: Plugins = plugins! { keyway_ssh };
 
-/// How many credentials of each kind are made. Every second one is revoked.
+/// The number of credentials of each kind. Every second one is revoked.
 const CREDENTIALS: usize = 8;
 
 /// Changes the files in a folder, and acknowledges each change.
 ///
 /// # Errors
-/// Whatever goes wrong, as a text.
+/// Any error, as a text.
 pub fn write(folder: &Path) -> Result<(), String> {
     change(OLD, State::of("file"), || make_old(folder).map_err(|error| error.to_string()))?;
     let keys = open("ssh-authorized-keys", Resources::new())?;
@@ -42,7 +42,7 @@ pub fn write(folder: &Path) -> Result<(), String> {
             let cell = format!("{name}/k{number}");
             change(&cell, State::of(label), || request(&*keys, &settings, number, line))?;
             say_there(name);
-            // The same intent again, with another key: it takes the place of the first.
+            // The same intent with another key replaces the first.
             if number % 3 == 0 {
                 let (label, line) = KEYS[(number + 1) % 2];
                 change(&cell, State::of(label), || request(&*keys, &settings, number, line))?;
@@ -62,7 +62,7 @@ pub fn write(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Has the issuer use what is left of the list and its record, which makes them fit each other again.
+/// Makes the issuer use the remaining list and its record, which repairs them.
 ///
 /// # Errors
 /// When the issuer refuses.
@@ -80,7 +80,7 @@ fn make_old(folder: &Path) -> std::io::Result<()> {
     let beside = folder.join("beside");
     let mut file = File::create_new(&beside)?;
     file.write_all(FOREIGN.as_bytes())?;
-    // Only who may give files away can see that they stay given away.
+    // Only a process that may give files away can check that they stay given away.
     let _ = fchown(&file, Some(OWNER), Some(OWNER));
     file.set_permissions(std::fs::Permissions::from_mode(MODE))?;
     file.sync_all()?;
@@ -88,7 +88,7 @@ fn make_old(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The first call creates the file, and later calls find it.
+/// Reports a file as created. The first call creates it, and later calls find it.
 fn say_made(name: &str) {
     say(&Line::Begun { task: 1, cell: name.to_owned(), state: State::of("file") });
 }
@@ -118,7 +118,7 @@ fn context(issuer: &dyn Issuer, settings: &[(&str, String)], number: usize) -> R
     let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, Json::text(value.as_str()))).collect();
     let settings = settings.iter().map(|(name, value)| (*name, value));
     let configuration = description.resolve_configuration(settings).map_err(|faults| faults.to_string())?;
-    let intent = IntentId::new(format!("k{number}")).ok_or("an intent of ours")?;
+    let intent = IntentId::new(format!("k{number}")).ok_or("an intent of the torture is valid")?;
     let user = UserInfo::new("https://issuer.example.com", "joe");
     Ok(Context::new(user).with_configuration(configuration).with_intent(intent))
 }

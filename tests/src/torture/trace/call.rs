@@ -1,11 +1,11 @@
-//! Reading one call of a trace.
+//! The reader of one call of a trace.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Event, Which};
 
-/// The effect of a call, where descriptors stand for these `paths`; `None` for what is not understood.
+/// Returns the effect of a call under these `paths` of descriptors, or `None` for an unknown call.
 pub(super) fn event(call: &str, began: usize, paths: &BTreeMap<i32, PathBuf>) -> Option<Event> {
     let (name, rest) = call.split_once('(')?;
     let (arguments, result) = rest.rsplit_once(" = ")?;
@@ -19,7 +19,7 @@ pub(super) fn event(call: &str, began: usize, paths: &BTreeMap<i32, PathBuf>) ->
     let number = |at: usize| arguments.get(at)?.parse::<u64>().ok();
     let octal = |at: usize| u32::from_str_radix(arguments.get(at)?, 8).ok();
     let path = |at: usize| text(arguments.get(at)?).map(|bytes| path_of(&bytes));
-    // The argument before a path may be the folder where it begins.
+    // The argument before a path may be the folder to which it is relative.
     let path_in = |folder: usize, at: usize| {
         let path = path(at)?;
         if path.is_absolute() || arguments.get(folder)? == "AT_FDCWD" {
@@ -27,7 +27,7 @@ pub(super) fn event(call: &str, began: usize, paths: &BTreeMap<i32, PathBuf>) ->
         }
         Some(paths.get(&arguments.get(folder)?.parse().ok()?)?.join(path))
     };
-    // What is not to be changed is -1.
+    // A value of -1 means no change.
     let owner = |at: usize| match arguments.get(at)?.as_str() {
         "-1" => Some(None),
         id => id.parse().ok().map(Some),
@@ -41,7 +41,7 @@ pub(super) fn event(call: &str, began: usize, paths: &BTreeMap<i32, PathBuf>) ->
             Event::Opened {
                 descriptor: result.parse().ok()?,
                 path,
-                // What the process may not give, it does not.
+                // The process's umask clears these bits.
                 creates: flags
                     .contains("O_CREAT")
                     .then(|| octal(from + 2))
@@ -92,12 +92,14 @@ pub(super) fn event(call: &str, began: usize, paths: &BTreeMap<i32, PathBuf>) ->
     })
 }
 
-/// The arguments of a call. Strings hold nothing but escapes, so a comma always ends an argument.
+/// Returns the arguments of a call.
+///
+/// Strings contain only escapes, so a comma always ends an argument.
 fn split(arguments: &str) -> Vec<String> {
     arguments.split(", ").map(|argument| argument.trim().to_owned()).collect()
 }
 
-/// The bytes of a string of escapes.
+/// Decodes a string of escapes.
 fn text(argument: &str) -> Option<Vec<u8>> {
     let escapes = argument.strip_prefix('"')?.strip_suffix('"')?;
     let mut bytes = Vec::with_capacity(escapes.len() / 4);

@@ -1,7 +1,7 @@
-//! What a process did to its files, as strace saw it.
+//! A trace of a process's file operations, by strace.
 //!
-//! The process is slower under strace, and otherwise the same: no file system of our own and no
-//! test code stands between the store and the system.
+//! The process is slower under strace, and otherwise the same: no special file system and no test
+//! code is between the store and the system.
 
 mod call;
 
@@ -15,24 +15,24 @@ use super::line::Line;
 use crate::services::{Skip, program};
 use call::event;
 
-/// The calls that change files or names, make them durable, or say something.
+/// The calls that change files or names, sync them, or print lines.
 const CALLS: &str = "openat,open,creat,close,write,writev,pwrite64,pwritev,pwritev2,lseek,ftruncate,truncate,\
     fallocate,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,link,linkat,unlink,unlinkat,\
     mkdir,mkdirat,rmdir,dup,dup2,dup3,copy_file_range,sendfile,mmap,chmod,fchmod,fchmodat,?fchmodat2,\
     chown,lchown,fchown,fchownat";
 
-/// Something that a process did, in the order in which it counts.
+/// An event of a process. The order of events is that of their effects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Opened a file, and made or emptied it when asked to.
+    /// Opened a file, and created or emptied it on request.
     Opened {
         /// The descriptor.
         descriptor: i32,
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// The mode of the file if it was to be made, where it was not there.
+        /// The mode of the file if it was created.
         creates: Option<u32>,
-        /// Whether what it held was thrown away.
+        /// True if its content was discarded.
         empties: bool,
     },
     /// Closed a descriptor.
@@ -41,70 +41,70 @@ pub enum Event {
     Wrote {
         /// The descriptor.
         descriptor: i32,
-        /// Where in the file; `None` is at the place where the descriptor stands.
+        /// The position in the file; `None` means that of the descriptor.
         offset: Option<u64>,
-        /// What.
+        /// The data.
         data: Vec<u8>,
     },
-    /// Moved the place where a descriptor stands.
+    /// Moved the position of a descriptor.
     Sought {
         /// The descriptor.
         descriptor: i32,
-        /// Where it stands now.
+        /// The new position.
         offset: u64,
     },
     /// Cut or extended a file.
     Resized {
         /// The descriptor.
         descriptor: i32,
-        /// The length that it has now.
+        /// The new length.
         length: u64,
     },
-    /// Made a file or a folder durable: all that was done to it before the call began.
+    /// Made a file or a folder durable, with all changes before the call began.
     Synced {
         /// The descriptor.
         descriptor: i32,
-        /// The moment when the call began.
+        /// The moment of the call's beginning.
         began: usize,
     },
     /// Changed the mode of a file.
     ModeSet(Which, u32),
-    /// Changed user and group of a file, where they are given.
+    /// Changed user and group of a file, if they are given.
     OwnerSet(Which, Option<u32>, Option<u32>),
-    /// Gave a file another name, in place of what had that name.
+    /// Renamed a file, and replaced the one with the new name.
     Renamed(PathBuf, PathBuf),
-    /// Gave a file one more name.
+    /// Added a name to a file.
     Linked(PathBuf, PathBuf),
-    /// Took a name away.
+    /// Removed a name.
     Unlinked(PathBuf),
-    /// Made a folder.
+    /// Created a folder.
     MadeFolder(PathBuf),
     /// Nothing: the call failed, or changes no file.
     Nothing,
     /// Mapped a file so that it can be written without a call.
     Mapped(i32),
-    /// Said something on the standard output.
+    /// Printed a line to standard output.
     Said(Line),
 }
 
-/// Which file.
+/// A file of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// The one that this descriptor stands for.
+    /// The file of this descriptor.
     Descriptor(i32),
-    /// The one at this place.
+    /// The file at this path.
     Path(PathBuf),
 }
 
-/// All that a process did, each with its moment.
+/// All events of a process, each with its moment.
 #[derive(Debug)]
 pub struct Trace {
-    /// The events. The moment of an effect is when its call came back; that of what is said, when the
-    /// call began.
+    /// The events. The moment of an effect is the end of its call; that of a line is the beginning
+    /// of its call.
     pub events: Vec<(usize, Event)>,
 }
 
-/// Whether processes can be traced here.
+/// Tells whether processes can be traced here.
 ///
 /// # Errors
 /// A [`Skip`] when strace is missing, or may not trace.
@@ -123,11 +123,11 @@ pub fn strace() -> Result<PathBuf, Skip> {
 }
 
 impl Trace {
-    /// Runs `program` to its end under strace, and takes down what it did.
+    /// Runs `program` to its end under strace, and records its events.
     ///
     /// # Errors
-    /// When it does not start or fails, or when strace says something that is not understood: an effect
-    /// that is overlooked would make the verdict wrong.
+    /// When it does not start or fails, or when strace prints an unknown event: a missed effect
+    /// would make the verdict wrong.
     pub fn of(strace: &Path, program: &Path, arguments: &[String]) -> Result<Self, TortureError> {
         let system = |action| move |source| TortureError::System { action, source };
         let folder = tempfile::tempdir().map_err(system("make a folder"))?;
@@ -182,8 +182,8 @@ impl Trace {
                 paths.insert(*descriptor, path.clone());
             }
             if event != Event::Nothing {
-                // A descriptor is free as soon as closing begins, and what is said counts from when
-                // somebody may have heard it.
+                // A descriptor is free as soon as closing begins, and a line counts from the moment
+                // at which the parent may have read it.
                 let is_early = matches!(event, Event::Closed(_) | Event::Said(_));
                 events.push((if is_early { began } else { moment }, event));
             }
@@ -195,7 +195,7 @@ impl Trace {
 
 fn not_understood(line: &str) -> TortureError {
     TortureError::Trace(format!(
-        "strace said what is not understood: {}",
+        "strace printed an unknown line: {}",
         line.chars().take(200).collect::<String>()
     ))
 }

@@ -1,91 +1,130 @@
-//! What the suite is proved with: issuers and executables that are broken on purpose, and some
+//! The proof of the suite: issuers and executables with one thing broken, each of which a rule must catch, and some
 //! that are odd and yet right.
 
-mod counter;
-mod defect;
+mod concurrency;
+mod credentials;
+mod descriptions;
+mod errors;
+mod intents;
 mod ledger;
-mod minimal;
+mod odd;
 mod program;
-mod shell;
-mod table;
+mod programs;
+mod reference;
+mod requests;
+mod revocation;
 
 use std::sync::Arc;
 
-use keyway_issuers::wire::Profile;
-use keyway_issuers::{CredentialRef, Json, Login, UserInfo};
+use keyway_issuers::{CredentialRef, IssuerError, Json, Login, UserInfo};
 
-use counter::CounterPlugin;
-use defect::{Defect, Fault};
-use program::Program;
-
-use super::subject::metadata_of_the_kit;
+// Shared by the files of this folder.
 use super::{IssuerExample, IssuerSubject};
 use crate::Mutant;
+use crate::notation::mutants;
+use ledger::Ledger;
+use reference::{Operations, ReferenceIssuer};
 
-/// Every mutant, with the id of the rule that it breaks.
-pub fn all() -> Vec<Mutant<IssuerSubject>> {
-    table::mutants()
+type IssuerResult<T> = Result<T, IssuerError>;
+
+/// The user whom the refused example names.
+const BANNED: &str = "mallory";
+
+/// The provider of the login that some issuers ask for.
+const PROVIDER: &str = "else where/\u{f6}";
+
+/// Makes the subject of a mutant for `mutants!`: the kind, which names the function that makes it, and the overridden
+/// operations of the reference issuer.
+macro_rules! issuer_mutant {
+    ($name:ident $operations:tt) => { issuer_mutant!($name reference_subject $operations) };
+    ($name:ident $kind:ident ($($operation:ident: $overridden:expr),*)) => {
+        || {
+            use $crate::issuers::mutants::{$kind, reference::Operations};
+            let operations = Operations { $($operation: $overridden,)* ..Operations::SOUND };
+            std::sync::Arc::new($kind(stringify!($name), operations))
+        }
+    };
 }
 
-/// An issuer that does the least that the contract allows: nothing to configure, nothing to
+use issuer_mutant;
+
+/// Lists the mutants, with the rules that they break.
+pub fn all() -> Vec<Mutant<IssuerSubject>> {
+    let families = [
+        descriptions::MUTANTS,
+        requests::MUTANTS,
+        credentials::MUTANTS,
+        errors::MUTANTS,
+        revocation::MUTANTS,
+        intents::MUTANTS,
+        concurrency::MUTANTS,
+        programs::MUTANTS,
+    ];
+    families.concat()
+}
+
+/// Makes an issuer that does the least that the contract allows: nothing to configure, nothing to
 /// enter, credentials without parts, no capability.
 pub fn minimal() -> IssuerSubject {
-    IssuerSubject::of_plugin("minimal".to_owned(), Arc::new(minimal::MinimalPlugin), metadata_of_the_kit())
+    IssuerSubject::of_the_kit("minimal", |_| Ok(Arc::new(odd::Minimal)))
 }
 
-/// An issuer with everything that there is.
+/// Makes an issuer with all capabilities.
 pub fn reference() -> IssuerSubject {
-    subject(Defect::None)
+    reference_subject("reference", Operations::SOUND)
 }
 
-/// An issuer that does what an issuer may do and hardly any does: it asks for another login,
-/// waits often, works on one call at a time, has odd states and names, and refuses what it does
+/// Makes an issuer that does what an issuer may do and hardly any does: it asks for another login,
+/// waits often, works on one call at a time, has odd states and names, and refuses states that it does
 /// not know.
 pub fn strange() -> IssuerSubject {
-    login_subject(Defect::Strange)
+    let operations = Operations {
+        entry: |_, _, entry| entry.state.insert_str(0, odd::KEY),
+        issued: |issued| {
+            credentials::change_part(issued, 1, |file| file.size(1, 1000).save_as("\u{f6} $(id).txt"));
+        },
+        ..Operations::SOUND
+    };
+    login_subject("strange", operations).layered(odd::strange)
 }
 
-/// An executable that keeps the whole contract.
+/// Makes an executable that keeps the whole contract.
 pub fn executable() -> IssuerSubject {
-    program(Fault::None)
+    program::subject("executable", |run| program::printed(&run.text))
 }
 
-/// An executable that does what an executable may do and hardly any does: it reads no
-/// standard input, prints white space around its object, says more than anybody knows, and
+/// Makes an executable that does what an executable may do and hardly any does: it reads no
+/// standard input, prints white space around its object, has keys that no host knows, and
 /// ends its errors with another status.
 pub fn strange_executable() -> IssuerSubject {
-    program(Fault::Strange)
+    programs::strange()
 }
 
-/// An issuer with files in the scratch folder.
-fn subject(defect: Defect) -> IssuerSubject {
+/// Makes a subject of the reference issuer, with files in the scratch folder.
+fn reference_subject(name: &str, operations: Operations) -> IssuerSubject {
     let example = IssuerExample::new()
         .configured("motto", "long live the kit")
         .parameter("pass_phrase", "correct horse battery")
         .access_token("token-of-the-example");
-    let banned = UserInfo::new("https://issuer.example.com/", "mallory");
-    let refused = example.clone().user(banned);
-    IssuerSubject::of_plugin(format!("{defect:?}"), Arc::new(CounterPlugin(defect)), metadata_of_the_kit())
+    let refused = example.clone().user(UserInfo::new("https://issuer.example.com/", BANNED));
+    IssuerSubject::of_the_kit(name, move |context| Ok(Arc::new(ReferenceIssuer::open(context, operations)?)))
         .configuration(|scratch| serde_json::json!({ "folder": scratch }))
         .example(example)
         .refused(refused)
-        .listing(|scratch| ledger::states(scratch).into_iter().map(CredentialRef::new).collect())
+        .listing(|scratch| {
+            let entries = Ledger::of(scratch).entries().into_iter();
+            entries.map(|entry| CredentialRef::new(entry.state)).collect()
+        })
 }
 
-/// An issuer that asks for another login.
-fn login_subject(defect: Defect) -> IssuerSubject {
-    let mut subject = subject(defect);
+/// Makes the same with an example that has another login.
+fn login_subject(name: &str, operations: Operations) -> IssuerSubject {
+    let mut subject = reference_subject(name, operations);
     let user_info = UserInfo::new("https://elsewhere.example.com/", "joe").with("groups", Json::Null);
     let login = Login { user_info, access_token: Some("token-of-the-login".into()) };
     subject.example = subject.example.login(login.clone());
     subject.refused = subject.refused.map(|refused| refused.login(login));
     subject
-}
-
-/// An executable.
-fn program(fault: Fault) -> IssuerSubject {
-    IssuerSubject::wired(format!("{fault:?}"), Arc::new(Program::new(fault)), Profile::Strict, false)
-        .example(IssuerExample::new().parameter("pass_phrase", "correct horse battery"))
 }
 
 #[cfg(test)]
@@ -111,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Each with its own rule; the whole matrix is run by `xtask`.
+        // Tries each with its own rules; `xtask` runs the whole matrix.
         let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {
@@ -124,12 +163,13 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_without_words_and_shows_no_secret() {
-        for defect in [Defect::TrustsTheHost, Defect::KnowsAllUsers, Defect::PanicsOnUnknownStates] {
-            let report = suite().run(&Arc::new(subject(defect)), &RunOptions::default().only("ISS-04"));
+        for name in ["TrustsTheHost", "KnowsAllUsers", "PanicsOnUnknownStates"] {
+            let mutant = all().into_iter().find(|mutant| mutant.name == name).unwrap();
+            let report = suite().run(&(mutant.subject)(), &RunOptions::default().only("ISS-04"));
             let failed = |outcome: &&crate::RuleOutcome| matches!(outcome.verdict, crate::Verdict::Failed(_));
             let failed: Vec<_> =
                 report.outcomes().iter().filter(failed).map(|outcome| outcome.rule).collect();
-            assert_eq!(failed, ["ISS-040"], "{defect:?}");
+            assert_eq!(failed, ["ISS-040"], "{name}");
         }
     }
 }

@@ -1,12 +1,15 @@
 //! What an issuer says about itself.
 
-use keyway_issuers::{Description, IssuerError, Rule, Violation};
+use std::collections::BTreeSet;
 
-use super::rules;
-use crate::issuers::place::Place;
-use crate::{Broken, broken, ensure};
+use keyway_issuers::{
+    ConfigurationDescriptor, ConfigurationValue, Description, Json, ParameterSet, Rule, Violation,
+};
+
+use super::{Broken, Checked, IssuerFixture, broken, ensure, judged, none, rules};
 
 rules! {
+    in IssuerFixture;
     "ISS-001" Must from ["WaTTS/parameter", "WaTTS/action", "W4"]
         "The issuer describes itself, with no user and nothing configured."
         describes;
@@ -36,25 +39,13 @@ rules! {
         capabilities;
 }
 
-async fn describes(place: &Place<'_>) -> Result<(), Broken> {
-    place.desk().await.map(drop)
+async fn describes(fixture: &IssuerFixture<'_>) -> Checked {
+    fixture.handle().await.map(drop)
 }
 
-/// The description, or the violations of one that is none. Another failure is `describes`'.
-async fn asked(place: &Place<'_>) -> Result<Result<Description, Vec<Violation>>, Broken> {
-    let issuer = place.open()?;
-    match issuer.describe().await {
-        Ok(description) => Ok(Ok(description)),
-        Err(error @ IssuerError::ContractViolation(_)) => Ok(Err(error.violations().to_vec())),
-        Err(error) => Err(place.unexpected("describe", &error)),
-    }
-}
-
-/// Demands that no violation is of this sort.
-fn none(violations: &[Violation], sort: impl Fn(&Violation) -> bool, expected: &str) -> Result<(), Broken> {
-    let found: Vec<_> =
-        violations.iter().filter(|violation| sort(violation)).map(ToString::to_string).collect();
-    ensure(found.is_empty(), expected, found.join("; "))
+/// Returns the description, or the violations of one that is none. Another failure is left to `describes`.
+async fn asked(fixture: &IssuerFixture<'_>) -> Result<Result<Description, Vec<Violation>>, Broken> {
+    judged(fixture, "describe", fixture.open()?.describe().await)
 }
 
 fn is_of_a_name(violation: &Violation) -> bool {
@@ -65,120 +56,95 @@ fn is_of_a_default(violation: &Violation) -> bool {
     violation.key.ends_with(".default")
 }
 
-async fn names(place: &Place<'_>) -> Result<(), Broken> {
-    let expected = "names of a-z, 0-9 and _, each once";
-    let description = match asked(place).await? {
+async fn names(fixture: &IssuerFixture<'_>) -> Checked {
+    const EXPECTED: &str = "names of a-z, 0-9 and _, each once";
+    let description = match asked(fixture).await? {
         Ok(description) => description,
-        Err(violations) => return none(&violations, is_of_a_name, expected),
+        Err(violations) => return none(&violations, is_of_a_name, EXPECTED),
     };
-    check_names(description.configuration().iter().map(keyway_issuers::ConfigurationDescriptor::name))?;
-    for set in description.parameter_sets() {
-        check_names(set.parameters().iter().map(|parameter| parameter.key.as_str()))?;
-    }
-    Ok(())
+    let check = |names: Vec<&str>| {
+        let mut seen = BTreeSet::new();
+        let is_plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        let wrong =
+            names.iter().find(|name| name.is_empty() || !name.bytes().all(is_plain) || !seen.insert(**name));
+        ensure(wrong.is_none(), EXPECTED, format!("{:?}", wrong.copied().unwrap_or_default()))
+    };
+    check(description.configuration().iter().map(ConfigurationDescriptor::name).collect())?;
+    description.parameter_sets().iter().try_for_each(|set| check(keys(set)))
 }
 
-fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Broken> {
-    let mut seen = std::collections::BTreeSet::new();
-    for name in names {
-        let right = !name.is_empty()
-            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-            && seen.insert(name);
-        ensure(right, "names of a-z, 0-9 and _, each once", format!("{name:?}"))?;
-    }
-    Ok(())
+fn keys(set: &ParameterSet) -> Vec<&str> {
+    set.parameters().iter().map(|parameter| parameter.key.as_str()).collect()
 }
 
-async fn entries(place: &Place<'_>) -> Result<(), Broken> {
-    match asked(place).await? {
-        Ok(description) => ensure(
-            !description.parameter_sets().is_empty(),
-            "a set of parameters, be it the empty one",
-            "there is none",
-        ),
-        Err(violations) => none(
-            &violations,
-            |violation| !is_of_a_name(violation) && !is_of_a_default(violation),
-            "every field, of its type",
-        ),
+async fn entries(fixture: &IssuerFixture<'_>) -> Checked {
+    let is_of_an_entry = |violation: &Violation| !is_of_a_name(violation) && !is_of_a_default(violation);
+    match asked(fixture).await? {
+        Ok(description) => {
+            let expected = "a set of parameters, be it the empty one";
+            ensure(!description.parameter_sets().is_empty(), expected, "there is none")
+        }
+        Err(violations) => none(&violations, is_of_an_entry, "every field, of its type"),
     }
 }
 
-async fn defaults(place: &Place<'_>) -> Result<(), Broken> {
-    use keyway_issuers::{ConfigurationValue, Json};
-    let description = match asked(place).await? {
+async fn defaults(fixture: &IssuerFixture<'_>) -> Checked {
+    let description = match asked(fixture).await? {
         Ok(description) => description,
         Err(violations) => return none(&violations, is_of_a_default, "a default of its type"),
     };
-    let defaults: Vec<(&str, Json)> = description
-        .configuration()
-        .iter()
-        .filter_map(|each| {
-            let default = match each.default_value() {
-                ConfigurationValue::Text(text) => Json::text(text.clone()),
-                ConfigurationValue::Boolean(truth) => Json::Boolean(*truth),
-                _ => return None,
-            };
-            Some((each.name(), default))
-        })
-        .collect();
-    let resolved = |configured: &[(&str, Json)]| {
-        description
-            .resolve_configuration(configured.iter().map(|(name, value)| (*name, value)))
-            .map_err(|violations| broken("that defaults can be configured", violations.to_string()))
+    let default = |each: &ConfigurationDescriptor| match each.default_value() {
+        ConfigurationValue::Text(text) => Some((each.name().to_owned(), Json::text(text.clone()))),
+        ConfigurationValue::Boolean(truth) => Some((each.name().to_owned(), Json::Boolean(*truth))),
+        _ => None,
     };
-    ensure(
-        resolved(&defaults)? == resolved(&[])?,
-        "the same configuration from the defaults and from nothing",
-        "two different ones",
-    )?;
-    ensure(
-        description.resolve_configuration([("keyway_no_such_name", &Json::text(""))]).is_err(),
-        "that a name is refused that is not described",
-        "it is accepted",
-    )
+    let defaults: Vec<_> = description.configuration().iter().filter_map(default).collect();
+    let resolved = |configured: &[(String, Json)]| {
+        let configured = configured.iter().map(|(name, value)| (name.as_str(), value));
+        let resolved = description.resolve_configuration(configured);
+        resolved.map_err(|violations| broken("that defaults can be configured", violations.to_string()))
+    };
+    let expected = "the same configuration from the defaults and from nothing";
+    ensure(resolved(&defaults)? == resolved(&[])?, expected, "two different ones")?;
+    let unknown = description.resolve_configuration([("keyway_no_such_name", &Json::text(""))]);
+    ensure(unknown.is_err(), "that a name is refused that is not described", "it is accepted")
 }
 
-async fn version(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let version = desk.description.version();
+async fn version(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    let version = handle.description.version();
     ensure(!version.trim().is_empty(), "a version", format!("{version:?}"))
 }
 
-async fn shown(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    for parameter in
-        desk.description.parameter_sets().iter().flat_map(keyway_issuers::ParameterSet::parameters)
-    {
+async fn shown(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    for parameter in handle.description.parameter_sets().iter().flat_map(ParameterSet::parameters) {
         for (what, text) in [("name", &parameter.name), ("description", &parameter.description)] {
-            ensure(
-                !text.trim().is_empty(),
-                format!("a {what} of the parameter {}", parameter.key),
-                format!("{text:?}"),
-            )?;
+            let expected = format!("a {what} of the parameter {}", parameter.key);
+            ensure(!text.trim().is_empty(), expected, format!("{text:?}"))?;
         }
     }
     Ok(())
 }
 
-async fn stable(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
+async fn stable(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
     let same = |again: &Description, when: &str| {
-        ensure(*again == desk.description, "the same description", format!("another one {when}"))
+        ensure(*again == handle.description, "the same description", format!("another one {when}"))
     };
-    let described = |error: IssuerError| place.unexpected("describe", &error);
-    same(&desk.issuer.describe().await.map_err(described)?, "when it was asked again")?;
-    same(&place.desk().await?.description, "from another handle")?;
-    let request = desk.example()?;
-    desk.issued(&request).await?;
-    same(&desk.issuer.describe().await.map_err(described)?, "after a request")
+    let described =
+        |described: Result<_, _>| described.map_err(|error| fixture.unexpected("describe", &error));
+    same(&described(handle.issuer.describe().await)?, "when it was asked again")?;
+    same(&fixture.handle().await?.description, "from another handle")?;
+    handle.made().await?;
+    same(&described(handle.issuer.describe().await)?, "after a request")
 }
 
-async fn sets(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let mut seen = std::collections::BTreeSet::new();
-    for (index, set) in desk.description.parameter_sets().iter().enumerate() {
-        let mut keys: Vec<_> = set.parameters().iter().map(|parameter| parameter.key.as_str()).collect();
+async fn sets(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    let mut seen = BTreeSet::new();
+    for (index, set) in handle.description.parameter_sets().iter().enumerate() {
+        let mut keys = keys(set);
         keys.sort_unstable();
         let text = keys.join(", ");
         ensure(seen.insert(keys), "sets with keys of their own", format!("set {index} again has: {text}"))?;
@@ -186,12 +152,11 @@ async fn sets(place: &Place<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn capabilities(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let first = desk.issuer.capabilities();
-    let request = desk.example()?;
-    desk.issued(&request).await?;
-    for again in [desk.issuer.capabilities(), place.open()?.capabilities()] {
+async fn capabilities(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    let first = handle.issuer.capabilities();
+    handle.made().await?;
+    for again in [handle.issuer.capabilities(), fixture.open()?.capabilities()] {
         ensure(again == first, format!("{first:?}"), format!("{again:?}"))?;
     }
     Ok(())

@@ -1,21 +1,20 @@
-//! Errors, and what may show nowhere.
+//! Errors, and the secrets that they must not show.
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{IssuerError, RequestOutcome};
 
-use super::provoked::{all_words, contained, provoke};
-use super::rules;
-use crate::issuers::place::Place;
-use crate::overheard::overheard;
-use crate::{Broken, broken, ensure};
+use super::provoked::{Provoked, all_words, contained, provoke};
+use super::{Checked, IssuerFixture, REFUSED, broken, ensure, rules};
+use crate::trace_capture::traced;
 
 rules! {
+    in IssuerFixture;
     "ISS-040" Must from ["WaTTS/user_msg", "WaTTS/log_msg", "WaTTS/result"]
         "Every error has words for the user, and words for the log."
-        both_messages;
+        provoked(both_messages);
     "ISS-041" Must from ["WaTTS/log_msg", "W3", "K1"]
         "No error shows an access token, what was entered, or a credential."
-        errors_are_clean;
+        provoked(errors_are_clean);
     "ISS-042" May needs REFUSED from ["WaTTS/user_msg", "WaTTS/log_msg"]
         "The refused example tells the user something else than the log."
         apart;
@@ -24,11 +23,15 @@ rules! {
         traces_are_clean;
     "ISS-044" Must from ["K1"]
         "The debugging text of the issuer shows no access token, nothing that was entered, and no credential."
-        debugging_is_clean;
+        provoked(debugging_is_clean);
 }
 
-async fn both_messages(place: &Place<'_>) -> Result<(), Broken> {
-    let provoked = provoke(place).await?;
+/// Checks what comes of calls that are likely to fail.
+async fn provoked(fixture: &IssuerFixture<'_>, check: fn(&Provoked) -> Checked) -> Checked {
+    check(&provoke(fixture).await?)
+}
+
+fn both_messages(provoked: &Provoked) -> Checked {
     if let Some(what) = provoked.panics.first() {
         return Err(broken(format!("words after {what}"), "it panicked"));
     }
@@ -45,8 +48,7 @@ async fn both_messages(place: &Place<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn errors_are_clean(place: &Place<'_>) -> Result<(), Broken> {
-    let provoked = provoke(place).await?;
+fn errors_are_clean(provoked: &Provoked) -> Checked {
     for (what, error) in &provoked.errors {
         let shows = provoked.shows(&all_words(error));
         ensure(!shows, format!("an error without secrets after {what}"), "it shows one")?;
@@ -54,25 +56,19 @@ async fn errors_are_clean(place: &Place<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn apart(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let request = desk.refused()?;
-    match contained(desk.request(&request)).await {
-        Some(Err(IssuerError::Refused { user_message, log_message })) => ensure(
-            user_message.trim() != log_message.trim(),
-            "other words for the user than for the log",
-            "the same",
-        ),
-        _ => Ok(()),
-    }
+async fn apart(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    let answer = contained(handle.request(&handle.refused_request()?)).await;
+    let Some(Err(IssuerError::Refused { user_message, log_message })) = answer else { return Ok(()) };
+    let apart = user_message.trim() != log_message.trim();
+    ensure(apart, "other words for the user than for the log", "the same")
 }
 
-async fn traces_are_clean(place: &Place<'_>) -> Result<(), Broken> {
-    let (provoked, traced) = overheard(provoke(place)).await;
+async fn traces_are_clean(fixture: &IssuerFixture<'_>) -> Checked {
+    let (provoked, traced) = traced(provoke(fixture)).await;
     ensure(!provoked?.shows(&traced), "traces without secrets", "they show one")
 }
 
-async fn debugging_is_clean(place: &Place<'_>) -> Result<(), Broken> {
-    let provoked = provoke(place).await?;
+fn debugging_is_clean(provoked: &Provoked) -> Checked {
     ensure(!provoked.shows(&provoked.handle), "a debugging text without secrets", "it shows one")
 }

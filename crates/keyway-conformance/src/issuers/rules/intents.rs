@@ -1,14 +1,14 @@
-//! Intents: the same one twice, and what became of one.
+//! Intents: the same one twice, and the fate of one.
 
-use keyway_issuers::{
-    CredentialPart, IntendedEffect, Issued, IssuerError, PartKind, Reconciled, Reconciliation,
+use keyway_core::PluginError as _;
+use keyway_issuers::{Context, IntendedEffect, Issued, IssuerError, PartKind, Reconciled, Reconciliation};
+
+use super::{
+    Broken, CANNOT_RECONCILE, Checked, Handle, IDEMPOTENT, IssuerFixture, RECONCILES, broken, ensure, rules,
 };
 
-use super::rules;
-use crate::issuers::place::{Desk, Place};
-use crate::{Broken, broken, ensure};
-
 rules! {
+    in IssuerFixture;
     "ISS-060" Must needs IDEMPOTENT from ["R2", "R3"]
         "Asked again for the same intent, also after a restart, the issuer answers with the same credential."
         same_credential;
@@ -27,95 +27,86 @@ rules! {
 }
 
 fn kinds(issued: &Issued) -> Vec<(&str, &PartKind)> {
-    issued.credential.iter().map(|part: &CredentialPart| (part.name.as_str(), &part.kind)).collect()
+    issued.credential.iter().map(|part| (part.name.as_str(), &part.kind)).collect()
 }
 
-async fn same_credential(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let request = desk.example()?;
-    let first = desk.issued(&request).await?;
+async fn same_credential(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    let request = handle.example_request()?;
+    let first = handle.issued(&request).await?;
     for (again, when) in [
-        (desk.issued(&request).await?, "again"),
-        (place.desk().await?.issued(&request).await?, "after a restart"),
+        (handle.issued(&request).await?, "again"),
+        (fixture.handle().await?.issued(&request).await?, "after a restart"),
     ] {
         ensure(again.state == first.state, "the same state", format!("another one {when}"))?;
-        ensure(
-            kinds(&again) == kinds(&first),
-            format!("an answer {when} that is as good as the first: {} parts", first.credential.len()),
-            format!("{} parts, or others", again.credential.len()),
-        )?;
+        let (parts, found) = (first.credential.len(), again.credential.len());
+        let expected = format!("an answer {when} that is as good as the first: {parts} parts");
+        ensure(kinds(&again) == kinds(&first), expected, format!("{found} parts, or others"))?;
     }
     Ok(())
 }
 
-async fn one_effect(place: &Place<'_>) -> Result<(), Broken> {
-    let before = place.listed()?.len();
-    let desk = place.desk().await?;
-    let request = desk.example()?;
-    desk.issued(&request).await?;
-    desk.issued(&request).await?;
-    place.desk().await?.issued(&request).await?;
-    let made = place.listed()?.len().saturating_sub(before);
+async fn one_effect(fixture: &IssuerFixture<'_>) -> Checked {
+    let before = fixture.listed()?.len();
+    let handle = fixture.handle().await?;
+    let request = handle.example_request()?;
+    handle.issued(&request).await?;
+    handle.issued(&request).await?;
+    fixture.handle().await?.issued(&request).await?;
+    let made = fixture.listed()?.len().saturating_sub(before);
     ensure(made == 1, "one credential", made.to_string())
 }
 
+/// Asks for the fate of an effect, as a host does: without tokens and logins, which it does not store.
 async fn ask(
-    desk: &Desk<'_, '_>,
-    context: &keyway_issuers::Context,
+    handle: &Handle<'_, '_>,
+    context: &Context,
     effect: IntendedEffect,
 ) -> Result<Reconciled, Broken> {
     let mut context = context.clone();
     context.access_token = None;
     context.additional_logins.clear();
-    let reconciled = desk.issuer.reconcile(&Reconciliation::new(context, effect)).await;
-    desk.place.record(format!("reconcile: {}", crate::issuers::place::word(&reconciled)));
-    reconciled.map_err(|error| desk.place.unexpected("reconcile", &error))
+    let reconciled = handle.issuer.reconcile(&Reconciliation::new(context, effect)).await;
+    handle.record("reconcile", &reconciled);
+    reconciled.map_err(|error| handle.unexpected("reconcile", &error))
 }
 
 fn told(reconciled: &Reconciled) -> String {
     match reconciled {
-        // What a state says is nobody's business here.
+        // Leaves the state out, which may hold anything.
         Reconciled::Made(_) => "that one was made".to_owned(),
         other => format!("{other:?}"),
     }
 }
 
-async fn reconciles_requests(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let (context, issued) = desk.made().await?;
-    let after = place.desk().await?;
+async fn reconciles_requests(fixture: &IssuerFixture<'_>) -> Checked {
+    let (_, context, issued) = fixture.made().await?;
+    let after = fixture.handle().await?;
     let answer = ask(&after, &context, IntendedEffect::Request).await?;
     ensure(answer == Reconciled::Made(issued.state), "that it was made, and its state", told(&answer))?;
-    let other = after.context()?;
-    let answer = ask(&after, &other, IntendedEffect::Request).await?;
+    let answer = ask(&after, &after.context()?, IntendedEffect::Request).await?;
     ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))
 }
 
-async fn reconciles_revocations(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let (context, issued) = desk.made().await?;
-    let intended = context.clone().with_intent(place.intent());
-    let answer = ask(&desk, &intended, IntendedEffect::Revoke(issued.state.clone())).await?;
+async fn reconciles_revocations(fixture: &IssuerFixture<'_>) -> Checked {
+    let (handle, context, issued) = fixture.made().await?;
+    let intended = context.clone().with_intent(fixture.intent());
+    let answer = ask(&handle, &intended, IntendedEffect::Revoke(issued.state.clone())).await?;
     ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))?;
-    desk.revoked(&context, &issued.state).await?;
-    let answer = ask(&place.desk().await?, &intended, IntendedEffect::Revoke(issued.state)).await?;
+    handle.revoked(&context, &issued.state).await?;
+    let answer = ask(&fixture.handle().await?, &intended, IntendedEffect::Revoke(issued.state)).await?;
     ensure(answer == Reconciled::Destroyed, "that it is destroyed", told(&answer))
 }
 
-async fn undeclared(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let (context, issued) = desk.made().await?;
+async fn undeclared(fixture: &IssuerFixture<'_>) -> Checked {
+    let (handle, context, issued) = fixture.made().await?;
     for effect in [IntendedEffect::Request, IntendedEffect::Revoke(issued.state)] {
-        match desk.issuer.reconcile(&Reconciliation::new(context.clone(), effect)).await {
-            Err(IssuerError::Unsupported { .. }) => {}
-            Ok(_) => return Err(broken("that it is not supported", "an answer")),
-            Err(error) => {
-                return Err(broken(
-                    "that it is not supported",
-                    format!("{:?}", keyway_core::PluginError::kind(&error)),
-                ));
-            }
-        }
+        let observed = match handle.issuer.reconcile(&Reconciliation::new(context.clone(), effect)).await {
+            Err(IssuerError::Unsupported { .. }) => continue,
+            Ok(_) => "an answer".to_owned(),
+            Err(error) => format!("{:?}", error.kind()),
+        };
+        return Err(broken("that it is not supported", observed));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! The rules, one file a topic.
+//! The rules, one family a file.
 
+mod bait;
 mod boundary;
 mod commands;
 mod concurrency;
@@ -12,49 +13,35 @@ mod provoked;
 mod requests;
 mod revocation;
 
+use keyway_issuers::{IssuerError, Violation};
+
+// Shared by the files of this folder.
 use super::IssuerSubject;
-use super::place::Place;
-use crate::{Broken, Checking, Rule};
+use super::fixture::IssuerFixture;
+use super::handle::Handle;
+use crate::notation::{needs, rules};
+use crate::{Broken, Rule, broken, ensure};
 
-/// Rules, each in a place of its own: id, level, capability, clauses, sentence, function.
-macro_rules! rules {
-    ($($id:literal $level:ident $(needs $need:ident)? from [$($clause:literal),+] $sentence:literal $function:ident;)+) => {
-        pub(super) static RULES: &[crate::Rule<crate::issuers::IssuerSubject>] = &[$(crate::Rule {
-            id: $id,
-            level: crate::Level::$level,
-            sentence: $sentence,
-            clauses: &[$($clause),+],
-            needs: super::need!($($need)?),
-            check: |trial| Box::pin(super::in_place(trial, |place| Box::pin($function(place)))),
-        }),+];
-    };
-}
-use rules;
+type Checked = Result<(), Broken>;
 
-macro_rules! need {
-    () => {
-        None
-    };
-    ($need:ident) => {
-        Some(crate::issuers::subject::$need)
-    };
-}
-use need;
-
-/// What a rule runs in.
-type Trial<'a> = crate::Trial<'a, IssuerSubject>;
-
-/// Runs a check in a fresh place, and revokes what it left.
-async fn in_place(trial: &Trial<'_>, check: for<'p> fn(&'p Place<'p>) -> Checking<'p>) -> Result<(), Broken> {
-    let place = Place::new(trial)?;
-    let result = check(&place).await;
-    place.clean_up().await;
-    result
+needs! {
+    of IssuerSubject;
+    LISTING "listing" |subject| subject.listing.is_some();
+    REFUSED "refused example" |subject| subject.refused.is_some();
+    LOGIN "login" |subject| !subject.example.logins.is_empty();
+    IDEMPOTENT "idempotent" |subject| subject.capabilities().idempotent;
+    RECONCILES "reconciles" |subject| subject.capabilities().reconciles;
+    CANNOT_RECONCILE "no reconcile" |subject| !subject.capabilities().reconciles;
+    EXECUTABLE "executable" |subject| subject.executable.is_some();
+    ANY_HOST "executable for more hosts than the seed describes"
+        |subject| subject.executable.is_some() && !subject.follows_seed;
+    STANDARD_INPUT "executable that reads standard input"
+        |subject| subject.executable.is_some() && !subject.follows_seed && subject.features().stdin;
 }
 
-/// All rules, sorted by id.
+/// Lists the rules, sorted by id.
 pub(super) fn all() -> Vec<&'static Rule<IssuerSubject>> {
-    let mut rules: Vec<_> = [
+    let families = [
         description::RULES,
         requests::RULES,
         credentials::RULES,
@@ -65,10 +52,27 @@ pub(super) fn all() -> Vec<&'static Rule<IssuerSubject>> {
         logins::RULES,
         concurrency::RULES,
         boundary::RULES,
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    let mut rules: Vec<_> = families.into_iter().flatten().collect();
     rules.sort_by_key(|rule| rule.id);
     rules
+}
+
+/// Returns an answer, or the violations of an answer that breaks the contract. Another error breaks the rule.
+fn judged<T>(
+    fixture: &IssuerFixture<'_>,
+    call: &str,
+    answer: Result<T, IssuerError>,
+) -> Result<Result<T, Vec<Violation>>, Broken> {
+    match answer {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(error @ IssuerError::ContractViolation(_)) => Ok(Err(error.violations().to_vec())),
+        Err(error) => Err(fixture.unexpected(call, &error)),
+    }
+}
+
+/// Demands that no violation is of this sort.
+fn none(violations: &[Violation], sort: impl Fn(&Violation) -> bool, expected: &str) -> Checked {
+    let found: Vec<_> = violations.iter().filter(|each| sort(each)).map(ToString::to_string).collect();
+    ensure(found.is_empty(), expected, found.join("; "))
 }

@@ -1,4 +1,4 @@
-//! Errors that an issuer can be brought to make, each with what must not show in it.
+//! Errors that an issuer can be brought to make, and the secrets that must not show in them.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -8,100 +8,77 @@ use std::pin::pin;
 use std::task::Poll;
 
 use keyway_core::PluginError as _;
-use keyway_issuers::{CredentialRef, CredentialRequest, IssuerError, Json, Parameters, RequestOutcome};
+use keyway_issuers::{CredentialRef, IssuerError, Json, Parameters, RequestOutcome};
 
-use crate::Broken;
-use crate::issuers::place::{Desk, Place};
+use super::{Broken, IssuerFixture};
 
-/// Calls that are likely to fail, and their secrets.
+/// Collects what became of calls that are likely to fail.
+#[derive(Default)]
 pub(super) struct Provoked {
-    /// What was done, and the error that came of it.
+    /// The calls that failed, in words, and their errors.
     pub(super) errors: Vec<(String, IssuerError)>,
-    /// What was answered instead.
+    /// The answers of the others.
     pub(super) outcomes: Vec<RequestOutcome>,
-    /// What was done when it panicked. That is an error without words, and no more: other rules say that
-    /// nothing of this may panic.
+    /// The calls that panicked. That is an error without words, and no more: other rules say that no call may panic.
     pub(super) panics: Vec<String>,
-    /// Texts that must not show anywhere.
-    pub(super) secrets: Vec<String>,
-    /// What `Debug` shows of the handle after all of it.
+    /// The texts that must not show anywhere.
+    secrets: Vec<String>,
+    /// The debugging text of the handle after all of it.
     pub(super) handle: String,
 }
 
 /// Asks with canaries: in every parameter, without what is mandatory, as the refused example
-/// does, and for the revocation of what never was.
-pub(super) async fn provoke(place: &Place<'_>) -> Result<Provoked, Broken> {
-    let desk = place.desk().await?;
-    let mut provoked = Provoked {
-        errors: Vec::new(),
-        outcomes: Vec::new(),
-        panics: Vec::new(),
-        secrets: Vec::new(),
-        handle: String::new(),
-    };
-    let token = place.canary("token");
+/// does, and for the revocation of a state that never was.
+pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Broken> {
+    let handle = fixture.handle().await?;
+    let mut provoked = Provoked::default();
+    let token = fixture.canary("token");
     provoked.secrets.push(token.clone());
-    provoked.secrets.extend(place.subject().example.tokens().map(|token| token.expose().to_owned()));
+    provoked.secrets.extend(fixture.example().tokens().map(|token| token.expose().to_owned()));
 
-    let usual = place.subject().example.usual(&desk.description);
-    let mut requests = vec![("the example".to_owned(), desk.asking(usual)?)];
-    for (index, set) in desk.description.parameter_sets().iter().enumerate() {
-        let mut all = Parameters::new();
-        for parameter in set.parameters() {
-            let canary = place.canary("entered");
-            provoked.secrets.push(canary.clone());
-            all = all.with(parameter.key.clone(), canary);
-        }
+    let mut requests = vec![("the example".to_owned(), handle.example_request()?)];
+    for (index, set) in handle.description.parameter_sets().iter().enumerate() {
+        let canaries = set.parameters().iter().map(|each| (each.key.clone(), fixture.canary("entered")));
+        let all: Vec<(String, String)> = canaries.collect();
+        provoked.secrets.extend(all.iter().map(|(_, canary)| canary.clone()));
+        let without = |left_out: Option<&String>| {
+            let kept = all.iter().filter(|(key, _)| Some(key) != left_out);
+            kept.fold(Parameters::new(), |kept, (key, canary)| kept.with(key, canary.as_str()))
+        };
         for left_out in set.parameters().iter().filter(|parameter| parameter.mandatory) {
-            let mut less = all.values().clone();
-            less.remove(&left_out.key);
-            let what = format!("set {index} without {}", left_out.key);
-            requests.push((what, desk.asking(less.into())?));
+            let key = &left_out.key;
+            requests.push((format!("set {index} without {key}"), handle.asking(without(Some(key)))?));
         }
         if !set.is_empty() {
-            requests.push((format!("set {index} with odd values"), desk.asking(all)?));
+            requests.push((format!("set {index} with odd values"), handle.asking(without(None))?));
         }
     }
-    if place.subject().refused.is_some() {
-        let request = desk.refused()?;
+    if fixture.subject().refused.is_some() {
+        let request = handle.refused_request()?;
         let entered = request.parameters.values().values().filter_map(Json::as_text);
         provoked.secrets.extend(entered.map(str::to_owned));
         requests.push(("the refused example".to_owned(), request));
     }
     for (what, mut request) in requests {
         request.context.access_token.get_or_insert_with(|| token.clone().into());
-        ask(&desk, what, &request, &mut provoked).await;
+        let outcome = provoked.note(what, contained(handle.request(&request)).await);
+        if let Some(RequestOutcome::Issued(issued)) = &outcome {
+            let values = issued.credential.iter().map(|part| part.expose_value().trim().to_owned());
+            provoked.secrets.extend(values);
+        }
+        provoked.outcomes.extend(outcome);
     }
-    let mut context = desk.context()?;
+    let mut context = handle.context()?;
     context.access_token.get_or_insert_with(|| token.into());
-    let what = "revoking an unknown state".to_owned();
-    match contained(desk.revoke(&context, &CredentialRef::new("kit-no-such-state"))).await {
-        Some(Err(error)) => provoked.errors.push((what, error)),
-        Some(Ok(())) => {}
-        None => provoked.panics.push(what),
-    }
-    // What is short is in many texts by chance.
+    let answer = contained(handle.revoke(&context, &CredentialRef::new("kit-no-such-state"))).await;
+    provoked.note("revoking an unknown state".to_owned(), answer);
+    // Leaves out short secrets, which are in many texts by chance.
     provoked.secrets.retain(|secret| secret.len() >= CredentialRef::SHORTEST_SECRET_BYTES);
-    provoked.handle = format!("{:?}", desk.issuer);
+    provoked.handle = format!("{:?}", handle.issuer);
     Ok(provoked)
 }
 
-async fn ask(desk: &Desk<'_, '_>, what: String, request: &CredentialRequest, provoked: &mut Provoked) {
-    match contained(desk.request(request)).await {
-        Some(Ok(outcome)) => {
-            if let RequestOutcome::Issued(issued) = &outcome {
-                provoked
-                    .secrets
-                    .extend(issued.credential.iter().map(|part| part.expose_value().trim().to_owned()));
-            }
-            provoked.outcomes.push(outcome);
-        }
-        Some(Err(error)) => provoked.errors.push((what, error)),
-        None => provoked.panics.push(what),
-    }
-}
-
-/// What comes of a call; `None` when it panics.
+/// Awaits a call. Returns `None` if it panics.
 pub(super) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
     let mut call = pin!(call);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
@@ -112,13 +89,23 @@ pub(super) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
 }
 
 impl Provoked {
-    /// The canaries and tokens alone: credentials are what the user is told.
+    /// Notes an error or a panic. Returns any other answer.
+    fn note<T>(&mut self, what: String, answer: Option<Result<T, IssuerError>>) -> Option<T> {
+        match answer {
+            Some(Ok(answer)) => return Some(answer),
+            Some(Err(error)) => self.errors.push((what, error)),
+            None => self.panics.push(what),
+        }
+        None
+    }
+
+    /// Looks for tokens, entered values and credentials in a text.
     pub(super) fn shows(&self, text: &str) -> bool {
         self.secrets.iter().any(|secret| text.contains(secret.as_str()))
     }
 }
 
-/// All that an error says, to anybody.
+/// Collects all texts of an error and of its causes.
 pub(super) fn all_words(error: &IssuerError) -> String {
     let mut text = format!("{error}\n{error:?}\n{error:#?}\n{}\n{}", error.user_message(), error.detail());
     let mut source = error.source();

@@ -3,11 +3,10 @@
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_issuers::CredentialRef;
 
-use super::rules;
-use crate::issuers::place::Place;
-use crate::{Broken, broken, ensure};
+use super::{Checked, IssuerFixture, LISTING, ensure, rules};
 
 rules! {
+    in IssuerFixture;
     "ISS-050" Must from ["WaTTS/revoke", "WaTTS/revoke.result", "WaTTS/action"]
         "A credential that was made can be revoked."
         revokes;
@@ -34,50 +33,52 @@ rules! {
         unknown_takes_nothing;
 }
 
-async fn revokes(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let (context, issued) = desk.made().await?;
-    desk.revoked(&context, &issued.state).await
+async fn revokes(fixture: &IssuerFixture<'_>) -> Checked {
+    let (handle, context, issued) = fixture.made().await?;
+    handle.revoked(&context, &issued.state).await
 }
 
-async fn gone(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let (context, issued) = desk.made().await?;
-    desk.revoked(&context, &issued.state).await?;
-    ensure(!place.listed()?.contains(&issued.state), "nothing under the revoked state", "it is still there")
+/// Demands that a revoked credential does not exist any more, if the kit can see that.
+fn is_gone(fixture: &IssuerFixture<'_>, state: &CredentialRef) -> Checked {
+    let there = fixture.listed().is_ok_and(|listed| listed.contains(state));
+    ensure(!there, "nothing under the revoked state", "it is still there")
 }
 
-async fn leaves_others(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let (_, first) = desk.made().await?;
-    let (context, second) = desk.made().await?;
+async fn gone(fixture: &IssuerFixture<'_>) -> Checked {
+    let (handle, context, issued) = fixture.made().await?;
+    handle.revoked(&context, &issued.state).await?;
+    is_gone(fixture, &issued.state)
+}
+
+async fn leaves_others(fixture: &IssuerFixture<'_>) -> Checked {
+    let (handle, context, first) = fixture.made().await?;
+    let (_, second) = handle.made().await?;
     if first.state == second.state {
-        // The host reports it (decision W6), and there is no other to be left.
+        // The host reports it, and no other credential could be left (decision W6).
         return Ok(());
     }
-    let before = place.listed()?;
-    desk.revoked(&context, &second.state).await?;
-    let after = place.listed()?;
-    let expected: Vec<_> = before.into_iter().filter(|state| *state != second.state).collect();
-    ensure(after == expected, format!("{} others", expected.len()), format!("{}", after.len()))
+    let mut expected = fixture.listed()?;
+    handle.revoked(&context, &second.state).await?;
+    expected.retain(|state| *state != second.state);
+    let after = fixture.listed()?;
+    ensure(after == expected, format!("{} others", expected.len()), after.len().to_string())
 }
 
-async fn twice(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let (context, issued) = desk.made().await?;
-    desk.revoked(&context, &issued.state).await?;
-    desk.revoked(&context, &issued.state).await?;
-    // And once more as after a restart.
-    place.desk().await?.revoked(&context, &issued.state).await
+async fn twice(fixture: &IssuerFixture<'_>) -> Checked {
+    let (handle, context, issued) = fixture.made().await?;
+    handle.revoked(&context, &issued.state).await?;
+    handle.revoked(&context, &issued.state).await?;
+    // Revokes it once more, as after a restart.
+    fixture.handle().await?.revoked(&context, &issued.state).await
 }
 
 const UNKNOWN: [&str; 4] = ["kit-no-such-state", "", "../../kit \u{f6}'\";$(id)\n", "undefined"];
 
-async fn unknown(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    let context = desk.context()?;
+async fn unknown(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    let context = handle.context()?;
     for state in UNKNOWN {
-        if let Err(error) = desk.revoke(&context, &CredentialRef::new(state)).await {
+        if let Err(error) = handle.revoke(&context, &CredentialRef::new(state)).await {
             let typed = matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Invalid);
             let expected = format!("success or a refusal for the state {state:?}");
             ensure(typed, expected, format!("{:?}: {}", error.kind(), error.detail()))?;
@@ -86,39 +87,32 @@ async fn unknown(place: &Place<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn unknown_takes_nothing(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
-    desk.made().await?;
-    let before = place.listed()?;
-    let context = desk.context()?;
+async fn unknown_takes_nothing(fixture: &IssuerFixture<'_>) -> Checked {
+    let (handle, _, _) = fixture.made().await?;
+    let before = fixture.listed()?;
+    let context = handle.context()?;
     for state in UNKNOWN {
-        let _ = desk.revoke(&context, &CredentialRef::new(state)).await;
+        let _ = handle.revoke(&context, &CredentialRef::new(state)).await;
     }
-    let after = place.listed()?;
-    ensure(after == before, format!("{} credentials", before.len()), format!("{}", after.len()))
+    let after = fixture.listed()?;
+    ensure(after == before, format!("{} credentials", before.len()), after.len().to_string())
 }
 
-async fn state_is_enough(place: &Place<'_>) -> Result<(), Broken> {
-    let (context, issued) = {
-        let desk = place.desk().await?;
-        desk.made().await?
-    };
+async fn state_is_enough(fixture: &IssuerFixture<'_>) -> Checked {
+    let (handle, mut context, issued) = fixture.made().await?;
+    drop(handle);
     // A host keeps neither tokens nor logins.
-    let mut stored = context;
-    stored.access_token = None;
-    stored.additional_logins.clear();
-    place.desk().await?.revoked(&stored, &issued.state).await?;
-    if place.subject().listing.is_some() && place.listed()?.contains(&issued.state) {
-        return Err(broken("nothing under the revoked state", "it is still there"));
-    }
-    Ok(())
+    context.access_token = None;
+    context.additional_logins.clear();
+    fixture.handle().await?.revoked(&context, &issued.state).await?;
+    is_gone(fixture, &issued.state)
 }
 
-async fn again(place: &Place<'_>) -> Result<(), Broken> {
-    let desk = place.desk().await?;
+async fn again(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
     for _ in 0..2 {
-        let (context, issued) = desk.made().await?;
-        desk.revoked(&context, &issued.state).await?;
+        let (context, issued) = handle.made().await?;
+        handle.revoked(&context, &issued.state).await?;
     }
-    desk.made().await.map(drop)
+    handle.made().await.map(drop)
 }

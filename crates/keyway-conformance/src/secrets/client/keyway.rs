@@ -9,7 +9,6 @@ use keyway_client::{
     Access, Bundle, Change, Credentials, Draft, Error, PluginError, ResolvedSecret, Secrets,
 };
 use keyway_secrets::SecretStore;
-use secrecy::ExposeSecret as _;
 
 use super::{
     Accessed, ApplicationClient, AuditHook, ClientFailure, ClientMaker, FileFormat, Found, GivenCredentials,
@@ -45,8 +44,8 @@ impl ClientMaker for KeywayClient {
         }
         Some(match source.resolve() {
             Ok(credentials) => Ok(TakenCredentials {
-                access_key_id: credentials.access_key_id().expose_secret().to_owned(),
-                secret_access_key: credentials.secret_access_key().expose_secret().to_owned(),
+                access_key_id: credentials.access_key_id().expose().to_owned(),
+                secret_access_key: credentials.secret_access_key().expose().to_owned(),
                 api_base: credentials.api_base().to_owned(),
                 shown: format!("{credentials:?} {credentials:#?}"),
             }),
@@ -171,8 +170,8 @@ async fn answer(client: &Secrets, request: Request) -> Result<Response, Error> {
         }
         Request::Import { format, text } => {
             let bundle = match format {
-                FileFormat::Dotenv => Bundle::from_dotenv(text.expose_secret())?,
-                FileFormat::Json => Bundle::from_json(text.expose_secret())?,
+                FileFormat::Dotenv => Bundle::from_dotenv(text.expose())?,
+                FileFormat::Json => Bundle::from_json(text.expose())?,
             };
             let plan = client.import(&bundle).await?;
             let [created, changed, unchanged] =

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use keyway_client::Layer;
+use keyway_core::SecretText;
 use keyway_core::SecretValue;
 use keyway_secrets::Environment;
-use secrecy::SecretString;
 
 /// One operation of a client (Locker seed, "Usages").
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub enum Request {
         /// The key.
         key: String,
         /// The answer if the secret does not exist.
-        default: SecretString,
+        default: SecretText,
     },
     /// The text of a secret that must be there. Answers [`Response::Text`].
     GetRequired {
@@ -98,7 +98,7 @@ pub enum Request {
         /// How it is written.
         format: FileFormat,
         /// The file.
-        text: SecretString,
+        text: SecretText,
     },
 }
 
@@ -116,7 +116,7 @@ pub enum FileFormat {
 #[non_exhaustive]
 pub enum Response {
     /// A text; `None` when there is none.
-    Text(Option<SecretString>),
+    Text(Option<SecretText>),
     /// A secret; `None` when there is none.
     Secret(Option<Found>),
     /// Secrets.
@@ -128,7 +128,7 @@ pub enum Response {
     /// Environments.
     Environments(Vec<Environment>),
     /// A file.
-    File(SecretString),
+    File(SecretText),
     /// How many secrets an import created, changed and left as they were.
     Imported {
         /// Created.

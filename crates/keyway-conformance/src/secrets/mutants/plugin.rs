@@ -5,8 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyway_core::{SecretValue, Table};
-use keyway_secrets::{OpenContext, SecretAddress, SecretStore, SecretStorePlugin, StoreError};
-use serde_json::Value;
+use keyway_secrets::{Json, OpenContext, SecretAddress, SecretStore, SecretStorePlugin, StoreError};
 
 use crate::secrets::reference::{Habits, ReferencePlugin, ReferenceStore};
 
@@ -116,7 +115,7 @@ pub(super) struct MutantPlugin {
 }
 
 impl SecretStorePlugin for MutantPlugin {
-    fn check_configuration(&self, configuration: &Value) -> Result<(), StoreError> {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), StoreError> {
         if self.checks { ReferencePlugin(self.habits).check_configuration(configuration) } else { Ok(()) }
     }
 

@@ -13,7 +13,7 @@ use super::{
     Answer, Broken, Checked, StoreFixture, at, at_in, ensure, environment, fill, new_environment, polled,
     ring, rules, silent,
 };
-use crate::overheard::overheard;
+use crate::trace_capture::traced;
 
 rules! {
     in StoreFixture;
@@ -176,7 +176,7 @@ async fn errors_are_clean(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn traces_are_clean(fixture: &StoreFixture<'_>) -> Checked {
     let canary = Canary::new(fixture);
-    let (answers, traced) = overheard(everything(fixture, &canary)).await;
+    let (answers, traced) = traced(everything(fixture, &canary)).await;
     answers?;
     canary.must_not_be_in(&traced, "what is traced")
 }

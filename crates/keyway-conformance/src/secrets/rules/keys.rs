@@ -254,7 +254,7 @@ async fn others_work_meanwhile(fixture: &StoreFixture<'_>) -> Checked {
 }
 
 async fn nothing_is_readable_at_rest(fixture: &StoreFixture<'_>) -> Checked {
-    let canary = format!("canary{:016x}", fixture.random());
+    let canary = fixture.canary("");
     let store = fixture.initialized().await?;
     store.create(new("a", &canary)).await.works("a creation")?;
     store.create(new("b", "v")).await.works("a creation")?;

@@ -1,7 +1,6 @@
 //! Making a store, finding it again, and keeping stores apart.
 
-use keyway_secrets::{SecretChange, SecretStore};
-use serde_json::Value;
+use keyway_secrets::{Json, SecretChange, SecretStore};
 
 use super::{
     AlreadyInitialized, Answer, Checked, IMMEDIATE, Invalid, NotInitialized, SecretNotFound, Snapshot,
@@ -124,10 +123,10 @@ fn unknown_configuration_is_refused(fixture: &StoreFixture<'_>) -> Checked {
     let plugin = fixture.subject().plugin;
     let mut configuration = fixture.configuration();
     plugin.check_configuration(&configuration).works("checking the subject's own configuration")?;
-    let Some(keys) = configuration.as_object_mut() else {
+    let Json::Object(keys) = &mut configuration else {
         return Err(broken("a configuration that is an object", "the subject gives another type"));
     };
-    keys.insert(KEY.to_owned(), Value::Bool(true));
+    keys.insert(KEY.to_owned(), true.into());
     fixture.history().record("check_configuration and open with an unknown key");
     plugin.check_configuration(&configuration).refused("`check_configuration`", &[Invalid])?;
     let opened = fixture.try_open("store", &fixture.keys, fixture.metadata(), configuration);

@@ -35,25 +35,20 @@ use super::expected_error::{Answer, ExpectedError};
 use super::fixture::{StoreFixture, ring};
 use super::lent_storage::let_others_run;
 use super::operations::{all_refused, each_operation, each_read};
-use super::polls::{Turn, in_turns, on_threads, polled, run};
+use super::polls::{Turn, in_turns, on_threads, run};
 use super::recorded::Recorded;
 use super::samples::{
     add_environments, at, at_in, at_layer, environment, fill, new, new_environment, put, silent, text,
 };
 use super::snapshot::{Snapshot, list_all, list_all_environments, same_settings};
-use crate::notation::rules;
-use crate::{Broken, Need, Rule, broken, ensure};
+use crate::notation::{needs, rules};
+use crate::polled::polled;
+use crate::{Broken, Rule, broken, ensure};
 
 type Checked = Result<(), Broken>;
 
-macro_rules! needs {
-    ($($name:ident $capability:literal |$subject:ident| $declared:expr;)+) => {
-        $(const $name: Need<SecretStoreSubject> =
-            Need { capability: $capability, declared: |$subject| $declared };)+
-    };
-}
-
 needs! {
+    of SecretStoreSubject;
     ENVIRONMENTS "environments" |subject| subject.capabilities().environments;
     NO_ENVIRONMENTS "the absence of environments" |subject| !subject.capabilities().environments;
     DESCRIPTIONS "descriptions" |subject| subject.capabilities().descriptions;

@@ -1,48 +1,53 @@
-//! What the suite is proved with: engines that are broken on purpose, and two that are odd
-//! and yet right.
+//! Engines that are broken on purpose, which prove the suite, and two that are odd and yet right.
 
-mod defect;
+mod batches;
+mod callers;
 mod engine;
+mod habits;
+mod handles;
 mod journal;
-mod table;
+mod pages;
+mod subject;
 
 use std::sync::Arc;
 
-use defect::Defect;
-use engine::Engine;
+use keyway_storage::{Limits, StorageError};
 
+// Shared by the files of this folder.
 use super::StorageSubject;
 use crate::Mutant;
+use crate::notation::mutants;
+use engine::Engine;
+use subject::engine_mutant;
 
-/// Every mutant, with the id of the rule that it breaks.
+/// Is the result of an operation.
+type StorageResult<T> = Result<T, StorageError>;
+
+/// Lists the mutants, with the rules that they break. Try them with [`suite`](super::suite).
 pub fn all() -> Vec<Mutant<StorageSubject>> {
-    table::mutants()
+    [batches::MUTANTS, callers::MUTANTS, handles::MUTANTS, pages::MUTANTS].concat()
 }
 
-/// The least that an engine has to do: the smallest limits, one handle, nothing kept.
-/// It passes every rule that applies.
+/// Makes an engine that does the least that it has to do: the smallest limits, one handle, nothing kept. It
+/// passes every rule that applies.
 pub fn minimal() -> StorageSubject {
-    StorageSubject::new("minimal", |_| Ok(Arc::new(Engine::in_memory(Defect::None))))
+    subject::in_memory("minimal", |_| {}, |engine| Arc::new(engine))
 }
 
-/// An engine that does what an engine may do and hardly any does: it needs many polls, gives
-/// pages of two records, counts revisions down, keeps a journal that it reads anew for every
-/// call, and has odd limits. It passes every rule.
+/// Makes an engine that does unusual things that it may do: it needs many polls, gives pages of two records,
+/// counts revisions down, keeps a journal that it reads anew for every call, and has odd limits. It passes every
+/// rule.
 pub fn strange() -> StorageSubject {
-    subject(Defect::Strange)
-}
-
-/// An engine with a journal in the folder.
-fn subject(defect: Defect) -> StorageSubject {
-    StorageSubject::new(format!("{defect:?}"), move |folder| Ok(Arc::new(Engine::open(folder, defect)?)))
-        .persistent()
-        .shared()
-        .copyable()
-}
-
-/// An engine with nothing but memory.
-fn memory_subject(defect: Defect) -> StorageSubject {
-    StorageSubject::new(format!("{defect:?}"), move |_| Ok(Arc::new(Engine::in_memory(defect))))
+    let change = |engine: &mut Engine| {
+        let habits = &mut engine.habits;
+        habits.limits =
+            Limits { items_per_batch: 131, key_bytes: 1027, page_records: 129, ..Limits::MINIMUM };
+        habits.enforced = |limits| Limits { page_records: 2, ..limits };
+        habits.stamp = |number, _| u64::MAX - number;
+        habits.number = |revision| u64::MAX - revision;
+        habits.waits = 3;
+    };
+    subject::with_journal("Strange", change, |engine| Arc::new(engine))
 }
 
 #[cfg(test)]

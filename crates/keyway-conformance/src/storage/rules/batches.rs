@@ -1,41 +1,24 @@
-//! What several items do together.
+//! Batches of several items.
 
 use keyway_storage::{Batch, Expectation, StorageError};
 
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, unchanged};
-use crate::{Broken, Level, Rule};
+use super::{Checked, StorageFixture, rules, unchanged};
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[
-    Rule {
-        id: "STO-004",
-        level: Level::Must,
-        sentence: "A batch is applied all or none: one expectation that does not hold leaves everything as it was.",
-        clauses: &["Storage/atomic", "C6"],
-        needs: None,
-        check: check!(all_or_none),
-    },
-    Rule {
-        id: "STO-005",
-        level: Level::Must,
-        sentence: "A conflict names the first item, in the order of the batch, whose expectation did not hold.",
-        clauses: &["Storage/conflict"],
-        needs: None,
-        check: check!(the_first_conflict_is_named),
-    },
-    Rule {
-        id: "STO-006",
-        level: Level::Must,
-        sentence: "An empty key, a key twice and a delete of what is to be absent are refused by their own errors, and nothing is written.",
-        clauses: &["Storage/keys", "C5"],
-        needs: None,
-        check: check!(odd_batches_are_refused),
-    },
-];
+rules! {
+    in StorageFixture;
+    "STO-004" Must from ["Storage/atomic", "C6"]
+        "A batch is applied all or none: one expectation that does not hold leaves everything as it was."
+        all_or_none;
+    "STO-005" Must from ["Storage/conflict"]
+        "A conflict names the first item, in the order of the batch, whose expectation did not hold."
+        the_first_conflict_is_named;
+    "STO-006" Must from ["Storage/keys", "C5"]
+        "An empty key, a key twice and a delete of what is to be absent are refused by their own errors, and nothing is written."
+        odd_batches_are_refused;
+}
 
-async fn all_or_none(trial: &Trial<'_>) -> Result<(), Broken> {
+async fn all_or_none(store: &StorageFixture<'_>) -> Checked {
     const ITEMS: usize = 5;
-    let store = Opened::new(trial)?;
     let revision = store.put("kept", "1").await?;
     store.put("removed", "1").await?;
     let before = store.everything().await?;
@@ -61,8 +44,7 @@ async fn all_or_none(trial: &Trial<'_>) -> Result<(), Broken> {
     store.holds(b"new", b"2", revision).await
 }
 
-async fn the_first_conflict_is_named(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn the_first_conflict_is_named(store: &StorageFixture<'_>) -> Checked {
     let right = store.put("m", "1").await?;
     let wrong = store.put("b", "1").await?;
     // Not in key order, and with conflicts of every sort behind the first.
@@ -78,23 +60,22 @@ async fn the_first_conflict_is_named(trial: &Trial<'_>) -> Result<(), Broken> {
     store.conflict(batch, 1).await
 }
 
-async fn odd_batches_are_refused(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn odd_batches_are_refused(store: &StorageFixture<'_>) -> Checked {
     store.put("a", "1").await?;
     let before = store.everything().await?;
     let start = || Batch::new().put("a", "2", Expectation::Any).put("z", "2", Expectation::Any);
-    let empty = |error: &StorageError| matches!(error, StorageError::EmptyKey { item: 2 });
-    store.refused(start().put("", "", Expectation::Any), "EmptyKey of item 2", empty).await?;
-    unchanged(&before, &store.everything().await?)?;
-    store.refused(start().delete("", Expectation::Any), "EmptyKey of item 2", empty).await?;
+    for batch in [start().put("", "", Expectation::Any), start().delete("", Expectation::Any)] {
+        let empty = |error: &StorageError| matches!(error, StorageError::EmptyKey { item: 2 });
+        store.refused(&before, batch, "EmptyKey of item 2", empty).await?;
+    }
     let duplicate = |error: &StorageError| matches!(error, StorageError::DuplicateKey { item: 2 });
-    store.refused(start().delete("a", Expectation::Any), "DuplicateKey of item 2", duplicate).await?;
-    unchanged(&before, &store.everything().await?)?;
+    let batch = start().delete("a", Expectation::Any);
+    store.refused(&before, batch, "DuplicateKey of item 2", duplicate).await?;
     let mut many = (0..20).fold(start(), |batch, item| batch.put(format!("k{item}"), "", Expectation::Any));
     many = many.put("k7", "", Expectation::Any);
     let late = |error: &StorageError| matches!(error, StorageError::DuplicateKey { item: 22 });
-    store.refused(many, "DuplicateKey of item 22", late).await?;
+    store.refused(&before, many, "DuplicateKey of item 22", late).await?;
     let absent = |error: &StorageError| matches!(error, StorageError::DeleteOfAbsent { item: 2 });
-    store.refused(start().delete("b", Expectation::Absent), "DeleteOfAbsent of item 2", absent).await?;
-    unchanged(&before, &store.everything().await?)
+    let batch = start().delete("b", Expectation::Absent);
+    store.refused(&before, batch, "DeleteOfAbsent of item 2", absent).await
 }

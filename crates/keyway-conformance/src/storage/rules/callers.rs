@@ -1,4 +1,4 @@
-//! What callers may do to each other.
+//! Several callers at once, and their effects on each other.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,53 +6,26 @@ use std::time::{Duration, Instant};
 use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Storage, StorageError};
 
 use super::threads::together;
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, text};
-use crate::storage::subject::SHARED;
-use crate::{Broken, Level, Rule, broken, ensure};
+use super::{Broken, Checked, SHARED, StorageFixture, broken, ensure, rules, text};
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[
-    Rule {
-        id: "STO-015",
-        level: Level::Must,
-        sentence: "One page is a snapshot: it shows of every batch all or nothing.",
-        clauses: &["Storage/scan", "Storage/atomic"],
-        needs: None,
-        check: check!(a_page_is_a_snapshot),
-    },
-    Rule {
-        id: "STO-016",
-        level: Level::Must,
-        sentence: "Callers that read, decide and write at the same time lose no update.",
-        clauses: &["Storage/contention", "C6"],
-        needs: None,
-        check: check!(no_update_is_lost),
-    },
-    Rule {
-        id: "STO-017",
-        level: Level::Should,
-        sentence: "No caller starves while others are served.",
-        clauses: &["Storage/fairness", "R1"],
-        needs: None,
-        check: check!(nobody_starves),
-    },
-    Rule {
-        id: "STO-018",
-        level: Level::Should,
-        sentence: "Records of 1 MiB among small ones do not make reading the small ones slow.",
-        clauses: &["Storage/neighbours"],
-        needs: None,
-        check: check!(large_neighbours_slow_nobody),
-    },
-    Rule {
-        id: "STO-025",
-        level: Level::Must,
-        sentence: "All handles are one store: each sees at once what another had acknowledged, and their expectations count.",
-        clauses: &["Storage/get", "C6"],
-        needs: Some(SHARED),
-        check: check!(handles_are_one_store),
-    },
-];
+rules! {
+    in StorageFixture;
+    "STO-015" Must from ["Storage/scan", "Storage/atomic"]
+        "One page is a snapshot: it shows of every batch all or nothing."
+        a_page_is_a_snapshot;
+    "STO-016" Must from ["Storage/contention", "C6"]
+        "Callers that read, decide and write at the same time lose no update."
+        no_update_is_lost;
+    "STO-017" Should from ["Storage/fairness", "R1"]
+        "No caller starves while others are served."
+        nobody_starves;
+    "STO-018" Should from ["Storage/neighbours"]
+        "Records of 1 MiB among small ones do not make reading the small ones slow."
+        large_neighbours_slow_nobody;
+    "STO-025" Must needs SHARED from ["Storage/get", "C6"]
+        "All handles are one store: each sees at once what another had acknowledged, and their expectations count."
+        handles_are_one_store;
+}
 
 const CALLERS: usize = 4;
 
@@ -61,38 +34,35 @@ fn failed(error: StorageError) -> Broken {
     broken("an answer", format!("{error:?}"))
 }
 
-async fn a_page_is_a_snapshot(trial: &Trial<'_>) -> Result<(), Broken> {
+async fn a_page_is_a_snapshot(store: &StorageFixture<'_>) -> Checked {
     const LENGTH: Duration = Duration::from_millis(150);
-    let store = Opened::new(trial)?;
     store.committed(pair(0)).await?;
     store.record("for 150 ms caller 0 writes pairs of the same number, and callers 1 to 3 scan them");
-    together(store.store(), CALLERS, |number, store| {
-        Box::pin(async move {
-            let begun = Instant::now();
-            for round in 1.. {
-                if begun.elapsed() > LENGTH {
-                    break;
-                }
-                if number == 0 {
-                    let outcome = store.commit(pair(round)).await.map_err(failed)?;
-                    ensure(matches!(outcome, CommitOutcome::Committed(_)), "committed", text(&outcome))?;
-                    continue;
-                }
-                let page = store.scan(&KeyRange::prefix("pair"), None, 2).await.map_err(failed)?;
-                // An engine may give shorter pages than it was asked for.
-                if let [first, second] = page.entries.as_slice() {
-                    ensure(
-                        first.value == second.value && first.revision == second.revision,
-                        "both halves of one batch on a page",
-                        format!(
-                            "{first:?} and {second:?}, with the values {:?} and {:?}",
-                            first.value, second.value
-                        ),
-                    )?;
-                }
+    together(store.store(), CALLERS, async |number, store| {
+        let begun = Instant::now();
+        for round in 1.. {
+            if begun.elapsed() > LENGTH {
+                break;
             }
-            Ok(())
-        })
+            if number == 0 {
+                let outcome = store.commit(pair(round)).await.map_err(failed)?;
+                ensure(matches!(outcome, CommitOutcome::Committed(_)), "committed", text(&outcome))?;
+                continue;
+            }
+            let page = store.scan(&KeyRange::prefix("pair"), None, 2).await.map_err(failed)?;
+            // An engine may give shorter pages than it was asked for.
+            if let [first, second] = page.entries.as_slice() {
+                ensure(
+                    first.value == second.value && first.revision == second.revision,
+                    "both halves of one batch on a page",
+                    format!(
+                        "{first:?} and {second:?}, with the values {:?} and {:?}",
+                        first.value, second.value
+                    ),
+                )?;
+            }
+        }
+        Ok(())
     })
     .await?;
     Ok(())
@@ -106,18 +76,15 @@ fn pair(round: u32) -> Batch {
     )
 }
 
-async fn no_update_is_lost(trial: &Trial<'_>) -> Result<(), Broken> {
+async fn no_update_is_lost(store: &StorageFixture<'_>) -> Checked {
     const EACH: u64 = 30;
-    let store = Opened::new(trial)?;
     store.put("counter", 0_u64.to_be_bytes()).await?;
     store.record("4 callers add 1 to a counter 30 times each, expecting the revision that they read");
-    together(store.store(), CALLERS, |_, store| {
-        Box::pin(async move {
-            for _ in 0..EACH {
-                while !incremented(&store).await? {}
-            }
-            Ok(())
-        })
+    together(store.store(), CALLERS, async |_, store| {
+        for _ in 0..EACH {
+            while !incremented(&store).await? {}
+        }
+        Ok(())
     })
     .await?;
     let value = counter(store.get("counter").await?.map(|record| record.value).unwrap_or_default());
@@ -138,27 +105,24 @@ fn counter(value: Vec<u8>) -> Option<u64> {
     value.try_into().ok().map(u64::from_be_bytes)
 }
 
-async fn nobody_starves(trial: &Trial<'_>) -> Result<(), Broken> {
+async fn nobody_starves(store: &StorageFixture<'_>) -> Checked {
     /// A caller that gets less than the mean divided by this starves.
     const SHARE: u64 = 25;
     /// A busy machine may hold one caller back once, but not every time.
     const TRIES: usize = 3;
-    let store = Opened::new(trial)?;
     store.record("4 callers commit to keys of their own for 400 ms");
     let mut counts = Vec::new();
     for _ in 0..TRIES {
-        counts = together(store.store(), CALLERS, |number, store| {
-            Box::pin(async move {
-                let (begun, mut commits) = (Instant::now(), 0_u64);
-                while begun.elapsed() < Duration::from_millis(400) {
-                    let key = format!("caller {number}");
-                    let batch = Batch::new().put(key, commits.to_be_bytes(), Expectation::Any);
-                    let outcome = store.commit(batch).await.map_err(failed)?;
-                    ensure(matches!(outcome, CommitOutcome::Committed(_)), "committed", text(&outcome))?;
-                    commits += 1;
-                }
-                Ok(commits)
-            })
+        counts = together(store.store(), CALLERS, async |number, store| {
+            let (begun, mut commits) = (Instant::now(), 0_u64);
+            while begun.elapsed() < Duration::from_millis(400) {
+                let key = format!("caller {number}");
+                let batch = Batch::new().put(key, commits.to_be_bytes(), Expectation::Any);
+                let outcome = store.commit(batch).await.map_err(failed)?;
+                ensure(matches!(outcome, CommitOutcome::Committed(_)), "committed", text(&outcome))?;
+                commits += 1;
+            }
+            Ok(commits)
         })
         .await?;
         let mean = counts.iter().sum::<u64>() / CALLERS as u64;
@@ -172,24 +136,23 @@ async fn nobody_starves(trial: &Trial<'_>) -> Result<(), Broken> {
     ))
 }
 
-async fn large_neighbours_slow_nobody(trial: &Trial<'_>) -> Result<(), Broken> {
+async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     const SMALL: u8 = 60;
     const RATIO: u32 = 8;
     /// Below this nothing is slow, whatever the ratio.
     const FLOOR: Duration = Duration::from_micros(250);
-    let store = Opened::new(trial)?;
     for item in 0..SMALL {
         store.put([b's', item], [item; 40]).await?;
     }
-    let before = slowest(&store, SMALL).await?;
+    let before = slowest(store, SMALL).await?;
     for item in (0..SMALL).step_by(6) {
         store.put([b's', item, b'l'], vec![item; 1 << 20]).await?;
     }
-    let mut after = slowest(&store, SMALL).await?;
+    let mut after = slowest(store, SMALL).await?;
     let bound = (before * RATIO).max(FLOOR);
     if after > bound {
-        // Once more, in case that somebody else had the processor.
-        after = after.min(slowest(&store, SMALL).await?);
+        // Measure once more, in case another program had the processor.
+        after = after.min(slowest(store, SMALL).await?);
     }
     ensure(
         after <= bound,
@@ -200,7 +163,7 @@ async fn large_neighbours_slow_nobody(trial: &Trial<'_>) -> Result<(), Broken> {
 
 /// Measures the slowest small key. Each counts with its fastest time, since other programs may have the
 /// processor meanwhile.
-async fn slowest(store: &Opened<'_>, small: u8) -> Result<Duration, Broken> {
+async fn slowest(store: &StorageFixture<'_>, small: u8) -> Result<Duration, Broken> {
     let mut slowest = Duration::ZERO;
     for item in 0..small {
         let mut fastest = Duration::MAX;
@@ -216,8 +179,7 @@ async fn slowest(store: &Opened<'_>, small: u8) -> Result<Duration, Broken> {
     Ok(slowest)
 }
 
-async fn handles_are_one_store(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn handles_are_one_store(store: &StorageFixture<'_>) -> Checked {
     let other = store.beside()?;
     for round in 0..10 {
         let value = format!("{round}");

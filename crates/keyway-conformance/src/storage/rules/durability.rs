@@ -1,36 +1,23 @@
-//! What stays when handles and processes end.
+//! Durability: the data that stays when handles and processes end.
 
 use std::fs;
 use std::path::Path;
 
 use keyway_storage::{Batch, Entry, Expectation};
 
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, unchanged};
-use crate::storage::subject::{COPYABLE, PERSISTENT};
-use crate::{Broken, Level, Rule, broken, ensure};
+use super::{COPYABLE, Checked, PERSISTENT, StorageFixture, broken, ensure, rules, unchanged};
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[
-    Rule {
-        id: "STO-021",
-        level: Level::Must,
-        sentence: "An engine that is opened again has every acknowledged write, with its revision, and nothing else.",
-        clauses: &["C6"],
-        needs: Some(PERSISTENT),
-        check: check!(acknowledged_writes_stay),
-    },
-    Rule {
-        id: "STO-022",
-        level: Level::Must,
-        sentence: "What a process leaves behind that is killed has every acknowledged write and no half of a batch.",
-        clauses: &["Storage/crash", "C6"],
-        needs: Some(COPYABLE),
-        check: check!(a_killed_process_leaves_all),
-    },
-];
+rules! {
+    in StorageFixture;
+    "STO-021" Must needs PERSISTENT from ["C6"]
+        "An engine that is opened again has every acknowledged write, with its revision, and nothing else."
+        acknowledged_writes_stay;
+    "STO-022" Must needs COPYABLE from ["Storage/crash", "C6"]
+        "What a process leaves behind that is killed has every acknowledged write and no half of a batch."
+        a_killed_process_leaves_all;
+}
 
-async fn acknowledged_writes_stay(trial: &Trial<'_>) -> Result<(), Broken> {
-    let mut store = Opened::new(trial)?;
+async fn acknowledged_writes_stay(store: &mut StorageFixture<'_>) -> Checked {
     for round in 0..5_u8 {
         let batch = (0..10_u8).fold(Batch::new(), |batch, item| {
             batch.put([round, item], vec![item; usize::from(item) * 100], Expectation::Absent)
@@ -47,10 +34,9 @@ async fn acknowledged_writes_stay(trial: &Trial<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn a_killed_process_leaves_all(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn a_killed_process_leaves_all(store: &StorageFixture<'_>) -> Checked {
     for round in 0..8_u8 {
-        let size = 1 + usize::try_from(trial.random() % 4000).unwrap_or_default();
+        let size = 1 + usize::try_from(store.random() % 4000).unwrap_or_default();
         let batch = (0..6_u8).fold(Batch::new(), |batch, item| {
             batch.put([round % 3, item], vec![round; size], Expectation::Any)
         });
@@ -62,7 +48,7 @@ async fn a_killed_process_leaves_all(trial: &Trial<'_>) -> Result<(), Broken> {
         copy_files(store.folder(), copy.path())
             .map_err(|error| broken("a copy of the files", error.to_string()))?;
         store.record("copy the files, open the copy");
-        let left = Opened::inside(trial, copy)?;
+        let left = store.inside(copy)?;
         let found = left.everything().await?;
         halves(&found)?;
         unchanged(&before, &found)?;
@@ -73,7 +59,7 @@ async fn a_killed_process_leaves_all(trial: &Trial<'_>) -> Result<(), Broken> {
 }
 
 /// Demands that the records of one batch are all of one age.
-fn halves(entries: &[Entry]) -> Result<(), Broken> {
+fn halves(entries: &[Entry]) -> Checked {
     for pair in entries.windows(2).filter(|pair| pair[0].key[0] == pair[1].key[0]) {
         ensure(
             pair[0].revision == pair[1].revision && pair[0].value == pair[1].value,

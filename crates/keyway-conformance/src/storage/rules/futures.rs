@@ -6,32 +6,21 @@ use std::time::Duration;
 
 use keyway_storage::{Batch, CommitOutcome, Expectation};
 
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, text};
-use crate::{Broken, Level, Rule, broken, ensure};
+use super::{Checked, StorageFixture, broken, ensure, rules, text};
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[
-    Rule {
-        id: "STO-019",
-        level: Level::Must,
-        sentence: "A commit whose future is dropped, after whatever number of polls, is there as a whole or not at all.",
-        clauses: &["Storage/cancel", "Storage/atomic", "C6"],
-        needs: None,
-        check: check!(dropped_commits_are_whole),
-    },
-    Rule {
-        id: "STO-020",
-        level: Level::Must,
-        sentence: "A commit whose future was dropped, or is not polled for a while, holds nobody up.",
-        clauses: &["R1", "Storage/cancel"],
-        needs: None,
-        check: check!(sleepers_hold_nobody_up),
-    },
-];
+rules! {
+    in StorageFixture;
+    "STO-019" Must from ["Storage/cancel", "Storage/atomic", "C6"]
+        "A commit whose future is dropped, after whatever number of polls, is there as a whole or not at all."
+        dropped_commits_are_whole;
+    "STO-020" Must from ["R1", "Storage/cancel"]
+        "A commit whose future was dropped, or is not polled for a while, holds nobody up."
+        sleepers_hold_nobody_up;
+}
 
 /// No engine needs more polls than this without being woken by anything.
 const POLLS: usize = 48;
-/// How long a commit of somebody else may take.
+/// Bounds the time of a commit of another caller.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn pair(number: usize) -> Batch {
@@ -53,12 +42,11 @@ fn poll_a_little<F: Future + ?Sized>(mut future: Pin<&mut F>, polls: usize) -> O
     None
 }
 
-async fn dropped_commits_are_whole(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn dropped_commits_are_whole(store: &StorageFixture<'_>) -> Checked {
     for polls in 0..POLLS {
         let ended = poll_a_little(store.store().commit(pair(polls)).as_mut(), polls);
         store.record(&format!("commit pair {polls}, dropped after {polls} polls: {ended:?}"));
-        whole(&store, polls).await?;
+        whole(store, polls).await?;
         if matches!(ended, Some(Ok(CommitOutcome::Committed(_)))) {
             store.get(format!("pair {polls} a")).await?.ok_or_else(|| broken("the pair", "nothing"))?;
             // It cannot be dropped any later than at its end.
@@ -70,7 +58,7 @@ async fn dropped_commits_are_whole(trial: &Trial<'_>) -> Result<(), Broken> {
 
 /// Demands both halves of a pair, or none. Work that goes on without the future may take a
 /// moment to end, and the two are read one after the other.
-async fn whole(store: &Opened<'_>, number: usize) -> Result<(), Broken> {
+async fn whole(store: &StorageFixture<'_>, number: usize) -> Checked {
     const LOOKS: usize = 12;
     for look in 1.. {
         let first = store.get(format!("pair {number} a")).await?.is_some();
@@ -84,17 +72,16 @@ async fn whole(store: &Opened<'_>, number: usize) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn sleepers_hold_nobody_up(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn sleepers_hold_nobody_up(store: &StorageFixture<'_>) -> Checked {
     for polls in 1..8 {
         drop(poll_a_little(store.store().commit(pair(polls)).as_mut(), polls));
         store.record(&format!("commit pair {polls}, dropped after {polls} polls"));
-        in_time(&store, format!("after drop {polls}")).await?;
+        in_time(store, format!("after drop {polls}")).await?;
 
         let mut sleeping = store.store().commit(pair(polls + POLLS));
         let early = poll_a_little(sleeping.as_mut(), polls);
         store.record(&format!("commit pair {}, polled {polls} times and left", polls + POLLS));
-        in_time(&store, format!("beside {polls}")).await?;
+        in_time(store, format!("beside {polls}")).await?;
         // It wakes up late, and ends as if nothing had been.
         let ended = match early {
             Some(ended) => ended,
@@ -107,8 +94,8 @@ async fn sleepers_hold_nobody_up(trial: &Trial<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Demands that somebody else's commit ends.
-async fn in_time(store: &Opened<'_>, key: String) -> Result<(), Broken> {
+/// Demands that a commit of another caller ends.
+async fn in_time(store: &StorageFixture<'_>, key: String) -> Checked {
     let put = tokio::time::timeout(PATIENCE / 5, store.put(key, "x"));
     put.await.map_err(|_| broken("the next commit within 2 s", "it still waits"))?.map(|_| ())
 }

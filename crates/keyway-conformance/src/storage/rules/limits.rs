@@ -1,35 +1,23 @@
-//! How much an engine takes.
+//! The limits of an engine.
 
 use keyway_storage::{Batch, Expectation, Limits, StorageError};
 
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, text, unchanged};
-use crate::{Broken, Level, Rule, ensure};
+use super::{Checked, StorageFixture, ensure, rules, text};
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[
-    Rule {
-        id: "STO-007",
-        level: Level::Must,
-        sentence: "What is more than the engine's limits is refused by the error that says so, and nothing is written.",
-        clauses: &["Storage/too-much", "Storage/limits", "C5"],
-        needs: None,
-        check: check!(too_much_is_refused),
-    },
-    Rule {
-        id: "STO-008",
-        level: Level::Must,
-        sentence: "The limits do not change, are at least those of every engine (128 items, 1 MiB), and what is within them is taken.",
-        clauses: &["Storage/limits"],
-        needs: None,
-        check: check!(the_minimum_is_taken),
-    },
-];
+rules! {
+    in StorageFixture;
+    "STO-007" Must from ["Storage/too-much", "Storage/limits", "C5"]
+        "What is more than the engine's limits is refused by the error that says so, and nothing is written."
+        too_much_is_refused;
+    "STO-008" Must from ["Storage/limits"]
+        "The limits do not change, are at least those of every engine (128 items, 1 MiB), and what is within them is taken."
+        the_minimum_is_taken;
+}
 
 /// Larger limits than this are not tried out: it would be a test of the machine.
 const TRIED: usize = 64 << 20;
 
-async fn too_much_is_refused(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn too_much_is_refused(store: &StorageFixture<'_>) -> Checked {
     store.put("a", "1").await?;
     let before = store.everything().await?;
     let limits = store.store().limits();
@@ -37,21 +25,18 @@ async fn too_much_is_refused(trial: &Trial<'_>) -> Result<(), Broken> {
 
     let batch = start().put(vec![1; limits.key_bytes + 1], "", Expectation::Any);
     let right = |error: &StorageError| matches!(error, StorageError::KeyTooLarge { item: 1, .. });
-    store.refused(batch, "KeyTooLarge of item 1", right).await?;
-    unchanged(&before, &store.everything().await?)?;
+    store.refused(&before, batch, "KeyTooLarge of item 1", right).await?;
 
     if limits.items_per_batch < TRIED / 16 {
         let batch = (0..limits.items_per_batch)
             .fold(start(), |batch, item| batch.put(item.to_be_bytes(), "", Expectation::Any));
         let right = |error: &StorageError| matches!(error, StorageError::TooManyItems { .. });
-        store.refused(batch, "TooManyItems", right).await?;
-        unchanged(&before, &store.everything().await?)?;
+        store.refused(&before, batch, "TooManyItems", right).await?;
     }
     if limits.value_bytes < TRIED {
         let batch = start().put("b", vec![0; limits.value_bytes + 1], Expectation::Any);
         let right = |error: &StorageError| matches!(error, StorageError::ValueTooLarge { item: 1, .. });
-        store.refused(batch, "ValueTooLarge of item 1", right).await?;
-        unchanged(&before, &store.everything().await?)?;
+        store.refused(&before, batch, "ValueTooLarge of item 1", right).await?;
     }
     let values = limits.batch_bytes / limits.value_bytes + 1;
     if limits.batch_bytes < TRIED && values < limits.items_per_batch {
@@ -59,14 +44,12 @@ async fn too_much_is_refused(trial: &Trial<'_>) -> Result<(), Broken> {
             batch.put(item.to_be_bytes(), vec![0; limits.value_bytes], Expectation::Any)
         });
         let right = |error: &StorageError| matches!(error, StorageError::BatchTooLarge { .. });
-        store.refused(batch, "BatchTooLarge", right).await?;
-        unchanged(&before, &store.everything().await?)?;
+        store.refused(&before, batch, "BatchTooLarge", right).await?;
     }
     Ok(())
 }
 
-async fn the_minimum_is_taken(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn the_minimum_is_taken(store: &StorageFixture<'_>) -> Checked {
     let limits = store.store().limits();
     ensure(limits.cover(&Limits::MINIMUM), format!("at least {:?}", Limits::MINIMUM), text(&limits))?;
     let key = vec![b'k'; limits.key_bytes.min(TRIED)];

@@ -1,4 +1,4 @@
-//! The rules, one file a topic.
+//! The rules, one topic a file.
 
 mod batches;
 mod callers;
@@ -11,23 +11,18 @@ mod records;
 mod revisions;
 mod threads;
 
+// Shared by the files of this folder.
 use super::StorageSubject;
-use crate::Rule;
+use super::fixture::{StorageFixture, text, unchanged};
+use super::subject::{COPYABLE, PERSISTENT, SHARED};
+use crate::notation::rules;
+use crate::{Broken, Rule, broken, ensure};
 
-/// The check of a rule: an async function of its trial.
-macro_rules! check {
-    ($function:path) => {
-        |trial| Box::pin($function(trial))
-    };
-}
-use check;
+type Checked = Result<(), Broken>;
 
-/// What a rule runs in.
-type Trial<'a> = crate::Trial<'a, StorageSubject>;
-
-/// All rules, sorted by id.
+/// Lists the rules, sorted by id.
 pub(super) fn all() -> Vec<&'static Rule<StorageSubject>> {
-    let mut rules: Vec<_> = [
+    let topics = [
         records::RULES,
         batches::RULES,
         limits::RULES,
@@ -37,10 +32,8 @@ pub(super) fn all() -> Vec<&'static Rule<StorageSubject>> {
         futures::RULES,
         durability::RULES,
         model::RULES,
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    rules.sort_by_key(|rule| rule.id);
-    rules
+    ];
+    let mut all: Vec<_> = topics.into_iter().flatten().collect();
+    all.sort_by_key(|rule| rule.id);
+    all
 }

@@ -3,27 +3,22 @@
 use std::collections::BTreeMap;
 
 use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Revision};
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, text};
-use crate::{Broken, Level, Rule, broken, ensure};
+use super::{Checked, StorageFixture, broken, ensure, rules, text};
+use crate::random_cases::smallest_failing;
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[Rule {
-    id: "STO-023",
-    level: Level::Must,
-    sentence: "Whatever the sequence of operations, the engine answers as an ordered map with revisions does.",
-    clauses: &["Storage/items", "Storage/expectations", "Storage/scan", "Storage/conflict"],
-    needs: None,
-    check: check!(agrees_with_a_map),
-}];
+rules! {
+    in StorageFixture;
+    "STO-023" Must from ["Storage/items", "Storage/expectations", "Storage/scan", "Storage/conflict"]
+        "Whatever the sequence of operations, the engine answers as an ordered map with revisions does."
+        agrees_with_a_map;
+}
 
-/// How many sequences are tried.
-const SEQUENCES: usize = 24;
-/// How many smaller sequences are tried once one was found that fails.
-const SHRINKS: usize = 400;
+/// Counts the sequences that are tried.
+const SEQUENCES: u32 = 24;
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -32,7 +27,7 @@ enum Act {
     Check,
 }
 
-/// What an item expects. Revisions are chosen when it runs.
+/// Is the expectation of an item. Revisions are chosen when it runs.
 #[derive(Clone, Debug)]
 enum Expect {
     Any,
@@ -51,7 +46,7 @@ enum Step {
 }
 
 fn key() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(prop_oneof![Just(0_u8), Just(b'a'), Just(255)], 1..4)
+    vec(prop_oneof![Just(0_u8), Just(b'a'), Just(255)], 1..4)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -63,86 +58,27 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(Expect::Old),
     ];
     prop_oneof![
-        6 => prop::collection::btree_map(key(), (act, expect), 0..6).prop_map(Step::Commit),
+        6 => btree_map(key(), (act, expect), 0..6).prop_map(Step::Commit),
         2 => key().prop_map(Step::Get),
-        2 => (key(), prop::option::of(key()), prop::option::of(key()), 0..6_usize)
+        2 => (key(), option::of(key()), option::of(key()), 0..6_usize)
             .prop_map(|(start, end, after, limit)| Step::Scan { start, end, after, limit }),
     ]
 }
 
-async fn agrees_with_a_map(trial: &Trial<'_>) -> Result<(), Broken> {
-    let mut seed = [0; 32];
-    for part in seed.chunks_mut(8) {
-        part.copy_from_slice(&trial.random().to_le_bytes());
-    }
-    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-    let mut runner = TestRunner::new_with_rng(Config::default(), random);
-    let sequences = prop::collection::vec(step(), 1..40);
-    for _ in 0..SEQUENCES {
-        let tree = sequences.new_tree(&mut runner);
-        let steps = tree.map_err(|reason| broken("a random sequence", reason.to_string()))?.current();
-        if run(trial, &steps).await.is_err() {
-            let shortest = shrunk(trial, steps).await;
-            let length = shortest.len();
-            trial.history().record(format!("the shortest sequence that was found has {length} steps:"));
-            // The last in the history is the shortest one.
-            run(trial, &shortest).await?;
-            return Err(broken("the same answers when it is run again", "a sequence that failed once"));
-        }
-    }
-    Ok(())
+async fn agrees_with_a_map(fixture: &StorageFixture<'_>) -> Checked {
+    let failing = smallest_failing(fixture, SEQUENCES, &|| vec(step(), 1..40), &async |steps: &Vec<Step>| {
+        follow(fixture, steps).await
+    });
+    let Some(shortest) = failing? else { return Ok(()) };
+    let length = shortest.len();
+    fixture.history().record(format!("the shortest sequence that was found has {length} steps:"));
+    // The last in the history is the shortest one.
+    follow(fixture, &shortest).await?;
+    Err(broken("the same answers when it is run again", "a sequence that failed once"))
 }
 
-/// Takes away steps, and items of commits, as long as the sequence still fails.
-///
-/// The value trees of proptest would do the same; they cannot be kept while a future waits.
-async fn shrunk(trial: &Trial<'_>, mut steps: Vec<Step>) -> Vec<Step> {
-    let (mut place, mut tries) = (0, 0);
-    while tries < SHRINKS {
-        let smaller = smaller(&steps, place);
-        let Some(smaller) = smaller else { break };
-        tries += 1;
-        if run(trial, &smaller).await.is_err() {
-            // What is behind it may have become superfluous as well.
-            (steps, place) = (smaller, 0);
-        } else {
-            place += 1;
-        }
-    }
-    steps
-}
-
-/// The `place`th way of making a sequence smaller: half of it, each step, each item.
-fn smaller(steps: &[Step], place: usize) -> Option<Vec<Step>> {
-    let half = steps.len() / 2;
-    let without = |index: usize| [&steps[..index], &steps[index + 1..]].concat();
-    match place {
-        0 if half > 0 => return Some(steps[..half].to_vec()),
-        1 if half > 0 => return Some(steps[half..].to_vec()),
-        _ => {}
-    }
-    let place = if half > 0 { place - 2 } else { place };
-    if place < steps.len() {
-        // From the end, because what came later matters less.
-        return Some(without(steps.len() - 1 - place));
-    }
-    let mut place = place - steps.len();
-    for (index, step) in steps.iter().enumerate() {
-        let Step::Commit(items) = step else { continue };
-        if let Some(key) = items.keys().nth(place) {
-            let mut smaller = items.clone();
-            smaller.remove(key);
-            let mut steps = steps.to_vec();
-            steps[index] = Step::Commit(smaller);
-            return Some(steps);
-        }
-        place -= items.len();
-    }
-    None
-}
-
-async fn run(trial: &Trial<'_>, steps: &[Step]) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn follow(fixture: &StorageFixture<'_>, steps: &[Step]) -> Checked {
+    let store = fixture.fresh()?;
     let mut model = Model::default();
     for step in steps {
         model.step(&store, step).await?;
@@ -157,7 +93,7 @@ struct Model {
 }
 
 impl Model {
-    async fn step(&mut self, store: &Opened<'_>, step: &Step) -> Result<(), Broken> {
+    async fn step(&mut self, store: &StorageFixture<'_>, step: &Step) -> Checked {
         match step {
             Step::Get(key) => {
                 let found = store.get(key).await?.map(|record| (record.value, record.revision));
@@ -177,11 +113,11 @@ impl Model {
 
     async fn scan(
         &self,
-        store: &Opened<'_>,
+        store: &StorageFixture<'_>,
         range: &KeyRange,
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<(), Broken> {
+    ) -> Checked {
         let page = store.scan(range, after, limit).await?;
         let expected: Vec<_> = self
             .records
@@ -204,9 +140,9 @@ impl Model {
 
     async fn commit(
         &mut self,
-        store: &Opened<'_>,
+        store: &StorageFixture<'_>,
         items: &BTreeMap<Vec<u8>, (Act, Expect)>,
-    ) -> Result<(), Broken> {
+    ) -> Checked {
         let (mut batch, mut after, mut conflict) = (Batch::new(), self.records.clone(), None);
         let mut put = Vec::new();
         for (place, (key, (act, expect))) in items.iter().enumerate() {

@@ -1,40 +1,23 @@
-//! What a scan visits.
+//! Scans: the records that they visit.
 
 use keyway_storage::{Batch, Expectation, KeyRange};
 
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, text};
-use crate::{Broken, Level, Rule, ensure};
+use super::{Checked, StorageFixture, ensure, rules, text};
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[
-    Rule {
-        id: "STO-012",
-        level: Level::Must,
-        sentence: "A scan gives exactly the records of its range behind the given key, in the order of their keys, byte by byte.",
-        clauses: &["Storage/scan"],
-        needs: None,
-        check: check!(ranges_give_what_they_hold),
-    },
-    Rule {
-        id: "STO-013",
-        level: Level::Must,
-        sentence: "A page is bounded by the limit asked for and by the engine's own, in records and in bytes; it is not empty while there is a record, and says truly whether there are more.",
-        clauses: &["Storage/pages", "Storage/limits"],
-        needs: None,
-        check: check!(pages_are_bounded),
-    },
-    Rule {
-        id: "STO-014",
-        level: Level::Must,
-        sentence: "Going from page to page while others write, nothing comes twice, and nothing is left out that was there all the time.",
-        clauses: &["Storage/scan", "C15"],
-        needs: None,
-        check: check!(pages_are_stable),
-    },
-];
+rules! {
+    in StorageFixture;
+    "STO-012" Must from ["Storage/scan"]
+        "A scan gives exactly the records of its range behind the given key, in the order of their keys, byte by byte."
+        ranges_give_what_they_hold;
+    "STO-013" Must from ["Storage/pages", "Storage/limits"]
+        "A page is bounded by the limit asked for and by the engine's own, in records and in bytes; it is not empty while there is a record, and says truly whether there are more."
+        pages_are_bounded;
+    "STO-014" Must from ["Storage/scan", "C15"]
+        "Going from page to page while others write, nothing comes twice, and nothing is left out that was there all the time."
+        pages_are_stable;
+}
 
-async fn ranges_give_what_they_hold(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn ranges_give_what_they_hold(store: &StorageFixture<'_>) -> Checked {
     let keys: [&[u8]; 8] = [&[1, 0], &[255], b"b", &[0], &[255, 255], &[254], &[1], b"ab"];
     let nothing = store.scan(&KeyRange::all(), None, 5).await?;
     ensure(nothing.entries.is_empty() && !nothing.more, "an empty page", text(&nothing))?;
@@ -79,20 +62,19 @@ async fn ranges_give_what_they_hold(trial: &Trial<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn pages_are_bounded(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn pages_are_bounded(store: &StorageFixture<'_>) -> Checked {
     let limits = store.store().limits();
     for item in 0..10_u8 {
         store.put([b'p', item], [item; 3]).await?;
     }
     for limit in [0, 1, 3, 9, 10, 11, usize::MAX] {
-        walk(&store, &KeyRange::prefix("p"), limit, 10).await?;
+        walk(store, &KeyRange::prefix("p"), limit, 10).await?;
     }
     let large = limits.value_bytes.min(limits.page_bytes) / 4 * 3 + 1;
     for item in 0..3_u8 {
         store.put([b'q', item], vec![item; large]).await?;
     }
-    walk(&store, &KeyRange::prefix("q"), usize::MAX, 3).await?;
+    walk(store, &KeyRange::prefix("q"), usize::MAX, 3).await?;
     let many: Vec<usize> = (0..limits.page_records.min(10_000) + 5).collect();
     for chunk in many.chunks(limits.items_per_batch) {
         let batch = chunk.iter().fold(Batch::new(), |batch, item| {
@@ -100,11 +82,11 @@ async fn pages_are_bounded(trial: &Trial<'_>) -> Result<(), Broken> {
         });
         store.committed(batch).await?;
     }
-    walk(&store, &KeyRange::prefix("r"), usize::MAX, many.len()).await
+    walk(store, &KeyRange::prefix("r"), usize::MAX, many.len()).await
 }
 
 /// Goes through a range and looks at every page.
-async fn walk(store: &Opened<'_>, range: &KeyRange, limit: usize, records: usize) -> Result<(), Broken> {
+async fn walk(store: &StorageFixture<'_>, range: &KeyRange, limit: usize, records: usize) -> Checked {
     let limits = store.store().limits();
     let (mut seen, mut after) = (0, None::<Vec<u8>>);
     loop {
@@ -132,8 +114,7 @@ async fn walk(store: &Opened<'_>, range: &KeyRange, limit: usize, records: usize
     }
 }
 
-async fn pages_are_stable(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn pages_are_stable(store: &StorageFixture<'_>) -> Checked {
     let old: Vec<u8> = (0..100).step_by(2).collect();
     for item in &old {
         store.put([*item], "old").await?;

@@ -1,57 +1,30 @@
-//! What one item does to one record.
+//! Single items and their effect on one record.
 
 use keyway_storage::{Batch, Expectation, KeyRange};
 
-use super::{StorageSubject, Trial, check};
-use crate::storage::opened::{Opened, text};
-use crate::{Broken, Level, Rule, ensure};
+use super::{Checked, StorageFixture, ensure, rules, text};
 
-pub(super) static RULES: &[Rule<StorageSubject>] = &[
-    Rule {
-        id: "STO-001",
-        level: Level::Must,
-        sentence: "A record holds what was put, under the revision that its commit answered.",
-        clauses: &["Storage/get", "Storage/revisions"],
-        needs: None,
-        check: check!(a_record_holds_what_was_put),
-    },
-    Rule {
-        id: "STO-002",
-        level: Level::Must,
-        sentence: "A put creates or replaces, a delete removes, a check and an empty batch change nothing.",
-        clauses: &["Storage/items"],
-        needs: None,
-        check: check!(items_do_what_they_say),
-    },
-    Rule {
-        id: "STO-003",
-        level: Level::Must,
-        sentence: "An item applies exactly if its expectation holds: anything, no record, or the record of that revision.",
-        clauses: &["Storage/expectations", "R5"],
-        needs: None,
-        check: check!(expectations_decide),
-    },
-    Rule {
-        id: "STO-009",
-        level: Level::Must,
-        sentence: "Every byte string is a key if it is neither empty nor too long, and every one is a value; no other key has a record.",
-        clauses: &["Storage/keys", "Storage/get"],
-        needs: None,
-        check: check!(all_bytes_are_taken),
-    },
-    Rule {
-        id: "STO-024",
-        level: Level::Must,
-        sentence: "The debug form of an engine shows no value.",
-        clauses: &["K1"],
-        needs: None,
-        check: check!(debug_forms_show_no_value),
-    },
-];
+rules! {
+    in StorageFixture;
+    "STO-001" Must from ["Storage/get", "Storage/revisions"]
+        "A record holds what was put, under the revision that its commit answered."
+        a_record_holds_what_was_put;
+    "STO-002" Must from ["Storage/items"]
+        "A put creates or replaces, a delete removes, a check and an empty batch change nothing."
+        items_do_what_they_say;
+    "STO-003" Must from ["Storage/expectations", "R5"]
+        "An item applies exactly if its expectation holds: anything, no record, or the record of that revision."
+        expectations_decide;
+    "STO-009" Must from ["Storage/keys", "Storage/get"]
+        "Every byte string is a key if it is neither empty nor too long, and every one is a value; no other key has a record."
+        all_bytes_are_taken;
+    "STO-024" Must from ["K1"]
+        "The debug form of an engine shows no value."
+        debug_forms_show_no_value;
+}
 
-async fn a_record_holds_what_was_put(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
-    let long: Vec<u8> = (0..10_000).map(|_| trial.random().to_le_bytes()[0]).collect();
+async fn a_record_holds_what_was_put(store: &StorageFixture<'_>) -> Checked {
+    let long: Vec<u8> = (0..10_000).map(|_| store.random().to_le_bytes()[0]).collect();
     let batch = Batch::new().put("one", "1", Expectation::Absent).put("none", "", Expectation::Any).put(
         "long",
         long.clone(),
@@ -68,8 +41,7 @@ async fn a_record_holds_what_was_put(trial: &Trial<'_>) -> Result<(), Broken> {
     store.lacks(b"one ").await
 }
 
-async fn items_do_what_they_say(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn items_do_what_they_say(store: &StorageFixture<'_>) -> Checked {
     let first = store.put("a", "first").await?;
     let other = store.put("b", "other").await?;
     store.committed(Batch::new()).await?;
@@ -88,8 +60,7 @@ async fn items_do_what_they_say(trial: &Trial<'_>) -> Result<(), Broken> {
     ensure(left.len() == 1 && left[0].key == b"b", "only b left in a scan", text(&left))
 }
 
-async fn expectations_decide(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn expectations_decide(store: &StorageFixture<'_>) -> Checked {
     let there = store.put("there", "x").await?;
     let other = store.put("other", "x").await?;
     let wrong = [
@@ -121,8 +92,7 @@ async fn expectations_decide(trial: &Trial<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn all_bytes_are_taken(trial: &Trial<'_>) -> Result<(), Broken> {
-    let store = Opened::new(trial)?;
+async fn all_bytes_are_taken(store: &StorageFixture<'_>) -> Checked {
     let all: Vec<u8> = (0..=255).collect();
     let keys: [&[u8]; 8] = [&[0], &[0, 0], &[0, 1], b"a", b"a\0", b"a\0b", &[255, 255], &all];
     let mut revisions = Vec::new();
@@ -142,9 +112,8 @@ async fn all_bytes_are_taken(trial: &Trial<'_>) -> Result<(), Broken> {
     ensure(none.entries.is_empty() && !none.more, "an empty page for a range without records", text(&none))
 }
 
-async fn debug_forms_show_no_value(trial: &Trial<'_>) -> Result<(), Broken> {
+async fn debug_forms_show_no_value(store: &StorageFixture<'_>) -> Checked {
     const CANARY: &str = "canary-7d1f";
-    let store = Opened::new(trial)?;
     store.put("a", CANARY).await?;
     store.conflict(Batch::new().put("a", CANARY, Expectation::Absent), 0).await?;
     let shown = format!("{:?} {:#?}", store.store(), store.store());

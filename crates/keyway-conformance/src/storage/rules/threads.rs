@@ -1,17 +1,11 @@
 //! Several callers at once.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use keyway_storage::Storage;
 
-use crate::{Broken, broken};
-
-/// What one caller does.
-pub(super) type Caller<T> =
-    fn(usize, Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = Result<T, Broken>> + Send>>;
+use super::{Broken, broken};
 
 /// Runs `caller` on that many threads, which start together, and waits for all.
 ///
@@ -19,7 +13,7 @@ pub(super) type Caller<T> =
 pub(super) async fn together<T: Send + 'static>(
     store: &Arc<dyn Storage>,
     callers: usize,
-    caller: Caller<T>,
+    caller: impl AsyncFn(usize, Arc<dyn Storage>) -> Result<T, Broken> + Copy + Send + 'static,
 ) -> Result<Vec<T>, Broken> {
     let barrier = Arc::new(Barrier::new(callers));
     let mut answers = Vec::with_capacity(callers);
@@ -33,7 +27,7 @@ pub(super) async fn together<T: Send + 'static>(
                 Ok(runtime) => runtime.block_on(caller(number, store)),
                 Err(error) => Err(broken("a runtime to run on", error.to_string())),
             };
-            // Nobody waits any more when another caller failed first.
+            // The receiver is gone when another caller failed first.
             let _ = sender.send(answer);
         });
         answers.push(receiver);

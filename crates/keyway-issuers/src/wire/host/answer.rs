@@ -1,4 +1,4 @@
-//! Reads what a plugin prints.
+//! Reads the answers of plugins.
 
 use crate::description::check_names;
 use keyway_core::json::{JsonError, JsonFault, Reader};
@@ -12,12 +12,12 @@ use crate::{
     LoginRequired, ParameterDescriptor, ParameterType, PartKind, RequestOutcome, Rule, Violation, Violations,
 };
 
-/// Reads what a plugin printed about itself.
+/// Reads a plugin's description of itself.
 ///
 /// # Errors
-/// [`ContractViolation`](IssuerError::ContractViolation) with all that is wrong,
-/// [`Refused`](IssuerError::Refused) when the plugin says that it cannot,
-/// [`Program`](IssuerError::Program) when it failed without printing anything.
+/// [`ContractViolation`](IssuerError::ContractViolation) with all violations,
+/// [`Refused`](IssuerError::Refused) when the plugin refuses, [`Program`](IssuerError::Program)
+/// when it failed without printing anything.
 pub fn decode_description(
     printed: &[u8],
     ended: Ended,
@@ -34,13 +34,13 @@ pub fn decode_description(
     }
 }
 
-/// Reads what a plugin printed when it was to make a credential.
+/// Reads a plugin's answer to a request.
 ///
 /// # Errors
-/// [`ContractViolation`](IssuerError::ContractViolation) with all that is wrong and, where
-/// the answer names it, with the state of the credential that exists nevertheless;
-/// [`Refused`](IssuerError::Refused) when the plugin says no, whatever its exit status, and
-/// [`Failed`](IssuerError::Failed) when it adds that there may be a credential;
+/// [`ContractViolation`](IssuerError::ContractViolation) with all violations and, if the answer
+/// names it, the state of the credential that exists nevertheless;
+/// [`Refused`](IssuerError::Refused) when the plugin refuses, with any exit status;
+/// [`Failed`](IssuerError::Failed) when it adds that a credential may exist;
 /// [`Program`](IssuerError::Program) when it failed without printing anything.
 pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<RequestOutcome, IssuerError> {
     let mut answer = Answer::read(Action::Request, printed, ended, profile)?;
@@ -67,13 +67,12 @@ pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<
     }
 }
 
-/// Reads what a plugin printed when it was to destroy a credential.
+/// Reads a plugin's answer to a revocation.
 ///
 /// # Errors
-/// [`ContractViolation`](IssuerError::ContractViolation),
-/// [`Refused`](IssuerError::Refused) and [`Program`](IssuerError::Program); after each the
-/// credential counts as still there. An answer with a key `error` is one of them whatever its
-/// result says (decision W10).
+/// [`ContractViolation`](IssuerError::ContractViolation), [`Refused`](IssuerError::Refused) and
+/// [`Program`](IssuerError::Program); after each the credential counts as existing. An answer with
+/// a key `error` is an error whatever its result is (decision W10).
 pub fn decode_revoked(printed: &[u8], ended: Ended, profile: Profile) -> Result<(), IssuerError> {
     let mut answer = Answer::read(Action::Revoke, printed, ended, profile)?;
     let contradiction = answer.keys(&[]).open_text(&table::ERROR);
@@ -83,7 +82,7 @@ pub fn decode_revoked(printed: &[u8], ended: Ended, profile: Profile) -> Result<
     if answer.is_ok(&["ok"])? && answer.found.is_empty() { Ok(()) } else { answer.violated(None) }
 }
 
-/// An answer of a plugin while it is read.
+/// Holds a plugin's answer while it is read.
 struct Answer {
     action: Action,
     ended: Ended,
@@ -94,7 +93,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// Reads the JSON object and its result.
+    /// Reads the JSON object and its key `result`.
     fn read(action: Action, printed: &[u8], ended: Ended, profile: Profile) -> Result<Self, IssuerError> {
         let violated = |violation: Violation| IssuerError::violation(action, violation);
         let entries = match whole(profile.reader(), printed).read(printed) {
@@ -122,13 +121,15 @@ impl Answer {
         Ok(answer)
     }
 
-    /// The keys of the object itself.
+    /// Returns the keys of the top-level object.
     fn keys<'a>(&'a mut self, indexes: &'a [usize]) -> Keys<'a> {
         Keys { entries: &mut self.entries, indexes, profile: self.profile, found: &mut self.found }
     }
 
-    /// Whether the result is one of those that this action may have; an error object is
-    /// an error whatever the exit status (decision W2).
+    /// Tells whether the result is a success, one of those allowed for this action. An error object
+    /// is an error whatever the exit status is.
+    ///
+    /// Decision W2.
     fn is_ok(&mut self, allowed: &[&str]) -> Result<bool, IssuerError> {
         if self.result == "error" {
             let user_message = self.keys(&[]).open_text(&table::USER_MSG);
@@ -158,7 +159,9 @@ impl Answer {
         Ok(true)
     }
 
-    /// The refusal that an answer means which says "ok" and has a key `error` (decision W10).
+    /// Builds the refusal for an answer that says "ok" and has a key `error`.
+    ///
+    /// Decision W10.
     fn contradicted(&mut self, error: &str) -> IssuerError {
         let user_message = self.keys(&[]).open_text(&table::USER_MSG);
         let log_message = self.keys(&[]).open_text(&table::LOG_MSG);
@@ -170,7 +173,7 @@ impl Answer {
         }
     }
 
-    /// The error with all that was found.
+    /// Returns the error with all violations.
     fn violated<T>(&mut self, orphan: Option<CredentialRef>) -> Result<T, IssuerError> {
         match std::mem::take(&mut self.found).none_or(()) {
             Ok(()) => Err(IssuerError::violation(
@@ -181,7 +184,7 @@ impl Answer {
         }
     }
 
-    /// A part of a credential.
+    /// Reads a part of a credential.
     fn part(&mut self, index: usize, value: Json) -> Option<CredentialPart> {
         let indexes = [index];
         let Some(Json::Object(mut entries)) =
@@ -195,7 +198,7 @@ impl Answer {
         let kind = keys.open_text(&table::PART_TYPE);
         let is_file = kind.as_deref() == Some("textfile");
         let value = keys.value(&table::PART_VALUE, is_file);
-        // The seed: rows and cols are ignored where they have no meaning.
+        // The seed says: rows and cols are ignored for kinds that have no size.
         let mut size = FieldSize::default();
         if kind.as_deref() != Some("text") {
             size.rows = keys.count(&table::PART_ROWS);
@@ -248,11 +251,11 @@ impl Answer {
             check_names(keys, |index| format!("request_params[{set}][{index}].key"), &mut self.found);
             builder = builder.set(parameters.into_iter().filter_map(|(_, parameter)| parameter));
         }
-        // What is wrong with names is found by now, so there is nothing to add.
+        // The names are checked by now, so the builder has nothing to add.
         if self.found.is_empty() { builder.build().ok() } else { None }
     }
 
-    /// Something to configure: its name, and its default when all of it is right.
+    /// Reads a configuration parameter: returns its name, and its descriptor if it is valid.
     fn configured(&mut self, index: usize, value: Json) -> (Option<String>, Option<ConfigurationValue>) {
         let indexes = [index];
         let Some(Json::Object(mut entries)) =
@@ -276,7 +279,7 @@ impl Answer {
         (name, converted)
     }
 
-    /// A parameter of a request: its key, and all of it when all of it is right.
+    /// Reads a parameter of a request: returns its key, and its descriptor if it is valid.
     fn parameter(
         &mut self,
         indexes: [usize; 2],
@@ -293,7 +296,7 @@ impl Answer {
         let name = keys.open_text(&table::PARAM_NAME);
         let description = keys.open_text(&table::PARAM_DESCRIPTION);
         let kind = keys.open_text(&table::PARAM_TYPE).map(|_| ParameterType::Textarea);
-        // Where it may be missing, it means that the parameter may be left out.
+        // In the profile that allows the key to be missing, a missing key means optional.
         let mandatory = keys.truth(&table::PARAM_MANDATORY).unwrap_or_default();
         let parameter = match (&key, name, description, kind) {
             (Some(key), Some(name), Some(description), Some(kind)) => {
@@ -314,15 +317,20 @@ fn violated_with(action: Action, violations: Violations, orphan: Option<Credenti
     }))
 }
 
-/// A reader that takes all that was printed: how much a plugin may print is limited by whoever
-/// runs it (decision W7), and an answer that is refused later leaves a credential behind.
+/// Returns a reader with no limit below the length of the output.
+///
+/// The program that runs the plugin limits its output, and an answer that is refused later leaves a
+/// credential behind.
+///
+/// Decision W7.
 fn whole(reader: Reader, printed: &[u8]) -> Reader {
     Reader { max_bytes: reader.max_bytes.max(printed.len()), ..reader }
 }
 
-/// The state of a credential in an answer that only the strict profile cannot read: with
-/// text behind it, or with a name twice. The plugin has made the credential, so the host
-/// needs to know what to revoke.
+/// Finds the state of a credential in an answer that the strict profile cannot read: one with text
+/// after the object, or with a duplicate name.
+///
+/// The plugin has made the credential, so the host needs the state to revoke it.
 fn state_within(printed: &[u8]) -> Option<CredentialRef> {
     let reader = whole(Profile::Lenient.reader(), printed);
     let Ok(Json::Object(entries)) = reader.read(printed) else { return None };
@@ -330,8 +338,8 @@ fn state_within(printed: &[u8]) -> Option<CredentialRef> {
     (text("result") == Some("ok")).then(|| text("state").map(CredentialRef::new)).flatten()
 }
 
-/// What is wrong with the JSON text. A duplicate is named where its name is one of ours:
-/// any other may be anything.
+/// Converts an error of the JSON text to a violation. A duplicate is named only if the table knows
+/// the name: an unknown name may be a secret.
 pub(in crate::wire) fn json_violation(error: &JsonError) -> Violation {
     let name = error.duplicate_name().filter(|name| table::is_known(name));
     Violation::new(name.unwrap_or_default(), Rule::Json { fault: error.fault, at: error.at })

@@ -1,4 +1,4 @@
-//! Reads what a host wrote.
+//! Reads the input that a host wrote.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -16,19 +16,19 @@ use crate::{
     Violations,
 };
 
-/// What a host wants of a plugin.
+/// The input of a plugin: an action and its data.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// That it describes itself.
+    /// Asks the plugin to describe itself.
     Parameter,
-    /// That it makes a credential.
+    /// Asks the plugin to make a credential.
     Request(Box<CredentialRequest>),
-    /// That it destroys a credential.
+    /// Asks the plugin to destroy a credential.
     Revoke(Box<Revocation>),
 }
 
 impl Input {
-    /// What is to be done.
+    /// Returns the action.
     pub const fn action(&self) -> Action {
         match self {
             Self::Parameter => Action::Parameter,
@@ -38,14 +38,15 @@ impl Input {
     }
 }
 
-/// Why an input is none. A plugin answers with an error object: see [`encode_error`](super::encode_error).
+/// An error for bytes that are not an input. A plugin answers with an error object: see
+/// [`encode_error`](super::encode_error).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
     /// It is not base64.
     #[error("the input is not base64: {0}")]
     Base64(#[from] Base64Error),
-    /// It is base64 of something else than an input.
+    /// It is base64, but the content is not an input.
     #[error("the input breaks the contract: {0}")]
     Violations(#[from] Violations),
 }
@@ -66,26 +67,26 @@ impl From<InputError> for IssuerError {
     }
 }
 
-/// Reads what a host wrote: base64 of either alphabet, padded or not. A line break at the
-/// end is left out, because old hosts and shells write one.
+/// Reads an input: base64 of either alphabet, padded or not.
 ///
-/// Unknown keys are ignored. On revocation `params` is not looked at: old hosts write the
-/// text `undefined` there.
+/// A trailing line break is ignored, because old hosts and shells write one.
+/// Unknown keys are ignored. On revocation `params` is ignored: old hosts write the text
+/// `undefined` there.
 ///
 /// # Errors
-/// [`InputError`] with all that is wrong; an unknown action is among that.
+/// [`InputError`] with all violations, an unknown action among them.
 pub fn decode_input(written: &[u8]) -> Result<Input, InputError> {
     let line = written.strip_suffix(b"\n").unwrap_or(written);
     let json = base64::decode_wiped(line.strip_suffix(b"\r").unwrap_or(line))?;
     Ok(decode_json(&json)?)
 }
 
-/// Reads the JSON that is within the base64.
+/// Reads the JSON from within the base64.
 ///
 /// # Errors
-/// All that is wrong.
+/// Returns all violations.
 pub fn decode_json(json: &[u8]) -> Result<Input, Violations> {
-    let mut given: Given<'_> = match Reader::STRICT.read_entries(json) {
+    let mut given: InputEntries<'_> = match Reader::STRICT.read_entries(json) {
         Ok(Ok(given)) => given,
         Ok(Err(found)) => {
             let rule = Rule::Type { expected: "an object", found };
@@ -118,10 +119,9 @@ pub fn decode_json(json: &[u8]) -> Result<Input, Violations> {
     }
 }
 
-/// The entries of an input. Names that the contract does not know are kept only so that none
-/// is there twice.
+/// The entries of an input. Unknown names are kept only to detect duplicates.
 #[derive(Default)]
-struct Given<'a> {
+struct InputEntries<'a> {
     access_token: Option<Value<'a>>,
     action: Option<Value<'a>>,
     additional_logins: Option<Value<'a>>,
@@ -135,10 +135,10 @@ struct Given<'a> {
     unknown: BTreeSet<Cow<'a, str>>,
 }
 
-impl<'a> Given<'a> {
-    /// Where the value of this name is kept, if the contract knows it.
+impl<'a> InputEntries<'a> {
+    /// Returns the slot for the value of this name, if the contract knows it.
     #[inline]
-    fn place(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
+    fn slot(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
         Some(match name {
             "access_token" => &mut self.access_token,
             "action" => &mut self.action,
@@ -155,10 +155,10 @@ impl<'a> Given<'a> {
     }
 }
 
-impl<'a> Entries<'a> for Given<'a> {
+impl<'a> Entries<'a> for InputEntries<'a> {
     #[inline]
     fn add(&mut self, name: Text<'a>, value: Value<'a>) -> Result<(), Cow<'a, str>> {
-        match self.place(name.as_str()) {
+        match self.slot(name.as_str()) {
             Some(place @ None) => *place = Some(value),
             Some(_) => return Err(name.into_name()),
             None => {
@@ -173,7 +173,7 @@ impl<'a> Entries<'a> for Given<'a> {
     }
 }
 
-/// What was found wrong so far. Texts are looked at where they are, and what is large is taken.
+/// Collects the violations found so far. Texts are read in place, and large values are moved out.
 struct Reading {
     found: Found,
 }
@@ -187,9 +187,9 @@ impl Reading {
         self.violation(key, Rule::Type { expected, found });
     }
 
-    /// The value has another type than `expected`, or is missing.
+    /// Adds a violation: the value has another type than `expected`, or is missing.
     #[cold]
-    fn not(&mut self, expected: &'static str, key: &'static str, value: Option<&Value<'_>>) {
+    fn add_wrong_type(&mut self, expected: &'static str, key: &'static str, value: Option<&Value<'_>>) {
         match value {
             Some(value) => self.wrong_type(key, expected, value.kind()),
             None => self.violation(key, Rule::Missing),
@@ -200,7 +200,7 @@ impl Reading {
         match value {
             Some(Value::Text(text)) => Some(text.as_str()),
             other => {
-                self.not("a text", key, other);
+                self.add_wrong_type("a text", key, other);
                 None
             }
         }
@@ -210,13 +210,13 @@ impl Reading {
         match value {
             Some(Value::Other(Json::Object(entries))) => Some(std::mem::take(entries)),
             other => {
-                self.not("an object", key, other.as_ref());
+                self.add_wrong_type("an object", key, other.as_ref());
                 None
             }
         }
     }
 
-    /// A text that may be missing or null.
+    /// Reads a text that may be missing or null.
     fn token<'g>(&mut self, key: &'static str, value: Option<&'g Value<'_>>) -> Option<&'g str> {
         match value {
             None | Some(Value::Other(Json::Null)) => None,
@@ -224,7 +224,7 @@ impl Reading {
         }
     }
 
-    fn request(&mut self, given: &mut Given<'_>) -> Option<Input> {
+    fn request(&mut self, given: &mut InputEntries<'_>) -> Option<Input> {
         let context = self.context(given);
         self.text("cred_state", given.cred_state.as_ref());
         let parameters = self.object("params", &mut given.params);
@@ -239,14 +239,14 @@ impl Reading {
         })))
     }
 
-    fn revocation(&mut self, given: &mut Given<'_>) -> Option<Input> {
+    fn revocation(&mut self, given: &mut InputEntries<'_>) -> Option<Input> {
         let context = self.context(given);
         let state = self.text("cred_state", given.cred_state.as_ref()).map(CredentialRef::new);
         Some(Input::Revoke(Box::new(Revocation { context: context?, state: state? })))
     }
 
     #[inline]
-    fn context(&mut self, given: &mut Given<'_>) -> Option<Context> {
+    fn context(&mut self, given: &mut InputEntries<'_>) -> Option<Context> {
         let user = self.text("watts_userid", given.watts_userid.as_ref()).map(UserId::received);
         let user_info = self.object("user_info", &mut given.user_info);
         let user_info = user_info.and_then(|claims| self.user_info("user_info", claims));
@@ -311,7 +311,7 @@ impl Reading {
         let list = match value {
             Some(Value::Other(Json::Array(list))) => std::mem::take(list),
             other => {
-                self.not("an array", "additional_logins", other.as_ref());
+                self.add_wrong_type("an array", "additional_logins", other.as_ref());
                 return None;
             }
         };

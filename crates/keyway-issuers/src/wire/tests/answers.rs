@@ -1,4 +1,4 @@
-//! What a plugin prints, and what the host makes of it.
+//! Tests of a plugin's answers and of their reading by the host.
 
 use keyway_core::Effect;
 use keyway_core::PluginError as _;
@@ -89,7 +89,7 @@ fn who_prints_nothing_and_fails_is_a_program_that_failed() {
     }
 }
 
-/// What the real host shows for values that are no texts.
+/// Checks the texts that the real host shows for values that are not texts.
 #[test]
 fn leniently_values_are_printed_as_the_real_host_prints_them() {
     let value = |kind: &str, value: &str| {
@@ -139,7 +139,7 @@ fn a_missing_log_message_is_made_of_the_other() {
     assert_eq!(error.unwrap_err().detail(), "error response: <<\"sorry\">>");
 }
 
-/// Decision W10: without the check both profiles take such an answer for a revocation that happened.
+/// Checks decision W10: otherwise both profiles take such an answer for a completed revocation.
 #[test]
 fn an_error_key_keeps_the_credential_whatever_the_result_says() {
     let revoked = |printed: &str, profile| host::decode_revoked(printed.as_bytes(), Ended::SUCCESS, profile);

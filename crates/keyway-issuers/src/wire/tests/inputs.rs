@@ -1,4 +1,4 @@
-//! What a host sends, and what a plugin makes of it.
+//! Tests of a host's inputs and of their reading by a plugin.
 
 use proptest::prelude::*;
 
@@ -70,7 +70,7 @@ fn inputs_that_are_wrong_are_refused_with_all_that_is_wrong() {
 
 #[test]
 fn old_hosts_are_understood() {
-    // A line break behind the base64, a text for params on revocation.
+    // The base64 ends with a line break, and a revocation has a text for params.
     let json =
         br#"{"action":"revoke","additional_logins":[],"conf_params":{},"cred_state":"s","params":"undefined",
         "user_info":{"iss":"i","sub":"s"},"watts_userid":"e30","watts_version":"1.3.0"}"#;
@@ -97,7 +97,8 @@ fn debug_of_what_is_received_shows_no_value() {
     assert!(!shown.contains("needle"), "{shown}");
 }
 
-/// Entries of inputs as text: right and wrong ones, known and unknown names, escaped or not.
+/// Generates entries of inputs as text: valid and invalid ones, known and unknown names, escaped or
+/// not.
 fn entry() -> impl Strategy<Value = String> {
     let right = prop::sample::select(vec![
         r#""action":"request""#,
@@ -125,7 +126,8 @@ fn entry() -> impl Strategy<Value = String> {
     prop_oneof![6 => right.prop_map(str::to_owned), 1 => any]
 }
 
-/// A right request whose entries stand in any order, some twice, some not at all, with others.
+/// Generates a valid request whose entries stand in any order, some duplicated, some missing, mixed
+/// with others.
 fn text() -> impl Strategy<Value = String> {
     let right = [
         r#""action":"request""#,
@@ -147,8 +149,8 @@ fn text() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// An input is read entry by entry. The reader of any JSON is the oracle: it finds the same
-    /// faults at the same places, and once it has put the entries in order, they mean the same.
+    /// Checks that reading an input entry by entry agrees with the general JSON reader: both find
+    /// the same faults at the same places, and the ordered entries mean the same.
     #[test]
     fn an_input_is_read_as_any_json_is(text in text()) {
         let read = plugin::decode_json(text.as_bytes());

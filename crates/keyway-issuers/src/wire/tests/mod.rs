@@ -1,4 +1,4 @@
-//! Tests of the wire that need both of its sides.
+//! Tests of the wire that need both sides.
 
 mod answers;
 mod inputs;

@@ -1,4 +1,4 @@
-//! What one side sends, the other receives as it was.
+//! Checks that one side receives exactly what the other sends.
 
 use keyway_core::Effect;
 use keyway_core::PluginError as _;
@@ -71,7 +71,9 @@ proptest! {
         }
     }
 
-    /// A host must not take a failure after which there may be a credential for a refusal (decision R2).
+    /// Checks that a host never takes a failure after which a credential may exist for a refusal.
+    ///
+    /// Decision R2.
     #[test]
     fn failures_of_unknown_effect_survive_the_wire(log in text(), status in any::<i32>()) {
         let failed = || IssuerError::Failed { user_message: "sorry".to_owned(), log_message: log.clone() };
@@ -87,7 +89,7 @@ proptest! {
         }
     }
 
-    /// What strictly is read, leniently is read the same.
+    /// Checks that the lenient profile reads every strict answer the same.
     #[test]
     fn the_lenient_profile_accepts_all_that_the_strict_one_does(answer in json(), outcome in outcome()) {
         for printed in [answer.to_ascii().as_bytes(), plugin::encode_outcome(&outcome).expose().as_bytes()] {
@@ -143,6 +145,6 @@ fn base64_says_where_it_is_wrong() {
     ] {
         assert_eq!(base64::decode(text.as_bytes()).unwrap_err(), error, "{text:?}");
     }
-    // Bits that are left over are nobody's.
+    // Leftover bits are ignored.
     assert_eq!(**base64::decode(b"YR").unwrap(), *b"a");
 }

@@ -1,4 +1,4 @@
-//! The decoder and the documentation keep to the table.
+//! Tests that the decoder and the documentation follow the table.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::wire::table::{Accepts, Presence, TABLE};
 use crate::wire::{Ended, Profile, host};
 use crate::{IssuerError, Json, Rule};
 
-/// The text of the table in the documentation.
+/// Returns the text of the table in the documentation.
 fn page() -> String {
     let mut page = String::from(
         "| answer | key | strict | lenient | seed | real host | tester |\n| --- | --- | --- | --- | --- | --- | --- |\n",
@@ -44,8 +44,8 @@ fn the_documentation_shows_the_table() {
     assert!(include_str!("../table.md") == page(), "src/wire/table.md must be:\n{}", page());
 }
 
-/// Answers that are right, and to each row of the table the way to its key.
-fn right(answer: &str) -> Json {
+/// Returns valid answers that contain the key of each row of the table.
+fn valid_answer(answer: &str) -> Json {
     let json = match answer {
         "all" | "request ok" => serde_json::json!({"result": "ok", "state": "s", "credential": [
             {"name": "a", "type": "text", "value": "x"},
@@ -54,7 +54,7 @@ fn right(answer: &str) -> Json {
         "error" => {
             serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l", "effect_unknown": false})
         }
-        // The key is in it for the profile that takes it.
+        // The key is present for the profile that accepts it.
         "revoke" => serde_json::json!({"result": "error", "user_msg": "u", "error": "e"}),
         "request oidc_login" => serde_json::json!({"result": "oidc_login", "provider": "p", "msg": "m"}),
         "parameter ok" => serde_json::json!({
@@ -74,11 +74,10 @@ fn right(answer: &str) -> Json {
     json.into()
 }
 
-/// Changes the value at `path`: each `[]` is the last element. Gives back the path with
-/// indexes.
+/// Changes the value at `path`, where each `[]` is the last element. Returns the path with indexes.
 fn change(json: &mut Json, path: &str, value: Option<Json>) -> String {
     if path.is_empty() {
-        *json = value.expect("an element is not removed");
+        *json = value.expect("an element is never removed");
         return String::new();
     }
     if let Some(rest) = path.strip_prefix("[]") {
@@ -94,11 +93,11 @@ fn change(json: &mut Json, path: &str, value: Option<Json>) -> String {
     let dot = if rest.starts_with('.') { "." } else { "" };
     match (rest.is_empty(), value) {
         (true, None) => {
-            entries.remove(name).expect("it is in the right answer");
+            entries.remove(name).expect("the valid answer has the key");
             name.to_owned()
         }
         (_, value) => {
-            let inner = entries.get_mut(name).expect("it is in the right answer");
+            let inner = entries.get_mut(name).expect("the valid answer has the key");
             format!("{name}{dot}{}", change(inner, rest, value))
         }
     }
@@ -123,11 +122,11 @@ fn decode(answer: &str, json: &Json, profile: Profile) -> Result<(), IssuerError
     }
 }
 
-/// Whether a value fits, said once more and in another way than the decoder does.
+/// Tells whether a value fits, by rules written independently of the decoder.
 fn fits(accepts: Accepts, value: &Json) -> bool {
     let serde = value.to_serde();
     match accepts {
-        // The default that is changed is of the type string.
+        // The changed default is of the type string.
         Accepts::Text | Accepts::OfItsType => serde.is_string(),
         Accepts::Word(allowed) => {
             serde.as_str().is_some_and(|word| allowed.split(", ").any(|one| one == word))
@@ -178,10 +177,10 @@ fn the_decoder_keeps_to_the_table() {
             for profile in Profile::ALL {
                 let treatment = row.treatment(profile);
                 if treatment.presence != Presence::Forbidden {
-                    decode(answer, &right(answer), profile).expect("it is right");
+                    decode(answer, &valid_answer(answer), profile).expect("the answer is valid");
                 }
                 if !row.key.ends_with("[]") {
-                    let mut changed = right(answer);
+                    let mut changed = valid_answer(answer);
                     let key = change(&mut changed, row.key, None);
                     let decoded = decode(answer, &changed, profile);
                     match treatment.presence {
@@ -199,14 +198,14 @@ fn the_decoder_keeps_to_the_table() {
                 }
                 for value in &values {
                     let value = Json::from(value.clone());
-                    // These change what the rest of the answer means; they have tests of their own.
+                    // These keys change the meaning of the whole answer; other tests cover them.
                     if matches!(row.key, "result") && fits(treatment.accepts, &value) {
                         continue;
                     }
-                    let mut changed = right(answer);
+                    let mut changed = valid_answer(answer);
                     let key = change(&mut changed, row.key, Some(value.clone()));
                     let decoded = decode(answer, &changed, profile);
-                    // Lists and objects that fit have rows of their own for what is within.
+                    // Accepted lists and objects have rows of their own for their contents.
                     let within =
                         matches!(treatment.accepts, Accepts::Array | Accepts::Object | Accepts::ObjectOrElse);
                     // Names are narrower than texts: `[a-z0-9_]+`.

@@ -1,4 +1,4 @@
-//! What can be sent: strategies that make any of it.
+//! Strategies that generate anything that can be sent.
 
 use keyway_core::Integer;
 use keyway_core::json::Float;
@@ -17,7 +17,7 @@ pub(super) fn text() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), "[a-z/\"\\\\\u{0}-\u{1f}\u{7f}\u{e9}\u{1f511}]{0,12}"]
 }
 
-/// Any JSON value.
+/// Generates any JSON value.
 pub(super) fn json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Null),

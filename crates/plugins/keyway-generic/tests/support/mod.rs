@@ -2,9 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
-use async_trait::async_trait;
 use keyway_core::{PluginMetadata, Resources, SecretValue};
 use keyway_generic::GenericPlugin;
 use keyway_seal::{Key, KeyRing};
@@ -12,7 +10,7 @@ use keyway_secrets::{
     EnvironmentName, NewEnvironment, NewSecret, OpenContext, Progress, SecretAddress, SecretName,
     SecretStore, SecretStorePlugin, StoreError, StoreName,
 };
-use keyway_storage::{Batch, CommitOutcome, KeyRange, Limits, Memory, Page, Record, Storage, StorageError};
+use keyway_storage::{Fault, FaultyStorage, KeyRange, Memory, Storage};
 
 pub fn metadata(version: &str) -> PluginMetadata {
     PluginMetadata::from_json(&format!(
@@ -75,104 +73,11 @@ pub async fn text(store: &dyn SecretStore, address: &SecretAddress) -> Result<St
 pub fn silent(_: Progress) {}
 
 /// A storage whose commits fail from the n-th on, as if the process had died there.
-#[derive(Debug)]
-pub struct Dying {
-    pub inner: Arc<dyn Storage>,
-    commits_left: AtomicI64,
-}
-
-impl Dying {
-    pub fn after(inner: &Arc<dyn Storage>, commits: i64) -> Arc<dyn Storage> {
-        Arc::new(Self { inner: Arc::clone(inner), commits_left: AtomicI64::new(commits) })
-    }
-}
-
-#[async_trait]
-impl Storage for Dying {
-    fn limits(&self) -> Limits {
-        // Small batches, so that there are many points to die at.
-        Limits { items_per_batch: 4, ..self.inner.limits() }
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.inner.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.inner.scan(range, after, limit.min(5)).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        if self.commits_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            return Err(StorageError::Closed);
-        }
-        self.inner.commit(batch).await
-    }
-}
-
-type Interruption = Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
-
-/// A storage that lets something else happen just before its n-th commit from now.
-pub struct Interrupted {
-    inner: Arc<dyn Storage>,
-    planned: std::sync::Mutex<Option<(usize, Interruption)>>,
-}
-
-impl std::fmt::Debug for Interrupted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Interrupted")
-    }
-}
-
-impl Interrupted {
-    pub fn new(inner: &Arc<dyn Storage>) -> Arc<Self> {
-        Arc::new(Self { inner: Arc::clone(inner), planned: std::sync::Mutex::default() })
-    }
-
-    /// Commit 0 is the next one.
-    pub fn before_commit<F>(&self, number: usize, what: impl FnOnce() -> F + Send + 'static)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        *self.planned.lock().unwrap() = Some((number, Box::new(move || Box::pin(what()))));
-    }
-
-    pub fn has_happened(&self) -> bool {
-        self.planned.lock().unwrap().is_none()
-    }
-}
-
-#[async_trait]
-impl Storage for Interrupted {
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.inner.get(key).await
-    }
-
-    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.inner.scan(range, after, limit).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        let due = {
-            let mut planned = self.planned.lock().unwrap();
-            match planned.take() {
-                Some((0, what)) => Some(what),
-                Some((number, what)) => {
-                    *planned = Some((number - 1, what));
-                    None
-                }
-                None => None,
-            }
-        };
-        if let Some(what) = due {
-            what().await;
-        }
-        self.inner.commit(batch).await
-    }
+pub fn dying(inner: &Arc<dyn Storage>, commits: u64) -> Arc<dyn Storage> {
+    // Small batches and pages, so that there are many points to die at.
+    let engine = FaultyStorage::over(inner).items_per_batch(4).page_records(5).into_engine();
+    engine.0.end_after(commits, Fault::EndsBefore);
+    engine
 }
 
 /// Every record of a storage.

@@ -1,26 +1,28 @@
-//! Whether a document may be read (decisions C1, C3, C4).
+//! The decision whether a document may be read.
+//!
+//! Decisions C1, C3, C4.
 
 pub(in crate::replay::convection) use super::settings::Specification;
 use crate::replay::Class;
 use crate::replay::convection::node::Node;
 use crate::replay::oracle::version::{Compatibility, Version};
 
-/// Which versions the running plugins read, and which they write.
+/// The versions that the running plugins read.
 const READS: &str = ">=:1.0,<:2.0";
 pub(super) const WRITES: &str = "1.0.0";
 
 const TYPES: [&str; 4] = ["Secret", "Certificate", "Credential", "Issuer"];
 
-/// Why a document may not be read.
+/// The reason why a document must not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::replay::convection) struct Problem {
-    /// The decision that refuses it; `None` where upstream refuses it too.
+    /// The decision that refuses it, or `None` if upstream refuses it too.
     pub(in crate::replay::convection) decision: Option<&'static str>,
-    /// What the refusal may be.
+    /// The permitted classes of the refusal.
     pub(in crate::replay::convection) classes: &'static [Class],
-    /// Whether it lies in the settings alone.
+    /// True if only the settings have the problem.
     pub(super) only_settings: bool,
-    /// Whether it lies in the counters alone.
+    /// True if only the counters have the problem.
     pub(super) only_counters: bool,
 }
 
@@ -34,17 +36,17 @@ impl Problem {
     }
 }
 
-/// Why `document` may not be read; `None` when it may.
+/// Returns the reason why `document` must not be read, or `None` if it may.
 pub(in crate::replay::convection) fn problem(
     specification: &Specification,
     document: &Node,
 ) -> Option<Problem> {
-    // Who wrote it comes first: another version may arrange the rest in another way.
+    // The writer is checked first: another version may arrange the rest differently.
     let Some(metadata) = table(document, "metadata") else { return Some(Problem::corrupt(None)) };
     let version = match metadata.get("version") {
         None => return Some(Problem::corrupt(None)),
         Some(Node::Text(version)) => Version::read(version),
-        // Upstream takes a number for its text.
+        // Upstream converts a number to its text.
         Some(_) => return Some(Problem::corrupt(Some("C3"))),
     };
     let Some(version) = version else { return Some(Problem::corrupt(Some("C1"))) };

@@ -1,9 +1,9 @@
-//! What the life of a store on a file must be, worked out without the code under test.
+//! A model of the life of a store on a file, independent of the code under test.
 //!
-//! [`store::Model`] follows the operations of a vector and says for each what decisions demand. It
-//! also follows what differs from upstream: once a decision made the store another one than
-//! upstream's (an `initialize` that did not overwrite), everything after it is ruled by that
-//! decision, and the model says what it must be.
+//! [`store::Model`] follows the operations of a vector and returns the demands of decisions for
+//! each. It also follows differences from upstream: once a decision made the store differ from
+//! upstream's (an `initialize` that did not overwrite), that decision rules everything after it,
+//! and the model determines the outcome.
 
 pub(super) mod document;
 mod settings;

@@ -1,21 +1,25 @@
-//! Which settings a plugin has (decisions C10 and C11).
+//! The settings of a plugin.
+//!
+//! Decisions C10 and C11.
 
 use crate::replay::convection::node::Node;
 
-/// A plugin as the vectors name it.
+/// A plugin, by its name in the vectors.
 #[derive(Clone, Debug)]
 pub(in crate::replay::convection) struct Specification {
     /// Its name in metadata.
     pub(super) name: &'static str,
-    /// Whether it makes passwords.
+    /// True if it makes passwords.
     pub(super) generates: bool,
 }
 
-/// The lengths that a password may have (decision C11).
+/// The permitted lengths of a password.
+///
+/// Decision C11.
 const LENGTHS: std::ops::RangeInclusive<i64> = 8..=1024;
 
 impl Specification {
-    /// The plugin of that name.
+    /// Returns the plugin of that name.
     pub(in crate::replay::convection) fn named(name: &str) -> Self {
         match name {
             "passdb" => Self { name: "PassDB", generates: true },
@@ -23,7 +27,7 @@ impl Specification {
         }
     }
 
-    /// The settings of a new store.
+    /// Returns the settings of a new store.
     pub(super) fn initial(&self) -> Node {
         if self.generates {
             let defaults = vec![
@@ -36,7 +40,7 @@ impl Specification {
         }
     }
 
-    /// What holds when these settings are stored.
+    /// Returns the settings in force when these are stored.
     pub(super) fn in_force(&self, settings: &Node) -> Node {
         if !self.generates {
             let mut whole = settings.clone();
@@ -54,7 +58,7 @@ impl Specification {
         whole
     }
 
-    /// Which decision settings break that are to be stored; `None` for good ones.
+    /// Returns the decision that new settings break, or `None` for valid ones.
     pub(super) fn broken_decision(&self, settings: &Node) -> Option<&'static str> {
         if let broken @ Some(_) = self.stored_is_broken(settings).then_some("C10") {
             return broken;
@@ -67,7 +71,7 @@ impl Specification {
         (!fits).then_some("C11")
     }
 
-    /// Whether settings that a file holds are none of this plugin, whoever wrote them.
+    /// Tells whether stored settings are invalid for this plugin, whoever wrote them.
     pub(super) fn stored_is_broken(&self, settings: &Node) -> bool {
         let Node::Table(entries) = settings else { return true };
         let section = if self.generates { "default" } else { "data" };
@@ -77,7 +81,7 @@ impl Specification {
         })
     }
 
-    /// Which password a recipe makes: its length and letters. `None` when it makes none.
+    /// Returns the length and letters of a recipe's password, or `None` if it makes none.
     pub(super) fn password(
         settings: &Node,
         length: Option<i64>,
@@ -108,8 +112,9 @@ fn is_default((name, value): &(String, Node)) -> bool {
     }
 }
 
-/// Whether `character` belongs to the letters of that name; `None` for a name that is not known
-/// (decision C11: `printable` leaves out white space and control characters).
+/// Tells whether `character` belongs to the letters of this name, or `None` for an unknown name.
+///
+/// Decision C11: `printable` excludes white space and control characters.
 pub(super) fn is_letter_of(letters: &str, character: char) -> Option<bool> {
     Some(match letters {
         "printable" => character.is_ascii_graphic(),
@@ -119,7 +124,7 @@ pub(super) fn is_letter_of(letters: &str, character: char) -> Option<bool> {
         "digits" => character.is_ascii_digit(),
         "hexdigits" => character.is_ascii_hexdigit(),
         "octdigits" => matches!(character, '0'..='7'),
-        // What Python's alphabets do not have.
+        // Python's alphabets do not have these.
         "alphanumeric" => character.is_ascii_alphanumeric(),
         "hex" => matches!(character, '0'..='9' | 'a'..='f'),
         "url_safe" => character.is_ascii_alphanumeric() || "-_".contains(character),

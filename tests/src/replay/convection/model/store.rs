@@ -23,7 +23,7 @@ use crate::replay::{Class, Demand, Ruling};
 
 const UNREADABLE: &[Class] = &[Class::Corrupt, Class::WrongKey];
 
-/// What stands in the file.
+/// The content of the file.
 #[derive(Clone, Debug)]
 enum File {
     Absent,
@@ -37,12 +37,12 @@ struct Handle {
     sealing: KeyName,
     initial_settings: Node,
     deleted: bool,
-    /// Reads that no write has stored yet.
+    /// The number of reads that no write has stored yet.
     unwritten: i64,
     upstream: Counts,
 }
 
-/// A store and its handles.
+/// A model of a store and its handles.
 #[derive(Debug)]
 pub(in crate::replay::convection) struct Model {
     plugin: String,
@@ -52,7 +52,7 @@ pub(in crate::replay::convection) struct Model {
     file_name: String,
     handles: BTreeMap<String, Handle>,
     current: String,
-    /// The decision that first made the store another one than upstream's.
+    /// The decision that first made the store differ from upstream's.
     departed: Option<&'static str>,
 }
 
@@ -75,7 +75,7 @@ impl Model {
         }
     }
 
-    /// What decisions demand of the next operation.
+    /// Returns the demands of decisions on the next operation.
     pub(in crate::replay::convection) fn step(&mut self, call: Call<'_>) -> Answer {
         match call.operation {
             "open" => return self.open(call),
@@ -91,7 +91,7 @@ impl Model {
             "ls" => self.ls(),
             "file" => self.file(),
             "internal" => None,
-            // A lock that stays would be a `close` that did not run.
+            // A remaining lock would be a `close` that did not run.
             "locked" => self.said(Some("C13"), Demand::Exactly(false.into())),
             "raw_write" | "truncate" | "remove_file" | "patch_doc" | "put_doc" => self.outside(call),
             _ => match call.bound(&self.plugin) {
@@ -124,12 +124,12 @@ impl Model {
         self.said(decision, Demand::Refused(classes))
     }
 
-    /// From here on the store is another one than upstream's.
+    /// Records that the store differs from upstream's from here on.
     fn depart(&mut self, decision: &'static str) {
         self.departed.get_or_insert(decision);
     }
 
-    /// A change that did not happen here, and may have upstream.
+    /// Answers a refused change that upstream may have made.
     fn change_refused(&mut self, problem: Problem) -> Answer {
         let answer = self.refused(problem.decision, problem.classes);
         if let Some(decision) = problem.decision {
@@ -139,7 +139,7 @@ impl Model {
     }
 
     fn handle(&mut self) -> &mut Handle {
-        self.handles.get_mut(&self.current).expect("looked for in `step`")
+        self.handles.get_mut(&self.current).expect("`step` has checked the handle")
     }
 
     fn open(&mut self, call: Call<'_>) -> Answer {
@@ -150,7 +150,7 @@ impl Model {
             Ok(keys) => keys,
             Err(Unnamed::Key) => return self.refused(None, &[Class::Unsupported]),
             Err(Unnamed::Malformed) => {
-                // Upstream's reader of keys drops what it does not know.
+                // Upstream's reader of keys drops unknown ones.
                 self.depart("C8");
                 return self.refused(Some("C8"), &[Class::Invalid]);
             }
@@ -184,11 +184,13 @@ impl Model {
     }
 }
 
-/// A key text that has no name among the vectors' own keys.
+/// A key text that is not one of the vectors' own keys.
 enum Unnamed {
     /// Another key.
     Key,
-    /// A text that is no key. A key is 32 bytes in strict Base64 (decision C8).
+    /// A text that is not a key.
+    ///
+    /// A key is 32 bytes in strict Base64 (decision C8).
     Malformed,
 }
 

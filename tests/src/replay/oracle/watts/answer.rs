@@ -1,30 +1,35 @@
-//! What a plugin's answer to a request or a revocation is (decisions W2, W3, W8), in both
-//! profiles.
+//! The meaning of a plugin's answer to a request or a revocation, in both profiles.
+//!
+//! Decisions W2, W3, W8.
 
 use serde_json::{Map, Value, json};
 
 use super::{Plain, erlang};
 use crate::replay::Class;
 
-/// The most that a plugin may print, in bytes (decision W7).
+/// The longest permitted output of a plugin, in bytes.
+///
+/// Decision W7.
 const LONGEST: usize = 1 << 20;
-/// The longest state that is kept, in bytes.
+/// The longest permitted state, in bytes.
 const LONGEST_STATE: usize = 16 << 10;
-/// Values shorter than this are in many states by chance (decision W8).
+/// The shortest value that is searched for in a state. Shorter ones occur by chance.
+///
+/// Decision W8.
 const SHORTEST_SECRET: usize = 8;
 
-/// What a plugin did.
+/// A plugin's run.
 #[derive(Clone, Copy, Debug)]
 pub struct Printed<'a> {
-    /// What it printed.
+    /// The output.
     pub text: &'a str,
-    /// Whether it ended by itself with status 0.
+    /// True if it exited with status 0.
     pub success: bool,
-    /// Whether the lenient profile reads it.
+    /// True if the lenient profile reads it.
     pub lenient: bool,
 }
 
-/// An answer, and the decision that makes it another than the real host's, if one does.
+/// An answer, and the decision that makes it differ from the real host's, if any.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// The answer.
@@ -33,20 +38,22 @@ pub struct Reading {
     pub decision: Option<&'static str>,
 }
 
-/// What an answer says.
+/// The meaning of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// There is a credential with these parts and this state.
+    /// A credential with these parts and this state exists.
     Issued(Vec<Value>, String),
-    /// Another login is needed.
+    /// The plugin needs another login.
     Login(Value),
-    /// It was revoked.
+    /// The credential was revoked.
     Revoked,
-    /// No: the messages for the user and the log.
+    /// The plugin refused: the messages for the user and the log.
     TransitionError(Value),
-    /// The contract is broken. There may be a credential; here is its state, where it is known.
+    /// The contract is broken. A credential may exist, with this state if it is known.
     Broken(Class, Option<String>),
-    /// There is a credential, and its state cannot be kept (decision W8).
+    /// A credential exists, and its state cannot be kept.
+    ///
+    /// Decision W8.
     Leaking(String),
 }
 
@@ -60,7 +67,7 @@ impl Reading {
     }
 }
 
-/// The object that was printed, or what is wrong with it.
+/// Returns the printed object, or the violation.
 pub(super) fn object_of(printed: Printed<'_>) -> Result<Plain, Reading> {
     if printed.text.len() > LONGEST {
         return Err(Reading::broken(Class::BadJson, Some("W7")));
@@ -84,7 +91,7 @@ pub(super) fn object_of(printed: Printed<'_>) -> Result<Plain, Reading> {
     if matches!(value, Plain::Object(_)) { Ok(value) } else { Err(Reading::broken(Class::NotAnObject, None)) }
 }
 
-/// The answer to a request.
+/// Reads the answer to a request.
 pub fn request(printed: Printed<'_>) -> Reading {
     let object = match object_of(printed) {
         Ok(object) => object,
@@ -99,11 +106,11 @@ pub fn request(printed: Printed<'_>) -> Reading {
     }
 }
 
-/// The answer to a revocation.
+/// Reads the answer to a revocation.
 pub fn revocation(printed: Printed<'_>) -> Reading {
     let object = match object_of(printed) {
         Ok(object) => object,
-        // A revocation makes nothing.
+        // A revocation makes no credential.
         Err(Reading { answer: Answer::Broken(class, _), decision }) => {
             return Reading::broken(class, decision);
         }
@@ -124,8 +131,10 @@ pub fn revocation(printed: Printed<'_>) -> Reading {
     }
 }
 
-/// An answer to a revocation that has a key `error` (decision W10): the strict profile refuses it,
-/// the lenient one takes it for an error.
+/// Reads an answer to a revocation that has a key `error`: the strict profile refuses it, the
+/// lenient one takes it for an error.
+///
+/// Decision W10.
 fn contradiction(object: &Plain, error: &Plain, word: &str, lenient: bool) -> Reading {
     if !lenient {
         return Reading::broken(Class::BadResult, Some("W10"));
@@ -141,7 +150,7 @@ fn contradiction(object: &Plain, error: &Plain, word: &str, lenient: bool) -> Re
     Reading::new(Answer::TransitionError(json!({ "user_msg": user, "log_msg": log })), Some("W10"))
 }
 
-/// An error, whatever the exit status.
+/// Reads an error, with any exit status.
 pub(super) fn refusal(object: &Plain, lenient: bool) -> Reading {
     let (user, log) = (object.get("user_msg"), object.get("log_msg"));
     let Some(user) = user else { return Reading::broken(Class::BadError, None) };
@@ -216,8 +225,10 @@ fn issued(object: &Plain, printed: Printed<'_>) -> Reading {
     }
 }
 
-/// A part of a credential, and whether it is shown as the real host shows it. `None` where it
-/// breaks the contract; the real host drops such a part and says nothing (decision W3).
+/// Reads a part of a credential, and whether its display equals the real host's.
+///
+/// Returns `None` if it breaks the contract; the real host drops such a part silently (decision
+/// W3).
 fn part(part: &Plain, lenient: bool) -> Option<(Value, bool)> {
     const KEYS: [&str; 6] = ["name", "type", "value", "rows", "cols", "save_as"];
     let Plain::Object(keys) = part else { return None };
@@ -251,7 +262,7 @@ fn part(part: &Plain, lenient: bool) -> Option<(Value, bool)> {
     for key in ["rows", "cols"] {
         let Some(count) = part.get(key) else { continue };
         if kind == "text" {
-            // Without meaning there, and left out; the real host passes it on.
+            // The key has no meaning there and is dropped; the real host passes it on.
             is_plain = false;
             continue;
         }

@@ -1,8 +1,10 @@
-//! The base64 that a plugin reads (decision W1): either alphabet, padded or not, no mixture.
+//! The base64 that a plugin reads: either alphabet, padded or not, no mixture.
+//!
+//! Decision W1.
 
 use crate::replay::oracle::base64;
 
-/// The bytes, where the text may be read; a good text has one meaning in either alphabet.
+/// Decodes a permitted text; a valid one has one meaning in either alphabet.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
@@ -14,7 +16,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let mut symbols: Vec<u8> = body.replace('+', "-").replace('/', "_").into_bytes();
-    // Bits that are left over mean nothing: the strict reader wants them to be zero.
+    // Leftover bits have no meaning: the strict reader requires them to be zero.
     let spare = match symbols.len() % 4 {
         1 => return None,
         2 => 4,
@@ -30,7 +32,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     base64::decode_strictly(&symbols)
 }
 
-/// Whether it is plain base64url without padding, which everybody reads the same.
+/// Tells whether a text is plain base64url without padding, which every reader reads the same.
 pub fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

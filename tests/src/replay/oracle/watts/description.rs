@@ -1,4 +1,6 @@
-//! What a plugin says about itself, and what follows for its service (decisions W2, W3, W4).
+//! A plugin's description of itself, and the consequences for its service.
+//!
+//! Decisions W2, W3, W4.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +11,16 @@ use super::gate::is_name;
 use super::{Answer, Plain};
 use crate::replay::Class;
 
-/// What becomes of the service, and the decision that makes it something else than the real host's.
+/// The fate of the service, and the decision that makes it differ from the real host's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
-    /// What it is like, when it is enabled.
+    /// The service's view when it is enabled, or the class of its fault.
     pub enabled: Result<Value, Class>,
     /// The decision.
     pub decision: Option<&'static str>,
 }
 
-/// What is right so far, and which decisions played a part.
+/// The state of the reading: valid so far, and the decisions involved.
 struct Reading {
     lenient: bool,
     is_good: bool,
@@ -26,19 +28,19 @@ struct Reading {
 }
 
 impl Reading {
-    /// Something that the real host refuses too.
+    /// Records a fault that the real host refuses too.
     fn bad(&mut self) {
         self.is_good = false;
     }
 
-    /// Something that a decision refuses.
+    /// Records a fault that a decision refuses.
     fn refused_by(&mut self, decision: &'static str) {
         self.is_good = false;
         self.decision = Some(decision);
     }
 }
 
-/// What becomes of a service whose plugin printed this, with these values configured.
+/// Returns the fate of a service whose plugin printed this, with these values configured.
 pub fn service(printed: Printed<'_>, configured: &Map<String, Value>, allow_argv: bool) -> Service {
     let refused = |class, decision| Service { enabled: Err(class), decision };
     let object = match object_of(printed) {
@@ -110,7 +112,7 @@ fn features(object: &Plain, reading: &mut Reading) -> bool {
     features.and_then(|features| features.get("stdin")) == Some(&Plain::Truth(true))
 }
 
-/// The described configuration: names and defaults.
+/// Reads the described configuration: names and defaults.
 fn configuration(object: &Plain, reading: &mut Reading) -> Vec<(String, Value)> {
     let Some(Plain::List(list)) = object.get("conf_params") else {
         reading.bad();
@@ -134,7 +136,9 @@ fn configuration(object: &Plain, reading: &mut Reading) -> Vec<(String, Value)> 
     described
 }
 
-/// A name that is none; the real host takes the empty one, and the same one twice (decision W4).
+/// Checks a name. The real host accepts the empty one, and duplicates.
+///
+/// Decision W4.
 fn check_name<'a>(name: Option<&'a str>, seen: &mut BTreeSet<&'a str>, reading: &mut Reading) {
     let Some(name) = name else { return reading.bad() };
     if name.is_empty() {
@@ -160,7 +164,7 @@ fn sets(object: &Plain, reading: &mut Reading) -> Value {
         let mut seen = BTreeSet::new();
         let parameters: Vec<_> = parameters.iter().map(|each| parameter(each, &mut seen, reading)).collect();
         if parameters.len() > 1 && reading.is_good {
-            // Kept in order; the real host turns it round.
+            // The order is kept; the real host reverses it.
             reading.decision = reading.decision.or(Some("W4"));
         }
         sets.push(parameters);
@@ -199,7 +203,7 @@ fn parameter<'a>(each: &'a Plain, seen: &mut BTreeSet<&'a str>, reading: &mut Re
     })
 }
 
-/// What is configured, on top of the defaults; or the decision by which it is refused.
+/// Resolves the configured values over the defaults, or returns the decision that refuses them.
 fn resolve(
     described: Vec<(String, Value)>,
     configured: &Map<String, Value>,
@@ -208,7 +212,7 @@ fn resolve(
     let mut refused = None;
     for (name, value) in configured {
         let Some(known) = resolved.get_mut(name) else {
-            // Left out by the real host, with a warning.
+            // The real host drops it, with a warning.
             refused = Some(Some("W4"));
             continue;
         };

@@ -1,25 +1,27 @@
-//! The text that the real host shows for a value that is none: what Erlang (OTP 25) prints for it.
-//! On one line, and with the names of objects as texts: those are ours (decision W3).
+//! The text that Erlang (OTP 25) prints for a value, which the real host shows in place of a text.
+//!
+//! It is on one line, and shows the names of objects as texts: that differs from Erlang (decision
+//! W3).
 
 use super::Plain;
 
-/// The text for a value; a text is itself.
+/// Prints a value; a text stays unchanged.
 pub(super) fn shown(value: &Plain) -> String {
     lossy(&bytes_of(value))
 }
 
-/// The texts of the items, with nothing between them.
+/// Prints the items without a separator.
 pub(super) fn joined(items: &[Plain]) -> String {
     lossy(&items.iter().flat_map(bytes_of).collect::<Vec<_>>())
 }
 
-/// A text as it is shown within something else.
+/// Prints a text within another value.
 pub(super) fn marked(text: &str) -> String {
     lossy(&binary(text.as_bytes()))
 }
 
-/// Whether the real host may show it otherwise: it breaks lines at 80 columns, and prints names
-/// that its virtual machine happens to know as atoms.
+/// Tells whether the real host may print it differently: it breaks lines at 80 columns, and prints
+/// names that its virtual machine happens to know as atoms.
 pub(super) fn is_ours(value: &Plain) -> bool {
     !matches!(value, Plain::Text(_)) && (value.holds_object() || shown(value).len() > 60)
 }
@@ -50,7 +52,7 @@ fn term(value: &Plain) -> Vec<u8> {
             }
         }
         Plain::Object(entries) => {
-            // The first of a name counts, and they are printed in order.
+            // The first of duplicate names counts, and they are printed in order.
             let mut kept: Vec<&(String, Plain)> = Vec::new();
             for entry in entries {
                 if !kept.iter().any(|(name, _)| *name == entry.0) {
@@ -71,7 +73,7 @@ fn enclosed(open: &str, items: impl Iterator<Item = Vec<u8>>, close: &str) -> Ve
     [open.as_bytes(), &items.join(&b','), close.as_bytes()].concat()
 }
 
-/// The character of Latin-1 that an item stands for, if that can be printed.
+/// Returns the character of Latin-1 that an item represents, if it is printable.
 fn character(item: &Plain) -> Option<u8> {
     match item {
         Plain::Integer(digits) => digits.parse().ok().filter(|byte| can_be_printed(*byte)),
@@ -109,8 +111,10 @@ fn binary(bytes: &[u8]) -> Vec<u8> {
     [b"<<", &inside[..], b">>"].concat()
 }
 
-/// The fewest digits that mean the number. Within 2^53, the shorter of the two notations; beyond,
-/// always the one with an exponent (`float_to_list(F, [short])`).
+/// Prints the fewest digits that identify the number.
+///
+/// Within 2^53, it chooses the shorter of the two notations; beyond, always the one with an
+/// exponent (`float_to_list(F, [short])`).
 fn float(number: f64) -> String {
     let sign = if number.is_sign_negative() { "-" } else { "" };
     if number == 0.0 {
@@ -123,7 +127,7 @@ fn float(number: f64) -> String {
     let (first, rest) = digits.split_at(1);
     let rest = if rest.is_empty() { "0" } else { rest };
     let with_exponent = format!("{sign}{first}.{rest}e{exponent}");
-    // How many digits stand before the point.
+    // The number of digits before the point.
     let before = exponent + 1;
     let length = i64::try_from(digits.len()).unwrap_or(i64::MAX);
     let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or(0));

@@ -1,30 +1,34 @@
-//! Which parameters fit a service's sets (decisions W4 and W5).
+//! The check of parameters against a service's sets.
+//!
+//! Decisions W4 and W5.
 
 use serde_json::{Map, Value};
 
-/// The sets of a service: each parameter's key, and whether it is mandatory.
+/// The sets of a service: the key of each parameter, and true if it is mandatory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sets(Vec<Vec<(String, bool)>>);
 
-/// Whether parameters fit.
+/// The result of the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
     /// A set has these keys, and the values are texts.
     Fits,
-    /// A set has these keys, and a value is no text: the real host looks at keys only.
+    /// A set has these keys, and a value is not a text: the real host checks only keys.
     WrongType,
     /// No set has these keys.
     No,
 }
 
 impl Sets {
-    /// The one empty set.
+    /// Returns a single empty set.
     pub fn empty() -> Self {
         Self(vec![Vec::new()])
     }
 
-    /// The sets of a vector: `[[{"key": "a", "mandatory": true}]]`. `None` where a description
-    /// cannot hold them: a key that is none, or that a set has twice (decision W4).
+    /// Reads the sets of a vector: `[[{"key": "a", "mandatory": true}]]`.
+    ///
+    /// Returns `None` if a description cannot hold them: a key is invalid, or occurs twice in a set
+    /// (decision W4).
     pub fn of(value: &Value) -> Option<Self> {
         let parameter = |each: &Value| {
             let key = each["key"].as_str().filter(|key| is_name(key))?;
@@ -39,12 +43,12 @@ impl Sets {
         value.as_array()?.iter().map(set).collect::<Option<_>>().map(Self)
     }
 
-    /// Whether there is no set at all.
+    /// Tells whether there is no set at all.
     pub fn is_none(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether these parameters fit.
+    /// Tells whether these parameters fit.
     pub fn fit(&self, parameters: &Map<String, Value>) -> Fit {
         let has_keys = |set: &&Vec<(String, bool)>| {
             parameters.keys().all(|given| set.iter().any(|(key, _)| key == given))
@@ -58,7 +62,7 @@ impl Sets {
     }
 }
 
-/// `[a-z0-9_]+`.
+/// Tells whether a text is `[a-z0-9_]+`.
 pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }

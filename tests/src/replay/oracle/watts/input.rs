@@ -1,14 +1,16 @@
-//! What a host may send to a plugin (decisions W1 to W4, and H29).
+//! The inputs that a host may send to a plugin.
+//!
+//! Decisions W1 to W4, and H29.
 
 use serde_json::{Map, Value};
 
 use super::gate::is_name;
 
-/// Whether an input is accepted, and the decision that makes it another answer than that of the
+/// True if an input is accepted, and the decision that makes the answer differ from that of the
 /// plugins' own library.
 pub type Judged = (bool, Option<&'static str>);
 
-/// Whether a plugin of this project takes the JSON.
+/// Tells whether a plugin of this project accepts the JSON.
 pub fn accepts(input: &Value) -> Judged {
     let Value::Object(keys) = input else { return (false, None) };
     if !is_text(keys, "watts_version") {
@@ -41,7 +43,7 @@ fn call(keys: &Map<String, Value>, is_revocation: bool) -> Judged {
     if !is_good || !(is_revocation || has_parameters) {
         return (false, None);
     }
-    // What follows are rules that the library does not have, or has otherwise.
+    // The library does not have the following rules, or has different ones.
     if !configuration.values().all(|value| value.is_string() || value.is_boolean()) {
         return (false, Some("W4"));
     }

@@ -1,4 +1,4 @@
-//! The issuers' decisions W1 to W9, worked out apart from the code that carries them out.
+//! The issuers' decisions W1 to W9, implemented independently of the code under test.
 
 pub mod answer;
 pub mod base64;

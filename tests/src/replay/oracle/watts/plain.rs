@@ -1,5 +1,5 @@
-//! JSON as it stands in a text: names that are there twice, integers of any size. Which text is
-//! JSON at all is left to `serde_json`.
+//! JSON as it is written: with duplicate names, and integers of any size. `serde_json` decides
+//! whether a text is JSON.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::replay::oracle::json_text;
 
-/// How deep values may lie in each other for a reader of this project.
+/// The deepest nesting that a reader of this project accepts.
 const DEEPEST: usize = 64;
 
 /// A JSON value, with all names of an object in the order of the text.
@@ -30,16 +30,16 @@ pub enum Plain {
 }
 
 impl Plain {
-    /// The first value of a text, and what stands behind it. `None` when there is none.
+    /// Parses the first value of a text, and returns the rest. `None` when there is none.
     pub fn first_of(text: &str) -> Option<(Self, &str)> {
         let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Self>();
         stream.next()?.ok()?;
         let (value, rest) = text.split_at(stream.byte_offset());
-        // Once more, for the integers that were too long.
+        // The second parse keeps the integers that were too long.
         Some((serde_json::from_str(&json_text::with_all_integers(value)).ok()?, rest))
     }
 
-    /// The first value under a name.
+    /// Returns the first value under a name.
     pub fn get(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Object(entries) => entries.iter().find(|(known, _)| known == name).map(|(_, value)| value),
@@ -47,7 +47,7 @@ impl Plain {
         }
     }
 
-    /// The text, when it is one.
+    /// Returns the text, if the value is one.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -55,7 +55,7 @@ impl Plain {
         }
     }
 
-    /// What the real host takes for true or false.
+    /// Converts the value to a truth value as the real host does.
     pub fn truth(&self) -> Option<bool> {
         match self {
             Self::Truth(truth) => Some(*truth),
@@ -75,7 +75,7 @@ impl Plain {
         }
     }
 
-    /// Whether some object has a name twice.
+    /// Tells whether some object has a name twice.
     pub fn has_duplicates(&self) -> bool {
         let here = match self {
             Self::Object(entries) => {
@@ -88,8 +88,9 @@ impl Plain {
         here || self.children().any(Self::has_duplicates)
     }
 
-    /// Whether values lie deeper in each other than is read, in the first value of a text. Counts
-    /// brackets, because `serde_json` has a limit of its own.
+    /// Tells whether the first value of a text is nested too deep for a reader.
+    ///
+    /// It counts brackets, because `serde_json` has a limit of its own.
     pub fn is_too_deep(text: &str) -> bool {
         let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
         for byte in text.bytes() {
@@ -109,7 +110,7 @@ impl Plain {
         false
     }
 
-    /// Whether there is an object in it.
+    /// Tells whether the value contains an object.
     pub fn holds_object(&self) -> bool {
         matches!(self, Self::Object(_)) || self.children().any(Self::holds_object)
     }

@@ -1,6 +1,5 @@
 //! Mutants in export, import and credentials.
-
-use secrecy::{ExposeSecret as _, SecretString};
+use keyway_core::SecretText;
 
 use super::{SecretStoreSubject, client_mutant, mutants};
 use crate::secrets::client::{
@@ -11,7 +10,7 @@ mutants! {
     for SecretStoreSubject, by client_mutant;
     ExportChangesLineEnds breaks ["SEC-250"] "writes every line end as a line feed"
         (call |client, request| match client.inner.call(request).await? {
-            Response::File(text) => Ok(Response::File(text.expose_secret().replace("\r\n", "\n").into())),
+            Response::File(text) => Ok(Response::File(text.expose().replace("\r\n", "\n").into())),
             other => Ok(other),
         })
     ImportReplacesAll breaks ["SEC-251"] "deletes what does not stand in the file that it imports"
@@ -20,7 +19,7 @@ mutants! {
             if let (Request::Import { text, .. }, Response::Names(names)) =
                 (request, client.inner.call(Request::ListNames).await?)
             {
-                let is_gone = |key: &String| !text.expose_secret().contains(key.as_str());
+                let is_gone = |key: &String| !text.expose().contains(key.as_str());
                 for (key, _) in names.into_iter().filter(|(key, _)| is_gone(key)) {
                     client.inner.call(Request::Delete { key }).await?;
                 }
@@ -30,8 +29,8 @@ mutants! {
     ImportsLineByLine breaks ["SEC-252"] "imports the lines before a faulty one"
         (call |client, request| {
             if let Request::Import { format: FileFormat::Dotenv, text } = &request {
-                for line in text.expose_secret().lines() {
-                    let text = SecretString::from(format!("{line}\n"));
+                for line in text.expose().lines() {
+                    let text = SecretText::from(format!("{line}\n"));
                     let import = Request::Import { format: FileFormat::Dotenv, text };
                     if client.inner.call(import).await.is_err() {
                         break;

@@ -1,7 +1,6 @@
 //! Mutants that read in another place, or give a default where they must not.
 
 use keyway_client::{Layer, Resolution};
-use secrecy::ExposeSecret as _;
 
 use super::{ClientResult, MutatedClient, SecretStoreSubject, client_mutant, mutants};
 use crate::secrets::client::{ClientFailure, Missing, Request, Response};
@@ -54,7 +53,7 @@ mutants! {
         })
     EmptyIsMissing breaks ["SEC-220"] "gives the default for an empty value"
         (call |client, request| match (request.clone(), client.inner.call(request).await) {
-            (Request::GetOr { default, .. }, Ok(Response::Text(Some(text)))) if text.expose_secret().is_empty() => {
+            (Request::GetOr { default, .. }, Ok(Response::Text(Some(text)))) if text.expose().is_empty() => {
                 Ok(Response::Text(Some(default)))
             }
             (_, answer) => answer,

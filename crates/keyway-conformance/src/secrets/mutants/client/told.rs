@@ -1,7 +1,6 @@
 //! Mutants that say the wrong thing: in errors, to the audit, in traces, in debugging texts.
 
 use keyway_client::AccessOutcome;
-use secrecy::ExposeSecret as _;
 
 use super::{ClientNotes, ClientResult, MutatedClient, SecretStoreSubject, client_mutant, mutants};
 use crate::secrets::client::{Accessed, Missing, Request, Response};
@@ -63,7 +62,7 @@ mutants! {
         (call |client, request| {
             let answer = client.inner.call(request).await;
             if let Ok(Response::Text(Some(text))) = &answer {
-                tracing::trace!(value = text.expose_secret(), "read");
+                tracing::trace!(value = text.expose(), "read");
             }
             answer
         })

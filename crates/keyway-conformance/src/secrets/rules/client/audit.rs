@@ -1,8 +1,8 @@
 //! Reports to an audit hook.
 
 use keyway_core::ErrorKind;
+use keyway_core::SecretText;
 use keyway_secrets::StoreError;
-use secrecy::SecretString;
 
 use super::{
     AccessOutcome, Accessed, Broken, Checked, Client, ClientAnswer, ClientFixture, DEFAULT, ENVIRONMENTS,
@@ -161,7 +161,7 @@ async fn each_access_is_told_once(fixture: &StoreFixture<'_>) -> Checked {
 async fn imports_are_told(fixture: &ClientFixture<'_>) -> Checked {
     let client = fixture.client.in_scope(Some("e"), Resolution::Exact);
     fixture.accessed();
-    let file = SecretString::from(r#"{"own": "changed", "one": "1", "two": "2"}"#);
+    let file = SecretText::from(r#"{"own": "changed", "one": "1", "two": "2"}"#);
     client.import(FileFormat::Json, &file).await.works("`import`")?;
     let mut told: Vec<_> = fixture
         .accessed()
@@ -261,8 +261,8 @@ pub(super) async fn everything(
     canary: &str,
 ) -> Result<String, Broken> {
     let mut shown = String::new();
-    let file = SecretString::from(format!(r#"{{"imported": "{canary}", "own": "{canary}{canary}"}}"#));
-    let broken_file = SecretString::from(format!("own=\"{canary}"));
+    let file = SecretText::from(format!(r#"{{"imported": "{canary}", "own": "{canary}{canary}"}}"#));
+    let broken_file = SecretText::from(format!("own=\"{canary}"));
     let requests = |name: &str| {
         let mut all = vec![
             Request::Create { key: key(name), value: text(canary) },

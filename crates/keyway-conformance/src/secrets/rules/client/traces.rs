@@ -2,7 +2,7 @@
 
 use super::audit::everything;
 use super::{Checked, ClientFixture, StoreFixture, ensure, rules};
-use crate::overheard::overheard;
+use crate::trace_capture::traced;
 
 rules! {
     in StoreFixture;
@@ -17,7 +17,7 @@ rules! {
 async fn traces_are_clean(fixture: &StoreFixture<'_>) -> Checked {
     let fixture = ClientFixture::new(fixture, &[], &[]).await?;
     let canary = format!("Kanari-{:016x}", fixture.random());
-    let (answers, traced) = overheard(everything(&fixture, &fixture.client, &canary)).await;
+    let (answers, traced) = traced(everything(&fixture, &fixture.client, &canary)).await;
     answers?;
     ensure(!traced.contains(&canary), "no value in what is traced", "one shows there")
 }

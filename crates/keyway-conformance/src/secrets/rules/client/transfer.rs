@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use keyway_core::SecretText;
 use keyway_core::SecretValue;
 use keyway_secrets::{NewSecret, SecretStore};
-use secrecy::SecretString;
 
 use super::{
     Answer, Broken, Checked, Client, ClientAnswer, ClientFixture, ENVIRONMENTS, FileFormat, Resolution,
@@ -111,7 +111,7 @@ async fn imports_write_the_difference(fixture: &StoreFixture<'_>) -> Checked {
         put(&fixture.store, at(key), value).await?;
     }
     let untouched = Snapshot::of(&fixture.store).await?;
-    let file = SecretString::from("same=1\nother=changed\nnew=4\nempty=\n");
+    let file = SecretText::from("same=1\nother=changed\nnew=4\nempty=\n");
     let counts = fixture.client.import(FileFormat::Dotenv, &file).await.works("`import`")?;
     ensure(counts == [2, 1, 1], "2 created, 1 changed, 1 left", format!("{counts:?}"))?;
     let wanted = [("same", "1"), ("other", "changed"), ("not_in_the_file", "3"), ("new", "4"), ("empty", "")];

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use keyway_core::SecretValue;
 use keyway_secrets::{NewSecret, SecretStore};
-use secrecy::ExposeSecret as _;
 
 use super::{
     Answer, Broken, Client, ClientAnswer, ClientFixture, DEFAULT, Found, Layer, Missing, Resolution,
@@ -151,10 +150,10 @@ pub(super) async fn gives(
         let found = found.works(&what)?;
         let observed = match &found {
             None => "nothing",
-            Some(found) if found.expose_secret() == DEFAULT => "the default",
+            Some(found) if found.expose() == DEFAULT => "the default",
             Some(_) => "another value",
         };
-        let same = found.as_ref().is_some_and(|found| found.expose_secret() == text);
+        let same = found.as_ref().is_some_and(|found| found.expose() == text);
         ensure(same, format!("the value of the {layer} layer from {what}"), observed)?;
     }
     Ok(())
@@ -186,7 +185,7 @@ pub(super) async fn gives_nothing(client: &Client<'_>, key: &str) -> Result<(), 
     let found = client.find(key).await.works(&format!("`find` of {what},"))?;
     ensure(found.is_none(), format!("nothing from `find` of {what}"), "a secret")?;
     let found = client.get_or(key, DEFAULT).await.works(&format!("`get_or` of {what},"))?;
-    let is_default = found.is_some_and(|found| found.expose_secret() == DEFAULT);
+    let is_default = found.is_some_and(|found| found.expose() == DEFAULT);
     ensure(is_default, format!("the default from `get_or` of {what}"), "another text")?;
     client.get_required(key).await.misses(&format!("`get_required` of {what},"), Missing::Secret)?;
     client.retrieve(key).await.misses(&format!("`retrieve` of {what},"), Missing::Secret)?;

@@ -1,4 +1,4 @@
-//! How the document is read and written.
+//! Reading and writing the document.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::replay::convection::node::Node;
 use crate::replay::oracle::version::Version;
 
 impl Model {
-    /// What a reader finds before it looks at the document.
+    /// Returns the unsealed document, or the problem before its content matters.
     pub(super) fn unsealed(&mut self) -> Result<Node, Problem> {
         let handle = self.handle().clone();
         if handle.deleted {
@@ -27,12 +27,12 @@ impl Model {
         }
     }
 
-    /// Reads the document, and counts that.
+    /// Reads the document, and counts the read.
     pub(super) fn read(&mut self) -> Result<Node, Problem> {
         let node = self.unsealed()?;
         if let Some(mut problem) = document::problem(&self.specification, &node) {
             if problem.only_counters && self.handle().upstream.reads != 0 {
-                // Upstream looks at them once for each handle.
+                // Upstream reads the settings once for each handle.
                 problem.decision = Some("H18");
             }
             return Err(problem);
@@ -70,7 +70,7 @@ impl Model {
         set_counts(&mut node, reads, writes);
         let metadata = self.metadata();
         if running.compare(&stored).is_lt() {
-            // The newest version that wrote stays.
+            // The newest version that wrote the file is kept.
             let version = text_at(&node, "metadata", "version");
             node.set(&["metadata"], Some(metadata));
             node.set(&["metadata", "version"], Some(Node::Text(version)));
@@ -83,7 +83,7 @@ impl Model {
                 .iter()
                 .any(|(name, _)| !["metadata", "config", "store", "stats"].contains(&name.as_str()))
         {
-            // Upstream drops what it does not know.
+            // Upstream drops unknown entries.
             self.depart("C6");
         }
         self.file = File::Document { node, sealed_by, upstream };
@@ -105,8 +105,8 @@ impl Model {
     }
 }
 
-/// A metadata block with what does not belong to the plugin alone: not its author, its date and
-/// its description.
+/// Returns the parts of a metadata block that are not specific to the plugin, without author, date
+/// and description.
 pub(in crate::replay::convection) fn projected(metadata: &Value) -> Value {
     let Some(block) = metadata.as_object() else { return metadata.clone() };
     let mut kept = serde_json::Map::new();

@@ -1,4 +1,4 @@
-//! The settings of a store, as `configure` reads and writes them.
+//! The settings of a store: `configure` reads and writes them.
 
 use serde_json::Value;
 
@@ -7,8 +7,10 @@ use crate::replay::convection::node::Node;
 use crate::replay::{Class, Demand};
 
 impl Model {
-    /// Upstream answers from memory: before there is a store, and what another handle stored only
-    /// after it read something. It does not count either.
+    /// Reads the settings.
+    ///
+    /// Upstream answers from memory: before the store exists, and without later changes by another
+    /// handle. It does not count the read either.
     pub(super) fn read_settings(&mut self, name: &Value) -> Answer {
         let node = match self.read_uncounted_upstream() {
             Ok(node) => node,
@@ -26,7 +28,7 @@ impl Model {
         }
     }
 
-    /// Upstream cannot write settings.
+    /// Writes the settings. Upstream cannot.
     pub(super) fn write_settings(&mut self, name: &Value, value: &Value) -> Answer {
         let node = match self.read_uncounted_upstream() {
             Ok(node) => node,

@@ -1,8 +1,8 @@
-//! Reads and writes.
+//! Counts of reads and writes.
 
 use crate::replay::convection::node::Node;
 
-/// Reads and writes as upstream counts them: in each handle by itself.
+/// Counts reads and writes as upstream does: in each handle by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) reads: i64,

@@ -1,4 +1,4 @@
-//! The file, as others see it and change it.
+//! The file, read and changed from outside.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ impl Model {
         }
     }
 
-    /// What happens to the file behind the plugin's back.
+    /// Performs an operation on the file without the plugin.
     pub(super) fn outside(&mut self, call: Call<'_>) -> Answer {
         match (call.operation, &mut self.file) {
             ("raw_write", file) => {
@@ -67,7 +67,7 @@ impl Model {
             }
             ("remove_file", file) => *file = File::Absent,
             ("patch_doc", File::Document { node, upstream, sealed_by }) => {
-                // Whoever patches seals with the first key of the set.
+                // A patch seals with the first key of the set.
                 sealed_by.1 = 0;
                 let path: Vec<_> = call
                     .arguments

@@ -33,7 +33,7 @@ impl Model {
                 _ => &[Class::AlreadyExists],
             },
         };
-        // It never overwrites.
+        // Keyway never overwrites.
         self.depart("C4");
         self.refused(Some("C4"), classes)
     }
@@ -44,7 +44,7 @@ impl Model {
             Ok(node) => {
                 let stored = counts(&node);
                 let (unwritten, upstream) = (self.handle().unwritten, self.handle().upstream);
-                // A number below zero says nothing.
+                // A negative number counts as missing.
                 let reads = if stored.reads < 0 { 0 } else { stored.reads + unwritten };
                 let ours = Counts { reads, writes: stored.writes.max(0) };
                 let secrets =
@@ -66,7 +66,8 @@ impl Model {
         };
         if new.is_empty() {
             // Upstream has made its copy by then.
-            // There is no ring without keys or of what is no key, whatever the store is.
+            //
+            // A ring without keys or with an invalid one cannot exist, in any state of the store.
             let answer = self.refused(Some("C8"), &[Class::Invalid]);
             self.depart("C7");
             return answer;
@@ -79,7 +80,7 @@ impl Model {
             self.handle().reading = new.into_iter().chain(old).collect();
             return self.refused(None, &[Class::NotInitialized]);
         }
-        // Upstream reads with the new keys alone.
+        // Upstream reads with the new keys only.
         let works_upstream = match &self.file {
             File::Document { sealed_by, .. } => new.contains(sealed_by),
             _ => false,
@@ -89,7 +90,7 @@ impl Model {
         match self.read() {
             Err(problem) => {
                 let answer = self.refused(problem.decision, problem.classes);
-                // Its copy stays, and its handle has the new keys.
+                // Upstream keeps its copy, and its handle has the new keys.
                 self.depart("C7");
                 answer
             }
@@ -122,7 +123,7 @@ impl Model {
             }
         };
         if let Some(problem) = problem {
-            // Upstream looks at nothing.
+            // Upstream checks nothing.
             self.depart("C13");
             return self.refused(Some("C13"), problem.classes);
         }

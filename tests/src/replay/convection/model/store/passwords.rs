@@ -1,4 +1,4 @@
-//! Passwords that a store made: only their length and their letters are known.
+//! Passwords that a store made: the model knows only their length and letters.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::replay::Demand;
 use crate::replay::convection::model::settings::is_letter_of;
 use crate::replay::convection::node::Node;
 
-/// What stands for a password in the model.
+/// Returns the placeholder of a password in the model.
 pub(super) fn generated(length: i64, letters: &str) -> Node {
     let recipe = vec![
         ("length".to_owned(), Node::Integer(length.to_string())),
@@ -25,7 +25,7 @@ pub(super) fn content_has_generated(value: &Value) -> bool {
     }
 }
 
-/// Exactly this value, with passwords in the places of their recipes.
+/// Demands this value, with passwords in place of their placeholders.
 pub(super) fn like(wanted: Value) -> Demand {
     if !content_has_generated(&wanted) {
         return Demand::Exactly(wanted);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::replay::{Class, Demand, StepOutcome};
 
-/// A part of a credential, as the real host shows it.
+/// Converts a part of a credential to the form that the real host shows.
 pub(super) fn part(part: &CredentialPart) -> Value {
     let mut told = json!({ "name": part.name, "type": part.kind.word(), "value": part.expose_value() });
     let (size, save_as) = match &part.kind {
@@ -26,7 +26,7 @@ pub(super) fn part(part: &CredentialPart) -> Value {
     told
 }
 
-/// What an issuer's error is. A refusal in the plugin's own words is an answer.
+/// Converts an issuer's error. A refusal in the plugin's own words is an answer.
 pub(super) fn issuer_error(error: &IssuerError) -> StepOutcome {
     StepOutcome::Refused(match error {
         IssuerError::Refused { user_message, log_message } => {
@@ -36,7 +36,7 @@ pub(super) fn issuer_error(error: &IssuerError) -> StepOutcome {
     })
 }
 
-/// The class of an issuer's error.
+/// Returns the class of an issuer's error.
 pub(super) fn class_of(error: &IssuerError) -> Class {
     match error {
         IssuerError::Refused { .. } => Class::Denied,
@@ -59,7 +59,7 @@ pub(super) fn class_of(error: &IssuerError) -> Class {
     }
 }
 
-/// What an engine's error is.
+/// Converts an engine's error.
 pub(super) fn grants_error(error: &GrantsError) -> StepOutcome {
     StepOutcome::Refused(match error {
         GrantsError::Issuer(error)
@@ -79,7 +79,7 @@ pub(super) fn grants_error(error: &GrantsError) -> StepOutcome {
     })
 }
 
-/// What came of a request.
+/// Converts the outcome of a request.
 pub(super) fn requested(answer: &Result<GrantOutcome, GrantsError>) -> StepOutcome {
     match answer {
         Ok(GrantOutcome::Granted(handed)) => {
@@ -94,7 +94,7 @@ pub(super) fn requested(answer: &Result<GrantOutcome, GrantsError>) -> StepOutco
     }
 }
 
-/// What the real host's verdict demands of an answer.
+/// Returns the demand of the real host's verdict on an answer.
 pub(super) fn demanded(host: &Value) -> Result<Demand, String> {
     let text = |key: &str| host[key].as_str();
     let refused = |classes| Ok(Demand::Refused(classes));
@@ -104,10 +104,10 @@ pub(super) fn demanded(host: &Value) -> Result<Demand, String> {
         }
         Some("ok") => Ok(Demand::done()),
         Some("oidc_login") => Ok(Demand::Exactly(json!({ "login": host["oidc_login"] }))),
-        // The real host's bug: here it is an error like any other.
+        // It is a bug of the real host; here it is an ordinary error.
         Some("crash") => Ok(Demand::AnyRefusal),
         Some("error") => match (text("error_type"), text("reason")) {
-            // The shell of the real host says nothing of a program that is not there.
+            // The shell of the real host does not report a missing program.
             (Some("bad_json"), _) => refused(&[Class::BadJson, Class::Program]),
             (Some("no_map"), _) => refused(&[Class::NotAnObject]),
             (Some("missing_result"), _) => refused(&[Class::MissingResult]),
@@ -128,7 +128,7 @@ pub(super) fn demanded(host: &Value) -> Result<Demand, String> {
     }
 }
 
-/// Whether a message for the user is the host's own.
+/// Tells whether a message for the user is the host's own.
 fn is_of_the_host(message: &str) -> bool {
     ["the plugin had an error", "the plugin returned a bad result", "the service does not exist"]
         .iter()

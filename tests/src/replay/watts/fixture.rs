@@ -1,16 +1,14 @@
-//! The engine for issuers on storage in memory, and one user who asks it.
+//! The engine for issuers on storage in memory, and one user that calls it.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::Registry;
-use keyway_host::grants::{Grant, GrantId, GrantLimits, Grants, Isolation, Phase, Service};
+use keyway_host::grants::{Grant, GrantId, GrantLimits, GrantRequest, Grants, Isolation, Phase, Service};
 use keyway_host::{Host, HostBuilder};
 use keyway_issuers::wire::{Ended, Profile, host};
-use keyway_issuers::{
-    Context, CredentialRequest, Description, ParameterDescriptor, Parameters, ServiceName, UserInfo,
-};
+use keyway_issuers::{Description, ParameterDescriptor, Parameters, ServiceName, UserInfo};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Memory, Storage};
 use serde_json::{Value, json};
@@ -18,16 +16,17 @@ use serde_json::{Value, json};
 use super::script::{Run, Script};
 use crate::replay::{Class, Input, StepOutcome};
 
-/// How long a plugin that hangs is waited for. The vectors say hundreds of milliseconds; what counts
-/// is that it never comes back.
-const PATIENCE: Duration = Duration::from_millis(30);
+/// The deadline for a plugin that hangs.
+///
+/// The vectors use hundreds of milliseconds; it only matters that the plugin never answers.
+const DEADLINE_OF_HANGING: Duration = Duration::from_millis(30);
 
 /// The records that outlive the engines.
-pub(super) struct Desk {
+pub(super) struct Fixture {
     storage: Arc<dyn Storage>,
 }
 
-/// The user of all vectors.
+/// Returns the user of all vectors.
 pub(super) fn user() -> UserInfo {
     UserInfo::new("https://issuer.example.com", "joe")
 }
@@ -36,14 +35,14 @@ pub(super) fn service_name(name: &str) -> Result<ServiceName, Class> {
     ServiceName::new(name).map_err(|_| Class::Invalid)
 }
 
-/// Runs something that needs a runtime.
+/// Runs a future that needs a runtime.
 pub(super) fn run<T>(work: impl Future<Output = Result<T, Class>>) -> Result<T, Class> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.map_err(|_| Class::Internal)?.block_on(work)
 }
 
-/// A description with the sets of a vector: `[[{"key": "a", "mandatory": true}]]`; with the empty
-/// one where the vector has none.
+/// Builds a description with the sets of a vector: `[[{"key": "a", "mandatory": true}]]`; with the
+/// empty one if the vector has none.
 pub(super) fn description(sets: &Value) -> Result<Description, Class> {
     let mut builder = Description::builder("1.0.0");
     for set in sets.as_array().into_iter().flatten() {
@@ -59,8 +58,10 @@ pub(super) fn description(sets: &Value) -> Result<Description, Class> {
     builder.build().map_err(|_| Class::Invalid)
 }
 
-/// The parameters of a vector. What is no object cannot be said; a name that is none stands for it,
-/// which fits no set.
+/// Returns the parameters of a vector.
+///
+/// A value that is not an object cannot be expressed; an invalid name replaces it, which fits no
+/// set.
 pub(super) fn parameters(value: &Value) -> Parameters {
     match value {
         Value::Null => Parameters::new(),
@@ -71,14 +72,14 @@ pub(super) fn parameters(value: &Value) -> Parameters {
     }
 }
 
-/// The features that the vector gives for the plugin of the service: as in the record of a service, or
-/// under their own name.
+/// Returns the features that the vector gives for the plugin of the service: in the record of a
+/// service, or under their own name.
 pub(super) fn features(input: &Input) -> &Value {
     let service = input.get("service");
     if service["plugin_features"].is_null() { &service["features"] } else { &service["plugin_features"] }
 }
 
-/// Whether a plugin that says this of its features is described.
+/// Tells whether a plugin with these features has a valid description.
 pub(super) fn is_described(features: &Value, profile: Profile) -> bool {
     let described = json!({
         "result": "ok", "version": "1", "conf_params": [], "request_params": [], "features": features,
@@ -87,8 +88,8 @@ pub(super) fn is_described(features: &Value, profile: Profile) -> bool {
         || host::decode_description(described.to_string().as_bytes(), Ended::SUCCESS, profile).is_ok()
 }
 
-/// What decision W3 makes of the features: the profile refuses the plugin, or takes for missing what the
-/// real host crashes on.
+/// The features under decision W3: the profile refuses the plugin, or treats features that crash
+/// the real host as missing.
 pub(super) enum Features {
     Plain,
     Refused,
@@ -107,12 +108,12 @@ impl Features {
     }
 }
 
-impl Desk {
+impl Fixture {
     pub(super) fn new() -> Self {
         Self { storage: Arc::new(Memory::new()) }
     }
 
-    /// An engine with these services; `impatient` where a plugin hangs.
+    /// Opens an engine with these services; `impatient` for a plugin that hangs.
     pub(super) async fn open(
         &self,
         services: impl IntoIterator<Item = Service>,
@@ -122,7 +123,7 @@ impl Desk {
         let keys = KeyRing::new([Key::from_bytes(&mut [6; 32])]).map_err(|_| Class::Internal)?;
         let mut limits = GrantLimits::default().with_isolation(Isolation::Inline);
         if impatient {
-            limits = limits.with_deadline(PATIENCE);
+            limits = limits.with_deadline(DEADLINE_OF_HANGING);
         }
         let registry = Registry::builder().build().map_err(|_| Class::Internal)?;
         let builder = Host::builder(registry, Arc::clone(&self.storage), keys)
@@ -133,7 +134,7 @@ impl Desk {
         Ok(builder.start().await.map_err(|_| Class::Internal)?.grants().clone())
     }
 
-    /// Grants that were made before, with these states.
+    /// Creates grants with these states before the vector's requests.
     pub(super) async fn preload(&self, service: &ServiceName, states: &[String]) -> Result<(), Class> {
         let printed = |state: &String| {
             Run::printing(json!({ "result": "ok", "credential": [], "state": state }).to_string())
@@ -143,15 +144,15 @@ impl Desk {
         let open = Service::with_issuer(service.clone(), Arc::new(script)).allow_everybody();
         let grants = self.open([open], false, false).await?;
         for _ in states {
-            let request = CredentialRequest::new(Context::new(user()));
+            let request = GrantRequest::new(user());
             grants.request(service, request).await.map_err(|_| Class::Internal)?;
         }
         Ok(())
     }
 }
 
-/// The user's records: how many grants there are, the state of the one that was handed over, and of
-/// how many it is not known whether there is a credential.
+/// Returns the user's records: the number of grants, the state of the issued one, and the number of
+/// grants that may have a credential.
 pub(super) async fn records(grants: &Grants, granted: Option<GrantId>, revoked: Vec<String>) -> StepOutcome {
     let Ok(listed) = grants.list(&user().user_id()).await else {
         return StepOutcome::Refused(Class::Internal);

@@ -1,6 +1,7 @@
-//! An open engine whose calls are written down.
+//! The fixture of the rules: an open engine whose calls are recorded.
 
 use std::fmt::Debug;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use keyway_storage::{
@@ -9,50 +10,65 @@ use keyway_storage::{
 use tempfile::TempDir;
 
 use super::StorageSubject;
+use crate::notation::Fixture;
 use crate::{Broken, Trial, broken, ensure};
 
 /// The longest description of a call in a history, in characters.
 const SHOWN: usize = 300;
 
-/// The engine of a subject, opened in a folder that is removed in the end.
-pub(super) struct Opened<'a> {
+/// Opens the engine of a subject in a folder, which is removed in the end.
+pub(super) struct StorageFixture<'a> {
     trial: &'a Trial<'a, StorageSubject>,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     store: Option<Arc<dyn Storage>>,
 }
 
-impl<'a> Opened<'a> {
-    pub(super) fn new(trial: &'a Trial<'a, StorageSubject>) -> Result<Self, Broken> {
-        let folder =
-            tempfile::tempdir().map_err(|error| broken("a folder for the engine", error.to_string()))?;
-        Self::inside(trial, folder)
+impl<'a> Fixture<'a> for StorageFixture<'a> {
+    type Subject = StorageSubject;
+
+    fn new(trial: &'a Trial<'a, StorageSubject>) -> Result<Self, Broken> {
+        let folder = tempfile::tempdir();
+        let folder = folder.map_err(|error| broken("a folder for the engine", error.to_string()))?;
+        Self::open(trial, Arc::new(folder))
+    }
+}
+
+impl<'a> Deref for StorageFixture<'a> {
+    type Target = Trial<'a, StorageSubject>;
+
+    fn deref(&self) -> &Self::Target {
+        self.trial
+    }
+}
+
+impl<'a> StorageFixture<'a> {
+    fn open(trial: &'a Trial<'a, StorageSubject>, folder: Arc<TempDir>) -> Result<Self, Broken> {
+        let store = trial.subject().open(folder.path());
+        trial.history().record(format!("open: {}", if store.is_ok() { "done" } else { "failed" }));
+        let store = store.map_err(|error| broken("an open engine", format!("{error:?}")))?;
+        Ok(Self { trial, folder, store: Some(store) })
     }
 
-    /// The engine in a folder that holds something already.
-    pub(super) fn inside(trial: &'a Trial<'a, StorageSubject>, folder: TempDir) -> Result<Self, Broken> {
-        let mut opened = Self { trial, folder, store: None };
-        opened.store = Some(opened.another()?);
-        Ok(opened)
+    /// Opens the engine in a fresh folder, for another try of the same rule.
+    pub(super) fn fresh(&self) -> Result<Self, Broken> {
+        Self::new(self.trial)
     }
 
-    /// Another handle in the same folder.
-    pub(super) fn another(&self) -> Result<Arc<dyn Storage>, Broken> {
-        let store = self.trial.subject().open(self.folder.path());
-        self.record(&format!("open: {}", if store.is_ok() { "done" } else { "failed" }));
-        store.map_err(|error| broken("an open engine", format!("{error:?}")))
+    /// Opens the engine in a folder that holds something already.
+    pub(super) fn inside(&self, folder: TempDir) -> Result<Self, Broken> {
+        Self::open(self.trial, Arc::new(folder))
     }
 
-    /// The same, with another handle for its store.
+    /// Opens another handle in the same folder.
     pub(super) fn beside(&self) -> Result<Self, Broken> {
-        let folder = tempfile::tempdir().map_err(|error| broken("a folder", error.to_string()))?;
-        Ok(Self { trial: self.trial, folder, store: Some(self.another()?) })
+        Self::open(self.trial, Arc::clone(&self.folder))
     }
 
     /// Drops the handle and opens the engine again.
     pub(super) fn reopen(&mut self) -> Result<(), Broken> {
         self.record("drop the handle");
         self.store = None;
-        self.store = Some(self.another()?);
+        self.store = self.beside()?.store;
         Ok(())
     }
 
@@ -69,7 +85,7 @@ impl<'a> Opened<'a> {
         if shown.len() < call.len() {
             shown.push_str(" ...");
         }
-        self.trial.history().record(shown);
+        self.history().record(shown);
     }
 
     pub(super) async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
@@ -97,15 +113,16 @@ impl<'a> Opened<'a> {
         )
     }
 
-    /// Commits what must be refused.
+    /// Commits what must be refused, and demands that nothing changed since `before`.
     pub(super) async fn refused(
         &self,
+        before: &[Entry],
         batch: Batch,
         expected: &str,
-        is_right: impl FnOnce(&StorageError) -> bool,
+        is_right: fn(&StorageError) -> bool,
     ) -> Result<(), Broken> {
         match self.commit(batch).await {
-            Err(error) if is_right(&error) => Ok(()),
+            Err(error) if is_right(&error) => unchanged(before, &self.everything().await?),
             other => Err(broken(expected, format!("{other:?}"))),
         }
     }
@@ -146,11 +163,11 @@ impl<'a> Opened<'a> {
         page.map_err(|error| broken("a page", format!("{error:?}")))
     }
 
-    /// All records of a range, page by page.
-    pub(super) async fn walk(&self, range: &KeyRange) -> Result<Vec<Entry>, Broken> {
+    /// Reads all records, page by page.
+    pub(super) async fn everything(&self) -> Result<Vec<Entry>, Broken> {
         let (mut entries, mut after) = (Vec::new(), None::<Vec<u8>>);
         loop {
-            let page = self.scan(range, after.as_deref(), usize::MAX).await?;
+            let page = self.scan(&KeyRange::all(), after.as_deref(), usize::MAX).await?;
             let last = page.entries.last().map(|entry| entry.key.clone());
             entries.extend(page.entries);
             if !page.more {
@@ -163,10 +180,6 @@ impl<'a> Opened<'a> {
             )?;
             after = last;
         }
-    }
-
-    pub(super) async fn everything(&self) -> Result<Vec<Entry>, Broken> {
-        self.walk(&KeyRange::all()).await
     }
 
     /// Demands that a record is there with this value and revision.
@@ -203,7 +216,7 @@ fn list(entries: &[Entry]) -> String {
     if entries.len() > 8 { format!("{} records", entries.len()) } else { format!("{entries:?}") }
 }
 
-pub(super) fn shown(key: &[u8]) -> String {
+fn shown(key: &[u8]) -> String {
     if key.len() > 40 {
         format!("a key of {} bytes", key.len())
     } else if key.is_empty() {
@@ -227,7 +240,7 @@ fn described(batch: &Batch) -> String {
     text.join("; ")
 }
 
-/// A text for a value that has a debug form.
+/// Writes the debug form of a value.
 pub(super) fn text(value: &impl Debug) -> String {
     format!("{value:?}")
 }

@@ -14,15 +14,15 @@ use crate::replay::Class;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
 
-/// What a vector says of the world: `{"environments": [name], "secrets": [[key, environment, value]]}`.
+/// The store of a vector: `{"environments": [name], "secrets": [[key, environment, value]]}`.
 #[derive(Clone, Debug)]
-pub(super) struct World {
+pub(super) struct StoreFixture {
     pub(super) environments: Vec<String>,
     pub(super) secrets: Vec<(String, Option<String>, String)>,
 }
 
-impl World {
-    /// What the vector says; the vectors that write leave it out, and mean this one.
+impl StoreFixture {
+    /// Reads the store of a vector. Vectors that write omit it, and mean the default one.
     pub(super) fn of(world: &Value) -> Self {
         let usual = json!({
             "environments": ["prod", "stg"],
@@ -47,7 +47,7 @@ impl World {
         self.environments.iter().any(|known| known == name)
     }
 
-    /// The value of a secret of exactly this layer.
+    /// Returns the value of a secret of exactly this layer.
     pub(super) fn value(&self, key: &str, environment: Option<&str>) -> Option<&str> {
         let here = |secret: &&(String, Option<String>, String)| {
             secret.0 == key && secret.1.as_deref() == environment
@@ -55,7 +55,7 @@ impl World {
         self.secrets.iter().find(here).map(|secret| secret.2.as_str())
     }
 
-    /// A client of a store that holds all this, with upstream's way of looking things up.
+    /// Returns a client of a store with this content, under upstream's policy of resolution.
     pub(super) fn client(&self) -> Result<Secrets, Class> {
         let failed = |_| Class::Internal;
         let registry = PLUGINS.registry().map_err(|_| Class::Internal)?;
@@ -72,15 +72,15 @@ impl World {
             block_on(client.create_environment(environment, None)).map_err(failed)?;
         }
         for (key, environment, value) in &self.secrets {
-            block_on(standing(&client, environment.as_deref()).create(key, value.as_str()))
+            block_on(in_layer(&client, environment.as_deref()).create(key, value.as_str()))
                 .map_err(failed)?;
         }
         Ok(client)
     }
 }
 
-/// The client in an environment, or among the shared secrets.
-pub(super) fn standing(client: &Secrets, environment: Option<&str>) -> Secrets {
+/// Returns the client in an environment, or among the shared secrets.
+pub(super) fn in_layer(client: &Secrets, environment: Option<&str>) -> Secrets {
     environment.map_or_else(|| client.shared(), |environment| client.in_environment(environment))
 }
 

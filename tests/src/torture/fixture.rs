@@ -1,4 +1,4 @@
-//! What the parents of all areas do alike: folder after folder, round after round, kill and check.
+//! The parent's loop of all areas: folder after folder, round after round, kill and check.
 
 use std::time::Duration;
 
@@ -11,56 +11,57 @@ use super::ledger::{Finding, Ledger};
 use super::line::Line;
 use super::{Report, TortureError};
 
-/// What a process is for.
+/// The role of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Works until it is killed.
     Write,
     /// Recovers, and ends.
     Recover,
-    /// Recovers, settles what is open, says what there is, and ends.
+    /// Recovers, settles open work, reports the state, and ends.
     Check,
 }
 
-/// Who checks, in the ledger.
+/// The number of the checking process in the ledger.
 const CHECK: u32 = 99;
 
-/// How long it goes on.
+/// The end conditions of a run.
 pub(super) struct Bounds {
-    /// How many processes are to be killed at least.
+    /// The least number of processes to kill.
     pub(super) kills: u64,
-    /// It ends when so much is wrong.
+    /// The number of findings that ends the run.
     pub(super) most_findings: usize,
-    /// After so many rounds everything begins anew in an empty folder, so that the making of all of
-    /// it is interrupted too.
+    /// The number of rounds before the torture begins again in an empty folder, so that the
+    /// creation of everything is interrupted too.
     pub(super) rounds_in_a_folder: u64,
     /// The seed of all choices.
     pub(super) seed: u64,
 }
 
-/// What is tortured.
+/// A tortured area.
 pub(super) trait Area {
-    /// Starts what works in a round, kills it, and has the house [hear](House::hear) it.
+    /// Starts the working processes of a round, kills them, and passes their lines to
+    /// [`record`](Fixture::record).
     ///
     /// # Errors
     /// When processes cannot be started or killed.
-    fn work(&mut self, house: &mut House, round: u64, report: &mut Report) -> Result<(), TortureError>;
+    fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError>;
 
     /// Starts a process that recovers or checks.
     ///
     /// # Errors
     /// When it cannot be started.
-    fn start(&self, house: &House, round: u64, role: Role) -> Result<Victim, TortureError>;
+    fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError>;
 }
 
-/// One folder, and what must be in it.
-pub(super) struct House {
+/// A folder, and the ledger of its content.
+pub(super) struct Fixture {
     pub(super) folder: TempDir,
     pub(super) ledger: Ledger,
     pub(super) draw: Draw,
 }
 
-/// Kills until it is enough, or until too much is wrong; `tell` hears after each round how far it is.
+/// Kills processes until the bounds are met. `tell` receives the progress after each round.
 pub(super) fn run<A: Area>(
     bounds: &Bounds,
     area: impl Fn() -> A,
@@ -74,46 +75,46 @@ pub(super) fn run<A: Area>(
         let folder =
             tempfile::tempdir().map_err(|source| TortureError::System { action: "make a folder", source })?;
         let found = report.findings.len();
-        let mut house = House { folder, ledger: Ledger::default(), draw: draw.fork(folders) };
+        let mut fixture = Fixture { folder, ledger: Ledger::default(), draw: draw.fork(folders) };
         let mut area = area();
         for round in 0..bounds.rounds_in_a_folder {
             if report.kills >= bounds.kills || report.findings.len() > found {
                 break;
             }
-            area.work(&mut house, round, &mut report)?;
-            house.check(&area, round, &mut report)?;
+            area.work(&mut fixture, round, &mut report)?;
+            fixture.check(&area, round, &mut report)?;
             tell(&report);
         }
-        report.acknowledged += house.ledger.acknowledged();
+        report.acknowledged += fixture.ledger.acknowledged();
         if report.findings.len() > found {
-            report.kept.push(house.folder.keep());
+            report.kept.push(fixture.folder.keep());
         }
     }
     Ok(report)
 }
 
-impl House {
-    /// Enters into the ledger what one that worked has said.
-    pub(super) fn hear(&mut self, slot: u32, ended: &Ended, report: &mut Report) {
+impl Fixture {
+    /// Enters the lines of a working process into the ledger.
+    pub(super) fn record(&mut self, slot: u32, ended: &Ended, report: &mut Report) {
         report.kills += u64::from(ended.was_killed());
-        report.findings.extend(self.ledger.hear(slot, &ended.lines));
+        report.findings.extend(self.ledger.record(slot, &ended.lines));
         if !ended.was_killed() && !ended.lines.iter().any(Line::is_fault) {
             let text = format!("one that works ended by itself, with {}", ended.status);
             report.findings.push(Finding::Corrupt(text));
         }
     }
 
-    /// Checks what there is against the ledger. Recovering is interrupted too.
+    /// Compares the state with the ledger. Recovery is interrupted too.
     fn check(&mut self, area: &impl Area, round: u64, report: &mut Report) -> Result<(), TortureError> {
         while self.draw.chance(35) {
             let pause = Duration::from_micros(self.draw.below(25_000));
             let ended = area.start(self, round, Role::Recover)?.kill_at(Moment::AfterStart(pause))?;
             report.kills += u64::from(ended.was_killed());
-            report.findings.extend(self.ledger.hear(CHECK, &ended.lines));
+            report.findings.extend(self.ledger.record(CHECK, &ended.lines));
         }
         let Ended { lines, status } = area.start(self, round, Role::Check)?.end()?;
         report.checks += 1;
-        report.findings.extend(self.ledger.hear_check(CHECK, &lines, &format!(", with {status}")));
+        report.findings.extend(self.ledger.record_check(CHECK, &lines, &format!(", with {status}")));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that `tracing` is told while a future runs, at every level.
+//! A capture of everything that `tracing` is told while a future runs, at every level.
 
 use std::fmt::{self, Write};
 use std::future::poll_fn;
@@ -9,33 +9,35 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher};
 
-/// Runs a future and answers what was traced meanwhile on its thread: all events, all spans
-/// and all their fields.
-pub(crate) async fn overheard<T>(future: impl Future<Output = T> + Send) -> (T, String) {
+/// Runs a future. Returns what was traced on its thread meanwhile, too: all events, all spans and all their
+/// fields.
+pub(crate) async fn traced<T>(future: impl Future<Output = T> + Send) -> (T, String) {
     let text = Arc::new(Mutex::new(String::new()));
-    let dispatch = Dispatch::new(Ear(Arc::clone(&text)));
+    let dispatch = Dispatch::new(TraceCapture(Arc::clone(&text)));
     let mut future = pin!(future);
-    // Around each poll and not around the whole, since others may run on the thread between.
+    // Sets the subscriber around each poll and not around the whole: other tasks may run on the thread in between.
     let value =
         poll_fn(|context| dispatcher::with_default(&dispatch, || future.as_mut().poll(context))).await;
     let text = text.lock().unwrap_or_else(PoisonError::into_inner).clone();
     (value, text)
 }
 
-struct Ear(Arc<Mutex<String>>);
+/// Collects events and spans as text.
+struct TraceCapture(Arc<Mutex<String>>);
 
-impl Ear {
-    fn hear(&self, name: &str, fields: impl FnOnce(&mut Words<'_>)) {
+impl TraceCapture {
+    fn write(&self, name: &str, fields: impl FnOnce(&mut Fields<'_>)) {
         let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         text.push_str(name);
-        fields(&mut Words(&mut text));
+        fields(&mut Fields(&mut text));
         text.push('\n');
     }
 }
 
-struct Words<'a>(&'a mut String);
+/// Writes the fields of an event or a span.
+struct Fields<'a>(&'a mut String);
 
-impl Visit for Words<'_> {
+impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let _ = write!(self.0, " {}={value:?}", field.name());
     }
@@ -45,24 +47,24 @@ impl Visit for Words<'_> {
     }
 }
 
-impl Subscriber for Ear {
+impl Subscriber for TraceCapture {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.hear(span.metadata().name(), |words| span.record(words));
+        self.write(span.metadata().name(), |fields| span.record(fields));
         Id::from_u64(1)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        self.hear("record", |words| values.record(words));
+        self.write("record", |fields| values.record(fields));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        self.hear(event.metadata().target(), |words| event.record(words));
+        self.write(event.metadata().target(), |fields| event.record(fields));
     }
 
     fn enter(&self, _: &Id) {}

@@ -1,0 +1,127 @@
+//! The fixture of the rules: a scratch folder, and what the issuer made.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use keyway_core::PluginError as _;
+use keyway_issuers::{
+    Context, CredentialRef, IntentId, Issued, Issuer, IssuerError, Json, Revocation, SecretText,
+};
+use tempfile::TempDir;
+
+use super::handle::Handle;
+use super::{IssuerExample, IssuerSubject};
+use crate::notation::Fixture;
+use crate::scratch::scratch_folder;
+use crate::{Broken, Trial, broken};
+
+/// Opens handles of the issuer under test, and revokes in the end what they made.
+#[derive(Debug)]
+pub(super) struct IssuerFixture<'a> {
+    trial: &'a Trial<'a, IssuerSubject>,
+    scratch: TempDir,
+    left: Mutex<Vec<(Context, CredentialRef)>>,
+}
+
+impl<'a> Fixture<'a> for IssuerFixture<'a> {
+    type Subject = IssuerSubject;
+
+    fn new(trial: &'a Trial<'a, IssuerSubject>) -> Result<Self, Broken> {
+        Ok(Self { trial, scratch: scratch_folder()?, left: Mutex::default() })
+    }
+
+    /// Revokes what is left. Whether it can be revoked is the business of rules.
+    fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            let left = std::mem::take(&mut *self.left());
+            if left.is_empty() {
+                return;
+            }
+            let Ok(issuer) = self.subject().open(self.scratch()) else { return };
+            for (context, state) in left {
+                let _ = issuer.revoke(&Revocation::new(context.with_intent(self.intent()), state)).await;
+            }
+        })
+    }
+}
+
+impl<'a> Deref for IssuerFixture<'a> {
+    type Target = Trial<'a, IssuerSubject>;
+
+    fn deref(&self) -> &Self::Target {
+        self.trial
+    }
+}
+
+impl<'a> IssuerFixture<'a> {
+    /// Returns the example of the subject.
+    pub(super) fn example(&self) -> &'a IssuerExample {
+        &self.subject().example
+    }
+
+    pub(super) fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Makes an intent that is new to the issuer.
+    pub(super) fn intent(&self) -> IntentId {
+        let id = format!("kit-{}-{:016x}", std::process::id(), self.random());
+        IntentId::new(id).expect("it is made of letters, digits and dashes")
+    }
+
+    /// Opens the issuer, as after a restart.
+    pub(super) fn open(&self) -> Result<Arc<dyn Issuer>, Broken> {
+        self.history().record("open");
+        let issuer = self.subject().open(self.scratch());
+        let failed = |error: IssuerError| format!("opening it failed: {}", error.detail());
+        issuer.map_err(|error| broken("a handle to the issuer", failed(error)))
+    }
+
+    /// Opens the issuer and asks for its description.
+    pub(super) async fn handle(&self) -> Result<Handle<'_, 'a>, Broken> {
+        let issuer = self.open()?;
+        let description = issuer.describe().await.map_err(|error| self.unexpected("describe", &error))?;
+        self.history().record("describe: ok");
+        Ok(Handle::new(self, issuer, description))
+    }
+
+    /// Opens the issuer and makes the credential of the example.
+    pub(super) async fn made(&self) -> Result<(Handle<'_, 'a>, Context, Issued), Broken> {
+        let handle = self.handle().await?;
+        let (context, issued) = handle.made().await?;
+        Ok((handle, context, issued))
+    }
+
+    /// Lists the states of the credentials that exist, sorted.
+    pub(super) fn listed(&self) -> Result<Vec<CredentialRef>, Broken> {
+        let Some(listing) = &self.subject().listing else {
+            return Err(Broken::Missing { capability: "listing" });
+        };
+        let mut states = listing(self.scratch());
+        states.sort();
+        Ok(states)
+    }
+
+    /// Says that a call failed that should have succeeded.
+    pub(super) fn unexpected(&self, call: &str, error: &IssuerError) -> Broken {
+        broken(format!("{call} to succeed"), self.clean(&error.detail()))
+    }
+
+    /// Replaces the secrets of the examples in a text.
+    fn clean(&self, text: &str) -> String {
+        let examples = [Some(self.example()), self.subject().refused.as_ref()].into_iter().flatten();
+        let tokens = examples.clone().flat_map(IssuerExample::tokens).map(SecretText::expose);
+        let entered = examples.flat_map(|example| example.parameters.values()).filter_map(Json::as_text);
+        tokens
+            .chain(entered)
+            .filter(|secret| secret.len() >= CredentialRef::SHORTEST_SECRET_BYTES)
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+
+    /// Locks the list of credentials that are revoked in the end.
+    pub(super) fn left(&self) -> MutexGuard<'_, Vec<(Context, CredentialRef)>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

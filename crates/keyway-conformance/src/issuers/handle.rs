@@ -1,0 +1,158 @@
+//! A handle of the issuer under test, ready to be asked.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use keyway_core::PluginError as _;
+use keyway_issuers::{
+    Context, CredentialRef, CredentialRequest, Description, Issued, Issuer, IssuerError, Parameters,
+    RequestOutcome, Revocation,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::IssuerExample;
+use super::fixture::IssuerFixture;
+use crate::{Broken, broken};
+
+/// Is one handle with its description. Makes the requests of the example, and notes what they made.
+#[derive(Debug)]
+pub(super) struct Handle<'f, 'a> {
+    fixture: &'f IssuerFixture<'a>,
+    pub(super) issuer: Arc<dyn Issuer>,
+    pub(super) description: Description,
+    permits: Option<Arc<Semaphore>>,
+}
+
+impl<'a> Deref for Handle<'_, 'a> {
+    type Target = IssuerFixture<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        self.fixture
+    }
+}
+
+impl<'f, 'a> Handle<'f, 'a> {
+    pub(super) fn new(
+        fixture: &'f IssuerFixture<'a>,
+        issuer: Arc<dyn Issuer>,
+        description: Description,
+    ) -> Self {
+        // Limits the number to what a semaphore can count, which no host exceeds.
+        let most = |calls: usize| Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
+        let permits = issuer.capabilities().max_concurrency.map(|calls| most(calls.get()));
+        Self { fixture, issuer, description, permits }
+    }
+
+    /// Makes the context of the example, with an intent of its own.
+    pub(super) fn context(&self) -> Result<Context, Broken> {
+        self.context_of(self.fixture.example())
+    }
+
+    fn context_of(&self, example: &IssuerExample) -> Result<Context, Broken> {
+        let expected = "that the example can be configured as the issuer describes itself";
+        let context = example.context(&self.description, self.scratch());
+        let context = context.map_err(|violations| broken(expected, violations.to_string()))?;
+        Ok(context.with_intent(self.intent()))
+    }
+
+    /// Makes the request of the example.
+    pub(super) fn example_request(&self) -> Result<CredentialRequest, Broken> {
+        self.asking(self.fixture.example().usual(&self.description))
+    }
+
+    /// Makes the request of the example with other parameters.
+    pub(super) fn asking(&self, parameters: Parameters) -> Result<CredentialRequest, Broken> {
+        Ok(CredentialRequest::new(self.context()?).with_parameters(parameters))
+    }
+
+    /// Makes the request that the issuer refuses.
+    pub(super) fn refused_request(&self) -> Result<CredentialRequest, Broken> {
+        let Some(refused) = &self.subject().refused else {
+            return Err(Broken::Missing { capability: "refused example" });
+        };
+        let context = self.context_of(refused)?;
+        Ok(CredentialRequest::new(context).with_parameters(refused.usual(&self.description)))
+    }
+
+    /// Waits, as a host does, until the issuer works on fewer calls than it declares. The permit is held until the
+    /// call has ended. It borrows nothing, so any thread can wait for it (decision H48).
+    pub(super) fn permit(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static {
+        let permits = self.permits.clone();
+        // The semaphore is never closed.
+        async move { permits?.acquire_owned().await.ok() }
+    }
+
+    /// Sends a request, and notes what it made.
+    pub(super) async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
+        let permit = self.permit().await;
+        let outcome = self.issuer.request(request).await;
+        drop(permit);
+        self.keep(request, &outcome);
+        outcome
+    }
+
+    /// Notes what a request made, to be revoked in the end.
+    pub(super) fn keep(&self, request: &CredentialRequest, outcome: &Result<RequestOutcome, IssuerError>) {
+        let entered: Vec<_> = request.parameters.values().keys().map(String::as_str).collect();
+        self.record(&format!("request({})", entered.join(", ")), outcome);
+        let state = match outcome {
+            Ok(RequestOutcome::Issued(issued)) => Some(&issued.state),
+            Ok(RequestOutcome::LoginRequired(_)) => None,
+            Err(error) => error.orphan(),
+        };
+        if let Some(state) = state {
+            self.left().push((request.context.clone(), state.clone()));
+        }
+    }
+
+    /// Sends a request that has to succeed.
+    pub(super) async fn issued(&self, request: &CredentialRequest) -> Result<Issued, Broken> {
+        match self.request(request).await {
+            Ok(RequestOutcome::Issued(issued)) => Ok(issued),
+            Ok(RequestOutcome::LoginRequired(_)) => {
+                Err(broken("a credential", "it asked for another login: name one in the example"))
+            }
+            Err(error) => Err(self.unexpected("the request", &error)),
+        }
+    }
+
+    /// Makes the credential of the example.
+    pub(super) async fn made(&self) -> Result<(Context, Issued), Broken> {
+        let request = self.example_request()?;
+        let issued = self.issued(&request).await?;
+        Ok((request.context, issued))
+    }
+
+    /// Makes a revocation with an intent of its own.
+    pub(super) fn revocation(&self, context: &Context, state: &CredentialRef) -> Revocation {
+        Revocation::new(context.clone().with_intent(self.intent()), state.clone())
+    }
+
+    /// Revokes, with an intent of its own.
+    pub(super) async fn revoke(&self, context: &Context, state: &CredentialRef) -> Result<(), IssuerError> {
+        let revocation = self.revocation(context, state);
+        let permit = self.permit().await;
+        let revoked = self.issuer.revoke(&revocation).await;
+        drop(permit);
+        self.record("revoke", &revoked);
+        revoked
+    }
+
+    /// Revokes what has to be there.
+    pub(super) async fn revoked(&self, context: &Context, state: &CredentialRef) -> Result<(), Broken> {
+        self.revoke(context, state).await.map_err(|error| self.unexpected("the revocation", &error))?;
+        self.forget(state);
+        Ok(())
+    }
+
+    /// Forgets a credential that was revoked.
+    pub(super) fn forget(&self, state: &CredentialRef) {
+        self.left().retain(|(_, left)| left != state);
+    }
+
+    /// Records the kind of an answer, and no value.
+    pub(super) fn record<T>(&self, call: &str, answer: &Result<T, IssuerError>) {
+        let kind = answer.as_ref().map_or_else(|error| format!("{:?}", error.kind()), |_| "ok".to_owned());
+        self.history().record(format!("{call}: {kind}"));
+    }
+}

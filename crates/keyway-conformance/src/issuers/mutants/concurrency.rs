@@ -1,0 +1,41 @@
+//! Mutants that fail when several calls come at once, or when one is dropped.
+
+use std::num::NonZeroUsize;
+use std::thread::sleep;
+use std::time::Duration;
+
+use tokio::sync::SemaphorePermit;
+
+use super::reference::{FULL, SLOTS};
+use super::{IssuerSubject, issuer_mutant, mutants};
+
+const LONG: Duration = Duration::from_millis(200);
+const EIGHT: NonZeroUsize = NonZeroUsize::new(8).expect("it is eight");
+
+mutants! {
+    for IssuerSubject, by issuer_mutant;
+    FailsWhenBusy breaks ["ISS-080"] "refuses a request while it works on another"
+        (before: |issuer, _| issuer.slots(SLOTS).map(|_slots| sleep(LONG)))
+    CountsWithoutALock breaks ["ISS-081"] "numbers its credentials by how many there are"
+        (entry: |issuer, _, entry| {
+            entry.state = format!("counted-{}", issuer.ledger.entries().len());
+            sleep(LONG);
+        })
+    StaysBusy breaks ["ISS-082"] "refuses all requests after one that was dropped"
+        (before: |issuer, _| issuer.slots(SLOTS).map(SemaphorePermit::forget),
+        request: |issuer, request| {
+            issuer.slots.add_permits(SLOTS as usize);
+            issuer.issue(request)
+        })
+    DeclaresTooMuch breaks ["ISS-083"] "declares that it works on eight calls at once, and refuses the sixth"
+        (capabilities: |_| FULL.max_concurrency(EIGHT),
+        before: |issuer, _| issuer.slots(SLOTS / 5).map(|_slots| sleep(LONG)),
+        revoking: |issuer, _| issuer.slots(SLOTS / 5).map(drop))
+    RevokesNothingMeanwhile breaks ["ISS-083"] "refuses a revocation while it works on a request"
+        (before: |issuer, _| issuer.slots(1).map(|_slots| sleep(LONG)),
+        revoking: |issuer, _| {
+            // Waits until requests that came at the same time have begun.
+            sleep(LONG / 4);
+            issuer.slots(SLOTS).map(drop)
+        })
+}

@@ -1,0 +1,51 @@
+//! Mutants that forget intents, or tell the wrong fate of one.
+
+use keyway_issuers::{CredentialRef, IntendedEffect, Reconciled, RequestOutcome};
+
+use super::ledger::Entry;
+use super::reference::{FULL, admit};
+use super::{IssuerSubject, issuer_mutant, mutants};
+
+mutants! {
+    for IssuerSubject, by issuer_mutant;
+    ForgetsIntents breaks ["ISS-060"] "makes another credential when it is asked again for the same intent"
+        (request: |issuer, request| {
+            admit(request)?;
+            let entry = issuer.entry(request);
+            issuer.ledger.add(entry.clone());
+            Ok(issuer.answer(&entry))
+        })
+    AnswersLessTheSecondTime breaks ["ISS-060"] "answers without parts when it is asked again for the same intent"
+        (request: |issuer, request| {
+            let again = issuer.known(request).is_some();
+            let mut outcome = issuer.issue(request)?;
+            if let (RequestOutcome::Issued(issued), true) = (&mut outcome, again) {
+                issued.credential.clear();
+            }
+            Ok(outcome)
+        })
+    MakesAnotherForTheIntent breaks ["ISS-061"] "makes a second credential beside the one that it answers"
+        (request: |issuer, request| {
+            admit(request)?;
+            let hidden = issuer.entry(request);
+            issuer.ledger.add(Entry { intent: format!("{} again", hidden.intent), ..hidden });
+            issuer.issue(request)
+        })
+    ForgetsWhatItMade breaks ["ISS-062"] "tells of every request that nothing happened"
+        (reconcile: |issuer, question| match question.effect {
+            IntendedEffect::Request => Reconciled::NothingHappened,
+            IntendedEffect::Revoke(_) => issuer.tell(question),
+        })
+    MakesUpWhatItMade breaks ["ISS-062"] "tells of every request that it made the same credential"
+        (reconcile: |issuer, question| match question.effect {
+            IntendedEffect::Request => Reconciled::Made(CredentialRef::new("counter-1")),
+            IntendedEffect::Revoke(_) => issuer.tell(question),
+        })
+    TakesAllForDestroyed breaks ["ISS-063"] "tells of every revocation that the credential is destroyed"
+        (reconcile: |issuer, question| match question.effect {
+            IntendedEffect::Request => issuer.tell(question),
+            IntendedEffect::Revoke(_) => Reconciled::Destroyed,
+        })
+    ReconcilesSecretly breaks ["ISS-064"] "reconciles, and declares that it does not"
+        (capabilities: |_| FULL.reconciles(false))
+}

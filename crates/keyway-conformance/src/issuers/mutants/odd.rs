@@ -1,0 +1,90 @@
+//! Issuers that are odd and yet right.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use keyway_issuers::{
+    Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerLayer, Layered,
+    RequestOutcome, Revocation, async_trait,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::reference::{login_required, refused};
+use super::{IssuerResult, PROVIDER};
+
+/// Does the least that an issuer can do.
+#[derive(Debug)]
+pub(super) struct Minimal;
+
+#[async_trait]
+impl Issuer for Minimal {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL
+    }
+
+    async fn describe(&self) -> IssuerResult<Description> {
+        Description::builder("0").build().map_err(|error| IssuerError::system("describe itself", error))
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> IssuerResult<RequestOutcome> {
+        Ok(Issued::new("-").into())
+    }
+
+    async fn revoke(&self, _: &Revocation) -> IssuerResult<()> {
+        Ok(())
+    }
+}
+
+/// Asks for another login, waits often, works on one call at a time, and refuses states of another form.
+#[derive(Debug)]
+struct Strange {
+    issuer: Arc<dyn Issuer>,
+    permits: Semaphore,
+}
+
+/// Makes an issuer strange.
+pub(super) fn strange(issuer: Arc<dyn Issuer>) -> Arc<dyn Issuer> {
+    Arc::new(Layered(Strange { issuer, permits: Semaphore::new(1) }))
+}
+
+impl Strange {
+    /// Refuses a second call at a time, which no host sends: one is declared.
+    fn permit(&self) -> IssuerResult<SemaphorePermit<'_>> {
+        self.permits.try_acquire().map_err(|_| refused("another call has not ended"))
+    }
+}
+
+/// The beginning of all states of the strange issuer.
+pub(super) const KEY: &str = " \u{1F511} '\"\\\n";
+
+impl IssuerLayer for Strange {
+    type Inner = dyn Issuer;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.issuer
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.issuer.capabilities().max_concurrency(NonZeroUsize::MIN)
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
+        let _permit = self.permit()?;
+        for _ in 0..11 {
+            tokio::task::yield_now().await;
+        }
+        if request.context.additional_logins.is_empty() {
+            return Ok(login_required(PROVIDER));
+        }
+        self.issuer.request(request).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> IssuerResult<()> {
+        let _permit = self.permit()?;
+        // It may refuse a state that it never made, which the beginning tells.
+        if !revocation.state.as_str().starts_with(KEY) {
+            return Err(IssuerError::invalid("the state", "it is none of mine"));
+        }
+        self.issuer.revoke(revocation).await
+    }
+}

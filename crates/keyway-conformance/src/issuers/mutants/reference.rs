@@ -1,0 +1,219 @@
+//! A small issuer that keeps the whole contract, unless some of its operations are overridden.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use keyway_issuers::{
+    Capabilities, Context, CredentialPart, CredentialRef, CredentialRequest, Description, IntendedEffect,
+    Issued, Issuer, IssuerError, Json, LoginRequired, OpenContext, ParameterDescriptor, Reconciled,
+    Reconciliation, RequestOutcome, Revocation, async_trait,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::ledger::{Entry, Ledger};
+use super::{BANNED, IssuerResult};
+
+/// Keeps its credentials in a ledger, and refuses one user.
+#[derive(Debug)]
+pub(super) struct ReferenceIssuer {
+    operations: Operations,
+    pub(super) ledger: Ledger,
+    made: AtomicU64,
+    /// The calls that a mutant works on at once share these slots.
+    pub(super) slots: Semaphore,
+    notes: Mutex<Vec<String>>,
+}
+
+/// Is what an issuer does. A mutant overrides one or two of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operations {
+    pub(super) capabilities: fn(&ReferenceIssuer) -> Capabilities,
+    pub(super) describe: fn(&ReferenceIssuer) -> IssuerResult<Description>,
+    /// Happens before a request, which may be dropped afterwards.
+    pub(super) before: fn(&ReferenceIssuer, &CredentialRequest) -> IssuerResult<()>,
+    /// Changes a new credential before it is kept.
+    pub(super) entry: fn(&ReferenceIssuer, &CredentialRequest, &mut Entry),
+    /// Changes the answer to a request.
+    pub(super) issued: fn(&mut Issued),
+    pub(super) request: fn(&ReferenceIssuer, &CredentialRequest) -> IssuerResult<RequestOutcome>,
+    /// Happens before a revocation.
+    pub(super) revoking: fn(&ReferenceIssuer, &Revocation) -> IssuerResult<()>,
+    pub(super) revoke: fn(&ReferenceIssuer, &Revocation) -> IssuerResult<()>,
+    pub(super) reconcile: fn(&ReferenceIssuer, &Reconciliation) -> Reconciled,
+}
+
+impl Operations {
+    pub(super) const SOUND: Self = Self {
+        capabilities: |_| FULL,
+        describe: |_| described("1.0.0", "", &[&[phrase(), hint()]]),
+        before: |_, _| Ok(()),
+        entry: |_, _, _| (),
+        issued: |_| (),
+        request: ReferenceIssuer::issue,
+        revoking: |_, _| Ok(()),
+        revoke: |issuer, revocation| {
+            issuer.ledger.remove(revocation.state.as_str());
+            Ok(())
+        },
+        reconcile: ReferenceIssuer::tell,
+    };
+}
+
+/// The capabilities of the reference issuer.
+pub(super) const FULL: Capabilities = Capabilities::MINIMAL.blocking(true).idempotent(true).reconciles(true);
+
+/// The slots of an issuer. A call that takes all is alone.
+pub(super) const SLOTS: u32 = 60;
+
+pub(super) fn refused(log: impl Into<String>) -> IssuerError {
+    IssuerError::refused("Sorry, that is not possible.", log)
+}
+
+pub(super) fn refuse_if(refuses: bool, log: &str) -> IssuerResult<()> {
+    if refuses { Err(refused(log)) } else { Ok(()) }
+}
+
+pub(super) fn is_banned(request: &CredentialRequest) -> bool {
+    request.context.user_info.subject() == BANNED
+}
+
+/// Refuses the banned user.
+pub(super) fn admit(request: &CredentialRequest) -> IssuerResult<()> {
+    refuse_if(is_banned(request), "mallory is banned")
+}
+
+fn intent_of(context: &Context) -> String {
+    context.intent.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+pub(super) fn phrase() -> ParameterDescriptor {
+    ParameterDescriptor::mandatory("pass_phrase", "pass phrase", "a phrase to remember")
+}
+
+pub(super) fn hint() -> ParameterDescriptor {
+    ParameterDescriptor::optional("hint", "hint", "what to remember it by")
+}
+
+/// Makes a description with these sets of parameters and the empty one.
+pub(super) fn described(
+    version: &str,
+    motto: &str,
+    sets: &[&[ParameterDescriptor]],
+) -> IssuerResult<Description> {
+    let mut builder = Description::builder(version).text("motto", motto).boolean("loud", false);
+    for set in sets {
+        builder = builder.set(set.iter().cloned());
+    }
+    builder.set([]).build().map_err(|error| IssuerError::system("describe itself", error))
+}
+
+/// Asks for a login with a provider.
+pub(super) fn login_required(provider: &str) -> RequestOutcome {
+    let message = "Please log in elsewhere, too.".to_owned();
+    RequestOutcome::LoginRequired(LoginRequired { provider: provider.to_owned(), message })
+}
+
+impl ReferenceIssuer {
+    pub(super) fn open(context: &OpenContext, operations: Operations) -> IssuerResult<Self> {
+        let folder = context.configuration.get("folder").and_then(Json::as_text).map(PathBuf::from);
+        let invalid = || IssuerError::invalid("the configuration of the plugin", "`folder` must be a path");
+        let ledger = Ledger::of(&folder.ok_or_else(invalid)?);
+        let (made, slots) = (AtomicU64::new(0), Semaphore::new(SLOTS as usize));
+        Ok(Self { operations, ledger, made, slots, notes: Mutex::default() })
+    }
+
+    /// Returns the credential of the request's intent, if there is one.
+    pub(super) fn known(&self, request: &CredentialRequest) -> Option<Entry> {
+        let intent = intent_of(&request.context);
+        self.ledger.find(|entry| entry.intent == intent)
+    }
+
+    /// Thinks of a new credential.
+    pub(super) fn entry(&self, request: &CredentialRequest) -> Entry {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let intent = intent_of(&request.context);
+        let secret = format!("secret-of-{intent}-{number}");
+        Entry { state: format!("counter-{intent}-{number}"), intent, secret }
+    }
+
+    /// Makes the answer for a credential.
+    pub(super) fn answer(&self, entry: &Entry) -> RequestOutcome {
+        let secret = entry.secret.as_str();
+        let file = CredentialPart::textfile("a file", format!("first\n{secret}\n"));
+        let issued = Issued::new(entry.state.as_str()).with(CredentialPart::text("secret", secret));
+        let mut issued = issued.with(file.save_as("secret.txt").size(2, 40));
+        (self.operations.issued)(&mut issued);
+        issued.into()
+    }
+
+    /// Answers with the credential of the request's intent, or with a new one.
+    pub(super) fn issue_to_anybody(&self, request: &CredentialRequest) -> RequestOutcome {
+        let entry = self.known(request).unwrap_or_else(|| {
+            let mut entry = self.entry(request);
+            (self.operations.entry)(self, request, &mut entry);
+            self.ledger.add(entry.clone());
+            entry
+        });
+        self.answer(&entry)
+    }
+
+    /// Is the sound operation for a request.
+    pub(super) fn issue(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
+        admit(request)?;
+        Ok(self.issue_to_anybody(request))
+    }
+
+    pub(super) fn is_there(&self, state: &CredentialRef) -> bool {
+        self.ledger.find(|entry| entry.state == state.as_str()).is_some()
+    }
+
+    /// Is the sound operation for the question after an effect.
+    pub(super) fn tell(&self, question: &Reconciliation) -> Reconciled {
+        let intent = intent_of(&question.context);
+        let made = self.ledger.find(|entry| entry.intent == intent);
+        match (&question.effect, made) {
+            (IntendedEffect::Request, Some(made)) => Reconciled::Made(CredentialRef::new(made.state)),
+            (IntendedEffect::Revoke(state), _) if !self.is_there(state) => Reconciled::Destroyed,
+            _ => Reconciled::NothingHappened,
+        }
+    }
+
+    /// Locks what a mutant remembers.
+    pub(super) fn notes(&self) -> MutexGuard<'_, Vec<String>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes some slots until the permit is dropped, and refuses if there are too few.
+    pub(super) fn slots(&self, slots: u32) -> IssuerResult<SemaphorePermit<'_>> {
+        self.slots.try_acquire_many(slots).map_err(|_| refused("too many calls have not ended"))
+    }
+}
+
+/// Gives way to other tasks once before it requests or revokes.
+#[async_trait]
+impl Issuer for ReferenceIssuer {
+    fn capabilities(&self) -> Capabilities {
+        (self.operations.capabilities)(self)
+    }
+
+    async fn describe(&self) -> IssuerResult<Description> {
+        (self.operations.describe)(self)
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
+        (self.operations.before)(self, request)?;
+        tokio::task::yield_now().await;
+        (self.operations.request)(self, request)
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> IssuerResult<()> {
+        (self.operations.revoking)(self, revocation)?;
+        tokio::task::yield_now().await;
+        (self.operations.revoke)(self, revocation)
+    }
+
+    async fn reconcile(&self, question: &Reconciliation) -> IssuerResult<Reconciled> {
+        Ok((self.operations.reconcile)(self, question))
+    }
+}

@@ -1,0 +1,11 @@
+//! Folders for the files of one rule.
+
+use tempfile::TempDir;
+
+use crate::{Broken, broken};
+
+/// Makes a scratch folder, which is removed when it is dropped.
+pub(crate) fn scratch_folder() -> Result<TempDir, Broken> {
+    tempfile::tempdir()
+        .map_err(|error| broken("a scratch folder to work in", format!("the system gave none: {error}")))
+}

@@ -1,0 +1,121 @@
+//! Mutants whose batches do something else than they say.
+
+use keyway_storage::{
+    Batch, CommitOutcome, Expectation, ItemAction, Limits, Revision, Storage, StorageError,
+};
+
+use super::habits::first_items;
+use super::subject::locked;
+use super::{StorageResult, StorageSubject, engine_mutant, mutants};
+
+mutants! {
+    for StorageSubject, by engine_mutant;
+    CutsLongValues breaks ["STO-001"] "the last byte of a long value is lost"
+        (|engine| engine.habits.item = |_, _, item| match &mut item.action {
+            ItemAction::Put { value } if value.len() > 4096 => drop(value.pop()),
+            _ => {}
+        })
+    StampsTheOldRevision breaks ["STO-001"] "the records of a batch get the revision of the commit before" {
+        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+            Ok(match self.engine.commit(batch).await? {
+                CommitOutcome::Committed(of) => CommitOutcome::Committed(Revision::from_bits(of.to_bits() + 1)),
+                conflict @ CommitOutcome::Conflict { .. } => conflict,
+            })
+        }
+    }
+    KeepsTheFirstValue breaks ["STO-002"] "a put leaves the value that is there"
+        (|engine| engine.habits.item = |there, _, item| if let (ItemAction::Put { value }, Some(record)) =
+            (&mut item.action, there)
+        {
+            value.clone_from(&record.value);
+        })
+    DeletesLeaveEmptyRecords breaks ["STO-002"] "a delete empties the record and leaves it"
+        (|engine| engine.habits.item = |_, _, item| if item.action == ItemAction::Delete {
+            item.action = ItemAction::Put { value: Vec::new() };
+        })
+    ChecksWrite breaks ["STO-002"] "a check gives its record a new revision"
+        (|engine| engine.habits.item = |there, _, item| if let (ItemAction::Check, Some(record)) =
+            (&item.action, there)
+        {
+            item.action = ItemAction::Put { value: record.value.clone() };
+        })
+    IgnoresAbsent breaks ["STO-003"] "a put that expects no record overwrites one"
+        (|engine| engine.habits.item = |_, _, item| if item.expectation == Expectation::Absent {
+            item.expectation = Expectation::Any;
+        })
+    IgnoresRevisions breaks ["STO-003"] "a put whose record has another revision applies"
+        (|engine| engine.habits.item = |_, _, item| if let (ItemAction::Put { .. }, Expectation::Revision(_)) =
+            (&item.action, item.expectation)
+        {
+            item.expectation = Expectation::Any;
+        })
+    TakesNothingForAnyRevision breaks ["STO-003"] "where no record is, any revision is met"
+        (|engine| engine.habits.item = |there, _, item| if there.is_none() {
+            item.expectation = Expectation::Any;
+        })
+    IgnoresChecks breaks ["STO-003"] "a check always holds"
+        (|engine| engine.habits.item = |there, _, item| if item.action == ItemAction::Check {
+            item.expectation = there.map_or(Expectation::Any, |record| Expectation::Revision(record.revision));
+        })
+    AppliesUpToTheConflict breaks ["STO-004"] "the items before the one in conflict are applied" {
+        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+            let outcome = self.engine.commit(batch.clone()).await?;
+            if let CommitOutcome::Conflict { item } = outcome {
+                self.engine.apply(first_items(batch, item))?;
+            }
+            Ok(outcome)
+        }
+    }
+    NamesTheLastConflict breaks ["STO-005"] "the last of several conflicts is named" {
+        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+            let last = self.engine.with(|state| state.conflicts(&batch).last())?;
+            match self.engine.commit(batch).await? {
+                CommitOutcome::Conflict { item } => Ok(CommitOutcome::Conflict { item: last.unwrap_or(item) }),
+                committed @ CommitOutcome::Committed(_) => Ok(committed),
+            }
+        }
+    }
+    TakesEmptyKeys breaks ["STO-006"] "the empty key is a key like others"
+        (|engine| engine.habits.ignored = |error| matches!(error, StorageError::EmptyKey { .. }))
+    TakesKeysTwice breaks ["STO-006"] "the last item of a key wins"
+        (|engine| engine.habits.ignored = |error| matches!(error, StorageError::DuplicateKey { .. }))
+    RefusesTooLate breaks ["STO-006"] "refuses after the first item was applied" {
+        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+            if batch.validate(&Limits::MINIMUM).is_err() {
+                self.engine.apply(first_items(batch.clone(), 1))?;
+            }
+            self.engine.commit(batch).await
+        }
+    }
+    IgnoresItsLimits breaks ["STO-007"] "takes larger values than it says"
+        (|engine| engine.habits.enforced = |limits| Limits { value_bytes: usize::MAX, ..limits })
+    DropsItemsTooMany breaks ["STO-007"] "applies as many items as it says, and drops the others" {
+        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+            self.engine.commit(first_items(batch, Limits::MINIMUM.items_per_batch)).await
+        }
+    }
+    IsTooSmall breaks ["STO-008"] "has smaller limits than every engine has"
+        (|engine| engine.habits.limits.items_per_batch = 64)
+    PromisesTooMuch breaks ["STO-008"] "refuses half of what it says that it takes"
+        (|engine| engine.habits.enforced = |limits| Limits { value_bytes: limits.value_bytes / 2, ..limits })
+    CutsKeysAtZero breaks ["STO-009"] "a key ends before its first zero byte"
+        (|engine| engine.habits.key = |key| key.split(|byte| *byte == 0).next().unwrap_or_default())
+    HalvesRevisions breaks ["STO-010"] "two commits share a revision"
+        (|engine| engine.habits.stamp = |number, _| number / 2)
+    CountsByKey breaks ["STO-011"] "the revision is the number of the write to the key, from 1 on for a new record"
+        (|engine| engine.habits.stamp = |_, first| first.map_or(1, |record| record.revision.to_bits() + 1))
+    LosesTheFifth breaks ["STO-023"] "of the items of a crowded batch, the last is lost"
+        (|engine| engine.habits.item = |_, place, item| if place == 4 {
+            item.action = ItemAction::Check;
+        })
+    ShowsValues breaks ["STO-024"] "the debug form shows everything" {
+        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+            for item in batch.items() {
+                if let ItemAction::Put { value } = item.action() {
+                    locked(&self.text).push_str(&String::from_utf8_lossy(value));
+                }
+            }
+            self.engine.commit(batch).await
+        }
+    }
+}

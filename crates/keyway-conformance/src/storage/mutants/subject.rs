@@ -1,0 +1,89 @@
+//! The subjects of mutants: the sound engine, with other habits or with some of its operations overridden.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use keyway_storage::{Record, Storage};
+
+use super::engine::Engine;
+use crate::storage::StorageSubject;
+
+/// Makes the subject of a mutant for `mutants!`. The kind names the function below that makes it. The change is
+/// a block of overridden operations of `StorageLayer`, or a closure that changes the habits of the engine.
+macro_rules! engine_mutant {
+    ($name:ident $change:tt) => {
+        engine_mutant!($name in_memory $change)
+    };
+    ($name:ident $kind:ident { $($operation:tt)+ }) => {{
+        #[derive(Debug)]
+        struct $name(super::subject::Mutated);
+
+        impl std::ops::Deref for $name {
+            type Target = super::subject::Mutated;
+
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+
+        impl keyway_storage::StorageLayer for $name {
+            type Inner = super::engine::Engine;
+
+            fn inner(&self) -> &Self::Inner {
+                &self.engine
+            }
+
+            $($operation)+
+        }
+
+        || std::sync::Arc::new(super::subject::$kind(stringify!($name), |_| {}, |engine| {
+            let mutated = super::subject::Mutated { engine, ..Default::default() };
+            std::sync::Arc::new(keyway_storage::Layered($name(mutated)))
+        }))
+    }};
+    ($name:ident $kind:ident ($change:expr)) => {
+        || std::sync::Arc::new(super::subject::$kind(stringify!($name), $change, |engine| std::sync::Arc::new(engine)))
+    };
+}
+
+pub(super) use engine_mutant;
+
+/// Wraps an engine.
+type Wrap = fn(Engine) -> Arc<dyn Storage>;
+
+/// Makes a subject that keeps nothing beyond its handle.
+pub(super) fn in_memory(name: &str, change: fn(&mut Engine), wrap: Wrap) -> StorageSubject {
+    StorageSubject::new(name, move |_| {
+        let mut engine = Engine::default();
+        change(&mut engine);
+        Ok(wrap(engine))
+    })
+}
+
+/// Makes a subject with a journal.
+pub(super) fn with_journal(name: &str, change: fn(&mut Engine), wrap: Wrap) -> StorageSubject {
+    let subject = StorageSubject::new(name, move |folder| {
+        let mut engine = Engine::default();
+        change(&mut engine);
+        Ok(wrap(engine.open(folder)?))
+    });
+    subject.persistent().shared().copyable()
+}
+
+/// Is a handle of a mutant: the engine, and the memory of the handle.
+#[derive(Debug, Default)]
+pub(super) struct Mutated {
+    pub(super) engine: Engine,
+    pub(super) busy: AtomicBool,
+    /// The key of the first commit.
+    pub(super) first: OnceLock<Vec<u8>>,
+    pub(super) text: Mutex<String>,
+    pub(super) read: Mutex<HashMap<Vec<u8>, Option<Record>>>,
+    /// The number of records that a scan had passed at a key.
+    pub(super) passed: Mutex<HashMap<Vec<u8>, usize>>,
+}
+
+pub(super) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

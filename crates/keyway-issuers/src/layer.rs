@@ -1,0 +1,204 @@
+//! Issuers that wrap another issuer.
+
+use std::any::Any;
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{
+    Capabilities, CredentialRef, CredentialRequest, Description, IntendedEffect, IntentId, Issuer,
+    IssuerError, Parameters, Reconciled, Reconciliation, RequestOutcome, Revocation,
+};
+
+/// One operation of an [`Issuer`], as [`IssuerLayer::around`] sees it.
+///
+/// Its `Debug` form can be logged: it shows the keys of parameters and the length of a state, and no value. A layer
+/// that needs the context of a call overrides the operation.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Call<'a> {
+    /// [`Issuer::describe`].
+    Describe,
+    /// [`Issuer::request`].
+    #[non_exhaustive]
+    Request {
+        /// The intended effect, if the host names one.
+        intent: Option<&'a IntentId>,
+        /// What the user entered.
+        parameters: &'a Parameters,
+    },
+    /// [`Issuer::revoke`].
+    #[non_exhaustive]
+    Revoke {
+        /// The intended effect, if the host names one.
+        intent: Option<&'a IntentId>,
+        /// The state of the credential.
+        state: &'a CredentialRef,
+    },
+    /// [`Issuer::reconcile`].
+    #[non_exhaustive]
+    Reconcile {
+        /// The intent that is asked about.
+        intent: Option<&'a IntentId>,
+        /// What was intended.
+        effect: &'a IntendedEffect,
+    },
+}
+
+/// A wrapper of another issuer, which forwards every operation that it does not override.
+///
+/// Implement this trait instead of [`Issuer`], and put the value into [`Layered`] to get an issuer. An
+/// operation that the contract gains later is then forwarded too; a wrapper that implements [`Issuer`] itself
+/// would answer it with the default of the contract, as it would answer [`reconcile`](Self::reconcile) with
+/// `Unsupported`.
+///
+/// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
+/// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
+/// * Override [`capabilities`](Self::capabilities) if the layer offers less than the issuer below, or blocks.
+///
+/// A layer keeps what the contract promises: see [`Issuer`]. It returns [`Refused`](IssuerError::Refused) only if
+/// nothing happened, also in the issuer below. Errors, blocking and cancel safety of a forwarded operation are those
+/// of the issuer below.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use keyway_issuers::{Call, Issuer, IssuerError, IssuerLayer, Layered};
+///
+/// /// Counts the requests.
+/// #[derive(Debug)]
+/// struct Counting {
+///     inner: Arc<dyn Issuer>,
+///     requests: AtomicU32,
+/// }
+///
+/// impl IssuerLayer for Counting {
+///     type Inner = dyn Issuer;
+///
+///     fn inner(&self) -> &Self::Inner {
+///         &*self.inner
+///     }
+///
+///     async fn around<T, F>(&self, call: Call<'_>, next: F) -> Result<T, IssuerError>
+///     where
+///         T: Send + 'static,
+///         F: Future<Output = Result<T, IssuerError>> + Send,
+///     {
+///         if let Call::Request { .. } = call {
+///             self.requests.fetch_add(1, Ordering::Relaxed);
+///         }
+///         next.await
+///     }
+/// }
+///
+/// fn counted(inner: Arc<dyn Issuer>) -> Layered<Counting> {
+///     Layered(Counting { inner, requests: AtomicU32::new(0) })
+/// }
+/// ```
+pub trait IssuerLayer: fmt::Debug + Send + Sync {
+    /// The issuer below: a type, or `dyn Issuer`.
+    type Inner: Issuer + ?Sized;
+
+    /// Returns the issuer below. Does not block.
+    fn inner(&self) -> &Self::Inner;
+
+    /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
+    ///
+    /// An override may await `next` or drop it. Dropping it before its first poll leaves the operation undone.
+    /// The result is one of the types that operations of the contract answer; a layer that needs to look into
+    /// it can downcast it by [`Any`].
+    ///
+    /// # Errors
+    /// Those of `next`.
+    ///
+    /// # Cancel safety
+    /// That of the operation.
+    fn around<T: Any + Send, F>(
+        &self,
+        call: Call<'_>,
+        next: F,
+    ) -> impl Future<Output = Result<T, IssuerError>> + Send
+    where
+        F: Future<Output = Result<T, IssuerError>> + Send,
+    {
+        let _ = call;
+        next
+    }
+
+    /// Forwards [`Issuer::capabilities`]. Does not block.
+    fn capabilities(&self) -> Capabilities {
+        self.inner().capabilities()
+    }
+
+    /// Forwards [`Issuer::describe`].
+    ///
+    /// # Errors
+    /// Those of the issuer below.
+    fn describe(&self) -> impl Future<Output = Result<Description, IssuerError>> + Send {
+        async move { self.inner().describe().await }
+    }
+
+    /// Forwards [`Issuer::request`].
+    ///
+    /// # Errors
+    /// Those of the issuer below.
+    fn request(
+        &self,
+        request: &CredentialRequest,
+    ) -> impl Future<Output = Result<RequestOutcome, IssuerError>> + Send {
+        async move { self.inner().request(request).await }
+    }
+
+    /// Forwards [`Issuer::revoke`].
+    ///
+    /// # Errors
+    /// Those of the issuer below.
+    fn revoke(&self, revocation: &Revocation) -> impl Future<Output = Result<(), IssuerError>> + Send {
+        async move { self.inner().revoke(revocation).await }
+    }
+
+    /// Forwards [`Issuer::reconcile`].
+    ///
+    /// # Errors
+    /// Those of the issuer below.
+    fn reconcile(
+        &self,
+        question: &Reconciliation,
+    ) -> impl Future<Output = Result<Reconciled, IssuerError>> + Send {
+        async move { self.inner().reconcile(question).await }
+    }
+}
+
+/// An [`IssuerLayer`] as an [`Issuer`]. Its field is the layer.
+#[derive(Clone, Debug)]
+pub struct Layered<L>(pub L);
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<L: IssuerLayer> Issuer for Layered<L> {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn describe(&self) -> Result<Description, IssuerError> {
+        self.0.around(Call::Describe, self.0.describe()).await
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
+        let call = Call::Request { intent: request.context.intent.as_ref(), parameters: &request.parameters };
+        self.0.around(call, self.0.request(request)).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
+        let call = Call::Revoke { intent: revocation.context.intent.as_ref(), state: &revocation.state };
+        self.0.around(call, self.0.revoke(revocation)).await
+    }
+
+    async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, IssuerError> {
+        let call = Call::Reconcile { intent: question.context.intent.as_ref(), effect: &question.effect };
+        self.0.around(call, self.0.reconcile(question)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! The error of a program's `main`.
+
+use std::error::Error;
+use std::fmt;
+
+/// The error that `main` returns, so that a program that fails says why in words.
+///
+/// Rust prints the `Debug` text of the error that `main` returns. `Box<dyn Error>` would show the fields of
+/// a type; this one shows the message and, each on a line, its causes. Every error converts into it with `?`.
+///
+/// ```
+/// use keyway::{Compatibility, MainError};
+///
+/// fn main() -> Result<(), MainError> {
+///     # fn read() -> Result<(), MainError> {
+///     let range: Compatibility = ">=1.0".parse()?;
+///     # Ok(()) }
+///     # let error = read().unwrap_err();
+///     # assert_eq!(format!("{error:?}"), "at byte 2 expected `:` between comparator and version");
+///     Ok(())
+/// }
+/// ```
+pub struct MainError(Box<dyn Error>);
+
+impl<E: Into<Box<dyn Error>>> From<E> for MainError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Debug for MainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let message = error.to_string();
+            // A transparent error repeats its cause.
+            if !said.contains(&message) {
+                write!(f, "\n  because: {message}")?;
+            }
+            said = message;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(all(test, feature = "secrets"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_once_each() {
+        let source = std::sync::Arc::new(std::io::Error::other("disk gone"));
+        let engine = || keyway_storage::StorageError::Engine { action: "read", source: source.clone() };
+        let expected = "the storage engine could not read\n  because: disk gone";
+        assert_eq!(format!("{:?}", MainError::from(engine())), expected);
+        let record = keyway_host::RecordError::from(engine());
+        let expected = format!("the host's records cannot be reached\n  because: {expected}");
+        assert_eq!(format!("{:?}", MainError::from(record)), expected);
+        let transparent = keyway_host::HostError::from(keyway_host::RecordError::from(engine()));
+        assert_eq!(format!("{:?}", MainError::from(transparent)), expected);
+    }
+}

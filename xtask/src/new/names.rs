@@ -1,0 +1,103 @@
+//! Names that a crate cannot have.
+
+use std::fs;
+
+use crate::{Failure, cargo};
+
+/// Keywords of Rust, of any edition. A crate of such a name cannot be used.
+const KEYWORDS: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+    "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
+    "struct", "super", "trait", "true", "try", "type", "typeof", "union", "unsafe", "unsized", "use",
+    "virtual", "where", "while", "yield",
+];
+
+/// Crates that come with Rust, and folders of cargo's target directory that a program would overwrite.
+const TAKEN: &[&str] = &[
+    "alloc",
+    "bench",
+    "build",
+    "core",
+    "deps",
+    "doc",
+    "examples",
+    "incremental",
+    "main",
+    "proc-macro",
+    "std",
+    "test",
+];
+
+/// File names that Windows reserves.
+const DEVICES: &[&str] = &["aux", "con", "nul", "prn"];
+
+/// Checks that a crate of this name compiles with the dependencies of its manifest.
+pub(super) fn check_free(name: &str, manifest: &str) -> Result<(), Failure> {
+    let reason = if KEYWORDS.contains(&name) {
+        "is a keyword of Rust"
+    } else if TAKEN.contains(&name) {
+        "is taken by Rust or cargo"
+    } else if DEVICES.contains(&name) {
+        "is no file name on Windows"
+    } else if dependencies(manifest).any(|dependency| dependency.replace('-', "_") == name.replace('-', "_"))
+    {
+        "is a dependency of the new crate"
+    } else {
+        return Ok(());
+    };
+    Err(format!("{name:?} {reason}: choose another name, such as `team-{name}`"))
+}
+
+/// Checks that no package of this workspace or below it has the name already: cargo would not know which one is
+/// meant.
+pub(super) fn check_member(name: &str) -> Result<(), Failure> {
+    let lock = cargo::workspace_root().join("Cargo.lock");
+    let text = fs::read_to_string(&lock).map_err(|error| format!("{}: {error}", lock.display()))?;
+    if text
+        .lines()
+        .any(|line| line.strip_prefix("name = ").is_some_and(|found| found.trim_matches('"') == name))
+    {
+        return Err(format!(
+            "{name:?} is a package of this workspace: choose another name, such as `team-{name}`"
+        ));
+    }
+    Ok(())
+}
+
+/// The names of all dependencies in a manifest.
+fn dependencies(manifest: &str) -> impl Iterator<Item = &str> {
+    let mut is_dependencies = false;
+    manifest.lines().filter_map(move |line| {
+        if line.starts_with('[') {
+            is_dependencies = line.contains("dependencies");
+        }
+        line.split_once('=').filter(|_| is_dependencies).map(|(name, _)| name.trim())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_free, check_member};
+    use crate::new::TEMPLATES;
+
+    #[test]
+    fn names_that_would_not_compile_are_refused() {
+        for (kind, files) in TEMPLATES {
+            let manifest = files[0].1;
+            for name in
+                ["async", "type", "self", "std", "test", "build", "deps", "examples", "incremental", "con"]
+            {
+                assert!(check_free(name, manifest).is_err(), "{kind} {name}");
+            }
+            let own = if kind == "issuer" { "keyway-issuers" } else { "keyway-secrets" };
+            assert!(check_free(own, manifest).unwrap_err().contains("dependency"), "{kind}");
+            assert!(check_free("team-vault", manifest).is_ok(), "{kind}");
+            assert!(check_free("serde-json", manifest).is_err() || kind == "issuer", "the same name in code");
+        }
+        for name in ["keyway-ssh", "serde", "xtask"] {
+            assert!(check_member(name).is_err(), "{name}");
+        }
+        assert!(check_member("team-vault").is_ok());
+    }
+}
