@@ -20,8 +20,11 @@ impl Handle {
             let tallied = self.stored_counts().await?.plus(self.pending.look()).secrets;
             self.pending.correct(i64::try_from(known).unwrap_or(i64::MAX).saturating_sub(tallied));
         }
-        // So that what was said once is still true after a restart.
-        self.store_counts(&view).await;
+        // So that an answer stays true after a restart. A correction alone waits for a write: a look writes nothing.
+        let pending = self.pending.look();
+        if counted || pending.reads > 0 || pending.writes > 0 {
+            self.store_counts(&view).await;
+        }
         let counts = self.stored_counts().await?.plus(self.pending.look());
         let tallied = u64::try_from(counts.secrets).unwrap_or(0).max(few.entries.len() as u64);
         let secrets = known.map_or(Count::about(tallied), Count::exact);
