@@ -1,5 +1,6 @@
 //! A report: what came of all rules, as a value.
 
+use crate::front::unproved_line;
 use crate::verdict::{RuleOutcome, Verdict};
 
 /// What came of all rules that were run, for one subject or for several.
@@ -46,9 +47,29 @@ impl Report {
         &self.outcomes
     }
 
-    /// What is wrong with the run itself: stale exclusions.
-    pub fn faults(&self) -> &[String] {
+    /// What is wrong with the run itself: stale exclusions, and no rule that was run.
+    pub fn faults(&self) -> Vec<String> {
+        let nothing = "no rule was run: nothing is proved".to_owned();
+        self.faults.iter().cloned().chain(self.ran_nothing().then_some(nothing)).collect()
+    }
+
+    /// The faults of exclusions alone, for a front end that runs one rule at a time.
+    pub(crate) fn exclusion_faults(&self) -> &[String] {
         &self.faults
+    }
+
+    fn ran_nothing(&self) -> bool {
+        let totals = self.totals();
+        totals.passed + totals.failed + totals.excluded == 0
+    }
+
+    /// A line that names the rules that proved nothing. `None` if each proved something.
+    pub fn unproved(&self) -> Option<String> {
+        let is_unproved =
+            |verdict: &Verdict| matches!(verdict, Verdict::Skipped { .. } | Verdict::Excluded { .. });
+        let unproved = self.outcomes.iter().filter(|outcome| is_unproved(&outcome.verdict));
+        let named = |outcome: &RuleOutcome| format!("{}::{}", outcome.subject, outcome.rule);
+        unproved_line(&unproved.map(named).collect::<Vec<_>>())
     }
 
     /// How many rules ended how.
@@ -68,9 +89,6 @@ impl Report {
     /// Whether every MUST and SHOULD is kept, at least one rule was really run, and the run
     /// itself is sound.
     pub fn succeeded(&self) -> bool {
-        let totals = self.totals();
-        totals.passed + totals.failed + totals.excluded > 0
-            && self.faults.is_empty()
-            && !self.outcomes.iter().any(RuleOutcome::is_fault)
+        self.faults().is_empty() && !self.outcomes.iter().any(RuleOutcome::is_fault)
     }
 }

@@ -13,8 +13,7 @@ pub(super) fn write(report: &Report) -> String {
             let _ = writeln!(text, "\n{} ({})", outcome.subject, outcome.kind);
         }
         let reason = match &outcome.verdict {
-            Verdict::Skipped { capability } => format!(" ({capability} is not declared)"),
-            Verdict::Excluded { reason } => format!(" ({reason})"),
+            Verdict::Skipped { .. } | Verdict::Excluded { .. } => format!(" ({})", outcome.reason()),
             _ => String::new(),
         };
         let (verdict, rule, level) = (outcome.verdict.as_str(), outcome.rule, outcome.level);
@@ -29,10 +28,10 @@ pub(super) fn write(report: &Report) -> String {
     for fault in report.faults() {
         let _ = writeln!(text, "\n{fault}");
     }
-    let totals = report.totals();
-    if totals.passed + totals.failed + totals.excluded == 0 {
-        text.push_str("\nno rule was run: nothing is proved\n");
+    if let Some(line) = report.unproved() {
+        let _ = writeln!(text, "\n{line}");
     }
+    let totals = report.totals();
     let _ = writeln!(
         text,
         "\n{} passed, {} failed, {} skipped, {} excluded",

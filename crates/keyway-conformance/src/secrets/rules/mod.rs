@@ -65,6 +65,8 @@ needs! {
     NO_GENERATION "the absence of generated values" |subject| !subject.capabilities().generates_values;
     GENERATION_EXAMPLE "generated values, with example settings for them"
         |subject| subject.capabilities().generates_values && subject.generation.is_some();
+    LENT_STORAGE "data in the lent storage" |subject| subject.kept().in_lent_storage;
+    IN_SIGHT "data in the lent storage or the scratch folder" |subject| subject.kept().in_sight;
     EXAMPLE_SETTINGS "example settings" |subject| subject.settings.is_some();
 }
 
