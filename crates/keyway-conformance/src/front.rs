@@ -100,9 +100,7 @@ pub fn options() -> RunOptions {
 /// With the report, when a rule is broken or no rule applies.
 pub fn assert_conforms(candidate: &Candidate) {
     let report = candidate.run(&options());
-    if let Some(line) = report.unproved() {
-        print_line(&line);
-    }
+    print_line(report.unproved().trim_end());
     assert!(report.succeeded(), "{}", report.format(Format::Table));
 }
 
@@ -131,14 +129,9 @@ pub fn conclude(
         unproved.note(trial.name());
     }
     let conclusion = libtest_mimic::run(arguments, trials);
-    let line = unproved_line(&unproved.sorted()).unwrap_or_default();
-    (conclusion, line)
-}
-
-/// Names rules in a line that ends a report. Returns `None` without any.
-pub(crate) fn unproved_line(rules: &[String]) -> Option<String> {
-    let (count, names) = (rules.len(), rules.join(", "));
-    (count > 0).then(|| format!("{count} proved nothing: {names}"))
+    let tests = unproved.sorted();
+    let line = format!("{} proved nothing: {}", tests.len(), tests.join(", "));
+    (conclusion, if tests.is_empty() { String::new() } else { line })
 }
 
 #[expect(clippy::print_stdout, reason = "it is a part of the output of a test program")]

@@ -1,6 +1,7 @@
 //! A report: what came of all rules, as a value.
 
-use crate::front::unproved_line;
+use std::collections::BTreeMap;
+
 use crate::verdict::{RuleOutcome, Verdict};
 
 /// What came of all rules that were run, for one subject or for several.
@@ -63,13 +64,18 @@ impl Report {
         totals.passed + totals.failed + totals.excluded == 0
     }
 
-    /// A line that names the rules that proved nothing. `None` if each proved something.
-    pub fn unproved(&self) -> Option<String> {
-        let is_unproved =
-            |verdict: &Verdict| matches!(verdict, Verdict::Skipped { .. } | Verdict::Excluded { .. });
-        let unproved = self.outcomes.iter().filter(|outcome| is_unproved(&outcome.verdict));
-        let named = |outcome: &RuleOutcome| format!("{}::{}", outcome.subject, outcome.rule);
-        unproved_line(&unproved.map(named).collect::<Vec<_>>())
+    /// Lines that name the rules that proved nothing, one for each reason. Empty if each proved something.
+    pub fn unproved(&self) -> String {
+        let mut reasons: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+        for outcome in &self.outcomes {
+            if matches!(outcome.verdict, Verdict::Skipped { .. } | Verdict::Excluded { .. }) {
+                reasons.entry((&outcome.subject, outcome.reason())).or_default().push(outcome.rule);
+            }
+        }
+        let line = |((subject, reason), rules): ((&str, String), Vec<&str>)| {
+            format!("{subject} proves nothing of {} ({reason})\n", rules.join(", "))
+        };
+        reasons.into_iter().map(line).collect()
     }
 
     /// How many rules ended how.

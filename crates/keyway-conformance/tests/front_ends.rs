@@ -74,7 +74,7 @@ fn a_store_on_files_is_not_said_to_survive_failures_of_the_storage() {
     for rule in FAILURES {
         let trial = trials.iter().find(|trial| trial.name().ends_with(rule)).unwrap();
         assert!(trial.has_ignored_flag(), "{rule} is listed as a test that is run");
-        assert_eq!(trial.kind(), "secret, data in the lent storage not declared");
+        assert!(trial.kind().ends_with("data in the lent storage not declared"), "{}", trial.kind());
     }
     let look = trials.iter().find(|trial| trial.name().ends_with("SEC-098")).unwrap();
     assert!(!look.has_ignored_flag(), "its files can be looked at");

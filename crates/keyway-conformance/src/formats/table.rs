@@ -28,8 +28,9 @@ pub(super) fn write(report: &Report) -> String {
     for fault in report.faults() {
         let _ = writeln!(text, "\n{fault}");
     }
-    if let Some(line) = report.unproved() {
-        let _ = writeln!(text, "\n{line}");
+    let unproved = report.unproved();
+    if !unproved.is_empty() {
+        let _ = write!(text, "\n{unproved}");
     }
     let totals = report.totals();
     let _ = writeln!(

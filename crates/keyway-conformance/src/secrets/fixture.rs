@@ -86,12 +86,17 @@ impl<'a> StoreFixture<'a> {
         self.storage().fail_after(operations, failure, !stays_down);
     }
 
+    /// Returns whether the store declares that it destroys single secrets.
+    pub(super) fn destroys(&self) -> bool {
+        self.subject().capabilities().destroys
+    }
+
     /// Returns the metadata under which the plugin is registered.
     pub(super) fn metadata(&self) -> &PluginMetadata {
         &self.subject().metadata
     }
 
-    /// Opens the store with the fixture's own keys.
+    /// Opens the store with the fixture's own keys. If its reads may be stale, the bound of that passes first.
     pub(super) fn open(&self) -> Result<Recorded<'a>, Broken> {
         self.open_with(&self.keys)
     }
@@ -117,7 +122,10 @@ impl<'a> StoreFixture<'a> {
         let opened = self.try_open(name, keys, metadata, self.configuration());
         let label = if number == 1 { name.to_owned() } else { format!("{name}#{number}") };
         match opened {
-            Ok(store) => Ok(keyway_secrets::Layered(Recorder { label, store, history: self.history() })),
+            Ok(store) => {
+                self.settle(&*store);
+                Ok(keyway_secrets::Layered(Recorder { label, store, history: self.history() }))
+            }
             Err(error) => Err(broken(
                 "a handle to the store, whether or not the store exists",
                 format!("opening it failed: {error}"),
@@ -139,6 +147,11 @@ impl<'a> StoreFixture<'a> {
             .with_resources(resources)
             .with_clock(Arc::clone(&self.clock) as Arc<dyn Clock>);
         self.subject().plugin.open(&opening)
+    }
+
+    /// Lets so much time pass that no read of a store may be stale.
+    pub(super) fn settle(&self, store: &dyn SecretStore) {
+        self.clock.advance(store.capabilities().staleness);
     }
 
     /// Returns the configuration that the subject names for this place.

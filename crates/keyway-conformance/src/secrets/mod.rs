@@ -41,7 +41,7 @@ mod tests;
 
 pub use clauses::CLAUSES;
 pub use generation_example::GenerationExample;
-pub use reference::{minimal, reference, strange};
+pub use reference::{cached, foreign, minimal, reference, strange};
 pub use subject::SecretStoreSubject;
 
 use std::sync::Arc;

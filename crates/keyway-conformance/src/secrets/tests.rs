@@ -52,6 +52,16 @@ fn a_strange_store_keeps_the_contract() {
 }
 
 #[test]
+fn a_foreign_store_keeps_the_contract() {
+    passes(super::foreign());
+}
+
+#[test]
+fn a_cached_store_keeps_the_contract() {
+    passes(super::cached());
+}
+
+#[test]
 fn the_generic_plugin_keeps_the_contract() {
     let mut settings = Table::new();
     settings.insert("maximum_value_bytes", Structured::Integer(4096.into()));
