@@ -9,11 +9,11 @@
 
 use std::env;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
 
-use crate::{Candidate, Format, Report, RuleSummary, RunOptions};
+use crate::{Candidate, Format, Report, RuleSummary, RunOptions, Verdict};
 
 /// The environment variable that sets the seed.
 pub const SEED: &str = "KEYWAY_SEED";
@@ -23,8 +23,12 @@ pub const SEED: &str = "KEYWAY_SEED";
 ///
 /// It works under `cargo test` and `cargo nextest`, and takes the arguments of a test
 /// program: `cargo test --test conformance -- STO-004` runs one rule. A rule that does not
-/// apply is an ignored test whose kind says which capability is missing. With no subject, or
+/// apply is an ignored test whose kind says which capability is missing; one that finds only when
+/// it runs that there is nothing to test is ignored with the reason, and so is one that is broken
+/// with an exclusion. A last line names all rules that proved nothing. With no subject, or
 /// with subjects for which no rule applies, a test fails. `KEYWAY_SEED` sets the seed.
+///
+/// `cargo nextest` knows ignored tests by the list alone, and shows the others as passed.
 ///
 /// In Cargo.toml:
 ///
@@ -96,18 +100,70 @@ pub fn options() -> RunOptions {
 /// With the report, when a rule is broken or no rule applies.
 pub fn assert_conforms(candidate: &Candidate) {
     let report = candidate.run(&options());
+    print_line(report.unproved().trim_end());
     assert!(report.succeeded(), "{}", report.format(Format::Table));
 }
 
 /// The `main` of a test program; what [`conformance_main!`](crate::conformance_main) calls.
 pub fn main(candidates: Vec<Candidate>) -> ExitCode {
     let arguments = Arguments::from_args();
-    libtest_mimic::run(&arguments, trials(candidates, &options())).exit_code()
+    let (conclusion, line) = conclude(&arguments, candidates, &options());
+    // The list and the JSON lines are for programs.
+    if !arguments.list && arguments.format != Some(FormatSetting::Json) {
+        print_line(&line);
+    }
+    conclusion.exit_code()
+}
+
+/// Runs the tests that the arguments choose, and returns what became of them, and a line that names the rules that
+/// proved nothing, empty without any. Blocks.
+pub fn conclude(
+    arguments: &Arguments,
+    candidates: Vec<Candidate>,
+    options: &RunOptions,
+) -> (Conclusion, String) {
+    let unproved = Unproved::default();
+    let trials = noted_trials(candidates, options, &unproved);
+    let ignored = trials.iter().filter(|trial| arguments.is_ignored(trial));
+    for trial in ignored.filter(|trial| !arguments.is_filtered_out(trial)) {
+        unproved.note(trial.name());
+    }
+    let conclusion = libtest_mimic::run(arguments, trials);
+    let tests = unproved.sorted();
+    let line = format!("{} proved nothing: {}", tests.len(), tests.join(", "));
+    (conclusion, if tests.is_empty() { String::new() } else { line })
+}
+
+#[expect(clippy::print_stdout, reason = "it is a part of the output of a test program")]
+fn print_line(line: &str) {
+    if !line.is_empty() {
+        println!("{line}\n");
+    }
+}
+
+/// Collects the tests that proved nothing.
+#[derive(Clone, Default)]
+struct Unproved(Arc<Mutex<Vec<String>>>);
+
+impl Unproved {
+    fn note(&self, test: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(test.to_owned());
+    }
+
+    fn sorted(&self) -> Vec<String> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.sort();
+        all
+    }
 }
 
 /// One test for each rule of each candidate, sorted, and one that fails when nothing is
 /// proved.
 pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
+    noted_trials(candidates, options, &Unproved::default())
+}
+
+fn noted_trials(candidates: Vec<Candidate>, options: &RunOptions, unproved: &Unproved) -> Vec<Trial> {
     let mut candidates = candidates;
     candidates.sort_by_key(|candidate| (candidate.kind(), candidate.name()));
     let mut trials = Vec::new();
@@ -126,7 +182,7 @@ pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
         }
         for rule in rules {
             applying += usize::from(rule.missing.is_none());
-            trials.push(trial(&candidate, rule, options));
+            trials.push(trial(&candidate, rule, options, unproved));
         }
     }
     if applying == 0 {
@@ -136,19 +192,27 @@ pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
     trials
 }
 
-fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions) -> Trial {
+fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, unproved: &Unproved) -> Trial {
     let kind = match rule.missing {
         Some(capability) => format!("{}, {capability} not declared", candidate.kind()),
         None => candidate.kind().to_owned(),
     };
     let name = format!("{}::{}", candidate.name(), rule.id);
     let (candidate, options) = (Arc::clone(candidate), options.clone().only(rule.id));
-    // Somebody may run ignored tests too: the rule asks for the capability again.
-    let test = move || judge(&candidate.run(&options));
-    Trial::test(name, test).with_kind(kind).with_ignored_flag(rule.missing.is_some())
+    let (unproved, noted) = (unproved.clone(), name.clone());
+    // Ignored tests may be run, too: the rule asks for the capability again.
+    let test = move || {
+        let completion = judge(&candidate.run(&options))?;
+        if matches!(completion, Completion::Ignored { .. }) {
+            unproved.note(&noted);
+        }
+        Ok(completion)
+    };
+    Trial::ignorable_test(name, test).with_kind(kind).with_ignored_flag(rule.missing.is_some())
 }
 
-fn judge(report: &Report) -> Result<(), Failed> {
+/// Judges the report of one rule. A rule that is not kept, though that is no fault, is ignored with the reason.
+fn judge(report: &Report) -> Result<Completion, Failed> {
     // Outside this workspace there is no `xtask` to repeat it with.
     let explained = |outcome: &crate::RuleOutcome| match outcome.explanation() {
         nothing if nothing.is_empty() => nothing,
@@ -159,8 +223,11 @@ fn judge(report: &Report) -> Result<(), Failed> {
     };
     let explained: String = report.outcomes().iter().map(explained).collect();
     let fault = report.outcomes().iter().any(crate::RuleOutcome::is_fault);
-    match (fault, report.faults()) {
-        (false, []) => Ok(()),
+    match (fault, report.exclusion_faults()) {
+        (false, []) => {
+            let unproved = report.outcomes().iter().find(|outcome| outcome.verdict != Verdict::Passed);
+            Ok(unproved.map_or(Completion::Completed, |outcome| Completion::ignored_with(outcome.reason())))
+        }
         (_, faults) => Err(format!("{explained}{}", faults.join("\n")).into()),
     }
 }

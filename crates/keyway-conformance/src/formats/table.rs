@@ -1,6 +1,5 @@
 //! The report for the terminal.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::{Report, Verdict};
@@ -14,8 +13,7 @@ pub(super) fn write(report: &Report) -> String {
             let _ = writeln!(text, "\n{} ({})", outcome.subject, outcome.kind);
         }
         let reason = match &outcome.verdict {
-            Verdict::Skipped { capability } => format!(" ({capability} is not declared)"),
-            Verdict::Excluded { reason } => format!(" ({reason})"),
+            Verdict::Skipped { .. } | Verdict::Excluded { .. } => format!(" ({})", outcome.reason()),
             _ => String::new(),
         };
         let (verdict, rule, level) = (outcome.verdict.as_str(), outcome.rule, outcome.level);
@@ -30,23 +28,15 @@ pub(super) fn write(report: &Report) -> String {
     for fault in report.faults() {
         let _ = writeln!(text, "\n{fault}");
     }
-    let totals = report.totals();
-    if totals.passed + totals.failed + totals.excluded == 0 {
-        text.push_str("\nno rule was run: nothing is proved\n");
+    let unproved = report.unproved();
+    if !unproved.is_empty() {
+        let _ = write!(text, "\n{unproved}");
     }
+    let totals = report.totals();
     let _ = writeln!(
         text,
         "\n{} passed, {} failed, {} skipped, {} excluded",
         totals.passed, totals.failed, totals.skipped, totals.excluded
     );
-    let mut excused: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for outcome in report.outcomes() {
-        if let Verdict::Skipped { capability } = outcome.verdict {
-            excused.entry((outcome.subject.as_str(), capability)).or_default().push(outcome.rule);
-        }
-    }
-    for ((subject, capability), rules) in excused {
-        let _ = writeln!(text, "{subject} is excused, without {capability}, from {}", rules.join(", "));
-    }
     text
 }

@@ -78,14 +78,6 @@ impl<'a> StoreFixture<'a> {
         Arc::strong_count(&self.lent)
     }
 
-    /// Skips the rule if the plugin does not keep its data where the kit can make it fail.
-    pub(super) fn needs_lent_storage(&self) -> Result<(), Broken> {
-        if self.storage().operations() > 0 {
-            return Ok(());
-        }
-        Err(Broken::Missing { capability: "data in the lent storage" })
-    }
-
     /// Lets the storage fail after some more operations, and with `stays_down` all that follow. With
     /// `takes_effect` a commit takes effect, and the engine says that it does not know.
     pub(super) fn fail_storage(&self, operations: u64, takes_effect: bool, stays_down: bool) {
@@ -201,14 +193,20 @@ impl<'a> StoreFixture<'a> {
     /// Reads everything that lies at rest: the records of the storage, and the files of the scratch folder.
     pub(super) async fn at_rest(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut all = self.storage().records().await;
+        all.extend(self.files());
+        all
+    }
+
+    /// Reads the files of the scratch folder.
+    pub(super) fn files(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut files = Vec::new();
         collect_files(self.scratch.path(), &mut files);
         files.sort();
-        all.extend(files.into_iter().map(|file| {
+        let read = |file: PathBuf| {
             let content = fs::read(&file).unwrap_or_default();
             (file.to_string_lossy().into_owned().into_bytes(), content)
-        }));
-        all
+        };
+        files.into_iter().map(read).collect()
     }
 }
 

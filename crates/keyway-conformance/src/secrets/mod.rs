@@ -25,6 +25,7 @@ mod expected_error;
 mod fault_plan;
 mod fixture;
 mod generation_example;
+mod kept;
 mod lent_storage;
 pub mod mutants;
 mod operations;

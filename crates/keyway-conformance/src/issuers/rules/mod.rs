@@ -13,6 +13,7 @@ mod provoked;
 mod requests;
 mod revocation;
 
+use keyway_issuers::wire::Profile;
 use keyway_issuers::{IssuerError, Violation};
 
 // Shared by the files of this folder.
@@ -32,6 +33,11 @@ needs! {
     IDEMPOTENT "idempotent" |subject| subject.capabilities().idempotent;
     RECONCILES "reconciles" |subject| subject.capabilities().reconciles;
     CANNOT_RECONCILE "no reconcile" |subject| !subject.capabilities().reconciles;
+    PARAMETERS "a parameter of a request" |subject| subject.describes(|_| true);
+    OPTIONAL "a parameter that may be left out" |subject| subject.describes(|parameter| !parameter.mandatory);
+    MANDATORY "a mandatory parameter" |subject| subject.describes(|parameter| parameter.mandatory);
+    STRICT "executable of the strict profile"
+        |subject| subject.executable.is_some() && subject.profile != Profile::Lenient;
     EXECUTABLE "executable" |subject| subject.executable.is_some();
     ANY_HOST "executable for more hosts than the seed describes"
         |subject| subject.executable.is_some() && !subject.follows_seed;

@@ -3,8 +3,9 @@
 use keyway_secrets::SecretStore;
 
 use super::{
-    Answer, Checked, DELETION, Deleted, ExpectedError, NotInitialized, SecretNotFound, Snapshot,
-    StoreFixture, all_refused, at, broken, each_operation, ensure, fill, new, polled, rules,
+    Answer, Checked, DELETION, DELETION_IN_LENT_STORAGE, DELETION_IN_SIGHT, Deleted, ExpectedError,
+    NotInitialized, SecretNotFound, Snapshot, StoreFixture, all_refused, at, broken, each_operation, ensure,
+    fill, new, polled, rules,
 };
 
 rules! {
@@ -18,13 +19,13 @@ rules! {
     "SEC-112" Must needs DELETION from ["Convection/marked_for_delete", "C13"]
         "A store that was deleted is gone for every handle, and one made anew under its name is empty."
         nothing_comes_back;
-    "SEC-113" Must needs DELETION from ["C13", "C6"]
+    "SEC-113" Must needs DELETION_IN_LENT_STORAGE from ["C13", "C6"]
         "A deletion that failed at any operation of the storage can be resumed."
         failed_deletions_resume;
     "SEC-114" Must needs DELETION from ["C13", "Contract/cancellation"]
         "A deletion that was dropped at any point can be resumed."
         dropped_deletions_resume;
-    "SEC-115" Should needs DELETION from ["Convection/marked_for_delete"]
+    "SEC-115" Should needs DELETION_IN_SIGHT from ["Convection/marked_for_delete"]
         "A deleted store leaves nothing behind that grows with what was in it."
         nothing_is_left;
 }
@@ -81,7 +82,6 @@ async fn failed_deletions_resume(fixture: &StoreFixture<'_>) -> Checked {
     for round in 0..400 {
         let fixture = fixture.fresh()?;
         let store = fixture.filled(&["a", "b", "c"]).await?;
-        fixture.needs_lent_storage()?;
         fixture.fail_storage(round / 2, round % 2 == 1, true);
         let answer = store.marked_for_delete().await;
         let has_failed = fixture.storage().recover();

@@ -4,9 +4,9 @@ use keyway_core::SecretValue;
 use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError};
 
 use super::{
-    Answer, Broken, Checked, Conflict, ExpectedError, Indeterminate, Other, Recorded, Snapshot, StoreFixture,
-    System, Unavailable, add_environments, at, broken, each_read, ensure, environment, list_all, new,
-    new_environment, polled, rules, same_settings, text,
+    Answer, Broken, Checked, Conflict, ExpectedError, Indeterminate, LENT_STORAGE, Other, Recorded, Snapshot,
+    StoreFixture, System, Unavailable, add_environments, at, broken, each_read, ensure, environment,
+    list_all, new, new_environment, polled, rules, same_settings, text,
 };
 
 rules! {
@@ -17,10 +17,10 @@ rules! {
     "SEC-141" Must from ["Contract/cancellation", "C13", "Convection/close", "R1"]
         "After a call that failed or was dropped at any point, every handle can read and write."
         dropped_calls_hold_nothing;
-    "SEC-145" Must from ["C6", "C5", "Convection/write"]
+    "SEC-145" Must needs LENT_STORAGE from ["C6", "C5", "Convection/write"]
         "When the storage fails at any operation of a write, the answer is typed, and the store is as before or as after."
         failed_writes_are_whole;
-    "SEC-146" Must from ["C5", "Convection/read"]
+    "SEC-146" Must needs LENT_STORAGE from ["C5", "Convection/read"]
         "When the storage fails under a read, the answer is that failure, never that there is nothing."
         failed_reads_are_typed;
 }
@@ -180,7 +180,6 @@ async fn failed_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {
         for round in 0..200 {
             let fixture = fixture.fresh()?;
             let store = prepared(&fixture).await?;
-            fixture.needs_lent_storage()?;
             if !write.applies_to(&store) {
                 break;
             }
@@ -207,7 +206,6 @@ async fn failed_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn failed_reads_are_typed(fixture: &StoreFixture<'_>) -> Checked {
     let store = prepared(fixture).await?;
-    fixture.needs_lent_storage()?;
     let before = Snapshot::of(&store).await?;
     for round in 0..60 {
         for fresh in [false, true] {

@@ -86,6 +86,14 @@ needs! {
     NO_GENERATION "the absence of generated values" |subject| !subject.capabilities().generates_values;
     GENERATION_EXAMPLE "generated values, with example settings for them"
         |subject| subject.capabilities().generates_values && subject.capabilities().configures && subject.generation.is_some();
+    LENT_STORAGE "data in the lent storage" |subject| subject.kept().in_lent_storage;
+    ROTATION_IN_LENT_STORAGE "rotation, with data in the lent storage"
+        |subject| subject.capabilities().rotates && subject.kept().in_lent_storage;
+    DELETION_IN_LENT_STORAGE "deletion, with data in the lent storage"
+        |subject| subject.capabilities().deletable && subject.kept().in_lent_storage;
+    IN_SIGHT "data in the lent storage or the scratch folder" |subject| subject.kept().in_sight;
+    DELETION_IN_SIGHT "deletion, with data in the lent storage or the scratch folder"
+        |subject| subject.capabilities().deletable && subject.kept().in_sight;
     EXAMPLE_SETTINGS "example settings" |subject| subject.capabilities().configures && subject.settings.is_some();
 }
 
