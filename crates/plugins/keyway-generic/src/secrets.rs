@@ -42,6 +42,7 @@ impl Handle {
                 Err(_) => continue,
             };
             let key = view.secret_key(self.prefix, &record.address);
+            record.check_size(&value, self.storage.limits())?;
             let sealed = record.seal(&value, view.keys())?;
             match self.commit(&view, |batch| batch.put(key, sealed, Expectation::Absent)).await? {
                 Committed::Done => return Ok(record.header()),
@@ -146,7 +147,9 @@ impl Handle {
             if let Some(description) = &description {
                 record.description.clone_from(description);
             }
-            let sealed = record.seal(new_value.as_deref().unwrap_or(&old_value), view.keys())?;
+            let new_value = new_value.as_deref().unwrap_or(&old_value);
+            record.check_size(new_value, self.storage.limits())?;
+            let sealed = record.seal(new_value, view.keys())?;
             let expectation = Expectation::Revision(found.revision);
             let crowd = self.crowd_at(&found.key);
             match self.commit(&view, |batch| batch.put(found.key, sealed, expectation)).await? {
