@@ -39,6 +39,7 @@ fn say(words: &str) {
 
 fn kind(error: &StorageError) -> &'static str {
     match error {
+        StorageError::DiskFull { .. } => "the disk is full",
         StorageError::Engine { .. } => "nothing written",
         StorageError::Indeterminate { .. } => "not known",
         _ => "another error",
@@ -114,7 +115,7 @@ fn a_full_disk_is_told_from_a_sync_that_failed() {
         let _ = std::fs::remove_file(&file);
         let calls = format!("pwrite64,write:error=ENOSPC:when={write}");
         let said = said(&strace, Some(&log), &calls, &file);
-        if said[0] == "one: nothing written, there: false" {
+        if said[0] == "one: the disk is full, there: false" {
             failed += 1;
             assert_eq!(said[1..], ["two: ok, there: true", "verify: Some(1)"], "write {write}");
         } else {

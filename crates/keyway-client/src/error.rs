@@ -62,7 +62,7 @@ pub enum Error {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// An import stopped at a failure. The secrets written before remain.
-    #[error("the import stopped at the secret \"{key}\" after {written} of {total}: import again to go on")]
+    #[error("the import stopped at the secret \"{key}\" after {written} of {total}: {}", Remedy(source))]
     ImportInterrupted {
         /// The key that could not be written.
         key: SecretName,
@@ -209,6 +209,22 @@ impl From<StoreError> for Error {
             }
             other => Self::Store(other),
         }
+    }
+}
+
+/// Shows the next step after an import that stopped.
+struct Remedy<'a>(&'a Error);
+
+impl std::fmt::Display for Remedy<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0.kind() {
+            ErrorKind::Invalid | ErrorKind::Unsupported => {
+                "change that secret in the file, then import again"
+            }
+            ErrorKind::Conflict | ErrorKind::AlreadyExists => "import again to go on",
+            kind if kind.is_retryable() => "import again to go on",
+            _ => "mend the cause, then import again",
+        })
     }
 }
 

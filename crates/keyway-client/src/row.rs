@@ -128,7 +128,10 @@ impl Row {
             Self::RateLimit => "There were too many requests; wait before the next one",
             Self::NotFound => "The requested object does not exist",
             Self::ServerError => "The store or the service behind it failed",
-            Self::HttpError => "The service could not be reached; check the network connection",
+            Self::HttpError => {
+                "The store or the service cannot be reached at the moment; check the connection, or the process that \
+                 holds the store's file"
+            }
             Self::CliError => {
                 "Data at hand could not be opened, or the work was interrupted; whether a write took \
                  effect is not known"

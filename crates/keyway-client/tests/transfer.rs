@@ -78,6 +78,13 @@ fn an_interrupted_import_says_where_and_goes_on() {
             matches!(&error, Error::ImportInterrupted { key, written: 0, total: 2, .. } if key.as_str() == "B")
         );
         assert_eq!(error.code(), "conflict");
+        assert!(error.to_string().ends_with(": import again to go on"), "{error}");
+        spy.0.next(Trick::Fail(StoreError::TooLarge { what: "the value", bytes: 9, limit: 5 }));
+        let error = client.import(&new).await.unwrap_err();
+        assert!(
+            error.to_string().ends_with(": change that secret in the file, then import again"),
+            "{error}"
+        );
         assert_eq!(client.import(&new).await.unwrap().created, ["A", "B"]);
     });
 }

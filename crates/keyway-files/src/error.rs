@@ -51,7 +51,7 @@ pub enum FileError {
     #[error("{} was changed by a program that takes no lock: read it again", .0.display())]
     Changed(PathBuf),
     /// A system call failed.
-    #[error("cannot {what} {}", path.display())]
+    #[error("cannot {what} {}{}", path.display(), remedy(source))]
     Io {
         /// The operation; the path follows it in the message.
         what: &'static str,
@@ -70,9 +70,61 @@ pub enum FileError {
     },
 }
 
+/// Returns the remedy of a failure that the operator can mend.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => ": give the user of this process the right to do it",
+        io::ErrorKind::ReadOnlyFilesystem => ": its file system is mounted read-only",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": the disk is full; free some space",
+        _ => "",
+    }
+}
+
 impl FileError {
+    /// Tells whether the same operation may succeed later by itself. An operator has to mend the other
+    /// errors first.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Busy(_) | Self::Changed(_) => true,
+            Self::Io { source, .. } => remedy(source).is_empty() && source.kind() != io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
     /// Tells whether the file is certainly unchanged.
     pub const fn leaves_no_effect(&self) -> bool {
         !matches!(self, Self::Indeterminate { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_remedy_where_there_is_one() {
+        let failed = |kind: io::ErrorKind| {
+            let error = FileError::Io { what: "write", path: "/f".into(), source: kind.into() };
+            (error.to_string(), error.may_pass())
+        };
+        for (kind, message, may_pass) in [
+            (io::ErrorKind::StorageFull, "cannot write /f: the disk is full; free some space", false),
+            (io::ErrorKind::QuotaExceeded, "cannot write /f: the disk is full; free some space", false),
+            (
+                io::ErrorKind::ReadOnlyFilesystem,
+                "cannot write /f: its file system is mounted read-only",
+                false,
+            ),
+            (
+                io::ErrorKind::PermissionDenied,
+                "cannot write /f: give the user of this process the right to do it",
+                false,
+            ),
+            (io::ErrorKind::Interrupted, "cannot write /f", true),
+        ] {
+            assert_eq!(failed(kind), (message.to_owned(), may_pass));
+        }
+        assert!(FileError::Busy("/f".into()).may_pass());
+        assert!(!FileError::NoDirectory("/f".into()).may_pass());
     }
 }

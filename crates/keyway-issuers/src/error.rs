@@ -52,7 +52,16 @@ pub enum IssuerError {
     /// The plugin needs a resource that the host did not lend.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
-    /// A system outside cannot be reached; nothing happened.
+    /// Something that the issuer needs is missing or unfit, and stays so until an operator mends it;
+    /// nothing happened.
+    #[error("{what} cannot be used: {reason}")]
+    NotReady {
+        /// The object that is needed.
+        what: &'static str,
+        /// The place, the reason and the remedy, without secret content.
+        reason: String,
+    },
+    /// A system outside cannot be reached, and may be later; nothing happened.
     #[error("{what} cannot be reached at the moment")]
     Unavailable {
         /// The system.
@@ -125,6 +134,11 @@ impl IssuerError {
         Self::Invalid { what, reason: reason.into() }
     }
 
+    /// Creates a [`NotReady`](Self::NotReady) error.
+    pub fn not_ready(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::NotReady { what, reason: reason.into() }
+    }
+
     /// Creates a [`System`](Self::System) error.
     pub fn system(what: &'static str, source: impl Into<BoxedError>) -> Self {
         Self::System { what, source: source.into() }
@@ -190,6 +204,7 @@ impl IssuerError {
                 "The service returned a bad result. Please contact the administrator."
             }
             Self::MissingResource(_)
+            | Self::NotReady { .. }
             | Self::NotStarted { .. }
             | Self::Program { .. }
             | Self::System { .. }
@@ -206,7 +221,7 @@ impl PluginError for IssuerError {
             Self::Invalid { .. } | Self::MissingResource(_) => ErrorKind::Invalid,
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
             Self::Failed { .. } | Self::NotStarted { .. } | Self::Program { .. } => ErrorKind::Program,
-            Self::System { .. } => ErrorKind::Internal,
+            Self::NotReady { .. } | Self::System { .. } => ErrorKind::Internal,
             Self::ContractViolation(_) => ErrorKind::ContractViolation,
             Self::Call(error) => error.kind(),
         }
@@ -218,6 +233,7 @@ impl PluginError for IssuerError {
             | Self::Unsupported { .. }
             | Self::Invalid { .. }
             | Self::MissingResource(_)
+            | Self::NotReady { .. }
             | Self::Unavailable { .. }
             | Self::NotStarted { .. } => Effect::None,
             Self::Failed { .. } | Self::Program { .. } | Self::System { .. } | Self::ContractViolation(_) => {
@@ -269,6 +285,7 @@ mod tests {
             IssuerError::Unsupported { what: "reconcile" },
             IssuerError::invalid("the parameter pub_key", "it is no public key"),
             IssuerError::Unavailable { what: "the cluster", retry_after: None, source: None },
+            IssuerError::not_ready("the key", "there is no such file /etc/ca"),
             IssuerError::NotStarted { source: "no such file".into() },
             IssuerError::Program { reason: "it was killed".into(), note: String::new(), source: None },
             IssuerError::system("write the file", std::io::Error::other("disk full")),

@@ -70,8 +70,25 @@ pub enum StorageError {
         /// The position of the item in the batch.
         item: usize,
     },
-    /// The store could not be reached in time: another process holds its lock. Nothing was
-    /// written; the same call may succeed later.
+    /// Another process held the lock of the store file for the whole wait. Nothing was written; the same
+    /// call may succeed later.
+    #[error(
+        "another process keeps the store file {} locked: try again later, or find that process and end it",
+        path.display()
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk of the store file is full. Nothing was written.
+    #[error("the disk of {} is full: free some space and try again", path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+        /// The engine's error.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The store could not be reached in time. Nothing was written; the same call may succeed later.
     #[error("the store is busy: try again later")]
     Unavailable {
         /// The time to wait before the next attempt, if the engine knows it.
@@ -135,7 +152,7 @@ pub enum StorageError {
         /// The engine's error.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// The system below the engine failed: a full disk, a missing folder, no permission.
+    /// The system below the engine failed: a missing folder, no permission.
     /// Nothing was written.
     #[error("the storage engine could not {action}")]
     Engine {
@@ -156,6 +173,7 @@ impl PluginError for StorageError {
             | Self::EmptyKey { .. }
             | Self::DuplicateKey { .. }
             | Self::DeleteOfAbsent { .. } => ErrorKind::Invalid,
+            Self::Locked { .. } => ErrorKind::Unavailable { retry_after: None },
             Self::Unavailable { retry_after } => ErrorKind::Unavailable { retry_after: *retry_after },
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Foreign { .. } | Self::Newer { .. } => ErrorKind::Incompatible,
@@ -163,7 +181,7 @@ impl PluginError for StorageError {
             Self::FileExists { .. } => ErrorKind::AlreadyExists,
             Self::Closed => ErrorKind::Deleted,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
-            Self::ReadOnly { .. } | Self::Engine { .. } => ErrorKind::Internal,
+            Self::ReadOnly { .. } | Self::DiskFull { .. } | Self::Engine { .. } => ErrorKind::Internal,
         }
     }
 
@@ -181,6 +199,7 @@ mod tests {
         let wait = Some(Duration::from_millis(50));
         assert_eq!(StorageError::Unavailable { retry_after: wait }.kind().retry_after(), wait);
         assert!(StorageError::Unavailable { retry_after: None }.kind().is_retryable());
+        assert!(StorageError::Locked { path: "/f".into() }.kind().is_retryable());
         let cut = || Arc::new(std::io::Error::other("disk gone"));
         for error in [
             StorageError::Closed,
@@ -188,6 +207,7 @@ mod tests {
             StorageError::Indeterminate { source: cut() },
             StorageError::Engine { action: "read", source: cut() },
             StorageError::DuplicateKey { item: 1 },
+            StorageError::DiskFull { path: "/f".into(), source: cut() },
         ] {
             assert!(!error.kind().is_retryable(), "{error:?}");
         }

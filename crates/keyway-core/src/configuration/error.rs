@@ -22,6 +22,11 @@ pub enum ConfigurationProblem {
         /// All keys that the plugin knows there.
         known: &'static [&'static str],
     },
+    /// A key that is a setting of the store or service, and not a part of its configuration.
+    Setting {
+        /// The key of the configuration that takes settings, if there is one.
+        inside: Option<&'static str>,
+    },
     /// A required key is missing.
     MissingKey,
     /// A value of a wrong type.
@@ -49,6 +54,19 @@ impl ConfigurationError {
         &self.path
     }
 
+    /// Returns the same error, or says that the unknown key is a setting if its name is one of `settings`.
+    /// [`configuration_keys`](super::configuration_keys) lists those of a structure.
+    #[must_use]
+    pub fn or_setting<'a>(mut self, settings: impl IntoIterator<Item = &'a str>) -> Self {
+        if let ConfigurationProblem::UnknownKey { known, .. } = self.problem
+            && settings.into_iter().any(|setting| setting == self.path)
+        {
+            let inside = known.iter().copied().find(|key| *key == "settings");
+            self.problem = ConfigurationProblem::Setting { inside };
+        }
+        self
+    }
+
     /// Returns the problem at that place.
     pub fn problem(&self) -> &ConfigurationProblem {
         &self.problem
@@ -65,6 +83,17 @@ impl fmt::Display for ConfigurationError {
             ConfigurationProblem::UnknownKey { nearest: None, known } => {
                 write!(f, "configuration: unknown key `{path}`; {}", Known(known, "key"))
             }
+            ConfigurationProblem::Setting { inside: None } => {
+                write!(
+                    f,
+                    "configuration: `{path}` is a setting, which `configure` changes: leave it out here"
+                )
+            }
+            ConfigurationProblem::Setting { inside: Some(inside) } => write!(
+                f,
+                "configuration: `{path}` is a setting, which `configure` changes: for a new store, put it \
+                 inside `{inside}`"
+            ),
             ConfigurationProblem::MissingKey => write!(f, "configuration: the key `{path}` is missing"),
             ConfigurationProblem::WrongType { expected, found } => {
                 write!(f, "configuration: `{path}` must be {expected}, but is {found}")

@@ -21,11 +21,13 @@
 //! ```
 
 mod error;
+mod keys;
 mod reader;
 #[cfg(test)]
 mod tests;
 
 pub use error::{ConfigurationError, ConfigurationProblem};
+pub use keys::configuration_keys;
 #[cfg(feature = "schemars")]
 pub use schemars;
 

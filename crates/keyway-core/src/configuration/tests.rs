@@ -70,6 +70,23 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
+fn a_setting_among_the_keys_is_named_as_one() {
+    let settings = configuration_keys::<Whole>();
+    assert!(!settings.is_empty());
+    let given = json!({ settings[0]: 1, });
+    let unknown = read_configuration::<NoConfiguration>(&given.into()).unwrap_err();
+    assert_eq!(unknown.clone().or_setting(["another"]), unknown);
+    assert_eq!(
+        unknown.or_setting(settings.iter().copied()).to_string(),
+        format!(
+            "configuration: `{}` is a setting, which `configure` changes: leave it out here",
+            settings[0]
+        )
+    );
+    assert!(configuration_keys::<String>().is_empty());
+}
+
+#[test]
 fn what_serde_reads_is_read() {
     let value = json!({
         "path": "/p", "page_size": 7, "hosts": [{"name": "a", "port": 80}, {"name": "b"}],

@@ -19,6 +19,16 @@ pub enum LookupError {
         /// The id with the closest spelling.
         nearest: Option<&'static str>,
     },
+    /// The id is that of a plugin of another kind.
+    #[error("`{id}` is {}, and {} was asked for: give the id of one", noun(*found), noun(*wanted))]
+    OtherKind {
+        /// The id that was requested.
+        id: &'static str,
+        /// The kind that was requested.
+        wanted: PluginKind,
+        /// The kind of the plugin.
+        found: PluginKind,
+    },
     /// The plugin is linked, but only in other versions.
     #[error("no version of the {kind} plugin `{id}` satisfies {wanted}; linked are {}", list(available))]
     NoSuchVersion {
@@ -61,6 +71,16 @@ pub enum LookupError {
     },
 }
 
+/// Returns the kind as the end of a sentence.
+const fn noun(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::Secret => "a secret store",
+        PluginKind::Certificate => "a certificate plugin",
+        PluginKind::Credential => "a credential store",
+        PluginKind::Issuer => "an issuer",
+    }
+}
+
 fn list(versions: &[Version]) -> String {
     versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -68,7 +88,7 @@ fn list(versions: &[Version]) -> String {
 impl PluginError for LookupError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::OtherKind { .. } => ErrorKind::NotFound,
             Self::Ambiguous { .. } => ErrorKind::Invalid,
             Self::NoSuchVersion { .. } | Self::OtherContract { .. } => ErrorKind::Incompatible,
         }

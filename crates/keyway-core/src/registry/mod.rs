@@ -101,7 +101,7 @@ impl Registry {
     /// Returns the plugin with this id, in the highest linked version.
     ///
     /// # Errors
-    /// [`LookupError`] tells an unknown id from another contract.
+    /// [`LookupError`] tells apart an unknown id, a plugin of another kind, and another contract.
     #[inline]
     pub fn get<C: Contract>(&self, id: &str) -> Result<Registered<C>, LookupError> {
         match self.index.find(&self.slots, C::KIND, id) {
@@ -114,8 +114,8 @@ impl Registry {
     /// plugin has the id, this name.
     ///
     /// # Errors
-    /// [`LookupError`] tells apart an unknown plugin, a name shared by several, other versions, and
-    /// another contract.
+    /// [`LookupError`] tells apart an unknown plugin, one of another kind, a name shared by several,
+    /// other versions, and another contract.
     pub fn select<C: Contract>(
         &self,
         id_or_name: &str,
@@ -176,6 +176,9 @@ impl Registry {
 
     #[cold]
     fn not_found(&self, kind: PluginKind, wanted: &str) -> LookupError {
+        if let Some(other) = self.iter().find(|plugin| plugin.id() == wanted && plugin.kind() != kind) {
+            return LookupError::OtherKind { id: other.id(), wanted: kind, found: other.kind() };
+        }
         let ids = self.iter().filter(|plugin| plugin.kind() == kind).map(Registration::id);
         LookupError::NotFound { kind, wanted: wanted.to_owned(), nearest: crate::key::nearest(wanted, ids) }
     }

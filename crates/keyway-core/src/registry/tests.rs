@@ -114,6 +114,16 @@ fn plugins_are_found_by_id_and_listed_in_order() {
     assert_eq!((plugin.number(), plugin.id(), plugin.metadata().version().minor()), (7, "b", 10));
     assert_eq!(registry.get::<Issuers>("a").unwrap().metadata().name(), "Number");
     assert_eq!(registry.iter_of::<Firsts>().count(), 4);
+    for error in [
+        registry.get::<Firsts>("a").unwrap_err(),
+        registry.select::<Firsts>("a", &">=:0.0.0-0".parse().unwrap()).unwrap_err(),
+    ] {
+        assert_eq!(
+            error.to_string(),
+            "`a` is an issuer, and a secret store was asked for: give the id of one"
+        );
+        assert_eq!(error.kind(), crate::ErrorKind::NotFound);
+    }
     assert_eq!(
         registry.get::<Firsts>("a-much-longer-if").unwrap_err(),
         LookupError::NotFound {

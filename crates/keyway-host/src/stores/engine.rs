@@ -63,7 +63,7 @@ impl Stores {
     /// Makes a new store with the plugin of this id, sealed by `keys`.
     ///
     /// # Errors
-    /// [`TransitionError::Exists`] for a name that is taken; [`StoreError::AlreadyInitialized`] when
+    /// [`TransitionError::Exists`] for a name that is taken; [`StoresError::DataExists`] when
     /// the plugin finds data there already, which is left alone
     /// ([`adopt`](Self::adopt) takes it over); what the plugin answers. After an error
     /// that says that nothing was made, nothing is listed. One that leaves it open (a
@@ -81,18 +81,23 @@ impl Stores {
         keys: &KeyRing,
     ) -> Result<HostedStore, StoresError> {
         let (entry, guarded) = self.plan(name, plugin, &configuration.into(), keys)?;
+        let plugin = entry.fixed.plugin.clone();
+        let exists = || StoresError::DataExists { name: name.clone(), plugin: plugin.clone() };
         // Data that was there before is told from data that another host makes for the record below,
         // when it opens or recovers the store before we come to it (decision H26).
         let was_empty = match guarded.check_written_by().await {
             Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.into()),
-            Ok(Some(_)) => return Err(StoreError::AlreadyInitialized.into()),
+            Ok(Some(_)) => return Err(exists()),
             Ok(None) => true,
             // Whatever it is, `initialize` judges it.
             Err(_) => false,
         };
         let event = Event::Create { now: self.worker.clock.now(), keys: keys.ids().collect() };
         let live = Live { was_empty, ..Live::new(&guarded) };
-        self.submit(entry, event, &live).await?;
+        self.submit(entry, event, &live).await.map_err(|error| match error {
+            StoresError::Store(StoreError::AlreadyInitialized) => exists(),
+            other => other,
+        })?;
         Ok(HostedStore::new(self.clone(), name.clone(), guarded))
     }
 

@@ -2,7 +2,7 @@
 
 use keyway_core::{Effect, ErrorKind, LookupError, PluginError};
 use keyway_seal::{KeyId, KeySourceError};
-use keyway_secrets::{NameError, StoreError};
+use keyway_secrets::{NameError, StoreError, StoreName};
 
 use super::machine::TransitionError;
 use crate::records::RecordError;
@@ -29,6 +29,17 @@ pub enum StoresError {
     /// A name that is not allowed.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A new store was to be made where there is the data of one already, which was left as it is.
+    #[error(
+        "there is data of a store already where the plugin `{plugin}` would keep \"{name}\": take it over \
+         with `adopt`, or name or configure another place"
+    )]
+    DataExists {
+        /// The name of the new store.
+        name: StoreName,
+        /// The id of its plugin.
+        plugin: String,
+    },
     /// The plugin or its guard answered with an error.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -50,7 +61,7 @@ impl PluginError for StoresError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Refused(TransitionError::NoStore) => ErrorKind::NotFound,
-            Self::Refused(TransitionError::Exists) => ErrorKind::AlreadyExists,
+            Self::Refused(TransitionError::Exists) | Self::DataExists { .. } => ErrorKind::AlreadyExists,
             Self::Refused(TransitionError::BeingDeleted) => ErrorKind::Deleted,
             Self::Refused(TransitionError::NoKeys) | Self::Name(_) => ErrorKind::Invalid,
             Self::Refused(_) | Self::Contended { .. } => ErrorKind::Conflict,
@@ -79,6 +90,7 @@ impl StoresError {
             Self::Store(error) => error,
             Self::Refused(TransitionError::NoStore) => StoreError::NotInitialized,
             Self::Refused(TransitionError::BeingDeleted) => StoreError::Deleted,
+            Self::DataExists { .. } => StoreError::AlreadyInitialized,
             Self::Name(error) => error.into(),
             Self::Refused(refusal) => StoreError::invalid("the request", refusal.to_string()),
             Self::MissingKeys { missing } => {

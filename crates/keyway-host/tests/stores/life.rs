@@ -61,7 +61,8 @@ async fn data_that_is_there_is_adopted_and_not_overwritten() {
     let other = World { storage: world.storage, host_keys: ring(), keys: world.keys };
     let second = other.start().await;
     let error = other.create(&second).await.unwrap_err();
-    assert!(matches!(error, StoresError::Store(StoreError::AlreadyInitialized)), "{error}");
+    assert!(matches!(error, StoresError::DataExists { .. }), "{error}");
+    assert!(error.to_string().contains("`generic` would keep \"s\": take it over with `adopt`"), "{error}");
     let error = second.adopt(&name("s"), "generic", json!({}), &ring()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongKey);
     assert!(second.list().await.unwrap().is_empty());

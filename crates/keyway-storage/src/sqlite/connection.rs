@@ -1,5 +1,6 @@
 //! One connection to the store file, set up as this engine needs it.
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -131,6 +132,42 @@ pub(super) fn failure(action: &'static str, error: rusqlite::Error) -> StorageEr
     }
 }
 
+/// Names the file in an error that says only that it is busy, full or read-only.
+///
+/// Errors are made where no path is at hand, and leave through here.
+pub(super) fn with_path(path: &Path, error: StorageError) -> StorageError {
+    let path = || path.to_owned();
+    match error {
+        StorageError::Unavailable { retry_after: None } => StorageError::Locked { path: path() },
+        StorageError::Engine { source, .. } if is_full(&*source) => {
+            StorageError::DiskFull { path: path(), source }
+        }
+        StorageError::Engine { source, .. } if is_read_only(&*source) => {
+            StorageError::ReadOnly { path: path() }
+        }
+        other => other,
+    }
+}
+
+fn is_full(source: &(dyn Error + Send + Sync + 'static)) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    sqlite_code(source) == Some(ErrorCode::DiskFull)
+        || io_kind(source).is_some_and(|kind| matches!(kind, StorageFull | QuotaExceeded))
+}
+
+fn is_read_only(source: &(dyn Error + Send + Sync + 'static)) -> bool {
+    sqlite_code(source) == Some(ErrorCode::ReadOnly)
+        || io_kind(source) == Some(std::io::ErrorKind::ReadOnlyFilesystem)
+}
+
+fn sqlite_code(source: &(dyn Error + Send + Sync + 'static)) -> Option<ErrorCode> {
+    source.downcast_ref::<rusqlite::Error>()?.sqlite_error_code()
+}
+
+fn io_kind(source: &(dyn Error + Send + Sync + 'static)) -> Option<std::io::ErrorKind> {
+    source.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+}
+
 /// Errors that SQLite does not call damage, and that cannot come from a sound file: our own
 /// statements fit our own tables, and no page of a whole file is cut off.
 fn shows_damage(error: &rusqlite::Error) -> bool {
@@ -161,6 +198,23 @@ mod tests {
             assert!(matches!(error, StorageError::Unavailable { .. }), "{code}: {error:?}");
         }
         let full = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None);
-        assert!(matches!(failure("write a record", full), StorageError::Engine { .. }));
+        let full = failure("write a record", full);
+        assert!(matches!(full, StorageError::Engine { .. }));
+        let named = with_path(Path::new("/store.db"), full);
+        assert_eq!(named.to_string(), "the disk of /store.db is full: free some space and try again");
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_the_remedy() {
+        let path = Path::new("/store.db");
+        let of = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            with_path(path, failure("write a record", error)).to_string()
+        };
+        assert!(of(ffi::SQLITE_BUSY).starts_with("another process keeps the store file /store.db locked: "));
+        assert!(of(ffi::SQLITE_READONLY).starts_with("/store.db cannot be written: "));
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let full = StorageError::Engine { action: "make the store file", source: Arc::new(full) };
+        assert!(with_path(path, full).to_string().starts_with("the disk of /store.db is full"));
     }
 }

@@ -23,7 +23,7 @@ const LEAST_BYTES: u64 = 512;
 /// `path` from the root on. Connections are opened whenever they are needed, and the process
 /// may have gone to another folder by then.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, StorageError> {
-    std::path::absolute(path).map_err(|error| system("find the folder of the store file", error))
+    std::path::absolute(path).map_err(|error| system("find the folder of the store file", path, &error))
 }
 
 /// What a caller expects at a path.
@@ -59,7 +59,7 @@ pub(super) fn prepare(path: &Path, expected: Presence) -> Result<(), StorageErro
             // Another process may have been faster, with whatever program it is.
             probe(path)
         }
-        Err(error) => Err(system("look at the store file", error)),
+        Err(error) => Err(system("look at the store file", path, &error)),
     }
 }
 
@@ -116,20 +116,20 @@ fn create(path: &Path, expected: Presence) -> Result<(), StorageError> {
     let result = write_draft(&draft).and_then(|()| match publish(&draft, path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken(),
-        Err(error) => Err(system("give the new store file its name", error)),
+        Err(error) => Err(system("give the new store file its name", path, &error)),
     });
     let removed = fs::remove_file(&draft);
     result?;
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(system("remove the draft of the new store file", error));
+            return Err(system("remove the draft of the new store file", &draft, &error));
         }
         // Renamed, it is not there any more.
         _ => {}
     }
     // The path is absolute, so it has a folder.
     let folder = path.parent().unwrap_or(path);
-    sync_folder(folder).map_err(|error| system("sync the folder of the store file", error))
+    sync_folder(folder).map_err(|error| system("sync the folder of the store file", folder, &error))
 }
 
 fn write_draft(draft: &Path) -> Result<(), StorageError> {
@@ -138,7 +138,7 @@ fn write_draft(draft: &Path) -> Result<(), StorageError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     // Closed before SQLite opens it, see `probe`.
-    drop(options.open(draft).map_err(|error| system("make the store file", error))?);
+    drop(options.open(draft).map_err(|error| system("make the store file", draft, &error))?);
     (|| {
         let connection = Connection::open_with_flags(draft, connection::FLAGS)?;
         // The header must be in the file itself and not only in the log, for `probe`: so the
@@ -158,7 +158,7 @@ fn write_draft(draft: &Path) -> Result<(), StorageError> {
     .map_err(|error| failure("write the new store file", error))?;
     File::open(draft)
         .and_then(|file| file.sync_all())
-        .map_err(|error| system("sync the new store file", error))
+        .map_err(|error| system("sync the new store file", draft, &error))
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -188,8 +188,9 @@ fn immutable_uri(path: &Path) -> String {
     uri
 }
 
-fn system(action: &'static str, error: io::Error) -> StorageError {
-    StorageError::Engine { action, source: Arc::new(error) }
+fn system(action: &'static str, path: &Path, error: &io::Error) -> StorageError {
+    let named = io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    StorageError::Engine { action, source: Arc::new(named) }
 }
 
 #[cfg(test)]

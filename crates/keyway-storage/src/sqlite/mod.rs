@@ -38,7 +38,7 @@ use queue::Handle;
 /// record, and a page is bounded. It never waits for a writer, only for another read when
 /// there are more readers at a time than connections. What a commit does depends on
 /// [`CommitMode`]. A call whose file is locked by another process waits, at most
-/// [`SqliteOptions::busy_deadline`], and answers [`StorageError::Unavailable`] then;
+/// [`SqliteOptions::busy_deadline`], and answers [`StorageError::Locked`] then;
 /// commits do that waiting on the writer thread, not on the caller's.
 ///
 /// # Damage
@@ -115,9 +115,15 @@ impl Sqlite {
     ///
     /// # Errors
     /// [`StorageError::Corrupt`] with the first thing found, [`StorageError::Closed`],
-    /// [`StorageError::Unavailable`], [`StorageError::Engine`].
+    /// [`StorageError::Locked`], [`StorageError::Engine`].
     pub fn verify(&self) -> Result<u64, StorageError> {
-        self.handle.shared().readers().verify()
+        self.handle.shared().readers().verify().map_err(|error| self.with_path(error))
+    }
+}
+
+impl Sqlite {
+    fn with_path(&self, error: StorageError) -> StorageError {
+        connection::with_path(self.handle.shared().path(), error)
     }
 }
 
@@ -139,15 +145,16 @@ impl Storage for Sqlite {
     }
 
     async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.handle.shared().readers().get(key)
+        self.handle.shared().readers().get(key).map_err(|error| self.with_path(error))
     }
 
     async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        self.handle.shared().readers().scan(range, after, limit)
+        let page = self.handle.shared().readers().scan(range, after, limit);
+        page.map_err(|error| self.with_path(error))
     }
 
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         batch.validate(&Limits::LOCAL)?;
-        self.handle.shared().commit(batch).await
+        self.handle.shared().commit(batch).await.map_err(|error| self.with_path(error))
     }
 }

@@ -67,7 +67,7 @@ impl SqliteOptions {
     }
 
     /// How long a call waits while another process holds the file, before it answers
-    /// [`StorageError::Unavailable`]. A commit that comes while others wait already may wait
+    /// [`StorageError::Locked`]. A commit that comes while others wait already may wait
     /// for them first, and then that long itself.
     #[must_use]
     pub fn busy_deadline(mut self, deadline: Duration) -> Self {
@@ -99,8 +99,8 @@ impl SqliteOptions {
     /// become an empty one. [`StorageError::Foreign`] and [`StorageError::Newer`] when the file is not for this
     /// program, which is then not touched; [`StorageError::Corrupt`] when it is empty, truncated, not a database or
     /// damaged, has other tables, a trigger or a view, or when its log is there without it;
-    /// [`StorageError::ReadOnly`] when it cannot be written; [`StorageError::Unavailable`] when another process
-    /// holds it for too long; [`StorageError::Engine`] when the system refuses.
+    /// [`StorageError::ReadOnly`] when it cannot be written; [`StorageError::Locked`] when another process
+    /// holds it for too long; [`StorageError::DiskFull`]; [`StorageError::Engine`] when the system refuses.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Sqlite, StorageError> {
         Sqlite::open_with(path.as_ref(), self, Presence::There)
     }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 
+use super::connection;
 use super::file::{self, Presence};
 use super::readers::Readers;
 use super::writer::Writer;
@@ -290,9 +291,10 @@ impl Sqlite {
         expected: Presence,
     ) -> Result<Self, StorageError> {
         let path = file::absolute(path)?;
-        file::prepare(&path, expected)?;
-        let writer = Writer::open(&path, options)?;
-        let readers = Readers::new(path.clone(), options.clone())?;
+        let named = |error| connection::with_path(&path, error);
+        file::prepare(&path, expected).map_err(named)?;
+        let writer = Writer::open(&path, options).map_err(named)?;
+        let readers = Readers::new(path.clone(), options.clone()).map_err(named)?;
         let shared = Arc::new(Shared {
             path,
             options: options.clone(),

@@ -107,7 +107,7 @@ fn unfinished(outcome: CommitOutcome, error: &StorageError) -> StorageError {
     match outcome {
         CommitOutcome::Committed(_) => error.clone(),
         // It wrote nothing, but it may have lost against a batch that is not there either.
-        CommitOutcome::Conflict { .. } => StorageError::Unavailable { retry_after: None },
+        CommitOutcome::Conflict { .. } => StorageError::Unavailable { retry_after: Some(Duration::ZERO) },
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use keyway_core::configuration::ConfigurationError;
 use keyway_core::{Json, Table, read_configuration};
 use keyway_seal::Choice;
 use keyway_secrets::{DocumentStore, OpenContext, SecretStore, SecretStorePlugin, StoreError, StoreName};
@@ -56,8 +57,12 @@ fn yes() -> bool {
 const WHAT: &str = "the configuration of the plugin";
 
 impl ConvectionConfiguration {
-    fn read(configuration: &Json) -> Result<Self, StoreError> {
-        read_configuration(configuration).map_err(|error| StoreError::invalid(WHAT, error.to_string()))
+    fn read(flavour: Flavour, configuration: &Json) -> Result<Self, StoreError> {
+        read_configuration(configuration).map_err(|error: ConfigurationError| {
+            let settings = flavour.initial_settings();
+            let error = error.or_setting(settings.iter().map(|(name, _)| name));
+            StoreError::invalid(WHAT, error.to_string())
+        })
     }
 
     fn file(&self, flavour: Flavour, store: &StoreName) -> Result<PathBuf, StoreError> {
@@ -92,14 +97,14 @@ impl ConvectionConfiguration {
 
 impl Flavour {
     fn check_configuration(self, configuration: &Json) -> Result<(), StoreError> {
-        let configuration = ConvectionConfiguration::read(configuration)?;
+        let configuration = ConvectionConfiguration::read(self, configuration)?;
         // Any name will do, since every name is a file's name.
         configuration.file(self, &StoreName::new("any")?)?;
         configuration.initial_settings(self).map(|_| ())
     }
 
     fn open(self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
-        let configuration = ConvectionConfiguration::read(&context.configuration)?;
+        let configuration = ConvectionConfiguration::read(self, &context.configuration)?;
         // From the root on: the process may go to another folder while the store is open.
         let path = std::path::absolute(configuration.file(self, &context.store)?)
             .map_err(|error| StoreError::system("find the folder of the store file", error))?;
@@ -134,8 +139,27 @@ impl SecretStorePlugin for ConvectionPassDbPlugin {
     }
 }
 
-#[cfg(all(test, feature = "schemars"))]
+#[cfg(test)]
 mod tests {
+    #[test]
+    fn a_setting_among_the_keys_is_named_as_one() {
+        use super::*;
+
+        for (plugin, setting) in [
+            (&ConvectionPlugin as &dyn SecretStorePlugin, "data"),
+            (&ConvectionPassDbPlugin as &dyn SecretStorePlugin, "default"),
+        ] {
+            let given = serde_json::json!({"path": "/f", setting: {}});
+            let error = plugin.check_configuration(&given.into()).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("`{setting}` is a setting, which `configure` changes")),
+                "{error}"
+            );
+            assert!(error.ends_with("put it inside `settings`"), "{error}");
+        }
+    }
+
+    #[cfg(feature = "schemars")]
     #[test]
     fn the_schema_names_every_key() {
         let schema = keyway_core::configuration::configuration_schema::<super::ConvectionConfiguration>();

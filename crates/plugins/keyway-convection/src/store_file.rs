@@ -159,6 +159,12 @@ impl DocumentHooks for StoreFile {
     }
 
     fn check_value(&self, value: &Structured) -> Result<(), StoreError> {
+        // Three bytes are sealed in four. Before anything is done with it: sealing takes seconds for this.
+        const MAX_VALUE_BYTES: usize = MAX_FILE_BYTES / 4 * 3;
+        let bytes = format::text_bytes(value);
+        if bytes > MAX_VALUE_BYTES {
+            return Err(StoreError::TooLarge { what: "the value", bytes, limit: MAX_VALUE_BYTES });
+        }
         format::check_value(value).map_err(|error| StoreError::invalid("the value", error.to_string()))
     }
 

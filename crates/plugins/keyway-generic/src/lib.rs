@@ -133,6 +133,7 @@ mod settings;
 mod storage_error;
 mod store;
 mod structured_codec;
+mod value_size;
 
 #[cfg(feature = "plugin")]
 pub use plugin::{GenericConfiguration, GenericPlugin};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keyway_core::configuration::configuration_keys;
 use keyway_secrets::{Json, OpenContext, SecretStore, SecretStorePlugin, StoreError};
 use serde::Deserialize;
 
@@ -27,6 +28,7 @@ impl SecretStorePlugin for GenericPlugin {
     fn check_configuration(&self, configuration: &Json) -> Result<(), StoreError> {
         keyway_core::read_configuration::<GenericConfiguration>(configuration)
             .map(|_| ())
+            .map_err(|error| error.or_setting(configuration_keys::<Settings>().iter().copied()))
             .map_err(|error| StoreError::invalid("the configuration of the plugin", error.to_string()))
     }
 
@@ -43,6 +45,12 @@ mod tests {
     #[test]
     fn a_configuration_has_no_keys() {
         GenericPlugin.check_configuration(&Json::default()).unwrap();
+        let setting = serde_json::json!({"maximum_value_bytes": 5});
+        let error = GenericPlugin.check_configuration(&setting.into()).unwrap_err();
+        assert!(
+            error.to_string().contains("`maximum_value_bytes` is a setting, which `configure` changes"),
+            "{error}"
+        );
         for wrong in [serde_json::json!({"path": "x"}), serde_json::json!(null), serde_json::json!("x")] {
             let error = GenericPlugin.check_configuration(&wrong.clone().into()).unwrap_err();
             assert!(matches!(error, StoreError::Invalid { .. }), "{wrong}: {error}");

@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::handle::StoreKeys;
 use crate::layout::StoreMark;
-use crate::structured_codec::{MAX_DEPTH, put_structured, read_structured, structured_bytes};
+use crate::settings::value_bytes;
+use crate::structured_codec::{MAX_DEPTH, put_structured, read_structured};
 use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, put_u64};
 
 const WHAT: &str = "the record of a secret";
@@ -67,17 +68,11 @@ impl SecretRecord {
 
     /// The bytes to store.
     pub(crate) fn seal(&self, value: &SecretValue, keys: StoreKeys<'_>) -> Result<Vec<u8>, StoreError> {
-        let value_bytes = match value {
-            SecretValue::Structured(structured) => structured_bytes(structured),
-            other => other.expose_bytes().map_or(0, <[u8]>::len),
-        };
+        let value_bytes = value_bytes(value);
         let kind = value.kind();
         let header = self.fields(HEADER_TAG, keys.store, kind, 0)?;
-        let header_length = keyway_seal::token_len(header.len());
         let mut plaintext = self.fields(VALUE_TAG, keys.store, kind, TAIL_BYTES + value_bytes)?;
-        let value_length = keyway_seal::token_len(plaintext.len() + TAIL_BYTES + value_bytes);
-
-        let mut record = Vec::with_capacity(1 + 8 + 4 + header_length + value_length);
+        let mut record = Vec::with_capacity(sealed_bytes(header.len(), value_bytes));
         put_beginning(&mut record, &header, keys)?;
         plaintext.extend_from_slice(tail(&record));
         match value {
@@ -92,6 +87,22 @@ impl SecretRecord {
         }
         keys.ring.seal_into(&plaintext, &mut record).map_err(StoreError::from_seal)?;
         Ok(record)
+    }
+
+    /// The length of the sealed record of a value of that many bytes.
+    pub(crate) fn sealed_bytes(&self, value_bytes: usize) -> usize {
+        sealed_bytes(self.fields_bytes(), value_bytes)
+    }
+
+    /// The length of what [`fields`](Self::fields) writes.
+    fn fields_bytes(&self) -> usize {
+        let optional = |text: Option<&str>| 1 + text.map_or(0, |text| 4 + text.len());
+        let fixed = 1 + size_of::<StoreMark>() + ID_BYTES + 3 * size_of::<u64>() + 1;
+        fixed
+            + optional(self.address.environment.as_ref().map(EnvironmentName::as_str))
+            + 4
+            + self.address.name.as_str().len()
+            + optional(self.description.as_deref())
     }
 
     fn fields(
@@ -210,6 +221,11 @@ impl<'a> SealedRecord<'a> {
         }
         Ok(record)
     }
+}
+
+/// The length of a record whose fields and value have that many bytes.
+fn sealed_bytes(fields: usize, value: usize) -> usize {
+    1 + 8 + 4 + keyway_seal::token_len(fields) + keyway_seal::token_len(fields + TAIL_BYTES + value)
 }
 
 /// All that stands before the value token.

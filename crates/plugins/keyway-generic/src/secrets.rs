@@ -68,6 +68,7 @@ impl Handle {
         value: &NewValue,
     ) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
         let value = self.admit(view, &record.address, value).await?;
+        record.check_size(&value, self.storage.limits())?;
         Ok((view.secret_key(self.prefix, &record.address), record.seal(&value, view.keys())?))
     }
 
@@ -88,8 +89,9 @@ impl Handle {
         if let Some(description) = &change.description {
             record.description.clone_from(description);
         }
-        let sealed = record.seal(new_value.as_deref().unwrap_or(&old_value), view.keys())?;
-        Ok((record.header(), sealed))
+        let new_value = new_value.as_deref().unwrap_or(&old_value);
+        record.check_size(new_value, self.storage.limits())?;
+        Ok((record.header(), record.seal(new_value, view.keys())?))
     }
 
     /// The value to store at this place, if the store takes it there.

@@ -28,7 +28,8 @@ impl StoreSettings for Settings {
     }
 }
 
-fn value_bytes(value: &SecretValue) -> usize {
+/// The bytes of a value as it is sealed.
+pub(crate) fn value_bytes(value: &SecretValue) -> usize {
     match value {
         SecretValue::Structured(structured) => structured_bytes(structured),
         other => other.expose_bytes().map_or(0, <[u8]>::len),

@@ -16,11 +16,35 @@ pub(crate) fn from_storage(error: StorageError) -> StoreError {
             retry_after,
             source: Some(Box::new(StorageError::Unavailable { retry_after })),
         },
+        error @ StorageError::Locked { .. } => StoreError::Unavailable {
+            what: "the storage, whose file another process keeps locked,",
+            retry_after: None,
+            source: Some(Box::new(error)),
+        },
         StorageError::Indeterminate { source } => StoreError::Indeterminate {
             what: "the write to the storage",
             source: Box::new(StorageError::Indeterminate { source }),
         },
         StorageError::Corrupt { detail } => StoreError::corrupt("the storage", detail),
         other => StoreError::system("use the storage", other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_core::PluginError as _;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_of_another_process_is_named() {
+        let error = from_storage(StorageError::Locked { path: "/s.db".into() });
+        assert!(error.kind().is_retryable());
+        assert!(
+            error.detail().contains("whose file another process keeps locked")
+                && error.detail().contains("/s.db"),
+            "{}",
+            error.detail()
+        );
     }
 }

@@ -241,6 +241,27 @@ async fn lists_come_in_pages_and_by_environment() {
     assert!(names_only.secrets.iter().all(|listed| listed.value.is_none()));
 }
 
+/// Sealing 40 MB took 22 seconds without optimisation.
+#[tokio::test]
+async fn a_value_that_is_too_large_is_refused_by_its_own_size_and_before_it_is_sealed() {
+    let store = open(&memory(), &ring());
+    store.initialize().await.unwrap();
+    store.create(new(at("there"), "1")).await.unwrap();
+    let large = "x".repeat(40_000_000);
+    let begun = std::time::Instant::now();
+    let created = store.create(new(at("a"), &large)).await.unwrap_err();
+    let change = SecretChange::value(SecretValue::text(large.as_str()));
+    let modified = store.modify(&at("there"), change).await.unwrap_err();
+    let taken = begun.elapsed();
+    for error in [created, modified] {
+        let StoreError::TooLarge { what: "the value", bytes: 40_000_000, limit } = error else {
+            panic!("{error:?}")
+        };
+        assert!((6_000_000..8 << 20).contains(&limit), "{limit}");
+    }
+    assert!(taken < std::time::Duration::from_secs(2), "{taken:?}");
+}
+
 #[tokio::test]
 async fn settings_hold_at_once_and_after_a_restart() {
     let (storage, keys) = (memory(), ring());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keyway_core::configuration::{ConfigurationError, configuration_keys};
 use keyway_generic::{SealedStore, StoreSettings as _};
 use keyway_secrets::{Json, OpenContext, SecretStore, SecretStorePlugin, StoreError};
 use serde::Deserialize;
@@ -31,7 +32,10 @@ impl PassDbConfiguration {
 
         let invalid = |reason: String| StoreError::invalid(WHAT, reason);
         let read: Self =
-            keyway_core::read_configuration(configuration).map_err(|error| invalid(error.to_string()))?;
+            keyway_core::read_configuration(configuration).map_err(|error: ConfigurationError| {
+                let settings = configuration_keys::<PassDbSettings>().iter().copied();
+                invalid(error.or_setting(settings).to_string())
+            })?;
         read.settings.check().map_err(|error| invalid(error.to_string()))?;
         Ok(read)
     }
@@ -67,6 +71,10 @@ mod tests {
             (json!({"settings": {"letters": "digits"}}), "letters"),
             (json!({"settings": {"alphabet": "string"}}), "ascii_letters"),
             (json!({"path": "x"}), "path"),
+            (
+                json!({"length": 20}),
+                "`length` is a setting, which `configure` changes: for a new store, put it inside",
+            ),
             (json!(null), "configuration"),
         ] {
             let error = PassDbPlugin.check_configuration(&wrong.clone().into()).unwrap_err();

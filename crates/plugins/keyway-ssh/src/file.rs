@@ -1,5 +1,6 @@
 //! The files of the issuers.
 
+use std::error::Error as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,16 +60,20 @@ pub(crate) fn failed(error: FileError) -> IssuerError {
     match error {
         FileError::Indeterminate { .. } => IssuerError::system("make its change durable", error),
         FileError::Busy(_) | FileError::Changed(_) => IssuerError::Unavailable {
-            what: "a file that the issuer writes",
+            what: "a file that another program keeps locked or changes",
             retry_after: Some(Duration::from_secs(1)),
             source: Some(error.into()),
         },
-        // This variant promises that nothing happened.
-        other => IssuerError::Unavailable {
+        // Both variants promise that nothing happened.
+        error if error.may_pass() => IssuerError::Unavailable {
             what: "a file that the issuer needs",
             retry_after: None,
-            source: Some(other.into()),
+            source: Some(error.into()),
         },
+        error => {
+            let cause = error.source().map_or_else(String::new, |cause| format!(" ({cause})"));
+            IssuerError::not_ready("a file that the issuer needs", format!("{error}{cause}"))
+        }
     }
 }
 
@@ -92,5 +97,19 @@ mod tests {
         ] {
             assert!(failed(error).effect() == Effect::None);
         }
+    }
+
+    #[test]
+    fn only_what_may_pass_by_itself_cannot_be_reached_at_the_moment() {
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let denied = failed(FileError::Io { what: "open", path: "/f".into(), source: denied });
+        assert!(!denied.kind().is_retryable());
+        assert_eq!(
+            denied.detail(),
+            "a file that the issuer needs cannot be used: cannot open /f: give the user of this process the \
+             right to do it (permission denied)"
+        );
+        assert!(!denied.user_message().contains("/f"));
+        assert!(failed(FileError::Busy("/f".into())).kind().is_retryable());
     }
 }

@@ -33,6 +33,17 @@ pub fn check_value(value: &Structured) -> Result<(), Unstorable> {
     check_at(value, 1)
 }
 
+/// The bytes of all texts and names in a value, of which a file never has fewer.
+pub(crate) fn text_bytes(value: &Structured) -> usize {
+    match value {
+        Structured::Text(text) | Structured::DateTime(text) => text.len(),
+        Structured::Integer(integer) => integer.decimal().len(),
+        Structured::Float(_) | Structured::Boolean(_) => 1,
+        Structured::Array(items) => items.iter().map(text_bytes).sum(),
+        Structured::Table(table) => table.iter().map(|(name, value)| name.len() + text_bytes(value)).sum(),
+    }
+}
+
 /// Like [`check_value`], for all values of a table.
 pub(crate) fn check_table(table: &Table) -> Result<(), Unstorable> {
     table.iter().try_for_each(|(_, value)| check_at(value, 1))

@@ -20,8 +20,8 @@ mod print;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use check::check_table;
 pub use check::{Unstorable, check_value};
+pub(crate) use check::{check_table, text_bytes};
 pub use error::{Problem, UnreadableText};
 pub use parse::parse;
 pub use print::print;

@@ -74,13 +74,16 @@ impl CertificateAuthorityKey {
 
     /// Reads the file of a key. Blocks.
     pub(super) fn read(file: &IssuerFile) -> Result<Self, IssuerError> {
-        let unavailable = |source: Box<dyn std::error::Error + Send + Sync>| IssuerError::Unavailable {
-            what: "the key of the certificate authority",
-            retry_after: None,
-            source: Some(source),
-        };
-        let text = file.read_secret()?.ok_or_else(|| unavailable("there is no such file".into()))?;
-        Self::from_openssh(text.as_slice()).map_err(|fault| unavailable(fault.into()))
+        let unfit = |reason| IssuerError::not_ready("the key of the certificate authority", reason);
+        let path = file.path();
+        let path = path.display();
+        let text = file.read_secret()?.ok_or_else(|| {
+            unfit(format!(
+                "there is no file {path}: make it with `ssh-keygen -t ed25519 -f {path}`, or correct the \
+                 setting `ca_key_file`"
+            ))
+        })?;
+        Self::from_openssh(text.as_slice()).map_err(|fault| unfit(format!("{path}: {fault}")))
     }
 }
 

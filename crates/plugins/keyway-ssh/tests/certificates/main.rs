@@ -92,6 +92,26 @@ fn the_key_may_be_lent() {
 }
 
 #[test]
+fn a_key_that_is_missing_is_named_with_the_remedy() {
+    let authority = Authority::new();
+    let path = authority.file("ca");
+    fs::remove_file(&path).unwrap();
+    let error = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err();
+    let told = error.to_string();
+    assert!(!error.kind().is_retryable() && error.effect() == Effect::None, "{error:?}");
+    assert!(
+        told.contains(&format!("there is no file {}: make it with `ssh-keygen", path.display())),
+        "{told}"
+    );
+    assert!(told.contains("`ca_key_file`") && !told.contains("at the moment"), "{told}");
+    assert!(!error.user_message().contains('/'), "users learn no path");
+    fs::write(&path, "no key").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let told = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err().to_string();
+    assert!(told.contains(path.to_str().unwrap()) && told.contains("it is no private key"), "{told}");
+}
+
+#[test]
 fn a_key_that_others_can_read_signs_nothing() {
     let authority = Authority::new();
     fs::set_permissions(authority.file("ca"), Permissions::from_mode(0o640)).unwrap();
