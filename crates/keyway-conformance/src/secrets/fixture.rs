@@ -87,6 +87,7 @@ impl<'a> StoreFixture<'a> {
     }
 
     /// Returns whether the store declares that it destroys single secrets.
+    #[cfg(feature = "client")]
     pub(super) fn destroys(&self) -> bool {
         self.subject().capabilities().destroys
     }
