@@ -8,11 +8,13 @@ mod errors;
 mod intents;
 mod ledger;
 mod odd;
+mod paths;
 mod program;
 mod programs;
 mod reference;
 mod requests;
 mod revocation;
+mod runners;
 
 use std::sync::Arc;
 
@@ -57,8 +59,10 @@ pub fn all() -> Vec<Mutant<IssuerSubject>> {
         errors::MUTANTS,
         revocation::MUTANTS,
         intents::MUTANTS,
+        paths::MUTANTS,
         concurrency::MUTANTS,
         programs::MUTANTS,
+        runners::MUTANTS,
     ];
     families.concat()
 }
@@ -136,11 +140,11 @@ mod tests {
     #[test]
     fn odd_issuers_that_are_right_pass() {
         for (subject, skipped) in [
-            (minimal(), 32),
-            (reference(), 13),
-            (strange(), 11),
-            (executable(), 17),
-            (strange_executable(), 18),
+            (minimal(), 35),
+            (reference(), 14),
+            (strange(), 12),
+            (executable(), 19),
+            (strange_executable(), 20),
         ] {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
