@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyway_core::Registry;
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Isolation, Service};
+use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Isolation, Requester, Service};
 use keyway_issuers::{
     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
@@ -54,6 +54,7 @@ pub(crate) fn request_and_revoke(times: u32) -> Result<(), Failure> {
         let user = UserInfo::new("https://issuer.example.com", "7c1d2a3e-52bb-4e7d-9d0d-0f3f0d4e2b11")
             .with("name", "Max Mustermann")
             .with("email", "max@example.com");
+        let user = Requester::new(user);
         for _ in 0..times {
             let outcome = grants.request(&service, GrantRequest::new(user.clone())).await?;
             let GrantOutcome::Granted(handed) = outcome else { return Err("no credential".into()) };

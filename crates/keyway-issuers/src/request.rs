@@ -29,9 +29,14 @@ impl Context {
     /// Creates a context for a user, with an id made of issuer and subject and an empty
     /// configuration.
     pub fn new(user_info: UserInfo) -> Self {
+        Self::of(user_info.user_id(), user_info)
+    }
+
+    /// Creates the context of a user whose id is known, with an empty configuration and nothing else.
+    pub fn of(user: UserId, user_info: UserInfo) -> Self {
         Self {
             intent: None,
-            user: user_info.user_id(),
+            user,
             user_info,
             configuration: Configuration::default(),
             additional_logins: Vec::new(),

@@ -46,7 +46,7 @@ impl Owner {
             _ => None,
         };
         let user_info = claims.ok_or_else(|| corrupt("its claims make no sense"))?;
-        Ok(Context::new(user_info).with_user(self.user.clone()))
+        Ok(Context::of(self.user.clone(), user_info))
     }
 }
 

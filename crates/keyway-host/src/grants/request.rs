@@ -51,7 +51,7 @@ impl Requester {
 
     /// Makes the context that a plugin gets, still without configuration and intent.
     pub(super) fn context(&self) -> Context {
-        let mut context = Context::new(self.user_info.clone()).with_user(self.user.clone());
+        let mut context = Context::of(self.user.clone(), self.user_info.clone());
         context.additional_logins.clone_from(&self.additional_logins);
         context.access_token.clone_from(&self.access_token);
         context
