@@ -48,7 +48,7 @@ impl Report {
         &self.outcomes
     }
 
-    /// What is wrong with the run itself: stale exclusions, and no rule that was run.
+    /// Returns the faults of the run itself: stale exclusions, and a run without rules.
     pub fn faults(&self) -> Vec<String> {
         let nothing = "no rule was run: nothing is proved".to_owned();
         self.faults.iter().cloned().chain(self.ran_nothing().then_some(nothing)).collect()

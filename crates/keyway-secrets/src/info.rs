@@ -29,7 +29,7 @@ impl Count {
 pub struct StoreInfo {
     /// The metadata of the running plugin.
     pub plugin: PluginMetadata,
-    /// Who wrote the data last; `None` without the capability `tracks_writer`.
+    /// The writer of the data; `None` without the capability `tracks_writer`.
     pub written_by: Option<WrittenBy>,
     /// How many secrets the store holds: estimated where counting takes long, and counted by
     /// [`exact_info`](crate::SecretStore::exact_info).

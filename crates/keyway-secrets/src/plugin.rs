@@ -251,7 +251,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong; nothing is stored.
     async fn configure(&self, request: Configure) -> Result<Table, StoreError>;
 
-    /// What the store says about itself (decision C12). It is quick, however many secrets there are: where
+    /// Describes the store (decision C12). It is quick, however many secrets there are: where
     /// counting them is not, their number is estimated, and says so.
     ///
     /// # Errors

@@ -92,7 +92,7 @@ pub enum BundleError {
 pub struct LineFault {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong, and what to do.
+    /// The fault and its remedy.
     pub reason: &'static str,
 }
 

@@ -100,7 +100,7 @@ impl Secrets {
             let names: Vec<_> = batch.iter().map(|write| write.address().name.clone()).collect();
             match self.write(&batch, &names).await {
                 Ok(()) => written += batch.len(),
-                // What is there already may be so large that its changes do not fit into one commit.
+                // Old values may be so large that their changes do not fit into one commit.
                 Err((_, Error::Store(StoreError::TooLarge { .. }))) if batch.len() > 1 => {
                     for write in batch.into_iter().rev() {
                         batches.push_front(vec![write]);

@@ -26,7 +26,7 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, StorageError> {
     std::path::absolute(path).map_err(|error| system("find the folder of the store file", path, &error))
 }
 
-/// What a caller expects at a path.
+/// The expectation of a caller at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     /// A store file.

@@ -36,7 +36,7 @@ impl Handle {
             let puts = match self.puts(&view, &planned).await {
                 Ok(puts) => puts,
                 Err(_) if self.keys_changed_since(&view) => continue,
-                // What the handle remembers of the store may be out of date.
+                // The handle's memory of the store may be out of date.
                 Err(refusal) if self.is_current(&view).await? => return Err(refusal),
                 Err(_) => continue,
             };

@@ -1,4 +1,4 @@
-//! What the store says about itself (decision C12).
+//! Describes a store (decision C12).
 
 use keyway_secrets::{Count, StoreError, StoreInfo};
 

@@ -36,7 +36,7 @@ impl Handle {
             let view = self.view().await?;
             let (key, sealed) = match self.created(&view, &record, &value).await {
                 Ok(created) => created,
-                // What the handle remembers of the store may be out of date.
+                // The handle's memory of the store may be out of date.
                 Err(refusal) if self.is_current(&view).await? => return Err(refusal),
                 Err(_) => continue,
             };

@@ -51,7 +51,7 @@ pub(in crate::secrets) struct ReferenceStore {
     keys: Mutex<KeyRing>,
     pub(super) deleted: AtomicBool,
     pub(super) reads: AtomicU64,
-    /// What a read saw last, if reads may be stale.
+    /// The result of the last read, if reads may be stale.
     seen: Mutex<Seen>,
 }
 
