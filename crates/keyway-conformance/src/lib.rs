@@ -49,6 +49,8 @@
 //! subjects that are odd and yet right.
 
 mod candidate;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+mod child;
 mod exclusion;
 mod formats;
 pub mod front;

@@ -27,10 +27,11 @@ impl Report {
         Self { outcomes, faults }
     }
 
-    /// Says by which arguments a command chooses what was tested.
-    pub(crate) fn chosen_by(mut self, arguments: &str) -> Self {
+    /// Sets the command that repeats each outcome.
+    #[must_use]
+    pub fn repeated_by(mut self, command: impl Fn(&RuleOutcome) -> String) -> Self {
         for outcome in &mut self.outcomes {
-            arguments.clone_into(&mut outcome.chosen_by);
+            outcome.repeat = command(outcome);
         }
         self
     }

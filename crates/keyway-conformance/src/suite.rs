@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use crate::exclusion::Exclusion;
 use crate::runtime::runtime;
-use crate::shell_words::shell_words;
 use crate::trial::History;
 use crate::verdict::{Failure, RuleOutcome, Verdict};
 use crate::{Broken, Clause, Level, Report, Rule, Trial};
@@ -121,7 +120,7 @@ impl<S: Subject + ?Sized> Suite<S> {
             verdict,
             seed,
             took: begun.elapsed(),
-            chosen_by: shell_words(["--plugin", &subject.name()]),
+            repeat: format!("RunOptions::default().seed({seed}).only({:?})", rule.id),
         }
     }
 
@@ -363,7 +362,7 @@ mod tests {
             "less than 10",
             "12",
             "1. look at it",
-            "--rule NUM-001 --seed 7",
+            "RunOptions::default().seed(7).only(\"NUM-001\")",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

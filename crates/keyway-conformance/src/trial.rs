@@ -72,7 +72,7 @@ impl History {
         calls.iter().enumerate().skip(skipped).map(|(at, call)| format!("{}. {call}", at + 1)).collect()
     }
 
-    fn calls(&self) -> MutexGuard<'_, Vec<String>> {
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Vec<String>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -70,20 +70,15 @@ pub struct RuleOutcome {
     pub seed: u64,
     /// How long it took.
     pub took: Duration,
-    /// The arguments that choose what was tested, written for a shell; `--plugin NAME` where
-    /// [`Candidate::chosen_by`](crate::Candidate::chosen_by) says nothing else.
-    pub chosen_by: String,
+    /// The command that repeats it where it was run, written for a shell. Without a front end it is the
+    /// options of a run, as code.
+    pub repeat: String,
 }
 
 impl RuleOutcome {
     /// Whether this makes the whole report a failure: a broken MUST or SHOULD.
     pub fn is_fault(&self) -> bool {
         matches!(self.verdict, Verdict::Failed(_)) && self.level <= Level::Should
-    }
-
-    /// The command that repeats it.
-    pub fn repeat_with(&self) -> String {
-        format!("cargo xtask conformance {} --rule {} --seed {}", self.chosen_by, self.rule, self.seed)
     }
 
     /// All that a person wants to know of a failure: rule, sentence, clause, expected, observed,
@@ -104,7 +99,7 @@ impl RuleOutcome {
         for (at, call) in failure.history.iter().enumerate() {
             let _ = writeln!(text, "  {}{call}", if at == 0 { "history   " } else { "          " });
         }
-        let _ = writeln!(text, "  seed      {}\n  repeat    {}", self.seed, self.repeat_with());
+        let _ = writeln!(text, "  seed      {}\n  repeat    {}", self.seed, self.repeat);
         text
     }
 }

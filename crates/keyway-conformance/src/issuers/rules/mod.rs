@@ -32,6 +32,7 @@ needs! {
     IDEMPOTENT "idempotent" |subject| subject.capabilities().idempotent;
     RECONCILES "reconciles" |subject| subject.capabilities().reconciles;
     CANNOT_RECONCILE "no reconcile" |subject| !subject.capabilities().reconciles;
+    LINKED "linked into the program" |subject| subject.executable.is_none();
     EXECUTABLE "executable" |subject| subject.executable.is_some();
     ANY_HOST "executable for more hosts than the seed describes"
         |subject| subject.executable.is_some() && !subject.follows_seed;
