@@ -1,5 +1,6 @@
 //! A report: what came of all rules, as a value.
 
+use crate::CallTimes;
 use crate::verdict::{RuleOutcome, Verdict};
 
 /// What came of all rules that were run, for one subject or for several.
@@ -50,6 +51,22 @@ impl Report {
     /// What is wrong with the run itself: stale exclusions.
     pub fn faults(&self) -> &[String] {
         &self.faults
+    }
+
+    /// The times of all calls of each subject: its kind, its name, the times. In the order of the subjects.
+    pub fn call_times(&self) -> Vec<(&'static str, &str, CallTimes)> {
+        let mut all: Vec<(&'static str, &str, CallTimes)> = Vec::new();
+        for outcome in &self.outcomes {
+            match all.last_mut() {
+                Some((kind, subject, times))
+                    if (*kind, *subject) == (outcome.kind, outcome.subject.as_str()) =>
+                {
+                    times.append(&outcome.call_times);
+                }
+                _ => all.push((outcome.kind, &outcome.subject, outcome.call_times.clone())),
+            }
+        }
+        all
     }
 
     /// How many rules ended how.

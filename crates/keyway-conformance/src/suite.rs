@@ -120,6 +120,7 @@ impl<S: Subject + ?Sized> Suite<S> {
             verdict,
             seed,
             took: begun.elapsed(),
+            call_times: history.times(),
             repeat: format!("RunOptions::default().seed({seed}).only({:?})", rule.id),
         }
     }
@@ -149,7 +150,8 @@ impl<S: Subject + ?Sized> Suite<S> {
             Ok(Ok(Err(Broken::Missing { capability }))) => Verdict::Skipped { capability },
             Ok(Err(panic)) => failed("no panic", format!("it panicked: {}", panic_text(&*panic)), history),
             Err(RecvTimeoutError::Timeout) => {
-                failed(format!("an end within {:?}", options.deadline), "it was still running", history)
+                let observed = history.times().of_unfinished();
+                failed(format!("an end within {:?}", options.deadline), observed, history)
             }
             Err(RecvTimeoutError::Disconnected) => {
                 failed("an answer", "its thread ended without one", history)
@@ -317,6 +319,7 @@ mod tests {
         check: |trial| {
             Box::pin(async move {
                 assert!(trial.subject().0 != 4, "four is special");
+                trial.history().took("halve", Duration::from_secs(u64::from(trial.subject().0)));
                 if trial.subject().0 == 6 {
                     std::thread::sleep(Duration::from_secs(5));
                 }
@@ -349,6 +352,25 @@ mod tests {
         assert_eq!(words(12), ["failed", "passed"]);
         assert_eq!(words(4), ["passed", "failed"]);
         assert_eq!(words(6), ["passed", "failed"]);
+    }
+
+    #[test]
+    fn slow_calls_are_named_in_the_report_and_by_a_rule_that_did_not_end() {
+        let options = RunOptions::default().deadline(Duration::from_millis(200));
+        let mut slow = run(2, &options);
+        slow.append(run(8, &options));
+        let table = slow.format(crate::Format::Table);
+        assert!(
+            table.contains("slow calls of number-2 (number)\n  halve: 1 calls in 2.0 s, the longest 2.0 s\n"),
+            "{table}"
+        );
+        assert!(table.contains("slow calls of number-8 (number)\n  halve: 1 calls in 8.0 s"), "{table}");
+        assert!(!run(3, &options).format(crate::Format::Table).contains("slow calls"));
+        let unfinished = run(6, &options).outcomes()[1].explanation();
+        assert!(
+            unfinished.contains("it was still running: 1 calls took 6.0 s, the longest, `halve`, 6.0 s"),
+            "{unfinished}"
+        );
     }
 
     #[test]

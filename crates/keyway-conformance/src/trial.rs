@@ -1,6 +1,10 @@
 //! One run of one rule: its subject, its history, its random choices.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(any(test, feature = "issuers", feature = "secrets"))]
+use std::time::Duration;
+
+use crate::CallTimes;
 
 /// One run of one rule against one subject.
 #[derive(Debug)]
@@ -54,6 +58,7 @@ impl<'a, S: ?Sized> Trial<'a, S> {
 #[derive(Debug, Default)]
 pub struct History {
     calls: Mutex<Vec<String>>,
+    times: Mutex<CallTimes>,
 }
 
 impl History {
@@ -63,6 +68,21 @@ impl History {
     /// Adds a call and what came of it.
     pub fn record(&self, call: impl Into<String>) {
         self.calls().push(call.into());
+    }
+
+    /// Adds the time of a call.
+    #[cfg(any(test, feature = "issuers", feature = "secrets"))]
+    pub(crate) fn took(&self, operation: &str, took: Duration) {
+        self.lock_times().add(operation, took);
+    }
+
+    /// The times of all calls so far.
+    pub(crate) fn times(&self) -> CallTimes {
+        self.lock_times().clone()
+    }
+
+    fn lock_times(&self) -> MutexGuard<'_, CallTimes> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The latest calls, numbered from the first call of the run on.

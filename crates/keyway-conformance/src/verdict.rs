@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Level;
+use crate::{CallTimes, Level};
 
 /// What came of one rule for one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub struct RuleOutcome {
     pub seed: u64,
     /// How long it took.
     pub took: Duration,
+    /// The times of the calls that it made.
+    pub call_times: CallTimes,
     /// The command that repeats it where it was run, written for a shell. Without a front end it is the
     /// options of a run, as code.
     pub repeat: String,

@@ -29,6 +29,12 @@ pub(super) fn write(report: &Report) -> String {
     for fault in report.faults() {
         let _ = writeln!(text, "\n{fault}");
     }
+    for (kind, subject, times) in report.call_times() {
+        let slow = times.slow_calls();
+        if !slow.is_empty() {
+            let _ = write!(text, "\nslow calls of {subject} ({kind})\n{slow}");
+        }
+    }
     let totals = report.totals();
     if totals.passed + totals.failed + totals.excluded == 0 {
         text.push_str("\nno rule was run: nothing is proved\n");

@@ -33,6 +33,7 @@ needs! {
     RECONCILES "reconciles" |subject| subject.capabilities().reconciles;
     CANNOT_RECONCILE "no reconcile" |subject| !subject.capabilities().reconciles;
     LINKED "linked into the program" |subject| subject.executable.is_none();
+    NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
     EXECUTABLE "executable" |subject| subject.executable.is_some();
     ANY_HOST "executable for more hosts than the seed describes"
         |subject| subject.executable.is_some() && !subject.follows_seed;

@@ -61,6 +61,7 @@ needs! {
     FEWER_KINDS "a kind of value that the store does not hold"
         |subject| !(subject.capabilities().bytes && subject.capabilities().structured);
     INSERTION_ORDER "insertion order" |subject| subject.capabilities().order == ListOrder::Insertion;
+    NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
     GENERATED "generated values" |subject| subject.capabilities().generates_values;
     NO_GENERATION "the absence of generated values" |subject| !subject.capabilities().generates_values;
     GENERATION_EXAMPLE "generated values, with example settings for them"
