@@ -3,10 +3,11 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Range,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -15,17 +16,14 @@ use keyway_core::{Plugins, Resources, SecretValue, plugins};
 use keyway_seal::{FileKeySource, Key, KeyRing};
 use keyway_secrets::{
     ListQuery, NewSecret, OpenContext, Progress, SecretAddress, SecretName, SecretStore, SecretStores,
-    StoreName,
+    SecretWrite, StoreError, StoreName,
 };
 use keyway_storage::{KeyRange, Memory, Sqlite, Storage};
 use pollster::block_on;
 
-use crate::areas::Trouble;
+use crate::areas::BenchError;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
-/// The number of threads that fill a store: concurrent commits share a sync of the disk.
-const FILLING_THREADS: u32 = 16;
-
 /// An open store.
 #[derive(Debug)]
 pub struct GenericStore {
@@ -39,29 +37,11 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store and of the system.
-    pub fn create(file: &Path, secrets: u32) -> Result<Self, Trouble> {
+    pub fn create(file: &Path, secrets: u32) -> Result<Self, BenchError> {
         let key = Key::generate()?;
         let store = Self::with(file, key.expose_text(), KeyRing::new([key])?)?;
         block_on(store.store.initialize())?;
-        let next = AtomicU32::new(0);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..FILLING_THREADS)
-                .map(|_| {
-                    scope.spawn(|| {
-                        loop {
-                            let number = next.fetch_add(1, Ordering::Relaxed);
-                            if number >= secrets {
-                                return Ok::<(), String>(());
-                            }
-                            store.put(number).map_err(|error| error.to_string())?;
-                        }
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().map_err(|_| "a filling thread panicked".to_owned())?)
-        })?;
+        store.put_all(0..secrets)?;
         Ok(store)
     }
 
@@ -69,12 +49,12 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store and of the system.
-    pub fn open(file: &Path, keys: &Path) -> Result<Self, Trouble> {
+    pub fn open(file: &Path, keys: &Path) -> Result<Self, BenchError> {
         let key = SecretText::from(fs::read_to_string(keys)?);
         Self::with(file, key, FileKeySource::new(keys).read()?)
     }
 
-    fn with(file: &Path, key: SecretText, ring: KeyRing) -> Result<Self, Trouble> {
+    fn with(file: &Path, key: SecretText, ring: KeyRing) -> Result<Self, BenchError> {
         Self::on(Arc::new(Sqlite::open_or_create(file)?), key, ring)
     }
 
@@ -82,7 +62,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store and of the system.
-    pub fn in_memory() -> Result<Self, Trouble> {
+    pub fn in_memory() -> Result<Self, BenchError> {
         let key = Key::generate()?;
         let store = Self::on(Arc::new(Memory::new()), key.expose_text(), KeyRing::new([key])?)?;
         block_on(store.store.initialize())?;
@@ -94,7 +74,7 @@ impl GenericStore {
         &self.store
     }
 
-    fn on(storage: Arc<dyn Storage>, key: SecretText, ring: KeyRing) -> Result<Self, Trouble> {
+    fn on(storage: Arc<dyn Storage>, key: SecretText, ring: KeyRing) -> Result<Self, BenchError> {
         let registry = PLUGINS.registry()?;
         let plugin = registry.get::<SecretStores>("generic")?;
         let opening = OpenContext::new(StoreName::new("bench")?, plugin.metadata().clone(), ring)
@@ -108,7 +88,7 @@ impl GenericStore {
     /// # Errors
     /// Those of the system.
     #[cfg(unix)]
-    pub fn write_keys(&self, file: &Path) -> Result<(), Trouble> {
+    pub fn write_keys(&self, file: &Path) -> Result<(), BenchError> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
         file.write_all(self.key.expose().as_bytes())?;
@@ -119,9 +99,34 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn put(&self, number: u32) -> Result<(), Trouble> {
-        let secret = NewSecret::new(address(number)?, SecretValue::text(value(number)));
-        block_on(self.store.create(secret))?;
+    pub fn put(&self, number: u32) -> Result<(), BenchError> {
+        Ok(block_on(self.put_async(number))?)
+    }
+
+    /// Creates the secret of this number, durably, without blocking where the store does not.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn put_async(&self, number: u32) -> Result<(), StoreError> {
+        let secret =
+            secret(number).map_err(|error| StoreError::system("name a secret", error.to_string()))?;
+        self.store.create(secret).await.map(drop)
+    }
+
+    /// Creates secrets in as few commits as the store takes.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn put_all(&self, numbers: Range<u32>) -> Result<(), BenchError> {
+        // Not all at once, so that they need not all be in memory.
+        for first in numbers.clone().step_by(10_000) {
+            let last = first.saturating_add(10_000).min(numbers.end);
+            let writes = (first..last).map(|number| Ok(SecretWrite::Create(secret(number)?)));
+            let writes = writes.collect::<Result<_, BenchError>>()?;
+            for batch in SecretWrite::batches(writes, self.store.capabilities().bulk) {
+                block_on(SecretWrite::write_batch(&*self.store, batch))?;
+            }
+        }
         Ok(())
     }
 
@@ -129,16 +134,16 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn get(&self, number: u32) -> Result<String, Trouble> {
+    pub fn get(&self, number: u32) -> Result<String, BenchError> {
         let secret = block_on(self.store.get(&address(number)?))?;
-        Ok(secret.value.expose_text().ok_or("the value is no text")?.to_owned())
+        Ok(secret.value.expose_text().ok_or("the value is not a text")?.to_owned())
     }
 
     /// Rotates to a new key, and returns the number of records sealed again.
     ///
     /// # Errors
     /// Those of the store.
-    pub fn rotate(&mut self) -> Result<u32, Trouble> {
+    pub fn rotate(&mut self) -> Result<u32, BenchError> {
         let key = Key::generate()?;
         let text = key.expose_text();
         let done = AtomicU64::new(0);
@@ -152,7 +157,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn count_by_listing(&self) -> Result<u32, Trouble> {
+    pub async fn count_by_listing(&self) -> Result<u32, BenchError> {
         let mut query = ListQuery::all().with_values();
         let mut count = 0;
         loop {
@@ -170,7 +175,7 @@ impl GenericStore {
     ///
     /// # Errors
     /// Those of the storage.
-    pub fn lengths_of_a_record(&self) -> Result<Lengths, Trouble> {
+    pub fn lengths_of_a_record(&self) -> Result<Lengths, BenchError> {
         let page = block_on(self.storage.scan(&KeyRange::all(), None, 100))?;
         let mut lengths = BTreeMap::<_, u32>::new();
         for entry in &page.entries {
@@ -207,7 +212,11 @@ pub fn number_of_value(value: &str) -> Option<u32> {
     value.strip_prefix("value-")?.get(..8)?.parse().ok()
 }
 
-fn address(number: u32) -> Result<SecretAddress, Trouble> {
+fn secret(number: u32) -> Result<NewSecret, BenchError> {
+    Ok(NewSecret::new(address(number)?, SecretValue::text(value(number))))
+}
+
+fn address(number: u32) -> Result<SecretAddress, BenchError> {
     Ok(SecretAddress::shared(SecretName::new(format!("secret-{number:08}"))?))
 }
 

@@ -62,7 +62,7 @@ fn the_program_ends_with_the_counts_and_says_how_to_repeat() {
     let output = run(&["secrets", "--kills", "20", "--defect", "acknowledges-before-writing"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    for line in text.lines().filter_map(|line| line.strip_prefix("what is wrong was kept in ")) {
+    for line in text.lines().filter_map(|line| line.strip_prefix("the faulty folders were kept in ")) {
         let _ = std::fs::remove_dir_all(line);
     }
 }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use keyway_core::{Compatibility, Version};
 use semver::VersionReq;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Plan, compare},
     row::{Row, Target},
@@ -63,7 +63,7 @@ impl Setup {
     ///
     /// # Errors
     /// When a side refuses them, or they give different answers.
-    pub fn new(range: &Range) -> Result<Self, Trouble> {
+    pub fn new(range: &Range) -> Result<Self, BenchError> {
         let ours = Compatibility::parse(range.ours)?;
         let peer = VersionReq::parse(range.peer)?;
         let (fitting, unfit) = (FITTING, range.unfit);
@@ -90,7 +90,7 @@ impl Setup {
     }
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for range in RANGES {
         let parsing = compare(

@@ -10,7 +10,7 @@ use keyway_secrets::{
 use keyway_tests::services::{CONVECTION, python_with};
 use pollster::block_on;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     generic_store::GenericStore,
     measure::{Clock, Compared},
@@ -45,7 +45,7 @@ const FIGURES: [(&str, Option<Target>); 6] = [
     ("keyway-convection get on the same file, peer the real plugin", Some(Target::TimesFaster(200.0))),
 ];
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let python = match python_with(&CONVECTION) {
         Ok(python) => python,
         Err(skip) => {
@@ -71,7 +71,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
 }
 
 /// Returns the times of [`FIGURES`], in that order.
-fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], Trouble> {
+fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], BenchError> {
     let keys = (0..5).map(|_| Key::generate()).collect::<Result<Vec<_>, _>>()?;
     let texts: Vec<_> = keys.iter().map(|key| key.expose_text().expose().to_owned()).collect();
     let mut peer = GenericPeer::start(python, directory, "bench", &texts)?;
@@ -143,7 +143,7 @@ fn measure(python: &Path, directory: &Path) -> Result<[Compared; 6], Trouble> {
     ])
 }
 
-fn open(file: &Path, keys: KeyRing) -> Result<Arc<dyn SecretStore>, Trouble> {
+fn open(file: &Path, keys: KeyRing) -> Result<Arc<dyn SecretStore>, BenchError> {
     let registry = PLUGINS.registry()?;
     let plugin = registry.get::<SecretStores>("convection-generic")?;
     let opening = OpenContext::new(StoreName::new("bench")?, plugin.metadata().clone(), keys)
@@ -151,12 +151,12 @@ fn open(file: &Path, keys: KeyRing) -> Result<Arc<dyn SecretStore>, Trouble> {
     Ok(plugin.open(&opening)?)
 }
 
-fn address(name: &str) -> Result<SecretAddress, Trouble> {
+fn address(name: &str) -> Result<SecretAddress, BenchError> {
     Ok(SecretAddress::shared(SecretName::new(name)?))
 }
 
 /// Returns the processor time of one call in nanoseconds, over all threads.
-fn each(calls: u32, mut operation: impl FnMut(u32) -> Result<(), Trouble>) -> Result<f64, Trouble> {
+fn each(calls: u32, mut operation: impl FnMut(u32) -> Result<(), BenchError>) -> Result<f64, BenchError> {
     let begun = Clock::ProcessCpu.now();
     for call in 0..calls {
         operation(call)?;

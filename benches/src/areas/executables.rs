@@ -17,7 +17,7 @@ use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use pollster::block_on;
 use tempfile::TempDir;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Clock, Plan, compare},
     row::{Row, Target},
@@ -41,7 +41,7 @@ struct Program {
 
 impl Program {
     /// Compiles the program, linked statically.
-    fn new() -> Result<Self, Trouble> {
+    fn new() -> Result<Self, BenchError> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("answering");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/answering.rs");
@@ -57,7 +57,7 @@ impl Program {
         }
     }
 
-    fn issuer(&self, parallel: usize) -> Result<ProcessIssuer, Trouble> {
+    fn issuer(&self, parallel: usize) -> Result<ProcessIssuer, BenchError> {
         self.issuer_with(parallel, None, None)
     }
 
@@ -66,7 +66,7 @@ impl Program {
         parallel: usize,
         helper: Option<&Path>,
         cgroup: Option<&Path>,
-    ) -> Result<ProcessIssuer, Trouble> {
+    ) -> Result<ProcessIssuer, BenchError> {
         let text = |path: &Path| path.to_str().map(str::to_owned);
         let mut configuration = ProcessConfiguration::new(text(&self.path).ok_or("no path")?);
         configuration.parallel = parallel.try_into()?;
@@ -78,7 +78,7 @@ impl Program {
     }
 
     /// Spawns the program and reads its output, without a host.
-    fn run_bare(&self, input: &[u8]) -> Result<Vec<u8>, Trouble> {
+    fn run_bare(&self, input: &[u8]) -> Result<Vec<u8>, BenchError> {
         let mut child = Command::new(&self.path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -90,7 +90,7 @@ impl Program {
 }
 
 /// Builds the helper as a host would install it.
-fn helper() -> Result<PathBuf, Trouble> {
+fn helper() -> Result<PathBuf, BenchError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--locked", "--quiet", "--release", "-p", "keyway-run", "--message-format", "json"])
@@ -106,7 +106,7 @@ fn helper() -> Result<PathBuf, Trouble> {
 }
 
 /// Returns the cgroup v2 of this process, if it may make others in it.
-fn cgroup() -> Result<PathBuf, Trouble> {
+fn cgroup() -> Result<PathBuf, BenchError> {
     let none = "there is no cgroup v2 here that can be written";
     let mounts = fs::read_to_string("/proc/mounts")?;
     let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2")).ok_or(none)?;
@@ -119,7 +119,7 @@ fn cgroup() -> Result<PathBuf, Trouble> {
     Ok(folder)
 }
 
-pub(super) fn rows(area: &'static str, request: &CredentialRequest) -> Result<Vec<Row>, Trouble> {
+pub(super) fn rows(area: &'static str, request: &CredentialRequest) -> Result<Vec<Row>, BenchError> {
     let bare = "request through an executable, peer spawning it with nothing around";
     let at_once = "request through an executable, eight at once, peer one at a time";
     let (ratio, throughput) = (Target::RatioAtMost(1.15), Target::TimesFaster(1.4));
@@ -159,7 +159,7 @@ pub(super) fn rows(area: &'static str, request: &CredentialRequest) -> Result<Ve
     let calls = (AT_ONCE * EACH) as f64;
     let parallel = parallel.of_one_in(calls);
 
-    let held = |name, helper: Result<PathBuf, Trouble>, cgroup: Result<Option<PathBuf>, Trouble>| {
+    let held = |name, helper: Result<PathBuf, BenchError>, cgroup: Result<Option<PathBuf>, BenchError>| {
         let target = Target::RatioAtMost(2.0);
         let issuer = helper.and_then(|helper| program.issuer_with(1, Some(&helper), cgroup?.as_deref()));
         match issuer {

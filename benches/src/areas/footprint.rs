@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-use super::Trouble;
+use super::BenchError;
 use crate::row::{Row, Target};
 
 /// The contract crates that a plugin may depend on.
 const CONTRACTS: &[&str] = &["keyway-secrets"];
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for contract in CONTRACTS {
         let crates = crates_in_tree(contract)?;
@@ -24,7 +24,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
 
 /// Returns every crate that is compiled for a package: its dependencies, procedural macros, build
 /// scripts, and itself.
-fn crates_in_tree(package: &str) -> Result<BTreeSet<String>, Trouble> {
+fn crates_in_tree(package: &str) -> Result<BTreeSet<String>, BenchError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["tree", "--edges", "normal,build", "--prefix", "none", "--no-dedupe", "--package", package])

@@ -19,7 +19,7 @@ use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
 use tokio::runtime::Runtime;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Clock, Rounds, interleave},
     row::{Row, Target},
@@ -67,7 +67,7 @@ struct Setup {
 }
 
 impl Setup {
-    fn new(isolation: Isolation) -> Result<Self, Trouble> {
+    fn new(isolation: Isolation) -> Result<Self, BenchError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
         let service = ServiceName::new("cluster")?;
         let keys = KeyRing::new([Key::generate()?])?;
@@ -89,7 +89,7 @@ impl Setup {
     }
 
     /// Requests and revokes this many times, as a task of the runtime does.
-    fn cycle(&self, times: u32) -> Result<(), Trouble> {
+    fn cycle(&self, times: u32) -> Result<(), BenchError> {
         self.runtime.block_on(async {
             for _ in 0..times {
                 let request = GrantRequest::new(self.user.clone());
@@ -103,7 +103,7 @@ impl Setup {
     }
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let inline = Setup::new(Isolation::Inline)?;
     let task = Setup::new(Isolation::Task)?;
     let run = |setup: &Setup| setup.cycle(CALLS).expect("a measured request succeeds");

@@ -6,7 +6,7 @@ use keyway_issuers::{
     wire::{self, Ended, Profile, WireOptions, host, plugin},
 };
 
-use super::{Trouble, executables};
+use super::{BenchError, executables};
 use crate::{
     measure::{Compared, Plan, compare},
     row::{Row, Target},
@@ -29,7 +29,7 @@ impl Setup {
     ///
     /// # Errors
     /// When they do not survive a round trip.
-    pub fn seed() -> Result<Self, Trouble> {
+    pub fn seed() -> Result<Self, BenchError> {
         let key = format!("ssh-ed25519 {} max@laptop", "AAAAC3NzaC1lZDI1NTE5".repeat(3));
         let context = Context::new(Self::user_info())
             .with_configuration(Configuration::new().with("state_prefix", ConfigurationValue::text("TTS_")));
@@ -45,7 +45,7 @@ impl Setup {
     ///
     /// # Errors
     /// When they do not survive a round trip.
-    pub fn large() -> Result<Self, Trouble> {
+    pub fn large() -> Result<Self, BenchError> {
         let key = format!("ssh-rsa {} max@laptop", "AAAAB3NzaC1yc2EAAAADAQAB".repeat(15));
         let user_info = Self::user_info()
             .with("email", "max@example.com")
@@ -81,13 +81,13 @@ impl Setup {
         request: CredentialRequest,
         options: WireOptions,
         outcome: RequestOutcome,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, BenchError> {
         let setup = Self { request, options, outcome };
         let plugin::Input::Request(received) = setup.request_there()? else {
             return Err("no request".into());
         };
         if *received != setup.request || setup.outcome_back()? != setup.outcome {
-            return Err("what was written is not what was read".into());
+            return Err("the message read differs from the one written".into());
         }
         Ok(setup)
     }
@@ -96,7 +96,7 @@ impl Setup {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn request_there(&self) -> Result<plugin::Input, Trouble> {
+    pub fn request_there(&self) -> Result<plugin::Input, BenchError> {
         let sent = host::encode_request(&self.request, &self.options);
         Ok(plugin::decode_input(sent.expose().as_bytes())?)
     }
@@ -105,7 +105,7 @@ impl Setup {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn outcome_back(&self) -> Result<RequestOutcome, Trouble> {
+    pub fn outcome_back(&self) -> Result<RequestOutcome, BenchError> {
         let printed = plugin::encode_outcome(&self.outcome);
         Ok(host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict)?)
     }
@@ -113,13 +113,13 @@ impl Setup {
 
 /// Does the peer's work: the same JSON and base64 by `serde_json` and `base64`, unchecked, untyped
 /// and not wiped.
-fn plain(json: &serde_json::Value) -> Result<serde_json::Value, Trouble> {
+fn plain(json: &serde_json::Value) -> Result<serde_json::Value, BenchError> {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let sent = URL_SAFE_NO_PAD.encode(serde_json::to_vec(json)?);
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(sent)?)?)
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for (name, setup, target) in
         [("the seed's request", Setup::seed()?, Some(5.0)), ("a large request", Setup::large()?, None)]

@@ -5,17 +5,19 @@ pub mod convection;
 mod executables;
 mod footprint;
 mod grants;
+mod host;
 pub mod issuers;
 pub mod registry;
 pub mod seal;
 pub mod secrets;
 mod secrets_client;
+mod secrets_many;
 mod ssh;
 
 use crate::row::Row;
 
 /// An error that prevents measuring an area.
-pub type Trouble = Box<dyn std::error::Error>;
+pub type BenchError = Box<dyn std::error::Error>;
 
 /// An area that is measured together.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +27,7 @@ pub struct Area {
     /// The purpose in one line.
     pub about: &'static str,
     /// Measures it; the first argument is the name.
-    pub run: fn(&'static str) -> Result<Vec<Row>, Trouble>,
+    pub run: fn(&'static str) -> Result<Vec<Row>, BenchError>,
 }
 
 /// Every area, in the order in which they run.
@@ -38,14 +40,20 @@ pub const AREAS: &[Area] = &[
         about: "the generic store with 100,000 secrets, and the client on it",
         run: secrets::run,
     },
+    Area {
+        name: "secrets-many",
+        about: "bulk writes, imports and `info` beside a million secrets, creates by 64 tasks",
+        run: secrets_many::run,
+    },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
     Area { name: "issuers", about: "the wire of issuers, grants, and executables", run: issuers_and_grants },
+    Area { name: "host", about: "reads, timers and waiting work of a host", run: host::run },
     Area { name: "ssh", about: "revoking a certificate among 100,000", run: ssh::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
 
 /// Measures the wire of issuers, and the engine that runs them.
-fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, Trouble> {
+fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, BenchError> {
     // The engine goes first, in a fresh process: after the other rows it takes a third longer.
     let mut rows = grants::run(area)?;
     rows.extend(issuers::run(area)?);

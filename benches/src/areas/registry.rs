@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use keyway_core::{Contract, ContractVersion, PluginKind, Registry, RegistryFaults, compatibility};
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Plan, time},
     row::{Row, Target},
@@ -75,7 +75,7 @@ pub fn collect() -> Result<Registry, RegistryFaults> {
     Registry::linked()
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let registry = collect()?;
     let count = registry.iter_of::<Numbers>().count();
     if count != IDS.len() {

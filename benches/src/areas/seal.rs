@@ -2,7 +2,7 @@
 
 use keyway_seal::{Key, KeyRing, SealError};
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Plan, compare},
     peers::primitives::Primitives,
@@ -43,7 +43,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the system has no random bytes, or the two sides do not open each other's tokens.
-    pub fn new(size: usize) -> Result<Self, Trouble> {
+    pub fn new(size: usize) -> Result<Self, BenchError> {
         let key = Key::generate()?;
         let fernet = fernet::Fernet::new(key.expose_text().expose()).ok_or("the peer refuses our key")?;
         let ring = KeyRing::new([key])?;
@@ -62,7 +62,7 @@ impl Setup {
 ///
 /// It seals the shortest plaintext: the vector costs the same for any length, and the rest is
 /// measured most exactly.
-fn vector_row(area: &'static str) -> Result<Row, Trouble> {
+fn vector_row(area: &'static str) -> Result<Row, BenchError> {
     let (size_name, size, _) = SIZES[0];
     let Setup { ring, plaintext, .. } = Setup::new(size)?;
     let drawn = compare(
@@ -74,7 +74,7 @@ fn vector_row(area: &'static str) -> Result<Row, Trouble> {
     Ok(row.must(Target::ValueAtMost(VECTOR_NANOSECONDS)))
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = vec![vector_row(area)?];
     for (size_name, size, limit) in SIZES {
         let Setup { ring, fernet, plaintext, token } = Setup::new(*size)?;

@@ -9,7 +9,7 @@ use std::{
 
 use pollster::block_on;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     generic_store::{GenericStore, number_of_value},
     measure::{Clock, Compared, Rounds, interleave, median},
@@ -47,7 +47,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(directory: &Path, secrets: u32) -> Result<Self, Trouble> {
+    fn new(directory: &Path, secrets: u32) -> Result<Self, BenchError> {
         let store = GenericStore::create(&directory.join(format!("generic-{secrets}.db")), secrets)?;
         let lengths = store.lengths_of_a_record()?;
         let (key_length, token_length) = (lengths.key, lengths.value_token);
@@ -96,7 +96,7 @@ impl Pair {
     }
 }
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     // The client is measured first, while this process is small.
     let mut rows = super::secrets_client::run(area)?;
     let directory = tempfile::tempdir()?;
@@ -150,7 +150,7 @@ fn against_the_peer(area: &'static str, what: &str, times: &Rounds) -> Vec<Row> 
     ]
 }
 
-fn rotation(area: &'static str, mut store: GenericStore) -> Result<Row, Trouble> {
+fn rotation(area: &'static str, mut store: GenericStore) -> Result<Row, BenchError> {
     let mut rates = Vec::new();
     let mut secrets = 0;
     for _ in 0..ROTATIONS {
@@ -164,7 +164,7 @@ fn rotation(area: &'static str, mut store: GenericStore) -> Result<Row, Trouble>
 }
 
 /// Measures the memory peak of a process that opens a store, reads, lists and rotates it.
-fn memory(area: &'static str, directory: &Path) -> Result<Row, Trouble> {
+fn memory(area: &'static str, directory: &Path) -> Result<Row, BenchError> {
     let target = Target::RatioAtMost(1.1);
     let name = format!("peak memory at {LARGE} secrets, peer the same at {CACHES_FULL}");
     let mut peaks = Vec::new();
@@ -185,7 +185,7 @@ fn memory(area: &'static str, directory: &Path) -> Result<Row, Trouble> {
 }
 
 /// Returns the path of the program `probe-memory`, beside the running one.
-fn probe() -> Result<PathBuf, Trouble> {
+fn probe() -> Result<PathBuf, BenchError> {
     let probe = std::env::current_exe()?
         .with_file_name("probe-memory")
         .with_extension(std::env::consts::EXE_EXTENSION);
@@ -197,7 +197,7 @@ fn probe() -> Result<PathBuf, Trouble> {
 ///
 /// # Errors
 /// Those of the store. The result is `None` if the system does not report the peak.
-pub fn probe_memory(file: &Path, keys: &Path) -> Result<Option<u64>, Trouble> {
+pub fn probe_memory(file: &Path, keys: &Path) -> Result<Option<u64>, BenchError> {
     let mut store = GenericStore::open(file, keys)?;
     let secrets = block_on(store.count_by_listing())?;
     for number in 0..10_000 {

@@ -7,7 +7,7 @@ use keyway_client::{Resolution, Secrets};
 use keyway_secrets::{Layered, SecretAddress, SecretName};
 use pollster::block_on;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     generic_store::GenericStore,
     measure::{Clock, Plan, compare, time},
@@ -22,7 +22,7 @@ const DIFFERENCE: Plan = Plan { clock: Clock::ThreadCpu, rounds: 101, batch: Dur
 /// The plan for lists. The memory engine does all work on the calling thread.
 const LISTS: Plan = Plan { clock: Clock::ThreadCpu, rounds: 15, batch: Duration::from_millis(20) };
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let store = GenericStore::in_memory()?;
     for number in 0..LISTED {
         store.put(number)?;
@@ -36,7 +36,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
     ])
 }
 
-fn added_to_a_get(area: &'static str, client: &Secrets) -> Result<Row, Trouble> {
+fn added_to_a_get(area: &'static str, client: &Secrets) -> Result<Row, BenchError> {
     const KEY: &str = "secret-00000042";
     let address = SecretAddress::shared(SecretName::new(KEY)?);
     let compared = compare(
@@ -57,7 +57,7 @@ fn list(
     what: &str,
     limit: f64,
     read: impl Fn() -> Result<usize, keyway_client::Error>,
-) -> Result<Row, Trouble> {
+) -> Result<Row, BenchError> {
     if read()? != usize::try_from(LISTED)? {
         return Err("the list is not complete".into());
     }
@@ -67,7 +67,7 @@ fn list(
 }
 
 /// Counts the reads of the worst get under the fallback policy, and of one under the exact policy.
-fn reads_of_a_fallback(area: &'static str) -> Result<Row, Trouble> {
+fn reads_of_a_fallback(area: &'static str) -> Result<Row, BenchError> {
     let store = Arc::new(Reads::of(Arc::clone(GenericStore::in_memory()?.store())));
     let client = Secrets::new(Arc::<Layered<Reads>>::clone(&store)).in_environment("staging");
     block_on(async {
@@ -76,7 +76,7 @@ fn reads_of_a_fallback(area: &'static str) -> Result<Row, Trouble> {
         client.shared().create("both", "shared").await?;
         client.shared().create("only shared", "shared").await
     })?;
-    let worst = |client: &Secrets| -> Result<u32, Trouble> {
+    let worst = |client: &Secrets| -> Result<u32, BenchError> {
         let mut worst = 0;
         for key in ["both", "only shared", "nowhere"] {
             store.0.take();

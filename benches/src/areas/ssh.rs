@@ -13,7 +13,7 @@ use keyway_issuers::{
 };
 use pollster::block_on;
 
-use super::Trouble;
+use super::BenchError;
 use crate::{
     measure::{Clock, Plan, compare},
     row::{Row, Target},
@@ -24,7 +24,7 @@ const REVOKED: u32 = 100_000;
 /// Both sides wait for the disk, a few times in a batch.
 const PLAN: Plan = Plan { clock: Clock::Wall, rounds: 31, batch: Duration::from_millis(50) };
 
-pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
     // The issuer refuses a path with a link.
     let folder = folder.path().canonicalize()?;
@@ -55,7 +55,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, Trouble> {
     Ok(vec![row.must(Target::RatioAtMost(4.0))])
 }
 
-fn context(issuer: &dyn Issuer, list: &Path) -> Result<Context, Trouble> {
+fn context(issuer: &dyn Issuer, list: &Path) -> Result<Context, BenchError> {
     let list = Json::text(list.to_str().ok_or("no path")?);
     let configuration = block_on(issuer.describe())?.resolve_configuration([("krl_file", &list)])?;
     Ok(Context::new(UserInfo::new("https://issuer.example.com", "joe")).with_configuration(configuration))

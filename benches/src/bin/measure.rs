@@ -5,7 +5,7 @@
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use keyway_benches::{
-    areas::{AREAS, Area, Trouble},
+    areas::{AREAS, Area, BenchError},
     row::{Row, table},
 };
 
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 /// Parses the arguments; `None` when only the list of areas was requested.
-fn options() -> Result<Option<Options>, Trouble> {
+fn options() -> Result<Option<Options>, BenchError> {
     let mut options = Options { areas: Vec::new(), json: None };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
@@ -57,7 +57,7 @@ fn names() -> String {
     AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ")
 }
 
-fn measure(options: &Options) -> Result<bool, Trouble> {
+fn measure(options: &Options) -> Result<bool, BenchError> {
     let mut rows = Vec::<Row>::new();
     let mut broken = Vec::new();
     for area in &options.areas {

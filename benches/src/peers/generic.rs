@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::areas::Trouble;
+use crate::areas::BenchError;
 
 /// A Python process that has one store open; it ends when this is dropped.
 #[derive(Debug)]
@@ -25,14 +25,14 @@ impl GenericPeer {
     ///
     /// # Errors
     /// When Python does not start or the plugin fails.
-    pub fn start(python: &Path, directory: &Path, name: &str, keys: &[String]) -> Result<Self, Trouble> {
+    pub fn start(python: &Path, directory: &Path, name: &str, keys: &[String]) -> Result<Self, BenchError> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/generic_peer.py");
         let mut process =
             Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let questions = process.stdin.take();
         let answers = BufReader::new(process.stdout.take().ok_or("the process has no output")?);
         let mut peer = Self { process, questions, answers, file: PathBuf::new() };
-        let directory = directory.to_str().ok_or("the directory's name is no text")?;
+        let directory = directory.to_str().ok_or("the directory's name is not a text")?;
         let file = peer.ask(&json!(["open", directory, name, keys]))?;
         peer.file = file.as_str().ok_or("the peer did not name its file")?.into();
         Ok(peer)
@@ -47,7 +47,7 @@ impl GenericPeer {
     ///
     /// # Errors
     /// When the plugin fails, or does not list them all afterwards.
-    pub fn fill(&mut self, count: u32, value: &str) -> Result<(), Trouble> {
+    pub fn fill(&mut self, count: u32, value: &str) -> Result<(), BenchError> {
         let listed = self.ask(&json!(["fill", count, value]))?;
         if listed == count {
             Ok(())
@@ -60,7 +60,7 @@ impl GenericPeer {
     ///
     /// # Errors
     /// When the plugin fails.
-    pub fn create(&mut self, name: &str, value: &str) -> Result<f64, Trouble> {
+    pub fn create(&mut self, name: &str, value: &str) -> Result<f64, BenchError> {
         let seconds = self.ask(&json!(["create", name, value]))?;
         Ok(seconds.as_f64().ok_or("the peer gave no time")? * 1e9)
     }
@@ -69,13 +69,13 @@ impl GenericPeer {
     ///
     /// # Errors
     /// When the plugin fails.
-    pub fn get(&mut self, name: &str) -> Result<(f64, String), Trouble> {
+    pub fn get(&mut self, name: &str) -> Result<(f64, String), BenchError> {
         let answer = self.ask(&json!(["get", name]))?;
         let seconds = answer[0].as_f64().ok_or("the peer gave no time")?;
-        Ok((seconds * 1e9, answer[1].as_str().ok_or("the peer gave no text")?.to_owned()))
+        Ok((seconds * 1e9, answer[1].as_str().ok_or("the peer did not return a text")?.to_owned()))
     }
 
-    fn ask(&mut self, question: &Value) -> Result<Value, Trouble> {
+    fn ask(&mut self, question: &Value) -> Result<Value, BenchError> {
         let questions = self.questions.as_mut().ok_or("the peer was stopped")?;
         questions.write_all(format!("{question}\n").as_bytes())?;
         questions.flush()?;

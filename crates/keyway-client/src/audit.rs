@@ -194,7 +194,17 @@ impl<'a> Call<'a> {
         result
     }
 
-    /// As [`end`](Self::end), for a single secret that a layer gave.
+    /// Reports that the operation succeeded.
+    pub(crate) fn done(mut self) {
+        self.report(None, None);
+    }
+
+    /// Reports that the operation failed with this error.
+    pub(crate) fn failed(mut self, error: &Error) {
+        self.report(None, Some(error));
+    }
+
+    /// Does the same as [`end`](Self::end), for a single secret that a layer gave.
     pub(crate) fn end_in<T>(mut self, layer: Layer, result: Result<T, Error>) -> Result<T, Error> {
         self.report(result.as_ref().ok().map(|_| layer), result.as_ref().err());
         result

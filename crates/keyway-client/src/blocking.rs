@@ -6,13 +6,13 @@
 //! # Runtimes
 //!
 //! * Outside any runtime the future runs on the calling thread alone. That is enough for the
-//! plugins and the storage engines of this project, which are independent of any runtime. A store
-//! that `keyway-host` opened needs tokio: choose the runtime with [`Secrets::on`].
+//!   plugins and the storage engines of this project, which are independent of any runtime. A store
+//!   that `keyway-host` opened needs tokio: choose the runtime with [`Secrets::on`].
 //! * On a thread where a tokio runtime may be blocked (`spawn_blocking`) that runtime is used.
 //! * In asynchronous code on tokio every method returns [`InsideRuntime`](Error::InsideRuntime) and
-//! does nothing: waiting there could wait for a task that the same thread has to run. tokio reports
-//! this only by a panic, which is caught here (in a build with `panic = "unwind"`); its message
-//! still reaches the process's panic hook.
+//!   does nothing: waiting there could wait for a task that the same thread has to run. tokio reports
+//!   this only by a panic, which is caught here (in a build with `panic = "unwind"`); its message
+//!   still reaches the process's panic hook.
 //! * Other executors cannot be detected. In their tasks use the asynchronous client.
 
 use std::future::Future;
@@ -148,7 +148,7 @@ waiting! {
     delete_if_unchanged(key: &str, read: &SecretHeader) -> ();
     list_environments() -> Vec<Environment>;
     retrieve_environment(name: &str) -> Environment;
-    #[deprecated(note = "use `retrieve_environment`, which says what is missing")]
+    #[deprecated(note = "use `retrieve_environment`, whose error names the missing environment")]
     #[allow(deprecated)] // The blocking form is deprecated too.
     get_environment(name: &str) -> Option<Environment>;
     create_environment(name: &str, external_url: Option<&str>) -> Environment;

@@ -37,7 +37,7 @@ pub enum Error {
         environment: EnvironmentName,
     },
     /// The value is not a text, and a text was requested.
-    #[error("the value of {address} is no text but {kind}: read it with `retrieve`")]
+    #[error("the value of {address} is not a text but {kind}: read it with `retrieve`")]
     NotText {
         /// The address of the secret.
         address: SecretAddress,

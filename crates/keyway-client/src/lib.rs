@@ -26,28 +26,28 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let store = open_a_store().await?;
-//! // Over a store that the host opened. The hook sees who asked for what, never a value.
+//! // The store was opened by the host. The hook sees requester and operation, never a value.
 //! let secrets = Secrets::builder(store)
 //!     .requester("billing")
 //!     .audit(|access: &Access<'_>| eprintln!("{access}"))
 //!     .build();
 //!
-//! // A client stands among the shared secrets, or in an environment.
+//! // A client works in the shared secrets, or in an environment.
 //! secrets.create("API_URL", "https://api.example.org").await?;
 //! secrets.create_environment("staging", Some("staging.example.org")).await?;
 //! let staging = secrets.in_environment("staging");
 //! staging.create("PASSWORD", "correct horse").await?;
 //!
-//! // What is not there is `None`, or the default, or an error: as you ask.
+//! // For a missing secret the caller chooses `None`, a default, or an error.
 //! assert_eq!(staging.get("PASSWORD").await?.unwrap().expose(), "correct horse");
 //! assert!(staging.get("API_URL").await?.is_none());
 //! assert_eq!(staging.get_or("API_URL", "none").await?.expose(), "none");
 //! let error = staging.get_required("API_URL").await.unwrap_err();
 //! assert_eq!((error.code(), error.http_status()), ("not_found", Some(404)));
 //!
-//! // With the other policy a shared secret stands in for one that the environment has not,
-//! // and the answer says which layer gave it. Nothing else changes: a misspelt environment
-//! // is an error, never the default, and a write stays where the client stands.
+//! // The other policy falls back to a shared secret, and the answer names the layer. Nothing
+//! // else changes: a misspelt environment is an error, never the default, and a write stays in
+//! // the client's layer.
 //! let layered = staging.with_resolution(Resolution::SharedFallback);
 //! let url = layered.retrieve("API_URL").await?;
 //! assert_eq!((url.expose_text(), url.layer), (Some("https://api.example.org"), Layer::Shared));
@@ -55,18 +55,18 @@
 //! assert!(matches!(misspelt, Err(Error::EnvironmentNotFound { .. })));
 //! assert!(matches!(layered.modify("API_URL", "changed").await, Err(Error::SecretNotFound { .. })));
 //!
-//! // A list agrees with what single reads answer.
+//! // A list agrees with single reads.
 //! let names = layered.list_names().await?;
 //! let names: Vec<_> = names.iter().map(|name| (name.as_str(), name.layer)).collect();
 //! assert_eq!(names, [("PASSWORD", Layer::Environment), ("API_URL", Layer::Shared)]);
 //!
-//! // Change it only if nobody else did meanwhile.
+//! // Change it only if it is unchanged since the read.
 //! let read = staging.retrieve("PASSWORD").await?;
 //! let change = Change::from("battery staple").if_unchanged(&read.header);
 //! staging.modify("PASSWORD", change.clone()).await?;
 //! assert_eq!(staging.modify("PASSWORD", change).await.unwrap_err().code(), "conflict");
 //!
-//! // Out to a file, and in from one: first what would happen, then the deed.
+//! // Export to a file, and import from one: first the plan, then the import.
 //! let file = layered.export().await?.to_dotenv()?;
 //! let bundle = Bundle::from_dotenv(file.expose())?;
 //! let plan = staging.plan_import(&bundle).await?;

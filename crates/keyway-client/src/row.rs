@@ -126,7 +126,7 @@ impl Row {
             Self::Unauthorized => "The access key ID or the secret access key is missing or not valid",
             Self::PermissionDenied => "The credentials do not allow this operation",
             Self::RateLimit => "There were too many requests; wait before the next one",
-            Self::NotFound => "What was asked for does not exist",
+            Self::NotFound => "The requested object does not exist",
             Self::ServerError => "The store or the service behind it failed",
             Self::HttpError => {
                 "The store or the service cannot be reached at the moment; check the connection, or the process that \
@@ -137,8 +137,8 @@ impl Row {
                  effect is not known"
             }
             Self::LockerError => "The operation failed for a reason that has no row of its own",
-            Self::Conflict => "It exists already, or somebody else changed it first",
-            Self::Invalid => "What was passed is not acceptable; the message says what",
+            Self::Conflict => "It exists already, or another writer changed it first",
+            Self::Invalid => "An argument is not acceptable; the message names it",
         }
     }
 }

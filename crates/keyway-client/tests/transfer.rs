@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use keyway_client::{Bundle, BundleError, Error, Resolution, SecretValue, Secrets};
 use keyway_secrets::seal::{Key, KeyRing};
@@ -68,16 +69,17 @@ fn an_interrupted_import_says_where_and_goes_on() {
         let spy = spy().await;
         let client = Secrets::new(Arc::<Spy>::clone(&spy));
         let new = bundle(&[("A", "1"), ("B", "2")]);
-        let name = SecretName::new("A").unwrap();
+        let name = SecretName::new("B").unwrap();
         // Somebody else creates it between the comparison and the write.
-        spy.0.next(Trick::Fail(StoreError::SecretExists { address: SecretAddress::shared(name) }));
+        let there = StoreError::SecretExists { address: SecretAddress::shared(name) };
+        spy.0.next(Trick::Fail(there.in_batch(1)));
         let error = client.import(&new).await.unwrap_err();
         assert!(
-            matches!(&error, Error::ImportInterrupted { key, written: 0, total: 2, .. } if key.as_str() == "A")
+            matches!(&error, Error::ImportInterrupted { key, written: 0, total: 2, .. } if key.as_str() == "B")
         );
         assert_eq!(error.code(), "conflict");
         assert!(error.to_string().ends_with(": import again to go on"), "{error}");
-        spy.0.next(Trick::Fail(StoreError::TooLarge { what: "the value", bytes: 9, limit: 5 }));
+        spy.0.next(Trick::Fail(StoreError::invalid("the value", "it is odd").in_batch(0)));
         let error = client.import(&new).await.unwrap_err();
         assert!(
             error.to_string().ends_with(": change that secret in the file, then import again"),
@@ -88,9 +90,38 @@ fn an_interrupted_import_says_where_and_goes_on() {
 }
 
 #[test]
+fn an_import_whose_batch_does_not_fit_goes_on_one_by_one() {
+    wait(async {
+        let spy = spy().await;
+        let client = Secrets::new(Arc::<Spy>::clone(&spy));
+        spy.0.next(Trick::Fail(StoreError::TooLarge { what: "the batch", bytes: 2, limit: 1 }));
+        let new = bundle(&[("A", "1"), ("B", "2"), ("C", "3")]);
+        assert_eq!(client.import(&new).await.unwrap().created, ["A", "B", "C"]);
+        assert!(client.export().await.unwrap().same_as(&new));
+    });
+}
+
+#[test]
+fn an_import_that_is_small_beside_the_store_is_compared_key_by_key() {
+    wait(async {
+        let spy = spy().await;
+        let client = Secrets::new(Arc::<Spy>::clone(&spy));
+        for number in 0..40 {
+            client.create(&format!("there {number}"), "old").await.unwrap();
+        }
+        let new = bundle(&[("there 1", "old"), ("there 2", "new"), ("missing", "m")]);
+        let pages = spy.0.pages.load(Ordering::Relaxed);
+        let plan = client.import(&new).await.unwrap();
+        assert_eq!((plan.created, plan.changed), (vec!["missing".to_owned()], vec!["there 2".to_owned()]));
+        assert_eq!(spy.0.pages.load(Ordering::Relaxed), pages, "it listed the whole store");
+        assert_eq!(client.get_required("there 2").await.unwrap().expose(), "new");
+    });
+}
+
+#[test]
 fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
     wait(async {
-        for (commits, takes_effect) in (0..5).flat_map(|commits| [(commits, false), (commits, true)]) {
+        for (commits, takes_effect) in (0..3).flat_map(|commits| [(commits, false), (commits, true)]) {
             let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
             let storage: Arc<dyn Storage> = Arc::new(Memory::new());
             let store = |storage: &Arc<dyn Storage>| Secrets::new(support::store_on(storage, keys.clone()));
@@ -101,24 +132,25 @@ fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
             }
             let new = bundle(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "same")]);
 
-            let dying = FaultyStorage::over(&storage).into_engine();
+            // Two writes are a batch.
+            let dying = FaultyStorage::over(&storage).items_per_batch(3).into_engine();
             dying.0.end_after(commits, if takes_effect { Fault::EndsAfter } else { Fault::EndsBefore });
             let outcome = store(&(dying as Arc<dyn Storage>)).import(&new).await;
             let done = usize::try_from(commits).unwrap();
-            let key = ["a", "b", "c", "d", "-"][done];
+            let key = ["a", "c", "-"][done];
             match outcome {
-                Ok(_) => assert_eq!(done, 4),
+                Ok(_) => assert_eq!(done, 2),
                 Err(Error::ImportInterrupted { key: at, written, total: 4, .. }) => {
-                    assert_eq!((at.as_str(), written), (key, done));
+                    assert_eq!((at.as_str(), written), (key, 2 * done));
                 }
                 Err(error) => panic!("{error:?}"),
             }
 
             // The next process.
-            let there = done + usize::from(takes_effect && done < 4);
+            let there = done + usize::from(takes_effect && done < 2);
             let left = client.plan_import(&new).await.unwrap();
-            assert_eq!(left.created, ["a", "c"][there.div_ceil(2)..], "{commits} {takes_effect}");
-            assert_eq!(left.changed, ["b", "d"][there / 2..], "{commits} {takes_effect}");
+            assert_eq!(left.created, ["a", "c"][there..], "{commits} {takes_effect}");
+            assert_eq!(left.changed, ["b", "d"][there..], "{commits} {takes_effect}");
             assert_eq!(client.import(&new).await.unwrap(), left);
             assert!(client.export().await.unwrap().same_as(&new));
             for (key, version) in [("a", 1), ("b", 2), ("c", 1), ("d", 2), ("e", 1)] {

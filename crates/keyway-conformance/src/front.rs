@@ -10,13 +10,13 @@
 
 use std::env;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
 
 use crate::shell_words::shell_words;
-use crate::{Candidate, Format, Report, RuleSummary, RunOptions};
+use crate::{Candidate, Format, Report, RuleSummary, RunOptions, Verdict};
 
 /// The environment variable that sets the seed.
 pub const SEED: &str = "KEYWAY_SEED";
@@ -29,8 +29,12 @@ pub const RULE: &str = "KEYWAY_RULE";
 ///
 /// It works under `cargo test` and `cargo nextest`, and takes the arguments of a test
 /// program: `cargo test --test conformance -- STO-004` runs one rule. A rule that does not
-/// apply is an ignored test whose kind says which capability is missing. With no subject, or
+/// apply is an ignored test whose kind says which capability is missing; one that finds only when
+/// it runs that there is nothing to test is ignored with the reason, and so is one that is broken
+/// with an exclusion. A last line names all rules that proved nothing. With no subject, or
 /// with subjects for which no rule applies, a test fails. `KEYWAY_SEED` sets the seed.
+///
+/// `cargo nextest` knows ignored tests by the list alone, and shows the others as passed.
 ///
 /// In Cargo.toml:
 ///
@@ -126,6 +130,7 @@ pub fn assert_conforms(candidate: &Candidate) {
     let report = candidate
         .run(&options())
         .repeated_by(|outcome| format!("{RULE}={} {}", outcome.rule, cargo_test(outcome.seed, None, &test)));
+    print_line(report.unproved().trim_end());
     assert!(report.succeeded(), "{}", report.format(Format::Table));
 }
 
@@ -142,12 +147,63 @@ pub fn main(candidates: Vec<Candidate>) -> ExitCode {
         }
     }
     let arguments = Arguments::from_args();
-    libtest_mimic::run(&arguments, trials(candidates, &options())).exit_code()
+    let (conclusion, line) = conclude(&arguments, candidates, &options());
+    // The list and the JSON lines are for programs.
+    if !arguments.list && arguments.format != Some(FormatSetting::Json) {
+        print_line(&line);
+    }
+    conclusion.exit_code()
+}
+
+/// Runs the tests that the arguments choose, and returns what became of them, and a line that names the rules that
+/// proved nothing, empty without any. Blocks.
+pub fn conclude(
+    arguments: &Arguments,
+    candidates: Vec<Candidate>,
+    options: &RunOptions,
+) -> (Conclusion, String) {
+    let unproved = Unproved::default();
+    let trials = noted_trials(candidates, options, &unproved);
+    let ignored = trials.iter().filter(|trial| arguments.is_ignored(trial));
+    for trial in ignored.filter(|trial| !arguments.is_filtered_out(trial)) {
+        unproved.note(trial.name());
+    }
+    let conclusion = libtest_mimic::run(arguments, trials);
+    let tests = unproved.sorted();
+    let line = format!("{} proved nothing: {}", tests.len(), tests.join(", "));
+    (conclusion, if tests.is_empty() { String::new() } else { line })
+}
+
+#[expect(clippy::print_stdout, reason = "it is a part of the output of a test program")]
+fn print_line(line: &str) {
+    if !line.is_empty() {
+        println!("{line}\n");
+    }
+}
+
+/// Collects the tests that proved nothing.
+#[derive(Clone, Default)]
+struct Unproved(Arc<Mutex<Vec<String>>>);
+
+impl Unproved {
+    fn note(&self, test: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(test.to_owned());
+    }
+
+    fn sorted(&self) -> Vec<String> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.sort();
+        all
+    }
 }
 
 /// One test for each rule of each candidate, sorted, and one that fails when nothing is
 /// proved.
 pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
+    noted_trials(candidates, options, &Unproved::default())
+}
+
+fn noted_trials(candidates: Vec<Candidate>, options: &RunOptions, unproved: &Unproved) -> Vec<Trial> {
     let mut candidates = candidates;
     candidates.sort_by_key(|candidate| (candidate.kind(), candidate.name()));
     let mut trials = Vec::new();
@@ -166,7 +222,7 @@ pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
         }
         for rule in rules {
             applying += usize::from(rule.missing.is_none());
-            trials.push(trial(&candidate, rule, options));
+            trials.push(trial(&candidate, rule, options, unproved));
         }
     }
     if applying == 0 {
@@ -176,28 +232,38 @@ pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
     trials
 }
 
-fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions) -> Trial {
+fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, unproved: &Unproved) -> Trial {
     let kind = match rule.missing {
         Some(capability) => format!("{}, {capability} not declared", candidate.kind()),
         None => candidate.kind().to_owned(),
     };
     let name = format!("{}::{}", candidate.name(), rule.id);
     let (candidate, options) = (Arc::clone(candidate), options.clone().only(rule.id));
-    // Somebody may run ignored tests too: the rule asks for the capability again.
+    let (unproved, noted) = (unproved.clone(), name.clone());
+    // Ignored tests may be run, too: the rule asks for the capability again.
     let test = move || {
-        judge(&candidate.run(&options).repeated_by(|outcome| {
+        let report = candidate.run(&options).repeated_by(|outcome| {
             let test = format!("{}::{}", outcome.subject, outcome.rule);
             cargo_test(outcome.seed, this_target().as_deref(), &test)
-        }))
+        });
+        let completion = judge(&report)?;
+        if matches!(completion, Completion::Ignored { .. }) {
+            unproved.note(&noted);
+        }
+        Ok(completion)
     };
-    Trial::test(name, test).with_kind(kind).with_ignored_flag(rule.missing.is_some())
+    Trial::ignorable_test(name, test).with_kind(kind).with_ignored_flag(rule.missing.is_some())
 }
 
-fn judge(report: &Report) -> Result<(), Failed> {
+/// Judges the report of one rule. A rule that is not kept, though that is no fault, is ignored with the reason.
+fn judge(report: &Report) -> Result<Completion, Failed> {
     let explained: String = report.outcomes().iter().map(crate::RuleOutcome::explanation).collect();
     let fault = report.outcomes().iter().any(crate::RuleOutcome::is_fault);
-    match (fault, report.faults()) {
-        (false, []) => Ok(()),
+    match (fault, report.exclusion_faults()) {
+        (false, []) => {
+            let unproved = report.outcomes().iter().find(|outcome| outcome.verdict != Verdict::Passed);
+            Ok(unproved.map_or(Completion::Completed, |outcome| Completion::ignored_with(outcome.reason())))
+        }
         (_, faults) => Err(format!("{explained}{}", faults.join("\n")).into()),
     }
 }
@@ -243,7 +309,7 @@ mod tests {
         let report = broken().run(&RunOptions::default().seed(7).only("MET-012"));
         let report =
             report.repeated_by(|outcome| cargo_test(outcome.seed, this_target().as_deref(), "a::MET-012"));
-        let told = judge(&report).unwrap_err().message().unwrap().to_owned();
+        let told = judge(&report).err().unwrap().message().unwrap().to_owned();
         let command =
             "KEYWAY_SEED=7 cargo test -p keyway-conformance --test keyway_conformance -- a::MET-012 --exact";
         assert!(told.contains(command) && !told.contains("xtask"), "{told}");

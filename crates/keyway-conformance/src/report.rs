@@ -1,5 +1,7 @@
 //! A report: what came of all rules, as a value.
 
+use std::collections::BTreeMap;
+
 use crate::CallTimes;
 use crate::verdict::{RuleOutcome, Verdict};
 
@@ -48,8 +50,14 @@ impl Report {
         &self.outcomes
     }
 
-    /// What is wrong with the run itself: stale exclusions.
-    pub fn faults(&self) -> &[String] {
+    /// What is wrong with the run itself: stale exclusions, and no rule that was run.
+    pub fn faults(&self) -> Vec<String> {
+        let nothing = "no rule was run: nothing is proved".to_owned();
+        self.faults.iter().cloned().chain(self.ran_nothing().then_some(nothing)).collect()
+    }
+
+    /// The faults of exclusions alone, for a front end that runs one rule at a time.
+    pub(crate) fn exclusion_faults(&self) -> &[String] {
         &self.faults
     }
 
@@ -69,6 +77,25 @@ impl Report {
         all
     }
 
+    fn ran_nothing(&self) -> bool {
+        let totals = self.totals();
+        totals.passed + totals.failed + totals.excluded == 0
+    }
+
+    /// Lines that name the rules that proved nothing, one for each reason. Empty if each proved something.
+    pub fn unproved(&self) -> String {
+        let mut reasons: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+        for outcome in &self.outcomes {
+            if matches!(outcome.verdict, Verdict::Skipped { .. } | Verdict::Excluded { .. }) {
+                reasons.entry((&outcome.subject, outcome.reason())).or_default().push(outcome.rule);
+            }
+        }
+        let line = |((subject, reason), rules): ((&str, String), Vec<&str>)| {
+            format!("{subject} proves nothing of {} ({reason})\n", rules.join(", "))
+        };
+        reasons.into_iter().map(line).collect()
+    }
+
     /// How many rules ended how.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
@@ -86,9 +113,6 @@ impl Report {
     /// Whether every MUST and SHOULD is kept, at least one rule was really run, and the run
     /// itself is sound.
     pub fn succeeded(&self) -> bool {
-        let totals = self.totals();
-        totals.passed + totals.failed + totals.excluded > 0
-            && self.faults.is_empty()
-            && !self.outcomes.iter().any(RuleOutcome::is_fault)
+        self.faults().is_empty() && !self.outcomes.iter().any(RuleOutcome::is_fault)
     }
 }

@@ -83,6 +83,19 @@ impl RuleOutcome {
         matches!(self.verdict, Verdict::Failed(_)) && self.level <= Level::Should
     }
 
+    /// Says in a few words why it proves nothing, empty if it passed: what is missing, why a broken rule is accepted,
+    /// or how it was broken.
+    pub fn reason(&self) -> String {
+        match &self.verdict {
+            Verdict::Passed => String::new(),
+            Verdict::Skipped { capability } => format!("{capability} is not declared"),
+            Verdict::Excluded { reason } => reason.clone(),
+            Verdict::Failed(failure) => {
+                format!("expected {}, observed {}", failure.expected, failure.observed)
+            }
+        }
+    }
+
     /// All that a person wants to know of a failure: rule, sentence, clause, expected, observed,
     /// history, seed, and how to repeat it. Empty unless it failed.
     pub fn explanation(&self) -> String {

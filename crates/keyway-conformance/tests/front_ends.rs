@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use keyway_conformance::metadata::{self, DescribedPlugin};
 use keyway_conformance::storage::StorageSubject;
-use keyway_conformance::{Candidate, Exclusion, RunOptions, front, issuers};
+use keyway_conformance::{
+    Broken, Candidate, Exclusion, Format, Level, Report, Rule, RunOptions, Subject, Suite, front, issuers,
+    secrets,
+};
 use keyway_core::Version;
 use keyway_storage::Memory;
 use libtest_mimic::{Arguments, Conclusion};
@@ -50,7 +53,107 @@ fn one_rule_runs_alone() {
 #[test]
 fn a_skipped_rule_that_is_run_anyway_asks_again() {
     let conclusion = run(vec![memory()], &["memory::STO-021", "--include-ignored"]);
-    assert_eq!((conclusion.num_passed, conclusion.num_failed), (1, 0));
+    assert_eq!((conclusion.num_passed, conclusion.num_failed, conclusion.num_ignored), (0, 0, 1));
+}
+
+/// Is a store that keeps its data in files, where the kit cannot make it fail.
+fn files() -> Candidate {
+    const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_convection };
+    let registry = PLUGINS.registry().unwrap();
+    let plugin = registry.get::<keyway_secrets::SecretStores>("convection-generic").unwrap();
+    let subject = secrets::SecretStoreSubject::of(plugin.registration()).unwrap();
+    subject.configuration(|scratch| serde_json::json!({ "directory": scratch })).into()
+}
+
+/// The rules about failures of the storage.
+const FAILURES: [&str; 4] = ["SEC-095", "SEC-113", "SEC-145", "SEC-146"];
+
+#[test]
+fn a_store_on_files_is_not_said_to_survive_failures_of_the_storage() {
+    let trials = front::trials(vec![files()], &RunOptions::default());
+    for rule in FAILURES {
+        let trial = trials.iter().find(|trial| trial.name().ends_with(rule)).unwrap();
+        assert!(trial.has_ignored_flag(), "{rule} is listed as a test that is run");
+        assert!(trial.kind().ends_with("data in the lent storage not declared"), "{}", trial.kind());
+    }
+    let look = trials.iter().find(|trial| trial.name().ends_with("SEC-098")).unwrap();
+    assert!(!look.has_ignored_flag(), "its files can be looked at");
+}
+
+#[derive(Debug)]
+struct Number;
+
+impl Subject for Number {
+    fn name(&self) -> String {
+        "number".to_owned()
+    }
+
+    fn version(&self) -> Version {
+        Version::new(1, 0, 0)
+    }
+}
+
+/// Finds only when it runs that there is nothing to test.
+static LATE: Rule<Number> = Rule {
+    id: "NUM-001",
+    level: Level::Must,
+    sentence: "A number is small.",
+    clauses: &["N1"],
+    needs: None,
+    check: |_| Box::pin(async { Err(Broken::Missing { capability: "smallness" }) }),
+};
+
+/// Is broken, and only worth knowing.
+static BROKEN: Rule<Number> = Rule {
+    id: "NUM-002",
+    level: Level::May,
+    check: |_| Box::pin(async { Err(keyway_conformance::broken("less", "more")) }),
+    ..LATE
+};
+
+fn number() -> Candidate {
+    Candidate::new(Suite { kind: "number", rules: vec![&LATE, &BROKEN], clauses: &[] }, Arc::new(Number))
+}
+
+#[test]
+fn a_rule_that_proves_nothing_is_ignored_and_named_in_the_last_line() {
+    let mut arguments = Arguments::from_iter(["test"]);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    arguments.logfile = Some(log.path().display().to_string());
+    let candidates = vec![number(), memory(), without_description().into()];
+    let (conclusion, line) = front::conclude(&arguments, candidates, &RunOptions::default());
+    assert_eq!((conclusion.num_failed, conclusion.num_ignored), (1, 6), "{line}");
+    for part in ["6 proved nothing: ", "number::NUM-001", "number::NUM-002", "memory::STO-021"] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    for reason in ["ignored (smallness is not declared)", "ignored (expected less, observed more)"] {
+        assert!(log.contains(reason), "{log}");
+    }
+}
+
+#[test]
+fn an_excluded_rule_is_no_passed_test() {
+    let exclusion = Exclusion { rule: "MET-012", reason: "nothing yet", until: Version::new(1, 0, 0) };
+    let conclusion = run(vec![Candidate::from(without_description()).exclude(exclusion)], &["MET-012"]);
+    assert_eq!((conclusion.num_passed, conclusion.num_ignored), (0, 1));
+}
+
+#[test]
+fn every_format_says_that_a_run_proved_nothing_or_has_a_stale_exclusion() {
+    let stale = Exclusion { rule: "MET-012", reason: "no more", until: Version::new(1, 0, 0) };
+    let stale = Candidate::from(metadata::mutants::minimal()).exclude(stale);
+    let reports: [(Report, &str); 2] = [
+        (number().run(&RunOptions::default().only("NUM-001")), "nothing is proved"),
+        (stale.run(&RunOptions::default()), "the exclusion of MET-012 is stale"),
+    ];
+    for (report, text) in reports {
+        assert!(!report.succeeded());
+        for format in [Format::Table, Format::Json, Format::Junit, Format::Markdown] {
+            let written = report.format(format);
+            assert!(written.contains(text), "{format:?} says nothing of it: {written}");
+        }
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub enum ErrorKind {
     Denied,
     /// Too many requests; try again after the given time, if one is known.
     RateLimited {
-        /// How long to wait before the next attempt.
+        /// The time to wait before the next attempt.
         retry_after: Option<Duration>,
     },
     /// The requested object does not exist.
@@ -33,7 +33,7 @@ pub enum ErrorKind {
     Unsupported,
     /// A system outside cannot be reached at the moment; try again.
     Unavailable {
-        /// How long to wait before the next attempt.
+        /// The time to wait before the next attempt.
         retry_after: Option<Duration>,
     },
     /// The data was written by a plugin or a version that the running one must not read.

@@ -27,9 +27,9 @@
 //! # mod polite_greeter {
 //! # use crate::keyway_greeters;
 //!
-//! // A plugin crate implements the trait and registers, once, at its root. What is wrong
-//! // here (a date that does not exist, a version that the plugin could not read itself)
-//! // does not compile.
+//! // A plugin crate implements the trait and registers, once, at its root. A mistake here (a
+//! // date that does not exist, a version that the plugin could not read itself) does not
+//! // compile.
 //! struct Polite;
 //!
 //! impl keyway_greeters::Greeter for Polite {
@@ -64,10 +64,10 @@
 //! assert_eq!(plugin.greet("Bob"), "Good day, Bob");
 //! assert_eq!(plugin.metadata().to_string(), "Polite 1.2.0 (Secret)");
 //!
-//! // Or by name and version.
+//! // It also finds them by name and version.
 //! let plugin = registry.select::<Greeters>("Polite", &compatibility!("==:1.2"))?;
 //!
-//! // Beside its data a store keeps who wrote it; every open compares.
+//! // A store keeps the writer's stamp beside its data; every open compares it.
 //! let stamp = plugin.metadata().written_by();
 //! plugin.metadata().check(&stamp)?;
 //! # Ok(())

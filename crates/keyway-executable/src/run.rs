@@ -75,7 +75,7 @@ fn run_on(
     match live(read_input, open, ask, |printed| stream.print(printed)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("nobody reads the answer: {error}"));
+            complain(&format!("the answer cannot be written: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use keyway_core::{CallError, ErrorKind, PluginError, PluginMetadata, SecretValue};
 use keyway_host::stores::{GuardedStore, Isolation, StoreLimits};
 use keyway_secrets::{
-    EnvironmentName, ListQuery, NewSecret, OpenContext, Recipe, SecretChange, SecretHeader, SecretStore,
-    SecretStorePlugin, SecretVersion, StoreError, StoreName,
+    Configure, EnvironmentName, ListQuery, NewSecret, OpenContext, Recipe, SecretChange, SecretHeader,
+    SecretStore, SecretStorePlugin, SecretVersion, StoreError, StoreName,
 };
 use support::*;
 
@@ -163,6 +163,23 @@ async fn what_is_not_declared_is_not_asked_for() {
     ] {
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_is_not_asked_for_what_a_foreign_service_lacks() {
+    let store = guarded(&YIELDING, "foreign", Isolation::Task);
+    // The plugin would answer all of these with a success.
+    for error in [
+        store.destroy(&at("a"), None).await.unwrap_err(),
+        store.rotate(&ring(), &silent).await.unwrap_err(),
+        store.configure(Configure::Read).await.unwrap_err(),
+        store.marked_for_delete().await.unwrap_err(),
+        store.written_by().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+    // Its `info` shows that it is there.
+    assert_eq!(store.check_written_by().await.unwrap(), Some(store.metadata().written_by()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,18 +9,18 @@
 //! of the WaTTS seed.
 //!
 //! ```text
-//!   describe ──► what can be configured, what a request may carry
+//!   describe ──► the configuration and the parameters of a request
 //!
 //!                 request                          revoke
 //!   (nothing) ─────────────► credential, state ─────────────► (nothing)
 //!        │                                            │
-//!        ├──► another login is needed, then again     └──► an error: it is still there
+//!        ├──► another login is needed, then again     └──► an error: it still exists
 //!        └──► refused: nothing happened
 //! ```
 //!
 //! | operation | does | needs the capability |
 //! | --- | --- | --- |
-//! | [`describe`](Issuer::describe) | lists what can be configured and what a request may carry | |
+//! | [`describe`](Issuer::describe) | describes the configuration and the parameters of a request | |
 //! | [`request`](Issuer::request) | makes a credential, or asks for another login first | |
 //! | [`revoke`](Issuer::revoke) | destroys the credential with a state | |
 //! | [`reconcile`](Issuer::reconcile) | reports the outcome of a request or revocation after a crash | `reconciles` |
@@ -39,7 +39,7 @@
 //!     OpenContext, RequestOutcome, ParameterDescriptor, Revocation, async_trait,
 //! };
 //!
-//! /// The plugin. What it is called stands in `register!`.
+//! /// The plugin. Its name is in `register!`.
 //! #[derive(Debug)]
 //! pub struct Passwords;
 //!
@@ -49,7 +49,7 @@
 //!     }
 //! }
 //!
-//! /// One service. The keys are states, the values who may enter.
+//! /// One service: a map from states to the users that may enter.
 //! #[derive(Debug, Default)]
 //! struct Door(Mutex<BTreeMap<String, String>>);
 //!
@@ -76,7 +76,7 @@
 //!
 //!     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //!         let subject = request.context.user_info.subject();
-//!         // What is configured comes with the call, every described name with a value.
+//!         // The configuration comes with the call, with a value for every described name.
 //!         if request.context.configuration.text("banned") == Some(subject) {
 //!             return Err(IssuerError::refused("Sorry, you may not enter.", format!("{subject} is banned")));
 //!         }
@@ -89,7 +89,7 @@
 //!     }
 //!
 //!     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
-//!         // Whoever is gone already is gone: revoking twice succeeds.
+//!         // Revoking a missing credential succeeds.
 //!         self.guests().remove(revocation.state.as_str());
 //!         Ok(())
 //!     }
@@ -109,7 +109,7 @@
 //! }
 //! # }
 //!
-//! // A host finds it by its id. This one does without the engine of `keyway-host`, which
+//! // A host finds it by its id. This one does not use the engine of `keyway-host`, which
 //! // keeps intents and grants.
 //! use keyway_issuers::core::{Effect, ErrorKind, PluginError, Plugins, plugins};
 //! use keyway_issuers::{
@@ -123,7 +123,7 @@
 //! let plugin = registry.get::<Issuers>("passwords")?;
 //! let issuer = plugin.open(&OpenContext::new(ServiceName::new("door")?, plugin.metadata().clone()))?;
 //!
-//! // What the operator configured, and what the user entered, must fit the description.
+//! // The operator's configuration and the user's parameters must fit the description.
 //! let description = issuer.describe().await?;
 //! let configuration = description.resolve_configuration([("banned", &Json::text("mallory"))])?;
 //! let parameters = Parameters::new().with("name", "Joe");

@@ -21,7 +21,7 @@ pub trait IssuerPlugin: fmt::Debug + Send + Sync {
     /// [describes](Issuer::describe), are separate: they come with each call.
     ///
     /// # Errors
-    /// [`Invalid`](IssuerError::Invalid) says which key is wrong and what was expected.
+    /// [`Invalid`](IssuerError::Invalid) names the invalid key and the expectation.
     fn check_configuration(&self, configuration: &Json) -> Result<(), IssuerError> {
         keyway_core::read_configuration::<NoConfiguration>(configuration)
             .map(drop)

@@ -1,6 +1,10 @@
 //! What a store declares that it can do.
 
+use std::time::Duration;
+
 use keyway_core::MediaKind;
+
+use crate::BulkLimits;
 
 /// In which order a list comes (decision C15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +47,27 @@ pub struct Capabilities {
     pub prompt_reads: bool,
     /// Every poll of any future returns within a millisecond.
     pub prompt: bool,
+    /// Removes single secrets: has `destroy`.
+    pub destroys: bool,
+    /// Moves to other keys: has `rotate`. A store whose data other keys seal, such as a foreign service, does not.
+    pub rotates: bool,
+    /// Has settings: has `configure`, to read them and to replace them.
+    pub configures: bool,
+    /// Can be deleted as a whole: has `marked_for_delete`.
+    pub deletable: bool,
+    /// Keeps who wrote the data last: has `written_by`, and refuses data that it cannot read (decision C4).
+    pub tracks_writer: bool,
+    /// Takes many writes in one commit: has `write_all`, with batches of this size. `None` if it has not.
+    pub bulk: Option<BulkLimits>,
+    /// How long a read may answer what was true before another handle wrote, by the host's clock. Zero, the
+    /// default, is [immediate](Self::immediate): a value written is what the next read gives.
+    pub staleness: Duration,
 }
 
 impl Capabilities {
-    /// The least that a store can do: texts by name, without environments, descriptions,
-    /// dates and versions, in unspecified order, without blocking and without making values.
+    /// The least that a store of its own data can do: texts by name, without environments, descriptions,
+    /// dates and versions, in unspecified order, without blocking and without making values. What a store over a
+    /// foreign service may lack is there unless it is taken away, as with [`destroys`](Self::destroys).
     pub const MINIMAL: Self = Self {
         environments: false,
         descriptions: false,
@@ -60,6 +80,13 @@ impl Capabilities {
         blocking: false,
         prompt_reads: false,
         prompt: false,
+        destroys: true,
+        rotates: true,
+        configures: true,
+        deletable: true,
+        tracks_writer: true,
+        bulk: None,
+        staleness: Duration::ZERO,
     };
 
     /// Everything that a store can keep, in unspecified order, without blocking. Making
@@ -72,11 +99,7 @@ impl Capabilities {
         versions: true,
         bytes: true,
         structured: true,
-        generates_values: false,
-        order: ListOrder::Unspecified,
-        blocking: false,
-        prompt_reads: false,
-        prompt: false,
+        ..Self::MINIMAL
     };
 
     /// Declares that the store blocks.
@@ -119,6 +142,60 @@ impl Capabilities {
     pub const fn generating(mut self) -> Self {
         self.generates_values = true;
         self
+    }
+
+    /// Declares whether single secrets can be removed.
+    #[must_use]
+    pub const fn destroys(mut self, destroys: bool) -> Self {
+        self.destroys = destroys;
+        self
+    }
+
+    /// Declares whether the store moves to other keys.
+    #[must_use]
+    pub const fn rotates(mut self, rotates: bool) -> Self {
+        self.rotates = rotates;
+        self
+    }
+
+    /// Declares whether the store has settings.
+    #[must_use]
+    pub const fn configures(mut self, configures: bool) -> Self {
+        self.configures = configures;
+        self
+    }
+
+    /// Declares whether the store can be deleted as a whole.
+    #[must_use]
+    pub const fn deletable(mut self, deletable: bool) -> Self {
+        self.deletable = deletable;
+        self
+    }
+
+    /// Declares whether the store keeps who wrote the data last.
+    #[must_use]
+    pub const fn tracks_writer(mut self, tracks_writer: bool) -> Self {
+        self.tracks_writer = tracks_writer;
+        self
+    }
+
+    /// Declares that the store takes batches of writes of this size.
+    #[must_use]
+    pub const fn bulk(mut self, limits: BulkLimits) -> Self {
+        self.bulk = Some(limits);
+        self
+    }
+
+    /// Declares how long a read may answer what was true before another handle wrote.
+    #[must_use]
+    pub const fn stale_for(mut self, staleness: Duration) -> Self {
+        self.staleness = staleness;
+        self
+    }
+
+    /// Whether a value written is what the next read gives, through whichever handle.
+    pub const fn immediate(&self) -> bool {
+        self.staleness.is_zero()
     }
 
     /// Whether values of this kind can be stored.

@@ -153,6 +153,14 @@ pub enum StoreError {
         #[source]
         source: BoxedError,
     },
+    /// One write of a batch was refused, and with it the whole batch: nothing was written.
+    #[error("write {at} of the batch, counted from 0, was refused: {source}")]
+    InBatch {
+        /// The position of the write in the batch, counted from 0.
+        at: usize,
+        /// Why it was refused.
+        source: Box<StoreError>,
+    },
     /// The host has no answer of the plugin that it can use.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -172,6 +180,12 @@ impl StoreError {
     /// A [`System`](Self::System) error.
     pub fn system(what: &'static str, source: impl Into<BoxedError>) -> Self {
         Self::System { what, source: source.into() }
+    }
+
+    /// This error as the refusal of one write of a batch.
+    #[must_use]
+    pub fn in_batch(self, at: usize) -> Self {
+        Self::InBatch { at, source: Box::new(self) }
     }
 
     /// What a token that did not open means for `what`.
@@ -211,6 +225,7 @@ impl PluginError for StoreError {
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
             Self::System { .. } => ErrorKind::Internal,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
+            Self::InBatch { source, .. } => source.kind(),
             Self::Call(error) => error.kind(),
         }
     }
@@ -218,6 +233,7 @@ impl PluginError for StoreError {
     fn effect(&self) -> Effect {
         match self {
             Self::System { .. } | Self::Indeterminate { .. } => Effect::Unknown,
+            Self::InBatch { source, .. } => source.effect(),
             Self::Call(error) => error.effect(),
             _ => Effect::None,
         }

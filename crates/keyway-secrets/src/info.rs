@@ -7,7 +7,7 @@ use keyway_core::{PluginMetadata, WrittenBy};
 pub struct Count {
     /// The number.
     pub number: u64,
-    /// Whether it is exact.
+    /// Whether it was counted, and not estimated.
     pub exact: bool,
 }
 
@@ -29,9 +29,10 @@ impl Count {
 pub struct StoreInfo {
     /// The metadata of the running plugin.
     pub plugin: PluginMetadata,
-    /// Who wrote the data last.
-    pub written_by: WrittenBy,
-    /// How many secrets the store holds.
+    /// Who wrote the data last; `None` without the capability `tracks_writer`.
+    pub written_by: Option<WrittenBy>,
+    /// How many secrets the store holds: estimated where counting takes long, and counted by
+    /// [`exact_info`](crate::SecretStore::exact_info).
     pub secrets: Count,
     /// How many reads were counted. Counted per handle and flushed in batches: a crash
     /// may lose some.
@@ -44,7 +45,7 @@ pub struct StoreInfo {
 
 impl StoreInfo {
     /// What every store can say.
-    pub fn new(plugin: PluginMetadata, written_by: WrittenBy, secrets: Count) -> Self {
+    pub fn new(plugin: PluginMetadata, written_by: Option<WrittenBy>, secrets: Count) -> Self {
         Self { plugin, written_by, secrets, reads: 0, writes: 0, rotation: None }
     }
 

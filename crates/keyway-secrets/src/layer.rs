@@ -4,165 +4,18 @@ use std::any::Any;
 use std::fmt;
 
 use async_trait::async_trait;
-use keyway_core::{MediaKind, Table, WrittenBy};
+use keyway_core::{Table, WrittenBy};
 use keyway_seal::KeyRing;
 
 use crate::{
-    Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
-    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, NewValue, RotationListener, Secret, SecretAddress,
-    SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
+    Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
+    ListQuery, NewEnvironment, NewSecret, NewValue, RotationListener, Secret, SecretAddress, SecretChange,
+    SecretHeader, SecretPage, SecretRevision, SecretStore, SecretWrite, StoreError, StoreInfo,
 };
 
-/// One operation of a [`SecretStore`], as [`SecretStoreLayer::around`] sees it.
-///
-/// It holds no value and no setting, so it can be logged: `modify("a", text if version 3)`.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Call<'a> {
-    /// [`SecretStore::written_by`].
-    WrittenBy,
-    /// [`SecretStore::initialize`].
-    Initialize,
-    /// [`SecretStore::rotate`].
-    #[non_exhaustive]
-    Rotate {
-        /// The keys to move to.
-        new: &'a KeyRing,
-    },
-    /// [`SecretStore::create`].
-    #[non_exhaustive]
-    Create {
-        /// The address of the new secret.
-        address: &'a SecretAddress,
-        /// The kind of its value.
-        kind: MediaKind,
-    },
-    /// [`SecretStore::destroy`].
-    #[non_exhaustive]
-    Destroy {
-        /// The address of the secret.
-        address: &'a SecretAddress,
-        /// The revision that it must have, if there is a condition.
-        expected: Option<&'a SecretRevision>,
-    },
-    /// [`SecretStore::get`].
-    #[non_exhaustive]
-    Get {
-        /// The address of the secret.
-        address: &'a SecretAddress,
-    },
-    /// [`SecretStore::modify`].
-    #[non_exhaustive]
-    Modify {
-        /// The address of the secret.
-        address: &'a SecretAddress,
-        /// The kind of the new value, if the value changes.
-        kind: Option<MediaKind>,
-        /// Whether the description changes.
-        describes: bool,
-        /// The revision that it must have, if there is a condition.
-        expected: Option<&'a SecretRevision>,
-    },
-    /// [`SecretStore::list`].
-    #[non_exhaustive]
-    List {
-        /// The query.
-        query: &'a ListQuery,
-    },
-    /// [`SecretStore::configure`].
-    #[non_exhaustive]
-    Configure {
-        /// How many settings are written; `None` if they are only read.
-        written: Option<usize>,
-    },
-    /// [`SecretStore::info`].
-    Info,
-    /// [`SecretStore::marked_for_delete`].
-    MarkedForDelete,
-    /// [`SecretStore::list_environments`].
-    #[non_exhaustive]
-    ListEnvironments {
-        /// The cursor of the page before, if there was one.
-        after: Option<&'a Cursor>,
-        /// The most environments that the caller wants.
-        limit: usize,
-    },
-    /// [`SecretStore::retrieve_environment`].
-    #[non_exhaustive]
-    RetrieveEnvironment {
-        /// The name of the environment.
-        name: &'a EnvironmentName,
-    },
-    /// [`SecretStore::create_environment`].
-    #[non_exhaustive]
-    CreateEnvironment {
-        /// The name of the environment.
-        name: &'a EnvironmentName,
-    },
-    /// [`SecretStore::modify_environment`].
-    #[non_exhaustive]
-    ModifyEnvironment {
-        /// The name of the environment.
-        name: &'a EnvironmentName,
-    },
-}
+mod call;
 
-impl fmt::Display for Call<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::WrittenBy => f.write_str("written_by()"),
-            Self::Initialize => f.write_str("initialize()"),
-            Self::Rotate { new } => write!(f, "rotate({new:?})"),
-            Self::Create { address, kind } => write!(f, "create({address}, {kind})"),
-            Self::Destroy { address, expected } => write!(f, "destroy({address}{})", Condition(*expected)),
-            Self::Get { address } => write!(f, "get({address})"),
-            Self::Modify { address, kind, describes, expected } => {
-                write!(f, "modify({address}, ")?;
-                match (kind, describes) {
-                    (Some(kind), false) => write!(f, "{kind}"),
-                    (Some(kind), true) => write!(f, "{kind} and description"),
-                    (None, true) => f.write_str("description"),
-                    (None, false) => f.write_str("nothing"),
-                }?;
-                write!(f, "{})", Condition(*expected))
-            }
-            Self::List { query } => {
-                f.write_str("list(")?;
-                match &query.environment {
-                    EnvironmentFilter::All => f.write_str("all"),
-                    EnvironmentFilter::Shared => f.write_str("shared"),
-                    EnvironmentFilter::In(environment) => write!(f, "of {:?}", environment.as_str()),
-                }?;
-                f.write_str(if query.with_values { " with values" } else { "" })?;
-                f.write_str(if query.after.is_some() { " after a cursor" } else { "" })?;
-                write!(f, ", at most {})", query.limit)
-            }
-            Self::Configure { written: None } => f.write_str("configure(read)"),
-            Self::Configure { written: Some(number) } => write!(f, "configure(write {number} settings)"),
-            Self::Info => f.write_str("info()"),
-            Self::MarkedForDelete => f.write_str("marked_for_delete()"),
-            Self::ListEnvironments { after, limit } => {
-                write!(f, "list_environments({}at most {limit})", after.map_or("", |_| "after a cursor, "))
-            }
-            Self::RetrieveEnvironment { name } => write!(f, "retrieve_environment({name})"),
-            Self::CreateEnvironment { name } => write!(f, "create_environment({name})"),
-            Self::ModifyEnvironment { name } => write!(f, "modify_environment({name})"),
-        }
-    }
-}
-
-/// The revision that a call demands, in words.
-struct Condition<'a>(Option<&'a SecretRevision>);
-
-impl fmt::Display for Condition<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.map(|expected| expected.version) {
-            None => Ok(()),
-            Some(Some(version)) => write!(f, " if version {version}"),
-            Some(None) => f.write_str(" if unchanged"),
-        }
-    }
-}
+pub use call::Call;
 
 /// A wrapper of another store, which forwards every operation that it does not override.
 ///
@@ -315,6 +168,17 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
         async move { self.inner().modify(address, change).await }
     }
 
+    /// Forwards [`SecretStore::write_all`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn write_all(
+        &self,
+        writes: Vec<SecretWrite>,
+    ) -> impl Future<Output = Result<Vec<SecretHeader>, StoreError>> + Send {
+        async move { self.inner().write_all(writes).await }
+    }
+
     /// Forwards [`SecretStore::list`].
     ///
     /// # Errors
@@ -337,6 +201,14 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
     /// Those of the store below.
     fn info(&self) -> impl Future<Output = Result<StoreInfo, StoreError>> + Send {
         async move { self.inner().info().await }
+    }
+
+    /// Forwards [`SecretStore::exact_info`].
+    ///
+    /// # Errors
+    /// Those of the store below.
+    fn exact_info(&self) -> impl Future<Output = Result<StoreInfo, StoreError>> + Send {
+        async move { self.inner().exact_info().await }
     }
 
     /// Forwards [`SecretStore::marked_for_delete`].
@@ -447,6 +319,10 @@ impl<L: SecretStoreLayer> SecretStore for Layered<L> {
         self.0.around(call, self.0.modify(address, change)).await
     }
 
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        self.0.around(Call::WriteAll { writes: writes.len() }, self.0.write_all(writes)).await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
         self.0.around(Call::List { query }, self.0.list(query)).await
     }
@@ -461,6 +337,10 @@ impl<L: SecretStoreLayer> SecretStore for Layered<L> {
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
         self.0.around(Call::Info, self.0.info()).await
+    }
+
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        self.0.around(Call::ExactInfo, self.0.exact_info()).await
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {

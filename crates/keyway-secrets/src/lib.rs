@@ -19,21 +19,23 @@
 //!
 //! | operation | does | needs the capability |
 //! | --- | --- | --- |
-//! | [`written_by`](SecretStore::written_by) | says who wrote the data; the host asks first | |
+//! | [`written_by`](SecretStore::written_by) | says who wrote the data; the host asks first | `tracks_writer` |
 //! | [`initialize`](SecretStore::initialize) | makes the store; never overwrites | |
 //! | [`create`](SecretStore::create) | adds a secret | `generates_values` for one that the store makes |
 //! | [`get`](SecretStore::get) | reads one, at exactly this address | |
 //! | [`modify`](SecretStore::modify) | changes one that exists | `versions` for compare-and-set, `generates_values` |
-//! | [`destroy`](SecretStore::destroy) | removes one | `versions` for compare-and-set |
+//! | [`destroy`](SecretStore::destroy) | removes one | `destroys`, `versions` for compare-and-set |
+//! | [`write_all`](SecretStore::write_all) | creates and changes many, all or none | `bulk` |
 //! | [`list`](SecretStore::list) | lists them in pages, with or without values | |
-//! | [`configure`](SecretStore::configure) | reads or replaces the store's settings | |
-//! | [`info`](SecretStore::info) | metadata, number of secrets, reads and writes | |
-//! | [`rotate`](SecretStore::rotate) | moves everything to other keys; resumable | |
-//! | [`marked_for_delete`](SecretStore::marked_for_delete) | deletes all of it; resumable | |
+//! | [`configure`](SecretStore::configure) | reads or replaces the store's settings | `configures` |
+//! | [`info`](SecretStore::info), [`exact_info`](SecretStore::exact_info) | metadata, number of secrets, reads and writes; quick, or counted | |
+//! | [`rotate`](SecretStore::rotate) | moves everything to other keys; resumable | `rotates` |
+//! | [`marked_for_delete`](SecretStore::marked_for_delete) | deletes all of it; resumable | `deletable` |
 //! | [`list_environments`](SecretStore::list_environments) and three more | lists, retrieves, creates, modifies environments | `environments` |
 //!
 //! What a store cannot do it says in its [`Capabilities`]; who asks nevertheless gets
-//! [`Unsupported`](StoreError::Unsupported). Every failure that a caller may want to act on is a
+//! [`Unsupported`](StoreError::Unsupported). The capabilities of the last five are true unless a store takes them away, which
+//! one over a foreign service may have to; it may also declare that reads can be stale, and for how long. Every failure that a caller may want to act on is a
 //! variant of [`StoreError`].
 //!
 //! # A complete plugin: a store that is one document
@@ -197,6 +199,7 @@
 //! | the template for documents | [`DocumentHooks`], [`DocumentStore`], [`Document`] |
 //! | names and addresses | [`StoreName`], [`SecretName`], [`EnvironmentName`], [`SecretAddress`] |
 //! | secrets and changes | [`NewSecret`], [`Secret`], [`SecretHeader`], [`SecretChange`], [`SecretVersion`], [`SecretRevision`] |
+//! | many writes in one commit | [`SecretWrite`], [`BulkLimits`] |
 //! | values that the store makes | [`NewValue`], [`Recipe`] |
 //! | a store that wraps another one | [`SecretStoreLayer`], [`Layered`] |
 //! | lists | [`ListQuery`], [`SecretPage`], [`Cursor`] |
@@ -206,6 +209,7 @@
 //! This crate needs no runtime and knows none (decision R1).
 
 mod address;
+mod bulk;
 mod capabilities;
 mod document;
 mod environment;
@@ -220,6 +224,7 @@ mod rotation;
 mod secret;
 
 pub use address::{EnvironmentName, NameError, SecretAddress, SecretName, StoreName};
+pub use bulk::{BulkLimits, SecretWrite};
 pub use capabilities::{Capabilities, ListOrder};
 pub use document::{AccessMode, Document, DocumentHooks, DocumentStore};
 pub use environment::{

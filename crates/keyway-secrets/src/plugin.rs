@@ -8,9 +8,9 @@ use keyway_core::{Clock, Json, NoConfiguration, PluginMetadata, Resources, Syste
 use keyway_seal::KeyRing;
 
 use crate::{
-    Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, ListQuery,
+    Capabilities, Count, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, ListQuery,
     NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader,
-    SecretPage, SecretRevision, StoreError, StoreInfo, StoreName,
+    SecretPage, SecretRevision, SecretWrite, StoreError, StoreInfo, StoreName,
 };
 
 /// A plugin for secret stores: what `register!` puts into the registry.
@@ -111,7 +111,7 @@ pub enum Configure {
 }
 
 /// A secret store: the ten operations of the Convection seed ("Functions / Methods") and,
-/// behind a capability, the four environment operations of the Locker seed.
+/// behind capabilities, the four environment operations of the Locker seed and a bulk write.
 ///
 /// A store is used through `&self` by many callers at once. It is written either record
 /// by record, by implementing this trait, or as a whole document, by implementing
@@ -126,6 +126,8 @@ pub enum Configure {
 ///   [`Incompatible`](StoreError::Incompatible) before anything is read or written
 ///   (decision C4), damaged data with [`Corrupt`](StoreError::Corrupt), data under other
 ///   keys with [`WrongKey`](StoreError::WrongKey).
+/// * Without the capability for an operation it answers [`Unsupported`](StoreError::Unsupported) and changes
+///   nothing (decision C16).
 /// * It either takes effect as a whole, durably, before it answers `Ok`, or not at all
 ///   (decision C6). A write that lost a race is an error, never a lost update.
 /// * Cancel safety: a dropped future leaves the store whole. Whether a write that was
@@ -140,6 +142,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// open, and checks the answer (decision C4).
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `tracks_writer`.
     /// [`Deleted`](StoreError::Deleted), [`WrongKey`](StoreError::WrongKey),
     /// [`Corrupt`](StoreError::Corrupt); never `Incompatible`.
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError>;
@@ -159,6 +162,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// Calling it once more when it is done changes nothing that a reader sees.
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `rotates`.
     /// [`WrongKey`](StoreError::WrongKey) when a record opens with neither the handle's
     /// keys nor `new`.
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError>;
@@ -183,6 +187,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [revision](SecretHeader::revision).
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `destroys`.
     /// [`SecretNotFound`](StoreError::SecretNotFound),
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
     /// [`VersionConflict`](StoreError::VersionConflict).
@@ -192,7 +197,9 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError>;
 
-    /// Reads a secret at exactly this address: no fall back to another layer.
+    /// Reads a secret at exactly this address: no fall back to another layer. Without the capability
+    /// [`immediate`](Capabilities::immediate), what another handle wrote may show only after the declared bound;
+    /// what this handle wrote shows at once. That holds for lists too.
     ///
     /// # Errors
     /// [`SecretNotFound`](StoreError::SecretNotFound),
@@ -212,6 +219,22 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     async fn modify(&self, address: &SecretAddress, change: SecretChange)
     -> Result<SecretHeader, StoreError>;
 
+    /// Creates and changes many secrets in one commit: all of them or none. Answers the headers in the order of
+    /// the writes. Each write is as [`create`](Self::create) and [`modify`](Self::modify) do it; no two of them are to one
+    /// address. A batch of nothing does nothing. [`SecretWrite::batches`] makes batches that fit.
+    ///
+    /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `bulk`; [`Invalid`](StoreError::Invalid) and
+    /// [`TooLarge`](StoreError::TooLarge) for a batch that passes its limits. The refusal of one write is
+    /// [`InBatch`](StoreError::InBatch), which names it. Before anything is written, in each case.
+    ///
+    /// # Cancel safety
+    /// A dropped future wrote all of them or none.
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        let _ = writes;
+        Err(StoreError::Unsupported { what: "bulk writes" })
+    }
+
     /// Lists secrets, a page at a time. Pages are stable while other callers write: what
     /// is there from the first page to the last is in exactly one of them.
     ///
@@ -224,19 +247,44 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// they are at once and after a restart (decision C10).
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `configures`.
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong; nothing is stored.
     async fn configure(&self, request: Configure) -> Result<Table, StoreError>;
 
-    /// What the store says about itself (decision C12).
+    /// What the store says about itself (decision C12). It is quick, however many secrets there are: where
+    /// counting them is not, their number is estimated, and says so.
     ///
     /// # Errors
     /// Those of every operation.
     async fn info(&self) -> Result<StoreInfo, StoreError>;
 
+    /// As [`info`](Self::info), with the secrets counted, which takes as long as a list of all. A secret that
+    /// others create or destroy meanwhile may be counted or not. Unless a store does otherwise, they are listed.
+    ///
+    /// # Errors
+    /// Those of every operation.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        let mut info = self.info().await?;
+        let (mut query, mut number) = (ListQuery::all(), 0);
+        while !info.secrets.exact {
+            let page = self.list(&query).await?;
+            number += page.secrets.len() as u64;
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => info.secrets = Count::exact(number),
+            }
+        }
+        Ok(info)
+    }
+
     /// Deletes the store and all that is in it (decision C13). Idempotent and resumable:
     /// calling it on what is gone already succeeds.
     ///
     /// # Errors
+    /// [`Unsupported`](StoreError::Unsupported) without the capability `deletable`.
     /// [`Incompatible`](StoreError::Incompatible): another version's data is not deleted.
     async fn marked_for_delete(&self) -> Result<(), StoreError>;
 

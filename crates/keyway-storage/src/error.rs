@@ -67,7 +67,7 @@ pub enum StorageError {
     /// It would be a check of absence, which not every engine can keep until the commit.
     #[error("item {item} deletes a record that it expects to be absent: expect `Any` or a revision")]
     DeleteOfAbsent {
-        /// Which item of the batch.
+        /// The position of the item in the batch.
         item: usize,
     },
     /// Another process held the lock of the store file for the whole wait. Nothing was written; the same
@@ -147,7 +147,7 @@ pub enum StorageError {
     /// commit may be present or not.
     ///
     /// Read the records again to find out.
-    #[error("a commit was cut short by a failure of the system: read again whether it is there")]
+    #[error("a failure of the system interrupted a commit: read again to find out whether it is present")]
     Indeterminate {
         /// The engine's error.
         source: Arc<dyn Error + Send + Sync>,

@@ -62,7 +62,7 @@ type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// assert!(engine.commit(put("a")).await.is_ok());
 /// assert!(matches!(engine.commit(put("b")).await, Err(StorageError::Closed)));
 /// assert!(matches!(engine.commit(put("c")).await, Err(StorageError::Closed)));
-/// // The next process finds what was committed.
+/// // The next process finds the committed records.
 /// assert!(below.get(b"a").await?.is_some() && below.get(b"b").await?.is_none());
 /// # Ok::<(), StorageError>(()) }).unwrap();
 /// ```

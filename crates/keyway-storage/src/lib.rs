@@ -25,7 +25,7 @@
 //!     .put("account/ben", "0", Expectation::Absent);
 //! let CommitOutcome::Committed(revision) = store.commit(open).await? else { unreachable!() };
 //!
-//! // Read, decide, and write only if nobody wrote in between.
+//! // Read, decide, and write only if the records are unchanged.
 //! let anna = store.get(b"account/anna").await?.expect("was just created");
 //! assert_eq!((anna.value.as_slice(), anna.revision), (b"100".as_slice(), revision));
 //! let transfer = Batch::new()
@@ -33,8 +33,8 @@
 //!     .put("account/ben", "40", Expectation::Revision(revision));
 //! assert!(matches!(store.commit(transfer.clone()).await?, CommitOutcome::Committed(_)));
 //!
-//! // The same again comes too late, and says which expectation did not hold. Nothing was
-//! // written: read again and decide anew.
+//! // A second attempt is too late, and names the expectation that was not met. Nothing was
+//! // written: read again and decide again.
 //! assert_eq!(store.commit(transfer).await?, CommitOutcome::Conflict { item: 0 });
 //!
 //! // Go through a range page by page, in the order of the keys.

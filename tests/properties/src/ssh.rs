@@ -105,7 +105,7 @@ pub fn public_key(data: &[u8]) {
             assert_eq!(
                 (sent.next(), sent.next()),
                 (Some(kind), Some(key)),
-                "what was sent is what is let in"
+                "the file has exactly the key that was sent"
             );
             let blob = wire::base64::decode(key.as_bytes()).expect("base64");
             let (length, named) = blob.split_first_chunk().expect("a length");

@@ -17,7 +17,7 @@ Usage: cargo xtask torture AREA [OPTIONS]
 
 Areas:
   secrets           secret stores: records on SQLite, and Convection's files
-  grants            credentials that issuers make: the records of several hosts on SQLite, against the world
+  grants            credentials that issuers make: the records of several hosts on SQLite, against the accounts
 
   --kills N         how many processes are killed (default 200)
   --power-cuts N    how many power cuts are made from a traced run afterwards (default 150; needs strace)
@@ -170,7 +170,7 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
             }
         }
         for folder in &report.kept {
-            println!("what is wrong was kept in {}", folder.display());
+            println!("the faulty folders were kept in {}", folder.display());
         }
     }
     println!(

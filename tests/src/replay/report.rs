@@ -60,7 +60,7 @@ pub fn replay(vectors: &[Vector]) -> Report {
                 vector,
                 Verdict::Failed {
                     expected: "a kind that this project knows".to_owned(),
-                    observed: format!("nobody replays {:?}", vector.kind),
+                    observed: format!("no adapter replays {:?}", vector.kind),
                 },
             ),
         }

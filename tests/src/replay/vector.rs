@@ -157,7 +157,7 @@ fn one(item: Value, form: Form) -> Result<Vector, String> {
 fn take_text(item: &mut Map<String, Value>, key: &str) -> Result<String, String> {
     match item.remove(key) {
         Some(Value::String(text)) => Ok(text),
-        _ => Err(format!("no text `{key}`")),
+        _ => Err(format!("`{key}` is not a text")),
     }
 }
 

@@ -66,14 +66,14 @@ pub fn cut_power(
             let mut same = draw.fork(report.checks);
             let write = |into: &Path, draw: &mut Draw| {
                 disk.after_power_cut(*survives, draw, into)
-                    .map_err(|source| TortureError::System { action: "write what is left", source })
+                    .map_err(|source| TortureError::System { action: "write the surviving files", source })
             };
             empty(root)?;
             write(root, &mut same.clone())?;
             report.checks += 1;
             let findings = judge(&said, &look(root));
             if !findings.is_empty() {
-                let when = format!("power cut at event {at}, {survives:?} of what was not synced survives");
+                let when = format!("power cut at event {at}, {survives:?} of the unsynced data survives");
                 report.findings.extend(findings.into_iter().map(|finding| finding.after(&when)));
                 let kept = tempfile::tempdir()
                     .map_err(|source| TortureError::System { action: "make a folder", source })?
@@ -132,7 +132,7 @@ fn moments(trace: &Trace, cuts: Cuts, draw: &mut Draw) -> BTreeMap<usize, Vec<Su
 
 fn judge(said: &[Line], found: &[Line]) -> Vec<Finding> {
     let mut ledger = Ledger::default();
-    let mut findings = ledger.hear(0, said);
-    findings.extend(ledger.hear_check(1, found, ""));
+    let mut findings = ledger.record(0, said);
+    findings.extend(ledger.record_check(1, found, ""));
     findings
 }

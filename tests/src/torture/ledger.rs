@@ -99,7 +99,7 @@ impl Cell {
         for version in settled + 1..=there {
             let pending = || self.pending.values().find(|state| state.version() == Some(version));
             match self.chain.get(&version).or_else(pending) {
-                None => return Some(format!("nobody wrote version {version}")),
+                None => return Some(format!("version {version} was never written")),
                 Some(state) if version == there && !self.has_author(version, found) => {
                     return Some(format!("version {version} should be {state}"));
                 }
@@ -122,7 +122,7 @@ impl Cell {
 
 impl Ledger {
     /// Enters the lines of a process.
-    pub fn hear(&mut self, process: u32, lines: &[Line]) -> Vec<Finding> {
+    pub fn record(&mut self, process: u32, lines: &[Line]) -> Vec<Finding> {
         let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
         let mut findings = Vec::new();
         for line in lines {
@@ -170,11 +170,11 @@ impl Ledger {
     /// Enters the lines of a check, and compares them with the model.
     ///
     /// A check that did not complete has found a fault, or it is a finding itself, with `ending`.
-    pub fn hear_check(&mut self, process: u32, lines: &[Line], ending: &str) -> Vec<Finding> {
-        let mut findings = self.hear(process, lines);
+    pub fn record_check(&mut self, process: u32, lines: &[Line], ending: &str) -> Vec<Finding> {
+        let mut findings = self.record(process, lines);
         if lines.last() != Some(&Line::Complete) {
             if findings.is_empty() {
-                findings.push(Finding::Corrupt(format!("the look at what is left ended early{ending}")));
+                findings.push(Finding::Corrupt(format!("the check ended early{ending}")));
             }
             return findings;
         }
@@ -200,7 +200,7 @@ impl Ledger {
             let known = self.cells.contains_key(&name);
             let cell = self.cells.entry(name.clone()).or_insert_with(Cell::new);
             if !known {
-                findings.push(Finding::Corrupt(format!("{name} is {state}, and nobody ever wrote that")));
+                findings.push(Finding::Corrupt(format!("{name} is {state}, which was never written")));
             } else if cell.is_chain() {
                 findings.extend(
                     cell.chain_fault(&state)
@@ -265,7 +265,7 @@ mod tests {
 
     fn verdict(lines: &[Line], cells: &[(&str, State)]) -> Vec<Finding> {
         let mut ledger = Ledger::default();
-        let mut findings = ledger.hear(1, lines);
+        let mut findings = ledger.record(1, lines);
         findings.extend(ledger.settle(&found(cells)));
         findings
     }
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn what_was_found_is_what_the_next_round_begins_with() {
         let mut ledger = Ledger::default();
-        ledger.hear(1, &[begun(0, "a", State::of("t1"))]);
+        ledger.record(1, &[begun(0, "a", State::of("t1"))]);
         assert!(ledger.settle(&found(&[("a", State::of("t1"))])).is_empty());
         assert_eq!(ledger.settled("a"), Some(&State::of("t1")));
         assert!(is_lost(&ledger.settle(&found(&[]))), "a value does not vanish by itself");

@@ -177,7 +177,7 @@ impl FromStr for Line {
 pub fn say(line: &Line) {
     let text = format!("{line}\n");
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).expect("somebody listens");
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).expect("the parent reads the pipe");
 }
 
 fn one_line(text: &str) -> String {

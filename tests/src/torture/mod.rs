@@ -10,10 +10,10 @@
 //! * [`ledger`]: the model of the states that must or may be found;
 //! * [`kill`]: starts processes, reads their lines, kills them;
 //! * [`draw`]: random choices that a seed reproduces;
-//! * `house`: the parent's loop of all areas;
+//! * `fixture`: the parent's loop of all areas;
 //! * [`trace`] and [`disk`]: a kill does not test the disk, because the system keeps written data.
-//! So a traced run shows when data were synced, and the disks that a power cut could have left are
-//! simulated from it;
+//!   So a traced run shows when data were synced, and the disks that a power cut could have left are
+//!   simulated from it;
 //! * [`cuts`]: cuts the power of a traced process, at many moments;
 //! * [`samples`]: stores with and without sync, which show that the difference is detected;
 //! * [`secrets`]: the first area, secret stores;
@@ -24,8 +24,8 @@ mod clock;
 pub mod cuts;
 pub mod disk;
 pub mod draw;
+mod fixture;
 pub mod grants;
-mod house;
 pub mod kill;
 mod lazy_storage;
 pub mod ledger;

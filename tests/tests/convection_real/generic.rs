@@ -124,7 +124,7 @@ fn what_python_writes_opens_here() {
     assert_eq!(json!(here.reads), info["ok"]["stats"]["reads"]);
     assert_eq!(json!(here.writes), info["ok"]["stats"]["writes"]);
     assert_eq!(json!(here.secrets.number), info["ok"]["stats"]["secret_count"]);
-    assert_eq!(here.written_by.version.to_string(), "1.0.0");
+    assert_eq!(here.written_by.as_ref().unwrap().version.to_string(), "1.0.0");
     let settings = Structured::Table(block_on(store.configure(Configure::Read)).unwrap());
     assert_eq!(settings.to_json().unwrap(), json!({ "data": {} }));
 }

@@ -78,7 +78,7 @@ fn what_python_writes_opens_here() {
     assert_eq!(json!(here.reads), answers[5]["ok"]["stats"]["reads"]);
     assert_eq!(json!(here.writes), answers[5]["ok"]["stats"]["writes"]);
     assert_eq!(json!(here.secrets.number), answers[5]["ok"]["stats"]["secret_count"]);
-    assert_eq!(here.written_by.plugin_name, "PassDB");
+    assert_eq!(here.written_by.as_ref().unwrap().plugin_name, "PassDB");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Secrets {
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    #[deprecated(note = "use `retrieve_environment`, which says what is missing")]
+    #[deprecated(note = "use `retrieve_environment`, whose error names the missing environment")]
     pub async fn get_environment(&self, name: &str) -> Result<Option<Environment>, Error> {
         match self.retrieve_environment(name).await {
             Ok(environment) => Ok(Some(environment)),

@@ -1,13 +1,12 @@
 //! Import and export of a whole layer.
 
-use keyway_core::SecretText;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use keyway_secrets::{SecretName, SecretRevision};
+use keyway_secrets::{NewSecret, SecretChange, SecretName, SecretWrite, StoreError};
 
 use super::Secrets;
 use crate::audit::Call;
-use crate::{Bundle, BundleError, Change, Draft, Error, Operation, Resolution, SecretValue};
+use crate::{Bundle, BundleError, Error, Operation, Resolution, ResolvedSecret, SecretValue};
 
 /// The effects of an import, planned or done.
 ///
@@ -21,15 +20,6 @@ pub struct ImportPlan {
     pub changed: Vec<String>,
     /// The keys that have the same value already: nothing is written.
     pub unchanged: Vec<String>,
-}
-
-/// A step of an import.
-enum Step {
-    Create,
-    /// Changes the secret if it still is the one that was compared.
-    ///
-    /// The check needs a store that keeps versions.
-    Change(Option<SecretRevision>),
 }
 
 impl Secrets {
@@ -82,14 +72,15 @@ impl Secrets {
     /// that another client changes between the comparison and the write is a conflict, in stores
     /// that keep versions.
     ///
-    /// # Not atomic, but resumable
-    /// The writes are done one by one, in the order of the keys, because the largest step of a
-    /// [`SecretStore`](keyway_secrets::SecretStore) is one secret. Each of them is atomic and
-    /// durable. A reader during the import, or after a failure or a crash in it, may find new
-    /// values beside old ones. Values that must change together belong in one structured secret, or
-    /// in an environment that is not used yet.
+    /// # Batches, and resumable
+    /// The writes are done in the order of the keys, in as few batches as the store takes
+    /// ([`SecretStore::write_all`](keyway_secrets::SecretStore::write_all)), and one by one where it has no bulk
+    /// write. Each batch is atomic and durable; the whole import is not. A reader during the import, or after a failure
+    /// or a crash in it, may find new values beside old ones. Values that must change together belong in one structured
+    /// secret, or in an environment that is not used yet.
     ///
-    /// A failure is [`ImportInterrupted`](Error::ImportInterrupted), which names the progress.
+    /// A failure is [`ImportInterrupted`](Error::ImportInterrupted), which names the progress; of the batch that
+    /// failed, nothing was written, unless the error leaves that open.
     /// After a crash [`plan_import`](Self::plan_import) of the same bundle returns the rest: an
     /// import is complete when the plan creates and changes nothing. Importing again writes just
     /// the rest, and nothing twice. Like every import, it also overwrites changes made by others
@@ -102,67 +93,109 @@ impl Secrets {
     /// # Cancel safety
     /// A dropped import wrote some of the secrets; import again to continue.
     pub async fn import(&self, bundle: &Bundle) -> Result<ImportPlan, Error> {
-        let (plan, steps) = self.prepare(bundle).await?;
-        let total = steps.len();
-        for (written, (key, value, step)) in steps.into_iter().enumerate() {
-            let value = SecretValue::Text(value.clone());
-            let done = match step {
-                Step::Create => self.create(key, Draft::new(value)).await,
-                Step::Change(compared) => {
-                    let mut change = Change::value(value);
-                    change.0.expected = compared;
-                    self.modify(key, change).await
+        let (plan, writes) = self.prepare(bundle).await?;
+        let (total, mut written) = (writes.len(), 0);
+        let mut batches: VecDeque<_> = SecretWrite::batches(writes, self.store().capabilities().bulk).into();
+        while let Some(batch) = batches.pop_front() {
+            let names: Vec<_> = batch.iter().map(|write| write.address().name.clone()).collect();
+            match self.write(&batch, &names).await {
+                Ok(()) => written += batch.len(),
+                // What is there already may be so large that its changes do not fit into one commit.
+                Err((_, Error::Store(StoreError::TooLarge { .. }))) if batch.len() > 1 => {
+                    for write in batch.into_iter().rev() {
+                        batches.push_front(vec![write]);
+                    }
                 }
-            };
-            if let Err(error) = done {
-                let (key, source) = (SecretName::of_existing(key), Box::new(error));
-                return Err(Error::ImportInterrupted { key, written, total, source });
+                Err((at, source)) => {
+                    let (key, source) = (names[at].clone(), Box::new(source));
+                    return Err(Error::ImportInterrupted { key, written, total, source });
+                }
             }
         }
         Ok(plan)
     }
 
-    async fn prepare<'a>(
-        &self,
-        bundle: &'a Bundle,
-    ) -> Result<(ImportPlan, Vec<(&'a str, &'a SecretText, Step)>), Error> {
+    /// Writes a batch, and tells the audit of each write. An error comes with the position of its write.
+    async fn write(&self, batch: &[SecretWrite], names: &[SecretName]) -> Result<(), (usize, Error)> {
+        let calls: Vec<_> = batch
+            .iter()
+            .zip(names)
+            .map(|(write, name)| {
+                let creates = matches!(write, SecretWrite::Create(_));
+                let operation = if creates { Operation::Create } else { Operation::Modify };
+                Call::new(self, operation, Some(name.as_str()), self.environment())
+            })
+            .collect();
+        let (at, error) = match SecretWrite::write_batch(&**self.store(), batch.to_vec()).await {
+            Ok(_) => {
+                for call in calls {
+                    call.done();
+                }
+                return Ok(());
+            }
+            Err(StoreError::InBatch { at, source }) if at < batch.len() => (at, Error::from(*source)),
+            Err(error) => (0, Error::from(error)),
+        };
+        for call in calls {
+            call.failed(&error);
+        }
+        Err((at, error))
+    }
+
+    async fn prepare(&self, bundle: &Bundle) -> Result<(ImportPlan, Vec<SecretWrite>), Error> {
         let call = Call::new(self, Operation::PlanImport, None, self.environment());
         call.end(self.compare(bundle).await)
     }
 
-    async fn compare<'a>(
-        &self,
-        bundle: &'a Bundle,
-    ) -> Result<(ImportPlan, Vec<(&'a str, &'a SecretText, Step)>), Error> {
+    async fn compare(&self, bundle: &Bundle) -> Result<(ImportPlan, Vec<SecretWrite>), Error> {
         for (key, _) in bundle.iter() {
             SecretName::new(key)
                 .map_err(|reason| BundleError::Key { key: key.escape_debug().to_string(), reason })?;
         }
-        // The import writes to the client's own layer, so it compares with that.
-        let there: HashMap<_, _> = self
-            .with_resolution(Resolution::Exact)
-            .secrets_here()
-            .await?
-            .into_iter()
-            .map(|secret| (secret.key().to_owned(), secret))
-            .collect();
-        let (mut plan, mut steps) = (ImportPlan::default(), Vec::new());
-        for (key, value) in bundle.iter() {
+        let there = self.those_there(bundle).await?;
+        let (mut plan, mut writes) = (ImportPlan::default(), Vec::new());
+        for (key, text) in bundle.iter() {
+            let address = self.address(SecretName::new(key)?)?;
+            let value = SecretValue::Text(text.clone());
             match there.get(key) {
                 None => {
                     plan.created.push(key.to_owned());
-                    steps.push((key, value, Step::Create));
+                    writes.push(SecretWrite::Create(NewSecret::new(address, value)));
                 }
-                Some(old) if old.expose_text() == Some(value.expose()) => {
+                Some(old) if old.expose_text() == Some(text.expose()) => {
                     plan.unchanged.push(key.to_owned());
                 }
                 Some(old) => {
                     plan.changed.push(key.to_owned());
-                    let compared = old.header.version.map(|_| old.header.revision());
-                    steps.push((key, value, Step::Change(compared)));
+                    let mut change = SecretChange::value(value);
+                    // It must still be the one that was compared, where the store keeps versions.
+                    change.expected = old.header.version.map(|_| old.header.revision());
+                    writes.push(SecretWrite::Modify(address, change));
                 }
             }
         }
-        Ok((plan, steps))
+        Ok((plan, writes))
+    }
+
+    /// The secrets of a bundle that are in the layer that the client stands in, which is the one that is written. A
+    /// bundle that is small beside the store is looked up key by key.
+    async fn those_there(&self, bundle: &Bundle) -> Result<HashMap<String, ResolvedSecret>, Error> {
+        const KEYS_A_LIST: u64 = 8;
+
+        let here = self.with_resolution(Resolution::Exact);
+        let few = (bundle.len() as u64).saturating_mul(KEYS_A_LIST);
+        if bundle.is_empty() || self.store().info().await?.secrets.number <= few {
+            let all = here.secrets_here().await?;
+            return Ok(all.into_iter().map(|secret| (secret.key().to_owned(), secret)).collect());
+        }
+        let mut there = HashMap::new();
+        for (key, _) in bundle.iter() {
+            match self.store().get(&self.address(SecretName::new(key)?)?).await {
+                Ok(secret) => drop(there.insert(key.to_owned(), ResolvedSecret::new(secret))),
+                Err(StoreError::SecretNotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(there)
     }
 }

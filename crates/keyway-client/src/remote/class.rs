@@ -77,11 +77,11 @@ impl RemoteClass {
         match self {
             Self::Authentication => "the service did not accept the credentials: check both access keys",
             Self::PermissionDenied => "the credentials do not allow this operation",
-            Self::NotFound => "the service does not have what was asked for",
+            Self::NotFound => "the service does not have the requested object",
             Self::RateLimit => "the service received too many requests: wait before the next one",
             Self::Connection => "the service could not be reached: check the network connection",
             Self::Server => "the service failed",
-            Self::Conflict => "somebody else was first: read again and decide anew",
+            Self::Conflict => "another writer was first: read again and decide again",
             Self::AlreadyExists => "it exists already: modify it, or choose another name",
             Self::Validation => "the service refused what it was sent",
             Self::RequestRejected => "the service refused the request",

@@ -111,7 +111,7 @@ impl SecretStoreLayer for Tricks {
                 self.reads.fetch_add(1, Ordering::Relaxed);
                 self.play().await?;
             }
-            Call::Create { .. } | Call::Modify { .. } => self.play().await?,
+            Call::Create { .. } | Call::Modify { .. } | Call::WriteAll { .. } => self.play().await?,
             Call::List { .. } => {
                 self.pages.fetch_add(1, Ordering::Relaxed);
             }

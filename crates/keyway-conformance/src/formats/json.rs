@@ -5,13 +5,12 @@ use serde_json::{Value, json};
 use crate::{Report, Verdict};
 
 pub(super) fn write(report: &Report) -> String {
-    let rows: Vec<Value> = report
+    let mut rows: Vec<Value> = report
         .outcomes()
         .iter()
         .map(|outcome| {
             let detail = match &outcome.verdict {
-                Verdict::Skipped { capability } => format!("{capability} is not declared"),
-                Verdict::Excluded { reason } => reason.clone(),
+                Verdict::Skipped { .. } | Verdict::Excluded { .. } => outcome.reason(),
                 _ => outcome.explanation(),
             };
             json!({
@@ -24,6 +23,10 @@ pub(super) fn write(report: &Report) -> String {
             })
         })
         .collect();
+    rows.extend(report.faults().into_iter().map(|fault| {
+        let empty = String::new;
+        json!({ "plugin": empty(), "kind": "run", "rule": empty(), "level": "MUST", "verdict": "failed", "detail": fault })
+    }));
     let mut text = serde_json::to_string_pretty(&rows).unwrap_or_default();
     text.push('\n');
     text

@@ -28,6 +28,22 @@ pub(super) fn write(report: &Report) -> String {
         }
         text.push_str("  </testsuite>\n");
     }
+    let faults = report.faults();
+    if !faults.is_empty() {
+        let count = faults.len();
+        let _ = writeln!(
+            text,
+            "  <testsuite name=\"the run\" tests=\"{count}\" failures=\"{count}\" skipped=\"0\">"
+        );
+        for fault in faults.iter().map(|fault| escape(fault)) {
+            let _ = writeln!(
+                text,
+                "    <testcase classname=\"run\" name=\"{fault}\" time=\"0.000\">\n      \
+                 <failure message=\"{fault}\"/>\n    </testcase>"
+            );
+        }
+        text.push_str("  </testsuite>\n");
+    }
     text.push_str("</testsuites>\n");
     text
 }
@@ -45,15 +61,14 @@ fn case(text: &mut String, outcome: &RuleOutcome) {
             text.push_str("/>\n");
             return;
         }
-        Verdict::Failed(failure) => format!(
+        Verdict::Failed(_) => format!(
             "<failure message=\"{}\">{}</failure>",
-            escape(&format!("expected {}, observed {}", failure.expected, failure.observed)),
+            escape(&outcome.reason()),
             escape(&outcome.explanation()),
         ),
-        Verdict::Skipped { capability } => {
-            format!("<skipped message=\"{} is not declared\"/>", escape(capability))
+        Verdict::Skipped { .. } | Verdict::Excluded { .. } => {
+            format!("<skipped message=\"{}\"/>", escape(&outcome.reason()))
         }
-        Verdict::Excluded { reason } => format!("<skipped message=\"{}\"/>", escape(reason)),
     };
     let _ = writeln!(text, ">\n      {body}\n    </testcase>");
 }

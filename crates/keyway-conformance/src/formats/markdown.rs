@@ -8,15 +8,11 @@ pub(super) fn write(report: &Report) -> String {
     let mut text =
         String::from("| plugin | rule | level | verdict | what |\n| --- | --- | --- | --- | --- |\n");
     for outcome in report.outcomes() {
-        let reason = match &outcome.verdict {
-            Verdict::Skipped { capability } => format!(" ({capability} is not declared)"),
-            Verdict::Excluded { reason } => format!(" ({reason})"),
-            Verdict::Failed(failure) => {
-                format!(" (expected {}, observed {})", failure.expected, failure.observed)
-            }
-            Verdict::Passed => String::new(),
-        };
-        let what = format!("{}{reason}", outcome.sentence).replace('|', "\\|").replace('\n', " ");
+        let mut what = outcome.sentence.to_owned();
+        if outcome.verdict != Verdict::Passed {
+            let _ = write!(what, " ({})", outcome.reason());
+        }
+        let what = what.replace('|', "\\|").replace('\n', " ");
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {what} |",
@@ -25,6 +21,10 @@ pub(super) fn write(report: &Report) -> String {
             outcome.level,
             outcome.verdict.as_str()
         );
+    }
+    for fault in report.faults() {
+        let what = fault.replace('|', "\\|").replace('\n', " ");
+        let _ = writeln!(text, "| the run | | | failed | {what} |");
     }
     text
 }

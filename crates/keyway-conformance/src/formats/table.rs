@@ -13,8 +13,7 @@ pub(super) fn write(report: &Report) -> String {
             let _ = writeln!(text, "\n{} ({})", outcome.subject, outcome.kind);
         }
         let reason = match &outcome.verdict {
-            Verdict::Skipped { capability } => format!(" ({capability} is not declared)"),
-            Verdict::Excluded { reason } => format!(" ({reason})"),
+            Verdict::Skipped { .. } | Verdict::Excluded { .. } => format!(" ({})", outcome.reason()),
             _ => String::new(),
         };
         let (verdict, rule, level) = (outcome.verdict.as_str(), outcome.rule, outcome.level);
@@ -35,10 +34,11 @@ pub(super) fn write(report: &Report) -> String {
             let _ = write!(text, "\nslow calls of {subject} ({kind})\n{slow}");
         }
     }
-    let totals = report.totals();
-    if totals.passed + totals.failed + totals.excluded == 0 {
-        text.push_str("\nno rule was run: nothing is proved\n");
+    let unproved = report.unproved();
+    if !unproved.is_empty() {
+        let _ = write!(text, "\n{unproved}");
     }
+    let totals = report.totals();
     let _ = writeln!(
         text,
         "\n{} passed, {} failed, {} skipped, {} excluded",

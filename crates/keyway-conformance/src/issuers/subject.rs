@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use keyway_core::{PluginMetadata, Registration, Resources, Version};
 use keyway_issuers::wire::{Profile, WireOptions};
 use keyway_issuers::{
-    Capabilities, CredentialRef, Features, Issuer, IssuerError, IssuerPlugin, Issuers, Json, OpenContext,
-    ServiceName,
+    Capabilities, CredentialRef, Description, Features, Issuer, IssuerError, IssuerPlugin, Issuers, Json,
+    OpenContext, ParameterDescriptor, ParameterSet, ServiceName,
 };
 
 use super::example::IssuerExample;
@@ -51,8 +51,8 @@ pub struct IssuerSubject {
     pub(super) options: WireOptions,
     /// Requests are padded base64 as an argument, and nothing else, as the text of the seed says.
     pub(super) follows_seed: bool,
-    /// The capabilities and the features, asked once.
-    asked: OnceLock<(Capabilities, Features)>,
+    /// The capabilities and the description, asked once.
+    asked: OnceLock<(Capabilities, Option<Description>)>,
 }
 
 impl IssuerSubject {
@@ -188,11 +188,19 @@ impl IssuerSubject {
 
     /// Returns the features of the issuer's description, none if it does not describe itself.
     pub(super) fn features(&self) -> Features {
-        self.asked().1
+        self.asked().1.as_ref().map(Description::features).unwrap_or_default()
     }
 
-    fn asked(&self) -> (Capabilities, Features) {
-        *self.asked.get_or_init(|| {
+    /// Returns whether a parameter of a request is such. It may be if the issuer does not describe itself.
+    pub(super) fn describes(&self, is_such: impl Fn(&ParameterDescriptor) -> bool) -> bool {
+        let all = |description: &Description| {
+            description.parameter_sets().iter().flat_map(ParameterSet::parameters).any(&is_such)
+        };
+        self.asked().1.as_ref().is_none_or(all)
+    }
+
+    fn asked(&self) -> &(Capabilities, Option<Description>) {
+        self.asked.get_or_init(|| {
             // Starts the runtime on a thread of its own, since the caller may be on a runtime already.
             let asked = std::thread::scope(|scope| scope.spawn(|| self.ask()).join());
             match asked {
@@ -203,12 +211,12 @@ impl IssuerSubject {
         })
     }
 
-    fn ask(&self) -> Result<(Capabilities, Features), Broken> {
+    fn ask(&self) -> Result<(Capabilities, Option<Description>), Broken> {
         let history = History::default();
         let trial = Trial::new(self, 1, &history);
         let issuer = IssuerFixture::new(&trial)?.open()?;
-        let features = runtime()?.block_on(issuer.describe()).map(|description| description.features());
-        Ok((issuer.capabilities(), features.unwrap_or_default()))
+        let description = runtime()?.block_on(issuer.describe());
+        Ok((issuer.capabilities(), description.ok()))
     }
 }
 

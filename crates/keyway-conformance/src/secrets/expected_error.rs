@@ -17,6 +17,7 @@ macro_rules! expected_errors {
         impl ExpectedError {
             pub(super) fn of(error: &StoreError) -> Self {
                 match error {
+                    StoreError::InBatch { source, .. } => Self::of(source),
                     $(StoreError::$variant { .. } => Self::$variant,)+
                     _ => Self::Other,
                 }

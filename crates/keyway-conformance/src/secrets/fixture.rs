@@ -78,14 +78,6 @@ impl<'a> StoreFixture<'a> {
         Arc::strong_count(&self.lent)
     }
 
-    /// Skips the rule if the plugin does not keep its data where the kit can make it fail.
-    pub(super) fn needs_lent_storage(&self) -> Result<(), Broken> {
-        if self.storage().operations() > 0 {
-            return Ok(());
-        }
-        Err(Broken::Missing { capability: "data in the lent storage" })
-    }
-
     /// Lets the storage fail after some more operations, and with `stays_down` all that follow. With
     /// `takes_effect` a commit takes effect, and the engine says that it does not know.
     pub(super) fn fail_storage(&self, operations: u64, takes_effect: bool, stays_down: bool) {
@@ -94,12 +86,18 @@ impl<'a> StoreFixture<'a> {
         self.storage().fail_after(operations, failure, !stays_down);
     }
 
+    /// Returns whether the store declares that it destroys single secrets.
+    #[cfg(feature = "client")]
+    pub(super) fn destroys(&self) -> bool {
+        self.subject().capabilities().destroys
+    }
+
     /// Returns the metadata under which the plugin is registered.
     pub(super) fn metadata(&self) -> &PluginMetadata {
         &self.subject().metadata
     }
 
-    /// Opens the store with the fixture's own keys.
+    /// Opens the store with the fixture's own keys. If its reads may be stale, the bound of that passes first.
     pub(super) fn open(&self) -> Result<Recorded<'a>, Broken> {
         self.open_with(&self.keys)
     }
@@ -125,7 +123,10 @@ impl<'a> StoreFixture<'a> {
         let opened = self.try_open(name, keys, metadata, self.configuration());
         let label = if number == 1 { name.to_owned() } else { format!("{name}#{number}") };
         match opened {
-            Ok(store) => Ok(keyway_secrets::Layered(Recorder { label, store, history: self.history() })),
+            Ok(store) => {
+                self.settle(&*store);
+                Ok(keyway_secrets::Layered(Recorder { label, store, history: self.history() }))
+            }
             Err(error) => Err(broken(
                 "a handle to the store, whether or not the store exists",
                 format!("opening it failed: {error}"),
@@ -147,6 +148,11 @@ impl<'a> StoreFixture<'a> {
             .with_resources(resources)
             .with_clock(Arc::clone(&self.clock) as Arc<dyn Clock>);
         self.subject().plugin.open(&opening)
+    }
+
+    /// Lets so much time pass that no read of a store may be stale.
+    pub(super) fn settle(&self, store: &dyn SecretStore) {
+        self.clock.advance(store.capabilities().staleness);
     }
 
     /// Returns the configuration that the subject names for this place.
@@ -188,14 +194,20 @@ impl<'a> StoreFixture<'a> {
     /// Reads everything that lies at rest: the records of the storage, and the files of the scratch folder.
     pub(super) async fn at_rest(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut all = self.storage().records().await;
+        all.extend(self.files());
+        all
+    }
+
+    /// Reads the files of the scratch folder.
+    pub(super) fn files(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut files = Vec::new();
         collect_files(self.scratch.path(), &mut files);
         files.sort();
-        all.extend(files.into_iter().map(|file| {
+        let read = |file: PathBuf| {
             let content = fs::read(&file).unwrap_or_default();
             (file.to_string_lossy().into_owned().into_bytes(), content)
-        }));
-        all
+        };
+        files.into_iter().map(read).collect()
     }
 }
 

@@ -25,6 +25,7 @@ mod expected_error;
 mod fault_plan;
 mod fixture;
 mod generation_example;
+mod kept;
 mod lent_storage;
 pub mod mutants;
 mod operations;
@@ -40,7 +41,7 @@ pub(crate) mod tests;
 
 pub use clauses::CLAUSES;
 pub use generation_example::GenerationExample;
-pub use reference::{minimal, reference, strange};
+pub use reference::{cached, foreign, minimal, reference, strange};
 pub use subject::SecretStoreSubject;
 
 use std::sync::Arc;

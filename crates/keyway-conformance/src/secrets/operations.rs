@@ -13,25 +13,30 @@ use crate::Broken;
 /// Pairs the name of an operation with its answer.
 pub(super) type Answered = (&'static str, Result<(), StoreError>);
 
-/// Calls every operation that reads or changes, but not `written_by`, `initialize`
+/// Calls every declared operation that reads or changes, but not `written_by`, `initialize`
 /// or `marked_for_delete`. The secret is `name`, which need not exist.
 pub(super) async fn each_operation(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
     let mut answers = each_read(store, name).await;
     answers.extend(each_write(store, name).await);
-    answers.push(("rotate", store.rotate(&ring(0xabc), &silent).await));
+    if store.capabilities().rotates {
+        answers.push(("rotate", store.rotate(&ring(0xabc), &silent).await));
+    }
     answers
 }
 
-/// Calls every operation that only reads.
+/// Calls every declared operation that only reads.
 pub(super) async fn each_read(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
     let address = at(name);
     let mut answers: Vec<Answered> = vec![
         ("get", store.get(&address).await.map(drop)),
         ("list", store.list(&ListQuery::all()).await.map(drop)),
         ("list with values", store.list(&ListQuery::all().with_values()).await.map(drop)),
-        ("configure (read)", store.configure(Configure::Read).await.map(drop)),
         ("info", store.info().await.map(drop)),
+        ("exact_info", store.exact_info().await.map(drop)),
     ];
+    if store.capabilities().configures {
+        answers.push(("configure (read)", store.configure(Configure::Read).await.map(drop)));
+    }
     if store.capabilities().environments {
         answers.push(("list_environments", store.list_environments(None, 10).await.map(drop)));
         answers.push(("retrieve_environment", store.retrieve_environment(&environment("e")).await.map(drop)));
@@ -39,17 +44,21 @@ pub(super) async fn each_read(store: &dyn SecretStore, name: &str) -> Vec<Answer
     answers
 }
 
-/// Calls every operation that changes content.
+/// Calls every declared operation that changes content.
 pub(super) async fn each_write(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
     let (address, too) = (at(name), at(&format!("{name} too")));
     let change = SecretChange::value(SecretValue::text("other"));
-    let settings = store.configure(Configure::Read).await.unwrap_or_default();
     let mut answers: Vec<Answered> = vec![
         ("create", store.create(new(&format!("{name} too"), "v")).await.map(drop)),
         ("modify", store.modify(&address, change).await.map(drop)),
-        ("configure (write)", store.configure(Configure::Write(settings)).await.map(drop)),
-        ("destroy", store.destroy(&address, None).await),
     ];
+    if store.capabilities().configures {
+        let settings = store.configure(Configure::Read).await.unwrap_or_default();
+        answers.push(("configure (write)", store.configure(Configure::Write(settings)).await.map(drop)));
+    }
+    if store.capabilities().destroys {
+        answers.push(("destroy", store.destroy(&address, None).await));
+    }
     if store.capabilities().generates_values {
         let made = NewSecret::generated(at(&format!("{name} made")), Recipe::new());
         answers.push(("create (generated)", store.create(made).await.map(drop)));

@@ -78,6 +78,8 @@ fn summary(answer: &dyn Any) -> String {
     let header = answer.downcast_ref().or(answer.downcast_ref().map(|secret: &Secret| &secret.header));
     if let Some(SecretHeader { version: Some(version), .. }) = header {
         format!("Ok, version {version}")
+    } else if let Some(headers) = answer.downcast_ref::<Vec<SecretHeader>>() {
+        format!("{} headers", headers.len())
     } else if let Some(by) = answer.downcast_ref::<Option<WrittenBy>>() {
         by.as_ref().map_or("nobody".to_owned(), ToString::to_string)
     } else if let Some(page) = answer.downcast_ref::<SecretPage>() {

@@ -40,7 +40,11 @@ impl Snapshot {
                 environments.insert(environment.name.clone(), environment);
             }
         }
-        let settings = store.configure(Configure::Read).await.works("reading the settings")?;
+        let settings = if store.capabilities().configures {
+            store.configure(Configure::Read).await.works("reading the settings")?
+        } else {
+            Table::new()
+        };
         Ok(Self { secrets, environments, settings })
     }
 

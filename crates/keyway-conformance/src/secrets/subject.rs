@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
 use keyway_secrets::{Capabilities, Json, SecretStore as _, SecretStorePlugin, SecretStores};
@@ -11,6 +11,7 @@ use keyway_secrets::{Capabilities, Json, SecretStore as _, SecretStorePlugin, Se
 use super::client::{ClientMaker, KeywayClient};
 use super::fixture::StoreFixture;
 use super::generation_example::GenerationExample;
+use super::kept::Kept;
 use crate::notation::Fixture as _;
 use crate::{History, Subject, Trial};
 
@@ -34,13 +35,14 @@ pub struct SecretStoreSubject {
     name: String,
     pub(super) plugin: &'static dyn SecretStorePlugin,
     pub(super) metadata: PluginMetadata,
-    pub(super) configuration: Box<Configuration>,
-    pub(super) lending: Box<Lending>,
+    pub(super) configuration: Arc<Configuration>,
+    pub(super) lending: Arc<Lending>,
     pub(super) settings: Option<Table>,
     pub(super) generation: Option<GenerationExample>,
     #[cfg(feature = "client")]
     pub(super) client: Box<dyn ClientMaker>,
     capabilities: OnceLock<Capabilities>,
+    kept: OnceLock<Kept>,
 }
 
 impl SecretStoreSubject {
@@ -55,13 +57,14 @@ impl SecretStoreSubject {
             name: name.into(),
             plugin,
             metadata,
-            configuration: Box::new(|_| Json::default()),
-            lending: Box::new(|resources, _| resources),
+            configuration: Arc::new(|_| Json::default()),
+            lending: Arc::new(|resources, _| resources),
             settings: None,
             generation: None,
             #[cfg(feature = "client")]
             client: Box::new(KeywayClient),
             capabilities: OnceLock::new(),
+            kept: OnceLock::new(),
         }
     }
 
@@ -79,7 +82,7 @@ impl SecretStoreSubject {
         mut self,
         configuration: impl Fn(&Path) -> C + Send + Sync + 'static,
     ) -> Self {
-        self.configuration = Box::new(move |scratch| configuration(scratch).into());
+        self.configuration = Arc::new(move |scratch| configuration(scratch).into());
         self
     }
 
@@ -89,7 +92,7 @@ impl SecretStoreSubject {
         mut self,
         lending: impl Fn(Resources, &Path) -> Resources + Send + Sync + 'static,
     ) -> Self {
-        self.lending = Box::new(lending);
+        self.lending = Arc::new(lending);
         self
     }
 
@@ -134,6 +137,18 @@ impl SecretStoreSubject {
                 Ok(capabilities) => capabilities,
                 Err(broken) => panic!("no store opens, so nothing can be asked of one: {broken:?}"),
             }
+        })
+    }
+}
+
+impl SecretStoreSubject {
+    /// Returns where the plugin keeps its data. The first call makes a store.
+    pub(super) fn kept(&self) -> Kept {
+        *self.kept.get_or_init(|| {
+            let mut asked = Self::new(self.name.as_str(), self.plugin, self.metadata.clone());
+            asked.configuration = Arc::clone(&self.configuration);
+            asked.lending = Arc::clone(&self.lending);
+            Kept::by(asked)
         })
     }
 }

@@ -57,6 +57,16 @@ pub(crate) fn plugins() -> Vec<crate::Candidate> {
 }
 
 #[test]
+fn a_foreign_store_keeps_the_contract() {
+    passes(super::foreign());
+}
+
+#[test]
+fn a_cached_store_keeps_the_contract() {
+    passes(super::cached());
+}
+
+#[test]
 fn the_generic_plugin_keeps_the_contract() {
     passes(generic());
 }

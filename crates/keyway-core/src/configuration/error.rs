@@ -31,7 +31,7 @@ pub enum ConfigurationProblem {
     MissingKey,
     /// A value of a wrong type.
     WrongType {
-        /// What the plugin expects there, in words.
+        /// The expectation of the plugin, in words.
         expected: String,
         /// The type that was found, in words.
         found: &'static str,

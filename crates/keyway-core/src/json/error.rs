@@ -77,7 +77,7 @@ pub enum JsonFault {
     #[error("there is more behind the object: print one JSON object and nothing else")]
     Trailing,
     /// Arrays and objects are nested too deep.
-    #[error("more than {limit} arrays and objects lie in each other")]
+    #[error("more than {limit} arrays and objects are nested")]
     TooDeep {
         /// The allowed depth.
         limit: usize,

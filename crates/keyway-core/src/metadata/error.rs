@@ -80,7 +80,7 @@ pub enum MetadataError {
         found: &'static str,
     },
     /// A key occurs twice in one object.
-    #[error("metadata: the key `{key}` stands there twice")]
+    #[error("metadata: the key `{key}` occurs twice")]
     Duplicate {
         /// The path of the key.
         key: String,

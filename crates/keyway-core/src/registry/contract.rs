@@ -11,7 +11,7 @@ use crate::PluginKind;
 /// ```
 /// use keyway_core::{Contract, ContractVersion, PluginKind};
 ///
-/// /// What a plugin of this contract registers: usually a factory.
+/// /// The type that a plugin of this contract registers, usually a factory.
 /// pub trait Greeter: Send + Sync { fn greet(&self) -> &'static str; }
 ///
 /// pub enum Greeters {}

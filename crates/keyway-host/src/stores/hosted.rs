@@ -9,7 +9,7 @@ use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
     ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo, StoreName,
+    SecretHeader, SecretPage, SecretRevision, SecretStore, SecretWrite, StoreError, StoreInfo, StoreName,
 };
 
 use super::engine::Stores;
@@ -85,6 +85,9 @@ impl SecretStore for HostedStore {
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        if !self.capabilities().rotates {
+            return self.guarded()?.rotate(new, listener).await;
+        }
         let rotated = self.stores.rotate(&self.name, self.guarded()?, new, listener).await;
         rotated.map_err(StoresError::into_store_error)
     }
@@ -113,6 +116,10 @@ impl SecretStore for HostedStore {
         self.guarded()?.modify(address, change).await
     }
 
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        self.guarded()?.write_all(writes).await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
         self.guarded()?.list(query).await
     }
@@ -125,8 +132,15 @@ impl SecretStore for HostedStore {
         self.guarded()?.info().await
     }
 
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        self.guarded()?.exact_info().await
+    }
+
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
         let Ok(guarded) = self.guarded() else { return Ok(()) };
+        if !self.capabilities().deletable {
+            return guarded.marked_for_delete().await;
+        }
         self.stores.delete(&self.name, guarded).await.map_err(StoresError::into_store_error)?;
         self.deleted.store(true, Ordering::Relaxed);
         Ok(())

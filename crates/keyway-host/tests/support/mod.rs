@@ -40,6 +40,7 @@ impl SecretStorePlugin for Misbehaving {
         *OPENED.lock().unwrap().entry(context.store.to_string()).or_default() += 1;
         Ok(Arc::new(Store {
             blocking: self.blocking,
+            is_foreign: context.store.as_str() == "foreign",
             panics_in_rotate: context.store.as_str() == "panics-in-rotate",
             metadata: context.metadata.clone(),
             calls: AtomicU32::new(0),
@@ -50,6 +51,7 @@ impl SecretStorePlugin for Misbehaving {
 #[derive(Debug)]
 struct Store {
     blocking: bool,
+    is_foreign: bool,
     panics_in_rotate: bool,
     metadata: PluginMetadata,
     calls: AtomicU32,
@@ -62,7 +64,16 @@ fn header(address: &SecretAddress) -> SecretHeader {
 #[async_trait]
 impl SecretStore for Store {
     fn capabilities(&self) -> Capabilities {
-        if self.blocking { Capabilities::MINIMAL.blocking() } else { Capabilities::MINIMAL }
+        let least = Capabilities::MINIMAL;
+        if self.is_foreign {
+            return least
+                .destroys(false)
+                .rotates(false)
+                .configures(false)
+                .deletable(false)
+                .tracks_writer(false);
+        }
+        if self.blocking { least.blocking() } else { least }
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
@@ -129,7 +140,7 @@ impl SecretStore for Store {
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
-        Ok(StoreInfo::new(self.metadata.clone(), self.metadata.written_by(), Count::exact(0)))
+        Ok(StoreInfo::new(self.metadata.clone(), Some(self.metadata.written_by()), Count::exact(0)))
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {

@@ -48,7 +48,7 @@ pub enum Base64Error {
         at: usize,
     },
     /// The text has an impossible length: one character is left over.
-    #[error("{length} characters cannot be base64: one is missing or one is too much")]
+    #[error("{length} characters cannot be base64: one is missing or one is extra")]
     Length {
         /// The number of characters without padding.
         length: usize,

@@ -33,7 +33,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # How JSON is written
+//! # Writing
 //!
 //! JSON is written as the real host writes it, byte by byte: ASCII only, `/` as `\/`, names in the
 //! order of their bytes, no white space, floats in exponent form with 20 decimals, integers of any
@@ -41,7 +41,7 @@
 //! cannot be reproduced (decision H77). No plugin should depend on any of that, with one exception:
 //! the [user id](crate::UserId).
 //!
-//! # What is read
+//! # Reading
 //!
 //! [`Profile::Strict`] reads the format that the WaTTS seed documents, [`Profile::Lenient`] also
 //! everything that the real host accepts. [`table::TABLE`] defines it key by key:

@@ -8,9 +8,10 @@ use keyway_seal::KeyRing;
 use super::paging::Listed;
 use super::session::{HandleState, Session};
 use crate::{
-    AccessMode, Capabilities, Configure, Count, Document, DocumentHooks, EnvironmentFilter, ListOrder,
-    ListQuery, ListedSecret, NewSecret, NewValue, Progress, Recipe, RotationListener, Secret, SecretAddress,
-    SecretChange, SecretHeader, SecretName, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
+    AccessMode, BulkLimits, Capabilities, Configure, Count, Document, DocumentHooks, EnvironmentFilter,
+    ListOrder, ListQuery, ListedSecret, NewSecret, NewValue, Progress, Recipe, RotationListener, Secret,
+    SecretAddress, SecretChange, SecretHeader, SecretName, SecretPage, SecretRevision, SecretStore,
+    SecretWrite, StoreError, StoreInfo,
 };
 
 /// A [`SecretStore`] made of [`DocumentHooks`]: every operation reads the whole document,
@@ -21,7 +22,8 @@ use crate::{
 /// (C6), rotation with a ring that reads new and old keys and writes only new ones (C7),
 /// `close` once on every path (C13), insertion order (C15), exact counting (C12).
 ///
-/// It has neither environments nor descriptions, dates or versions.
+/// It has neither environments nor descriptions, dates or versions. It destroys, rotates, has settings, can be
+/// deleted, keeps who wrote last, and is immediate (decision C16).
 ///
 /// Who wrote the document is checked anew in every operation, since others may replace it
 /// at any time. Asking for it with `written_by` is not counted as a read.
@@ -70,16 +72,48 @@ impl<H: DocumentHooks> DocumentStore<H> {
 
     /// The value to store, made by the settings of the document if it is to be made: they are
     /// the ones in force while the document is kept from others (C11).
-    fn value_for(&self, document: &Document, value: Storable) -> Result<Structured, StoreError> {
+    fn value_for(&self, document: &Document, value: &Storable) -> Result<Structured, StoreError> {
         match value {
-            Storable::Given(value) => Ok(value),
+            Storable::Given(value) => Ok(value.clone()),
             Storable::Generated(recipe) => {
                 let settings = self.hooks.settings_in_force(document.settings.clone());
-                let value = self.hooks.generate(&settings, &recipe)?;
+                let value = self.hooks.generate(&settings, recipe)?;
                 self.hooks.check_value(&value)?;
                 Ok(value)
             }
         }
+    }
+
+    /// Checks a write as far as that does not depend on the document.
+    fn plan(&self, write: SecretWrite) -> Result<Planned, StoreError> {
+        let (address, value, described, creates) = match write {
+            SecretWrite::Create(secret) => {
+                plain(&secret.address)?.check_creatable()?;
+                (secret.address, Some(secret.value), secret.description.is_some(), true)
+            }
+            SecretWrite::Modify(address, change) => {
+                plain(&address)?;
+                no_version(change.expected.as_ref())?;
+                (address, change.value, change.description.is_some(), false)
+            }
+        };
+        if described {
+            return Err(StoreError::Unsupported { what: "descriptions" });
+        }
+        let value = value.map(|value| self.storable(value)).transpose()?;
+        Ok(Planned { address, value, creates })
+    }
+
+    fn apply(&self, document: &mut Document, planned: &Planned) -> Result<SecretHeader, StoreError> {
+        let value = planned.value.as_ref().map(|value| self.value_for(document, value)).transpose()?;
+        let header = planned.check_there(document)?;
+        let name = planned.address.name.as_str();
+        match value {
+            Some(value) if planned.creates => document.secrets.push_new(name, value),
+            Some(value) => drop(document.secrets.insert(name, value)),
+            None => {}
+        }
+        Ok(header)
     }
 
     async fn begin(&self) -> Result<Session<'_, H>, StoreError> {
@@ -120,10 +154,32 @@ enum Storable {
     Generated(Recipe),
 }
 
+/// A write that may be applied to a document.
+struct Planned {
+    address: SecretAddress,
+    value: Option<Storable>,
+    creates: bool,
+}
+
+impl Planned {
+    /// The header of the secret, if it is there or not as the write demands.
+    fn check_there(&self, document: &Document) -> Result<SecretHeader, StoreError> {
+        let name = self.address.name.as_str();
+        match document.secrets.get(name).is_some() {
+            true if self.creates => Err(StoreError::SecretExists { address: self.address.clone() }),
+            false if !self.creates => Err(StoreError::SecretNotFound { address: self.address.clone() }),
+            _ => Ok(header(name)),
+        }
+    }
+}
+
+/// A document is in memory as a whole, so a batch may be large.
+pub(super) const BULK: BulkLimits = BulkLimits { writes: 10_000, bytes: 16 << 20 };
+
 #[async_trait]
 impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
     fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::MINIMAL.structured().ordered(ListOrder::Insertion);
+        let mut capabilities = Capabilities::MINIMAL.structured().bulk(BULK).ordered(ListOrder::Insertion);
         if self.hooks.generates_values() {
             capabilities = capabilities.generating();
         }
@@ -167,21 +223,8 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        let address = plain(&secret.address)?.clone();
-        address.check_creatable()?;
-        if secret.description.is_some() {
-            return Err(StoreError::Unsupported { what: "descriptions" });
-        }
-        let value = self.storable(secret.value)?;
-        self.change(|document| {
-            let value = self.value_for(document, value)?;
-            if document.secrets.get(address.as_str()).is_some() {
-                return Err(StoreError::SecretExists { address: secret.address.clone() });
-            }
-            document.secrets.push_new(address.as_str(), value);
-            Ok(header(address.as_str()))
-        })
-        .await
+        let planned = self.plan(SecretWrite::Create(secret))?;
+        self.change(|document| self.apply(document, &planned)).await
     }
 
     async fn destroy(
@@ -212,24 +255,24 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        let name = plain(address)?;
-        no_version(change.expected.as_ref())?;
-        if change.description.is_some() {
-            return Err(StoreError::Unsupported { what: "descriptions" });
+        let planned = self.plan(SecretWrite::Modify(address.clone(), change))?;
+        if planned.value.is_none() {
+            return self.look(|document, _| planned.check_there(document)).await;
         }
-        let there = |document: &Document| match document.secrets.get(name.as_str()) {
-            Some(_) => Ok(header(name.as_str())),
-            None => Err(StoreError::SecretNotFound { address: address.clone() }),
-        };
-        let Some(value) = change.value else {
-            return self.look(|document, _| there(document)).await;
-        };
-        let value = self.storable(value)?;
+        self.change(|document| self.apply(document, &planned)).await
+    }
+
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        BULK.check(&writes)?;
+        let plan = |(at, write)| self.plan(write).map_err(|refusal| refusal.in_batch(at));
+        let planned = writes.into_iter().enumerate().map(plan).collect::<Result<Vec<_>, _>>()?;
+        if planned.is_empty() {
+            return self.look(|_, _| Ok(Vec::new())).await;
+        }
         self.change(|document| {
-            let value = self.value_for(document, value)?;
-            let header = there(document)?;
-            document.secrets.insert(name.as_str(), value);
-            Ok(header)
+            let mut apply =
+                |(at, planned)| self.apply(document, planned).map_err(|refusal| refusal.in_batch(at));
+            planned.iter().enumerate().map(&mut apply).collect()
         })
         .await
     }
@@ -280,7 +323,8 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
             };
             let (reads, writes) =
                 (counter(document.reads, state.unwritten_reads), counter(document.writes, 0));
-            let info = StoreInfo::new(self.hooks.metadata().clone(), document.written_by.clone(), secrets);
+            let info =
+                StoreInfo::new(self.hooks.metadata().clone(), Some(document.written_by.clone()), secrets);
             Ok(info.with_counters(reads, writes))
         })
         .await

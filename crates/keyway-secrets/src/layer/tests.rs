@@ -56,12 +56,20 @@ impl SecretStore for Named {
         named("List")
     }
 
+    async fn write_all(&self, _: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        named("WriteAll")
+    }
+
     async fn configure(&self, _: Configure) -> Result<Table, StoreError> {
         named("Configure")
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
         named("Info")
+    }
+
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        named("ExactInfo")
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
@@ -154,8 +162,13 @@ async fn each_operation(store: &dyn SecretStore) -> Vec<Result<(), StoreError>> 
         store.get(&at()).await.map(drop),
         store.modify(&at(), SecretChange::value(value)).await.map(drop),
         store.list(&ListQuery::all()).await.map(drop),
+        store
+            .write_all(vec![SecretWrite::Create(NewSecret::new(at(), SecretValue::text("n33dle")))])
+            .await
+            .map(drop),
         store.configure(Configure::Write(settings)).await.map(drop),
         store.info().await.map(drop),
+        store.exact_info().await.map(drop),
         store.marked_for_delete().await,
         store.list_environments(None, 7).await.map(drop),
         store.retrieve_environment(&name).await.map(drop),
@@ -169,7 +182,7 @@ fn each_operation_passes_around_and_reaches_the_store() {
     let store = recording(Arc::new(recording(Arc::new(Named))));
     let answers = block_on(each_operation(&store));
     let calls = store.0.calls.lock().unwrap().clone();
-    assert_eq!(calls.len(), 15);
+    assert_eq!(calls.len(), 17);
     for (call, answer) in calls.iter().zip(answers) {
         let Err(StoreError::Unsupported { what }) = answer else { panic!("{call} never arrived") };
         assert_eq!(call.split(' ').next(), Some(what), "{call} arrived as {what}");

@@ -90,7 +90,7 @@ pub(crate) async fn generated_passwords(
     stores: &Stores,
     secrets: &mut Vec<String>,
 ) -> Result<(), Failure> {
-    report.step("Passwords that nobody thought up");
+    report.step("Generated passwords");
     let keys: KeyRing = new_ring()?;
     let settings = json!({ "settings": { "length": 32, "alphabet": "alphanumeric" } });
     let store = stores.create(&StoreName::new("passwords")?, "passdb", settings, &keys).await?;

@@ -1,23 +1,27 @@
-//! How often a store was read and written (decision C12).
+//! How often a store was read and written, and about how many secrets it has (decision C12).
 //!
 //! Each handle counts in memory and adds what it counted to the stored numbers now and then,
 //! when it writes anyway. So a `get` never becomes a write, and a crash loses a few counts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use keyway_secrets::StoreError;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use keyway_core::codec::Reader;
+use keyway_secrets::StoreError;
+use keyway_storage::{Batch, CommitOutcome, Expectation};
+
+use crate::handle::{Handle, View};
+use crate::storage_error::from_storage;
 
 const WHAT: &str = "the counters of the store";
 /// How many operations are counted before they are added to the stored numbers.
 const FLUSH_AT: u64 = 1024;
 
-/// Reads and writes.
+/// Reads, writes, and the secrets that were created and not destroyed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) reads: u64,
     pub(crate) writes: u64,
+    pub(crate) secrets: i64,
 }
 
 impl Counts {
@@ -25,21 +29,38 @@ impl Counts {
         Self {
             reads: self.reads.saturating_add(other.reads),
             writes: self.writes.saturating_add(other.writes),
+            secrets: self.secrets.saturating_add(other.secrets),
         }
     }
 
     /// Counters say nothing about secrets, so they are not sealed.
     pub(crate) fn to_bytes(self) -> Vec<u8> {
-        [self.reads.to_le_bytes(), self.writes.to_le_bytes()].concat()
+        [self.reads.to_le_bytes(), self.writes.to_le_bytes(), self.secrets.to_le_bytes()].concat()
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
         let mut reader = Reader::new(bytes);
-        match (reader.u64(), reader.u64(), reader.rest().is_empty()) {
-            (Ok(reads), Ok(writes), true) => Ok(Self { reads, writes }),
-            _ => Err(StoreError::corrupt(WHAT, "expected two numbers")),
+        match (reader.u64(), reader.u64(), reader.u64(), reader.rest().is_empty()) {
+            (Ok(reads), Ok(writes), Ok(secrets), true) => {
+                Ok(Self { reads, writes, secrets: secrets.cast_signed() })
+            }
+            _ => Err(StoreError::corrupt(WHAT, "expected three numbers")),
         }
     }
+}
+
+/// What one commit of secrets or environments counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub(crate) writes: u64,
+    /// The secrets created, less those destroyed.
+    pub(crate) secrets: i64,
+}
+
+impl Tally {
+    pub(crate) const CREATED: Self = Self { writes: 1, secrets: 1 };
+    pub(crate) const CHANGED: Self = Self { writes: 1, secrets: 0 };
+    pub(crate) const DESTROYED: Self = Self { writes: 1, secrets: -1 };
 }
 
 /// What a handle has counted and not stored yet.
@@ -47,6 +68,7 @@ impl Counts {
 pub(crate) struct Pending {
     reads: AtomicU64,
     writes: AtomicU64,
+    secrets: AtomicI64,
 }
 
 impl Pending {
@@ -54,14 +76,19 @@ impl Pending {
         self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a write; `true` when it is time to store the counts.
-    pub(crate) fn count_write(&self) -> bool {
-        let writes = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Counts writes; `true` when it is time to store the counts.
+    pub(crate) fn count(&self, tally: Tally) -> bool {
+        self.secrets.fetch_add(tally.secrets, Ordering::Relaxed);
+        let writes = self.writes.fetch_add(tally.writes, Ordering::Relaxed) + tally.writes;
         writes >= FLUSH_AT || self.reads.load(Ordering::Relaxed) >= FLUSH_AT
     }
 
     pub(crate) fn look(&self) -> Counts {
-        Counts { reads: self.reads.load(Ordering::Relaxed), writes: self.writes.load(Ordering::Relaxed) }
+        Counts {
+            reads: self.reads.load(Ordering::Relaxed),
+            writes: self.writes.load(Ordering::Relaxed),
+            secrets: self.secrets.load(Ordering::Relaxed),
+        }
     }
 
     /// Takes the counts out, to be stored.
@@ -69,6 +96,7 @@ impl Pending {
         Counts {
             reads: self.reads.swap(0, Ordering::Relaxed),
             writes: self.writes.swap(0, Ordering::Relaxed),
+            secrets: self.secrets.swap(0, Ordering::Relaxed),
         }
     }
 
@@ -76,5 +104,50 @@ impl Pending {
     pub(crate) fn give_back(&self, counts: Counts) {
         self.reads.fetch_add(counts.reads, Ordering::Relaxed);
         self.writes.fetch_add(counts.writes, Ordering::Relaxed);
+        self.secrets.fetch_add(counts.secrets, Ordering::Relaxed);
+    }
+
+    /// Corrects the number of secrets by what a count of all has shown.
+    pub(crate) fn correct(&self, secrets: i64) {
+        self.secrets.fetch_add(secrets, Ordering::Relaxed);
+    }
+}
+
+impl Handle {
+    /// The stored counters.
+    pub(crate) async fn stored_counts(&self) -> Result<Counts, StoreError> {
+        match self.storage.get(&self.prefix.counters()).await.map_err(from_storage)? {
+            Some(record) => Counts::from_bytes(&record.value),
+            None => Ok(Counts::default()),
+        }
+    }
+
+    /// Adds what was counted to the stored counters. If that fails, it is tried again with
+    /// a later write: counting never makes an operation fail.
+    pub(crate) async fn store_counts(&self, view: &View) {
+        let counted = self.pending.take();
+        if counted == Counts::default() {
+            return;
+        }
+        if !self.try_store_counts(view, counted).await.unwrap_or(false) {
+            self.pending.give_back(counted);
+        }
+    }
+
+    async fn try_store_counts(&self, view: &View, counted: Counts) -> Result<bool, StoreError> {
+        let key = self.prefix.counters();
+        let found = self.storage.get(&key).await.map_err(from_storage)?;
+        let (stored, expectation) = match &found {
+            Some(record) => (Counts::from_bytes(&record.value)?, Expectation::Revision(record.revision)),
+            None => (Counts::default(), Expectation::Absent),
+        };
+        // Not into a store that was deleted meanwhile.
+        let batch = Batch::new().check(self.prefix.header(), view.loaded.revision).put(
+            key,
+            stored.plus(counted).to_bytes(),
+            expectation,
+        );
+        let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
+        Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 }

@@ -6,8 +6,10 @@ use keyway_secrets::{
 };
 use keyway_storage::{Entry, Expectation};
 
+use crate::commit::Committed;
+use crate::counters::Tally;
 use crate::environment_record::{EnvironmentRecord, misplaced};
-use crate::handle::{Committed, Handle, MAX_ATTEMPTS, View};
+use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::secrets::cursor_key;
 use crate::storage_error::from_storage;
 
@@ -75,7 +77,10 @@ impl Handle {
             let view = self.view().await?;
             let key = view.environment_key(self.prefix, &record.name);
             let sealed = record.seal(view.keys())?;
-            match self.commit(&view, |batch| batch.put(key, sealed, Expectation::Absent)).await? {
+            match self
+                .commit(&view, Tally::CHANGED, |batch| batch.put(key, sealed, Expectation::Absent))
+                .await?
+            {
                 Committed::Done => return Ok(record.into_environment()),
                 Committed::Conflict(_) => {
                     return Err(StoreError::EnvironmentExists { environment: record.name });
@@ -100,7 +105,10 @@ impl Handle {
             let sealed = record.seal(view.keys())?;
             let expectation = Expectation::Revision(entry.revision);
             let crowd = self.crowd_at(&entry.key);
-            match self.commit(&view, |batch| batch.put(entry.key, sealed, expectation)).await? {
+            match self
+                .commit(&view, Tally::CHANGED, |batch| batch.put(entry.key, sealed, expectation))
+                .await?
+            {
                 Committed::Done => return Ok(record.into_environment()),
                 Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
                 Committed::Conflict(_) | Committed::HeaderChanged => {}

@@ -1,16 +1,15 @@
-//! What every operation of a handle begins with: the header, the keys, the commit that
-//! checks both.
+//! What every operation of a handle begins with: the header and the keys.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use keyway_core::{Clock, PluginMetadata};
-use keyway_seal::{KeyId, KeyRing};
+use keyway_seal::KeyRing;
 use keyway_secrets::{EnvironmentName, SecretAddress, StoreError, StoreName};
-use keyway_storage::{Batch, CommitOutcome, Entry, Expectation, Record, Revision, Storage};
+use keyway_storage::{Entry, Record, Revision, Storage};
 
-use crate::counters::{Counts, Pending};
+use crate::counters::Pending;
 use crate::header::{self, Header, StoredHeader};
 use crate::layout::{Group, NameIndex, StoreMark, StorePrefix};
 use crate::sealed_settings::{InForce, ReadSettings};
@@ -81,7 +80,7 @@ pub(crate) struct View {
     /// The handle's keys, in front the one that sealed the header: it is the key of the
     /// store. So who holds old and new keys in whatever order never seals with a key
     /// that a rotation has retired.
-    keys: KeyRing,
+    pub(crate) keys: KeyRing,
     generation: u64,
 }
 
@@ -143,17 +142,6 @@ impl View {
     fn remembers(&self, environment: &EnvironmentName) -> bool {
         lock(&self.loaded.existing).contains(environment)
     }
-}
-
-/// How a commit that also checks the header ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Committed {
-    /// It is done.
-    Done,
-    /// The header changed meanwhile: begin again with a new view.
-    HeaderChanged,
-    /// This item of the caller's, counted from 0, did not hold.
-    Conflict(usize),
 }
 
 impl Handle {
@@ -314,64 +302,6 @@ impl Handle {
         &self.crowds[usize::from(key.last().copied().unwrap_or(0)) % CROWDS]
     }
 
-    /// Commits the caller's items on the condition that the header is still that of `view`.
-    ///
-    /// So nobody writes into a store that is being deleted, with keys that a rotation has
-    /// retired, or beside a version that cannot read it. The header is raised to the
-    /// running version if an older one wrote last.
-    pub(crate) async fn commit(
-        &self,
-        view: &View,
-        add_items: impl FnOnce(Batch) -> Batch,
-    ) -> Result<Committed, StoreError> {
-        let running = self.metadata.written_by();
-        let raises = running.version > view.loaded.header.text.written_by.version;
-        let batch = if raises {
-            let mut header = view.loaded.header.clone();
-            header.text.written_by = running;
-            let note = header.seal(&view.keys)?;
-            Batch::new().put(self.prefix.header(), note, Expectation::Revision(view.loaded.revision))
-        } else {
-            Batch::new().check(self.prefix.header(), view.loaded.revision)
-        };
-        match self.storage.commit(add_items(batch)).await.map_err(from_storage)? {
-            CommitOutcome::Committed(_) => {
-                if raises {
-                    self.forget(view);
-                }
-                if self.pending.count_write() {
-                    self.store_counts(view).await;
-                }
-                Ok(Committed::Done)
-            }
-            CommitOutcome::Conflict { item: 0 } => {
-                self.forget(view);
-                Ok(Committed::HeaderChanged)
-            }
-            CommitOutcome::Conflict { item } => Ok(Committed::Conflict(item - 1)),
-        }
-    }
-
-    /// Replaces the header if it is still that of `view`; `false` if it is not. With `key`, that
-    /// one becomes the key of the store.
-    pub(crate) async fn replace_header(
-        &self,
-        view: &View,
-        mut header: Header,
-        key: Option<KeyId>,
-    ) -> Result<bool, StoreError> {
-        let keys = key.and_then(|key| view.keys.led_by(key)).unwrap_or_else(|| view.keys.clone());
-        let running = self.metadata.written_by();
-        if running.version > header.text.written_by.version {
-            header.text.written_by = running;
-        }
-        let note = header.seal(&keys)?;
-        let batch = Batch::new().put(self.prefix.header(), note, Expectation::Revision(view.loaded.revision));
-        let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
-        self.forget(view);
-        Ok(matches!(outcome, CommitOutcome::Committed(_)))
-    }
-
     /// Whether the environment is there.
     pub(crate) async fn has_environment(
         &self,
@@ -401,41 +331,7 @@ impl Handle {
         }
     }
 
-    /// The stored counters.
-    pub(crate) async fn stored_counts(&self) -> Result<Counts, StoreError> {
-        match self.storage.get(&self.prefix.counters()).await.map_err(from_storage)? {
-            Some(record) => Counts::from_bytes(&record.value),
-            None => Ok(Counts::default()),
-        }
-    }
-
-    /// Adds what was counted to the stored counters. If that fails, it is tried again with
-    /// a later write: counting never makes an operation fail.
-    pub(crate) async fn store_counts(&self, view: &View) {
-        let counted = self.pending.take();
-        if !self.try_store_counts(view, counted).await.unwrap_or(false) {
-            self.pending.give_back(counted);
-        }
-    }
-
-    async fn try_store_counts(&self, view: &View, counted: Counts) -> Result<bool, StoreError> {
-        let key = self.prefix.counters();
-        let found = self.storage.get(&key).await.map_err(from_storage)?;
-        let (stored, expectation) = match &found {
-            Some(record) => (Counts::from_bytes(&record.value)?, Expectation::Revision(record.revision)),
-            None => (Counts::default(), Expectation::Absent),
-        };
-        // Not into a store that was deleted meanwhile.
-        let batch = Batch::new().check(self.prefix.header(), view.loaded.revision).put(
-            key,
-            stored.plus(counted).to_bytes(),
-            expectation,
-        );
-        let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
-        Ok(matches!(outcome, CommitOutcome::Committed(_)))
-    }
-
-    fn forget(&self, view: &View) {
+    pub(crate) fn forget(&self, view: &View) {
         let mut state = self.write_state();
         if state.view.as_ref().is_some_and(|current| Arc::ptr_eq(&current.loaded, &view.loaded)) {
             state.view = None;

@@ -111,12 +111,15 @@
 //! `plugin`: the plugin `generic`. On by default.
 //! `schemars`: the JSON schema of [`GenericConfiguration`]. Off by default.
 
+mod bulk;
+mod commit;
 mod counters;
 mod deletion;
 mod environment_record;
 mod environments;
 mod handle;
 mod header;
+mod info;
 mod layout;
 #[cfg(feature = "plugin")]
 mod plugin;

@@ -56,7 +56,7 @@ impl Handle {
             [(Kind::Environments, self.prefix.environments()), (Kind::Secrets, self.prefix.secrets())];
         let mut progress = Progress { done: 0, total: 0 };
         for (_, range) in &ranges {
-            progress.total += self.count_records(range).await?.0;
+            progress.total += self.count_records(range).await?;
         }
         for (kind, range) in &ranges {
             self.reseal_range(*kind, range, &mut view, &mut progress, listener).await?;
@@ -94,12 +94,11 @@ impl Handle {
         Ok(Some(progress))
     }
 
-    /// How many records a range has, and whether that was one look.
-    pub(crate) async fn count_records(&self, range: &KeyRange) -> Result<(u64, bool), StoreError> {
+    /// How many records a range has.
+    pub(crate) async fn count_records(&self, range: &KeyRange) -> Result<u64, StoreError> {
         let mut count = 0;
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let one_look = after.is_none();
             let page = self
                 .storage
                 .scan(range, after.as_deref(), self.storage.limits().page_records)
@@ -107,7 +106,7 @@ impl Handle {
                 .map_err(from_storage)?;
             count += page.entries.len() as u64;
             if !page.more {
-                return Ok((count, one_look));
+                return Ok(count);
             }
             after = page.entries.last().map(|entry| entry.key.clone());
             let_others_run().await;

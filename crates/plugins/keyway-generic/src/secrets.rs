@@ -7,9 +7,11 @@ use keyway_secrets::{
     Cursor, EnvironmentFilter, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, NewSecret, NewValue, Secret,
     SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, StoreError,
 };
-use keyway_storage::{Entry, Expectation, KeyRange};
+use keyway_storage::{Batch, Entry, Expectation, KeyRange};
 
-use crate::handle::{Committed, Handle, MAX_ATTEMPTS, StoreKeys, View};
+use crate::commit::Committed;
+use crate::counters::Tally;
+use crate::handle::{Handle, MAX_ATTEMPTS, StoreKeys, View};
 use crate::record::{SealedRecord, SecretRecord, exchanged};
 use crate::storage_error::from_storage;
 
@@ -29,22 +31,17 @@ impl View {
 
 impl Handle {
     pub(crate) async fn create_secret(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        let NewSecret { address, value, description, .. } = secret;
-        address.name.check_creatable()?;
-        check_description(description.as_deref())?;
-        let record = SecretRecord::new(address, description, self.clock.now())?;
+        let (record, value) = self.record_for(secret)?;
         for _ in 0..MAX_ATTEMPTS {
             let view = self.view().await?;
-            let value = match self.admit(&view, &record.address, &value).await {
-                Ok(value) => value,
+            let (key, sealed) = match self.created(&view, &record, &value).await {
+                Ok(created) => created,
                 // What the handle remembers of the store may be out of date.
                 Err(refusal) if self.is_current(&view).await? => return Err(refusal),
                 Err(_) => continue,
             };
-            let key = view.secret_key(self.prefix, &record.address);
-            record.check_size(&value, self.storage.limits())?;
-            let sealed = record.seal(&value, view.keys())?;
-            match self.commit(&view, |batch| batch.put(key, sealed, Expectation::Absent)).await? {
+            let put = |batch: Batch| batch.put(key, sealed, Expectation::Absent);
+            match self.commit(&view, Tally::CREATED, put).await? {
                 Committed::Done => return Ok(record.header()),
                 Committed::Conflict(_) => {
                     return Err(StoreError::SecretExists { address: record.address });
@@ -53,6 +50,49 @@ impl Handle {
             }
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+    }
+
+    /// The record of a new secret, and its value. It checks what does not depend on the store.
+    pub(crate) fn record_for(&self, secret: NewSecret) -> Result<(SecretRecord, NewValue), StoreError> {
+        let NewSecret { address, value, description, .. } = secret;
+        address.name.check_creatable()?;
+        check_description(description.as_deref())?;
+        Ok((SecretRecord::new(address, description, self.clock.now())?, value))
+    }
+
+    /// The key of a new secret, and the record as it is stored.
+    pub(crate) async fn created(
+        &self,
+        view: &View,
+        record: &SecretRecord,
+        value: &NewValue,
+    ) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+        let value = self.admit(view, &record.address, value).await?;
+        record.check_size(&value, self.storage.limits())?;
+        Ok((view.secret_key(self.prefix, &record.address), record.seal(&value, view.keys())?))
+    }
+
+    /// The header of a secret as it is after a change, and its record as it is stored.
+    pub(crate) fn changed(
+        &self,
+        view: &View,
+        found: &[u8],
+        address: &SecretAddress,
+        change: &SecretChange,
+    ) -> Result<(SecretHeader, Vec<u8>), StoreError> {
+        let (mut record, old_value) = SealedRecord::parse(found)?.open_at(address, view.keys())?;
+        record.header().check_unchanged(change.expected.as_ref())?;
+        let new_value = change.value.as_ref().map(|value| view.value(value)).transpose()?;
+        record.version = record.version.next();
+        // A clock that went back must not make a secret older than its creation.
+        record.modified = self.clock.now().max(record.created);
+        if let Some(description) = &change.description {
+            record.description.clone_from(description);
+        }
+        let new_value = new_value.as_deref().unwrap_or(&old_value);
+        record.check_size(new_value, self.storage.limits())?;
+        let sealed = record.seal(new_value, view.keys())?;
+        Ok((record.header(), sealed))
     }
 
     /// The value to store at this place, if the store takes it there.
@@ -87,7 +127,8 @@ impl Handle {
             }
             let expectation = Expectation::Revision(found.revision);
             let crowd = self.crowd_at(&found.key);
-            match self.commit(&view, |batch| batch.delete(found.key, expectation)).await? {
+            let delete = |batch: Batch| batch.delete(found.key, expectation);
+            match self.commit(&view, Tally::DESTROYED, delete).await? {
                 Committed::Done => return Ok(()),
                 Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
                 Committed::Conflict(_) | Committed::HeaderChanged => {}
@@ -114,10 +155,32 @@ impl Handle {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        let SecretChange { value, description, expected, .. } = change;
-        check_description(description.as_ref().and_then(Option::as_deref))?;
-        // What no secret could get is refused whether or not there is one.
-        if let Some(value @ NewValue::Generated(_)) = &value {
+        self.check_change(&change).await?;
+        let mut turn = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let (view, found) = self.find(address).await?;
+            let (header, sealed) = match self.changed(&view, &found.value, address, &change) {
+                Ok(changed) => changed,
+                Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
+                Err(refusal) if self.is_current(&view).await? => return Err(refusal),
+                Err(_) => continue,
+            };
+            let expectation = Expectation::Revision(found.revision);
+            let crowd = self.crowd_at(&found.key);
+            let put = |batch: Batch| batch.put(found.key, sealed, expectation);
+            match self.commit(&view, Tally::CHANGED, put).await? {
+                Committed::Done => return Ok(header),
+                Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
+                Committed::Conflict(_) | Committed::HeaderChanged => {}
+            }
+        }
+        Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+    }
+
+    /// Refuses a change that no secret could get, whether or not there is one.
+    pub(crate) async fn check_change(&self, change: &SecretChange) -> Result<(), StoreError> {
+        check_description(change.description.as_ref().and_then(Option::as_deref))?;
+        if let Some(value @ NewValue::Generated(_)) = &change.value {
             let view = self.view().await?;
             if let Err(refusal) = view.value(value)
                 && self.is_current(&view).await?
@@ -125,40 +188,7 @@ impl Handle {
                 return Err(refusal);
             }
         }
-        let mut turn = None;
-        for _ in 0..MAX_ATTEMPTS {
-            let (view, found) = self.find(address).await?;
-            let opened = SealedRecord::parse(&found.value)?.open_at(address, view.keys());
-            let (mut record, old_value) = match opened {
-                Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
-                other => other?,
-            };
-            if let Some(expected) = &expected {
-                record.header().check_unchanged(Some(expected))?;
-            }
-            let new_value = match value.as_ref().map(|value| view.value(value)).transpose() {
-                Ok(new_value) => new_value,
-                Err(refusal) if self.is_current(&view).await? => return Err(refusal),
-                Err(_) => continue,
-            };
-            record.version = record.version.next();
-            // A clock that went back must not make a secret older than its creation.
-            record.modified = self.clock.now().max(record.created);
-            if let Some(description) = &description {
-                record.description.clone_from(description);
-            }
-            let new_value = new_value.as_deref().unwrap_or(&old_value);
-            record.check_size(new_value, self.storage.limits())?;
-            let sealed = record.seal(new_value, view.keys())?;
-            let expectation = Expectation::Revision(found.revision);
-            let crowd = self.crowd_at(&found.key);
-            match self.commit(&view, |batch| batch.put(found.key, sealed, expectation)).await? {
-                Committed::Done => return Ok(record.header()),
-                Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
-                Committed::Conflict(_) | Committed::HeaderChanged => {}
-            }
-        }
-        Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
+        Ok(())
     }
 
     pub(crate) async fn list_secrets(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {

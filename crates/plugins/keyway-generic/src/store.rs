@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use keyway_core::{Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
-    ListQuery, NewEnvironment, NewSecret, NewValue, OpenContext, Recipe, RotationListener, Secret,
-    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError,
-    StoreInfo,
+    BulkLimits, Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName,
+    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, NewValue, OpenContext, Recipe, RotationListener,
+    Secret, SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, SecretWrite,
+    StoreError, StoreInfo,
 };
-use keyway_storage::{Batch, CommitOutcome, Expectation, Pace, Storage};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Limits, Pace, Storage};
 use serde_json::{Map, Value};
 
 use crate::handle::{Handle, MAX_ATTEMPTS};
@@ -26,6 +26,7 @@ use crate::storage_error::from_storage;
 pub struct SealedStore {
     handle: Handle,
     capabilities: Capabilities,
+    limits: BulkLimits,
     /// The settings that `initialize` gives a new store.
     initial_settings: Map<String, Value>,
     /// Two rotations of one handle would take each other's old keys away.
@@ -58,7 +59,9 @@ impl SealedStore {
         if matches!(storage.pace(), Pace::PromptReads | Pace::Prompt) {
             capabilities = capabilities.prompt_reads();
         }
-        Ok(Self { handle, capabilities, initial_settings, rotating: Mutex::new(()) })
+        let limits = bulk_limits(&storage.limits());
+        let capabilities = capabilities.bulk(limits);
+        Ok(Self { handle, capabilities, limits, initial_settings, rotating: Mutex::new(()) })
     }
 
     /// Refuses to make a value where that is not declared.
@@ -68,6 +71,14 @@ impl SealedStore {
             _ => Ok(()),
         }
     }
+}
+
+/// Tells what fits into one batch of the storage. A record is four thirds of what is in it, and beyond that less than a
+/// thousand bytes: the rest of two tokens, and names that both hold.
+fn bulk_limits(storage: &Limits) -> BulkLimits {
+    // One item checks the header, or replaces it.
+    let writes = storage.items_per_batch.saturating_sub(1).min(storage.batch_bytes / 4096);
+    BulkLimits { writes, bytes: storage.batch_bytes / 4 }
 }
 
 #[async_trait]
@@ -147,6 +158,20 @@ impl SecretStore for SealedStore {
         self.handle.modify_secret(address, change).await
     }
 
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        self.limits.check(&writes)?;
+        for (at, write) in writes.iter().enumerate() {
+            let value = match write {
+                SecretWrite::Create(secret) => Some(&secret.value),
+                SecretWrite::Modify(_, change) => change.value.as_ref(),
+                _ => None,
+            };
+            let recipe = value.and_then(NewValue::recipe);
+            self.check_value_source(recipe).map_err(|refusal| refusal.in_batch(at))?;
+        }
+        self.handle.write_all(writes).await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
         self.handle.list_secrets(query).await
     }
@@ -174,16 +199,11 @@ impl SecretStore for SealedStore {
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
-        let view = self.handle.fresh_view().await?;
-        let (number, exact) = self.handle.count_records(&self.handle.prefix.secrets()).await?;
-        // So that what was said once is still true after a restart.
-        self.handle.store_counts(&view).await;
-        let counts = self.handle.stored_counts().await?.plus(self.handle.pending.look());
-        let written_by = view.loaded.header.text.written_by.clone();
-        let info = StoreInfo::new(self.handle.metadata.clone(), written_by, Count { number, exact });
-        Ok(info
-            .with_counters(counts.reads, counts.writes)
-            .with_rotation(self.handle.rotation_progress(&view).await?))
+        self.handle.describe(false).await
+    }
+
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
+        self.handle.describe(true).await
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {

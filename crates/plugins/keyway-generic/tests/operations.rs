@@ -4,8 +4,8 @@ mod support;
 
 use keyway_core::{ErrorKind, Integer, PluginError, SecretValue, Structured, Table};
 use keyway_secrets::{
-    Configure, Cursor, EnvironmentChange, EnvironmentFilter, ListQuery, NewSecret, SecretChange, SecretName,
-    SecretStore, SecretVersion, StoreError,
+    Configure, Count, Cursor, EnvironmentChange, EnvironmentFilter, ListQuery, NewSecret, SecretChange,
+    SecretName, SecretStore, SecretVersion, SecretWrite, StoreError,
 };
 use support::*;
 
@@ -349,4 +349,26 @@ async fn two_stores_on_one_engine_do_not_meet() {
     two.create(new(at("a"), "2")).await.unwrap();
     one.marked_for_delete().await.unwrap();
     assert_eq!(text(&*two, &at("a")).await.unwrap(), "2");
+}
+
+#[tokio::test]
+async fn the_secrets_of_a_large_store_are_tallied_and_counted_when_asked_for() {
+    let (storage, keys) = (memory(), ring());
+    let store = open(&storage, &keys);
+    store.initialize().await.unwrap();
+    let writes: Vec<_> =
+        (0..1200).map(|number| SecretWrite::Create(new(at(&format!("a{number}")), "v"))).collect();
+    let limits = store.capabilities().bulk;
+    for batch in SecretWrite::batches(writes, limits) {
+        SecretWrite::write_batch(&*store, batch).await.unwrap();
+    }
+    store.destroy(&at("a7"), None).await.unwrap();
+    for handle in [&store, &open(&storage, &keys)] {
+        assert_eq!(handle.info().await.unwrap().secrets, Count::about(1199));
+        assert_eq!(handle.exact_info().await.unwrap().secrets, Count::exact(1199));
+    }
+    for number in 100..400 {
+        store.destroy(&at(&format!("a{number}")), None).await.unwrap();
+    }
+    assert_eq!(open(&storage, &keys).info().await.unwrap().secrets, Count::exact(899), "few are counted");
 }

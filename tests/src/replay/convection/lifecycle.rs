@@ -31,10 +31,10 @@ pub(super) struct Lifecycle;
 
 impl Adapter for Lifecycle {
     fn run(&self, input: &Input) -> Observed {
-        let Some(mut world) = World::new(input) else {
+        let Some(mut fixture) = Fixture::new(input) else {
             return Observed::one("the plugin", StepOutcome::Refused(Class::Unsupported));
         };
-        let step = |operation: &Value| (operation.to_string(), world.step(Call::read(operation)));
+        let step = |operation: &Value| (operation.to_string(), fixture.step(Call::read(operation)));
         Observed::steps(operations(input).iter().map(step))
     }
 
@@ -121,7 +121,7 @@ pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
 }
 
 /// A folder with one store, and its handles.
-struct World {
+struct Fixture {
     plugin: Plugin,
     plugin_name: String,
     store_name: String,
@@ -132,7 +132,7 @@ struct World {
 
 type Answer = Result<Value, Class>;
 
-impl World {
+impl Fixture {
     fn new(input: &Input) -> Option<Self> {
         Some(Self {
             plugin: Plugin::named(input.text("plugin"))?,

@@ -22,7 +22,7 @@ fn is_identifier(name: &str) -> bool {
 }
 
 impl Adapter for StorePath {
-    /// A handle touches nothing before `initialize`, so the test looks for the file afterwards.
+    /// Looks for the file after `initialize`, because a handle touches nothing before.
     fn run(&self, input: &Input) -> Observed {
         let refused = |class| {
             let refused = StepOutcome::Refused(class);

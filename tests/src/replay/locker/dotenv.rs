@@ -23,7 +23,7 @@ impl Adapter for Dotenv {
         Observed::one("dotenv", outcome)
     }
 
-    /// A POSIX shell must read back the written line: it does not know `\n`, and expands `$` and
+    /// Demands that a POSIX shell reads back the written line: it does not know `\n`, and expands `$` and
     /// backticks.
     ///
     /// Decision H16.

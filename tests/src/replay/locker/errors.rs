@@ -152,8 +152,8 @@ impl Adapter for Interpret {
         Observed::one("answer", outcome)
     }
 
-    /// Upstream finds error objects by the spelling of their JSON. Here an object that claims to be
-    /// an error is one, in any spelling.
+    /// Demands that an object that claims to be an error is one, in any spelling. Upstream compares
+    /// the text of the JSON.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let rest = input.text("text").split('\n').skip(lines_to_skip(input)).collect::<Vec<_>>().join("\n");
         let object: Option<Value> = serde_json::from_str(&rest).ok().filter(Value::is_object);
@@ -221,7 +221,7 @@ impl Adapter for Rpc {
         Observed::steps(names.into_iter().zip(outcomes.map(StepOutcome::Ok)))
     }
 
-    /// A default never replaces a missing environment.
+    /// Demands that a default never replaces a missing environment.
     ///
     /// Decision L2.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

@@ -5,7 +5,7 @@ mod dotenv;
 mod errors;
 mod reading;
 mod service;
-mod world;
+mod store;
 mod writing;
 
 use super::{Family, Form, Scope};

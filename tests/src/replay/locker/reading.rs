@@ -4,7 +4,7 @@ use keyway_client::{Resolution, ResolvedSecret, Secrets};
 use pollster::block_on;
 use serde_json::{Value, json};
 
-use super::world::{World, class_of, standing};
+use super::store::{StoreFixture, class_of, in_layer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 /// The classes of a missing environment, which is an error of its own and never a fallback. A value
@@ -14,7 +14,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 const NO_ENVIRONMENT: &[Class] = &[Class::NotFound, Class::Invalid];
 
 fn with_client(input: &Input, ask: impl FnOnce(&Secrets) -> Result<Value, Class>) -> StepOutcome {
-    let world = World::of(input.get("world"));
+    let world = StoreFixture::of(input.get("world"));
     world.client().and_then(|client| ask(&client)).map_or_else(StepOutcome::Refused, StepOutcome::Ok)
 }
 
@@ -24,7 +24,7 @@ fn told(secret: &ResolvedSecret) -> Value {
 
 fn ruling_of_environment(input: &Input) -> Option<Ruling> {
     let name = input.get("environment").as_str()?;
-    let world = World::of(input.get("world"));
+    let world = StoreFixture::of(input.get("world"));
     (!world.has_environment(name)).then(|| Ruling::refused("L2", NO_ENVIRONMENT))
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Lookup;
 impl Adapter for Lookup {
     fn run(&self, input: &Input) -> Observed {
         let outcome = with_client(input, |client| {
-            let client = standing(client, input.get("environment").as_str());
+            let client = in_layer(client, input.get("environment").as_str());
             block_on(client.retrieve(input.text("key")))
                 .map(|secret| told(&secret))
                 .map_err(|error| class_of(&error))
@@ -75,16 +75,16 @@ impl Adapter for List {
     fn run(&self, input: &Input) -> Observed {
         let environment = input.get("environment").as_str();
         let list = with_client(input, |client| {
-            let here = standing(client, environment).with_resolution(Resolution::Exact);
+            let here = in_layer(client, environment).with_resolution(Resolution::Exact);
             let list =
                 if environment.is_some() { block_on(here.list()) } else { block_on(client.list_all()) };
             Ok(sorted(list.map_err(|error| class_of(&error))?.iter().map(told)))
         });
         let agrees = with_client(input, |client| {
-            let here = standing(client, environment);
+            let here = in_layer(client, environment);
             let list = block_on(here.list()).map_err(|error| class_of(&error))?;
             let single = |key: &str| block_on(here.retrieve(key)).ok().map(|secret| told(&secret));
-            let all_listed = World::of(input.get("world")).secrets.iter().all(|(key, _, _)| {
+            let all_listed = StoreFixture::of(input.get("world")).secrets.iter().all(|(key, _, _)| {
                 single(key).is_none_or(|secret| list.iter().any(|listed| told(listed) == secret))
             });
             Ok((all_listed && list.iter().all(|listed| single(listed.key()) == Some(told(listed)))).into())
@@ -143,7 +143,7 @@ impl Adapter for Environment {
     ///
     /// Decision C9 has the same for stores.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        let world = World::of(input.get("world"));
+        let world = StoreFixture::of(input.get("world"));
         vec![(!world.has_environment(input.text("name"))).then(|| Ruling::refused("L2", NO_ENVIRONMENT))]
     }
 

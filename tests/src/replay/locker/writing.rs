@@ -9,7 +9,7 @@ use keyway_client::{Change, Error, Secrets};
 use pollster::block_on;
 use serde_json::{Value, json};
 
-use super::world::{World, class_of, standing};
+use super::store::{StoreFixture, class_of, in_layer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Write;
@@ -31,7 +31,7 @@ fn moves(input: &Input) -> bool {
 
 async fn write(client: &Secrets, input: &Input) -> Result<Value, Result<Class, Error>> {
     let key = input.text("Key");
-    let here = standing(client, environment(input));
+    let here = in_layer(client, environment(input));
     let description = ["Description", "Desc"].iter().find_map(|key| input.get(key).as_str());
     match input.text("op") {
         _ if moves(input) => return Err(Ok(Class::Unsupported)),
@@ -66,7 +66,7 @@ async fn write(client: &Secrets, input: &Input) -> Result<Value, Result<Class, E
 
 impl Adapter for Write {
     fn run(&self, input: &Input) -> Observed {
-        let answer = World::of(&Value::Null).client().and_then(|client| {
+        let answer = StoreFixture::of(&Value::Null).client().and_then(|client| {
             let answer = block_on(write(&client, input));
             answer.map_err(|error| error.unwrap_or_else(|error| class_of(&error)))
         });
@@ -74,7 +74,7 @@ impl Adapter for Write {
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        let world = World::of(&Value::Null);
+        let world = StoreFixture::of(&Value::Null);
         let environment = environment(input);
         let is_of_secret = ["create", "update"].contains(&input.text("op"));
         let ruling = if moves(input) {

@@ -5,8 +5,9 @@
 //! the strict profile refuses more, a decision has to demand that.
 
 mod base64;
-mod desk;
 mod encode;
+mod fixture;
+mod outcome;
 mod parameter;
 mod params_valid;
 mod plugin_input;
@@ -17,7 +18,6 @@ mod revoke;
 mod script;
 mod session;
 mod store;
-mod told;
 mod user_id;
 mod wire;
 

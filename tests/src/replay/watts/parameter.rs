@@ -11,10 +11,10 @@ use keyway_issuers::{
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
 
-use super::desk::{self, Desk};
+use super::fixture::{self, Fixture};
+use super::outcome;
 use super::request::only;
 use super::script::Run;
-use super::told;
 use crate::replay::oracle::watts::answer::Printed;
 use crate::replay::oracle::watts::description as oracle;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
@@ -77,12 +77,12 @@ async fn start(input: &Input, profile: Profile) -> Result<StepOutcome, Class> {
     } else {
         Arc::new(program(&run, profile)?)
     };
-    let name = desk::service_name("svc")?;
+    let name = fixture::service_name("svc")?;
     let mut service = Service::with_issuer(name.clone(), issuer).allow_everybody();
     for (key, value) in configured(input) {
         service = service.configure(key, value);
     }
-    let grants = Desk::new().open([service], false, false).await?;
+    let grants = Fixture::new().open([service], false, false).await?;
     let view = grants.service(&name).map_err(|_| Class::NotFound)?;
     match &view.description {
         Some(description) if view.enabled => Ok(told_service(description, input)),
@@ -93,11 +93,11 @@ async fn start(input: &Input, profile: Profile) -> Result<StepOutcome, Class> {
 /// Returns the class of the first fault.
 fn class_of(view: &ServiceView) -> Class {
     match view.faults.first() {
-        Some(ServiceFault::Describe(error) | ServiceFault::Open(error)) => told::class_of(error),
+        Some(ServiceFault::Describe(error) | ServiceFault::Open(error)) => outcome::class_of(error),
         // The description was valid, and the configuration is not.
         Some(ServiceFault::Violation(_)) if view.description.is_some() => Class::Invalid,
         Some(ServiceFault::Violation(violation)) => {
-            told::class_of(&IssuerError::violation(Action::Parameter, violation.clone()))
+            outcome::class_of(&IssuerError::violation(Action::Parameter, violation.clone()))
         }
         _ => Class::Disabled,
     }
@@ -154,7 +154,7 @@ fn ruling_for(input: &Input, profile: Profile) -> Option<Ruling> {
 
 impl Adapter for Parameter {
     fn run(&self, input: &Input) -> Observed {
-        let outcome = |profile| desk::run(start(input, profile)).unwrap_or_else(StepOutcome::Refused);
+        let outcome = |profile| fixture::run(start(input, profile)).unwrap_or_else(StepOutcome::Refused);
         Observed::steps([
             ("lenient: the service", outcome(Profile::Lenient)),
             ("strict: the service", outcome(Profile::Strict)),

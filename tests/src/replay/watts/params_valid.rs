@@ -3,7 +3,7 @@
 use keyway_issuers::fitting_set;
 use serde_json::Value;
 
-use super::desk;
+use super::fixture;
 use crate::replay::oracle::watts::gate::{Fit, Sets};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
@@ -12,13 +12,13 @@ pub(super) struct ParamsValid;
 impl Adapter for ParamsValid {
     fn run(&self, input: &Input) -> Observed {
         let sets = input.get("sets");
-        let parameters = desk::parameters(input.get("params"));
+        let parameters = fixture::parameters(input.get("params"));
         let has_none = sets.as_array().is_none_or(Vec::is_empty);
         let outcome = if has_none {
             // A description always has a set; the function accepts an empty list.
             StepOutcome::Ok(fitting_set(&[], &parameters).is_ok().into())
         } else {
-            match desk::description(sets) {
+            match fixture::description(sets) {
                 Ok(description) => StepOutcome::Ok(description.fitting_set(&parameters).is_ok().into()),
                 Err(_) => StepOutcome::Refused(Class::Invalid),
             }

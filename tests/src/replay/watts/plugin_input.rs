@@ -64,7 +64,7 @@ impl Adapter for PluginInput {
                 (StepOutcome::Refused(Class::Invalid), result.clone())
             }
         };
-        Observed::steps([("the input", taken), ("what is printed instead", StepOutcome::Ok(printed))])
+        Observed::steps([("the input", taken), ("the error that is printed", StepOutcome::Ok(printed))])
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

@@ -2,7 +2,7 @@
 
 use keyway_issuers::wire::Profile;
 
-use super::desk;
+use super::fixture;
 use crate::replay::{Class, Observed, Ruling, StepOutcome};
 
 const ORDER: [Profile; 2] = [Profile::Lenient, Profile::Strict];
@@ -14,7 +14,7 @@ where
 {
     let mut observed = Vec::new();
     for profile in ORDER {
-        let outcomes = desk::run(replay(profile))
+        let outcomes = fixture::run(replay(profile))
             .unwrap_or_else(|class| [StepOutcome::Refused(class), StepOutcome::Refused(class)]);
         for (what, outcome) in what.into_iter().zip(outcomes) {
             observed.push((format!("{}: {what}", profile.word()), outcome));

@@ -8,9 +8,9 @@ use keyway_issuers::wire::{Profile, host};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::desk::{self, Desk};
+use super::fixture::{self, Fixture};
 use super::script::{Run, Script};
-use super::{profiles, told};
+use super::{outcome, profiles};
 use crate::replay::oracle::watts::Answer;
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
@@ -64,12 +64,12 @@ fn described(input: &Input) -> String {
 }
 
 async fn replay(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Class> {
-    let name = desk::service_name("svc")?;
+    let name = fixture::service_name("svc")?;
     let described = described(input);
     let description =
         host::decode_description(described.as_bytes(), keyway_issuers::wire::Ended::SUCCESS, profile);
     let is_described = description.is_ok();
-    let description = description.or_else(|_| desk::description(&Value::Null))?;
+    let description = description.or_else(|_| fixture::description(&Value::Null))?;
     let runs = printed(input).into_iter().map(Run::printing).collect();
     let script = Script::new(profile, description, runs);
     let policy = if may_be_same(input) { DuplicatePolicy::Reuse } else { DuplicatePolicy::Reject };
@@ -80,14 +80,14 @@ async fn replay(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Cla
     if let Some(limit) = limit(input) {
         service = service.limit(limit);
     }
-    let desk = Desk::new();
-    let grants = desk.open([service], false, false).await?;
+    let fixture = Fixture::new();
+    let grants = fixture.open([service], false, false).await?;
     let mut requests = JoinSet::new();
     for _ in 0..number(input) {
         let (grants, name) = (grants.clone(), name.clone());
         requests.spawn(async move {
-            let answer = grants.request(&name, GrantRequest::new(desk::user())).await;
-            told::requested(&answer)
+            let answer = grants.request(&name, GrantRequest::new(fixture::user())).await;
+            outcome::requested(&answer)
         });
     }
     let mut ended = BTreeMap::<String, u64>::new();
@@ -100,7 +100,7 @@ async fn replay(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Cla
         };
         *ended.entry(word).or_default() += 1;
     }
-    let stored = match desk::records(&grants, None, Vec::new()).await {
+    let stored = match fixture::records(&grants, None, Vec::new()).await {
         StepOutcome::Ok(records) => StepOutcome::Ok(records["stored"].clone()),
         refused @ StepOutcome::Refused(_) => refused,
     };

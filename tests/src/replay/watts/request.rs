@@ -10,10 +10,10 @@ use keyway_issuers::{
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use serde_json::{Map, Value, json};
 
-use super::desk::{self, Desk, Features};
+use super::fixture::{self, Features, Fixture};
 use super::script::{Run, Script, filling, hangs};
 use super::wire::is_large;
-use super::{profiles, told};
+use super::{outcome, profiles};
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::oracle::watts::gate::{Fit, Sets};
 use crate::replay::oracle::watts::{Answer, Reading};
@@ -23,12 +23,12 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 pub(super) struct Request;
 
 /// The vector's service and initial records.
-struct Scene<'a> {
+struct Setup<'a> {
     service: &'a Value,
     preload: Vec<String>,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Setup<'a> {
     fn of(input: &'a Input) -> Self {
         let mut preload: Vec<String> = Vec::new();
         for state in input.get("preload").as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -92,18 +92,18 @@ impl IssuerLayer for Named {
 }
 
 async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Class> {
-    let scene = Scene::of(input);
-    let name = desk::service_name("svc")?;
-    let desk = Desk::new();
-    desk.preload(&name, &scene.preload).await?;
+    let setup = Setup::of(input);
+    let name = fixture::service_name("svc")?;
+    let fixture = Fixture::new();
+    fixture.preload(&name, &setup.preload).await?;
     // An invalid description counts as missing: the service is disabled.
-    let description = desk::description(&scene.service["params"]);
-    let is_described = description.is_ok() && desk::is_described(desk::features(input), profile);
-    let description = description.or_else(|_| desk::description(&Value::Null))?;
+    let description = fixture::description(&setup.service["params"]);
+    let is_described = description.is_ok() && fixture::is_described(fixture::features(input), profile);
+    let description = description.or_else(|_| fixture::description(&Value::Null))?;
     let run = Run { hangs: hangs(input), ..Run::of(input) };
     let impatient = run.hangs;
     let script = Arc::new(Script::new(profile, description, vec![run]));
-    let issuer: Arc<dyn Issuer> = match scene.command() {
+    let issuer: Arc<dyn Issuer> = match setup.command() {
         None => Arc::clone(&script) as _,
         Some(command) => {
             let mut configuration = ProcessConfiguration::new(command);
@@ -113,29 +113,29 @@ async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Clas
             Arc::new(Layered(Named { script: Arc::clone(&script), program }))
         }
     };
-    let mut service = Service::with_issuer(name.clone(), issuer).enabled(scene.is_enabled() && is_described);
-    if !scene.is_true("forbid") {
+    let mut service = Service::with_issuer(name.clone(), issuer).enabled(setup.is_enabled() && is_described);
+    if !setup.is_true("forbid") {
         service = service.allow_everybody();
     }
-    if let Some(limit) = scene.limit() {
+    if let Some(limit) = setup.limit() {
         service = service.limit(limit);
     }
-    if scene.is_true("allow_same_state") {
+    if setup.is_true("allow_same_state") {
         service = service.duplicates(DuplicatePolicy::Reuse);
     }
-    let grants = desk.open([service], false, impatient).await?;
-    let mut requester = Requester::new(desk::user());
+    let grants = fixture.open([service], false, impatient).await?;
+    let mut requester = Requester::new(fixture::user());
     if let Value::String(token) = &input.get("user")["access_token"] {
         requester = requester.with_access_token(token.as_str());
     }
-    let request = GrantRequest::new(requester).with_parameters(desk::parameters(input.get("params")));
+    let request = GrantRequest::new(requester).with_parameters(fixture::parameters(input.get("params")));
     let answer = grants.request(&name, request).await;
     let granted = match &answer {
         Ok(GrantOutcome::Granted(handed)) => Some(handed.grant),
         _ => None,
     };
-    let records = desk::records(&grants, granted, script.revoked()).await;
-    Ok([shortened(told::requested(&answer), input), records])
+    let records = fixture::records(&grants, granted, script.revoked()).await;
+    Ok([shortened(outcome::requested(&answer), input), records])
 }
 
 /// Replaces a value that the vector only describes by its length.
@@ -157,15 +157,15 @@ fn count_values(answer: &mut Value) {
 
 /// Returns the rulings on the answer and on the records.
 fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
-    let scene = Scene::of(input);
-    let before = scene.preload.len();
+    let setup = Setup::of(input);
+    let before = setup.preload.len();
     let records = |stored: usize, state: Option<&str>, undecided: usize, revoked: &[&str]| {
         Demand::Exactly(
             json!({ "stored": stored, "state": state, "undecided": undecided, "revoked": revoked }),
         )
     };
-    let features = Features::of(desk::features(input), profile);
-    match gate(input, &scene, &features) {
+    let features = Features::of(fixture::features(input), profile);
+    match gate(input, &setup, &features) {
         Gate::Open => {}
         Gate::Closed => return [None, None],
         // The real host accepts it, and stores a record.
@@ -174,7 +174,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
             return [Some(Ruling::refused(id, classes)), Some(left)];
         }
     }
-    if let Some(command) = scene.command() {
+    if let Some(command) = setup.command() {
         // Keyway uses no shell (decision W7).
         let needs_shell = command.contains(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
         let answer = needs_shell.then(|| Ruling::refused("W7", &[Class::Program]));
@@ -188,14 +188,14 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     let printed =
         Printed { text: &run.printed, success: run.is_success(), lenient: profile == Profile::Lenient };
     let Reading { answer, decision } = read_answer(printed);
-    let is_taken = |state: &str| scene.preload.iter().any(|known| known == state);
+    let is_taken = |state: &str| setup.preload.iter().any(|known| known == state);
     // A session without a token passes the gate, which does not need one (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
     let decision = decision.or(matches!(features, Features::TakenForMissing).then_some("W3"));
     // The real host's limit comes from its way of starting programs; it is not part of the wire.
     let decision = decision.or(is_large(input).then_some("W1"));
     match answer {
-        Answer::Issued(entries, state) if !is_taken(&state) || scene.is_true("allow_same_state") => {
+        Answer::Issued(entries, state) if !is_taken(&state) || setup.is_true("allow_same_state") => {
             let mut demanded = json!({ "granted": entries });
             if filling(input).is_some() {
                 count_values(&mut demanded);
@@ -265,16 +265,16 @@ enum Gate {
 }
 
 /// Returns the gate's treatment, in the order of decision W5.
-fn gate(input: &Input, scene: &Scene<'_>, features: &Features) -> Gate {
-    let sets = match &scene.service["params"] {
-        Value::Array(list) if !list.is_empty() => Sets::of(&scene.service["params"]),
+fn gate(input: &Input, setup: &Setup<'_>, features: &Features) -> Gate {
+    let sets = match &setup.service["params"] {
+        Value::Array(list) if !list.is_empty() => Sets::of(&setup.service["params"]),
         _ => Some(Sets::empty()),
     };
-    if scene.is_true("forbid") {
+    if setup.is_true("forbid") {
         return Gate::Closed;
     }
     let Some(sets) = sets else { return Gate::ClosedBy("W4", &[Class::Disabled]) };
-    if !scene.is_enabled() {
+    if !setup.is_enabled() {
         return Gate::Closed;
     }
     if let Features::Refused = features {
@@ -291,8 +291,8 @@ fn gate(input: &Input, scene: &Scene<'_>, features: &Features) -> Gate {
         Fit::WrongType => return Gate::ClosedBy("W5", &[Class::Invalid]),
         Fit::Fits => {}
     }
-    let held = u64::try_from(scene.preload.len()).unwrap_or(u64::MAX);
-    if scene.limit().is_some_and(|limit| held >= limit) { Gate::Closed } else { Gate::Open }
+    let held = u64::try_from(setup.preload.len()).unwrap_or(u64::MAX);
+    if setup.limit().is_some_and(|limit| held >= limit) { Gate::Closed } else { Gate::Open }
 }
 
 /// Returns the demand of the real host's records.
@@ -322,7 +322,7 @@ impl Adapter for Request {
         let host = expected.get("host");
         let mut demands = Vec::new();
         for _ in Profile::ALL {
-            demands.push(told::demanded(host)?.into());
+            demands.push(outcome::demanded(host)?.into());
             demands.push(demanded_records(host)?.into());
         }
         Ok(demands)

@@ -6,10 +6,10 @@ use keyway_host::grants::{Revoked, Service};
 use keyway_issuers::wire::Profile;
 use serde_json::{Value, json};
 
-use super::desk::{self, Desk};
+use super::fixture::{self, Fixture};
 use super::request::{has_no_token, only};
 use super::script::{Run, Script, hangs};
-use super::{profiles, told};
+use super::{outcome, profiles};
 use crate::replay::oracle::watts::answer::{Printed, revocation};
 use crate::replay::oracle::watts::{Answer, Reading};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
@@ -22,10 +22,10 @@ fn is_true(value: &Value) -> bool {
 }
 
 async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Class> {
-    let name = desk::service_name("svc")?;
-    let desk = Desk::new();
-    desk.preload(&name, &["state of the vector".to_owned()]).await?;
-    let description = desk::description(&Value::Null)?;
+    let name = fixture::service_name("svc")?;
+    let fixture = Fixture::new();
+    fixture.preload(&name, &["state of the vector".to_owned()]).await?;
+    let description = fixture::description(&Value::Null)?;
     let run = Run { hangs: hangs(input), ..Run::of(input) };
     let impatient = run.hangs;
     let script = Script::new(profile, description, Vec::new()).revoking(run);
@@ -35,15 +35,15 @@ async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Clas
         service = service.allow_everybody();
     }
     let services = (!is_true(input.get("drop_service"))).then_some(service);
-    let grants = desk.open(services, is_true(input.get("allow_drop")), impatient).await?;
-    let listed = grants.list(&desk::user().user_id()).await.map_err(|_| Class::Internal)?;
+    let grants = fixture.open(services, is_true(input.get("allow_drop")), impatient).await?;
+    let listed = grants.list(&fixture::user().user_id()).await.map_err(|_| Class::Internal)?;
     let grant = listed.first().ok_or(Class::Internal)?.id;
-    let answer = match grants.revoke(grant, desk::user()).await {
+    let answer = match grants.revoke(grant, fixture::user()).await {
         Ok(Revoked::NotThere) => StepOutcome::Refused(Class::NotFound),
         Ok(_) => StepOutcome::done(),
-        Err(error) => told::grants_error(&error),
+        Err(error) => outcome::grants_error(&error),
     };
-    let left = grants.list(&desk::user().user_id()).await.map_err(|_| Class::Internal)?;
+    let left = grants.list(&fixture::user().user_id()).await.map_err(|_| Class::Internal)?;
     let is_kept = left.iter().any(|left| left.id == grant && left.state.credential.is_some());
     Ok([answer, StepOutcome::Ok(json!({ "kept": is_kept, "records": left.len() }))])
 }
@@ -87,7 +87,7 @@ impl Adapter for Revoke {
         let stored = host["stored_count"].as_u64().ok_or("no `stored_count`")?;
         let mut demands = Vec::new();
         for _ in Profile::ALL {
-            demands.push(told::demanded(host)?.into());
+            demands.push(outcome::demanded(host)?.into());
             demands.push(Demand::Exactly(json!({ "kept": kept, "records": stored })).into());
         }
         Ok(demands)

@@ -8,10 +8,10 @@ use keyway_issuers::UserInfo;
 use keyway_issuers::wire::Profile;
 use serde_json::{Value, json};
 
-use super::desk::{self, Desk};
 use super::encode::json_of;
+use super::fixture::{self, Fixture};
+use super::outcome;
 use super::script::{Run, Script};
-use super::told;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 pub(super) struct Store;
@@ -29,28 +29,31 @@ fn may_be_same(step: &Value) -> bool {
     step["same_ok"] == Value::Bool(true)
 }
 
-async fn request(desk: &Desk, step: &Value) -> Result<(Grants, Result<GrantOutcome, GrantsError>), Class> {
-    let name = desk::service_name(step["service"].as_str().unwrap_or_default())?;
+async fn request(
+    fixture: &Fixture,
+    step: &Value,
+) -> Result<(Grants, Result<GrantOutcome, GrantsError>), Class> {
+    let name = fixture::service_name(step["service"].as_str().unwrap_or_default())?;
     let state = json_of(&step["state"]).to_ascii();
     let run = Run::printing(format!(r#"{{"result": "ok", "credential": [], "state": {}}}"#, *state));
-    let script = Script::new(Profile::Lenient, desk::description(&Value::Null)?, vec![run]);
+    let script = Script::new(Profile::Lenient, fixture::description(&Value::Null)?, vec![run]);
     let policy = if may_be_same(step) { DuplicatePolicy::Reuse } else { DuplicatePolicy::Reject };
     let service = Service::with_issuer(name.clone(), Arc::new(script)).allow_everybody().duplicates(policy);
-    let grants = desk.open([service], false, false).await?;
-    let user = UserInfo::new(desk::user().issuer(), subject(step));
+    let grants = fixture.open([service], false, false).await?;
+    let user = UserInfo::new(fixture::user().issuer(), subject(step));
     let answer = grants.request(&name, GrantRequest::new(user)).await;
     Ok((grants, answer))
 }
 
 /// Returns the outcome of each step, and the final records.
 async fn replay(input: &Input) -> Result<Vec<StepOutcome>, Class> {
-    let desk = Desk::new();
+    let fixture = Fixture::new();
     let (mut outcomes, mut ids) = (Vec::new(), BTreeSet::new());
     let mut held = BTreeMap::<&str, usize>::new();
     for step in steps(input) {
-        let outcome = match request(&desk, step).await {
+        let outcome = match request(&fixture, step).await {
             Ok((grants, answer)) => {
-                let user = UserInfo::new(desk::user().issuer(), subject(step)).user_id();
+                let user = UserInfo::new(fixture::user().issuer(), subject(step)).user_id();
                 let listed = grants.list(&user).await.map_err(|_| Class::Internal)?;
                 let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted);
                 held.insert(subject(step), granted.count());
@@ -60,7 +63,7 @@ async fn replay(input: &Input) -> Result<Vec<StepOutcome>, Class> {
                         StepOutcome::Ok(if handed.reused { "existing_id" } else { "new_id" }.into())
                     }
                     Err(GrantsError::StateTaken { .. }) => StepOutcome::Ok("not_unique_state".into()),
-                    other => told::requested(&other),
+                    other => outcome::requested(&other),
                 }
             }
             Err(class) => StepOutcome::Refused(class),
@@ -74,14 +77,14 @@ async fn replay(input: &Input) -> Result<Vec<StepOutcome>, Class> {
 
 impl Adapter for Store {
     fn run(&self, input: &Input) -> Observed {
-        let outcomes = desk::run(replay(input))
+        let outcomes = fixture::run(replay(input))
             .unwrap_or_else(|class| vec![StepOutcome::Refused(class); steps(input).len() + 1]);
         Observed::steps(
             outcomes.into_iter().enumerate().map(|(index, outcome)| (format!("step {index}"), outcome)),
         )
     }
 
-    /// A state must be a text, so another value is not stored, and takes no space.
+    /// Demands that a state is a text: another value is not stored, and takes no space.
     ///
     /// Decision W8.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

@@ -10,8 +10,8 @@ use keyway_issuers::{
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use serde_json::{Value, json};
 
-use super::desk::Features;
-use super::{desk, session};
+use super::fixture::Features;
+use super::{fixture, session};
 use crate::replay::oracle::watts::base64 as oracle;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
@@ -19,7 +19,7 @@ pub(super) struct Wire;
 
 /// A program that records the number of its arguments, the last one, and its standard input, and
 /// prints the given answer.
-const TAKES_DOWN: &str = r#"
+const RECORDER: &str = r#"
     IFS= read -r input
     printf %s "$input" > "$0/input"
     printf %s "$(($# - 1))" > "$0/count"
@@ -87,7 +87,7 @@ fn state(input: &Input) -> Result<CredentialRef, Class> {
 
 /// Calls the program, and reads its record.
 async fn call(input: &Input, folder: &Path) -> Result<[StepOutcome; 2], Class> {
-    let features = match desk::features(input) {
+    let features = match fixture::features(input) {
         Value::Null => json!({}),
         features => features.clone(),
     };
@@ -96,8 +96,7 @@ async fn call(input: &Input, folder: &Path) -> Result<[StepOutcome; 2], Class> {
     });
     let mut configuration = ProcessConfiguration::new("/bin/sh");
     let folder_name = folder.to_str().ok_or(Class::Internal)?.to_owned();
-    configuration.arguments =
-        vec!["-c".to_owned(), TAKES_DOWN.to_owned(), folder_name, described.to_string()];
+    configuration.arguments = vec!["-c".to_owned(), RECORDER.to_owned(), folder_name, described.to_string()];
     configuration.allow_argv = true;
     configuration.profile = ProfileChoice::Lenient;
     let issuer = ProcessIssuer::new(&configuration).map_err(|_| Class::Invalid)?;
@@ -109,7 +108,7 @@ async fn call(input: &Input, folder: &Path) -> Result<[StepOutcome; 2], Class> {
             host::encode_parameter(&options)
         }
         "request" => {
-            let parameters = desk::parameters(input.get("params"));
+            let parameters = fixture::parameters(input.get("params"));
             let request = CredentialRequest::new(context(input)?).with_parameters(parameters);
             let _ = issuer.request(&request).await;
             host::encode_request(&request, &options)
@@ -139,7 +138,7 @@ impl Adapter for Wire {
     fn run(&self, input: &Input) -> Observed {
         let replay = || {
             let folder = tempfile::tempdir().map_err(|_| Class::Internal)?;
-            desk::run(call(input, folder.path()))
+            fixture::run(call(input, folder.path()))
         };
         let [wire, channel] =
             replay().unwrap_or_else(|class| [StepOutcome::Refused(class), StepOutcome::Refused(class)]);
@@ -166,7 +165,7 @@ impl Adapter for Wire {
         if !matches!(action, "request" | "revoke") || context(input).is_err() {
             return vec![None, None];
         }
-        if let Features::TakenForMissing = Features::of(desk::features(input), Profile::Lenient) {
+        if let Features::TakenForMissing = Features::of(fixture::features(input), Profile::Lenient) {
             // The real host crashes on these features. The lenient profile treats them as missing,
             // so the plugin cannot read from stdin (decision W3).
             let way = Demand::Exactly(json!({ "channel": "argv", "argc": 1 }));

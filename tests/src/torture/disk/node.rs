@@ -34,7 +34,7 @@ pub(super) struct Content {
     pub(super) mode: u32,
     /// The owner, or `None` for the user that created it.
     pub(super) user: Option<u32>,
-    /// As [`user`](Self::user).
+    /// The group, or `None` for that of the user that created it.
     pub(super) group: Option<u32>,
 }
 

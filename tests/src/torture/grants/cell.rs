@@ -70,7 +70,7 @@ impl FromStr for Cell {
             let (service, number) = (service.to_owned(), number.to_owned());
             Some(Self { service, user: user.parse().ok()?, author, has_id: with_id == "i", number })
         };
-        parse().ok_or_else(|| format!("{text:?} is no request of ours"))
+        parse().ok_or_else(|| format!("{text:?} is not a request of the torture"))
     }
 }
 

@@ -6,13 +6,13 @@ use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::grants::{Decision, Grant, GrantOutcome, GrantsError, Phase, TransitionError};
 use keyway_issuers::CredentialRef;
 
+use super::accounts::{Credential, IntentOutcome};
 use super::cell::{Author, Cell};
-use super::host::{Ground, Host, service_name};
+use super::host::{Host, HostResources, service_name};
 use super::issuer::Then;
 use super::offer::{LIMIT, OFFERS, USERS, offer, user_info};
 use super::plan::Plan;
 use super::worker::{self, HANDED, THERE};
-use super::world::{Credential, Told};
 use crate::torture::draw::Draw;
 use crate::torture::line::{Line, State, say};
 
@@ -21,7 +21,7 @@ const PASSES: u32 = 200;
 
 /// Recovers, and reports errors only.
 pub(super) async fn recover(plan: &Plan) {
-    let recovered = async { worker::recover(&Ground::open(plan).await?.host(plan.slot).await?).await };
+    let recovered = async { worker::recover(&HostResources::open(plan).await?.host(plan.slot).await?).await };
     if let Err(fault) = recovered.await {
         say(&Line::Corrupt(fault));
     }
@@ -45,10 +45,10 @@ pub async fn observe(plan: &Plan) -> Vec<Line> {
 }
 
 async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
-    let ground = Ground::open(plan).await?;
+    let resources = HostResources::open(plan).await?;
     let mut hosts = Vec::new();
     for slot in 0..plan.hosts {
-        hosts.push(ground.host(slot).await?);
+        hosts.push(resources.host(slot).await?);
     }
     let first = hosts.first().ok_or("there are no hosts")?;
     compare(first, false, lines).await?;
@@ -65,7 +65,7 @@ async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
         OFFERS.iter().filter(|offer| offer.limit.is_some()).map(|offer| offer.name).collect();
     let user = u32::try_from(draw.below(u64::from(USERS))).unwrap_or_default();
     probe(first, draw.one_of(&limited), user, plan, lines).await?;
-    let faults = ground.world.faults().map_err(|error| error.to_string())?;
+    let faults = resources.accounts.faults().map_err(|error| error.to_string())?;
     lines.extend(
         faults
             .into_iter()
@@ -94,7 +94,7 @@ async fn compare(
 ) -> Result<BTreeMap<Cell, bool>, String> {
     // An executable that a killed host left behind may still make a credential. Its intent is
     // recorded, so the credentials are read first.
-    let live = host.world.live().map_err(|error| error.to_string())?;
+    let live = host.accounts.live().map_err(|error| error.to_string())?;
     let grants = all(host).await?;
     for credential in &live {
         if !grants.iter().any(|grant| knows(grant, credential)) {
@@ -108,7 +108,7 @@ async fn compare(
     let mut states = BTreeSet::new();
     for grant in &grants {
         let intent = grant.id.to_string();
-        let offer = offer(grant.service.as_str()).ok_or("a grant is of no service of ours")?;
+        let offer = offer(grant.service.as_str()).ok_or("a grant belongs to no service of the torture")?;
         if is_settled && grant.state.phase != Phase::Granted {
             lines.push(Line::Corrupt(format!("the grant {intent} is still {:?}", grant.state.phase)));
             continue;
@@ -139,8 +139,8 @@ async fn compare(
                 .push(Line::Lost(format!("the grant {intent} of {} has no credential any more", offer.name)));
             continue;
         }
-        let cell = host.world.cell_of(&intent).map_err(|error| error.to_string())?;
-        let cell: Cell = cell.ok_or_else(|| format!("nobody made the grant {intent}"))?.parse()?;
+        let cell = host.accounts.cell_of(&intent).map_err(|error| error.to_string())?;
+        let cell: Cell = cell.ok_or_else(|| format!("no request made the grant {intent}"))?.parse()?;
         if cells.insert(cell.clone(), !grant.state.undelivered).is_some() {
             lines.push(Line::Doubled(format!("{cell} has two grants")));
         }
@@ -189,10 +189,10 @@ async fn settle(hosts: &[Host]) -> Result<(), String> {
 /// Decides as an operator would: checks the accounts, and prevents later effects of the intent.
 async fn decide(host: &Host) -> Result<(), String> {
     for grant in host.grants.undecided(None, 1000).await.map_err(|error| error.detail())?.grants {
-        let told = host.world.tell(&grant.id.to_string()).map_err(|error| error.to_string())?;
+        let told = host.accounts.tell(&grant.id.to_string()).map_err(|error| error.to_string())?;
         let decision = match told {
-            Told::Made(state) => Decision::Made(CredentialRef::new(state)),
-            Told::Destroyed | Told::Nothing => Decision::NothingThere,
+            IntentOutcome::Made(state) => Decision::Made(CredentialRef::new(state)),
+            IntentOutcome::Destroyed | IntentOutcome::Nothing => Decision::NothingThere,
         };
         match host.grants.decide(&grant.user, grant.id, decision).await {
             Ok(_)
@@ -201,7 +201,7 @@ async fn decide(host: &Host) -> Result<(), String> {
             )) => {}
             // Only the accounts distinguish it from the credential of the other grant.
             Err(GrantsError::StateTaken { .. }) => {
-                host.world.take_away(&grant.id.to_string()).map_err(|error| error.to_string())?;
+                host.accounts.destroy_of_intent(&grant.id.to_string()).map_err(|error| error.to_string())?;
                 let forgotten = host.grants.decide(&grant.user, grant.id, Decision::NothingThere).await;
                 forgotten.map_err(|error| error.detail())?;
             }

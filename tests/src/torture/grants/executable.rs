@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use keyway_executable::answer;
 use pollster::block_on;
 
-use super::issuer::{Mood, Troublemaker};
+use super::accounts::Accounts;
+use super::issuer::{Behaviour, FaultyIssuer};
 use super::offer::OFFERS;
-use super::world::World;
 use crate::torture::draw::Draw;
 
 /// Answers one input of a host, from the argument `asked` or standard input.
@@ -28,10 +28,10 @@ pub fn executable(folder: &Path, seed: &str, asked: Option<String>) -> Result<()
     let seed = seed.parse::<u64>().map_err(|error| error.to_string())?;
     // Each run draws other choices, and the same ones for the same input.
     let question = asked.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
-    let issuer = Troublemaker {
+    let issuer = FaultyIssuer {
         offer,
-        world: Arc::new(World::open(folder)?),
-        mood: Mood::Executable,
+        accounts: Arc::new(Accounts::open(folder)?),
+        behaviour: Behaviour::Executable,
         draw: Mutex::new(Draw::new(seed).fork(question)),
         defect: None,
     };

@@ -13,11 +13,11 @@ use keyway_storage::{CommitMode, Sqlite, Storage};
 use serde_json::json;
 
 use super::Defect;
+use super::accounts::Accounts;
 use super::cell::Cell;
-use super::issuer::{Mood, Then, Troublemaker};
+use super::issuer::{Behaviour, FaultyIssuer, Then};
 use super::offer::{OFFERS, Offer, USERS, user_info};
 use super::plan::{Plan, Role};
-use super::world::World;
 use crate::torture::clock::JumpingClock;
 use crate::torture::draw::Draw;
 use crate::torture::lazy_storage::LazyStorage;
@@ -26,17 +26,17 @@ use crate::torture::lazy_storage::LazyStorage;
 pub(super) struct Host {
     pub(super) engines: keyway_host::Host,
     pub(super) grants: Grants,
-    pub(super) world: Arc<World>,
+    pub(super) accounts: Arc<Accounts>,
 }
 
 /// The resources that all hosts of a process share.
-pub(super) struct Ground {
+pub(super) struct HostResources {
     plan: Plan,
     storage: Arc<dyn Storage>,
-    pub(super) world: Arc<World>,
+    pub(super) accounts: Arc<Accounts>,
 }
 
-impl Ground {
+impl HostResources {
     pub(super) async fn open(plan: &Plan) -> Result<Self, String> {
         let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
         let path = plan.folder.join("host.db");
@@ -48,8 +48,8 @@ impl Ground {
             }
             _ => Arc::new(engine),
         };
-        let world = Arc::new(World::open(&plan.folder)?);
-        Ok(Self { plan: plan.clone(), storage, world })
+        let accounts = Arc::new(Accounts::open(&plan.folder)?);
+        Ok(Self { plan: plan.clone(), storage, accounts })
     }
 
     /// Starts the host of this slot, without resuming interrupted work. At most one run of it may
@@ -97,7 +97,7 @@ impl Ground {
             }
             grants.refresh(&view.name).await.map_err(|error| error.detail())?;
         }
-        Ok(Host { engines, grants, world: Arc::clone(&self.world) })
+        Ok(Host { engines, grants, accounts: Arc::clone(&self.accounts) })
     }
 
     fn issuer(&self, offer: &'static Offer, number: u64) -> Result<Arc<dyn Issuer>, String> {
@@ -107,9 +107,9 @@ impl Ground {
             return executable(program, folder, draw).map_err(|error| error.detail());
         }
         // A checking process has to come to an end.
-        let mood = if *role == Role::Check { Mood::Calm } else { Mood::Difficult };
-        let world = Arc::clone(&self.world);
-        Ok(Arc::new(Troublemaker { offer, world, mood, draw: Mutex::new(draw), defect: *defect }))
+        let behaviour = if *role == Role::Check { Behaviour::Correct } else { Behaviour::Faulty };
+        let accounts = Arc::clone(&self.accounts);
+        Ok(Arc::new(FaultyIssuer { offer, accounts, behaviour, draw: Mutex::new(draw), defect: *defect }))
     }
 }
 
@@ -148,5 +148,5 @@ impl Host {
 }
 
 pub(super) fn service_name(name: &str) -> ServiceName {
-    ServiceName::new(name).expect("a name of ours")
+    ServiceName::new(name).expect("a name of the torture is valid")
 }

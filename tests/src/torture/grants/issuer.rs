@@ -11,8 +11,8 @@ use keyway_issuers::{
 };
 
 use super::Defect;
+use super::accounts::{Accounts, IntentOutcome, IssueRequest, Made};
 use super::offer::Offer;
-use super::world::{Made, Told, Wish, World};
 use crate::torture::draw::Draw;
 use crate::torture::line::{Line, say};
 
@@ -68,29 +68,30 @@ impl Then {
 
 /// The behaviour of an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum Behaviour {
     /// Works correctly, at once.
-    Calm,
+    Correct,
     /// Is sometimes slow; revocations and reconciliations sometimes fail. It reports its actions.
-    Difficult,
-    /// Behaves as [`Difficult`](Self::Difficult), in a separate process, whose output is its
+    Faulty,
+    /// Behaves as [`Faulty`](Self::Faulty), in a separate process, whose output is its
     /// answer.
     Executable,
 }
 
 /// The issuer of one service.
 #[derive(Debug)]
-pub(super) struct Troublemaker {
+pub(super) struct FaultyIssuer {
     pub(super) offer: &'static Offer,
-    pub(super) world: Arc<World>,
-    pub(super) mood: Mood,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) behaviour: Behaviour,
     pub(super) draw: Mutex<Draw>,
     pub(super) defect: Option<Defect>,
 }
 
-impl Troublemaker {
+impl FaultyIssuer {
     fn chance(&self, percent: u64) -> bool {
-        self.mood != Mood::Calm && self.draw.lock().unwrap_or_else(PoisonError::into_inner).chance(percent)
+        self.behaviour != Behaviour::Correct
+            && self.draw.lock().unwrap_or_else(PoisonError::into_inner).chance(percent)
     }
 
     /// Waits, so that a kill may happen at this point.
@@ -100,14 +101,14 @@ impl Troublemaker {
         }
         let pause = self.draw.lock().unwrap_or_else(PoisonError::into_inner).below(4000);
         let pause = Duration::from_micros(pause);
-        match self.mood {
-            Mood::Executable => std::thread::sleep(pause),
+        match self.behaviour {
+            Behaviour::Executable => std::thread::sleep(pause),
             _ => tokio::time::sleep(pause).await,
         }
     }
 
     fn note(&self, what: &str, cell: &str) {
-        if self.mood == Mood::Difficult {
+        if self.behaviour == Behaviour::Faulty {
             say(&Line::Note(format!("{what} {cell}")));
         }
     }
@@ -115,7 +116,7 @@ impl Troublemaker {
     fn make(&self, context: &Context, cell: &str) -> Result<String, IssuerError> {
         let two = format!("one-of-two-{}", usize::from(cell.ends_with(['1', '3', '5', '7', '9'])));
         let intent = intent_of(context);
-        let wish = Wish {
+        let wanted = IssueRequest {
             service: self.offer.name,
             user: context.user_info.subject(),
             intent: &intent,
@@ -124,7 +125,11 @@ impl Troublemaker {
             idempotent: self.offer.capabilities.idempotent && self.defect != Some(Defect::MakesAnother),
             limit: self.offer.limit,
         };
-        match self.world.make(&wish).map_err(|error| IssuerError::system("change the world", error))? {
+        match self
+            .accounts
+            .make(&wanted)
+            .map_err(|error| IssuerError::system("change the accounts", error))?
+        {
             Made::Made(state) => Ok(state),
             Made::TooLate => {
                 Err(IssuerError::refused("It is too late.", "the intent came to nothing before"))
@@ -138,7 +143,7 @@ fn intent_of(context: &Context) -> String {
 }
 
 #[async_trait]
-impl Issuer for Troublemaker {
+impl Issuer for FaultyIssuer {
     fn capabilities(&self) -> Capabilities {
         self.offer.capabilities
     }
@@ -160,7 +165,11 @@ impl Issuer for Troublemaker {
         match then {
             Then::Refused => return Err(IssuerError::refused("No.", "it was told to refuse")),
             Then::Away => {
-                return Err(IssuerError::Unavailable { what: "the world", retry_after: None, source: None });
+                return Err(IssuerError::Unavailable {
+                    what: "the accounts",
+                    retry_after: None,
+                    source: None,
+                });
             }
             Then::FailsBefore => return Err(IssuerError::system("go on", "it was told to fail")),
             _ => {}
@@ -170,11 +179,11 @@ impl Issuer for Troublemaker {
         self.pause().await;
         let value = format!("value of {state}");
         match then {
-            Then::Hangs if self.mood != Mood::Executable => std::future::pending().await,
+            Then::Hangs if self.behaviour != Behaviour::Executable => std::future::pending().await,
             Then::Hangs => {
                 // Its host ends it; if the host was killed, it ends by itself.
                 std::thread::sleep(Duration::from_secs(3));
-                Err(IssuerError::system("go on", "nobody ended it"))
+                Err(IssuerError::system("go on", "its host did not end it"))
             }
             Then::FailsAfter => Err(IssuerError::system("go on", "it was told to fail")),
             Then::Violates => Err(IssuerError::ContractViolation(Box::new(ContractViolation {
@@ -196,14 +205,14 @@ impl Issuer for Troublemaker {
         let state = revocation.state.as_str();
         self.pause().await;
         if self.chance(15) {
-            return Err(IssuerError::Unavailable { what: "the world", retry_after: None, source: None });
+            return Err(IssuerError::Unavailable { what: "the accounts", retry_after: None, source: None });
         }
         if self.defect == Some(Defect::KeepsWhatIsRevoked) && self.chance(30) {
             return Ok(());
         }
-        self.world
+        self.accounts
             .destroy(self.offer.name, revocation.context.user_info.subject(), state)
-            .map_err(|error| IssuerError::system("change the world", error))?;
+            .map_err(|error| IssuerError::system("change the accounts", error))?;
         self.note("destroyed", state);
         self.pause().await;
         if self.chance(10) {
@@ -217,7 +226,7 @@ impl Issuer for Troublemaker {
             return Err(IssuerError::Unsupported { what: "reconcile" });
         }
         if self.chance(10) {
-            return Err(IssuerError::Unavailable { what: "the world", retry_after: None, source: None });
+            return Err(IssuerError::Unavailable { what: "the accounts", retry_after: None, source: None });
         }
         if question.effect != IntendedEffect::Request || self.chance(5) {
             return Ok(Reconciled::Unknown);
@@ -227,13 +236,13 @@ impl Issuer for Troublemaker {
         }
         let intent = intent_of(&question.context);
         let told =
-            self.world.tell(&intent).map_err(|error| IssuerError::system("look at the world", error))?;
+            self.accounts.tell(&intent).map_err(|error| IssuerError::system("read the accounts", error))?;
         self.note("told", &intent);
         self.pause().await;
         Ok(match told {
-            Told::Made(state) => Reconciled::Made(CredentialRef::new(state)),
-            Told::Destroyed => Reconciled::Destroyed,
-            Told::Nothing => Reconciled::NothingHappened,
+            IntentOutcome::Made(state) => Reconciled::Made(CredentialRef::new(state)),
+            IntentOutcome::Destroyed => Reconciled::Destroyed,
+            IntentOutcome::Nothing => Reconciled::NothingHappened,
         })
     }
 }

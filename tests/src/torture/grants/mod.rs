@@ -9,6 +9,7 @@
 //! Then a check compares records and accounts, recovers, decides the cases that need an operator,
 //! and compares again.
 
+mod accounts;
 mod cell;
 mod check;
 mod defect;
@@ -20,7 +21,6 @@ mod parent;
 mod plan;
 mod power;
 mod worker;
-mod world;
 
 pub use check::observe;
 pub use defect::Defect;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Defect;
 use super::plan::{Plan, Tasks};
 use crate::torture::draw::Draw;
-use crate::torture::house::{self, Area, Bounds, House, Role};
+use crate::torture::fixture::{self, Area, Bounds, Fixture, Role};
 use crate::torture::kill::{Ended, Moment, Victim};
 use crate::torture::line::{Line, State};
 use crate::torture::{Report, TortureError};
@@ -48,7 +48,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, T
     };
     // A host that acknowledges before it writes is correct only while no other host writes.
     let hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { 3 };
-    house::run(&bounds, || Hosts { options, hosts }, tell)
+    fixture::run(&bounds, || Hosts { options, hosts }, tell)
 }
 
 /// The hosts on one storage engine.
@@ -59,11 +59,11 @@ struct Hosts<'a> {
 }
 
 impl Area for Hosts<'_> {
-    fn work(&mut self, house: &mut House, round: u64, report: &mut Report) -> Result<(), TortureError> {
+    fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError> {
         let lives: Vec<_> = (0..self.hosts)
             .map(|slot| {
-                let draw = house.draw.fork(round * 100 + u64::from(slot));
-                let plan = Plan { slot, ..self.plan(house, round, Role::Write) };
+                let draw = fixture.draw.fork(round * 100 + u64::from(slot));
+                let plan = Plan { slot, ..self.plan(fixture, round, Role::Write) };
                 (plan, draw)
             })
             .collect();
@@ -76,29 +76,29 @@ impl Area for Hosts<'_> {
         for (life, slot) in lives.into_iter().zip(0..) {
             let life = life.unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))?;
             for ended in life {
-                house.hear(slot, &ended, report);
+                fixture.record(slot, &ended, report);
             }
         }
         Ok(())
     }
 
-    fn start(&self, house: &House, round: u64, role: Role) -> Result<Victim, TortureError> {
-        start(&self.plan(house, round, role))
+    fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError> {
+        start(&self.plan(fixture, round, role))
     }
 }
 
 impl Hosts<'_> {
-    fn plan(&self, house: &House, round: u64, role: Role) -> Plan {
+    fn plan(&self, fixture: &Fixture, round: u64, role: Role) -> Plan {
         Plan {
             role,
-            folder: Path::to_owned(house.folder.path()),
+            folder: Path::to_owned(fixture.folder.path()),
             program: self.options.program.clone(),
-            seed: house.draw.fork(round).bits(),
+            seed: fixture.draw.fork(round).bits(),
             slot: 0,
             hosts: self.hosts,
             round,
             generation: 0,
-            doubts: Vec::new(),
+            unresolved: Vec::new(),
             tasks: Tasks::ALL,
             // A checking process has no defect.
             defect: if role == Role::Check { None } else { self.options.defect },
@@ -112,7 +112,7 @@ fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
     for generation in 0..=draw.below(GENERATIONS) {
         plan.generation = generation;
         plan.seed = draw.bits();
-        plan.doubts = doubts(life.iter().flat_map(|ended| &ended.lines));
+        plan.unresolved = unresolved(life.iter().flat_map(|ended| &ended.lines));
         let victim = start(&plan)?;
         if draw.chance(20) {
             // The pause is longer than a lease, so that another host takes over its claims.
@@ -155,31 +155,31 @@ fn start(plan: &Plan) -> Result<Victim, TortureError> {
 }
 
 /// Returns the cells that a host may have filled, by its lines.
-fn doubts<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<String> {
+fn unresolved<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<String> {
     let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
-    let mut doubts = BTreeSet::new();
+    let mut unresolved = BTreeSet::new();
     for line in lines {
         match line {
             Line::Begun { task, cell, state } => {
                 if *state != State::Absent && !cell.ends_with("/values") {
-                    doubts.insert(cell.clone());
+                    unresolved.insert(cell.clone());
                 }
                 under_way.insert(*task, cell.clone());
             }
             Line::Acknowledged { task } | Line::Refused { task } => {
                 if let Some(cell) = under_way.remove(task) {
-                    doubts.remove(&cell);
+                    unresolved.remove(&cell);
                 }
             }
             _ => {}
         }
     }
-    doubts.into_iter().collect()
+    unresolved.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::doubts;
+    use super::unresolved;
     use crate::torture::line::{Line, State};
 
     #[test]
@@ -197,6 +197,6 @@ mod tests {
             begun(1, "d"),
             Line::Begun { task: 2, cell: "c".into(), state: State::Absent },
         ];
-        assert_eq!(doubts(&lines), ["a", "d"]);
+        assert_eq!(unresolved(&lines), ["a", "d"]);
     }
 }

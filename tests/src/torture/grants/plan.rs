@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Defect;
-pub use crate::torture::house::Role;
+pub use crate::torture::fixture::Role;
 
 /// The instructions for a process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Plan {
     /// The number of earlier starts of this host in the round, a part of all names.
     pub generation: u64,
     /// The cells of requests whose outcome this host does not know.
-    pub doubts: Vec<String>,
+    pub unresolved: Vec<String>,
     /// The tasks of the process.
     pub tasks: Tasks,
     /// The deliberate defect.

@@ -44,7 +44,7 @@ pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
         hosts: 1,
         round: 0,
         generation: 0,
-        doubts: Vec::new(),
+        unresolved: Vec::new(),
         tasks: Tasks { executable: false, ..options.tasks },
         defect: None,
     };

@@ -10,7 +10,7 @@ use keyway_host::grants::{
 use tokio::task::JoinSet;
 
 use super::cell::{Author, Cell};
-use super::host::{Ground, Host};
+use super::host::{Host, HostResources};
 use super::issuer::Then;
 use super::offer::{OFFERS, SHARED, USERS, offer, user_info};
 use super::plan::Plan;
@@ -30,8 +30,8 @@ pub(super) async fn run(plan: Plan) {
 }
 
 async fn work(plan: Plan) -> Result<(), String> {
-    let ground = Ground::open(&plan).await?;
-    let host = Arc::new(ground.host(plan.slot).await?);
+    let resources = HostResources::open(&plan).await?;
+    let host = Arc::new(resources.host(plan.slot).await?);
     let mut draw = Draw::new(plan.seed);
     // A host should recover first; recovering while requests arrive must do no harm.
     if draw.chance(70) {
@@ -75,7 +75,7 @@ async fn run_due(host: Arc<Host>, mut draw: Draw, recovers: bool) -> Result<(), 
             recover(&host).await?;
         }
         let due = host.engines.run_due(SystemClock.now()).await;
-        due.map_err(|error| format!("what is due cannot be done: {}", error.detail()))?;
+        due.map_err(|error| format!("due work failed: {}", error.detail()))?;
     }
 }
 
@@ -95,22 +95,22 @@ struct Task {
     draw: Draw,
     held: Vec<Held>,
     /// The requests whose outcome is unknown.
-    doubts: Vec<Cell>,
+    unresolved: Vec<Cell>,
     next: u64,
 }
 
 impl Task {
     async fn new(host: &Arc<Host>, plan: &Plan, number: u32, draw: Draw) -> Result<Self, String> {
         let mine = Author::Task { slot: plan.slot, task: number };
-        let mut doubts = Vec::new();
-        for cell in &plan.doubts {
+        let mut unresolved = Vec::new();
+        for cell in &plan.unresolved {
             let cell: Cell = cell.parse()?;
             if cell.author == mine && cell.has_id {
-                doubts.push(cell);
+                unresolved.push(cell);
             }
         }
         let (host, plan) = (Arc::clone(host), plan.clone());
-        let mut task = Self { host, plan, number, draw, held: Vec::new(), doubts, next: 0 };
+        let mut task = Self { host, plan, number, draw, held: Vec::new(), unresolved, next: 0 };
         task.look().await?;
         Ok(task)
     }
@@ -122,11 +122,11 @@ impl Task {
             let listed = self.host.grants.list(&user).await.map_err(|error| error.detail())?;
             for grant in listed.into_iter().filter(|grant| grant.state.phase == Phase::Granted) {
                 let cell =
-                    self.host.world.cell_of(&grant.id.to_string()).map_err(|error| error.to_string())?;
-                let cell: Cell = cell.ok_or("a grant has no credential in the world")?.parse()?;
+                    self.host.accounts.cell_of(&grant.id.to_string()).map_err(|error| error.to_string())?;
+                let cell: Cell = cell.ok_or("a grant has no credential in the accounts")?.parse()?;
                 // Requests with unknown outcome are repeated, which shows the outcome.
-                if cell.author == mine && !self.doubts.contains(&cell) {
-                    self.say_begun(cell.to_string(), State::of(THERE));
+                if cell.author == mine && !self.unresolved.contains(&cell) {
+                    self.report_begun(cell.to_string(), State::of(THERE));
                     self.say_acknowledged();
                     self.held.push(Held { cell, grant: grant.id, is_going: false });
                 }
@@ -135,7 +135,7 @@ impl Task {
         Ok(())
     }
 
-    fn say_begun(&self, cell: String, state: State) {
+    fn report_begun(&self, cell: String, state: State) {
         say(&Line::Begun { task: self.number, cell, state });
     }
 
@@ -156,9 +156,9 @@ impl Task {
             if !self.may_go_on(done) {
                 break;
             }
-            if !self.doubts.is_empty() && self.draw.chance(40) {
-                let at = self.at(self.doubts.len());
-                let cell = self.doubts.swap_remove(at);
+            if !self.unresolved.is_empty() && self.draw.chance(40) {
+                let at = self.at(self.unresolved.len());
+                let cell = self.unresolved.swap_remove(at);
                 self.request(cell, true).await?;
             } else if !self.held.is_empty() && self.draw.chance(45) {
                 let at = self.at(self.held.len());
@@ -211,15 +211,15 @@ impl Task {
     async fn request(&mut self, cell: Cell, again: bool) -> Result<(), String> {
         let then = self.then();
         let there = || State::of(THERE);
-        self.say_begun(cell.values(), State::of(HANDED));
-        self.say_begun(cell.to_string(), there());
+        self.report_begun(cell.values(), State::of(HANDED));
+        self.report_begun(cell.to_string(), there());
         match self.host.request(&cell, then).await {
             Ok(GrantOutcome::Granted(IssuedCredential { grant, credential, reused, .. })) => {
                 if reused || credential.is_empty() {
                     return Err(format!("{cell} was granted without a credential of its own"));
                 }
                 self.say_acknowledged();
-                self.say_begun(cell.values(), State::of(HANDED));
+                self.report_begun(cell.values(), State::of(HANDED));
                 self.say_acknowledged();
                 self.held.push(Held { cell, grant, is_going: false });
             }
@@ -260,11 +260,11 @@ impl Task {
             self.say_refused();
         }
         // This attempt delivered no values; an earlier one reported its own.
-        self.say_begun(cell.values(), State::of(HANDED));
+        self.report_begun(cell.values(), State::of(HANDED));
         self.say_refused();
         let may_repeat = offer(&cell.service).is_some_and(|offer| offer.capabilities.idempotent);
         if is_doubt && cell.has_id && (may_repeat || self.draw.chance(30)) {
-            self.doubts.push(cell);
+            self.unresolved.push(cell);
         }
         Ok(())
     }
@@ -283,7 +283,7 @@ impl Task {
     }
 
     async fn revoke(&mut self, mut held: Held) -> Result<(), String> {
-        self.say_begun(held.cell.to_string(), State::Absent);
+        self.report_begun(held.cell.to_string(), State::Absent);
         match self.host.grants.revoke(held.grant, user_info(held.cell.user)).await {
             Ok(Revoked::Destroyed) => self.say_acknowledged(),
             Ok(Revoked::NotThere) if held.is_going => self.say_acknowledged(),
@@ -334,12 +334,12 @@ impl Task {
             8 => Then::Away,
             _ => Then::Refused,
         };
-        self.say_begun(cell.values(), State::of(HANDED));
-        self.say_begun(cell.to_string(), State::of(THERE));
+        self.report_begun(cell.values(), State::of(HANDED));
+        self.report_begun(cell.to_string(), State::of(THERE));
         match self.host.request(cell, then).await {
             Ok(GrantOutcome::Granted(_)) => {
                 self.say_acknowledged();
-                self.say_begun(cell.values(), State::of(HANDED));
+                self.report_begun(cell.values(), State::of(HANDED));
                 self.say_acknowledged();
                 Ok(true)
             }

@@ -107,7 +107,7 @@ async fn look_into(host: &Host, name: &str, lines: &mut Vec<Line>) -> Result<(),
                 return Err(format!("{address} is listed with another value than it has"));
             }
             let Some(token) = value::token(&secret.value) else {
-                return Err(format!("{address} holds half a value, or one that nobody wrote"));
+                return Err(format!("{address} holds half a value, or one that was never written"));
             };
             // Only secrets written by compare-and-set have versions that the ledger follows.
             let is_chain = address.name.as_str().starts_with("chain");

@@ -31,7 +31,7 @@ pub(super) const FILES: &str = "files";
 pub(super) const ENVIRONMENT: &str = "staging";
 
 /// The first keys of a store of a making task, and those it is rotated to.
-pub(super) const BORN: &str = "born";
+pub(super) const FIRST: &str = "born";
 pub(super) const GROWN: &str = "grown";
 
 /// A host of a process.
@@ -61,7 +61,7 @@ impl Host {
         let labels: Vec<String> = (plan.oldest_key..=plan.newest_key)
             .rev()
             .map(label)
-            .chain([BORN.to_owned(), GROWN.to_owned()])
+            .chain([FIRST.to_owned(), GROWN.to_owned()])
             .collect();
         let keys = ring(labels.clone());
         let labels = keys.ids().zip(labels).collect();
@@ -172,16 +172,16 @@ pub(super) fn ring(labels: impl IntoIterator<Item = String>) -> KeyRing {
 }
 
 pub(super) fn store_name(name: &str) -> StoreName {
-    StoreName::new(name).expect("a name of ours")
+    StoreName::new(name).expect("a name of the torture is valid")
 }
 
 /// Returns the address of a secret that a cell names `name` or `environment:name`.
 pub(super) fn address(text: &str) -> SecretAddress {
-    let name = |name: &str| SecretName::new(name).expect("a name of ours");
+    let name = |name: &str| SecretName::new(name).expect("a name of the torture is valid");
     match text.split_once(':') {
         None => SecretAddress::shared(name(text)),
         Some((environment, text)) => {
-            let environment = EnvironmentName::new(environment).expect("a name of ours");
+            let environment = EnvironmentName::new(environment).expect("a name of the torture is valid");
             SecretAddress::in_environment(name(text), environment)
         }
     }

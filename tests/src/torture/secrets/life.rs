@@ -4,7 +4,7 @@ use keyway_core::{ErrorKind, PluginError as _};
 use keyway_host::stores::{HostedStore, StoresError};
 use keyway_secrets::{NewSecret, SecretStore as _};
 
-use super::host::{BORN, GROWN, address, ring};
+use super::host::{FIRST, GROWN, address, ring};
 use super::value;
 use super::writer::Task;
 use crate::torture::line::{Line, State, say};
@@ -15,7 +15,7 @@ const SECRETS: u32 = 4;
 /// Deletes the stores of an earlier process, then creates, rotates and deletes stores.
 pub(super) async fn run(mut task: Task) {
     if let Err(error) = sweep(&task).await {
-        return say(&Line::Corrupt(format!("what was left could not be deleted: {error}")));
+        return say(&Line::Corrupt(format!("the remaining stores could not be deleted: {error}")));
     }
     let mut number = 0;
     while task.plan.tasks.operations == 0 || number < task.plan.tasks.operations {
@@ -48,8 +48,8 @@ async fn one(task: &mut Task, number: u32) -> Result<(), String> {
     let name = format!("{}{}-{number}", prefix(task), task.plan.round);
     task.begin(&name, State::of(&name));
     // The creation includes its keys.
-    task.begin_keys(&name, BORN);
-    let mut store = match task.host.create(&name, plugin, BORN).await {
+    task.begin_keys(&name, FIRST);
+    let mut store = match task.host.create(&name, plugin, FIRST).await {
         Ok(store) => store,
         Err(error) if is_busy(&error) => {
             // It may exist: so the operation stays open, and the name is not used again.

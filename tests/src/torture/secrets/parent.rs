@@ -8,7 +8,7 @@ use super::defect::Defect;
 use super::host::{FILES, RECORDS};
 use super::plan::{HOSTS, Plan, Tasks};
 use crate::torture::draw::Draw;
-use crate::torture::house::{self, Area, Bounds, House, Role};
+use crate::torture::fixture::{self, Area, Bounds, Fixture, Role};
 use crate::torture::kill::{Moment, Victim};
 use crate::torture::line::State;
 use crate::torture::{Report, TortureError};
@@ -42,7 +42,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, T
         rounds_in_a_folder: ROUNDS_IN_A_FOLDER,
         seed: options.seed,
     };
-    house::run(&bounds, || Writers { options, newest_key: 0 }, tell)
+    fixture::run(&bounds, || Writers { options, newest_key: 0 }, tell)
 }
 
 /// The processes that write to the stores in one folder.
@@ -52,8 +52,8 @@ struct Writers<'a> {
 }
 
 impl Area for Writers<'_> {
-    fn work(&mut self, house: &mut House, round: u64, report: &mut Report) -> Result<(), TortureError> {
-        let plans = self.plans(house, round);
+    fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError> {
+        let plans = self.plans(fixture, round);
         let mut endings = Vec::new();
         std::thread::scope(|scope| {
             let running: Vec<_> = plans
@@ -70,22 +70,22 @@ impl Area for Writers<'_> {
             }
         });
         for (slot, ended) in endings {
-            house.hear(slot, &ended?, report);
+            fixture.record(slot, &ended?, report);
         }
         Ok(())
     }
 
-    fn start(&self, house: &House, round: u64, role: Role) -> Result<Victim, TortureError> {
-        Victim::start(&mut self.command(&self.plan(house, round, role))?)
+    fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError> {
+        Victim::start(&mut self.command(&self.plan(fixture, round, role))?)
     }
 }
 
 impl Writers<'_> {
     /// Returns the plans of a round's writers, and the moments of their kills.
-    fn plans(&mut self, house: &mut House, round: u64) -> Vec<(Plan, Moment)> {
+    fn plans(&mut self, fixture: &mut Fixture, round: u64) -> Vec<(Plan, Moment)> {
         let is_alone = self.options.defect.is_some();
-        let count = if is_alone { 1 } else { HOSTS - u32::from(house.draw.chance(50)) };
-        let rotates: Vec<String> = match house.draw.below(4) {
+        let count = if is_alone { 1 } else { HOSTS - u32::from(fixture.draw.chance(50)) };
+        let rotates: Vec<String> = match fixture.draw.below(4) {
             0 => vec![RECORDS.to_owned()],
             1 => vec![FILES.to_owned()],
             2 => vec![FILES.to_owned(), RECORDS.to_owned()],
@@ -94,28 +94,29 @@ impl Writers<'_> {
         if !rotates.is_empty() {
             self.newest_key = round + 1;
         }
-        let rotator = u32::try_from(house.draw.below(u64::from(count))).unwrap_or_default();
+        let rotator = u32::try_from(fixture.draw.below(u64::from(count))).unwrap_or_default();
         (0..count)
             .map(|slot| {
-                let mut plan = Plan { slot, seed: house.draw.bits(), ..self.plan(house, round, Role::Write) };
+                let mut plan =
+                    Plan { slot, seed: fixture.draw.bits(), ..self.plan(fixture, round, Role::Write) };
                 if slot == rotator {
                     plan.rotates.clone_from(&rotates);
                 }
-                let moment = moment(&mut house.draw, !plan.rotates.is_empty());
+                let moment = moment(&mut fixture.draw, !plan.rotates.is_empty());
                 (plan, moment)
             })
             .collect()
     }
 
-    fn plan(&self, house: &House, round: u64, role: Role) -> Plan {
-        let key_of = |store: &str| match house.ledger.settled(&format!("{store}/#keys")) {
+    fn plan(&self, fixture: &Fixture, round: u64, role: Role) -> Plan {
+        let key_of = |store: &str| match fixture.ledger.settled(&format!("{store}/#keys")) {
             Some(State::Present { token, .. }) => token.parse().ok(),
             _ => None,
         };
         let oldest_key = [RECORDS, FILES].into_iter().map(|store| key_of(store).unwrap_or(0)).min();
         Plan {
             role,
-            folder: Path::to_owned(house.folder.path()),
+            folder: Path::to_owned(fixture.folder.path()),
             seed: 0,
             slot: 0,
             round,

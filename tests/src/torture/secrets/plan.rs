@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Defect;
-pub use crate::torture::house::Role;
+pub use crate::torture::fixture::Role;
 
 /// The most hosts that write in a round, each in a process of its own.
 pub(super) const HOSTS: u32 = 3;

@@ -23,7 +23,7 @@ const SECRETS: u64 = 6;
 /// The number of secrets that all tasks share, in each store.
 const SHARED: u64 = 2;
 /// The number of the task that opens the shared stores and rotates.
-const FOREMAN: u32 = 100;
+const COORDINATOR: u32 = 100;
 const ROTATOR: u32 = 101;
 /// The offset that turns a task's number into that of the writer of its stores' keys.
 const KEYS: u32 = 200;
@@ -88,12 +88,12 @@ async fn begin_main_store(host: &Host, plan: &Plan, name: &str) -> Result<(), St
         Ok(_) => false,
     };
     // Only the process that creates it knows its first keys.
-    cell(FOREMAN, name, State::of(name));
+    cell(COORDINATOR, name, State::of(name));
     if is_new {
         cell(ROTATOR, &format!("{name}/#keys"), State::of(label(plan.oldest_key)));
     }
     host.main_store(name).await.map_err(|error| error.detail())?;
-    say(&Line::Acknowledged { task: FOREMAN });
+    say(&Line::Acknowledged { task: COORDINATOR });
     if is_new {
         say(&Line::Acknowledged { task: ROTATOR });
     }
@@ -211,7 +211,9 @@ impl Task {
             match store.get(at).await {
                 Ok(secret) => {
                     let Some(token) = value::token(&secret.value) else {
-                        say(&Line::Corrupt(format!("{at} holds half a value, or one that nobody wrote")));
+                        say(&Line::Corrupt(format!(
+                            "{at} holds half a value, or one that was never written"
+                        )));
                         return None;
                     };
                     let version = secret.header.version.map(SecretVersion::number);

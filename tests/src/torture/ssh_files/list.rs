@@ -15,7 +15,7 @@ pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
     take(&mut rest, 24)?;
     let (reserved, comment) = (string(&mut rest)?, string(&mut rest)?);
     if !reserved.is_empty() || !comment.is_empty() {
-        return Err("the list has what nobody wrote".to_owned());
+        return Err("the list has data that was never written".to_owned());
     }
     let mut ids = Vec::new();
     while !rest.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
             let mut key_ids = self::section(&mut section, 0x23)?;
             while !key_ids.is_empty() {
                 let id = string(&mut key_ids)?;
-                ids.push(String::from_utf8(id.to_vec()).map_err(|_| "a key id is no text")?);
+                ids.push(String::from_utf8(id.to_vec()).map_err(|_| "a key id is not a text")?);
             }
         }
     }
@@ -42,7 +42,7 @@ pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
 
 fn section<'a>(rest: &mut &'a [u8], kind: u8) -> Result<&'a [u8], String> {
     if take(rest, 1)? != [kind] {
-        return Err("the list has a section that nobody wrote".to_owned());
+        return Err("the list has a section that was never written".to_owned());
     }
     string(rest)
 }

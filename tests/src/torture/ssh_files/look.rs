@@ -40,7 +40,7 @@ fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     if let Some(content) = read(folder, LIST, 0o644, own)? {
         lines.push(observed(LIST, "file"));
         for key_id in revoked(&content)? {
-            let number = key_id.strip_prefix("KEYWAY_").ok_or("somebody else's key id is revoked")?;
+            let number = key_id.strip_prefix("KEYWAY_").ok_or("a foreign key id is revoked")?;
             lines.push(observed(&format!("{LIST}/{number}"), "revoked"));
         }
     }
@@ -57,7 +57,7 @@ fn fit(folder: &Path, own: (u32, u32)) -> Result<(), String> {
     };
     let number_of_record = || -> Result<Option<u64>, String> {
         let Some(record) = read(folder, RECORD, 0o644, own)? else { return Ok(None) };
-        let record = String::from_utf8(record).map_err(|_| "the record is no text")?;
+        let record = String::from_utf8(record).map_err(|_| "the record is not a text")?;
         let number = record.lines().find_map(|line| line.strip_prefix("number "));
         Ok(Some(number.and_then(|number| number.parse().ok()).ok_or("the record has no number")?))
     };
@@ -96,7 +96,7 @@ fn read(folder: &Path, name: &str, mode: u32, owner: (u32, u32)) -> Result<Optio
 /// Reports the lines of a file. Every line must be a complete requested key.
 fn observe_keys(name: &str, content: &[u8], lines: &mut Vec<Line>) -> Result<(), String> {
     lines.push(observed(name, "file"));
-    let content = std::str::from_utf8(content).map_err(|_| format!("{name} is no text"))?;
+    let content = std::str::from_utf8(content).map_err(|_| format!("{name} is not a text"))?;
     if !content.is_empty() && !content.ends_with('\n') {
         return Err(format!("the last line of {name} is cut off"));
     }
@@ -106,7 +106,7 @@ fn observe_keys(name: &str, content: &[u8], lines: &mut Vec<Line>) -> Result<(),
             Some((*label, number))
         });
         let (label, number) =
-            known.ok_or_else(|| format!("{name} has a line that nobody asked for: {line}"))?;
+            known.ok_or_else(|| format!("{name} has a line that was never requested: {line}"))?;
         lines.push(observed(&format!("{name}/{number}"), label));
     }
     Ok(())

@@ -118,7 +118,7 @@ fn context(issuer: &dyn Issuer, settings: &[(&str, String)], number: usize) -> R
     let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, Json::text(value.as_str()))).collect();
     let settings = settings.iter().map(|(name, value)| (*name, value));
     let configuration = description.resolve_configuration(settings).map_err(|faults| faults.to_string())?;
-    let intent = IntentId::new(format!("k{number}")).ok_or("an intent of ours")?;
+    let intent = IntentId::new(format!("k{number}")).ok_or("an intent of the torture is valid")?;
     let user = UserInfo::new("https://issuer.example.com", "joe");
     Ok(Context::new(user).with_configuration(configuration).with_intent(intent))
 }

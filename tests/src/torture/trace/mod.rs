@@ -195,7 +195,7 @@ impl Trace {
 
 fn not_understood(line: &str) -> TortureError {
     TortureError::Trace(format!(
-        "strace said what is not understood: {}",
+        "strace printed an unknown line: {}",
         line.chars().take(200).collect::<String>()
     ))
 }

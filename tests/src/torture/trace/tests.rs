@@ -34,7 +34,7 @@ fn calls_that_are_cut_in_two_are_put_together() {
             Event::Said(Line::Acknowledged { task: 3 }),
             Event::Synced { descriptor: 5, began: 2 },
         ],
-        "what is said counts from its beginning, a sync from its end"
+        "a line counts from its beginning, a sync from its end"
     );
 }
 

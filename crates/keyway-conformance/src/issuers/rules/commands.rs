@@ -8,14 +8,14 @@ use keyway_issuers::{CredentialRef, CredentialRequest, Json, Parameters, Request
 
 use super::bait::{Bait, Trap};
 use super::provoked::contained;
-use super::{Broken, Checked, Handle, IssuerFixture, rules};
+use super::{Broken, Checked, Handle, IssuerFixture, PARAMETERS, rules};
 
 rules! {
     in IssuerFixture;
     "ISS-030" Must from ["WaTTS/user_info", "WaTTS/watts_userid", "W7"]
         "Nothing that the login told is run as a command, by no request and by no revocation; it may be refused."
         claims;
-    "ISS-031" Must from ["WaTTS/params", "W7"]
+    "ISS-031" Must needs PARAMETERS from ["WaTTS/params", "W7"]
         "Nothing that was entered is run as a command; it may be refused."
         entered;
     "ISS-032" Must from ["WaTTS/cred_state", "W7"]

@@ -4,7 +4,7 @@ use keyway_core::PluginError as _;
 use keyway_issuers::{IssuerError, RequestOutcome};
 
 use super::provoked::{Provoked, all_words, contained, provoke};
-use super::{Checked, IssuerFixture, LINKED, REFUSED, broken, ensure, rules};
+use super::{Broken, Checked, IssuerFixture, LINKED, REFUSED, broken, ensure, rules};
 use crate::trace_capture::traced;
 use crate::{Subject as _, child};
 
@@ -53,6 +53,9 @@ fn both_messages(provoked: &Provoked) -> Checked {
 }
 
 fn errors_are_clean(provoked: &Provoked) -> Checked {
+    if provoked.errors.is_empty() && provoked.panics.is_empty() {
+        return Err(Broken::Missing { capability: "an error that the kit can bring about" });
+    }
     for (what, error) in &provoked.errors {
         let shows = provoked.shows(&all_words(error));
         ensure(!shows, format!("an error without secrets after {what}"), "it shows one")?;
@@ -63,7 +66,9 @@ fn errors_are_clean(provoked: &Provoked) -> Checked {
 async fn apart(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
     let answer = contained(handle.request(&handle.refused_request()?)).await;
-    let Some(Err(IssuerError::Refused { user_message, log_message })) = answer else { return Ok(()) };
+    let Some(Err(IssuerError::Refused { user_message, log_message })) = answer else {
+        return Err(Broken::Missing { capability: "a refusal with words of its own" });
+    };
     let apart = user_message.trim() != log_message.trim();
     ensure(apart, "other words for the user than for the log", "the same")
 }

@@ -13,6 +13,7 @@ mod provoked;
 mod requests;
 mod revocation;
 
+use keyway_issuers::wire::Profile;
 use keyway_issuers::{IssuerError, Violation};
 
 // Shared by the files of this folder.
@@ -34,6 +35,11 @@ needs! {
     CANNOT_RECONCILE "no reconcile" |subject| !subject.capabilities().reconciles;
     LINKED "linked into the program" |subject| subject.executable.is_none();
     NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
+    PARAMETERS "a parameter of a request" |subject| subject.describes(|_| true);
+    OPTIONAL "a parameter that may be left out" |subject| subject.describes(|parameter| !parameter.mandatory);
+    MANDATORY "a mandatory parameter" |subject| subject.describes(|parameter| parameter.mandatory);
+    STRICT "executable of the strict profile"
+        |subject| subject.executable.is_some() && subject.profile != Profile::Lenient;
     EXECUTABLE "executable" |subject| subject.executable.is_some();
     ANY_HOST "executable for more hosts than the seed describes"
         |subject| subject.executable.is_some() && !subject.follows_seed;

@@ -6,7 +6,9 @@ use keyway_issuers::{
 };
 use serde_json::json;
 
-use super::{Checked, IssuerFixture, LISTING, REFUSED, broken, ensure, rules};
+use super::{
+    Checked, IssuerFixture, LISTING, MANDATORY, OPTIONAL, PARAMETERS, REFUSED, broken, ensure, rules,
+};
 
 rules! {
     in IssuerFixture;
@@ -16,13 +18,13 @@ rules! {
     "ISS-011" Must from ["WaTTS/request_params", "WaTTS/params", "W5"]
         "Every declared set works: a request with all of its parameters is answered with a credential."
         each_set(|_| true);
-    "ISS-012" Must from ["WaTTS/request_params.mandatory", "W5"]
+    "ISS-012" Must needs OPTIONAL from ["WaTTS/request_params.mandatory", "W5"]
         "What is not mandatory can be left out, in every set."
         each_set(|parameter| parameter.mandatory);
     "ISS-013" Must from ["WaTTS/request_params", "W9"]
         "Where a user interface may offer a request without parameters, one is answered with a credential."
         without_parameters;
-    "ISS-014" Should from ["WaTTS/request_params.mandatory", "W5"]
+    "ISS-014" Should needs MANDATORY from ["WaTTS/request_params.mandatory", "W5"]
         "Without a mandatory parameter a host lets no request through; an issuer that gets one answers it or refuses."
         mandatory_missing;
     "ISS-015" Must from ["WaTTS/conf_params", "WaTTS/conf_params.default", "W4"]
@@ -31,7 +33,7 @@ rules! {
     "ISS-016" Must from ["WaTTS/user_info", "WaTTS/watts_userid"]
         "Whoever asks, known by little or by much, is answered or refused."
         any_user;
-    "ISS-017" Must from ["WaTTS/params", "W3"]
+    "ISS-017" Must needs PARAMETERS from ["WaTTS/params", "W3"]
         "Whatever is entered, the request is answered or refused."
         any_text;
     "ISS-018" Must needs LISTING from ["WaTTS/request", "WaTTS/credential"]

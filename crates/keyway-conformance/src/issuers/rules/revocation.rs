@@ -3,7 +3,7 @@
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_issuers::CredentialRef;
 
-use super::{Checked, IssuerFixture, LISTING, ensure, rules};
+use super::{Broken, Checked, IssuerFixture, LISTING, ensure, rules};
 
 rules! {
     in IssuerFixture;
@@ -55,7 +55,7 @@ async fn leaves_others(fixture: &IssuerFixture<'_>) -> Checked {
     let (_, second) = handle.made().await?;
     if first.state == second.state {
         // The host reports it, and no other credential could be left (decision W6).
-        return Ok(());
+        return Err(Broken::Missing { capability: "two credentials at once" });
     }
     let mut expected = fixture.listed()?;
     handle.revoked(&context, &second.state).await?;

@@ -40,6 +40,11 @@ mutants! {
             Ok(info)
         }
     }
+    CountsNoSecrets of STRANGE breaks ["SEC-088"] "estimates the secrets that it was to count" {
+        async fn exact_info(&self) -> StoreResult<StoreInfo> {
+            self.store.info().await
+        }
+    }
     CountsNothing breaks ["SEC-086"] "counts neither reads nor writes" {
         async fn info(&self) -> StoreResult<StoreInfo> {
             self.store.info().await.map(|info| info.with_counters(0, 0))

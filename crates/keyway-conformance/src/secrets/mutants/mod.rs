@@ -1,6 +1,7 @@
 //! The proof of the suite: stores and clients with one thing broken, each of which a rule must catch.
 
 mod answers;
+mod bulk;
 mod changes;
 #[cfg(feature = "client")]
 mod client;
@@ -25,6 +26,7 @@ use plugin::{StoreResult, store_mutant};
 pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
     let families = [
         answers::MUTANTS,
+        bulk::MUTANTS,
         changes::MUTANTS,
         declarations::MUTANTS,
         environments::MUTANTS,
@@ -43,7 +45,10 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
 pub fn candidates() -> Vec<crate::Candidate> {
     let mutants = of_stores().into_iter().map(|mutant| crate::Candidate::of_mutant(super::suite(), &mutant));
     mutants
-        .chain([super::minimal(), super::reference(), super::strange()].map(crate::Candidate::from))
+        .chain(
+            [super::minimal(), super::reference(), super::strange(), super::foreign(), super::cached()]
+                .map(crate::Candidate::from),
+        )
         .collect()
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyway_core::{Clock, IncompatibleData, PluginMetadata, WrittenBy};
 use keyway_seal::KeyRing;
@@ -29,6 +29,14 @@ pub(in crate::secrets) struct Loaded {
     pub(in crate::secrets) keys: KeyRing,
 }
 
+/// Holds what a handle remembers of its reads.
+#[derive(Default)]
+struct Seen {
+    /// Counts the beginnings and ends of writes through this handle: a read that began before one is not remembered.
+    writes: u64,
+    content: Option<(u64, Content)>,
+}
+
 /// Is a handle to a store.
 pub(in crate::secrets) struct ReferenceStore {
     pub(in crate::secrets) habits: Habits,
@@ -43,6 +51,8 @@ pub(in crate::secrets) struct ReferenceStore {
     keys: Mutex<KeyRing>,
     pub(super) deleted: AtomicBool,
     pub(super) reads: AtomicU64,
+    /// What a read saw last, if reads may be stale.
+    seen: Mutex<Seen>,
 }
 
 impl fmt::Debug for ReferenceStore {
@@ -71,6 +81,7 @@ impl ReferenceStore {
             keys: Mutex::new(context.keys.clone()),
             deleted: AtomicBool::new(false),
             reads: AtomicU64::new(0),
+            seen: Mutex::default(),
         })
     }
 
@@ -80,6 +91,15 @@ impl ReferenceStore {
 
     pub(in crate::secrets) fn set_keys(&self, keys: KeyRing) {
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self) {
+        let mut seen = self.seen();
+        *seen = Seen { writes: seen.writes + 1, content: None };
     }
 
     pub(in crate::secrets) fn now(&self) -> u64 {
@@ -117,8 +137,35 @@ impl ReferenceStore {
     /// Reads a document that the running plugin may read.
     pub(in crate::secrets) async fn load(&self) -> Result<Loaded, StoreError> {
         let loaded = self.load_any().await?.ok_or(StoreError::NotInitialized)?;
-        (self.check)(&self.metadata, &loaded.content.written_by)?;
+        if self.habits.capabilities.tracks_writer {
+            (self.check)(&self.metadata, &loaded.content.written_by)?;
+        }
         Ok(loaded)
+    }
+
+    /// Reads the content for an operation that changes nothing. If reads may be stale, it remembers the content for
+    /// the declared time, or until this handle writes.
+    pub(in crate::secrets) async fn look(&self) -> Result<Content, StoreError> {
+        let staleness = self.habits.capabilities.staleness.as_millis();
+        if staleness == 0 || self.deleted.load(Ordering::SeqCst) {
+            return Ok(self.load().await?.content);
+        }
+        let now = self.now();
+        let writes = {
+            let seen = self.seen();
+            match &seen.content {
+                Some((at, content)) if u128::from(now.abs_diff(*at)) < staleness => {
+                    return Ok(content.clone());
+                }
+                _ => seen.writes,
+            }
+        };
+        let content = self.load().await?.content;
+        let mut seen = self.seen();
+        if seen.writes == writes {
+            seen.content = Some((now, content.clone()));
+        }
+        Ok(content)
     }
 
     /// Writes the document, and returns whether the expectation held.
@@ -136,7 +183,10 @@ impl ReferenceStore {
         }
         let sealed = keys.seal(&text).map_err(StoreError::from_seal)?.into_bytes();
         let batch = Batch::new().put(self.key.clone(), sealed, expectation);
-        let outcome = self.storage.commit(batch).await.map_err(failed)?;
+        self.forget();
+        let outcome = self.storage.commit(batch).await;
+        self.forget();
+        let outcome = outcome.map_err(failed)?;
         Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 

@@ -8,17 +8,24 @@ mod document;
 mod settings;
 mod store;
 mod value_text;
+mod writes;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyway_core::PluginMetadata;
-use keyway_secrets::{Capabilities, ListOrder, OpenContext, SecretStore, SecretStorePlugin, StoreError};
+use keyway_secrets::{
+    BulkLimits, Capabilities, ListOrder, OpenContext, SecretStore, SecretStorePlugin, StoreError,
+};
 
 pub(super) use content::{Content, SecretRecord};
 pub(super) use document::{Loaded, ReferenceStore};
 pub(super) use settings::Settings;
 
 use super::{GenerationExample, SecretStoreSubject};
+
+/// Limits the batches of the reference store.
+const BULK: BulkLimits = BulkLimits { writes: 7, bytes: 1000 };
 
 /// Lists what a store may do differently and still keep the contract.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +49,7 @@ pub(super) struct Habits {
 impl Habits {
     /// Supports everything, in the usual way.
     pub(super) const FULL: Self = Self {
-        capabilities: Capabilities::FULL.generating().ordered(ListOrder::Insertion),
+        capabilities: Capabilities::FULL.generating().bulk(BULK).ordered(ListOrder::Insertion),
         page: usize::MAX,
         youngest_first: false,
         pauses: 0,
@@ -54,9 +61,25 @@ impl Habits {
     /// Supports the least that the contract allows.
     pub(super) const MINIMAL: Self = Self { capabilities: Capabilities::MINIMAL, ..Self::FULL };
 
+    /// Supports everything but what a store over a foreign service may lack.
+    pub(super) const FOREIGN: Self = Self {
+        capabilities: Self::FULL
+            .capabilities
+            .destroys(false)
+            .rotates(false)
+            .configures(false)
+            .deletable(false)
+            .tracks_writer(false),
+        ..Self::FULL
+    };
+
+    /// Supports everything, and reads what it remembers for a minute.
+    pub(super) const CACHED: Self =
+        Self { capabilities: Self::FULL.capabilities.stale_for(Duration::from_secs(60)), ..Self::FULL };
+
     /// Supports everything, in the oddest way that the contract allows.
     pub(super) const STRANGE: Self = Self {
-        capabilities: Capabilities::FULL.generating(),
+        capabilities: Capabilities::FULL.generating().bulk(BULK),
         page: 1,
         youngest_first: true,
         pauses: 3,
@@ -115,6 +138,19 @@ pub fn reference() -> SecretStoreSubject {
 pub fn minimal() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::MINIMAL);
     subject("minimal", &PLUGIN)
+}
+
+/// Makes a subject of a store as over a foreign service: it neither destroys nor rotates, has no settings, cannot be
+/// deleted, and keeps no writer.
+pub fn foreign() -> SecretStoreSubject {
+    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::FOREIGN);
+    subject("foreign", &PLUGIN)
+}
+
+/// Makes a subject of a store whose reads may be stale for a minute.
+pub fn cached() -> SecretStoreSubject {
+    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::CACHED);
+    subject("cached", &PLUGIN)
 }
 
 /// Makes a subject of a store that is as odd as the contract allows: pages of one, youngest first, unusual

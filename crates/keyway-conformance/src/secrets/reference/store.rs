@@ -1,28 +1,27 @@
 //! The operations of the reference store.
 
-use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use keyway_core::{SecretValue, Table, WrittenBy};
+use keyway_core::{Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentFilter,
-    EnvironmentName, EnvironmentPage, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, MAX_EXTERNAL_URL_BYTES,
-    NewEnvironment, NewSecret, NewValue, Progress, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
+    EnvironmentName, EnvironmentPage, ListQuery, ListedSecret, MAX_EXTERNAL_URL_BYTES, NewEnvironment,
+    NewSecret, Progress, RotationListener, Secret, SecretAddress, SecretChange, SecretHeader, SecretPage,
+    SecretRevision, SecretStore, SecretWrite, StoreError, StoreInfo,
 };
 use keyway_storage::{Batch, CommitOutcome, Expectation};
 
 use super::content::EnvironmentRecord;
 use super::document::{ATTEMPTS, Loaded, ReferenceStore, failed};
-use super::{Content, SecretRecord, Settings};
+use super::{Content, Settings};
 
 const SECRET_CURSOR: &[u8] = b"secrets after ";
 const ENVIRONMENT_CURSOR: &[u8] = b"environments after ";
 
 impl ReferenceStore {
-    fn admit(&self, address: &SecretAddress) -> Result<(), StoreError> {
+    pub(super) fn admit(&self, address: &SecretAddress) -> Result<(), StoreError> {
         match address.environment {
             Some(_) if !self.habits.capabilities.environments => {
                 Err(StoreError::Unsupported { what: "environments" })
@@ -31,34 +30,7 @@ impl ReferenceStore {
         }
     }
 
-    fn admit_value(&self, value: &NewValue) -> Result<(), StoreError> {
-        if value.recipe().is_some() && !self.habits.capabilities.generates_values {
-            Err(NewValue::unsupported())
-        } else if self.habits.capabilities.stores(value.kind()) {
-            Ok(())
-        } else {
-            Err(StoreError::UnsupportedValue { kind: value.kind() })
-        }
-    }
-
-    /// Returns the given value, or makes one by the document's settings.
-    fn value_for<'a>(content: &Content, value: &'a NewValue) -> Result<Cow<'a, SecretValue>, StoreError> {
-        match value {
-            NewValue::Given(value) => Ok(Cow::Borrowed(value)),
-            NewValue::Generated(recipe) => content.settings.password(recipe).map(Cow::Owned),
-        }
-    }
-
-    fn admit_description(description: Option<&str>) -> Result<(), StoreError> {
-        match description {
-            Some(text) if text.len() > MAX_DESCRIPTION_BYTES => {
-                Err(StoreError::invalid("the description", "it is too long"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn need(declared: bool, what: &'static str) -> Result<(), StoreError> {
+    pub(super) fn need(declared: bool, what: &'static str) -> Result<(), StoreError> {
         if declared { Ok(()) } else { Err(StoreError::Unsupported { what }) }
     }
 }
@@ -84,6 +56,7 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        Self::need(self.habits.capabilities.tracks_writer, "who wrote last")?;
         Ok(self.load_any().await?.map(|loaded| loaded.content.written_by))
     }
 
@@ -100,6 +73,7 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        Self::need(self.habits.capabilities.rotates, "rotation")?;
         // From here on the handle reads with both rings, whether the call ends or not.
         self.set_keys(new.with_retiring(&self.keys()));
         for _ in 0..ATTEMPTS {
@@ -116,37 +90,10 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        self.admit(&secret.address)?;
-        secret.address.name.check_creatable()?;
-        self.admit_value(&secret.value)?;
-        Self::need(self.habits.capabilities.descriptions || secret.description.is_none(), "descriptions")?;
-        Self::admit_description(secret.description.as_deref())?;
+        let write = SecretWrite::Create(secret);
+        self.admit_write(&write)?;
         let now = self.now();
-        self.change(|content| {
-            match content.find(&secret.address) {
-                Err(StoreError::SecretNotFound { .. }) => {}
-                Err(other) => return Err(other),
-                Ok(_) => return Err(StoreError::SecretExists { address: secret.address.clone() }),
-            }
-            let number = content.number();
-            let mut record = SecretRecord {
-                number,
-                place: number,
-                name: secret.address.name.as_str().to_owned(),
-                environment: secret.address.environment.as_ref().map(|name| name.as_str().to_owned()),
-                value: serde_json::Value::Null,
-                description: secret.description.clone(),
-                version: 1,
-                created: now,
-                modified: now,
-            };
-            let value = Self::value_for(content, &secret.value)?;
-            record.set_value(&value);
-            let header = record.header(&self.habits);
-            content.secrets.push(record);
-            Ok(header)
-        })
-        .await
+        self.change(|content| self.apply(content, &write, now)).await
     }
 
     async fn destroy(
@@ -154,6 +101,7 @@ impl SecretStore for ReferenceStore {
         address: &SecretAddress,
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
+        Self::need(self.habits.capabilities.destroys, "destruction of secrets")?;
         self.admit(address)?;
         Self::need(self.habits.capabilities.versions || expected.is_none(), "versions")?;
         self.change(|content| {
@@ -167,7 +115,7 @@ impl SecretStore for ReferenceStore {
 
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
         self.admit(address)?;
-        let content = self.load().await?.content;
+        let content = self.look().await?;
         self.reads.fetch_add(1, Ordering::SeqCst);
         let record = &content.secrets[content.find(address)?];
         Ok(Secret { header: record.header(&self.habits), value: record.value()? })
@@ -178,28 +126,16 @@ impl SecretStore for ReferenceStore {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        self.admit(address)?;
-        Self::need(self.habits.capabilities.versions || change.expected.is_none(), "versions")?;
-        Self::need(self.habits.capabilities.descriptions || change.description.is_none(), "descriptions")?;
-        Self::admit_description(change.description.as_ref().and_then(Option::as_deref))?;
-        change.value.as_ref().map_or(Ok(()), |value| self.admit_value(value))?;
+        let write = SecretWrite::Modify(address.clone(), change);
+        self.admit_write(&write)?;
         let now = self.now();
-        self.change(|content| {
-            let at = content.find(address)?;
-            content.secrets[at].header(&self.habits).check_unchanged(change.expected.as_ref())?;
-            let value = change.value.as_ref().map(|value| Self::value_for(content, value)).transpose()?;
-            let record = &mut content.secrets[at];
-            if let Some(value) = &value {
-                record.set_value(value);
-            }
-            if let Some(description) = &change.description {
-                record.description.clone_from(description);
-            }
-            record.version += 1;
-            record.modified = now.max(record.created);
-            Ok(record.header(&self.habits))
-        })
-        .await
+        self.change(|content| self.apply(content, &write, now)).await
+    }
+
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        let limits = self.habits.capabilities.bulk.ok_or(StoreError::Unsupported { what: "bulk writes" })?;
+        limits.check(&writes)?;
+        self.write_each(&writes).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
@@ -207,7 +143,7 @@ impl SecretStore for ReferenceStore {
             Self::need(self.habits.capabilities.environments, "environments")?;
         }
         let after = after(query.after.as_ref(), SECRET_CURSOR)?;
-        let content = self.load().await?.content;
+        let content = self.look().await?;
         self.reads.fetch_add(1, Ordering::SeqCst);
         if let EnvironmentFilter::In(environment) = &query.environment {
             content.knows(Some(environment))?;
@@ -245,8 +181,9 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
+        Self::need(self.habits.capabilities.configures, "settings")?;
         let given = match request {
-            Configure::Read => return Ok(self.load().await?.content.settings.table()),
+            Configure::Read => return Ok(self.look().await?.settings.table()),
             Configure::Write(given) => given,
         };
         let settings = Settings::given(&given, self.habits.capabilities.generates_values)?;
@@ -258,15 +195,16 @@ impl SecretStore for ReferenceStore {
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
-        let content = self.load().await?.content;
+        let content = self.look().await?;
         let number = u64::try_from(content.secrets.len()).unwrap_or(u64::MAX);
         let count = if self.habits.estimates { Count::about(number + 1) } else { Count::exact(number) };
         let reads = content.reads + self.reads.load(Ordering::SeqCst);
-        Ok(StoreInfo::new(self.metadata.clone(), content.written_by, count)
-            .with_counters(reads, content.writes))
+        let written_by = self.habits.capabilities.tracks_writer.then_some(content.written_by);
+        Ok(StoreInfo::new(self.metadata.clone(), written_by, count).with_counters(reads, content.writes))
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        Self::need(self.habits.capabilities.deletable, "deletion of the store")?;
         let loaded = match self.load_any().await {
             Err(StoreError::Deleted) => None,
             other => other?,
@@ -297,7 +235,7 @@ impl SecretStore for ReferenceStore {
     ) -> Result<EnvironmentPage, StoreError> {
         Self::need(self.habits.capabilities.environments, "environments")?;
         let after = after(after_cursor, ENVIRONMENT_CURSOR)?;
-        let mut content = self.load().await?.content;
+        let mut content = self.look().await?;
         content.environments.sort_by(|one, other| one.name.cmp(&other.name));
         content
             .environments
@@ -315,7 +253,7 @@ impl SecretStore for ReferenceStore {
 
     async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
         Self::need(self.habits.capabilities.environments, "environments")?;
-        let content = self.load().await?.content;
+        let content = self.look().await?;
         content.environments[content.find_environment(name)?].answer()
     }
 

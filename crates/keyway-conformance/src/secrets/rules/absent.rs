@@ -1,16 +1,22 @@
 //! Undeclared capabilities: the store answers `Unsupported`, and changes nothing.
 
+use keyway_core::Table;
 use keyway_secrets::{
-    EnvironmentChange, EnvironmentFilter, ListQuery, NewSecret, SecretChange, SecretStore, SecretVersion,
+    Configure, EnvironmentChange, EnvironmentFilter, ListQuery, NewSecret, SecretChange, SecretStore,
+    SecretVersion, StoreError,
 };
 
 use super::{
-    Answer, Checked, NO_DATES, NO_DESCRIPTIONS, NO_ENVIRONMENTS, NO_VERSIONS, StoreFixture, Unsupported, at,
-    at_in, ensure, environment, fill, new, new_environment, rules, text,
+    Answer, Broken, Checked, NO_DATES, NO_DELETION, NO_DESCRIPTIONS, NO_DESTRUCTION, NO_ENVIRONMENTS,
+    NO_ROTATION, NO_SETTINGS, NO_VERSIONS, NO_WRITER, Recorded, STALENESS, Snapshot, StoreFixture,
+    Unsupported, at, at_in, ensure, environment, fill, new, new_environment, ring, rules, silent, text,
 };
 
 rules! {
     in StoreFixture;
+    "SEC-009" Must needs STALENESS from ["Principle/declared", "C16"]
+        "Where reads may be stale, a handle reads its own writes at once, and what others wrote after the declared time at the latest."
+        staleness_has_a_bound;
     "SEC-120" Must needs NO_ENVIRONMENTS from ["Principle/declared", "L1"]
         "Without environments, every operation on one answers `Unsupported` and changes nothing."
         no_environments;
@@ -26,6 +32,113 @@ rules! {
     "SEC-124" Must from ["Principle/declared"]
         "The capabilities are the same for every handle, and do not change when the store is used."
         capabilities_are_constant;
+    "SEC-125" Must needs NO_DESTRUCTION from ["Principle/declared", "C16"]
+        "Without destruction, `destroy` answers `Unsupported` and changes nothing."
+        no_destruction;
+    "SEC-126" Must needs NO_ROTATION from ["Principle/declared", "C16"]
+        "Without rotation, `rotate` answers `Unsupported`, and the keys stay as they are."
+        no_rotation;
+    "SEC-127" Must needs NO_SETTINGS from ["Principle/declared", "C16"]
+        "Without settings, `configure` answers `Unsupported`, whether it reads or writes, and changes nothing."
+        no_settings;
+    "SEC-128" Must needs NO_DELETION from ["Principle/declared", "C16"]
+        "Without deletion, `marked_for_delete` answers `Unsupported`, and everything is still there."
+        no_deletion;
+    "SEC-129" Must needs NO_WRITER from ["Principle/declared", "C16"]
+        "Without a tracked writer, `written_by` answers `Unsupported`, and `info` names none."
+        no_writer;
+}
+
+async fn staleness_has_a_bound(fixture: &StoreFixture<'_>) -> Checked {
+    let (one, other) = (fixture.initialized().await?, fixture.open()?);
+    fill(&one, &["a"]).await?;
+    fixture.settle(&other);
+    let mut old = "value of a".to_owned();
+    for round in 0..4 {
+        other.get(&at("a")).await.works("a read before the write")?;
+        let new = format!("value {round}");
+        one.modify(&at("a"), SecretChange::value(text(&new))).await.works("a change")?;
+        let own = one.get(&at("a")).await.works("a read of its own write")?.value;
+        ensure(own.expose_text() == Some(&new), "the value that the handle wrote itself", "another one")?;
+        let early = other.get(&at("a")).await.works("a read at once")?.value;
+        let known = early.expose_text().is_some_and(|early| early == old || early == new);
+        ensure(known, "the value from before or after the write", "another one")?;
+        fixture.settle(&other);
+        let late = other.get(&at("a")).await.works("a read after the declared time")?.value;
+        let observed = "another one".to_owned();
+        ensure(late.expose_text() == Some(&new), "the value that was written", observed)?;
+        Snapshot::of(&one).await?.must_hold_in(&other, "in a list after the declared time").await?;
+        old = new;
+    }
+    Ok(())
+}
+
+/// Makes a store, and takes a snapshot of it and of what lies at rest.
+struct Before<'a> {
+    store: Recorded<'a>,
+    shown: Snapshot,
+    at_rest: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl<'a> Before<'a> {
+    async fn of(fixture: &StoreFixture<'a>) -> Result<Self, Broken> {
+        let (store, shown) = fixture.seen(&["a", "b"]).await?;
+        Ok(Self { store, shown, at_rest: fixture.at_rest().await })
+    }
+
+    /// Demands that the answers are refusals, and that nothing has changed.
+    async fn all_unsupported<T>(
+        &self,
+        fixture: &StoreFixture<'_>,
+        what: &str,
+        answers: Vec<Result<T, StoreError>>,
+    ) -> Checked {
+        for answer in answers {
+            answer.refused(what, &[Unsupported])?;
+        }
+        ensure(self.at_rest == fixture.at_rest().await, "nothing touched", "what lies at rest has changed")?;
+        self.shown.must_hold_in(&self.store, "after refusals").await?;
+        self.shown.must_hold_in(&fixture.open()?, "after refusals and a restart").await
+    }
+}
+
+async fn no_destruction(fixture: &StoreFixture<'_>) -> Checked {
+    let before = Before::of(fixture).await?;
+    let (there, missing) =
+        (before.store.destroy(&at("a"), None).await, before.store.destroy(&at("c"), None).await);
+    before.all_unsupported(fixture, "`destroy`", vec![there, missing]).await
+}
+
+async fn no_rotation(fixture: &StoreFixture<'_>) -> Checked {
+    let before = Before::of(fixture).await?;
+    let answers = vec![
+        before.store.rotate(&ring(fixture.random()), &silent).await,
+        before.store.rotate(&fixture.keys, &silent).await,
+    ];
+    before.all_unsupported(fixture, "`rotate`", answers).await
+}
+
+async fn no_settings(fixture: &StoreFixture<'_>) -> Checked {
+    let before = Before::of(fixture).await?;
+    let settings = fixture.subject().settings.clone().unwrap_or_default();
+    let mut answers = Vec::new();
+    for request in [Configure::Read, Configure::Write(Table::new()), Configure::Write(settings)] {
+        answers.push(before.store.configure(request).await);
+    }
+    before.all_unsupported(fixture, "`configure`", answers).await
+}
+
+async fn no_deletion(fixture: &StoreFixture<'_>) -> Checked {
+    let before = Before::of(fixture).await?;
+    let answers = vec![before.store.marked_for_delete().await];
+    before.all_unsupported(fixture, "`marked_for_delete`", answers).await
+}
+
+async fn no_writer(fixture: &StoreFixture<'_>) -> Checked {
+    let before = Before::of(fixture).await?;
+    let by = before.store.info().await.works("`info`")?.written_by;
+    ensure(by.is_none(), "no writer in `info`", format!("{by:?}"))?;
+    before.all_unsupported(fixture, "`written_by`", vec![before.store.written_by().await]).await
 }
 
 async fn no_environments(fixture: &StoreFixture<'_>) -> Checked {
@@ -96,7 +209,9 @@ async fn capabilities_are_constant(fixture: &StoreFixture<'_>) -> Checked {
     fill(&store, &["a"]).await?;
     let after = [store.capabilities(), fixture.open()?.capabilities(), fixture.subject().capabilities()];
     ensure(after.iter().all(|found| *found == declared), format!("{declared:?}"), format!("{after:?}"))?;
-    store.marked_for_delete().await.works("deleting the store")?;
+    if declared.deletable {
+        store.marked_for_delete().await.works("deleting the store")?;
+    }
     let last = store.capabilities();
     ensure(last == declared, format!("{declared:?}"), format!("{last:?}"))
 }

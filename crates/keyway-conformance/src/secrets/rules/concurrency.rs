@@ -3,18 +3,18 @@
 use keyway_secrets::{ListQuery, SecretChange, SecretStore, StoreError};
 
 use super::{
-    AlreadyInitialized, Answer, Broken, Checked, Conflict, ExpectedError, NOT_BLOCKING, SecretExists,
-    Snapshot, StoreFixture, Turn, VERSIONS, VersionConflict, at, ensure, fill, in_turns, new, on_threads,
-    rules, text,
+    AlreadyInitialized, Answer, Broken, Checked, Conflict, ExpectedError, IMMEDIATE, IMMEDIATE_VERSIONS,
+    NOT_BLOCKING, SecretExists, Snapshot, StoreFixture, Turn, VersionConflict, at, ensure, fill, in_turns,
+    new, on_threads, rules, text,
 };
 use crate::polled::prompt_enough;
 
 rules! {
     in StoreFixture;
-    "SEC-130" Must needs VERSIONS from ["Contract/versions", "C6", "Locker/threads"]
+    "SEC-130" Must needs IMMEDIATE_VERSIONS from ["Contract/versions", "C6", "Locker/threads"]
         "Threads that count with compare-and-set through several handles lose no count."
         no_lost_update;
-    "SEC-131" Must from ["Convection/create", "C6"]
+    "SEC-131" Must needs IMMEDIATE from ["Convection/create", "C6"]
         "Of several callers that create one name at once, exactly one succeeds."
         one_creator_wins;
     "SEC-132" Must from ["C6", "Locker/threads", "Convection/write"]

@@ -3,8 +3,8 @@
 use keyway_secrets::{Json, SecretChange, SecretStore};
 
 use super::{
-    AlreadyInitialized, Answer, Checked, Invalid, NotInitialized, SecretNotFound, Snapshot, StoreFixture,
-    all_refused, at, broken, each_operation, ensure, fill, new, rules, text,
+    AlreadyInitialized, Answer, Checked, IMMEDIATE, Invalid, NotInitialized, SecretNotFound, Snapshot,
+    StoreFixture, all_refused, at, broken, each_operation, ensure, fill, new, rules, text,
 };
 
 rules! {
@@ -30,15 +30,17 @@ rules! {
     "SEC-007" Must from ["Contract/configuration", "Locker/errors"]
         "A configuration key that the plugin does not know is refused as `Invalid`."
         unknown_configuration_is_refused plain;
-    "SEC-008" Must from ["Convection/read", "C6"]
+    "SEC-008" Must needs IMMEDIATE from ["Convection/read", "C6"]
         "What one handle has written, another handle that was opened before reads at once."
         handles_see_each_other;
 }
 
 async fn not_initialized(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.open()?;
-    let written_by = store.written_by().await.works("asking who wrote a store that was never made")?;
-    ensure(written_by.is_none(), "nobody to have written it", format!("{written_by:?}"))?;
+    if store.capabilities().tracks_writer {
+        let written_by = store.written_by().await.works("asking who wrote a store that was never made")?;
+        ensure(written_by.is_none(), "nobody to have written it", format!("{written_by:?}"))?;
+    }
     all_refused(each_operation(&store, "a").await, "", &[NotInitialized])?;
     let rest = fixture.at_rest().await;
     let observed = format!("{} records or files", rest.len());
@@ -52,10 +54,11 @@ async fn a_new_store_is_empty(fixture: &StoreFixture<'_>) -> Checked {
     ensure(snapshot.secrets.is_empty(), "no secrets", format!("{}", snapshot.secrets.len()))?;
     ensure(snapshot.environments.is_empty(), "no environments", format!("{}", snapshot.environments.len()))?;
     let running = Some(fixture.metadata().written_by());
-    for (when, written_by) in [
-        ("through the same handle", store.written_by().await),
-        ("after a restart", fixture.open()?.written_by().await),
-    ] {
+    for (when, handle) in [("through the same handle", &store), ("after a restart", &fixture.open()?)] {
+        if !store.capabilities().tracks_writer {
+            break;
+        }
+        let written_by = handle.written_by().await;
         let written_by = written_by.works("asking who wrote it")?;
         ensure(written_by == running, format!("{running:?} {when}"), format!("{written_by:?}"))?;
     }
@@ -74,7 +77,9 @@ async fn never_overwrites(fixture: &StoreFixture<'_>) -> Checked {
 async fn survives_a_restart(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.filled(&["a", "b", "c"]).await?;
     store.modify(&at("b"), SecretChange::value(text("changed"))).await.works("a change")?;
-    store.destroy(&at("c"), None).await.works("a destruction")?;
+    if store.capabilities().destroys {
+        store.destroy(&at("c"), None).await.works("a destruction")?;
+    }
     let before = Snapshot::of(&store).await?;
     drop(store);
     let reopened = fixture.open()?;
@@ -88,14 +93,18 @@ async fn names_keep_stores_apart(fixture: &StoreFixture<'_>) -> Checked {
     fill(&one, &["a"]).await?;
     for name in ["store-2", "Store", "store.1", "stor"] {
         let other = fixture.open_named(name, &fixture.keys, fixture.metadata())?;
-        let written_by = other.written_by().await.works("asking who wrote another store")?;
-        ensure(written_by.is_none(), format!("no store \"{name}\" yet"), "there was one")?;
+        if other.capabilities().tracks_writer {
+            let written_by = other.written_by().await.works("asking who wrote another store")?;
+            ensure(written_by.is_none(), format!("no store \"{name}\" yet"), "there was one")?;
+        }
         other.initialize().await.works("making another store")?;
         other.get(&at("a")).await.refused("a secret of another store", &[SecretNotFound])?;
         other.create(new("a", "its own")).await.works("the same name in another store")?;
     }
     let other = fixture.open_named("store-2", &fixture.keys, fixture.metadata())?;
-    other.marked_for_delete().await.works("deleting another store")?;
+    if other.capabilities().deletable {
+        other.marked_for_delete().await.works("deleting another store")?;
+    }
     let secret = one.get(&at("a")).await.works("a read of the first store")?;
     ensure(secret.value.expose_text() == Some("value of a"), "the first store's own value", "another one")
 }
@@ -131,7 +140,9 @@ async fn handles_see_each_other(fixture: &StoreFixture<'_>) -> Checked {
     let read = other.get(&at("a")).await.works("a read through the other handle")?;
     ensure(read.value.expose_text() == Some("value of a"), "the value that was written", "another one")?;
     fill(&other, &["b"]).await?;
-    one.destroy(&at("a"), None).await.works("a destruction")?;
-    other.get(&at("a")).await.refused("a read of what the first destroyed", &[SecretNotFound])?;
+    if one.capabilities().destroys {
+        one.destroy(&at("a"), None).await.works("a destruction")?;
+        other.get(&at("a")).await.refused("a read of what the first destroyed", &[SecretNotFound])?;
+    }
     Snapshot::of(&one).await?.must_equal(&Snapshot::of(&other).await?, "through both handles")
 }

@@ -1,6 +1,7 @@
 //! The rules, one family a file.
 
 mod absent;
+mod bulk;
 #[cfg(feature = "client")]
 mod client;
 mod compatibility;
@@ -60,13 +61,41 @@ needs! {
     STRUCTURED "structured values" |subject| subject.capabilities().structured;
     FEWER_KINDS "a kind of value that the store does not hold"
         |subject| !(subject.capabilities().bytes && subject.capabilities().structured);
+    DESTRUCTION "destruction of secrets" |subject| subject.capabilities().destroys;
+    NO_DESTRUCTION "the absence of destruction" |subject| !subject.capabilities().destroys;
+    VERSIONED_DESTRUCTION "versions and destruction of secrets"
+        |subject| subject.capabilities().versions && subject.capabilities().destroys;
+    ROTATION "rotation" |subject| subject.capabilities().rotates;
+    NO_ROTATION "the absence of rotation" |subject| !subject.capabilities().rotates;
+    SETTINGS "settings" |subject| subject.capabilities().configures;
+    NO_SETTINGS "the absence of settings" |subject| !subject.capabilities().configures;
+    DELETION "deletion" |subject| subject.capabilities().deletable;
+    NO_DELETION "the absence of deletion" |subject| !subject.capabilities().deletable;
+    WRITER "a tracked writer" |subject| subject.capabilities().tracks_writer;
+    NO_WRITER "the absence of a tracked writer" |subject| !subject.capabilities().tracks_writer;
+    DELETION_BY_WRITER "deletion and a tracked writer"
+        |subject| subject.capabilities().deletable && subject.capabilities().tracks_writer;
+    BULK "bulk writes" |subject| subject.capabilities().bulk.is_some();
+    NO_BULK "the absence of bulk writes" |subject| subject.capabilities().bulk.is_none();
+    IMMEDIATE "immediate reads" |subject| subject.capabilities().immediate();
+    IMMEDIATE_VERSIONS "immediate reads and versions"
+        |subject| subject.capabilities().immediate() && subject.capabilities().versions;
+    STALENESS "reads that may be stale" |subject| !subject.capabilities().immediate();
     INSERTION_ORDER "insertion order" |subject| subject.capabilities().order == ListOrder::Insertion;
     NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
     GENERATED "generated values" |subject| subject.capabilities().generates_values;
     NO_GENERATION "the absence of generated values" |subject| !subject.capabilities().generates_values;
     GENERATION_EXAMPLE "generated values, with example settings for them"
-        |subject| subject.capabilities().generates_values && subject.generation.is_some();
-    EXAMPLE_SETTINGS "example settings" |subject| subject.settings.is_some();
+        |subject| subject.capabilities().generates_values && subject.capabilities().configures && subject.generation.is_some();
+    LENT_STORAGE "data in the lent storage" |subject| subject.kept().in_lent_storage;
+    ROTATION_IN_LENT_STORAGE "rotation, with data in the lent storage"
+        |subject| subject.capabilities().rotates && subject.kept().in_lent_storage;
+    DELETION_IN_LENT_STORAGE "deletion, with data in the lent storage"
+        |subject| subject.capabilities().deletable && subject.kept().in_lent_storage;
+    IN_SIGHT "data in the lent storage or the scratch folder" |subject| subject.kept().in_sight;
+    DELETION_IN_SIGHT "deletion, with data in the lent storage or the scratch folder"
+        |subject| subject.capabilities().deletable && subject.kept().in_sight;
+    EXAMPLE_SETTINGS "example settings" |subject| subject.capabilities().configures && subject.settings.is_some();
 }
 
 /// Lists the rules, sorted by id.
@@ -85,6 +114,7 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
         compatibility::RULES,
         deletion::RULES,
         absent::RULES,
+        bulk::RULES,
         concurrency::RULES,
         interruption::RULES,
         hygiene::RULES,

@@ -133,6 +133,7 @@ async fn follow(fixture: &StoreFixture<'_>, steps: &[Step]) -> Checked {
                 change.expected = expected;
                 (store.modify(&address, change).await.map(|header| seen(&header)), wanted)
             }
+            Step::Destroy { .. } if !capabilities.destroys => continue,
             Step::Destroy { name, layer, ahead } => {
                 let address = address(name, layer % layers);
                 let expected = model.expected(&address, ahead).filter(|_| capabilities.versions);
@@ -169,6 +170,7 @@ async fn follow(fixture: &StoreFixture<'_>, steps: &[Step]) -> Checked {
                 store = fixture.open_with(&keys)?;
                 continue;
             }
+            Step::Rotate if !capabilities.rotates => continue,
             Step::Rotate => {
                 keys = ring(fixture.random());
                 (store.rotate(&keys, &silent).await.map(|()| String::new()), Ok(String::new()))

@@ -3,8 +3,8 @@
 use keyway_secrets::{SecretChange, SecretStore, SecretVersion, StoreError};
 
 use super::{
-    Answer, Checked, SecretNotFound, Snapshot, StoreFixture, VERSIONS, VersionConflict, at, broken, ensure,
-    rules, text,
+    Answer, Checked, SecretNotFound, Snapshot, StoreFixture, VERSIONED_DESTRUCTION, VERSIONS,
+    VersionConflict, at, broken, ensure, rules, text,
 };
 
 rules! {
@@ -15,7 +15,7 @@ rules! {
     "SEC-031" Must needs VERSIONS from ["Contract/versions", "C5"]
         "`modify` for another version than the present one answers `VersionConflict` with both and changes nothing."
         stale_changes_are_refused;
-    "SEC-032" Must needs VERSIONS from ["Contract/versions", "C5"]
+    "SEC-032" Must needs VERSIONED_DESTRUCTION from ["Contract/versions", "C5"]
         "`destroy` for another version than the present one answers `VersionConflict` and removes nothing."
         stale_destructions_are_refused;
 }

@@ -11,13 +11,13 @@ use keyway_secrets::{
     Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
     EnvironmentPage, ListQuery, NewEnvironment, NewSecret, OpenContext, Progress, RotationListener, Secret,
     SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, SecretStorePlugin,
-    StoreError, StoreInfo,
+    SecretWrite, StoreError, StoreInfo,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::call::{Guard, StoreLimits};
-use super::verdict::{self, Expected, Violation};
+use super::verdict::{self, Asked, Expected, Violation};
 use crate::plugin::{Calls, Pace};
 
 /// A store behind a guard. It is a [`SecretStore`] itself, and whatever the plugin does, its
@@ -82,7 +82,8 @@ impl GuardedStore {
         self.guard.look("capabilities", |store| store.capabilities())
     }
 
-    /// Checks who wrote the data, as on every open (decision C4); `None` if there is none.
+    /// Checks who wrote the data, as on every open (decision C4); `None` if there is none. A store without the
+    /// capability `tracks_writer` is asked for its `info` instead, and stands for one that the running plugin wrote.
     ///
     /// # Errors
     /// [`Incompatible`](StoreError::Incompatible), and those of
@@ -91,6 +92,13 @@ impl GuardedStore {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn check_written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        if !self.declared()?.tracks_writer {
+            return match self.info().await {
+                Ok(_) => Ok(Some(self.metadata().written_by())),
+                Err(StoreError::NotInitialized) => Ok(None),
+                Err(error) => Err(error),
+            };
+        }
         let written_by = self.written_by().await?;
         if let Some(written_by) = &written_by {
             self.metadata().check(written_by)?;
@@ -116,10 +124,14 @@ impl GuardedStore {
         }
     }
 
-    /// Capabilities, if environments are among them.
-    fn with_environments(&self) -> Result<Capabilities, StoreError> {
+    /// Capabilities, if one that an operation needs is among them.
+    fn with(&self, what: &'static str, has: fn(&Capabilities) -> bool) -> Result<Capabilities, StoreError> {
         let declared = self.declared()?;
-        if declared.environments { Ok(declared) } else { Err(unsupported("environments")) }
+        if has(&declared) { Ok(declared) } else { Err(unsupported(what)) }
+    }
+
+    fn with_environments(&self) -> Result<Capabilities, StoreError> {
+        self.with("environments", |declared| declared.environments)
     }
 
     fn for_address(&self, address: &SecretAddress) -> Result<Capabilities, StoreError> {
@@ -137,7 +149,7 @@ impl SecretStore for GuardedStore {
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
-        let declared = self.declared()?;
+        let declared = self.with("who wrote last", |declared| declared.tracks_writer)?;
         self.call("written_by", declared, move |store| async move { store.written_by().await }, |_| Ok(()))
             .await
     }
@@ -151,7 +163,7 @@ impl SecretStore for GuardedStore {
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
         const OPERATION: &str = "rotate";
 
-        let declared = self.declared()?;
+        let declared = self.with("rotation", |declared| declared.rotates)?;
         let instance = self.guard.instance(OPERATION)?;
         // An instance that is made anew in the middle must read both.
         self.guard.set_keys(new.with_retiring(&self.guard.keys()));
@@ -197,11 +209,7 @@ impl SecretStore for GuardedStore {
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
         let declared = self.for_address(&secret.address)?;
-        if secret.description.is_some() && !declared.descriptions {
-            return Err(unsupported("descriptions"));
-        }
-        verdict::supported_value(declared, &secret.value)?;
-        secret.address.name.check_creatable()?;
+        verdict::supported_creation(declared, &secret)?;
         let asked = (secret.address.clone(), secret.description.clone());
         self.call(
             "create",
@@ -220,6 +228,7 @@ impl SecretStore for GuardedStore {
         address: &SecretAddress,
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
+        self.with("destruction of secrets", |declared| declared.destroys)?;
         let declared = self.for_address(address)?;
         if expected.is_some() && !declared.versions {
             return Err(unsupported("versions"));
@@ -242,10 +251,7 @@ impl SecretStore for GuardedStore {
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         let declared = self.for_address(address)?;
-        if let Some(what) = verdict::unsupported_change(declared, &change) {
-            return Err(unsupported(what));
-        }
-        change.value.as_ref().map_or(Ok(()), |value| verdict::supported_value(declared, value))?;
+        verdict::supported_change(declared, &change)?;
         let (expected, description) = (change.expected.clone(), change.description.clone());
         let asked = address.clone();
         let work = move |store: Arc<dyn SecretStore>| async move { store.modify(&asked, change).await };
@@ -253,6 +259,23 @@ impl SecretStore for GuardedStore {
             verdict::modified(declared, address, expected.as_ref(), description.as_ref(), answer)
         })
         .await
+    }
+
+    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
+        let declared = self.declared()?;
+        declared.bulk.ok_or_else(|| unsupported("bulk writes"))?.check(&writes)?;
+        for (at, write) in writes.iter().enumerate() {
+            let supported = self.for_address(write.address()).and_then(|_| match write {
+                SecretWrite::Create(secret) => verdict::supported_creation(declared, secret),
+                SecretWrite::Modify(_, change) => verdict::supported_change(declared, change),
+                _ => Err(unsupported("this write")),
+            });
+            supported.map_err(|refusal| refusal.in_batch(at))?;
+        }
+        let asked: Vec<_> = writes.iter().map(Asked::of).collect();
+        let work = move |store: Arc<dyn SecretStore>| async move { store.write_all(writes).await };
+        self.call("write_all", declared, work, |answers| verdict::all_written(declared, &asked, answers))
+            .await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
@@ -266,7 +289,7 @@ impl SecretStore for GuardedStore {
     }
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
-        let declared = self.declared()?;
+        let declared = self.with("settings", |declared| declared.configures)?;
         let work = move |store: Arc<dyn SecretStore>| async move { store.configure(request).await };
         self.call("configure", declared, work, |_| Ok(())).await
     }
@@ -276,8 +299,14 @@ impl SecretStore for GuardedStore {
         self.call("info", declared, move |store| async move { store.info().await }, |_| Ok(())).await
     }
 
-    async fn marked_for_delete(&self) -> Result<(), StoreError> {
+    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
         let declared = self.declared()?;
+        let work = move |store: Arc<dyn SecretStore>| async move { store.exact_info().await };
+        self.call("exact_info", declared, work, verdict::counted).await
+    }
+
+    async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        let declared = self.with("deletion of the store", |declared| declared.deletable)?;
         let work = move |store: Arc<dyn SecretStore>| async move { store.marked_for_delete().await };
         self.call("marked_for_delete", declared, work, |()| Ok(())).await
     }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use keyway_core::SecretValue;
 use keyway_secrets::{
     Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
-    EnvironmentPage, ListQuery, NewEnvironment, NewValue, Secret, SecretAddress, SecretChange, SecretHeader,
-    SecretPage, SecretRevision, SecretVersion, StoreError,
+    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, NewValue, Secret, SecretAddress, SecretChange,
+    SecretHeader, SecretPage, SecretRevision, SecretVersion, SecretWrite, StoreError, StoreInfo,
 };
 
 /// A violation, in words that hold no secret.
@@ -91,6 +91,10 @@ pub(super) fn listed(
     Ok(())
 }
 
+pub(super) fn counted(answer: &StoreInfo) -> Result<(), Violation> {
+    ensure(answer.secrets.exact, "the secrets were to be counted, and are estimated")
+}
+
 pub(super) fn environment_created(asked: &NewEnvironment, answer: &Environment) -> Result<(), Violation> {
     environment_of(&asked.name, answer)?;
     ensure(answer.external_url == asked.external_url, "the external URL is another")
@@ -134,15 +138,81 @@ pub(super) fn supported_value(declared: Capabilities, value: &NewValue) -> Resul
     }
 }
 
-/// Names the part of a change that the store does not declare.
-pub(super) fn unsupported_change(declared: Capabilities, change: &SecretChange) -> Option<&'static str> {
-    if change.expected.is_some() && !declared.versions {
-        Some("versions")
-    } else if change.description.is_some() && !declared.descriptions {
-        Some("descriptions")
-    } else {
-        None
+/// Whether the store declares all that a new secret needs, and its name may be created.
+///
+/// # Errors
+/// [`StoreError::InvalidName`], and those of [`supported_value`].
+pub(super) fn supported_creation(declared: Capabilities, secret: &NewSecret) -> Result<(), StoreError> {
+    if secret.description.is_some() && !declared.descriptions {
+        return Err(StoreError::Unsupported { what: "descriptions" });
     }
+    supported_value(declared, &secret.value)?;
+    Ok(secret.address.name.check_creatable()?)
+}
+
+/// Whether the store declares all that a change needs.
+///
+/// # Errors
+/// Those of [`supported_value`].
+pub(super) fn supported_change(declared: Capabilities, change: &SecretChange) -> Result<(), StoreError> {
+    if change.expected.is_some() && !declared.versions {
+        return Err(StoreError::Unsupported { what: "versions" });
+    }
+    if change.description.is_some() && !declared.descriptions {
+        return Err(StoreError::Unsupported { what: "descriptions" });
+    }
+    change.value.as_ref().map_or(Ok(()), |value| supported_value(declared, value))
+}
+
+/// The parts of a write that its answer has to show again.
+pub(super) struct Asked {
+    address: SecretAddress,
+    creates: bool,
+    /// Whether it sets the description, to none perhaps.
+    describes: bool,
+    description: Option<String>,
+    expected: Option<SecretRevision>,
+}
+
+impl Asked {
+    pub(super) fn of(write: &SecretWrite) -> Self {
+        let mut asked = Self {
+            address: write.address().clone(),
+            creates: false,
+            describes: true,
+            description: None,
+            expected: None,
+        };
+        match write {
+            SecretWrite::Create(secret) => {
+                asked.creates = true;
+                asked.description.clone_from(&secret.description);
+            }
+            SecretWrite::Modify(_, change) => {
+                asked.describes = change.description.is_some();
+                asked.description = change.description.clone().flatten();
+                asked.expected.clone_from(&change.expected);
+            }
+            _ => {}
+        }
+        asked
+    }
+}
+
+pub(super) fn all_written(
+    declared: Capabilities,
+    asked: &[Asked],
+    answers: &[SecretHeader],
+) -> Result<(), Violation> {
+    ensure(asked.len() == answers.len(), "there is not one header for each write")?;
+    asked.iter().zip(answers).try_for_each(|(asked, answer)| {
+        let Asked { address, description, expected, .. } = asked;
+        if asked.creates {
+            created(declared, &Expected { address, description: description.as_deref() }, answer)
+        } else {
+            modified(declared, address, expected.as_ref(), asked.describes.then_some(description), answer)
+        }
+    })
 }
 
 fn header(declared: Capabilities, address: &SecretAddress, header: &SecretHeader) -> Result<(), Violation> {
@@ -266,5 +336,22 @@ mod tests {
         assert!(check(&two.clone().with_values(), &page(&["a"], None)).is_err());
         let of = EnvironmentFilter::In(EnvironmentName::new("e").unwrap());
         assert!(check(&two.of(of), &page(&["a"], None)).is_err());
+    }
+
+    #[test]
+    fn a_bulk_write_answers_for_each_write() {
+        let writes = ["a", "b"].map(|name| {
+            SecretWrite::Create(NewSecret::new(address(name), SecretValue::text("v")).with_description("d"))
+        });
+        let asked = writes.each_ref().map(Asked::of);
+        let answer =
+            |name: &str| full(name).with_version(SecretVersion::FIRST).with_description(Some("d".to_owned()));
+        let judged = |names: &[&str]| {
+            let answers: Vec<_> = names.iter().map(|name| answer(name)).collect();
+            all_written(Capabilities::FULL, &asked, &answers)
+        };
+        assert_eq!(judged(&["a", "b"]), Ok(()));
+        assert!(judged(&["a"]).is_err());
+        assert!(judged(&["b", "a"]).is_err());
     }
 }

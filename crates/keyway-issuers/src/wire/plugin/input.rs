@@ -86,7 +86,7 @@ pub fn decode_input(written: &[u8]) -> Result<Input, InputError> {
 /// # Errors
 /// Returns all violations.
 pub fn decode_json(json: &[u8]) -> Result<Input, Violations> {
-    let mut given: Given<'_> = match Reader::STRICT.read_entries(json) {
+    let mut given: InputEntries<'_> = match Reader::STRICT.read_entries(json) {
         Ok(Ok(given)) => given,
         Ok(Err(found)) => {
             let rule = Rule::Type { expected: "an object", found };
@@ -121,7 +121,7 @@ pub fn decode_json(json: &[u8]) -> Result<Input, Violations> {
 
 /// The entries of an input. Unknown names are kept only to detect duplicates.
 #[derive(Default)]
-struct Given<'a> {
+struct InputEntries<'a> {
     access_token: Option<Value<'a>>,
     action: Option<Value<'a>>,
     additional_logins: Option<Value<'a>>,
@@ -135,10 +135,10 @@ struct Given<'a> {
     unknown: BTreeSet<Cow<'a, str>>,
 }
 
-impl<'a> Given<'a> {
+impl<'a> InputEntries<'a> {
     /// Returns the slot for the value of this name, if the contract knows it.
     #[inline]
-    fn place(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
+    fn slot(&mut self, name: &str) -> Option<&mut Option<Value<'a>>> {
         Some(match name {
             "access_token" => &mut self.access_token,
             "action" => &mut self.action,
@@ -155,10 +155,10 @@ impl<'a> Given<'a> {
     }
 }
 
-impl<'a> Entries<'a> for Given<'a> {
+impl<'a> Entries<'a> for InputEntries<'a> {
     #[inline]
     fn add(&mut self, name: Text<'a>, value: Value<'a>) -> Result<(), Cow<'a, str>> {
-        match self.place(name.as_str()) {
+        match self.slot(name.as_str()) {
             Some(place @ None) => *place = Some(value),
             Some(_) => return Err(name.into_name()),
             None => {
@@ -189,7 +189,7 @@ impl Reading {
 
     /// Adds a violation: the value has another type than `expected`, or is missing.
     #[cold]
-    fn not(&mut self, expected: &'static str, key: &'static str, value: Option<&Value<'_>>) {
+    fn add_wrong_type(&mut self, expected: &'static str, key: &'static str, value: Option<&Value<'_>>) {
         match value {
             Some(value) => self.wrong_type(key, expected, value.kind()),
             None => self.violation(key, Rule::Missing),
@@ -200,7 +200,7 @@ impl Reading {
         match value {
             Some(Value::Text(text)) => Some(text.as_str()),
             other => {
-                self.not("a text", key, other);
+                self.add_wrong_type("a text", key, other);
                 None
             }
         }
@@ -210,7 +210,7 @@ impl Reading {
         match value {
             Some(Value::Other(Json::Object(entries))) => Some(std::mem::take(entries)),
             other => {
-                self.not("an object", key, other.as_ref());
+                self.add_wrong_type("an object", key, other.as_ref());
                 None
             }
         }
@@ -224,7 +224,7 @@ impl Reading {
         }
     }
 
-    fn request(&mut self, given: &mut Given<'_>) -> Option<Input> {
+    fn request(&mut self, given: &mut InputEntries<'_>) -> Option<Input> {
         let context = self.context(given);
         self.text("cred_state", given.cred_state.as_ref());
         let parameters = self.object("params", &mut given.params);
@@ -239,14 +239,14 @@ impl Reading {
         })))
     }
 
-    fn revocation(&mut self, given: &mut Given<'_>) -> Option<Input> {
+    fn revocation(&mut self, given: &mut InputEntries<'_>) -> Option<Input> {
         let context = self.context(given);
         let state = self.text("cred_state", given.cred_state.as_ref()).map(CredentialRef::new);
         Some(Input::Revoke(Box::new(Revocation { context: context?, state: state? })))
     }
 
     #[inline]
-    fn context(&mut self, given: &mut Given<'_>) -> Option<Context> {
+    fn context(&mut self, given: &mut InputEntries<'_>) -> Option<Context> {
         let user = self.text("watts_userid", given.watts_userid.as_ref()).map(UserId::received);
         let user_info = self.object("user_info", &mut given.user_info);
         let user_info = user_info.and_then(|claims| self.user_info("user_info", claims));
@@ -311,7 +311,7 @@ impl Reading {
         let list = match value {
             Some(Value::Other(Json::Array(list))) => std::mem::take(list),
             other => {
-                self.not("an array", "additional_logins", other.as_ref());
+                self.add_wrong_type("an array", "additional_logins", other.as_ref());
                 return None;
             }
         };

@@ -45,7 +45,7 @@ fn the_documentation_shows_the_table() {
 }
 
 /// Returns valid answers that contain the key of each row of the table.
-fn right(answer: &str) -> Json {
+fn valid_answer(answer: &str) -> Json {
     let json = match answer {
         "all" | "request ok" => serde_json::json!({"result": "ok", "state": "s", "credential": [
             {"name": "a", "type": "text", "value": "x"},
@@ -177,10 +177,10 @@ fn the_decoder_keeps_to_the_table() {
             for profile in Profile::ALL {
                 let treatment = row.treatment(profile);
                 if treatment.presence != Presence::Forbidden {
-                    decode(answer, &right(answer), profile).expect("the answer is valid");
+                    decode(answer, &valid_answer(answer), profile).expect("the answer is valid");
                 }
                 if !row.key.ends_with("[]") {
-                    let mut changed = right(answer);
+                    let mut changed = valid_answer(answer);
                     let key = change(&mut changed, row.key, None);
                     let decoded = decode(answer, &changed, profile);
                     match treatment.presence {
@@ -202,7 +202,7 @@ fn the_decoder_keeps_to_the_table() {
                     if matches!(row.key, "result") && fits(treatment.accepts, &value) {
                         continue;
                     }
-                    let mut changed = right(answer);
+                    let mut changed = valid_answer(answer);
                     let key = change(&mut changed, row.key, Some(value.clone()));
                     let decoded = decode(answer, &changed, profile);
                     // Accepted lists and objects have rows of their own for their contents.

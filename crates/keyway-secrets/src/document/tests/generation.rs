@@ -170,7 +170,13 @@ fn stored_settings_that_could_not_be_written_are_read() {
 fn hooks_that_make_no_values_are_not_asked_to() {
     let (stored, keys) = (Arc::default(), ring());
     let store = handle(&stored, &keys);
-    assert_eq!(store.capabilities(), Capabilities::MINIMAL.structured().ordered(crate::ListOrder::Insertion));
+    assert_eq!(
+        store.capabilities(),
+        Capabilities::MINIMAL
+            .structured()
+            .bulk(crate::document::store::BULK)
+            .ordered(crate::ListOrder::Insertion)
+    );
     block_on(store.initialize()).unwrap();
     block_on(store.create(secret("a", "1"))).unwrap();
     let reads = store.hooks().calls.lock().unwrap().reads;

@@ -4,15 +4,23 @@ use std::fs;
 use std::path::Path;
 
 use super::{
-    Broken, Checked, ClientAnswer, GivenCredentials, StoreFixture, TakenCredentials, broken, ensure, rules,
+    Broken, Checked, ClientAnswer, GivenCredentials, SecretStoreSubject, StoreFixture, TakenCredentials,
+    broken, ensure, rules,
 };
+use crate::notation::needs;
+
+needs! {
+    of SecretStoreSubject;
+    CREDENTIALS "credentials of a service"
+        |subject| subject.client.credentials(&GivenCredentials::default()).is_some();
+}
 
 rules! {
     in StoreFixture;
-    "SEC-270" Must from ["L7", "Locker/credentials"]
+    "SEC-270" Must needs CREDENTIALS from ["L7", "Locker/credentials"]
         "Each field of the credentials is the explicit one, else that of the environment (`LOCKER_` forms first), else that of `~/.locker/credentials`; a blank one is none."
         fields_have_their_precedence plain;
-    "SEC-271" Must from ["L7", "L6", "Locker/credentials", "Locker/errors"]
+    "SEC-271" Must needs CREDENTIALS from ["L7", "L6", "Locker/credentials", "Locker/errors"]
         "A missing key is `unauthorized`, a file that others can read is refused, and neither key shows in an error or a debugging text."
         bad_credentials_are_refused plain;
 }

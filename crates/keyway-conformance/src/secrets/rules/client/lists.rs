@@ -72,7 +72,8 @@ async fn change(world: &mut World, fixture: &ClientFixture<'_>) -> Checked {
             client.modify("always", "changed").await.works("`modify`")?;
             *value = text("changed");
         }
-        if let Some(key) = secrets.keys().next().cloned().filter(|key| key != "always") {
+        if let Some(key) = secrets.keys().next().cloned().filter(|key| key != "always" && fixture.destroys())
+        {
             client.delete(&key).await.works("`delete`")?;
             secrets.remove(&key);
         }
@@ -288,7 +289,7 @@ impl Busy<'_> {
             let layer = self.layers[usize::try_from(random() % self.layers.len() as u64).unwrap_or(0)];
             let address = at_layer(&format!("changes {}", random() % Self::CHANGING as u64), layer);
             let is_there = store.get(&address).await.is_ok();
-            if is_there && random().is_multiple_of(2) {
+            if is_there && store.capabilities().destroys && random().is_multiple_of(2) {
                 self.timeline().begins(&address, None);
                 store.destroy(&address, None).await.works("a destruction")?;
                 self.timeline().ended(&address);

@@ -12,13 +12,13 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 /// The credentials that exist or existed.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Accounts {
     connection: Mutex<Connection>,
 }
 
 /// A request for a credential.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish<'a> {
+pub(super) struct IssueRequest<'a> {
     pub(super) service: &'a str,
     pub(super) user: &'a str,
     /// The id of the host's intent, which identifies a repeated request.
@@ -44,7 +44,7 @@ pub(super) enum Made {
 
 /// The outcome of an intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum IntentOutcome {
     /// The credential with this state exists.
     Made(String),
     /// The credential was destroyed.
@@ -71,7 +71,7 @@ const TABLES: &str = "\
     CREATE TABLE IF NOT EXISTS forbidden (intent TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS faults (doubled INTEGER NOT NULL, what TEXT NOT NULL) STRICT;";
 
-impl World {
+impl Accounts {
     /// Opens the accounts in this folder.
     pub(super) fn open(folder: &Path) -> Result<Self, String> {
         // Two processes that create the file at the same time may block each other despite the
@@ -80,7 +80,9 @@ impl World {
         loop {
             match Self::try_open(folder) {
                 Ok(connection) => return Ok(Self { connection: Mutex::new(connection) }),
-                Err(error) if attempts == 100 => return Err(format!("the world does not open: {error}")),
+                Err(error) if attempts == 100 => {
+                    return Err(format!("the accounts cannot be opened: {error}"));
+                }
                 Err(_) => attempts += 1,
             }
             thread::sleep(Duration::from_millis(5));
@@ -88,7 +90,7 @@ impl World {
     }
 
     fn try_open(folder: &Path) -> rusqlite::Result<Connection> {
-        let connection = Connection::open(folder.join("world.db"))?;
+        let connection = Connection::open(folder.join("accounts.db"))?;
         connection.busy_timeout(Duration::from_secs(20))?;
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         connection.execute_batch("PRAGMA synchronous = FULL")?;
@@ -101,8 +103,8 @@ impl World {
     }
 
     /// Makes a credential.
-    pub(super) fn make(&self, wish: &Wish<'_>) -> rusqlite::Result<Made> {
-        let Wish { service, user, intent, cell, .. } = *wish;
+    pub(super) fn make(&self, wanted: &IssueRequest<'_>) -> rusqlite::Result<Made> {
+        let IssueRequest { service, user, intent, cell, .. } = *wanted;
         let mut connection = self.connection();
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if change
@@ -116,12 +118,12 @@ impl World {
             .prepare("SELECT state, live FROM credentials WHERE intent = ?1")?
             .query_map([intent], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
-        if wish.idempotent && !before.is_empty() {
+        if wanted.idempotent && !before.is_empty() {
             let live = before.into_iter().find(|(_, live)| *live);
             return Ok(live.map_or(Made::TooLate, |(state, _)| Made::Made(state)));
         }
         // If credentials share a state, a second one is an orphan that their grant counts.
-        if wish.state.is_none() && before.iter().any(|(_, live)| *live) {
+        if wanted.state.is_none() && before.iter().any(|(_, live)| *live) {
             let what = format!("{cell} has two credentials of the intent {intent}");
             change.execute("INSERT INTO faults VALUES (1, ?1)", [what])?;
         }
@@ -130,14 +132,14 @@ impl World {
             params![service, user, intent, cell],
         )?;
         let number = change.last_insert_rowid();
-        let state = wish.state.map_or_else(|| format!("{service}-credential-{number}"), ToOwned::to_owned);
+        let state = wanted.state.map_or_else(|| format!("{service}-credential-{number}"), ToOwned::to_owned);
         change.execute("UPDATE credentials SET state = ?1 WHERE number = ?2", params![state, number])?;
         let held: i64 = change.query_row(
             "SELECT count(*) FROM credentials WHERE service = ?1 AND user = ?2 AND live = 1",
             [service, user],
             |row| row.get(0),
         )?;
-        if wish.limit.is_some_and(|limit| u64::try_from(held).is_ok_and(|held| held > limit)) {
+        if wanted.limit.is_some_and(|limit| u64::try_from(held).is_ok_and(|held| held > limit)) {
             let what =
                 format!("{user} has {held} credentials of {service}, which is over the limit, by {cell}");
             change.execute("INSERT INTO faults VALUES (0, ?1)", [what])?;
@@ -153,12 +155,12 @@ impl World {
     }
 
     /// Destroys the credential of an intent only.
-    pub(super) fn take_away(&self, intent: &str) -> rusqlite::Result<()> {
+    pub(super) fn destroy_of_intent(&self, intent: &str) -> rusqlite::Result<()> {
         self.connection().execute("UPDATE credentials SET live = 0 WHERE intent = ?1", [intent]).map(|_| ())
     }
 
     /// Tells the outcome of an intent. An intent without effect will have none from here on.
-    pub(super) fn tell(&self, intent: &str) -> rusqlite::Result<Told> {
+    pub(super) fn tell(&self, intent: &str) -> rusqlite::Result<IntentOutcome> {
         let mut connection = self.connection();
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found: Option<(String, bool)> = change
@@ -169,11 +171,11 @@ impl World {
             )
             .optional()?;
         let told = match found {
-            Some((state, true)) => Told::Made(state),
-            Some((_, false)) => Told::Destroyed,
+            Some((state, true)) => IntentOutcome::Made(state),
+            Some((_, false)) => IntentOutcome::Destroyed,
             None => {
                 change.execute("INSERT OR IGNORE INTO forbidden VALUES (?1)", [intent])?;
-                Told::Nothing
+                IntentOutcome::Nothing
             }
         };
         change.commit()?;
@@ -216,9 +218,9 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use super::{Made, Told, Wish, World};
+    use super::{Accounts, IntentOutcome, IssueRequest, Made};
 
-    const WISH: Wish<'_> = Wish {
+    const REQUEST: IssueRequest<'_> = IssueRequest {
         service: "tells",
         user: "0",
         intent: "i1",
@@ -231,37 +233,37 @@ mod tests {
     #[test]
     fn an_idempotent_intent_has_one_credential() {
         let folder = tempfile::tempdir().unwrap();
-        let world = World::open(folder.path()).unwrap();
-        let Made::Made(state) = world.make(&WISH).unwrap() else { panic!("it is new") };
-        let other = World::open(folder.path()).unwrap();
-        assert_eq!(other.make(&WISH).unwrap(), Made::Made(state.clone()));
+        let accounts = Accounts::open(folder.path()).unwrap();
+        let Made::Made(state) = accounts.make(&REQUEST).unwrap() else { panic!("it is new") };
+        let other = Accounts::open(folder.path()).unwrap();
+        assert_eq!(other.make(&REQUEST).unwrap(), Made::Made(state.clone()));
         assert_eq!(other.live().unwrap().len(), 1);
-        assert_eq!(world.tell("i1").unwrap(), Told::Made(state.clone()));
-        world.destroy("tells", "0", &state).unwrap();
-        assert_eq!(world.make(&WISH).unwrap(), Made::TooLate);
-        assert_eq!(world.tell("i1").unwrap(), Told::Destroyed);
-        assert_eq!(world.live().unwrap(), []);
-        assert_eq!(world.faults().unwrap(), []);
+        assert_eq!(accounts.tell("i1").unwrap(), IntentOutcome::Made(state.clone()));
+        accounts.destroy("tells", "0", &state).unwrap();
+        assert_eq!(accounts.make(&REQUEST).unwrap(), Made::TooLate);
+        assert_eq!(accounts.tell("i1").unwrap(), IntentOutcome::Destroyed);
+        assert_eq!(accounts.live().unwrap(), []);
+        assert_eq!(accounts.faults().unwrap(), []);
     }
 
     #[test]
     fn what_was_told_to_be_nothing_stays_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let world = World::open(folder.path()).unwrap();
-        assert_eq!(world.tell("i1").unwrap(), Told::Nothing);
-        assert_eq!(world.make(&WISH).unwrap(), Made::TooLate);
-        assert_eq!(world.tell("i1").unwrap(), Told::Nothing);
+        let accounts = Accounts::open(folder.path()).unwrap();
+        assert_eq!(accounts.tell("i1").unwrap(), IntentOutcome::Nothing);
+        assert_eq!(accounts.make(&REQUEST).unwrap(), Made::TooLate);
+        assert_eq!(accounts.tell("i1").unwrap(), IntentOutcome::Nothing);
     }
 
     #[test]
     fn doubles_and_what_is_over_the_limit_are_seen() {
         let folder = tempfile::tempdir().unwrap();
-        let world = World::open(folder.path()).unwrap();
-        let plain = Wish { idempotent: false, ..WISH };
-        world.make(&plain).unwrap();
-        world.make(&plain).unwrap();
-        assert!(matches!(&world.faults().unwrap()[..], [(true, _)]));
-        world.make(&Wish { intent: "i2", ..plain }).unwrap();
-        assert!(matches!(&world.faults().unwrap()[..], [_, (false, _)]));
+        let accounts = Accounts::open(folder.path()).unwrap();
+        let plain = IssueRequest { idempotent: false, ..REQUEST };
+        accounts.make(&plain).unwrap();
+        accounts.make(&plain).unwrap();
+        assert!(matches!(&accounts.faults().unwrap()[..], [(true, _)]));
+        accounts.make(&IssueRequest { intent: "i2", ..plain }).unwrap();
+        assert!(matches!(&accounts.faults().unwrap()[..], [_, (false, _)]));
     }
 }

@@ -19,10 +19,10 @@ use crate::replay::{Class, Input, StepOutcome};
 /// The deadline for a plugin that hangs.
 ///
 /// The vectors use hundreds of milliseconds; it only matters that the plugin never answers.
-const PATIENCE: Duration = Duration::from_millis(30);
+const DEADLINE_OF_HANGING: Duration = Duration::from_millis(30);
 
 /// The records that outlive the engines.
-pub(super) struct Desk {
+pub(super) struct Fixture {
     storage: Arc<dyn Storage>,
 }
 
@@ -108,7 +108,7 @@ impl Features {
     }
 }
 
-impl Desk {
+impl Fixture {
     pub(super) fn new() -> Self {
         Self { storage: Arc::new(Memory::new()) }
     }
@@ -123,7 +123,7 @@ impl Desk {
         let keys = KeyRing::new([Key::from_bytes(&mut [6; 32])]).map_err(|_| Class::Internal)?;
         let mut limits = GrantLimits::default().with_isolation(Isolation::Inline);
         if impatient {
-            limits = limits.with_deadline(PATIENCE);
+            limits = limits.with_deadline(DEADLINE_OF_HANGING);
         }
         let registry = Registry::builder().build().map_err(|_| Class::Internal)?;
         let builder = Host::builder(registry, Arc::clone(&self.storage), keys)

@@ -16,12 +16,12 @@ const PLUGINS: Plugins = plugins! { keyway_generic };
 
 /// The store of a vector: `{"environments": [name], "secrets": [[key, environment, value]]}`.
 #[derive(Clone, Debug)]
-pub(super) struct World {
+pub(super) struct StoreFixture {
     pub(super) environments: Vec<String>,
     pub(super) secrets: Vec<(String, Option<String>, String)>,
 }
 
-impl World {
+impl StoreFixture {
     /// Reads the store of a vector. Vectors that write omit it, and mean the default one.
     pub(super) fn of(world: &Value) -> Self {
         let usual = json!({
@@ -72,7 +72,7 @@ impl World {
             block_on(client.create_environment(environment, None)).map_err(failed)?;
         }
         for (key, environment, value) in &self.secrets {
-            block_on(standing(&client, environment.as_deref()).create(key, value.as_str()))
+            block_on(in_layer(&client, environment.as_deref()).create(key, value.as_str()))
                 .map_err(failed)?;
         }
         Ok(client)
@@ -80,7 +80,7 @@ impl World {
 }
 
 /// Returns the client in an environment, or among the shared secrets.
-pub(super) fn standing(client: &Secrets, environment: Option<&str>) -> Secrets {
+pub(super) fn in_layer(client: &Secrets, environment: Option<&str>) -> Secrets {
     environment.map_or_else(|| client.shared(), |environment| client.in_environment(environment))
 }
 

@@ -41,21 +41,21 @@ pub(super) struct Bounds {
 /// A tortured area.
 pub(super) trait Area {
     /// Starts the working processes of a round, kills them, and passes their lines to
-    /// [`hear`](House::hear).
+    /// [`record`](Fixture::record).
     ///
     /// # Errors
     /// When processes cannot be started or killed.
-    fn work(&mut self, house: &mut House, round: u64, report: &mut Report) -> Result<(), TortureError>;
+    fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError>;
 
     /// Starts a process that recovers or checks.
     ///
     /// # Errors
     /// When it cannot be started.
-    fn start(&self, house: &House, round: u64, role: Role) -> Result<Victim, TortureError>;
+    fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError>;
 }
 
 /// A folder, and the ledger of its content.
-pub(super) struct House {
+pub(super) struct Fixture {
     pub(super) folder: TempDir,
     pub(super) ledger: Ledger,
     pub(super) draw: Draw,
@@ -75,29 +75,29 @@ pub(super) fn run<A: Area>(
         let folder =
             tempfile::tempdir().map_err(|source| TortureError::System { action: "make a folder", source })?;
         let found = report.findings.len();
-        let mut house = House { folder, ledger: Ledger::default(), draw: draw.fork(folders) };
+        let mut fixture = Fixture { folder, ledger: Ledger::default(), draw: draw.fork(folders) };
         let mut area = area();
         for round in 0..bounds.rounds_in_a_folder {
             if report.kills >= bounds.kills || report.findings.len() > found {
                 break;
             }
-            area.work(&mut house, round, &mut report)?;
-            house.check(&area, round, &mut report)?;
+            area.work(&mut fixture, round, &mut report)?;
+            fixture.check(&area, round, &mut report)?;
             tell(&report);
         }
-        report.acknowledged += house.ledger.acknowledged();
+        report.acknowledged += fixture.ledger.acknowledged();
         if report.findings.len() > found {
-            report.kept.push(house.folder.keep());
+            report.kept.push(fixture.folder.keep());
         }
     }
     Ok(report)
 }
 
-impl House {
+impl Fixture {
     /// Enters the lines of a working process into the ledger.
-    pub(super) fn hear(&mut self, slot: u32, ended: &Ended, report: &mut Report) {
+    pub(super) fn record(&mut self, slot: u32, ended: &Ended, report: &mut Report) {
         report.kills += u64::from(ended.was_killed());
-        report.findings.extend(self.ledger.hear(slot, &ended.lines));
+        report.findings.extend(self.ledger.record(slot, &ended.lines));
         if !ended.was_killed() && !ended.lines.iter().any(Line::is_fault) {
             let text = format!("one that works ended by itself, with {}", ended.status);
             report.findings.push(Finding::Corrupt(text));
@@ -110,11 +110,11 @@ impl House {
             let pause = Duration::from_micros(self.draw.below(25_000));
             let ended = area.start(self, round, Role::Recover)?.kill_at(Moment::AfterStart(pause))?;
             report.kills += u64::from(ended.was_killed());
-            report.findings.extend(self.ledger.hear(CHECK, &ended.lines));
+            report.findings.extend(self.ledger.record(CHECK, &ended.lines));
         }
         let Ended { lines, status } = area.start(self, round, Role::Check)?.end()?;
         report.checks += 1;
-        report.findings.extend(self.ledger.hear_check(CHECK, &lines, &format!(", with {status}")));
+        report.findings.extend(self.ledger.record_check(CHECK, &lines, &format!(", with {status}")));
         Ok(())
     }
 }

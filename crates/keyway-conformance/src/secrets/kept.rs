@@ -1,0 +1,51 @@
+//! The place where a plugin keeps its data, as far as the kit can see it.
+
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use super::fixture::StoreFixture;
+use super::samples::fill;
+use super::subject::SecretStoreSubject;
+use crate::notation::Fixture as _;
+use crate::runtime::runtime;
+use crate::{Broken, History, Trial};
+
+/// Limits how long a plugin is asked. A slower one is taken to keep its data everywhere, and its rules time out.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Says where the creation of a secret left something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// The storage that the kit lends has all of it, so that a failure of the storage reaches the whole store.
+    pub(super) in_lent_storage: bool,
+    /// The lent storage or the scratch folder has some of it, so that the kit can look at what lies at rest.
+    pub(super) in_sight: bool,
+}
+
+impl Kept {
+    /// Creates a secret in a store of a subject, and looks. The rules judge a plugin that cannot do even that.
+    pub(super) fn by(subject: SecretStoreSubject) -> Self {
+        let (sender, receiver) = channel();
+        // The thread stays behind if the plugin blocks for ever.
+        thread::spawn(move || sender.send(ask(&subject)));
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(Ok(kept)) => kept,
+            _ => Self { in_lent_storage: true, in_sight: true },
+        }
+    }
+}
+
+fn ask(subject: &SecretStoreSubject) -> Result<Kept, Broken> {
+    let history = History::default();
+    let trial = Trial::new(subject, 1, &history);
+    let fixture = StoreFixture::new(&trial)?;
+    runtime()?.block_on(async {
+        let store = fixture.initialized().await?;
+        let (records, files) = (fixture.storage().records().await, fixture.files());
+        fill(&store, &["a"]).await?;
+        let stored = records != fixture.storage().records().await;
+        let wrote = files != fixture.files();
+        Ok(Kept { in_lent_storage: stored && !wrote, in_sight: stored || wrote })
+    })
+}

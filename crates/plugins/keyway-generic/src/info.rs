@@ -1,0 +1,36 @@
+//! What the store says about itself (decision C12).
+
+use keyway_secrets::{Count, StoreError, StoreInfo};
+
+use crate::handle::Handle;
+use crate::storage_error::from_storage;
+
+/// The most secrets that a quick answer counts.
+const QUICK: usize = 1000;
+
+impl Handle {
+    /// Describes the store. Unless they are to be counted, the number of more than [`QUICK`] secrets is the one that the
+    /// handles counted as they created and destroyed them.
+    pub(crate) async fn describe(&self, counted: bool) -> Result<StoreInfo, StoreError> {
+        let view = self.fresh_view().await?;
+        let number = if counted { Some(self.count_records(&self.prefix.secrets()).await?) } else { None };
+        let few = self.storage.scan(&self.prefix.secrets(), None, QUICK).await.map_err(from_storage)?;
+        let known = number.or_else(|| (!few.more).then_some(few.entries.len() as u64));
+        if let Some(known) = known {
+            let tallied = self.stored_counts().await?.plus(self.pending.look()).secrets;
+            self.pending.correct(i64::try_from(known).unwrap_or(i64::MAX).saturating_sub(tallied));
+        }
+        // So that an answer stays true after a restart. A correction alone waits for a write: a look writes nothing.
+        let pending = self.pending.look();
+        if counted || pending.reads > 0 || pending.writes > 0 {
+            self.store_counts(&view).await;
+        }
+        let counts = self.stored_counts().await?.plus(self.pending.look());
+        let tallied = u64::try_from(counts.secrets).unwrap_or(0).max(few.entries.len() as u64);
+        let secrets = known.map_or(Count::about(tallied), Count::exact);
+        let written_by = Some(view.loaded.header.text.written_by.clone());
+        Ok(StoreInfo::new(self.metadata.clone(), written_by, secrets)
+            .with_counters(counts.reads, counts.writes)
+            .with_rotation(self.rotation_progress(&view).await?))
+    }
+}
