@@ -61,6 +61,8 @@ mod matrix;
 pub mod metadata;
 mod notation;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
+mod path_trap;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
 mod polled;
 #[cfg(feature = "storage")]
 mod random_cases;

@@ -162,6 +162,11 @@ impl IssuerExample {
         self.configured_by(description, [])
     }
 
+    /// Makes the context of a call of a plugin that nothing is known of.
+    pub(super) fn unbound(&self) -> Context {
+        Context::new(self.user.clone())
+    }
+
     fn configured_by<'c>(
         &self,
         description: &Description,

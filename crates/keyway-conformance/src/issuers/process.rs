@@ -1,5 +1,6 @@
 //! Real executables under test, through the plugin `process`.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use keyway_issuers::{IssuerError, SecretText, async_trait};
@@ -8,6 +9,9 @@ use zeroize::Zeroizing;
 
 use super::executable::{Executable, ExecutableInput, Printed};
 use super::subject::IssuerSubject;
+
+/// The deadline of an executable of the kit.
+const DEADLINE_MS: NonZeroU64 = NonZeroU64::new(1000).expect("it is not zero");
 
 impl IssuerSubject {
     /// Takes a WaTTS executable. Rules ask it through the plugin `process` with this configuration; rules about the
@@ -26,7 +30,14 @@ impl IssuerSubject {
         subject.profile = configuration.profile.into();
         subject.options = configuration.wire_options();
         subject.follows_seed = configuration.profile == ProfileChoice::Seed;
-        Ok(subject)
+        let configured = configuration.clone();
+        Ok(subject.running(move |command, arguments| {
+            let mut changed = configured.clone();
+            command.clone_into(&mut changed.command);
+            changed.arguments = arguments.to_vec();
+            changed.deadline_ms = DEADLINE_MS;
+            Ok(Arc::new(ProcessIssuer::new(&changed)?))
+        }))
     }
 }
 

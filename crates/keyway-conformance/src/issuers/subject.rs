@@ -21,6 +21,7 @@ use crate::{Broken, History, Subject, Trial};
 type Opening = dyn Fn(&OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync;
 type Configuration = dyn Fn(&Path) -> Json + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
+type Runner = dyn Fn(&str, &[String]) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync;
 type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 
 /// Describes an issuer under test.
@@ -47,6 +48,7 @@ pub struct IssuerSubject {
     pub(super) refused: Option<IssuerExample>,
     pub(super) listing: Option<Box<Listing>>,
     pub(super) executable: Option<Arc<dyn Executable>>,
+    pub(super) runner: Option<Box<Runner>>,
     pub(super) profile: Profile,
     pub(super) options: WireOptions,
     /// Requests are padded base64 as an argument, and nothing else, as the text of the seed says.
@@ -104,6 +106,7 @@ impl IssuerSubject {
             refused: None,
             listing: None,
             executable: None,
+            runner: None,
             profile: Profile::Strict,
             options: WireOptions::new("1.6.1"),
             follows_seed: false,
@@ -167,6 +170,17 @@ impl IssuerSubject {
     #[must_use]
     pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<CredentialRef> + Send + Sync + 'static) -> Self {
         self.listing = Some(Box::new(listing));
+        self
+    }
+
+    /// Says how the plugin runs an executable of the kit, a command with arguments, with a deadline of a few seconds at
+    /// most. Without it the rules about a plugin that runs executables are skipped. `IssuerSubject::process` says it.
+    #[must_use]
+    pub fn running(
+        mut self,
+        runner: impl Fn(&str, &[String]) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync + 'static,
+    ) -> Self {
+        self.runner = Some(Box::new(runner));
         self
     }
 

@@ -19,8 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::handle::StoreKeys;
 use crate::layout::StoreMark;
-use crate::settings::value_bytes;
 use crate::structured_codec::{MAX_DEPTH, put_structured, read_structured};
+use crate::value_size::value_bytes;
 use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, put_u64};
 
 const WHAT: &str = "the record of a secret";

@@ -91,8 +91,7 @@ impl Handle {
         }
         let new_value = new_value.as_deref().unwrap_or(&old_value);
         record.check_size(new_value, self.storage.limits())?;
-        let sealed = record.seal(new_value, view.keys())?;
-        Ok((record.header(), sealed))
+        Ok((record.header(), record.seal(new_value, view.keys())?))
     }
 
     /// The value to store at this place, if the store takes it there.

@@ -6,7 +6,7 @@ use keyway_secrets::StoreError;
 use serde::{Deserialize, Serialize};
 
 use crate::sealed_settings::StoreSettings;
-use crate::structured_codec::structured_bytes;
+use crate::value_size::value_bytes;
 
 /// The settings. All are optional.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,13 +25,5 @@ impl StoreSettings for Settings {
             bytes if bytes > limit => Err(StoreError::TooLarge { what: "the value", bytes, limit }),
             _ => Ok(()),
         }
-    }
-}
-
-/// The bytes of a value as it is sealed.
-pub(crate) fn value_bytes(value: &SecretValue) -> usize {
-    match value {
-        SecretValue::Structured(structured) => structured_bytes(structured),
-        other => other.expose_bytes().map_or(0, <[u8]>::len),
     }
 }

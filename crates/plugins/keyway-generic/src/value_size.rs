@@ -5,7 +5,15 @@ use keyway_secrets::StoreError;
 use keyway_storage::Limits;
 
 use crate::record::SecretRecord;
-use crate::settings::value_bytes;
+use crate::structured_codec::structured_bytes;
+
+/// Returns the bytes of a value as it is sealed.
+pub(crate) fn value_bytes(value: &SecretValue) -> usize {
+    match value {
+        SecretValue::Structured(structured) => structured_bytes(structured),
+        other => other.expose_bytes().map_or(0, <[u8]>::len),
+    }
+}
 
 impl SecretRecord {
     /// Refuses a value whose sealed record the engine would not take.

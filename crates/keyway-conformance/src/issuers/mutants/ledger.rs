@@ -28,6 +28,11 @@ impl Ledger {
         Self(scratch.to_owned())
     }
 
+    /// Returns the scratch folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.0
+    }
+
     pub(super) fn entries(&self) -> Vec<Entry> {
         ledgers().get(&self.0).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }

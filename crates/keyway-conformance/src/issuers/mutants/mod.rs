@@ -8,11 +8,13 @@ mod errors;
 mod intents;
 mod ledger;
 mod odd;
+mod paths;
 mod program;
 mod programs;
 mod reference;
 mod requests;
 mod revocation;
+mod runners;
 
 use std::sync::Arc;
 
@@ -57,8 +59,10 @@ pub fn all() -> Vec<Mutant<IssuerSubject>> {
         errors::MUTANTS,
         revocation::MUTANTS,
         intents::MUTANTS,
+        paths::MUTANTS,
         concurrency::MUTANTS,
         programs::MUTANTS,
+        runners::MUTANTS,
     ];
     families.concat()
 }
@@ -142,11 +146,11 @@ mod tests {
     #[test]
     fn odd_issuers_that_are_right_pass() {
         for (subject, skipped) in [
-            (minimal(), 32),
-            (reference(), 14),
-            (strange(), 12),
-            (executable(), 18),
-            (strange_executable(), 19),
+            (minimal(), 35),
+            (reference(), 15),
+            (strange(), 13),
+            (executable(), 20),
+            (strange_executable(), 21),
         ] {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));

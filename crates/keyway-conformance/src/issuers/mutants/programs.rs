@@ -78,6 +78,24 @@ mutants! {
         (_, |run| run.refused_if(run.json.contains("no_such_key")))
     LeavesADaemon breaks ["ISS-109"] "leaves a process behind after a request"
         (Step::Request, |run| Printed { left_behind: 1, ..run.right() })
+    PrintsTheSubjectFile breaks ["ISS-033"] "writes a file named as the subject of the user"
+        (Step::Request, |run| {
+            run.touch("/user_info/sub", |path| drop(std::fs::write(path, "seen")));
+            run.right()
+        })
+    OverwritesTheParameter breaks ["ISS-034"] "writes a file named as what was entered"
+        (Step::Request, |run| {
+            run.touch("/params/pass_phrase", |path| drop(std::fs::write(path, "seen")));
+            run.right()
+        })
+    EmptiesTheState breaks ["ISS-035"] "removes a folder or a file named as the state"
+        (Step::Revoke, |run| {
+            run.touch("/cred_state", |path| {
+                drop(std::fs::remove_dir_all(path));
+                drop(std::fs::remove_file(path));
+            });
+            run.right()
+        })
     EchoesItsInput breaks ["ISS-110"] "writes its input to its error output"
         (Step::Request, |run| Printed { errors: format!("got {}", run.json).into_bytes(), ..run.right() })
     EchoesWhatItMade breaks ["ISS-110"] "writes the credential to its error output"

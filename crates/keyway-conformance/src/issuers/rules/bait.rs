@@ -1,4 +1,4 @@
-//! Texts that a shell would run, and the trap that tells whether one did.
+//! Texts that a shell would run, or that lead to a file, and the trap that tells whether a plugin was taken in.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,8 @@ use std::path::Path;
 use keyway_issuers::Json;
 use tempfile::TempDir;
 
-use super::{Broken, Checked, broken, ensure};
+use super::{Broken, Checked, IssuerFixture, broken, ensure};
+use crate::path_trap::PathTrap;
 
 /// The forms of text that break out of a line of a shell: the name, and the text with `{}` for the command. The rest
 /// of the line becomes a comment.
@@ -19,17 +20,32 @@ const FORMS: [(&str, &str); 6] = [
     ("a line of its own", "\n{}\n"),
 ];
 
-/// Is a folder that stays empty unless a bait is run.
-pub(super) struct Trap(TempDir);
+/// Shows whether a plugin was taken in by a bait.
+pub(super) enum Trap {
+    /// A folder that stays empty unless a bait is run.
+    Commands(TempDir),
+    /// Files that stay as they are unless a bait is taken for a path.
+    Paths(PathTrap),
+}
 
-/// Is a text that makes a file in the folder of the trap when a shell gets it.
+/// Is a text that springs the trap when a shell gets it, or that leads to a file of the trap.
 pub(super) struct Bait {
     pub(super) form: &'static str,
     text: String,
+    /// It stands in place of another text: a path is one only from its beginning.
+    alone: bool,
 }
 
 impl Trap {
-    pub(super) fn new() -> Result<Self, Broken> {
+    pub(super) fn commands(_: &IssuerFixture<'_>) -> Result<Self, Broken> {
+        Self::new()
+    }
+
+    pub(super) fn paths(fixture: &IssuerFixture<'_>) -> Result<Self, Broken> {
+        PathTrap::new(fixture.canary("file")).map(Self::Paths)
+    }
+
+    fn new() -> Result<Self, Broken> {
         // Takes a path that needs no quotes: in quotes, a bait would not make the file in the folder.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
         let plain = |path: &&std::path::PathBuf| path.to_str().is_some_and(|text| text.bytes().all(is_plain));
@@ -38,37 +54,62 @@ impl Trap {
         let folders = [std::env::temp_dir(), "/tmp".into()];
         let folder = folders.iter().filter(plain).find_map(|folder| folder_in(folder));
         let expected = "a folder for temporary files whose path is of letters, digits and `/._-`";
-        folder.map(Self).ok_or_else(|| broken(expected, "the system gave none: set TMPDIR"))
+        folder.map(Self::Commands).ok_or_else(|| broken(expected, "the system gave none: set TMPDIR"))
     }
 
     /// Makes a bait of each form.
     pub(super) fn baits(&self) -> Vec<Bait> {
-        FORMS.iter().map(|(form, text)| self.bait(form, text)).collect()
+        match self {
+            Self::Commands(folder) => FORMS.iter().map(|(form, text)| command(folder, form, text)).collect(),
+            Self::Paths(paths) => paths.names().into_iter().chain(paths.odd_names()).map(path).collect(),
+        }
     }
 
     /// Makes a bait of the commonest form, and one of all forms in one text, where it takes too long to try each
     /// form alone. Some issuers refuse the second for its line breaks alone.
-    pub(super) fn few_baits(&self) -> [Bait; 2] {
-        let (form, text) = FORMS[0];
-        [self.bait(form, text), self.bait("every form", "$({})`{}`; {} #\n{}\n'; {} #\n\"; {} #")]
+    pub(super) fn few_baits(&self) -> Vec<Bait> {
+        const EVERY_FORM: &str = "$({})`{}`; {} #\n{}\n'; {} #\n\"; {} #";
+        match self {
+            Self::Commands(folder) => {
+                let (form, text) = FORMS[0];
+                vec![command(folder, form, text), command(folder, "every form", EVERY_FORM)]
+            }
+            Self::Paths(paths) => paths.names().into_iter().map(path).collect(),
+        }
     }
 
-    fn bait(&self, form: &'static str, text: &str) -> Bait {
-        let command = format!("touch {}", self.0.path().join("was-run").display());
-        Bait { form, text: text.replace("{}", &command) }
+    /// Demands that no answer shows what only a file of the trap holds.
+    pub(super) fn is_unread(&self, answer: &str, of: &str, by: &str) -> Checked {
+        match self {
+            Self::Commands(_) => Ok(()),
+            Self::Paths(paths) => paths.is_unread(answer, of, by),
+        }
     }
 
-    /// Demands that nothing was run. Any file counts, since a shell may have made its name longer.
+    /// Demands that nothing was run and no file touched. Any file counts, since a shell may have made its name longer.
     pub(super) fn is_empty(&self, of: &str, by: &str) -> Checked {
-        let run = fs::read_dir(self.0.path()).map_or(true, |mut files| files.next().is_some());
+        let folder = match self {
+            Self::Commands(folder) => folder,
+            Self::Paths(paths) => return paths.is_untouched(of, by),
+        };
+        let run = fs::read_dir(folder.path()).map_or(true, |mut files| files.next().is_some());
         ensure(!run, format!("that nothing of {of} is run"), format!("a command in it was run by {by}"))
     }
 }
 
+fn command(folder: &TempDir, form: &'static str, text: &str) -> Bait {
+    let command = format!("touch {}", folder.path().join("was-run").display());
+    Bait { form, text: text.replace("{}", &command), alone: false }
+}
+
+fn path((form, text): (&'static str, String)) -> Bait {
+    Bait { form, text, alone: true }
+}
+
 impl Bait {
-    /// Hides the bait behind a text.
+    /// Hides the bait behind a text. A path takes its place.
     pub(super) fn behind(&self, text: &str) -> String {
-        format!("{text}{}", self.text)
+        if self.alone { self.text.clone() } else { format!("{text}{}", self.text) }
     }
 
     /// Hides the bait in every text of a value, and replaces a value without texts.

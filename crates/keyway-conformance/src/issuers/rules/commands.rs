@@ -1,27 +1,41 @@
-//! Texts that a shell would run, wherever an issuer gets them from.
+//! Texts that a shell would run, and texts that lead to a file, wherever an issuer gets them from.
 //!
 //! A user chooses much of what a provider tells, and all that is entered; a state may be made of either.
 
 use std::slice;
 
-use keyway_issuers::{CredentialRef, CredentialRequest, Json, Parameters, RequestOutcome, UserInfo};
+use keyway_issuers::{
+    CredentialPart, CredentialRef, CredentialRequest, IssuerError, Json, Parameters, RequestOutcome, UserInfo,
+};
 
 use super::bait::{Bait, Trap};
-use super::provoked::contained;
+use super::provoked::{all_words, contained};
 use super::{Broken, Checked, Handle, IssuerFixture, PARAMETERS, rules};
 
 rules! {
     in IssuerFixture;
     "ISS-030" Must from ["WaTTS/user_info", "WaTTS/watts_userid", "W7"]
         "Nothing that the login told is run as a command, by no request and by no revocation; it may be refused."
-        claims;
+        claims(Trap::commands);
     "ISS-031" Must needs PARAMETERS from ["WaTTS/params", "W7"]
         "Nothing that was entered is run as a command; it may be refused."
-        entered;
+        entered(Trap::commands);
     "ISS-032" Must from ["WaTTS/cred_state", "W7"]
         "Nothing that a state holds is run as a command; it may be refused."
-        states;
+        states(Trap::commands);
+    "ISS-033" Must from ["WaTTS/user_info", "WaTTS/watts_userid", "W7"]
+        "Nothing that the login told is the path of a file that is read, written or removed; it may be refused."
+        claims(Trap::paths);
+    "ISS-034" Must needs PARAMETERS from ["WaTTS/params", "W7"]
+        "Nothing that was entered is the path of a file that is read, written or removed; it may be refused."
+        entered(Trap::paths);
+    "ISS-035" Must from ["WaTTS/cred_state", "W7"]
+        "No state is the path of a file that is read, written or removed; it may be refused."
+        states(Trap::paths);
 }
+
+/// Makes the trap of a rule.
+type Making = fn(&IssuerFixture<'_>) -> Result<Trap, Broken>;
 
 /// Is a handle whose calls carry baits.
 struct Baited<'h, 'f, 'a> {
@@ -35,6 +49,7 @@ impl Baited<'_, '_, '_> {
     async fn is_answered(&self, request: &CredentialRequest, of: &str) -> Result<bool, Broken> {
         let answer = contained(self.handle.request(request)).await;
         self.trap.is_empty(of, "a request")?;
+        self.trap.is_unread(&answer.as_ref().map(answered).unwrap_or_default(), of, "a request")?;
         let Some(Ok(RequestOutcome::Issued(issued))) = answer else { return Ok(false) };
         self.revoke(request, &issued.state, of).await?;
         Ok(true)
@@ -42,10 +57,24 @@ impl Baited<'_, '_, '_> {
 
     /// Revokes in the context of a request, however that ends.
     async fn revoke(&self, request: &CredentialRequest, state: &CredentialRef, of: &str) -> Checked {
-        if let Some(Ok(())) = contained(self.handle.revoke(&request.context, state)).await {
-            self.handle.forget(state);
+        match contained(self.handle.revoke(&request.context, state)).await {
+            Some(Ok(())) => self.handle.forget(state),
+            Some(Err(error)) => self.trap.is_unread(&all_words(&error), of, "a revocation")?,
+            None => {}
         }
         self.trap.is_empty(of, "a revocation")
+    }
+}
+
+/// Collects all that an answer says.
+fn answered(answer: &Result<RequestOutcome, IssuerError>) -> String {
+    match answer {
+        Ok(RequestOutcome::Issued(issued)) => {
+            let values = issued.credential.iter().map(CredentialPart::expose_value);
+            values.fold(issued.state.as_str().to_owned(), |all, value| format!("{all}\n{value}"))
+        }
+        Ok(RequestOutcome::LoginRequired(login)) => format!("{}\n{}", login.provider, login.message),
+        Err(error) => all_words(error),
     }
 }
 
@@ -79,9 +108,9 @@ fn of_logins(mut request: CredentialRequest, bait: &Bait) -> CredentialRequest {
     request
 }
 
-async fn claims(fixture: &IssuerFixture<'_>) -> Checked {
+async fn claims(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     let handle = &fixture.handle().await?;
-    let baited = Baited { handle, trap: Trap::new()? };
+    let baited = Baited { handle, trap: trap(fixture)? };
     let user = &fixture.example().user;
     let mut names = claims_of(user);
     if !names.iter().any(|name| name == "groups") {
@@ -117,9 +146,9 @@ async fn claims(fixture: &IssuerFixture<'_>) -> Checked {
     Ok(())
 }
 
-async fn entered(fixture: &IssuerFixture<'_>) -> Checked {
+async fn entered(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     let handle = &fixture.handle().await?;
-    let baited = Baited { handle, trap: Trap::new()? };
+    let baited = Baited { handle, trap: trap(fixture)? };
     for set in handle.description.parameter_sets().iter().filter(|set| !set.is_empty()) {
         let usual = fixture.example().entered(set, |_| true);
         let all: Vec<_> = set.parameters().iter().map(|parameter| parameter.key.as_str()).collect();
@@ -153,9 +182,9 @@ fn hidden(usual: &Parameters, keys: &[&str], bait: &Bait) -> Parameters {
     values.into()
 }
 
-async fn states(fixture: &IssuerFixture<'_>) -> Checked {
+async fn states(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     let handle = &fixture.handle().await?;
-    let baited = Baited { handle, trap: Trap::new()? };
+    let baited = Baited { handle, trap: trap(fixture)? };
     let request = CredentialRequest::new(handle.context()?);
     // Hides each bait behind a state of the issuer's, whose beginning it may check, and sends it alone.
     let made = contained(handle.made()).await.and_then(Result::ok);

@@ -10,6 +10,7 @@ mod errors;
 mod intents;
 mod logins;
 mod provoked;
+mod quotes;
 mod requests;
 mod revocation;
 
@@ -40,6 +41,7 @@ needs! {
     MANDATORY "a mandatory parameter" |subject| subject.describes(|parameter| parameter.mandatory);
     STRICT "executable of the strict profile"
         |subject| subject.executable.is_some() && subject.profile != Profile::Lenient;
+    RUNNER "plugin that runs executables" |subject| subject.runner.is_some();
     EXECUTABLE "executable" |subject| subject.executable.is_some();
     ANY_HOST "executable for more hosts than the seed describes"
         |subject| subject.executable.is_some() && !subject.follows_seed;
@@ -60,6 +62,7 @@ pub(super) fn all() -> Vec<&'static Rule<IssuerSubject>> {
         logins::RULES,
         concurrency::RULES,
         boundary::RULES,
+        quotes::RULES,
     ];
     let mut rules: Vec<_> = families.into_iter().flatten().collect();
     rules.sort_by_key(|rule| rule.id);

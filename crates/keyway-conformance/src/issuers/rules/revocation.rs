@@ -31,6 +31,9 @@ rules! {
     "ISS-057" Must needs LISTING from ["WaTTS/cred_state", "W6"]
         "Revoking a state that never was takes nothing away."
         unknown_takes_nothing;
+    "ISS-058" Must needs LISTING from ["WaTTS/cred_state", "W6"]
+        "Revoking a state that differs from another in case or in its Unicode form alone takes nothing away."
+        alike_takes_nothing;
 }
 
 async fn revokes(fixture: &IssuerFixture<'_>) -> Checked {
@@ -96,6 +99,29 @@ async fn unknown_takes_nothing(fixture: &IssuerFixture<'_>) -> Checked {
     }
     let after = fixture.listed()?;
     ensure(after == before, format!("{} credentials", before.len()), after.len().to_string())
+}
+
+async fn alike_takes_nothing(fixture: &IssuerFixture<'_>) -> Checked {
+    let (handle, context, issued) = fixture.made().await?;
+    let before = fixture.listed()?;
+    let state = issued.state.as_str();
+    // A combining accent behind the last letter, and letters of full width, are what some file systems fold.
+    let wide = |letter: char| match letter {
+        '!'..='~' => char::from_u32(u32::from(letter) + 0xfee0).unwrap_or(letter),
+        other => other,
+    };
+    let alike = [
+        state.to_uppercase(),
+        state.to_lowercase(),
+        format!("{state}\u{301}"),
+        state.chars().map(wide).collect(),
+    ];
+    for other in alike.into_iter().filter(|other| other != state) {
+        let _ = handle.revoke(&context, &CredentialRef::new(other)).await;
+        let after = fixture.listed()?;
+        ensure(after == before, format!("{} credentials", before.len()), after.len().to_string())?;
+    }
+    Ok(())
 }
 
 async fn state_is_enough(fixture: &IssuerFixture<'_>) -> Checked {

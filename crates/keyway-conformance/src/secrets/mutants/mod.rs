@@ -12,7 +12,9 @@ mod generation;
 mod keys;
 mod lifecycle;
 mod lists;
+mod paths;
 mod plugin;
+mod renewed;
 mod stored;
 mod values;
 
@@ -35,6 +37,8 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
         keys::MUTANTS,
         lifecycle::MUTANTS,
         lists::MUTANTS,
+        paths::MUTANTS,
+        renewed::MUTANTS,
         stored::MUTANTS,
         values::MUTANTS,
     ];

@@ -16,7 +16,9 @@ mod lifecycle;
 mod lists;
 mod model;
 mod names;
+mod paths;
 mod records;
+mod renewed;
 mod settings;
 mod values;
 mod versions;
@@ -103,9 +105,11 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
     let families = [
         lifecycle::RULES,
         records::RULES,
+        renewed::RULES,
         versions::RULES,
         values::RULES,
         names::RULES,
+        paths::RULES,
         environments::RULES,
         lists::RULES,
         settings::RULES,
