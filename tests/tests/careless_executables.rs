@@ -32,7 +32,7 @@ const PLUGIN: &str = r#"
     esac
 "#;
 
-/// The rules that it breaks, of those about what is never run.
+/// Returns the rules that it breaks, of those about texts that are no commands and no paths.
 fn broken(folder: &Path, request: &str, revoke: &str) -> BTreeSet<&'static str> {
     let file = folder.join("plugin.sh");
     std::fs::write(&file, PLUGIN.replace("REQUEST", request).replace("REVOKE", revoke)).unwrap();
@@ -41,7 +41,7 @@ fn broken(folder: &Path, request: &str, revoke: &str) -> BTreeSet<&'static str> 
     let subject = IssuerSubject::process("plugin.sh", &configuration).unwrap();
     let subject = subject.example(IssuerExample::new().parameter("say", "a word"));
     let report = Candidate::from(subject).run(&RunOptions::default().only("ISS-03"));
-    assert_eq!(report.outcomes().len(), 3, "{}", report.format(Format::Table));
+    assert_eq!(report.outcomes().len(), 6, "{}", report.format(Format::Table));
     report.outcomes().iter().filter(|outcome| outcome.is_fault()).map(|outcome| outcome.rule).collect()
 }
 

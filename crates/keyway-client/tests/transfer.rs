@@ -79,8 +79,9 @@ fn an_interrupted_import_says_where_and_goes_on() {
         );
         assert_eq!(error.code(), "conflict");
         assert!(error.to_string().ends_with(": import again to go on"), "{error}");
-        spy.0.next(Trick::Fail(StoreError::invalid("the value", "it is odd").in_batch(0)));
-        let error = client.import(&new).await.unwrap_err();
+        let too_large = StoreError::TooLarge { what: "the value", bytes: 9, limit: 5 };
+        spy.0.next(Trick::Fail(too_large));
+        let error = client.import(&bundle(&[("B", "2")])).await.unwrap_err();
         assert!(
             error.to_string().ends_with(": change that secret in the file, then import again"),
             "{error}"
