@@ -101,8 +101,8 @@ impl Candidate {
         self
     }
 
-    /// Says by which arguments `cargo xtask conformance` chooses it, in place of `--plugin`
-    /// with its name: what a failure prints, so that one rule is repeated on just this.
+    /// Says by which arguments `cargo xtask conformance` chooses it: a failure prints that command, so that one
+    /// rule is repeated on just this.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -112,7 +112,7 @@ impl Candidate {
     /// let candidate = Candidate::from(memory).chosen_by(["--exec", "/opt/my plugins/info"]);
     /// let report = candidate.run(&RunOptions::default().only("STO-001"));
     /// assert_eq!(
-    ///     report.outcomes()[0].repeat_with(),
+    ///     report.outcomes()[0].repeat,
     ///     "cargo xtask conformance --exec '/opt/my plugins/info' --rule STO-001 --seed 1"
     /// );
     /// ```
@@ -120,6 +120,11 @@ impl Candidate {
     pub fn chosen_by(mut self, arguments: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         self.chosen_by = Some(shell_words(arguments));
         self
+    }
+
+    #[cfg(any(feature = "issuers", feature = "secrets"))]
+    pub(crate) fn of_mutant<S: Subject + ?Sized>(suite: Suite<S>, mutant: &crate::Mutant<S>) -> Self {
+        Self::new(suite, (mutant.subject)())
     }
 
     /// The kind of subject: `secret`, `storage`, `metadata`.
@@ -148,7 +153,9 @@ impl Candidate {
         options.exclusions.extend(self.exclusions.iter().cloned());
         let report = self.runner.run(&options);
         match &self.chosen_by {
-            Some(arguments) => report.chosen_by(arguments),
+            Some(arguments) => report.repeated_by(|outcome| {
+                format!("cargo xtask conformance {arguments} --rule {} --seed {}", outcome.rule, outcome.seed)
+            }),
             None => report,
         }
     }

@@ -5,18 +5,24 @@
 //! [`conformance_test!`](crate::conformance_test). Who wants the report itself runs a
 //! [`Candidate`].
 //!
-//! The environment variable `KEYWAY_SEED` sets the seed of the random choices.
+//! The environment variable `KEYWAY_SEED` sets the seed of the random choices, and `KEYWAY_RULE` chooses the
+//! rules whose ids begin with it. A failure prints the command that repeats it, for the place where it is printed.
 
 use std::env;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
 
+use crate::shell_words::shell_words;
 use crate::{Candidate, Format, Report, RuleSummary, RunOptions, Verdict};
 
 /// The environment variable that sets the seed.
 pub const SEED: &str = "KEYWAY_SEED";
+
+/// The environment variable that chooses rules.
+pub const RULE: &str = "KEYWAY_RULE";
 
 /// Makes the `main` of a test program that runs every rule of the suites of its subjects, each
 /// as a test of its own: `generic::SEC-014`.
@@ -82,15 +88,25 @@ macro_rules! conformance_test {
     };
 }
 
-/// The options that the environment asks for: the seed.
+/// The options that the environment asks for: the seed and the rules.
 ///
 /// # Panics
 /// When `KEYWAY_SEED` is not a number: a run with another seed would not repeat anything.
 pub fn options() -> RunOptions {
-    let options = RunOptions::default();
+    let options = RunOptions { only: env::var(RULE).ok(), ..RunOptions::default() };
     let Ok(seed) = env::var(SEED) else { return options };
     let Ok(seed) = seed.parse() else { panic!("{SEED} is {seed:?}: set it to a number") };
     options.seed(seed)
+}
+
+/// Lets the rules about printed output start this program again, without arguments, and ends such a second run.
+/// For programs with a `main` of their own: call it first. `None` in a first run, which goes on.
+///
+/// `candidates` makes all subjects that the first run may test. Blocks.
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+pub fn second_run(candidates: impl FnOnce() -> Vec<Candidate>) -> Option<ExitCode> {
+    crate::child::starts_with(None, &[]);
+    crate::child::run(candidates, &options())
 }
 
 /// Runs the whole suite of a candidate; what [`conformance_test!`](crate::conformance_test)
@@ -99,13 +115,37 @@ pub fn options() -> RunOptions {
 /// # Panics
 /// With the report, when a rule is broken or no rule applies.
 pub fn assert_conforms(candidate: &Candidate) {
-    let report = candidate.run(&options());
+    // Its thread has the name of the test.
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    #[cfg(any(feature = "issuers", feature = "secrets"))]
+    {
+        crate::child::starts_with(
+            Some(candidate.name()),
+            &[&test, "--exact", "--nocapture", "--include-ignored"],
+        );
+        if crate::child::is_child() {
+            return crate::child::run_one(candidate, &options());
+        }
+    }
+    let report = candidate
+        .run(&options())
+        .repeated_by(|outcome| format!("{RULE}={} {}", outcome.rule, cargo_test(outcome.seed, None, &test)));
     print_line(report.unproved().trim_end());
     assert!(report.succeeded(), "{}", report.format(Format::Table));
 }
 
 /// The `main` of a test program; what [`conformance_main!`](crate::conformance_main) calls.
 pub fn main(candidates: Vec<Candidate>) -> ExitCode {
+    #[cfg(any(feature = "issuers", feature = "secrets"))]
+    {
+        crate::child::starts_with(None, &[]);
+        if crate::child::is_child() {
+            for candidate in &candidates {
+                crate::child::run_one(candidate, &options());
+            }
+            return ExitCode::SUCCESS;
+        }
+    }
     let arguments = Arguments::from_args();
     let (conclusion, line) = conclude(&arguments, candidates, &options());
     // The list and the JSON lines are for programs.
@@ -202,7 +242,11 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, un
     let (unproved, noted) = (unproved.clone(), name.clone());
     // Ignored tests may be run, too: the rule asks for the capability again.
     let test = move || {
-        let completion = judge(&candidate.run(&options))?;
+        let report = candidate.run(&options).repeated_by(|outcome| {
+            let test = format!("{}::{}", outcome.subject, outcome.rule);
+            cargo_test(outcome.seed, this_target().as_deref(), &test)
+        });
+        let completion = judge(&report)?;
         if matches!(completion, Completion::Ignored { .. }) {
             unproved.note(&noted);
         }
@@ -213,15 +257,7 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, un
 
 /// Judges the report of one rule. A rule that is not kept, though that is no fault, is ignored with the reason.
 fn judge(report: &Report) -> Result<Completion, Failed> {
-    // Outside this workspace there is no `xtask` to repeat it with.
-    let explained = |outcome: &crate::RuleOutcome| match outcome.explanation() {
-        nothing if nothing.is_empty() => nothing,
-        text => {
-            let (seed, subject, rule) = (outcome.seed, &outcome.subject, outcome.rule);
-            format!("{text}  or        {SEED}={seed} cargo test -- {subject}::{rule}\n")
-        }
-    };
-    let explained: String = report.outcomes().iter().map(explained).collect();
+    let explained: String = report.outcomes().iter().map(crate::RuleOutcome::explanation).collect();
     let fault = report.outcomes().iter().any(crate::RuleOutcome::is_fault);
     match (fault, report.exclusion_faults()) {
         (false, []) => {
@@ -232,6 +268,57 @@ fn judge(report: &Report) -> Result<Completion, Failed> {
     }
 }
 
+/// The command that runs one test of this program again, in the folder of its package or in its workspace.
+fn cargo_test(seed: u64, target: Option<&str>, test: &str) -> String {
+    let program = env::current_exe().unwrap_or_default();
+    let package = env::var("CARGO_PKG_NAME");
+    let words = match (&package, target) {
+        (Ok(package), Some(target)) => vec!["cargo", "test", "-p", package, "--test", target, "--"],
+        (Ok(package), None) => vec!["cargo", "test", "-p", package, "--"],
+        // Somebody started it without cargo.
+        (Err(_), _) => vec![program.to_str().unwrap_or("cargo test --")],
+    };
+    format!("{SEED}={seed} {}", shell_words(words.into_iter().chain([test, "--exact"])))
+}
+
+/// The name of the target that this program is: cargo adds a hash to it.
+fn this_target() -> Option<String> {
+    let program = env::current_exe().ok()?;
+    let (target, _) = program.file_stem()?.to_str()?.rsplit_once('-')?;
+    Some(target.to_owned())
+}
+
 fn failing(name: String, text: String) -> Trial {
     Trial::test(name, move || Err(text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::{self, DescribedPlugin};
+
+    fn broken() -> Candidate {
+        let mut plugin: DescribedPlugin = metadata::mutants::minimal();
+        plugin.document = plugin.document.replace("\".\"", "\"\"");
+        plugin.into()
+    }
+
+    /// A plugin's crate has no `cargo xtask`.
+    #[test]
+    fn a_failure_is_repeated_by_cargo_and_the_name_of_its_test() {
+        let report = broken().run(&RunOptions::default().seed(7).only("MET-012"));
+        let report =
+            report.repeated_by(|outcome| cargo_test(outcome.seed, this_target().as_deref(), "a::MET-012"));
+        let told = judge(&report).err().unwrap().message().unwrap().to_owned();
+        let command =
+            "KEYWAY_SEED=7 cargo test -p keyway-conformance --test keyway_conformance -- a::MET-012 --exact";
+        assert!(told.contains(command) && !told.contains("xtask"), "{told}");
+    }
+
+    #[test]
+    #[should_panic(expected = "KEYWAY_RULE=MET-012 KEYWAY_SEED=1 cargo test -p keyway-conformance -- \
+                    front::tests::a_failing_test_is_repeated_by_its_name --exact")]
+    fn a_failing_test_is_repeated_by_its_name() {
+        assert_conforms(&broken());
+    }
 }

@@ -48,7 +48,10 @@
 //! when a mutant survives the rule that it breaks. Against rules that are too strict there are
 //! subjects that are odd and yet right.
 
+mod call_times;
 mod candidate;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+mod child;
 mod exclusion;
 mod formats;
 pub mod front;
@@ -79,6 +82,7 @@ mod trace_capture;
 mod trial;
 mod verdict;
 
+pub use call_times::{CallTimes, Times};
 pub use candidate::{Candidate, RuleSummary};
 pub use exclusion::Exclusion;
 pub use formats::Format;

@@ -1,8 +1,11 @@
 //! Futures that are dropped early.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crate::{Broken, broken};
 
 /// Polls a future at most `times` times, each time when it is woken, and then drops it.
 /// Returns `None` if it did not end.
@@ -21,4 +24,43 @@ pub(crate) async fn polled<T>(times: usize, future: impl Future<Output = T> + Se
         }
     })
     .await
+}
+
+/// The longest time of a poll of a call that does not declare that it blocks: what a host allows (decision R1).
+const LONGEST_POLL: Duration = Duration::from_millis(50);
+
+/// The number of times that a call is made before a long poll of each is held against it: a loaded machine interrupts
+/// one of them, and hardly all.
+const ATTEMPTS: usize = 5;
+
+/// Demands that no poll of a call takes long, in one of a few attempts. Whether the call works is the business of
+/// other rules.
+pub(crate) async fn prompt_enough<'a>(
+    what: &str,
+    call: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send,
+) -> Result<(), Broken> {
+    let mut shortest = Duration::MAX;
+    for _ in 0..ATTEMPTS {
+        shortest = shortest.min(longest_poll(call()).await);
+        if shortest <= LONGEST_POLL {
+            return Ok(());
+        }
+    }
+    let expected = format!("the thread back within {} ms, or `blocking` declared", LONGEST_POLL.as_millis());
+    let observed =
+        format!("{what} held it for {} ms or more, each of {ATTEMPTS} times", shortest.as_millis());
+    Err(broken(expected, observed))
+}
+
+/// Awaits a future. Returns the time of its longest poll.
+async fn longest_poll(future: impl Future<Output = ()> + Send) -> Duration {
+    let (mut future, mut longest) = (pin!(future), Duration::ZERO);
+    poll_fn(|context| {
+        let begun = Instant::now();
+        let poll = future.as_mut().poll(context);
+        longest = longest.max(begun.elapsed());
+        poll
+    })
+    .await;
+    longest
 }

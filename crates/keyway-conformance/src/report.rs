@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::CallTimes;
 use crate::verdict::{RuleOutcome, Verdict};
 
 /// What came of all rules that were run, for one subject or for several.
@@ -29,10 +30,11 @@ impl Report {
         Self { outcomes, faults }
     }
 
-    /// Says by which arguments a command chooses what was tested.
-    pub(crate) fn chosen_by(mut self, arguments: &str) -> Self {
+    /// Sets the command that repeats each outcome.
+    #[must_use]
+    pub fn repeated_by(mut self, command: impl Fn(&RuleOutcome) -> String) -> Self {
         for outcome in &mut self.outcomes {
-            arguments.clone_into(&mut outcome.chosen_by);
+            outcome.repeat = command(outcome);
         }
         self
     }
@@ -57,6 +59,22 @@ impl Report {
     /// The faults of exclusions alone, for a front end that runs one rule at a time.
     pub(crate) fn exclusion_faults(&self) -> &[String] {
         &self.faults
+    }
+
+    /// The times of all calls of each subject: its kind, its name, the times. In the order of the subjects.
+    pub fn call_times(&self) -> Vec<(&'static str, &str, CallTimes)> {
+        let mut all: Vec<(&'static str, &str, CallTimes)> = Vec::new();
+        for outcome in &self.outcomes {
+            match all.last_mut() {
+                Some((kind, subject, times))
+                    if (*kind, *subject) == (outcome.kind, outcome.subject.as_str()) =>
+                {
+                    times.append(&outcome.call_times);
+                }
+                _ => all.push((outcome.kind, &outcome.subject, outcome.call_times.clone())),
+            }
+        }
+        all
     }
 
     fn ran_nothing(&self) -> bool {

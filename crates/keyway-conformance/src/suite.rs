@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use crate::exclusion::Exclusion;
 use crate::runtime::runtime;
-use crate::shell_words::shell_words;
 use crate::trial::History;
 use crate::verdict::{Failure, RuleOutcome, Verdict};
 use crate::{Broken, Clause, Level, Report, Rule, Trial};
@@ -121,7 +120,8 @@ impl<S: Subject + ?Sized> Suite<S> {
             verdict,
             seed,
             took: begun.elapsed(),
-            chosen_by: shell_words(["--plugin", &subject.name()]),
+            call_times: history.times(),
+            repeat: format!("RunOptions::default().seed({seed}).only({:?})", rule.id),
         }
     }
 
@@ -150,7 +150,8 @@ impl<S: Subject + ?Sized> Suite<S> {
             Ok(Ok(Err(Broken::Missing { capability }))) => Verdict::Skipped { capability },
             Ok(Err(panic)) => failed("no panic", format!("it panicked: {}", panic_text(&*panic)), history),
             Err(RecvTimeoutError::Timeout) => {
-                failed(format!("an end within {:?}", options.deadline), "it was still running", history)
+                let observed = history.times().of_unfinished();
+                failed(format!("an end within {:?}", options.deadline), observed, history)
             }
             Err(RecvTimeoutError::Disconnected) => {
                 failed("an answer", "its thread ended without one", history)
@@ -318,6 +319,7 @@ mod tests {
         check: |trial| {
             Box::pin(async move {
                 assert!(trial.subject().0 != 4, "four is special");
+                trial.history().took("halve", Duration::from_secs(u64::from(trial.subject().0)));
                 if trial.subject().0 == 6 {
                     std::thread::sleep(Duration::from_secs(5));
                 }
@@ -353,6 +355,25 @@ mod tests {
     }
 
     #[test]
+    fn slow_calls_are_named_in_the_report_and_by_a_rule_that_did_not_end() {
+        let options = RunOptions::default().deadline(Duration::from_millis(200));
+        let mut slow = run(2, &options);
+        slow.append(run(8, &options));
+        let table = slow.format(crate::Format::Table);
+        assert!(
+            table.contains("slow calls of number-2 (number)\n  halve: 1 calls in 2.0 s, the longest 2.0 s\n"),
+            "{table}"
+        );
+        assert!(table.contains("slow calls of number-8 (number)\n  halve: 1 calls in 8.0 s"), "{table}");
+        assert!(!run(3, &options).format(crate::Format::Table).contains("slow calls"));
+        let unfinished = run(6, &options).outcomes()[1].explanation();
+        assert!(
+            unfinished.contains("it was still running: 1 calls took 6.0 s, the longest, `halve`, 6.0 s"),
+            "{unfinished}"
+        );
+    }
+
+    #[test]
     fn a_failure_explains_itself() {
         let report = run(12, &RunOptions::default().seed(7));
         assert!(!report.succeeded());
@@ -363,7 +384,7 @@ mod tests {
             "less than 10",
             "12",
             "1. look at it",
-            "--rule NUM-001 --seed 7",
+            "RunOptions::default().seed(7).only(\"NUM-001\")",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

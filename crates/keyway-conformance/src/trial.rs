@@ -1,6 +1,10 @@
 //! One run of one rule: its subject, its history, its random choices.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(any(test, feature = "issuers", feature = "secrets"))]
+use std::time::Duration;
+
+use crate::CallTimes;
 
 /// One run of one rule against one subject.
 #[derive(Debug)]
@@ -54,6 +58,7 @@ impl<'a, S: ?Sized> Trial<'a, S> {
 #[derive(Debug, Default)]
 pub struct History {
     calls: Mutex<Vec<String>>,
+    times: Mutex<CallTimes>,
 }
 
 impl History {
@@ -65,6 +70,21 @@ impl History {
         self.calls().push(call.into());
     }
 
+    /// Adds the time of a call.
+    #[cfg(any(test, feature = "issuers", feature = "secrets"))]
+    pub(crate) fn took(&self, operation: &str, took: Duration) {
+        self.lock_times().add(operation, took);
+    }
+
+    /// The times of all calls so far.
+    pub(crate) fn times(&self) -> CallTimes {
+        self.lock_times().clone()
+    }
+
+    fn lock_times(&self) -> MutexGuard<'_, CallTimes> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The latest calls, numbered from the first call of the run on.
     pub(crate) fn latest(&self) -> Vec<String> {
         let calls = self.calls();
@@ -72,7 +92,7 @@ impl History {
         calls.iter().enumerate().skip(skipped).map(|(at, call)| format!("{}. {call}", at + 1)).collect()
     }
 
-    fn calls(&self) -> MutexGuard<'_, Vec<String>> {
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Vec<String>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Level;
+use crate::{CallTimes, Level};
 
 /// What came of one rule for one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,9 +70,11 @@ pub struct RuleOutcome {
     pub seed: u64,
     /// How long it took.
     pub took: Duration,
-    /// The arguments that choose what was tested, written for a shell; `--plugin NAME` where
-    /// [`Candidate::chosen_by`](crate::Candidate::chosen_by) says nothing else.
-    pub chosen_by: String,
+    /// The times of the calls that it made.
+    pub call_times: CallTimes,
+    /// The command that repeats it where it was run, written for a shell. Without a front end it is the
+    /// options of a run, as code.
+    pub repeat: String,
 }
 
 impl RuleOutcome {
@@ -94,11 +96,6 @@ impl RuleOutcome {
         }
     }
 
-    /// The command that repeats it.
-    pub fn repeat_with(&self) -> String {
-        format!("cargo xtask conformance {} --rule {} --seed {}", self.chosen_by, self.rule, self.seed)
-    }
-
     /// All that a person wants to know of a failure: rule, sentence, clause, expected, observed,
     /// history, seed, and how to repeat it. Empty unless it failed.
     pub fn explanation(&self) -> String {
@@ -117,7 +114,7 @@ impl RuleOutcome {
         for (at, call) in failure.history.iter().enumerate() {
             let _ = writeln!(text, "  {}{call}", if at == 0 { "history   " } else { "          " });
         }
-        let _ = writeln!(text, "  seed      {}\n  repeat    {}", self.seed, self.repeat_with());
+        let _ = writeln!(text, "  seed      {}\n  repeat    {}", self.seed, self.repeat);
         text
     }
 }

@@ -94,7 +94,7 @@ fn junit_is_as_it_was_and_a_parser_reads_it() {
         ]
     );
     let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
-    assert!(failure.text().unwrap().contains("--rule MET-006 --seed 1"));
+    assert!(failure.text().unwrap().contains("only(\"MET-006\")"));
 }
 
 fn without_times(text: &str) -> String {

@@ -28,6 +28,12 @@ pub(super) fn write(report: &Report) -> String {
     for fault in report.faults() {
         let _ = writeln!(text, "\n{fault}");
     }
+    for (kind, subject, times) in report.call_times() {
+        let slow = times.slow_calls();
+        if !slow.is_empty() {
+            let _ = write!(text, "\nslow calls of {subject} ({kind})\n{slow}");
+        }
+    }
     let unproved = report.unproved();
     if !unproved.is_empty() {
         let _ = write!(text, "\n{unproved}");

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{
@@ -82,7 +83,10 @@ impl<'a> IssuerFixture<'a> {
     /// Opens the issuer and asks for its description.
     pub(super) async fn handle(&self) -> Result<Handle<'_, 'a>, Broken> {
         let issuer = self.open()?;
-        let description = issuer.describe().await.map_err(|error| self.unexpected("describe", &error))?;
+        let begun = Instant::now();
+        let description = issuer.describe().await;
+        self.history().took("describe", begun.elapsed());
+        let description = description.map_err(|error| self.unexpected("describe", &error))?;
         self.history().record("describe: ok");
         Ok(Handle::new(self, issuer, description))
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{
@@ -85,7 +86,9 @@ impl<'f, 'a> Handle<'f, 'a> {
     /// Sends a request, and notes what it made.
     pub(super) async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let permit = self.permit().await;
+        let begun = Instant::now();
         let outcome = self.issuer.request(request).await;
+        self.history().took("request", begun.elapsed());
         drop(permit);
         self.keep(request, &outcome);
         outcome
@@ -132,7 +135,9 @@ impl<'f, 'a> Handle<'f, 'a> {
     pub(super) async fn revoke(&self, context: &Context, state: &CredentialRef) -> Result<(), IssuerError> {
         let revocation = self.revocation(context, state);
         let permit = self.permit().await;
+        let begun = Instant::now();
         let revoked = self.issuer.revoke(&revocation).await;
+        self.history().took("revoke", begun.elapsed());
         drop(permit);
         self.record("revoke", &revoked);
         revoked

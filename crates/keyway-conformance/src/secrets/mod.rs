@@ -37,7 +37,7 @@ mod samples;
 mod snapshot;
 mod subject;
 #[cfg(all(test, feature = "client"))]
-mod tests;
+pub(crate) mod tests;
 
 pub use clauses::CLAUSES;
 pub use generation_example::GenerationExample;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Instant;
 
 use keyway_core::{Table, WrittenBy};
 use keyway_secrets::{
@@ -48,9 +49,13 @@ impl SecretStoreLayer for Recorder<'_> {
         T: Any + Send,
         F: Future<Output = Result<T, StoreError>> + Send,
     {
-        let call = format!("{}.{}", self.label, shortened(&call.to_string()));
+        let text = call.to_string();
+        let operation = text.split('(').next().unwrap_or_default();
+        let call = format!("{}.{}", self.label, shortened(&text));
         let mut entry = Entry { history: self.history, call, outcome: "dropped".to_owned() };
+        let begun = Instant::now();
         let answer = next.await;
+        self.history.took(operation, begun.elapsed());
         entry.outcome = match &answer {
             Ok(value) => summary(value),
             Err(error) => format!("{:?}", ExpectedError::of(error)),

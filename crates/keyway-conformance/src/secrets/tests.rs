@@ -51,6 +51,11 @@ fn a_strange_store_keeps_the_contract() {
     passes(super::strange());
 }
 
+/// The plugins of this workspace that the tests use, for a second run of the test program.
+pub(crate) fn plugins() -> Vec<crate::Candidate> {
+    vec![generic().into(), convection().into()]
+}
+
 #[test]
 fn a_foreign_store_keeps_the_contract() {
     passes(super::foreign());
@@ -63,18 +68,26 @@ fn a_cached_store_keeps_the_contract() {
 
 #[test]
 fn the_generic_plugin_keeps_the_contract() {
+    passes(generic());
+}
+
+fn generic() -> SecretStoreSubject {
     let mut settings = Table::new();
     settings.insert("maximum_value_bytes", Structured::Integer(4096.into()));
-    passes(registered("generic").example_settings(settings));
+    registered("generic").example_settings(settings)
 }
 
 #[test]
 fn the_convection_plugin_keeps_the_contract() {
+    passes(convection());
+}
+
+fn convection() -> SecretStoreSubject {
     let (mut settings, mut data) = (Table::new(), Table::new());
     data.insert("note", Structured::text("any"));
     settings.insert("data", Structured::Table(data));
     let subject = registered("convection-generic").configuration(|scratch| json!({ "directory": scratch }));
-    passes(subject.example_settings(settings));
+    subject.example_settings(settings)
 }
 
 fn matrix(every_rule: bool) -> Matrix {

@@ -59,7 +59,19 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
         }
     }
     candidates.sort_by_key(|candidate| (candidate.kind(), candidate.name()));
-    Ok(candidates)
+    let by_name = |candidate: Candidate| {
+        let name = candidate.name();
+        candidate.chosen_by(["--plugin", &name])
+    };
+    Ok(candidates.into_iter().map(by_name).collect())
+}
+
+/// Returns every candidate that a second run of this program may be about.
+pub(crate) fn of_second_run() -> Vec<Candidate> {
+    let mut candidates = all().unwrap_or_default();
+    candidates.extend(keyway_conformance::issuers::mutants::candidates());
+    candidates.extend(keyway_conformance::secrets::mutants::candidates());
+    candidates
 }
 
 /// Returns an issuer with a request that it answers. Each issuer that needs its own request has a

@@ -84,6 +84,9 @@ fn main() -> ExitCode {
     if let Some(ended) = candidates::run_as_executable() {
         return ended;
     }
+    if let Some(ended) = front::second_run(candidates::of_second_run) {
+        return ended;
+    }
     let outcome = options().and_then(|options| match options {
         None => {
             print!("{USAGE}");

@@ -31,6 +31,9 @@ mutants! {
         (capabilities: |_| FULL.max_concurrency(EIGHT),
         before: |issuer, _| issuer.slots(SLOTS / 5).map(|_slots| sleep(LONG)),
         revoking: |issuer, _| issuer.slots(SLOTS / 5).map(drop))
+    Blocks breaks ["ISS-084"] "sleeps in a request, and does not declare that it blocks"
+        (capabilities: |_| FULL.blocking(false),
+        before: |_, _| { sleep(LONG); Ok(()) })
     RevokesNothingMeanwhile breaks ["ISS-083"] "refuses a revocation while it works on a request"
         (before: |issuer, _| issuer.slots(1).map(|_slots| sleep(LONG)),
         revoking: |issuer, _| {

@@ -1,5 +1,6 @@
 //! Mutants that say too much or too little, and mutants that hand texts to a shell.
 
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use keyway_issuers::{CredentialRequest, IssuerError};
@@ -63,6 +64,11 @@ mutants! {
     TracesTheSecret breaks ["ISS-043"] "traces what was entered"
         (before: |_, request| {
             tracing::debug!(phrase = phrase(request), "asked");
+            Ok(())
+        })
+    PrintsTheSecret breaks ["ISS-045"] "prints what was entered"
+        (before: |_, request| {
+            drop(writeln!(std::io::stderr(), "asked with {}", phrase(request)));
             Ok(())
         })
     ShowsTheSecret breaks ["ISS-044"] "shows in its debugging text what was entered"

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use keyway_issuers::{CredentialRef, CredentialRequest, IssuerError, RequestOutcome};
 
-use super::{Broken, Checked, Handle, IssuerFixture, LISTING, broken, ensure, rules};
-use crate::polled::polled;
+use super::{Broken, Checked, Handle, IssuerFixture, LISTING, NOT_BLOCKING, broken, ensure, rules};
+use crate::polled::{polled, prompt_enough};
 use crate::runtime::runtime;
 
 rules! {
@@ -30,6 +30,9 @@ rules! {
     "ISS-083" Must from ["W7", "WaTTS/request", "WaTTS/revoke", "WaTTS/state"]
         "The issuer works on as many calls at once as it declares, requests and revocations among each other: all succeed, states differ as they do one by one, and each credential can be revoked."
         as_many_as_declared;
+    "ISS-084" Must needs NOT_BLOCKING from ["R1"]
+        "A call of an issuer that does not declare `blocking` leaves its thread within 50 ms, each time that it is polled."
+        leaves_its_thread;
 }
 
 /// How many ask at once.
@@ -214,4 +217,13 @@ async fn as_many_as_declared(fixture: &IssuerFixture<'_>) -> Checked {
         at_once(&handle, 0, some).await?;
     }
     Ok(())
+}
+
+async fn leaves_its_thread(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    let (request, unknown) = (handle.example_request()?, CredentialRef::new("kit-no-such-state"));
+    prompt_enough("`describe`", || Box::pin(async { drop(handle.issuer.describe().await) })).await?;
+    prompt_enough("`request`", || Box::pin(async { drop(handle.request(&request).await) })).await?;
+    prompt_enough("`revoke`", || Box::pin(async { drop(handle.revoke(&request.context, &unknown).await) }))
+        .await
 }

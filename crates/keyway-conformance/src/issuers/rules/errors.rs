@@ -4,8 +4,9 @@ use keyway_core::PluginError as _;
 use keyway_issuers::{IssuerError, RequestOutcome};
 
 use super::provoked::{Provoked, all_words, contained, provoke};
-use super::{Broken, Checked, IssuerFixture, REFUSED, broken, ensure, rules};
+use super::{Broken, Checked, IssuerFixture, LINKED, REFUSED, broken, ensure, rules};
 use crate::trace_capture::traced;
+use crate::{Subject as _, child};
 
 rules! {
     in IssuerFixture;
@@ -24,6 +25,9 @@ rules! {
     "ISS-044" Must from ["K1"]
         "The debugging text of the issuer shows no access token, nothing that was entered, and no credential."
         provoked(debugging_is_clean);
+    "ISS-045" Must needs LINKED from ["K1"]
+        "What a linked issuer prints shows no access token, nothing that was entered, and no credential."
+        output_is_clean;
 }
 
 /// Checks what comes of calls that are likely to fail.
@@ -76,4 +80,13 @@ async fn traces_are_clean(fixture: &IssuerFixture<'_>) -> Checked {
 
 fn debugging_is_clean(provoked: &Provoked) -> Checked {
     ensure(!provoked.shows(&provoked.handle), "a debugging text without secrets", "it shows one")
+}
+
+async fn output_is_clean(fixture: &IssuerFixture<'_>) -> Checked {
+    if child::is_child() {
+        let provoked = provoke(fixture).await?;
+        return child::noted(provoked.into_secrets(), fixture.history()).map(drop);
+    }
+    let name = fixture.subject().name();
+    child::must_print_no_secret(&name, "ISS-045", fixture.seed(), fixture.scratch(), fixture.history())
 }

@@ -34,6 +34,8 @@ needs! {
     IDEMPOTENT "idempotent" |subject| subject.capabilities().idempotent;
     RECONCILES "reconciles" |subject| subject.capabilities().reconciles;
     CANNOT_RECONCILE "no reconcile" |subject| !subject.capabilities().reconciles;
+    LINKED "linked into the program" |subject| subject.executable.is_none();
+    NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
     PARAMETERS "a parameter of a request" |subject| subject.describes(|_| true);
     OPTIONAL "a parameter that may be left out" |subject| subject.describes(|parameter| !parameter.mandatory);
     MANDATORY "a mandatory parameter" |subject| subject.describes(|parameter| parameter.mandatory);

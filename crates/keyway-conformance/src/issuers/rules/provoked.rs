@@ -99,6 +99,11 @@ impl Provoked {
         None
     }
 
+    /// Returns the texts that must not show anywhere.
+    pub(super) fn into_secrets(self) -> Vec<String> {
+        self.secrets
+    }
+
     /// Looks for tokens, entered values and credentials in a text.
     pub(super) fn shows(&self, text: &str) -> bool {
         self.secrets.iter().any(|secret| text.contains(secret.as_str()))

@@ -113,6 +113,13 @@ mutants! {
             })
         }
     }
+    PrintsValues breaks ["SEC-163"] "prints what it writes" {
+        async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
+            let value = secret.value.as_given().and_then(SecretValue::expose_text).unwrap_or_default();
+            drop(std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("creating {value}\n")));
+            self.store.create(secret).await
+        }
+    }
     TracesValues breaks ["SEC-162"] "traces what it writes" {
         async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
             tracing::trace!(value = secret.value.as_given().and_then(SecretValue::expose_text), "creating");

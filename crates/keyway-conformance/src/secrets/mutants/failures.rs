@@ -61,6 +61,12 @@ mutants! {
             self.store.modify(address, change).await
         }
     }
+    Blocks breaks ["SEC-134"] "sleeps in an operation, and does not declare that it blocks" {
+        async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
+            std::thread::sleep(std::time::Duration::from_millis(80));
+            self.store.get(address).await
+        }
+    }
     HoldsItsLock breaks ["SEC-141"] "holds its lock when a call fails or is dropped" {
         async fn modify(&self, address: &SecretAddress, change: SecretChange) -> StoreResult<SecretHeader> {
             self.notes.flag.store(true, Ordering::SeqCst);

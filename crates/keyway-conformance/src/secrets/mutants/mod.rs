@@ -45,6 +45,17 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
     families.concat()
 }
 
+/// Lists the mutants of stores with their suite, as a front end needs them that tries one in a process of its own.
+pub fn candidates() -> Vec<crate::Candidate> {
+    let mutants = of_stores().into_iter().map(|mutant| crate::Candidate::of_mutant(super::suite(), &mutant));
+    mutants
+        .chain(
+            [super::minimal(), super::reference(), super::strange(), super::foreign(), super::cached()]
+                .map(crate::Candidate::from),
+        )
+        .collect()
+}
+
 /// Lists the mutants of clients, with the rules that they break. Try them with
 /// [`client::suite`](super::client::suite): the store below them is sound.
 #[cfg(feature = "client")]

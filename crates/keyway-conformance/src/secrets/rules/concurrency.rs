@@ -1,12 +1,13 @@
 //! Many callers at once.
 
-use keyway_secrets::{SecretChange, SecretStore, StoreError};
+use keyway_secrets::{ListQuery, SecretChange, SecretStore, StoreError};
 
 use super::{
     AlreadyInitialized, Answer, Broken, Checked, Conflict, ExpectedError, IMMEDIATE, IMMEDIATE_VERSIONS,
-    SecretExists, Snapshot, StoreFixture, Turn, VersionConflict, at, ensure, fill, in_turns, new, on_threads,
-    rules, text,
+    NOT_BLOCKING, SecretExists, Snapshot, StoreFixture, Turn, VersionConflict, at, ensure, fill, in_turns,
+    new, on_threads, rules, text,
 };
+use crate::polled::prompt_enough;
 
 rules! {
     in StoreFixture;
@@ -22,6 +23,9 @@ rules! {
     "SEC-133" Must from ["Convection/initialize", "C4"]
         "Of several callers that make one store at once, exactly one succeeds."
         one_initializer_wins;
+    "SEC-134" Must needs NOT_BLOCKING from ["R1"]
+        "An operation of a store that does not declare `blocking` leaves its thread within 50 ms, each time that it is polled."
+        leaves_its_thread;
 }
 
 /// Returns whether another caller was first, so that one tries again.
@@ -156,4 +160,15 @@ async fn one_initializer_wins(fixture: &StoreFixture<'_>) -> Checked {
         fixture.open()?.get(&at("a")).await.works("a read of what the one wrote next")?;
     }
     Ok(())
+}
+
+async fn leaves_its_thread(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.initialized().await?;
+    fill(&store, &["a"]).await?;
+    prompt_enough("`get`", || Box::pin(async { drop(store.get(&at("a")).await) })).await?;
+    prompt_enough("`list`", || Box::pin(async { drop(store.list(&ListQuery::all()).await) })).await?;
+    prompt_enough("`create`", || Box::pin(async { drop(store.create(new("b", "1")).await) })).await?;
+    let change = || SecretChange::value(text("b"));
+    prompt_enough("`modify`", || Box::pin(async { drop(store.modify(&at("a"), change()).await) })).await?;
+    prompt_enough("`destroy`", || Box::pin(async { drop(store.destroy(&at("b"), None).await) })).await
 }

@@ -14,6 +14,7 @@ use super::{
     ring, rules, silent,
 };
 use crate::trace_capture::traced;
+use crate::{Subject as _, child};
 
 rules! {
     in StoreFixture;
@@ -26,6 +27,9 @@ rules! {
     "SEC-162" Must from ["Principle/secrets"]
         "No secret value and no key is traced at any level, by operations that work or fail."
         traces_are_clean;
+    "SEC-163" Must from ["Principle/secrets"]
+        "No secret value and no key is printed, by operations that work or fail."
+        output_is_clean;
     "SEC-165" Must from ["Contract/resources", "R1"]
         "A handle that is dropped gives back its files, its threads and what the host lent."
         resources_are_given_back;
@@ -179,6 +183,16 @@ async fn traces_are_clean(fixture: &StoreFixture<'_>) -> Checked {
     let (answers, traced) = traced(everything(fixture, &canary)).await;
     answers?;
     canary.must_not_be_in(&traced, "what is traced")
+}
+
+async fn output_is_clean(fixture: &StoreFixture<'_>) -> Checked {
+    if child::is_child() {
+        let canary = Canary::new(fixture);
+        everything(fixture, &canary).await?;
+        return child::noted(canary.forms, fixture.history()).map(drop);
+    }
+    let (name, scratch) = (fixture.subject().name(), crate::scratch::scratch_folder()?);
+    child::must_print_no_secret(&name, "SEC-163", fixture.seed(), scratch.path(), fixture.history())
 }
 
 /// Counts the open files and threads of this process, if the system says.

@@ -84,6 +84,7 @@ needs! {
         |subject| subject.capabilities().immediate() && subject.capabilities().versions;
     STALENESS "reads that may be stale" |subject| !subject.capabilities().immediate();
     INSERTION_ORDER "insertion order" |subject| subject.capabilities().order == ListOrder::Insertion;
+    NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
     GENERATED "generated values" |subject| subject.capabilities().generates_values;
     NO_GENERATION "the absence of generated values" |subject| !subject.capabilities().generates_values;
     GENERATION_EXAMPLE "generated values, with example settings for them"

@@ -1,0 +1,144 @@
+//! A second run of the test program for one rule, whose output is captured.
+//!
+//! Output of linked code cannot be captured in its own process. So the program runs itself again, with the
+//! subject and the rule in the environment; there the rule makes its calls and leaves a note for the first run.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Broken, Candidate, History, RunOptions, broken, ensure};
+
+/// The environment variable that names the subject and the rule of a second run.
+const WANTED: &str = "KEYWAY_CONFORMANCE_CHILD";
+/// The environment variable that names the file of the note.
+const NOTE: &str = "KEYWAY_CONFORMANCE_NOTE";
+/// The longest time of a second run; a first run has 60 seconds.
+const DEADLINE: Duration = Duration::from_secs(40);
+
+/// The note of a second run.
+#[derive(Default, Deserialize, Serialize)]
+struct Note {
+    /// The texts that must not be in its output.
+    secrets: Vec<String>,
+    /// The calls that it made.
+    calls: Vec<String>,
+}
+
+/// The arguments with which this program tests a subject again; `None` stands for every subject.
+static ARGUMENTS: Mutex<BTreeMap<Option<String>, Vec<String>>> = Mutex::new(BTreeMap::new());
+
+fn arguments() -> MutexGuard<'static, BTreeMap<Option<String>, Vec<String>>> {
+    ARGUMENTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says by which arguments this program tests the subject again.
+pub(crate) fn starts_with(subject: Option<String>, with: &[&str]) {
+    arguments().insert(subject, with.iter().map(|&argument| argument.to_owned()).collect());
+}
+
+/// Runs the rule of a second run. `None` if this is a first one.
+pub(crate) fn run(candidates: impl FnOnce() -> Vec<Candidate>, options: &RunOptions) -> Option<ExitCode> {
+    is_child().then(|| {
+        for candidate in candidates() {
+            run_one(&candidate, options);
+        }
+        ExitCode::SUCCESS
+    })
+}
+
+/// Runs the rule of a second run if it is about this candidate.
+pub(crate) fn run_one(candidate: &Candidate, options: &RunOptions) {
+    let wanted = env::var(WANTED).unwrap_or_default();
+    let (subject, rule) = wanted.split_once('\n').unwrap_or_default();
+    if candidate.name() == subject && candidate.rules().iter().any(|summary| summary.id == rule) {
+        drop(candidate.run(&options.clone().only(rule).deadline(DEADLINE)));
+    }
+}
+
+/// Leaves the note of a second run. Returns whether this is one.
+pub(crate) fn noted(secrets: Vec<String>, history: &History) -> Result<bool, Broken> {
+    let Some(file) = env::var_os(NOTE) else { return Ok(false) };
+    let note = serde_json::to_vec(&Note { secrets, calls: history.calls().clone() });
+    let written = note.map_err(std::io::Error::from).and_then(|note| std::fs::write(file, note));
+    written.map_err(|error| broken("a note of the second run", error.to_string()))?;
+    Ok(true)
+}
+
+/// Whether this is a second run.
+pub(crate) fn is_child() -> bool {
+    env::var_os(NOTE).is_some()
+}
+
+/// Runs the rule in a process of its own, and demands that its output holds no secret. The calls of that run
+/// become those of this one. Blocks.
+pub(crate) fn must_print_no_secret(
+    subject: &str,
+    rule: &str,
+    seed: u64,
+    scratch: &Path,
+    history: &History,
+) -> Result<(), Broken> {
+    let known = arguments();
+    let arguments = known.get(&Some(subject.to_owned())).or_else(|| known.get(&None)).cloned();
+    drop(known);
+    let Some(arguments) = arguments.or_else(of_unit_tests) else {
+        return Err(Broken::Missing { capability: "a front end of the kit" });
+    };
+    let note = scratch.join("kit-note.json");
+    let failed = |why: String| broken("a run of the rule in a process of its own", why);
+    let program = env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let output = Command::new(program)
+        .args(arguments)
+        .env(WANTED, format!("{subject}\n{rule}"))
+        .env(crate::front::SEED, seed.to_string())
+        .env(NOTE, &note)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    let told = std::fs::read(&note).ok().and_then(|note| serde_json::from_slice::<Note>(&note).ok());
+    let Some(Note { secrets, calls }) = told else {
+        return Err(failed(format!("it left no note, and ended with {}", output.status)));
+    };
+    for call in calls {
+        history.record(call);
+    }
+    for (stream, bytes) in [("standard output", &output.stdout), ("standard error", &output.stderr)] {
+        let text = String::from_utf8_lossy(bytes);
+        let shown = secrets.iter().any(|secret| text.contains(secret.as_str()));
+        ensure(!shown, format!("no secret on {stream}"), format!("these calls printed one to {stream}"))?;
+    }
+    Ok(())
+}
+
+/// The arguments with which the unit tests of the kit test a mutant again.
+fn of_unit_tests() -> Option<Vec<String>> {
+    cfg!(test).then(|| ["child::tests::a_second_run", "--exact", "--nocapture"].map(str::to_owned).to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Does nothing in a first run.
+    #[test]
+    fn a_second_run() {
+        let _ = run(all, &crate::front::options());
+    }
+
+    fn all() -> Vec<Candidate> {
+        let mut candidates: Vec<Candidate> = Vec::new();
+        #[cfg(feature = "issuers")]
+        candidates.extend(crate::issuers::mutants::candidates());
+        #[cfg(feature = "secrets")]
+        candidates.extend(crate::secrets::mutants::candidates());
+        #[cfg(feature = "client")]
+        candidates.extend(crate::secrets::tests::plugins());
+        candidates
+    }
+}
