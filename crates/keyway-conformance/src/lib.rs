@@ -57,6 +57,7 @@ mod formats;
 pub mod front;
 #[cfg(feature = "issuers")]
 pub mod issuers;
+mod lock;
 mod matrix;
 pub mod metadata;
 mod notation;

@@ -1,7 +1,7 @@
 //! A client over a store of the plugin under test, for the rules about clients.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keyway_client::{Layer, Resolution};
 use keyway_core::SecretText;
@@ -15,6 +15,7 @@ use super::fault_plan::FaultPlan;
 use super::fixture::StoreFixture;
 use super::recorded::Recorded;
 use super::samples::{add_environments, put, text};
+use crate::lock::locked;
 use crate::{Broken, History, broken};
 
 /// Prepares a new store, and a client over it with a fault plan between the two.
@@ -67,13 +68,13 @@ impl<'a> ClientFixture<'a> {
 
     /// Takes the reports to the audit hook since the last time.
     pub(super) fn accessed(&self) -> Vec<Accessed> {
-        std::mem::take(&mut self.accessed.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut locked(&self.accessed))
     }
 }
 
 fn hook(into: &Arc<Mutex<Vec<Accessed>>>) -> AuditHook {
     let into = Arc::clone(into);
-    Arc::new(move |accessed| into.lock().unwrap_or_else(PoisonError::into_inner).push(accessed))
+    Arc::new(move |accessed| locked(&into).push(accessed))
 }
 
 /// The default value that the rules ask a client for.

@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use keyway_storage::{
@@ -11,6 +11,7 @@ use keyway_storage::{
 };
 
 use super::countdown::Countdown;
+use crate::lock::locked;
 
 /// Says how an operation of the storage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,28 +42,24 @@ impl LentStorage {
         Self { engine: Memory::new(), state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Counts the operations so far.
     pub(super) fn operations(&self) -> u64 {
-        self.state().operations
+        locked(&self.state).operations
     }
 
     /// Counts the commits so far.
     pub(super) fn commits(&self) -> u64 {
-        self.state().commits
+        locked(&self.state).commits
     }
 
     /// Lets the operation after `left` more fail, and unless `once` is set all that follow.
     pub(super) fn fail_after(&self, left: u64, failure: Failure, once: bool) {
-        self.state().failing = Some(Countdown { left, once, fault: failure });
+        locked(&self.state).failing = Some(Countdown { left, once, fault: failure });
     }
 
     /// Lets all operations succeed again; answers whether one had failed.
     pub(super) fn recover(&self) -> bool {
-        let mut state = self.state();
+        let mut state = locked(&self.state);
         state.failing = None;
         std::mem::take(&mut state.has_failed)
     }
@@ -83,7 +80,7 @@ impl LentStorage {
 
     /// Counts an operation, and returns its failure if it is to fail.
     fn count(&self, commits: u64) -> Option<Failure> {
-        let mut state = self.state();
+        let mut state = locked(&self.state);
         state.operations += 1;
         state.commits += commits;
         let failure = Countdown::strike(&mut state.failing);

@@ -9,18 +9,19 @@ use keyway_secrets::{
 };
 
 use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use crate::lock::locked;
 use crate::secrets::expected_error::ExpectedError;
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
     CachesReads breaks ["SEC-008"] "answers each read as it answered the first one" {
         async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
-            if let Some(None) = self.notes.values().get(address) {
+            if let Some(None) = locked(&self.notes.values).get(address) {
                 return Err(StoreError::SecretNotFound { address: address.clone() });
             }
             let answer = self.store.get(address).await;
             if let Err(StoreError::SecretNotFound { .. }) = answer {
-                self.notes.values().insert(address.clone(), None);
+                locked(&self.notes.values).insert(address.clone(), None);
             }
             answer
         }
@@ -80,7 +81,7 @@ mutants! {
         async fn configure(&self, request: Configure) -> StoreResult<Table> {
             let is_read = matches!(request, Configure::Read);
             let now = self.store.configure(request).await?;
-            Ok(if is_read { self.notes.settings().get_or_insert(now).clone() } else { now })
+            Ok(if is_read { locked(&self.notes.settings).get_or_insert(now).clone() } else { now })
         }
     }
     ChangesItsMind breaks ["SEC-124"] "declares less before the store is made" {
@@ -98,7 +99,7 @@ mutants! {
     DebugShowsValues breaks ["SEC-160"] "shows in its debugging text what it wrote last" {
         async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
             let text = secret.value.as_given().and_then(SecretValue::expose_text).unwrap_or_default();
-            text.clone_into(&mut self.notes.text());
+            text.clone_into(&mut locked(&self.notes.text));
             self.store.create(secret).await
         }
     }

@@ -9,6 +9,7 @@ use keyway_secrets::{
 };
 
 use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use crate::lock::locked;
 use crate::secrets::reference::{ReferenceStore, SecretRecord};
 use crate::secrets::samples::at;
 
@@ -17,14 +18,14 @@ mutants! {
     Forgetful breaks ["SEC-004"] "keeps changed values in the handle only" {
         async fn modify(&self, address: &SecretAddress, mut change: SecretChange) -> StoreResult<SecretHeader> {
             if let Some(value) = change.value.take_if(|value| value.as_given().is_some()) {
-                self.notes.values().insert(address.clone(), value.given().ok());
+                locked(&self.notes.values).insert(address.clone(), value.given().ok());
             }
             self.store.modify(address, change).await
         }
 
         async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
             let mut secret = self.store.get(address).await?;
-            if let Some(Some(value)) = self.notes.values().get(address) {
+            if let Some(Some(value)) = locked(&self.notes.values).get(address) {
                 secret.value = value.clone();
             }
             Ok(secret)
@@ -64,12 +65,12 @@ mutants! {
     DestroyHides breaks ["SEC-015"] "destroys for this handle only" {
         async fn destroy(&self, address: &SecretAddress, _: Option<SecretRevision>) -> StoreResult<()> {
             self.get(address).await?;
-            self.notes.values().insert(address.clone(), None);
+            locked(&self.notes.values).insert(address.clone(), None);
             Ok(())
         }
 
         async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
-            if let Some(None) = self.notes.values().get(address) {
+            if let Some(None) = locked(&self.notes.values).get(address) {
                 return Err(StoreError::SecretNotFound { address: address.clone() });
             }
             self.store.get(address).await
@@ -78,12 +79,12 @@ mutants! {
     KeepsDescriptionOfOld breaks ["SEC-016"] "gives a new secret the description of an old one" {
         async fn destroy(&self, address: &SecretAddress, expected: Option<SecretRevision>) -> StoreResult<()> {
             let description = self.store.get(address).await.ok().and_then(|secret| secret.header.description);
-            self.notes.values().insert(address.clone(), description.map(SecretValue::text));
+            locked(&self.notes.values).insert(address.clone(), description.map(SecretValue::text));
             self.store.destroy(address, expected).await
         }
 
         async fn create(&self, mut secret: NewSecret) -> StoreResult<SecretHeader> {
-            if let Some(Some(old)) = self.notes.values().get(&secret.address) {
+            if let Some(Some(old)) = locked(&self.notes.values).get(&secret.address) {
                 secret.description = secret.description.or(old.expose_text().map(str::to_owned));
             }
             self.store.create(secret).await

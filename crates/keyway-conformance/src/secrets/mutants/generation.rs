@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::plugin::Mutated;
 use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use crate::lock::locked;
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
@@ -110,7 +111,7 @@ fn folded(length: u32) -> StoreResult<String> {
 /// Turns the settings that the handle has seen first into a recipe.
 async fn first_seen(mutant: &Mutated) -> StoreResult<Recipe> {
     let now = mutant.store.configure(Configure::Read).await?;
-    let settings = mutant.notes.settings().get_or_insert(now).to_json().unwrap_or_default();
+    let settings = locked(&mutant.notes.settings).get_or_insert(now).to_json().unwrap_or_default();
     let mut recipe = Recipe::new();
     recipe.length = settings.get("length").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
     recipe.alphabet = settings.get("alphabet").and_then(Value::as_str).map(str::to_owned);

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Waker};
 
 use keyway_secrets::{ListQuery, SecretPage, SecretStore, StoreError};
 use keyway_storage::{Batch, Expectation, Storage};
 
 use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use crate::lock::locked;
 use crate::secrets::lent_storage::let_others_run;
 use crate::secrets::reference::{Content, ReferenceStore};
 use crate::secrets::samples::new;
@@ -91,7 +92,7 @@ mutants! {
     KeepsWhatWasLent breaks ["SEC-165"] "never gives back the storage"
         (|store| std::mem::forget(Arc::clone(&store.storage)))
     KeepsFilesOpen breaks ["SEC-165"] "never closes a file" (|store| {
-        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = locked(&KEPT);
         kept.retain(|(storage, _)| storage.strong_count() > 0);
         if let Ok(file) = std::env::current_exe().and_then(File::open) {
             kept.push((Arc::downgrade(&store.storage), file));

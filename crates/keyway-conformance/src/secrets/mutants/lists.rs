@@ -6,6 +6,7 @@ use keyway_secrets::{
 };
 
 use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use crate::lock::locked;
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
@@ -76,7 +77,7 @@ mutants! {
     ListsOldValues breaks ["SEC-210"] "lists each value as it was when it was listed first" {
         async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
             let mut page = self.store.list(query).await?;
-            let mut first = self.notes.values();
+            let mut first = locked(&self.notes.values);
             for listed in page.secrets.iter_mut().filter(|listed| listed.value.is_some()) {
                 let address = listed.header.address.clone();
                 listed.value = first.entry(address).or_insert_with(|| listed.value.clone()).clone();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keyway_core::{SecretValue, Table};
 use keyway_secrets::{Json, OpenContext, SecretAddress, SecretStore, SecretStorePlugin, StoreError};
@@ -136,21 +136,7 @@ pub(super) struct Mutated {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) flag: AtomicBool,
-    text: Mutex<String>,
-    values: Mutex<BTreeMap<SecretAddress, Option<SecretValue>>>,
-    settings: Mutex<Option<Table>>,
-}
-
-impl Notes {
-    pub(super) fn text(&self) -> MutexGuard<'_, String> {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn values(&self) -> MutexGuard<'_, BTreeMap<SecretAddress, Option<SecretValue>>> {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn settings(&self) -> MutexGuard<'_, Option<Table>> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    pub(super) text: Mutex<String>,
+    pub(super) values: Mutex<BTreeMap<SecretAddress, Option<SecretValue>>>,
+    pub(super) settings: Mutex<Option<Table>>,
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keyway_core::{Clock, IncompatibleData, PluginMetadata, WrittenBy};
 use keyway_seal::KeyRing;
@@ -11,6 +11,7 @@ use keyway_secrets::{OpenContext, StoreError};
 use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, Storage, StorageError};
 
 use super::{Content, Habits};
+use crate::lock::locked;
 use crate::secrets::lent_storage::let_others_run;
 
 /// Limits the attempts of a write that loses races.
@@ -86,19 +87,15 @@ impl ReferenceStore {
     }
 
     pub(in crate::secrets) fn keys(&self) -> KeyRing {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.keys).clone()
     }
 
     pub(in crate::secrets) fn set_keys(&self, keys: KeyRing) {
-        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.keys) = keys;
     }
 
     fn forget(&self) {
-        let mut seen = self.seen();
+        let mut seen = locked(&self.seen);
         *seen = Seen { writes: seen.writes + 1, content: None };
     }
 
@@ -152,7 +149,7 @@ impl ReferenceStore {
         }
         let now = self.now();
         let writes = {
-            let seen = self.seen();
+            let seen = locked(&self.seen);
             match &seen.content {
                 Some((at, content)) if u128::from(now.abs_diff(*at)) < staleness => {
                     return Ok(content.clone());
@@ -161,7 +158,7 @@ impl ReferenceStore {
             }
         };
         let content = self.load().await?.content;
-        let mut seen = self.seen();
+        let mut seen = locked(&self.seen);
         if seen.writes == writes {
             seen.content = Some((now, content.clone()));
         }

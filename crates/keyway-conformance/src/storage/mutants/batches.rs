@@ -5,8 +5,8 @@ use keyway_storage::{
 };
 
 use super::habits::first_items;
-use super::subject::locked;
 use super::{StorageResult, StorageSubject, engine_mutant, mutants};
+use crate::lock::locked;
 
 mutants! {
     for StorageSubject, by engine_mutant;

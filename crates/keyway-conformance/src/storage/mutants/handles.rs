@@ -2,8 +2,8 @@
 
 use keyway_storage::{Batch, CommitOutcome, Record, Storage};
 
-use super::subject::locked;
 use super::{StorageResult, StorageSubject, engine_mutant, mutants};
+use crate::lock::locked;
 
 mutants! {
     for StorageSubject, by engine_mutant;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use keyway_storage::{KeyRange, Limits, Page};
 
-use super::subject::locked;
 use super::{StorageResult, StorageSubject, engine_mutant, mutants};
+use crate::lock::locked;
 
 mutants! {
     for StorageSubject, by engine_mutant;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use keyway_storage::{Record, Storage};
 
@@ -82,8 +82,4 @@ pub(super) struct Mutated {
     pub(super) read: Mutex<HashMap<Vec<u8>, Option<Record>>>,
     /// The number of records that a scan had passed at a key.
     pub(super) passed: Mutex<HashMap<Vec<u8>, usize>>,
-}
-
-pub(super) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,6 +3,7 @@
 use keyway_client::{Layer, Resolution};
 
 use super::{ClientResult, MutatedClient, SecretStoreSubject, client_mutant, mutants};
+use crate::lock::locked;
 use crate::secrets::client::{ClientFailure, Missing, Request, Response};
 use crate::secrets::samples::at;
 
@@ -74,7 +75,7 @@ mutants! {
         })
     MovesItsClones breaks ["SEC-260"] "stands where its youngest clone stands"
         (call |client, request| {
-            let scope = client.notes.scope().clone().unwrap_or_else(|| client.scope.clone());
+            let scope = locked(&client.notes.scope).clone().unwrap_or_else(|| client.scope.clone());
             client.inner.in_scope(&scope).call(request).await
         })
 }
