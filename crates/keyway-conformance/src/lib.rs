@@ -49,6 +49,8 @@
 //! subjects that are odd and yet right.
 
 mod call_times;
+#[cfg(any(feature = "issuers", feature = "storage"))]
+mod callers;
 mod candidate;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
 mod child;
@@ -65,7 +67,7 @@ mod notation;
 mod path_trap;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
 mod polled;
-#[cfg(feature = "storage")]
+#[cfg(any(feature = "secrets", feature = "storage"))]
 mod random_cases;
 mod report;
 mod rule;

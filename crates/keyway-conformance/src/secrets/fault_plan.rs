@@ -10,9 +10,9 @@ use keyway_secrets::{
     Call, Cursor, EnvironmentFilter, EnvironmentPage, ListQuery, SecretAddress, SecretPage, SecretStore,
     SecretStoreLayer, StoreError,
 };
+use tokio::task::yield_now;
 
 use super::countdown::Countdown;
-use super::lent_storage::let_others_run;
 use crate::lock::locked;
 
 /// Names a call of a client to its store.
@@ -127,7 +127,7 @@ impl SecretStoreLayer for FaultPlan {
         let Some(asked) = Asked::by(call) else { return next.await };
         let counted = self.count(asked);
         // A caller can be dropped or overtaken here.
-        let_others_run().await;
+        yield_now().await;
         counted?;
         next.await
     }

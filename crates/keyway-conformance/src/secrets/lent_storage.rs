@@ -1,14 +1,13 @@
 //! The storage engine that the kit lends. It counts operations, yields to other tasks, and fails on
 //! demand.
 
-use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 
 use keyway_storage::{
     Batch, Call, CommitOutcome, KeyRange, Limits, Memory, Pace, Page, Storage, StorageError, StorageLayer,
 };
+use tokio::task::yield_now;
 
 use super::countdown::Countdown;
 use crate::lock::locked;
@@ -112,7 +111,7 @@ impl StorageLayer for LentStorage {
     where
         F: Future<Output = Result<T, StorageError>> + Send,
     {
-        let_others_run().await;
+        yield_now().await;
         // A commit may fail after its effect.
         if !matches!(call, Call::Commit { .. }) && self.count(0).is_some() {
             return Err(refused());
@@ -132,24 +131,11 @@ impl StorageLayer for LentStorage {
         }
         let outcome = self.engine.commit(batch).await?;
         // Yield again after the effect, so that a caller can be dropped between the effect and the answer.
-        let_others_run().await;
+        yield_now().await;
         if failure.is_some() {
             let source = Arc::new(io::Error::other("the kit cut it short"));
             return Err(StorageError::Indeterminate { source });
         }
         Ok(outcome)
     }
-}
-
-/// Yields once, so that a caller can be dropped or overtaken in every operation.
-pub(super) async fn let_others_run() {
-    let mut is_done = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut is_done, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -7,11 +7,11 @@ use keyway_secrets::{
     NewSecret, Secret, SecretAddress, SecretChange, SecretHeader, SecretRevision, SecretStore, StoreError,
 };
 use keyway_storage::Expectation;
+use tokio::task::yield_now;
 
 use super::changes::create_or_change;
 use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 use crate::secrets::expected_error::ExpectedError;
-use crate::secrets::lent_storage::let_others_run;
 use crate::secrets::reference::Loaded;
 
 mutants! {
@@ -20,7 +20,7 @@ mutants! {
         async fn modify(&self, address: &SecretAddress, mut change: SecretChange) -> StoreResult<SecretHeader> {
             if let Some(expected) = change.expected.take() {
                 self.store.get(address).await?.header.check_unchanged(Some(&expected))?;
-                let_others_run().await;
+                yield_now().await;
             }
             self.store.modify(address, change).await
         }
@@ -30,7 +30,7 @@ mutants! {
             if self.store.get(&secret.address).await.is_ok() {
                 return Err(StoreError::SecretExists { address: secret.address });
             }
-            let_others_run().await;
+            yield_now().await;
             create_or_change(&self.store, secret).await
         }
     }

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyway_seal::KeyRing;
 use keyway_secrets::{Progress, RotationListener, Secret, SecretAddress, SecretStore, StoreError};
+use tokio::task::yield_now;
 
 use super::lifecycle::marked;
 use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
-use crate::secrets::lent_storage::let_others_run;
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
@@ -42,7 +42,7 @@ mutants! {
     RotationShutsOut breaks ["SEC-097"] "refuses to read while it rotates" {
         async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> StoreResult<()> {
             let _rotating = While::new(&self.notes.flag);
-            let_others_run().await;
+            yield_now().await;
             self.store.rotate(new, listener).await
         }
 

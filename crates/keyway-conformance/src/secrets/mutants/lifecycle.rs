@@ -7,10 +7,10 @@ use std::task::{Context, Waker};
 
 use keyway_secrets::{ListQuery, SecretPage, SecretStore, StoreError};
 use keyway_storage::{Batch, Expectation, Storage};
+use tokio::task::yield_now;
 
 use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
 use crate::lock::locked;
-use crate::secrets::lent_storage::let_others_run;
 use crate::secrets::reference::{Content, ReferenceStore};
 use crate::secrets::samples::new;
 
@@ -49,7 +49,7 @@ mutants! {
             if self.store.load_any().await?.is_some() {
                 return Err(StoreError::AlreadyInitialized);
             }
-            let_others_run().await;
+            yield_now().await;
             write_empty(&self.store).await
         }
     }

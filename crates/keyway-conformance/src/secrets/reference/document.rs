@@ -9,10 +9,10 @@ use keyway_core::{Clock, IncompatibleData, PluginMetadata, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{OpenContext, StoreError};
 use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, Storage, StorageError};
+use tokio::task::yield_now;
 
 use super::{Content, Habits};
 use crate::lock::locked;
-use crate::secrets::lent_storage::let_others_run;
 
 /// Limits the attempts of a write that loses races.
 pub(super) const ATTEMPTS: u32 = 1000;
@@ -106,7 +106,7 @@ impl ReferenceStore {
     /// Reads the document of any writer, or `None` if there is none.
     pub(in crate::secrets) async fn load_any(&self) -> Result<Option<Loaded>, StoreError> {
         for _ in 0..self.habits.pauses {
-            let_others_run().await;
+            yield_now().await;
         }
         if self.deleted.load(Ordering::SeqCst) {
             return Err(StoreError::Deleted);
