@@ -66,6 +66,8 @@ mod notation;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
 mod path_trap;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
+mod plugin_subject;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
 mod polled;
 #[cfg(any(feature = "secrets", feature = "storage"))]
 mod random_cases;
@@ -90,6 +92,8 @@ pub use candidate::{Candidate, RuleSummary};
 pub use exclusion::Exclusion;
 pub use formats::Format;
 pub use matrix::{Matrix, MatrixRow, Mutant};
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+pub use plugin_subject::{PluginSubject, TestedContract};
 pub use report::{Report, Totals};
 pub use rule::{Broken, Checking, Clause, Level, Need, Rule, broken, ensure};
 pub use suite::{RunOptions, Subject, Suite, check_rules};

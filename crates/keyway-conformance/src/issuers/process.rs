@@ -26,10 +26,10 @@ impl IssuerSubject {
         let executable = Arc::new(RealExecutable(ProcessIssuer::new(configuration)?));
         let configured = configuration.clone();
         let mut subject = Self::of_the_kit(name, move |_| Ok(Arc::new(ProcessIssuer::new(&configured)?)));
-        subject.executable = Some(executable);
-        subject.profile = configuration.profile.into();
-        subject.options = configuration.wire_options();
-        subject.follows_seed = configuration.profile == ProfileChoice::Seed;
+        subject.told.executable = Some(executable);
+        subject.told.profile = configuration.profile.into();
+        subject.told.options = configuration.wire_options();
+        subject.told.follows_seed = configuration.profile == ProfileChoice::Seed;
         let configured = configuration.clone();
         Ok(subject.running(move |command, arguments| {
             let mut changed = configured.clone();
