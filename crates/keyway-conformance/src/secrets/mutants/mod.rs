@@ -12,6 +12,7 @@ mod generation;
 mod keys;
 mod lifecycle;
 mod lists;
+mod operation;
 mod paths;
 mod plugin;
 mod renewed;
@@ -22,6 +23,7 @@ mod values;
 use super::SecretStoreSubject;
 use crate::Mutant;
 use crate::notation::mutants;
+use operation::operation;
 use plugin::{StoreResult, store_mutant};
 
 /// Lists the mutants of stores, with the rules that they break. Try them with [`suite`](super::suite).

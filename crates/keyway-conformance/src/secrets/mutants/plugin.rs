@@ -14,16 +14,43 @@ pub(super) type StoreResult<T> = Result<T, StoreError>;
 
 /// Makes the subject of a mutant for `mutants!`. The kind names the habits of the reference store. The change is
 ///
-/// * a block of overridden operations of `SecretStoreLayer`;
+/// * `(get |mutant, address| ..., ...)`: overridden operations of `SecretStoreLayer`;
 /// * `(given |value| ...)` or `(made |recipe, mutant| ...)`: what it writes in place of a given value, or in place of
 ///   one to be made;
 /// * `(|store| ...)`: what happens to the store when it is opened;
 /// * `unchecked`: its plugin accepts any configuration.
 macro_rules! store_mutant {
-    ($name:ident $({ $($operation:tt)+ })? $(($($opened:tt)+))? $($word:ident)?) => {
-        store_mutant!($name FULL $({ $($operation)+ })? $(($($opened)+))? $($word)?)
+    ($name:ident $(($($change:tt)+))? $($word:ident)?) => {
+        store_mutant!($name FULL $(($($change)+))? $($word)?)
     };
-    ($name:ident $habits:ident { $($operation:tt)+ }) => {{
+    ($name:ident $habits:ident (given |$value:ident| $written:expr)) => {
+        store_mutant!(@written $name $habits Given |_mutant, $value| keyway_secrets::NewValue::Given($written))
+    };
+    ($name:ident $habits:ident (made |$recipe:ident, $mutant:ident| $written:expr)) => {
+        store_mutant!(@written $name $habits Generated |$mutant, $recipe| $written)
+    };
+    (@written $name:ident $habits:ident $kind:ident |$mutant:ident, $value:ident| $written:expr) => {
+        store_mutant!($name $habits (create |$mutant, secret| {
+            if let keyway_secrets::NewValue::$kind($value) = secret.value {
+                secret.value = $written;
+            }
+            keyway_secrets::SecretStore::create(&$mutant.store, secret).await
+        },
+        modify |$mutant, address, change| {
+            if let Some(keyway_secrets::NewValue::$kind($value)) = change.value {
+                change.value = Some($written);
+            }
+            keyway_secrets::SecretStore::modify(&$mutant.store, address, change).await
+        }))
+    };
+    ($name:ident $habits:ident (|$store:ident| $opened:expr)) => {
+        store_mutant!(@subject $name $habits true, |mut store| {
+            let $store = &mut store;
+            $opened;
+            std::sync::Arc::new(store)
+        })
+    };
+    ($name:ident $habits:ident ($($operation:ident |$($argument:ident),+| $body:expr),+)) => {{
         #[derive(Debug)]
         struct $name($crate::secrets::mutants::plugin::Mutated);
 
@@ -42,7 +69,7 @@ macro_rules! store_mutant {
                 &self.0.store
             }
 
-            $($operation)+
+            $(operation!($operation |$($argument),+| $body);)+
         }
 
         store_mutant!(@subject $name $habits true, |store| {
@@ -51,45 +78,6 @@ macro_rules! store_mutant {
             std::sync::Arc::new(keyway_secrets::Layered($name(mutated)))
         })
     }};
-    ($name:ident $habits:ident (given |$value:ident| $written:expr)) => {
-        store_mutant!(@written $name $habits Given |_mutant, $value| keyway_secrets::NewValue::Given($written))
-    };
-    ($name:ident $habits:ident (made |$recipe:ident, $mutant:ident| $written:expr)) => {
-        store_mutant!(@written $name $habits Generated |$mutant, $recipe| $written)
-    };
-    (@written $name:ident $habits:ident $kind:ident |$mutant:ident, $value:ident| $written:expr) => {
-        store_mutant!($name $habits {
-            async fn create(
-                &self,
-                mut secret: keyway_secrets::NewSecret,
-            ) -> Result<keyway_secrets::SecretHeader, keyway_secrets::StoreError> {
-                let $mutant = self;
-                if let keyway_secrets::NewValue::$kind($value) = secret.value {
-                    secret.value = $written;
-                }
-                keyway_secrets::SecretStore::create(&self.store, secret).await
-            }
-
-            async fn modify(
-                &self,
-                address: &keyway_secrets::SecretAddress,
-                mut change: keyway_secrets::SecretChange,
-            ) -> Result<keyway_secrets::SecretHeader, keyway_secrets::StoreError> {
-                let $mutant = self;
-                if let Some(keyway_secrets::NewValue::$kind($value)) = change.value {
-                    change.value = Some($written);
-                }
-                keyway_secrets::SecretStore::modify(&self.store, address, change).await
-            }
-        })
-    };
-    ($name:ident $habits:ident (|$store:ident| $opened:expr)) => {
-        store_mutant!(@subject $name $habits true, |mut store| {
-            let $store = &mut store;
-            $opened;
-            std::sync::Arc::new(store)
-        })
-    };
     ($name:ident $habits:ident unchecked) => {
         store_mutant!(@subject $name $habits false, |store| std::sync::Arc::new(store))
     };

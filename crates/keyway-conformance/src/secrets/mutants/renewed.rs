@@ -1,24 +1,22 @@
 //! Mutants that take a secret for another one of its name.
 
-use keyway_secrets::{SecretAddress, SecretChange, SecretHeader, SecretRevision, SecretStore};
+use keyway_secrets::SecretStore;
 
-use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use super::{SecretStoreSubject, mutants, operation, store_mutant};
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
-    ChangesByNumberAlone breaks ["SEC-033"] "compares versions without ids when it changes a secret" {
-        async fn modify(&self, address: &SecretAddress, mut change: SecretChange) -> StoreResult<SecretHeader> {
+    ChangesByNumberAlone breaks ["SEC-033"] "compares versions without ids when it changes a secret"
+        (modify |mutant, address, change| {
             if let Some(expected) = &mut change.expected {
-                expected.id = self.store.get(address).await?.header.id;
+                expected.id = mutant.store.get(address).await?.header.id;
             }
-            self.store.modify(address, change).await
-        }
-    }
-    DestroysByNumberAlone breaks ["SEC-033"] "compares versions without ids when it destroys a secret" {
-        async fn destroy(&self, address: &SecretAddress, expected: Option<SecretRevision>) -> StoreResult<()> {
-            let Some(mut expected) = expected else { return self.store.destroy(address, None).await };
-            expected.id = self.store.get(address).await?.header.id;
-            self.store.destroy(address, Some(expected)).await
-        }
-    }
+            mutant.store.modify(address, change).await
+        })
+    DestroysByNumberAlone breaks ["SEC-033"] "compares versions without ids when it destroys a secret"
+        (destroy |mutant, address, expected| {
+            let Some(mut expected) = expected else { return mutant.store.destroy(address, None).await };
+            expected.id = mutant.store.get(address).await?.header.id;
+            mutant.store.destroy(address, Some(expected)).await
+        })
 }
