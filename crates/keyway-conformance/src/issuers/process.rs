@@ -3,9 +3,9 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use keyway_core::Wiped;
 use keyway_issuers::{IssuerError, SecretText, async_trait};
 use keyway_process::{Input, ProcessConfiguration, ProcessIssuer, ProfileChoice};
-use zeroize::Zeroizing;
 
 use super::executable::{Executable, ExecutableInput, Printed};
 use super::subject::IssuerSubject;
@@ -47,7 +47,7 @@ struct RealExecutable(ProcessIssuer);
 #[async_trait]
 impl Executable for RealExecutable {
     async fn run(&self, input: ExecutableInput) -> Result<Printed, String> {
-        let bytes = |text: SecretText| Zeroizing::new(text.expose().as_bytes().to_vec());
+        let bytes = |text: SecretText| Wiped::new(text.expose().as_bytes().to_vec());
         let input = match input {
             ExecutableInput::Argument(text) => Input::Argument(bytes(text)),
             ExecutableInput::Standard(text) => Input::Standard(bytes(text)),
