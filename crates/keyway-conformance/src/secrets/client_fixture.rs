@@ -159,7 +159,7 @@ impl<'a> Client<'a> {
     }
 
     pub(super) async fn get(&self, key: &str) -> ClientResult<Option<SecretText>> {
-        taken!(self, Request::Get { key: key.to_owned() }, Text(text) => text)
+        taken!(self, Request::Get(key.to_owned()), Text(text) => text)
     }
 
     pub(super) async fn get_or(&self, key: &str, default: &str) -> ClientResult<Option<SecretText>> {
@@ -167,15 +167,15 @@ impl<'a> Client<'a> {
     }
 
     pub(super) async fn get_required(&self, key: &str) -> ClientResult<Option<SecretText>> {
-        taken!(self, Request::GetRequired { key: key.to_owned() }, Text(text) => text)
+        taken!(self, Request::GetRequired(key.to_owned()), Text(text) => text)
     }
 
     pub(super) async fn find(&self, key: &str) -> ClientResult<Option<Found>> {
-        taken!(self, Request::Find { key: key.to_owned() }, Secret(secret) => secret)
+        taken!(self, Request::Find(key.to_owned()), Secret(secret) => secret)
     }
 
     pub(super) async fn retrieve(&self, key: &str) -> ClientResult<Option<Found>> {
-        taken!(self, Request::Retrieve { key: key.to_owned() }, Secret(secret) => secret)
+        taken!(self, Request::Retrieve(key.to_owned()), Secret(secret) => secret)
     }
 
     pub(super) async fn list(&self) -> ClientResult<Vec<Found>> {
@@ -208,7 +208,7 @@ impl<'a> Client<'a> {
     }
 
     pub(super) async fn delete(&self, key: &str) -> ClientResult<()> {
-        taken!(self, Request::Delete { key: key.to_owned() }, Done => ())
+        taken!(self, Request::Delete(key.to_owned()), Done => ())
     }
 
     pub(super) async fn environments(&self, request: Request) -> ClientResult<Vec<Environment>> {
@@ -216,7 +216,7 @@ impl<'a> Client<'a> {
     }
 
     pub(super) async fn export(&self, format: FileFormat) -> ClientResult<SecretText> {
-        taken!(self, Request::Export { format }, File(text) => text)
+        taken!(self, Request::Export(format), File(text) => text)
     }
 
     /// Imports a file, and returns how many secrets it created, changed and left.
@@ -237,14 +237,8 @@ fn unexpected(response: &Response) -> ClientFailure {
         Response::File(_) => "a file",
         Response::Imported { .. } => "imported",
     };
-    ClientFailure {
-        code: format!("(it answered {what}, which does not fit the request)"),
-        http_status: None,
-        user_message: String::new(),
-        description: String::new(),
-        missing: None,
-        shown: String::new(),
-    }
+    let code = format!("(it answered {what}, which does not fit the request)");
+    ClientFailure { code, ..ClientFailure::default() }
 }
 
 /// Judges an answer of a client for a rule.

@@ -110,6 +110,19 @@ mutants! {
         })
     DestroyIgnoresVersion breaks ["SEC-032"] "does not look at the expected version of a destruction"
         (destroy |mutant, address, _expected| mutant.store.destroy(address, None).await)
+    ChangesByNumberAlone breaks ["SEC-033"] "compares versions without ids when it changes a secret"
+        (modify |mutant, address, change| {
+            if let Some(expected) = &mut change.expected {
+                expected.id = mutant.store.get(address).await?.header.id;
+            }
+            mutant.store.modify(address, change).await
+        })
+    DestroysByNumberAlone breaks ["SEC-033"] "compares versions without ids when it destroys a secret"
+        (destroy |mutant, address, expected| {
+            let Some(mut expected) = expected else { return mutant.store.destroy(address, None).await };
+            expected.id = mutant.store.get(address).await?.header.id;
+            mutant.store.destroy(address, Some(expected)).await
+        })
     FollowsClock breaks ["SEC-023"] "believes a clock that went back"
         (modify |mutant, address, change| {
             let now = mutant.store.now();

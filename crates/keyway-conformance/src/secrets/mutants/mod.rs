@@ -15,7 +15,6 @@ mod lists;
 mod operation;
 mod paths;
 mod plugin;
-mod renewed;
 mod stored;
 mod values;
 
@@ -40,7 +39,6 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
         lifecycle::MUTANTS,
         lists::MUTANTS,
         paths::MUTANTS,
-        renewed::MUTANTS,
         stored::MUTANTS,
         values::MUTANTS,
     ];

@@ -18,7 +18,6 @@ mod model;
 mod names;
 mod paths;
 mod records;
-mod renewed;
 mod settings;
 mod values;
 mod versions;
@@ -104,7 +103,6 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
     let families = [
         lifecycle::RULES,
         records::RULES,
-        renewed::RULES,
         versions::RULES,
         values::RULES,
         names::RULES,

@@ -41,7 +41,7 @@ mutants! {
             let mut all = Vec::new();
             if let Response::Names(names) = client.inner.call(Request::ListNames).await? {
                 for (key, _) in names {
-                    if let Response::Secret(found) = client.inner.call(Request::Retrieve { key }).await? {
+                    if let Response::Secret(found) = client.inner.call(Request::Retrieve(key)).await? {
                         all.extend(found);
                     }
                 }
