@@ -57,9 +57,9 @@ mutants! {
         })
     DestroyHides breaks ["SEC-015"] "destroys for this handle only"
         (destroy |mutant, address, _expected| {
-            mutant.get(address).await?;
-            locked(&mutant.notes.values).insert(address.clone(), None);
-            Ok(())
+            let found = mutant.store.get(address).await?.header.address;
+            let hidden = locked(&mutant.notes.values).insert(found, None);
+            hidden.map_or(Ok(()), |_| Err(StoreError::SecretNotFound { address: address.clone() }))
         },
         get |mutant, address| {
             if let Some(None) = locked(&mutant.notes.values).get(address) {

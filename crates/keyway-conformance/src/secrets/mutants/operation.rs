@@ -1,28 +1,8 @@
-//! The notation of overridden operations.
+//! The operations that mutants of stores override.
 
-/// Declares `operation!`, which writes an overridden operation of `SecretStoreLayer` from its name, and a closure of the
-/// mutant and of the arguments of the operation. Each argument can be changed.
-macro_rules! operations {
-    ($dollar:tt $($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+) => {
-        macro_rules! operation {
-            (capabilities |$dollar mutant:ident| $dollar body:expr) => {
-                fn capabilities(&self) -> keyway_secrets::Capabilities {
-                    let $dollar mutant = self;
-                    $dollar body
-                }
-            };
-            $(($name |$dollar mutant:ident $(, $dollar $argument:ident)*| $dollar body:expr) => {
-                #[allow(unused_mut)] // Some mutants change an argument.
-                async fn $name(&self, $(mut $dollar $argument: $type),*) -> Result<$answer, keyway_secrets::StoreError> {
-                    let $dollar mutant = self;
-                    $dollar body
-                }
-            };)+
-        }
-    };
-}
+use crate::notation::operations;
 
-operations! { $
+operations! { $ of keyway_secrets::StoreError;
     initialize() -> ();
     rotate(new: &keyway_seal::KeyRing, listener: &dyn keyway_secrets::RotationListener) -> ();
     create(secret: keyway_secrets::NewSecret) -> keyway_secrets::SecretHeader;

@@ -54,14 +54,6 @@ macro_rules! store_mutant {
         #[derive(Debug)]
         struct $name($crate::secrets::mutants::plugin::Mutated);
 
-        impl std::ops::Deref for $name {
-            type Target = $crate::secrets::mutants::plugin::Mutated;
-
-            fn deref(&self) -> &Self::Target {
-                &self.0
-            }
-        }
-
         impl keyway_secrets::SecretStoreLayer for $name {
             type Inner = $crate::secrets::reference::ReferenceStore;
 
