@@ -87,19 +87,15 @@ pub(super) const READS: [&str; 7] =
 /// Is the result of a request.
 pub(super) type ClientResult<T> = Result<T, ClientFailure>;
 
-/// Calls the client, and unpacks the answer that fits the request.
-macro_rules! taken {
-    ($client:expr, $request:expr, $variant:ident $fields:tt => $taken:expr) => {
-        taken!(@match $client, $request, Response::$variant $fields => $taken)
-    };
-    ($client:expr, $request:expr, $variant:ident => $taken:expr) => {
-        taken!(@match $client, $request, Response::$variant => $taken)
-    };
-    (@match $client:expr, $request:expr, $answer:pat => $taken:expr) => {
-        match $client.call($request).await? {
-            $answer => Ok($taken),
-            other => Err(unexpected(&other)),
-        }
+/// Declares methods of a client: the arguments, the answer, the request, and the answer that is unpacked.
+macro_rules! requests {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty { $request:expr => $fits:pat => $taken:expr })+) => {
+        $(pub(super) async fn $name(&self, $($argument: $type),*) -> ClientResult<$answer> {
+            match self.call($request).await? {
+                $fits => Ok($taken),
+                other => Err(unexpected(&other)),
+            }
+        })+
     };
 }
 
@@ -158,32 +154,32 @@ impl<'a> Client<'a> {
         answer
     }
 
-    pub(super) async fn get(&self, key: &str) -> ClientResult<Option<SecretText>> {
-        taken!(self, Request::Get(key.to_owned()), Text(text) => text)
-    }
-
-    pub(super) async fn get_or(&self, key: &str, default: &str) -> ClientResult<Option<SecretText>> {
-        taken!(self, Request::GetOr { key: key.to_owned(), default: default.into() }, Text(text) => text)
-    }
-
-    pub(super) async fn get_required(&self, key: &str) -> ClientResult<Option<SecretText>> {
-        taken!(self, Request::GetRequired(key.to_owned()), Text(text) => text)
-    }
-
-    pub(super) async fn find(&self, key: &str) -> ClientResult<Option<Found>> {
-        taken!(self, Request::Find(key.to_owned()), Secret(secret) => secret)
-    }
-
-    pub(super) async fn retrieve(&self, key: &str) -> ClientResult<Option<Found>> {
-        taken!(self, Request::Retrieve(key.to_owned()), Secret(secret) => secret)
-    }
-
-    pub(super) async fn list(&self) -> ClientResult<Vec<Found>> {
-        taken!(self, Request::List, Secrets(secrets) => secrets)
-    }
-
-    pub(super) async fn list_names(&self) -> ClientResult<Vec<(String, Layer)>> {
-        taken!(self, Request::ListNames, Names(names) => names)
+    requests! {
+        get(key: &str) -> Option<SecretText> { Request::Get(key.to_owned()) => Response::Text(text) => text }
+        get_or(key: &str, default: &str) -> Option<SecretText> {
+            Request::GetOr { key: key.to_owned(), default: default.into() } => Response::Text(text) => text
+        }
+        get_required(key: &str) -> Option<SecretText> {
+            Request::GetRequired(key.to_owned()) => Response::Text(text) => text
+        }
+        find(key: &str) -> Option<Found> { Request::Find(key.to_owned()) => Response::Secret(secret) => secret }
+        retrieve(key: &str) -> Option<Found> { Request::Retrieve(key.to_owned()) => Response::Secret(secret) => secret }
+        list() -> Vec<Found> { Request::List => Response::Secrets(secrets) => secrets }
+        list_names() -> Vec<(String, Layer)> { Request::ListNames => Response::Names(names) => names }
+        create(key: &str, value: &str) -> () {
+            Request::Create { key: key.to_owned(), value: text(value) } => Response::Done => ()
+        }
+        modify(key: &str, value: &str) -> () {
+            Request::Modify { key: key.to_owned(), value: text(value) } => Response::Done => ()
+        }
+        delete(key: &str) -> () { Request::Delete(key.to_owned()) => Response::Done => () }
+        environments(request: Request) -> Vec<Environment> { request => Response::Environments(all) => all }
+        export(format: FileFormat) -> SecretText { Request::Export(format) => Response::File(text) => text }
+        // How many secrets an import created, changed and left.
+        import(format: FileFormat, text: &SecretText) -> [usize; 3] {
+            Request::Import { format, text: text.clone() } =>
+                Response::Imported { created, changed, unchanged } => [created, changed, unchanged]
+        }
     }
 
     /// Reads by one of [`READS`], and returns whether it found anything.
@@ -197,32 +193,6 @@ impl<'a> Client<'a> {
             "list" => !self.list().await?.is_empty(),
             _ => !self.list_names().await?.is_empty(),
         })
-    }
-
-    pub(super) async fn create(&self, key: &str, value: &str) -> ClientResult<()> {
-        taken!(self, Request::Create { key: key.to_owned(), value: text(value) }, Done => ())
-    }
-
-    pub(super) async fn modify(&self, key: &str, value: &str) -> ClientResult<()> {
-        taken!(self, Request::Modify { key: key.to_owned(), value: text(value) }, Done => ())
-    }
-
-    pub(super) async fn delete(&self, key: &str) -> ClientResult<()> {
-        taken!(self, Request::Delete(key.to_owned()), Done => ())
-    }
-
-    pub(super) async fn environments(&self, request: Request) -> ClientResult<Vec<Environment>> {
-        taken!(self, request, Environments(environments) => environments)
-    }
-
-    pub(super) async fn export(&self, format: FileFormat) -> ClientResult<SecretText> {
-        taken!(self, Request::Export(format), File(text) => text)
-    }
-
-    /// Imports a file, and returns how many secrets it created, changed and left.
-    pub(super) async fn import(&self, format: FileFormat, text: &SecretText) -> ClientResult<[usize; 3]> {
-        let request = Request::Import { format, text: text.clone() };
-        taken!(self, request, Imported { created, changed, unchanged } => [created, changed, unchanged])
     }
 }
 
