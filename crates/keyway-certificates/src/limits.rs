@@ -1,0 +1,29 @@
+//! The limits of the JSON objects that come with an order.
+
+use keyway_core::Json;
+use keyway_core::json::Writer;
+
+/// The deepest nesting of arrays and objects, the outermost object included. A host stores the
+/// objects within records of its own, which nest at most 64 levels.
+pub(crate) const MAX_DEPTH: usize = 32;
+
+/// Returns the number of bytes that an entry of an object takes as JSON in ASCII.
+pub(crate) fn entry_bytes(name: &str, value: &Json) -> usize {
+    const COLON_AND_COMMA: usize = 2;
+    let mut writer = Writer::with_capacity(128);
+    writer.text(name);
+    writer.value(value);
+    writer.finish().len() + COLON_AND_COMMA
+}
+
+/// Tells whether a value within an object nests no deeper than allowed. It looks no deeper either.
+pub(crate) fn fits_in_depth(value: &Json) -> bool {
+    fn fits(value: &Json, room: usize) -> bool {
+        match value {
+            Json::Array(items) => room > 0 && items.iter().all(|item| fits(item, room - 1)),
+            Json::Object(entries) => room > 0 && entries.values().all(|entry| fits(entry, room - 1)),
+            _ => true,
+        }
+    }
+    fits(value, MAX_DEPTH - 1)
+}
