@@ -209,3 +209,6 @@ impl PluginError for CertificateError {
         text
     }
 }
+
+#[cfg(test)]
+mod tests;

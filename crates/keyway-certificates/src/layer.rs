@@ -354,3 +354,6 @@ impl<L: CertificateAuthorityLayer> CertificateAuthority for Layered<L> {
 fn of_order(method: RetryMethod, order: &CertificateOrder) -> Call<'_> {
     Call::Order { method, order: &order.id, intent: &order.intent }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,9 @@ use keyway_core::json::Writer;
 /// objects within records of its own, which nest at most 64 levels.
 pub(crate) const MAX_DEPTH: usize = 32;
 
+/// The bytes of an object besides its entries, each of which counts the comma or the brace after it.
+pub(crate) const OPENING_BRACE: usize = 1;
+
 /// Returns the number of bytes that an entry of an object takes as JSON in ASCII.
 pub(crate) fn entry_bytes(name: &str, value: &Json) -> usize {
     const COLON_AND_COMMA: usize = 2;

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use keyway_core::json::{JsonError, JsonKind, Reader};
+use keyway_core::json::{JsonError, JsonKind, Reader, shown_name};
 
-use crate::limits::{MAX_DEPTH, entry_bytes, fits_in_depth};
+use crate::limits::{MAX_DEPTH, OPENING_BRACE, entry_bytes, fits_in_depth};
 use crate::{CaId, Json, JsonObject, RequestType};
 
 /// The metadata of an order: the JSON object that the client gave (seed, `order_meta`).
@@ -44,10 +44,9 @@ impl OrderMetadata {
     /// # Errors
     /// [`MetadataError`] names the field that is too large or nested too deep.
     pub fn new(values: JsonObject) -> Result<Self, MetadataError> {
-        const BRACES: usize = 2;
-        let mut bytes = BRACES;
+        let mut bytes = OPENING_BRACE;
         for (name, value) in &values {
-            // First, because the size of a value that nests without end cannot be computed.
+            // Comes first: writing a value, to learn its size, needs stack for each level.
             if !fits_in_depth(value) {
                 return Err(MetadataError::new(name, MetadataFault::TooDeep { limit: MAX_DEPTH }));
             }
@@ -148,12 +147,7 @@ pub struct MetadataError {
 impl MetadataError {
     /// Creates the error for a field.
     pub fn new(field: &str, fault: MetadataFault) -> Self {
-        const LONGEST: usize = 64;
-        let mut shown: String = field.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-        if field.chars().nth(LONGEST).is_some() {
-            shown.push_str("...");
-        }
-        Self { field: shown, fault }
+        Self { field: shown_name(field).into_owned(), fault }
     }
 }
 
@@ -200,3 +194,6 @@ pub enum MetadataFault {
         rule: &'static str,
     },
 }
+
+#[cfg(test)]
+mod tests;

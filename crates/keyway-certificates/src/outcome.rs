@@ -21,7 +21,6 @@ use crate::{CertificateStatus, Pem, RetryMethod};
 ///
 /// The delay and the method are those of [`Waiting`], if the plugin chose them (decisions B1 to B7).
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum OrderOutcome {
     /// The authority made the certificate.
     Generated(IssuedCertificate),
@@ -132,8 +131,8 @@ pub struct Waiting {
     /// The delay before the next call, at least. `None` is the host's default (seed, `retry_msec`;
     /// decision B7).
     pub retry_after: Option<Duration>,
-    /// The method that the host calls next. `None` is the one of the outcome (seed, "Barbican Core
-    /// Plugin Sequence").
+    /// The method that the host calls next, one that the authority declares. `None` is the one of the
+    /// outcome (decision B7).
     pub retry_method: Option<RetryMethod>,
 }
 
@@ -211,3 +210,6 @@ impl fmt::Debug for ClientMessage {
         f.debug_tuple("ClientMessage").field(&self.as_str()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -249,6 +249,9 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// [`Unsupported`](CertificateError::Unsupported) without the capability `reconciles`.
     async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, CertificateError> {
         let _ = question;
-        Err(CertificateError::Unsupported { what: "reconcile" })
+        Err(CertificateError::Unsupported { what: "reconciliation" })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::limits::{MAX_DEPTH, entry_bytes, fits_in_depth};
+use crate::limits::{MAX_DEPTH, OPENING_BRACE, entry_bytes, fits_in_depth};
 use crate::{CertificateError, Json, JsonObject, SecretText};
 
 /// The metadata that a plugin keeps with an order: a handle to a JSON object (seed, `plugin_meta`).
@@ -82,8 +82,8 @@ impl PluginMeta {
 
     /// Creates a handle to the stored values of an order.
     pub fn new(values: JsonObject, checkpoint: Arc<dyn Checkpoint>) -> Self {
-        const BRACES: usize = 2;
-        let bytes = BRACES + values.iter().map(|(name, value)| entry_bytes(name, value)).sum::<usize>();
+        let bytes =
+            OPENING_BRACE + values.iter().map(|(name, value)| entry_bytes(name, value)).sum::<usize>();
         let state = Mutex::new(State { values, bytes });
         Self(Arc::new(Shared { state, saving: async_lock::Mutex::new(()), checkpoint }))
     }
@@ -182,3 +182,6 @@ pub enum PluginMetaError {
         limit: usize,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,3 +76,38 @@ pub type IntendedEffect = keyway_core::IntendedEffect<ObjectRef>;
 
 /// The outcome of a call that was intended.
 pub type Reconciled = keyway_core::Reconciled<ObjectRef>;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{JsonObject, OrderMetadata, Owner, PluginMeta, RevocationReason};
+
+    #[test]
+    fn each_call_makes_or_destroys_one_object() {
+        let intent = IntentId::new("i-7").unwrap();
+        let (id, ca) = (OrderId::new("o-7").unwrap(), CaId::new("ca-7").unwrap());
+        let pem = Pem::new("pem").unwrap();
+        let meta = PluginMeta::new(JsonObject::new(), Arc::new(Mutex::new(JsonObject::new())));
+        let order = CertificateOrder::new(id.clone(), intent.clone(), OrderMetadata::default(), meta);
+        let owner = Owner::new("joe").unwrap();
+        let create = CreateCa::new(intent.clone(), "Sub", "CN=Sub", ca.clone(), owner);
+        let revocation = CertificateRevocation::new(intent.clone(), pem.clone(), RevocationReason::default());
+        let rows = [
+            (IntendedCall::Issue(order.clone()), IntendedEffect::Request),
+            (IntendedCall::Modify(order.clone()), IntendedEffect::Request),
+            (IntendedCall::Cancel(order), IntendedEffect::Revoke(ObjectRef::Order(id))),
+            (IntendedCall::CreateCa(create), IntendedEffect::Request),
+            (
+                IntendedCall::DeleteCa(DeleteCa::new(intent.clone(), ca.clone())),
+                IntendedEffect::Revoke(ObjectRef::Ca(ca)),
+            ),
+            (IntendedCall::Revoke(revocation), IntendedEffect::Revoke(ObjectRef::Certificate(pem))),
+        ];
+        for (call, effect) in rows {
+            assert_eq!(*call.intent(), intent);
+            assert_eq!(Reconciliation::from(call).effect, effect);
+        }
+    }
+}

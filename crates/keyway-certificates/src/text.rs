@@ -147,3 +147,6 @@ impl fmt::Debug for Pem {
         write!(f, "Pem({} bytes)", self.0.len())
     }
 }
+
+#[cfg(test)]
+mod tests;
