@@ -3,6 +3,8 @@
 use keyway_core::Json;
 use keyway_core::json::Writer;
 
+use crate::{OrderMetadata, Pem, PluginMeta};
+
 /// The deepest nesting of arrays and objects, the outermost object included. A host stores the
 /// objects within records of its own, which nest at most 64 levels.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -30,3 +32,7 @@ pub(crate) fn fits_in_depth(value: &Json) -> bool {
     }
     fits(value, MAX_DEPTH - 1)
 }
+
+/// The parts of an order together: two states of the metadata, the plugin's, and a request, a certificate and its
+/// chain. A host stores them in one record (decision R8).
+const _: () = assert!(2 * OrderMetadata::MAX_BYTES + PluginMeta::MAX_BYTES + 3 * Pem::MAX_BYTES < 512 << 10);
