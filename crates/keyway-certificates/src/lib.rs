@@ -162,7 +162,7 @@
 //! let OrderOutcome::Generated(issued) = desk.check(&order).await? else { panic!() };
 //! assert!(issued.certificate.as_str().starts_with("-----BEGIN CERTIFICATE-----"));
 //!
-//! assert_eq!(desk.cancel(&order).await?.status(), CertificateStatus::RequestCanceled);
+//! assert_eq!(desk.cancel(&order).await?.status(), CertificateStatus::Canceled);
 //! assert!(order.plugin_meta.snapshot().is_empty());
 //! # Ok(())
 //! # })

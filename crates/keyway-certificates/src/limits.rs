@@ -1,7 +1,7 @@
 //! The limits of the JSON objects that come with an order.
 
-use keyway_core::Json;
 use keyway_core::json::Writer;
+use keyway_core::{Json, JsonObject, Wiped};
 
 use crate::{OrderMetadata, Pem, PluginMeta};
 
@@ -19,6 +19,13 @@ pub(crate) fn entry_bytes(name: &str, value: &Json) -> usize {
     writer.text(name);
     writer.value(value);
     writer.finish().len() + COLON_AND_COMMA
+}
+
+/// Writes an object as JSON in ASCII.
+pub(crate) fn to_ascii(entries: &JsonObject) -> Wiped<String> {
+    let mut writer = Writer::with_capacity(512);
+    writer.object(entries);
+    writer.finish()
 }
 
 /// Tells whether a value within an object nests no deeper than allowed. It looks no deeper either.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use keyway_core::Wiped;
 use keyway_core::json::{JsonError, JsonKind, Reader, shown_name};
 
-use crate::limits::{MAX_DEPTH, OPENING_BRACE, entry_bytes, fits_in_depth};
+use crate::limits::{self, MAX_DEPTH, OPENING_BRACE, entry_bytes, fits_in_depth};
 use crate::{CaId, Json, JsonObject, RequestType};
 
 /// The metadata of an order: the JSON object that the client gave (seed, `order_meta`).
@@ -124,6 +125,11 @@ impl OrderMetadata {
     /// Returns all fields, ordered by name.
     pub fn values(&self) -> &JsonObject {
         &self.0
+    }
+
+    /// Writes all fields as one JSON object in ASCII, which [`from_json`](Self::from_json) reads.
+    pub fn to_ascii(&self) -> Wiped<String> {
+        limits::to_ascii(&self.0)
     }
 }
 

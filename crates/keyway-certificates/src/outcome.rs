@@ -40,11 +40,11 @@ impl OrderOutcome {
     /// Returns the status of the order after the call.
     pub const fn status(&self) -> CertificateStatus {
         match self {
-            Self::Generated(_) => CertificateStatus::CertificateGenerated,
+            Self::Generated(_) => CertificateStatus::Generated,
             Self::WaitingForCa(_) => CertificateStatus::WaitingForCa,
-            Self::CaUnavailable(_) => CertificateStatus::CaUnavailableForRequest,
-            Self::ClientDataIssue(_) => CertificateStatus::ClientDataIssueSeen,
-            Self::Canceled(_) => CertificateStatus::RequestCanceled,
+            Self::CaUnavailable(_) => CertificateStatus::CaUnavailable,
+            Self::ClientDataIssue(_) => CertificateStatus::ClientDataIssue,
+            Self::Canceled(_) => CertificateStatus::Canceled,
             Self::InvalidOperation(_) => CertificateStatus::InvalidOperation,
         }
     }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use keyway_core::Wiped;
 
-use crate::limits::{MAX_DEPTH, OPENING_BRACE, entry_bytes, fits_in_depth};
+use crate::limits::{self, MAX_DEPTH, OPENING_BRACE, entry_bytes, fits_in_depth};
 use crate::{CertificateError, Json, JsonObject, SecretText};
 
 /// The metadata that a plugin keeps with an order: a handle to a JSON object (seed, `plugin_meta`).
@@ -133,6 +134,11 @@ impl PluginMeta {
     /// Returns all values as they are now.
     pub fn snapshot(&self) -> JsonObject {
         self.state().values.clone()
+    }
+
+    /// Writes all values as they are now as one JSON object in ASCII.
+    pub fn to_ascii(&self) -> Wiped<String> {
+        limits::to_ascii(&self.state().values)
     }
 
     /// Stores all values as they are now, durably when it returns.

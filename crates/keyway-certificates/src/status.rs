@@ -20,15 +20,15 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CertificateStatus {
     /// The certificate is there.
-    CertificateGenerated,
+    Generated,
     /// The authority works on the order.
     WaitingForCa,
     /// The client has to correct its data; the order stays open.
-    ClientDataIssueSeen,
+    ClientDataIssue,
     /// The authority could not be asked.
-    CaUnavailableForRequest,
+    CaUnavailable,
     /// The order is canceled.
-    RequestCanceled,
+    Canceled,
     /// The order cannot be carried out.
     InvalidOperation,
 }
@@ -44,29 +44,29 @@ pub struct UnknownStatus;
 impl CertificateStatus {
     /// All statuses.
     pub const ALL: [Self; 6] = [
-        Self::CertificateGenerated,
+        Self::Generated,
         Self::WaitingForCa,
-        Self::ClientDataIssueSeen,
-        Self::CaUnavailableForRequest,
-        Self::RequestCanceled,
+        Self::ClientDataIssue,
+        Self::CaUnavailable,
+        Self::Canceled,
         Self::InvalidOperation,
     ];
 
     /// Returns the text of the status.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::CertificateGenerated => "certificate generated",
+            Self::Generated => "certificate generated",
             Self::WaitingForCa => "waiting for CA",
-            Self::ClientDataIssueSeen => "client data issue seen",
-            Self::CaUnavailableForRequest => "CA unavailable for request",
-            Self::RequestCanceled => "request canceled",
+            Self::ClientDataIssue => "client data issue seen",
+            Self::CaUnavailable => "CA unavailable for request",
+            Self::Canceled => "request canceled",
             Self::InvalidOperation => "invalid operation",
         }
     }
 
     /// Tells whether an order with this status is finished (decisions B1 to B6).
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::CertificateGenerated | Self::RequestCanceled | Self::InvalidOperation)
+        matches!(self, Self::Generated | Self::Canceled | Self::InvalidOperation)
     }
 }
 

@@ -120,11 +120,12 @@ proptest! {
     #[test]
     fn what_fits_comes_back_as_it_was(values in prop::collection::btree_map(any::<String>(), any_json(), 0..6)) {
         let values: JsonObject = values.into_iter().map(|(name, value)| (name, value.into())).collect();
-        let text = Json::Object(values.clone()).to_ascii();
+        let text = limits::to_ascii(&values);
         match OrderMetadata::new(values.clone()) {
             Ok(order) => {
                 prop_assert!(text.len() <= OrderMetadata::MAX_BYTES);
                 prop_assert_eq!(order.values(), &values);
+                prop_assert_eq!(order.to_ascii(), text.clone());
                 prop_assert_eq!(&OrderMetadata::from_json(text.as_bytes()).unwrap(), &order);
                 for (name, value) in &values {
                     prop_assert_eq!(order.get(name), Some(value));

@@ -51,11 +51,7 @@ fn the_six_statuses_are_those_of_the_seed() {
     let finished: Vec<_> = CertificateStatus::ALL.into_iter().filter(|status| status.is_final()).collect();
     assert_eq!(
         finished,
-        [
-            CertificateStatus::CertificateGenerated,
-            CertificateStatus::RequestCanceled,
-            CertificateStatus::InvalidOperation
-        ]
+        [CertificateStatus::Generated, CertificateStatus::Canceled, CertificateStatus::InvalidOperation]
     );
 }
 
