@@ -31,7 +31,8 @@ pub struct Capabilities {
     /// [`renewal_information`](crate::CertificateAuthority::renewal_information).
     pub renewal_information: bool,
     /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the second answer is
-    /// as good as the first.
+    /// as good as the first. A call that was answered by
+    /// [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) was not made.
     ///
     /// Decision R3.
     pub idempotent: bool,
