@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lock::locked;
 use crate::{Broken, Candidate, History, RunOptions, broken, ensure};
 
 /// The environment variable that names the subject and the rule of a second run.
@@ -33,13 +34,9 @@ struct Note {
 /// The arguments with which this program tests a subject again; `None` stands for every subject.
 static ARGUMENTS: Mutex<BTreeMap<Option<String>, Vec<String>>> = Mutex::new(BTreeMap::new());
 
-fn arguments() -> MutexGuard<'static, BTreeMap<Option<String>, Vec<String>>> {
-    ARGUMENTS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Says by which arguments this program tests the subject again.
 pub(crate) fn starts_with(subject: Option<String>, with: &[&str]) {
-    arguments().insert(subject, with.iter().map(|&argument| argument.to_owned()).collect());
+    locked(&ARGUMENTS).insert(subject, with.iter().map(|&argument| argument.to_owned()).collect());
 }
 
 /// Runs the rule of a second run. `None` if this is a first one.
@@ -84,7 +81,7 @@ pub(crate) fn must_print_no_secret(
     scratch: &Path,
     history: &History,
 ) -> Result<(), Broken> {
-    let known = arguments();
+    let known = locked(&ARGUMENTS);
     let arguments = known.get(&Some(subject.to_owned())).or_else(|| known.get(&None)).cloned();
     drop(known);
     let Some(arguments) = arguments.or_else(of_unit_tests) else {

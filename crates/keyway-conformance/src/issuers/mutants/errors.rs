@@ -7,6 +7,7 @@ use keyway_issuers::{CredentialRequest, IssuerError};
 
 use super::reference::{is_banned, refuse_if};
 use super::{IssuerResult, IssuerSubject, issuer_mutant, mutants};
+use crate::lock::locked;
 
 fn phrase(request: &CredentialRequest) -> &str {
     request.parameters.text("pass_phrase").unwrap_or_default()
@@ -73,7 +74,7 @@ mutants! {
         })
     ShowsTheSecret breaks ["ISS-044"] "shows in its debugging text what was entered"
         (before: |issuer, request| {
-            issuer.notes().push(phrase(request).to_owned());
+            locked(&issuer.notes).push(phrase(request).to_owned());
             Ok(())
         })
 }

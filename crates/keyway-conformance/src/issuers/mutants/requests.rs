@@ -4,6 +4,7 @@ use keyway_issuers::{CredentialRequest, IssuerError};
 
 use super::reference::{admit, login_required, refuse_if, refused};
 use super::{IssuerSubject, PROVIDER, issuer_mutant, mutants};
+use crate::lock::locked;
 
 fn phrase(request: &CredentialRequest) -> Option<&str> {
     request.parameters.text("pass_phrase")
@@ -64,8 +65,8 @@ mutants! {
     GivesOneForEver breaks ["ISS-056"] "gives each user one credential, and none after its revocation"
         (before: |issuer, request| {
             let user = request.context.user.as_str().to_owned();
-            refuse_if(issuer.notes().contains(&user), "had one already")?;
-            issuer.notes().push(user);
+            refuse_if(locked(&issuer.notes).contains(&user), "had one already")?;
+            locked(&issuer.notes).push(user);
             Ok(())
         })
     AsksForNoLogin of login_subject breaks ["ISS-070"] "answers without the login that it should ask for" ()

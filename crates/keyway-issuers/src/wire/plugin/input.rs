@@ -77,7 +77,7 @@ impl From<InputError> for IssuerError {
 /// [`InputError`] with all violations, an unknown action among them.
 pub fn decode_input(written: &[u8]) -> Result<Input, InputError> {
     let line = written.strip_suffix(b"\n").unwrap_or(written);
-    let json = base64::decode_wiped(line.strip_suffix(b"\r").unwrap_or(line))?;
+    let json = base64::decode(line.strip_suffix(b"\r").unwrap_or(line))?;
     Ok(decode_json(&json)?)
 }
 
