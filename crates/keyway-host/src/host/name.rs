@@ -178,6 +178,5 @@ async fn store(
     entry: &mut Entry<HostRuns>,
     state: Option<Running>,
 ) -> Result<bool, RecordError> {
-    let change = Change { state, claim: None, at_most: None, holder: None };
-    Ok(matches!(runs.apply(entry, change).await?, Applied::Stored))
+    Ok(matches!(runs.apply(entry, Change::to(state)).await?, Applied::Stored))
 }

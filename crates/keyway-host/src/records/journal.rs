@@ -32,6 +32,13 @@ pub(crate) struct Change<'a, R: Recorded> {
     pub(crate) holder: Option<(&'a Entry<R>, Option<R::State>)>,
 }
 
+impl<R: Recorded> Change<'_, R> {
+    /// Stores this state, without a claim.
+    pub(crate) fn to(state: Option<R::State>) -> Self {
+        Self { state, claim: None, at_most: None, holder: None }
+    }
+}
+
 /// The outcome of a change. Unless it is stored, the entry stays as it was read.
 pub(crate) enum Applied<R: Recorded> {
     /// It is stored, and the entry is as stored.
