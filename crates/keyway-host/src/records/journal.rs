@@ -105,11 +105,6 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Reads a record again.
-    pub(crate) async fn reload(&self, entry: &Entry<R>) -> Result<Option<Box<Entry<R>>>, RecordError> {
-        self.load(entry.address).await
-    }
-
     pub(super) fn entry(&self, key: Vec<u8>, found: Record) -> Result<Box<Entry<R>>, RecordError> {
         let address = Address::at_end_of(&key)?;
         let (fixed, state) = split(&found.value)?;

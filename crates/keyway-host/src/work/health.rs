@@ -7,7 +7,7 @@ use keyway_core::Timestamp;
 use super::worker::Worker;
 use super::workflow::{Lane, Workflow};
 use crate::plugin::LaneGuard;
-use crate::records::RecordError;
+use crate::records::{RecordError, Room};
 
 /// The most that is counted of anything.
 const MOST: usize = 10_000;
@@ -54,7 +54,7 @@ impl<W: Workflow> Worker<W> {
         let before = Timestamp::default().plus(before);
         let ready = self.ready_lanes();
         let owned: Vec<_> = ready.iter().map(|lane| self.journal.lane_tag(lane)).collect();
-        let waiting = self.journal.lanes().await?;
+        let waiting = self.journal.groups(Room::Due).await?;
         let oldest = waiting.iter().map(|(_, first)| *first).min();
         let of_lane = |Lane { name: lane, .. }: Lane| {
             let guard = self.workflow.guard(&lane);

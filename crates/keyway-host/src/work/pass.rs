@@ -15,7 +15,7 @@ use super::submit::{Failed, Submitted};
 use super::worker::Worker;
 use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
-use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, random};
+use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, Room, random};
 
 /// How many entries of a lane a pass looks at, beginning at a random one so that several hosts do not
 /// fight for the first.
@@ -85,7 +85,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
 
     async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError> {
         let (begun, mut reports) = (Instant::now(), Vec::new());
-        for (host, first) in self.journal.hosts().await? {
+        for (host, first) in self.journal.groups(Room::Claimed).await? {
             if first <= now {
                 self.free_claims(&host, now, &mut reports).await?;
             }
@@ -99,7 +99,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         let (mut pass, mut running) = (Pass::default(), JoinSet::new());
         let mut after: Option<Listed> = None;
         loop {
-            let mut window = self.journal.due(&tag, now, after.as_ref(), WINDOW).await?;
+            let mut window = self.journal.until((Room::Due, &tag), now, after.as_ref(), WINDOW).await?;
             let more = window.len() >= WINDOW;
             after = window.last().cloned();
             if !window.is_empty() {
@@ -152,7 +152,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError> {
-        Ok(self.journal.hosts().await?.into_iter().map(|(_, first)| first).min())
+        Ok(self.journal.groups(Room::Claimed).await?.into_iter().map(|(_, first)| first).min())
     }
 
     async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError> {
@@ -183,7 +183,7 @@ impl<W: Workflow> Worker<W> {
     ) -> Result<(), RecordError> {
         let mut after: Option<Listed> = None;
         loop {
-            let claimed = self.journal.claimed(host, now, after.as_ref(), WINDOW).await?;
+            let claimed = self.journal.until((Room::Claimed, host), now, after.as_ref(), WINDOW).await?;
             after = claimed.last().cloned();
             for listed in &claimed {
                 let Some(mut entry) = self.read(listed).await? else { continue };

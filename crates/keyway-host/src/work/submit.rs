@@ -171,7 +171,7 @@ impl<W: Workflow> Course<'_, W> {
                 Next::Taken(taken) => holder = Some(taken),
                 Next::Again => {
                     holder = None;
-                    match self.worker.journal.reload(&self.entry).await {
+                    match self.worker.journal.load(self.entry.address).await {
                         Ok(current) => self.found(current),
                         Err(error) => return Err(self.not_stored(error)),
                     }
@@ -252,7 +252,7 @@ impl<W: Workflow> Course<'_, W> {
         if self.lost.is_some() {
             return Err(self.not_stored(error));
         }
-        let Ok(found) = self.worker.journal.reload(&self.entry).await else {
+        let Ok(found) = self.worker.journal.load(self.entry.address).await else {
             // The record stays as it is, and is taken up when the storage engine is back.
             return Err(self.not_stored(error));
         };
@@ -316,7 +316,7 @@ impl<W: Workflow> Worker<W> {
     async fn renew(&self, entry: &Entry<W>, own: &mut Claim) -> std::convert::Infallible {
         loop {
             tokio::time::sleep(own.lasts / 3).await;
-            let Ok(Some(mut current)) = self.journal.reload(entry).await else { continue };
+            let Ok(Some(mut current)) = self.journal.load(entry.address).await else { continue };
             if current.claim.as_ref() != Some(own) {
                 continue;
             }

@@ -144,7 +144,7 @@ impl<W: Workflow> Claimed<'_, W> {
 
     /// Whether the record is still what was claimed: asked before what cannot be undone.
     pub(crate) async fn is_claimed(&self) -> Result<bool, RecordError> {
-        let current = self.worker.journal.reload(self.entry).await?;
+        let current = self.worker.journal.load(self.entry.address).await?;
         Ok(current.is_some_and(|current| current.claim.is_some() && current.claim == self.entry.claim))
     }
 

@@ -65,12 +65,12 @@ async fn what_nobody_knows_stays_listed_until_somebody_decides() {
 
             let joe = &user("joe").user.clone();
             if behaviour == Request::Panics {
-                assert!(grants.decide(&joe, grant.id, Decision::NothingThere).await.unwrap().is_none());
+                assert!(grants.decide(joe, grant.id, Decision::NothingThere).await.unwrap().is_none());
             } else {
                 let state = CredentialRef::new(
                     world.change(|world| world.credentials.keys().next().unwrap().clone()),
                 );
-                let decided = grants.decide(&joe, grant.id, Decision::Made(state)).await.unwrap().unwrap();
+                let decided = grants.decide(joe, grant.id, Decision::Made(state)).await.unwrap().unwrap();
                 assert!(decided.state.phase == Phase::Granted && decided.state.undelivered);
                 assert_eq!(grants.revoke(grant.id, user("joe")).await.unwrap(), Revoked::Destroyed);
             }

@@ -48,12 +48,7 @@ pub(super) fn listed(
     Ok(())
 }
 
-/// An answer about which the contract says no more than its type.
-pub(super) fn any<Q, T>(_: Capabilities, _: &Q, _: &T) -> Result<(), Violation> {
-    Ok(())
-}
-
-pub(super) fn counted(_: Capabilities, (): &(), answer: &StoreInfo) -> Result<(), Violation> {
+pub(super) fn counted<Q>(_: Capabilities, _: &Q, answer: &StoreInfo) -> Result<(), Violation> {
     ensure(answer.secrets.exact, "the secrets were to be counted, and are estimated")
 }
 
