@@ -207,15 +207,21 @@ impl HostBuilder {
 
 /// Holds everything that a host lends its engines.
 pub(crate) struct Lent {
+    /// The plugins that are linked.
     pub(crate) registry: Registry,
+    /// The resources for plugins, with the storage engine among them.
     pub(crate) resources: Resources,
+    /// The clock of the host and its plugins.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The records of all engines.
     pub(crate) records: Arc<SealedRecords>,
+    /// The run that claims records.
     pub(crate) run: Run,
 }
 
 impl Lent {
-    /// Makes the worker of an engine.
+    /// Makes the worker of an engine, with a journal for its kind of record. Every engine begins with it.
+    /// It does no I/O.
     pub(crate) fn worker<W: Workflow>(&self, workflow: W) -> Arc<Worker<W>> {
         let journal = Journal::new(Arc::clone(&self.records), Arc::clone(&self.run.host));
         Arc::new(Worker::new(workflow, journal, Arc::clone(&self.clock), self.run.clone()))

@@ -47,7 +47,8 @@ pub(crate) struct Guard<M: Factory> {
     pub(crate) permits: Permits,
 }
 
-/// The plugin behind a lane, as far as its permits go.
+/// The plugin behind a lane, as far as its permits go: the worker waits for a permit and reports its health,
+/// whatever the contract is.
 pub(crate) trait LaneGuard: Send + Sync {
     /// Whether the plugin is not called at present: a call hangs, or there is no instance.
     fn is_quarantined(&self) -> bool;
@@ -113,7 +114,9 @@ impl<M: Factory> State<M> {
 }
 
 impl<M: Factory> Guard<M> {
-    /// Makes the first instance.
+    /// Makes the first instance. Its calls get this deadline and isolation, and as many permits as are set
+    /// afterwards: only an open plugin says how many calls it takes. `calls` is shared by all guards of one
+    /// plugin and store.
     pub(crate) fn open(
         maker: M,
         (deadline, isolation): (Duration, Isolation),
