@@ -261,8 +261,9 @@ fn bytes(sent: &SecretText) -> Wiped<Vec<u8>> {
 
 /// Returns the texts of a context that are or may be secret.
 fn secrets_of(context: &Context) -> Vec<&str> {
-    let logins = context.additional_logins.iter().filter_map(|login| login.access_token.as_ref());
-    let mut secrets: Vec<_> = context.access_token.iter().chain(logins).map(SecretText::expose).collect();
+    let logins = context.requester.additional_logins.iter().filter_map(|login| login.access_token.as_ref());
+    let mut secrets: Vec<_> =
+        context.requester.access_token.iter().chain(logins).map(SecretText::expose).collect();
     let configured = context.configuration.iter();
     secrets.extend(configured.filter_map(|(name, _)| context.configuration.text(name)));
     secrets

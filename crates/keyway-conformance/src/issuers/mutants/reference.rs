@@ -76,7 +76,7 @@ pub(super) fn refuse_if(refuses: bool, log: &str) -> IssuerResult<()> {
 }
 
 pub(super) fn is_banned(request: &CredentialRequest) -> bool {
-    request.context.user_info.subject() == BANNED
+    request.context.requester.user_info.subject() == BANNED
 }
 
 /// Refuses the banned user.

@@ -27,7 +27,7 @@ mutants! {
             refuse_if(issuer.is_there(&revocation.state) && !is_own, "never heard of it")
         })
     RevokesByToken breaks ["ISS-055"] "refuses a revocation without the access token of the request"
-        (revoking: |_, revocation| refuse_if(revocation.context.access_token.is_none(), "no token"))
+        (revoking: |_, revocation| refuse_if(revocation.context.requester.access_token.is_none(), "no token"))
     TakesAnyForUnknown breaks ["ISS-057"] "revokes all credentials if it does not know the state"
         (revoking: |issuer, revocation| {
             if !issuer.is_there(&revocation.state) {
