@@ -1,4 +1,4 @@
-//! Where the rules for metadata come from.
+//! Lists the sources of the rules for metadata.
 
 use crate::Clause;
 
@@ -14,11 +14,14 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause { id: "Convection/compatibility", text: "comparators and versions, joined by commas" },
     Clause { id: "Convection/plugin.type", text: "the kind of the plugin: Secret and the other three" },
     Clause { id: "C1", text: "the grammar of the compatibility string" },
-    Clause { id: "C2", text: "what a compatibility string means; one that nothing satisfies is refused" },
+    Clause {
+        id: "C2",
+        text: "the meaning of a compatibility string; one that no version satisfies is refused",
+    },
     Clause { id: "C3", text: "metadata is strict: all fields, right types, a real date, no unknown key" },
     Clause {
         id: "C4",
-        text: "the own version is in the own range; name, type and range decide what is read",
+        text: "the own version is in the own range; name, type and range decide which data is read",
     },
     Clause { id: "K2", text: "a registry id in kebab case, apart from the name" },
     Clause { id: "K3", text: "a plugin is registered under the kind of its contract" },

@@ -1,4 +1,4 @@
-//! The subject of the suite: a plugin for secret stores, and how to open it.
+//! Describes the subject of the suite: a plugin for secret stores, and how to open it.
 
 use std::fmt;
 use std::path::Path;
@@ -20,8 +20,8 @@ type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 
 /// Describes a plugin for secret stores under test.
 ///
-/// Every rule opens its stores in a place of its own: a scratch folder, a fresh storage
-/// engine in memory (lent as `Arc<dyn Storage>`), a clock and keys of the kit.
+/// Every rule opens its stores in separate surroundings: a scratch folder, a fresh storage engine
+/// in memory (lent as `Arc<dyn Storage>`), and a clock and keys of the kit.
 ///
 /// ```no_run
 /// # fn subject(plugin: &'static dyn keyway_secrets::SecretStorePlugin, metadata: keyway_core::PluginMetadata) {
@@ -46,8 +46,8 @@ pub struct SecretStoreSubject {
 }
 
 impl SecretStoreSubject {
-    /// Takes a plugin, the name that reports use, and the metadata that the plugin is
-    /// registered under. Its configuration is empty by default.
+    /// Makes a subject of a plugin, its name in reports, and its metadata. Its configuration is
+    /// empty by default.
     pub fn new(
         name: impl Into<String>,
         plugin: &'static dyn SecretStorePlugin,
@@ -68,15 +68,15 @@ impl SecretStoreSubject {
         }
     }
 
-    /// Takes a registered plugin. Returns `None` if it is of another kind or of another version of the
-    /// contract.
+    /// Makes a subject of a registered plugin. Returns `None` for another kind of plugin or another
+    /// version of the contract.
     pub fn of(registration: &Registration) -> Option<Self> {
         let plugin = registration.plugin::<SecretStores>()?;
         Some(Self::new(registration.id(), plugin, registration.metadata().clone()))
     }
 
-    /// Says how the plugin is configured. The folder is fresh for each rule and removed
-    /// after it; whatever the plugin writes belongs there.
+    /// Sets the plugin's configuration, given a folder that is fresh for each rule and removed
+    /// after it. The plugin must write its files there.
     #[must_use]
     pub fn configuration<C: Into<Json>>(
         mut self,
@@ -86,7 +86,7 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Lends the plugin more resources than the kit's storage engine.
+    /// Lends the plugin further resources besides the kit's storage engine.
     #[must_use]
     pub fn lending(
         mut self,
@@ -96,17 +96,17 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Names settings that a store takes and that differ from those of a new one. Without
-    /// them the rules about changed settings are skipped.
+    /// Sets settings that a store accepts and that differ from those of a new store. Without them,
+    /// the rules about changed settings are skipped.
     #[must_use]
     pub fn example_settings(mut self, settings: Table) -> Self {
         self.settings = Some(settings);
         self
     }
 
-    /// Says by which settings the plugin's stores make passwords, and what they are then. Without
-    /// that the rules about settings for passwords are skipped. The settings are example settings
-    /// too, unless others are named.
+    /// Sets example settings for generated passwords, and the passwords that they demand. Without
+    /// them, the rules about settings for passwords are skipped. They also serve as example
+    /// settings, unless others are set.
     #[must_use]
     pub fn generating(mut self, example: GenerationExample) -> Self {
         self.settings.get_or_insert_with(|| example.settings.clone());
@@ -114,9 +114,9 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Names the client that the rules about clients run over the plugin's stores. It is
-    /// [`KeywayClient`] if nothing else is said; another one is proved over a plugin that is
-    /// known to be sound, such as [`reference`](super::reference()).
+    /// Sets the client that the rules about clients run over the plugin's stores, by default
+    /// [`KeywayClient`]. Test another client over a plugin that is known to be sound, such as
+    /// [`reference`](super::reference()).
     #[cfg(feature = "client")]
     #[must_use]
     pub fn client(mut self, client: impl ClientMaker + 'static) -> Self {
@@ -124,10 +124,10 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Returns what the plugin's stores declare. The first call asks a store.
+    /// Returns the capabilities of the plugin's stores. The first call asks a store.
     ///
     /// # Panics
-    /// If the plugin opens none: there is nothing to test then, and the suite reports it.
+    /// If the plugin opens no store, since there is nothing to test; the suite reports it.
     pub fn capabilities(&self) -> Capabilities {
         *self.capabilities.get_or_init(|| {
             let history = History::default();

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Host, HostError};
 
-/// The most that is counted of anything.
+/// Counting stops here.
 const MOST: usize = 10_000;
-/// From when on due work counts as overdue.
+/// Work that has been due for longer counts as overdue.
 const OVERDUE: Duration = Duration::from_secs(60);
 
 /// The health of a host.
@@ -15,9 +15,9 @@ const OVERDUE: Duration = Duration::from_secs(60);
 pub struct Health {
     /// The name of the host.
     pub name: String,
-    /// Another run of this host has taken over: this one works no more.
+    /// Whether another run of this host has taken over, so that this one has stopped working.
     pub superseded: bool,
-    /// Each engine.
+    /// The health of each engine.
     pub engines: Vec<EngineHealth>,
 }
 
@@ -27,15 +27,16 @@ pub struct Health {
 pub struct EngineHealth {
     /// `stores` or `grants`.
     pub engine: &'static str,
-    /// Records that are due.
+    /// The number of records that are due.
     pub due: usize,
-    /// Records that have been due for more than a minute.
+    /// The number of records that have been due for more than a minute.
     pub overdue: usize,
-    /// Records that wait for a person's decision.
+    /// The number of records that wait for a person's decision.
     pub undecided: usize,
-    /// For how long the oldest record has been due.
+    /// How long the oldest record has been due.
     pub oldest: Option<Duration>,
-    /// Lanes in which work waits, and whose service or plugin is missing or disabled here.
+    /// The number of lanes with waiting work whose service or plugin is missing or disabled in this
+    /// host.
     pub unowned_lanes: usize,
     /// The lanes of this host.
     pub lanes: Vec<LaneHealth>,
@@ -47,14 +48,16 @@ pub struct EngineHealth {
 pub struct LaneHealth {
     /// The service, or the plugin of stores.
     pub lane: String,
-    /// A call of it hangs, or it cannot be opened: it is not called.
+    /// Whether the host does not call the plugin at present, because a call hangs or it cannot be
+    /// opened.
     pub quarantined: bool,
-    /// How many more calls it takes at present; `None` if there is no limit.
+    /// How many more calls the plugin accepts at present; `None` if there is no limit.
     pub free_permits: Option<usize>,
 }
 
 impl Host {
-    /// Reports the health of the host, for a page or a probe that is asked every few seconds.
+    /// Reports the health of the host. It is cheap enough for a page or probe that asks every few
+    /// seconds.
     ///
     /// # Errors
     /// [`HostError::Record`].

@@ -1,4 +1,4 @@
-//! A plugin's instance behind a guard: each call with a deadline, its panic contained.
+//! Guards a plugin's instance: each call has a deadline, and its panics are contained.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,37 +14,37 @@ use super::contained::{Contained, Panicked, contain};
 use super::pace::{Isolation, Pace};
 use super::running::{Calls, Running};
 
-/// How long a call that passed its deadline gets to end by itself before the plugin is
-/// quarantined: a plugin that yields ends as soon as it is polled again.
+/// How long a call that passed its deadline may take to end before the plugin is quarantined. A
+/// plugin that yields ends as soon as it is polled again.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// How long after a failure it is tried again at the earliest to make another instance. It is the
-/// plugin's code, and every call would run it.
+/// How long to wait after a failure before making another instance. Making one runs plugin code,
+/// which would otherwise run with every call.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Makes instances of a plugin: the first, and another after each panic.
 pub(crate) trait Factory: Send {
-    /// The instance that it makes.
+    /// The instance of the plugin.
     type Instance: ?Sized + Send + Sync + 'static;
-    /// Why it could not.
+    /// The reason why no instance could be made.
     type Error: PluginError;
 
-    /// Makes an instance. It may panic: it is the plugin's code.
+    /// Makes an instance. This is plugin code and may panic.
     fn make(&self) -> Result<Arc<Self::Instance>, Self::Error>;
 }
 
 /// Limits one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallPolicy {
-    /// How long it may take.
+    /// How long the call may take.
     pub(crate) deadline: Duration,
-    /// How it is kept away from the caller's task.
+    /// How the call is kept away from the caller's task.
     pub(crate) isolation: Isolation,
-    /// The plugin's declaration about the call.
+    /// What the plugin declares about the call.
     pub(crate) pace: Pace,
 }
 
-/// A plugin's instance, and what it takes to make it anew.
+/// Holds a plugin's instance and its factory.
 pub(crate) struct Guard<M: Factory> {
     state: Mutex<State<M>>,
     calls: Arc<Calls>,
@@ -55,11 +55,11 @@ struct State<M: Factory> {
     instance: Result<Arc<M::Instance>, NotMade<M::Error>>,
 }
 
-/// There is no instance after a panic.
+/// Stands for the missing instance after a panic.
 struct NotMade<E> {
-    /// When making another failed; `None` before the first time.
+    /// When the last attempt to make an instance failed; `None` before the first attempt.
     failed: Option<Instant>,
-    /// Why; `None` when the plugin panicked.
+    /// The error of that attempt; `None` if the plugin panicked.
     error: Option<E>,
 }
 
@@ -72,7 +72,7 @@ impl<E: PluginError> NotMade<E> {
 }
 
 impl<M: Factory> State<M> {
-    /// Makes an instance if there is none, and the last time is not just over.
+    /// Makes an instance if there is none and the last attempt was long enough ago.
     fn make_again(&mut self, operation: &'static str) {
         match &self.instance {
             Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= AGAIN) => {}
@@ -84,11 +84,11 @@ impl<M: Factory> State<M> {
                 return;
             }
             Ok(Err(error)) => {
-                warn!(operation, error = %error.detail(), "a plugin that panicked could not be opened again");
+                warn!(operation, error = %error.detail(), "a plugin that panicked could not be reopened");
                 Some(error)
             }
             Err(Panicked) => {
-                warn!(operation, "a plugin that panicked did so again when it was opened again");
+                warn!(operation, "a plugin that panicked did so again when it was reopened");
                 None
             }
         };
@@ -97,7 +97,7 @@ impl<M: Factory> State<M> {
 }
 
 impl<M: Factory> Guard<M> {
-    /// Makes the first instance; `Ok(Err(...))` when the plugin refuses.
+    /// Makes the first instance. Returns `Ok(Err(...))` if the plugin refuses.
     pub(crate) fn open(maker: M, calls: Arc<Calls>) -> Result<Result<Self, M::Error>, Panicked> {
         let made = contain(|| maker.make())?;
         Ok(made.map(|instance| {
@@ -106,12 +106,13 @@ impl<M: Factory> Guard<M> {
         }))
     }
 
-    /// Looks at, or changes, what instances are made with.
+    /// Gives `look` access to the factory, to read or change it.
     pub(crate) fn with_maker<T>(&self, look: impl FnOnce(&mut M) -> T) -> T {
         look(&mut self.state().maker)
     }
 
-    /// Whether the plugin is not called at present: a call hangs, or there is no instance.
+    /// Tells whether the plugin is not called at present, because a call hangs or there is no
+    /// instance.
     pub(crate) fn is_quarantined(&self) -> bool {
         self.calls.abandoned.hung().is_some() || self.state().instance.is_err()
     }
@@ -142,10 +143,10 @@ impl<M: Factory> Guard<M> {
     {
         let instance = self.instance(operation)?;
         if self.calls.watch.runs_inline(allowed.isolation, allowed.pace) {
-            // The construction of the future is the plugin's code too.
+            // Constructing the future runs plugin code, too.
             let mut contained = pin!(Contained::new(async move { work(instance).await }));
             let begun = Instant::now();
-            // Most calls of such a plugin are answered at once, and need no timer.
+            // Most calls of a prompt plugin are answered at once, and need no timer.
             let watch = &self.calls.watch;
             let first = poll_fn(|context| {
                 Poll::Ready(watch.poll_inline(operation, || contained.as_mut().poll(context)))
@@ -176,10 +177,10 @@ impl<M: Factory> Guard<M> {
         }
     }
 
-    /// The instance, unless a call of it hangs, or it panicked and no other can be made.
+    /// Returns the instance, unless a call hangs, or the plugin panicked and cannot be reopened.
     pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallError> {
         if self.calls.abandoned.forget_ended() {
-            warn!(operation, "a plugin's call came back late");
+            warn!(operation, "a plugin's call returned late");
         }
         match self.calls.abandoned.hung() {
             Some(hung) => Err(CallError::Quarantined { operation: hung }),
@@ -198,8 +199,8 @@ impl<M: Factory> Guard<M> {
         }
     }
 
-    /// Starts a call on a task of its own. If its caller goes away, it counts as hanging when
-    /// it runs for longer than `deadline`.
+    /// Starts a call on its own task. If its caller goes away, the call counts as hanging once it
+    /// has run for longer than `deadline`.
     pub(crate) fn start<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -210,32 +211,31 @@ impl<M: Factory> Guard<M> {
         Running::start(&self.calls, operation, deadline, pace, work)
     }
 
-    /// Drops an instance that panicked, since its state is not known, and makes it
-    /// anew. If that fails, it is tried again by later calls; the old one is never called
-    /// again.
+    /// Drops an instance that panicked, since its state is unknown, and makes another. If that
+    /// fails, later calls try again; the old instance is never called again.
     pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> CallError {
-        warn!(operation, "a plugin panicked; its instance is made anew");
+        warn!(operation, "a plugin panicked; another instance is made");
         let gone = Err(NotMade { failed: None, error: None });
         let old = std::mem::replace(&mut self.state().instance, gone);
-        // Dropping it is the plugin's code too. It comes first, because it may hold what the next
-        // one needs.
+        // Dropping it runs plugin code, too. It comes first, because the old instance may hold a
+        // resource that the next one needs.
         let _ = contain(move || drop(old));
         self.state().make_again(operation);
         CallError::Panicked { operation }
     }
 
-    /// Ends a call that passed its deadline. If it does not end, the plugin is quarantined
-    /// until it does: every further call could take one more thread for ever.
+    /// Cancels a call that passed its deadline. If the call does not end, the plugin is quarantined
+    /// until it does, since every further call could lose another thread for ever.
     pub(crate) async fn give_up<T: Send + 'static>(&self, operation: &'static str, mut running: Running<T>) {
         running.cancel();
         if timeout(GRACE, running.ended()).await.is_err() {
-            warn!(operation, "a plugin hangs; it is quarantined until the call comes back");
+            warn!(operation, "a plugin hangs; it is quarantined until the call returns");
         }
-        // Dropped, it is among the abandoned, and overdue.
+        // Dropping it makes it an abandoned call that is overdue.
     }
 
-    // No code of the plugin's runs while the lock is held, except when an instance is made
-    // anew, whose panics are contained.
+    // No plugin code runs while the lock is held, except for making another instance, whose panics
+    // are contained.
     fn state(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

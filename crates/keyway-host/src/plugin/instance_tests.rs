@@ -1,4 +1,4 @@
-//! What becomes of a plugin that panics and cannot be opened again.
+//! Tests a plugin that panics and cannot be reopened.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,13 +27,13 @@ enum Opening {
 
 struct Maker {
     opening: Opening,
-    /// How often it was asked for an instance.
+    /// How often an instance was requested.
     asked: AtomicU32,
-    /// How many instances there are.
+    /// How many instances exist.
     alive: Arc<AtomicU32>,
 }
 
-/// An instance, by the number of the question that it answers.
+/// An instance that knows the number of the request that made it.
 struct Numbered {
     number: u32,
     alive: Arc<AtomicU32>,
@@ -79,7 +79,7 @@ fn asked(guard: &Guard<Maker>) -> u32 {
     guard.with_maker(|maker| maker.asked.load(Ordering::SeqCst))
 }
 
-/// Asks for the number of the instance, or has it panic.
+/// Asks for the number of the instance, or makes it panic.
 async fn call(guard: &Guard<Maker>, isolation: Isolation, panics: bool) -> Result<u32, CallError> {
     let allowed = CallPolicy { deadline: Duration::from_secs(30), isolation, pace: Pace::Undeclared };
     let work = move |instance: Arc<Numbered>| async move {
@@ -99,7 +99,7 @@ async fn an_instance_that_panicked_is_never_called_again() {
             assert!(matches!(call(&guard, isolation, true).await, Err(CallError::Panicked { .. })));
             assert_eq!(asked(&guard), 2);
             for _ in 0..3 {
-                // It is not asked for another one with every call.
+                // A failed attempt is not repeated with every call.
                 for _ in 0..3 {
                     match call(&guard, isolation, false).await {
                         Err(CallError::NotReopened { retry_after, reason }) => {

@@ -1,4 +1,4 @@
-//! Passes of a worker over the work that is due: lanes, each with its own permits, and claims that have ended
+//! Works off due records, lane by lane, each with its own permits, and frees claims that have ended
 //! (decision R6).
 
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use super::workflow::{Standing, Workflow};
 use crate::host::LaneHealth;
 use crate::records::{Applied, Change, Claim, Due, Entry, Listed, RecordError, random};
 
-/// How many entries of a lane a pass looks at, beginning at a random one so that several hosts do not
-/// fight for the first.
+/// How many entries of a lane a pass reads. It begins at a random one, so that several hosts do not
+/// compete for the first.
 const WINDOW: usize = 128;
-/// How many records of a lane are worked on at a time, if its plugin sets no lower bound.
+/// How many records of a lane are worked on at a time, unless its plugin sets a lower bound.
 const AT_A_TIME: usize = 8;
 
 /// The result of a pass.
@@ -38,38 +38,39 @@ pub(crate) struct Waiting {
     pub(crate) overdue: usize,
     pub(crate) undecided: usize,
     pub(crate) oldest: Option<Timestamp>,
-    /// Lanes in which work waits, and whose plugin cannot be asked.
+    /// The number of lanes with waiting work whose plugin cannot be called.
     pub(crate) unowned_lanes: usize,
 }
 
-/// An engine as the host sees it: one box for a pass, none for a step.
+/// An engine as the host sees it. A pass costs one box, a step none.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
-    /// The name of the engine.
+    /// Returns the name of the engine.
     fn name(&self) -> &'static str;
 
-    /// The lanes whose plugins can be asked.
+    /// Lists the lanes whose plugins can be called.
     fn lanes(&self) -> Vec<String>;
 
     /// Does the engine's other regular work.
     fn tick(&self, now: Timestamp);
 
-    /// Frees the claims of earlier runs of this host, and of calls of this run that have ended.
+    /// Frees the claims of earlier runs of this host, and of ended calls of this run.
     async fn free_own_claims(&self) -> Result<Vec<WorkReport>, RecordError>;
 
-    /// Frees the claims of every host whose time has passed.
+    /// Frees the expired claims of every host.
     async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError>;
 
-    /// Works off the records that are due in a lane, as far as permits are free.
+    /// Works off the due records of a lane, as far as permits are free.
     async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError>;
 
-    /// The moment from which on something is due in this lane.
+    /// Returns the earliest moment at which work in this lane is due.
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
 
-    /// The moment when the first claim of any host ends.
+    /// Returns the moment when the first claim of any host ends.
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
 
-    /// Counts the work that waits, each number up to `most`, and how much of it for longer than `overdue`.
+    /// Counts the waiting work, and the part that has been due for longer than `overdue`. Each
+    /// count stops at `most`.
     async fn waiting(&self, now: Timestamp, overdue: Duration, most: usize) -> Result<Waiting, RecordError>;
 
     /// Reports the health of the plugins behind the lanes.
@@ -148,13 +149,14 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
                     WorkReport { engine: W::ENGINE, lane, record, outcome }
                 });
             }
-            // Entries that no record confirmed are gone; what they hid is looked at at once.
+            // Entries that no record confirmed are removed by now; read those behind them at once.
             if confirmed > 0 || !more {
                 break;
             }
         }
         while let Some(done) = running.join_next().await {
-            // Panics of plugins are contained, so one that is lost here is the engine's own.
+            // Panics of plugins are contained, so a panic that is swallowed here is the engine's
+            // own.
             pass.reports.extend(done.ok());
         }
         Ok(pass)
@@ -189,8 +191,8 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
 }
 
 impl<W: Workflow> Worker<W> {
-    /// Reads the record of an index entry. One that cannot be read is passed over, so that it does not
-    /// hold up the others.
+    /// Reads the record of an index entry. An unreadable record is skipped, so that it does not
+    /// delay the others.
     async fn read(&self, listed: &Listed) -> Result<Option<Box<Entry<W>>>, RecordError> {
         match self.journal.confirmed(listed).await {
             Err(error @ (RecordError::Corrupt { .. } | RecordError::Open(_))) => {
@@ -201,8 +203,8 @@ impl<W: Workflow> Worker<W> {
         }
     }
 
-    /// Puts the records that a host has claimed until `now` back into their lanes, if the claim counts
-    /// no longer.
+    /// Puts records that a host has claimed until `now` back into their lanes, if the claim no
+    /// longer counts.
     async fn free_claims(
         &self,
         host: &crate::records::NameTag,
@@ -218,7 +220,8 @@ impl<W: Workflow> Worker<W> {
                 let hold = self.hold(entry.address);
                 let runs = |claim: &Claim| claim.run == self.run.number && claim.ends() > self.clock.now();
                 if hold.is_none() && entry.claim.as_ref().is_some_and(runs) {
-                    // A call of this run works on it, and is in time: nothing was cut short.
+                    // A call of this run works on the record and is in time, so nothing was
+                    // interrupted.
                     continue;
                 }
                 if self.standing(&entry, None, hold.is_some()) != Standing::Free {
@@ -227,7 +230,7 @@ impl<W: Workflow> Worker<W> {
                 }
                 let state = entry.state.clone();
                 let freed = Change { state, claim: None, at_most: None, holder: None };
-                // Another host may be first, and then frees or finishes it.
+                // If another host is faster, it frees or finishes the record.
                 let Applied::Stored = self.journal.apply(&mut entry, freed).await? else { continue };
             }
             if claimed.len() < WINDOW {

@@ -1,14 +1,14 @@
-//! When to try again what a plugin did not do.
+//! Decides when to retry a failed plugin call.
 
 use std::time::Duration;
 
 use keyway_core::Timestamp;
 
-/// How revocations, and questions what became of a request, are tried again.
+/// Sets how revocations, and questions about the result of a request, are retried.
 ///
-/// The wait doubles from `first` up to `longest`. Jitter only adds, at most half of the wait.
-/// Passing `attempts` or `within` ends it: then the grant stays listed, and the next
-/// revocation that a user asks for begins anew.
+/// The wait doubles from `first` up to `longest`. Jitter adds at most half of the wait. Retries end
+/// after `attempts` or after `within`: then the grant stays listed, and a user's next revocation
+/// starts over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retries {
@@ -16,9 +16,9 @@ pub struct Retries {
     pub first: Duration,
     /// The longest wait, 1 h by default.
     pub longest: Duration,
-    /// How often the plugin is asked in all, 20 times by default.
+    /// How often the plugin is asked in total, 20 times by default.
     pub attempts: u32,
-    /// For how long, counted from the first time, 3 days by default.
+    /// For how long to retry, counted from the first attempt, 3 days by default.
     pub within: Duration,
 }
 
@@ -48,24 +48,24 @@ impl Retries {
         self
     }
 
-    /// Sets how often the plugin is asked in all.
+    /// Sets how often the plugin is asked in total.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
     }
 
-    /// Sets for how long it is tried.
+    /// Sets for how long to retry.
     #[must_use]
     pub fn with_within(mut self, within: Duration) -> Self {
         self.within = within;
         self
     }
 
-    /// How long to wait after so many failures, this one counted.
+    /// Returns the wait after this many failures, the last one included.
     ///
-    /// `retry_after` is what the plugin asked for: never earlier. `jitter` from 0 to 255
-    /// adds up to half of the wait. Never more than the longest `Duration`.
+    /// The wait is never shorter than `retry_after`, which the plugin asked for, and never longer
+    /// than the longest `Duration`. `jitter` from 0 to 255 adds up to half of the wait.
     pub fn wait(&self, failures: u32, retry_after: Option<Duration>, jitter: u8) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
@@ -73,8 +73,8 @@ impl Retries {
         wait.saturating_add((wait / 2).saturating_mul(u32::from(jitter)) / 255)
     }
 
-    /// When to try again after so many failures, this one counted; `None` when it was tried
-    /// often or long enough.
+    /// Returns when to try again after this many failures, the last one included; `None` if the
+    /// attempts or the time are used up.
     pub fn next(
         &self,
         since: Timestamp,

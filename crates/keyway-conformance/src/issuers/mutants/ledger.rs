@@ -1,10 +1,10 @@
-//! The credentials of the reference issuer, which outlive its handles.
+//! Keeps the credentials of the reference issuer, which outlive its handles.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// Is a credential as it is kept.
+/// A credential as it is kept.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) state: String,
@@ -41,7 +41,7 @@ impl Ledger {
         self.entries().into_iter().find(is_it)
     }
 
-    /// Adds a credential in place of one with the same state.
+    /// Adds a credential, and replaces one with the same state.
     pub(super) fn add(&self, entry: Entry) {
         ledgers().entry(self.0.clone()).or_default().insert(entry.state.clone(), entry);
     }

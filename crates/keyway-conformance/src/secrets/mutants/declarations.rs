@@ -1,4 +1,4 @@
-//! Mutants that take what they do not declare.
+//! Breaks stores that accept undeclared operations.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ mutants! {
             Err(StoreError::Unsupported { what: "deletion of the store" })
         }
     }
-    GuessesTheWriter of FOREIGN breaks ["SEC-129"] "takes the running plugin for the writer that it does not know" {
+    GuessesTheWriter of FOREIGN breaks ["SEC-129"] "names the running plugin as the writer, without knowing it" {
         async fn info(&self) -> StoreResult<StoreInfo> {
             let mut info = self.store.info().await?;
             info.written_by = Some(info.plugin.written_by());

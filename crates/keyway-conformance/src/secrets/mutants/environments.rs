@@ -1,4 +1,4 @@
-//! Mutants in environments.
+//! Breaks environments.
 
 use keyway_secrets::{
     Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName, EnvironmentPage, ListQuery,

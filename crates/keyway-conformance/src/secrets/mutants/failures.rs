@@ -1,4 +1,4 @@
-//! Mutants under failures, in races and when they are dropped.
+//! Breaks stores under failures, in races and in dropped calls.
 
 use std::sync::atomic::Ordering;
 
@@ -25,7 +25,7 @@ mutants! {
             self.store.modify(address, change).await
         }
     }
-    LooksThenCreates breaks ["SEC-131"] "looks whether a secret is there, and then writes whatever is there" {
+    LooksThenCreates breaks ["SEC-131"] "checks whether a secret exists, and then writes without a condition" {
         async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
             if self.store.get(&secret.address).await.is_ok() {
                 return Err(StoreError::SecretExists { address: secret.address });
@@ -34,12 +34,12 @@ mutants! {
             create_or_change(&self.store, secret).await
         }
     }
-    WritesBlindly breaks ["SEC-132"] "writes the store without looking whether others did" {
+    WritesBlindly breaks ["SEC-132"] "writes the store without checking whether others wrote" {
         async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
             let Loaded { content: before, keys, .. } = self.store.load().await?;
             let header = self.store.create(secret).await?;
             let Loaded { mut content, .. } = self.store.load().await?;
-            // Only what was there before, and the new one: what others created meanwhile is lost.
+            // Keeps only the earlier secrets and the new one; concurrently created ones are lost.
             content.secrets.retain(|record| {
                 record.address() == header.address
                     || before.secrets.iter().any(|before| before.number == record.number)

@@ -1,4 +1,4 @@
-//! Mutants in keys and rotation.
+//! Breaks keys and rotation.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,12 +28,12 @@ mutants! {
             self.store.rotate(new, listener).await
         }
     }
-    SilentRotation breaks ["SEC-094"] "tells nobody how far a rotation has come" {
+    SilentRotation breaks ["SEC-094"] "never reports the progress of a rotation" {
         async fn rotate(&self, new: &KeyRing, _: &dyn RotationListener) -> StoreResult<()> {
             self.store.rotate(new, &|_: Progress| ()).await
         }
     }
-    RotationNeverResumes breaks ["SEC-095", "SEC-096"] "does not go on with a rotation that did not end" {
+    RotationNeverResumes breaks ["SEC-095", "SEC-096"] "does not resume an interrupted rotation" {
         async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> StoreResult<()> {
             self.store.load().await?;
             marked(&self.store, self.store.rotate(new, listener)).await
@@ -55,7 +55,7 @@ mutants! {
     }
 }
 
-/// Sets a flag for as long as it lives.
+/// Sets a flag until it is dropped.
 struct While<'a>(&'a AtomicBool);
 
 impl<'a> While<'a> {

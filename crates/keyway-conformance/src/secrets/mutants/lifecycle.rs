@@ -1,4 +1,4 @@
-//! Mutants in making, opening and deleting stores.
+//! Breaks making, opening and deleting stores.
 
 use std::fs::File;
 use std::pin::pin;
@@ -43,7 +43,7 @@ mutants! {
         while read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
     })
     AnyConfiguration breaks ["SEC-007"] "does not check its configuration" unchecked
-    LooksThenInitializes breaks ["SEC-133"] "looks whether there is a store, and then writes whatever is there" {
+    LooksThenInitializes breaks ["SEC-133"] "checks whether there is a store, and then writes without a condition" {
         async fn initialize(&self) -> StoreResult<()> {
             if self.store.load_any().await?.is_some() {
                 return Err(StoreError::AlreadyInitialized);
@@ -69,7 +69,7 @@ mutants! {
             self.store.marked_for_delete().await
         }
     }
-    DeletionNeverResumes breaks ["SEC-113", "SEC-114"] "does not go on with a deletion that did not end" {
+    DeletionNeverResumes breaks ["SEC-113", "SEC-114"] "does not resume an interrupted deletion" {
         async fn marked_for_delete(&self) -> StoreResult<()> {
             marked(&self.store, self.store.marked_for_delete()).await
         }
@@ -99,8 +99,8 @@ mutants! {
     })
 }
 
-/// Keeps the files of a mutant open. They are closed when the storage of their store is gone, so that the
-/// process of the kit does not run out of files.
+/// Keeps the files of a mutant open until the storage of its store is gone, so that the kit's
+/// process does not run out of files.
 static KEPT: Mutex<Vec<(Weak<dyn Storage>, File)>> = Mutex::new(Vec::new());
 
 /// Writes an empty store in place of the old one.
@@ -109,7 +109,7 @@ async fn write_empty(store: &ReferenceStore) -> StoreResult<()> {
     store.store(&content, &store.keys(), Expectation::Any).await.map(drop)
 }
 
-/// Names a record beside that of the store, for data that a mutant should not keep.
+/// Returns the key of a record beside that of the store, for data that a mutant should not keep.
 fn beside(store: &ReferenceStore, what: &str) -> Vec<u8> {
     [store.key.as_slice(), what.as_bytes()].concat()
 }
@@ -122,14 +122,14 @@ async fn copy(store: &ReferenceStore, from: Vec<u8>, to: Vec<u8>) -> StoreResult
     Ok(())
 }
 
-/// Works while a mark is set, and refuses if the mark is set already.
+/// Works while a mark is set, and refuses if the mark is already set.
 pub(super) async fn marked<T>(
     store: &ReferenceStore,
     work: impl Future<Output = StoreResult<T>> + Send,
 ) -> StoreResult<T> {
     let (mark, failed) = (beside(store, " under way"), |error| StoreError::system("mark its work", error));
     if store.storage.get(&mark).await.map_err(failed)?.is_some() {
-        return Err(StoreError::corrupt("the store", "another call is under way, for ever"));
+        return Err(StoreError::corrupt("the store", "another call never ends"));
     }
     let set = Batch::new().put(mark.clone(), *b"1", Expectation::Any);
     store.storage.commit(set).await.map(drop).map_err(failed)?;

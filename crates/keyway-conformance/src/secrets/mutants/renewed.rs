@@ -1,4 +1,4 @@
-//! Mutants that take a secret for another one of its name.
+//! Breaks stores that confuse a secret with an earlier one of the same name.
 
 use keyway_secrets::{SecretAddress, SecretChange, SecretHeader, SecretRevision, SecretStore};
 

@@ -1,4 +1,4 @@
-//! Mutants in what is stored beside the secrets: who wrote it, settings, counts.
+//! Breaks the data beside the secrets: the writer, settings, counts.
 
 use keyway_core::{PluginMetadata, SecretValue, Table};
 use keyway_secrets::{Configure, NewSecret, Secret, SecretAddress, SecretHeader, SecretStore, StoreError};
@@ -37,17 +37,17 @@ mutants! {
             kept.map(|_| header).map_err(|error| StoreError::system("keep a diary", error))
         }
     }
-    ReadsAnyVersion breaks ["SEC-100"] "reads what any version wrote" (|store| store.check = |running, written| {
+    ReadsAnyVersion breaks ["SEC-100"] "reads the data of any version" (|store| store.check = |running, written| {
         let mut written = written.clone();
         written.version = running.version().clone();
         running.check(&written)
     })
-    ReadsAnyName breaks ["SEC-101"] "reads what a plugin of any name wrote" (|store| store.check = |running, written| {
+    ReadsAnyName breaks ["SEC-101"] "reads the data of a plugin of any name" (|store| store.check = |running, written| {
         let mut written = written.clone();
         running.name().clone_into(&mut written.plugin_name);
         running.check(&written)
     })
-    ReadsAnyType breaks ["SEC-102"] "reads what a plugin of any type wrote" (|store| store.check = |running, written| {
+    ReadsAnyType breaks ["SEC-102"] "reads the data of a plugin of any type" (|store| store.check = |running, written| {
         let mut written = written.clone();
         written.kind = running.kind();
         running.check(&written)

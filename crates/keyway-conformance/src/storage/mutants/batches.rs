@@ -1,4 +1,4 @@
-//! Mutants whose batches do something else than they say.
+//! Breaks the effects of batches.
 
 use keyway_storage::{
     Batch, CommitOutcome, Expectation, ItemAction, Limits, Revision, Storage, StorageError,
@@ -23,7 +23,7 @@ mutants! {
             })
         }
     }
-    KeepsTheFirstValue breaks ["STO-002"] "a put leaves the value that is there"
+    KeepsTheFirstValue breaks ["STO-002"] "a put keeps the existing value"
         (|engine| engine.habits.item = |there, _, item| if let (ItemAction::Put { value }, Some(record)) =
             (&mut item.action, there)
         {
@@ -49,7 +49,7 @@ mutants! {
         {
             item.expectation = Expectation::Any;
         })
-    TakesNothingForAnyRevision breaks ["STO-003"] "where no record is, any revision is met"
+    TakesNothingForAnyRevision breaks ["STO-003"] "a missing record meets every expected revision"
         (|engine| engine.habits.item = |there, _, item| if there.is_none() {
             item.expectation = Expectation::Any;
         })
@@ -87,16 +87,16 @@ mutants! {
             self.engine.commit(batch).await
         }
     }
-    IgnoresItsLimits breaks ["STO-007"] "takes larger values than it says"
+    IgnoresItsLimits breaks ["STO-007"] "accepts larger values than it declares"
         (|engine| engine.habits.enforced = |limits| Limits { value_bytes: usize::MAX, ..limits })
-    DropsItemsTooMany breaks ["STO-007"] "applies as many items as it says, and drops the others" {
+    DropsItemsTooMany breaks ["STO-007"] "applies as many items as it declares, and drops the others" {
         async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
             self.engine.commit(first_items(batch, Limits::MINIMUM.items_per_batch)).await
         }
     }
     IsTooSmall breaks ["STO-008"] "has smaller limits than every engine has"
         (|engine| engine.habits.limits.items_per_batch = 64)
-    PromisesTooMuch breaks ["STO-008"] "refuses half of what it says that it takes"
+    PromisesTooMuch breaks ["STO-008"] "refuses half of the sizes that it declares"
         (|engine| engine.habits.enforced = |limits| Limits { value_bytes: limits.value_bytes / 2, ..limits })
     CutsKeysAtZero breaks ["STO-009"] "a key ends before its first zero byte"
         (|engine| engine.habits.key = |key| key.split(|byte| *byte == 0).next().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! Mutants that fail when there are several callers, or large values.
+//! Breaks engines that have several callers, or large values.
 
 use std::hint::black_box;
 use std::sync::atomic::Ordering;
@@ -21,7 +21,7 @@ mutants! {
             self.engine.apply(batch).map(CommitOutcome::Committed)
         }
     }
-    ServesTheFirst breaks ["STO-017"] "who came first is always served first" {
+    ServesTheFirst breaks ["STO-017"] "the first caller is always served first" {
         async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
             let key = batch.items().first().map(|item| item.key().to_vec()).unwrap_or_default();
             if *self.first.get_or_init(|| key.clone()) != key {
@@ -34,7 +34,8 @@ mutants! {
         async fn get(&self, key: &[u8]) -> StorageResult<Option<Record>> {
             self.engine.with(|state| {
                 for (_, passed) in state.records.range(..key.to_vec()) {
-                    // Several copies of each, so that a busy machine does not hide them.
+                    // Copies each value several times, so that a busy machine does not hide the
+                    // delay.
                     (0..8).for_each(|_| drop(black_box(passed.value.clone())));
                 }
             })?;

@@ -1,4 +1,4 @@
-//! Several callers at once.
+//! Runs several callers at once.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -7,9 +7,9 @@ use keyway_storage::Storage;
 
 use super::{Broken, broken};
 
-/// Runs `caller` on that many threads, which start together, and waits for all.
+/// Runs `caller` on this many threads, which start together, and waits for all of them.
 ///
-/// The thread that asks goes on serving its runtime, for engines that have work there.
+/// The calling thread keeps running its runtime, for engines that have work there.
 pub(super) async fn together<T: Send + 'static>(
     store: &Arc<dyn Storage>,
     callers: usize,
@@ -27,7 +27,7 @@ pub(super) async fn together<T: Send + 'static>(
                 Ok(runtime) => runtime.block_on(caller(number, store)),
                 Err(error) => Err(broken("a runtime to run on", error.to_string())),
             };
-            // The receiver is gone when another caller failed first.
+            // The receiver is gone if another caller failed first.
             let _ = sender.send(answer);
         });
         answers.push(receiver);
