@@ -1,4 +1,4 @@
-//! The settings of a store of the plugin `generic`, which `configure` reads and replaces
+//! Holds the settings of a store of the plugin `generic`, which `configure` reads and replaces
 //! (decision C10).
 
 use keyway_core::SecretValue;
@@ -12,7 +12,7 @@ use crate::value_size::value_bytes;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The largest value in bytes that may be created or set from now on.
+    /// The largest value in bytes that may be created or set under these settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) maximum_value_bytes: Option<u64>,
 }
