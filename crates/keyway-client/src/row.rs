@@ -26,13 +26,9 @@ pub enum Row {
     CliError,
     /// Anything else.
     LockerError,
-    /// The object exists already, or another writer was first.
-    ///
-    /// Decision L6.
+    /// The object exists already, or another writer was first (decision L6).
     Conflict,
-    /// An argument is not acceptable.
-    ///
-    /// Decision L6.
+    /// An argument is not acceptable (decision L6).
     Invalid,
 }
 

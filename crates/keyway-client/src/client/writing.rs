@@ -66,9 +66,7 @@ impl Secrets {
         call.end(header)
     }
 
-    /// Deletes a secret of the client's layer only.
-    ///
-    /// Decision L4.
+    /// Deletes a secret of the client's layer only (decision L4).
     ///
     /// # Errors
     /// [`SecretNotFound`](Error::SecretNotFound),
