@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-/// The layers in which a client in an environment searches for a secret (decision L1).
+/// The layers in which a client in an environment searches for a secret.
+///
+/// See decision L1.
 ///
 /// A client without an environment reads the shared secrets under either policy. Writes ignore the
 /// policy: they change the client's own layer, or nothing (decision L4).
@@ -19,7 +21,9 @@ pub enum Resolution {
     SharedFallback,
 }
 
-/// The layer that gave a secret (decision L1).
+/// The layer that gave a secret.
+///
+/// See decision L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Layer {

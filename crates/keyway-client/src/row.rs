@@ -26,9 +26,13 @@ pub enum Row {
     CliError,
     /// Anything else.
     LockerError,
-    /// The object exists already, or another writer was first (decision L6).
+    /// The object exists already, or another writer was first.
+    ///
+    /// See decision L6.
     Conflict,
-    /// An argument is not acceptable (decision L6).
+    /// An argument is not acceptable.
+    ///
+    /// See decision L6.
     Invalid,
 }
 

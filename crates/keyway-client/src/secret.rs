@@ -157,7 +157,9 @@ impl Change {
         Self(SecretChange::value(value))
     }
 
-    /// Requests a new value that the store generates (decision C11).
+    /// Requests a new value that the store generates.
+    ///
+    /// See decision C11.
     pub fn generated(recipe: Recipe) -> Self {
         Self(SecretChange::generated(recipe))
     }

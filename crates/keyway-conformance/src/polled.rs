@@ -26,7 +26,9 @@ pub(crate) async fn polled<T>(times: usize, future: impl Future<Output = T> + Se
     .await
 }
 
-/// The longest poll that a host allows to a call that does not declare `blocking` (decision R1).
+/// The longest poll that a host allows to a call that does not declare `blocking`.
+///
+/// See decision R1.
 const LONGEST_POLL: Duration = Duration::from_millis(50);
 
 /// How many times each call is made before a long poll counts: a busy machine interrupts one of

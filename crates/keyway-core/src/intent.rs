@@ -39,7 +39,7 @@ impl fmt::Display for IntentId {
 
 /// The question after the outcome of an intended effect, asked after a crash.
 ///
-/// Decision R2.
+/// See decision R2.
 ///
 /// `C` is the context of the contract's calls, `R` the reference by which a plugin recognizes its
 /// product.

@@ -1,4 +1,6 @@
-//! Checks names: of stores, of secrets, of environments (decision C9).
+//! Checks names: of stores, of secrets, of environments.
+//!
+//! See decision C9.
 
 use std::fmt;
 

@@ -6,7 +6,9 @@ use keyway_core::MediaKind;
 
 use crate::BulkLimits;
 
-/// The order of a store's lists (decision C15).
+/// The order of a store's lists.
+///
+/// See decision C15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ListOrder {
@@ -35,12 +37,15 @@ pub struct Capabilities {
     pub bytes: bool,
     /// Stores structured values.
     pub structured: bool,
-    /// Generates values on request (decision C11).
+    /// Generates values on request.
+    ///
+    /// See decision C11.
     pub generates_values: bool,
     /// The order of lists.
     pub order: ListOrder,
-    /// May block the thread while a future is polled, so the host polls it on separate threads
-    /// (decision R1).
+    /// May block the thread while a future is polled, so the host polls it on separate threads.
+    ///
+    /// See decision R1.
     pub blocking: bool,
     /// Returns from every poll of `get`, `written_by` and `retrieve_environment` within a
     /// millisecond, so a host polls them on the caller's task.
@@ -57,7 +62,9 @@ pub struct Capabilities {
     /// Can be deleted as a whole by `marked_for_delete`.
     pub deletable: bool,
     /// Records the last writer of the data, which `written_by` returns, and refuses data that it
-    /// cannot read (decision C4).
+    /// cannot read.
+    ///
+    /// See decision C4.
     pub tracks_writer: bool,
     /// Takes many writes in one commit by `write_all`, in batches within these limits. `None` if it
     /// cannot.

@@ -29,7 +29,9 @@ pub enum StoreError {
         /// The address that was searched.
         address: SecretAddress,
     },
-    /// The environment does not exist; no other environment is used instead (decision L2).
+    /// The environment does not exist; no other environment is used instead.
+    ///
+    /// See decision L2.
     #[error("there is no environment \"{environment}\": create it first, or check its spelling")]
     EnvironmentNotFound {
         /// The requested environment.
@@ -48,7 +50,9 @@ pub enum StoreError {
         environment: EnvironmentName,
     },
     /// Compare-and-set found another version, or another secret under the same name because the
-    /// expected one was deleted (decision H73).
+    /// expected one was deleted.
+    ///
+    /// See decision H73.
     #[error("the secret {address} {}: read it again and decide again", Changed(.expected, .actual))]
     VersionConflict {
         /// The address of the secret.
@@ -90,8 +94,9 @@ pub enum StoreError {
     /// The plugin needs a resource that the host did not lend.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
-    /// The data was written by another plugin, or by a version that this one cannot read (decision
-    /// C4).
+    /// The data was written by another plugin, or by a version that this one cannot read.
+    ///
+    /// See decision C4.
     #[error(transparent)]
     Incompatible(#[from] IncompatibleData),
     /// None of the given keys opens the data.

@@ -1,4 +1,6 @@
-//! Describes values that the store generates (decision C11).
+//! Describes values that the store generates.
+//!
+//! See decision C11.
 
 use std::fmt;
 
@@ -6,10 +8,14 @@ use keyway_core::{MediaKind, SecretValue};
 
 use crate::StoreError;
 
-/// The smallest length of a generated password (decision C11).
+/// The smallest length of a generated password.
+///
+/// See decision C11.
 pub const MIN_GENERATED_LENGTH: u32 = 8;
 
-/// The largest length of a generated password (decision C11).
+/// The largest length of a generated password.
+///
+/// See decision C11.
 pub const MAX_GENERATED_LENGTH: u32 = 1024;
 
 /// The source of a secret's value.

@@ -44,7 +44,9 @@ impl fmt::Display for SecretVersion {
     }
 }
 
-/// Identifies one state of one secret by id and version (decision H73).
+/// Identifies one state of one secret by id and version.
+///
+/// See decision H73.
 ///
 /// Compare-and-set compares it: pass the header that you have read to
 /// [`SecretChange::if_unchanged`], and the change happens only if the same secret still has the
@@ -196,7 +198,9 @@ impl SecretChange {
         Self { value: Some(NewValue::Given(value)), ..Self::default() }
     }
 
-    /// Replaces the value with one that the store generates, such as a new password (decision C11).
+    /// Replaces the value with one that the store generates, such as a new password.
+    ///
+    /// See decision C11.
     pub fn generated(recipe: Recipe) -> Self {
         Self { value: Some(NewValue::Generated(recipe)), ..Self::default() }
     }

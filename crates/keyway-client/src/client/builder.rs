@@ -37,7 +37,9 @@ impl SecretsBuilder {
         self
     }
 
-    /// Sets the policy; the default is [`Exact`](Resolution::Exact) (decision L1).
+    /// Sets the policy; the default is [`Exact`](Resolution::Exact).
+    ///
+    /// See decision L1.
     pub fn resolution(mut self, resolution: Resolution) -> Self {
         self.resolution = resolution;
         self

@@ -66,7 +66,9 @@ impl Secrets {
         call.end(header)
     }
 
-    /// Deletes a secret of the client's layer only (decision L4).
+    /// Deletes a secret of the client's layer only.
+    ///
+    /// See decision L4.
     ///
     /// # Errors
     /// [`SecretNotFound`](Error::SecretNotFound),

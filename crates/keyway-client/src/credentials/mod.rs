@@ -16,7 +16,9 @@ pub use source::CredentialsSource;
 /// The service's address by default (Locker seed, "Configuration access key").
 pub const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
 
-/// Credentials for a service, and its address (decision L7).
+/// Credentials for a service, and its address.
+///
+/// See decision L7.
 ///
 /// Both keys are secret: the service accepts the access key ID alone as proof of identity.
 ///

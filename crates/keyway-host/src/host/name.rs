@@ -1,5 +1,7 @@
 //! Lets only one run of a host have its name at a time, because a run takes over at once every
-//! claim of an earlier run (decision H38).
+//! claim of an earlier run.
+//!
+//! See decision H38.
 //!
 //! A run that finds the name taken writes its own number next to that of the other run. A live run
 //! answers by removing that number. A run that does not answer in time counts as dead.

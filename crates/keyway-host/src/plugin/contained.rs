@@ -1,4 +1,6 @@
-//! Turns panics of a plugin into values (decision R4).
+//! Turns panics of a plugin into values.
+//!
+//! See decision R4.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,7 @@
 //! Guards calls to plugins of every kind: deadlines, contained panics, quarantine of plugins that
-//! hang, concurrency permits (decisions R1 and R4).
+//! hang, concurrency permits.
+//!
+//! See decisions R1 and R4.
 
 mod abandoned;
 mod contained;

@@ -1,4 +1,6 @@
-//! Decides on which thread a plugin is polled, by its declaration and by observation (decision R1).
+//! Decides on which thread a plugin is polled, by its declaration and by observation.
+//!
+//! See decision R1.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::task::Poll;

@@ -1,4 +1,6 @@
-//! Limits how many calls a plugin works on at a time, by permits (decision W7).
+//! Limits how many calls a plugin works on at a time, by permits.
+//!
+//! See decision W7.
 
 use std::num::NonZero;
 use std::pin::pin;

@@ -21,7 +21,9 @@ use super::pace::{Pace, Watch};
 const THREADS: usize = 8;
 
 /// Holds the state that all calls of one plugin and store, or of one service, share across all
-/// handles (decision R7).
+/// handles.
+///
+/// See decision R7.
 #[derive(Debug)]
 pub(crate) struct Calls {
     pub(super) abandoned: Abandoned,

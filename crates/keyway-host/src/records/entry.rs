@@ -10,7 +10,9 @@ use keyway_storage::Revision;
 use super::key::Address;
 use super::stored::Recorded;
 
-/// A claim on a record: it names the run that works on it, and its duration (decision R5).
+/// A claim on a record: it names the run that works on it, and its duration.
+///
+/// See decision R5.
 ///
 /// The record's revision is the fencing token: every commit of the owner is conditional on it, so
 /// an owner that lost its claim can write nothing.

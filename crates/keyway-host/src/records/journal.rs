@@ -15,7 +15,9 @@ use super::key::{Address, NameTag, RecordKind, Room, WorkIndex, key};
 use super::sealed::{Part, SealedRecords, TagOf};
 use super::stored::{Due, Names, Recorded, Stored};
 
-/// The size limit of a plugin's own data in one record (decision R8).
+/// The size limit of a plugin's own data in one record.
+///
+/// See decision R8.
 const LARGEST: usize = 512 << 10;
 
 /// The size of the length field before the sealed fixed part.

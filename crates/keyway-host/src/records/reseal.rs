@@ -1,4 +1,6 @@
-//! Reseals the host's records after its keys changed (decision K1).
+//! Reseals the host's records after its keys changed.
+//!
+//! See decision K1.
 
 use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange};
 

@@ -1,4 +1,6 @@
-//! Seals the records of the host at rest (decision K1).
+//! Seals the records of the host at rest.
+//!
+//! See decision K1.
 //!
 //! Names are hidden by an HMAC with a random, long-lived key, which is itself sealed. Each sealed
 //! part is bound to that index key, to the key of its record and to its position in the value, so

@@ -1,5 +1,7 @@
-//! Works off due records, lane by lane, each with its own permits, and frees claims that have ended
-//! (decision R6).
+//! Works off due records, lane by lane, each with its own permits, and frees claims that have
+//! ended.
+//!
+//! See decision R6.
 
 use std::sync::Arc;
 use std::time::Duration;

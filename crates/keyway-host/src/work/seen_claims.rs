@@ -1,4 +1,6 @@
-//! Tracks how long this run has seen claims of other hosts unchanged (decision R5).
+//! Tracks how long this run has seen claims of other hosts unchanged.
+//!
+//! See decision R5.
 
 use std::collections::HashMap;
 use std::time::Duration;

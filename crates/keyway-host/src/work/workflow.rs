@@ -11,7 +11,9 @@ use crate::host::LaneHealth;
 use crate::plugin::Permit;
 use crate::records::{Entry, Recorded};
 
-/// Tells the machine who works on the record (decision R5).
+/// Tells the machine who works on the record.
+///
+/// See decision R5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// There is no claim, or its owner is known to be gone.

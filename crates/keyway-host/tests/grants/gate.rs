@@ -1,4 +1,6 @@
-//! The gate, in its order (decision W5).
+//! The gate, in its order.
+//!
+//! See decision W5.
 
 use keyway_host::grants::{GrantsError, TransitionError};
 use keyway_issuers::{Parameters, Rule};

@@ -1,4 +1,6 @@
-//! Work is fair by lane: a plugin that hangs holds up no other (decision R6).
+//! Work is fair by lane: a plugin that hangs holds up no other.
+//!
+//! See decision R6.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,6 @@
-//! A quarantine belongs to the plugin and the store, not to a handle (decision R7).
+//! A quarantine belongs to the plugin and the store, not to a handle.
+//!
+//! See decision R7.
 
 use std::sync::Arc;
 use std::time::Duration;

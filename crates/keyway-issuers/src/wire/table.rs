@@ -1,7 +1,7 @@
 //! The rules for each key of each answer, as data: the decoder reads by these rows, and the
 //! documentation prints them.
 //!
-//! Decision W3.
+//! See decision W3.
 
 use std::fmt::Write as _;
 

@@ -54,7 +54,9 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         Ok(document)
     }
 
-    /// Reads data that the running plugin may read, and counts the read (decision C4).
+    /// Reads data that the running plugin may read, and counts the read.
+    ///
+    /// See decision C4.
     pub(super) async fn read(&mut self, access: AccessMode) -> Result<Document, StoreError> {
         let document = self.read_any(access).await?.ok_or(StoreError::NotInitialized)?;
         self.hooks.metadata().check(&document.written_by)?;

@@ -43,7 +43,9 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Refuses a file with anything but these tables: a planted trigger, view or index would take part
-/// in every later commit (decision H59).
+/// in every later commit.
+///
+/// See decision H59.
 pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
     let broken = |error| failure("read the schema", error);
     let mut statement = connection.prepare(FOUND).map_err(broken)?;

@@ -1,4 +1,6 @@
-//! Handles the settings of a PassDB file, and generates passwords by them (decisions C10, C11).
+//! Handles the settings of a PassDB file, and generates passwords by them.
+//!
+//! See decisions C10, C11.
 //!
 //! In the file they are `[config.default]` with `length` and `letters`. Either key may be missing,
 //! and so may the table.

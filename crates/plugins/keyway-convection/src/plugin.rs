@@ -18,7 +18,9 @@ use crate::store_file::StoreFile;
 pub struct ConvectionPlugin;
 
 /// The plugin `convection-passdb`: stores on the files of Convection's PassDB plugin, which
-/// generate passwords (decision C11).
+/// generate passwords.
+///
+/// See decision C11.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConvectionPassDbPlugin;
 
@@ -38,7 +40,9 @@ pub struct ConvectionConfiguration {
     /// `passdb/name`.
     #[serde(default)]
     pub directory: Option<PathBuf>,
-    /// The file itself, whatever the name of the store (decision C9).
+    /// The file itself, whatever the name of the store.
+    ///
+    /// See decision C9.
     #[serde(default)]
     pub path: Option<PathBuf>,
     /// Whether each write is sealed with a key drawn from the ring, as Convection does (decision

@@ -1,4 +1,6 @@
-//! Handles the settings of a store: the `[config]` of its file (decision C10).
+//! Handles the settings of a store: the `[config]` of its file.
+//!
+//! See decision C10.
 
 use keyway_core::{Structured, Table, read_configuration};
 use keyway_secrets::StoreError;

@@ -1,4 +1,6 @@
-//! Counts reads and writes of a store, and estimates its number of secrets (decision C12).
+//! Counts reads and writes of a store, and estimates its number of secrets.
+//!
+//! See decision C12.
 //!
 //! Each handle counts in memory, and from time to time adds its counts to the stored numbers when
 //! it writes anyway. So a `get` never becomes a write, and a crash loses a few counts.

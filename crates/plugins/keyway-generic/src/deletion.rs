@@ -1,4 +1,6 @@
-//! Deletes a store, resumable at every point (decision C13).
+//! Deletes a store, resumable at every point.
+//!
+//! See decision C13.
 
 use keyway_secrets::StoreError;
 use keyway_storage::{Batch, CommitOutcome, Expectation, Revision};

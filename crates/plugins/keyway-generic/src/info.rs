@@ -1,4 +1,6 @@
-//! Describes a store (decision C12).
+//! Describes a store.
+//!
+//! See decision C12.
 
 use keyway_secrets::{Count, StoreError, StoreInfo};
 

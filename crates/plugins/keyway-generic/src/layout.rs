@@ -83,7 +83,9 @@ impl StoreMark {
 }
 
 /// Computes keys from names with a long-lived key that is itself sealed: the records alone reveal
-/// no name, and a rotation moves no record (decision C15).
+/// no name, and a rotation moves no record.
+///
+/// See decision C15.
 #[derive(Clone)]
 pub(crate) struct NameIndex {
     // The HMAC is keyed once: copying its state is cheap, keying it costs two hash blocks.

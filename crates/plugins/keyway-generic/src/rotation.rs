@@ -1,4 +1,6 @@
-//! Moves a store to new keys in batches, while reads and writes continue (decision C7).
+//! Moves a store to new keys in batches, while reads and writes continue.
+//!
+//! See decision C7.
 //!
 //! 1. The handle adds the new keys to the old ones, and reads with both.
 //! 2. The header is sealed with the new key and marked as rotating. From here on every writer seals

@@ -16,7 +16,9 @@ use serde_json::{Map, Value};
 /// The type is a `serde` struct with `deny_unknown_fields`; optional settings have a default. No
 /// function does I/O, except that [`generate`](Self::generate) draws random bytes.
 pub trait StoreSettings: fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Whether stores with these settings generate values (decision C11).
+    /// Whether stores with these settings generate values.
+    ///
+    /// See decision C11.
     const GENERATES_VALUES: bool = false;
 
     /// Checks everything that the types alone do not ensure, before the settings are stored.

@@ -1,5 +1,6 @@
-//! Holds the settings of a store of the plugin `generic`, which `configure` reads and replaces
-//! (decision C10).
+//! Holds the settings of a store of the plugin `generic`, which `configure` reads and replaces.
+//!
+//! See decision C10.
 
 use keyway_core::SecretValue;
 use keyway_secrets::StoreError;

@@ -1,4 +1,6 @@
-//! Deletion: complete, and resumable at every commit (decision C13).
+//! Deletion: complete, and resumable at every commit.
+//!
+//! See decision C13.
 
 mod support;
 

@@ -1,5 +1,7 @@
-//! What can be read without a key, and what errors and `Debug` show: no value, and at rest no
-//! name either (decision C15).
+//! What can be read without a key, and what errors and `Debug` show: no value, and at rest no name
+//! either.
+//!
+//! See decision C15.
 
 mod support;
 

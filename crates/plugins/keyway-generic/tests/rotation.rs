@@ -1,4 +1,6 @@
-//! Rotation: complete, resumable at every commit, and nobody notices it (decision C7).
+//! Rotation: complete, resumable at every commit, and nobody notices it.
+//!
+//! See decision C7.
 
 mod support;
 

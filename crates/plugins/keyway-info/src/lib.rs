@@ -208,8 +208,9 @@ mod tests {
         assert_ne!(request(context()).state, request(context()).state);
     }
 
-    /// Shows that a user who chooses a claim cannot make the host refuse every answer (decision
-    /// W8).
+    /// Shows that a user who chooses a claim cannot make the host refuse every answer.
+    ///
+    /// See decision W8.
     #[test]
     fn no_claim_is_in_the_state() {
         let known = request(context()).state;

@@ -1,4 +1,6 @@
-//! Holds the settings of a store: the rule for its generated passwords (decisions C10, C11).
+//! Holds the settings of a store: the rule for its generated passwords.
+//!
+//! See decisions C10, C11.
 
 use keyway_core::SecretValue;
 use keyway_generic::StoreSettings;

@@ -147,7 +147,9 @@ fn file_name(index: usize, part: &CredentialPart) -> Checked {
     ensure(plain, format!("a plain file name for part {index}"), format!("{name:?}"))
 }
 
-/// The most output that an executable may print (decision W7).
+/// The most output that an executable may print.
+///
+/// See decision W7.
 const OUTPUT_BYTES: usize = 1024 * 1024;
 
 async fn over_the_wire(fixture: &IssuerFixture<'_>) -> Checked {

@@ -1,5 +1,6 @@
-//! Tests that `close` follows exactly once on every path, and that cycles never overlap (decision
-//! C13).
+//! Tests that `close` follows exactly once on every path, and that cycles never overlap.
+//!
+//! See decision C13.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

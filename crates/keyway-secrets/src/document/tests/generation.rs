@@ -1,4 +1,6 @@
-//! Tests values that a document's store generates (decision C11).
+//! Tests values that a document's store generates.
+//!
+//! See decision C11.
 
 use std::sync::{Arc, Mutex};
 

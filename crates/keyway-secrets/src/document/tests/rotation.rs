@@ -1,5 +1,6 @@
-//! Tests a rotation: the keys that read, the keys that write, and the state after a crash (decision
-//! C7).
+//! Tests a rotation: the keys that read, the keys that write, and the state after a crash.
+//!
+//! See decision C7.
 
 use std::future::Future;
 use std::pin::pin;

@@ -34,7 +34,9 @@ pub enum Problem {
         /// The expected type, in words.
         expected: &'static str,
     },
-    /// The version of the file's writer is not a valid version (decision C1).
+    /// The version of the file's writer is not a valid version.
+    ///
+    /// See decision C1.
     Version(ParseError),
     /// The file names an unknown type of plugin as its writer.
     UnknownPluginType,

@@ -108,7 +108,9 @@ impl<'text> Reader<'text> {
         })
     }
 
-    /// Reads the last writer: its version, and the plugin's name and type (decision C4).
+    /// Reads the last writer: its version, and the plugin's name and type.
+    ///
+    /// See decision C4.
     fn written_by(
         &self,
         metadata: Option<Value<'text>>,

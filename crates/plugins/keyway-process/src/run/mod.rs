@@ -30,7 +30,9 @@ pub(crate) use launch::Launch;
 use mark::RunMark;
 use streams::{Stop, Streams};
 
-/// The limits of a run (decision W7).
+/// The limits of a run.
+///
+/// See decision W7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The time limit, from the start of the program to its end. Waiting for a permit does not count.
