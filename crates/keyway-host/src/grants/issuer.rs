@@ -1,4 +1,4 @@
-//! An issuer behind a guard: whatever the plugin does, the host goes on.
+//! Guards an issuer, so that the host survives any behaviour of its plugin.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use keyway_issuers::{
 use super::limits::GrantLimits;
 use crate::plugin::{CallPolicy, Factory, Guard, Pace, Panicked, Permit, Permits};
 
-/// Where instances come from.
+/// The source of instances.
 pub(super) enum Origin {
-    /// A plugin of the registry makes them, another one after each panic.
+    /// A plugin of the registry makes the instances, another one after each panic.
     Plugin(&'static dyn IssuerPlugin, Box<OpenContext>),
-    /// The host made the only one.
+    /// The host supplied the only instance.
     Given(Arc<dyn Issuer>),
 }
 
@@ -32,11 +32,10 @@ impl Factory for Origin {
     }
 }
 
-/// An issuer, each call of which comes back in time and with an answer that keeps the
-/// contract.
+/// An issuer whose calls return in time, with answers that keep the contract.
 pub(super) struct GuardedIssuer {
     guard: Guard<Origin>,
-    /// A constant of the issuer, known also while there is no instance after a panic.
+    /// The issuer's capabilities, which are also known while there is no instance after a panic.
     capabilities: Capabilities,
     limits: GrantLimits,
     permits: Permits,
@@ -52,7 +51,9 @@ impl GuardedIssuer {
         Ok(Self { guard, capabilities, limits, permits })
     }
 
-    /// Waits until the issuer works on fewer calls than it can (decision W7).
+    /// Waits until the issuer can take another call.
+    ///
+    /// See decision W7.
     pub(super) async fn permit(&self) -> Permit {
         self.permits.acquire(|| self.guard.is_quarantined()).await
     }
@@ -78,7 +79,7 @@ impl GuardedIssuer {
         self.call(Action::Parameter, work).await
     }
 
-    /// `held` is held until the plugin has ended, also when its caller went away.
+    /// Makes a request. `held` is kept until the plugin's call ends, even if its caller goes away.
     pub(super) async fn request(
         &self,
         request: Arc<CredentialRequest>,
@@ -91,7 +92,7 @@ impl GuardedIssuer {
         self.call(Action::Request, work).await
     }
 
-    /// `held` as in [`request`](Self::request).
+    /// Revokes. `held` is as in [`request`](Self::request).
     pub(super) async fn revoke(
         &self,
         revocation: Revocation,
@@ -104,7 +105,7 @@ impl GuardedIssuer {
         self.call(Action::Revoke, work).await
     }
 
-    /// `held` as in [`request`](Self::request).
+    /// Reconciles. `held` is as in [`request`](Self::request).
     pub(super) async fn reconcile(
         &self,
         question: Reconciliation,

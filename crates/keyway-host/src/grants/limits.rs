@@ -1,27 +1,33 @@
-//! Limits of the engine for plugins.
+//! Limits the calls of plugins.
 
 use std::time::Duration;
 
 use crate::plugin::Isolation;
 use crate::work::Retries;
 
-/// Limits calls of plugins, and says when the engine tries again.
+/// Limits calls of plugins, and sets when the engine tries again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantLimits {
-    /// How long a call of a plugin may take, 30 s by default (decision W7).
+    /// How long a call of a plugin may take, 30 s by default.
+    ///
+    /// See decision W7.
     pub deadline: Duration,
     /// How a call is kept away from the caller's task.
     pub isolation: Isolation,
-    /// How long after its deadline a call still counts as being worked on, so that no other
-    /// host takes it over; 30 s by default (decision R5).
+    /// How long after its deadline a call still counts as running, so that no other host takes it
+    /// over; 30 s by default.
+    ///
+    /// See decision R5.
     pub lease_grace: Duration,
-    /// How revocations are tried again, and the question what became of a request.
+    /// How revocations are retried, and questions about the result of a request.
     pub retries: Retries,
-    /// How a revocation is tried again at once, when the state of the credential cannot be
-    /// stored: 5 times within 30 s by default.
+    /// How a revocation is retried at once if the state of the credential cannot be stored: 5 times
+    /// within 30 s by default.
     pub cleanup_retries: Retries,
-    /// How old a description may be before the host asks for another, 10 min by default (decision W4).
+    /// The age at which the host asks for another description, 10 min by default.
+    ///
+    /// See decision W4.
     pub describe_every: Duration,
 }
 
@@ -58,35 +64,35 @@ impl GrantLimits {
         self
     }
 
-    /// Sets how long after its deadline a call still counts as being worked on.
+    /// Sets how long after its deadline a call still counts as running.
     #[must_use]
     pub fn with_lease_grace(mut self, lease_grace: Duration) -> Self {
         self.lease_grace = lease_grace;
         self
     }
 
-    /// Sets how revocations are tried again.
+    /// Sets how revocations are retried.
     #[must_use]
     pub fn with_retries(mut self, retries: Retries) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Sets how a revocation is tried again at once.
+    /// Sets how a revocation is retried at once.
     #[must_use]
     pub fn with_cleanup_retries(mut self, cleanup_retries: Retries) -> Self {
         self.cleanup_retries = cleanup_retries;
         self
     }
 
-    /// Sets how old a description may be.
+    /// Sets the age at which the host asks for another description.
     #[must_use]
     pub fn with_describe_every(mut self, age: Duration) -> Self {
         self.describe_every = age;
         self
     }
 
-    /// How long a claim lasts that covers one call of a plugin.
+    /// Returns the duration of a claim that covers one call of a plugin.
     pub(super) fn claim(&self) -> Duration {
         self.deadline.saturating_add(self.lease_grace)
     }

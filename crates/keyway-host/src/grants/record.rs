@@ -1,4 +1,4 @@
-//! The stored form of a grant: its owner, sealed once, and its state.
+//! Stores a grant: its owner, sealed once, and its state.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use super::machine::{GrantState, IndeterminateReason, Phase, TransitionError};
 use super::request::Requester;
 use crate::records::{RecordError, STORED_JSON, Stored, corrupt};
 
-/// The part of a grant that never changes. No value of a credential, no parameter and no token is
-/// among it.
+/// The part of a grant that never changes. It holds no value of a credential, no parameter and no
+/// token.
 #[derive(Clone)]
 pub(crate) struct Owner {
     pub(super) user: UserId,
     pub(super) service: ServiceName,
     pub(super) made: Timestamp,
-    /// The claims of the login, as JSON: the plugin is told the same when a
-    /// revocation is tried again without a login.
+    /// The claims of the login, as JSON. A retried revocation without a login sends the plugin the
+    /// same claims.
     claims: Wiped<String>,
 }
 
@@ -32,14 +32,14 @@ impl Owner {
     ) -> Result<Self, TransitionError> {
         let claims = asked.user_info.to_ascii();
         let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-        // Only then can it be too deep, and reading costs as much as a seal.
+        // Only a claim with so many brackets can be too deep; the check costs as much as a seal.
         if opened > STORED_JSON.max_depth && STORED_JSON.read(claims.as_bytes()).is_err() {
             return Err(TransitionError::Claims);
         }
         Ok(Self { user: asked.user.clone(), service, made, claims })
     }
 
-    /// Makes the context that a plugin gets when there is no login.
+    /// Makes the plugin's context for a call without a login.
     pub(super) fn context(&self) -> Result<Context, RecordError> {
         let claims = match STORED_JSON.read(self.claims.as_bytes()) {
             Ok(Json::Object(claims)) => UserInfo::from_claims(claims),
@@ -120,7 +120,7 @@ impl Stored for GrantState {
 
 const PHASES: [Phase; 4] = [Phase::Intended, Phase::Granted, Phase::Revoking, Phase::Indeterminate];
 
-/// The byte that is stored for a phase. It never changes.
+/// Returns the stored byte of a phase. It never changes.
 const fn phase_code(phase: Phase) -> u8 {
     match phase {
         Phase::Intended => 1,
@@ -138,7 +138,7 @@ const REASONS: [IndeterminateReason; 5] = [
     IndeterminateReason::NotDiscarded,
 ];
 
-/// The byte that is stored for a reason. It never changes, and is not 0.
+/// Returns the stored byte of a reason. It never changes, and is not 0.
 const fn reason_code(reason: IndeterminateReason) -> u8 {
     match reason {
         IndeterminateReason::NoAnswer => 1,

@@ -25,10 +25,10 @@ use crate::plugin::Permit;
 use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded, random};
 use crate::work::{Carried, ClaimLength, Claimed, Failed, Retries, Standing, Step, WorkOutcome, Workflow};
 
-/// The longest state that is stored; far beyond what any plugin needs.
+/// The longest state that is stored; plugins need far less.
 const MAX_STATE_BYTES: usize = 16 << 10;
 
-/// The services of a host, and what the host allows them.
+/// Holds the services of a host, and their limits.
 #[derive(Debug)]
 pub(crate) struct GrantWorkflow {
     pub(super) services: Arc<BTreeMap<ServiceName, RunningService>>,
@@ -82,7 +82,7 @@ impl Recorded for GrantWorkflow {
         }
     }
 
-    /// A service has one plugin, so its name stands for both.
+    /// A service has one plugin, so the service's name stands for both.
     fn lane(owner: &Owner) -> &str {
         owner.service.as_str()
     }
@@ -124,7 +124,7 @@ impl Workflow for GrantWorkflow {
         let reuses = |policy: DuplicatePolicy| holds.is_some_and(|phase| policy.reuses(phase));
         match event {
             Event::Issued { .. } => Event::StateTaken { reuse: duplicates.is_some_and(reuses) },
-            // Revokes no credential that may belong to the other grant (decision W6).
+            // A credential that may belong to the other grant must not be revoked (decision W6).
             Event::Discard { .. } => Event::StateTaken { reuse: false },
             Event::Decide { .. } => Event::DecisionTaken,
             other => other.clone(),
@@ -197,7 +197,7 @@ impl Workflow for GrantWorkflow {
     async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, live: Option<&Self::Live>) -> Done {
         match (command, live) {
             (Command::Request, Some(Live::Request(request))) => self.request(on, request).await,
-            // A worker never begins a request: only its caller has the parameters.
+            // A worker never starts a request: only its caller has the parameters.
             (Command::Request, _) => Carried::done(self.nothing_made(on)),
             (Command::Reconcile, _) => self.reconcile(on).await,
             (Command::Revoke { credential, orphans }, _) => self.revoke(on, credential, orphans, live).await,
@@ -217,7 +217,7 @@ impl GrantWorkflow {
     }
 
     fn again(&self, error: Option<&IssuerError>) -> Again {
-        // Without randomness a wait is not lengthened, which harms nothing.
+        // If no random byte is available, the wait is not lengthened, which is harmless.
         let jitter = random::<1>().map_or(0, |[jitter]| jitter);
         let retry_after = error.and_then(|error| error.kind().retry_after());
         Again { now: self.clock.now(), retry_after, jitter }
@@ -264,7 +264,7 @@ impl GrantWorkflow {
                 Carried::failed(Event::NothingMade { again, reconciles }, error.into())
             }
             Err(error) => match error.orphan().cloned() {
-                // The plugin broke the contract and named its credential: that one is revoked.
+                // The plugin broke the contract but named its credential, so it is revoked.
                 Some(credential) => {
                     warn!(%service, %grant, error = %error.detail(), "a credential is discarded");
                     let event = if credential.as_str().len() > MAX_STATE_BYTES {
@@ -292,7 +292,9 @@ impl GrantWorkflow {
         Carried::failed(event, GrantsError::Uncertain { grant, error })
     }
 
-    /// Asks the plugin what became of a request (decision R2).
+    /// Asks the plugin about the outcome of a request.
+    ///
+    /// See decision R2.
     async fn reconcile(&self, on: &Claimed<'_, Self>) -> Done {
         let (grant, owner) = (GrantId::of(on.entry.address), &on.entry.fixed);
         let Some((issuer, configuration)) =
@@ -325,7 +327,7 @@ impl GrantWorkflow {
         }
     }
 
-    /// The context of a revocation: that of the caller, or what is stored of the login.
+    /// Makes the context of a revocation: the caller's, or one from the stored claims.
     fn context(on: &Claimed<'_, Self>, live: Option<&Live>) -> Result<Context, GrantsError> {
         let grant = GrantId::of(on.entry.address);
         let mut context = match live {
@@ -366,8 +368,8 @@ impl GrantWorkflow {
         }
     }
 
-    /// Revokes a credential whose state is not stored, unless a grant has that state (decision W6);
-    /// bounded by number and time.
+    /// Revokes a credential whose state is not stored, unless a grant has that state. Attempts are
+    /// limited by number and time (decision W6).
     async fn discard(&self, on: &Claimed<'_, Self>, credential: CredentialRef, live: Option<&Live>) -> Done {
         let disposal = self.dispose(on, &credential, live).await;
         let event = Event::Discarded { now: self.clock.now(), revoked: disposal == Disposal::Revoked };
@@ -411,7 +413,9 @@ impl GrantWorkflow {
     }
 }
 
-/// Tells whether a state may be stored (decision W8).
+/// Checks that a state may be stored.
+///
+/// See decision W8.
 pub(super) fn check_state(state: &CredentialRef, credential: &[CredentialPart]) -> Result<(), Violation> {
     if state.as_str().len() > MAX_STATE_BYTES {
         return Err(Violation::new("state", Rule::Other { text: "it is longer than 16 KiB" }));

@@ -1,4 +1,4 @@
-//! The instance of a secret store behind the guard that all engines share.
+//! Guards the instance of a secret store, by the guard that all engines share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,10 +23,12 @@ pub struct StoreLimits {
     pub rotation_stall: Duration,
     /// How a call is kept away from the caller's task.
     pub isolation: Isolation,
-    /// How long after its deadline a call still counts as being worked on, so that no other
-    /// host takes it over; 30 s by default (decision R5).
+    /// How long after its deadline a call still counts as running, so that no other host takes it
+    /// over; 30 s by default.
+    ///
+    /// See decision R5.
     pub lease_grace: Duration,
-    /// How long to wait before what was cut short is tried again.
+    /// How long to wait before interrupted work is retried.
     pub retries: Retries,
 }
 
@@ -64,14 +66,14 @@ impl StoreLimits {
         self
     }
 
-    /// Sets how long after its deadline a call still counts as being worked on.
+    /// Sets how long after its deadline a call still counts as running.
     #[must_use]
     pub fn with_lease_grace(mut self, grace: Duration) -> Self {
         self.lease_grace = grace;
         self
     }
 
-    /// Sets how long to wait before what was cut short is tried again.
+    /// Sets how long to wait before interrupted work is retried.
     #[must_use]
     pub fn with_retries(mut self, retries: Retries) -> Self {
         self.retries = retries;
@@ -117,7 +119,7 @@ impl Guard {
         self.guard.with_maker(|maker| maker.opening.metadata.clone())
     }
 
-    /// The keys with which a new instance would be opened.
+    /// Returns the keys that a new instance would be opened with.
     pub(crate) fn keys(&self) -> KeyRing {
         self.guard.with_maker(|maker| maker.opening.keys.clone())
     }
@@ -151,12 +153,12 @@ impl Guard {
         self.guard.call(operation, allowed, work).await?
     }
 
-    /// The instance, unless a call of it hangs.
+    /// Returns the instance, unless a call of it hangs.
     pub(super) fn instance(&self, operation: &'static str) -> Result<Arc<dyn SecretStore>, StoreError> {
         Ok(self.guard.instance(operation)?)
     }
 
-    /// Starts an operation of the plugin that is not held to the ordinary deadline.
+    /// Starts an operation of the plugin without the ordinary deadline.
     pub(super) fn start<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -167,7 +169,7 @@ impl Guard {
         Ok(self.guard.start(operation, deadline, pace, work)?)
     }
 
-    /// Makes the instance anew.
+    /// Makes another instance.
     pub(super) fn after_panic(&self, operation: &'static str, cause: Panicked) -> StoreError {
         self.guard.after_panic(operation, cause).into()
     }

@@ -1,5 +1,5 @@
-//! The guard as a store: it asks nothing of the plugin that is not declared, and passes on
-//! nothing that breaks the contract.
+//! Implements the guard as a store: it makes only declared calls to the plugin, and returns only
+//! answers that keep the contract.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,26 +20,26 @@ use super::call::{Guard, StoreLimits};
 use super::verdict::{self, Asked, Expected, Violation};
 use crate::plugin::{Calls, Pace};
 
-/// A store behind a guard. It is a [`SecretStore`] itself, and whatever the plugin does, its
-/// caller gets an answer:
+/// A store behind a guard. It is a [`SecretStore`] itself, and its caller gets an answer whatever
+/// the plugin does:
 ///
-/// * a call that takes too long is [`DeadlineExceeded`](CallError::DeadlineExceeded); a plugin
-///   that hangs is [`Quarantined`](CallError::Quarantined) until its call comes back;
-/// * a panic is [`Panicked`](CallError::Panicked), and the instance is
-///   made anew (decision R4); as long as that fails, every call is
-///   [`NotReopened`](CallError::NotReopened), and it is tried again once a second at most;
-/// * an answer that does not fit the question or the declared capabilities is discarded, as
-///   a [`ContractViolation`](CallError::ContractViolation);
-/// * what the plugin does not declare is [`Unsupported`](StoreError::Unsupported) without
-///   asking it.
+/// * a call that takes too long is [`DeadlineExceeded`](CallError::DeadlineExceeded); a plugin that
+///   hangs is [`Quarantined`](CallError::Quarantined) until its call returns;
+/// * a panic is [`Panicked`](CallError::Panicked), and another instance is made (decision R4);
+///   while that fails, every call is [`NotReopened`](CallError::NotReopened), and making one is
+///   retried at most once a second;
+/// * an answer that does not fit the question or the declared capabilities is discarded as a
+///   [`ContractViolation`](CallError::ContractViolation);
+/// * an operation that the plugin does not declare is [`Unsupported`](StoreError::Unsupported), and
+///   the plugin is not called.
 ///
 /// A process cannot contain an abort, an exit, a stack overflow or running out of memory; a
 /// panic only with `panic = "unwind"`, which is Rust's default.
 ///
-/// It needs a tokio runtime. Dropping a future of it cancels the plugin's call.
+/// It needs a tokio runtime. Dropping one of its futures cancels the plugin's call.
 pub struct GuardedStore {
     guard: Guard,
-    /// The declaration when it was opened, which is the same for the life of the handle.
+    /// The capabilities at opening, which never change during the life of the handle.
     at_first: Capabilities,
 }
 
@@ -56,7 +56,7 @@ impl GuardedStore {
         Self::open_sharing(plugin, opening, limits, Arc::default())
     }
 
-    /// Opens another handle to a store whose calls are watched together.
+    /// Opens another handle to a store; the calls of both are watched together.
     pub(crate) fn open_sharing(
         plugin: &'static dyn SecretStorePlugin,
         opening: OpenContext,
@@ -68,22 +68,24 @@ impl GuardedStore {
         Ok(Self { guard, at_first: at_first.unwrap_or(Capabilities::MINIMAL) })
     }
 
-    /// The metadata of the running plugin.
+    /// Returns the metadata of the running plugin.
     pub fn metadata(&self) -> PluginMetadata {
         self.guard.metadata()
     }
 
-    /// The capabilities that the plugin declares.
+    /// Returns the capabilities that the plugin declares.
     ///
     /// # Errors
-    /// [`Panicked`](CallError::Panicked) when asking panics, [`NotReopened`](CallError::NotReopened) when
-    /// a call panicked before and the plugin could not be opened again.
+    /// [`Panicked`](CallError::Panicked) if the question panics,
+    /// [`NotReopened`](CallError::NotReopened) if an earlier call panicked and the plugin could not
+    /// be reopened.
     pub fn declared(&self) -> Result<Capabilities, StoreError> {
         self.guard.look("capabilities", |store| store.capabilities())
     }
 
-    /// Checks who wrote the data, as on every open (decision C4); `None` if there is none. A store without the
-    /// capability `tracks_writer` is asked for its `info` instead, and stands for one that the running plugin wrote.
+    /// Checks the writer of the data, as on every open; `None` if there is no data. A store without
+    /// the capability `tracks_writer` is asked for its `info` instead, and its data counts as
+    /// written by the running plugin (decision C4).
     ///
     /// # Errors
     /// [`Incompatible`](StoreError::Incompatible), and those of
@@ -124,7 +126,7 @@ impl GuardedStore {
         }
     }
 
-    /// Capabilities, if one that an operation needs is among them.
+    /// Returns the capabilities if they include the one that an operation needs.
     fn with(&self, what: &'static str, has: fn(&Capabilities) -> bool) -> Result<Capabilities, StoreError> {
         let declared = self.declared()?;
         if has(&declared) { Ok(declared) } else { Err(unsupported(what)) }
@@ -165,7 +167,7 @@ impl SecretStore for GuardedStore {
 
         let declared = self.with("rotation", |declared| declared.rotates)?;
         let instance = self.guard.instance(OPERATION)?;
-        // An instance that is made anew in the middle must read both.
+        // An instance that is made during the rotation must read with both rings.
         self.guard.set_keys(new.with_retiring(&self.guard.keys()));
         let (sender, mut progress) = mpsc::unbounded_channel();
         let keys = new.clone();
@@ -368,7 +370,7 @@ impl fmt::Debug for GuardedStore {
     }
 }
 
-/// The store's declaration about an operation.
+/// Returns the store's declaration about an operation.
 fn pace(operation: &str, declared: Capabilities) -> Pace {
     const READS: [&str; 3] = ["get", "written_by", "retrieve_environment"];
     if declared.blocking {
@@ -390,7 +392,7 @@ enum Next<T> {
     Answer(T),
 }
 
-/// The progress that was told so far.
+/// The progress that was reported so far.
 #[derive(Default)]
 struct Told {
     done: u64,
@@ -398,7 +400,7 @@ struct Told {
 }
 
 impl Told {
-    /// Tells the listener, unless the progress cannot be.
+    /// Reports progress to the listener, unless it is impossible.
     fn pass_on(&mut self, progress: Progress, listener: &dyn RotationListener) {
         if progress.done < self.done || progress.done > progress.total {
             self.violation = Some("its progress goes backwards or past the end".to_owned());

@@ -1,5 +1,4 @@
-//! Whether what a plugin returned keeps the contract: pure functions over question and
-//! answer.
+//! Judges whether a plugin's answer keeps the contract: pure functions of question and answer.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +28,7 @@ pub(super) fn created(
     )
 }
 
-/// The parts of a `create` that its answer has to show again.
+/// The parts of a `create` that its answer must repeat.
 pub(super) struct Expected<'a> {
     pub(super) address: &'a SecretAddress,
     pub(super) description: Option<&'a str>,
@@ -124,7 +123,7 @@ pub(super) fn environments_listed(
     ensure(names.len() == answer.environments.len(), "the page holds an environment twice")
 }
 
-/// Whether the store declares that it takes such a value, or that it makes values.
+/// Checks that the store declares such a value, or that it generates values.
 ///
 /// # Errors
 /// [`StoreError::Unsupported`] or [`StoreError::UnsupportedValue`], for the caller.
@@ -138,7 +137,8 @@ pub(super) fn supported_value(declared: Capabilities, value: &NewValue) -> Resul
     }
 }
 
-/// Whether the store declares all that a new secret needs, and its name may be created.
+/// Checks that the store declares everything that a new secret needs, and that its name may be
+/// created.
 ///
 /// # Errors
 /// [`StoreError::InvalidName`], and those of [`supported_value`].
@@ -150,7 +150,7 @@ pub(super) fn supported_creation(declared: Capabilities, secret: &NewSecret) -> 
     Ok(secret.address.name.check_creatable()?)
 }
 
-/// Whether the store declares all that a change needs.
+/// Checks that the store declares everything that a change needs.
 ///
 /// # Errors
 /// Those of [`supported_value`].
@@ -164,11 +164,11 @@ pub(super) fn supported_change(declared: Capabilities, change: &SecretChange) ->
     change.value.as_ref().map_or(Ok(()), |value| supported_value(declared, value))
 }
 
-/// The parts of a write that its answer has to show again.
+/// The parts of a write that its answer must repeat.
 pub(super) struct Asked {
     address: SecretAddress,
     creates: bool,
-    /// Whether it sets the description, to none perhaps.
+    /// Whether it sets the description, even to none.
     describes: bool,
     description: Option<String>,
     expected: Option<SecretRevision>,
