@@ -1,4 +1,4 @@
-//! The faults of [`FaultyStorage`], and that it is the engine below without them.
+//! Tests the faults of [`FaultyStorage`], and that without faults it equals the engine below.
 
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ fn events_happen_before_their_call_and_once() {
     let _ = block_on(engine.commit(put("a"))).unwrap();
     assert!(engine.0.has_planned_events());
     assert!(!has(&below, "before the second commit"));
-    // The event is seen by the commit itself.
+    // The commit itself sees the event's effect.
     let absent = Batch::new().put("before the second commit", "", Expectation::Absent);
     assert_eq!(block_on(engine.commit(absent)).unwrap(), CommitOutcome::Conflict { item: 0 });
     assert!(!engine.0.has_planned_events());
@@ -106,7 +106,7 @@ fn limits_are_the_smaller_ones_and_the_pace_is_forwarded() {
     assert_eq!((page.entries.len(), page.more), (2, true));
 }
 
-/// An engine in memory below a fresh wrapper for every handle.
+/// An engine in memory, with a fresh wrapper for every handle.
 struct Subject(Arc<dyn Storage>);
 
 impl suite::Subject for Subject {
@@ -117,5 +117,5 @@ impl suite::Subject for Subject {
     fn restart(&mut self) {}
 }
 
-// Without a plan it is the engine below.
+// Without a plan, the wrapper equals the engine below.
 suite!(Subject(memory()));

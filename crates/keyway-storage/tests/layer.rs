@@ -1,4 +1,4 @@
-//! The suite on a layer that changes nothing, and what a layer sees and forwards.
+//! Runs the suite on a layer that changes nothing, and tests which calls a layer sees and forwards.
 
 mod suite;
 
@@ -36,8 +36,7 @@ impl suite::Subject for Subject {
 
 suite!(Subject(Memory::new()));
 
-/// Notes every call with whether it succeeded, refuses scans, and has an answer of its own to reads, limits and
-/// pace.
+/// Records every call and its success, refuses scans, and answers reads, limits and pace itself.
 #[derive(Debug)]
 struct Noting {
     inner: Memory,

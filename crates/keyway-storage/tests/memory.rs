@@ -1,4 +1,4 @@
-//! The suite on the memory engine.
+//! Runs the suite on the memory engine.
 
 mod suite;
 
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keyway_storage::{Memory, Storage};
 
-/// A store in memory does not outlive its process: a restart is another handle.
+/// A store in memory does not outlive its process, so a restart only opens another handle.
 struct Subject(Memory);
 
 impl suite::Subject for Subject {

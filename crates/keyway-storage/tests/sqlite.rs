@@ -1,4 +1,4 @@
-//! The suite on the SQLite engine, once for each way to commit.
+//! Runs the suite on the SQLite engine, once for each way to commit.
 #![cfg(feature = "sqlite")]
 
 mod suite;

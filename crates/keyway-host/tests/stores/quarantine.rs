@@ -1,4 +1,4 @@
-//! A quarantine belongs to the plugin and the store, not to a handle.
+//! Tests that a quarantine belongs to the plugin and the store, not to a handle.
 //!
 //! See decision R7.
 
@@ -27,7 +27,7 @@ keyway_secrets::register! {
     }
 }
 
-/// Opening the store again while a call hangs must not lose another thread.
+/// Tests that reopening the store while a call hangs does not lose another thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn opening_again_does_not_lose_another_thread() {
     let registry = Registry::builder().with(register).build().unwrap();

@@ -1,4 +1,4 @@
-//! The clauses of the trait, one check each.
+//! Tests the clauses of the trait, one test for each.
 
 use std::future::Future;
 use std::pin::pin;
@@ -54,7 +54,7 @@ pub(crate) fn the_first_conflict_is_named(subject: &mut dyn Subject) {
     let store = subject.store();
     let right = put(&*store, "a", "1");
     let wrong = put(&*store, "b", "1");
-    // Whatever order an engine works in, the answer is the first in the batch's order.
+    // In whatever order an engine works, the answer is the first conflict in the batch's order.
     let batch = Batch::new()
         .put("new", "1", Expectation::Any)
         .put("a", "2", Expectation::Revision(right))
@@ -190,7 +190,8 @@ pub(crate) fn pages_are_bounded_and_in_order(subject: &mut dyn Subject) {
     assert_eq!((exact.entries.len(), exact.more), (4, false), "a full page with nothing behind it");
     assert_eq!(block_on(store.scan(&range, None, 0)).unwrap().entries.len(), 1);
 
-    // Bounded in bytes, and yet never empty: values of three quarters of a page come alone.
+    // A page is bounded in bytes, and yet never empty: values of three quarters of a page come
+    // alone.
     let large = limits.value_bytes.min(limits.page_bytes) / 4 * 3 + 1;
     for item in 0..3_u8 {
         put(&*store, [b'q', item], vec![item; large]);
@@ -230,7 +231,7 @@ pub(crate) fn pages_are_stable_while_others_write(subject: &mut dyn Subject) {
         let page = block_on(store.scan(&KeyRange::all(), after.as_deref(), 7)).unwrap();
         seen.extend(page.entries.iter().map(|entry| entry.key[0]));
         let last = *seen.last().unwrap();
-        // Behind, at and before the place where the scan is.
+        // Writes behind, at and ahead of the position of the scan.
         put(&*store, [last.saturating_sub(1)], "new");
         put(&*store, [last], "new");
         committed(commit(&*store, Batch::new().delete([last], Expectation::Any)));
@@ -294,7 +295,7 @@ pub(crate) fn nobody_loses_an_update(subject: &mut dyn Subject) {
     );
 }
 
-/// Adds one to the counter, and answers how often somebody else was faster.
+/// Adds one to the counter, and returns how often another writer was faster.
 pub(crate) fn increment(store: &dyn Storage) -> u64 {
     for conflicts in 0.. {
         let record = get(store, "counter").unwrap();
@@ -322,7 +323,7 @@ pub(crate) fn dropped_commits_hold_nobody_up(subject: &mut dyn Subject) {
                     );
                     let mut context = Context::from_waker(Waker::noop());
                     {
-                        // Polled never, once or twice, and then dropped.
+                        // The future is polled never, once or twice, and then dropped.
                         let mut future = pin!(store.commit(pair));
                         for _ in 0..round % 3 {
                             if future.as_mut().poll(&mut context).is_ready() {
@@ -336,13 +337,13 @@ pub(crate) fn dropped_commits_hold_nobody_up(subject: &mut dyn Subject) {
         }
     });
     let kept = everything(&*store).iter().filter(|entry| entry.key[0] == b'e').count();
-    assert_eq!(kept, 200, "everybody else got through");
+    assert_eq!(kept, 200, "all other callers got through");
     subject.restart();
     let store = subject.store();
     for thread in 0..4_u8 {
         for round in 0..50_u8 {
             let halves = [0, 1].map(|half| get(&*store, [b'd', thread, round, half]).is_some());
-            assert_eq!(halves[0], halves[1], "a dropped commit is there as a whole or not at all");
+            assert_eq!(halves[0], halves[1], "a dropped commit took effect as a whole or not at all");
             assert!(round % 3 != 0 || !halves[0], "a future that was never polled did nothing");
         }
     }
@@ -353,7 +354,7 @@ pub(crate) fn a_commit_that_is_not_polled_again_holds_nobody_up(subject: &mut dy
     let mut context = Context::from_waker(Waker::noop());
     let mut sleeping = store.commit(Batch::new().put("sleeping", "x", Expectation::Absent));
     let early = sleeping.as_mut().poll(&mut context);
-    // Its task does something else for a while, which waits for other commits.
+    // Its task is busy for a while, and the wait for other commits takes place there.
     for round in 0..20_u8 {
         put(&*store, [round + 1], "x");
     }
@@ -370,8 +371,8 @@ pub(crate) fn large_neighbours_disturb_nobody(subject: &mut dyn Subject) {
     for item in 0..200_u8 {
         put(&*store, [b's', item], [item; 40]);
     }
-    // The slowest key, each at its fastest, because other programs run beside: only the searches that pass a
-    // large value suffer.
+    // Measures the slowest key. Each key counts with its fastest time, because other programs run
+    // meanwhile: only searches that pass a large value are slow.
     let slowest = || {
         let fastest = |item: u8| {
             let times = [(); 15].map(|()| {
@@ -388,7 +389,7 @@ pub(crate) fn large_neighbours_disturb_nobody(subject: &mut dyn Subject) {
         put(&*store, [b's', item, b'l'], vec![item; 1 << 20]);
     }
     let after = slowest();
-    // In a layout that lets large values into the searched tree it is thirtyfold.
+    // With large values in the searched tree the ratio would be thirty.
     assert!(after < before * 8, "{before:?} before, {after:?} among large values");
 }
 

@@ -1,7 +1,6 @@
-//! What every engine has to do: checks written once and run for each engine.
+//! Tests the duties of every engine: checks that are written once and run for each engine.
 //!
-//! A file under `tests/` says how to make a store (and to open it again), and calls
-//! `suite!`.
+//! A file under `tests/` defines how to make a store (and reopen it), and calls `suite!`.
 
 pub(crate) mod contract;
 pub(crate) mod model;
@@ -15,7 +14,7 @@ use pollster::block_on;
 pub(crate) trait Subject {
     /// The open store.
     fn store(&self) -> Arc<dyn Storage>;
-    /// Closes the store and opens it again, if it can outlive that.
+    /// Closes and reopens the store, if its data outlives that.
     fn restart(&mut self);
 }
 
@@ -65,7 +64,7 @@ pub(crate) fn get(store: &dyn Storage, key: impl AsRef<[u8]>) -> Option<Record> 
     block_on(store.get(key.as_ref())).unwrap()
 }
 
-/// Writes one record and answers its revision.
+/// Writes one record and returns its revision.
 pub(crate) fn put(store: &dyn Storage, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Revision {
     committed(commit(store, Batch::new().put(key, value, Expectation::Any)))
 }
@@ -86,7 +85,7 @@ pub(crate) fn conflict(outcome: Result<CommitOutcome, StorageError>) -> usize {
     }
 }
 
-/// All records, page by page.
+/// Lists all records, page by page.
 pub(crate) fn everything(store: &dyn Storage) -> Vec<keyway_storage::Entry> {
     let (mut entries, mut after) = (Vec::new(), None::<Vec<u8>>);
     loop {

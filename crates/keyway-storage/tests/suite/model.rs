@@ -1,4 +1,4 @@
-//! Random histories against a map.
+//! Compares random histories with a map.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::{Subject, commit};
 
-/// What an item of a random batch expects. Revisions are chosen when it runs.
+/// The expectation of an item of a random batch. Revisions are chosen when it runs.
 #[derive(Clone, Copy, Debug)]
 enum Expect {
     Any,
     Absent,
-    /// The present one, if there is one.
+    /// The current revision, if the record exists.
     Current,
-    /// One of those that were given out, whatever became of it.
+    /// An earlier revision, whatever happened to its record.
     Old(usize),
 }
 
@@ -142,7 +142,7 @@ impl Model {
                 (Act::Check | Act::Delete, expectation) => {
                     refused |= expectation == Expectation::Absent && matches!(act, Act::Delete);
                     if matches!(act, Act::Check) {
-                        // A check needs a revision: nothing else can be written down.
+                        // A check must have a revision, so it cannot be expressed otherwise.
                         holds = true;
                         batch.delete(key.clone(), Expectation::Any)
                     } else {
