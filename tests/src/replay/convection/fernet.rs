@@ -1,6 +1,6 @@
 //! `fernet_key`, `fernet_encrypt`, `fernet_decrypt`, `multifernet`: keys, tokens, rings.
 //!
-//! See decision C8 requires strict forms. Strictness is visible without cryptography, so the rulings
+//! Decision C8 requires strict forms. Strictness is visible without cryptography, so the rulings
 //! read only Base64 and lengths. The plaintext of a well-formed token is the one that upstream
 //! found.
 

@@ -141,7 +141,7 @@ impl Adapter for Environment {
 
     /// Refuses the empty name, which is invalid.
     ///
-    /// See decision C9 has the same for stores.
+    /// Decision C9 does the same for stores.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let world = StoreFixture::of(input.get("world"));
         vec![(!world.has_environment(input.text("name"))).then(|| Ruling::refused("L2", NO_ENVIRONMENT))]

@@ -1,4 +1,4 @@
-//! See decisions C1 and C2: the grammar of versions and compatibility strings, and their meaning.
+//! Implements decisions C1 and C2: the grammar and meaning of versions and compatibility strings.
 //! Precedence is that of the crate `semver`.
 
 use std::cmp::Ordering;

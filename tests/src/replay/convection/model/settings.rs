@@ -114,7 +114,7 @@ fn is_default((name, value): &(String, Node)) -> bool {
 
 /// Tells whether `character` belongs to the letters of this name, or `None` for an unknown name.
 ///
-/// See decision C11: `printable` excludes white space and control characters.
+/// By decision C11, `printable` excludes white space and control characters.
 pub(super) fn is_letter_of(letters: &str, character: char) -> Option<bool> {
     Some(match letters {
         "printable" => character.is_ascii_graphic(),
