@@ -24,7 +24,7 @@ pub enum Row {
     HttpError,
     /// Local data cannot be opened, or the operation was interrupted.
     CliError,
-    /// Anything else.
+    /// Any other error.
     LockerError,
     /// The object exists already, or another writer was first.
     ///

@@ -65,7 +65,7 @@ impl<C, R> Reconciliation<C, R> {
 pub enum IntendedEffect<R> {
     /// An object was to be made: issued, checked out.
     Request,
-    /// The object with this reference was to be destroyed: revoked, checked in.
+    /// The object with this reference was to be destroyed, for example revoked or checked in.
     Revoke(R),
 }
 

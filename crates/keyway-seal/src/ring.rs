@@ -49,7 +49,7 @@ impl KeyRing {
         if ring.is_empty() { Err(KeyError::NoKeys) } else { Ok(Self::all_seal(ring)) }
     }
 
-    /// Makes a ring of keys given as text, each read by [`Key::parse`].
+    /// Makes a ring of keys that are given as texts, each read by [`Key::parse`].
     ///
     /// # Errors
     /// [`KeyError::MalformedLine`] gives the number of the key, counted from 1, and the position; `NoKeys` if

@@ -113,8 +113,8 @@ impl FaultyStorage {
         self
     }
 
-    /// Is pending once before and once after the effect of every operation, so that a future can be dropped
-    /// there.
+    /// Makes every operation pending once before and once after its effect, so that a test can drop
+    /// the future there.
     #[must_use]
     pub fn pauses(mut self) -> Self {
         self.pauses = true;

@@ -39,7 +39,7 @@ impl Shared {
         Self::new("generic", "convection-generic", "secrets", what)
     }
 
-    /// As [`generic`](Self::generic).
+    /// Does the same as [`generic`](Self::generic), for the PassDB plugin.
     pub(crate) fn passdb(what: &str) -> Option<Self> {
         Self::new("passdb", "convection-passdb", "passdb", what)
     }

@@ -38,7 +38,7 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// The part with this name.
+    /// Returns the part with this name.
     pub(crate) fn part(&self, name: &str) -> Option<&str> {
         self.parts.iter().find(|part| part.name == name).map(CredentialPart::expose_value)
     }

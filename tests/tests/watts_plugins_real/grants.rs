@@ -33,7 +33,7 @@ impl Kept {
         Self { storage: Arc::new(Memory::new()), keys: KeyRing::new([Key::generate().unwrap()]).unwrap() }
     }
 
-    /// A run of the host, with one service.
+    /// Starts a host with one service.
     async fn start(&self, service: Service) -> Host {
         let service = service.allow(|user: &UserInfo| user.issuer() == ISSUER);
         let registry = PLUGINS.registry().unwrap();

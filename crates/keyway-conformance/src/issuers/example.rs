@@ -137,7 +137,7 @@ impl IssuerExample {
         self
     }
 
-    /// Adds a login that the issuer asks for when a request lacks it.
+    /// Adds a further login of the user, for an issuer that demands one.
     #[must_use]
     pub fn login(mut self, login: Login) -> Self {
         self.logins.push(login);

@@ -10,7 +10,7 @@ use super::{DescribedPlugin, MetadataSubject};
 use crate::notation::mutants;
 use crate::{Mutant, Subject};
 
-/// The document that the mutants change.
+/// Returns the document that the mutants change.
 fn sound() -> Value {
     json!({
         "version": "1.2.0",

@@ -8,13 +8,13 @@ use crate::Subject;
 
 /// A plugin as its metadata shows it. The document is text, so that it can hold any fault.
 pub trait MetadataSubject: Subject + fmt::Debug {
-    /// The id under which the plugin is registered.
+    /// Returns the id under which the plugin is registered.
     fn id(&self) -> String;
 
-    /// The metadata document, as JSON.
+    /// Returns the metadata document, as JSON.
     fn document(&self) -> String;
 
-    /// The kind of the contract that the plugin implements.
+    /// Returns the kind of the contract that the plugin implements.
     fn contract(&self) -> PluginKind;
 
     /// Tells whether the plugin would read data with this stamp.

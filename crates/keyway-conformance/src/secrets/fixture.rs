@@ -158,7 +158,7 @@ impl<'a> StoreFixture<'a> {
         self.clock.advance(store.capabilities().staleness);
     }
 
-    /// Returns the subject's configuration for these surroundings.
+    /// Returns the subject's configuration for the scratch folder of this rule.
     pub(super) fn configuration(&self) -> Json {
         (self.subject().configuration)(self.scratch.path())
     }

@@ -1,4 +1,5 @@
-//! The forms of the texts of metadata. The checks are `const`, because `register!` uses them.
+//! Checks the forms of the texts in metadata. The checks are `const`, because `register!` uses
+//! them.
 
 /// The longest plugin name and author, in bytes.
 const LONGEST: usize = 256;

@@ -36,7 +36,7 @@ pub struct Registry {
     index: Index,
 }
 
-/// A registration, and a key that decides nearly every comparison.
+/// A registration with a sort key that decides nearly every comparison.
 #[derive(Clone, Copy)]
 struct Slot {
     key: SortKey,

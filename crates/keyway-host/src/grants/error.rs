@@ -105,11 +105,11 @@ pub enum GrantsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disposal {
-    /// It was revoked.
+    /// The credential was revoked.
     Revoked,
-    /// It will be revoked; the host retries on its own.
+    /// The credential will be revoked; the host retries on its own.
     ToBeRevoked,
-    /// It could not be revoked. The intent stays listed.
+    /// The credential could not be revoked. The intent stays listed.
     NotRevoked,
     /// A grant has its state, so it was not revoked: the two cannot be told apart.
     SharesState,

@@ -14,9 +14,9 @@ use crate::plugin::{CallPolicy, Factory, Guard, Pace, Panicked, Permit, Permits}
 
 /// The source of instances.
 pub(super) enum Origin {
-    /// A plugin of the registry makes the instances, another one after each panic.
+    /// The plugin of the registry that makes the instances. It makes a new one after a panic.
     Plugin(&'static dyn IssuerPlugin, Box<OpenContext>),
-    /// The host supplied the only instance.
+    /// The only instance, which the host supplied.
     Given(Arc<dyn Issuer>),
 }
 

@@ -172,19 +172,19 @@ pub enum TransitionError {
     /// The host has no such service.
     #[error("there is no such service: check its name")]
     NoService,
-    /// The user may not use the service (gate, 1).
+    /// The user may not use the service. Checked first.
     #[error("the user may not use this service")]
     NotAllowed,
-    /// The service is switched off, or its plugin has faults (gate, 2).
+    /// The service is switched off, or its plugin has faults. Checked second.
     #[error("the service is disabled: `services` says why")]
     Disabled,
-    /// The parameters fit none of the plugin's sets (gate, 3).
+    /// The parameters fit none of the plugin's sets. Checked third.
     #[error("the parameters of the request do not fit: {0}")]
     Parameters(Violation),
     /// The claims of the user cannot be stored.
     #[error("the claims of the user cannot be stored: too many arrays and objects lie in each other")]
     Claims,
-    /// The user has as many credentials as the service allows (gate, 4).
+    /// The user has as many credentials as the service allows. Checked fourth.
     #[error("the limit of {limit} credentials for each user is reached: revoke one first")]
     LimitReached {
         /// The limit.

@@ -82,7 +82,7 @@ impl Recorded for GrantWorkflow {
         }
     }
 
-    /// A service has one plugin, so the service's name stands for both.
+    /// Returns the name of the service. A service has one plugin, so the name identifies both.
     fn lane(owner: &Owner) -> &str {
         owner.service.as_str()
     }

@@ -43,7 +43,7 @@ pub(crate) enum Applied<R: Recorded> {
     Overtaken,
     /// Another record holds its unique names.
     Taken(Box<Entry<R>>),
-    /// As many records as allowed are counted under its names.
+    /// The limit of records under one of its counted names is reached.
     LimitReached,
 }
 

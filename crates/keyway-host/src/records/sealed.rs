@@ -49,8 +49,8 @@ pub(super) enum Part {
 pub(crate) struct SealedRecords {
     storage: Arc<dyn Storage>,
     keys: KeyRing,
-    /// The keyed HMAC, ready for use because its key schedule costs as much as hashing a name. It
-    /// is wiped on drop.
+    /// The HMAC with its key already set, because setting the key costs as much as hashing a name.
+    /// It is wiped on drop.
     mac: Hmac<Sha256>,
     /// Identifies the index key in every sealed part.
     index: NameTag,

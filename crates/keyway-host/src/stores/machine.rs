@@ -24,15 +24,15 @@ type Step = crate::work::Step<StoreWorkflow>;
 /// The phase of a store's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It is to be initialized, and may already be.
+    /// The store is to be initialized, and may already be.
     Creating,
-    /// It should exist already, and is being looked for.
+    /// The store should exist already, and the plugin looks for it.
     Adopting,
-    /// It is in use.
+    /// The store is in use.
     Active,
-    /// It is in use, and moves to other keys.
+    /// The store is in use, and is being moved to other keys.
     Rotating,
-    /// It is to be deleted, and may already be gone.
+    /// The store is to be deleted, and may already be gone.
     Deleting,
 }
 
@@ -102,13 +102,13 @@ pub enum TransitionError {
     /// There is such a store.
     #[error("there is a store of this name already")]
     Exists,
-    /// It is not initialized yet.
+    /// The store is not initialized yet.
     #[error("the store is still being created: open it to go on with that")]
     StillCreating,
-    /// It is being deleted.
+    /// The store is being deleted.
     #[error("the store is being deleted")]
     BeingDeleted,
-    /// Another host or another call works on it.
+    /// Another host or another call works on the store.
     #[error("another host or another call works on the store")]
     InFlight,
     /// A rotation to other keys is under way.

@@ -44,7 +44,7 @@ fn refusal(state: &StoreState, event: Event) -> Option<TransitionError> {
     step_to(Some(state), Standing::Ours, event).err()
 }
 
-/// The answer of a plugin that did what it was asked.
+/// Returns the answer of a plugin that carried the command out.
 fn answer(command: Command, state: &StoreState) -> Event {
     match command {
         Command::Initialize { .. } | Command::Find => Event::Initialized,

@@ -62,7 +62,7 @@ pub(crate) trait Engine: Send + Sync {
     /// Frees the expired claims of every host.
     async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError>;
 
-    /// Works off the due records of a lane, as far as permits are free.
+    /// Works on the due records of a lane while there are free permits.
     async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError>;
 
     /// Returns the earliest moment at which work in this lane is due.

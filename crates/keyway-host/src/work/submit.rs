@@ -54,7 +54,7 @@ pub(crate) enum FailedBecause<W: Workflow> {
     Superseded,
 }
 
-/// A caller's course through the loop.
+/// The state of one caller in the loop.
 struct Course<'a, W: Workflow> {
     worker: &'a Worker<W>,
     live: Option<&'a W::Live>,

@@ -75,17 +75,17 @@ pub(crate) struct Carried<W: Workflow> {
 }
 
 impl<W: Workflow> Carried<W> {
-    /// The plugin did what it was asked.
+    /// Makes the result of a command that the plugin carried out.
     pub(crate) fn done(event: W::Event) -> Self {
         Self { event, answer: None, failure: None }
     }
 
-    /// The plugin answered with something for the caller.
+    /// Makes the result of a command with an answer for the caller.
     pub(crate) fn answered(event: W::Event, answer: W::Answer) -> Self {
         Self { event, answer: Some(answer), failure: None }
     }
 
-    /// The plugin failed.
+    /// Makes the result of a command at which the plugin failed.
     pub(crate) fn failed(event: W::Event, failure: W::Failure) -> Self {
         Self { event, answer: None, failure: Some(failure) }
     }
@@ -185,9 +185,10 @@ pub(crate) trait Workflow: Recorded + Sized {
 /// How long a claim lasts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ClaimLength {
-    /// This long.
+    /// Lasts this long.
     Fixed(Duration),
-    /// This long, and renewed each time a third has passed while the command is carried out.
+    /// Lasts this long, and is renewed after each third of the time while the command is carried
+    /// out.
     Renewed(Duration),
 }
 

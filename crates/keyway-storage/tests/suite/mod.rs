@@ -12,7 +12,7 @@ use pollster::block_on;
 
 /// One store under test.
 pub(crate) trait Subject {
-    /// The open store.
+    /// Returns the open store.
     fn store(&self) -> Arc<dyn Storage>;
     /// Closes and reopens the store, if its data outlives that.
     fn restart(&mut self);

@@ -38,7 +38,7 @@ pub(crate) struct StoreFile {
 /// The state since the last `close`.
 #[derive(Debug)]
 enum Cycle {
-    /// Nothing that allows a write.
+    /// The file was not read for a change, so no write is allowed.
     Looking,
     /// The file was read for a change and did not exist.
     New,

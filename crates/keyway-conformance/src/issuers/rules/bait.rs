@@ -25,11 +25,11 @@ const FORMS: [(&str, &str); 6] = [
 pub(super) enum Trap {
     /// A folder that stays empty unless a bait is run.
     Commands(TempDir),
-    /// Files that stay as they are unless a bait is taken for a path.
+    /// Files that remain unchanged unless a bait is used as a path.
     Paths(PathTrap),
 }
 
-/// A text that springs the trap if a shell gets it, or that leads to a file of the trap.
+/// A text that runs a command if a shell gets it, or that names a file which must not be opened.
 pub(super) struct Bait {
     pub(super) form: &'static str,
     text: String,

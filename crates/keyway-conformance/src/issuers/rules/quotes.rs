@@ -12,7 +12,8 @@ rules! {
         answers_are_not_quoted;
 }
 
-/// How an executable ends whose answer is not accepted. It prints half of an object in each case.
+/// The cases in which an answer is not accepted, with the end of the executable. It prints half of
+/// an object in each.
 const ENDS: [(&str, &str); 3] = [
     ("whose answer is refused", "exit 0"),
     ("that fails", "exit 3"),

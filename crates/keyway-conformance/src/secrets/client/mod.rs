@@ -41,8 +41,8 @@ pub fn suite() -> Suite<SecretStoreSubject> {
 
 /// Makes the client under test.
 pub trait ClientMaker: Send + Sync {
-    /// Makes a client over a store that works among the shared secrets and resolves exactly. Without
-    /// a hook it has no audit.
+    /// Makes a client over a store. It works in the scope of the shared secrets, uses the exact
+    /// resolution, and has an audit only if a hook is given.
     fn client(&self, store: Arc<dyn SecretStore>, audit: Option<AuditHook>) -> Arc<dyn ApplicationClient>;
 
     /// Returns the credentials that the client chooses for a service, and `None` for a client that has

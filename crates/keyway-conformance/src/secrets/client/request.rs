@@ -131,11 +131,11 @@ pub enum Response {
     File(SecretText),
     /// The numbers of secrets that an import created, changed and left alone.
     Imported {
-        /// Created.
+        /// The number of created secrets.
         created: usize,
-        /// Changed.
+        /// The number of changed secrets.
         changed: usize,
-        /// Left alone.
+        /// The number of unchanged secrets.
         unchanged: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! Tests environments: layers that never show through each other.
+//! Tests that environments are separate from each other and from the shared secrets.
 
 use std::collections::BTreeSet;
 

@@ -13,10 +13,10 @@ pub(super) struct Habits {
     pub(super) ignored: fn(&StorageError) -> bool,
     /// Maps a key to the key that is used.
     pub(super) key: fn(&[u8]) -> &[u8],
-    /// Changes an item of a batch before it is checked; gets the record at its key, and its
-    /// position.
+    /// Changes an item of a batch before it is checked. Takes the record at the item's key, and the
+    /// item's position.
     pub(super) item: fn(Option<&Record>, usize, &mut ChangedItem),
-    /// Changes a page; gets the range and the limit.
+    /// Changes a page. Takes the range and the limit.
     pub(super) page: fn(&mut Page, &KeyRange, usize),
     /// Makes a revision from the number of the commit and the record at its first key.
     pub(super) stamp: fn(u64, Option<&Record>) -> u64,

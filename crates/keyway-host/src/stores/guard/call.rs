@@ -119,7 +119,7 @@ impl Guard {
         self.guard.with_maker(|maker| maker.opening.metadata.clone())
     }
 
-    /// Returns the keys that a new instance would be opened with.
+    /// Returns the keys with which a new instance would be opened.
     pub(crate) fn keys(&self) -> KeyRing {
         self.guard.with_maker(|maker| maker.opening.keys.clone())
     }

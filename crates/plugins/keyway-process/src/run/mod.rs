@@ -62,7 +62,7 @@ impl Default for Limits {
 pub enum Input {
     /// The last argument. Every local user can read it (`ps`).
     Argument(Zeroizing<Vec<u8>>),
-    /// Standard input, which ends after it.
+    /// Standard input, which is closed after these bytes.
     Standard(Zeroizing<Vec<u8>>),
 }
 

@@ -1,4 +1,5 @@
-//! The principals of a certificate: names of the operator, with claims of the user's login.
+//! Makes the principals of a certificate: names that the operator configures, in which placeholders
+//! stand for claims of the user's login.
 
 use keyway_issuers::{IssuerError, UserInfo};
 
