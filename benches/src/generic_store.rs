@@ -170,8 +170,8 @@ impl GenericStore {
         }
     }
 
-    /// Returns the most frequent lengths of key and value among the stored records, which are those
-    /// of secrets.
+    /// Returns the most frequent lengths of key and value among the stored records. The records of
+    /// secrets have these lengths.
     ///
     /// # Errors
     /// Those of the storage.

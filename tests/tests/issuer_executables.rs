@@ -93,8 +93,8 @@ fn requests() -> impl Strategy<Value = CredentialRequest> {
     })
 }
 
-/// Returns the part of a result that a host can see: an error that crossed the wire holds the
-/// plugin's text.
+/// Returns the part of a result that a host can see. Of an error it is the plugin's text, also
+/// after a transfer over the wire.
 fn seen<T>(result: Result<T, IssuerError>) -> Result<T, (String, String, bool)> {
     result
         .map_err(|error| (error.user_message().into_owned(), error.detail(), error.effect() == Effect::None))

@@ -23,7 +23,7 @@ pub struct ImportPlan {
 }
 
 impl Secrets {
-    /// Exports all secrets of the client's layer, as they resolve, to be written as dotenv or JSON.
+    /// Exports all secrets that [`list`](Self::list) returns, to be written as dotenv or JSON.
     ///
     /// Descriptions, versions and dates are omitted.
     ///

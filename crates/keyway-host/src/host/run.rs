@@ -31,7 +31,7 @@ enum Task {
 }
 
 impl Host {
-    /// Takes over at once every claim of an earlier run of this host, and works off what is due.
+    /// Takes over at once every claim of an earlier run of this host, and does the work that is due.
     /// [`run`](Self::run) starts with it.
     ///
     /// An issuer that supports it is asked about the result of an interrupted request; otherwise
@@ -54,8 +54,8 @@ impl Host {
         Ok(reports)
     }
 
-    /// Works off what is due at `now`, once. Hosts normally call [`run`](Self::run); this is for
-    /// tests and for hosts with a scheduler of their own.
+    /// Does the work that is due at `now`, once. Hosts normally call [`run`](Self::run); this is
+    /// for tests and for hosts with a scheduler of their own.
     ///
     /// Several hosts may share one storage engine. Each starts at a random record among those due
     /// and claims it before asking a plugin. It skips a record that another host has claimed, until
@@ -77,7 +77,7 @@ impl Host {
         Ok(reports)
     }
 
-    /// Recovers, and then works off records as soon as they are due, until `shutdown` completes.
+    /// Recovers, and then works on records as soon as they are due, until `shutdown` completes.
     /// Each lane (a service, or a plugin of stores) has a task of its own, so a lane that hangs
     /// delays no other. At the end it waits for plugin calls for a [bounded
     /// time](super::HostBuilder::drain_within), and releases the host's name.
@@ -123,7 +123,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Works off all lanes at once.
+    /// Works on all lanes at once.
     async fn work_off(&self, now: Timestamp, reports: &mut Vec<WorkReport>) -> Result<(), HostError> {
         self.check_name()?;
         let mut running = JoinSet::new();

@@ -1,4 +1,4 @@
-//! Works off due records, lane by lane, each with its own permits, and frees claims that have
+//! Works on due records, lane by lane, each with its own permits, and frees claims that have
 //! ended.
 //!
 //! See decision R6.

@@ -33,7 +33,7 @@ impl Run {
     }
 }
 
-/// Steps through and works off the records of one engine.
+/// Carries out the steps of the records of one engine.
 #[derive(Debug)]
 pub(crate) struct Worker<W: Workflow> {
     pub(crate) workflow: W,

@@ -24,7 +24,7 @@ const DUE: u8 = 4;
 const CLAIMED: u8 = 5;
 const UNDECIDED: u8 = 6;
 
-/// Tests that a real entry is worked off in one pass, however many entries are planted before it,
+/// Tests that a real entry is handled in one pass, however many entries are planted before it,
 /// and that those are removed.
 #[tokio::test]
 async fn planted_entries_hide_no_due_work() {
