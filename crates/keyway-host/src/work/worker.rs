@@ -44,7 +44,8 @@ pub(crate) struct Worker<W: Workflow> {
     seen_claims: Mutex<SeenClaims>,
 }
 
-/// Is kept by a plugin call until it ends, even if its caller goes away.
+/// Keeps the hold and the permit of a plugin call until the call ends, even if its caller goes
+/// away.
 #[derive(Clone, Debug)]
 pub(crate) struct Working {
     #[expect(dead_code, reason = "dropping it ends the hold")]

@@ -24,7 +24,8 @@ pub(crate) const MAX_ATTEMPTS: u32 = 64;
 /// and must not grow with the store.
 const REMEMBERED_ENVIRONMENTS: usize = 1024;
 
-/// How many records can have retrying writers that do not wait for each other.
+/// The number of locks for writers that retry. Writers with the same lock retry one after the
+/// other.
 const CROWDS: usize = 32;
 
 /// A store that is used through a storage engine.

@@ -143,8 +143,8 @@ async fn together(fixture: &IssuerFixture<'_>) -> Checked {
     at_once(&fixture.handle().await?, CALLERS, &[]).await.map(drop)
 }
 
-/// Tells whether the issuer gives a user another credential each time. An issuer that does not may
-/// also do so for concurrent requests.
+/// Tells whether the issuer gives a user another credential each time. If it gives the same one for
+/// requests in sequence, it may do so for concurrent requests too.
 async fn tells_apart(handle: &Handle<'_, '_>) -> Result<bool, Broken> {
     Ok(handle.made().await?.1.state != handle.made().await?.1.state)
 }

@@ -80,7 +80,8 @@ impl Answers {
     }
 }
 
-/// Calls all operations with the canary as value, so that they succeed and so that they fail.
+/// Calls all operations with the canary as value: without a store, with a store, and with wrong
+/// keys.
 async fn everything(fixture: &StoreFixture<'_>, canary: &Canary) -> Result<Answers, Broken> {
     let (mut answers, random) = (Answers::default(), fixture.random());
     let opened = fixture.open()?.0.store;

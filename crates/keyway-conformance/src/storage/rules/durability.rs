@@ -58,7 +58,7 @@ async fn a_killed_process_leaves_all(store: &StorageFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Demands that the records of one batch are all of one age.
+/// Demands that all records of one batch have the same revision and value.
 fn halves(entries: &[Entry]) -> Checked {
     for pair in entries.windows(2).filter(|pair| pair[0].key[0] == pair[1].key[0]) {
         ensure(

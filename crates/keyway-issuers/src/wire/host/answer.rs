@@ -317,11 +317,12 @@ fn violated_with(action: Action, violations: Violations, orphan: Option<Credenti
     }))
 }
 
-/// Returns a reader with no limit below the length of the output.
+/// Returns a reader whose limit is at least the length of the output.
 ///
-/// The program that runs the plugin limits its output, and an answer that is refused later leaves a
-/// credential behind.
+/// The program that runs the plugin already limits the output. If the reader then refused an answer
+/// for its length, the credential in it would be lost.
 ///
+/// See decision W7.
 /// See decision W7.
 fn whole(reader: Reader, printed: &[u8]) -> Reader {
     Reader { max_bytes: reader.max_bytes.max(printed.len()), ..reader }
