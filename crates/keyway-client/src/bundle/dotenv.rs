@@ -112,7 +112,7 @@ struct Reader<'a> {
     line: usize,
     /// Whether to accept plain values that a shell reads differently.
     lenient: bool,
-    /// The lines of such values.
+    /// The lines with plain values that a shell reads differently.
     otherwise: Vec<usize>,
 }
 

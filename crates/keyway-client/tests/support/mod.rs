@@ -39,7 +39,7 @@ pub fn wait<F: Future>(future: F) -> F::Output {
     Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
-/// What a [`Spy`] does instead of the next read of a single secret.
+/// The action of a [`Spy`] in place of the next read of a single secret.
 pub enum Trick {
     /// Returns this error.
     Fail(StoreError),

@@ -21,7 +21,7 @@ use crate::records::{
 use crate::work::Run;
 
 /// How often a run checks for a contender, and a contender for an answer, within the wait.
-const LOOKS: u32 = 4;
+const CHECKS: u32 = 4;
 
 /// How often a run checks that it still has the name, if contenders do not wait.
 const UNASKED: Duration = Duration::from_secs(1);
@@ -106,7 +106,7 @@ pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) ->
         if !wait.is_zero() && store(runs, &mut found, Some(asked.clone())).await? {
             let begun = Instant::now();
             while begun.elapsed() < wait {
-                tokio::time::sleep(wait / (2 * LOOKS)).await;
+                tokio::time::sleep(wait / (2 * CHECKS)).await;
                 match runs.reload(&found).await?.and_then(|current| current.state) {
                     Some(current) if current == asked => {}
                     Some(current) if current.run == other && current.asked_by.is_none() => {
@@ -151,7 +151,7 @@ pub(super) async fn give_back(runs: &Journal<HostRuns>, run: &Run) -> Result<(),
 pub(super) fn keep(host: std::sync::Weak<super::Inner>, wait: Duration) {
     // A contender that does not wait needs no answer, but this run must notice that it lost the
     // name.
-    let every = if wait.is_zero() { UNASKED } else { wait / LOOKS };
+    let every = if wait.is_zero() { UNASKED } else { wait / CHECKS };
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(every).await;

@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(50);
 
 /// How long to wait after a failure before making another instance. Making one runs plugin code,
 /// which would otherwise run with every call.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Makes instances of a plugin: the first, and another after each panic.
 pub(crate) trait Factory: Send {
@@ -40,7 +40,7 @@ pub(crate) struct CallPolicy {
     pub(crate) deadline: Duration,
     /// How the call is kept away from the caller's task.
     pub(crate) isolation: Isolation,
-    /// What the plugin declares about the call.
+    /// The plugin's declaration about the call.
     pub(crate) pace: Pace,
 }
 
@@ -67,7 +67,7 @@ impl<E: PluginError> NotMade<E> {
     fn error(&self) -> CallError {
         let since = self.failed.map_or(Duration::ZERO, |failed| failed.elapsed());
         let reason = self.error.as_ref().map_or_else(|| "it panicked again".to_owned(), PluginError::detail);
-        CallError::NotReopened { retry_after: AGAIN.saturating_sub(since), reason }
+        CallError::NotReopened { retry_after: RETRY_DELAY.saturating_sub(since), reason }
     }
 }
 
@@ -75,7 +75,7 @@ impl<M: Factory> State<M> {
     /// Makes an instance if there is none and the last attempt was long enough ago.
     fn make_again(&mut self, operation: &'static str) {
         match &self.instance {
-            Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= AGAIN) => {}
+            Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= RETRY_DELAY) => {}
             _ => return,
         }
         let error = match contain(|| self.maker.make()) {

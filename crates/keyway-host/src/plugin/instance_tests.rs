@@ -103,7 +103,7 @@ async fn an_instance_that_panicked_is_never_called_again() {
                 for _ in 0..3 {
                     match call(&guard, isolation, false).await {
                         Err(CallError::NotReopened { retry_after, reason }) => {
-                            assert!(retry_after <= AGAIN && !retry_after.is_zero(), "{retry_after:?}");
+                            assert!(retry_after <= RETRY_DELAY && !retry_after.is_zero(), "{retry_after:?}");
                             let fails = matches!(refusal, Opening::Fails);
                             let expected =
                                 if fails { "the licence server is away" } else { "it panicked again" };
@@ -114,7 +114,7 @@ async fn an_instance_that_panicked_is_never_called_again() {
                     assert!(matches!(guard.look("look", |it| it.number), Err(CallError::NotReopened { .. })));
                     assert!(guard.is_quarantined());
                 }
-                tokio::time::advance(AGAIN).await;
+                tokio::time::advance(RETRY_DELAY).await;
             }
             assert_eq!(asked(&guard), 4);
             set(&guard, Opening::Works);

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// How often a caller that waits for a permit checks whether the plugin is quarantined.
-const LOOK: Duration = Duration::from_millis(100);
+const QUARANTINE_CHECK: Duration = Duration::from_millis(100);
 
 /// A concurrency permit. A call holds a clone until it ends, even if its caller goes away.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +53,7 @@ impl Permits {
         let Some(permits) = &self.0 else { return Permit(None) };
         let mut turn = pin!(Arc::clone(permits).acquire_owned());
         loop {
-            match timeout(LOOK, &mut turn).await {
+            match timeout(QUARANTINE_CHECK, &mut turn).await {
                 // The semaphore is never closed.
                 Ok(permit) => return Permit(permit.ok().map(Arc::new)),
                 Err(_) if is_quarantined() => return Permit(None),

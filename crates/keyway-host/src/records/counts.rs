@@ -18,7 +18,7 @@ use super::sealed::{SealedRecords, TagOf};
 const STRIPES: usize = 64;
 /// How many counts each lock caches. The cache only saves a look-up, and is cleared when it is
 /// full.
-const REMEMBERED: usize = 64;
+const MOST_REMEMBERED: usize = 64;
 
 /// A count as it was read.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ impl Turn<'_> {
     }
 
     fn remember(&mut self, count: Count) {
-        if self.remembered.len() >= REMEMBERED {
+        if self.remembered.len() >= MOST_REMEMBERED {
             self.remembered.clear();
         }
         self.remembered.insert(self.tag, count);

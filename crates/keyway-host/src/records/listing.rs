@@ -23,7 +23,7 @@ pub(crate) struct Listed {
 }
 
 /// The size of a tag in a key.
-const MARK: usize = size_of::<NameTag>();
+const TAG_LENGTH: usize = size_of::<NameTag>();
 
 impl<R: Recorded> Journal<R> {
     /// Reads all records of a scope.
@@ -192,7 +192,8 @@ fn until(kind: RecordKind, room: Room, group: &NameTag, now: Timestamp) -> KeyRa
 }
 
 fn group_of(key: &[u8]) -> Result<(NameTag, Timestamp), RecordError> {
-    let (tag, rest) = within_room(key).split_first_chunk::<MARK>().ok_or_else(|| corrupt("an index"))?;
+    let (tag, rest) =
+        within_room(key).split_first_chunk::<TAG_LENGTH>().ok_or_else(|| corrupt("an index"))?;
     let at = rest.first_chunk().ok_or_else(|| corrupt("an index"))?;
     Ok((*tag, Timestamp::from_milliseconds(u64::from_be_bytes(*at))))
 }
@@ -200,7 +201,7 @@ fn group_of(key: &[u8]) -> Result<(NameTag, Timestamp), RecordError> {
 /// Decodes an index entry. A malformed value names a record that does not exist, so the entry is
 /// removed like any other.
 fn listed(found: keyway_storage::Entry) -> Result<Listed, RecordError> {
-    let id = found.key.last_chunk::<MARK>().ok_or_else(|| corrupt("an index"))?;
+    let id = found.key.last_chunk::<TAG_LENGTH>().ok_or_else(|| corrupt("an index"))?;
     let scope = NameTag::try_from(&found.value[..]).unwrap_or_default();
     let address = Address { scope, id: *id };
     Ok(Listed { address, key: found.key, revision: found.revision })

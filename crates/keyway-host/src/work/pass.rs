@@ -23,7 +23,7 @@ use crate::records::{Applied, Change, Claim, Due, Entry, Listed, RecordError, ra
 /// compete for the first.
 const WINDOW: usize = 128;
 /// How many records of a lane are worked on at a time, unless its plugin sets a lower bound.
-const AT_A_TIME: usize = 8;
+const MOST_AT_ONCE: usize = 8;
 
 /// The result of a pass.
 #[derive(Debug, Default)]
@@ -127,7 +127,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
             for listed in window {
                 let Some(entry) = self.read(&listed).await? else { continue };
                 confirmed += 1;
-                if running.len() >= AT_A_TIME
+                if running.len() >= MOST_AT_ONCE
                     && let Some(done) = running.join_next().await
                 {
                     pass.reports.extend(done.ok());

@@ -87,7 +87,7 @@
 //! to 16 bytes; when each record was sealed (Fernet tokens carry their time in the clear) and under
 //! which key; and how often the store was read and written.
 //!
-//! # What the store does not detect
+//! # Changes that the store does not detect
 //! It does not detect an older copy of the whole store or of a single record that is put back, or a
 //! record that was removed. A list without values does not notice a value of another version beside
 //! a header; reading the value does. The counters can be forged.

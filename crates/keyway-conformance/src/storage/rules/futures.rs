@@ -15,7 +15,7 @@ rules! {
         dropped_commits_are_whole;
     "STO-020" Must from ["R1", "Storage/cancel"]
         "A commit whose future is dropped, or not polled for a while, delays no other caller."
-        sleepers_hold_nobody_up;
+        sleepers_block_no_other_caller;
 }
 
 /// No engine needs more polls than this without being woken.
@@ -59,20 +59,20 @@ async fn dropped_commits_are_whole(store: &StorageFixture<'_>) -> Checked {
 /// Demands both halves of a pair, or none. A commit that continues without its future may need a
 /// moment, and the two halves are read one after the other.
 async fn whole(store: &StorageFixture<'_>, number: usize) -> Checked {
-    const LOOKS: usize = 12;
-    for look in 1.. {
+    const MOST_READS: usize = 12;
+    for read in 1.. {
         let first = store.get(format!("pair {number} a")).await?.is_some();
         let second = store.get(format!("pair {number} b")).await?.is_some();
         if first == second {
             return Ok(());
         }
-        ensure(look < LOOKS, "both halves of the pair, or none", format!("{first} and {second}"))?;
+        ensure(read < MOST_READS, "both halves of the pair, or none", format!("{first} and {second}"))?;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
 }
 
-async fn sleepers_hold_nobody_up(store: &StorageFixture<'_>) -> Checked {
+async fn sleepers_block_no_other_caller(store: &StorageFixture<'_>) -> Checked {
     for polls in 1..8 {
         drop(poll_a_little(store.store().commit(pair(polls)).as_mut(), polls));
         store.record(&format!("commit pair {polls}, dropped after {polls} polls"));
