@@ -1,5 +1,5 @@
-//! An issuer that says back what it was asked, and fails on demand: the same in this process
-//! and as an executable (`src/bin/echo-issuer.rs`), so that the two can be compared.
+//! Answers with its own input, and fails on demand. The issuer is the same in this process and as
+//! an executable (`src/bin/echo-issuer.rs`), so that the two can be compared.
 
 use std::sync::Arc;
 

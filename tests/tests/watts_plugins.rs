@@ -1,5 +1,5 @@
-//! Executables in other languages, written for the tests (`tests/watts_plugins`), through the plugin `process`:
-//! described, configured, asked, and taken back, as a host does.
+//! Tests executables in other languages, written for the tests (`tests/watts_plugins`), through the
+//! plugin `process`, as a host uses them.
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{
@@ -10,14 +10,14 @@ use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use keyway_tests::services::watts_plugin;
 use pollster::block_on;
 
-/// A plugin, and what it said about itself.
+/// A plugin and its description of itself.
 struct Plugin {
     issuer: ProcessIssuer,
     description: Description,
 }
 
 impl Plugin {
-    /// `None` after reporting that there is no Python.
+    /// Returns `None` after reporting that there is no Python.
     fn new(file: &str, change: impl FnOnce(&mut ProcessConfiguration)) -> Option<Self> {
         let mut configuration = watts_plugin(file)?;
         change(&mut configuration);
@@ -26,7 +26,7 @@ impl Plugin {
         Some(Self { issuer, description })
     }
 
-    /// Joe, with what an operator configured.
+    /// Makes the context of the user Joe, with an operator's configuration.
     fn joe(&self, configured: &[(&str, &str)]) -> Context {
         let configured: Vec<_> = configured.iter().map(|(name, value)| (*name, Json::from(*value))).collect();
         let resolved =
@@ -55,7 +55,7 @@ impl Plugin {
 
     fn revoke(&self, context: &Context, issued: &Issued) {
         for _ in 0..2 {
-            // Twice is as once (decision W6).
+            // Revoking twice equals revoking once (decision W6).
             block_on(self.issuer.revoke(&Revocation::new(context.clone(), issued.state.clone()))).unwrap();
         }
     }
@@ -153,7 +153,7 @@ fn a_vault_in_python_that_needs_standard_input() {
     closed.requester.access_token = Some("a-token-of-joe".into());
     let error = plugin.ask(&CredentialRequest::new(closed)).unwrap_err();
     assert_eq!(error.user_message(), "The vault is closed.");
-    // The end of its error output is kept for the log, without the token that it wrote there.
+    // The end of the error output is kept for the log, with the token redacted.
     assert!(error.detail().contains("asked by joe with [REDACTED]"), "{}", error.detail());
 }
 

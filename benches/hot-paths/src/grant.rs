@@ -1,4 +1,4 @@
-//! A request and the revocation of what it made, by an issuer that does nothing.
+//! Measures a request and the revocation of its credential, with an issuer that does nothing.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Issuer for Idle {
     }
 
     async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
-        // The credential before was revoked, so its state is free again.
+        // The earlier credential was revoked, so its state is free again.
         Ok(Issued::new("state-12345678").with(CredentialPart::text("password", "not a real one")).into())
     }
 

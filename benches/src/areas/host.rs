@@ -144,7 +144,8 @@ fn reads(area: &'static str) -> Result<Vec<Row>, BenchError> {
         .collect())
 }
 
-/// The latest of a task's timers while other tasks call a plugin that blocks without saying so.
+/// Measures the latest timer of a task while other tasks call a plugin that blocks without
+/// declaring it.
 fn timers(area: &'static str) -> Result<Row, BenchError> {
     const TICK: Duration = Duration::from_millis(20);
     let runtime = runtime()?;
@@ -241,7 +242,8 @@ async fn on_disk(from: &Memory, path: &std::path::Path) -> Result<Arc<Sqlite>, B
     }
 }
 
-/// The time to find out that nothing is due, and to recover, beside 100 and 100,000 grants that wait in ten lanes.
+/// Measures the time to find that nothing is due, and to recover, with 100 and with 100,000 grants
+/// waiting in ten lanes.
 fn waiting(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let runtime = runtime()?;
     let folder = tempfile::tempdir()?;

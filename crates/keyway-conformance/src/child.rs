@@ -1,7 +1,8 @@
-//! A second run of the test program for one rule, whose output is captured.
+//! Runs the test program a second time for one rule, and captures its output.
 //!
-//! Output of linked code cannot be captured in its own process. So the program runs itself again, with the
-//! subject and the rule in the environment; there the rule makes its calls and leaves a note for the first run.
+//! A process cannot capture the output of code linked into it. So the program runs itself again,
+//! with the subject and the rule in the environment. The second run calls the subject and leaves a
+//! note for the first.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -19,13 +20,13 @@ use crate::{Broken, Candidate, History, RunOptions, broken, ensure};
 const WANTED: &str = "KEYWAY_CONFORMANCE_CHILD";
 /// The environment variable that names the file of the note.
 const NOTE: &str = "KEYWAY_CONFORMANCE_NOTE";
-/// The longest time of a second run; a first run has 60 seconds.
+/// The longest time of a second run; a first run may take 60 seconds.
 const DEADLINE: Duration = Duration::from_secs(40);
 
-/// The note of a second run.
+/// The note that a second run leaves for the first.
 #[derive(Default, Deserialize, Serialize)]
 struct Note {
-    /// The texts that must not be in its output.
+    /// The texts that must not appear in its output.
     secrets: Vec<String>,
     /// The calls that it made.
     calls: Vec<String>,
@@ -34,12 +35,12 @@ struct Note {
 /// The arguments with which this program tests a subject again; `None` stands for every subject.
 static ARGUMENTS: Mutex<BTreeMap<Option<String>, Vec<String>>> = Mutex::new(BTreeMap::new());
 
-/// Says by which arguments this program tests the subject again.
+/// Sets the arguments with which this program tests the subject again.
 pub(crate) fn starts_with(subject: Option<String>, with: &[&str]) {
     locked(&ARGUMENTS).insert(subject, with.iter().map(|&argument| argument.to_owned()).collect());
 }
 
-/// Runs the rule of a second run. `None` if this is a first one.
+/// Runs the requested rule in a second run. Returns `None` in a first run.
 pub(crate) fn run(candidates: impl FnOnce() -> Vec<Candidate>, options: &RunOptions) -> Option<ExitCode> {
     is_child().then(|| {
         for candidate in candidates() {
@@ -49,7 +50,7 @@ pub(crate) fn run(candidates: impl FnOnce() -> Vec<Candidate>, options: &RunOpti
     })
 }
 
-/// Runs the rule of a second run if it is about this candidate.
+/// Runs the requested rule in a second run, if it concerns this candidate.
 pub(crate) fn run_one(candidate: &Candidate, options: &RunOptions) {
     let wanted = env::var(WANTED).unwrap_or_default();
     let (subject, rule) = wanted.split_once('\n').unwrap_or_default();
@@ -58,7 +59,7 @@ pub(crate) fn run_one(candidate: &Candidate, options: &RunOptions) {
     }
 }
 
-/// Leaves the note of a second run. Returns whether this is one.
+/// Writes the note of a second run. Returns false in a first run.
 pub(crate) fn noted(secrets: Vec<String>, history: &History) -> Result<bool, Broken> {
     let Some(file) = env::var_os(NOTE) else { return Ok(false) };
     let note = serde_json::to_vec(&Note { secrets, calls: history.calls().clone() });
@@ -67,13 +68,13 @@ pub(crate) fn noted(secrets: Vec<String>, history: &History) -> Result<bool, Bro
     Ok(true)
 }
 
-/// Whether this is a second run.
+/// Tells whether this is a second run.
 pub(crate) fn is_child() -> bool {
     env::var_os(NOTE).is_some()
 }
 
-/// Runs the rule in a process of its own, and demands that its output holds no secret. The calls of that run
-/// become those of this one. Blocks.
+/// Runs the rule in a separate process, and demands that its output holds no secret. The calls of
+/// that process are added to the history of this run. Blocks.
 pub(crate) fn must_print_no_secret(
     subject: &str,
     rule: &str,
@@ -113,7 +114,7 @@ pub(crate) fn must_print_no_secret(
     Ok(())
 }
 
-/// The arguments with which the unit tests of the kit test a mutant again.
+/// Returns the arguments with which the unit tests of the kit test a mutant again.
 fn of_unit_tests() -> Option<Vec<String>> {
     cfg!(test).then(|| ["child::tests::a_second_run", "--exact", "--nocapture"].map(str::to_owned).to_vec())
 }

@@ -49,7 +49,7 @@ pub struct CredentialRequest {
     /// The parameters that the user entered. The host has checked that they fit one of the plugin's
     /// sets.
     ///
-    /// Decision W5.
+    /// See decision W5.
     pub parameters: Parameters,
 }
 
@@ -166,7 +166,7 @@ impl fmt::Display for Action {
 
 /// The question after the outcome of a request or a revocation, asked after a crash.
 ///
-/// Decision R2.
+/// See decision R2.
 pub type Reconciliation = keyway_core::Reconciliation<Context, CredentialRef>;
 
 /// A request or a revocation that was intended.

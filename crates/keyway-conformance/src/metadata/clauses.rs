@@ -1,4 +1,4 @@
-//! Where the rules for metadata come from.
+//! Lists the sources of the rules for metadata.
 
 use crate::notation::clauses;
 

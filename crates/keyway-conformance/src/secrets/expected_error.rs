@@ -1,4 +1,4 @@
-//! The errors that rules expect of operations.
+//! Names the errors that rules expect of operations.
 
 use keyway_secrets::StoreError;
 
@@ -10,7 +10,7 @@ macro_rules! expected_errors {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum ExpectedError {
             $($variant,)+
-            /// An error that only hosts return, or that this kit does not know.
+            /// An error that only hosts return, or that is unknown to this kit.
             Other,
         }
 

@@ -1,4 +1,5 @@
-//! Where the stores of one rule live: a scratch folder, a storage engine, a clock, keys.
+//! Prepares the surroundings of one rule's stores: a scratch folder, a storage engine, a clock,
+//! keys.
 
 use std::fs;
 use std::ops::Deref;
@@ -23,8 +24,8 @@ use crate::notation::Fixture;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};
 
-/// Prepares a place for stores. Open a store several times to get a second handle, a restart, or other
-/// keys.
+/// Holds the surroundings of stores. Open a store several times to get a second handle, simulate a
+/// restart, or use other keys.
 pub(super) struct StoreFixture<'a> {
     trial: &'a Trial<'a, SecretStoreSubject>,
     scratch: TempDir,
@@ -33,7 +34,7 @@ pub(super) struct StoreFixture<'a> {
     pub(super) clock: Arc<KitClock>,
     /// The keys that a store is opened with by default.
     pub(super) keys: KeyRing,
-    /// The text of the key, to look for it where it must not be.
+    /// The text of the key, to search for it in data that must not hold it.
     pub(super) key_text: String,
 }
 
@@ -63,7 +64,7 @@ impl<'a> Deref for StoreFixture<'a> {
 }
 
 impl<'a> StoreFixture<'a> {
-    /// Makes another place, for another try of the same rule.
+    /// Makes fresh surroundings, for another attempt of the same rule.
     pub(super) fn fresh(&self) -> Result<Self, Broken> {
         Self::new(self.trial)
     }
@@ -78,8 +79,9 @@ impl<'a> StoreFixture<'a> {
         Arc::strong_count(&self.lent)
     }
 
-    /// Lets the storage fail after some more operations, and with `stays_down` all that follow. With
-    /// `takes_effect` a commit takes effect, and the engine says that it does not know.
+    /// Makes the storage fail after some more operations, and with `stays_down` for ever. With
+    /// `takes_effect` the failing commit takes effect, and the engine reports that it does not
+    /// know.
     pub(super) fn fail_storage(&self, operations: u64, takes_effect: bool, stays_down: bool) {
         let failure = if takes_effect { Failure::Unknown } else { Failure::Refused };
         self.history().record(format!("the storage fails after {operations} operations: {failure:?}"));
@@ -97,7 +99,8 @@ impl<'a> StoreFixture<'a> {
         &self.subject().metadata
     }
 
-    /// Opens the store with the fixture's own keys. If its reads may be stale, the bound of that passes first.
+    /// Opens the store with the fixture's own keys. If reads may be stale, first waits for their
+    /// bound to pass.
     pub(super) fn open(&self) -> Result<Recorded<'a>, Broken> {
         self.open_with(&self.keys)
     }
@@ -150,12 +153,12 @@ impl<'a> StoreFixture<'a> {
         self.subject().plugin.open(&opening)
     }
 
-    /// Lets so much time pass that no read of a store may be stale.
+    /// Advances the clock so far that no read of a store may be stale.
     pub(super) fn settle(&self, store: &dyn SecretStore) {
         self.clock.advance(store.capabilities().staleness);
     }
 
-    /// Returns the configuration that the subject names for this place.
+    /// Returns the subject's configuration for the scratch folder of this rule.
     pub(super) fn configuration(&self) -> Json {
         (self.subject().configuration)(self.scratch.path())
     }
@@ -191,7 +194,7 @@ impl<'a> StoreFixture<'a> {
         Ok(store)
     }
 
-    /// Reads everything that lies at rest: the records of the storage, and the files of the scratch folder.
+    /// Reads all data at rest: the records of the storage, and the files of the scratch folder.
     pub(super) async fn at_rest(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut all = self.storage().records().await;
         all.extend(self.files());
@@ -222,7 +225,7 @@ fn collect_files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Makes a ring of one key, the same for the same number.
+/// Makes a ring of one key, which depends only on the number.
 pub(super) fn ring(number: u64) -> KeyRing {
     KeyRing::new([key(number)]).expect("it has a key")
 }

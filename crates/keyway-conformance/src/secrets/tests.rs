@@ -1,4 +1,4 @@
-//! The suite against the plugins of this workspace.
+//! Runs the suite on the plugins of this workspace.
 
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ fn a_strange_store_keeps_the_contract() {
     passes(super::strange());
 }
 
-/// The plugins of this workspace that the tests use, for a second run of the test program.
+/// Lists the plugins of this workspace that the tests use, for a second run of the test program.
 pub(crate) fn plugins() -> Vec<crate::Candidate> {
     vec![generic().into(), convection().into()]
 }
@@ -114,8 +114,8 @@ fn the_whole_matrix() {
 
 #[test]
 fn a_secret_that_is_made_anew_while_it_is_listed_may_come_twice() {
-    // With these seeds a secret is listed, destroyed, made again and listed on a later page, as lists in the
-    // order of creation do it.
+    // With these seeds a secret is listed, destroyed, created again and listed on a later page, as
+    // happens in lists in creation order.
     for (subject, seeds) in [(super::reference(), [5, 7]), (super::minimal(), [6, 8])] {
         let subject = Arc::new(subject);
         for seed in seeds {

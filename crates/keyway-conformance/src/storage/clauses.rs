@@ -1,4 +1,4 @@
-//! Where the rules for storage engines come from.
+//! Lists the sources of the rules for storage engines.
 
 use crate::notation::clauses;
 

@@ -1,4 +1,4 @@
-//! The engine as a host uses it.
+//! Provides the engine to a host.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::work::{Failed, FailedBecause, Limits, Submitted, Worker};
 
 /// The engine for issuers: users request credentials and revoke them.
 ///
-/// It keeps a record of each grant (service, user, the state that the plugin chose) on
-/// a storage engine, sealed by the host's own keys (decision K1); never a value of a
-/// credential, a parameter or a token. Every step is stored before the plugin is asked
-/// (decision R2). Several hosts may share one storage engine.
+/// It keeps a record of each grant (service, user, and the state that the plugin chose) on a
+/// storage engine, sealed by the host's own keys (decision K1). The record never holds a value of a
+/// credential, a parameter or a token. Every step is stored before the plugin is asked (decision
+/// R2). Several hosts may share one storage engine.
 ///
-/// [`Host::grants`](crate::Host::grants) has it; the host also takes up what is due. A clone is
+/// Get it from [`Host::grants`](crate::Host::grants); the host also takes up due work. A clone is
 /// another handle to the same engine. Its futures need a tokio runtime, and block as much as the
 /// storage engine does.
 #[derive(Clone, Debug)]
@@ -60,22 +60,25 @@ impl Grants {
         Ok(Self { worker: lent.worker(workflow) })
     }
 
-    /// Makes a credential for a user, if the gate lets the request through (decision W5): the
-    /// user is allowed, the service is enabled, the parameters fit one set, and the user has
-    /// fewer credentials than the limit, requests in flight counted.
+    /// Makes a credential for a user, if the gate lets the request through: the user is allowed,
+    /// the service is enabled, the parameters fit one set, and the user has fewer credentials than
+    /// the limit, requests in flight included.
     ///
-    /// A request with an [id](GrantRequest::with_id) can be made again without a second credential.
+    /// See decision W5.
+    ///
+    /// A request with an [id](GrantRequest::with_id) can be repeated without making a second
+    /// credential.
     ///
     /// # Errors
-    /// [`GrantsError::Refused`] by the gate; [`GrantsError::Issuer`] when the plugin refused;
-    /// [`GrantsError::Uncertain`] when it is not known what it did;
+    /// [`GrantsError::Refused`] by the gate; [`GrantsError::Issuer`] if the plugin refused;
+    /// [`GrantsError::Uncertain`] if the effect of the call is unknown;
     /// [`GrantsError::StateTaken`], [`GrantsError::Discarded`], [`GrantsError::NotStored`],
-    /// [`GrantsError::Overtaken`] when there was a credential that is not handed out;
+    /// [`GrantsError::Overtaken`] if a credential was made but is not handed out;
     /// [`GrantsError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future may leave a credential behind that was not handed out, and then always its
-    /// intent: the host goes on with that.
+    /// A dropped future may leave a credential that was not handed out, but never without its
+    /// stored intent, which the host settles later.
     pub async fn request(
         &self,
         service: &ServiceName,
@@ -110,20 +113,21 @@ impl Grants {
         requested(GrantId::of(address), self.worker.submit(entry, event, Some(&live)).await)
     }
 
-    /// Destroys a credential of this user. Doing it again is no error (decision W6).
+    /// Destroys a credential of this user. Repeating the call is no error (decision W6).
     ///
-    /// It passes no gate, and works while the service is switched off, too.
+    /// It passes no gate, and works even if the service is switched off.
     ///
     /// # Errors
-    /// [`GrantsError::NotRevoked`] when the plugin failed: the grant is kept, and tried again
-    /// by the host or when a user asks again. [`TransitionError::InFlight`],
-    /// [`TransitionError::BeingRevoked`] and [`TransitionError::Undecided`] when it cannot be revoked now,
-    /// [`TransitionError::NoService`] when its service is gone, [`TransitionError::Disabled`] when the
-    /// service's plugin could not be opened or its configuration does not fit.
+    /// [`GrantsError::NotRevoked`] if the plugin failed: the grant stays, and the host, or the
+    /// user's next call, tries again. [`TransitionError::InFlight`],
+    /// [`TransitionError::BeingRevoked`] and [`TransitionError::Undecided`] if it cannot be revoked
+    /// now. [`TransitionError::NoService`] if its service is gone, and
+    /// [`TransitionError::Disabled`] if the service's plugin could not be opened or its
+    /// configuration does not fit.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the grant as it was, gone, or as being revoked; then it is
-    /// tried again, as soon as the plugin has ended the call.
+    /// A dropped future leaves the grant unchanged, gone, or being revoked; in the last case the
+    /// host tries again as soon as the plugin's call has ended.
     pub async fn revoke(
         &self,
         grant: GrantId,
@@ -157,8 +161,8 @@ impl Grants {
         }
     }
 
-    /// All grants of a user, also those that are being requested or revoked, and those of
-    /// which it is not known whether there is a credential. The oldest first.
+    /// Lists all grants of a user, the oldest first. It includes grants that are being requested or
+    /// revoked, and indeterminate ones.
     ///
     /// # Errors
     /// [`GrantsError::Record`].
@@ -172,9 +176,9 @@ impl Grants {
         Ok(grants)
     }
 
-    /// The grants of all users that wait for a person's decision, at most `limit` of them: those of which
-    /// it is not known whether there is a credential, and those whose revocation failed as often as it is
-    /// tried. `after` is [`GrantPage::next`] of the page before.
+    /// Lists the grants of all users that wait for a person's decision, at most `limit` of them:
+    /// indeterminate grants, and grants whose revocation used up its retries. `after` is
+    /// [`GrantPage::next`] of the page before.
     ///
     /// # Errors
     /// [`GrantsError::Record`].
@@ -194,18 +198,17 @@ impl Grants {
         Ok(GrantPage { grants, next })
     }
 
-    /// Decides what only a person can know, after a look at the service behind the
-    /// plugin. [`Decision::NothingThere`] forgets the grant, whatever its phase, except while
-    /// it is being worked on; [`Decision::Made`] makes an indeterminate grant one that can be
-    /// revoked. Returns the grant afterwards; `None` when there is none, perhaps because it was
-    /// forgotten or revoked before.
+    /// Records a person's decision about a grant, after a look at the service behind the plugin.
+    /// [`Decision::NothingThere`] forgets a grant in any phase, unless it is being worked on;
+    /// [`Decision::Made`] makes an indeterminate grant revocable. Returns the grant afterwards;
+    /// `None` if it does not exist (any more).
     ///
     /// # Errors
     /// [`TransitionError::InFlight`], [`TransitionError::BeingRevoked`],
     /// [`TransitionError::NothingToDo`]; [`GrantsError::StateTaken`] when a grant has the state.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the grant decided or as it was.
+    /// A dropped future leaves the grant decided or unchanged.
     pub async fn decide(
         &self,
         user: &UserId,
@@ -226,13 +229,14 @@ impl Grants {
         }
     }
 
-    /// All services, ordered by name, with what is wrong with them and what a user interface
-    /// needs (decision W9).
+    /// Lists all services by name, with their faults and the facts that a user interface needs.
+    ///
+    /// See decision W9.
     pub fn services(&self) -> Vec<ServiceView> {
         self.worker.workflow.services.values().map(|running| running.view()).collect()
     }
 
-    /// One service.
+    /// Returns one service.
     ///
     /// # Errors
     /// [`TransitionError::NoService`].
@@ -240,13 +244,12 @@ impl Grants {
         Ok(self.running(name)?.view())
     }
 
-    /// Asks the plugin of a service to describe itself, and takes that over if its version is
-    /// another than before (decision W4), or if the service had faults. Whether it was taken
-    /// over.
+    /// Asks the plugin of a service to describe itself. The host uses the new description if its
+    /// version changed, or if the service had faults, and then returns true (decision W4).
     ///
     /// # Errors
-    /// [`TransitionError::NoService`]. What goes wrong with the plugin stands in
-    /// [`ServiceView::faults`]; a plugin that described itself before is used on with that.
+    /// [`TransitionError::NoService`]. Faults of the plugin are in [`ServiceView::faults`]; a
+    /// plugin that described itself earlier keeps being used with that description.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -272,7 +275,7 @@ impl Grants {
     }
 }
 
-/// Turns the end of a request into the answer to its caller.
+/// Converts the end of a request to the caller's answer.
 fn requested(grant: GrantId, ended: Ended) -> Result<GrantOutcome, GrantsError> {
     let Submitted { entry, answer, failures, holder } = match ended {
         Ok(submitted) => submitted,

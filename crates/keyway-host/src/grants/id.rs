@@ -1,4 +1,4 @@
-//! The ids of grants.
+//! Identifies grants.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use keyway_issuers::IntentId;
 
 use crate::records::Address;
 
-/// The id of a grant: 32 hexadecimal digits. The plugin gets the same id as the
-/// [`IntentId`] of the request (decision R2), and users name it when they revoke.
+/// The id of a grant: 32 hexadecimal digits. The plugin gets it as the [`IntentId`] of the request
+/// (decision R2), and users name it to revoke.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GrantId([u8; 16]);
 
@@ -18,7 +18,7 @@ pub struct GrantId([u8; 16]);
 pub struct InvalidGrantId;
 
 impl GrantId {
-    /// The id of the grant at this address.
+    /// Returns the id of the grant at this address.
     pub(super) const fn of(address: Address) -> Self {
         Self(address.id)
     }
@@ -27,12 +27,12 @@ impl GrantId {
         &self.0
     }
 
-    /// The id under which the plugin knows this request.
+    /// Returns the id under which the plugin knows this request.
     pub fn intent(&self) -> IntentId {
         self.intent_of("")
     }
 
-    /// The id under which the plugin knows the revocation of this grant; the same each time.
+    /// Returns the id under which the plugin knows the revocation of this grant; it never changes.
     pub(super) fn revocation(&self) -> IntentId {
         self.intent_of(".revoke")
     }

@@ -1,4 +1,4 @@
-//! An issuer behind a guard: whatever the plugin does, the host goes on.
+//! Guards an issuer, so that the host survives any behaviour of its plugin.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use keyway_issuers::{Action, Capabilities, Issuer, IssuerError, IssuerPlugin, Op
 use crate::plugin::{Factory, Guard, Pace, Permits};
 use crate::work::Limits;
 
-/// Where instances come from.
+/// The source of instances.
 pub(super) enum Origin {
-    /// A plugin of the registry makes them, another one after each panic.
+    /// The plugin of the registry that makes the instances. It makes a new one after a panic.
     Plugin(&'static dyn IssuerPlugin, Box<OpenContext>),
-    /// The host made the only one.
+    /// The only instance, which the host supplied.
     Given(Arc<dyn Issuer>),
 }
 
@@ -27,12 +27,11 @@ impl Factory for Origin {
     }
 }
 
-/// An issuer, each call of which comes back in time and with an answer that keeps the
-/// contract.
+/// An issuer whose calls return in time, with answers that keep the contract.
 #[derive(Debug)]
 pub(super) struct GuardedIssuer {
     pub(super) guard: Guard<Origin>,
-    /// A constant of the issuer, known also while there is no instance after a panic.
+    /// The issuer's capabilities, which are also known while there is no instance after a panic.
     pub(super) capabilities: Capabilities,
 }
 

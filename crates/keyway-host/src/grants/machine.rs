@@ -1,4 +1,4 @@
-//! The life of a grant as the host sees it: a pure state machine.
+//! Defines the life of a grant as a pure state machine.
 //!
 //! ```text
 //!          begin            issued                  revoke              revoked
@@ -11,10 +11,11 @@
 //!    └──────────── Indeterminate ──────────────┘
 //! ```
 //!
-//! A record goes away only when the plugin said that there is no credential, or a person decided so. An
-//! event that settles a grant counts only from the caller whose claim is on it: a host that lost its
-//! claim speaks of its own call, not of the one that took over (decision H50). The exception is a
-//! credential that arrives late: it is taken if the grant still waits for one, and revoked otherwise.
+//! A record is removed only after the plugin said that there is no credential, or a person decided
+//! so. An event that settles a grant counts only from the caller with the claim on it: a host that
+//! lost its claim knows only about its own call, not about that of its successor (decision H50).
+//! The exception is a credential that arrives late: it is accepted if the grant still waits for
+//! one, and revoked otherwise.
 
 use keyway_core::Timestamp;
 use keyway_issuers::{CredentialRef, Description, Parameters, Violation};
@@ -27,13 +28,13 @@ type Step = crate::work::Step<GrantWorkflow>;
 /// Where a grant is in its life. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// The plugin is being asked, or was asked and its answer is not stored.
+    /// The plugin is being asked, or its answer is not stored yet.
     Intended = 1,
-    /// There is a credential, and the host knows its state.
+    /// The credential exists, and the host knows its state.
     Granted = 2,
-    /// The credential is to be destroyed; perhaps it is already.
+    /// The credential is to be destroyed, and may already be gone.
     Revoking = 3,
-    /// Whether there is a credential cannot be known. The grant stays listed until a person decides.
+    /// It is unknown whether the credential exists. The grant stays listed until a person decides.
     Indeterminate = 4,
 }
 
@@ -41,104 +42,105 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IndeterminateReason {
-    /// The plugin gave no answer that says so: a deadline, a panic, an error after which
-    /// anything may have happened.
+    /// The plugin gave no clear answer: a deadline, a panic, or an error with an unknown effect.
     NoAnswer = 1,
-    /// The host stopped while the plugin was being asked, and the plugin cannot tell what
-    /// became of it.
+    /// The host stopped while the plugin was asked, and the plugin cannot tell the outcome.
     Interrupted = 2,
-    /// The plugin was asked what became of it, and does not know.
+    /// The plugin was asked about the outcome, and does not know it.
     PluginCannotTell = 3,
-    /// The plugin was asked what became of it as often as it is allowed, and failed.
+    /// The plugin was asked about the outcome until the retries were used up, and failed.
     NotReconciled = 4,
-    /// There is a credential whose state must not be stored, and it could not be revoked.
+    /// The credential exists, its state must not be stored, and it could not be revoked.
     NotDiscarded = 5,
 }
 
-/// Describes a grant as the host knows it.
+/// A grant as the host knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantState {
-    /// Where it is in its life.
+    /// The phase of its life.
     pub phase: Phase,
-    /// By what the plugin knows the credential; there while it is granted or being revoked.
+    /// The plugin's reference to the credential; present while it is granted or being revoked.
     pub credential: Option<CredentialRef>,
     /// When this phase began.
     pub since: Timestamp,
     /// How often the plugin failed in this phase.
     pub failures: u32,
-    /// When it is tried again; `None` for no automatic retry.
+    /// When the host retries; `None` for no automatic retry.
     pub next: Option<Timestamp>,
-    /// How often the plugin made another credential with the same state, which was refused
-    /// (decision W6). They cannot be told apart from this one, and go when it is revoked.
+    /// How often the plugin made another credential with the same state, which was refused. Such
+    /// credentials cannot be told apart from this one, and go when it is revoked (decision W6).
     pub orphans: u32,
-    /// The credential's values reached nobody: the host stopped before it could hand them
-    /// over. Revoke it, unless the user knows them anyway.
+    /// Set if the host stopped before it could hand out the credential's values. Revoke the
+    /// credential, unless the user knows its values anyway.
     pub undelivered: bool,
-    /// The request was made again by its id, so an earlier attempt may have made a credential.
+    /// Set if the request was repeated by its id, so that an earlier attempt may have made a
+    /// credential.
     pub resumed: bool,
-    /// Why it is indeterminate.
+    /// The reason for the phase `Indeterminate`.
     pub reason: Option<IndeterminateReason>,
 }
 
-/// Tells the machine about something that happened to a grant.
+/// Something that happened to a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A request passed the gate; it may be made again by its id.
+    /// A request passed the gate; with `idempotent` it may be repeated by its id.
     Begin { now: Timestamp, idempotent: bool, limit: Option<u64> },
-    /// The plugin made a credential with this state. `undelivered` if nobody gets its values.
+    /// The plugin made a credential with this state. `undelivered` is set if its values reach no
+    /// caller.
     Issued { now: Timestamp, credential: CredentialRef, undelivered: bool },
     /// The plugin made a credential whose state must not be stored.
     Unstorable { credential: CredentialRef },
     /// The plugin made a credential that must not be handed out.
     Discard { now: Timestamp, credential: CredentialRef },
-    /// A credential whose state is not stored was revoked, or could not be.
+    /// A credential whose state is not stored was revoked, or could not be revoked.
     Discarded { now: Timestamp, revoked: bool },
-    /// The state of the credential just made is that of another grant, which is handed out again or not.
+    /// Another grant has the state of the new credential. `reuse` tells whether that grant is
+    /// handed out again.
     StateTaken { reuse: bool },
-    /// The state that a person decided on is that of another grant.
+    /// Another grant has the state that a person decided on.
     DecisionTaken,
     /// The plugin answered another request with the state of this credential.
     OrphanSeen,
-    /// The plugin made none this time.
+    /// The plugin made no credential this time.
     NothingMade { again: Again, reconciles: bool },
-    /// The plugin gave no answer that says what happened.
+    /// The plugin gave no clear answer.
     Unanswered { again: Again, reconciles: bool, reason: IndeterminateReason },
-    /// The plugin was asked what became of a request, and made none.
+    /// The plugin was asked about the outcome of a request, and made no credential.
     NeverMade,
-    /// The plugin was asked what became of a request, and cannot tell.
+    /// The plugin was asked about the outcome of a request, and cannot tell.
     CannotTell { now: Timestamp },
     /// A user or the host wants the credential destroyed.
     Revoke { now: Timestamp },
-    /// The plugin destroyed it, or it was gone. `orphans` is their number when the plugin was asked: a
-    /// later one may have been made after the destruction.
+    /// The plugin destroyed the credential, or it was already gone. `orphans` is their number when
+    /// the plugin was asked: a later one may have been made after the destruction.
     Revoked { orphans: u32 },
     /// The plugin did not destroy it.
     NotRevoked { again: Again },
-    /// A worker takes up what is due.
+    /// A worker takes up a due grant.
     Wake { now: Timestamp, reconciles: bool },
-    /// A person decided what cannot be known.
+    /// A person decided what the host cannot know.
     Decide { now: Timestamp, decision: Decision },
     /// The service is gone for good, and the host forgets its grants.
     Drop,
 }
 
-/// Settles a grant that the host cannot settle.
+/// A person's decision about a grant that the host cannot settle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
     /// There is no credential: the grant is forgotten.
     NothingThere,
-    /// There is one, and the plugin knows it by this state.
+    /// The credential exists, and the plugin knows it by this state.
     Made(CredentialRef),
 }
 
-/// Asks the plugin for something.
+/// A question or an order to the plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Make the credential.
     Request,
-    /// Tell what became of the request.
+    /// Tell the outcome of the request.
     Reconcile,
     /// Destroy the credential.
     Revoke { credential: CredentialRef, orphans: u32 },
@@ -146,47 +148,47 @@ pub(crate) enum Command {
     Discard(CredentialRef),
 }
 
-/// Why a request does not pass the gate, or an event does not fit the phase.
+/// The reason why a request does not pass the gate, or why an event does not fit the phase.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransitionError {
     /// The host has no such service.
     #[error("there is no such service: check its name")]
     NoService,
-    /// The user may not use the service (gate, 1).
+    /// The user may not use the service. Checked first.
     #[error("the user may not use this service")]
     NotAllowed,
-    /// The service is switched off, or its plugin has faults (gate, 2).
+    /// The service is switched off, or its plugin has faults. Checked second.
     #[error("the service is disabled: `services` says why")]
     Disabled,
-    /// The parameters fit none of the plugin's sets (gate, 3).
+    /// The parameters fit none of the plugin's sets. Checked third.
     #[error("the parameters of the request do not fit: {0}")]
     Parameters(Violation),
     /// The claims of the user cannot be stored.
     #[error("the claims of the user cannot be stored: too many arrays and objects lie in each other")]
     Claims,
-    /// The user has as many credentials as the service allows (gate, 4).
+    /// The user has as many credentials as the service allows. Checked fourth.
     #[error("the limit of {limit} credentials for each user is reached: revoke one first")]
     LimitReached {
         /// The limit.
         limit: u64,
     },
-    /// There is no such grant of this user.
+    /// This user has no such grant.
     #[error("this user has no such grant")]
     NoGrant,
-    /// The plugin is being asked for it at this moment.
+    /// The plugin is being asked for it right now.
     #[error("the request is still being worked on: try again when it has ended")]
     InFlight,
-    /// It is being revoked by another caller at this moment.
+    /// Another caller is revoking it right now.
     #[error("it is being revoked at this moment")]
     BeingRevoked,
-    /// Whether there is a credential is not known.
+    /// It is unknown whether the credential exists.
     #[error("it is not known whether there is a credential: `decide` first")]
     Undecided,
     /// It was granted already.
     #[error("it is granted already")]
     Granted,
-    /// There is nothing to decide, or nothing to be taken up.
+    /// No decision or work is possible in this phase.
     #[error("there is nothing to be done about this grant")]
     NothingToDo,
     /// A grant has this state already.
@@ -199,7 +201,7 @@ pub enum TransitionError {
 /// in the batch that stores the intent.
 ///
 /// # Errors
-/// The first that does not hold.
+/// The first failed check.
 pub(crate) fn admit(
     allowed: bool,
     description: Option<&Description>,
@@ -212,10 +214,12 @@ pub(crate) fn admit(
     fitting.map(|_| ()).map_err(TransitionError::Parameters)
 }
 
-/// Decides about a state that a plugin returns and a grant has already (decision W6).
+/// Decides what to do if a plugin returns a state that another grant already has.
+///
+/// See decision W6.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DuplicatePolicy {
-    /// An error; the old grant is kept, and counts the orphan.
+    /// The call fails; the old grant stays, and counts the orphan.
     #[default]
     Reject,
     /// The old grant is returned.
@@ -223,16 +227,16 @@ pub enum DuplicatePolicy {
 }
 
 impl DuplicatePolicy {
-    /// Whether the old grant is returned. One that is being revoked cannot be.
+    /// Tells whether the old grant is returned. A grant that is being revoked never is.
     pub fn reuses(self, old: Phase) -> bool {
         self == Self::Reuse && old == Phase::Granted
     }
 }
 
-/// Computes the step that `event` causes in this state; `None` is a grant that is not there.
+/// Computes the step that `event` causes in this state; `None` is a grant that does not exist.
 ///
 /// # Errors
-/// A refusal leaves everything as it was.
+/// A transition error leaves everything unchanged.
 pub(crate) fn step(
     retries: &Retries,
     state: Option<&GrantState>,
@@ -251,7 +255,7 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
             let state = GrantState { next: Some(now), ..GrantState::new(Phase::Intended, now) };
             Step { at_most: limit, ..Step::to(state).then(Command::Request) }
         }
-        // It is late: another caller settled the grant, and did not know of this credential.
+        // The credential is late: another caller settled the grant without knowing of it.
         Event::Issued { credential, .. }
         | Event::Unstorable { credential }
         | Event::Discard { credential, .. } => Step::gone().then(Command::Discard(credential)),
@@ -302,7 +306,7 @@ fn step_existing(
         (Intended | Indeterminate, Event::StateTaken { reuse }) => {
             Step { holder: (!reuse).then_some(Event::OrphanSeen), hands_out: reuse, ..Step::gone() }
         }
-        // Another caller found it by asking the plugin, before its own request came back.
+        // Another caller learned the state by asking the plugin before this request returned.
         (Granted, Event::Issued { credential, undelivered, .. })
             if state.credential.as_ref() == Some(&credential) =>
         {
@@ -350,8 +354,8 @@ fn step_existing(
         }
         (Revoking, Event::Wake { .. }) => keep().then(revocation(state)),
         (Revoking, Event::Revoked { orphans }) if ours && orphans == state.orphans => Step::gone(),
-        // A credential with the same state was made meanwhile, perhaps after this one was
-        // destroyed: destroying is done again, and hits it.
+        // Another credential with the same state was made meanwhile, perhaps after this one was
+        // destroyed. So the state is revoked again.
         (Revoking, Event::Revoked { .. }) if ours => keep().then(revocation(state)),
         (Revoking, Event::NotRevoked { again }) if ours => {
             let failures = state.failures.saturating_add(1);
@@ -395,7 +399,8 @@ fn indeterminate(now: Timestamp, reason: IndeterminateReason) -> Step {
     Step::to(GrantState { reason: Some(reason), ..GrantState::new(Phase::Indeterminate, now) })
 }
 
-/// A plugin that reconciles is asked later, as often as the policy allows.
+/// Handles a missing answer. A plugin that reconciles is asked later, as often as the policy
+/// allows.
 fn unanswered(
     retries: &Retries,
     state: &GrantState,

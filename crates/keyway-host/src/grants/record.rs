@@ -1,4 +1,4 @@
-//! The stored form of a grant: its owner, sealed once, and its state.
+//! Stores a grant: its owner, sealed once, and its state.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
 use keyway_core::{Timestamp, Wiped};
@@ -7,15 +7,15 @@ use keyway_issuers::{CredentialRef, Json, Requester, ServiceName, UserId, UserIn
 use super::machine::{GrantState, IndeterminateReason, Phase, TransitionError};
 use crate::records::{RecordError, STORED_JSON, Stored, corrupt, read_code};
 
-/// The part of a grant that never changes. No value of a credential, no parameter and no token is
-/// among it.
+/// The part of a grant that never changes. It holds no value of a credential, no parameter and no
+/// token.
 #[derive(Clone)]
 pub(crate) struct Owner {
     pub(super) user: UserId,
     pub(super) service: ServiceName,
     pub(super) made: Timestamp,
-    /// The claims of the login, as JSON: the plugin is told the same when a
-    /// revocation is tried again without a login.
+    /// The claims of the login, as JSON. A retried revocation without a login sends the plugin the
+    /// same claims.
     claims: Wiped<String>,
 }
 
@@ -29,7 +29,7 @@ impl Owner {
     ) -> Result<Self, TransitionError> {
         let claims = asked.user_info.to_ascii();
         let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-        // Only then can it be too deep, and reading costs as much as a seal.
+        // Only a claim with so many brackets can be too deep; the check costs as much as a seal.
         if opened > STORED_JSON.max_depth && STORED_JSON.read(claims.as_bytes()).is_err() {
             return Err(TransitionError::Claims);
         }

@@ -1,4 +1,4 @@
-//! Requests of users.
+//! Describes requests of users.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub struct GrantRequest {
 }
 
 impl GrantRequest {
-    /// A request without parameters.
+    /// Makes a request without parameters.
     pub fn new(requester: impl Into<Requester>) -> Self {
         Self { requester: requester.into(), parameters: Parameters::default(), id: None }
     }
@@ -25,9 +25,10 @@ impl GrantRequest {
         self
     }
 
-    /// Names the request. When it is made again with the same id, the same grant is answered instead of a
-    /// second one made, as long as that grant lives. If the first attempt was cut short, a plugin that is
-    /// [idempotent](keyway_issuers::Capabilities::idempotent) is asked again for the same credential.
+    /// Names the request. If it is repeated with the same id, the answer is the same grant rather
+    /// than a second one, as long as that grant lives. If the first attempt was interrupted, a
+    /// plugin that is [idempotent](keyway_issuers::Capabilities::idempotent) is asked again for the
+    /// same credential.
     #[must_use]
     pub fn with_id(mut self, id: IntentId) -> Self {
         self.id = Some(id);

@@ -1,4 +1,4 @@
-//! A service: an issuer as a host offers it to its users.
+//! Offers an issuer to users as a service.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,11 +19,13 @@ use crate::host::Lent;
 use crate::plugin::contain;
 use crate::work::Limits;
 
-/// Decides who may use a service: the first question of the gate (decision W5).
+/// Decides who may use a service: the first check of the gate.
 ///
-/// Every closure from user to truth is one. It must not block; a panic counts as no.
+/// See decision W5.
+///
+/// A closure from user to `bool` implements it. It must not block; a panic counts as false.
 pub trait Allow: Send + Sync {
-    /// Whether this user may use the service.
+    /// Tells whether this user may use the service.
     fn allows(&self, user: &UserInfo) -> bool;
 }
 
@@ -53,13 +55,13 @@ enum Source {
 }
 
 impl Service {
-    /// A service whose issuer the plugin of this id opens.
+    /// Makes a service whose issuer is opened by the plugin with this id.
     pub fn new(name: ServiceName, plugin: impl Into<String>) -> Self {
         Self::of(name, Source::Plugin(plugin.into()))
     }
 
-    /// A service with an issuer that the host made itself. After a panic it is used again,
-    /// because nobody else can make another.
+    /// Makes a service with an issuer that the host supplies. After a panic the same issuer is used
+    /// again, because only the host could make another.
     pub fn with_issuer(name: ServiceName, issuer: Arc<dyn Issuer>) -> Self {
         Self::of(name, Source::Issuer(issuer))
     }
@@ -77,14 +79,14 @@ impl Service {
         }
     }
 
-    /// Sets who may use it, in place of an earlier rule.
+    /// Sets who may use the service, and replaces an earlier rule.
     #[must_use]
     pub fn allow(mut self, allow: impl Allow + 'static) -> Self {
         self.allow = Arc::new(allow);
         self
     }
 
-    /// Lets everybody use it who is logged in.
+    /// Lets every logged-in user use the service.
     #[must_use]
     pub fn allow_everybody(self) -> Self {
         self.allow(|_: &UserInfo| true)
@@ -97,21 +99,22 @@ impl Service {
         self
     }
 
-    /// Sets what happens when the plugin returns a state that a grant has already.
+    /// Sets what happens if the plugin returns a state that another grant already has.
     #[must_use]
     pub fn duplicates(mut self, policy: DuplicatePolicy) -> Self {
         self.duplicates = policy;
         self
     }
 
-    /// Switches it on or off; it is on by default. Off, credentials are still revoked.
+    /// Switches the service on or off; it is on by default. Credentials can be revoked even when it
+    /// is off.
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
         self
     }
 
-    /// Configures something that the issuer describes.
+    /// Sets a configuration parameter that the issuer describes.
     #[must_use]
     pub fn configure(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.configuration.insert(name.into(), value.into());
@@ -142,7 +145,7 @@ impl fmt::Debug for Service {
     }
 }
 
-/// Why a service is disabled although it is switched on.
+/// The reason why a service is disabled although it is switched on.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceFault {
@@ -155,23 +158,25 @@ pub enum ServiceFault {
     /// Its plugin did not describe itself.
     #[error("the plugin did not describe itself: {0}")]
     Describe(Arc<IssuerError>),
-    /// The plugin's answer, or what is configured, breaks a rule (decision W4).
+    /// The plugin's answer, or the configuration, breaks a rule.
+    ///
+    /// See decision W4.
     #[error("{0}")]
     Violation(Violation),
 }
 
-/// Describes a service as it is at the moment.
+/// A service in its current state.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServiceView {
     /// Its name.
     pub name: ServiceName,
-    /// Whether users can make requests: it is switched on and has no faults.
+    /// Whether users can make requests: the service is switched on and has no faults.
     pub enabled: bool,
-    /// Everything that is wrong with it.
+    /// The faults of the service.
     pub faults: Vec<ServiceFault>,
-    /// What its plugin says about itself. [`Description::user_interface`] has what a user
-    /// interface needs (decision W9).
+    /// The plugin's description of itself. [`Description::user_interface`] returns the facts that a
+    /// user interface needs (decision W9).
     pub description: Option<Arc<Description>>,
     /// How many credentials a user may have at a time.
     pub limit: Option<u64>,
@@ -193,8 +198,9 @@ pub(super) struct RunningService {
     pub(super) service: Service,
     pub(super) issuer: Option<GuardedIssuer>,
     ready: Mutex<Arc<Ready>>,
-    /// Held while the plugin is asked to describe itself: one question at a time, so that a later
-    /// answer is never overwritten by an earlier one, and a plugin that hangs is asked once.
+    /// Held while the plugin is asked to describe itself. Only one question runs at a time, so that
+    /// a later answer is never overwritten by an earlier one, and a plugin that hangs is asked
+    /// once.
     describing: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -208,12 +214,12 @@ impl RunningService {
         Self { service, issuer, ready, describing: Arc::default() }
     }
 
-    /// The issuer and what is configured for it, if its plugin can be asked.
+    /// Returns the issuer and its resolved configuration, if its plugin can be asked.
     pub(super) fn usable(&self) -> Option<(&GuardedIssuer, Configuration)> {
         Some((self.issuer.as_ref()?, self.ready().configuration.clone()?))
     }
 
-    /// Whether its plugin can be asked.
+    /// Tells whether its plugin can be asked.
     pub(super) fn is_ready(&self) -> bool {
         self.issuer.is_some() && self.ready().configuration.is_some()
     }
@@ -234,8 +240,8 @@ impl RunningService {
         ready.described.is_none_or(|described| described.plus(every) <= now)
     }
 
-    /// Asks the plugin to describe itself. What it says is taken over when its version is
-    /// another (decision W4), or when there was a fault; whether that was so.
+    /// Asks the plugin to describe itself. Uses the description if its version changed, or if there
+    /// was a fault, and then returns true (decision W4).
     pub(super) async fn describe(&self, now: Timestamp) -> bool {
         let _describing = self.describing.lock().await;
         self.ask_to_describe(now).await
@@ -309,9 +315,10 @@ fn open(service: &Service, lent: &Lent, limits: Limits) -> Result<GuardedIssuer,
     GuardedIssuer::open(origin, limits).map_err(fault)
 }
 
-/// All that was found, one fault each.
+/// Converts an error to faults, one for each violation.
 fn faults_of(error: IssuerError) -> Vec<ServiceFault> {
-    // A plugin that builds its description finds the violations itself, and has them as cause.
+    // A plugin that builds its description finds the violations itself, and returns them as the
+    // cause.
     let caused = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<Violations>());
     let found = caused.map_or(error.violations(), Violations::as_slice);
     if found.is_empty() {
@@ -320,8 +327,8 @@ fn faults_of(error: IssuerError) -> Vec<ServiceFault> {
     found.iter().cloned().map(ServiceFault::Violation).collect()
 }
 
-/// Asks all plugins at once to describe themselves whose description is old, so that one
-/// that hangs holds up no other. It does not wait for them (decision H56).
+/// Asks all plugins with an old description to describe themselves, in parallel, so that one that
+/// hangs delays no other. It does not wait for them (decision H56).
 pub(super) fn describe_old(
     services: &BTreeMap<ServiceName, Arc<RunningService>>,
     now: Timestamp,

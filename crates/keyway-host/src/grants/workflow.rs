@@ -24,10 +24,10 @@ use crate::plugin::LaneGuard;
 use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Retries, Standing, Step, Workflow};
 
-/// The longest state that is stored; far beyond what any plugin needs.
+/// The longest state that is stored; plugins need far less.
 const MAX_STATE_BYTES: usize = 16 << 10;
 
-/// The services of a host, and what the host allows them.
+/// Holds the services of a host, and their limits.
 #[derive(Debug)]
 pub(crate) struct GrantWorkflow {
     pub(super) services: BTreeMap<ServiceName, Arc<RunningService>>,
@@ -70,7 +70,7 @@ impl Recorded for GrantWorkflow {
         }
     }
 
-    /// A service has one plugin, so its name stands for both.
+    /// Returns the name of the service. A service has one plugin, so the name identifies both.
     fn lane(owner: &Owner) -> &str {
         owner.service.as_str()
     }
@@ -111,7 +111,7 @@ impl Workflow for GrantWorkflow {
         let reuses = |policy: DuplicatePolicy| holds.is_some_and(|phase| policy.reuses(phase));
         match event {
             Event::Issued { .. } => Event::StateTaken { reuse: duplicates.is_some_and(reuses) },
-            // Revokes no credential that may belong to the other grant (decision W6).
+            // A credential that may belong to the other grant must not be revoked (decision W6).
             Event::Discard { .. } => Event::StateTaken { reuse: false },
             Event::Decide { .. } => Event::DecisionTaken,
             other => other.clone(),
@@ -168,7 +168,7 @@ impl Workflow for GrantWorkflow {
             (Ok(question), Command::Request, Some(Live::Request(request))) => {
                 self.request(on, question, request.parameters.clone()).await
             }
-            // A worker never begins a request: only its caller has the parameters.
+            // A worker never starts a request: only its caller has the parameters.
             (Ok(_), Command::Request, _) => Carried::done(self.not_asked(on, &Command::Request)),
             (Ok(question), Command::Reconcile, _) => self.reconcile(on, question).await,
             (Ok(question), Command::Revoke { credential, orphans }, _) => {
@@ -263,7 +263,7 @@ impl GrantWorkflow {
                 Carried::failed(Event::NothingMade { again, reconciles }, error.into())
             }
             Err(error) => match error.orphan().cloned() {
-                // The plugin broke the contract and named its credential: that one is revoked.
+                // The plugin broke the contract but named its credential, so it is revoked.
                 Some(credential) if credential.as_str().len() > MAX_STATE_BYTES => {
                     discarded(on, Event::Unstorable { credential }, error)
                 }
@@ -281,7 +281,9 @@ impl GrantWorkflow {
         Carried::failed(event, GrantsError::Uncertain { grant, error })
     }
 
-    /// Asks the plugin what became of a request (decision R2).
+    /// Asks the plugin about the outcome of a request.
+    ///
+    /// See decision R2.
     async fn reconcile(&self, on: &Claimed<'_, Self>, (issuer, context): Question<'_>) -> Done {
         let question = Reconciliation::new(context, IntendedEffect::Request);
         let work = |issuer: Arc<dyn Issuer>| async move { issuer.reconcile(&question).await };
@@ -358,7 +360,9 @@ fn discarded(on: &Claimed<'_, GrantWorkflow>, event: Event, error: IssuerError) 
     Carried::failed(event, GrantsError::Discarded { disposal: Disposal::NotRevoked, error })
 }
 
-/// Tells whether a state may be stored (decision W8).
+/// Checks that a state may be stored.
+///
+/// See decision W8.
 pub(super) fn check_state(state: &CredentialRef, credential: &[CredentialPart]) -> Result<(), Violation> {
     if state.as_str().len() > MAX_STATE_BYTES {
         return Err(Violation::new("state", Rule::Other { text: "it is longer than 16 KiB" }));

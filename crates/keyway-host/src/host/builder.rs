@@ -1,4 +1,4 @@
-//! Starting a host.
+//! Builds and starts a host.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,10 +15,10 @@ use crate::grants::Service;
 use crate::records::{Journal, SealedRecords, random};
 use crate::work::{Engine, Limits, Run, WorkReport, Worker, Workflow};
 
-/// How long an earlier run of the same host gets to say that it is alive.
+/// How long a new run waits for an earlier run of the same host to answer.
 const TAKEOVER: Duration = Duration::from_secs(3);
 
-/// Makes a [`Host`].
+/// Builds a [`Host`].
 #[must_use = "`start` makes the host"]
 pub struct HostBuilder {
     registry: Registry,
@@ -38,8 +38,8 @@ pub struct HostBuilder {
 }
 
 impl Host {
-    /// A host over these plugins, with its records on `storage` sealed by `keys`. The storage engine is
-    /// also lent to the plugins.
+    /// Starts to build a host with these plugins. The host keeps its records on `storage`, sealed
+    /// by `keys`, and lends the same storage engine to its plugins.
     pub fn builder(
         registry: Registry,
         storage: Arc<dyn Storage>,
@@ -65,52 +65,52 @@ impl Host {
 }
 
 impl HostBuilder {
-    /// Names this host; `main` by default. Hosts that share a storage engine need names of their own: at
-    /// most one run of a name works at a time, and takes over at once what an earlier run had claimed
-    /// (decision H38).
+    /// Names this host; `main` by default. Hosts that share a storage engine need different names:
+    /// only one run of a name works at a time, and a new run takes over at once every claim of the
+    /// earlier one (decision H38).
     pub fn name(mut self, name: &str) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets where the keys of stores come from; by default they are the host's own.
+    /// Sets the source of the keys of stores; by default stores use the host's own keys.
     pub fn store_keys(mut self, keys: impl KeySource + 'static) -> Self {
         self.store_keys = Some(Arc::new(keys));
         self
     }
 
-    /// Lends plugins more than the storage engine.
+    /// Lends plugins further resources besides the storage engine.
     pub fn resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
         self
     }
 
-    /// Sets the clock, for plugins too.
+    /// Sets the clock of the host and of its plugins.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Sets who learns what the host's loop does.
+    /// Sets the observer that is told about each piece of work of the host's loop.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Arc::new(observer);
         self
     }
 
-    /// Sets how long an earlier run of the same name gets to say that it is alive, 3 s by default. Zero
-    /// takes the name at once: for hosts whose supervisor never starts two.
+    /// Sets how long to wait for an earlier run of the same name to answer, 3 s by default. Zero
+    /// takes the name at once: use it if a supervisor guarantees that only one run exists.
     pub fn takeover_after(mut self, wait: Duration) -> Self {
         self.takeover = wait;
         self
     }
 
-    /// Sets how long [`Host::run`] waits for calls of plugins when it ends, 30 s by default.
+    /// Sets how long [`Host::run`] waits at its end for plugin calls, 30 s by default.
     pub fn drain_within(mut self, drain: Duration) -> Self {
         self.drain = drain;
         self
     }
 
-    /// Sets what the engine for secret stores allows plugins.
+    /// Sets the limits of the engine for secret stores on its plugins.
     #[cfg(feature = "secrets")]
     pub fn store_limits(mut self, limits: Limits) -> Self {
         self.store_limits = limits;
@@ -124,15 +124,15 @@ impl HostBuilder {
         self
     }
 
-    /// Sets what the engine for issuers allows plugins, and when it tries again.
+    /// Sets the limits of the engine for issuers on its plugins, and its retries.
     #[cfg(feature = "issuers")]
     pub fn grant_limits(mut self, limits: Limits) -> Self {
         self.grants.limits = limits;
         self
     }
 
-    /// Lets users forget grants whose service is gone, without asking a plugin; the credential
-    /// may live on. Off by default.
+    /// Lets users remove grants whose service is gone, without asking a plugin; the credential may
+    /// remain valid. Off by default.
     #[cfg(feature = "issuers")]
     pub fn drop_grants_of_missing_services(mut self, allowed: bool) -> Self {
         self.grants.drops_missing = allowed;
@@ -140,17 +140,17 @@ impl HostBuilder {
     }
 
     /// Opens the host's records and all services, and asks each issuer to describe itself. A
-    /// service that has faults is disabled, and the others are not. It recovers nothing yet:
-    /// [`Host::run`] does, or [`Host::recover`].
+    /// service that has faults is disabled; the others work. Interrupted work is resumed later, by
+    /// [`Host::run`] or [`Host::recover`].
     ///
     /// # Errors
-    /// [`HostError::Registry`] lists every plugin that was made for another contract
-    /// than this host drives (decision K3); [`HostError::DuplicateService`];
+    /// [`HostError::Registry`] lists every plugin that was built for another contract than this
+    /// host drives (decision K3); [`HostError::DuplicateService`];
     /// [`HostError::Running`] when another run of the same name is alive;
     /// [`HostError::Keys`]; [`HostError::Record`] when the records cannot be read with these keys.
     ///
     /// # Cancel safety
-    /// A dropped future may leave the name taken; the next start then waits.
+    /// Dropping the future may leave the name taken; then the next start waits.
     pub async fn start(self) -> Result<Host, HostError> {
         #[cfg(feature = "secrets")]
         self.registry.check_driven::<keyway_secrets::SecretStores>()?;

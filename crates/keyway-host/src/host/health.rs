@@ -9,14 +9,15 @@ use crate::work::EngineHealth;
 pub struct Health {
     /// The name of the host.
     pub name: String,
-    /// Another run of this host has taken over: this one works no more.
+    /// Whether another run of this host has taken over, so that this one has stopped working.
     pub superseded: bool,
-    /// Each engine.
+    /// The health of each engine.
     pub engines: Vec<EngineHealth>,
 }
 
 impl Host {
-    /// Reports the health of the host, for a page or a probe that is asked every few seconds.
+    /// Reports the health of the host. It is cheap enough for a page or probe that asks every few
+    /// seconds.
     ///
     /// # Errors
     /// [`HostError::Record`].

@@ -1,4 +1,4 @@
-//! A plugin's instance behind a guard: each call with a deadline, its panic contained.
+//! Guards a plugin's instance: each call has a deadline, and its panics are contained.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -16,26 +16,26 @@ use super::pace::{Isolation, Pace};
 use super::permit::Permits;
 use super::running::{Calls, Running};
 
-/// How long a call that passed its deadline gets to end by itself before the plugin is
-/// quarantined: a plugin that yields ends as soon as it is polled again.
+/// How long a call that passed its deadline may take to end before the plugin is quarantined. A
+/// plugin that yields ends as soon as it is polled again.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// How long after a failure it is tried again at the earliest to make another instance. It is the
-/// plugin's code, and every call would run it.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How long to wait after a failure before making another instance. Making one runs plugin code,
+/// which would otherwise run with every call.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Makes instances of a plugin: the first, and another after each panic.
 pub(crate) trait Factory: Send {
-    /// The instance that it makes.
+    /// The instance of the plugin.
     type Instance: ?Sized + Send + Sync + 'static;
     /// The errors of the plugin's contract.
     type Error: PluginError + From<CallError>;
 
-    /// Makes an instance. It may panic: it is the plugin's code.
+    /// Makes an instance. This is plugin code and may panic.
     fn make(&self) -> Result<Arc<Self::Instance>, Self::Error>;
 }
 
-/// A plugin's instance, and what it takes to make it anew.
+/// Holds a plugin's instance and its factory.
 pub(crate) struct Guard<M: Factory> {
     state: Mutex<State<M>>,
     calls: Arc<Calls>,
@@ -72,11 +72,11 @@ struct State<M: Factory> {
     instance: Result<Arc<M::Instance>, NotMade<M::Error>>,
 }
 
-/// There is no instance after a panic.
+/// Stands for the missing instance after a panic.
 struct NotMade<E> {
-    /// When making another failed; `None` before the first time.
+    /// When the last attempt to make an instance failed; `None` before the first attempt.
     failed: Option<Instant>,
-    /// Why; `None` when the plugin panicked.
+    /// The error of that attempt; `None` if the plugin panicked.
     error: Option<E>,
 }
 
@@ -84,15 +84,15 @@ impl<E: PluginError> NotMade<E> {
     fn error(&self) -> CallError {
         let since = self.failed.map_or(Duration::ZERO, |failed| failed.elapsed());
         let reason = self.error.as_ref().map_or_else(|| "it panicked again".to_owned(), PluginError::detail);
-        CallError::NotReopened { retry_after: AGAIN.saturating_sub(since), reason }
+        CallError::NotReopened { retry_after: RETRY_DELAY.saturating_sub(since), reason }
     }
 }
 
 impl<M: Factory> State<M> {
-    /// Makes an instance if there is none, and the last time is not just over.
+    /// Makes an instance if there is none and the last attempt was long enough ago.
     fn make_again(&mut self, operation: &'static str) {
         match &self.instance {
-            Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= AGAIN) => {}
+            Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= RETRY_DELAY) => {}
             _ => return,
         }
         let error = match contain(|| self.maker.make()) {
@@ -101,11 +101,11 @@ impl<M: Factory> State<M> {
                 return;
             }
             Ok(Err(error)) => {
-                warn!(operation, error = %error.detail(), "a plugin that panicked could not be opened again");
+                warn!(operation, error = %error.detail(), "a plugin that panicked could not be reopened");
                 Some(error)
             }
             Err(Panicked) => {
-                warn!(operation, "a plugin that panicked did so again when it was opened again");
+                warn!(operation, "a plugin that panicked did so again when it was reopened");
                 None
             }
         };
@@ -128,7 +128,7 @@ impl<M: Factory> Guard<M> {
         Ok(Self { state, calls, deadline, isolation, permits: Permits::default() })
     }
 
-    /// Looks at, or changes, what instances are made with.
+    /// Gives `look` access to the factory, to read or change it.
     pub(crate) fn with_maker<T>(&self, look: impl FnOnce(&mut M) -> T) -> T {
         look(&mut self.state().maker)
     }
@@ -159,13 +159,13 @@ impl<M: Factory> Guard<M> {
     {
         let (instance, deadline) = (self.instance(operation)?, self.deadline);
         if self.calls.watch.runs_inline(self.isolation, pace) {
-            // The construction of the future is the plugin's code too.
+            // Constructing the future runs plugin code, too.
             let mut contained = pin!(Contained::new(async move { work(instance).await }));
             let mut poll = |context: &mut Context<'_>| {
                 self.calls.watch.poll_inline(operation, || contained.as_mut().poll(context))
             };
             let begun = Instant::now();
-            // Most calls of such a plugin are answered at once, and need no timer.
+            // Most calls of a prompt plugin are answered at once, and need no timer.
             let answer = match poll_fn(|context| Poll::Ready(poll(context))).await {
                 Poll::Ready(answer) => Ok(answer),
                 Poll::Pending => timeout(deadline.saturating_sub(begun.elapsed()), poll_fn(poll)).await,
@@ -182,10 +182,10 @@ impl<M: Factory> Guard<M> {
         }
     }
 
-    /// The instance, unless a call of it hangs, or it panicked and no other can be made.
+    /// Returns the instance, unless a call hangs, or the plugin panicked and cannot be reopened.
     pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, M::Error> {
         if self.calls.abandoned.forget_ended() {
-            warn!(operation, "a plugin's call came back late");
+            warn!(operation, "a plugin's call returned late");
         }
         match self.calls.abandoned.hung() {
             Some(hung) => Err(CallError::Quarantined { operation: hung }.into()),
@@ -204,8 +204,8 @@ impl<M: Factory> Guard<M> {
         }
     }
 
-    /// Starts a call on a task of its own. If its caller goes away, it counts as hanging when
-    /// it runs for longer than `deadline`.
+    /// Starts a call on its own task. If its caller goes away, the call counts as hanging once it
+    /// has run for longer than `deadline`.
     pub(crate) fn start<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -216,22 +216,21 @@ impl<M: Factory> Guard<M> {
         Ok(Running::start(&self.calls, operation, deadline, pace, work)?)
     }
 
-    /// Drops an instance that panicked, since its state is not known, and makes it
-    /// anew. If that fails, it is tried again by later calls; the old one is never called
-    /// again.
+    /// Drops an instance that panicked, since its state is unknown, and makes another. If that
+    /// fails, later calls try again; the old instance is never called again.
     pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> M::Error {
         warn!(operation, "a plugin panicked; its instance is made anew");
         let gone = Err(NotMade { failed: None, error: None });
         let old = std::mem::replace(&mut self.state().instance, gone);
-        // Dropping it is the plugin's code too. It comes first, because it may hold what the next
-        // one needs.
+        // Dropping it runs plugin code, too. It comes first, because the old instance may hold a
+        // resource that the next one needs.
         let _ = contain(move || drop(old));
         self.state().make_again(operation);
         CallError::Panicked { operation }.into()
     }
 
-    /// Ends a call that passed its deadline. If it does not end, the plugin is quarantined
-    /// until it does: every further call could take one more thread for ever.
+    /// Cancels a call that passed its deadline. If the call does not end, the plugin is quarantined
+    /// until it does, since every further call could lose another thread for ever.
     pub(crate) async fn give_up<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -240,14 +239,14 @@ impl<M: Factory> Guard<M> {
     ) -> M::Error {
         running.cancel();
         if timeout(GRACE, running.ended()).await.is_err() {
-            warn!(operation, "a plugin hangs; it is quarantined until the call comes back");
+            warn!(operation, "a plugin hangs; it is quarantined until the call returns");
         }
-        // Dropped, it is among the abandoned, and overdue.
+        // Dropping it makes it an abandoned call that is overdue.
         CallError::DeadlineExceeded { operation, deadline }.into()
     }
 
-    // No code of the plugin's runs while the lock is held, except when an instance is made
-    // anew, whose panics are contained.
+    // No plugin code runs while the lock is held, except for making another instance, whose panics
+    // are contained.
     fn state(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! What becomes of a plugin that panics and cannot be opened again.
+//! Tests a plugin that panics and cannot be reopened.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -31,13 +31,13 @@ enum Opening {
 
 struct Maker {
     opening: Opening,
-    /// How often it was asked for an instance.
+    /// How often an instance was requested.
     asked: AtomicU32,
-    /// How many instances there are.
+    /// How many instances exist.
     alive: Arc<AtomicU32>,
 }
 
-/// An instance, by the number of the question that it answers.
+/// An instance that knows the number of the request that made it.
 struct Numbered {
     number: u32,
     alive: Arc<AtomicU32>,
@@ -83,7 +83,7 @@ fn asked(guard: &Guard<Maker>) -> u32 {
     guard.with_maker(|maker| maker.asked.load(Ordering::SeqCst))
 }
 
-/// Asks for the number of the instance, or has it panic.
+/// Asks for the number of the instance, or makes it panic.
 async fn call(guard: &Guard<Maker>, panics: bool) -> Result<u32, CallError> {
     let work = move |instance: Arc<Numbered>| async move {
         assert!(!panics, "in a call");
@@ -109,11 +109,11 @@ async fn an_instance_that_panicked_is_never_called_again() {
             assert!(matches!(call(&guard, true).await, Err(CallError::Panicked { .. })));
             assert_eq!(asked(&guard), 2);
             for _ in 0..3 {
-                // It is not asked for another one with every call.
+                // A failed attempt is not repeated with every call.
                 for _ in 0..3 {
                     match call(&guard, false).await {
                         Err(CallError::NotReopened { retry_after, reason }) => {
-                            assert!(retry_after <= AGAIN && !retry_after.is_zero(), "{retry_after:?}");
+                            assert!(retry_after <= RETRY_DELAY && !retry_after.is_zero(), "{retry_after:?}");
                             let fails = matches!(refusal, Opening::Fails);
                             let expected =
                                 if fails { "the licence server is away" } else { "it panicked again" };
@@ -125,7 +125,7 @@ async fn an_instance_that_panicked_is_never_called_again() {
                     assert!(matches!(looked, Err(CallError::NotReopened { .. })));
                     assert!(guard.is_quarantined());
                 }
-                tokio::time::advance(AGAIN).await;
+                tokio::time::advance(RETRY_DELAY).await;
             }
             assert_eq!(asked(&guard), 4);
             set(&guard, Opening::Works);

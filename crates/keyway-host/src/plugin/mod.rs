@@ -1,5 +1,7 @@
-//! The guard between the engines and plugins of every kind: a deadline, contained panics, quarantine of
-//! plugins that hang, concurrency permits (decisions R1 and R4).
+//! Guards calls to plugins of every kind: deadlines, contained panics, quarantine of plugins that
+//! hang, concurrency permits.
+//!
+//! See decisions R1 and R4.
 
 mod abandoned;
 mod contained;

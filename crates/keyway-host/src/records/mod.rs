@@ -1,5 +1,5 @@
-//! The host's own records: sealed at rest, changed in atomic batches, each conditional on what was
-//! read before.
+//! Keeps the host's own records: sealed at rest, and changed in atomic batches that are conditional
+//! on what was read before.
 
 mod counts;
 mod entry;

@@ -1,4 +1,4 @@
-//! The engine as a host uses it.
+//! Provides the engine to a host.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,19 +18,19 @@ use crate::work::{Limits, Worker};
 
 /// The engine for secret stores: makes, opens, rotates and deletes them.
 ///
-/// It keeps a record of each store (plugin, configuration, keys by name, phase) on a
-/// storage engine, sealed by the host's own keys (decision K1). Every step is stored before
-/// the plugin is asked (decision R2). Several hosts may share one storage engine.
+/// It keeps a record of each store (plugin, configuration, names of keys, phase) on a storage
+/// engine, sealed by the host's own keys (decision K1). Every step is stored before the plugin is
+/// asked (decision R2). Several hosts may share one storage engine.
 ///
-/// [`Host::stores`](crate::Host::stores) has it; the host also goes on with what was cut short. A
-/// clone is another handle to the same engine. Its futures need a tokio runtime, and block as much as
-/// the storage engine does.
+/// Get it from [`Host::stores`](crate::Host::stores); the host also resumes interrupted work. A
+/// clone is another handle to the same engine. Its futures need a tokio runtime, and block as much
+/// as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct Stores {
     pub(crate) worker: Arc<Worker<StoreWorkflow>>,
 }
 
-/// Describes a store as the host knows it.
+/// A store as the host knows it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StoreSummary {
@@ -38,7 +38,7 @@ pub struct StoreSummary {
     pub name: StoreName,
     /// The id of its plugin.
     pub plugin: String,
-    /// Where it is in its life, and the keys that it needs.
+    /// Its phase, and the keys that it needs.
     pub state: StoreState,
 }
 
@@ -60,16 +60,15 @@ impl Stores {
     /// Makes a new store with the plugin of this id, sealed by `keys`.
     ///
     /// # Errors
-    /// [`TransitionError::Exists`] for a name that is taken; [`StoresError::DataExists`] when
-    /// the plugin finds data there already, which is left alone
-    /// ([`adopt`](Self::adopt) takes it over); what the plugin answers. After an error
-    /// that says that nothing was made, nothing is listed. One that leaves it open (a
-    /// deadline, a panic, a disk that failed) leaves the store listed as being created, and the host
-    /// goes on with it.
+    /// [`TransitionError::Exists`] for a taken name; [`StoresError::DataExists`] if the plugin
+    /// finds existing data, which is left alone ([`adopt`](Self::adopt) takes it over); and errors
+    /// of the plugin. After an error without effect, nothing is listed. After an error with an
+    /// unknown effect (a deadline, a panic, a failed disk) the store is listed as being created,
+    /// and the host resumes that.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the store absent or listed as being created;
-    /// [`open`](Self::open) and the host go on with that.
+    /// A dropped future leaves the store absent, or listed as being created; [`open`](Self::open)
+    /// and the host resume that.
     pub async fn create(
         &self,
         name: &StoreName,
@@ -80,13 +79,13 @@ impl Stores {
         let (entry, guarded) = self.plan(name, plugin, &configuration.into(), keys)?;
         let plugin = entry.fixed.plugin.clone();
         let exists = || StoresError::DataExists { name: name.clone(), plugin: plugin.clone() };
-        // Data that was there before is told from data that another host makes for the record below,
-        // when it opens or recovers the store before we come to it (decision H26).
+        // This check distinguishes older data from data that another host makes for the record
+        // below, by opening or recovering the store before this call continues (decision H26).
         let was_empty = match guarded.check_written_by().await {
             Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.into()),
             Ok(Some(_)) => return Err(exists()),
             Ok(None) => true,
-            // Whatever it is, `initialize` judges it.
+            // `initialize` judges any other answer.
             Err(_) => false,
         };
         let event = Event::Create { now: self.worker.clock.now(), keys: keys.ids().collect() };
@@ -98,16 +97,16 @@ impl Stores {
         Ok(HostedLayer::new(self, name, guarded))
     }
 
-    /// Lists a store that exists already, such as a file of another system, after checking
-    /// that the plugin may read it (decision C4). Nothing of it is changed.
+    /// Lists an existing store, such as a file of another system, after checking that the plugin
+    /// may read it. The data is not changed (decision C4).
     ///
     /// # Errors
-    /// [`TransitionError::Exists`] for a name that is taken, [`StoreError::NotInitialized`] when
-    /// there is no store, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
+    /// [`TransitionError::Exists`] for a taken name, [`StoreError::NotInitialized`] if the store
+    /// does not exist, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
     ///
     /// # Cancel safety
-    /// As [`create`](Self::create), except that nothing is ever made: an adoption that was cut
-    /// short looks for the data again.
+    /// As [`create`](Self::create), except that no data is ever made: an interrupted adoption looks
+    /// for the data again.
     pub async fn adopt(
         &self,
         name: &StoreName,
@@ -121,11 +120,11 @@ impl Stores {
         Ok(HostedLayer::new(self, name, guarded))
     }
 
-    /// Opens a store that is listed, with what it needs out of the host's
-    /// [keys for stores](crate::HostBuilder::store_keys).
+    /// Opens a listed store, with its keys from the host's [keys for
+    /// stores](crate::HostBuilder::store_keys).
     ///
     /// # Errors
-    /// [`StoresError::Keys`] when these cannot be read; those of [`open_with`](Self::open_with).
+    /// [`StoresError::Keys`] if these cannot be read; those of [`open_with`](Self::open_with).
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -134,8 +133,8 @@ impl Stores {
         self.open_with(name, &keys).await
     }
 
-    /// Opens a store that is listed: finds its plugin, takes what it needs out of `keys`, and
-    /// checks who wrote its data (decision C4). A creation that was cut short is finished.
+    /// Opens a listed store: finds its plugin, selects its keys from `keys`, and checks the writer
+    /// of its data. An interrupted creation is finished first (decision C4).
     ///
     /// # Errors
     /// [`TransitionError::NoStore`], [`TransitionError::BeingDeleted`], [`StoresError::Plugin`] when its plugin
@@ -160,10 +159,10 @@ impl Stores {
         Ok(HostedLayer::new(self, name, guarded))
     }
 
-    /// All stores that are listed, sorted by name.
+    /// Lists all stores, sorted by name.
     ///
     /// # Errors
-    /// [`StoresError::Record`] when one of them cannot be read.
+    /// [`StoresError::Record`] if a record cannot be read.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -178,7 +177,7 @@ impl Stores {
         Ok(summaries)
     }
 
-    /// Refuses what can be refused without a trace, before anything is stored.
+    /// Checks everything that can be refused before anything is stored.
     fn plan(
         &self,
         name: &StoreName,
@@ -202,7 +201,7 @@ impl Stores {
         live: &Live,
     ) -> Result<(), StoresError> {
         let mut submitted = self.worker.submit(entry, event, Some(live)).await?;
-        // A failure that another host made good is none.
+        // A failure does not count if another host has finished the work.
         let is_settled = submitted.entry.state.as_ref().is_some_and(|state| state.phase == Phase::Active);
         match submitted.failures.pop() {
             Some(error) if !is_settled => Err(error),

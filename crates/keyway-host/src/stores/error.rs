@@ -1,4 +1,4 @@
-//! Errors of making, opening, rotating and deleting a store.
+//! Defines the errors of making, opening, rotating or deleting a store.
 
 use keyway_core::{Effect, ErrorKind, LookupError, PluginError};
 use keyway_seal::{KeyId, KeySourceError};
@@ -7,11 +7,11 @@ use keyway_secrets::{NameError, StoreError, StoreName};
 use super::machine::TransitionError;
 use crate::records::{ATTEMPTS, RecordError};
 
-/// Why a store was not made, opened, rotated or deleted.
+/// Explains why a store was not made, opened, rotated or deleted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoresError {
-    /// It does not fit the phase of the store's life.
+    /// The call does not fit the phase of the store.
     #[error(transparent)]
     Refused(#[from] TransitionError),
     /// The host's keys for stores cannot be read.
@@ -20,16 +20,16 @@ pub enum StoresError {
     /// The plugin is not linked into this host.
     #[error(transparent)]
     Plugin(#[from] LookupError),
-    /// Keys that are needed are not at hand.
+    /// Needed keys are missing.
     #[error("the store needs keys that are not at hand: add {}", list(missing))]
     MissingKeys {
         /// The names of the keys.
         missing: Vec<KeyId>,
     },
-    /// A name that is not allowed.
+    /// A name is not allowed.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A new store was to be made where there is the data of one already, which was left as it is.
+    /// The place of a new store already holds a store's data, which was not changed.
     #[error(
         "there is data of a store already where the plugin `{plugin}` would keep \"{name}\": take it over \
          with `adopt`, or name or configure another place"
@@ -40,7 +40,7 @@ pub enum StoresError {
         /// The id of its plugin.
         plugin: String,
     },
-    /// The plugin or its guard answered with an error.
+    /// The plugin or its guard returned an error.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The host's own records failed.
@@ -74,7 +74,7 @@ impl PluginError for StoresError {
 }
 
 impl StoresError {
-    /// The same as an error of the store itself, for callers who know only that one.
+    /// Converts to an error of the store itself, for callers that know only that type.
     pub(crate) fn into_store_error(self) -> StoreError {
         match self {
             Self::Store(error) => error,

@@ -1,4 +1,4 @@
-//! A store as the host hands it out: guarded, and with its life journalled.
+//! Implements the store that the host hands out: guarded, and with its life journalled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +17,12 @@ use super::workflow::Live;
 /// A store that is listed with a [`Stores`] engine. It is a [`SecretStore`]: use it as one. Its own methods
 /// are those of [`HostedLayer`].
 ///
-/// Its plugin is behind a [`GuardedStore`], and what changes its life as a whole (rotation,
-/// deletion) is stored before the plugin is asked, so that it can be finished after a crash.
+/// Its plugin is behind a [`GuardedStore`]. A change of its life as a whole (rotation, deletion) is
+/// stored before the plugin is asked, so that it can be finished after a crash.
 ///
 /// # Cancel safety
-/// That of [`SecretStore`]. A dropped `rotate` or `marked_for_delete` stays listed, and
-/// the [host](crate::Host::run) or another call goes on with it.
+/// That of [`SecretStore`]. A dropped `rotate` or `marked_for_delete` stays listed, and the
+/// [host](crate::Host::run) or another call resumes it.
 pub type HostedStore = Layered<HostedLayer>;
 
 /// The layer that a [`HostedStore`] puts over its [`GuardedStore`].
@@ -31,8 +31,8 @@ pub struct HostedLayer {
     stores: Stores,
     name: StoreName,
     guarded: Arc<GuardedStore>,
-    /// Deleted through this handle. The plugin's own need not know: another host may have been
-    /// faster, and there may be a new store of the name.
+    /// Set when the store was deleted through this handle. The plugin's handle need not know:
+    /// another host may have been faster, and a new store of the name may exist.
     deleted: AtomicBool,
 }
 
@@ -42,17 +42,17 @@ impl HostedLayer {
         Layered(Self { stores, name, guarded, deleted: AtomicBool::new(false) })
     }
 
-    /// The name of the store.
+    /// Returns the name of the store.
     pub fn name(&self) -> &StoreName {
         &self.name
     }
 
-    /// The metadata of the plugin that runs it.
+    /// Returns the metadata of the plugin that runs it.
     pub fn metadata(&self) -> PluginMetadata {
         self.guarded.metadata()
     }
 
-    /// Where it is in its life, and the keys that it needs.
+    /// Returns its phase, and the keys that it needs.
     ///
     /// # Errors
     /// [`StoresError::Record`], and [`TransitionError::NoStore`] after its deletion.

@@ -1,4 +1,4 @@
-//! The stored form of a store: its origin, sealed once, and its state.
+//! Stores the record of a store: its origin, sealed once, and its state.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_text, put_time, put_u32};
 use keyway_core::{Json, Wiped};
@@ -29,7 +29,7 @@ impl StoreOrigin {
         Ok(Self { name, plugin: plugin.to_owned(), configuration })
     }
 
-    /// Reads the plugin's configuration. It was read before it was stored.
+    /// Reads the plugin's configuration, which was parsed before it was stored.
     pub(crate) fn configuration(&self) -> Json {
         STORED_JSON.read(self.configuration.as_bytes()).unwrap_or_default()
     }
@@ -125,7 +125,7 @@ mod tests {
         let back = StoreOrigin::read(&mut Reader::new(&bytes)).unwrap();
         assert_eq!((back.name, back.plugin.as_str()), (origin.name.clone(), "generic"));
         assert_eq!(origin.configuration(), configuration);
-        // Such a one would not be read again.
+        // Such a value could not be read again.
         let deep = (0..70).fold(Json::Null, |inner, _| Json::Array(vec![inner]));
         assert!(StoreOrigin::new(name, "generic", &deep).is_err());
     }

@@ -16,7 +16,7 @@ use crate::plugin::Calls;
 use crate::records::{Due, Entry, RecordError, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Retries, Standing, Step, Workflow};
 
-/// The plugins of a host for secret stores, and what it lends and allows them.
+/// Holds the plugins for secret stores, with their resources and limits.
 #[derive(Debug)]
 pub(crate) struct StoreWorkflow {
     pub(super) registry: Registry,
@@ -32,9 +32,9 @@ pub(crate) struct Live {
     pub(super) guarded: Arc<GuardedStore>,
     /// The keys of a rotation.
     pub(super) new: Option<KeyRing>,
-    /// Takes how far a rotation is.
+    /// Receives the progress of a rotation.
     pub(super) progress: Option<UnboundedSender<Progress>>,
-    /// There was no data just before the record was made.
+    /// Whether there was no data just before the record was made.
     pub(super) was_empty: bool,
 }
 
@@ -117,7 +117,7 @@ impl StoreWorkflow {
         Ok(self.registry.get::<SecretStores>(id)?)
     }
 
-    /// Opens the store of a record, with what it needs out of `keys`. It does no I/O.
+    /// Opens the store of a record, with its keys from `keys`. Does no I/O.
     pub(super) fn open(
         &self,
         origin: &StoreOrigin,
@@ -134,7 +134,7 @@ impl StoreWorkflow {
         Ok(GuardedStore::open_sharing(registered.plugin(), context, self.limits, calls)?)
     }
 
-    /// Finds the state that all handles to a store share, as long as there is one or a call hangs.
+    /// Finds the state that all handles to a store share, while a handle exists or a call hangs.
     fn calls_of(&self, plugin: &'static str, store: &StoreName) -> Arc<Calls> {
         let mut shared = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|_, calls| calls.strong_count() > 0);
@@ -177,7 +177,7 @@ impl StoreWorkflow {
         };
         match made {
             Ok(()) => {}
-            // It was made before a crash, or by another host since we looked.
+            // The store was made before a crash, or by another host since the check.
             Err(StoreError::AlreadyInitialized) if resumed || live.is_some_and(|live| live.was_empty) => {
                 guarded.check_written_by().await?;
             }
@@ -210,9 +210,10 @@ impl StoreWorkflow {
         Ok(Carried::done(Event::Rotated { new_keys: new.ids().collect() }))
     }
 
-    /// Another host may finish the same deletion at any moment, and make a new store of the name. So
-    /// the handle looks once more which store there is, between two looks at one and the same record:
-    /// that is the store to be deleted, and a plugin that can tell deletes no other (decision H51).
+    /// Deletes the store. Another host may finish the same deletion at any moment, and make a new
+    /// store of the name. So the handle checks once more which store exists, between two reads of
+    /// the unchanged record: that is the store to delete, and a plugin that can tell deletes no
+    /// other (decision H51).
     async fn delete(on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Result<Done, StoresError> {
         match guarded.written_by().await {
             Err(error) if leaves_open(&error) => return Err(error.into()),
@@ -239,15 +240,15 @@ impl From<Failed<StoreWorkflow>> for StoresError {
     }
 }
 
-/// Tells whether an error leaves open what is there now: it may have left an effect, another host was first
-/// with the same, or the plugin could not be reached. Every other error says that nothing was made.
+/// Tells whether an error leaves the outcome open: it may have had an effect, another host was
+/// faster, or the plugin could not be reached. After any other error nothing was made.
 fn leaves_open(error: &StoreError) -> bool {
     let kind = error.kind();
     error.effect() == Effect::Unknown || kind.is_retryable() || kind == ErrorKind::Conflict
 }
 
-/// The keys that a store needs. During a rotation only the new ones seal: by the time that this handle
-/// writes, another one may have ended the rotation, and the old keys may be gone.
+/// Returns the keys for a store. During a rotation only the new keys seal: before this handle
+/// writes, another may have ended the rotation, and the old keys may be discarded.
 fn ring(state: &StoreState, keys: &KeyRing) -> Result<KeyRing, StoresError> {
     let needed: Vec<_> = state.needed_keys().collect();
     let all = select(keys, &needed)?;
@@ -257,7 +258,7 @@ fn ring(state: &StoreState, keys: &KeyRing) -> Result<KeyRing, StoresError> {
     Ok(select(&all, &state.new_keys)?.with_retiring(&all))
 }
 
-/// The keys `needed`, in this order, out of all that are at hand.
+/// Returns the keys `needed`, in this order, from those at hand.
 fn select(keys: &KeyRing, needed: &[KeyId]) -> Result<KeyRing, StoresError> {
     keys.select(needed.iter().copied()).ok_or_else(|| {
         let missing = needed.iter().copied().filter(|key| !keys.contains(*key)).collect();

@@ -9,19 +9,23 @@ use crate::plugin::Isolation;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How long a call of a plugin may take, 30 s by default (decision W7).
+    /// How long a call of a plugin may take, 30 s by default.
+    ///
+    /// See decision W7.
     pub deadline: Duration,
     /// How long an operation that reports its progress may go without any, 60 s by default.
     pub stall: Duration,
     /// How a call is kept away from the caller's task.
     pub isolation: Isolation,
-    /// How long after its deadline a call still counts as being worked on, so that no other
-    /// host takes it over; 30 s by default (decision R5).
+    /// How long after its deadline a call still counts as running, so that no other host takes it
+    /// over; 30 s by default.
+    ///
+    /// See decision R5.
     pub lease_grace: Duration,
     /// How what failed or was cut short is tried again.
     pub retries: Retries,
-    /// How a revocation is tried again at once, when the state of the credential cannot be
-    /// stored: 5 times within 30 s by default.
+    /// How a revocation is retried at once if the state of the credential cannot be stored: 5 times
+    /// within 30 s by default.
     pub cleanup_retries: Retries,
     /// How old a plugin's description may be before the host asks for another, 10 min by default
     /// (decision W4).
@@ -69,7 +73,7 @@ impl Limits {
         self
     }
 
-    /// Sets how long after its deadline a call still counts as being worked on.
+    /// Sets how long after its deadline a call still counts as running.
     #[must_use]
     pub fn with_lease_grace(mut self, grace: Duration) -> Self {
         self.lease_grace = grace;
@@ -83,14 +87,14 @@ impl Limits {
         self
     }
 
-    /// Sets how a revocation is tried again at once.
+    /// Sets how a revocation is retried at once.
     #[must_use]
     pub fn with_cleanup_retries(mut self, retries: Retries) -> Self {
         self.cleanup_retries = retries;
         self
     }
 
-    /// Sets how old a description may be.
+    /// Sets the age at which the host asks for another description.
     #[must_use]
     pub fn with_describe_every(mut self, age: Duration) -> Self {
         self.describe_every = age;

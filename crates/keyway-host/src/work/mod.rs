@@ -1,5 +1,5 @@
-//! The work of every engine: steps of a pure machine, each stored before its command is carried out,
-//! and workers that take up what is due.
+//! Does the work of every engine: each step of a pure machine is stored before its command is
+//! carried out, and workers take up what is due.
 
 mod health;
 mod hold;
@@ -9,7 +9,7 @@ mod limits;
 mod pass;
 mod report;
 mod retry;
-mod sightings;
+mod seen_claims;
 mod submit;
 mod worker;
 mod workflow;

@@ -1,5 +1,7 @@
-//! Passes of a worker over the work that is due: lanes, each with its own permits, and claims that have ended
-//! (decision R6).
+//! Works on due records, lane by lane, each with its own permits, and frees claims that have
+//! ended.
+//!
+//! See decision R6.
 
 use std::sync::Arc;
 
@@ -17,11 +19,11 @@ use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
 use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, Room, random};
 
-/// How many entries of a lane a pass looks at, beginning at a random one so that several hosts do not
-/// fight for the first.
+/// How many entries of a lane a pass reads. It begins at a random one, so that several hosts do not
+/// compete for the first.
 const WINDOW: usize = 128;
-/// How many records of a lane are worked on at a time, if its plugin sets no lower bound.
-const AT_A_TIME: usize = 8;
+/// How many records of a lane are worked on at a time, unless its plugin sets a lower bound.
+const MOST_AT_ONCE: usize = 8;
 
 /// The result of a pass.
 #[derive(Debug, Default)]
@@ -31,31 +33,31 @@ pub(crate) struct Pass {
     pub(crate) is_full: bool,
 }
 
-/// An engine as the host sees it: one box for a pass, none for a step.
+/// An engine as the host sees it. A pass costs one box, a step none.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
-    /// The name of the engine.
+    /// Returns the name of the engine.
     fn name(&self) -> &'static str;
 
-    /// The lanes whose plugins can be asked.
+    /// Lists the lanes whose plugins can be called.
     fn lanes(&self) -> Vec<String>;
 
     /// Does the engine's other regular work.
     fn tick(&self, now: Timestamp);
 
-    /// Frees the claims of earlier runs of this host, and of calls of this run that have ended.
+    /// Frees the claims of earlier runs of this host, and of ended calls of this run.
     async fn free_own_claims(&self) -> Result<Vec<WorkReport>, RecordError>;
 
-    /// Frees the claims of every host whose time has passed.
+    /// Frees the expired claims of every host.
     async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError>;
 
-    /// Works off the records that are due in a lane, as far as permits are free.
+    /// Works on the due records of a lane while there are free permits.
     async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError>;
 
-    /// The moment from which on something is due in this lane.
+    /// Returns the earliest moment at which work in this lane is due.
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
 
-    /// The moment when the first claim of any host ends.
+    /// Returns the moment when the first claim of any host ends.
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
 
     /// Counts the work that waits, and looks at the plugins behind the lanes.
@@ -110,7 +112,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
             for listed in window {
                 let Some(entry) = self.read(&listed).await? else { continue };
                 confirmed += 1;
-                if running.len() >= AT_A_TIME
+                if running.len() >= MOST_AT_ONCE
                     && let Some(done) = running.join_next().await
                 {
                     pass.reports.extend(done.ok());
@@ -135,13 +137,14 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
                     WorkReport { outcome: outcome_of(ended), ..taken_up }
                 });
             }
-            // Entries that no record confirmed are gone; what they hid is looked at at once.
+            // Entries that no record confirmed are removed by now; read those behind them at once.
             if confirmed > 0 || !more {
                 break;
             }
         }
         while let Some(done) = running.join_next().await {
-            // Panics of plugins are contained, so one that is lost here is the engine's own.
+            // Panics of plugins are contained, so a panic that is swallowed here is the engine's
+            // own.
             pass.reports.extend(done.ok());
         }
         Ok(pass)
@@ -161,8 +164,8 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
 }
 
 impl<W: Workflow> Worker<W> {
-    /// Reads the record of an index entry. One that cannot be read is passed over, so that it does not
-    /// hold up the others.
+    /// Reads the record of an index entry. An unreadable record is skipped, so that it does not
+    /// delay the others.
     async fn read(&self, listed: &Listed) -> Result<Option<Box<Entry<W>>>, RecordError> {
         match self.journal.confirmed(listed).await {
             Err(error @ (RecordError::Corrupt { .. } | RecordError::Open(_))) => {
@@ -173,8 +176,8 @@ impl<W: Workflow> Worker<W> {
         }
     }
 
-    /// Puts the records that a host has claimed until `now` back into their lanes, if the claim counts
-    /// no longer.
+    /// Puts records that a host has claimed until `now` back into their lanes, if the claim no
+    /// longer counts.
     async fn free_claims(
         &self,
         host: &NameTag,
@@ -190,7 +193,8 @@ impl<W: Workflow> Worker<W> {
                 let hold = self.hold(entry.address);
                 let runs = |claim: &Claim| claim.run == self.run.number && claim.ends() > self.clock.now();
                 if hold.is_none() && entry.claim.as_ref().is_some_and(runs) {
-                    // A call of this run works on it, and is in time: nothing was cut short.
+                    // A call of this run works on the record and is in time, so nothing was
+                    // interrupted.
                     continue;
                 }
                 if self.standing(&entry, None, hold.is_some()) != Standing::Free {
@@ -198,7 +202,7 @@ impl<W: Workflow> Worker<W> {
                     continue;
                 }
                 let freed = Change::to(entry.state.clone());
-                // Another host may be first, and then frees or finishes it.
+                // If another host is faster, it frees or finishes the record.
                 let Applied::Stored = self.journal.apply(&mut entry, freed).await? else { continue };
             }
             if claimed.len() < WINDOW {

@@ -1,4 +1,4 @@
-//! When to try again what a plugin did not do.
+//! Decides when to retry a failed plugin call.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ pub struct Retries {
     pub first: Duration,
     /// The longest wait, 1 h by default.
     pub longest: Duration,
-    /// How often the plugin is asked in all, 20 times by default.
+    /// How often the plugin is asked in total, 20 times by default.
     pub attempts: u32,
-    /// For how long, counted from the first time, 3 days by default.
+    /// For how long to retry, counted from the first attempt, 3 days by default.
     pub within: Duration,
 }
 
@@ -59,14 +59,14 @@ impl Retries {
         self
     }
 
-    /// Sets how often the plugin is asked in all.
+    /// Sets how often the plugin is asked in total.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
     }
 
-    /// Sets for how long it is tried.
+    /// Sets for how long to retry.
     #[must_use]
     pub fn with_within(mut self, within: Duration) -> Self {
         self.within = within;
@@ -82,8 +82,8 @@ impl Retries {
         wait.saturating_add((wait / 2).saturating_mul(u32::from(jitter)) / 255)
     }
 
-    /// When to try again after so many failures, this one counted; `None` when it was tried
-    /// often or long enough.
+    /// Returns when to try again after this many failures, the last one included; `None` if the
+    /// attempts or the time are used up.
     pub(crate) fn next(&self, since: Timestamp, failures: u32, again: Again) -> Option<Timestamp> {
         let at = again.now.plus(self.wait(failures, again));
         (failures < self.attempts && at <= since.plus(self.within)).then_some(at)

@@ -1,4 +1,4 @@
-//! The step loop: step, store, carry out, and the next step with the result.
+//! Runs the step loop: compute a step, store it, carry its command out, and repeat with the result.
 
 use std::sync::Mutex;
 
@@ -16,61 +16,63 @@ const MAX_COMMANDS: u32 = 64;
 
 /// The result of an event.
 pub(crate) struct Submitted<W: Workflow> {
-    /// The record as it is now; without a state if it is gone.
+    /// The record after the event; without a state if it is gone.
     pub(crate) entry: Box<Entry<W>>,
     /// The plugin's answer, if the last step handed it out.
     pub(crate) answer: Option<W::Answer>,
-    /// The failures of the plugin on the way, in their order.
+    /// The failures of the plugin, in order.
     pub(crate) failures: Vec<W::Failure>,
-    /// The record that held the unique names, if the last step was about that.
+    /// The record that held the unique names, if the last step concerned it.
     pub(crate) holder: Option<Box<Entry<W>>>,
 }
 
-/// Why an event was not carried through.
+/// Reports that an event could not be carried through.
 pub(crate) struct Failed<W: Workflow> {
     pub(crate) because: FailedBecause<W>,
-    /// The failures of the plugin before, in their order.
+    /// Earlier failures of the plugin, in order.
     pub(crate) failures: Vec<W::Failure>,
-    /// Whether the plugin was asked for anything.
+    /// Whether the plugin was called at all.
     pub(crate) was_asked: bool,
 }
 
-/// Why an event was not carried through.
+/// The reason why an event could not be carried through.
 pub(crate) enum FailedBecause<W: Workflow> {
-    /// It does not fit the state. `holder` holds the unique names, if the refusal was about that.
+    /// The event does not fit the state. `holder` holds the unique names, if the refusal concerned
+    /// them.
     Refused { error: W::TransitionError, holder: Option<Box<Entry<W>>> },
-    /// As many records as allowed are counted under its names.
+    /// The limit of records that are counted under its names is reached.
     LimitReached(u64),
-    /// A step could not be stored. The plugin's work was undone if the step is known not to be stored.
+    /// A step could not be stored. The plugin's work was undone if the step is known not to be
+    /// stored.
     Storage(RecordError),
 }
 
-/// A caller's way through the loop.
+/// The state of one caller in the loop.
 struct Course<'a, W: Workflow> {
     worker: &'a Worker<W>,
     live: Option<&'a W::Live>,
     hold: Option<Hold>,
-    /// A permit that was waited for and is not used yet.
+    /// A permit that the caller waited for and has not used yet.
     permit: Option<Permit>,
     /// The claim that this caller made.
     own: Option<Claim>,
     entry: Box<Entry<W>>,
     failures: Vec<W::Failure>,
     was_asked: bool,
-    /// Set when a step could not be stored and is being undone.
+    /// The storage failure while an unstored step is being undone.
     lost: Option<RecordError>,
 }
 
 impl<W: Workflow> Worker<W> {
-    /// Carries an event through: steps, stores and carries out until no command is left.
+    /// Carries an event through: computes, stores and carries out steps until no command is left.
     ///
-    /// An answer of the plugin is handed out only by the step that stored it. When the storage engine
-    /// fails, the record is looked at first, and only what is known not to be stored is undone.
+    /// Only the step that stored a plugin's answer hands it out. After a storage failure the record
+    /// is read first, and only work that is known not to be stored is undone.
     ///
     /// While another call of this run holds the record, the machine is told that another caller works on
     /// it.
     ///
-    /// Dropping the future leaves the record claimed at most; the claim ends with its time, and a
+    /// Dropping the future leaves at most a claim on the record. The claim expires, and then a
     /// worker takes the record up.
     pub(crate) async fn submit(
         &self,
@@ -106,8 +108,8 @@ impl<W: Workflow> Worker<W> {
     }
 }
 
-/// A step that is stored, with the record that held the unique names if the step was about that; or
-/// what undoes the plugin's work because the step could not be stored.
+/// The result of a step: stored, with the record that held the unique names if the step concerned
+/// it; or the command that undoes the plugin's work because the step could not be stored.
 enum Stepped<W: Workflow> {
     Stored(Step<W>, Option<Box<Entry<W>>>),
     Undo(W::Command),
@@ -117,11 +119,11 @@ enum Stepped<W: Workflow> {
 enum Next<W: Workflow> {
     /// The step is stored.
     Stored,
-    /// The record changed: step again.
+    /// The record changed: compute the step again.
     Again,
-    /// Another record holds the unique names: step with another event.
+    /// Another record holds the unique names: continue with another event.
     Taken(Box<Entry<W>>),
-    /// The step is known not to be stored, and this undoes what the plugin did.
+    /// The step is known not to be stored, and this command undoes the plugin's work.
     Undo(W::Command),
 }
 
@@ -151,7 +153,7 @@ impl<W: Workflow> Course<'_, W> {
         Err(self.not_stored(RecordError::Contended))
     }
 
-    /// Steps and stores, again as long as others are first.
+    /// Computes and stores a step, and retries while other hosts are faster.
     async fn step_and_store(&mut self, event: &W::Event) -> Result<Stepped<W>, Failed<W>> {
         let mut holder: Option<Box<Entry<W>>> = None;
         for _ in 0..ATTEMPTS {
@@ -189,7 +191,8 @@ impl<W: Workflow> Course<'_, W> {
     ) -> Result<Next<W>, Failed<W>> {
         let is_own = self.own.is_some() && self.entry.claim == self.own;
         let same = step.state == self.entry.state && holder.is_none();
-        // A step that changes nothing keeps the caller's claim for a command, and leaves another's alone.
+        // A step that changes nothing keeps the caller's claim for a command, and does not touch
+        // another caller's.
         if same && (step.state.is_none() || step.command.is_some() == is_own) {
             return Ok(Next::Stored);
         }
@@ -236,12 +239,12 @@ impl<W: Workflow> Course<'_, W> {
         let due =
             entry.state.as_ref().filter(|_| entry.claim.is_none()).map(|state| W::due(&entry.fixed, state));
         if let Some(Due::At(_)) = due {
-            // It may be due earlier than the loop of the host knows.
+            // The record may be due earlier than the host's loop expects.
             self.worker.run.woken.notify_one();
         }
     }
 
-    /// The storage engine failed. The step may be stored all the same.
+    /// Reads the record after a storage failure, since the step may be stored all the same.
     async fn look(
         &mut self,
         step: &Step<W>,
@@ -253,7 +256,7 @@ impl<W: Workflow> Course<'_, W> {
             return Err(self.not_stored(error));
         }
         let Ok(found) = self.worker.journal.load(self.entry.address).await else {
-            // The record stays as it is, and is taken up when the storage engine is back.
+            // The record stays as it is, and is taken up when the storage engine works again.
             return Err(self.not_stored(error));
         };
         self.found(found);
@@ -263,7 +266,7 @@ impl<W: Workflow> Course<'_, W> {
         }
         match W::undo(event) {
             Some(command) => {
-                warn!(engine = W::ENGINE, error = %error.detail(), "a step could not be stored; what the plugin did is undone");
+                warn!(engine = W::ENGINE, error = %error.detail(), "a step could not be stored; the plugin's work is undone");
                 self.lost = Some(error);
                 Ok(Next::Undo(command))
             }
@@ -312,7 +315,7 @@ impl<W: Workflow> Course<'_, W> {
 }
 
 impl<W: Workflow> Worker<W> {
-    /// Renews a claim at a third of its time, for as long as it is the caller's.
+    /// Renews a claim each time a third of its duration has passed, while the caller owns it.
     async fn renew(&self, entry: &Entry<W>, own: &mut Claim) -> std::convert::Infallible {
         loop {
             tokio::time::sleep(own.lasts / 3).await;

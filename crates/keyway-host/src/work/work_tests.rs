@@ -1,5 +1,5 @@
-//! The step loop on a machine of two phases: a record is made, and then works for as long as its plugin
-//! takes.
+//! Tests the step loop on a machine with two phases: a record is made, and then works until its
+//! plugin is done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,7 +41,7 @@ enum Command {
     Undo,
 }
 
-/// A plugin that works for a time, and counts.
+/// A plugin that works for a time and counts its calls.
 #[derive(Debug)]
 struct Toy {
     takes: Duration,
@@ -179,7 +179,7 @@ impl Workflow for Toy {
     }
 }
 
-/// The clock of the runtime, which tests advance.
+/// The runtime's clock, which tests advance.
 #[derive(Debug)]
 struct RuntimeClock(Instant);
 
@@ -209,7 +209,7 @@ fn begin() -> Box<Entry<Toy>> {
     Box::new(Entry::new(Address { scope: [1; 16], id: [2; 16] }, Nothing))
 }
 
-/// Another host that looks again and again never takes over work whose claim is renewed.
+/// Shows that another host never takes over work whose claim is renewed.
 #[tokio::test(start_paused = true)]
 async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
     let (storage, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
@@ -231,7 +231,8 @@ async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
-/// Work whose caller is gone is taken over when its claim was seen unchanged for its whole duration.
+/// Shows that work of a caller that is gone is taken over once its claim was unchanged for its
+/// duration.
 #[tokio::test(start_paused = true)]
 async fn work_that_was_given_up_is_taken_over() {
     let (storage, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
@@ -250,16 +251,16 @@ async fn work_that_was_given_up_is_taken_over() {
             break;
         }
     }
-    // It is due when the claim ends, and then waited for as long again.
+    // The record is due when the claim ends; then the other host waits as long again.
     assert!((11..=14).contains(&taken_after), "{taken_after}");
 }
 
-/// The engine looks before it undoes, and an answer is handed out only if it is stored.
+/// Shows that the engine reads before it undoes, and hands an answer out only if it is stored.
 #[tokio::test(start_paused = true)]
 async fn only_a_step_that_is_known_not_to_be_stored_is_undone() {
     for applied in [true, false] {
         let failing = FaultyStorage::over(&(Arc::new(Memory::new()) as Arc<dyn Storage>)).into_engine();
-        // The first commits make the index key and the record; the third stores the result.
+        // The first commits write the index key and the record; the third stores the result.
         failing.0.fail_after(2, if applied { Fault::EndsAfter } else { Fault::EndsBefore });
         let storage: Arc<dyn Storage> = failing;
         let undone = Arc::new(AtomicU32::new(0));

@@ -1,4 +1,4 @@
-//! The part that is an engine's own: a pure machine, and the commands that it gives.
+//! Defines an engine's own part: a pure machine, and its commands.
 
 use keyway_core::{PluginError, Timestamp};
 
@@ -9,24 +9,26 @@ use super::worker::Claimed;
 use crate::plugin::LaneGuard;
 use crate::records::{Entry, Recorded};
 
-/// Tells a caller's step whether the record is worked on (decision R5).
+/// Tells the machine who works on the record.
+///
+/// See decision R5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// There is no claim, or its owner is known to be gone.
     Free,
-    /// The claim is the one that this caller made.
+    /// This caller made the claim.
     Ours,
-    /// The claim is that of another host, or of another call of this one.
+    /// Another host, or another call of this host, made the claim.
     Others,
 }
 
-/// A step of the machine: the state to store, and the command to carry out then.
+/// A step of the machine: the state to store, and then the command to carry out.
 pub(crate) struct Step<W: Workflow> {
     /// The next state; `None` removes the record.
     pub(crate) state: Option<W::State>,
     /// The command for the plugin. The record is claimed meanwhile.
     pub(crate) command: Option<W::Command>,
-    /// How many records may be counted under its names with this one.
+    /// The limit of records that are counted under its names, this one included.
     pub(crate) at_most: Option<u64>,
     /// The event for the record that holds the unique names, in the same batch.
     pub(crate) holder: Option<W::Event>,
@@ -71,30 +73,31 @@ pub(crate) struct Carried<W: Workflow> {
 }
 
 impl<W: Workflow> Carried<W> {
-    /// The plugin did what it was asked.
+    /// Makes the result of a command that the plugin carried out.
     pub(crate) fn done(event: W::Event) -> Self {
         Self { event, answer: None, failure: None }
     }
 
-    /// The plugin answered with something for the caller.
+    /// Makes the result of a command with an answer for the caller.
     pub(crate) fn answered(event: W::Event, answer: W::Answer) -> Self {
         Self { event, answer: Some(answer), failure: None }
     }
 
-    /// The plugin failed.
+    /// Makes the result of a command at which the plugin failed.
     pub(crate) fn failed(event: W::Event, failure: W::Failure) -> Self {
         Self { event, answer: None, failure: Some(failure) }
     }
 }
 
-/// An engine's own part: everything else is the same for all engines.
+/// An engine's own part; everything else is the same for all engines.
 ///
-/// `step` is the whole policy. It is pure: no clock, no I/O, no randomness; what it needs to know of
-/// the world stands in the event. Each step is stored before its command is carried out (decision R2),
-/// and a command follows from the record alone, so a restart can give it again. The exception are
-/// commands that [`undo`](Self::undo) something that could not be stored.
+/// `step` holds the whole policy. It is pure, without a clock, I/O or randomness: the event carries
+/// everything that it needs to know. Each step is stored before its command is carried out, and a
+/// command follows from the record alone, so a restart can give it again (decision R2). Commands
+/// that [`undo`](Self::undo) an unstored step are the exception.
 pub(crate) trait Workflow: Recorded + Sized {
-    /// Something that happened to a record. It carries the present, since the machine has no clock.
+    /// Something that happened to a record. It carries the current time, since the machine has no
+    /// clock.
     type Event: Clone + Send + Sync;
     /// A question or an order to the plugin.
     type Command: Send + Sync;
@@ -121,28 +124,28 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// The limits that the host set.
     fn limits(&self) -> &Limits;
 
-    /// The event in place of `event`, whose unique names another record holds.
+    /// Returns the event that replaces `event` when another record holds its unique names.
     fn taken(&self, event: &Self::Event, holder: &Entry<Self>) -> Self::Event {
         let _ = holder;
         event.clone()
     }
 
-    /// The command that undoes what a plugin did, when `event` is known not to be stored.
+    /// Returns the command that undoes a plugin's work, when `event` is known not to be stored.
     fn undo(event: &Self::Event) -> Option<Self::Command> {
         let _ = event;
         None
     }
 
-    /// The event with which a worker takes up a record that is due.
+    /// Returns the event with which a worker takes up a due record.
     fn wake(&self, fixed: &Self::Fixed, now: Timestamp) -> Self::Event;
 
-    /// The id of a record, as the engine prints it.
+    /// Returns the id of a record as the engine prints it.
     fn record_id(entry: &Entry<Self>) -> String;
 
     /// Whether a failure says that another host or another call works on the record, or has settled it.
     fn is_elsewhere(failure: &Self::Failure) -> bool;
 
-    /// Completes a failure with the machine's decision about it.
+    /// Adds the machine's decision to a failure.
     fn completed(failure: Self::Failure, _entry: &Entry<Self>) -> Self::Failure {
         failure
     }
@@ -163,7 +166,7 @@ pub(crate) trait Workflow: Recorded + Sized {
         false
     }
 
-    /// Carries a command out. `live` is there if a caller waits for it.
+    /// Carries a command out. `live` is present if a caller waits for the result.
     fn carry_out(
         &self,
         on: &Claimed<'_, Self>,

@@ -1,4 +1,4 @@
-//! The process ends at every commit; then another run of the host goes on.
+//! Ends the process at every commit, and lets another run of the host continue.
 
 use std::sync::Arc;
 
@@ -17,9 +17,10 @@ fn engine(directory: &tempfile::TempDir, sqlite: bool, number: u64) -> Arc<dyn S
     }
 }
 
-/// Request and revoke on an engine that stops at its n-th commit, for every n, whether or not
-/// that commit took effect, whether or not it can still be read. Then a new run recovers. No
-/// credential is without a record, what is granted exists, and what nobody knows is listed.
+/// Requests and revokes on an engine that stops at its n-th commit, for every n, whether that
+/// commit took effect or not, and whether it can still be read or not. Then a new run recovers.
+/// Every credential must have a record, every granted one must exist, and every unknown one must be
+/// listed.
 #[tokio::test]
 async fn nothing_is_lost_wherever_the_process_ends() {
     let directory = tempfile::tempdir().unwrap();
@@ -83,8 +84,8 @@ async fn nothing_is_lost_wherever_the_process_ends() {
     }
 }
 
-/// A caller that repeats its request after a crash, with its own id: an idempotent plugin never
-/// makes two credentials, and with another every possible double is listed.
+/// Tests a caller that repeats its request after a crash, with its own id: an idempotent plugin
+/// never makes two credentials, and for another plugin every possible duplicate is listed.
 #[tokio::test]
 async fn a_repeated_request_doubles_nothing_or_is_reported() {
     for idempotent in [true, false] {
@@ -117,8 +118,8 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
     }
 }
 
-/// A plugin that does nothing when it is asked again says nothing about the first time: the
-/// credential that was made then must not be forgotten.
+/// Tests a plugin that refuses the second attempt of a request: that says nothing about the first,
+/// whose credential must not be forgotten.
 #[tokio::test]
 async fn a_refusal_of_the_second_attempt_forgets_nothing_of_the_first() {
     for second in [Request::Refuses, Request::WantsLogin] {
@@ -138,7 +139,7 @@ async fn a_refusal_of_the_second_attempt_forgets_nothing_of_the_first() {
     }
 }
 
-/// A caller that stops waiting leaves the same behind as a crash.
+/// Tests that a caller that stops waiting leaves the same state as a crash.
 #[tokio::test]
 async fn a_dropped_request_is_recovered_by_the_same_run() {
     let world = World::new(Capabilities::MINIMAL.reconciles(true));

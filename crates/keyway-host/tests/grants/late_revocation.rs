@@ -1,5 +1,5 @@
-//! Revocations that the plugin is still at when nobody waits for them any more. A credential is known
-//! by its state only, so one that ends late could hit a credential that was made since.
+//! Tests revocations that outlive their callers. A credential is known only by its state, so a late
+//! revocation could hit a credential that was made since.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
@@ -18,15 +18,15 @@ use keyway_issuers::{
 
 use super::world::*;
 
-/// What a portal does when it is asked to revoke.
+/// The portal's reaction to a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Revoke {
     Fails,
-    /// Blocks its thread until it is released, and revokes then.
+    /// Blocks its thread until it is released, and then revokes.
     Blocks,
 }
 
-/// An issuer with one account: whatever it makes has the same state.
+/// An issuer with one account: every credential has the same state.
 #[derive(Debug, Default)]
 struct Portal {
     state: Mutex<PortalState>,
@@ -36,9 +36,9 @@ struct Portal {
 #[derive(Debug, Default)]
 struct PortalState {
     exists: bool,
-    /// What comes of the next revocations; afterwards they work.
+    /// The results of the next revocations; later ones succeed.
     plan: VecDeque<Revoke>,
-    /// The next request breaks the contract, and names what it made.
+    /// The next request breaks the contract, but names its credential.
     breaks: bool,
     blocked: usize,
     released: bool,
@@ -120,8 +120,8 @@ async fn request(grants: &Started) -> Result<GrantOutcome, GrantsError> {
     grants.request(&svc(), plain_request("joe")).await
 }
 
-/// Who was handed a credential has it: nothing revoked it behind his back. And in the end nothing is
-/// left over.
+/// Checks that a user who got a credential still has it, since no late revocation hit it, and that
+/// finally nothing remains.
 async fn what_is_granted_exists(portal: &Portal, grants: &Started, mut now: Timestamp) {
     let listed = grants.list(&user("joe").user).await.unwrap();
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
@@ -134,7 +134,7 @@ async fn what_is_granted_exists(portal: &Portal, grants: &Started, mut now: Time
         grants.revoke(grant.id, user("joe")).await.unwrap();
     }
     assert!(!portal.look(|state| state.exists));
-    // It works as ever.
+    // The portal works as usual.
     granted_and_there(portal, grants).await;
 }
 
@@ -143,7 +143,7 @@ async fn granted_and_there(portal: &Portal, grants: &Started) {
     assert!(portal.look(|state| state.exists));
 }
 
-/// How a revocation begins that somebody stops waiting for.
+/// How a revocation starts whose caller stops waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
     ByItsUser,
@@ -172,7 +172,7 @@ async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
         left.abort();
         assert!(left.await.unwrap_err().is_cancelled());
 
-        // Within the deadline: the portal is slow, and nobody is kept from it.
+        // The call is within its deadline: the portal is slow, but still called.
         let id = grants.list(&user("joe").user).await.unwrap()[0].id;
         let again = grants.revoke(id, user("joe")).await;
         assert!(
@@ -186,7 +186,7 @@ async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
         );
         let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
         assert!(matches!(worked[0].outcome, WorkOutcome::LeasedElsewhere), "{begun:?}: {worked:?}");
-        // The portal makes the account again, and nobody gets it: it goes with the old one.
+        // The portal makes the account again, and no caller gets it: it goes with the old one.
         let next = request(&grants).await;
         assert!(matches!(next, Err(GrantsError::StateTaken { grant }) if grant == id), "{begun:?}: {next:?}");
         portal.release().await;
@@ -207,7 +207,7 @@ async fn one_that_passed_its_deadline_does_not_hit_the_next_credential() {
         ),
         "{error}"
     );
-    // However the old grant might go away meanwhile: nothing new is made.
+    // However the old grant might go away meanwhile, nothing new is made.
     let _ = grants.revoke(handed.grant, user("joe")).await;
     let _ = grants.run_due(clock.advance(Duration::from_secs(600))).await;
     let _ = grants.decide(&user("joe").user, handed.grant, Decision::NothingThere).await;

@@ -1,4 +1,4 @@
-//! A plugin that panics and then cannot be opened again.
+//! Tests a plugin that panics and then cannot be reopened.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,13 +31,13 @@ keyway_issuers::register! {
 #[derive(Debug)]
 struct Reopening;
 
-/// What the plugin issues from, lent by the test.
+/// The state that the test lends the plugin.
 #[derive(Debug, Default)]
 struct Desk {
     closed: bool,
-    /// How many instances were made.
+    /// The number of instances that were made.
     instances: usize,
-    /// Which instance was called.
+    /// The instance of each call.
     calls: Vec<usize>,
     /// The intents of the credentials.
     made: Vec<String>,

@@ -1,4 +1,4 @@
-//! The loop of the host: hosts call it once, and nothing else by hand.
+//! Tests the loop of the host, which hosts call once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ fn limits() -> Limits {
     Limits::default().with_isolation(Isolation::Inline).with_retries(retries)
 }
 
-/// A host whose loop runs, and the means to end it.
+/// Starts a host with its loop, and returns the means to end it.
 fn running(
     host: &Host,
 ) -> (oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), keyway_host::HostError>>) {
@@ -44,7 +44,7 @@ async fn a_failed_revocation_is_tried_again_by_itself_and_soon() {
         .await
         .unwrap();
     let (end, run) = running(&host);
-    // The loop sleeps for seconds by now: nothing is due.
+    // The loop now sleeps for seconds, since nothing is due.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let issued = granted(host.grants().request(&svc(), plain_request("joe")).await);
     world.change(|world| world.revocations_to_fail = 2);
@@ -55,7 +55,7 @@ async fn a_failed_revocation_is_tried_again_by_itself_and_soon() {
     end.send(()).unwrap();
     run.await.unwrap().unwrap();
     assert_eq!(*seen.lock().unwrap(), ["needle-svc", "needle-svc"]);
-    // The name was given back, so the next run needs no wait.
+    // The name was released, so the next run need not wait.
     assert!(!host.health().await.unwrap().superseded);
 }
 

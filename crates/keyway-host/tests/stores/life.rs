@@ -1,4 +1,4 @@
-//! What every store goes through.
+//! Tests the usual life of a store.
 
 use keyway_core::{ErrorKind, PluginError};
 use keyway_host::stores::{Phase, StoresError, TransitionError};
@@ -15,7 +15,7 @@ async fn a_store_lives_from_create_to_delete() {
     let error = world.create(&stores).await.unwrap_err();
     assert!(matches!(error, StoresError::Refused(TransitionError::Exists)));
 
-    // Another start of the host, with a ring that holds more than this store needs.
+    // The host starts again, with a ring that holds more keys than this store needs.
     let stores = world.start().await;
     let all = ring().with_retiring(&world.keys);
     let store = stores.open_with(&name("s"), &all).await.unwrap();
@@ -56,7 +56,7 @@ async fn data_that_is_there_is_adopted_and_not_overwritten() {
     let world = World::new();
     let first = world.start().await;
     put(&world.create(&first).await.unwrap(), "a", "1").await;
-    // Another host with no record of it, on the same engine.
+    // Another host without a record of the store uses the same engine.
     world.lose(b"keyway-host").await;
     let other = World { storage: world.storage, host_keys: ring(), keys: world.keys };
     let second = other.start().await;

@@ -1,4 +1,6 @@
-//! A quarantine belongs to the plugin and the store, not to a handle (decision R7).
+//! Tests that a quarantine belongs to the plugin and the store, not to a handle.
+//!
+//! See decision R7.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,7 @@ keyway_secrets::register! {
     }
 }
 
-/// Opening the store again while a call hangs must not lose another thread.
+/// Tests that reopening the store while a call hangs does not lose another thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn opening_again_does_not_lose_another_thread() {
     let registry = Registry::builder().with(register).build().unwrap();

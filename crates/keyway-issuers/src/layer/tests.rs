@@ -1,4 +1,4 @@
-//! Layers on an issuer that says which operation it was asked for.
+//! Tests layers on an issuer that names each operation that reaches it.
 
 use std::sync::{Arc, Mutex};
 
@@ -39,7 +39,7 @@ impl Issuer for Named {
     }
 }
 
-/// Writes down each call.
+/// Records each call.
 #[derive(Debug)]
 struct Recording {
     inner: Arc<dyn Issuer>,
@@ -63,7 +63,7 @@ impl IssuerLayer for Recording {
     }
 }
 
-/// Answers revocations itself, and requests are not its business.
+/// Answers revocations itself, and forwards requests.
 #[derive(Debug)]
 struct Revoking(Named);
 
@@ -79,7 +79,7 @@ impl IssuerLayer for Revoking {
     }
 }
 
-/// Asks for nothing: a call that is dropped before its first poll leaves no trace below.
+/// Refuses every call before its first poll, so no call reaches the issuer below.
 #[derive(Debug)]
 struct Refusing(Layered<Recording>);
 

@@ -1,4 +1,4 @@
-//! What an error of the storage engine means for a store.
+//! Converts errors of the storage engine to errors of a store.
 
 use keyway_secrets::StoreError;
 use keyway_storage::StorageError;

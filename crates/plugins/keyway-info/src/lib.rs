@@ -1,6 +1,7 @@
-//! The issuer `info`: shows users what an issuer learns about them. It creates and destroys nothing, so an
-//! operator can offer it from the first day. Authors of plugins should read it first: this file has all that an
-//! issuer needs, and `main.rs` makes it an executable in one line.
+//! Shows users the claims that an issuer receives about them. The issuer `info` creates and
+//! destroys nothing, so an operator can offer it from the first day. It is a good first example for
+//! plugin authors: this file holds everything that an issuer needs, and `main.rs` makes it an
+//! executable in one line.
 //!
 //! ```
 //! use keyway_info::Info;
@@ -9,7 +10,7 @@
 //! # pollster::block_on(async {
 //! let joe = UserInfo::new("https://issuer.example.com", "joe").with("groups", "admins\nusers");
 //! let RequestOutcome::Issued(shown) = Info.request(&CredentialRequest::new(Context::new(joe))).await? else {
-//!     panic!("it asks for no other login");
+//!     panic!("`info` asks for no other login");
 //! };
 //! let names: Vec<_> = shown.credential.iter().map(|part| part.name.as_str()).collect();
 //! assert_eq!(names, ["version", "user id", "decoded user id", "groups", "iss", "sub", "json object"]);
@@ -23,11 +24,11 @@
 //! `cargo build -p keyway-info` builds `keyway-info`. The real WaTTS host runs it, and so does every host of
 //! this project through the plugin `process`.
 //!
-//! # How it differs from the plugin of WaTTS
-//! The plugin that comes with WaTTS has the same state for all users, so that host needs an exception for it.
-//! Here every request has a state of its own (decision W6). `version` is the version of this plugin: in the
-//! same process there is no version of WaTTS. The JSON object has only the data about the user, and nothing of
-//! tokens and configuration, which may be secret.
+//! # Differences from the plugin of WaTTS
+//! The plugin of WaTTS returns the same state for all users, so its host needs an exception for it.
+//! Here every request has its own state (decision W6). `version` is the version of this plugin,
+//! since a linked plugin has no version of WaTTS. The JSON object holds only data about the user;
+//! tokens and configuration are left out, since they may be secret.
 
 use std::sync::Arc;
 
@@ -38,8 +39,8 @@ use keyway_issuers::{
 
 const VERSION: &str = "1.0.0";
 
-/// The plugin in the registry. It has no configuration of its own, so the default check of the trait, which
-/// accepts an empty one, is enough.
+/// The plugin in the registry. It has no configuration, so the default check of the trait suffices,
+/// which accepts an empty one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InfoPlugin;
 
@@ -55,7 +56,8 @@ pub struct Info;
 
 #[async_trait]
 impl Issuer for Info {
-    /// Declares the issuer idempotent: the same intent gets the same state again, and nothing outside changes.
+    /// Declares the issuer idempotent: the same intent gets the same state again, and no outside
+    /// state changes.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(true)
     }
@@ -90,8 +92,8 @@ impl Issuer for Info {
     }
 }
 
-/// Returns the state of a request: that of its intent. A host without intents, such as the real one of WaTTS,
-/// gets a random one.
+/// Returns the state of a request: that of its intent. A request from a host without intents, such
+/// as WaTTS itself, gets a random state.
 fn state(context: &Context) -> Result<String, IssuerError> {
     if let Some(intent) = &context.intent {
         return Ok(format!("info-{intent}"));
@@ -112,13 +114,13 @@ fn decoded_user_id(context: &Context) -> String {
 fn shown(claim: &Json) -> String {
     match claim {
         Json::Text(text) => text.expose().to_owned(),
-        // Keeps numbers of any size: JSON libraries stop at 64 bits.
+        // JSON libraries stop at 64 bits, so integers are written digit by digit.
         Json::Integer(integer) => integer.decimal().to_owned(),
         other => other.to_serde().to_string(),
     }
 }
 
-/// Returns all that is known about the user, including further logins, without tokens.
+/// Returns all known data about the user, including further logins, without tokens.
 fn json_object(context: &Context) -> Result<String, IssuerError> {
     let claims = |claims: &JsonObject| Json::Object(claims.clone());
     let logins =
@@ -211,7 +213,9 @@ mod tests {
         assert_ne!(request(context()).state, request(context()).state);
     }
 
-    /// Checks that a user who chooses a claim cannot make the host refuse every answer (decision W8).
+    /// Shows that a user who chooses a claim cannot make the host refuse every answer.
+    ///
+    /// See decision W8.
     #[test]
     fn no_claim_is_in_the_state() {
         let known = request(context()).state;

@@ -16,7 +16,9 @@ use crate::configuration::{ProcessConfiguration, invalid};
 use crate::run::{Finished, Input, RunError};
 use crate::runner::Runner;
 
-/// An executable that speaks the wire format of WaTTS, as an [`Issuer`] (decision W7).
+/// An executable that speaks the wire format of WaTTS, as an [`Issuer`].
+///
+/// See decision W7.
 ///
 /// Each operation is one run. The futures need no runtime. They block the polling thread only while the system
 /// loads the executable.
@@ -110,7 +112,9 @@ impl ProcessIssuer {
         }
     }
 
-    /// Chooses the channel of a request or a revocation (decision W1).
+    /// Chooses the channel of a request or a revocation.
+    ///
+    /// See decision W1.
     fn input_of(&self, features: Features, sent: Wiped<Vec<u8>>) -> Result<Input, IssuerError> {
         match (features.stdin && !self.always_by_argument, self.allow_argv) {
             (true, _) => Ok(Input::Standard(sent)),
@@ -207,7 +211,9 @@ impl Issuer for ProcessIssuer {
         Capabilities::MINIMAL.idempotent(self.idempotent).max_concurrency(self.runner.parallel())
     }
 
-    /// Asks the executable, always by argument, because the question is not secret (decision W1).
+    /// Asks the executable, always by argument, because the question is not secret.
+    ///
+    /// See decision W1.
     ///
     /// # Errors
     /// The failure of the executable; [`Invalid`](IssuerError::Invalid) if it reads no standard input and

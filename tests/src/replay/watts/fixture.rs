@@ -41,8 +41,8 @@ pub(super) fn run<T>(work: impl Future<Output = Result<T, Class>>) -> Result<T, 
     runtime.map_err(|_| Class::Internal)?.block_on(work)
 }
 
-/// Builds a description with the sets of a vector: `[[{"key": "a", "mandatory": true}]]`; with the
-/// empty one if the vector has none.
+/// Builds a description with the sets of a vector, for example `[[{"key": "a", "mandatory":
+/// true}]]`, or with one empty set if the vector has no sets.
 pub(super) fn description(sets: &Value) -> Result<Description, Class> {
     let mut builder = Description::builder("1.0.0");
     for set in sets.as_array().into_iter().flatten() {
@@ -113,7 +113,8 @@ impl Fixture {
         Self { storage: Arc::new(Memory::new()) }
     }
 
-    /// Opens an engine with these services; `impatient` for a plugin that hangs.
+    /// Opens an engine with these services. `impatient` sets short deadlines, for a plugin that
+    /// hangs.
     pub(super) async fn open(
         &self,
         services: impl IntoIterator<Item = Service>,

@@ -77,7 +77,7 @@ fn context(input: &Input) -> Result<Context, Class> {
 
 /// Returns the state of a revocation, which must be a text.
 ///
-/// Decision W8.
+/// See decision W8.
 fn state(input: &Input) -> Result<CredentialRef, Class> {
     match input.get("cred_state") {
         Value::Null => Ok(CredentialRef::new("undefined")),

@@ -1,4 +1,4 @@
-//! Mutants whose credentials or states are wrong.
+//! Breaks the credentials or states of issuers.
 
 use keyway_issuers::{CredentialPart, Issued};
 

@@ -1,4 +1,4 @@
-//! Mutants that say too much or too little, and mutants that hand texts to a shell.
+//! Breaks issuers that say too much or too little, and issuers that pass texts to a shell.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ fn phrase(request: &CredentialRequest) -> &str {
     request.parameters.text("pass_phrase").unwrap_or_default()
 }
 
-/// Hands a line to a shell, with all that others wrote into it.
+/// Passes a line to a shell, with all foreign text in it.
 fn run(line: &str) {
     // Ignores an error: a shell that cannot read the line runs nothing.
     drop(Command::new("sh").arg("-c").arg(line).stdin(Stdio::null()).output());

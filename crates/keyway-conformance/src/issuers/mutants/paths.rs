@@ -1,4 +1,4 @@
-//! Mutants that join texts of others to a folder.
+//! Breaks issuers that join foreign texts to a folder.
 
 use std::fs;
 

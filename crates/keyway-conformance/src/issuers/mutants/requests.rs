@@ -1,4 +1,4 @@
-//! Mutants that answer requests wrongly.
+//! Breaks issuers in requests.
 
 use keyway_issuers::{CredentialRequest, IssuerError};
 

@@ -1,4 +1,4 @@
-//! Mutants that revoke wrongly.
+//! Breaks issuers in revocations.
 
 use super::reference::{refuse_if, refused};
 use super::{IssuerSubject, issuer_mutant, mutants};

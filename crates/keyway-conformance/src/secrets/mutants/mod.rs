@@ -1,4 +1,4 @@
-//! The proof of the suite: stores and clients with one thing broken, each of which a rule must catch.
+//! Proves the suite: a rule must catch each store or client with one fault.
 
 mod answers;
 mod bulk;
@@ -25,7 +25,8 @@ use crate::notation::mutants;
 use operation::operation;
 use plugin::{StoreResult, store_mutant};
 
-/// Lists the mutants of stores, with the rules that they break. Try them with [`suite`](super::suite).
+/// Lists the mutants of stores, with the rules that they break. Test them with
+/// [`suite`](super::suite).
 pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
     let families = [
         answers::MUTANTS,
@@ -45,7 +46,8 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
     families.concat()
 }
 
-/// Lists the mutants of stores with their suite, as a front end needs them that tries one in a process of its own.
+/// Lists the mutants of stores with their suite, for a front end that tests one in a separate
+/// process.
 pub fn candidates() -> Vec<crate::Candidate> {
     let mutants = of_stores().into_iter().map(|mutant| crate::Candidate::of_mutant(super::suite(), &mutant));
     mutants
@@ -56,7 +58,7 @@ pub fn candidates() -> Vec<crate::Candidate> {
         .collect()
 }
 
-/// Lists the mutants of clients, with the rules that they break. Try them with
+/// Lists the mutants of clients, with the rules that they break. Test them with
 /// [`client::suite`](super::client::suite): the store below them is sound.
 #[cfg(feature = "client")]
 pub fn of_clients() -> Vec<Mutant<SecretStoreSubject>> {

@@ -1,4 +1,4 @@
-//! The rules, one family a file.
+//! Lists the rules; each file holds one family.
 
 mod absent;
 mod bulk;
@@ -128,7 +128,7 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
     all
 }
 
-/// Lists the rules that look at a client over the store, sorted by id.
+/// Lists the rules about a client over the store, sorted by id.
 #[cfg(feature = "client")]
 pub(super) fn of_clients() -> Vec<&'static Rule<SecretStoreSubject>> {
     client::all()

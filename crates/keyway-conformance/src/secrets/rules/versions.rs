@@ -1,4 +1,4 @@
-//! Versions and compare-and-set.
+//! Tests versions and compare-and-set.
 
 use keyway_secrets::{SecretChange, SecretStore, SecretVersion, StoreError};
 
@@ -13,10 +13,10 @@ rules! {
         "A new secret has version 1, and each change adds one."
         versions_count_changes;
     "SEC-031" Must needs VERSIONS from ["Contract/versions", "C5"]
-        "`modify` for another version than the present one answers `VersionConflict` with both and changes nothing."
+        "`modify` for another version than the current one answers `VersionConflict` with both versions and changes nothing."
         stale_changes_are_refused;
     "SEC-032" Must needs VERSIONED_DESTRUCTION from ["Contract/versions", "C5"]
-        "`destroy` for another version than the present one answers `VersionConflict` and removes nothing."
+        "`destroy` for another version than the current one answers `VersionConflict` and removes nothing."
         stale_destructions_are_refused;
     "SEC-033" Must needs VERSIONED_DESTRUCTION from ["Contract/versions", "Contract/ids", "C5"]
         "What was read of a secret that was destroyed matches no secret that is made anew under its name."
@@ -38,7 +38,7 @@ async fn versions_count_changes(fixture: &StoreFixture<'_>) -> Checked {
             let expected = format!("version {number} from {where_from}");
             ensure(found == Some(number), expected, format!("{found:?}"))?;
         }
-        // The same value again is a change too.
+        // Writing the same value again is a change, too.
         let read = store.get(&at("a")).await.works("a read")?.header;
         let change = SecretChange::value(text("same")).if_unchanged(&read);
         let header = store.modify(&at("a"), change).await.works("a change for the present version")?;

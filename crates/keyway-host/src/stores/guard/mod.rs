@@ -1,4 +1,4 @@
-//! A store behind a guard: whatever the plugin does, the host goes on.
+//! Guards a store, so that the host survives any behaviour of its plugin.
 
 mod store;
 mod verdict;

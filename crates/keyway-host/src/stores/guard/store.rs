@@ -1,5 +1,5 @@
-//! The guard as a store: it asks nothing of the plugin that is not declared, and passes on
-//! nothing that breaks the contract.
+//! Implements the guard as a store: it makes only declared calls to the plugin, and returns only
+//! answers that keep the contract.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,29 +21,29 @@ use super::verdict::{self, Asked, Violation};
 use crate::plugin::{Calls, Factory, Guard, Pace};
 use crate::work::Limits;
 
-/// A store behind a guard. It is a [`SecretStore`] itself, and whatever the plugin does, its
-/// caller gets an answer:
+/// A store behind a guard. It is a [`SecretStore`] itself, and its caller gets an answer whatever
+/// the plugin does:
 ///
-/// * a call that takes too long is [`DeadlineExceeded`](CallError::DeadlineExceeded); a plugin
-///   that hangs is [`Quarantined`](CallError::Quarantined) until its call comes back;
-/// * a panic is [`Panicked`](CallError::Panicked), and the instance is
-///   made anew (decision R4); as long as that fails, every call is
-///   [`NotReopened`](CallError::NotReopened), and it is tried again once a second at most;
-/// * an answer that does not fit the question or the declared capabilities is discarded, as
-///   a [`ContractViolation`](CallError::ContractViolation);
-/// * what the plugin does not declare is [`Unsupported`](StoreError::Unsupported) without
-///   asking it.
+/// * a call that takes too long is [`DeadlineExceeded`](CallError::DeadlineExceeded); a plugin that
+///   hangs is [`Quarantined`](CallError::Quarantined) until its call returns;
+/// * a panic is [`Panicked`](CallError::Panicked), and another instance is made (decision R4);
+///   while that fails, every call is [`NotReopened`](CallError::NotReopened), and making one is
+///   retried at most once a second;
+/// * an answer that does not fit the question or the declared capabilities is discarded as a
+///   [`ContractViolation`](CallError::ContractViolation);
+/// * an operation that the plugin does not declare is [`Unsupported`](StoreError::Unsupported), and
+///   the plugin is not called.
 ///
 /// A process cannot contain an abort, an exit, a stack overflow or running out of memory; a
 /// panic only with `panic = "unwind"`, which is Rust's default.
 ///
-/// It needs a tokio runtime. Dropping a future of it cancels the plugin's call.
+/// It needs a tokio runtime. Dropping one of its futures cancels the plugin's call.
 #[derive(Debug)]
 pub struct GuardedStore {
     guard: Guard<Maker>,
     /// How long a rotation may go without progress.
     stall: Duration,
-    /// The declaration when it was opened, which is the same for the life of the handle.
+    /// The capabilities at opening, which never change during the life of the handle.
     at_first: Capabilities,
 }
 
@@ -74,7 +74,7 @@ impl GuardedStore {
         Self::open_sharing(plugin, opening, limits, Arc::default())
     }
 
-    /// Opens another handle to a store whose calls are watched together.
+    /// Opens another handle to a store; the calls of both are watched together.
     pub(crate) fn open_sharing(
         plugin: &'static dyn SecretStorePlugin,
         opening: OpenContext,
@@ -86,22 +86,24 @@ impl GuardedStore {
         Ok(Self { guard, stall, at_first: at_first.unwrap_or(Capabilities::MINIMAL) })
     }
 
-    /// The metadata of the running plugin.
+    /// Returns the metadata of the running plugin.
     pub fn metadata(&self) -> PluginMetadata {
         self.guard.with_maker(|maker| maker.opening.metadata.clone())
     }
 
-    /// The capabilities that the plugin declares.
+    /// Returns the capabilities that the plugin declares.
     ///
     /// # Errors
-    /// [`Panicked`](CallError::Panicked) when asking panics, [`NotReopened`](CallError::NotReopened) when
-    /// a call panicked before and the plugin could not be opened again.
+    /// [`Panicked`](CallError::Panicked) if the question panics,
+    /// [`NotReopened`](CallError::NotReopened) if an earlier call panicked and the plugin could not
+    /// be reopened.
     pub fn declared(&self) -> Result<Capabilities, StoreError> {
         self.guard.look("capabilities", SecretStore::capabilities)
     }
 
-    /// Checks who wrote the data, as on every open (decision C4); `None` if there is none. A store without the
-    /// capability `tracks_writer` is asked for its `info` instead, and stands for one that the running plugin wrote.
+    /// Checks the writer of the data, as on every open; `None` if there is no data. A store without
+    /// the capability `tracks_writer` is asked for its `info` instead, and its data counts as
+    /// written by the running plugin (decision C4).
     ///
     /// # Errors
     /// [`Incompatible`](StoreError::Incompatible), and those of
@@ -208,7 +210,7 @@ impl SecretStore for GuardedStore {
         let call = self.call("rotate")?.needing("rotation", |declared| declared.rotates)?;
         let (operation, guard) = (call.operation, call.guard);
         let instance = guard.instance(operation)?;
-        // An instance that is made anew in the middle must read both.
+        // An instance that is made during the rotation must read with both rings.
         guard.with_maker(|maker| maker.opening.keys = new.with_retiring(&maker.opening.keys));
         let (sender, mut progress) = mpsc::unbounded_channel();
         let (keys, stall) = (new.clone(), self.stall);

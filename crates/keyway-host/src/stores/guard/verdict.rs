@@ -1,5 +1,4 @@
-//! Whether what a plugin returned keeps the contract: pure functions over question and
-//! answer.
+//! Judges whether a plugin's answer keeps the contract: pure functions of question and answer.
 
 use std::collections::BTreeSet;
 
@@ -102,11 +101,11 @@ pub(super) fn supported(
     }
 }
 
-/// The parts of a write that its answer has to show again.
+/// The parts of a write that its answer must repeat.
 pub(super) struct Asked {
     pub(super) address: SecretAddress,
     creates: bool,
-    /// Whether it sets the description, to none perhaps.
+    /// Whether it sets the description, even to none.
     describes: bool,
     description: Option<String>,
     expected: Option<SecretRevision>,

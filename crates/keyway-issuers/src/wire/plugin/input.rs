@@ -43,10 +43,10 @@ impl Input {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// It is not base64.
+    /// The input is not base64.
     #[error("the input is not base64: {0}")]
     Base64(#[from] Base64Error),
-    /// It is base64, but the content is not an input.
+    /// The input is base64, but its content is not valid.
     #[error("the input breaks the contract: {0}")]
     Violations(#[from] Violations),
 }
