@@ -41,7 +41,7 @@ pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
 pub struct OpenContext {
     /// The name of the store.
     pub store: StoreName,
-    /// The metadata under which the plugin is registered.
+    /// Returns the metadata under which the plugin is registered.
     pub metadata: PluginMetadata,
     /// The keys: the first one seals, all of them open.
     pub keys: KeyRing,

@@ -329,7 +329,7 @@ fn step_existing(
             indeterminate(now, IndeterminateReason::NotDiscarded)
         }
         (Intended, Event::NothingMade { .. }) if ours && !state.resumed => Step::gone().handing_out(),
-        // The plugin speaks of this time; the time before may have made a credential.
+        // The plugin's answer is about this attempt; an earlier one may have made a credential.
         (Intended, Event::NothingMade { again, reconciles }) if ours => {
             unanswered(retries, state, again, reconciles, IndeterminateReason::NoAnswer).handing_out()
         }

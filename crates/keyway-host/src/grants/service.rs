@@ -252,7 +252,7 @@ impl RunningService {
         let work = |issuer: Arc<dyn Issuer>| async move { issuer.describe().await };
         let answer = issuer.call(Action::Parameter, (), work).await;
         let old = self.ready();
-        // A plugin that described itself before goes on with that for the time being.
+        // The service keeps the earlier description for the time being.
         let known = old.description.as_ref().filter(|_| old.faults.is_empty());
         let new = match answer {
             Ok(description) if known.is_some_and(|known| known.version() == description.version()) => None,

@@ -299,8 +299,8 @@ impl GrantWorkflow {
         }
     }
 
-    /// Revokes a credential whose state is not stored, unless a grant has that state (decision W6);
-    /// bounded by number and time.
+    /// Revokes a credential whose state is not stored, unless a grant has that state. Attempts are
+    /// limited by number and time (decision W6).
     async fn discard(
         &self,
         on: &Claimed<'_, Self>,

@@ -50,7 +50,8 @@ pub(crate) struct Guard<M: Factory> {
 /// The plugin behind a lane, as far as its permits go: the worker waits for a permit and reports its health,
 /// whatever the contract is.
 pub(crate) trait LaneGuard: Send + Sync {
-    /// Whether the plugin is not called at present: a call hangs, or there is no instance.
+    /// Tells whether the plugin is not called at present, because a call hangs or there is no
+    /// instance.
     fn is_quarantined(&self) -> bool;
 
     /// How many calls the plugin works on at a time.

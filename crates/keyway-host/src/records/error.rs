@@ -43,7 +43,7 @@ pub enum RecordError {
     Superseded,
 }
 
-/// How often a step is tried because another host changed the record first.
+/// How often a step is retried because another host changed the record first.
 pub(crate) const ATTEMPTS: u32 = 64;
 
 impl PluginError for RecordError {

@@ -70,7 +70,7 @@ impl HostedLayer {
         let (sender, mut progress) = unbounded_channel();
         let live = Live { new: Some(new.clone()), progress: Some(sender), ..Live::new(&self.guarded) };
         let rotation = async move { self.stores.submit(entry, event, &live).await };
-        // It ends when the rotation has dropped the sender.
+        // The loop ends when the rotation has dropped the sender.
         let telling = async {
             while let Some(progress) = progress.recv().await {
                 listener.progressed(progress);
@@ -82,11 +82,12 @@ impl HostedLayer {
     async fn delete(&self) -> Result<(), StoresError> {
         let entry = self.stores.entry(&self.name).await?;
         let phase = entry.as_ref().and_then(|entry| entry.state.as_ref()).map(|state| state.phase);
-        // Data of another version is not deleted (decision C13): asked before the deletion is stored.
+        // Data of another version must not be deleted, so the check comes before the deletion is
+        // stored (decision C13).
         match self.guarded.check_written_by().await {
             // A deletion that was stored before, and is not over, goes on.
             Err(StoreError::Deleted) if phase == Some(Phase::Deleting) => {}
-            // Another host has finished it.
+            // Another host has finished the deletion.
             Err(StoreError::Deleted) => return Ok(()),
             checked => drop(checked?),
         }

@@ -9,9 +9,9 @@ use super::workflow::{Lane, Workflow};
 use crate::plugin::LaneGuard;
 use crate::records::{RecordError, Room};
 
-/// The most that is counted of anything.
+/// Counting stops here.
 const MOST: usize = 10_000;
-/// From when on due work counts as overdue.
+/// Work that has been due for longer counts as overdue.
 const OVERDUE: Duration = Duration::from_secs(60);
 
 /// The health of an engine. Numbers are counted up to 10,000.
@@ -20,15 +20,16 @@ const OVERDUE: Duration = Duration::from_secs(60);
 pub struct EngineHealth {
     /// `stores` or `grants`.
     pub engine: &'static str,
-    /// Records that are due.
+    /// The number of records that are due.
     pub due: usize,
-    /// Records that have been due for more than a minute.
+    /// The number of records that have been due for more than a minute.
     pub overdue: usize,
-    /// Records that wait for a person's decision.
+    /// The number of records that wait for a person's decision.
     pub undecided: usize,
-    /// For how long the oldest record has been due.
+    /// How long the oldest record has been due.
     pub oldest: Option<Duration>,
-    /// Lanes in which work waits, and whose service or plugin is missing or disabled here.
+    /// The number of lanes with waiting work whose service or plugin is missing or disabled in this
+    /// host.
     pub unowned_lanes: usize,
     /// The lanes of this host.
     pub lanes: Vec<LaneHealth>,
@@ -40,9 +41,10 @@ pub struct EngineHealth {
 pub struct LaneHealth {
     /// The service, or the plugin of stores.
     pub lane: String,
-    /// A call of it hangs, or it cannot be opened: it is not called.
+    /// Whether the host does not call the plugin at present, because a call hangs or it cannot be
+    /// opened.
     pub quarantined: bool,
-    /// How many more calls it takes at present; `None` if there is no limit.
+    /// How many more calls the plugin accepts at present; `None` if there is no limit.
     pub free_permits: Option<usize>,
 }
 
@@ -72,7 +74,7 @@ impl<W: Workflow> Worker<W> {
         })
     }
 
-    /// The lanes whose plugins can be asked at present.
+    /// Lists the lanes whose plugins can be called at present.
     pub(super) fn ready_lanes(&self) -> Vec<String> {
         let lanes = self.workflow.lanes().into_iter();
         lanes.filter_map(|lane| lane.is_ready.then_some(lane.name)).collect()

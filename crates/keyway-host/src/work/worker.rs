@@ -139,7 +139,7 @@ impl<W: Workflow> Claimed<'_, W> {
 
     /// Describes a failure of the plugin, which asked for this wait.
     pub(crate) fn again(&self, retry_after: Option<Duration>) -> Again {
-        // Without randomness a wait is not lengthened, which harms nothing.
+        // If no random byte is available, the wait is not lengthened, which is harmless.
         let jitter = random::<1>().map_or(0, |[jitter]| jitter);
         Again { now: self.now(), retry_after, jitter }
     }

@@ -20,7 +20,7 @@ rules! {
     in StoreFixture;
     "SEC-170" Must
         from ["Convection/create", "Convection/destroy", "Convection/get", "Convection/modify", "Convection/list", "Convection/rotate"]
-        "After any sequence of operations the store answers as a map from addresses to values would."
+        "After any sequence of operations the store answers like a map from addresses to values."
         answers_like_a_map;
 }
 

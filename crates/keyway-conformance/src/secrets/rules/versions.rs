@@ -19,7 +19,7 @@ rules! {
         "`destroy` for another version than the current one answers `VersionConflict` and removes nothing."
         stale_destructions_are_refused;
     "SEC-033" Must needs VERSIONED_DESTRUCTION from ["Contract/versions", "Contract/ids", "C5"]
-        "What was read of a secret that was destroyed matches no secret that is made anew under its name."
+        "The revision of a destroyed secret never matches a new secret of the same name."
         stale_revisions_match_nothing;
 }
 
@@ -89,7 +89,7 @@ async fn stale_destructions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
 async fn stale_revisions_match_nothing(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.filled(&["b"]).await?;
     let mut read = Vec::new();
-    // Every version that the secrets have comes again.
+    // The new secrets have every version of the old ones again.
     for round in 0..3 {
         read.push(store.create(new("a", &format!("value {round}"))).await.works("a creation")?);
         read.push(store.modify(&at("a"), SecretChange::value(text("changed"))).await.works("a change")?);
