@@ -125,6 +125,15 @@ pub enum StoreError {
         #[source]
         source: Option<BoxedError>,
     },
+    /// Something that the store needs is unfit, such as a full disk, and stays so until an operator mends it; nothing
+    /// happened.
+    #[error("{what} cannot be used: {reason}")]
+    NotReady {
+        /// What is needed.
+        what: &'static str,
+        /// The place, the reason and the remedy, without secret content.
+        reason: String,
+    },
     /// A limit of the storage was passed.
     #[error("{what} is too large: {bytes} bytes, and at most {limit} fit")]
     TooLarge {
@@ -177,6 +186,11 @@ impl StoreError {
         Self::Invalid { what, reason: reason.into() }
     }
 
+    /// A [`NotReady`](Self::NotReady) error.
+    pub fn not_ready(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::NotReady { what, reason: reason.into() }
+    }
+
     /// A [`System`](Self::System) error.
     pub fn system(what: &'static str, source: impl Into<BoxedError>) -> Self {
         Self::System { what, source: source.into() }
@@ -223,7 +237,7 @@ impl PluginError for StoreError {
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Deleted => ErrorKind::Deleted,
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
-            Self::System { .. } => ErrorKind::Internal,
+            Self::NotReady { .. } | Self::System { .. } => ErrorKind::Internal,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
             Self::InBatch { source, .. } => source.kind(),
             Self::Call(error) => error.kind(),

@@ -215,7 +215,7 @@ impl GrantsError {
 
     /// Why an event was not carried through.
     pub(super) fn of_work(failed: Failed<GrantWorkflow>) -> Self {
-        let Failed { because, failures, was_asked } = failed;
+        let Failed { because, failures, was_asked, .. } = failed;
         let mut failures = failures.into_iter();
         let (first, last) = (failures.next(), failures.next_back());
         match because {

@@ -86,7 +86,7 @@ impl Stores {
         // Data that was there before is told from data that another host makes for the record below,
         // when it opens or recovers the store before we come to it (decision H26).
         let was_empty = match guarded.check_written_by().await {
-            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.into()),
+            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.of(name)),
             Ok(Some(_)) => return Err(exists()),
             Ok(None) => true,
             // Whatever it is, `initialize` judges it.
@@ -148,10 +148,10 @@ impl Stores {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn open_with(&self, name: &StoreName, keys: &KeyRing) -> Result<HostedStore, StoresError> {
-        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
-        let state = entry.state.as_ref().ok_or(TransitionError::NoStore)?;
+        let entry = self.entry(name).await?.ok_or_else(|| TransitionError::NoStore.of(name))?;
+        let state = entry.state.as_ref().ok_or_else(|| TransitionError::NoStore.of(name))?;
         if state.phase == Phase::Deleting {
-            return Err(TransitionError::BeingDeleted.into());
+            return Err(TransitionError::BeingDeleted.of(name));
         }
         let guarded = Arc::new(self.worker.workflow.open(&entry.fixed, state, keys)?);
         if matches!(state.phase, Phase::Creating | Phase::Adopting) {
@@ -216,7 +216,7 @@ impl Stores {
         new: &KeyRing,
         listener: &dyn RotationListener,
     ) -> Result<(), StoresError> {
-        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
+        let entry = self.entry(name).await?.ok_or_else(|| TransitionError::NoStore.of(name))?;
         let event = Event::Rotate { now: self.worker.clock.now(), new_keys: new.ids().collect() };
         let (sender, mut progress) = unbounded_channel();
         let live = Live { new: Some(new.clone()), progress: Some(sender), ..Live::new(guarded) };
@@ -247,14 +247,14 @@ impl Stores {
             (Err(StoreError::Deleted), _) => return Ok(()),
             (Err(error), _) => return Err(error.into()),
         }
-        let entry = entry.ok_or(TransitionError::NoStore)?;
+        let entry = entry.ok_or_else(|| TransitionError::NoStore.of(name))?;
         let event = Event::Delete { now: self.worker.clock.now() };
         self.submit(entry, event, &Live::new(guarded)).await
     }
 
     pub(super) async fn state(&self, name: &StoreName) -> Result<StoreState, StoresError> {
-        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
-        Ok(entry.state.ok_or(TransitionError::NoStore)?)
+        let entry = self.entry(name).await?.ok_or_else(|| TransitionError::NoStore.of(name))?;
+        entry.state.ok_or_else(|| TransitionError::NoStore.of(name))
     }
 
     fn address(&self, name: &StoreName) -> Address {

@@ -98,7 +98,7 @@ impl Workflow for StoreWorkflow {
 
     fn failed(failed: Failed<Self>) -> WorkOutcome {
         match StoresError::from(failed) {
-            StoresError::Refused(TransitionError::InFlight | TransitionError::NoStore) => {
+            StoresError::Refused { reason: TransitionError::InFlight | TransitionError::NoStore, .. } => {
                 WorkOutcome::LeasedElsewhere
             }
             error => WorkOutcome::Failed(Box::new(error)),
@@ -190,7 +190,7 @@ impl StoreWorkflow {
 
     async fn open_from_source(&self, entry: &Entry<Self>) -> Result<GuardedStore, StoresError> {
         let keys = self.keys.keys().await?;
-        let state = entry.state.as_ref().ok_or(TransitionError::NoStore)?;
+        let state = entry.state.as_ref().ok_or_else(|| TransitionError::NoStore.of(&entry.fixed.name))?;
         let guarded = self.open(&entry.fixed, state, &keys)?;
         if state.phase == Phase::Rotating {
             guarded.check_written_by().await?;
@@ -282,10 +282,10 @@ impl StoreWorkflow {
 
 impl From<Failed<StoreWorkflow>> for StoresError {
     fn from(failed: Failed<StoreWorkflow>) -> Self {
-        let Failed { because, mut failures, .. } = failed;
+        let Failed { because, record, mut failures, .. } = failed;
         match because {
             _ if !failures.is_empty() => failures.swap_remove(0),
-            FailedBecause::Refused { error, .. } => error.into(),
+            FailedBecause::Refused { error, .. } => Self::Refused { store: record, reason: error },
             FailedBecause::Storage(error) => error.into(),
             FailedBecause::LimitReached(_) | FailedBecause::Contended => Self::Contended { attempts: 64 },
             FailedBecause::Superseded => Self::Superseded,

@@ -30,8 +30,8 @@ use super::SecretStoreSubject;
 use super::clock::KitClock;
 use super::expected_error::ExpectedError::{
     AlreadyInitialized, Conflict, Deleted, EnvironmentExists, EnvironmentNotFound, Incompatible,
-    Indeterminate, Invalid, InvalidName, NotInitialized, Other, SecretExists, SecretNotFound, System,
-    TooLarge, Unavailable, Unsupported, UnsupportedValue, VersionConflict, WrongKey,
+    Indeterminate, Invalid, InvalidName, NotInitialized, NotReady, Other, SecretExists, SecretNotFound,
+    System, TooLarge, Unavailable, Unsupported, UnsupportedValue, VersionConflict, WrongKey,
 };
 use super::expected_error::{Answer, ExpectedError};
 use super::fixture::{StoreFixture, ring};
