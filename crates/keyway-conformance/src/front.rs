@@ -99,7 +99,8 @@ pub fn options() -> RunOptions {
     options.seed(seed)
 }
 
-/// Lets the rules about printed output start this program again, without arguments, and ends such a second run.
+/// Lets the rules about printed output and about killed processes start this program again, without arguments, and ends
+/// such a second run.
 /// For programs with a `main` of their own: call it first. `None` in a first run, which goes on.
 ///
 /// `candidates` makes all subjects that the first run may test. Blocks.

@@ -14,6 +14,7 @@ use keyway_core::PluginError as _;
 use keyway_core::{Plugins, Registry, Table, plugins};
 use keyway_issuers::{CredentialRef, Issuer as _};
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
+use keyway_secrets::SecretStores;
 use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use serde_json::json;
@@ -56,6 +57,9 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
         }
         if let Some(subject) = SecretStoreSubject::of(registration) {
             candidates.push(configured(registration.id(), subject).into());
+        }
+        if registration.id() == "generic" {
+            candidates.extend(generic_on_sqlite(registration).map(Candidate::from));
         }
     }
     candidates.sort_by_key(|candidate| (candidate.kind(), candidate.name()));
@@ -251,6 +255,20 @@ fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
         ),
         _ => subject,
     }
+}
+
+/// Returns the plugin `generic` over a database in the scratch folder, for the rules about stores on files.
+fn generic_on_sqlite(registration: &keyway_core::Registration) -> Option<SecretStoreSubject> {
+    let plugin = registration.plugin::<SecretStores>()?;
+    let subject = SecretStoreSubject::new("generic-on-sqlite", plugin, registration.metadata().clone());
+    let on_sqlite = subject.lending(|resources, folder| {
+        // A failure shows in the rules: it is lent an engine in memory then, and its data is not in files.
+        match Sqlite::options().open_or_create(folder.join("store.db")) {
+            Ok(sqlite) => resources.with(Arc::new(sqlite) as Arc<dyn Storage>),
+            Err(_) => resources,
+        }
+    });
+    Some(configured("generic", on_sqlite))
 }
 
 /// Returns a plugin whose files are in the scratch folder.

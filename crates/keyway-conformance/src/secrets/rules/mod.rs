@@ -12,6 +12,7 @@ mod generation;
 mod hygiene;
 mod interruption;
 mod keys;
+mod kills;
 mod lifecycle;
 mod lists;
 mod model;
@@ -95,6 +96,7 @@ needs! {
     DELETION_IN_LENT_STORAGE "deletion, with data in the lent storage"
         |subject| subject.capabilities().deletable && subject.kept().in_lent_storage;
     IN_SIGHT "data in the lent storage or the scratch folder" |subject| subject.kept().in_sight;
+    FILES "data in files of the scratch folder" |subject| subject.kept().in_files;
     DELETION_IN_SIGHT "deletion, with data in the lent storage or the scratch folder"
         |subject| subject.capabilities().deletable && subject.kept().in_sight;
     EXAMPLE_SETTINGS "example settings" |subject| subject.capabilities().configures && subject.settings.is_some();
@@ -121,6 +123,7 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
         bulk::RULES,
         concurrency::RULES,
         interruption::RULES,
+        kills::RULES,
         hygiene::RULES,
         model::RULES,
     ];
