@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 14] = [
+const CHOICES: [Choice; 15] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -35,6 +35,7 @@ const CHOICES: [Choice; 14] = [
             "keyway-storage",
         ],
     },
+    Choice { package: "keyway", features: "certificates", brings: &["keyway-certificates", "keyway-core"] },
     Choice {
         package: "keyway",
         features: "sqlite",

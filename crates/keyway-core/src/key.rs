@@ -14,11 +14,11 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// Formats a key for a message.
+/// Formats a key, or the name of an entry, for a message.
 ///
 /// Keys come from outside, so a long one is cut, and characters that would disturb a terminal or a
 /// log are escaped.
-pub(crate) fn shown(key: &str) -> Cow<'_, str> {
+pub fn shown(key: &str) -> Cow<'_, str> {
     const LONGEST: usize = 64;
     if key.len() <= LONGEST && !key.contains(char::is_control) {
         return Cow::Borrowed(key);

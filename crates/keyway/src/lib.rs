@@ -36,6 +36,7 @@
 //! | `client` | yes | [`client`]: reads and writes secrets for an application |
 //! | `secrets` | yes | [`Host`], [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
 //! | `issuers` | yes | [`Host`], [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
+//! | `certificates` | no | [`certificates`]: the contract for certificate plugins; its engine is planned |
 //! | `sqlite` | yes | [`storage`] with the engine `Sqlite`; no contract and no engine of a host by itself |
 //! | `locker` | no | what only programs of the service Locker need: credentials, log level, errors |
 //! | `schemars` | no | JSON schemas of plugin configurations |
@@ -48,6 +49,8 @@ mod main_error;
 pub use keyway_core::*;
 pub use main_error::MainError;
 
+#[cfg(feature = "certificates")]
+pub use keyway_certificates as certificates;
 #[cfg(feature = "client")]
 pub use keyway_client as client;
 #[cfg(feature = "issuers")]

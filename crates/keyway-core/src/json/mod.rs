@@ -16,6 +16,7 @@ use std::fmt;
 
 use crate::{Integer, SecretText};
 
+pub use crate::key::shown as shown_name;
 pub use entries::{Entries, Text, Value};
 pub use error::{JsonError, JsonFault};
 pub use read::{Duplicates, Reader, Trailing};

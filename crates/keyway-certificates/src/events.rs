@@ -1,0 +1,75 @@
+//! The events of orders, for listeners.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{CertificateError, ClientMessage, OrderId, Owner};
+
+/// A listener to the events of orders. A host application implements it.
+///
+/// Each event comes at least once, and comes again after an error or a crash: the listener recognizes it
+/// by the order. A failure changes nothing at the caller: neither the order nor its schedule
+/// (decisions B3 and B13).
+#[async_trait]
+pub trait CertificateEvents: fmt::Debug + Send + Sync {
+    /// Learns that the certificate of an order is stored.
+    ///
+    /// # Errors
+    /// Any error makes the host send the event again later.
+    async fn certificate_is_ready(&self, event: &CertificateReady) -> Result<(), CertificateError>;
+
+    /// Learns that a certificate authority could not be asked.
+    ///
+    /// # Errors
+    /// As [`certificate_is_ready`](Self::certificate_is_ready).
+    async fn ca_is_unavailable(&self, event: &CaUnavailable) -> Result<(), CertificateError>;
+}
+
+/// The event that the certificate of an order is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateReady {
+    /// The owner of the order.
+    pub owner: Owner,
+    /// The order.
+    pub order: OrderId,
+    /// The reference to the container with the certificate.
+    pub container: String,
+}
+
+impl CertificateReady {
+    /// Creates the event.
+    pub fn new(owner: Owner, order: OrderId, container: impl Into<String>) -> Self {
+        Self { owner, order, container: container.into() }
+    }
+}
+
+/// The event that an authority could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CaUnavailable {
+    /// The owner of the order.
+    pub owner: Owner,
+    /// The order.
+    pub order: OrderId,
+    /// The message of the plugin.
+    pub message: ClientMessage,
+    /// The delay before the next attempt, if there is one.
+    pub retry_after: Option<Duration>,
+}
+
+impl CaUnavailable {
+    /// Creates the event, without a next attempt.
+    pub const fn new(owner: Owner, order: OrderId, message: ClientMessage) -> Self {
+        Self { owner, order, message, retry_after: None }
+    }
+
+    /// Sets the delay before the next attempt.
+    #[must_use]
+    pub const fn with_retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+}

@@ -1,0 +1,133 @@
+//! An order as a plugin sees it.
+
+use keyway_core::IntentId;
+
+use crate::{CaId, ClientMessage, OrderId, OrderMetadata, Pem, PluginMeta};
+
+/// An order, as every call that acts on it gets it (seed, "Certificate Parameter Objects").
+///
+/// A clone costs a few reference counts, and shares the [plugin metadata](Self::plugin_meta).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CertificateOrder {
+    /// The id of the order, the same in every call.
+    pub id: OrderId,
+    /// The intended effect. The host sends the same id when it asks again for the same effect; a check has
+    /// the id of the call that it asks about.
+    ///
+    /// Decision R2.
+    pub intent: IntentId,
+    /// The client's data; in [`modify`](crate::CertificateAuthority::modify) and later, the new ones.
+    pub metadata: OrderMetadata,
+    /// The client's data before the change. Only [`modify`](crate::CertificateAuthority::modify) has
+    /// them.
+    pub previous_metadata: Option<OrderMetadata>,
+    /// The plugin's own data.
+    pub plugin_meta: PluginMeta,
+    /// The host's decisions about the order, the same in every call (decision B10).
+    pub context: RequestContext,
+}
+
+impl CertificateOrder {
+    /// Creates an order with an empty context.
+    pub fn new(id: OrderId, intent: IntentId, metadata: OrderMetadata, plugin_meta: PluginMeta) -> Self {
+        Self {
+            id,
+            intent,
+            metadata,
+            previous_metadata: None,
+            plugin_meta,
+            context: RequestContext::default(),
+        }
+    }
+
+    /// Sets the client's data before the change.
+    #[must_use]
+    pub fn with_previous_metadata(mut self, previous: OrderMetadata) -> Self {
+        self.previous_metadata = Some(previous);
+        self
+    }
+
+    /// Sets the host's decisions.
+    #[must_use]
+    pub fn with_context(mut self, context: RequestContext) -> Self {
+        self.context = context;
+        self
+    }
+}
+
+/// The decisions of the host about an order (decision B10).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestContext {
+    /// The authority that signs, by the plugin's own id. `None` is the plugin's
+    /// [default](crate::CertificateAuthority::default_ca).
+    pub ca: Option<CaId>,
+    /// The request of PKCS#10 that the host made from a stored key (decision B12).
+    pub generated_csr: Option<Pem>,
+}
+
+impl RequestContext {
+    /// Creates an empty context.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the authority that signs.
+    #[must_use]
+    pub fn with_ca(mut self, ca: CaId) -> Self {
+        self.ca = Some(ca);
+        self
+    }
+
+    /// Sets the request that the host made.
+    #[must_use]
+    pub fn with_generated_csr(mut self, csr: Pem) -> Self {
+        self.generated_csr = Some(csr);
+        self
+    }
+}
+
+/// A request for a certificate, as [`supports`](crate::CertificateAuthority::supports) judges it. There
+/// is no order yet.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct OrderRequest {
+    /// The client's data.
+    pub metadata: OrderMetadata,
+    /// The host's decisions so far.
+    pub context: RequestContext,
+}
+
+impl OrderRequest {
+    /// Creates a request with an empty context.
+    pub fn new(metadata: OrderMetadata) -> Self {
+        Self { metadata, context: RequestContext::default() }
+    }
+
+    /// Sets the host's decisions.
+    #[must_use]
+    pub fn with_context(mut self, context: RequestContext) -> Self {
+        self.context = context;
+        self
+    }
+}
+
+/// The answer to the question whether an authority can carry out a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// The authority can try.
+    Yes,
+    /// The authority cannot.
+    No {
+        /// The reason, for the client.
+        reason: ClientMessage,
+    },
+}
+
+impl Support {
+    /// Creates a no with a reason for the client.
+    pub fn no(reason: impl Into<ClientMessage>) -> Self {
+        Self::No { reason: reason.into() }
+    }
+}

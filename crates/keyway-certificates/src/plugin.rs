@@ -1,0 +1,257 @@
+//! The contract: a plugin that opens certificate authorities, and an authority with its operations.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use keyway_core::{Clock, Json, NoConfiguration, PluginMetadata, Resources, SystemClock};
+
+use crate::{
+    AuthorityName, CaInformation, Capabilities, CertificateError, CertificateOrder, CertificateRevocation,
+    CreateCa, DeleteCa, OrderOutcome, OrderRequest, Reconciled, Reconciliation, RenewalInformation,
+    RenewalQuestion, Support,
+};
+
+/// A plugin for certificate authorities, as `register!` puts it into the registry.
+pub trait CertificatePlugin: fmt::Debug + Send + Sync {
+    /// Checks the configuration that the host opens the plugin with, without opening anything.
+    ///
+    /// It does no I/O and does not block. The default accepts an empty configuration only.
+    ///
+    /// # Errors
+    /// [`Invalid`](CertificateError::Invalid) names the invalid key and the expectation.
+    fn check_configuration(&self, configuration: &Json) -> Result<(), CertificateError> {
+        keyway_core::read_configuration::<NoConfiguration>(configuration)
+            .map(drop)
+            .map_err(|error| CertificateError::invalid("the configuration of the plugin", error.to_string()))
+    }
+
+    /// Creates a handle to a certificate authority. It does no I/O and does not block.
+    ///
+    /// # Errors
+    /// As [`check_configuration`](Self::check_configuration), and
+    /// [`MissingResource`](CertificateError::MissingResource) when the host did not lend a resource that
+    /// the plugin needs.
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn CertificateAuthority>, CertificateError>;
+}
+
+/// The arguments with which a host opens a certificate authority.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct OpenContext {
+    /// The name of the connection to the authority.
+    pub name: AuthorityName,
+    /// The metadata under which the plugin is registered.
+    pub metadata: PluginMetadata,
+    /// The plugin's own configuration.
+    pub configuration: Json,
+    /// The resources that the host lends.
+    pub resources: Resources,
+    /// The host's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl OpenContext {
+    /// Creates a context with an empty configuration, nothing lent, and the system's clock.
+    pub fn new(name: AuthorityName, metadata: PluginMetadata) -> Self {
+        Self {
+            name,
+            metadata,
+            configuration: Json::default(),
+            resources: Resources::new(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Sets the plugin's own configuration.
+    #[must_use]
+    pub fn with_configuration(mut self, configuration: impl Into<Json>) -> Self {
+        self.configuration = configuration.into();
+        self
+    }
+
+    /// Sets the resources that the host lends.
+    #[must_use]
+    pub fn with_resources(mut self, resources: Resources) -> Self {
+        self.resources = resources;
+        self
+    }
+
+    /// Sets the clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}
+
+impl fmt::Debug for OpenContext {
+    /// Omits the configuration, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenContext")
+            .field("name", &self.name)
+            .field("metadata", &self.metadata)
+            .field("resources", &self.resources)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection to one or more certificate authorities (seed, "Plugin Base Class").
+///
+/// Several calls use it at once through `&self`, but the host makes one call at a time for one order. All
+/// data of an order comes with the call: the plugin keeps its own in
+/// [`plugin_meta`](CertificateOrder::plugin_meta).
+///
+/// # Cancel safety
+/// A host may drop the future of any operation, for example when a deadline passes. A dropped call may
+/// have had its effect. After it, or after a crash, the host asks an [idempotent](Capabilities::idempotent)
+/// authority again; it asks one that [reconciles](Capabilities::reconciles) for the outcome, and
+/// [checks](Self::check) an order whose plugin made a [checkpoint](crate::PluginMeta::checkpoint). Otherwise
+/// a person has to decide (decision B6).
+///
+/// # Errors
+/// Any error may leave an effect behind unless [`effect`](keyway_core::PluginError::effect) says that it
+/// does not; the host acts on that.
+#[async_trait]
+pub trait CertificateAuthority: fmt::Debug + Send + Sync {
+    /// Returns the authority's capabilities. They never change for one handle.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Tells whether the authority can carry out a request (seed, `supports`).
+    ///
+    /// The host asks for every order once, before it issues it, also when the client names an authority
+    /// (decision B10). It has no effect.
+    ///
+    /// # Errors
+    /// [`Metadata`](CertificateError::Metadata) names a field that is not acceptable.
+    async fn supports(&self, request: &OrderRequest) -> Result<Support, CertificateError>;
+
+    /// Places an order at the authority (seed, `issue_certificate_request`).
+    ///
+    /// The host calls it first, and again after
+    /// [`CaUnavailable`](OrderOutcome::CaUnavailable).
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn issue(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError>;
+
+    /// Asks the authority for the state of an order (seed, `check_certificate_status`).
+    ///
+    /// The host calls it as long as an earlier outcome leaves the order open.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn check(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError>;
+
+    /// Gives the authority new data for an open order (seed, `modify_certificate_request`).
+    ///
+    /// The order has the [new](CertificateOrder::metadata) data and the
+    /// [previous](CertificateOrder::previous_metadata) ones (decision B8).
+    ///
+    /// # Errors
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `modifies`; an authority that
+    /// has it may answer so for an order that it no longer changes. The order then stays as it is, with its
+    /// previous data (decision B16).
+    async fn modify(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
+        let _ = order;
+        Err(CertificateError::Unsupported { what: "changes of an order" })
+    }
+
+    /// Cancels an open order (seed, `cancel_certificate_request`).
+    ///
+    /// An authority that does not cancel at once answers
+    /// [`WaitingForCa`](OrderOutcome::WaitingForCa), and the host checks the order later (decision B8).
+    ///
+    /// # Errors
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `cancels`. The host then cancels
+    /// the order on its side; a certificate that arrives later is late (decision B19).
+    async fn cancel(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
+        let _ = order;
+        Err(CertificateError::Unsupported { what: "cancelling" })
+    }
+
+    /// Describes the authorities behind this connection: at least one.
+    ///
+    /// The host asks at the start, and when the earliest description expires (decision B14).
+    ///
+    /// # Errors
+    /// [`Unavailable`](CertificateError::Unavailable) and others. The host then keeps the descriptions that
+    /// it has.
+    async fn ca_information(&self) -> Result<Vec<CaInformation>, CertificateError>;
+
+    /// Returns the authority that signs when an order names none, or `None` if each order must name
+    /// one.
+    ///
+    /// It stands for the three methods `get_default_*` of the upstream system. The default answers the
+    /// authority of a plugin that has exactly one (decision B14).
+    ///
+    /// # Errors
+    /// As [`ca_information`](Self::ca_information).
+    async fn default_ca(&self) -> Result<Option<CaInformation>, CertificateError> {
+        let mut all = self.ca_information().await?;
+        Ok(if all.len() == 1 { all.pop() } else { None })
+    }
+
+    /// Creates a subordinate authority.
+    ///
+    /// # Errors
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `creates_cas`;
+    /// [`UnknownCa`](CertificateError::UnknownCa) when there is no such parent.
+    async fn create_ca(&self, request: &CreateCa) -> Result<CaInformation, CertificateError> {
+        let _ = request;
+        Err(CertificateError::Unsupported { what: "subordinate certificate authorities" })
+    }
+
+    /// Deletes a subordinate authority. Deleting a missing one succeeds.
+    ///
+    /// # Errors
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `deletes_cas`. After any error
+    /// the authority counts as existing, and the host may try again.
+    async fn delete_ca(&self, request: &DeleteCa) -> Result<(), CertificateError> {
+        let _ = request;
+        Err(CertificateError::Unsupported { what: "deleting a certificate authority" })
+    }
+
+    /// Revokes a certificate. Revoking a revoked one succeeds (decision B18).
+    ///
+    /// # Errors
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `revokes`. After any error the
+    /// certificate counts as valid, and the host may try again.
+    async fn revoke(&self, request: &CertificateRevocation) -> Result<(), CertificateError> {
+        let _ = request;
+        Err(CertificateError::Unsupported { what: "revocation" })
+    }
+
+    /// Tells when a certificate is to be renewed (RFC 9773; decision B18). It has no effect.
+    ///
+    /// # Errors
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `renewal_information`.
+    async fn renewal_information(
+        &self,
+        question: &RenewalQuestion,
+    ) -> Result<RenewalInformation, CertificateError> {
+        let _ = question;
+        Err(CertificateError::Unsupported { what: "renewal information" })
+    }
+
+    /// Reports the outcome of an effect that was intended before a crash.
+    ///
+    /// | [the call](crate::IntendedCall) | if it happened, answer |
+    /// | --- | --- |
+    /// | `Issue`, `Modify` | [`Made`](Reconciled::Made) with the order; write what later calls need into its `plugin_meta` |
+    /// | `CreateCa` | `Made` with the authority |
+    /// | `Cancel`, `DeleteCa`, `Revoke` | [`Destroyed`](Reconciled::Destroyed) |
+    ///
+    /// After [`NothingHappened`](Reconciled::NothingHappened) the host makes the call again, after `Made` it
+    /// checks the order, and after [`Unknown`](Reconciled::Unknown) a person decides (decision R2).
+    ///
+    /// # Errors
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `reconciles`.
+    async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, CertificateError> {
+        let _ = question;
+        Err(CertificateError::Unsupported { what: "reconciliation" })
+    }
+}
+
+#[cfg(test)]
+mod tests;
