@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyway_core::{Plugins, plugins};
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, GrantRequest, Phase, Service};
+use keyway_host::grants::{GrantRequest, Limits, Phase, Service};
 use keyway_issuers::{ServiceName, UserInfo};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
@@ -32,7 +32,7 @@ async fn what_waits_for_a_place_is_not_in_doubt() {
     let host = Host::builder(PLUGINS.registry().unwrap(), Arc::new(Memory::new()), keys)
         .service(service)
         // The same time for a run, as both have by default.
-        .grant_limits(GrantLimits::default().with_deadline(Duration::from_secs(2)))
+        .grant_limits(Limits::default().with_deadline(Duration::from_secs(2)))
         .start()
         .await
         .unwrap();

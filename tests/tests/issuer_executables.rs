@@ -9,7 +9,7 @@ use keyway_core::PluginError as _;
 use keyway_issuers::wire::{Alphabet, Ended, Profile, WireOptions, base64, host};
 use keyway_issuers::{
     ConfigurationValue, Context, CredentialRef, CredentialRequest, IntentId, Issuer, IssuerError, Json,
-    JsonObject, Login, Parameters, RequestOutcome, Revocation, UserInfo,
+    JsonObject, Login, Parameters, RequestOutcome, Requester, Revocation, UserInfo,
 };
 use keyway_process::{AlphabetChoice, ProcessConfiguration, ProcessIssuer};
 use keyway_tests::echo_issuer::Echo;
@@ -67,11 +67,12 @@ fn contexts() -> impl Strategy<Value = Context> {
             let configuration = keyway_issuers::Configuration::new()
                 .with("prefix", ConfigurationValue::text(prefix))
                 .with("loud", ConfigurationValue::Boolean(loud));
-            let mut context = Context::new(user).with_configuration(configuration);
+            let mut requester = Requester::new(user);
             for (user_info, token) in logins {
-                context = context.with_login(Login { user_info, access_token: token.map(Into::into) });
+                requester = requester.with_login(Login { user_info, access_token: token.map(Into::into) });
             }
-            context.access_token = token.map(Into::into);
+            requester.access_token = token.map(Into::into);
+            let mut context = Context::new(requester).with_configuration(configuration);
             context.intent = intent.and_then(IntentId::new);
             context
         })

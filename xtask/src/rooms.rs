@@ -6,7 +6,7 @@
 //! allows everything:
 //!
 //! ```text
-//! work -> keyway-core, plugin, records, host::LaneHealth
+//! grants -> keyway-core, plugin, records, work, host::Lent
 //! host -> *
 //! ```
 //!

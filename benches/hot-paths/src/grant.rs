@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyway_core::Registry;
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Isolation, Requester, Service};
+use keyway_host::grants::{GrantOutcome, GrantRequest, Isolation, Limits, Requester, Service};
 use keyway_issuers::{
     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
@@ -46,7 +46,7 @@ pub(crate) fn request_and_revoke(times: u32) -> Result<(), Failure> {
     runtime.block_on(async {
         let service = ServiceName::new("cluster")?;
         let host = Host::builder(Registry::builder().build()?, Arc::new(Memory::new()), ring()?)
-            .grant_limits(GrantLimits::default().with_isolation(Isolation::Inline))
+            .grant_limits(Limits::default().with_isolation(Isolation::Inline))
             .service(Service::with_issuer(service.clone(), Arc::new(Idle)).allow_everybody().limit(1_000))
             .start()
             .await?;

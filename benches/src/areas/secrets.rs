@@ -57,8 +57,8 @@ impl Pair {
         let token = fernet.encrypt(&plaintext);
         let mut record = token.clone().into_bytes();
         record.resize(lengths.record, b'.');
-        let mut table = BareTable::create(&directory.join(format!("bare-{secrets}.db")))?;
-        table.insert_all((0..secrets).map(|number| (peer_key(number, key_length), &record)))?;
+        let file = directory.join(format!("bare-{secrets}.db"));
+        let table = BareTable::filled(&file, secrets, key_length, &record)?;
         Ok(Self { store, table, fernet, key_length, record, token, secrets, created: AtomicU32::new(0) })
     }
 

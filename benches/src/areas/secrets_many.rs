@@ -33,10 +33,10 @@ fn beside_a_million(area: &'static str, directory: &Path) -> Result<Vec<Row>, Be
     let store = GenericStore::create(&directory.join("million.db"), MILLION)?;
     let lengths = store.lengths_of_a_record()?;
     let record = vec![b'.'; lengths.record];
-    let mut table = BareTable::create(&directory.join("bare-million.db"))?;
+    let file = directory.join("bare-million.db");
+    let mut table = BareTable::filled(&file, MILLION, lengths.key, &record)?;
     let peers =
         |numbers: std::ops::Range<u32>| numbers.map(|number| (peer_key(number, lengths.key), &record));
-    table.insert_all(peers(0..MILLION))?;
 
     let secrets = Secrets::new(Arc::clone(store.store()));
     let (mut ours, mut peer, mut imported, mut single) = (MILLION, MILLION, 0, 2 * MILLION);

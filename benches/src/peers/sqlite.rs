@@ -23,6 +23,16 @@ impl BareTable {
         Ok(Self { connection })
     }
 
+    /// Creates the table in a new file, with rows that all have this value and a key of this length.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn filled(file: &Path, rows: u32, key_length: usize, value: &[u8]) -> Result<Self, rusqlite::Error> {
+        let mut table = Self::create(file)?;
+        table.insert_all((0..rows).map(|number| (peer_key(number, key_length), value)))?;
+        Ok(table)
+    }
+
     /// Inserts one row, durably.
     ///
     /// # Errors

@@ -1,17 +1,19 @@
 //! A second run of the test program for one rule, whose output is captured, or which is killed.
 //!
-//! Output of linked code cannot be captured in its own process, and a process that is killed shows nothing more. So the program runs itself again, with the
-//! subject and the rule in the environment; there the rule makes its calls and leaves a note for the first run.
+//! Output of linked code cannot be captured in its own process, and a process that is killed shows nothing more. So the
+//! program runs itself again, with the subject and the rule in the environment; there the rule makes its calls and
+//! leaves a note for the first run.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lock::locked;
 use crate::{Broken, Candidate, History, RunOptions, broken, ensure};
 
 /// The environment variable that names the subject and the rule of a second run.
@@ -33,13 +35,9 @@ struct Note {
 /// The arguments with which this program tests a subject again; `None` stands for every subject.
 static ARGUMENTS: Mutex<BTreeMap<Option<String>, Vec<String>>> = Mutex::new(BTreeMap::new());
 
-fn arguments() -> MutexGuard<'static, BTreeMap<Option<String>, Vec<String>>> {
-    ARGUMENTS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Says by which arguments this program tests the subject again.
 pub(crate) fn starts_with(subject: Option<String>, with: &[&str]) {
-    arguments().insert(subject, with.iter().map(|&argument| argument.to_owned()).collect());
+    locked(&ARGUMENTS).insert(subject, with.iter().map(|&argument| argument.to_owned()).collect());
 }
 
 /// Runs the rule of a second run. `None` if this is a first one.
@@ -87,7 +85,7 @@ pub(crate) fn failed(why: String) -> Broken {
 
 /// Makes the command of a second run, which leaves its note in this file.
 pub(crate) fn command(subject: &str, rule: &str, seed: u64, note: &Path) -> Result<Command, Broken> {
-    let known = arguments();
+    let known = locked(&ARGUMENTS);
     let arguments = known.get(&Some(subject.to_owned())).or_else(|| known.get(&None)).cloned();
     drop(known);
     let Some(arguments) = arguments.or_else(of_unit_tests) else {

@@ -10,11 +10,12 @@
 
 use std::env;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
 
+use crate::lock::locked;
 use crate::shell_words::shell_words;
 use crate::{Candidate, Format, Report, RuleSummary, RunOptions, Verdict};
 
@@ -167,10 +168,11 @@ pub fn conclude(
     let trials = noted_trials(candidates, options, &unproved);
     let ignored = trials.iter().filter(|trial| arguments.is_ignored(trial));
     for trial in ignored.filter(|trial| !arguments.is_filtered_out(trial)) {
-        unproved.note(trial.name());
+        locked(&unproved).push(trial.name().to_owned());
     }
     let conclusion = libtest_mimic::run(arguments, trials);
-    let tests = unproved.sorted();
+    let mut tests = locked(&unproved).clone();
+    tests.sort();
     let line = format!("{} proved nothing: {}", tests.len(), tests.join(", "));
     (conclusion, if tests.is_empty() { String::new() } else { line })
 }
@@ -183,20 +185,7 @@ fn print_line(line: &str) {
 }
 
 /// Collects the tests that proved nothing.
-#[derive(Clone, Default)]
-struct Unproved(Arc<Mutex<Vec<String>>>);
-
-impl Unproved {
-    fn note(&self, test: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(test.to_owned());
-    }
-
-    fn sorted(&self) -> Vec<String> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        all.sort();
-        all
-    }
-}
+type Unproved = Arc<Mutex<Vec<String>>>;
 
 /// One test for each rule of each candidate, sorted, and one that fails when nothing is
 /// proved.
@@ -240,7 +229,7 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, un
     };
     let name = format!("{}::{}", candidate.name(), rule.id);
     let (candidate, options) = (Arc::clone(candidate), options.clone().only(rule.id));
-    let (unproved, noted) = (unproved.clone(), name.clone());
+    let (unproved, noted) = (Arc::clone(unproved), name.clone());
     // Ignored tests may be run, too: the rule asks for the capability again.
     let test = move || {
         let report = candidate.run(&options).repeated_by(|outcome| {
@@ -249,7 +238,7 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, un
         });
         let completion = judge(&report)?;
         if matches!(completion, Completion::Ignored { .. }) {
-            unproved.note(&noted);
+            locked(&unproved).push(noted.clone());
         }
         Ok(completion)
     };

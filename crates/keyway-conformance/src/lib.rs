@@ -49,6 +49,8 @@
 //! subjects that are odd and yet right.
 
 mod call_times;
+#[cfg(any(feature = "issuers", feature = "storage"))]
+mod callers;
 mod candidate;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
 mod child;
@@ -57,14 +59,17 @@ mod formats;
 pub mod front;
 #[cfg(feature = "issuers")]
 pub mod issuers;
+mod lock;
 mod matrix;
 pub mod metadata;
 mod notation;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
 mod path_trap;
 #[cfg(any(feature = "issuers", feature = "secrets"))]
+mod plugin_subject;
+#[cfg(any(feature = "issuers", feature = "secrets"))]
 mod polled;
-#[cfg(feature = "storage")]
+#[cfg(any(feature = "secrets", feature = "storage"))]
 mod random_cases;
 mod report;
 mod rule;
@@ -87,6 +92,8 @@ pub use candidate::{Candidate, RuleSummary};
 pub use exclusion::Exclusion;
 pub use formats::Format;
 pub use matrix::{Matrix, MatrixRow, Mutant};
+#[cfg(any(feature = "issuers", feature = "secrets"))]
+pub use plugin_subject::{PluginSubject, TestedContract};
 pub use report::{Report, Totals};
 pub use rule::{Broken, Checking, Clause, Level, Need, Rule, broken, ensure};
 pub use suite::{RunOptions, Subject, Suite, check_rules};

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::lock::locked;
 use crate::{Rule, RunOptions, Subject, Suite, Verdict};
 
 /// A deliberately broken subject. Its code does not know which rule it breaks.
@@ -192,7 +193,7 @@ pub(crate) fn side_by_side<T: Send>(count: usize, work: impl Fn(usize) -> T + Sy
                         break;
                     }
                     let result = work(at);
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+                    locked(&results).push((at, result));
                 }
             });
         }

@@ -6,6 +6,7 @@ use std::thread;
 use proptest::prelude::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
+use crate::runtime::runtime;
 use crate::{Broken, Trial, broken};
 
 /// Bounds how many smaller cases are tried once a case has failed.
@@ -30,8 +31,7 @@ where
         part.copy_from_slice(&trial.random().to_le_bytes());
     }
     let search = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let runtime = runtime.map_err(|error| broken("a runtime to run on", error.to_string()))?;
+        let runtime = runtime()?;
         let config =
             Config { cases, max_shrink_iters: SHRINKS, failure_persistence: None, ..Config::default() };
         let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);

@@ -3,11 +3,13 @@
 use std::fmt::{self, Write};
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher};
+
+use crate::lock::locked;
 
 /// Runs a future. Returns what was traced on its thread meanwhile, too: all events, all spans and all their
 /// fields.
@@ -18,7 +20,7 @@ pub(crate) async fn traced<T>(future: impl Future<Output = T> + Send) -> (T, Str
     // Sets the subscriber around each poll and not around the whole: other tasks may run on the thread in between.
     let value =
         poll_fn(|context| dispatcher::with_default(&dispatch, || future.as_mut().poll(context))).await;
-    let text = text.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let text = locked(&text).clone();
     (value, text)
 }
 
@@ -27,7 +29,7 @@ struct TraceCapture(Arc<Mutex<String>>);
 
 impl TraceCapture {
     fn write(&self, name: &str, fields: impl FnOnce(&mut Fields<'_>)) {
-        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = locked(&self.0);
         text.push_str(name);
         fields(&mut Fields(&mut text));
         text.push('\n');

@@ -1,10 +1,11 @@
 //! One run of one rule: its subject, its history, its random choices.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 #[cfg(any(test, feature = "issuers", feature = "secrets"))]
 use std::time::Duration;
 
 use crate::CallTimes;
+use crate::lock::locked;
 
 /// One run of one rule against one subject.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl<'a, S: ?Sized> Trial<'a, S> {
     /// The next random number. The same seed gives the same numbers.
     pub fn random(&self) -> u64 {
         // SplitMix64: enough for choices, and the same everywhere.
-        let mut state = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.random);
         *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = *state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -73,16 +74,12 @@ impl History {
     /// Adds the time of a call.
     #[cfg(any(test, feature = "issuers", feature = "secrets"))]
     pub(crate) fn took(&self, operation: &str, took: Duration) {
-        self.lock_times().add(operation, took);
+        locked(&self.times).add(operation, took);
     }
 
     /// The times of all calls so far.
     pub(crate) fn times(&self) -> CallTimes {
-        self.lock_times().clone()
-    }
-
-    fn lock_times(&self) -> MutexGuard<'_, CallTimes> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.times).clone()
     }
 
     /// The latest calls, numbered from the first call of the run on.
@@ -93,7 +90,7 @@ impl History {
     }
 
     pub(crate) fn calls(&self) -> MutexGuard<'_, Vec<String>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.calls)
     }
 }
 

@@ -56,6 +56,12 @@ impl<T: Wipe> Wiped<T> {
     }
 }
 
+impl<T: Wipe> From<T> for Wiped<T> {
+    fn from(buffer: T) -> Self {
+        Self::new(buffer)
+    }
+}
+
 impl<T: Wipe> fmt::Debug for Wiped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Wiped([REDACTED])")

@@ -5,10 +5,10 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use keyway_core::Wiped;
 use keyway_issuers::wire::plugin;
 use keyway_issuers::{Issuer, IssuerError, SecretText};
 use pollster::block_on;
-use zeroize::Zeroizing;
 
 use crate::answer::answer;
 use crate::streams::{AnswerStream, read_input};
@@ -83,7 +83,7 @@ fn run_on(
 
 /// Runs everything from the input to the printed answer, for any behaviour of the issuer.
 fn live(
-    read: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, IssuerError>,
+    read: impl FnOnce() -> Result<Wiped<Vec<u8>>, IssuerError>,
     open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>,
     ask: impl FnOnce(&dyn Issuer, &[u8]) -> SecretText,
     print: impl FnOnce(&str) -> io::Result<()>,
@@ -161,7 +161,7 @@ mod tests {
         let sent = host::encode_request(&CredentialRequest::new(joe), &WireOptions::new("1"));
         let mut printed = String::new();
         live(
-            || Ok(Zeroizing::new(sent.expose().as_bytes().to_vec())),
+            || Ok(Wiped::new(sent.expose().as_bytes().to_vec())),
             || Ok(Arc::new(PanicsAtLast)),
             |issuer, input| block_on(answer(issuer, input)),
             |answer| {

@@ -5,8 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStringExt as _;
 
+use keyway_core::Wiped;
 use keyway_issuers::IssuerError;
-use zeroize::Zeroizing;
 
 /// The longest input in bytes.
 const LONGEST_INPUT: u64 = 16 * 1024 * 1024;
@@ -14,10 +14,10 @@ const LONGEST_INPUT: u64 = 16 * 1024 * 1024;
 /// Reads the host's input: the argument if there is one, else standard input.
 ///
 /// Decision W1.
-pub(crate) fn read_input() -> Result<Zeroizing<Vec<u8>>, IssuerError> {
+pub(crate) fn read_input() -> Result<Wiped<Vec<u8>>, IssuerError> {
     let mut arguments = std::env::args_os().skip(1);
     match (arguments.next(), arguments.next()) {
-        (Some(input), None) => Ok(Zeroizing::new(input.into_vec())),
+        (Some(input), None) => Ok(Wiped::new(input.into_vec())),
         (Some(_), Some(_)) => Err(IssuerError::invalid(
             "the command line",
             "there is more than one argument: pass the input alone, or nothing and the input on standard input",
@@ -26,9 +26,9 @@ pub(crate) fn read_input() -> Result<Zeroizing<Vec<u8>>, IssuerError> {
     }
 }
 
-fn read_all(from: impl io::Read) -> Result<Zeroizing<Vec<u8>>, IssuerError> {
+fn read_all(from: impl io::Read) -> Result<Wiped<Vec<u8>>, IssuerError> {
     // The capacity is enough for any usual input, so that no copy is left when it grows.
-    let mut input = Zeroizing::new(Vec::with_capacity(128 * 1024));
+    let mut input = Wiped::new(Vec::with_capacity(128 * 1024));
     from.take(LONGEST_INPUT + 1)
         .read_to_end(&mut input)
         .map_err(|error| IssuerError::system("read its standard input", error))?;

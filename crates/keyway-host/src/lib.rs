@@ -149,7 +149,7 @@ mod records;
 pub mod stores;
 mod work;
 
-pub use host::{EngineHealth, Health, Host, HostBuilder, HostError, LaneHealth, Observer};
+pub use host::{Health, Host, HostBuilder, HostError, Observer};
 pub use plugin::Isolation;
 pub use records::{RecordError, Resealed};
-pub use work::{Retries, WorkOutcome, WorkReport};
+pub use work::{EngineHealth, LaneHealth, Limits, Retries, WorkOutcome, WorkReport};

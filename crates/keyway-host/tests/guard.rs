@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use keyway_core::{CallError, ErrorKind, PluginError, PluginMetadata, SecretValue};
-use keyway_host::stores::{GuardedStore, Isolation, StoreLimits};
+use keyway_host::stores::{GuardedStore, Isolation, Limits};
 use keyway_secrets::{
     Configure, EnvironmentName, ListQuery, NewSecret, OpenContext, Recipe, SecretChange, SecretHeader,
     SecretStore, SecretStorePlugin, SecretVersion, StoreError, StoreName,
@@ -32,10 +32,7 @@ fn guarded_with(
     )
     .unwrap();
     let opening = OpenContext::new(StoreName::new(store).unwrap(), metadata, ring());
-    let limits = StoreLimits::default()
-        .with_deadline(deadline)
-        .with_rotation_stall(deadline)
-        .with_isolation(isolation);
+    let limits = Limits::default().with_deadline(deadline).with_stall(deadline).with_isolation(isolation);
     GuardedStore::open(plugin, opening, limits).unwrap()
 }
 
@@ -214,7 +211,7 @@ fn a_panic_while_opening_is_an_answer() {
     )
     .unwrap();
     let opening = OpenContext::new(StoreName::new("panics-on-open").unwrap(), metadata, ring());
-    let error = GuardedStore::open(&YIELDING, opening, StoreLimits::default()).unwrap_err();
+    let error = GuardedStore::open(&YIELDING, opening, Limits::default()).unwrap_err();
     assert!(matches!(error, StoreError::Call(CallError::Panicked { operation: "open" })));
 }
 

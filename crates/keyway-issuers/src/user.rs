@@ -58,7 +58,7 @@ impl UserId {
 
     /// Returns issuer and subject, if the id is made of them.
     pub fn parts(&self) -> Option<(String, String)> {
-        let json = crate::wire::base64::decode_wiped(self.0.as_bytes()).ok()?;
+        let json = crate::wire::base64::decode(self.0.as_bytes()).ok()?;
         let Ok(Json::Object(entries)) = Reader::STRICT.read(&json) else { return None };
         let part = |name| entries.get(name).and_then(Json::as_text).map(str::to_owned);
         Some((part("issuer")?, part("subject")?))

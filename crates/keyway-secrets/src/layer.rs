@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ops::Deref;
 
 use async_trait::async_trait;
 use keyway_core::{Table, WrittenBy};
@@ -266,9 +267,20 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
     }
 }
 
-/// A [`SecretStoreLayer`] as a [`SecretStore`]. Its field is the layer.
+/// A [`SecretStoreLayer`] as a [`SecretStore`].
+///
+/// Its field is the layer, whose own methods can be called on it. Where both have a method of a name, the
+/// operation of the contract is called.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
+
+impl<L> Deref for Layered<L> {
+    type Target = L;
+
+    fn deref(&self) -> &L {
+        &self.0
+    }
+}
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]

@@ -8,8 +8,6 @@ use keyway_storage::{
 };
 use pollster::block_on;
 
-mod suite;
-
 fn memory() -> Arc<dyn Storage> {
     Arc::new(Memory::new())
 }
@@ -105,17 +103,3 @@ fn limits_are_the_smaller_ones_and_the_pace_is_forwarded() {
     let page = block_on(engine.scan(&KeyRange::all(), None, 9)).unwrap();
     assert_eq!((page.entries.len(), page.more), (2, true));
 }
-
-/// An engine in memory below a fresh wrapper for every handle.
-struct Subject(Arc<dyn Storage>);
-
-impl suite::Subject for Subject {
-    fn store(&self) -> Arc<dyn Storage> {
-        FaultyStorage::over(&self.0).pauses().into_engine()
-    }
-
-    fn restart(&mut self) {}
-}
-
-// Without a plan it is the engine below.
-suite!(Subject(memory()));

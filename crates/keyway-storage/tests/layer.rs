@@ -1,6 +1,4 @@
-//! The suite on a layer that changes nothing, and what a layer sees and forwards.
-
-mod suite;
+//! What a layer sees and forwards.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,20 +19,6 @@ impl StorageLayer for Plain {
         &*self.0
     }
 }
-
-struct Subject(Memory);
-
-impl suite::Subject for Subject {
-    fn store(&self) -> Arc<dyn Storage> {
-        Arc::new(Layered(Plain(Arc::new(self.0.clone()))))
-    }
-
-    fn restart(&mut self) {
-        self.0 = self.0.clone();
-    }
-}
-
-suite!(Subject(Memory::new()));
 
 /// Notes every call with whether it succeeded, refuses scans, and has an answer of its own to reads, limits and
 /// pace.

@@ -63,7 +63,7 @@ fn the_info_plugin() {
             part.unwrap_or_else(|| panic!("{name}")).expose_value().to_owned()
         };
         assert_eq!(value("WaTTS version"), configuration.watts_version);
-        assert_eq!(value("WaTTS userid"), joe.user.as_str());
+        assert_eq!(value("WaTTS userid"), joe.requester.user.as_str());
         assert_eq!(value("Issuer"), "https://issuer.example.com/");
         assert_eq!(value("Subject"), "joe");
         assert_eq!(value("Groups"), "a, b");

@@ -1,8 +1,7 @@
 //! Dotenv: what a POSIX shell and this reader read alike.
 
-use keyway_core::SecretText;
+use keyway_core::{SecretText, Wiped};
 use std::collections::HashMap;
-use zeroize::Zeroizing;
 
 use super::{Bundle, BundleError, LineFault, shell_names};
 
@@ -23,7 +22,7 @@ pub(super) fn write(bundle: &Bundle) -> Result<SecretText, BundleError> {
     }
     // The full size at once: growing would leave copies of secrets behind.
     let size = bundle.iter().map(|(key, value)| key.len() + 2 * value.expose().len() + 4).sum();
-    let mut text = Zeroizing::new(String::with_capacity(size));
+    let mut text = Wiped::new(String::with_capacity(size));
     for (key, value) in bundle.iter() {
         text.push_str(key);
         text.push_str("=\"");
@@ -185,7 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     fn double_quoted(&mut self) -> Result<SecretText, LineFault> {
-        let mut value = Zeroizing::new(String::with_capacity(self.closing_quote()));
+        let mut value = Wiped::new(String::with_capacity(self.closing_quote()));
         let mut characters = self.rest.char_indices().skip(1);
         let length = loop {
             let Some((at, character)) = characters.next() else {

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use keyway_core::SecretText;
 use keyway_core::unescape_json;
+use keyway_core::{SecretText, Wiped};
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
 use super::{Bundle, BundleError};
 
@@ -14,7 +13,7 @@ pub(super) fn write(bundle: &Bundle) -> SecretText {
     // Each byte of a text becomes at most six (`\u0000`): room for all at once, because
     // growing would leave copies of secrets behind.
     let size = bundle.iter().map(|(key, value)| 6 * (key.len() + value.expose().len()) + 12).sum::<usize>();
-    let mut text = Zeroizing::new(String::with_capacity(size + 6));
+    let mut text = Wiped::new(String::with_capacity(size + 6));
     text.push_str("{\n");
     for (index, (key, value)) in bundle.iter().enumerate() {
         text.push_str(if index == 0 { "  " } else { ",\n  " });
@@ -128,7 +127,7 @@ fn push(
 }
 
 /// The text that a value is; `None` when it is none.
-fn text_of(value: &RawValue, file: &str) -> Result<Option<Zeroizing<String>>, BundleError> {
+fn text_of(value: &RawValue, file: &str) -> Result<Option<Wiped<String>>, BundleError> {
     let raw = value.get();
     let Some(inside) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Ok(None);

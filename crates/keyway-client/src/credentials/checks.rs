@@ -2,8 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keyway_core::SecretText;
-use zeroize::Zeroizing;
+use keyway_core::{SecretText, Wiped};
 
 use super::CredentialsError;
 
@@ -28,7 +27,7 @@ pub(super) fn secret_access_key(key: &SecretText) -> Result<SecretText, Credenti
     }
     // The engine refuses missing padding and bits after the last byte, so only the canonical form
     // decodes.
-    match STANDARD.decode(key).map(Zeroizing::new) {
+    match STANDARD.decode(key).map(Wiped::new) {
         Ok(bytes) if !bytes.is_empty() => Ok(key.into()),
         _ => Err(CredentialsError::MalformedSecretAccessKey),
     }

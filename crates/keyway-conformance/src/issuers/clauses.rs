@@ -1,13 +1,6 @@
 //! The sources of the rules: the keys and operations of the WaTTS seed, and the decisions, in our own words.
 
-use crate::Clause;
-
-macro_rules! clauses {
-    ($($id:literal $text:literal;)+) => {
-        /// Lists the clauses that the rules for issuers have to cover.
-        pub(super) const CLAUSES: &[Clause] = &[$(Clause { id: $id, text: $text }),+];
-    };
-}
+use crate::notation::clauses;
 
 clauses! {
     "WaTTS/input" "a plugin gets base64 of one JSON object";

@@ -174,8 +174,8 @@ impl IssuerExample {
     ) -> Result<Context, Violations> {
         let configuration = description.resolve_configuration(configured)?;
         let mut context = Context::new(self.user.clone()).with_configuration(configuration);
-        context.additional_logins.clone_from(&self.logins);
-        context.access_token.clone_from(&self.access_token);
+        context.requester.additional_logins.clone_from(&self.logins);
+        context.requester.access_token.clone_from(&self.access_token);
         Ok(context)
     }
 
@@ -254,7 +254,10 @@ mod tests {
         let context = example.context(&description, Path::new("/tmp/x")).unwrap();
         assert_eq!(context.configuration.text("folder"), Some("/tmp/x/a"));
         assert_eq!(context.configuration.boolean("on"), Some(true));
-        assert_eq!((context.user_info.subject(), context.additional_logins.len()), ("s", 1));
+        assert_eq!(
+            (context.requester.user_info.subject(), context.requester.additional_logins.len()),
+            ("s", 1)
+        );
         assert_eq!(example.tokens().map(SecretText::expose).collect::<Vec<_>>(), ["t1", "t2"]);
         assert_eq!(example.parameters.get("pub_key").and_then(Json::as_text), Some("key"));
     }

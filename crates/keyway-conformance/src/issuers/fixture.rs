@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use keyway_core::PluginError as _;
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::handle::Handle;
 use super::{IssuerExample, IssuerSubject};
+use crate::lock::locked;
 use crate::notation::Fixture;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};
@@ -23,7 +24,8 @@ use crate::{Broken, Trial, broken};
 pub(super) struct IssuerFixture<'a> {
     trial: &'a Trial<'a, IssuerSubject>,
     scratch: TempDir,
-    left: Mutex<Vec<(Context, CredentialRef)>>,
+    /// Lists the credentials that are revoked in the end.
+    pub(super) left: Mutex<Vec<(Context, CredentialRef)>>,
 }
 
 impl<'a> Fixture<'a> for IssuerFixture<'a> {
@@ -36,7 +38,7 @@ impl<'a> Fixture<'a> for IssuerFixture<'a> {
     /// Revokes what is left. Whether it can be revoked is the business of rules.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
-            let left = std::mem::take(&mut *self.left());
+            let left = std::mem::take(&mut *locked(&self.left));
             if left.is_empty() {
                 return;
             }
@@ -122,10 +124,5 @@ impl<'a> IssuerFixture<'a> {
             .chain(entered)
             .filter(|secret| secret.len() >= CredentialRef::SHORTEST_SECRET_BYTES)
             .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
-    }
-
-    /// Locks the list of credentials that are revoked in the end.
-    pub(super) fn left(&self) -> MutexGuard<'_, Vec<(Context, CredentialRef)>> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

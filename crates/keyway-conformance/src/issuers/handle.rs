@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::IssuerExample;
 use super::fixture::IssuerFixture;
+use crate::lock::locked;
 use crate::{Broken, broken};
 
 /// Is one handle with its description. Makes the requests of the example, and notes what they made.
@@ -104,7 +105,7 @@ impl<'f, 'a> Handle<'f, 'a> {
             Err(error) => error.orphan(),
         };
         if let Some(state) = state {
-            self.left().push((request.context.clone(), state.clone()));
+            locked(&self.left).push((request.context.clone(), state.clone()));
         }
     }
 
@@ -152,7 +153,7 @@ impl<'f, 'a> Handle<'f, 'a> {
 
     /// Forgets a credential that was revoked.
     pub(super) fn forget(&self, state: &CredentialRef) {
-        self.left().retain(|(_, left)| left != state);
+        locked(&self.left).retain(|(_, left)| left != state);
     }
 
     /// Records the kind of an answer, and no value.

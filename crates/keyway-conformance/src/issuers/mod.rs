@@ -92,19 +92,11 @@ pub use subject::IssuerSubject;
 #[cfg(feature = "executables")]
 pub use keyway_process;
 
-use std::sync::Arc;
-
-use crate::{Candidate, Suite};
+use crate::Suite;
 
 /// Makes the suite of the rules for issuers, sorted by id. Those from `ISS-101` on are for executables alone.
 pub fn suite() -> Suite<IssuerSubject> {
     Suite { kind: "issuer", rules: rules::all(), clauses: clauses::CLAUSES }
-}
-
-impl From<IssuerSubject> for Candidate {
-    fn from(subject: IssuerSubject) -> Self {
-        Self::new(suite(), Arc::new(subject))
-    }
 }
 
 #[cfg(test)]

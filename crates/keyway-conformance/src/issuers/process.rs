@@ -3,9 +3,9 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use keyway_core::Wiped;
 use keyway_issuers::{IssuerError, SecretText, async_trait};
 use keyway_process::{Input, ProcessConfiguration, ProcessIssuer, ProfileChoice};
-use zeroize::Zeroizing;
 
 use super::executable::{Executable, ExecutableInput, Printed};
 use super::subject::IssuerSubject;
@@ -26,10 +26,10 @@ impl IssuerSubject {
         let executable = Arc::new(RealExecutable(ProcessIssuer::new(configuration)?));
         let configured = configuration.clone();
         let mut subject = Self::of_the_kit(name, move |_| Ok(Arc::new(ProcessIssuer::new(&configured)?)));
-        subject.executable = Some(executable);
-        subject.profile = configuration.profile.into();
-        subject.options = configuration.wire_options();
-        subject.follows_seed = configuration.profile == ProfileChoice::Seed;
+        subject.told.executable = Some(executable);
+        subject.told.profile = configuration.profile.into();
+        subject.told.options = configuration.wire_options();
+        subject.told.follows_seed = configuration.profile == ProfileChoice::Seed;
         let configured = configuration.clone();
         Ok(subject.running(move |command, arguments| {
             let mut changed = configured.clone();
@@ -47,7 +47,7 @@ struct RealExecutable(ProcessIssuer);
 #[async_trait]
 impl Executable for RealExecutable {
     async fn run(&self, input: ExecutableInput) -> Result<Printed, String> {
-        let bytes = |text: SecretText| Zeroizing::new(text.expose().as_bytes().to_vec());
+        let bytes = |text: SecretText| Wiped::new(text.expose().as_bytes().to_vec());
         let input = match input {
             ExecutableInput::Argument(text) => Input::Argument(bytes(text)),
             ExecutableInput::Standard(text) => Input::Standard(bytes(text)),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use keyway_core::{PluginMetadata, Registration, Resources, Version};
+use keyway_core::{PluginMetadata, Resources};
 use keyway_issuers::wire::{Profile, WireOptions};
 use keyway_issuers::{
     Capabilities, CredentialRef, Description, Features, Issuer, IssuerError, IssuerPlugin, Issuers, Json,
@@ -16,12 +16,10 @@ use super::executable::{Executable, WireIssuer};
 use super::fixture::IssuerFixture;
 use crate::notation::Fixture as _;
 use crate::runtime::runtime;
-use crate::{Broken, History, Subject, Trial};
+use crate::{Broken, History, PluginSubject, Suite, TestedContract, Trial};
 
-type Opening = dyn Fn(&OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync;
-type Configuration = dyn Fn(&Path) -> Json + Send + Sync;
-type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
-type Runner = dyn Fn(&str, &[String]) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync;
+type IssuerResult = Result<Arc<dyn Issuer>, IssuerError>;
+type Runner = dyn Fn(&str, &[String]) -> IssuerResult + Send + Sync;
 type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 
 /// Describes an issuer under test.
@@ -38,12 +36,19 @@ type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 ///     .example(IssuerExample::new().parameter("name", "joe"));
 /// # }
 /// ```
-pub struct IssuerSubject {
-    name: String,
-    opening: Box<Opening>,
-    metadata: PluginMetadata,
-    configuration: Box<Configuration>,
-    lending: Box<Lending>,
+pub type IssuerSubject = PluginSubject<Issuers>;
+
+impl TestedContract for Issuers {
+    type Told = ToldOfIssuers;
+
+    fn suite() -> Suite<IssuerSubject> {
+        super::suite()
+    }
+}
+
+/// Holds what the suite is told of a plugin for issuers.
+#[expect(missing_debug_implementations, reason = "its subject has a name to show")]
+pub struct ToldOfIssuers {
     pub(super) example: IssuerExample,
     pub(super) refused: Option<IssuerExample>,
     pub(super) listing: Option<Box<Listing>>,
@@ -57,51 +62,9 @@ pub struct IssuerSubject {
     asked: OnceLock<(Capabilities, Option<Description>)>,
 }
 
-impl IssuerSubject {
-    /// Takes a plugin, the name that reports use, and the metadata that the plugin is registered under. By
-    /// default its own configuration is empty, and its example is that of [`IssuerExample::new`].
-    pub fn new(name: impl Into<String>, plugin: &'static dyn IssuerPlugin, metadata: PluginMetadata) -> Self {
-        let mut subject = Self::of_the_kit(name, |context| {
-            plugin.check_configuration(&context.configuration)?;
-            plugin.open(context)
-        });
-        subject.metadata = metadata;
-        subject
-    }
-
-    /// Takes a registered plugin. Returns `None` if it is of another kind or of another version of the contract.
-    pub fn of(registration: &Registration) -> Option<Self> {
-        let plugin = registration.plugin::<Issuers>()?;
-        Some(Self::new(registration.id(), plugin, registration.metadata().clone()))
-    }
-
-    /// Takes an executable, however it is run. Its requests go by standard input if it says that it reads that, else
-    /// by argument.
-    pub fn executable(name: impl Into<String>, executable: Arc<dyn Executable>, profile: Profile) -> Self {
-        let options = WireOptions::new("1.6.1");
-        let (asked, sent) = (Arc::clone(&executable), options.clone());
-        let issuer = WireIssuer { executable: asked, options: sent, profile, features: OnceLock::new() };
-        let mut subject = Self::of_the_kit(name, move |_| Ok(Arc::new(issuer.clone())));
-        (subject.executable, subject.profile, subject.options) = (Some(executable), profile, options);
-        subject
-    }
-
-    /// Takes a way to open an issuer that is not registered.
-    pub(super) fn of_the_kit(
-        name: impl Into<String>,
-        opening: impl Fn(&OpenContext) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync + 'static,
-    ) -> Self {
-        let metadata = PluginMetadata::from_json(
-            r#"{"version": "1.0.0", "author": "The Keyway authors <keyway@example.org>", "updated": 20261122,
-                "compatibility": ">=:1.0,<:2.0",
-                "plugin": {"name": "Executable", "type": "Issuer", "description": "an executable under test"}}"#,
-        );
+impl Default for ToldOfIssuers {
+    fn default() -> Self {
         Self {
-            name: name.into(),
-            opening: Box::new(opening),
-            metadata: metadata.expect("the kit's own metadata is valid"),
-            configuration: Box::new(|_| Json::default()),
-            lending: Box::new(|resources, _| resources),
             example: IssuerExample::new(),
             refused: None,
             listing: None,
@@ -113,39 +76,60 @@ impl IssuerSubject {
             asked: OnceLock::new(),
         }
     }
+}
+
+/// Opens issuers by a function, whatever the configuration.
+struct Opening<F>(F);
+
+impl<F> fmt::Debug for Opening<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opening")
+    }
+}
+
+impl<F: Fn(&OpenContext) -> IssuerResult + Send + Sync> IssuerPlugin for Opening<F> {
+    fn check_configuration(&self, _: &Json) -> Result<(), IssuerError> {
+        Ok(())
+    }
+
+    fn open(&self, context: &OpenContext) -> IssuerResult {
+        (self.0)(context)
+    }
+}
+
+impl IssuerSubject {
+    /// Takes an executable, however it is run. Its requests go by standard input if it says that it reads that, else
+    /// by argument.
+    pub fn executable(name: impl Into<String>, executable: Arc<dyn Executable>, profile: Profile) -> Self {
+        let options = WireOptions::new("1.6.1");
+        let (asked, sent) = (Arc::clone(&executable), options.clone());
+        let issuer = WireIssuer { executable: asked, options: sent, profile, features: OnceLock::new() };
+        let mut subject = Self::of_the_kit(name, move |_| Ok(Arc::new(issuer.clone())));
+        (subject.told.executable, subject.told.profile, subject.told.options) =
+            (Some(executable), profile, options);
+        subject
+    }
+
+    /// Takes a way to open an issuer that is not registered.
+    pub(super) fn of_the_kit(
+        name: impl Into<String>,
+        opening: impl Fn(&OpenContext) -> IssuerResult + Send + Sync + 'static,
+    ) -> Self {
+        let metadata = PluginMetadata::from_json(
+            r#"{"version": "1.0.0", "author": "The Keyway authors <keyway@example.org>", "updated": 20261122,
+                "compatibility": ">=:1.0,<:2.0",
+                "plugin": {"name": "Executable", "type": "Issuer", "description": "an executable under test"}}"#,
+        );
+        // It is never freed, as a plugin that is registered.
+        let plugin = Box::leak(Box::new(Opening(opening)));
+        Self::new(name, plugin, metadata.expect("the kit's own metadata is valid"))
+    }
 
     /// Wraps the issuer that it opens.
     pub(super) fn layered(mut self, layer: fn(Arc<dyn Issuer>) -> Arc<dyn Issuer>) -> Self {
-        let opening = self.opening;
-        self.opening = Box::new(move |context| opening(context).map(layer));
-        self
-    }
-
-    /// Sets the name that reports use.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// Says how the plugin itself is configured, when it is opened. The folder is fresh for
-    /// each rule and removed after it.
-    #[must_use]
-    pub fn configuration<C: Into<Json>>(
-        mut self,
-        configuration: impl Fn(&Path) -> C + Send + Sync + 'static,
-    ) -> Self {
-        self.configuration = Box::new(move |scratch| configuration(scratch).into());
-        self
-    }
-
-    /// Lends the plugin the resources that it asks for.
-    #[must_use]
-    pub fn lending(
-        mut self,
-        lending: impl Fn(Resources, &Path) -> Resources + Send + Sync + 'static,
-    ) -> Self {
-        self.lending = Box::new(lending);
+        let plugin = self.plugin;
+        self.plugin =
+            Box::leak(Box::new(Opening(move |context: &OpenContext| plugin.open(context).map(layer))));
         self
     }
 
@@ -153,7 +137,7 @@ impl IssuerSubject {
     /// issuer is expected to ask for one when there is none.
     #[must_use]
     pub fn example(mut self, example: IssuerExample) -> Self {
-        self.example = example;
+        self.told.example = example;
         self
     }
 
@@ -161,7 +145,7 @@ impl IssuerSubject {
     /// skipped.
     #[must_use]
     pub fn refused(mut self, refused: IssuerExample) -> Self {
-        self.refused = Some(refused);
+        self.told.refused = Some(refused);
         self
     }
 
@@ -169,7 +153,7 @@ impl IssuerSubject {
     /// effects are skipped, and only answers are judged.
     #[must_use]
     pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<CredentialRef> + Send + Sync + 'static) -> Self {
-        self.listing = Some(Box::new(listing));
+        self.told.listing = Some(Box::new(listing));
         self
     }
 
@@ -178,18 +162,19 @@ impl IssuerSubject {
     #[must_use]
     pub fn running(
         mut self,
-        runner: impl Fn(&str, &[String]) -> Result<Arc<dyn Issuer>, IssuerError> + Send + Sync + 'static,
+        runner: impl Fn(&str, &[String]) -> IssuerResult + Send + Sync + 'static,
     ) -> Self {
-        self.runner = Some(Box::new(runner));
+        self.told.runner = Some(Box::new(runner));
         self
     }
 
-    pub(super) fn open(&self, scratch: &Path) -> Result<Arc<dyn Issuer>, IssuerError> {
+    pub(super) fn open(&self, scratch: &Path) -> IssuerResult {
         let service = ServiceName::new("kit").map_err(|error| IssuerError::system("be opened", error))?;
         let context = OpenContext::new(service, self.metadata.clone())
             .with_configuration((self.configuration)(scratch))
             .with_resources((self.lending)(Resources::new(), scratch));
-        (self.opening)(&context)
+        self.plugin.check_configuration(&context.configuration)?;
+        self.plugin.open(&context)
     }
 
     /// Returns what the issuer declares. It is asked once.
@@ -231,21 +216,5 @@ impl IssuerSubject {
         let issuer = IssuerFixture::new(&trial)?.open()?;
         let description = runtime()?.block_on(issuer.describe());
         Ok((issuer.capabilities(), description.ok()))
-    }
-}
-
-impl Subject for IssuerSubject {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn version(&self) -> Version {
-        self.metadata.version().clone()
-    }
-}
-
-impl fmt::Debug for IssuerSubject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IssuerSubject").field("name", &self.name).finish_non_exhaustive()
     }
 }

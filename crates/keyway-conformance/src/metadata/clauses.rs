@@ -1,26 +1,19 @@
 //! Where the rules for metadata come from.
 
-use crate::Clause;
+use crate::notation::clauses;
 
-/// The clauses of the Convection seed and the decisions that metadata can keep or break.
-pub(super) const CLAUSES: &[Clause] = &[
-    Clause {
-        id: "Convection/Metadata",
-        text: "a plugin carries version, author, updated, compatibility, and its name, type and description",
-    },
-    Clause { id: "Convection/version", text: "the version is a full Major.Minor.Patch" },
-    Clause { id: "Convection/updated", text: "the day of the last update, as the integer YYYYMMDD" },
-    Clause { id: "Convection/author", text: "the author, as a name and an address" },
-    Clause { id: "Convection/compatibility", text: "comparators and versions, joined by commas" },
-    Clause { id: "Convection/plugin.type", text: "the kind of the plugin: Secret and the other three" },
-    Clause { id: "C1", text: "the grammar of the compatibility string" },
-    Clause { id: "C2", text: "what a compatibility string means; one that nothing satisfies is refused" },
-    Clause { id: "C3", text: "metadata is strict: all fields, right types, a real date, no unknown key" },
-    Clause {
-        id: "C4",
-        text: "the own version is in the own range; name, type and range decide what is read",
-    },
-    Clause { id: "K2", text: "a registry id in kebab case, apart from the name" },
-    Clause { id: "K3", text: "a plugin is registered under the kind of its contract" },
-    Clause { id: "R1", text: "metadata is constant" },
-];
+clauses! {
+    "Convection/Metadata" "a plugin carries version, author, updated, compatibility, and its name, type and description";
+    "Convection/version" "the version is a full Major.Minor.Patch";
+    "Convection/updated" "the day of the last update, as the integer YYYYMMDD";
+    "Convection/author" "the author, as a name and an address";
+    "Convection/compatibility" "comparators and versions, joined by commas";
+    "Convection/plugin.type" "the kind of the plugin: Secret and the other three";
+    "C1" "the grammar of the compatibility string";
+    "C2" "what a compatibility string means; one that nothing satisfies is refused";
+    "C3" "metadata is strict: all fields, right types, a real date, no unknown key";
+    "C4" "the own version is in the own range; name, type and range decide what is read";
+    "K2" "a registry id in kebab case, apart from the name";
+    "K3" "a plugin is registered under the kind of its contract";
+    "R1" "metadata is constant";
+}

@@ -1,13 +1,6 @@
 //! The sources of the rules: the operations of the seeds, and the decisions, in our own words.
 
-use crate::Clause;
-
-macro_rules! clauses {
-    ($($id:literal $text:literal;)+) => {
-        /// Lists the clauses that the rules for secret stores have to cover.
-        pub const CLAUSES: &[Clause] = &[$(Clause { id: $id, text: $text }),+];
-    };
-}
+use crate::notation::clauses;
 
 clauses! {
     "Convection/metadata" "a plugin says what it is: version, name, type, author, date, compatibility";

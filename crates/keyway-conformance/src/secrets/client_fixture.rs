@@ -1,7 +1,7 @@
 //! A client over a store of the plugin under test, for the rules about clients.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keyway_client::{Layer, Resolution};
 use keyway_core::SecretText;
@@ -15,6 +15,7 @@ use super::fault_plan::FaultPlan;
 use super::fixture::StoreFixture;
 use super::recorded::Recorded;
 use super::samples::{add_environments, put, text};
+use crate::lock::locked;
 use crate::{Broken, History, broken};
 
 /// Prepares a new store, and a client over it with a fault plan between the two.
@@ -67,13 +68,13 @@ impl<'a> ClientFixture<'a> {
 
     /// Takes the reports to the audit hook since the last time.
     pub(super) fn accessed(&self) -> Vec<Accessed> {
-        std::mem::take(&mut self.accessed.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut locked(&self.accessed))
     }
 }
 
 fn hook(into: &Arc<Mutex<Vec<Accessed>>>) -> AuditHook {
     let into = Arc::clone(into);
-    Arc::new(move |accessed| into.lock().unwrap_or_else(PoisonError::into_inner).push(accessed))
+    Arc::new(move |accessed| locked(&into).push(accessed))
 }
 
 /// The default value that the rules ask a client for.
@@ -86,19 +87,15 @@ pub(super) const READS: [&str; 7] =
 /// Is the result of a request.
 pub(super) type ClientResult<T> = Result<T, ClientFailure>;
 
-/// Calls the client, and unpacks the answer that fits the request.
-macro_rules! taken {
-    ($client:expr, $request:expr, $variant:ident $fields:tt => $taken:expr) => {
-        taken!(@match $client, $request, Response::$variant $fields => $taken)
-    };
-    ($client:expr, $request:expr, $variant:ident => $taken:expr) => {
-        taken!(@match $client, $request, Response::$variant => $taken)
-    };
-    (@match $client:expr, $request:expr, $answer:pat => $taken:expr) => {
-        match $client.call($request).await? {
-            $answer => Ok($taken),
-            other => Err(unexpected(&other)),
-        }
+/// Declares methods of a client: the arguments, the answer, the request, and the answer that is unpacked.
+macro_rules! requests {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty { $request:expr => $fits:pat => $taken:expr })+) => {
+        $(pub(super) async fn $name(&self, $($argument: $type),*) -> ClientResult<$answer> {
+            match self.call($request).await? {
+                $fits => Ok($taken),
+                other => Err(unexpected(&other)),
+            }
+        })+
     };
 }
 
@@ -157,32 +154,32 @@ impl<'a> Client<'a> {
         answer
     }
 
-    pub(super) async fn get(&self, key: &str) -> ClientResult<Option<SecretText>> {
-        taken!(self, Request::Get { key: key.to_owned() }, Text(text) => text)
-    }
-
-    pub(super) async fn get_or(&self, key: &str, default: &str) -> ClientResult<Option<SecretText>> {
-        taken!(self, Request::GetOr { key: key.to_owned(), default: default.into() }, Text(text) => text)
-    }
-
-    pub(super) async fn get_required(&self, key: &str) -> ClientResult<Option<SecretText>> {
-        taken!(self, Request::GetRequired { key: key.to_owned() }, Text(text) => text)
-    }
-
-    pub(super) async fn find(&self, key: &str) -> ClientResult<Option<Found>> {
-        taken!(self, Request::Find { key: key.to_owned() }, Secret(secret) => secret)
-    }
-
-    pub(super) async fn retrieve(&self, key: &str) -> ClientResult<Option<Found>> {
-        taken!(self, Request::Retrieve { key: key.to_owned() }, Secret(secret) => secret)
-    }
-
-    pub(super) async fn list(&self) -> ClientResult<Vec<Found>> {
-        taken!(self, Request::List, Secrets(secrets) => secrets)
-    }
-
-    pub(super) async fn list_names(&self) -> ClientResult<Vec<(String, Layer)>> {
-        taken!(self, Request::ListNames, Names(names) => names)
+    requests! {
+        get(key: &str) -> Option<SecretText> { Request::Get(key.to_owned()) => Response::Text(text) => text }
+        get_or(key: &str, default: &str) -> Option<SecretText> {
+            Request::GetOr { key: key.to_owned(), default: default.into() } => Response::Text(text) => text
+        }
+        get_required(key: &str) -> Option<SecretText> {
+            Request::GetRequired(key.to_owned()) => Response::Text(text) => text
+        }
+        find(key: &str) -> Option<Found> { Request::Find(key.to_owned()) => Response::Secret(secret) => secret }
+        retrieve(key: &str) -> Option<Found> { Request::Retrieve(key.to_owned()) => Response::Secret(secret) => secret }
+        list() -> Vec<Found> { Request::List => Response::Secrets(secrets) => secrets }
+        list_names() -> Vec<(String, Layer)> { Request::ListNames => Response::Names(names) => names }
+        create(key: &str, value: &str) -> () {
+            Request::Create { key: key.to_owned(), value: text(value) } => Response::Done => ()
+        }
+        modify(key: &str, value: &str) -> () {
+            Request::Modify { key: key.to_owned(), value: text(value) } => Response::Done => ()
+        }
+        delete(key: &str) -> () { Request::Delete(key.to_owned()) => Response::Done => () }
+        environments(request: Request) -> Vec<Environment> { request => Response::Environments(all) => all }
+        export(format: FileFormat) -> SecretText { Request::Export(format) => Response::File(text) => text }
+        // How many secrets an import created, changed and left.
+        import(format: FileFormat, text: &SecretText) -> [usize; 3] {
+            Request::Import { format, text: text.clone() } =>
+                Response::Imported { created, changed, unchanged } => [created, changed, unchanged]
+        }
     }
 
     /// Reads by one of [`READS`], and returns whether it found anything.
@@ -197,32 +194,6 @@ impl<'a> Client<'a> {
             _ => !self.list_names().await?.is_empty(),
         })
     }
-
-    pub(super) async fn create(&self, key: &str, value: &str) -> ClientResult<()> {
-        taken!(self, Request::Create { key: key.to_owned(), value: text(value) }, Done => ())
-    }
-
-    pub(super) async fn modify(&self, key: &str, value: &str) -> ClientResult<()> {
-        taken!(self, Request::Modify { key: key.to_owned(), value: text(value) }, Done => ())
-    }
-
-    pub(super) async fn delete(&self, key: &str) -> ClientResult<()> {
-        taken!(self, Request::Delete { key: key.to_owned() }, Done => ())
-    }
-
-    pub(super) async fn environments(&self, request: Request) -> ClientResult<Vec<Environment>> {
-        taken!(self, request, Environments(environments) => environments)
-    }
-
-    pub(super) async fn export(&self, format: FileFormat) -> ClientResult<SecretText> {
-        taken!(self, Request::Export { format }, File(text) => text)
-    }
-
-    /// Imports a file, and returns how many secrets it created, changed and left.
-    pub(super) async fn import(&self, format: FileFormat, text: &SecretText) -> ClientResult<[usize; 3]> {
-        let request = Request::Import { format, text: text.clone() };
-        taken!(self, request, Imported { created, changed, unchanged } => [created, changed, unchanged])
-    }
 }
 
 fn unexpected(response: &Response) -> ClientFailure {
@@ -236,14 +207,8 @@ fn unexpected(response: &Response) -> ClientFailure {
         Response::File(_) => "a file",
         Response::Imported { .. } => "imported",
     };
-    ClientFailure {
-        code: format!("(it answered {what}, which does not fit the request)"),
-        http_status: None,
-        user_message: String::new(),
-        description: String::new(),
-        missing: None,
-        shown: String::new(),
-    }
+    let code = format!("(it answered {what}, which does not fit the request)");
+    ClientFailure { code, ..ClientFailure::default() }
 }
 
 /// Judges an answer of a client for a rule.

@@ -4,15 +4,16 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keyway_secrets::{
     Call, Cursor, EnvironmentFilter, EnvironmentPage, ListQuery, SecretAddress, SecretPage, SecretStore,
     SecretStoreLayer, StoreError,
 };
+use tokio::task::yield_now;
 
 use super::countdown::Countdown;
-use super::lent_storage::let_others_run;
+use crate::lock::locked;
 
 /// Names a call of a client to its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl FaultPlan {
 
     /// Takes the calls since the last time.
     pub(super) fn asked(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.state().asked)
+        std::mem::take(&mut locked(&self.state).asked)
     }
 
     /// Limits the length of pages. A store may always give fewer entries than the caller wants.
@@ -84,21 +85,17 @@ impl FaultPlan {
 
     /// Fails all calls after `left` more.
     pub(super) fn fail_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
-        self.state().failing = Some(Countdown { left, once: false, fault: Arc::new(error) });
+        locked(&self.state).failing = Some(Countdown { left, once: false, fault: Arc::new(error) });
     }
 
     /// Fails the one call after `left` more.
     pub(super) fn fail_once_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
-        self.state().failing = Some(Countdown { left, once: true, fault: Arc::new(error) });
+        locked(&self.state).failing = Some(Countdown { left, once: true, fault: Arc::new(error) });
     }
 
     /// Lets all calls reach the plugin again.
     pub(super) fn recover(&self) {
-        self.state().failing = None;
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state).failing = None;
     }
 
     fn limit(&self, limit: usize) -> usize {
@@ -107,7 +104,7 @@ impl FaultPlan {
 
     /// Counts a call, and says how it fails if it is to fail.
     fn count(&self, asked: Asked) -> Result<(), StoreError> {
-        let mut state = self.state();
+        let mut state = locked(&self.state);
         state.asked.push(asked);
         let error = Countdown::strike(&mut state.failing);
         drop(state);
@@ -130,7 +127,7 @@ impl SecretStoreLayer for FaultPlan {
         let Some(asked) = Asked::by(call) else { return next.await };
         let counted = self.count(asked);
         // A caller can be dropped or overtaken here.
-        let_others_run().await;
+        yield_now().await;
         counted?;
         next.await
     }

@@ -1,16 +1,16 @@
 //! The storage engine that the kit lends. It counts operations, yields to other tasks, and fails on
 //! demand.
 
-use std::future::poll_fn;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::sync::{Arc, Mutex};
 
 use keyway_storage::{
     Batch, Call, CommitOutcome, KeyRange, Limits, Memory, Pace, Page, Storage, StorageError, StorageLayer,
 };
+use tokio::task::yield_now;
 
 use super::countdown::Countdown;
+use crate::lock::locked;
 
 /// Says how an operation of the storage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,28 +41,24 @@ impl LentStorage {
         Self { engine: Memory::new(), state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Counts the operations so far.
     pub(super) fn operations(&self) -> u64 {
-        self.state().operations
+        locked(&self.state).operations
     }
 
     /// Counts the commits so far.
     pub(super) fn commits(&self) -> u64 {
-        self.state().commits
+        locked(&self.state).commits
     }
 
     /// Lets the operation after `left` more fail, and unless `once` is set all that follow.
     pub(super) fn fail_after(&self, left: u64, failure: Failure, once: bool) {
-        self.state().failing = Some(Countdown { left, once, fault: failure });
+        locked(&self.state).failing = Some(Countdown { left, once, fault: failure });
     }
 
     /// Lets all operations succeed again; answers whether one had failed.
     pub(super) fn recover(&self) -> bool {
-        let mut state = self.state();
+        let mut state = locked(&self.state);
         state.failing = None;
         std::mem::take(&mut state.has_failed)
     }
@@ -83,7 +79,7 @@ impl LentStorage {
 
     /// Counts an operation, and returns its failure if it is to fail.
     fn count(&self, commits: u64) -> Option<Failure> {
-        let mut state = self.state();
+        let mut state = locked(&self.state);
         state.operations += 1;
         state.commits += commits;
         let failure = Countdown::strike(&mut state.failing);
@@ -115,7 +111,7 @@ impl StorageLayer for LentStorage {
     where
         F: Future<Output = Result<T, StorageError>> + Send,
     {
-        let_others_run().await;
+        yield_now().await;
         // A commit may fail after its effect.
         if !matches!(call, Call::Commit { .. }) && self.count(0).is_some() {
             return Err(refused());
@@ -135,24 +131,11 @@ impl StorageLayer for LentStorage {
         }
         let outcome = self.engine.commit(batch).await?;
         // Yield again after the effect, so that a caller can be dropped between the effect and the answer.
-        let_others_run().await;
+        yield_now().await;
         if failure.is_some() {
             let source = Arc::new(io::Error::other("the kit cut it short"));
             return Err(StorageError::Indeterminate { source });
         }
         Ok(outcome)
     }
-}
-
-/// Yields once, so that a caller can be dropped or overtaken in every operation.
-pub(super) async fn let_others_run() {
-    let mut is_done = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut is_done, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

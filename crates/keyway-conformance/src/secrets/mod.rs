@@ -40,22 +40,13 @@ mod subject;
 #[cfg(all(test, feature = "client"))]
 pub(crate) mod tests;
 
-pub use clauses::CLAUSES;
 pub use generation_example::GenerationExample;
 pub use reference::{cached, foreign, minimal, reference, strange};
 pub use subject::SecretStoreSubject;
 
-use std::sync::Arc;
-
-use crate::{Candidate, Suite};
+use crate::Suite;
 
 /// Makes the suite of all rules, sorted by id.
 pub fn suite() -> Suite<SecretStoreSubject> {
-    Suite { kind: "secret", rules: rules::all(), clauses: CLAUSES }
-}
-
-impl From<SecretStoreSubject> for Candidate {
-    fn from(subject: SecretStoreSubject) -> Self {
-        Self::new(suite(), Arc::new(subject))
-    }
+    Suite { kind: "secret", rules: rules::all(), clauses: clauses::CLAUSES }
 }

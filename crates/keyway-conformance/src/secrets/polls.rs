@@ -36,16 +36,12 @@ pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn
     done.into_iter().map(|(_, value)| value).collect()
 }
 
-/// Runs a future on a runtime of its own.
-pub(super) fn run<T>(future: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
-    runtime()?.block_on(future)
-}
-
 /// Runs work on as many threads as there are jobs.
 pub(super) fn on_threads<T: Send>(jobs: Vec<Turn<'_, Result<T, Broken>>>) -> Result<Vec<T>, Broken> {
     let panicked = || broken("no panic", "a thread of the rule panicked");
     thread::scope(|scope| {
-        let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(move || run(job))).collect();
+        let threads: Vec<_> =
+            jobs.into_iter().map(|job| scope.spawn(move || runtime()?.block_on(job))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked()))).collect()
     })
 }

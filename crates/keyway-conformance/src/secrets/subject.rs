@@ -1,11 +1,9 @@
 //! The subject of the suite: a plugin for secret stores, and how to open it.
 
-use std::fmt;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use keyway_core::{PluginMetadata, Registration, Resources, Table, Version};
-use keyway_secrets::{Capabilities, Json, SecretStore as _, SecretStorePlugin, SecretStores};
+use keyway_core::Table;
+use keyway_secrets::{Capabilities, SecretStore as _, SecretStores};
 
 #[cfg(feature = "client")]
 use super::client::{ClientMaker, KeywayClient};
@@ -13,10 +11,7 @@ use super::fixture::StoreFixture;
 use super::generation_example::GenerationExample;
 use super::kept::Kept;
 use crate::notation::Fixture as _;
-use crate::{History, Subject, Trial};
-
-type Configuration = dyn Fn(&Path) -> Json + Send + Sync;
-type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
+use crate::{History, PluginSubject, Suite, TestedContract, Trial};
 
 /// Describes a plugin for secret stores under test.
 ///
@@ -31,12 +26,20 @@ type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 ///     .configuration(|scratch| serde_json::json!({ "directory": scratch }));
 /// # }
 /// ```
-pub struct SecretStoreSubject {
-    name: String,
-    pub(super) plugin: &'static dyn SecretStorePlugin,
-    pub(super) metadata: PluginMetadata,
-    pub(super) configuration: Arc<Configuration>,
-    pub(super) lending: Arc<Lending>,
+pub type SecretStoreSubject = PluginSubject<SecretStores>;
+
+impl TestedContract for SecretStores {
+    type Told = ToldOfStores;
+
+    fn suite() -> Suite<SecretStoreSubject> {
+        super::suite()
+    }
+}
+
+/// Holds what the suite is told of a plugin for secret stores.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "its subject has a name to show")]
+pub struct ToldOfStores {
     pub(super) settings: Option<Table>,
     pub(super) generation: Option<GenerationExample>,
     #[cfg(feature = "client")]
@@ -45,62 +48,19 @@ pub struct SecretStoreSubject {
     kept: OnceLock<Kept>,
 }
 
+#[cfg(feature = "client")]
+impl Default for Box<dyn ClientMaker> {
+    fn default() -> Self {
+        Box::new(KeywayClient)
+    }
+}
+
 impl SecretStoreSubject {
-    /// Takes a plugin, the name that reports use, and the metadata that the plugin is
-    /// registered under. Its configuration is empty by default.
-    pub fn new(
-        name: impl Into<String>,
-        plugin: &'static dyn SecretStorePlugin,
-        metadata: PluginMetadata,
-    ) -> Self {
-        Self {
-            name: name.into(),
-            plugin,
-            metadata,
-            configuration: Arc::new(|_| Json::default()),
-            lending: Arc::new(|resources, _| resources),
-            settings: None,
-            generation: None,
-            #[cfg(feature = "client")]
-            client: Box::new(KeywayClient),
-            capabilities: OnceLock::new(),
-            kept: OnceLock::new(),
-        }
-    }
-
-    /// Takes a registered plugin. Returns `None` if it is of another kind or of another version of the
-    /// contract.
-    pub fn of(registration: &Registration) -> Option<Self> {
-        let plugin = registration.plugin::<SecretStores>()?;
-        Some(Self::new(registration.id(), plugin, registration.metadata().clone()))
-    }
-
-    /// Says how the plugin is configured. The folder is fresh for each rule and removed
-    /// after it; whatever the plugin writes belongs there.
-    #[must_use]
-    pub fn configuration<C: Into<Json>>(
-        mut self,
-        configuration: impl Fn(&Path) -> C + Send + Sync + 'static,
-    ) -> Self {
-        self.configuration = Arc::new(move |scratch| configuration(scratch).into());
-        self
-    }
-
-    /// Lends the plugin more resources than the kit's storage engine.
-    #[must_use]
-    pub fn lending(
-        mut self,
-        lending: impl Fn(Resources, &Path) -> Resources + Send + Sync + 'static,
-    ) -> Self {
-        self.lending = Arc::new(lending);
-        self
-    }
-
     /// Names settings that a store takes and that differ from those of a new one. Without
     /// them the rules about changed settings are skipped.
     #[must_use]
     pub fn example_settings(mut self, settings: Table) -> Self {
-        self.settings = Some(settings);
+        self.told.settings = Some(settings);
         self
     }
 
@@ -109,8 +69,8 @@ impl SecretStoreSubject {
     /// too, unless others are named.
     #[must_use]
     pub fn generating(mut self, example: GenerationExample) -> Self {
-        self.settings.get_or_insert_with(|| example.settings.clone());
-        self.generation = Some(example);
+        self.told.settings.get_or_insert_with(|| example.settings.clone());
+        self.told.generation = Some(example);
         self
     }
 
@@ -120,7 +80,7 @@ impl SecretStoreSubject {
     #[cfg(feature = "client")]
     #[must_use]
     pub fn client(mut self, client: impl ClientMaker + 'static) -> Self {
-        self.client = Box::new(client);
+        self.told.client = Box::new(client);
         self
     }
 
@@ -139,32 +99,9 @@ impl SecretStoreSubject {
             }
         })
     }
-}
 
-impl SecretStoreSubject {
     /// Returns where the plugin keeps its data. The first call makes a store.
     pub(super) fn kept(&self) -> Kept {
-        *self.kept.get_or_init(|| {
-            let mut asked = Self::new(self.name.as_str(), self.plugin, self.metadata.clone());
-            asked.configuration = Arc::clone(&self.configuration);
-            asked.lending = Arc::clone(&self.lending);
-            Kept::by(asked)
-        })
-    }
-}
-
-impl Subject for SecretStoreSubject {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn version(&self) -> Version {
-        self.metadata.version().clone()
-    }
-}
-
-impl fmt::Debug for SecretStoreSubject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretStoreSubject").field("name", &self.name).finish_non_exhaustive()
+        *self.kept.get_or_init(|| Kept::by(self.untold()))
     }
 }

@@ -78,9 +78,7 @@ fn generic() -> SecretStoreSubject {
 }
 
 fn generic_on_sqlite() -> SecretStoreSubject {
-    let generic = generic();
-    let subject = SecretStoreSubject::new("generic-on-sqlite", generic.plugin, generic.metadata);
-    subject.lending(|resources, folder| {
+    generic().name("generic-on-sqlite").lending(|resources, folder| {
         let sqlite = keyway_storage::Sqlite::options().open_or_create(folder.join("store.db")).unwrap();
         resources.with(Arc::new(sqlite) as Arc<dyn keyway_storage::Storage>)
     })

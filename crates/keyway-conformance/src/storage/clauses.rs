@@ -1,35 +1,28 @@
 //! Where the rules for storage engines come from.
 
-use crate::Clause;
+use crate::notation::clauses;
 
-/// The clauses of the storage trait and the decisions that an engine can keep or break.
-pub(super) const CLAUSES: &[Clause] = &[
-    Clause { id: "Storage/get", text: "get gives the record of a key, or none" },
-    Clause { id: "Storage/items", text: "a batch lists puts, deletes and checks, each with an expectation" },
-    Clause {
-        id: "Storage/expectations",
-        text: "an item expects anything, no record, or the record of a revision",
-    },
-    Clause { id: "Storage/atomic", text: "a batch is applied all or none" },
-    Clause {
-        id: "Storage/conflict",
-        text: "an expectation that does not hold is a conflict naming its item",
-    },
-    Clause { id: "Storage/keys", text: "a key is not empty and stands once in a batch" },
-    Clause { id: "Storage/revisions", text: "a revision is opaque, of one write, and never used again" },
-    Clause { id: "Storage/limits", text: "every engine says its limits; 128 items and 1 MiB fit everywhere" },
-    Clause { id: "Storage/too-much", text: "what is too much is a typed error, and nothing is written" },
-    Clause { id: "Storage/scan", text: "a scan gives the records of a range in the order of their keys" },
-    Clause { id: "Storage/pages", text: "pages are bounded in records and in bytes" },
-    Clause { id: "Storage/contention", text: "callers at the same time lose no update" },
-    Clause { id: "Storage/fairness", text: "no caller waits without end while others are served" },
-    Clause { id: "Storage/neighbours", text: "a large value does not slow its small neighbours" },
-    Clause { id: "Storage/crash", text: "a crash leaves whole batches" },
-    Clause { id: "Storage/cancel", text: "a dropped commit is there as a whole or not at all" },
-    Clause { id: "C5", text: "errors are typed, and can be told apart" },
-    Clause { id: "C6", text: "a write is atomic and durable, and excludes other processes" },
-    Clause { id: "C15", text: "pages are stable while other callers write" },
-    Clause { id: "K1", text: "what is stored shows in no log: debug forms hold no values" },
-    Clause { id: "R1", text: "no runtime is demanded, and a caller that waits holds nobody up" },
-    Clause { id: "R5", text: "every commit of a lease's owner is conditional on its token" },
-];
+clauses! {
+    "Storage/get" "get gives the record of a key, or none";
+    "Storage/items" "a batch lists puts, deletes and checks, each with an expectation";
+    "Storage/expectations" "an item expects anything, no record, or the record of a revision";
+    "Storage/atomic" "a batch is applied all or none";
+    "Storage/conflict" "an expectation that does not hold is a conflict naming its item";
+    "Storage/keys" "a key is not empty and stands once in a batch";
+    "Storage/revisions" "a revision is opaque, of one write, and never used again";
+    "Storage/limits" "every engine says its limits; 128 items and 1 MiB fit everywhere";
+    "Storage/too-much" "what is too much is a typed error, and nothing is written";
+    "Storage/scan" "a scan gives the records of a range in the order of their keys";
+    "Storage/pages" "pages are bounded in records and in bytes";
+    "Storage/contention" "callers at the same time lose no update";
+    "Storage/fairness" "no caller waits without end while others are served";
+    "Storage/neighbours" "a large value does not slow its small neighbours";
+    "Storage/crash" "a crash leaves whole batches";
+    "Storage/cancel" "a dropped commit is there as a whole or not at all";
+    "C5" "errors are typed, and can be told apart";
+    "C6" "a write is atomic and durable, and excludes other processes";
+    "C15" "pages are stable while other callers write";
+    "K1" "what is stored shows in no log: debug forms hold no values";
+    "R1" "no runtime is demanded, and a caller that waits holds nobody up";
+    "R5" "every commit of a lease's owner is conditional on its token";
+}

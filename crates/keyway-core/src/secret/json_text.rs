@@ -1,6 +1,6 @@
 //! JSON texts without an unwiped copy.
 
-use zeroize::Zeroizing;
+use crate::Wiped;
 
 /// Resolves the escapes of a JSON text (RFC 8259), given without its quotes.
 ///
@@ -18,9 +18,9 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// [`JsonTextError`] names the position; it holds nothing of the text.
-pub fn unescape_json(raw: &str) -> Result<Zeroizing<String>, JsonTextError> {
+pub fn unescape_json(raw: &str) -> Result<Wiped<String>, JsonTextError> {
     // An escape is never shorter than its character.
-    let mut text = Zeroizing::new(String::with_capacity(raw.len()));
+    let mut text = Wiped::new(String::with_capacity(raw.len()));
     let mut at = 0;
     while let Some(length) = raw[at..].find('\\') {
         text.push_str(&raw[at..at + length]);

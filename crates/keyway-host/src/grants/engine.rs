@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyway_issuers::{ServiceName, UserId};
+use keyway_issuers::{Requester, ServiceName, UserId};
 use tracing::warn;
 
 use super::error::GrantsError;
 use super::id::GrantId;
-use super::limits::GrantLimits;
-use super::machine::{Asked, Decision, Event, Policy, TransitionError, admit};
+use super::machine::{Decision, Event, TransitionError, admit};
 use super::outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
 use super::record::Owner;
-use super::request::{GrantRequest, Requester};
+use super::request::GrantRequest;
 use super::service::{RunningService, Service, ServiceView, describe_old};
 use super::workflow::{Answer, GrantWorkflow, Live, check_state};
 use crate::host::{HostError, Lent};
-use crate::records::{Address, Entry, Journal, random};
-use crate::work::{Failed, FailedBecause, Submitted, Worker};
+use crate::records::{Address, Entry, NameTag, random};
+use crate::work::{Failed, FailedBecause, Limits, Submitted, Worker};
 
 /// The engine for issuers: users request credentials and revoke them.
 ///
@@ -38,7 +37,7 @@ pub struct Grants {
 #[derive(Debug, Default)]
 pub(crate) struct GrantSettings {
     pub(crate) services: Vec<Service>,
-    pub(crate) limits: GrantLimits,
+    pub(crate) limits: Limits,
     pub(crate) drops_missing: bool,
 }
 
@@ -51,19 +50,14 @@ impl Grants {
         let mut running = BTreeMap::new();
         for service in services {
             let name = service.name.clone();
-            let opened = RunningService::open(service, &lent.registry, &lent.resources, &lent.clock, limits);
+            let opened = Arc::new(RunningService::open(service, lent, limits));
             if running.insert(name.clone(), opened).is_some() {
                 return Err(HostError::DuplicateService { name: name.to_string() });
             }
         }
-        let services = Arc::new(running);
-        describe_old(&services, lent.clock.now(), limits.describe_every).join_all().await;
-        let clock = Arc::clone(&lent.clock);
-        let policy = Policy { retries: limits.retries };
-        let workflow = GrantWorkflow { services, limits, policy, clock, drops_missing };
-        let journal = Journal::new(Arc::clone(&lent.records), Arc::clone(&lent.run.host));
-        let worker = Worker::new(workflow, journal, Arc::clone(&lent.clock), lent.run.clone());
-        Ok(Self { worker: Arc::new(worker) })
+        describe_old(&running, lent.clock.now(), limits.describe_every).join_all().await;
+        let workflow = GrantWorkflow { services: running, limits, drops_missing };
+        Ok(Self { worker: lent.worker(workflow) })
     }
 
     /// Makes a credential for a user, if the gate lets the request through (decision W5): the
@@ -87,39 +81,33 @@ impl Grants {
         service: &ServiceName,
         request: GrantRequest,
     ) -> Result<GrantOutcome, GrantsError> {
-        let workflow = &self.worker.workflow;
-        let running = workflow.services.get(service).ok_or(TransitionError::NoService)?;
+        let running = self.running(service)?;
         let ready = running.ready();
-        admit(&Asked {
-            allowed: running.service.allows(&request.requester.user_info),
-            enabled: running.service.enabled && ready.faults.is_empty(),
-            description: ready.description.as_deref(),
-            parameters: &request.parameters,
-        })?;
-        let now = self.worker.clock.now();
-        let given = request.id.as_ref();
-        let user = request.requester.user.as_str().as_bytes();
-        let id = match given {
+        let is_on = running.service.enabled && ready.faults.is_empty();
+        admit(
+            running.service.allows(&request.requester.user_info),
+            ready.description.as_deref().filter(|_| is_on),
+            &request.parameters,
+        )?;
+        let (journal, now) = (&self.worker.journal, self.worker.clock.now());
+        let user = &request.requester.user;
+        let (id, is_given) = match &request.id {
             Some(given) => {
-                self.worker.journal.id_of(&[user, service.as_str().as_bytes(), given.as_str().as_bytes()])
+                let names = [user.as_str(), service.as_str(), given.as_str()].map(str::as_bytes);
+                (journal.id_of(&names), true)
             }
-            None => random()?,
+            None => (random()?, false),
         };
-        let address = Address { scope: self.worker.journal.scope(&[user]), id };
-        let hold = self.worker.hold(address);
-        let known = match given {
-            Some(_) => self.worker.journal.load(address).await?,
-            None => None,
-        };
+        let address = Address { scope: self.scope(user), id };
+        let known = if is_given { journal.load(address).await? } else { None };
         let entry = match known {
             Some(known) => known,
             None => Box::new(Entry::new(address, Owner::of(&request.requester, service.clone(), now)?)),
         };
-        let idempotent = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().idempotent);
+        let idempotent = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities.idempotent);
         let event = Event::Begin { now, idempotent, limit: running.service.limit };
         let live = Live::Request(request);
-        let ended = self.worker.submit(entry, event, Some(&live), hold, None).await;
-        requested(GrantId::of(address), ended)
+        requested(GrantId::of(address), self.worker.submit(entry, event, Some(&live)).await)
     }
 
     /// Destroys a credential of this user. Doing it again is no error (decision W6).
@@ -154,16 +142,15 @@ impl Grants {
             }
             None => return Err(TransitionError::NoService.into()),
         };
-        let hold = self.worker.hold(entry.address);
         let live = Live::Revocation(requester);
-        match self.worker.submit(entry, event, Some(&live), hold, None).await {
+        match self.worker.submit(entry, event, Some(&live)).await {
             Ok(Submitted { entry, mut failures, .. }) => match (failures.pop(), &entry.state) {
                 (Some(error), state) => Err(error.completed(state.as_ref())),
                 (None, None) => Ok(revoked),
                 // Another host took over while the plugin was asked.
                 (None, Some(_)) => Err(TransitionError::BeingRevoked.into()),
             },
-            Err(failed) => match GrantsError::of_work(failed) {
+            Err(failed) => match GrantsError::from(failed) {
                 GrantsError::Refused(TransitionError::NoGrant) => Ok(Revoked::NotThere),
                 error => Err(error),
             },
@@ -229,10 +216,10 @@ impl Grants {
         if let Decision::Made(state) = &decision {
             check_state(state, &[]).map_err(TransitionError::Parameters)?;
         }
-        let (now, hold) = (self.worker.clock.now(), self.worker.hold(entry.address));
-        match self.worker.submit(entry, Event::Decide { now, decision }, None, hold, None).await {
+        let event = Event::Decide { now: self.worker.clock.now(), decision };
+        match self.worker.submit(entry, event, None).await {
             Ok(submitted) => Ok(Grant::of(&submitted.entry)),
-            Err(failed) => match GrantsError::of_work(failed) {
+            Err(failed) => match GrantsError::from(failed) {
                 GrantsError::Refused(TransitionError::NoGrant) => Ok(None),
                 error => Err(error),
             },
@@ -242,7 +229,7 @@ impl Grants {
     /// All services, ordered by name, with what is wrong with them and what a user interface
     /// needs (decision W9).
     pub fn services(&self) -> Vec<ServiceView> {
-        self.worker.workflow.services.values().map(RunningService::view).collect()
+        self.worker.workflow.services.values().map(|running| running.view()).collect()
     }
 
     /// One service.
@@ -250,7 +237,7 @@ impl Grants {
     /// # Errors
     /// [`TransitionError::NoService`].
     pub fn service(&self, name: &ServiceName) -> Result<ServiceView, GrantsError> {
-        Ok(self.worker.workflow.services.get(name).ok_or(TransitionError::NoService)?.view())
+        Ok(self.running(name)?.view())
     }
 
     /// Asks the plugin of a service to describe itself, and takes that over if its version is
@@ -264,11 +251,14 @@ impl Grants {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn refresh(&self, name: &ServiceName) -> Result<bool, GrantsError> {
-        let running = self.worker.workflow.services.get(name).ok_or(TransitionError::NoService)?;
-        Ok(running.describe(self.worker.clock.now()).await)
+        Ok(self.running(name)?.describe(self.worker.clock.now()).await)
     }
 
-    fn scope(&self, user: &UserId) -> crate::records::NameTag {
+    fn running(&self, service: &ServiceName) -> Result<&Arc<RunningService>, TransitionError> {
+        self.worker.workflow.services.get(service).ok_or(TransitionError::NoService)
+    }
+
+    fn scope(&self, user: &UserId) -> NameTag {
         self.worker.journal.scope(&[user.as_str().as_bytes()])
     }
 
@@ -289,7 +279,7 @@ fn requested(grant: GrantId, ended: Ended) -> Result<GrantOutcome, GrantsError> 
         Err(Failed { because: FailedBecause::Refused { error: TransitionError::Granted, .. }, .. }) => {
             return Ok(GrantOutcome::Repeated(grant));
         }
-        Err(failed) => return Err(GrantsError::of_work(failed)),
+        Err(failed) => return Err(GrantsError::from(failed)),
     };
     let holder = holder.map(|holder| GrantId::of(holder.address));
     match (answer, holder) {

@@ -89,15 +89,6 @@ pub enum GrantsError {
     /// The host's own records failed.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Other hosts changed the grant each time.
-    #[error("other hosts were first {attempts} times in a row: try again")]
-    Contended {
-        /// How often it was tried.
-        attempts: u32,
-    },
-    /// Another run of this host has taken over.
-    #[error("another run of this host has taken over: end this one")]
-    Superseded,
 }
 
 /// The end of a credential that is not handed out.
@@ -161,21 +152,12 @@ impl GrantsError {
             Self::NotStored { .. } | Self::Overtaken { .. } => {
                 "The credential could not be kept and was discarded. Please try again later."
             }
-            Self::Record(_) | Self::Contended { .. } | Self::Superseded => {
-                "The service had an error. Please contact the administrator."
-            }
+            Self::Record(_) => "The service had an error. Please contact the administrator.",
         })
     }
 }
 
-/// How often a step is tried; for the message only.
-const ATTEMPTS: u32 = 64;
-
 impl GrantsError {
-    pub(super) fn discarded(error: IssuerError) -> Self {
-        Self::Discarded { disposal: Disposal::NotRevoked, error }
-    }
-
     /// Completes a revocation that failed with what the machine decided about it.
     pub(super) fn completed(self, state: Option<&GrantState>) -> Self {
         match (self, state) {
@@ -212,10 +194,10 @@ impl GrantsError {
             None => Self::StateTaken { grant: holder.unwrap_or(grant) },
         }
     }
+}
 
-    /// Why an event was not carried through.
-    pub(super) fn of_work(failed: Failed<GrantWorkflow>) -> Self {
-        let Failed { because, failures, was_asked, .. } = failed;
+impl From<Failed<GrantWorkflow>> for GrantsError {
+    fn from(Failed { because, failures, was_asked, .. }: Failed<GrantWorkflow>) -> Self {
         let mut failures = failures.into_iter();
         let (first, last) = (failures.next(), failures.next_back());
         match because {
@@ -233,8 +215,6 @@ impl GrantsError {
                 (None, _) if was_asked => Self::NotStored { disposal: Disposal::NotRevoked, error },
                 (None, _) => Self::Record(error),
             },
-            FailedBecause::Contended => first.unwrap_or(Self::Contended { attempts: ATTEMPTS }),
-            FailedBecause::Superseded => Self::Superseded,
         }
     }
 }
@@ -257,9 +237,8 @@ impl PluginError for GrantsError {
             },
             Self::Issuer(error) | Self::NotRevoked { error, .. } => error.kind(),
             Self::Uncertain { .. } => ErrorKind::Indeterminate,
-            Self::StateTaken { .. } | Self::Overtaken { .. } | Self::Contended { .. } => ErrorKind::Conflict,
+            Self::StateTaken { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
             Self::Discarded { .. } => ErrorKind::ContractViolation,
-            Self::Superseded => ErrorKind::Unavailable { retry_after: None },
             Self::NotStored { error, .. } | Self::Record(error) => error.kind(),
         }
     }
@@ -275,7 +254,7 @@ impl PluginError for GrantsError {
                 Disposal::ToBeRevoked | Disposal::NotRevoked | Disposal::SharesState => Effect::Unknown,
             },
             Self::Uncertain { .. } | Self::StateTaken { .. } => Effect::Unknown,
-            Self::Refused(_) | Self::Contended { .. } | Self::Superseded => Effect::None,
+            Self::Refused(_) => Effect::None,
         }
     }
 

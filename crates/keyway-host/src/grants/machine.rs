@@ -20,39 +20,39 @@ use keyway_core::Timestamp;
 use keyway_issuers::{CredentialRef, Description, Parameters, Violation};
 
 use super::workflow::GrantWorkflow;
-use crate::work::{Retries, Standing};
+use crate::work::{Again, Retries, Standing};
 
 type Step = crate::work::Step<GrantWorkflow>;
 
-/// Where a grant is in its life.
+/// Where a grant is in its life. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// The plugin is being asked, or was asked and its answer is not stored.
-    Intended,
+    Intended = 1,
     /// There is a credential, and the host knows its state.
-    Granted,
+    Granted = 2,
     /// The credential is to be destroyed; perhaps it is already.
-    Revoking,
+    Revoking = 3,
     /// Whether there is a credential cannot be known. The grant stays listed until a person decides.
-    Indeterminate,
+    Indeterminate = 4,
 }
 
-/// Why it is not known whether there is a credential.
+/// Why it is not known whether there is a credential. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IndeterminateReason {
     /// The plugin gave no answer that says so: a deadline, a panic, an error after which
     /// anything may have happened.
-    NoAnswer,
+    NoAnswer = 1,
     /// The host stopped while the plugin was being asked, and the plugin cannot tell what
     /// became of it.
-    Interrupted,
+    Interrupted = 2,
     /// The plugin was asked what became of it, and does not know.
-    PluginCannotTell,
+    PluginCannotTell = 3,
     /// The plugin was asked what became of it as often as it is allowed, and failed.
-    NotReconciled,
+    NotReconciled = 4,
     /// There is a credential whose state must not be stored, and it could not be revoked.
-    NotDiscarded,
+    NotDiscarded = 5,
 }
 
 /// Describes a grant as the host knows it.
@@ -79,23 +79,6 @@ pub struct GrantState {
     pub resumed: bool,
     /// Why it is indeterminate.
     pub reason: Option<IndeterminateReason>,
-}
-
-/// Says how often and for how long the engine tries.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Policy {
-    pub(crate) retries: Retries,
-}
-
-/// How a plugin that failed is asked again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Again {
-    /// The present.
-    pub(crate) now: Timestamp,
-    /// The wait that the plugin asked for.
-    pub(crate) retry_after: Option<std::time::Duration>,
-    /// How much the wait is lengthened.
-    pub(crate) jitter: u8,
 }
 
 /// Tells the machine about something that happened to a grant.
@@ -211,30 +194,22 @@ pub enum TransitionError {
     StateTaken,
 }
 
-/// Lists everything that a gate looks at besides the number of grants.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
-    /// Whether the user may use the service.
-    pub(crate) allowed: bool,
-    /// Whether the service is enabled.
-    pub(crate) enabled: bool,
-    /// The plugin's description of its parameters; a service without one is disabled.
-    pub(crate) description: Option<&'a Description>,
-    /// The parameters that the user entered.
-    pub(crate) parameters: &'a Parameters,
-}
-
-/// The gate, in the order of decision W5: allowed, enabled, parameters fit one set. The
-/// index of that set. The number of grants is checked in the batch that stores the intent.
+/// Asks the first three questions of the gate, in the order of decision W5: allowed, enabled, parameters fit
+/// one set. A service that is switched off or has faults has no description. The number of grants is checked
+/// in the batch that stores the intent.
 ///
 /// # Errors
 /// The first that does not hold.
-pub(crate) fn admit(asked: &Asked<'_>) -> Result<usize, TransitionError> {
-    if !asked.allowed {
+pub(crate) fn admit(
+    allowed: bool,
+    description: Option<&Description>,
+    parameters: &Parameters,
+) -> Result<(), TransitionError> {
+    if !allowed {
         return Err(TransitionError::NotAllowed);
     }
-    let description = asked.description.filter(|_| asked.enabled).ok_or(TransitionError::Disabled)?;
-    description.fitting_set(asked.parameters).map_err(TransitionError::Parameters)
+    let fitting = description.ok_or(TransitionError::Disabled)?.fitting_set(parameters);
+    fitting.map(|_| ()).map_err(TransitionError::Parameters)
 }
 
 /// Decides about a state that a plugin returns and a grant has already (decision W6).
@@ -259,17 +234,14 @@ impl DuplicatePolicy {
 /// # Errors
 /// A refusal leaves everything as it was.
 pub(crate) fn step(
-    policy: &Policy,
+    retries: &Retries,
     state: Option<&GrantState>,
     standing: Standing,
     event: Event,
 ) -> Result<Step, TransitionError> {
-    let Some(state) = state else { return step_missing(event) };
-    match state.phase {
-        Phase::Intended => step_intended(policy, state, standing, event),
-        Phase::Granted => step_granted(state, standing, event),
-        Phase::Revoking => step_revoking(policy, state, standing, event),
-        Phase::Indeterminate => step_indeterminate(state, standing, event),
+    match state {
+        Some(state) => step_existing(retries, state, standing, event),
+        None => step_missing(event),
     }
 }
 
@@ -283,136 +255,121 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
         Event::Issued { credential, .. }
         | Event::Unstorable { credential }
         | Event::Discard { credential, .. } => Step::gone().then(Command::Discard(credential)),
-        Event::Revoke { .. } | Event::Decide { .. } | Event::Drop | Event::Wake { .. } => {
-            return Err(TransitionError::NoGrant);
-        }
-        Event::OrphanSeen => return Err(TransitionError::NoGrant),
+        Event::Revoke { .. }
+        | Event::Decide { .. }
+        | Event::Drop
+        | Event::Wake { .. }
+        | Event::OrphanSeen => return Err(TransitionError::NoGrant),
         _ => Step::gone(),
     })
 }
 
-fn step_intended(
-    policy: &Policy,
+fn step_existing(
+    retries: &Retries,
     state: &GrantState,
     standing: Standing,
     event: Event,
 ) -> Result<Step, TransitionError> {
+    use Phase::{Granted, Indeterminate, Intended, Revoking};
+
     let keep = || Step::to(state.clone());
-    let ours = standing == Standing::Ours;
-    Ok(match event {
-        Event::Begin { now, idempotent: true, .. } if standing != Standing::Others => resume(now),
-        Event::Issued { now, credential, undelivered } => issued(now, credential, undelivered).handing_out(),
-        Event::Discard { now, credential } => discard(now, credential),
-        // From memory, since the state must not be stored.
-        Event::Unstorable { credential } => keep().then(Command::Discard(credential)),
-        Event::Discarded { revoked: true, .. } | Event::NeverMade if ours => Step::gone(),
-        Event::Discarded { now, .. } if ours => indeterminate(now, IndeterminateReason::NotDiscarded),
-        Event::StateTaken { reuse } => {
+    let (free, ours) = (standing == Standing::Free, standing == Standing::Ours);
+    let others = standing == Standing::Others;
+    Ok(match (state.phase, event) {
+        // What a person or the host decides.
+        (Intended, Event::Decide { decision: Decision::NothingThere, .. }) => {
+            return Err(TransitionError::InFlight);
+        }
+        (Granted | Revoking | Indeterminate, Event::Decide { .. }) if others => {
+            return Err(TransitionError::InFlight);
+        }
+        (_, Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop) => Step::gone(),
+        (Indeterminate, Event::Decide { now, decision: Decision::Made(credential) }) => {
+            issued(now, credential, true)
+        }
+        (Indeterminate, Event::DecisionTaken) => return Err(TransitionError::StateTaken),
+
+        // A request.
+        (Intended | Indeterminate, Event::Begin { now, idempotent: true, .. }) if !others => resume(now),
+        (Granted, Event::Begin { .. }) => return Err(TransitionError::Granted),
+
+        // The plugin made a credential. `Unstorable` is discarded from memory, since its state must not be
+        // stored; so is one that comes too late.
+        (Intended | Indeterminate, Event::Issued { now, credential, undelivered }) => {
+            issued(now, credential, undelivered).handing_out()
+        }
+        (Intended | Indeterminate, Event::Discard { now, credential }) => discard(now, credential),
+        (Intended | Indeterminate, Event::StateTaken { reuse }) => {
             Step { holder: (!reuse).then_some(Event::OrphanSeen), hands_out: reuse, ..Step::gone() }
         }
-        Event::NothingMade { .. } if ours && !state.resumed => Step::gone().handing_out(),
-        // The plugin speaks of this time; the time before may have made a credential.
-        Event::NothingMade { again, reconciles } if ours => {
-            unanswered(policy, state, again, reconciles, IndeterminateReason::NoAnswer).handing_out()
-        }
-        Event::NothingMade { .. } => keep().handing_out(),
-        Event::Unanswered { again, reconciles, reason } if ours => {
-            unanswered(policy, state, again, reconciles, reason)
-        }
-        Event::CannotTell { now } if ours => indeterminate(now, IndeterminateReason::PluginCannotTell),
-        Event::Wake { reconciles: true, .. } if standing == Standing::Free => keep().then(Command::Reconcile),
-        Event::Wake { now, .. } if standing == Standing::Free => {
-            indeterminate(now, IndeterminateReason::Interrupted)
-        }
-        Event::Begin { .. }
-        | Event::Revoke { .. }
-        | Event::Wake { .. }
-        | Event::Decide { decision: Decision::NothingThere, .. } => return Err(TransitionError::InFlight),
-        Event::Decide { .. } | Event::OrphanSeen => return Err(TransitionError::NothingToDo),
-        Event::Drop => Step::gone(),
-        Event::Discarded { .. }
-        | Event::Unanswered { .. }
-        | Event::NeverMade
-        | Event::CannotTell { .. }
-        | Event::DecisionTaken
-        | Event::Revoked { .. }
-        | Event::NotRevoked { .. } => keep(),
-    })
-}
-
-fn step_granted(state: &GrantState, standing: Standing, event: Event) -> Result<Step, TransitionError> {
-    let keep = || Step::to(state.clone());
-    Ok(match event {
-        Event::Begin { .. } => return Err(TransitionError::Granted),
         // Another caller found it by asking the plugin, before its own request came back.
-        Event::Issued { credential, undelivered, .. } if state.credential.as_ref() == Some(&credential) => {
+        (Granted, Event::Issued { credential, undelivered, .. })
+            if state.credential.as_ref() == Some(&credential) =>
+        {
             let undelivered = state.undelivered && undelivered;
             Step::to(GrantState { undelivered, ..state.clone() }).handing_out()
         }
-        Event::Issued { credential, .. }
-        | Event::Unstorable { credential }
-        | Event::Discard { credential, .. } => keep().then(Command::Discard(credential)),
-        Event::OrphanSeen => orphan_seen(state),
-        Event::Revoke { .. } if standing == Standing::Others => return Err(TransitionError::BeingRevoked),
-        Event::Revoke { now } => revoke(state, now),
-        Event::Decide { .. } if standing == Standing::Others => return Err(TransitionError::InFlight),
-        Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop => Step::gone(),
-        Event::Decide { .. } | Event::Wake { .. } => return Err(TransitionError::NothingToDo),
-        _ => keep(),
-    })
-}
+        (
+            _,
+            Event::Issued { credential, .. }
+            | Event::Unstorable { credential }
+            | Event::Discard { credential, .. },
+        ) => keep().then(Command::Discard(credential)),
+        (Granted | Revoking, Event::OrphanSeen) => {
+            Step::to(GrantState { orphans: state.orphans.saturating_add(1), ..state.clone() })
+        }
 
-fn step_revoking(
-    policy: &Policy,
-    state: &GrantState,
-    standing: Standing,
-    event: Event,
-) -> Result<Step, TransitionError> {
-    let keep = || Step::to(state.clone());
-    let ours = standing == Standing::Ours;
-    Ok(match event {
-        Event::Begin { .. } => return Err(TransitionError::BeingRevoked),
-        Event::Issued { credential, .. }
-        | Event::Unstorable { credential }
-        | Event::Discard { credential, .. } => keep().then(Command::Discard(credential)),
-        Event::OrphanSeen => orphan_seen(state),
-        Event::Revoke { .. } | Event::Wake { .. } if standing == Standing::Others => {
+        // It made none, or it is not known whether it did.
+        (Intended, Event::Discarded { revoked: true, .. } | Event::NeverMade) if ours => Step::gone(),
+        (Intended, Event::Discarded { now, .. }) if ours => {
+            indeterminate(now, IndeterminateReason::NotDiscarded)
+        }
+        (Intended, Event::NothingMade { .. }) if ours && !state.resumed => Step::gone().handing_out(),
+        // The plugin speaks of this time; the time before may have made a credential.
+        (Intended, Event::NothingMade { again, reconciles }) if ours => {
+            unanswered(retries, state, again, reconciles, IndeterminateReason::NoAnswer).handing_out()
+        }
+        (Intended, Event::NothingMade { .. }) => keep().handing_out(),
+        (Intended, Event::Unanswered { again, reconciles, reason }) if ours => {
+            unanswered(retries, state, again, reconciles, reason)
+        }
+        (Intended, Event::CannotTell { now }) if ours => {
+            indeterminate(now, IndeterminateReason::PluginCannotTell)
+        }
+        (Intended, Event::Wake { reconciles: true, .. }) if free => keep().then(Command::Reconcile),
+        (Intended, Event::Wake { now, .. }) if free => indeterminate(now, IndeterminateReason::Interrupted),
+
+        // A revocation.
+        (Granted | Revoking, Event::Revoke { .. }) | (Revoking, Event::Wake { .. }) if others => {
             return Err(TransitionError::BeingRevoked);
         }
-        Event::Revoke { now } => revoke(state, now),
-        Event::Wake { .. } => keep().then(revocation(state)),
-        Event::Revoked { orphans } if ours && orphans == state.orphans => Step::gone(),
+        (Granted | Revoking, Event::Revoke { now }) => {
+            let (phase, next) = (Revoking, Some(now));
+            let revoking = GrantState { phase, since: now, failures: 0, next, ..state.clone() };
+            Step::to(revoking).then(revocation(state))
+        }
+        (Revoking, Event::Wake { .. }) => keep().then(revocation(state)),
+        (Revoking, Event::Revoked { orphans }) if ours && orphans == state.orphans => Step::gone(),
         // A credential with the same state was made meanwhile, perhaps after this one was
         // destroyed: destroying is done again, and hits it.
-        Event::Revoked { .. } if ours => keep().then(revocation(state)),
-        Event::NotRevoked { again } if ours => {
+        (Revoking, Event::Revoked { .. }) if ours => keep().then(revocation(state)),
+        (Revoking, Event::NotRevoked { again }) if ours => {
             let failures = state.failures.saturating_add(1);
-            let next = policy.retries.next(state.since, again.now, failures, again.retry_after, again.jitter);
+            let next = retries.next(state.since, failures, again);
             Step::to(GrantState { failures, next, ..state.clone() })
         }
-        Event::Decide { .. } if standing == Standing::Others => return Err(TransitionError::InFlight),
-        Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop => Step::gone(),
-        Event::Decide { .. } => return Err(TransitionError::NothingToDo),
-        _ => keep(),
-    })
-}
 
-fn step_indeterminate(state: &GrantState, standing: Standing, event: Event) -> Result<Step, TransitionError> {
-    let keep = || Step::to(state.clone());
-    Ok(match event {
-        Event::Begin { now, idempotent: true, .. } if standing != Standing::Others => resume(now),
-        Event::Issued { now, credential, undelivered } => issued(now, credential, undelivered).handing_out(),
-        Event::Discard { now, credential } => discard(now, credential),
-        Event::Unstorable { credential } => keep().then(Command::Discard(credential)),
-        Event::StateTaken { reuse } => {
-            Step { holder: (!reuse).then_some(Event::OrphanSeen), hands_out: reuse, ..Step::gone() }
+        // What cannot be done in this phase.
+        (Intended, Event::Begin { .. } | Event::Revoke { .. } | Event::Wake { .. }) => {
+            return Err(TransitionError::InFlight);
         }
-        Event::DecisionTaken => return Err(TransitionError::StateTaken),
-        Event::Decide { .. } if standing == Standing::Others => return Err(TransitionError::InFlight),
-        Event::Decide { decision: Decision::NothingThere, .. } | Event::Drop => Step::gone(),
-        Event::Decide { now, decision: Decision::Made(credential) } => issued(now, credential, true),
-        Event::Begin { .. } | Event::Revoke { .. } => return Err(TransitionError::Undecided),
-        Event::Wake { .. } | Event::OrphanSeen => return Err(TransitionError::NothingToDo),
+        (Revoking, Event::Begin { .. }) => return Err(TransitionError::BeingRevoked),
+        (Indeterminate, Event::Begin { .. } | Event::Revoke { .. }) => {
+            return Err(TransitionError::Undecided);
+        }
+        (_, Event::Decide { .. } | Event::OrphanSeen | Event::Wake { .. }) => {
+            return Err(TransitionError::NothingToDo);
+        }
         _ => keep(),
     })
 }
@@ -440,33 +397,23 @@ fn indeterminate(now: Timestamp, reason: IndeterminateReason) -> Step {
 
 /// A plugin that reconciles is asked later, as often as the policy allows.
 fn unanswered(
-    policy: &Policy,
+    retries: &Retries,
     state: &GrantState,
     again: Again,
     reconciles: bool,
     reason: IndeterminateReason,
 ) -> Step {
     let failures = state.failures.saturating_add(1);
-    let Again { now, retry_after, jitter } = again;
-    let next = policy.retries.next(state.since, now, failures, retry_after, jitter).filter(|_| reconciles);
+    let next = retries.next(state.since, failures, again).filter(|_| reconciles);
     match next {
         Some(_) => Step::to(GrantState { failures, next, ..state.clone() }),
-        None => indeterminate(now, reason),
+        None => indeterminate(again.now, reason),
     }
-}
-
-fn revoke(state: &GrantState, now: Timestamp) -> Step {
-    let (phase, next) = (Phase::Revoking, Some(now));
-    Step::to(GrantState { phase, since: now, failures: 0, next, ..state.clone() }).then(revocation(state))
 }
 
 fn revocation(state: &GrantState) -> Command {
     let credential = state.credential.clone().unwrap_or_else(|| CredentialRef::new(""));
     Command::Revoke { credential, orphans: state.orphans }
-}
-
-fn orphan_seen(state: &GrantState) -> Step {
-    Step::to(GrantState { orphans: state.orphans.saturating_add(1), ..state.clone() })
 }
 
 impl GrantState {

@@ -21,7 +21,7 @@
 //! #     }
 //! #     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //! #         let realm = request.context.configuration.text("realm").unwrap_or_default();
-//! #         let state = format!("{realm}/{}", request.context.user_info.subject());
+//! #         let state = format!("{realm}/{}", request.context.requester.user_info.subject());
 //! #         Ok(Issued::new(state).with(CredentialPart::text("password", "correct horse")).into())
 //! #     }
 //! #     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> { Ok(()) }
@@ -126,7 +126,6 @@ mod engine;
 mod error;
 mod id;
 mod issuer;
-mod limits;
 mod machine;
 mod outcome;
 mod record;
@@ -135,13 +134,13 @@ mod service;
 mod workflow;
 
 pub use crate::plugin::Isolation;
-pub use crate::work::Retries;
+pub use crate::work::{Limits, Retries};
 pub(crate) use engine::GrantSettings;
 pub use engine::Grants;
 pub use error::{Disposal, GrantsError};
 pub use id::{GrantId, InvalidGrantId};
-pub use limits::GrantLimits;
+pub use keyway_issuers::Requester;
 pub use machine::{Decision, DuplicatePolicy, GrantState, IndeterminateReason, Phase, TransitionError};
 pub use outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
-pub use request::{GrantRequest, Requester};
+pub use request::GrantRequest;
 pub use service::{Allow, Service, ServiceFault, ServiceView};

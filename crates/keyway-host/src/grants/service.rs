@@ -5,18 +5,19 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keyway_core::{Clock, LookupError, PluginError, Registry, Resources, Timestamp};
+use keyway_core::{LookupError, PluginError, Timestamp};
 use keyway_issuers::{
-    Configuration, Description, Issuer, IssuerError, Issuers, Json, OpenContext, ServiceName, UserInfo,
-    Violation, Violations,
+    Action, Configuration, Description, Issuer, IssuerError, Issuers, Json, OpenContext, ServiceName,
+    UserInfo, Violation, Violations,
 };
 use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::issuer::{GuardedIssuer, Origin};
-use super::limits::GrantLimits;
 use super::machine::DuplicatePolicy;
+use crate::host::Lent;
 use crate::plugin::contain;
+use crate::work::Limits;
 
 /// Decides who may use a service: the first question of the gate (decision W5).
 ///
@@ -177,7 +178,7 @@ pub struct ServiceView {
 }
 
 /// Holds the parts of a service that a request needs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Ready {
     pub(super) description: Option<Arc<Description>>,
     pub(super) configuration: Option<Configuration>,
@@ -194,10 +195,19 @@ pub(super) struct RunningService {
     ready: Mutex<Arc<Ready>>,
     /// Held while the plugin is asked to describe itself: one question at a time, so that a later
     /// answer is never overwritten by an earlier one, and a plugin that hangs is asked once.
-    describing: tokio::sync::Mutex<()>,
+    describing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl RunningService {
+    pub(super) fn open(service: Service, lent: &Lent, limits: Limits) -> Self {
+        let (issuer, faults) = match open(&service, lent, limits) {
+            Ok(issuer) => (Some(issuer), Vec::new()),
+            Err(fault) => (None, vec![fault]),
+        };
+        let ready = Mutex::new(Arc::new(Ready { faults, ..Ready::default() }));
+        Self { service, issuer, ready, describing: Arc::default() }
+    }
+
     /// The issuer and what is configured for it, if its plugin can be asked.
     pub(super) fn usable(&self) -> Option<(&GuardedIssuer, Configuration)> {
         Some((self.issuer.as_ref()?, self.ready().configuration.clone()?))
@@ -208,22 +218,6 @@ impl RunningService {
         self.issuer.is_some() && self.ready().configuration.is_some()
     }
 
-    pub(super) fn open(
-        service: Service,
-        registry: &Registry,
-        resources: &Resources,
-        clock: &Arc<dyn Clock>,
-        limits: GrantLimits,
-    ) -> Self {
-        let issuer = open(&service, registry, resources, clock, limits);
-        let (issuer, faults) = match issuer {
-            Ok(issuer) => (Some(issuer), Vec::new()),
-            Err(fault) => (None, vec![fault]),
-        };
-        let ready = Mutex::new(Arc::new(Ready { faults, ..Ready::default() }));
-        Self { service, issuer, ready, describing: tokio::sync::Mutex::default() }
-    }
-
     pub(super) fn ready(&self) -> Arc<Ready> {
         Arc::clone(&self.lock())
     }
@@ -232,12 +226,8 @@ impl RunningService {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is time to ask the plugin to describe itself (decision W4), and no caller does yet.
-    pub(super) fn is_description_due(&self, now: Timestamp, every: Duration) -> bool {
-        self.is_description_old(now, every) && self.describing.try_lock().is_ok()
-    }
-
-    /// One that has faults is asked more often, so that it comes back soon after they are gone.
+    /// Whether it is time to ask the plugin to describe itself (decision W4). One that has faults is asked
+    /// more often, so that it comes back soon after they are gone.
     fn is_description_old(&self, now: Timestamp, every: Duration) -> bool {
         let ready = self.ready();
         let every = if ready.faults.is_empty() { every } else { every / 20 };
@@ -251,64 +241,38 @@ impl RunningService {
         self.ask_to_describe(now).await
     }
 
-    /// The same, unless somebody was faster.
-    pub(super) async fn describe_if_due(&self, now: Timestamp, every: Duration) {
-        let Ok(_describing) = self.describing.try_lock() else { return };
-        if self.is_description_old(now, every) {
-            self.ask_to_describe(now).await;
-        }
-    }
-
     async fn ask_to_describe(&self, now: Timestamp) -> bool {
         let Some(issuer) = &self.issuer else { return false };
-        let answer = issuer.describe().await;
+        let work = |issuer: Arc<dyn Issuer>| async move { issuer.describe().await };
+        let answer = issuer.call(Action::Parameter, (), work).await;
         let old = self.ready();
-        let is_good = old.description.is_some() && old.faults.is_empty();
-        let same = || Ready {
-            description: old.description.clone(),
-            configuration: old.configuration.clone(),
-            faults: Vec::new(),
-            described: Some(now),
-        };
-        let (ready, taken_over) = match answer {
-            Ok(description) => {
-                let known = old.description.as_ref().map(|known| known.version());
-                if is_good && known == Some(description.version()) {
-                    (same(), false)
-                } else {
-                    (self.resolve(description, now), true)
-                }
-            }
-            // A plugin that described itself before goes on with that for the time being.
-            Err(error) if is_good => {
+        // A plugin that described itself before goes on with that for the time being.
+        let known = old.description.as_ref().filter(|_| old.faults.is_empty());
+        let new = match answer {
+            Ok(description) if known.is_some_and(|known| known.version() == description.version()) => None,
+            Ok(description) => Some(self.resolve(description)),
+            Err(error) if known.is_some() => {
                 warn!(service = %self.service.name, error = %error.detail(), "the plugin did not describe itself again");
-                (same(), false)
+                None
             }
-            Err(error) => {
-                (Ready { faults: faults_of(error), described: Some(now), ..Ready::default() }, true)
-            }
+            Err(error) => Some(Ready { faults: faults_of(error), ..Ready::default() }),
         };
+        let taken_over = new.is_some();
+        let ready = new.unwrap_or_else(|| Ready::clone(&old));
         for fault in &ready.faults {
             warn!(service = %self.service.name, %fault, "the service is disabled");
         }
-        *self.lock() = Arc::new(ready);
+        *self.lock() = Arc::new(Ready { described: Some(now), ..ready });
         taken_over
     }
 
-    fn resolve(&self, description: Description, now: Timestamp) -> Ready {
+    fn resolve(&self, description: Description) -> Ready {
         let configured = self.service.configuration.iter().map(|(name, json)| (name.as_str(), json));
-        let resolved = description.resolve_configuration(configured);
-        let described = Some(now);
-        let description = Some(Arc::new(description));
-        match resolved {
-            Ok(configuration) => {
-                Ready { description, configuration: Some(configuration), faults: Vec::new(), described }
-            }
-            Err(violations) => {
-                let faults = violations.into_iter().map(ServiceFault::Violation).collect();
-                Ready { description, configuration: None, faults, described }
-            }
-        }
+        let (configuration, faults) = match description.resolve_configuration(configured) {
+            Ok(configuration) => (Some(configuration), Vec::new()),
+            Err(violations) => (None, violations.into_iter().map(ServiceFault::Violation).collect()),
+        };
+        Ready { description: Some(Arc::new(description)), configuration, faults, described: None }
     }
 
     pub(super) fn view(&self) -> ServiceView {
@@ -323,37 +287,26 @@ impl RunningService {
     }
 }
 
-fn open(
-    service: &Service,
-    registry: &Registry,
-    resources: &Resources,
-    clock: &Arc<dyn Clock>,
-    limits: GrantLimits,
-) -> Result<GuardedIssuer, ServiceFault> {
+fn open(service: &Service, lent: &Lent, limits: Limits) -> Result<GuardedIssuer, ServiceFault> {
+    let fault = |error: IssuerError| ServiceFault::Open(Arc::new(error));
     let origin = match &service.source {
         Source::Issuer(issuer) => Origin::Given(Arc::clone(issuer)),
         Source::Plugin(id) => {
-            let found = registry.get::<Issuers>(id);
+            let found = lent.registry.get::<Issuers>(id);
             let registered = found.map_err(|error| ServiceFault::Plugin(Arc::new(error)))?;
             let plugin = registered.plugin();
             let checked = contain(|| plugin.check_configuration(&service.plugin_configuration));
-            match checked {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(ServiceFault::Open(Arc::new(error))),
-                Err(_) => {
-                    let error =
-                        IssuerError::invalid("the configuration of the plugin", "the plugin panicked");
-                    return Err(ServiceFault::Open(Arc::new(error)));
-                }
-            }
+            let panicked =
+                |_| Err(IssuerError::invalid("the configuration of the plugin", "the plugin panicked"));
+            checked.unwrap_or_else(panicked).map_err(fault)?;
             let opening = OpenContext::new(service.name.clone(), registered.metadata().clone())
                 .with_configuration(service.plugin_configuration.clone())
-                .with_resources(resources.clone())
-                .with_clock(Arc::clone(clock));
+                .with_resources(lent.resources.clone())
+                .with_clock(Arc::clone(&lent.clock));
             Origin::Plugin(plugin, Box::new(opening))
         }
     };
-    GuardedIssuer::open(origin, limits).map_err(|error| ServiceFault::Open(Arc::new(error)))
+    GuardedIssuer::open(origin, limits).map_err(fault)
 }
 
 /// All that was found, one fault each.
@@ -370,18 +323,19 @@ fn faults_of(error: IssuerError) -> Vec<ServiceFault> {
 /// Asks all plugins at once to describe themselves whose description is old, so that one
 /// that hangs holds up no other. It does not wait for them (decision H56).
 pub(super) fn describe_old(
-    services: &Arc<BTreeMap<ServiceName, RunningService>>,
+    services: &BTreeMap<ServiceName, Arc<RunningService>>,
     now: Timestamp,
     every: Duration,
 ) -> JoinSet<()> {
     let mut asked = JoinSet::new();
-    for (name, running) in &**services {
-        if running.is_description_due(now, every) {
-            let (services, name) = (Arc::clone(services), name.clone());
+    for running in services.values() {
+        // Another caller that asks at present is enough.
+        let Ok(describing) = Arc::clone(&running.describing).try_lock_owned() else { continue };
+        if running.is_description_old(now, every) {
+            let running = Arc::clone(running);
             asked.spawn(async move {
-                if let Some(running) = services.get(&name) {
-                    running.describe_if_due(now, every).await;
-                }
+                running.ask_to_describe(now).await;
+                drop(describing);
             });
         }
     }

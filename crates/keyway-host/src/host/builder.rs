@@ -11,11 +11,9 @@ use tokio::sync::Notify;
 
 use super::{Host, HostError, Inner, Observer, name};
 #[cfg(feature = "issuers")]
-use crate::grants::{GrantLimits, Service};
+use crate::grants::Service;
 use crate::records::{Journal, SealedRecords, random};
-#[cfg(feature = "secrets")]
-use crate::stores::StoreLimits;
-use crate::work::{Engine, Run, WorkReport};
+use crate::work::{Engine, Limits, Run, WorkReport, Worker, Workflow};
 
 /// How long an earlier run of the same host gets to say that it is alive.
 const TAKEOVER: Duration = Duration::from_secs(3);
@@ -34,7 +32,7 @@ pub struct HostBuilder {
     takeover: Duration,
     drain: Duration,
     #[cfg(feature = "secrets")]
-    store_limits: StoreLimits,
+    store_limits: Limits,
     #[cfg(feature = "issuers")]
     grants: crate::grants::GrantSettings,
 }
@@ -59,7 +57,7 @@ impl Host {
             takeover: TAKEOVER,
             drain: Duration::from_secs(30),
             #[cfg(feature = "secrets")]
-            store_limits: StoreLimits::default(),
+            store_limits: Limits::default(),
             #[cfg(feature = "issuers")]
             grants: crate::grants::GrantSettings::default(),
         }
@@ -114,7 +112,7 @@ impl HostBuilder {
 
     /// Sets what the engine for secret stores allows plugins.
     #[cfg(feature = "secrets")]
-    pub fn store_limits(mut self, limits: StoreLimits) -> Self {
+    pub fn store_limits(mut self, limits: Limits) -> Self {
         self.store_limits = limits;
         self
     }
@@ -128,7 +126,7 @@ impl HostBuilder {
 
     /// Sets what the engine for issuers allows plugins, and when it tries again.
     #[cfg(feature = "issuers")]
-    pub fn grant_limits(mut self, limits: GrantLimits) -> Self {
+    pub fn grant_limits(mut self, limits: Limits) -> Self {
         self.grants.limits = limits;
         self
     }
@@ -209,11 +207,25 @@ impl HostBuilder {
 
 /// Holds everything that a host lends its engines.
 pub(crate) struct Lent {
+    /// The plugins that are linked.
     pub(crate) registry: Registry,
+    /// The resources for plugins, with the storage engine among them.
     pub(crate) resources: Resources,
+    /// The clock of the host and its plugins.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The records of all engines.
     pub(crate) records: Arc<SealedRecords>,
+    /// The run that claims records.
     pub(crate) run: Run,
+}
+
+impl Lent {
+    /// Makes the worker of an engine, with a journal for its kind of record. Every engine begins with it.
+    /// It does no I/O.
+    pub(crate) fn worker<W: Workflow>(&self, workflow: W) -> Arc<Worker<W>> {
+        let journal = Journal::new(Arc::clone(&self.records), Arc::clone(&self.run.host));
+        Arc::new(Worker::new(workflow, journal, Arc::clone(&self.clock), self.run.clone()))
+    }
 }
 
 impl std::fmt::Debug for HostBuilder {

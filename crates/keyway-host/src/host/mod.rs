@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use builder::HostBuilder;
 pub(crate) use builder::Lent;
 pub use error::HostError;
-pub use health::{EngineHealth, Health, LaneHealth};
+pub use health::Health;
 
 use crate::records::{Journal, Resealed, SealedRecords};
 use crate::work::{Engine, Run, WorkReport};

@@ -105,7 +105,7 @@ pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) ->
             let begun = Instant::now();
             while begun.elapsed() < wait {
                 tokio::time::sleep(wait / (2 * LOOKS)).await;
-                match runs.reload(&found).await?.and_then(|current| current.state) {
+                match runs.load(found.address).await?.and_then(|current| current.state) {
                     Some(current) if current == asked => {}
                     Some(current) if current.run == other && current.asked_by.is_none() => {
                         return Err(HostError::Running { name: run.host.to_string() });
@@ -115,7 +115,7 @@ pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) ->
                 }
             }
         }
-        let Some(mut current) = runs.reload(&found).await? else { continue };
+        let Some(mut current) = runs.load(found.address).await? else { continue };
         if current.revision() == found.revision() && store(runs, &mut current, Some(own.clone())).await? {
             return Ok(());
         }
@@ -178,6 +178,5 @@ async fn store(
     entry: &mut Entry<HostRuns>,
     state: Option<Running>,
 ) -> Result<bool, RecordError> {
-    let change = Change { state, claim: None, at_most: None, holder: None };
-    Ok(matches!(runs.apply(entry, change).await?, Applied::Stored))
+    Ok(matches!(runs.apply(entry, Change::to(state)).await?, Applied::Stored))
 }

@@ -1,9 +1,10 @@
 //! A plugin's instance behind a guard: each call with a deadline, its panic contained.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use keyway_core::{CallError, PluginError};
@@ -12,6 +13,7 @@ use tracing::warn;
 
 use super::contained::{Contained, Panicked, contain};
 use super::pace::{Isolation, Pace};
+use super::permit::Permits;
 use super::running::{Calls, Running};
 
 /// How long a call that passed its deadline gets to end by itself before the plugin is
@@ -26,28 +28,43 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) trait Factory: Send {
     /// The instance that it makes.
     type Instance: ?Sized + Send + Sync + 'static;
-    /// Why it could not.
-    type Error: PluginError;
+    /// The errors of the plugin's contract.
+    type Error: PluginError + From<CallError>;
 
     /// Makes an instance. It may panic: it is the plugin's code.
     fn make(&self) -> Result<Arc<Self::Instance>, Self::Error>;
-}
-
-/// Limits one call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CallPolicy {
-    /// How long it may take.
-    pub(crate) deadline: Duration,
-    /// How it is kept away from the caller's task.
-    pub(crate) isolation: Isolation,
-    /// The plugin's declaration about the call.
-    pub(crate) pace: Pace,
 }
 
 /// A plugin's instance, and what it takes to make it anew.
 pub(crate) struct Guard<M: Factory> {
     state: Mutex<State<M>>,
     calls: Arc<Calls>,
+    /// How long a call may take.
+    deadline: Duration,
+    /// How a call is kept away from the caller's task.
+    isolation: Isolation,
+    /// How many calls the plugin works on at a time.
+    pub(crate) permits: Permits,
+}
+
+/// The plugin behind a lane, as far as its permits go: the worker waits for a permit and reports its health,
+/// whatever the contract is.
+pub(crate) trait LaneGuard: Send + Sync {
+    /// Whether the plugin is not called at present: a call hangs, or there is no instance.
+    fn is_quarantined(&self) -> bool;
+
+    /// How many calls the plugin works on at a time.
+    fn permits(&self) -> &Permits;
+}
+
+impl<M: Factory> LaneGuard for Guard<M> {
+    fn is_quarantined(&self) -> bool {
+        self.calls.abandoned.hung().is_some() || self.state().instance.is_err()
+    }
+
+    fn permits(&self) -> &Permits {
+        &self.permits
+    }
 }
 
 struct State<M: Factory> {
@@ -97,13 +114,18 @@ impl<M: Factory> State<M> {
 }
 
 impl<M: Factory> Guard<M> {
-    /// Makes the first instance; `Ok(Err(...))` when the plugin refuses.
-    pub(crate) fn open(maker: M, calls: Arc<Calls>) -> Result<Result<Self, M::Error>, Panicked> {
-        let made = contain(|| maker.make())?;
-        Ok(made.map(|instance| {
-            let state = Mutex::new(State { maker, instance: Ok(instance) });
-            Self { state, calls }
-        }))
+    /// Makes the first instance. Its calls get this deadline and isolation, and as many permits as are set
+    /// afterwards: only an open plugin says how many calls it takes. `calls` is shared by all guards of one
+    /// plugin and store.
+    pub(crate) fn open(
+        maker: M,
+        (deadline, isolation): (Duration, Isolation),
+        calls: Arc<Calls>,
+    ) -> Result<Self, M::Error> {
+        let made = contain(|| maker.make());
+        let instance = made.unwrap_or_else(|_| Err(CallError::Panicked { operation: "open" }.into()))?;
+        let state = Mutex::new(State { maker, instance: Ok(instance) });
+        Ok(Self { state, calls, deadline, isolation, permits: Permits::default() })
     }
 
     /// Looks at, or changes, what instances are made with.
@@ -111,17 +133,12 @@ impl<M: Factory> Guard<M> {
         look(&mut self.state().maker)
     }
 
-    /// Whether the plugin is not called at present: a call hangs, or there is no instance.
-    pub(crate) fn is_quarantined(&self) -> bool {
-        self.calls.abandoned.hung().is_some() || self.state().instance.is_err()
-    }
-
     /// Calls a function of the plugin that does no work and does not block.
     pub(crate) fn look<T>(
         &self,
         operation: &'static str,
         look: impl FnOnce(&M::Instance) -> T,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, M::Error> {
         let instance = self.current(operation)?;
         contain(|| look(&*instance)).map_err(|panicked| {
             let _ = contain(move || drop(instance));
@@ -129,61 +146,50 @@ impl<M: Factory> Guard<M> {
         })
     }
 
-    /// Calls an operation of the plugin.
+    /// Calls an operation of the plugin, which declares its `pace`.
     pub(crate) async fn call<T, F>(
         &self,
         operation: &'static str,
-        allowed: CallPolicy,
+        pace: Pace,
         work: impl FnOnce(Arc<M::Instance>) -> F + Send + 'static,
-    ) -> Result<T, CallError>
+    ) -> Result<T, M::Error>
     where
         T: Send + 'static,
-        F: Future<Output = T> + Send + 'static,
+        F: Future<Output = Result<T, M::Error>> + Send + 'static,
     {
-        let instance = self.instance(operation)?;
-        if self.calls.watch.runs_inline(allowed.isolation, allowed.pace) {
+        let (instance, deadline) = (self.instance(operation)?, self.deadline);
+        if self.calls.watch.runs_inline(self.isolation, pace) {
             // The construction of the future is the plugin's code too.
             let mut contained = pin!(Contained::new(async move { work(instance).await }));
+            let mut poll = |context: &mut Context<'_>| {
+                self.calls.watch.poll_inline(operation, || contained.as_mut().poll(context))
+            };
             let begun = Instant::now();
             // Most calls of such a plugin are answered at once, and need no timer.
-            let watch = &self.calls.watch;
-            let first = poll_fn(|context| {
-                Poll::Ready(watch.poll_inline(operation, || contained.as_mut().poll(context)))
-            });
-            let answer = match first.await {
+            let answer = match poll_fn(|context| Poll::Ready(poll(context))).await {
                 Poll::Ready(answer) => Ok(answer),
-                Poll::Pending => {
-                    let rest =
-                        poll_fn(|context| watch.poll_inline(operation, || contained.as_mut().poll(context)));
-                    timeout(allowed.deadline.saturating_sub(begun.elapsed()), rest).await
-                }
+                Poll::Pending => timeout(deadline.saturating_sub(begun.elapsed()), poll_fn(poll)).await,
             };
             return match answer {
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
-                Err(_) => Err(CallError::DeadlineExceeded { operation, deadline: allowed.deadline }),
+                Ok(answer) => answer.map_err(|panicked| self.after_panic(operation, panicked))?,
+                Err(_) => Err(CallError::DeadlineExceeded { operation, deadline }.into()),
             };
         }
-        let work = async move { work(instance).await };
-        let mut running = self.start(operation, allowed.deadline, allowed.pace, work)?;
-        match timeout(allowed.deadline, running.answer()).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
-            Err(_) => {
-                self.give_up(operation, running).await;
-                Err(CallError::DeadlineExceeded { operation, deadline: allowed.deadline })
-            }
+        let mut running = self.start(operation, deadline, pace, async move { work(instance).await })?;
+        match timeout(deadline, running.answer()).await {
+            Ok(answer) => answer.map_err(|panicked| self.after_panic(operation, panicked))?,
+            Err(_) => Err(self.give_up(operation, deadline, running).await),
         }
     }
 
     /// The instance, unless a call of it hangs, or it panicked and no other can be made.
-    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallError> {
+    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, M::Error> {
         if self.calls.abandoned.forget_ended() {
             warn!(operation, "a plugin's call came back late");
         }
         match self.calls.abandoned.hung() {
-            Some(hung) => Err(CallError::Quarantined { operation: hung }),
-            None => self.current(operation),
+            Some(hung) => Err(CallError::Quarantined { operation: hung }.into()),
+            None => Ok(self.current(operation)?),
         }
     }
 
@@ -206,14 +212,14 @@ impl<M: Factory> Guard<M> {
         deadline: Duration,
         pace: Pace,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<Running<T>, CallError> {
-        Running::start(&self.calls, operation, deadline, pace, work)
+    ) -> Result<Running<T>, M::Error> {
+        Ok(Running::start(&self.calls, operation, deadline, pace, work)?)
     }
 
     /// Drops an instance that panicked, since its state is not known, and makes it
     /// anew. If that fails, it is tried again by later calls; the old one is never called
     /// again.
-    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> CallError {
+    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> M::Error {
         warn!(operation, "a plugin panicked; its instance is made anew");
         let gone = Err(NotMade { failed: None, error: None });
         let old = std::mem::replace(&mut self.state().instance, gone);
@@ -221,23 +227,35 @@ impl<M: Factory> Guard<M> {
         // one needs.
         let _ = contain(move || drop(old));
         self.state().make_again(operation);
-        CallError::Panicked { operation }
+        CallError::Panicked { operation }.into()
     }
 
     /// Ends a call that passed its deadline. If it does not end, the plugin is quarantined
     /// until it does: every further call could take one more thread for ever.
-    pub(crate) async fn give_up<T: Send + 'static>(&self, operation: &'static str, mut running: Running<T>) {
+    pub(crate) async fn give_up<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        deadline: Duration,
+        mut running: Running<T>,
+    ) -> M::Error {
         running.cancel();
         if timeout(GRACE, running.ended()).await.is_err() {
             warn!(operation, "a plugin hangs; it is quarantined until the call comes back");
         }
         // Dropped, it is among the abandoned, and overdue.
+        CallError::DeadlineExceeded { operation, deadline }.into()
     }
 
     // No code of the plugin's runs while the lock is held, except when an instance is made
     // anew, whose panics are contained.
     fn state(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: Factory> fmt::Debug for Guard<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("quarantined", &self.is_quarantined()).finish_non_exhaustive()
     }
 }
 

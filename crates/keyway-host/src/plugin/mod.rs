@@ -10,8 +10,8 @@ mod running;
 
 pub use pace::Isolation;
 
-pub(crate) use contained::{Panicked, contain};
-pub(crate) use instance::{CallPolicy, Factory, Guard};
+pub(crate) use contained::contain;
+pub(crate) use instance::{Factory, Guard, LaneGuard};
 pub(crate) use pace::Pace;
 pub(crate) use permit::{Permit, Permits};
-pub(crate) use running::{Calls, Running};
+pub(crate) use running::Calls;

@@ -36,6 +36,17 @@ pub(crate) enum Pace {
     Prompt,
 }
 
+impl Pace {
+    /// The pace of a call whose plugin declares that it blocks, or that it is prompt.
+    pub(crate) fn declared(blocks: bool, is_prompt: bool) -> Self {
+        match (blocks, is_prompt) {
+            (true, _) => Self::Blocking,
+            (false, true) => Self::Prompt,
+            (false, false) => Self::Undeclared,
+        }
+    }
+}
+
 /// A poll that takes longer blocks the thread: the plugin's calls move to threads for blocking work.
 const BLOCKS: Duration = Duration::from_millis(50);
 /// A poll of a call that is declared prompt must not take longer.

@@ -18,7 +18,7 @@ pub(crate) struct Permit(
 );
 
 /// The permits of one plugin and service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Permits(Option<Arc<Semaphore>>);
 
 impl Permits {

@@ -35,7 +35,16 @@ pub enum RecordError {
         /// The largest size that is stored.
         limit: usize,
     },
+    /// Other hosts changed the record each time.
+    #[error("other hosts were first {ATTEMPTS} times in a row: try again")]
+    Contended,
+    /// Another run of this host has taken over.
+    #[error("another run of this host has taken over: end this one")]
+    Superseded,
 }
+
+/// How often a step is tried because another host changed the record first.
+pub(crate) const ATTEMPTS: u32 = 64;
 
 impl PluginError for RecordError {
     fn kind(&self) -> ErrorKind {
@@ -46,6 +55,8 @@ impl PluginError for RecordError {
             Self::Random(_) => ErrorKind::Internal,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::TooLarge { .. } => ErrorKind::Invalid,
+            Self::Contended => ErrorKind::Conflict,
+            Self::Superseded => ErrorKind::Unavailable { retry_after: None },
         }
     }
 

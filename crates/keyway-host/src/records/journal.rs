@@ -32,6 +32,13 @@ pub(crate) struct Change<'a, R: Recorded> {
     pub(crate) holder: Option<(&'a Entry<R>, Option<R::State>)>,
 }
 
+impl<R: Recorded> Change<'_, R> {
+    /// Stores this state, without a claim.
+    pub(crate) fn to(state: Option<R::State>) -> Self {
+        Self { state, claim: None, at_most: None, holder: None }
+    }
+}
+
 /// The outcome of a change. Unless it is stored, the entry stays as it was read.
 pub(crate) enum Applied<R: Recorded> {
     /// It is stored, and the entry is as stored.
@@ -96,11 +103,6 @@ impl<R: Recorded> Journal<R> {
             Some(found) => self.entry(key, found).map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Reads a record again.
-    pub(crate) async fn reload(&self, entry: &Entry<R>) -> Result<Option<Box<Entry<R>>>, RecordError> {
-        self.load(entry.address).await
     }
 
     pub(super) fn entry(&self, key: Vec<u8>, found: Record) -> Result<Box<Entry<R>>, RecordError> {

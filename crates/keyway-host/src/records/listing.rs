@@ -51,26 +51,17 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Lists the entries that are due in a lane at `now`, at most `limit`, the earliest first.
-    pub(crate) async fn due(
+    /// Lists the entries of a group until `now`, at most `limit`, the earliest first: those that are due in a
+    /// lane, or the claims of a host that end until then.
+    pub(crate) async fn until(
         &self,
-        lane: &NameTag,
+        (room, group): (Room, &NameTag),
         now: Timestamp,
         after: Option<&Listed>,
         limit: usize,
     ) -> Result<Vec<Listed>, RecordError> {
-        self.listed(&until(R::KIND, Room::Due, lane, now), after, limit).await
-    }
-
-    /// Lists the claims of a host that end until `now`; all of them for the latest moment.
-    pub(crate) async fn claimed(
-        &self,
-        host: &NameTag,
-        now: Timestamp,
-        after: Option<&Listed>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, RecordError> {
-        self.listed(&until(R::KIND, Room::Claimed, host, now), after, limit).await
+        let (range, after) = (until(R::KIND, room, group, now), after.map(|listed| listed.key.as_slice()));
+        self.page(&range, after, limit).await?.entries.into_iter().map(listed).collect()
     }
 
     /// Lists the entries that wait for a decision, from the one after `after` on.
@@ -81,16 +72,6 @@ impl<R: Recorded> Journal<R> {
     ) -> Result<Vec<Listed>, RecordError> {
         let after = after.map(|id| key(R::KIND, Room::Undecided, &[id]));
         let page = self.page(&range(R::KIND, Room::Undecided, &[]), after.as_deref(), limit).await?;
-        page.entries.into_iter().map(listed).collect()
-    }
-
-    async fn listed(
-        &self,
-        range: &KeyRange,
-        after: Option<&Listed>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, RecordError> {
-        let page = self.page(range, after.map(|listed| listed.key.as_slice()), limit).await?;
         page.entries.into_iter().map(listed).collect()
     }
 
@@ -109,21 +90,13 @@ impl<R: Recorded> Journal<R> {
 
     /// The earliest moment in a lane.
     pub(crate) async fn next_due(&self, lane: &NameTag) -> Result<Option<Timestamp>, RecordError> {
-        self.earliest(&range(R::KIND, Room::Due, &[lane])).await
+        let page = self.page(&range(R::KIND, Room::Due, &[lane]), None, 1).await?;
+        page.entries.first().map(|first| group_of(&first.key).map(|(_, at)| at)).transpose()
     }
 
-    /// All lanes in which anything waits, each with its earliest moment.
-    pub(crate) async fn lanes(&self) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
-        self.groups(Room::Due).await
-    }
-
-    /// All hosts that have claimed anything, each with the moment when the first of its claims ends.
-    pub(crate) async fn hosts(&self) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
-        self.groups(Room::Claimed).await
-    }
-
-    /// The tags that keys of a room begin with: one look-up for each, however many keys there are.
-    async fn groups(&self, room: Room) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
+    /// All groups of a room (the lanes in which anything waits, or the hosts that have claimed anything), each
+    /// with its earliest moment: one look-up for each, however many keys there are.
+    pub(crate) async fn groups(&self, room: Room) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
         let all = range(R::KIND, room, &[]);
         let mut groups: Vec<(NameTag, Timestamp)> = Vec::new();
         let mut rest = all.clone();
@@ -137,15 +110,10 @@ impl<R: Recorded> Journal<R> {
         Ok(groups)
     }
 
-    async fn earliest(&self, range: &KeyRange) -> Result<Option<Timestamp>, RecordError> {
-        let page = self.page(range, None, 1).await?;
-        page.entries.first().map(|first| group_of(&first.key).map(|(_, at)| at)).transpose()
-    }
-
     /// How many entries lie in a lane until `now`, counted up to `most`.
     pub(crate) async fn count_due(&self, now: Timestamp, most: usize) -> Result<usize, RecordError> {
         let mut count = 0;
-        for (lane, _) in self.lanes().await? {
+        for (lane, _) in self.groups(Room::Due).await? {
             count += self.count_in(&until(R::KIND, Room::Due, &lane, now), most - count.min(most)).await?;
         }
         Ok(count)

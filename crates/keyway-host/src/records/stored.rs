@@ -24,6 +24,17 @@ pub(crate) trait Stored: Sized {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed>;
 }
 
+/// Reads one of the values that have a stored code.
+pub(crate) fn read_code<T: Copy>(
+    reader: &mut Reader<'_>,
+    all: &[T],
+    code: impl Fn(T) -> u8,
+    expected: &'static str,
+) -> Result<T, Malformed> {
+    let read = reader.byte()?;
+    all.iter().copied().find(|value| code(*value) == read).ok_or(Malformed { expected })
+}
+
 /// Names that identify something together. They are hidden where they are stored.
 pub(crate) type Names<'a> = Vec<&'a [u8]>;
 

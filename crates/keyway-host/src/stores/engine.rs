@@ -4,18 +4,17 @@ use std::sync::{Arc, Mutex};
 
 use keyway_core::Json;
 use keyway_seal::{KeyRing, KeySource};
-use keyway_secrets::{RotationListener, StoreError, StoreName};
-use tokio::sync::mpsc::unbounded_channel;
+use keyway_secrets::{StoreError, StoreName};
 
 use super::error::StoresError;
-use super::guard::{GuardedStore, StoreLimits};
-use super::hosted::HostedStore;
+use super::guard::GuardedStore;
+use super::hosted::{HostedLayer, HostedStore};
 use super::machine::{Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
 use super::workflow::{Live, StoreWorkflow};
 use crate::host::Lent;
-use crate::records::{Address, Entry, Journal, RecordError};
-use crate::work::Worker;
+use crate::records::{Address, Entry, RecordError};
+use crate::work::{Limits, Worker};
 
 /// The engine for secret stores: makes, opens, rotates and deletes them.
 ///
@@ -46,7 +45,7 @@ pub struct StoreSummary {
 type StoreEntry = Box<Entry<StoreWorkflow>>;
 
 impl Stores {
-    pub(crate) fn open_engine(lent: &Lent, limits: StoreLimits, keys: Arc<dyn KeySource>) -> Self {
+    pub(crate) fn open_engine(lent: &Lent, limits: Limits, keys: Arc<dyn KeySource>) -> Self {
         let workflow = StoreWorkflow {
             registry: lent.registry.clone(),
             resources: lent.resources.clone(),
@@ -55,9 +54,7 @@ impl Stores {
             keys,
             calls: Mutex::default(),
         };
-        let journal = Journal::new(Arc::clone(&lent.records), Arc::clone(&lent.run.host));
-        let worker = Worker::new(workflow, journal, Arc::clone(&lent.clock), lent.run.clone());
-        Self { worker: Arc::new(worker) }
+        Self { worker: lent.worker(workflow) }
     }
 
     /// Makes a new store with the plugin of this id, sealed by `keys`.
@@ -98,7 +95,7 @@ impl Stores {
             StoresError::Store(StoreError::AlreadyInitialized) => exists(),
             other => other,
         })?;
-        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+        Ok(HostedLayer::new(self, name, guarded))
     }
 
     /// Lists a store that exists already, such as a file of another system, after checking
@@ -121,7 +118,7 @@ impl Stores {
         let (entry, guarded) = self.plan(name, plugin, &configuration.into(), keys)?;
         let event = Event::Adopt { now: self.worker.clock.now(), keys: keys.ids().collect() };
         self.submit(entry, event, &Live::new(&guarded)).await?;
-        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+        Ok(HostedLayer::new(self, name, guarded))
     }
 
     /// Opens a store that is listed, with what it needs out of the host's
@@ -160,7 +157,7 @@ impl Stores {
         } else if guarded.check_written_by().await?.is_none() {
             return Err(StoreError::NotInitialized.into());
         }
-        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+        Ok(HostedLayer::new(self, name, guarded))
     }
 
     /// All stores that are listed, sorted by name.
@@ -198,9 +195,13 @@ impl Stores {
         Ok((Box::new(Entry::new(self.address(name), origin)), guarded))
     }
 
-    async fn submit(&self, entry: StoreEntry, event: Event, live: &Live) -> Result<(), StoresError> {
-        let hold = self.worker.hold(entry.address);
-        let mut submitted = self.worker.submit(entry, event, Some(live), hold, None).await?;
+    pub(super) async fn submit(
+        &self,
+        entry: StoreEntry,
+        event: Event,
+        live: &Live,
+    ) -> Result<(), StoresError> {
+        let mut submitted = self.worker.submit(entry, event, Some(live)).await?;
         // A failure that another host made good is none.
         let is_settled = submitted.entry.state.as_ref().is_some_and(|state| state.phase == Phase::Active);
         match submitted.failures.pop() {
@@ -209,60 +210,12 @@ impl Stores {
         }
     }
 
-    pub(super) async fn rotate(
-        &self,
-        name: &StoreName,
-        guarded: &Arc<GuardedStore>,
-        new: &KeyRing,
-        listener: &dyn RotationListener,
-    ) -> Result<(), StoresError> {
-        let entry = self.entry(name).await?.ok_or_else(|| TransitionError::NoStore.of(name))?;
-        let event = Event::Rotate { now: self.worker.clock.now(), new_keys: new.ids().collect() };
-        let (sender, mut progress) = unbounded_channel();
-        let live = Live { new: Some(new.clone()), progress: Some(sender), ..Live::new(guarded) };
-        let rotation = async move { self.submit(entry, event, &live).await };
-        // It ends when the rotation has dropped the sender.
-        let telling = async {
-            while let Some(progress) = progress.recv().await {
-                listener.progressed(progress);
-            }
-        };
-        tokio::join!(rotation, telling).0
-    }
-
-    pub(super) async fn delete(
-        &self,
-        name: &StoreName,
-        guarded: &Arc<GuardedStore>,
-    ) -> Result<(), StoresError> {
-        let entry = self.entry(name).await?;
-        let is_under_way =
-            |entry: &StoreEntry| entry.state.as_ref().is_some_and(|state| state.phase == Phase::Deleting);
-        // Data of another version is not deleted (decision C13): asked before the deletion is stored.
-        match (guarded.check_written_by().await, &entry) {
-            (Ok(_), _) => {}
-            // A deletion that was stored before, and is not over: it goes on.
-            (Err(StoreError::Deleted), Some(entry)) if is_under_way(entry) => {}
-            // Another host has finished it.
-            (Err(StoreError::Deleted), _) => return Ok(()),
-            (Err(error), _) => return Err(error.into()),
-        }
-        let entry = entry.ok_or_else(|| TransitionError::NoStore.of(name))?;
-        let event = Event::Delete { now: self.worker.clock.now() };
-        self.submit(entry, event, &Live::new(guarded)).await
-    }
-
-    pub(super) async fn state(&self, name: &StoreName) -> Result<StoreState, StoresError> {
-        let entry = self.entry(name).await?.ok_or_else(|| TransitionError::NoStore.of(name))?;
-        entry.state.ok_or_else(|| TransitionError::NoStore.of(name))
-    }
-
     fn address(&self, name: &StoreName) -> Address {
         let journal = &self.worker.journal;
         Address { scope: journal.scope(&[]), id: journal.id_of(&[name.as_str().as_bytes()]) }
     }
 
-    async fn entry(&self, name: &StoreName) -> Result<Option<StoreEntry>, RecordError> {
+    pub(super) async fn entry(&self, name: &StoreName) -> Result<Option<StoreEntry>, RecordError> {
         self.worker.journal.load(self.address(name)).await
     }
 }

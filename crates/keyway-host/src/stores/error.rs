@@ -5,7 +5,7 @@ use keyway_seal::{KeyId, KeySourceError};
 use keyway_secrets::{NameError, StoreError, StoreName};
 
 use super::machine::TransitionError;
-use crate::records::RecordError;
+use crate::records::{ATTEMPTS, RecordError};
 
 /// Why a store was not made, opened, rotated or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -51,15 +51,6 @@ pub enum StoresError {
     /// The host's own records failed.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Other hosts changed the store's record each time.
-    #[error("other hosts were first {attempts} times in a row: try again")]
-    Contended {
-        /// How often it was tried.
-        attempts: u32,
-    },
-    /// Another run of this host has taken over.
-    #[error("another run of this host has taken over: end this one")]
-    Superseded,
 }
 
 impl TransitionError {
@@ -78,9 +69,8 @@ impl PluginError for StoresError {
             }
             Self::Refused { reason: TransitionError::BeingDeleted, .. } => ErrorKind::Deleted,
             Self::Refused { reason: TransitionError::NoKeys, .. } | Self::Name(_) => ErrorKind::Invalid,
-            Self::Refused { .. } | Self::Contended { .. } => ErrorKind::Conflict,
+            Self::Refused { .. } => ErrorKind::Conflict,
             Self::Keys(error) => error.kind(),
-            Self::Superseded => ErrorKind::Unavailable { retry_after: None },
             Self::Plugin(error) => error.kind(),
             Self::MissingKeys { .. } => ErrorKind::WrongKey,
             Self::Store(error) => error.kind(),
@@ -110,7 +100,7 @@ impl StoresError {
             Self::MissingKeys { missing } => {
                 StoreError::WrongKey { what: "the store", sealed_by: missing.first().copied() }
             }
-            Self::Contended { attempts } => StoreError::Conflict { attempts },
+            Self::Record(RecordError::Contended) => StoreError::Conflict { attempts: ATTEMPTS },
             other => StoreError::system("use the host's records", other),
         }
     }

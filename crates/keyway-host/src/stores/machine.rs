@@ -17,23 +17,23 @@ use keyway_core::Timestamp;
 use keyway_seal::KeyId;
 
 use super::workflow::StoreWorkflow;
-use crate::work::{Retries, Standing};
+use crate::work::{Again, Retries, Standing};
 
 type Step = crate::work::Step<StoreWorkflow>;
 
-/// Where a store is in its life.
+/// Where a store is in its life. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// It is to be initialized; perhaps it is already.
-    Creating,
+    Creating = 1,
     /// It is said to exist already, and is looked for.
-    Adopting,
+    Adopting = 2,
     /// It is in use.
-    Active,
+    Active = 3,
     /// It is in use, and moves to other keys.
-    Rotating,
+    Rotating = 4,
     /// It is to be deleted; perhaps it is already.
-    Deleting,
+    Deleting = 5,
 }
 
 /// Describes a store that exists or is to exist.
@@ -76,7 +76,7 @@ pub(crate) enum Event {
     /// The plugin deleted all of it.
     Deleted,
     /// The plugin failed, and may have done some of it.
-    Failed { now: Timestamp, retry_after: Option<std::time::Duration>, jitter: u8 },
+    Failed { again: Again },
 }
 
 /// Asks the plugin for something.
@@ -167,9 +167,9 @@ fn step_existing(
         (_, Event::Deleted | Event::NotInitialized | Event::Failed { .. }) if standing != Standing::Ours => {
             keep()
         }
-        (_, Event::Failed { now, retry_after, jitter }) => {
+        (_, Event::Failed { again }) => {
             let failures = state.failures.saturating_add(1);
-            let next = now.plus(retries.wait(failures, retry_after, jitter));
+            let next = again.now.plus(retries.wait(failures, again));
             Step::to(StoreState { failures, next, ..state.clone() })
         }
         (_, Event::Resume { is_worker: true }) if standing != Standing::Free => {
@@ -230,11 +230,6 @@ impl StoreState {
     /// The keys that are needed to read everything in it.
     pub fn needed_keys(&self) -> impl Iterator<Item = KeyId> + '_ {
         self.new_keys.iter().chain(&self.keys).copied()
-    }
-
-    /// The keys of `needed_keys` that `at_hand` lacks.
-    pub fn missing_keys(&self, at_hand: &[KeyId]) -> Vec<KeyId> {
-        self.needed_keys().filter(|key| !at_hand.contains(key)).collect()
     }
 }
 

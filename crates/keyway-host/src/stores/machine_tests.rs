@@ -28,7 +28,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         any_keys().prop_map(|new_keys| Event::Rotated { new_keys }),
         Just(Event::Delete { now: now() }),
         Just(Event::Deleted),
-        Just(Event::Failed { now: now(), retry_after: None, jitter: 0 }),
+        Just(Event::Failed { again: Again { now: now(), retry_after: None, jitter: 0 } }),
     ]
 }
 
@@ -71,7 +71,7 @@ proptest! {
         }
         let answer = |command: &Command, state: Option<&StoreState>| match state {
             Some(state) if !fails => answer(*command, state),
-            _ => Event::Failed { now: now(), retry_after: None, jitter: 0 },
+            _ => Event::Failed { again: Again { now: now(), retry_after: None, jitter: 0 } },
         };
         follow::<StoreWorkflow>(&retries, state, standing, event, |_| false, answer);
     }
@@ -172,7 +172,7 @@ fn a_store_that_is_being_deleted_stays_so() {
 
 #[test]
 fn a_failure_is_tried_again_later_and_later() {
-    let failed = || Event::Failed { now: now(), retry_after: None, jitter: 0 };
+    let failed = || Event::Failed { again: Again { now: now(), retry_after: None, jitter: 0 } };
     let once = step_to(Some(&rotating()), Standing::Ours, failed()).unwrap().state.unwrap();
     let twice = step_to(Some(&once), Standing::Ours, failed()).unwrap().state.unwrap();
     assert!(once.next > now() && twice.next > once.next);

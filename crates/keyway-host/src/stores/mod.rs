@@ -12,17 +12,6 @@
 //!
 //! [`GuardedStore`] can be used alone, where nothing has to be remembered.
 //!
-//! # What a guard does
-//!
-//! * It asks the plugin for nothing that is not declared.
-//! * It runs each call on a task of its own ([`Isolation`]) and waits until a deadline
-//!   ([`StoreLimits`]). A call that does not end then puts the handle into quarantine until it
-//!   comes back, because every further call could take one more thread for ever.
-//! * It contains panics, and makes the plugin's instance anew after one.
-//! * It discards answers that break the contract: about another secret, of a kind that is not
-//!   declared, a version that is not the next one, a page that is too long or holds something
-//!   twice, a rotation whose progress goes backwards.
-//!
 //! # Crashes
 //!
 //! The phase of a store is stored before the plugin is asked, and its answer afterwards. Whenever
@@ -60,9 +49,9 @@ mod record;
 mod workflow;
 
 pub use crate::plugin::Isolation;
-pub use crate::work::Retries;
+pub use crate::work::{Limits, Retries};
 pub use engine::{StoreSummary, Stores};
 pub use error::StoresError;
-pub use guard::{GuardedStore, StoreLimits};
-pub use hosted::HostedStore;
+pub use guard::GuardedStore;
+pub use hosted::{HostedLayer, HostedStore};
 pub use machine::{Phase, StoreState, TransitionError};

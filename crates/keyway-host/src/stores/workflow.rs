@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use keyway_core::{Clock, Effect, ErrorKind, PluginError, Registered, Registry, Resources, Timestamp};
 use keyway_seal::{KeyId, KeyRing, KeySource};
@@ -10,15 +9,12 @@ use keyway_secrets::{OpenContext, Progress, SecretStore, SecretStores, StoreErro
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::error::StoresError;
-use super::guard::{GuardedStore, StoreLimits};
+use super::guard::GuardedStore;
 use super::machine::{self, Command, Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
-use crate::host::LaneHealth;
-use crate::plugin::{Calls, Permit};
-use crate::records::{Due, Entry, RecordKind, Recorded, random};
-use crate::work::{
-    Carried, ClaimLength, Claimed, Failed, FailedBecause, Retries, Standing, Step, WorkOutcome, Workflow,
-};
+use crate::plugin::Calls;
+use crate::records::{Due, Entry, RecordError, RecordKind, Recorded};
+use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Retries, Standing, Step, Workflow};
 
 /// The plugins of a host for secret stores, and what it lends and allows them.
 #[derive(Debug)]
@@ -26,7 +22,7 @@ pub(crate) struct StoreWorkflow {
     pub(super) registry: Registry,
     pub(super) resources: Resources,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) limits: StoreLimits,
+    pub(super) limits: Limits,
     pub(super) keys: Arc<dyn KeySource>,
     pub(super) calls: Mutex<BTreeMap<(&'static str, StoreName), Weak<Calls>>>,
 }
@@ -65,7 +61,6 @@ impl Recorded for StoreWorkflow {
 type Done = Carried<StoreWorkflow>;
 
 impl Workflow for StoreWorkflow {
-    type Policy = Retries;
     type Event = Event;
     type Command = Command;
     type TransitionError = TransitionError;
@@ -76,16 +71,16 @@ impl Workflow for StoreWorkflow {
     const ENGINE: &'static str = "stores";
 
     fn step(
-        policy: &Retries,
+        retries: &Retries,
         state: Option<&StoreState>,
         standing: Standing,
         event: Event,
     ) -> Result<Step<Self>, TransitionError> {
-        machine::step(policy, state, standing, event)
+        machine::step(retries, state, standing, event)
     }
 
-    fn policy(&self) -> &Retries {
-        &self.limits.retries
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn wake(&self, _: &StoreOrigin, _: Timestamp) -> Event {
@@ -96,61 +91,27 @@ impl Workflow for StoreWorkflow {
         entry.fixed.name.to_string()
     }
 
-    fn failed(failed: Failed<Self>) -> WorkOutcome {
-        match StoresError::from(failed) {
-            StoresError::Refused { reason: TransitionError::InFlight | TransitionError::NoStore, .. } => {
-                WorkOutcome::LeasedElsewhere
-            }
-            error => WorkOutcome::Failed(Box::new(error)),
-        }
+    fn is_elsewhere(failure: &StoresError) -> bool {
+        matches!(
+            failure,
+            StoresError::Refused { reason: TransitionError::InFlight | TransitionError::NoStore, .. }
+        )
     }
 
-    fn lanes(&self) -> Vec<String> {
-        self.registry.iter_of::<SecretStores>().map(|plugin| plugin.id().to_owned()).collect()
+    fn lanes(&self) -> Vec<Lane> {
+        let plugins = self.registry.iter_of::<SecretStores>();
+        plugins.map(|plugin| Lane { name: plugin.id().to_owned(), is_ready: true }).collect()
     }
 
-    fn lane_health(&self) -> Vec<LaneHealth> {
-        let health = |lane| LaneHealth { lane, quarantined: false, free_permits: None };
-        self.lanes().into_iter().map(health).collect()
+    /// A rotation takes as long as the store is large.
+    fn is_long(command: &Command) -> bool {
+        matches!(command, Command::Rotate | Command::Delete)
     }
 
-    fn claim_lasts(&self, command: &Command) -> ClaimLength {
-        match command {
-            // A rotation takes as long as the store is large.
-            Command::Rotate | Command::Delete => ClaimLength::Renewed(self.limits.claim()),
-            Command::Initialize { .. } | Command::Find => ClaimLength::Fixed(self.limits.claim()),
-        }
-    }
-
-    async fn permit(&self, _: &str) -> Permit {
-        Permit::default()
-    }
-
-    fn try_permit(&self, _: &str) -> Option<Permit> {
-        Some(Permit::default())
-    }
-
-    async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, live: Option<&Self::Live>) -> Done {
-        let opened;
-        let guarded = match live {
-            Some(live) => &*live.guarded,
-            None => match self.open_from_source(on.entry).await {
-                Ok(guarded) => {
-                    opened = guarded;
-                    &opened
-                }
-                Err(error) => return self.failure(error),
-            },
-        };
-        match command {
-            Command::Initialize { resumed } => {
-                let may_be_there = resumed || live.is_some_and(|live| live.was_empty);
-                self.initialize(guarded, resumed, may_be_there).await
-            }
-            Command::Find => self.find(guarded).await,
-            Command::Rotate => self.rotate(on, guarded, live).await,
-            Command::Delete => self.delete(on, guarded).await,
-        }
+    async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, live: Option<&Live>) -> Done {
+        self.carried(on, command, live).await.unwrap_or_else(|error| {
+            Carried::failed(Event::Failed { again: on.again(error.kind().retry_after()) }, error)
+        })
     }
 }
 
@@ -198,85 +159,73 @@ impl StoreWorkflow {
         Ok(guarded)
     }
 
-    fn failure(&self, error: StoresError) -> Done {
-        let jitter = random::<1>().map_or(0, |[jitter]| jitter);
-        let (now, retry_after) = (self.clock.now(), error.kind().retry_after());
-        Carried::failed(Event::Failed { now, retry_after, jitter }, error)
-    }
-
-    /// A refusal says that nothing was made; anything else leaves it open, and the record stays.
-    fn refused(&self, error: StoreError, resumed: bool) -> Done {
-        if resumed || leaves_open(&error) {
-            return self.failure(error.into());
-        }
-        Carried::failed(Event::NotInitialized, error.into())
-    }
-
-    async fn initialize(&self, guarded: &GuardedStore, resumed: bool, may_be_there: bool) -> Done {
-        match guarded.initialize().await {
-            Ok(()) => Carried::done(Event::Initialized),
-            // It was made before a crash, or by another host since we looked.
-            Err(StoreError::AlreadyInitialized) if may_be_there => match guarded.check_written_by().await {
-                Ok(_) => Carried::done(Event::Initialized),
-                Err(error) => self.failure(error.into()),
-            },
-            Err(error) => self.refused(error, resumed),
-        }
-    }
-
-    async fn find(&self, guarded: &GuardedStore) -> Done {
-        match guarded.check_written_by().await {
-            Ok(Some(_)) => Carried::done(Event::Initialized),
-            Ok(None) => self.refused(StoreError::NotInitialized, false),
-            Err(error) => self.refused(error, false),
-        }
-    }
-
-    async fn rotate(&self, on: &Claimed<'_, Self>, guarded: &GuardedStore, live: Option<&Live>) -> Done {
-        let new_keys = on.entry.state.as_ref().map_or(&[][..], |state| &state.new_keys);
-        let selected;
-        let new = match live.and_then(|live| live.new.as_ref()) {
-            Some(new) => new,
-            None => {
-                match self.keys.keys().await.map_err(StoresError::from).and_then(|all| select(&all, new_keys))
-                {
-                    Ok(ring) => {
-                        selected = ring;
-                        &selected
-                    }
-                    Err(error) => return self.failure(error),
-                }
+    async fn carried(
+        &self,
+        on: &Claimed<'_, Self>,
+        command: Command,
+        live: Option<&Live>,
+    ) -> Result<Done, StoresError> {
+        let guarded = match live {
+            Some(live) => Arc::clone(&live.guarded),
+            None => Arc::new(self.open_from_source(on.entry).await?),
+        };
+        let (made, resumed) = match command {
+            Command::Initialize { resumed } => (guarded.initialize().await, resumed),
+            Command::Find => {
+                let found = guarded.check_written_by().await;
+                (found.and_then(|found| found.map(|_| ()).ok_or(StoreError::NotInitialized)), false)
             }
+            Command::Rotate => return self.rotate(on, &guarded, live).await,
+            Command::Delete => return Self::delete(on, &guarded).await,
+        };
+        match made {
+            Ok(()) => {}
+            // It was made before a crash, or by another host since we looked.
+            Err(StoreError::AlreadyInitialized) if resumed || live.is_some_and(|live| live.was_empty) => {
+                guarded.check_written_by().await?;
+            }
+            // A refusal says that nothing was made; anything else leaves it open, and the record stays.
+            Err(error) if !resumed && !leaves_open(&error) => {
+                return Ok(Carried::failed(Event::NotInitialized, error.into()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Carried::done(Event::Initialized))
+    }
+
+    async fn rotate(
+        &self,
+        on: &Claimed<'_, Self>,
+        guarded: &GuardedStore,
+        live: Option<&Live>,
+    ) -> Result<Done, StoresError> {
+        let new_keys = on.entry.state.as_ref().map_or(&[][..], |state| &state.new_keys);
+        let new = match live.and_then(|live| live.new.clone()) {
+            Some(new) => new,
+            None => select(&self.keys.keys().await?, new_keys)?,
         };
         let sender = live.and_then(|live| live.progress.clone());
         let listener = move |progress| {
             // The caller may be gone.
             let _ = sender.as_ref().map(|sender| sender.send(progress));
         };
-        match guarded.rotate(new, &listener).await {
-            Ok(()) => Carried::done(Event::Rotated { new_keys: new.ids().collect() }),
-            Err(error) => self.failure(error.into()),
-        }
+        guarded.rotate(&new, &listener).await?;
+        Ok(Carried::done(Event::Rotated { new_keys: new.ids().collect() }))
     }
 
     /// Another host may finish the same deletion at any moment, and make a new store of the name. So
     /// the handle looks once more which store there is, between two looks at one and the same record:
     /// that is the store to be deleted, and a plugin that can tell deletes no other (decision H51).
-    async fn delete(&self, on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Done {
+    async fn delete(on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Result<Done, StoresError> {
         match guarded.written_by().await {
-            Err(error) if leaves_open(&error) => return self.failure(error.into()),
+            Err(error) if leaves_open(&error) => return Err(error.into()),
             // `marked_for_delete` judges any other answer.
             _ => {}
         }
-        match on.is_claimed().await {
-            Ok(true) => {}
-            Ok(false) => return Carried::done(Event::Deleted),
-            Err(error) => return self.failure(error.into()),
+        if on.is_claimed().await? {
+            guarded.marked_for_delete().await?;
         }
-        match guarded.marked_for_delete().await {
-            Ok(()) => Carried::done(Event::Deleted),
-            Err(error) => self.failure(error.into()),
-        }
+        Ok(Carried::done(Event::Deleted))
     }
 }
 
@@ -287,16 +236,9 @@ impl From<Failed<StoreWorkflow>> for StoresError {
             _ if !failures.is_empty() => failures.swap_remove(0),
             FailedBecause::Refused { error, .. } => Self::Refused { store: record, reason: error },
             FailedBecause::Storage(error) => error.into(),
-            FailedBecause::LimitReached(_) | FailedBecause::Contended => Self::Contended { attempts: 64 },
-            FailedBecause::Superseded => Self::Superseded,
+            // Stores are not counted.
+            FailedBecause::LimitReached(_) => RecordError::Contended.into(),
         }
-    }
-}
-
-impl StoreLimits {
-    /// How long a claim lasts: as long as one call may take, and a while for its storage.
-    pub(super) fn claim(&self) -> Duration {
-        self.deadline.max(self.rotation_stall).saturating_add(self.lease_grace)
     }
 }
 

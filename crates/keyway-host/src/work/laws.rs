@@ -1,5 +1,6 @@
 //! The laws that every machine keeps. The tests of each engine use them.
 
+use super::retry::Retries;
 use super::workflow::{Standing, Workflow};
 
 /// The most commands that one event leads to.
@@ -11,7 +12,7 @@ const MOST_COMMANDS: usize = 6;
 /// If commands follow each other without end, or if a command is given without a record that a restart would
 /// find. Only a command that undoes something stands without one.
 pub(crate) fn follow<W: Workflow>(
-    policy: &W::Policy,
+    retries: &Retries,
     mut state: Option<W::State>,
     mut standing: Standing,
     mut event: W::Event,
@@ -19,7 +20,7 @@ pub(crate) fn follow<W: Workflow>(
     mut answer: impl FnMut(&W::Command, Option<&W::State>) -> W::Event,
 ) -> Option<W::State> {
     for _ in 0..=MOST_COMMANDS {
-        let Ok(step) = W::step(policy, state.as_ref(), standing, event) else { return state };
+        let Ok(step) = W::step(retries, state.as_ref(), standing, event) else { return state };
         let Some(command) = step.command else { return step.state };
         assert!(step.state.is_some() || is_undo(&command), "a command is given without a stored record");
         event = answer(&command, step.state.as_ref());

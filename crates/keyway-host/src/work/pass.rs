@@ -2,7 +2,6 @@
 //! (decision R6).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{PluginError, Timestamp};
@@ -10,12 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::health::EngineHealth;
 use super::report::{WorkOutcome, WorkReport};
-use super::submit::Submitted;
+use super::submit::{Failed, Submitted};
 use super::worker::Worker;
 use super::workflow::{Standing, Workflow};
-use crate::host::LaneHealth;
-use crate::records::{Applied, Change, Claim, Due, Entry, Listed, RecordError, random};
+use crate::plugin::Permit;
+use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, Room, random};
 
 /// How many entries of a lane a pass looks at, beginning at a random one so that several hosts do not
 /// fight for the first.
@@ -29,17 +29,6 @@ pub(crate) struct Pass {
     pub(crate) reports: Vec<WorkReport>,
     /// Whether due work was left because no permit was free.
     pub(crate) is_full: bool,
-}
-
-/// Counts the work that waits in an engine.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Waiting {
-    pub(crate) due: usize,
-    pub(crate) overdue: usize,
-    pub(crate) undecided: usize,
-    pub(crate) oldest: Option<Timestamp>,
-    /// Lanes in which work waits, and whose plugin cannot be asked.
-    pub(crate) unowned_lanes: usize,
 }
 
 /// An engine as the host sees it: one box for a pass, none for a step.
@@ -69,11 +58,8 @@ pub(crate) trait Engine: Send + Sync {
     /// The moment when the first claim of any host ends.
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
 
-    /// Counts the work that waits, each number up to `most`, and how much of it for longer than `overdue`.
-    async fn waiting(&self, now: Timestamp, overdue: Duration, most: usize) -> Result<Waiting, RecordError>;
-
-    /// Reports the health of the plugins behind the lanes.
-    fn lane_health(&self) -> Vec<LaneHealth>;
+    /// Counts the work that waits, and looks at the plugins behind the lanes.
+    async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError>;
 }
 
 #[async_trait]
@@ -83,7 +69,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     fn lanes(&self) -> Vec<String> {
-        self.workflow.lanes()
+        self.ready_lanes()
     }
 
     fn tick(&self, now: Timestamp) {
@@ -99,7 +85,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
 
     async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError> {
         let (begun, mut reports) = (Instant::now(), Vec::new());
-        for (host, first) in self.journal.hosts().await? {
+        for (host, first) in self.journal.groups(Room::Claimed).await? {
             if first <= now {
                 self.free_claims(&host, now, &mut reports).await?;
             }
@@ -113,7 +99,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         let (mut pass, mut running) = (Pass::default(), JoinSet::new());
         let mut after: Option<Listed> = None;
         loop {
-            let mut window = self.journal.due(&tag, now, after.as_ref(), WINDOW).await?;
+            let mut window = self.journal.until((Room::Due, &tag), now, after.as_ref(), WINDOW).await?;
             let more = window.len() >= WINDOW;
             after = window.last().cloned();
             if !window.is_empty() {
@@ -129,7 +115,11 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
                 {
                     pass.reports.extend(done.ok());
                 }
-                let Some(permit) = self.workflow.try_permit(lane) else {
+                let permit = match self.workflow.guard(lane) {
+                    Some(guard) => guard.permits().try_acquire(),
+                    None => Some(Permit::default()),
+                };
+                let Some(permit) = permit else {
                     pass.is_full = true;
                     break;
                 };
@@ -139,13 +129,10 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
                 };
                 let worker = Arc::clone(self);
                 running.spawn(async move {
-                    let (lane, record) = (W::lane(&entry.fixed).to_owned(), W::record_id(&entry));
+                    let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
                     let event = worker.workflow.wake(&entry.fixed, worker.clock.now().max(now));
-                    let outcome = match worker.submit(entry, event, None, Some(hold), Some(permit)).await {
-                        Ok(submitted) => outcome_of(submitted),
-                        Err(failed) => W::failed(failed),
-                    };
-                    WorkReport { engine: W::ENGINE, lane, record, outcome }
+                    let ended = worker.submit_held(entry, event, None, Some(hold), Some(permit)).await;
+                    WorkReport { outcome: outcome_of(ended), ..taken_up }
                 });
             }
             // Entries that no record confirmed are gone; what they hid is looked at at once.
@@ -165,26 +152,11 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError> {
-        Ok(self.journal.hosts().await?.into_iter().map(|(_, first)| first).min())
+        Ok(self.journal.groups(Room::Claimed).await?.into_iter().map(|(_, first)| first).min())
     }
 
-    fn lane_health(&self) -> Vec<LaneHealth> {
-        self.workflow.lane_health()
-    }
-
-    async fn waiting(&self, now: Timestamp, overdue: Duration, most: usize) -> Result<Waiting, RecordError> {
-        let before =
-            now.as_milliseconds().saturating_sub(u64::try_from(overdue.as_millis()).unwrap_or(u64::MAX));
-        let before = Timestamp::from_milliseconds(before);
-        let owned: Vec<_> = self.workflow.lanes().iter().map(|lane| self.journal.lane_tag(lane)).collect();
-        let lanes = self.journal.lanes().await?;
-        Ok(Waiting {
-            due: self.journal.count_due(now, most).await?,
-            overdue: self.journal.count_due(before, most).await?,
-            undecided: self.journal.count_undecided(most).await?,
-            oldest: lanes.iter().map(|(_, first)| *first).min(),
-            unowned_lanes: lanes.iter().filter(|(lane, _)| !owned.contains(lane)).count(),
-        })
+    async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError> {
+        Worker::health(self, now).await
     }
 }
 
@@ -205,13 +177,13 @@ impl<W: Workflow> Worker<W> {
     /// no longer.
     async fn free_claims(
         &self,
-        host: &crate::records::NameTag,
+        host: &NameTag,
         now: Timestamp,
         reports: &mut Vec<WorkReport>,
     ) -> Result<(), RecordError> {
         let mut after: Option<Listed> = None;
         loop {
-            let claimed = self.journal.claimed(host, now, after.as_ref(), WINDOW).await?;
+            let claimed = self.journal.until((Room::Claimed, host), now, after.as_ref(), WINDOW).await?;
             after = claimed.last().cloned();
             for listed in &claimed {
                 let Some(mut entry) = self.read(listed).await? else { continue };
@@ -225,8 +197,7 @@ impl<W: Workflow> Worker<W> {
                     reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
                     continue;
                 }
-                let state = entry.state.clone();
-                let freed = Change { state, claim: None, at_most: None, holder: None };
+                let freed = Change::to(entry.state.clone());
                 // Another host may be first, and then frees or finishes it.
                 let Applied::Stored = self.journal.apply(&mut entry, freed).await? else { continue };
             }
@@ -246,8 +217,14 @@ fn report<W: Workflow>(entry: &Entry<W>, outcome: WorkOutcome) -> WorkReport {
     }
 }
 
-fn outcome_of<W: Workflow>(submitted: Submitted<W>) -> WorkOutcome {
-    let Submitted { entry, mut failures, .. } = submitted;
+fn outcome_of<W: Workflow>(ended: Result<Submitted<W>, Failed<W>>) -> WorkOutcome {
+    let Submitted { entry, mut failures, .. } = match ended {
+        Ok(submitted) => submitted,
+        Err(failed) => match W::Failure::from(failed) {
+            failure if W::is_elsewhere(&failure) => return WorkOutcome::LeasedElsewhere,
+            failure => return WorkOutcome::Failed(Box::new(failure)),
+        },
+    };
     if !failures.is_empty() {
         return WorkOutcome::Failed(Box::new(W::completed(failures.swap_remove(0), &entry)));
     }

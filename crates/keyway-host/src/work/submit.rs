@@ -1,19 +1,16 @@
 //! The step loop: step, store, carry out, and the next step with the result.
 
 use std::sync::Mutex;
-use std::time::Duration;
 
 use keyway_core::PluginError;
 use tracing::warn;
 
 use super::hold::Hold;
 use super::worker::{Claimed, Worker};
-use super::workflow::{Carried, ClaimLength, Step, Workflow};
+use super::workflow::{Carried, Step, Workflow};
 use crate::plugin::Permit;
-use crate::records::{Applied, Change, Claim, Due, Entry, RecordError};
+use crate::records::{ATTEMPTS, Applied, Change, Claim, Due, Entry, RecordError};
 
-/// How often a step is tried because another host changed the record first.
-const MAX_ATTEMPTS: u32 = 64;
 /// How many commands may follow from one event. The machines need three.
 const MAX_COMMANDS: u32 = 64;
 
@@ -48,10 +45,6 @@ pub(crate) enum FailedBecause<W: Workflow> {
     LimitReached(u64),
     /// A step could not be stored. The plugin's work was undone if the step is known not to be stored.
     Storage(RecordError),
-    /// Other hosts changed the record each time.
-    Contended,
-    /// Another run of this host has taken over.
-    Superseded,
 }
 
 /// A caller's way through the loop.
@@ -76,12 +69,23 @@ impl<W: Workflow> Worker<W> {
     /// An answer of the plugin is handed out only by the step that stored it. When the storage engine
     /// fails, the record is looked at first, and only what is known not to be stored is undone.
     ///
-    /// `hold` is the caller's hold on the record; without one the machine is told that another caller
-    /// works on it.
+    /// While another call of this run holds the record, the machine is told that another caller works on
+    /// it.
     ///
     /// Dropping the future leaves the record claimed at most; the claim ends with its time, and a
     /// worker takes the record up.
     pub(crate) async fn submit(
+        &self,
+        entry: Box<Entry<W>>,
+        event: W::Event,
+        live: Option<&W::Live>,
+    ) -> Result<Submitted<W>, Failed<W>> {
+        let hold = self.hold(entry.address);
+        self.submit_held(entry, event, live, hold, None).await
+    }
+
+    /// The same with the caller's hold on the record, and a permit that it waited for.
+    pub(super) async fn submit_held(
         &self,
         entry: Box<Entry<W>>,
         event: W::Event,
@@ -126,7 +130,7 @@ enum Next<W: Workflow> {
 impl<W: Workflow> Course<'_, W> {
     async fn run(mut self, first: W::Event) -> Result<Submitted<W>, Failed<W>> {
         if self.worker.run.is_superseded() {
-            return Err(self.failed(FailedBecause::Superseded));
+            return Err(self.not_stored(RecordError::Superseded));
         }
         let (mut event, mut answer) = (first, None);
         for _ in 0..MAX_COMMANDS {
@@ -134,7 +138,7 @@ impl<W: Workflow> Course<'_, W> {
                 Stepped::Stored(Step { command: Some(command), .. }, _) | Stepped::Undo(command) => command,
                 Stepped::Stored(step, holder) => {
                     if let Some(error) = self.lost.take() {
-                        return Err(self.failed(FailedBecause::Storage(error)));
+                        return Err(self.not_stored(error));
                     }
                     let answer = answer.filter(|_| step.hands_out);
                     return Ok(Submitted { entry: self.entry, answer, failures: self.failures, holder });
@@ -146,20 +150,20 @@ impl<W: Workflow> Course<'_, W> {
             self.failures.extend(carried.failure);
             event = carried.event;
         }
-        Err(self.failed(FailedBecause::Contended))
+        Err(self.not_stored(RecordError::Contended))
     }
 
     /// Steps and stores, again as long as others are first.
     async fn step_and_store(&mut self, event: &W::Event) -> Result<Stepped<W>, Failed<W>> {
         let mut holder: Option<Box<Entry<W>>> = None;
-        for _ in 0..MAX_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let event = match &holder {
                 Some(holder) => self.worker.workflow.taken(event, holder),
                 None => event.clone(),
             };
             let standing = self.worker.standing(&self.entry, self.own.as_ref(), self.hold.is_some());
-            let policy = self.worker.workflow.policy();
-            let step = match W::step(policy, self.entry.state.as_ref(), standing, event.clone()) {
+            let retries = &self.worker.workflow.limits().retries;
+            let step = match W::step(retries, self.entry.state.as_ref(), standing, event.clone()) {
                 Ok(step) => step,
                 Err(error) => return Err(self.failed(FailedBecause::Refused { error, holder })),
             };
@@ -169,15 +173,14 @@ impl<W: Workflow> Course<'_, W> {
                 Next::Taken(taken) => holder = Some(taken),
                 Next::Again => {
                     holder = None;
-                    match self.worker.journal.reload(&self.entry).await {
-                        Ok(Some(current)) => self.entry = current,
-                        Ok(None) => self.entry.forget(),
-                        Err(error) => return Err(self.failed(FailedBecause::Storage(error))),
+                    match self.worker.journal.load(self.entry.address).await {
+                        Ok(current) => self.found(current),
+                        Err(error) => return Err(self.not_stored(error)),
                     }
                 }
             }
         }
-        Err(self.failed(FailedBecause::Contended))
+        Err(self.not_stored(RecordError::Contended))
     }
 
     async fn store(
@@ -195,19 +198,17 @@ impl<W: Workflow> Course<'_, W> {
         let claim = match &step.command {
             Some(command) if step.state.is_some() => {
                 if self.permit.is_none() {
-                    let lane = W::lane(&self.entry.fixed);
-                    self.permit = Some(self.worker.workflow.permit(lane).await);
+                    self.permit = Some(self.worker.permit(&self.entry.fixed).await);
                 }
-                let lasts = self.worker.workflow.claim_lasts(command).duration();
-                Some(self.worker.claim(lasts))
+                Some(self.worker.claim(command))
             }
             _ => None,
         };
         let told = match (holder, &step.holder) {
             (Some(holder), Some(event)) => {
                 let standing = self.worker.standing(holder, None, true);
-                let policy = self.worker.workflow.policy();
-                match W::step(policy, holder.state.as_ref(), standing, event.clone()) {
+                let retries = &self.worker.workflow.limits().retries;
+                match W::step(retries, holder.state.as_ref(), standing, event.clone()) {
                     Ok(told) => Some((holder, told.state)),
                     Err(_) => return Ok(Next::Again),
                 }
@@ -251,25 +252,16 @@ impl<W: Workflow> Course<'_, W> {
         error: RecordError,
     ) -> Result<Next<W>, Failed<W>> {
         if self.lost.is_some() {
-            return Err(self.failed(FailedBecause::Storage(error)));
+            return Err(self.not_stored(error));
         }
-        let Ok(found) = self.worker.journal.reload(&self.entry).await else {
+        let Ok(found) = self.worker.journal.load(self.entry.address).await else {
             // The record stays as it is, and is taken up when the storage engine is back.
-            return Err(self.failed(FailedBecause::Storage(error)));
+            return Err(self.not_stored(error));
         };
-        let (state, stored_claim) =
-            found.as_ref().map_or((None, None), |found| (found.state.as_ref(), found.claim.as_ref()));
-        if state == step.state.as_ref() && stored_claim == claim.as_ref() {
-            match found {
-                Some(found) => self.entry = found,
-                None => self.entry.forget(),
-            }
+        self.found(found);
+        if self.entry.state == step.state && self.entry.claim == claim {
             self.stored(claim);
             return Ok(Next::Stored);
-        }
-        match found {
-            Some(found) => self.entry = found,
-            None => self.entry.forget(),
         }
         match W::undo(event) {
             Some(command) => {
@@ -277,13 +269,20 @@ impl<W: Workflow> Course<'_, W> {
                 self.lost = Some(error);
                 Ok(Next::Undo(command))
             }
-            None => Err(self.failed(FailedBecause::Storage(error))),
+            None => Err(self.not_stored(error)),
+        }
+    }
+
+    fn found(&mut self, found: Option<Box<Entry<W>>>) {
+        match found {
+            Some(found) => self.entry = found,
+            None => self.entry.forget(),
         }
     }
 
     async fn carry_out(&mut self, command: W::Command) -> Carried<W> {
         let worker = self.worker;
-        let length = worker.workflow.claim_lasts(&command);
+        let is_long = W::is_long(&command);
         let claimed = Claimed {
             worker,
             entry: &self.entry,
@@ -291,18 +290,22 @@ impl<W: Workflow> Course<'_, W> {
             permit: Mutex::new(self.permit.take()),
         };
         let carried = worker.workflow.carry_out(&claimed, command, self.live);
-        match (length, &self.own) {
-            (ClaimLength::Renewed(lasts), Some(own)) => {
+        match &self.own {
+            Some(own) if is_long => {
                 let mut latest = own.clone();
                 let carried = tokio::select! {
                     carried = carried => carried,
-                    never = worker.renew(&self.entry, &mut latest, lasts) => match never {},
+                    never = worker.renew(&self.entry, &mut latest) => match never {},
                 };
                 self.own = Some(latest);
                 carried
             }
             _ => carried.await,
         }
+    }
+
+    fn not_stored(&mut self, error: RecordError) -> Failed<W> {
+        self.failed(FailedBecause::Storage(error))
     }
 
     fn failed(&mut self, because: FailedBecause<W>) -> Failed<W> {
@@ -313,20 +316,15 @@ impl<W: Workflow> Course<'_, W> {
 
 impl<W: Workflow> Worker<W> {
     /// Renews a claim at a third of its time, for as long as it is the caller's.
-    async fn renew(&self, entry: &Entry<W>, own: &mut Claim, lasts: Duration) -> std::convert::Infallible {
+    async fn renew(&self, entry: &Entry<W>, own: &mut Claim) -> std::convert::Infallible {
         loop {
-            tokio::time::sleep(lasts / 3).await;
-            let Ok(Some(mut current)) = self.journal.reload(entry).await else { continue };
+            tokio::time::sleep(own.lasts / 3).await;
+            let Ok(Some(mut current)) = self.journal.load(entry.address).await else { continue };
             if current.claim.as_ref() != Some(own) {
                 continue;
             }
-            let renewed = self.claim(lasts);
-            let change = Change {
-                state: current.state.clone(),
-                claim: Some(renewed.clone()),
-                at_most: None,
-                holder: None,
-            };
+            let renewed = self.claim_for(own.lasts);
+            let change = Change { claim: Some(renewed.clone()), ..Change::to(current.state.clone()) };
             match self.journal.apply(&mut current, change).await {
                 Ok(Applied::Stored) => *own = renewed,
                 Ok(_) => {}

@@ -14,11 +14,10 @@ use tokio::time::Instant;
 
 use super::pass::Engine;
 use super::{
-    Carried, ClaimLength, Claimed, Failed, FailedBecause, Run, Standing, Step, WorkOutcome, Worker, Workflow,
+    Carried, Claimed, Failed, FailedBecause, Lane, Limits, Retries, Run, Standing, Step, WorkOutcome, Worker,
+    Workflow,
 };
 use crate::HostError;
-use crate::host::LaneHealth;
-use crate::plugin::Permit;
 use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded, SealedRecords, Stored};
 
 const CLAIM: Duration = Duration::from_secs(60);
@@ -43,11 +42,25 @@ enum Command {
 }
 
 /// A plugin that works for a time, and counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Toy {
     takes: Duration,
+    limits: Limits,
     asked: Arc<AtomicU32>,
     undone: Arc<AtomicU32>,
+}
+
+impl Default for Toy {
+    fn default() -> Self {
+        let limits = Limits::default().with_stall(CLAIM / 2).with_lease_grace(CLAIM / 2);
+        Self { takes: Duration::ZERO, limits, asked: Arc::default(), undone: Arc::default() }
+    }
+}
+
+impl From<Failed<Toy>> for HostError {
+    fn from(_: Failed<Toy>) -> Self {
+        Self::Superseded { name: "toy".to_owned() }
+    }
 }
 
 impl Stored for State {
@@ -98,7 +111,6 @@ impl Recorded for Toy {
 }
 
 impl Workflow for Toy {
-    type Policy = ();
     type Event = Event;
     type Command = Command;
     type TransitionError = &'static str;
@@ -109,7 +121,7 @@ impl Workflow for Toy {
     const ENGINE: &'static str = "toys";
 
     fn step(
-        (): &(),
+        _: &Retries,
         state: Option<&State>,
         standing: Standing,
         event: Event,
@@ -124,8 +136,8 @@ impl Workflow for Toy {
         })
     }
 
-    fn policy(&self) -> &() {
-        &()
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn undo(event: &Event) -> Option<Command> {
@@ -140,28 +152,16 @@ impl Workflow for Toy {
         "toy".to_owned()
     }
 
-    fn failed(_: Failed<Self>) -> WorkOutcome {
-        WorkOutcome::LeasedElsewhere
+    fn is_elsewhere(_: &HostError) -> bool {
+        true
     }
 
-    fn lanes(&self) -> Vec<String> {
-        vec!["toy".to_owned()]
+    fn lanes(&self) -> Vec<Lane> {
+        vec![Lane { name: "toy".to_owned(), is_ready: true }]
     }
 
-    fn lane_health(&self) -> Vec<LaneHealth> {
-        Vec::new()
-    }
-
-    fn claim_lasts(&self, _: &Command) -> ClaimLength {
-        ClaimLength::Renewed(CLAIM)
-    }
-
-    async fn permit(&self, _: &str) -> Permit {
-        Permit::default()
-    }
-
-    fn try_permit(&self, _: &str) -> Option<Permit> {
-        Some(Permit::default())
+    fn is_long(_: &Command) -> bool {
+        true
     }
 
     async fn carry_out(&self, _: &Claimed<'_, Self>, command: Command, _: Option<&()>) -> Carried<Self> {
@@ -218,9 +218,7 @@ async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
     let one = worker(&storage, &keys, "one", toy()).await;
     let other = worker(&storage, &keys, "two", toy()).await;
     let working = tokio::spawn(async move {
-        let entry = begin();
-        let hold = one.hold(entry.address);
-        one.submit(entry, Event::Begin, None, hold, None).await.map(|done| done.answer).ok().flatten()
+        one.submit(begin(), Event::Begin, None).await.map(|done| done.answer).ok().flatten()
     });
     for _ in 0..50 {
         tokio::time::sleep(CLAIM / 6).await;
@@ -239,9 +237,7 @@ async fn work_that_was_given_up_is_taken_over() {
     let (storage, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
     let one = worker(&storage, &keys, "one", Toy { takes: CLAIM * 10, ..Toy::default() }).await;
     let other = worker(&storage, &keys, "two", Toy::default()).await;
-    let entry = begin();
-    let hold = one.hold(entry.address);
-    let left = one.submit(entry, Event::Begin, None, hold, None);
+    let left = one.submit(begin(), Event::Begin, None);
     assert!(tokio::time::timeout(CLAIM / 10, left).await.is_err());
     let mut taken_after = 0;
     loop {
@@ -269,9 +265,7 @@ async fn only_a_step_that_is_known_not_to_be_stored_is_undone() {
         let undone = Arc::new(AtomicU32::new(0));
         let one =
             worker(&storage, &ring(), "one", Toy { undone: Arc::clone(&undone), ..Toy::default() }).await;
-        let entry = begin();
-        let hold = one.hold(entry.address);
-        let ended = one.submit(entry, Event::Begin, None, hold, None).await;
+        let ended = one.submit(begin(), Event::Begin, None).await;
         if applied {
             assert_eq!(ended.ok().and_then(|done| done.answer), Some("the answer"));
         } else {

@@ -4,15 +4,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use keyway_core::Clock;
+use keyway_core::{Clock, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::hold::{Hold, Holds};
+use super::limits::Limits;
+use super::retry::Again;
 use super::sightings::Sightings;
 use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
-use crate::records::{Address, Claim, Entry, Journal, Names, RecordError};
+use crate::records::{Address, Claim, Entry, Journal, Names, RecordError, random};
 
 /// A run of a named host.
 #[derive(Clone, Debug)]
@@ -63,8 +65,14 @@ impl<W: Workflow> Worker<W> {
         self.holds.take(address)
     }
 
-    /// A claim of this run from now on.
-    pub(super) fn claim(&self, lasts: Duration) -> Claim {
+    /// A claim of this run from now on, which lasts longer than the plugin may take for this command.
+    pub(super) fn claim(&self, command: &W::Command) -> Claim {
+        let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
+        let longest = if W::is_long(command) { deadline.max(stall) } else { deadline };
+        self.claim_for(longest.saturating_add(lease_grace))
+    }
+
+    pub(super) fn claim_for(&self, lasts: Duration) -> Claim {
         Claim { host: Arc::clone(&self.run.host), run: self.run.number, from: self.clock.now(), lasts }
     }
 
@@ -81,6 +89,14 @@ impl<W: Workflow> Worker<W> {
                 if unchanged >= claim.lasts { Standing::Free } else { Standing::Others }
             }
             _ => Standing::Free,
+        }
+    }
+
+    /// Waits until the plugin of a record works on fewer calls than it can. Nothing is stored meanwhile.
+    pub(super) async fn permit(&self, fixed: &W::Fixed) -> Permit {
+        match self.workflow.guard(W::lane(fixed)) {
+            Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,
+            None => Permit::default(),
         }
     }
 
@@ -109,14 +125,26 @@ impl<W: Workflow> Claimed<'_, W> {
         let reserved = self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
         let permit = match reserved {
             Some(permit) => permit,
-            None => self.worker.workflow.permit(W::lane(&self.entry.fixed)).await,
+            None => self.worker.permit(&self.entry.fixed).await,
         };
         Working { hold: self.hold.cloned(), permit }
     }
 
+    /// The present.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.worker.clock.now()
+    }
+
+    /// Describes a failure of the plugin, which asked for this wait.
+    pub(crate) fn again(&self, retry_after: Option<Duration>) -> Again {
+        // Without randomness a wait is not lengthened, which harms nothing.
+        let jitter = random::<1>().map_or(0, |[jitter]| jitter);
+        Again { now: self.now(), retry_after, jitter }
+    }
+
     /// Whether the record is still what was claimed: asked before what cannot be undone.
     pub(crate) async fn is_claimed(&self) -> Result<bool, RecordError> {
-        let current = self.worker.journal.reload(self.entry).await?;
+        let current = self.worker.journal.load(self.entry.address).await?;
         Ok(current.is_some_and(|current| current.claim.is_some() && current.claim == self.entry.claim))
     }
 

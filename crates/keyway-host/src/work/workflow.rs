@@ -1,14 +1,12 @@
 //! The part that is an engine's own: a pure machine, and the commands that it gives.
 
-use std::time::Duration;
-
 use keyway_core::{PluginError, Timestamp};
 
-use super::report::WorkOutcome;
+use super::limits::Limits;
+use super::retry::Retries;
 use super::submit::Failed;
 use super::worker::Claimed;
-use crate::host::LaneHealth;
-use crate::plugin::Permit;
+use crate::plugin::LaneGuard;
 use crate::records::{Entry, Recorded};
 
 /// Tells a caller's step whether the record is worked on (decision R5).
@@ -96,8 +94,6 @@ impl<W: Workflow> Carried<W> {
 /// and a command follows from the record alone, so a restart can give it again. The exception are
 /// commands that [`undo`](Self::undo) something that could not be stored.
 pub(crate) trait Workflow: Recorded + Sized {
-    /// The host's settings: how often and for how long to try.
-    type Policy: Send + Sync;
     /// Something that happened to a record. It carries the present, since the machine has no clock.
     type Event: Clone + Send + Sync;
     /// A question or an order to the plugin.
@@ -108,22 +104,22 @@ pub(crate) trait Workflow: Recorded + Sized {
     type Live: Send + Sync;
     /// The answer for the caller alone (a credential, a handle). It is never stored.
     type Answer: Send;
-    /// A failure of a plugin.
-    type Failure: PluginError;
+    /// A failure for the caller: of a plugin, or of the way through the steps.
+    type Failure: PluginError + From<Failed<Self>>;
 
     /// The name of the engine in reports and logs.
     const ENGINE: &'static str;
 
     /// Computes the step that `event` causes. A transition error leaves everything as it was.
     fn step(
-        policy: &Self::Policy,
+        retries: &Retries,
         state: Option<&Self::State>,
         standing: Standing,
         event: Self::Event,
     ) -> Result<Step<Self>, Self::TransitionError>;
 
-    /// The policy that the host set.
-    fn policy(&self) -> &Self::Policy;
+    /// The limits that the host set.
+    fn limits(&self) -> &Limits;
 
     /// The event in place of `event`, whose unique names another record holds.
     fn taken(&self, event: &Self::Event, holder: &Entry<Self>) -> Self::Event {
@@ -143,8 +139,8 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// The id of a record, as the engine prints it.
     fn record_id(entry: &Entry<Self>) -> String;
 
-    /// Reports an event that was not carried through.
-    fn failed(failed: Failed<Self>) -> WorkOutcome;
+    /// Whether a failure says that another host or another call works on the record, or has settled it.
+    fn is_elsewhere(failure: &Self::Failure) -> bool;
 
     /// Completes a failure with the machine's decision about it.
     fn completed(failure: Self::Failure, _entry: &Entry<Self>) -> Self::Failure {
@@ -154,21 +150,18 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// Does the engine's other regular work.
     fn tick(&self, _now: Timestamp) {}
 
-    /// The lanes whose plugins can be asked at present.
-    fn lanes(&self) -> Vec<String>;
+    /// All lanes of this host.
+    fn lanes(&self) -> Vec<Lane>;
 
-    /// Reports the health of the plugins behind the lanes.
-    fn lane_health(&self) -> Vec<LaneHealth>;
+    /// The plugin behind a lane, if there is one plugin that counts its calls.
+    fn guard(&self, _lane: &str) -> Option<&dyn LaneGuard> {
+        None
+    }
 
-    /// How long a claim for this command lasts: longer than the plugin may take. A claim for a command
-    /// without a deadline is renewed at a third.
-    fn claim_lasts(&self, command: &Self::Command) -> ClaimLength;
-
-    /// Waits until the plugin works on fewer calls than it can. Nothing is stored meanwhile.
-    fn permit(&self, lane: &str) -> impl Future<Output = Permit> + Send;
-
-    /// A permit, if one is free.
-    fn try_permit(&self, lane: &str) -> Option<Permit>;
+    /// Whether a command has no deadline, so that the claim for it is renewed at a third.
+    fn is_long(_command: &Self::Command) -> bool {
+        false
+    }
 
     /// Carries a command out. `live` is there if a caller waits for it.
     fn carry_out(
@@ -179,19 +172,9 @@ pub(crate) trait Workflow: Recorded + Sized {
     ) -> impl Future<Output = Carried<Self>> + Send;
 }
 
-/// How long a claim lasts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ClaimLength {
-    /// This long.
-    Fixed(Duration),
-    /// This long, and renewed at a third for as long as the command is carried out.
-    Renewed(Duration),
-}
-
-impl ClaimLength {
-    pub(super) fn duration(self) -> Duration {
-        match self {
-            Self::Fixed(lasts) | Self::Renewed(lasts) => lasts,
-        }
-    }
+/// A lane: what waits for the same plugin and service.
+pub(crate) struct Lane {
+    pub(crate) name: String,
+    /// Whether its plugin can be asked at present.
+    pub(crate) is_ready: bool,
 }

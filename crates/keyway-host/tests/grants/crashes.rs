@@ -50,7 +50,7 @@ async fn nothing_is_lost_wherever_the_process_ends() {
 
                 let grants = host(&storage, &keys, service(&world)).started().await;
                 let worked = grants.recover().await.unwrap();
-                let listed = grants.list(user("joe").user()).await.unwrap();
+                let listed = grants.list(&user("joe").user).await.unwrap();
                 let case = format!("{capabilities:?} {commits} {applied} {reads_too}: {worked:?} {listed:?}");
                 assert!(
                     !worked.iter().any(|worked| matches!(worked.outcome, WorkOutcome::Failed(_))),
@@ -103,7 +103,7 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
                 grants.recover().await.unwrap();
                 let answer = grants.request(&svc(), again()).await;
                 let undecided = grants.all_undecided().await;
-                let listed = grants.list(user("joe").user()).await.unwrap();
+                let listed = grants.list(&user("joe").user).await.unwrap();
                 let case = format!("{idempotent} {commits} {applied}: {answer:?} {listed:?}");
                 assert!(world.credentials() <= 1, "doubled: {case}");
                 assert_eq!(listed.len(), 1, "{case}");
@@ -130,7 +130,7 @@ async fn a_refusal_of_the_second_attempt_forgets_nothing_of_the_first() {
         assert_eq!(world.credentials(), 1);
         world.set(second);
         let answer = grants.request(&svc(), again()).await;
-        let listed = grants.list(user("joe").user()).await.unwrap();
+        let listed = grants.list(&user("joe").user).await.unwrap();
         assert_eq!(listed.len(), 1, "{second:?}: {answer:?}");
         world.set(Request::Works);
         granted(grants.request(&svc(), again()).await);
@@ -150,8 +150,8 @@ async fn a_dropped_request_is_recovered_by_the_same_run() {
         grants.request(&service, plain_request("joe")),
     );
     assert!(asked.await.is_err());
-    assert_eq!(grants.list(user("joe").user()).await.unwrap()[0].state.phase, Phase::Intended);
+    assert_eq!(grants.list(&user("joe").user).await.unwrap()[0].state.phase, Phase::Intended);
     let worked = grants.recover().await.unwrap();
     assert!(matches!(worked[0].outcome, WorkOutcome::Settled), "{worked:?}");
-    assert!(grants.list(user("joe").user()).await.unwrap()[0].state.undelivered);
+    assert!(grants.list(&user("joe").user).await.unwrap()[0].state.undelivered);
 }

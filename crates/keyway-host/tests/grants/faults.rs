@@ -18,7 +18,7 @@ use keyway_issuers::{
 use crate::world::*;
 
 async fn only_grant(grants: &Started) -> keyway_host::grants::Grant {
-    let mut listed = grants.list(user("joe").user()).await.unwrap();
+    let mut listed = grants.list(&user("joe").user).await.unwrap();
     assert_eq!(listed.len(), 1, "{listed:?}");
     listed.remove(0)
 }
@@ -31,7 +31,7 @@ async fn a_refusal_has_a_message_for_the_user_and_one_for_the_log() {
     let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
     assert_eq!((&*error.user_message(), &*error.detail()), ("Sorry, joe.", "joe was denied"));
     assert_eq!(error.kind(), ErrorKind::Denied);
-    assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+    assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
 }
 
 /// After each of these nobody knows what happened: the grant stays listed until somebody
@@ -63,14 +63,14 @@ async fn what_nobody_knows_stays_listed_until_somebody_decides() {
             let refused = grants.revoke(grant.id, user("joe")).await.unwrap_err();
             assert!(matches!(refused, GrantsError::Refused(TransitionError::Undecided)));
 
-            let joe = user("joe").user().clone();
+            let joe = &user("joe").user.clone();
             if behaviour == Request::Panics {
-                assert!(grants.decide(&joe, grant.id, Decision::NothingThere).await.unwrap().is_none());
+                assert!(grants.decide(joe, grant.id, Decision::NothingThere).await.unwrap().is_none());
             } else {
                 let state = CredentialRef::new(
                     world.change(|world| world.credentials.keys().next().unwrap().clone()),
                 );
-                let decided = grants.decide(&joe, grant.id, Decision::Made(state)).await.unwrap().unwrap();
+                let decided = grants.decide(joe, grant.id, Decision::Made(state)).await.unwrap().unwrap();
                 assert!(decided.state.phase == Phase::Granted && decided.state.undelivered);
                 assert_eq!(grants.revoke(grant.id, user("joe")).await.unwrap(), Revoked::Destroyed);
             }
@@ -97,7 +97,7 @@ async fn a_plugin_that_can_tell_is_asked_what_happened() {
         assert_eq!(worked.len(), 1);
         assert_eq!(matches!(worked[0].outcome, WorkOutcome::Gone), phase.is_none(), "{worked:?}");
         assert_eq!(matches!(worked[0].outcome, WorkOutcome::Settled), phase.is_some(), "{worked:?}");
-        assert_eq!(grants.list(user("joe").user()).await.unwrap().len(), world.credentials());
+        assert_eq!(grants.list(&user("joe").user).await.unwrap().len(), world.credentials());
         assert!(grants.run_due(clock.advance(Duration::from_secs(3600))).await.unwrap().is_empty());
     }
 }
@@ -124,7 +124,7 @@ async fn a_state_with_a_secret_in_it_is_a_violation_and_the_credential_is_revoke
         assert!(matches!(rule, Rule::SecretInState { part: 0 } | Rule::Other { .. }), "{rule}");
         assert!(!error.detail().contains("needle") && !format!("{error:?}").contains("needle"));
         assert_eq!((world.credentials(), world.change(|world| world.revocations)), (0, 3));
-        assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+        assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
     }
 }
 
@@ -165,7 +165,7 @@ async fn an_orphan_that_a_bad_answer_names_is_revoked_now_or_later() {
             grants.run_due(clock.advance(Duration::from_secs(15))).await.unwrap();
         }
         assert_eq!(world.credentials(), 0);
-        assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+        assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::Timestamp;
-use keyway_host::grants::{GrantLimits, Isolation, Service};
+use keyway_host::grants::{Isolation, Limits, Service};
 use keyway_issuers::{
     Capabilities, CredentialRef, CredentialRequest, Description, Issued, Issuer, IssuerError, Reconciled,
     Reconciliation, RequestOutcome, Revocation,
@@ -55,7 +55,7 @@ impl Issuer for Late {
     }
 
     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
-        let subject = request.context.user_info.subject().to_owned();
+        let subject = request.context.requester.user_info.subject().to_owned();
         let intent = request.context.intent.as_ref().unwrap().as_str().to_owned();
         let mut state = self.state.lock().unwrap();
         state.begun.push(subject.clone());
@@ -80,7 +80,7 @@ impl Issuer for Late {
 async fn late(issuer: &Arc<Late>, deadline: Duration) -> (Started, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());
     let service = Service::with_issuer(svc(), Arc::clone(issuer) as Arc<dyn Issuer>).allow_everybody();
-    let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
+    let limits = Limits::default().with_deadline(deadline).with_isolation(Isolation::Task);
     let built = host(&memory(), &ring(), service).grant_limits(limits).clock(Arc::clone(&clock) as _);
     (built.started().await, clock)
 }
@@ -90,7 +90,7 @@ async fn joe_is_not_forgotten(issuer: &Late, grants: &Started, now: Timestamp) {
     let worked = grants.run_due(now).await.unwrap();
     issuer.release("joe");
     until("joe's credential is made", || issuer.made() == 1 || issuer.made() == 2).await;
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    let listed = grants.list(&user("joe").user).await.unwrap();
     assert_eq!(listed.len(), 1, "a credential exists, and no grant: {worked:?}");
 }
 

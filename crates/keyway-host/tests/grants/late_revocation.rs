@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use keyway_core::{CallError, Clock, Timestamp};
 use keyway_host::WorkOutcome;
 use keyway_host::grants::{
-    Decision, GrantLimits, GrantOutcome, GrantsError, Isolation, Phase, Service, TransitionError,
+    Decision, GrantOutcome, GrantsError, Isolation, Limits, Phase, Service, TransitionError,
 };
 use keyway_issuers::{
     Action, Capabilities, ContractViolation, CredentialRef, CredentialRequest, Description, Issued, Issuer,
@@ -111,7 +111,7 @@ impl Issuer for Portal {
 async fn start(portal: &Arc<Portal>, deadline: Duration) -> (Started, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());
     let service = Service::with_issuer(svc(), Arc::clone(portal) as Arc<dyn Issuer>).allow_everybody();
-    let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
+    let limits = Limits::default().with_deadline(deadline).with_isolation(Isolation::Task);
     let built = host(&memory(), &ring(), service).grant_limits(limits).clock(Arc::clone(&clock) as _);
     (built.started().await, clock)
 }
@@ -123,14 +123,14 @@ async fn request(grants: &Started) -> Result<GrantOutcome, GrantsError> {
 /// Who was handed a credential has it: nothing revoked it behind his back. And in the end nothing is
 /// left over.
 async fn what_is_granted_exists(portal: &Portal, grants: &Started, mut now: Timestamp) {
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    let listed = grants.list(&user("joe").user).await.unwrap();
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
     assert!(granted == 0 || portal.look(|state| state.exists), "a late revocation hit another credential");
     for _ in 0..3 {
         now = now.plus(Duration::from_secs(3600));
         grants.run_due(now).await.unwrap();
     }
-    for grant in grants.list(user("joe").user()).await.unwrap() {
+    for grant in grants.list(&user("joe").user).await.unwrap() {
         grants.revoke(grant.id, user("joe")).await.unwrap();
     }
     assert!(!portal.look(|state| state.exists));
@@ -173,13 +173,13 @@ async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
         assert!(left.await.unwrap_err().is_cancelled());
 
         // Within the deadline: the portal is slow, and nobody is kept from it.
-        let id = grants.list(user("joe").user()).await.unwrap()[0].id;
+        let id = grants.list(&user("joe").user).await.unwrap()[0].id;
         let again = grants.revoke(id, user("joe")).await;
         assert!(
             matches!(again, Err(GrantsError::Refused(TransitionError::BeingRevoked))),
             "{begun:?}: {again:?}"
         );
-        let decided = grants.decide(user("joe").user(), id, Decision::NothingThere).await;
+        let decided = grants.decide(&user("joe").user, id, Decision::NothingThere).await;
         assert!(
             matches!(decided, Err(GrantsError::Refused(TransitionError::InFlight))),
             "{begun:?}: {decided:?}"
@@ -210,7 +210,7 @@ async fn one_that_passed_its_deadline_does_not_hit_the_next_credential() {
     // However the old grant might go away meanwhile: nothing new is made.
     let _ = grants.revoke(handed.grant, user("joe")).await;
     let _ = grants.run_due(clock.advance(Duration::from_secs(600))).await;
-    let _ = grants.decide(user("joe").user(), handed.grant, Decision::NothingThere).await;
+    let _ = grants.decide(&user("joe").user, handed.grant, Decision::NothingThere).await;
     let next = request(&grants).await;
     assert!(
         matches!(next, Err(GrantsError::Issuer(IssuerError::Call(CallError::Quarantined { .. })))),

@@ -25,5 +25,5 @@ async fn a_lost_index_key_is_damage_and_no_first_start() {
     let restored = Batch::new().put(index_key, before.value, Expectation::Absent);
     let _ = storage.commit(restored).await.unwrap();
     let host = start().await.unwrap();
-    assert_eq!(host.grants().list(user("joe").user()).await.unwrap().len(), 1);
+    assert_eq!(host.grants().list(&user("joe").user).await.unwrap().len(), 1);
 }

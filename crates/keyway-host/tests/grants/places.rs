@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_host::grants::{GrantLimits, GrantsError, Isolation, Service};
+use keyway_host::grants::{GrantsError, Isolation, Limits, Service};
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
 };
@@ -82,7 +82,7 @@ impl Issuer for Counter {
 
 async fn start(counter: &Arc<Counter>, deadline: Duration) -> Started {
     let service = Service::with_issuer(svc(), Arc::clone(counter) as Arc<dyn Issuer>).allow_everybody();
-    let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
+    let limits = Limits::default().with_deadline(deadline).with_isolation(Isolation::Task);
     host(&memory(), &ring(), service).grant_limits(limits).started().await
 }
 

@@ -55,7 +55,7 @@ async fn the_limit_holds_for_64_requests_at_once_on_every_engine_and_over_hosts(
                 (world.credentials(), world.change(|world| world.requests)),
                 (limit, u32::try_from(limit).unwrap())
             );
-            let listed = hosts[0].list(user("joe").user()).await.unwrap();
+            let listed = hosts[0].list(&user("joe").user).await.unwrap();
             assert_eq!(listed.len(), limit);
             for grant in listed {
                 hosts[1].revoke(grant.id, user("joe")).await.unwrap();
@@ -78,10 +78,10 @@ async fn of_parallel_requests_with_the_same_state_one_is_stored() {
     }
     let answers = running.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    let listed = grants.list(&user("joe").user).await.unwrap();
     assert_eq!((listed.len(), listed[0].state.orphans), (1, 15));
     grants.revoke(listed[0].id, user("joe")).await.unwrap();
-    assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+    assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,9 +147,7 @@ async fn overtaken(
     let worked = b.recover().await.unwrap();
     assert_eq!(worked.len(), 1);
     if forget {
-        b.decide(user("joe").user(), worked[0].record.parse().unwrap(), Decision::NothingThere)
-            .await
-            .unwrap();
+        b.decide(&user("joe").user, worked[0].record.parse().unwrap(), Decision::NothingThere).await.unwrap();
     }
     (world, b, asked.await.unwrap())
 }
@@ -159,7 +157,7 @@ async fn a_late_answer_is_taken_if_the_grant_is_still_there() {
     for capabilities in [Capabilities::MINIMAL, Capabilities::MINIMAL.reconciles(true)] {
         let (world, b, answer) = overtaken(capabilities, false).await;
         let handed = granted(answer);
-        let listed = b.list(user("joe").user()).await.unwrap();
+        let listed = b.list(&user("joe").user).await.unwrap();
         assert_eq!((listed.len(), listed[0].id, listed[0].state.phase), (1, handed.grant, Phase::Granted));
         assert!(!listed[0].state.undelivered && b.all_undecided().await.is_empty());
         assert_eq!(world.credentials(), 1);
@@ -171,7 +169,7 @@ async fn a_late_credential_that_nobody_expects_any_more_is_revoked() {
     let (world, b, answer) = overtaken(Capabilities::MINIMAL, true).await;
     let error = answer.unwrap_err();
     assert!(matches!(error, GrantsError::Overtaken { disposal: Disposal::Revoked, .. }), "{error}");
-    assert!(world.credentials() == 0 && b.list(user("joe").user()).await.unwrap().is_empty());
+    assert!(world.credentials() == 0 && b.list(&user("joe").user).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -188,7 +186,7 @@ async fn work_in_hand_is_not_taken_from_oneself() {
     });
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(grants.recover().await.unwrap().is_empty(), "nothing was cut short");
-    let id = grants.list(user("joe").user()).await.unwrap()[0].id;
+    let id = grants.list(&user("joe").user).await.unwrap()[0].id;
     let refused = grants.revoke(id, user("joe")).await.unwrap_err();
     assert!(
         matches!(refused, GrantsError::Refused(TransitionError::BeingRevoked | TransitionError::InFlight)),
@@ -216,6 +214,6 @@ async fn a_late_refusal_forgets_nothing_of_the_host_that_took_over() {
     later.request(&svc(), request()).await.unwrap_err();
     assert_eq!(world.credentials(), 1);
     asked.await.unwrap().unwrap_err();
-    let listed = later.list(user("joe").user()).await.unwrap();
+    let listed = later.list(&user("joe").user).await.unwrap();
     assert_eq!(listed.len(), 1, "a credential is there, and nothing knows of it");
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use keyway_core::{Clock, Registry, Timestamp};
 use keyway_host::grants::{
-    Grant, GrantLimits, GrantOutcome, GrantRequest, Grants, GrantsError, Isolation, IssuedCredential,
-    Requester, Service,
+    Grant, GrantOutcome, GrantRequest, Grants, GrantsError, Isolation, IssuedCredential, Limits, Requester,
+    Service,
 };
 use keyway_host::{Host, HostBuilder, HostError, WorkReport};
 use keyway_issuers::{
@@ -151,7 +151,7 @@ impl Issuer for World {
         assert_eq!(request.context.configuration.text("prefix"), Some("p"));
         let behaviour = self.change(|state| {
             state.requests += 1;
-            state.logins.push(request.context.additional_logins.len());
+            state.logins.push(request.context.requester.additional_logins.len());
             state.request
         });
         match behaviour {
@@ -160,7 +160,7 @@ impl Issuer for World {
                 return Err(IssuerError::refused("Sorry, joe.", "joe was denied"));
             }
             Request::Refuses => return Err(IssuerError::refused("Sorry, joe.", "joe was denied")),
-            Request::WantsLogin if request.context.additional_logins.is_empty() => {
+            Request::WantsLogin if request.context.requester.additional_logins.is_empty() => {
                 let (provider, message) = ("iam".to_owned(), "Log in there first.".to_owned());
                 return Ok(RequestOutcome::LoginRequired(LoginRequired { provider, message }));
             }
@@ -278,8 +278,8 @@ pub(crate) fn with_key(subject: &str, value: &str) -> GrantRequest {
     plain_request(subject).with_parameters(Parameters::new().with("pub_key", value))
 }
 
-pub(crate) fn limits() -> GrantLimits {
-    GrantLimits::default().with_deadline(Duration::from_secs(20)).with_isolation(Isolation::Inline)
+pub(crate) fn limits() -> Limits {
+    Limits::default().with_deadline(Duration::from_secs(20)).with_isolation(Isolation::Inline)
 }
 
 pub(crate) fn service(world: &Arc<World>) -> Service {

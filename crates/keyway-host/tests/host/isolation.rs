@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, Service};
+use keyway_host::grants::{Limits, Service};
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
 };
@@ -62,7 +62,7 @@ impl Issuer for Blocks {
 async fn host_of(issuer: &Arc<Blocks>, deadline: Duration) -> Host {
     let service = Service::with_issuer(svc(), Arc::clone(issuer) as Arc<dyn Issuer>).allow_everybody();
     host(&memory(), &ring(), service)
-        .grant_limits(GrantLimits::default().with_deadline(deadline))
+        .grant_limits(Limits::default().with_deadline(deadline))
         .start()
         .await
         .unwrap()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use keyway_core::Registry;
 use keyway_host::grants::GrantsError;
-use keyway_host::{Host, HostBuilder, HostError};
+use keyway_host::{Host, HostBuilder, HostError, RecordError};
 use keyway_seal::KeyRing;
 use keyway_storage::Storage;
 
@@ -51,7 +51,7 @@ async fn a_run_that_lost_its_name_stops() {
     let ended = tokio::time::timeout(Duration::from_secs(5), first.run(std::future::pending())).await;
     assert!(matches!(ended, Ok(Err(HostError::Superseded { .. }))), "{ended:?}");
     let refused = first.grants().request(&svc(), plain_request("joe")).await.unwrap_err();
-    assert!(matches!(refused, GrantsError::Superseded), "{refused}");
+    assert!(matches!(refused, GrantsError::Record(RecordError::Superseded)), "{refused}");
     assert!(first.health().await.unwrap().superseded && !second.health().await.unwrap().superseded);
     // It takes nothing back either.
     first.close().await.unwrap();

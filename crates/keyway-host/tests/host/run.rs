@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use keyway_core::Registry;
-use keyway_host::grants::{GrantLimits, Isolation, Phase, Retries};
+use keyway_host::grants::{Isolation, Limits, Phase, Retries};
 use keyway_host::{Host, WorkReport};
 use keyway_issuers::Capabilities;
 use tokio::sync::oneshot;
 
 use crate::world::*;
 
-fn limits() -> GrantLimits {
+fn limits() -> Limits {
     let retries = Retries::default().with_first(Duration::from_millis(300));
-    GrantLimits::default().with_isolation(Isolation::Inline).with_retries(retries)
+    Limits::default().with_isolation(Isolation::Inline).with_retries(retries)
 }
 
 /// A host whose loop runs, and the means to end it.
@@ -74,13 +74,13 @@ async fn the_loop_recovers_first() {
     let (end, run) = running(&host);
     let grants = host.grants().clone();
     for _ in 0..200 {
-        let listed = grants.list(user("joe").user()).await.unwrap();
+        let listed = grants.list(&user("joe").user).await.unwrap();
         if listed[0].state.phase == Phase::Granted {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    let listed = grants.list(&user("joe").user).await.unwrap();
     assert!(listed[0].state.phase == Phase::Granted && listed[0].state.undelivered);
     end.send(()).unwrap();
     run.await.unwrap().unwrap();

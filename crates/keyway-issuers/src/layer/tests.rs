@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use pollster::block_on;
 
 use super::*;
-use crate::{Context, UserInfo};
+use crate::{Context, Requester, UserInfo};
 
 /// Answers each operation with an error that names it.
 #[derive(Debug)]
@@ -104,9 +104,9 @@ fn recording(inner: Arc<dyn Issuer>) -> Layered<Recording> {
 }
 
 async fn each_operation(issuer: &dyn Issuer) -> Vec<Result<(), IssuerError>> {
-    let context = Context::new(UserInfo::new("https://issuer.example.com", "n33dle"))
-        .with_intent(IntentId::new("i-7").unwrap())
-        .with_access_token("n33dle");
+    let requester =
+        Requester::new(UserInfo::new("https://issuer.example.com", "n33dle")).with_access_token("n33dle");
+    let context = Context::new(requester).with_intent(IntentId::new("i-7").unwrap());
     let state = CredentialRef::new("n33dle");
     let request = CredentialRequest::new(context.clone())
         .with_parameters(Parameters::new().with("pass_phrase", "n33dle"));

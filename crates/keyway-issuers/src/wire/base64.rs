@@ -10,7 +10,6 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, general_purpose::GeneralPurposeConfig};
-use zeroize::Zeroizing;
 
 use crate::SecretText;
 use keyway_core::Wiped;
@@ -102,11 +101,7 @@ pub fn encode(bytes: &[u8], alphabet: Alphabet) -> SecretText {
 ///
 /// # Errors
 /// [`Base64Error`] names the position of the fault.
-pub fn decode(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Base64Error> {
-    decode_wiped(text).map(|bytes| Zeroizing::new(bytes.take()))
-}
-
-pub(crate) fn decode_wiped(text: &[u8]) -> Result<Wiped<Vec<u8>>, Base64Error> {
+pub fn decode(text: &[u8]) -> Result<Wiped<Vec<u8>>, Base64Error> {
     let body = without_padding(text)?;
     let length = body.len().div_ceil(4) * 3;
     // Avoids `vec!`, which asks for zeroed memory: glibc has no quick way to that.

@@ -4,20 +4,19 @@
 //!
 //! Unlike in Erlang, long values are not broken into lines at 80 columns.
 
-use zeroize::Zeroizing;
-
 use crate::Json;
+use keyway_core::Wiped;
 
 /// Prints one value; a text stays unchanged.
-pub(super) fn print(value: &Json) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size(value)));
+pub(super) fn print(value: &Json) -> Wiped<String> {
+    let mut bytes = Wiped::new(Vec::with_capacity(size(value)));
     put_text(&mut bytes, value);
     finish(&bytes)
 }
 
 /// Prints several values and joins them without a separator.
-pub(super) fn join(values: &[Json]) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(values.iter().map(size).sum()));
+pub(super) fn join(values: &[Json]) -> Wiped<String> {
+    let mut bytes = Wiped::new(Vec::with_capacity(values.iter().map(size).sum()));
     for value in values {
         put_text(&mut bytes, value);
     }
@@ -33,8 +32,8 @@ pub(super) fn print_binary(text: &str) -> String {
 
 /// Converts code points up to 255 to bytes, as Erlang does, so that original UTF-8 becomes UTF-8
 /// again.
-fn finish(bytes: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(String::from_utf8_lossy(bytes).into_owned())
+fn finish(bytes: &[u8]) -> Wiped<String> {
+    Wiped::new(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// Returns an upper bound for the printed length in bytes, so that no buffer with a secret grows.
@@ -152,12 +151,12 @@ const EXPONENT_FROM: f64 = 9_007_199_254_740_992.0;
 /// Prints a float with the fewest digits that read back as the same number.
 ///
 /// It uses an exponent if that is shorter, and always beyond 2^53.
-fn float(number: f64) -> Zeroizing<String> {
+fn float(number: f64) -> Wiped<String> {
     if number == 0.0 {
         let sign = if number.is_sign_negative() { "-" } else { "" };
-        return Zeroizing::new(format!("{sign}0.0"));
+        return Wiped::new(format!("{sign}0.0"));
     }
-    let printed = Zeroizing::new(format!("{:e}", number.abs()));
+    let printed = Wiped::new(format!("{:e}", number.abs()));
     let (mantissa, exponent) = printed.split_once('e').unwrap_or((&printed, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let sign = if number < 0.0 { "-" } else { "" };
@@ -171,8 +170,8 @@ fn float(number: f64) -> Zeroizing<String> {
         if plain.contains('.') { plain } else { plain + ".0" }
     };
     if number.abs() >= EXPONENT_FROM || exponent < -30 {
-        return Zeroizing::new(with_exponent());
+        return Wiped::new(with_exponent());
     }
-    let (plain, with_exponent) = (Zeroizing::new(plain()), Zeroizing::new(with_exponent()));
+    let (plain, with_exponent) = (Wiped::new(plain()), Wiped::new(with_exponent()));
     if plain.len() <= with_exponent.len() { plain } else { with_exponent }
 }

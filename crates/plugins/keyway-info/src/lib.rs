@@ -71,9 +71,9 @@ impl Issuer for Info {
         let context = &request.context;
         let mut issued = Issued::new(state(context)?)
             .with(CredentialPart::text("version", VERSION))
-            .with(CredentialPart::text("user id", context.user.as_str()))
+            .with(CredentialPart::text("user id", context.requester.user.as_str()))
             .with(CredentialPart::text("decoded user id", decoded_user_id(context)));
-        for (name, claim) in context.user_info.claims() {
+        for (name, claim) in context.requester.user_info.claims() {
             issued = issued.with(match name.as_str() {
                 // Many groups do not fit on one line.
                 "groups" => CredentialPart::textarea(name, shown(claim)),
@@ -102,7 +102,7 @@ fn state(context: &Context) -> Result<String, IssuerError> {
 
 /// Decodes the user id to the JSON that it was made of.
 fn decoded_user_id(context: &Context) -> String {
-    match context.user.parts() {
+    match context.requester.user.parts() {
         Some((issuer, subject)) => serde_json::json!({ "issuer": issuer, "subject": subject }).to_string(),
         None => "this id is not made of issuer and subject".to_owned(),
     }
@@ -121,10 +121,11 @@ fn shown(claim: &Json) -> String {
 /// Returns all that is known about the user, including further logins, without tokens.
 fn json_object(context: &Context) -> Result<String, IssuerError> {
     let claims = |claims: &JsonObject| Json::Object(claims.clone());
-    let logins = context.additional_logins.iter().map(|login| claims(login.user_info.claims())).collect();
+    let logins =
+        context.requester.additional_logins.iter().map(|login| claims(login.user_info.claims())).collect();
     let object = JsonObject::from([
-        ("user_id".to_owned(), Json::text(context.user.as_str())),
-        ("user_info".to_owned(), claims(context.user_info.claims())),
+        ("user_id".to_owned(), Json::text(context.requester.user.as_str())),
+        ("user_info".to_owned(), claims(context.requester.user_info.claims())),
         ("additional_logins".to_owned(), Json::Array(logins)),
     ]);
     serde_json::to_string_pretty(&Json::Object(object).to_serde())
@@ -148,6 +149,8 @@ mod tests {
     use keyway_issuers::{IntentId, Login, PartKind, UserInfo};
     use pollster::block_on;
 
+    use keyway_issuers::Requester;
+
     use super::*;
 
     fn context() -> Context {
@@ -156,7 +159,7 @@ mod tests {
             .with("groups", Json::from(serde_json::json!(["a", "b"])));
         let login =
             Login { user_info: UserInfo::new("https://other", "j"), access_token: Some("needle".into()) };
-        Context::new(user).with_login(login).with_access_token("needle")
+        Context::new(Requester::new(user).with_login(login).with_access_token("needle"))
     }
 
     fn request(context: Context) -> Issued {
@@ -171,7 +174,7 @@ mod tests {
         let issued = request(context());
         let part = |name: &str| issued.credential.iter().find(|part| part.name == name).unwrap();
         assert_eq!(part("version").expose_value(), VERSION);
-        assert_eq!(part("user id").expose_value(), context().user.as_str());
+        assert_eq!(part("user id").expose_value(), context().requester.user.as_str());
         let decoded = r#"{"issuer":"https://issuer.example.com","subject":"joe"}"#;
         assert_eq!(part("decoded user id").expose_value(), decoded);
         assert_eq!(part("age").expose_value(), "41");
@@ -193,7 +196,9 @@ mod tests {
 
     #[test]
     fn a_foreign_user_id_is_shown_as_it_is() {
-        let issued = request(context().with_user(keyway_issuers::UserId::received("joe")));
+        let mut context = context();
+        context.requester.user = keyway_issuers::UserId::received("joe");
+        let issued = request(context);
         assert_eq!(issued.credential[1].expose_value(), "joe");
         assert!(issued.credential[2].expose_value().contains("not made of"));
     }

@@ -1,5 +1,6 @@
 //! An executable as an issuer.
 
+use keyway_core::Wiped;
 use keyway_core::{CallError, Effect};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +11,6 @@ use keyway_issuers::{
     Action, Capabilities, Context, CredentialPart, CredentialRequest, Description, Features, Issuer,
     IssuerError, Json, RequestOutcome, Revocation, Rule, SecretText, Violation,
 };
-use zeroize::Zeroizing;
 
 use crate::configuration::{ProcessConfiguration, invalid};
 use crate::run::{Finished, Input, RunError};
@@ -81,7 +81,7 @@ impl ProcessIssuer {
         self.log(Action::Parameter, &finished, Vec::new);
 
         let features = description.features();
-        self.input_of(features, Zeroizing::default())?;
+        self.input_of(features, Wiped::default())?;
         if self.idempotent && !features.idempotent {
             let text = "it is configured to be idempotent, so this must be true";
             let violation = Violation::new("features.idempotent", Rule::Other { text });
@@ -111,7 +111,7 @@ impl ProcessIssuer {
     }
 
     /// Chooses the channel of a request or a revocation (decision W1).
-    fn input_of(&self, features: Features, sent: Zeroizing<Vec<u8>>) -> Result<Input, IssuerError> {
+    fn input_of(&self, features: Features, sent: Wiped<Vec<u8>>) -> Result<Input, IssuerError> {
         match (features.stdin && !self.always_by_argument, self.allow_argv) {
             (true, _) => Ok(Input::Standard(sent)),
             (false, true) => Ok(Input::Argument(sent)),
@@ -255,14 +255,15 @@ fn refused(error: IssuerError, finished: &mut Finished, secrets: &[&str]) -> Iss
     error.with_note(&finished.errors.for_log(secrets.iter().copied()))
 }
 
-fn bytes(sent: &SecretText) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(sent.expose().as_bytes().to_vec())
+fn bytes(sent: &SecretText) -> Wiped<Vec<u8>> {
+    Wiped::new(sent.expose().as_bytes().to_vec())
 }
 
 /// Returns the texts of a context that are or may be secret.
 fn secrets_of(context: &Context) -> Vec<&str> {
-    let logins = context.additional_logins.iter().filter_map(|login| login.access_token.as_ref());
-    let mut secrets: Vec<_> = context.access_token.iter().chain(logins).map(SecretText::expose).collect();
+    let logins = context.requester.additional_logins.iter().filter_map(|login| login.access_token.as_ref());
+    let mut secrets: Vec<_> =
+        context.requester.access_token.iter().chain(logins).map(SecretText::expose).collect();
     let configured = context.configuration.iter();
     secrets.extend(configured.filter_map(|(name, _)| context.configuration.text(name)));
     secrets

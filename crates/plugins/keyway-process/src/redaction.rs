@@ -4,6 +4,7 @@
 //! with the seven bytes before it, is redacted exactly as within the whole text, also if a secret is longer
 //! than that end or cut by its beginning (H62).
 
+use keyway_core::Wiped;
 use keyway_issuers::Json;
 use zeroize::Zeroizing;
 
@@ -96,8 +97,8 @@ impl Redaction {
 
 /// Formats a text for a log: hidden parts become `[REDACTED]`, bytes that are not UTF-8 are replaced, and
 /// control characters other than line feed and tab are shown as `\u{1b}` is.
-pub(crate) fn show(text: &[u8], hidden: &[bool]) -> Zeroizing<String> {
-    let mut shown = Zeroizing::new(String::with_capacity(text.len() + REDACTED.len()));
+pub(crate) fn show(text: &[u8], hidden: &[bool]) -> Wiped<String> {
+    let mut shown = Wiped::new(String::with_capacity(text.len() + REDACTED.len()));
     let mut rest = text;
     for segment in hidden.chunk_by(|one, next| one == next) {
         let (bytes, after) = rest.split_at(segment.len());
@@ -132,8 +133,8 @@ fn runs_of(bytes: &[u8]) -> impl Iterator<Item = (u64, usize)> + '_ {
 }
 
 /// Decodes the escapes of text that is JSON, or almost.
-fn unescaped(json: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut plain = Zeroizing::new(Vec::with_capacity(json.len()));
+fn unescaped(json: &[u8]) -> Wiped<Vec<u8>> {
+    let mut plain = Wiped::new(Vec::with_capacity(json.len()));
     let mut rest = json;
     while let Some((byte, after)) = rest.split_first() {
         rest = after;

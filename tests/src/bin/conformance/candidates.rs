@@ -14,7 +14,6 @@ use keyway_core::PluginError as _;
 use keyway_core::{Plugins, Registry, Table, plugins};
 use keyway_issuers::{CredentialRef, Issuer as _};
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
-use keyway_secrets::SecretStores;
 use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use serde_json::json;
@@ -259,15 +258,14 @@ fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
 
 /// Returns the plugin `generic` over a database in the scratch folder, for the rules about stores on files.
 fn generic_on_sqlite(registration: &keyway_core::Registration) -> Option<SecretStoreSubject> {
-    let plugin = registration.plugin::<SecretStores>()?;
-    let subject = SecretStoreSubject::new("generic-on-sqlite", plugin, registration.metadata().clone());
-    let on_sqlite = subject.lending(|resources, folder| {
-        // A failure shows in the rules: it is lent an engine in memory then, and its data is not in files.
-        match Sqlite::options().open_or_create(folder.join("store.db")) {
-            Ok(sqlite) => resources.with(Arc::new(sqlite) as Arc<dyn Storage>),
-            Err(_) => resources,
-        }
-    });
+    let on_sqlite =
+        SecretStoreSubject::of(registration)?.name("generic-on-sqlite").lending(|resources, folder| {
+            // A failure shows in the rules: it is lent an engine in memory then, and its data is not in files.
+            match Sqlite::options().open_or_create(folder.join("store.db")) {
+                Ok(sqlite) => resources.with(Arc::new(sqlite) as Arc<dyn Storage>),
+                Err(_) => resources,
+            }
+        });
     Some(configured("generic", on_sqlite))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::Registry;
-use keyway_host::grants::{Grant, GrantId, GrantLimits, GrantRequest, Grants, Isolation, Phase, Service};
+use keyway_host::grants::{Grant, GrantId, GrantRequest, Grants, Isolation, Limits, Phase, Service};
 use keyway_host::{Host, HostBuilder};
 use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{Description, ParameterDescriptor, Parameters, ServiceName, UserInfo};
@@ -121,7 +121,7 @@ impl Fixture {
         impatient: bool,
     ) -> Result<Grants, Class> {
         let keys = KeyRing::new([Key::from_bytes(&mut [6; 32])]).map_err(|_| Class::Internal)?;
-        let mut limits = GrantLimits::default().with_isolation(Isolation::Inline);
+        let mut limits = Limits::default().with_isolation(Isolation::Inline);
         if impatient {
             limits = limits.with_deadline(DEADLINE_OF_HANGING);
         }

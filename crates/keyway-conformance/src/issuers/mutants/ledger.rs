@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex};
+
+use crate::lock::locked;
 
 /// Is a credential as it is kept.
 #[derive(Clone)]
@@ -18,10 +20,7 @@ pub(super) struct Ledger(PathBuf);
 
 type Ledgers = BTreeMap<PathBuf, BTreeMap<String, Entry>>;
 
-fn ledgers() -> MutexGuard<'static, Ledgers> {
-    static LEDGERS: LazyLock<Mutex<Ledgers>> = LazyLock::new(Mutex::default);
-    LEDGERS.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static LEDGERS: LazyLock<Mutex<Ledgers>> = LazyLock::new(Mutex::default);
 
 impl Ledger {
     pub(super) fn of(scratch: &Path) -> Self {
@@ -34,7 +33,7 @@ impl Ledger {
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {
-        ledgers().get(&self.0).into_iter().flat_map(BTreeMap::values).cloned().collect()
+        locked(&LEDGERS).get(&self.0).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     pub(super) fn find(&self, is_it: impl Fn(&Entry) -> bool) -> Option<Entry> {
@@ -43,14 +42,14 @@ impl Ledger {
 
     /// Adds a credential in place of one with the same state.
     pub(super) fn add(&self, entry: Entry) {
-        ledgers().entry(self.0.clone()).or_default().insert(entry.state.clone(), entry);
+        locked(&LEDGERS).entry(self.0.clone()).or_default().insert(entry.state.clone(), entry);
     }
 
     pub(super) fn remove(&self, state: &str) {
-        ledgers().entry(self.0.clone()).or_default().remove(state);
+        locked(&LEDGERS).entry(self.0.clone()).or_default().remove(state);
     }
 
     pub(super) fn remove_all(&self) {
-        ledgers().remove(&self.0);
+        locked(&LEDGERS).remove(&self.0);
     }
 }

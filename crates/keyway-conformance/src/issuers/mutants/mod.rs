@@ -133,8 +133,8 @@ fn login_subject(name: &str, operations: Operations) -> IssuerSubject {
     let mut subject = reference_subject(name, operations);
     let user_info = UserInfo::new("https://elsewhere.example.com/", "joe").with("groups", Json::Null);
     let login = Login { user_info, access_token: Some("token-of-the-login".into()) };
-    subject.example = subject.example.login(login.clone());
-    subject.refused = subject.refused.map(|refused| refused.login(login));
+    subject.told.example.logins.push(login.clone());
+    subject.told.refused.iter_mut().for_each(|refused| refused.logins.push(login.clone()));
     subject
 }
 

@@ -73,7 +73,7 @@ impl IssuerLayer for Strange {
         for _ in 0..11 {
             tokio::task::yield_now().await;
         }
-        if request.context.additional_logins.is_empty() {
+        if request.context.requester.additional_logins.is_empty() {
             return Ok(login_required(PROVIDER));
         }
         self.issuer.request(request).await

@@ -1,8 +1,8 @@
 //! A small issuer that keeps the whole contract, unless some of its operations are overridden.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyway_issuers::{
     Capabilities, Context, CredentialPart, CredentialRef, CredentialRequest, Description, IntendedEffect,
@@ -22,7 +22,8 @@ pub(super) struct ReferenceIssuer {
     made: AtomicU64,
     /// The calls that a mutant works on at once share these slots.
     pub(super) slots: Semaphore,
-    notes: Mutex<Vec<String>>,
+    /// What a mutant remembers.
+    pub(super) notes: Mutex<Vec<String>>,
 }
 
 /// Is what an issuer does. A mutant overrides one or two of them.
@@ -75,7 +76,7 @@ pub(super) fn refuse_if(refuses: bool, log: &str) -> IssuerResult<()> {
 }
 
 pub(super) fn is_banned(request: &CredentialRequest) -> bool {
-    request.context.user_info.subject() == BANNED
+    request.context.requester.user_info.subject() == BANNED
 }
 
 /// Refuses the banned user.
@@ -177,11 +178,6 @@ impl ReferenceIssuer {
             (IntendedEffect::Revoke(state), _) if !self.is_there(state) => Reconciled::Destroyed,
             _ => Reconciled::NothingHappened,
         }
-    }
-
-    /// Locks what a mutant remembers.
-    pub(super) fn notes(&self) -> MutexGuard<'_, Vec<String>> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes some slots until the permit is dropped, and refuses if there are too few.

@@ -2,6 +2,7 @@
 
 use super::reference::{refuse_if, refused};
 use super::{IssuerSubject, issuer_mutant, mutants};
+use crate::lock::locked;
 
 mutants! {
     for IssuerSubject, by issuer_mutant;
@@ -20,13 +21,13 @@ mutants! {
             Ok(())
         })
     RemembersInMemory breaks ["ISS-055"] "revokes only what the same handle made"
-        (entry: |issuer, _, entry| issuer.notes().push(entry.state.clone()),
+        (entry: |issuer, _, entry| locked(&issuer.notes).push(entry.state.clone()),
         revoking: |issuer, revocation| {
-            let is_own = issuer.notes().iter().any(|state| state == revocation.state.as_str());
+            let is_own = locked(&issuer.notes).iter().any(|state| state == revocation.state.as_str());
             refuse_if(issuer.is_there(&revocation.state) && !is_own, "never heard of it")
         })
     RevokesByToken breaks ["ISS-055"] "refuses a revocation without the access token of the request"
-        (revoking: |_, revocation| refuse_if(revocation.context.access_token.is_none(), "no token"))
+        (revoking: |_, revocation| refuse_if(revocation.context.requester.access_token.is_none(), "no token"))
     TakesAnyForUnknown breaks ["ISS-057"] "revokes all credentials if it does not know the state"
         (revoking: |issuer, revocation| {
             if !issuer.is_there(&revocation.state) {

@@ -251,7 +251,7 @@ async fn error_output(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
     let mut request = handle.example_request()?;
     let token = fixture.canary("token");
-    request.context.access_token = Some(token.clone().into());
+    request.context.requester.access_token = Some(token.clone().into());
     let (printed, outcome) = requested(&handle, &request).await?;
     let sent = host::encode_request(&request, &options(&handle));
     let mut secrets = vec![token, sent.expose().to_owned()];

@@ -95,14 +95,14 @@ fn claims_of(user: &UserInfo) -> Vec<String> {
 }
 
 fn of_user(mut request: CredentialRequest, user: &UserInfo) -> CredentialRequest {
-    request.context.user = user.user_id();
-    request.context.user_info = user.clone();
+    request.context.requester.user = user.user_id();
+    request.context.requester.user_info = user.clone();
     request
 }
 
 /// Hides a bait in all that the other logins of a request told.
 fn of_logins(mut request: CredentialRequest, bait: &Bait) -> CredentialRequest {
-    for login in &mut request.context.additional_logins {
+    for login in &mut request.context.requester.additional_logins {
         login.user_info = told(&login.user_info, &claims_of(&login.user_info), bait);
     }
     request

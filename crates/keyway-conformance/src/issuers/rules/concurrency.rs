@@ -6,15 +6,15 @@
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Barrier};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use keyway_issuers::{CredentialRef, CredentialRequest, IssuerError, RequestOutcome};
 
 use super::{Broken, Checked, Handle, IssuerFixture, LISTING, NOT_BLOCKING, broken, ensure, rules};
+use crate::callers::begun_together;
 use crate::polled::{polled, prompt_enough};
-use crate::runtime::runtime;
 
 rules! {
     in IssuerFixture;
@@ -56,28 +56,6 @@ enum Done {
 /// Is a request, and the state of the credential that it made.
 type Made = (CredentialRequest, CredentialRef);
 
-/// Runs calls on threads of their own, all begun at the same time, and waits for the end of each.
-async fn begun_together<T: Send + 'static>(jobs: Vec<Job<T>>) -> Vec<Result<T, Broken>> {
-    let (together, mut answers) = (Arc::new(Barrier::new(jobs.len())), Vec::new());
-    for job in jobs {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let together = Arc::clone(&together);
-        std::thread::spawn(move || {
-            let runtime = runtime();
-            together.wait();
-            // Fails if the rule's time is up.
-            let _ = sender.send(runtime.map(|runtime| runtime.block_on(job)));
-        });
-        answers.push(receiver);
-    }
-    let mut done = Vec::new();
-    for (number, answer) in answers.into_iter().enumerate() {
-        let panicked = |_| Err(broken("an answer", format!("caller {number} panicked")));
-        done.push(answer.await.unwrap_or_else(panicked));
-    }
-    done
-}
-
 /// Sends some requests and revokes some credentials, all at once. Returns what was made. Whatever was made is noted,
 /// also if some of the calls failed.
 async fn at_once(handle: &Handle<'_, '_>, requests: usize, revoked: &[Made]) -> Result<Vec<Made>, Broken> {
@@ -98,7 +76,7 @@ async fn at_once(handle: &Handle<'_, '_>, requests: usize, revoked: &[Made]) -> 
             Done::Revoked(issuer.revoke(&revocation).await)
         }));
     }
-    let mut done = begun_together(jobs).await;
+    let mut done = begun_together(jobs.into_iter().map(|job| || job).collect()).await;
     let revocations = done.split_off(requests);
     let made = all_made(handle, asked, done)?;
     let what = format!("a revocation among {requests} requests and {} revocations at once", revoked.len());

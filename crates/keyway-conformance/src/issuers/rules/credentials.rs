@@ -80,8 +80,10 @@ async fn state_keeps_no_value(fixture: &IssuerFixture<'_>) -> Checked {
 async fn state_keeps_no_token(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
     let mut request = handle.example_request()?;
-    let own = request.context.access_token.get_or_insert_with(|| fixture.canary("token").into()).clone();
-    let logins = request.context.additional_logins.iter().filter_map(|login| login.access_token.clone());
+    let own =
+        request.context.requester.access_token.get_or_insert_with(|| fixture.canary("token").into()).clone();
+    let logins =
+        request.context.requester.additional_logins.iter().filter_map(|login| login.access_token.clone());
     let tokens: Vec<_> = logins.chain([own]).collect();
     // It may look at the token, and see that it is none.
     let Ok(RequestOutcome::Issued(issued)) = handle.request(&request).await else {

@@ -6,7 +6,7 @@ use keyway_issuers::{IssuerError, RequestOutcome};
 use super::provoked::{Provoked, all_words, contained, provoke};
 use super::{Broken, Checked, IssuerFixture, LINKED, REFUSED, broken, ensure, rules};
 use crate::trace_capture::traced;
-use crate::{Subject as _, child};
+use crate::{Subject, child};
 
 rules! {
     in IssuerFixture;
@@ -87,6 +87,6 @@ async fn output_is_clean(fixture: &IssuerFixture<'_>) -> Checked {
         let provoked = provoke(fixture).await?;
         return child::noted(provoked.into_secrets(), fixture.history()).map(drop);
     }
-    let name = fixture.subject().name();
+    let name = Subject::name(fixture.subject());
     child::must_print_no_secret(&name, "ISS-045", fixture.seed(), fixture.scratch(), fixture.history())
 }

@@ -64,8 +64,8 @@ async fn ask(
     effect: IntendedEffect,
 ) -> Result<Reconciled, Broken> {
     let mut context = context.clone();
-    context.access_token = None;
-    context.additional_logins.clear();
+    context.requester.access_token = None;
+    context.requester.additional_logins.clear();
     let reconciled = handle.issuer.reconcile(&Reconciliation::new(context, effect)).await;
     handle.record("reconcile", &reconciled);
     reconciled.map_err(|error| handle.unexpected("reconcile", &error))

@@ -17,7 +17,7 @@ rules! {
 /// Sends the example without its logins.
 async fn asked(handle: &Handle<'_, '_>) -> Result<(CredentialRequest, LoginRequired), Broken> {
     let mut request = handle.example_request()?;
-    request.context.additional_logins.clear();
+    request.context.requester.additional_logins.clear();
     match handle.request(&request).await {
         Ok(RequestOutcome::LoginRequired(login)) => Ok((request, login)),
         Ok(RequestOutcome::Issued(_)) => Err(broken("the wish for another login", "a credential")),
@@ -37,6 +37,6 @@ async fn asks(fixture: &IssuerFixture<'_>) -> Checked {
 async fn goes_on(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
     let (mut request, _) = asked(&handle).await?;
-    request.context.additional_logins.clone_from(&fixture.example().logins);
+    request.context.requester.additional_logins.clone_from(&fixture.example().logins);
     handle.issued(&request).await.map(drop)
 }

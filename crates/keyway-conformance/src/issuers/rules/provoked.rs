@@ -60,7 +60,7 @@ pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Bro
         requests.push(("the refused example".to_owned(), request));
     }
     for (what, mut request) in requests {
-        request.context.access_token.get_or_insert_with(|| token.clone().into());
+        request.context.requester.access_token.get_or_insert_with(|| token.clone().into());
         let outcome = provoked.note(what, contained(handle.request(&request)).await);
         if let Some(RequestOutcome::Issued(issued)) = &outcome {
             let values = issued.credential.iter().map(|part| part.expose_value().trim().to_owned());
@@ -69,7 +69,7 @@ pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Bro
         provoked.outcomes.extend(outcome);
     }
     let mut context = handle.context()?;
-    context.access_token.get_or_insert_with(|| token.into());
+    context.requester.access_token.get_or_insert_with(|| token.into());
     let answer = contained(handle.revoke(&context, &CredentialRef::new("kit-no-such-state"))).await;
     provoked.note("revoking an unknown state".to_owned(), answer);
     // Leaves out short secrets, which are in many texts by chance.

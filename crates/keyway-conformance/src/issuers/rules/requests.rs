@@ -137,8 +137,8 @@ async fn any_user(fixture: &IssuerFixture<'_>) -> Checked {
         ("of a user with a long name", long),
     ] {
         let mut request = handle.example_request()?;
-        request.context.user = user.user_id();
-        request.context.user_info = user;
+        request.context.requester.user = user.user_id();
+        request.context.requester.user_info = user;
         answered_or_refused(fixture, what, &handle.request(&request).await)?;
     }
     Ok(())

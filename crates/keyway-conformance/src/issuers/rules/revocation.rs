@@ -128,8 +128,8 @@ async fn state_is_enough(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, mut context, issued) = fixture.made().await?;
     drop(handle);
     // A host keeps neither tokens nor logins.
-    context.access_token = None;
-    context.additional_logins.clear();
+    context.requester.access_token = None;
+    context.requester.additional_logins.clear();
     fixture.handle().await?.revoked(&context, &issued.state).await?;
     is_gone(fixture, &issued.state)
 }

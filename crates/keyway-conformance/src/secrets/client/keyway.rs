@@ -124,11 +124,11 @@ impl ApplicationClient for Secrets {
 /// Does what a request asks, and keeps the client's own error.
 async fn answer(client: &Secrets, request: Request) -> Result<Response, Error> {
     Ok(match request {
-        Request::Get { key } => Response::Text(client.get(&key).await?),
+        Request::Get(key) => Response::Text(client.get(&key).await?),
         Request::GetOr { key, default } => Response::Text(Some(client.get_or(&key, default).await?)),
-        Request::GetRequired { key } => Response::Text(Some(client.get_required(&key).await?)),
-        Request::Find { key } => Response::Secret(client.find(&key).await?.as_ref().map(found)),
-        Request::Retrieve { key } => Response::Secret(Some(found(&client.retrieve(&key).await?))),
+        Request::GetRequired(key) => Response::Text(Some(client.get_required(&key).await?)),
+        Request::Find(key) => Response::Secret(client.find(&key).await?.as_ref().map(found)),
+        Request::Retrieve(key) => Response::Secret(Some(found(&client.retrieve(&key).await?))),
         Request::List => Response::Secrets(client.list().await?.iter().map(found).collect()),
         Request::ListNames => {
             let names = client.list_names().await?;
@@ -142,15 +142,15 @@ async fn answer(client: &Secrets, request: Request) -> Result<Response, Error> {
             client.modify(&key, Change::value(value)).await?;
             Response::Done
         }
-        Request::Delete { key } => {
+        Request::Delete(key) => {
             client.delete(&key).await?;
             Response::Done
         }
         Request::ListEnvironments => Response::Environments(client.list_environments().await?),
-        Request::RetrieveEnvironment { name } => {
+        Request::RetrieveEnvironment(name) => {
             Response::Environments(vec![client.retrieve_environment(&name).await?])
         }
-        Request::GetEnvironment { name } => {
+        Request::GetEnvironment(name) => {
             #[expect(deprecated, reason = "decision L11 keeps it, so it is tested")]
             let environment = client.get_environment(&name).await?;
             Response::Environments(environment.into_iter().collect())
@@ -161,7 +161,7 @@ async fn answer(client: &Secrets, request: Request) -> Result<Response, Error> {
         Request::ModifyEnvironment { name, external_url } => {
             Response::Environments(vec![client.modify_environment(&name, external_url.as_deref()).await?])
         }
-        Request::Export { format } => {
+        Request::Export(format) => {
             let bundle = client.export().await?;
             Response::File(match format {
                 FileFormat::Dotenv => bundle.to_dotenv()?,

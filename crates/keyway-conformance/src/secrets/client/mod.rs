@@ -28,7 +28,7 @@ use async_trait::async_trait;
 use keyway_client::{AccessOutcome, Layer, Operation, Resolution};
 use keyway_secrets::SecretStore;
 
-use super::{CLAUSES, SecretStoreSubject, rules};
+use super::{SecretStoreSubject, clauses, rules};
 use crate::Suite;
 
 pub use keyway::KeywayClient;
@@ -36,7 +36,7 @@ pub use request::{ClientFailure, FileFormat, Found, Missing, Request, Response};
 
 /// Makes the suite of the rules about clients alone, for a client over a store that is known to be sound.
 pub fn suite() -> Suite<SecretStoreSubject> {
-    Suite { kind: "secret", rules: rules::of_clients(), clauses: CLAUSES }
+    Suite { kind: "secret", rules: rules::of_clients(), clauses: clauses::CLAUSES }
 }
 
 /// Makes the client under test.

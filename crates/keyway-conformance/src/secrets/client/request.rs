@@ -11,11 +11,8 @@ use keyway_secrets::Environment;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Request {
-    /// The text of a secret, or nothing. Answers [`Response::Text`].
-    Get {
-        /// The key.
-        key: String,
-    },
+    /// The text of the secret of a key, or nothing. Answers [`Response::Text`].
+    Get(String),
     /// The text of a secret, or this default. Answers [`Response::Text`].
     GetOr {
         /// The key.
@@ -23,21 +20,12 @@ pub enum Request {
         /// The answer if the secret does not exist.
         default: SecretText,
     },
-    /// The text of a secret that must be there. Answers [`Response::Text`].
-    GetRequired {
-        /// The key.
-        key: String,
-    },
-    /// A secret, or nothing. Answers [`Response::Secret`].
-    Find {
-        /// The key.
-        key: String,
-    },
-    /// A secret that must be there. Answers [`Response::Secret`].
-    Retrieve {
-        /// The key.
-        key: String,
-    },
+    /// The text of the secret of a key, which must be there. Answers [`Response::Text`].
+    GetRequired(String),
+    /// The secret of a key, or nothing. Answers [`Response::Secret`].
+    Find(String),
+    /// The secret of a key, which must be there. Answers [`Response::Secret`].
+    Retrieve(String),
     /// All secrets of the place, with values. Answers [`Response::Secrets`].
     List,
     /// All keys of the place. Answers [`Response::Names`].
@@ -56,24 +44,15 @@ pub enum Request {
         /// The value.
         value: SecretValue,
     },
-    /// Takes a secret away. Answers [`Response::Done`].
-    Delete {
-        /// The key.
-        key: String,
-    },
+    /// Takes the secret of a key away. Answers [`Response::Done`].
+    Delete(String),
     /// All environments. Answers [`Response::Environments`].
     ListEnvironments,
-    /// One environment. Answers [`Response::Environments`].
-    RetrieveEnvironment {
-        /// Its name.
-        name: String,
-    },
-    /// One environment by the seed's older name for it, which decision L11 keeps. Answers
+    /// The environment of a name. Answers [`Response::Environments`].
+    RetrieveEnvironment(String),
+    /// The environment of a name, by the seed's older operation, which decision L11 keeps. Answers
     /// [`Response::Environments`], with none in it when there is none.
-    GetEnvironment {
-        /// Its name.
-        name: String,
-    },
+    GetEnvironment(String),
     /// A new environment. Answers [`Response::Environments`].
     CreateEnvironment {
         /// Its name.
@@ -88,11 +67,8 @@ pub enum Request {
         /// Where it is.
         external_url: Option<String>,
     },
-    /// All secrets of the place as a file. Answers [`Response::File`].
-    Export {
-        /// How it is written.
-        format: FileFormat,
-    },
+    /// All secrets of the place as a file of a format. Answers [`Response::File`].
+    Export(FileFormat),
     /// Writes the secrets of a file into the place. Answers [`Response::Imported`].
     Import {
         /// How it is written.
@@ -160,7 +136,7 @@ pub struct Found {
 }
 
 /// A failure as a client answers it, in the words of decision L6.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct ClientFailure {
     /// The code of the row of the error table.
     pub code: String,

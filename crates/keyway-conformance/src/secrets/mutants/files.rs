@@ -8,14 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use keyway_core::SecretValue;
-use keyway_secrets::{
-    ListQuery, NewSecret, NewValue, Secret, SecretAddress, SecretHeader, SecretPage, SecretStore, StoreError,
-};
+use keyway_secrets::{NewValue, Secret, SecretAddress, SecretStore, StoreError};
 use keyway_storage::{
     Batch, CommitOutcome, Expectation, ItemAction, Layered, Memory, Storage, StorageError, StorageLayer,
 };
 
-use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use super::{SecretStoreSubject, mutants, operation, store_mutant};
 use crate::secrets::reference::{self, ReferenceStore};
 
 /// Keeps each record in a file of its own, beside an engine in memory that reads them when it is opened.
@@ -105,7 +103,7 @@ pub(super) fn sound() -> SecretStoreSubject {
 macro_rules! file_mutant {
     ($name:ident $write:ident $change:tt) => {
         || {
-            let subject = store_mutant!($name $change)();
+            let subject = store_mutant!($name FULL $change)();
             Arc::new(on_files(Arc::into_inner(subject).expect("it is new"), $write))
         }
     };
@@ -131,33 +129,31 @@ async fn value(store: &ReferenceStore, address: &SecretAddress, listed: SecretVa
 mutants! {
     for SecretStoreSubject, by file_mutant;
     WritesInPlace of IN_PLACE breaks ["SEC-147"] "empties its file and fills it again" (|store| store.habits.pauses = 0)
-    IndexesFirst of RENAMED breaks ["SEC-148"] "lists a secret before it writes the value" {
-        async fn create(&self, mut secret: NewSecret) -> StoreResult<SecretHeader> {
+    IndexesFirst of RENAMED breaks ["SEC-148"] "lists a secret before it writes the value"
+        (create |mutant, secret| {
             let given = secret.value.as_given().and_then(SecretValue::expose_text).unwrap_or_default();
             let file = Batch::new().put(file_of(&secret.address), given, Expectation::Any);
             secret.value = NewValue::Given(SecretValue::text(ELSEWHERE));
-            let header = self.store.create(secret).await?;
-            let kept = self.store.storage.commit(file).await;
+            let header = mutant.store.create(secret).await?;
+            let kept = mutant.store.storage.commit(file).await;
             kept.map(|_| header).map_err(|error| StoreError::system("write a value", error))
-        }
-
-        async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
-            let Secret { header, value: listed } = self.store.get(address).await?;
-            let value = value(&self.store, address, listed).await;
+        },
+        get |mutant, address| {
+            let Secret { header, value: listed } = mutant.store.get(address).await?;
+            let value = value(&mutant.store, address, listed).await;
             let value = value.ok_or_else(|| StoreError::SecretNotFound { address: address.clone() })?;
             Ok(Secret { header, value })
-        }
-
-        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
-            let mut page = self.store.list(query).await?;
+        },
+        list |mutant, query| {
+            let mut page = mutant.store.list(query).await?;
             for listed in &mut page.secrets {
                 if let Some(there) = listed.value.take() {
-                    listed.value = value(&self.store, &listed.header.address, there.clone()).await.or(Some(there));
+                    let address = &listed.header.address;
+                    listed.value = value(&mutant.store, address, there.clone()).await.or(Some(there));
                 }
             }
             Ok(page)
-        }
-    }
+        })
 }
 
 #[cfg(test)]

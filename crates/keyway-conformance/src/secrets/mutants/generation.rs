@@ -2,16 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
-use keyway_core::{SecretValue, Structured, Table};
+use keyway_core::{SecretValue, Structured};
 use keyway_passwords::{Alphabet, PasswordRule};
-use keyway_secrets::{
-    Configure, NewSecret, NewValue, Recipe, SecretAddress, SecretChange, SecretHeader, SecretStore,
-    StoreError,
-};
+use keyway_secrets::{Configure, NewValue, Recipe, SecretStore, StoreError};
 use serde_json::Value;
 
 use super::plugin::Mutated;
-use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use super::{SecretStoreSubject, StoreResult, mutants, operation, store_mutant};
+use crate::lock::locked;
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
@@ -24,14 +22,13 @@ mutants! {
             let is_first = !mutant.notes.flag.swap(true, Ordering::SeqCst);
             NewValue::Generated(if is_first { completed(recipe) } else { recipe })
         })
-    SettingsOfTheHandle breaks ["SEC-182"] "makes passwords by the settings that the handle saw first" {
-        async fn create(&self, mut secret: NewSecret) -> StoreResult<SecretHeader> {
+    SettingsOfTheHandle breaks ["SEC-182"] "makes passwords by the settings that the handle saw first"
+        (create |mutant, secret| {
             if secret.value.recipe() == Some(&Recipe::new()) {
-                secret.value = NewValue::Generated(first_seen(self).await?);
+                secret.value = NewValue::Generated(first_seen(mutant).await?);
             }
-            self.store.create(secret).await
-        }
-    }
+            mutant.store.create(secret).await
+        })
     RecipeReplacesAll breaks ["SEC-183"] "takes what a recipe does not say from nowhere"
         (made |recipe, _mutant| {
             NewValue::Generated(if recipe == Recipe::new() { recipe } else { completed(recipe) })
@@ -42,34 +39,31 @@ mutants! {
             recipe.length = recipe.length.map(|length| length.clamp(8, 1024));
             NewValue::Generated(recipe)
         })
-    ClampsSettings breaks ["SEC-185"] "stores some length where that which is given cannot be" {
-        async fn configure(&self, mut request: Configure) -> StoreResult<Table> {
+    ClampsSettings breaks ["SEC-185"] "stores some length where that which is given cannot be"
+        (configure |mutant, request| {
             if let Configure::Write(settings) = &mut request
                 && let Some(Structured::Integer(length)) = settings.get("length")
             {
                 let length = length.decimal().parse::<i64>().unwrap_or(20).clamp(8, 1024);
                 settings.insert("length", Structured::Integer(length.into()));
             }
-            self.store.configure(request).await
-        }
-    }
-    KeepsOldPasswords breaks ["SEC-186"] "says that it renewed a password, and does not" {
-        async fn modify(&self, address: &SecretAddress, mut change: SecretChange) -> StoreResult<SecretHeader> {
+            mutant.store.configure(request).await
+        })
+    KeepsOldPasswords breaks ["SEC-186"] "says that it renewed a password, and does not"
+        (modify |mutant, address, change| {
             change.value = change.value.filter(|value| value.recipe().is_none());
-            self.store.modify(address, change).await
-        }
-    }
+            mutant.store.modify(address, change).await
+        })
     MakesEmptyValues of MINIMAL breaks ["SEC-187"] "stores an empty text where a value is to be made"
         (made |_recipe, _mutant| text(""))
-    RefusesShortValues breaks ["SEC-188"] "holds given values to the length of passwords" {
-        async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
+    RefusesShortValues breaks ["SEC-188"] "holds given values to the length of passwords"
+        (create |mutant, secret| {
             let is_short = |value: &SecretValue| value.expose_text().is_some_and(str::is_empty);
             if secret.value.as_given().is_some_and(is_short) {
                 return Err(StoreError::invalid("the value", "it is too short for a password"));
             }
-            self.store.create(secret).await
-        }
-    }
+            mutant.store.create(secret).await
+        })
     FavoursSomeCharacters breaks ["SEC-189"] "takes random bytes modulo the number of characters"
         (made |recipe, _mutant| {
             match (recipe.length, recipe.alphabet.as_deref()) {
@@ -110,7 +104,7 @@ fn folded(length: u32) -> StoreResult<String> {
 /// Turns the settings that the handle has seen first into a recipe.
 async fn first_seen(mutant: &Mutated) -> StoreResult<Recipe> {
     let now = mutant.store.configure(Configure::Read).await?;
-    let settings = mutant.notes.settings().get_or_insert(now).to_json().unwrap_or_default();
+    let settings = locked(&mutant.notes.settings).get_or_insert(now).to_json().unwrap_or_default();
     let mut recipe = Recipe::new();
     recipe.length = settings.get("length").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
     recipe.alphabet = settings.get("alphabet").and_then(Value::as_str).map(str::to_owned);

@@ -2,96 +2,79 @@
 
 use std::fs::File;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Waker};
 
-use keyway_secrets::{ListQuery, SecretPage, SecretStore, StoreError};
+use keyway_secrets::{SecretPage, SecretStore, StoreError};
 use keyway_storage::{Batch, Expectation, Storage};
+use tokio::task::yield_now;
 
-use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
-use crate::secrets::lent_storage::let_others_run;
+use super::{SecretStoreSubject, StoreResult, mutants, operation, store_mutant};
+use crate::lock::locked;
 use crate::secrets::reference::{Content, ReferenceStore};
 use crate::secrets::samples::new;
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
-    EmptyWhenMissing breaks ["SEC-001"] "lists nothing where there is no store" {
-        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
-            match self.store.list(query).await {
-                Err(StoreError::NotInitialized) => Ok(SecretPage { secrets: Vec::new(), next: None }),
-                other => other,
-            }
-        }
-    }
-    WelcomeSecret breaks ["SEC-002"] "puts a secret into a new store" {
-        async fn initialize(&self) -> StoreResult<()> {
-            self.store.initialize().await?;
-            self.store.create(new("read me first", "welcome")).await.map(drop)
-        }
-    }
-    Overwrites breaks ["SEC-003"] "makes the store anew when it is there" {
-        async fn initialize(&self) -> StoreResult<()> {
-            match self.store.initialize().await {
-                Err(StoreError::AlreadyInitialized) => write_empty(&self.store).await,
-                other => other,
-            }
-        }
-    }
+    EmptyWhenMissing breaks ["SEC-001"] "lists nothing where there is no store"
+        (list |mutant, query| match mutant.store.list(query).await {
+            Err(StoreError::NotInitialized) => Ok(SecretPage { secrets: Vec::new(), next: None }),
+            other => other,
+        })
+    WelcomeSecret breaks ["SEC-002"] "puts a secret into a new store"
+        (initialize |mutant| {
+            mutant.store.initialize().await?;
+            mutant.store.create(new("read me first", "welcome")).await.map(drop)
+        })
+    Overwrites breaks ["SEC-003"] "makes the store anew when it is there"
+        (initialize |mutant| match mutant.store.initialize().await {
+            Err(StoreError::AlreadyInitialized) => write_empty(&mutant.store).await,
+            other => other,
+        })
     OneRoom breaks ["SEC-005"] "keeps all stores in one place" (|store| store.key = b"the one".to_vec())
     EagerOpen breaks ["SEC-006"] "reads when it is opened" (|store| {
         let mut read = pin!(store.load_any());
         while read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
     })
     AnyConfiguration breaks ["SEC-007"] "does not check its configuration" unchecked
-    LooksThenInitializes breaks ["SEC-133"] "looks whether there is a store, and then writes whatever is there" {
-        async fn initialize(&self) -> StoreResult<()> {
-            if self.store.load_any().await?.is_some() {
+    LooksThenInitializes breaks ["SEC-133"] "looks whether there is a store, and then writes whatever is there"
+        (initialize |mutant| {
+            if mutant.store.load_any().await?.is_some() {
                 return Err(StoreError::AlreadyInitialized);
             }
-            let_others_run().await;
-            write_empty(&self.store).await
-        }
-    }
-    DeletesOnce breaks ["SEC-111"] "fails when the store is gone already" {
-        async fn marked_for_delete(&self) -> StoreResult<()> {
-            self.store.load().await?;
-            self.store.marked_for_delete().await
-        }
-    }
-    DeletionComesBack breaks ["SEC-112"] "keeps what was deleted, and brings it back when the store is made anew" {
-        async fn initialize(&self) -> StoreResult<()> {
-            self.store.initialize().await?;
-            copy(&self.store, beside(&self.store, " in the bin"), self.store.key.clone()).await
-        }
-
-        async fn marked_for_delete(&self) -> StoreResult<()> {
-            copy(&self.store, self.store.key.clone(), beside(&self.store, " in the bin")).await?;
-            self.store.marked_for_delete().await
-        }
-    }
-    DeletionNeverResumes breaks ["SEC-113", "SEC-114"] "does not go on with a deletion that did not end" {
-        async fn marked_for_delete(&self) -> StoreResult<()> {
-            marked(&self.store, self.store.marked_for_delete()).await
-        }
-    }
-    KeepsACopy breaks ["SEC-115"] "leaves a copy of a deleted store" {
-        async fn marked_for_delete(&self) -> StoreResult<()> {
-            copy(&self.store, self.store.key.clone(), beside(&self.store, " as it was")).await?;
-            self.store.marked_for_delete().await
-        }
-    }
-    DeletesAnything breaks ["SEC-106"] "deletes data that it may not read" {
-        async fn marked_for_delete(&self) -> StoreResult<()> {
-            match self.store.marked_for_delete().await {
-                Err(StoreError::Incompatible(_)) => self.store.remove().await,
-                other => other,
-            }
-        }
-    }
+            yield_now().await;
+            write_empty(&mutant.store).await
+        })
+    DeletesOnce breaks ["SEC-111"] "fails when the store is gone already"
+        (marked_for_delete |mutant| {
+            mutant.store.load().await?;
+            mutant.store.marked_for_delete().await
+        })
+    DeletionComesBack breaks ["SEC-112"] "keeps what was deleted, and brings it back when the store is made anew"
+        (initialize |mutant| {
+            mutant.store.initialize().await?;
+            copy(&mutant.store, beside(&mutant.store, " in the bin"), mutant.store.key.clone()).await
+        },
+        marked_for_delete |mutant| {
+            copy(&mutant.store, mutant.store.key.clone(), beside(&mutant.store, " in the bin")).await?;
+            mutant.store.marked_for_delete().await
+        })
+    DeletionNeverResumes breaks ["SEC-113", "SEC-114"] "does not go on with a deletion that did not end"
+        (marked_for_delete |mutant| marked(&mutant.store, mutant.store.marked_for_delete()).await)
+    KeepsACopy breaks ["SEC-115"] "leaves a copy of a deleted store"
+        (marked_for_delete |mutant| {
+            copy(&mutant.store, mutant.store.key.clone(), beside(&mutant.store, " as it was")).await?;
+            mutant.store.marked_for_delete().await
+        })
+    DeletesAnything breaks ["SEC-106"] "deletes data that it may not read"
+        (marked_for_delete |mutant| match mutant.store.marked_for_delete().await {
+            Err(StoreError::Incompatible(_)) => mutant.store.remove().await,
+            other => other,
+        })
     KeepsWhatWasLent breaks ["SEC-165"] "never gives back the storage"
         (|store| std::mem::forget(Arc::clone(&store.storage)))
     KeepsFilesOpen breaks ["SEC-165"] "never closes a file" (|store| {
-        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = locked(&KEPT);
         kept.retain(|(storage, _)| storage.strong_count() > 0);
         if let Ok(file) = std::env::current_exe().and_then(File::open) {
             kept.push((Arc::downgrade(&store.storage), file));

@@ -1,25 +1,23 @@
 //! Mutants in lists.
 
 use keyway_core::SecretValue;
-use keyway_secrets::{
-    Cursor, ListQuery, SecretAddress, SecretChange, SecretHeader, SecretPage, SecretStore, StoreError,
-};
+use keyway_secrets::{Cursor, SecretStore, StoreError};
 
-use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use super::{SecretStoreSubject, mutants, operation, store_mutant};
+use crate::lock::locked;
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
-    SkipsAtPageEnd breaks ["SEC-070"] "skips a secret at the beginning of later pages" {
-        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
-            let mut page = self.store.list(query).await?;
+    SkipsAtPageEnd breaks ["SEC-070"] "skips a secret at the beginning of later pages"
+        (list |mutant, query| {
+            let mut page = mutant.store.list(query).await?;
             if query.after.is_some() && page.secrets.len() > 1 {
                 page.secrets.remove(0);
             }
             Ok(page)
-        }
-    }
-    OffsetPages breaks ["SEC-071", "SEC-213"] "counts how many secrets earlier pages held" {
-        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
+        })
+    OffsetPages breaks ["SEC-071", "SEC-213"] "counts how many secrets earlier pages held"
+        (list |mutant, query| {
             const MARK: &[u8] = b"offset ";
             let foreign = || StoreError::invalid("the cursor", "it is not one that this store gave");
             let number = |cursor: &Cursor| {
@@ -29,7 +27,7 @@ mutants! {
             let offset = query.after.as_ref().map_or(Ok(0), number)?;
             let mut all = query.clone().limit(usize::MAX);
             all.after = None;
-            let mut page = self.store.list(&all).await?;
+            let mut page = mutant.store.list(&all).await?;
             page.secrets.drain(..offset.min(page.secrets.len()));
             if page.secrets.len() > query.limit {
                 page.secrets.truncate(query.limit);
@@ -37,63 +35,52 @@ mutants! {
                 page.next = Some(Cursor::from_bytes([MARK, next.to_string().as_bytes()].concat()));
             }
             Ok(page)
-        }
-    }
-    AlwaysValues breaks ["SEC-072"] "lists values that nobody asked for" {
-        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
-            self.store.list(&query.clone().with_values()).await
-        }
-    }
-    ChangedGoLast breaks ["SEC-073"] "moves a changed secret to the end of the list" {
-        async fn modify(&self, address: &SecretAddress, change: SecretChange) -> StoreResult<SecretHeader> {
-            let header = self.store.modify(address, change).await?;
-            let moved = self.store.change(|content| {
+        })
+    AlwaysValues breaks ["SEC-072"] "lists values that nobody asked for"
+        (list |mutant, query| mutant.store.list(&query.clone().with_values()).await)
+    ChangedGoLast breaks ["SEC-073"] "moves a changed secret to the end of the list"
+        (modify |mutant, address, change| {
+            let header = mutant.store.modify(address, change).await?;
+            let moved = mutant.store.change(|content| {
                 let (at, place) = (content.find(address)?, content.number());
                 content.secrets[at].place = place;
                 Ok(())
             });
             moved.await.map(|()| header)
-        }
-    }
-    TurnsPages breaks ["SEC-074"] "lists each page backwards" {
-        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
-            let mut page = self.store.list(query).await?;
+        })
+    TurnsPages breaks ["SEC-074"] "lists each page backwards"
+        (list |mutant, query| {
+            let mut page = mutant.store.list(query).await?;
             page.secrets.reverse();
             Ok(page)
-        }
-    }
-    ListsNoEmptyValues breaks ["SEC-210"] "lists no secret whose value is empty" {
-        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
-            let mut page = self.store.list(&query.clone().with_values()).await?;
+        })
+    ListsNoEmptyValues breaks ["SEC-210"] "lists no secret whose value is empty"
+        (list |mutant, query| {
+            let mut page = mutant.store.list(&query.clone().with_values()).await?;
             let text = |value: &Option<SecretValue>| value.as_ref().and_then(SecretValue::expose_text) == Some("");
             page.secrets.retain(|listed| !text(&listed.value));
             if !query.with_values {
                 page.secrets.iter_mut().for_each(|listed| listed.value = None);
             }
             Ok(page)
-        }
-    }
-    ListsOldValues breaks ["SEC-210"] "lists each value as it was when it was listed first" {
-        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
-            let mut page = self.store.list(query).await?;
-            let mut first = self.notes.values();
+        })
+    ListsOldValues breaks ["SEC-210"] "lists each value as it was when it was listed first"
+        (list |mutant, query| {
+            let mut page = mutant.store.list(query).await?;
+            let mut first = locked(&mutant.notes.values);
             for listed in page.secrets.iter_mut().filter(|listed| listed.value.is_some()) {
                 let address = listed.header.address.clone();
                 listed.value = first.entry(address).or_insert_with(|| listed.value.clone()).clone();
             }
             Ok(page)
-        }
-    }
-    AnyCursor breaks ["SEC-075"] "begins anew after a cursor that is not its own" {
-        async fn list(&self, query: &ListQuery) -> StoreResult<SecretPage> {
-            match self.store.list(query).await {
-                Err(StoreError::Invalid { .. }) => {
-                    let mut query = query.clone();
-                    query.after = None;
-                    self.store.list(&query).await
-                }
-                other => other,
+        })
+    AnyCursor breaks ["SEC-075"] "begins anew after a cursor that is not its own"
+        (list |mutant, query| match mutant.store.list(query).await {
+            Err(StoreError::Invalid { .. }) => {
+                let mut query = query.clone();
+                query.after = None;
+                mutant.store.list(&query).await
             }
-        }
-    }
+            other => other,
+        })
 }

@@ -13,9 +13,9 @@ mod generation;
 mod keys;
 mod lifecycle;
 mod lists;
+mod operation;
 mod paths;
 mod plugin;
-mod renewed;
 mod stored;
 mod values;
 
@@ -23,6 +23,7 @@ mod values;
 use super::SecretStoreSubject;
 use crate::Mutant;
 use crate::notation::mutants;
+use operation::operation;
 use plugin::{StoreResult, store_mutant};
 
 /// Lists the mutants of stores, with the rules that they break. Try them with [`suite`](super::suite).
@@ -40,7 +41,6 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
         lifecycle::MUTANTS,
         lists::MUTANTS,
         paths::MUTANTS,
-        renewed::MUTANTS,
         stored::MUTANTS,
         values::MUTANTS,
     ];

@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keyway_secrets::{
-    Environment, NewEnvironment, NewSecret, SecretAddress, SecretHeader, SecretRevision, SecretStore,
-};
+use keyway_secrets::SecretStore;
 
-use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use super::{SecretStoreSubject, mutants, operation, store_mutant};
 
 /// Joins a name to a folder that does not exist.
 fn joined(name: &str) -> PathBuf {
@@ -16,22 +14,19 @@ fn joined(name: &str) -> PathBuf {
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
-    WritesNamedFiles breaks ["SEC-053"] "writes a file named as the secret" {
-        async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
+    WritesNamedFiles breaks ["SEC-053"] "writes a file named as the secret"
+        (create |mutant, secret| {
             drop(fs::write(joined(secret.address.name.as_str()), "seen"));
-            self.store.create(secret).await
-        }
-    }
-    RemovesNamedFiles breaks ["SEC-053"] "removes a file named as the secret" {
-        async fn destroy(&self, address: &SecretAddress, expected: Option<SecretRevision>) -> StoreResult<()> {
+            mutant.store.create(secret).await
+        })
+    RemovesNamedFiles breaks ["SEC-053"] "removes a file named as the secret"
+        (destroy |mutant, address, expected| {
             drop(fs::remove_file(joined(address.name.as_str())));
-            self.store.destroy(address, expected).await
-        }
-    }
-    MakesNamedFolders breaks ["SEC-054"] "makes a folder named as the environment" {
-        async fn create_environment(&self, new: NewEnvironment) -> StoreResult<Environment> {
+            mutant.store.destroy(address, expected).await
+        })
+    MakesNamedFolders breaks ["SEC-054"] "makes a folder named as the environment"
+        (create_environment |mutant, new| {
             drop(fs::create_dir(joined(new.name.as_str())));
-            self.store.create_environment(new).await
-        }
-    }
+            mutant.store.create_environment(new).await
+        })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keyway_core::{SecretValue, Table};
 use keyway_secrets::{Json, OpenContext, SecretAddress, SecretStore, SecretStorePlugin, StoreError};
@@ -14,43 +14,15 @@ pub(super) type StoreResult<T> = Result<T, StoreError>;
 
 /// Makes the subject of a mutant for `mutants!`. The kind names the habits of the reference store. The change is
 ///
-/// * a block of overridden operations of `SecretStoreLayer`;
+/// * `(get |mutant, address| ..., ...)`: overridden operations of `SecretStoreLayer`;
 /// * `(given |value| ...)` or `(made |recipe, mutant| ...)`: what it writes in place of a given value, or in place of
 ///   one to be made;
 /// * `(|store| ...)`: what happens to the store when it is opened;
 /// * `unchecked`: its plugin accepts any configuration.
 macro_rules! store_mutant {
-    ($name:ident $({ $($operation:tt)+ })? $(($($opened:tt)+))? $($word:ident)?) => {
-        store_mutant!($name FULL $({ $($operation)+ })? $(($($opened)+))? $($word)?)
+    ($name:ident $(($($change:tt)+))? $($word:ident)?) => {
+        store_mutant!($name FULL $(($($change)+))? $($word)?)
     };
-    ($name:ident $habits:ident { $($operation:tt)+ }) => {{
-        #[derive(Debug)]
-        struct $name($crate::secrets::mutants::plugin::Mutated);
-
-        impl std::ops::Deref for $name {
-            type Target = $crate::secrets::mutants::plugin::Mutated;
-
-            fn deref(&self) -> &Self::Target {
-                &self.0
-            }
-        }
-
-        impl keyway_secrets::SecretStoreLayer for $name {
-            type Inner = $crate::secrets::reference::ReferenceStore;
-
-            fn inner(&self) -> &Self::Inner {
-                &self.0.store
-            }
-
-            $($operation)+
-        }
-
-        store_mutant!(@subject $name $habits true, |store| {
-            let notes = $crate::secrets::mutants::plugin::Notes::default();
-            let mutated = $crate::secrets::mutants::plugin::Mutated { store, notes };
-            std::sync::Arc::new(keyway_secrets::Layered($name(mutated)))
-        })
-    }};
     ($name:ident $habits:ident (given |$value:ident| $written:expr)) => {
         store_mutant!(@written $name $habits Given |_mutant, $value| keyway_secrets::NewValue::Given($written))
     };
@@ -58,30 +30,18 @@ macro_rules! store_mutant {
         store_mutant!(@written $name $habits Generated |$mutant, $recipe| $written)
     };
     (@written $name:ident $habits:ident $kind:ident |$mutant:ident, $value:ident| $written:expr) => {
-        store_mutant!($name $habits {
-            async fn create(
-                &self,
-                mut secret: keyway_secrets::NewSecret,
-            ) -> Result<keyway_secrets::SecretHeader, keyway_secrets::StoreError> {
-                let $mutant = self;
-                if let keyway_secrets::NewValue::$kind($value) = secret.value {
-                    secret.value = $written;
-                }
-                keyway_secrets::SecretStore::create(&self.store, secret).await
+        store_mutant!($name $habits (create |$mutant, secret| {
+            if let keyway_secrets::NewValue::$kind($value) = secret.value {
+                secret.value = $written;
             }
-
-            async fn modify(
-                &self,
-                address: &keyway_secrets::SecretAddress,
-                mut change: keyway_secrets::SecretChange,
-            ) -> Result<keyway_secrets::SecretHeader, keyway_secrets::StoreError> {
-                let $mutant = self;
-                if let Some(keyway_secrets::NewValue::$kind($value)) = change.value {
-                    change.value = Some($written);
-                }
-                keyway_secrets::SecretStore::modify(&self.store, address, change).await
+            keyway_secrets::SecretStore::create(&$mutant.store, secret).await
+        },
+        modify |$mutant, address, change| {
+            if let Some(keyway_secrets::NewValue::$kind($value)) = change.value {
+                change.value = Some($written);
             }
-        })
+            keyway_secrets::SecretStore::modify(&$mutant.store, address, change).await
+        }))
     };
     ($name:ident $habits:ident (|$store:ident| $opened:expr)) => {
         store_mutant!(@subject $name $habits true, |mut store| {
@@ -90,6 +50,26 @@ macro_rules! store_mutant {
             std::sync::Arc::new(store)
         })
     };
+    ($name:ident $habits:ident ($($operation:ident |$($argument:ident),+| $body:expr),+)) => {{
+        #[derive(Debug)]
+        struct $name($crate::secrets::mutants::plugin::Mutated);
+
+        impl keyway_secrets::SecretStoreLayer for $name {
+            type Inner = $crate::secrets::reference::ReferenceStore;
+
+            fn inner(&self) -> &Self::Inner {
+                &self.0.store
+            }
+
+            $(operation!($operation |$($argument),+| $body);)+
+        }
+
+        store_mutant!(@subject $name $habits true, |store| {
+            let notes = $crate::secrets::mutants::plugin::Notes::default();
+            let mutated = $crate::secrets::mutants::plugin::Mutated { store, notes };
+            std::sync::Arc::new(keyway_secrets::Layered($name(mutated)))
+        })
+    }};
     ($name:ident $habits:ident unchecked) => {
         store_mutant!(@subject $name $habits false, |store| std::sync::Arc::new(store))
     };
@@ -136,21 +116,7 @@ pub(super) struct Mutated {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) flag: AtomicBool,
-    text: Mutex<String>,
-    values: Mutex<BTreeMap<SecretAddress, Option<SecretValue>>>,
-    settings: Mutex<Option<Table>>,
-}
-
-impl Notes {
-    pub(super) fn text(&self) -> MutexGuard<'_, String> {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn values(&self) -> MutexGuard<'_, BTreeMap<SecretAddress, Option<SecretValue>>> {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn settings(&self) -> MutexGuard<'_, Option<Table>> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    pub(super) text: Mutex<String>,
+    pub(super) values: Mutex<BTreeMap<SecretAddress, Option<SecretValue>>>,
+    pub(super) settings: Mutex<Option<Table>>,
 }

@@ -1,15 +1,15 @@
 //! Mutants in what is stored beside the secrets: who wrote it, settings, counts.
 
 use keyway_core::{PluginMetadata, SecretValue, Table};
-use keyway_secrets::{Configure, NewSecret, Secret, SecretAddress, SecretHeader, SecretStore, StoreError};
+use keyway_secrets::{Configure, SecretStore, StoreError};
 use keyway_storage::{Batch, Expectation};
 
-use super::{SecretStoreSubject, StoreResult, mutants, store_mutant};
+use super::{SecretStoreSubject, mutants, operation, store_mutant};
 
 mutants! {
     for SecretStoreSubject, by store_mutant;
-    DropsUnknownSettings breaks ["SEC-082"] "drops settings that it does not know" {
-        async fn configure(&self, mut request: Configure) -> StoreResult<Table> {
+    DropsUnknownSettings breaks ["SEC-082"] "drops settings that it does not know"
+        (configure |mutant, request| {
             if let Configure::Write(given) = &mut request {
                 let mut known = Table::new();
                 for (name, value) in given.iter().filter(|(name, _)| *name == "note") {
@@ -17,26 +17,23 @@ mutants! {
                 }
                 *given = known;
             }
-            self.store.configure(request).await
-        }
-    }
-    ReadsWrite breaks ["SEC-087"] "writes whenever it reads" {
-        async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
-            let secret = self.store.get(address).await?;
-            self.store.change(|_| Ok(())).await?;
+            mutant.store.configure(request).await
+        })
+    ReadsWrite breaks ["SEC-087"] "writes whenever it reads"
+        (get |mutant, address| {
+            let secret = mutant.store.get(address).await?;
+            mutant.store.change(|_| Ok(())).await?;
             Ok(secret)
-        }
-    }
-    DiaryInTheClear breaks ["SEC-098"] "keeps a diary of what it writes" {
-        async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
+        })
+    DiaryInTheClear breaks ["SEC-098"] "keeps a diary of what it writes"
+        (create |mutant, secret| {
             let given = secret.value.as_given().and_then(SecretValue::expose_bytes);
             let value = given.unwrap_or_default().to_vec();
-            let header = self.store.create(secret).await?;
+            let header = mutant.store.create(secret).await?;
             let entry = Batch::new().put(format!("diary {}", header.id), value, Expectation::Any);
-            let kept = self.store.storage.commit(entry).await;
+            let kept = mutant.store.storage.commit(entry).await;
             kept.map(|_| header).map_err(|error| StoreError::system("keep a diary", error))
-        }
-    }
+        })
     ReadsAnyVersion breaks ["SEC-100"] "reads what any version wrote" (|store| store.check = |running, written| {
         let mut written = written.clone();
         written.version = running.version().clone();
@@ -52,26 +49,24 @@ mutants! {
         written.kind = running.kind();
         running.check(&written)
     })
-    ReadingRaises breaks ["SEC-103"] "raises the version by reading" {
-        async fn get(&self, address: &SecretAddress) -> StoreResult<Secret> {
-            let secret = self.store.get(address).await?;
-            if self.store.load().await?.content.written_by.version < *self.store.metadata.version() {
-                self.store.change(|_| Ok(())).await?;
+    ReadingRaises breaks ["SEC-103"] "raises the version by reading"
+        (get |mutant, address| {
+            let secret = mutant.store.get(address).await?;
+            if mutant.store.load().await?.content.written_by.version < *mutant.store.metadata.version() {
+                mutant.store.change(|_| Ok(())).await?;
             }
             Ok(secret)
-        }
-    }
+        })
     NeverRaises breaks ["SEC-104"] "leaves the version of the first writer"
         (|store| store.stamp = |_, written| written.clone())
     Lowers breaks ["SEC-104"] "marks data with its own version, though a newer one wrote it"
         (|store| store.stamp = |running, _| PluginMetadata::written_by(running))
-    RefusedWritesRaise breaks ["SEC-105"] "raises the version by a write that it refuses" {
-        async fn create(&self, secret: NewSecret) -> StoreResult<SecretHeader> {
-            let answer = self.store.create(secret).await;
+    RefusedWritesRaise breaks ["SEC-105"] "raises the version by a write that it refuses"
+        (create |mutant, secret| {
+            let answer = mutant.store.create(secret).await;
             if let Err(StoreError::SecretExists { .. }) = answer {
-                self.store.change(|_| Ok(())).await?;
+                mutant.store.change(|_| Ok(())).await?;
             }
             answer
-        }
-    }
+        })
 }

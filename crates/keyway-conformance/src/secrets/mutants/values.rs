@@ -2,7 +2,7 @@
 
 use keyway_core::{Integer, SecretValue, Structured, Table};
 
-use super::{SecretStoreSubject, mutants, store_mutant};
+use super::{SecretStoreSubject, mutants, operation, store_mutant};
 
 mutants! {
     for SecretStoreSubject, by store_mutant;

@@ -3,15 +3,16 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keyway_core::{Clock, IncompatibleData, PluginMetadata, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{OpenContext, StoreError};
 use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, Storage, StorageError};
+use tokio::task::yield_now;
 
 use super::{Content, Habits};
-use crate::secrets::lent_storage::let_others_run;
+use crate::lock::locked;
 
 /// Limits the attempts of a write that loses races.
 pub(super) const ATTEMPTS: u32 = 1000;
@@ -86,19 +87,15 @@ impl ReferenceStore {
     }
 
     pub(in crate::secrets) fn keys(&self) -> KeyRing {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.keys).clone()
     }
 
     pub(in crate::secrets) fn set_keys(&self, keys: KeyRing) {
-        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.keys) = keys;
     }
 
     fn forget(&self) {
-        let mut seen = self.seen();
+        let mut seen = locked(&self.seen);
         *seen = Seen { writes: seen.writes + 1, content: None };
     }
 
@@ -109,7 +106,7 @@ impl ReferenceStore {
     /// Reads the document of any writer, or `None` if there is none.
     pub(in crate::secrets) async fn load_any(&self) -> Result<Option<Loaded>, StoreError> {
         for _ in 0..self.habits.pauses {
-            let_others_run().await;
+            yield_now().await;
         }
         if self.deleted.load(Ordering::SeqCst) {
             return Err(StoreError::Deleted);
@@ -152,7 +149,7 @@ impl ReferenceStore {
         }
         let now = self.now();
         let writes = {
-            let seen = self.seen();
+            let seen = locked(&self.seen);
             match &seen.content {
                 Some((at, content)) if u128::from(now.abs_diff(*at)) < staleness => {
                     return Ok(content.clone());
@@ -161,7 +158,7 @@ impl ReferenceStore {
             }
         };
         let content = self.load().await?.content;
-        let mut seen = self.seen();
+        let mut seen = locked(&self.seen);
         if seen.writes == writes {
             seen.content = Some((now, content.clone()));
         }

@@ -13,8 +13,8 @@ use super::{
     Answer, Broken, Checked, StoreFixture, at, at_in, ensure, environment, fill, new_environment, polled,
     ring, rules, silent,
 };
+use crate::child;
 use crate::trace_capture::traced;
-use crate::{Subject as _, child};
 
 rules! {
     in StoreFixture;
@@ -191,7 +191,7 @@ async fn output_is_clean(fixture: &StoreFixture<'_>) -> Checked {
         everything(fixture, &canary).await?;
         return child::noted(canary.forms, fixture.history()).map(drop);
     }
-    let (name, scratch) = (fixture.subject().name(), crate::scratch::scratch_folder()?);
+    let (name, scratch) = (crate::Subject::name(fixture.subject()), crate::scratch::scratch_folder()?);
     child::must_print_no_secret(&name, "SEC-163", fixture.seed(), scratch.path(), fixture.history())
 }
 

@@ -4,11 +4,12 @@ use std::sync::Mutex;
 
 use keyway_seal::KeyRing;
 use keyway_secrets::{Configure, NewSecret, Progress, SecretChange, SecretStore};
+use tokio::task::yield_now;
 
 use super::{
     AlreadyInitialized, Answer, Broken, Checked, IN_SIGHT, ROTATION, ROTATION_IN_LENT_STORAGE, Recorded,
     Snapshot, StoreFixture, Turn, WrongKey, add_environments, all_refused, at, at_in, broken, each_operation,
-    ensure, fill, in_turns, let_others_run, new, polled, ring, rules, silent, text,
+    ensure, fill, in_turns, new, polled, ring, rules, silent, text,
 };
 
 rules! {
@@ -208,7 +209,7 @@ async fn others_work_meanwhile(fixture: &StoreFixture<'_>) -> Checked {
                     let read = store.get(&at(name)).await.works("a read during the rotation")?;
                     let same = read.value.expose_text() == Some(&format!("value of {name}"));
                     ensure(same, "the value as it was", "another one")?;
-                    let_others_run().await;
+                    yield_now().await;
                 }
                 Snapshot::of(store).await.map(drop)
             }));
@@ -219,7 +220,7 @@ async fn others_work_meanwhile(fixture: &StoreFixture<'_>) -> Checked {
                 for step in 0..5 {
                     let name = format!("w{writer} {step}");
                     store.create(new(&name, "first")).await.works("a creation during the rotation")?;
-                    let_others_run().await;
+                    yield_now().await;
                     let change = SecretChange::value(text("second"));
                     store.modify(&at(&name), change).await.works("a change during the rotation")?;
                 }

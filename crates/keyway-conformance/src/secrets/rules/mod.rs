@@ -19,7 +19,6 @@ mod model;
 mod names;
 mod paths;
 mod records;
-mod renewed;
 mod settings;
 mod values;
 mod versions;
@@ -36,9 +35,8 @@ use super::expected_error::ExpectedError::{
 };
 use super::expected_error::{Answer, ExpectedError};
 use super::fixture::{StoreFixture, ring};
-use super::lent_storage::let_others_run;
 use super::operations::{all_refused, each_operation, each_read};
-use super::polls::{Turn, in_turns, on_threads, run};
+use super::polls::{Turn, in_turns, on_threads};
 use super::recorded::Recorded;
 use super::samples::{
     add_environments, at, at_in, at_layer, environment, fill, new, new_environment, put, silent, text,
@@ -107,7 +105,6 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
     let families = [
         lifecycle::RULES,
         records::RULES,
-        renewed::RULES,
         versions::RULES,
         values::RULES,
         names::RULES,

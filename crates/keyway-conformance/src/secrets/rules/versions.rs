@@ -4,7 +4,7 @@ use keyway_secrets::{SecretChange, SecretStore, SecretVersion, StoreError};
 
 use super::{
     Answer, Checked, SecretNotFound, Snapshot, StoreFixture, VERSIONED_DESTRUCTION, VERSIONS,
-    VersionConflict, at, broken, ensure, rules, text,
+    VersionConflict, at, broken, ensure, new, rules, text,
 };
 
 rules! {
@@ -18,6 +18,9 @@ rules! {
     "SEC-032" Must needs VERSIONED_DESTRUCTION from ["Contract/versions", "C5"]
         "`destroy` for another version than the present one answers `VersionConflict` and removes nothing."
         stale_destructions_are_refused;
+    "SEC-033" Must needs VERSIONED_DESTRUCTION from ["Contract/versions", "Contract/ids", "C5"]
+        "What was read of a secret that was destroyed matches no secret that is made anew under its name."
+        stale_revisions_match_nothing;
 }
 
 fn version(number: u64) -> SecretVersion {
@@ -81,4 +84,30 @@ async fn stale_destructions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     store.destroy(&at("b"), of_version(1)).await.refused("`destroy` of nothing", &[SecretNotFound])?;
     store.destroy(&at("a"), of_version(2)).await.works("`destroy` for the present version")?;
     store.get(&at("a")).await.refused("reading it", &[SecretNotFound]).map(drop)
+}
+
+async fn stale_revisions_match_nothing(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.filled(&["b"]).await?;
+    let mut read = Vec::new();
+    // Every version that the secrets have comes again.
+    for round in 0..3 {
+        read.push(store.create(new("a", &format!("value {round}"))).await.works("a creation")?);
+        read.push(store.modify(&at("a"), SecretChange::value(text("changed"))).await.works("a change")?);
+        store.destroy(&at("a"), None).await.works("a destruction")?;
+    }
+    store.create(new("a", "last")).await.works("a creation")?;
+    let last = store.modify(&at("a"), SecretChange::value(text("last"))).await.works("a change")?;
+    let before = Snapshot::of(&store).await?;
+    for handle in [&store, &fixture.open()?] {
+        for stale in &read {
+            let change = SecretChange::value(text("lost")).if_unchanged(stale);
+            let what = "`modify` for a secret that was destroyed";
+            handle.modify(&at("a"), change).await.refused(what, &[VersionConflict])?;
+            let what = "`destroy` for a secret that was destroyed";
+            handle.destroy(&at("a"), Some(stale.revision())).await.refused(what, &[VersionConflict])?;
+        }
+        before.must_hold_in(handle, "after refusals").await?;
+    }
+    let change = SecretChange::value(text("v")).if_unchanged(&last);
+    store.modify(&at("a"), change).await.works("a change for the present secret").map(drop)
 }

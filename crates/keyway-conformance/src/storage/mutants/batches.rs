@@ -1,12 +1,10 @@
 //! Mutants whose batches do something else than they say.
 
-use keyway_storage::{
-    Batch, CommitOutcome, Expectation, ItemAction, Limits, Revision, Storage, StorageError,
-};
+use keyway_storage::{CommitOutcome, Expectation, ItemAction, Limits, Revision, Storage, StorageError};
 
 use super::habits::first_items;
-use super::subject::locked;
-use super::{StorageResult, StorageSubject, engine_mutant, mutants};
+use super::{StorageSubject, engine_mutant, mutants, operation};
+use crate::lock::locked;
 
 mutants! {
     for StorageSubject, by engine_mutant;
@@ -15,14 +13,13 @@ mutants! {
             ItemAction::Put { value } if value.len() > 4096 => drop(value.pop()),
             _ => {}
         })
-    StampsTheOldRevision breaks ["STO-001"] "the records of a batch get the revision of the commit before" {
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
-            Ok(match self.engine.commit(batch).await? {
+    StampsTheOldRevision breaks ["STO-001"] "the records of a batch get the revision of the commit before"
+        (commit |mutant, batch| {
+            Ok(match mutant.engine.commit(batch).await? {
                 CommitOutcome::Committed(of) => CommitOutcome::Committed(Revision::from_bits(of.to_bits() + 1)),
                 conflict @ CommitOutcome::Conflict { .. } => conflict,
             })
-        }
-    }
+        })
     KeepsTheFirstValue breaks ["STO-002"] "a put leaves the value that is there"
         (|engine| engine.habits.item = |there, _, item| if let (ItemAction::Put { value }, Some(record)) =
             (&mut item.action, there)
@@ -57,43 +54,38 @@ mutants! {
         (|engine| engine.habits.item = |there, _, item| if item.action == ItemAction::Check {
             item.expectation = there.map_or(Expectation::Any, |record| Expectation::Revision(record.revision));
         })
-    AppliesUpToTheConflict breaks ["STO-004"] "the items before the one in conflict are applied" {
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
-            let outcome = self.engine.commit(batch.clone()).await?;
+    AppliesUpToTheConflict breaks ["STO-004"] "the items before the one in conflict are applied"
+        (commit |mutant, batch| {
+            let outcome = mutant.engine.commit(batch.clone()).await?;
             if let CommitOutcome::Conflict { item } = outcome {
-                self.engine.apply(first_items(batch, item))?;
+                mutant.engine.apply(first_items(batch, item))?;
             }
             Ok(outcome)
-        }
-    }
-    NamesTheLastConflict breaks ["STO-005"] "the last of several conflicts is named" {
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
-            let last = self.engine.with(|state| state.conflicts(&batch).last())?;
-            match self.engine.commit(batch).await? {
+        })
+    NamesTheLastConflict breaks ["STO-005"] "the last of several conflicts is named"
+        (commit |mutant, batch| {
+            let last = mutant.engine.with(|state| state.conflicts(&batch).last())?;
+            match mutant.engine.commit(batch).await? {
                 CommitOutcome::Conflict { item } => Ok(CommitOutcome::Conflict { item: last.unwrap_or(item) }),
                 committed @ CommitOutcome::Committed(_) => Ok(committed),
             }
-        }
-    }
+        })
     TakesEmptyKeys breaks ["STO-006"] "the empty key is a key like others"
         (|engine| engine.habits.ignored = |error| matches!(error, StorageError::EmptyKey { .. }))
     TakesKeysTwice breaks ["STO-006"] "the last item of a key wins"
         (|engine| engine.habits.ignored = |error| matches!(error, StorageError::DuplicateKey { .. }))
-    RefusesTooLate breaks ["STO-006"] "refuses after the first item was applied" {
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+    RefusesTooLate breaks ["STO-006"] "refuses after the first item was applied"
+        (commit |mutant, batch| {
             if batch.validate(&Limits::MINIMUM).is_err() {
-                self.engine.apply(first_items(batch.clone(), 1))?;
+                mutant.engine.apply(first_items(batch.clone(), 1))?;
             }
-            self.engine.commit(batch).await
-        }
-    }
+            mutant.engine.commit(batch).await
+        })
     IgnoresItsLimits breaks ["STO-007"] "takes larger values than it says"
         (|engine| engine.habits.enforced = |limits| Limits { value_bytes: usize::MAX, ..limits })
-    DropsItemsTooMany breaks ["STO-007"] "applies as many items as it says, and drops the others" {
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
-            self.engine.commit(first_items(batch, Limits::MINIMUM.items_per_batch)).await
-        }
-    }
+    DropsItemsTooMany breaks ["STO-007"] "applies as many items as it says, and drops the others"
+        (commit |mutant, batch|
+            mutant.engine.commit(first_items(batch, Limits::MINIMUM.items_per_batch)).await)
     IsTooSmall breaks ["STO-008"] "has smaller limits than every engine has"
         (|engine| engine.habits.limits.items_per_batch = 64)
     PromisesTooMuch breaks ["STO-008"] "refuses half of what it says that it takes"
@@ -108,14 +100,13 @@ mutants! {
         (|engine| engine.habits.item = |_, place, item| if place == 4 {
             item.action = ItemAction::Check;
         })
-    ShowsValues breaks ["STO-024"] "the debug form shows everything" {
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+    ShowsValues breaks ["STO-024"] "the debug form shows everything"
+        (commit |mutant, batch| {
             for item in batch.items() {
                 if let ItemAction::Put { value } = item.action() {
-                    locked(&self.text).push_str(&String::from_utf8_lossy(value));
+                    locked(&mutant.text).push_str(&String::from_utf8_lossy(value));
                 }
             }
-            self.engine.commit(batch).await
-        }
-    }
+            mutant.engine.commit(batch).await
+        })
 }

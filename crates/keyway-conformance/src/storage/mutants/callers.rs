@@ -5,63 +5,59 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use keyway_storage::{Batch, Call, CommitOutcome, Record, Storage};
+use keyway_storage::{Call, CommitOutcome, Storage};
 
 use super::habits::first_items;
-use super::{StorageResult, StorageSubject, engine_mutant, mutants};
+use super::{StorageResult, StorageSubject, engine_mutant, mutants, operation};
 
 mutants! {
     for StorageSubject, by engine_mutant;
-    ChecksThenWrites breaks ["STO-016"] "expectations are looked at first, and items applied a little later" {
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
-            if let Some(conflict) = self.engine.refusal(&batch)? {
+    ChecksThenWrites breaks ["STO-016"] "expectations are looked at first, and items applied a little later"
+        (commit |mutant, batch| {
+            if let Some(conflict) = mutant.engine.refusal(&batch)? {
                 return Ok(conflict);
             }
             thread::sleep(Duration::from_millis(1));
-            self.engine.apply(batch).map(CommitOutcome::Committed)
-        }
-    }
-    ServesTheFirst breaks ["STO-017"] "who came first is always served first" {
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+            mutant.engine.apply(batch).map(CommitOutcome::Committed)
+        })
+    ServesTheFirst breaks ["STO-017"] "who came first is always served first"
+        (commit |mutant, batch| {
             let key = batch.items().first().map(|item| item.key().to_vec()).unwrap_or_default();
-            if *self.first.get_or_init(|| key.clone()) != key {
+            if *mutant.first.get_or_init(|| key.clone()) != key {
                 thread::sleep(Duration::from_millis(30));
             }
-            self.engine.commit(batch).await
-        }
-    }
-    ReadsThroughNeighbours breaks ["STO-018"] "every read passes all values that lie before it" {
-        async fn get(&self, key: &[u8]) -> StorageResult<Option<Record>> {
-            self.engine.with(|state| {
+            mutant.engine.commit(batch).await
+        })
+    ReadsThroughNeighbours breaks ["STO-018"] "every read passes all values that lie before it"
+        (get |mutant, key| {
+            mutant.engine.with(|state| {
                 for (_, passed) in state.records.range(..key.to_vec()) {
                     // Several copies of each, so that a busy machine does not hide them.
                     (0..8).for_each(|_| drop(black_box(passed.value.clone())));
                 }
             })?;
-            self.engine.get(key).await
-        }
-    }
-    TornCommits breaks ["STO-019"] "half of a batch is applied before the future is polled again" {
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
-            if let Some(conflict) = self.engine.refusal(&batch)? {
+            mutant.engine.get(key).await
+        })
+    TornCommits breaks ["STO-019"] "half of a batch is applied before the future is polled again"
+        (commit |mutant, batch| {
+            if let Some(conflict) = mutant.engine.refusal(&batch)? {
                 return Ok(conflict);
             }
-            self.engine.apply(first_items(batch.clone(), batch.items().len() / 2))?;
+            mutant.engine.apply(first_items(batch.clone(), batch.items().len() / 2))?;
             tokio::task::yield_now().await;
-            self.engine.apply(batch).map(CommitOutcome::Committed)
-        }
-    }
+            mutant.engine.apply(batch).map(CommitOutcome::Committed)
+        })
     LocksWhileItWaits breaks ["STO-020"] "the engine is locked while a future waits for its next poll" {
         async fn around<T: Send, F>(&self, _: Call<'_>, next: F) -> StorageResult<T>
         where
             F: Future<Output = StorageResult<T>> + Send,
         {
-            while self.busy.swap(true, Ordering::SeqCst) {
+            while self.0.busy.swap(true, Ordering::SeqCst) {
                 tokio::task::yield_now().await;
             }
             tokio::task::yield_now().await;
             let result = next.await;
-            self.busy.store(false, Ordering::SeqCst);
+            self.0.busy.store(false, Ordering::SeqCst);
             result
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use keyway_storage::{
@@ -14,7 +14,7 @@ use keyway_storage::{
 use super::StorageResult;
 use super::habits::{Habits, changed};
 use super::journal::{Block, Journal};
-use super::subject::locked;
+use crate::lock::locked;
 
 /// Keeps an ordered map behind a lock, with a journal or without.
 #[derive(Default)]
@@ -33,10 +33,10 @@ pub(super) struct State {
 
 impl Engine {
     /// Keeps a journal in `folder`, and reads the one that is there.
-    pub(super) fn open(mut self, folder: &Path) -> StorageResult<Self> {
+    pub(super) fn open(self, folder: &Path) -> StorageResult<Self> {
         let journal = Journal::open(folder, self.habits.writes_late, self.habits.reopened);
         let journal = journal.map_err(|error| failed("open the journal", error))?;
-        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).journal = Some(journal);
+        locked(&self.state).journal = Some(journal);
         Ok(self)
     }
 

@@ -1,9 +1,9 @@
 //! Mutants that go wrong with several handles, or when a handle is closed and opened again.
 
-use keyway_storage::{Batch, CommitOutcome, Record, Storage};
+use keyway_storage::Storage;
 
-use super::subject::locked;
-use super::{StorageResult, StorageSubject, engine_mutant, mutants};
+use super::{StorageSubject, engine_mutant, mutants, operation};
+use crate::lock::locked;
 
 mutants! {
     for StorageSubject, by engine_mutant;
@@ -13,18 +13,16 @@ mutants! {
         (|engine| engine.habits.reopened = |blocks| blocks.iter_mut().for_each(|(revision, _)| *revision ^= 1 << 40))
     WritesOnClose of with_journal breaks ["STO-022"] "the journal is written when the handle is dropped"
         (|engine| engine.habits.writes_late = true)
-    RemembersReads of with_journal breaks ["STO-025"] "what was read once is remembered" {
-        async fn get(&self, key: &[u8]) -> StorageResult<Option<Record>> {
-            let found = self.engine.get(key).await?;
-            Ok(locked(&self.read).entry(key.to_vec()).or_insert(found).clone())
-        }
-
-        async fn commit(&self, batch: Batch) -> StorageResult<CommitOutcome> {
+    RemembersReads of with_journal breaks ["STO-025"] "what was read once is remembered"
+        (get |mutant, key| {
+            let found = mutant.engine.get(key).await?;
+            Ok(locked(&mutant.read).entry(key.to_vec()).or_insert(found).clone())
+        },
+        commit |mutant, batch| {
             // It forgets what this handle writes; it does not see what others write.
-            locked(&self.read).retain(|key, _| batch.items().iter().all(|item| item.key() != key));
-            self.engine.commit(batch).await
-        }
-    }
+            locked(&mutant.read).retain(|key, _| batch.items().iter().all(|item| item.key() != key));
+            mutant.engine.commit(batch).await
+        })
     CountsAnew of with_journal breaks ["STO-026"] "the revisions begin anew with every handle"
         (|engine| engine.habits.number = |_| 0)
 }

@@ -6,6 +6,7 @@ mod engine;
 mod habits;
 mod handles;
 mod journal;
+mod operation;
 mod pages;
 mod subject;
 
@@ -18,6 +19,7 @@ use super::StorageSubject;
 use crate::Mutant;
 use crate::notation::mutants;
 use engine::Engine;
+use operation::operation;
 use subject::engine_mutant;
 
 /// Is the result of an operation.

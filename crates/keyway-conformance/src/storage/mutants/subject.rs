@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use keyway_storage::{Record, Storage};
 
@@ -10,31 +10,28 @@ use super::engine::Engine;
 use crate::storage::StorageSubject;
 
 /// Makes the subject of a mutant for `mutants!`. The kind names the function below that makes it. The change is
-/// a block of overridden operations of `StorageLayer`, or a closure that changes the habits of the engine.
+///
+/// * `(get |mutant, key| ..., ...)`: overridden operations of `StorageLayer`, or a block of its other methods;
+/// * `(|engine| ...)`: a closure that changes the habits of the engine.
 macro_rules! engine_mutant {
     ($name:ident $change:tt) => {
         engine_mutant!($name in_memory $change)
     };
-    ($name:ident $kind:ident { $($operation:tt)+ }) => {{
+    ($name:ident $kind:ident ($($operation:ident |$($argument:ident),+| $body:expr),+)) => {
+        engine_mutant!($name $kind { $(operation!($operation |$($argument),+| $body);)+ })
+    };
+    ($name:ident $kind:ident { $($item:tt)+ }) => {{
         #[derive(Debug)]
         struct $name(super::subject::Mutated);
-
-        impl std::ops::Deref for $name {
-            type Target = super::subject::Mutated;
-
-            fn deref(&self) -> &Self::Target {
-                &self.0
-            }
-        }
 
         impl keyway_storage::StorageLayer for $name {
             type Inner = super::engine::Engine;
 
             fn inner(&self) -> &Self::Inner {
-                &self.engine
+                &self.0.engine
             }
 
-            $($operation)+
+            $($item)+
         }
 
         || std::sync::Arc::new(super::subject::$kind(stringify!($name), |_| {}, |engine| {
@@ -82,8 +79,4 @@ pub(super) struct Mutated {
     pub(super) read: Mutex<HashMap<Vec<u8>, Option<Record>>>,
     /// The number of records that a scan had passed at a key.
     pub(super) passed: Mutex<HashMap<Vec<u8>, usize>>,
-}
-
-pub(super) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

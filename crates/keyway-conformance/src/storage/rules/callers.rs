@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Storage, StorageError};
 
-use super::threads::together;
 use super::{Broken, Checked, SHARED, StorageFixture, broken, ensure, rules, text};
+use crate::callers::begun_together;
 
 rules! {
     in StorageFixture;
@@ -29,6 +29,18 @@ rules! {
 
 const CALLERS: usize = 4;
 
+/// Runs `caller` on several threads, which start together, and waits for all.
+async fn together<T: Send + 'static, F: Future<Output = Result<T, Broken>>>(
+    store: &StorageFixture<'_>,
+    caller: impl Fn(usize, Arc<dyn Storage>) -> F + Copy + Send + 'static,
+) -> Result<Vec<T>, Broken> {
+    let call = |number| {
+        let store = Arc::clone(store.store());
+        move || caller(number, store)
+    };
+    begun_together((0..CALLERS).map(call).collect()).await.into_iter().map(Result::flatten).collect()
+}
+
 #[allow(clippy::needless_pass_by_value)] // for `map_err`
 fn failed(error: StorageError) -> Broken {
     broken("an answer", format!("{error:?}"))
@@ -38,7 +50,7 @@ async fn a_page_is_a_snapshot(store: &StorageFixture<'_>) -> Checked {
     const LENGTH: Duration = Duration::from_millis(150);
     store.committed(pair(0)).await?;
     store.record("for 150 ms caller 0 writes pairs of the same number, and callers 1 to 3 scan them");
-    together(store.store(), CALLERS, async |number, store| {
+    together(store, async |number, store| {
         let begun = Instant::now();
         for round in 1.. {
             if begun.elapsed() > LENGTH {
@@ -64,8 +76,8 @@ async fn a_page_is_a_snapshot(store: &StorageFixture<'_>) -> Checked {
         }
         Ok(())
     })
-    .await?;
-    Ok(())
+    .await
+    .map(drop)
 }
 
 fn pair(round: u32) -> Batch {
@@ -80,7 +92,7 @@ async fn no_update_is_lost(store: &StorageFixture<'_>) -> Checked {
     const EACH: u64 = 30;
     store.put("counter", 0_u64.to_be_bytes()).await?;
     store.record("4 callers add 1 to a counter 30 times each, expecting the revision that they read");
-    together(store.store(), CALLERS, async |_, store| {
+    together(store, async |_, store| {
         for _ in 0..EACH {
             while !incremented(&store).await? {}
         }
@@ -113,7 +125,7 @@ async fn nobody_starves(store: &StorageFixture<'_>) -> Checked {
     store.record("4 callers commit to keys of their own for 400 ms");
     let mut counts = Vec::new();
     for _ in 0..TRIES {
-        counts = together(store.store(), CALLERS, async |number, store| {
+        counts = together(store, async |number, store| {
             let (begun, mut commits) = (Instant::now(), 0_u64);
             while begun.elapsed() < Duration::from_millis(400) {
                 let key = format!("caller {number}");

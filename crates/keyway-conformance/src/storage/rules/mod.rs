@@ -9,7 +9,6 @@ mod model;
 mod pages;
 mod records;
 mod revisions;
-mod threads;
 
 // Shared by the files of this folder.
 use super::StorageSubject;

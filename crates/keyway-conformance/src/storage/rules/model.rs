@@ -7,7 +7,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
-use super::{Checked, StorageFixture, broken, ensure, rules, text};
+use super::{Checked, PERSISTENT, StorageFixture, broken, ensure, rules, text};
 use crate::random_cases::smallest_failing;
 
 rules! {
@@ -42,7 +42,14 @@ enum Expect {
 enum Step {
     Commit(BTreeMap<Vec<u8>, (Act, Expect)>),
     Get(Vec<u8>),
-    Scan { start: Vec<u8>, end: Option<Vec<u8>>, after: Option<Vec<u8>>, limit: usize },
+    Scan {
+        start: Vec<u8>,
+        end: Option<Vec<u8>>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    },
+    /// Opens a persistent engine again.
+    Reopen,
 }
 
 fn key() -> impl Strategy<Value = Vec<u8>> {
@@ -62,6 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => key().prop_map(Step::Get),
         2 => (key(), option::of(key()), option::of(key()), 0..6_usize)
             .prop_map(|(start, end, after, limit)| Step::Scan { start, end, after, limit }),
+        1 => Just(Step::Reopen),
     ]
 }
 
@@ -78,10 +86,10 @@ async fn agrees_with_a_map(fixture: &StorageFixture<'_>) -> Checked {
 }
 
 async fn follow(fixture: &StorageFixture<'_>, steps: &[Step]) -> Checked {
-    let store = fixture.fresh()?;
+    let mut store = fixture.fresh()?;
     let mut model = Model::default();
     for step in steps {
-        model.step(&store, step).await?;
+        model.step(&mut store, step).await?;
     }
     Ok(())
 }
@@ -93,7 +101,7 @@ struct Model {
 }
 
 impl Model {
-    async fn step(&mut self, store: &StorageFixture<'_>, step: &Step) -> Checked {
+    async fn step(&mut self, store: &mut StorageFixture<'_>, step: &Step) -> Checked {
         match step {
             Step::Get(key) => {
                 let found = store.get(key).await?.map(|record| (record.value, record.revision));
@@ -108,6 +116,8 @@ impl Model {
                 self.scan(store, &range, after.as_deref(), *limit).await
             }
             Step::Commit(items) => self.commit(store, items).await,
+            Step::Reopen if (PERSISTENT.declared)(store.subject()) => store.reopen(),
+            Step::Reopen => Ok(()),
         }
     }
 

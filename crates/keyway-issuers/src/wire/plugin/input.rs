@@ -12,8 +12,8 @@ use crate::wire::host::json_violation;
 use crate::wire::{Base64Error, base64};
 use crate::{
     Action, Configuration, ConfigurationValue, Context, CredentialRef, CredentialRequest, IntentId,
-    IssuerError, Json, JsonObject, Login, Revocation, Rule, SecretText, UserId, UserInfo, Violation,
-    Violations,
+    IssuerError, Json, JsonObject, Login, Requester, Revocation, Rule, SecretText, UserId, UserInfo,
+    Violation, Violations,
 };
 
 /// The input of a plugin: an action and its data.
@@ -77,7 +77,7 @@ impl From<InputError> for IssuerError {
 /// [`InputError`] with all violations, an unknown action among them.
 pub fn decode_input(written: &[u8]) -> Result<Input, InputError> {
     let line = written.strip_suffix(b"\n").unwrap_or(written);
-    let json = base64::decode_wiped(line.strip_suffix(b"\r").unwrap_or(line))?;
+    let json = base64::decode(line.strip_suffix(b"\r").unwrap_or(line))?;
     Ok(decode_json(&json)?)
 }
 
@@ -255,14 +255,9 @@ impl Reading {
         let additional_logins = self.logins(&mut given.additional_logins);
         let access_token = self.token("access_token", given.access_token.as_ref()).map(SecretText::from);
         let intent = self.token("intent_id", given.intent_id.as_ref()).and_then(|id| self.intent(id));
-        Some(Context {
-            intent,
-            user: user?,
-            user_info: user_info?,
-            configuration: configuration?,
-            additional_logins: additional_logins?,
-            access_token,
-        })
+        let (user, user_info, additional_logins) = (user?, user_info?, additional_logins?);
+        let requester = Requester { user, user_info, additional_logins, access_token };
+        Some(Context { intent, requester, configuration: configuration? })
     }
 
     fn intent(&mut self, id: &str) -> Option<IntentId> {

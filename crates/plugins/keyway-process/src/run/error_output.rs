@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use keyway_core::Wiped;
 use rustix::io::Errno;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroize as _;
 
 use super::output::{Read, read_into};
 use crate::redaction::{self, Redaction, SHORTEST};
@@ -32,10 +32,10 @@ impl ErrorOutput {
 
     /// Returns the end of the error output, unredacted: it may hold secrets, and is not for a log. Bytes hidden
     /// by [`hide_output`](Self::hide_output) are zeros.
-    pub fn bytes(&self) -> Zeroizing<Vec<u8>> {
+    pub fn bytes(&self) -> Wiped<Vec<u8>> {
         let kept = self.kept();
         let from = kept.len().saturating_sub(Self::MAX_BYTES);
-        let mut bytes = Zeroizing::new(kept[from..].to_vec());
+        let mut bytes = Wiped::new(kept[from..].to_vec());
         for (byte, hidden) in bytes.iter_mut().zip(self.hidden.iter().skip(from)) {
             if *hidden {
                 *byte = 0;
@@ -77,9 +77,9 @@ impl ErrorOutput {
     ///
     /// Does not find a shorter secret, one in any other form, or one that the program made itself: treat the
     /// log as confidential.
-    pub fn for_log<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> Zeroizing<String> {
+    pub fn for_log<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> Wiped<String> {
         if self.is_empty() {
-            return Zeroizing::default();
+            return Wiped::default();
         }
         let kept = self.kept();
         let mut redaction = Redaction::of(kept);

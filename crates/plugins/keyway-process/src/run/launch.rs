@@ -1,11 +1,10 @@
 //! Starts a program: directly, or by a helper.
 
+use keyway_core::Wiped;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-
-use zeroize::Zeroizing;
 
 use super::ending::{Alone, Ending};
 use super::mark::RunMark;
@@ -27,7 +26,7 @@ pub(crate) struct Launch<'a> {
 }
 
 /// A running program, its pipes, and its unwritten input.
-type Started = (Ending, Pipes, Option<Zeroizing<Vec<u8>>>);
+type Started = (Ending, Pipes, Option<Wiped<Vec<u8>>>);
 
 impl Launch<'_> {
     pub(super) fn start(&self, mark: RunMark, input: Input) -> Result<Started, RunError> {

@@ -19,8 +19,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use keyway_core::Wiped;
 use keyway_issuers::wire::Ended;
-use zeroize::Zeroizing;
 
 use crate::cancel::CancelSignal;
 use crate::program::ProgramError;
@@ -59,9 +59,9 @@ impl Default for Limits {
 /// The input of a program, by one of two channels. `Debug` shows its length only.
 pub enum Input {
     /// The last argument. Every local user can read it (`ps`).
-    Argument(Zeroizing<Vec<u8>>),
+    Argument(Wiped<Vec<u8>>),
     /// Standard input, which ends after it.
-    Standard(Zeroizing<Vec<u8>>),
+    Standard(Wiped<Vec<u8>>),
 }
 
 impl Input {
@@ -83,7 +83,7 @@ pub struct Finished {
     /// How the program ended.
     pub ended: Ended,
     /// All that the program printed. It may hold secrets.
-    pub output: Zeroizing<Vec<u8>>,
+    pub output: Wiped<Vec<u8>>,
     /// The end of its error output.
     pub errors: ErrorOutput,
     /// The number of processes that it left behind and that were killed.

@@ -2,9 +2,9 @@
 
 use std::os::fd::AsFd;
 
+use keyway_core::Wiped;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
-use zeroize::Zeroizing;
 
 /// The result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) fn read_into(stream: impl AsFd, buffer: &mut Vec<u8>) -> Result<Read,
 /// The whole standard output, up to a limit. It may hold credentials, so it leaves no copy behind when it
 /// grows.
 pub(super) struct Output {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped<Vec<u8>>,
     limit: usize,
 }
 
@@ -43,7 +43,7 @@ impl Output {
     const FIRST_CAPACITY: usize = 960;
 
     pub(super) fn new(limit: usize) -> Self {
-        Self { bytes: Zeroizing::new(Vec::new()), limit }
+        Self { bytes: Wiped::new(Vec::new()), limit }
     }
 
     pub(super) fn read(&mut self, stream: impl AsFd) -> Result<Read, Errno> {
@@ -51,7 +51,7 @@ impl Output {
             // One byte beyond the limit shows that there is more.
             let most = self.limit.saturating_add(1);
             let capacity = (self.bytes.capacity() * 2).max(Self::FIRST_CAPACITY).min(most);
-            let mut grown = Zeroizing::new(Vec::with_capacity(capacity.max(self.bytes.len() + 1)));
+            let mut grown = Wiped::new(Vec::with_capacity(capacity.max(self.bytes.len() + 1)));
             grown.extend_from_slice(&self.bytes);
             self.bytes = grown;
         }
@@ -62,7 +62,7 @@ impl Output {
         self.bytes.len() > self.limit
     }
 
-    pub(super) fn take(&mut self) -> Zeroizing<Vec<u8>> {
+    pub(super) fn take(&mut self) -> Wiped<Vec<u8>> {
         std::mem::take(&mut self.bytes)
     }
 }

@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use keyway_core::Wiped;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
-use zeroize::Zeroizing;
 
 use super::ending::Ending;
 use super::error_output::ErrorOutput;
@@ -48,7 +48,7 @@ impl Pipes {
 
 /// The three streams of a program.
 pub(super) struct Streams {
-    input: Option<(OwnedFd, Zeroizing<Vec<u8>>, usize)>,
+    input: Option<(OwnedFd, Wiped<Vec<u8>>, usize)>,
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
     output: Output,
@@ -61,11 +61,7 @@ impl Streams {
     /// long.
     pub(super) const SHORT_RUN: Duration = Duration::from_millis(10);
 
-    pub(super) fn new(
-        pipes: Pipes,
-        input: Option<Zeroizing<Vec<u8>>>,
-        output_limit: usize,
-    ) -> io::Result<Self> {
+    pub(super) fn new(pipes: Pipes, input: Option<Wiped<Vec<u8>>>, output_limit: usize) -> io::Result<Self> {
         let mut streams = Self {
             input: pipes.stdin.zip(input).map(|(stdin, input)| (stdin, input, 0)),
             stdout: pipes.stdout,
@@ -90,7 +86,7 @@ impl Streams {
     }
 
     /// Takes the output, and the end of the error output.
-    pub(super) fn take_printed(&mut self) -> (Zeroizing<Vec<u8>>, ErrorOutput) {
+    pub(super) fn take_printed(&mut self) -> (Wiped<Vec<u8>>, ErrorOutput) {
         (self.output.take(), std::mem::take(&mut self.errors))
     }
 

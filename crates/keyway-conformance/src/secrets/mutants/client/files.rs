@@ -21,7 +21,7 @@ mutants! {
             {
                 let is_gone = |key: &String| !text.expose().contains(key.as_str());
                 for (key, _) in names.into_iter().filter(|(key, _)| is_gone(key)) {
-                    client.inner.call(Request::Delete { key }).await?;
+                    client.inner.call(Request::Delete(key)).await?;
                 }
             }
             Ok(answer)

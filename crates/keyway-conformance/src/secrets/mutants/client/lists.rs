@@ -4,6 +4,7 @@ use keyway_client::Resolution;
 use keyway_secrets::ListQuery;
 
 use super::{SecretStoreSubject, client_mutant, mutants};
+use crate::lock::locked;
 use crate::secrets::client::{Request, Response};
 
 mutants! {
@@ -40,7 +41,7 @@ mutants! {
             let mut all = Vec::new();
             if let Response::Names(names) = client.inner.call(Request::ListNames).await? {
                 for (key, _) in names {
-                    if let Response::Secret(found) = client.inner.call(Request::Retrieve { key }).await? {
+                    if let Response::Secret(found) = client.inner.call(Request::Retrieve(key)).await? {
                         all.extend(found);
                     }
                 }
@@ -63,14 +64,14 @@ mutants! {
             if !matches!(request, Request::List) {
                 return client.inner.call(request).await;
             }
-            if client.notes.scope().as_ref() == Some(&client.scope)
-                && let Some(answer) = client.notes.answer().clone()
+            if locked(&client.notes.scope).as_ref() == Some(&client.scope)
+                && let Some(answer) = locked(&client.notes.answer).clone()
             {
                 return Ok(answer);
             }
             let answer = client.inner.call(request).await?;
-            *client.notes.answer() = Some(answer.clone());
-            *client.notes.scope() = Some(client.scope.clone());
+            *locked(&client.notes.answer) = Some(answer.clone());
+            *locked(&client.notes.scope) = Some(client.scope.clone());
             Ok(answer)
         })
     ListsItAll breaks ["SEC-214"] "lists the whole store to find the secrets of one place"

@@ -1,12 +1,13 @@
 //! The subjects of mutants of the client.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use keyway_client::Resolution;
 use keyway_secrets::SecretStore;
 
+use crate::lock::locked;
 use crate::secrets::client::{
     Accessed, ApplicationClient, AuditHook, ClientFailure, ClientMaker, GivenCredentials, KeywayClient,
     Request, Response, Scope, TakenCredentials,
@@ -100,23 +101,9 @@ pub(super) trait ClientMutation: fmt::Debug + Send + Sync {
 /// Remembers what a mutant and its clones need later.
 #[derive(Default)]
 pub(super) struct ClientNotes {
-    text: Mutex<String>,
-    answer: Mutex<Option<Response>>,
-    scope: Mutex<Option<Scope>>,
-}
-
-impl ClientNotes {
-    pub(super) fn text(&self) -> MutexGuard<'_, String> {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn answer(&self) -> MutexGuard<'_, Option<Response>> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn scope(&self) -> MutexGuard<'_, Option<Scope>> {
-        self.scope.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    pub(super) text: Mutex<String>,
+    pub(super) answer: Mutex<Option<Response>>,
+    pub(super) scope: Mutex<Option<Scope>>,
 }
 
 /// Makes the clients of a mutant.
@@ -179,7 +166,7 @@ impl fmt::Debug for MutatedClient {
 #[async_trait]
 impl ApplicationClient for MutatedClient {
     fn in_scope(&self, scope: &Scope) -> Arc<dyn ApplicationClient> {
-        *self.notes.scope() = Some(scope.clone());
+        *locked(&self.notes.scope) = Some(scope.clone());
         Arc::new(Self {
             mutation: self.mutation,
             inner: self.inner.in_scope(scope),

@@ -3,6 +3,7 @@
 use keyway_client::{Layer, Resolution};
 
 use super::{ClientResult, MutatedClient, SecretStoreSubject, client_mutant, mutants};
+use crate::lock::locked;
 use crate::secrets::client::{ClientFailure, Missing, Request, Response};
 use crate::secrets::samples::at;
 
@@ -17,7 +18,7 @@ mutants! {
         (call |client, request| {
             if let Some(key) = read_key(&request).filter(|_| client.falls_back()) {
                 let key = key.to_owned();
-                if let Ok(Response::Secret(Some(_))) = client.shared().call(Request::Find { key }).await {
+                if let Ok(Response::Secret(Some(_))) = client.shared().call(Request::Find(key)).await {
                     return client.shared().call(request).await;
                 }
             }
@@ -69,12 +70,12 @@ mutants! {
         })
     NotFoundByCode breaks ["SEC-223"] "takes every failure with the code not_found for a missing secret"
         (call |client, request| match (&request, client.inner.call(request.clone()).await) {
-            (Request::Get { .. }, Err(failure)) if failure.code == "not_found" => Ok(Response::Text(None)),
+            (Request::Get(_), Err(failure)) if failure.code == "not_found" => Ok(Response::Text(None)),
             (_, answer) => answer,
         })
     MovesItsClones breaks ["SEC-260"] "stands where its youngest clone stands"
         (call |client, request| {
-            let scope = client.notes.scope().clone().unwrap_or_else(|| client.scope.clone());
+            let scope = locked(&client.notes.scope).clone().unwrap_or_else(|| client.scope.clone());
             client.inner.in_scope(&scope).call(request).await
         })
 }
@@ -82,11 +83,11 @@ mutants! {
 /// Returns the key of a request that reads one secret.
 fn read_key(request: &Request) -> Option<&str> {
     match request {
-        Request::Get { key }
+        Request::Get(key)
         | Request::GetOr { key, .. }
-        | Request::GetRequired { key }
-        | Request::Find { key }
-        | Request::Retrieve { key } => Some(key),
+        | Request::GetRequired(key)
+        | Request::Find(key)
+        | Request::Retrieve(key) => Some(key),
         _ => None,
     }
 }

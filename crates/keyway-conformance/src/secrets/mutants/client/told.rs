@@ -3,6 +3,7 @@
 use keyway_client::AccessOutcome;
 
 use super::{ClientNotes, ClientResult, MutatedClient, SecretStoreSubject, client_mutant, mutants};
+use crate::lock::locked;
 use crate::secrets::client::{Accessed, Missing, Request, Response};
 
 mutants! {
@@ -48,13 +49,13 @@ mutants! {
     AuditShowsValues breaks ["SEC-243"] "tells the audit what was written" {
         async fn call(&self, client: &MutatedClient, request: Request) -> ClientResult {
             if let Request::Create { value, .. } = &request {
-                value.expose_text().unwrap_or_default().clone_into(&mut client.notes.text());
+                value.expose_text().unwrap_or_default().clone_into(&mut locked(&client.notes.text));
             }
             client.inner.call(request).await
         }
 
         fn told(&self, notes: &ClientNotes, accessed: Accessed) -> Vec<Accessed> {
-            let shown = format!("{} value={}", accessed.shown, notes.text());
+            let shown = format!("{} value={}", accessed.shown, locked(&notes.text));
             vec![Accessed { shown, ..accessed }]
         }
     }

@@ -29,7 +29,7 @@ mutants! {
     DeletesBothLayers breaks ["SEC-206"] "deletes the shared secret with the environment's"
         (call |client, request| {
             let answer = client.inner.call(request.clone()).await?;
-            if matches!(request, Request::Delete { .. }) && client.scope.environment.is_some() {
+            if matches!(request, Request::Delete(_)) && client.scope.environment.is_some() {
                 let _ = client.shared().call(request).await;
             }
             Ok(answer)
@@ -63,7 +63,7 @@ mutants! {
     ClientKeepsUrls breaks ["SEC-208"] "takes no URL away"
         (call |client, request| match request {
             Request::ModifyEnvironment { name, external_url: None } => {
-                client.inner.call(Request::RetrieveEnvironment { name }).await
+                client.inner.call(Request::RetrieveEnvironment(name)).await
             }
             other => client.inner.call(other).await,
         })

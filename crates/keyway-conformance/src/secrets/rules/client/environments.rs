@@ -55,10 +55,10 @@ async fn environments_are_the_stores(fixture: &StoreFixture<'_>) -> Checked {
     }
     for wanted in &stored {
         let name = wanted.name.as_str().to_owned();
-        let retrieve = Request::RetrieveEnvironment { name: name.clone() };
+        let retrieve = Request::RetrieveEnvironment(name.clone());
         let read = one(client, retrieve, "`retrieve_environment`").await?;
         ensure(read == *wanted, format!("{wanted:?}"), format!("{read:?}"))?;
-        let read = one(client, Request::GetEnvironment { name }, "`get_environment`").await?;
+        let read = one(client, Request::GetEnvironment(name), "`get_environment`").await?;
         ensure(read == *wanted, format!("{wanted:?}"), format!("{read:?}"))?;
     }
     Ok(())
@@ -69,13 +69,13 @@ async fn missing_environments(fixture: &StoreFixture<'_>) -> Checked {
     let before = Snapshot::of(&fixture.store).await?;
     let name = || "E".to_owned();
     let missing = Missing::Environment;
-    let retrieve = Request::RetrieveEnvironment { name: name() };
+    let retrieve = Request::RetrieveEnvironment(name());
     let answer = fixture.client.environments(retrieve).await;
     answer.misses("`retrieve_environment` of one that is not there", missing)?;
     let modify = Request::ModifyEnvironment { name: name(), external_url: None };
     let answer = fixture.client.environments(modify).await;
     answer.misses("`modify_environment` of one that is not there", missing)?;
-    let found = fixture.client.environments(Request::GetEnvironment { name: name() }).await;
+    let found = fixture.client.environments(Request::GetEnvironment(name())).await;
     let found = found.works("`get_environment` of one that is not there")?;
     ensure(found.is_empty(), "no environment", format!("{found:?}"))?;
     before.must_hold_in(&fixture.store, "after operations that found nothing").await

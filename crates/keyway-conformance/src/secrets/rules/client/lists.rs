@@ -1,7 +1,7 @@
 //! Lists agree with single reads.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
@@ -15,6 +15,7 @@ use super::{
     Resolution, StoreFixture, Turn, add_environments, at_layer, broken, ensure, environment, in_turns, put,
     rules, text,
 };
+use crate::lock::locked;
 
 rules! {
     in StoreFixture;
@@ -223,16 +224,13 @@ impl Busy<'_> {
         for found in listed {
             if let Some(before) = all.insert(&found.key, found) {
                 let address = Self::address_of(found, own);
-                let is_another = before.layer == found.layer && self.timeline().destroyed(&address, from, to);
+                let is_another =
+                    before.layer == found.layer && locked(&self.timeline).destroyed(&address, from, to);
                 let observed = format!("{address} came twice, and was not destroyed meanwhile");
                 ensure(is_another, format!("each secret once in the list of {of}"), observed)?;
             }
         }
         Ok(all)
-    }
-
-    fn timeline(&self) -> std::sync::MutexGuard<'_, Timeline> {
-        self.timeline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn fill(&self) -> Checked {
@@ -272,13 +270,13 @@ impl Busy<'_> {
     /// Writes a secret, and notes the time.
     async fn put(&self, address: &SecretAddress, value: &str, is_there: bool) -> Checked {
         let store: &dyn SecretStore = &self.fixture.store;
-        self.timeline().begins(address, Some(value));
+        locked(&self.timeline).begins(address, Some(value));
         if is_there {
             store.modify(address, SecretChange::value(text(value))).await.works("a change")?;
         } else {
             store.create(NewSecret::new(address.clone(), text(value))).await.works("a creation")?;
         }
-        self.timeline().ended(address);
+        locked(&self.timeline).ended(address);
         Ok(())
     }
 
@@ -290,9 +288,9 @@ impl Busy<'_> {
             let address = at_layer(&format!("changes {}", random() % Self::CHANGING as u64), layer);
             let is_there = store.get(&address).await.is_ok();
             if is_there && store.capabilities().destroys && random().is_multiple_of(2) {
-                self.timeline().begins(&address, None);
+                locked(&self.timeline).begins(&address, None);
                 store.destroy(&address, None).await.works("a destruction")?;
-                self.timeline().ended(&address);
+                locked(&self.timeline).ended(&address);
             } else {
                 self.put(&address, &format!("v{number}"), is_there).await?;
             }
@@ -304,9 +302,9 @@ impl Busy<'_> {
         let staying = self.staying(policy);
         let own = self.layers.last().copied().flatten();
         for _ in 0..8 {
-            let from = self.timeline().tick();
+            let from = locked(&self.timeline).tick();
             let all = client.list().await.works("`list` while another writes")?;
-            let to = self.timeline().tick();
+            let to = locked(&self.timeline).tick();
             let listed = self.each_once(&all, own, (from, to), &client.place())?;
             for (key, (value, layer)) in &staying {
                 let what = format!("the list of {} while another writes", client.place());
@@ -315,7 +313,7 @@ impl Busy<'_> {
                     None => return Err(broken(format!("{key:?} in {what}"), "it is not listed")),
                 }
             }
-            for address in self.timeline().steady(from, to) {
+            for address in locked(&self.timeline).steady(from, to) {
                 let of = address.environment.as_ref().map(EnvironmentName::as_str);
                 let seen = of == own || (of.is_none() && policy == Resolution::SharedFallback);
                 let expected = format!("{address}, which nobody touched, in the list of {}", client.place());
@@ -323,7 +321,7 @@ impl Busy<'_> {
             }
             for found in all.iter().filter(|found| !staying.contains_key(&found.key)) {
                 let address = Self::address_of(found, own);
-                let had = self.timeline().had(&address, &found.value, from, to);
+                let had = locked(&self.timeline).had(&address, &found.value, from, to);
                 let expected = format!("a value that {address} had while {} listed it", client.place());
                 ensure(had, expected, "a value of another time, or of another layer")?;
             }
